@@ -1,0 +1,53 @@
+"""Refresh and diagnose company data in Codat from a notebook.
+
+The public names are loaded when they are first used, so that ``import codat_notebook`` costs next to nothing:
+no pandas, no HTTP, no widgets. ``connect()`` gives a :class:`Session`; ``connect(sandbox=True)`` gives one on
+an embedded Codat that needs neither key nor network; ``console(session)`` is the form to click on.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+#: Public name -> the module that holds it.
+_HOMES = {
+    "CodatLending": "client",
+    "RefreshRun": "runs",
+    "Sandbox": "sandbox",
+    "Session": "session",
+    "compare": "strategies",
+    "connect": "connecting",
+    "console": "widgets.console",
+    "simulate": "strategies",
+    "strategies": "strategies",
+}
+
+__all__ = [
+    "CodatLending", "RefreshRun", "Sandbox", "Session", "__version__", "compare", "connect", "console", "simulate",
+    "strategies",
+]  # fmt: skip
+
+if TYPE_CHECKING:
+    from codat_notebook import strategies
+    from codat_notebook.client import CodatLending
+    from codat_notebook.connecting import connect
+    from codat_notebook.runs import RefreshRun
+    from codat_notebook.sandbox import Sandbox
+    from codat_notebook.session import Session
+    from codat_notebook.strategies import compare, simulate
+    from codat_notebook.widgets.console import console
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{home}")
+    value = module if name == home else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
