@@ -1,0 +1,193 @@
+"""What goes wrong, as exceptions. The tree (the first five are the official SDK's)::
+
+    CodatLendingError             everything below; .message .status_code .headers .body .raw_response
+    ├── ErrorMessage              400 401 402 403 404 429 500 503 with Codat's own body: .data
+    ├── SDKError                  any other 3XX, 4XX or 5XX, and bodies that are not Codat's
+    ├── NoResponseError           no answer came: refused, timed out, broken off
+    ├── ResponseValidationError   an answer that cannot be read: .cause
+    ├── InvalidRequestError       an id, data type or parameter that is never sent; also a ValueError
+    ├── ConfigurationError        a server address or key that cannot be right; also a ValueError
+    ├── ReadOnlyError             a POST through a client that was made with read_only=True
+    └── NotAvailableError         a part of codat-lending that is not here; also an AttributeError
+
+Errors of the two calls that queue say in ``.queued`` whether an operation may exist: ``"no"`` or
+``"unknown"``. Where waiting was asked for longer than the budget, ``.retry_at`` says when to try again. All
+can be pickled.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+Queued = Literal["no", "unknown"]
+
+
+class Headers(Mapping[str, str]):
+    """The headers of an answer: a read-only mapping that ignores upper and lower case."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, str] | None = None) -> None:
+        self._items = {str(k).lower(): str(v) for k, v in (items or {}).items()}
+
+    def __getitem__(self, key: str) -> str:
+        return self._items[key.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return f"Headers({self._items!r})"
+
+
+class CodatLendingError(Exception):
+    """Whatever this client raises. ``message`` says what happened, to what, and what to do."""
+
+    #: Whether an operation may have been queued all the same; None where nothing was to be queued.
+    queued: Queued | None = None
+    #: When to try again (UTC), where the server asked for a longer pause than the budget allows.
+    retry_at: datetime | None = None
+    #: What Codat's support asks for.
+    correlation_id: str | None = None
+
+    def __init__(
+        self,
+        message: str,
+        raw_response: Any = None,
+        body: str | None = None,
+        status_code: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.raw_response = raw_response
+        self.status_code = status_code or getattr(raw_response, "status_code", 0)
+        self.body = body if body is not None else getattr(raw_response, "text", "")
+        self.headers = Headers(headers if headers is not None else getattr(raw_response, "headers", None))
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _revive, (type(self), self.args, self.__dict__)
+
+
+def _revive(cls: type[CodatLendingError], args: tuple[Any, ...], state: dict[str, Any]) -> CodatLendingError:
+    """Rebuild a pickled error without running constructors, whose parameters differ."""
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class ErrorValidationItem(msgspec.Struct, frozen=True, gc=False, rename="camel", repr_omit_defaults=True):
+    """One finding about one record: what is wrong (``message``), with what, and the rule that says so."""
+
+    item_id: str | None = None
+    message: str | None = None
+    validator_name: str | None = None
+    rule_id: str | None = None
+
+
+class ErrorValidation(msgspec.Struct, frozen=True, gc=False, rename="camel", repr_omit_defaults=True):
+    """Findings about data or about a request."""
+
+    errors: list[ErrorValidationItem] | None = None
+    warnings: list[ErrorValidationItem] | None = None
+
+
+class ErrorMessageData(msgspec.Struct, frozen=True, gc=False, rename="camel", repr_omit_defaults=True):
+    """Codat's own words about an error. Where ``status_code`` contradicts the answer's, the answer is right."""
+
+    status_code: int | None = None
+    service: str | None = None
+    error: str | None = None
+    correlation_id: str | None = None
+    validation: ErrorValidation | None = None
+    can_be_retried: str | None = None
+    detailed_error_code: int | None = None
+
+
+class ErrorMessage(CodatLendingError):
+    """Codat refused, and said why: ``data`` holds its words, ``data.correlation_id`` is for its support."""
+
+    def __init__(
+        self,
+        data: ErrorMessageData,
+        raw_response: Any = None,
+        body: str | None = None,
+        status_code: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        message: str | None = None,
+    ) -> None:
+        super().__init__(message or body or str(data), raw_response, body, status_code, headers)
+        self.data = data
+        self.correlation_id = data.correlation_id
+
+
+class SDKError(CodatLendingError):
+    """An answer that is an error, in a form that Codat does not document."""
+
+
+class NoResponseError(CodatLendingError):
+    """No answer came. ``sent`` is False where the request surely never left, so that nothing happened."""
+
+    sent: bool = True
+
+    def __init__(self, message: str = "No response received") -> None:
+        super().__init__(message)
+
+
+class ResponseValidationError(CodatLendingError):
+    """A 2XX answer that cannot be read; ``cause`` is the reader's complaint."""
+
+    def __init__(
+        self,
+        message: str,
+        raw_response: Any = None,
+        cause: Exception | None = None,
+        body: str | None = None,
+        status_code: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        full = f"{message}: {cause}" if cause is not None else message
+        super().__init__(full, raw_response, body, status_code, headers)
+        self.cause = cause
+
+
+class InvalidRequestError(CodatLendingError, ValueError):
+    """The request cannot be right, so it was not sent: an id of another form, an unknown parameter."""
+
+
+class ConfigurationError(CodatLendingError, ValueError):
+    """The client cannot work like this: no or a malformed key, an address that would expose it."""
+
+
+class ReadOnlyError(CodatLendingError):
+    """The client was made with ``read_only=True``; nothing was sent."""
+
+
+class NotAvailableError(CodatLendingError, AttributeError):
+    """This part of Codat's API is left to the official SDK."""
+
+
+__all__ = [
+    "CodatLendingError",
+    "ConfigurationError",
+    "ErrorMessage",
+    "ErrorMessageData",
+    "ErrorValidation",
+    "ErrorValidationItem",
+    "Headers",
+    "InvalidRequestError",
+    "NoResponseError",
+    "NotAvailableError",
+    "ReadOnlyError",
+    "ResponseValidationError",
+    "SDKError",
+]

@@ -1,0 +1,346 @@
+"""What Codat returns: companies, connections, data statuses, pull operations, settings, integrations.
+
+Names and fields are the official SDK's (snake_case here, camelCase in JSON). Objects are immutable. Reading
+is lenient, because the API's vocabulary is open: unknown words stay (see :mod:`codat_notebook.models.words`),
+unknown fields are passed over, and a required text that is missing or null reads as ``""``. Nothing of that
+raises; an object tells in ``unread`` what could not be taken as it came. Times stay text; frames parse them.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Final, Self
+
+import msgspec
+
+from codat_notebook.models.base import HalRef, Links, Model, Page
+from codat_notebook.models.errors import ErrorValidation, ErrorValidationItem
+from codat_notebook.models.secret import Secret
+from codat_notebook.models.words import (
+    CurrentStatus,
+    DataConnectionStatus,
+    DatasetStatus,
+    DataType,
+    DataTypes,
+    ErrorStatus,
+    SchemaDataType,
+    SourceType,
+    Status,
+)
+
+_NO_STATUS: Final = DatasetStatus("")
+
+
+class DataConnectionError(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """A failure of a connection, resolved or not."""
+
+    status_code: str | None = None
+    status_text: str | None = None
+    error_message: str | None = None
+    errored_on_utc: str | None = None
+    status: ErrorStatus | None = None
+    resolved_on_utc: str | None = None
+
+
+class Connection(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """A company's link to one platform. ``link_url`` is where the customer (re)authorizes it."""
+
+    REQUIRED: ClassVar = ("id", "status")
+
+    id: str = ""
+    integration_id: str = ""
+    integration_key: str | None = None
+    source_id: str = ""
+    source_type: SourceType = SourceType("")
+    platform_name: str = ""
+    link_url: str = ""
+    status: DataConnectionStatus = DataConnectionStatus("")
+    last_sync: str | None = None
+    created: str = ""
+    data_connection_errors: list[DataConnectionError] | None = None
+    connection_info: dict[str, Any] | None = None
+    additional_properties: dict[str, Any] | None = None
+
+
+class CompanyReferenceLinks(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """Where a referenced company is shown."""
+
+    portal: str | None = None
+
+
+class CompanyReference(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """A parent or a subsidiary."""
+
+    id: str | None = None
+    name: str | None = None
+    description: str | None = None
+    links: CompanyReferenceLinks | None = None
+    tags: dict[str, str] | None = None
+
+
+class Company(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """A company with its connections. A parent may have none of its own."""
+
+    REQUIRED: ClassVar = ("id", "name")
+
+    id: str = ""
+    name: str = ""
+    description: str | None = None
+    redirect: str = ""
+    last_sync: str | None = None
+    created: str | None = None
+    created_by_user_name: str | None = None
+    products: list[str] | None = None
+    tags: dict[str, str] | None = None
+    owner_user_ids: list[str] | None = None
+    reference_parent_company: CompanyReference | None = None
+    reference_subsidiary_companies: list[CompanyReference] | None = None
+    data_connections: list[Connection] | None = None
+
+
+class DataStatus(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """How fresh one data type of a company is, over all its connections: the *latest* sync decides.
+
+    ``current_status`` is None for a type that has never been synced.
+    """
+
+    REQUIRED: ClassVar = ("data_type",)
+
+    data_type: SchemaDataType = SchemaDataType("")
+    last_successful_sync: str | None = None
+    current_status: DatasetStatus | None = None
+    latest_sync_id: str | None = None
+    latest_successful_sync_id: str | None = None
+
+
+class DataStatuses:
+    """The statuses of a company by data type: ``statuses["invoices"]``, or ``statuses.invoices`` as in the
+    SDK.
+
+    ``by_type`` holds them all, custom types included; a known type that Codat left out is None as an
+    attribute.
+    """
+
+    __slots__ = ("_notes", "by_type")
+
+    def __init__(self, by_type: dict[str, DataStatus], notes: tuple[str, ...] = ()) -> None:
+        self.by_type = by_type
+        self._notes = notes
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """What could not be taken as it came."""
+        return self._notes
+
+    def __getattr__(self, name: str) -> DataStatus | None:
+        word = SchemaDataType.__members__.get(name.upper())
+        if word is None or not name.islower():
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self.by_type.get(word)
+
+    def __getitem__(self, data_type: str) -> DataStatus:
+        return self.by_type[data_type]
+
+    def __contains__(self, data_type: object) -> bool:
+        return data_type in self.by_type
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.by_type)
+
+    def __len__(self) -> int:
+        return len(self.by_type)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DataStatuses) and other.by_type == self.by_type
+
+    __hash__ = None  # type: ignore[assignment]  # holds a dict
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return DataStatuses, (self.by_type, self._notes)
+
+    def __repr__(self) -> str:
+        return f"DataStatuses({self.by_type!r})"
+
+
+class PullOperation(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """One pull of one data type from one connection. ``is_completed`` means: with success."""
+
+    REQUIRED: ClassVar = ("id", "data_type", "status", "requested")
+
+    id: str = ""
+    company_id: str = ""
+    connection_id: str = ""
+    data_type: SchemaDataType = SchemaDataType("")
+    status: DatasetStatus = _NO_STATUS
+    status_description: str | None = None
+    error_message: str | None = None
+    requested: str = ""
+    completed: str | None = None
+    progress: int = 0
+    is_completed: bool = False
+    is_errored: bool = False
+
+
+class SyncSetting(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """When and how far back Codat pulls one data type. ``sync_schedule`` is in hours; 0 means never by
+    itself.
+    """
+
+    REQUIRED: ClassVar = ("data_type",)
+
+    data_type: SchemaDataType = SchemaDataType("")
+    fetch_on_first_link: bool = False
+    sync_schedule: int = 0
+    sync_order: int = 0
+    sync_from_utc: str | None = None
+    sync_from_window: int | None = None
+    months_to_sync: int | None = None
+    is_locked: bool | None = None
+
+
+class SyncSettings(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """The sync settings of a company or of the whole account."""
+
+    settings: list[SyncSetting] = msgspec.field(default_factory=list)
+    client_id: str | None = None
+    overrides_default: bool | None = None
+
+
+class SupportedFeature(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """What can be done with a data type (``Get``, ``Create``, ...), and how ready that is."""
+
+    feature_type: str = ""
+    feature_state: str = ""
+
+
+class DataTypeFeature(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """What a platform can do with one data type."""
+
+    datatype: SchemaDataType = SchemaDataType("")
+    supported_features: list[SupportedFeature] = msgspec.field(default_factory=list)
+
+
+class Integration(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """A platform that companies can be linked to."""
+
+    REQUIRED: ClassVar = ("key", "name")
+
+    key: str = ""
+    name: str = ""
+    logo_url: str = ""
+    enabled: bool = False
+    integration_id: str | None = None
+    source_id: str | None = None
+    source_type: SourceType | None = None
+    is_beta: bool | None = None
+    is_offline_connector: bool | None = None
+    data_provided_by: str | None = None
+    linked_connections_count: int | None = None
+    total_connections_count: int | None = None
+    datatype_features: list[DataTypeFeature] | None = None
+
+    @property
+    def readable_data_types(self) -> tuple[str, ...]:
+        """The data types that can be pulled from this platform."""
+        absent = ("NotSupported", "NotImplemented", "Deprecated")
+        return tuple(
+            feature.datatype
+            for feature in self.datatype_features or ()
+            if any(f.feature_type == "Get" and f.feature_state not in absent for f in feature.supported_features)
+        )
+
+
+class Companies(Page, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """A page of companies."""
+
+    results: list[Company] = msgspec.field(default_factory=list)
+
+
+class Connections(Page, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """A page of connections."""
+
+    results: list[Connection] = msgspec.field(default_factory=list)
+
+
+class PullOperations(Page, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """A page of pull operations."""
+
+    results: list[PullOperation] = msgspec.field(default_factory=list)
+
+
+class Integrations(Page, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """A page of integrations."""
+
+    results: list[Integration] = msgspec.field(default_factory=list)
+
+
+class ValidationResults(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """Codat's findings about the data that one operation pulled."""
+
+    errors: list[ErrorValidationItem] = msgspec.field(default_factory=list)
+    warnings: list[ErrorValidationItem] = msgspec.field(default_factory=list)
+
+
+class Security:
+    """The key for the client: the header's text as in the SDK (``Basic ...``), the raw key, or a ``Secret``.
+
+    >>> Security(auth_header="Basic c2VjcmV0LWtleQ==")
+    Security(auth_header='Basic ••••')
+    """
+
+    __slots__ = ("secret",)
+
+    def __init__(self, *, auth_header: str | Secret) -> None:
+        self.secret = Secret.of(auth_header)
+
+    @property
+    def auth_header(self) -> Secret:
+        """The key, masked; ``.reveal()`` gives the header."""
+        return self.secret
+
+    @classmethod
+    def of(cls, security: "Security | str | Secret | Mapping[str, str]") -> Self:
+        """Take the key in any of the forms that users hold it in."""
+        if isinstance(security, Security):
+            return cls(auth_header=security.secret)
+        if isinstance(security, Mapping):
+            return cls(auth_header=security["auth_header"])
+        return cls(auth_header=security)
+
+    def __repr__(self) -> str:
+        return "Security(auth_header='Basic ••••')"
+
+
+__all__ = [
+    "Companies",
+    "Company",
+    "CompanyReference",
+    "CompanyReferenceLinks",
+    "Connection",
+    "Connections",
+    "CurrentStatus",
+    "DataConnectionError",
+    "DataConnectionStatus",
+    "DataStatus",
+    "DataStatuses",
+    "DataType",
+    "DataTypeFeature",
+    "DataTypes",
+    "DatasetStatus",
+    "ErrorStatus",
+    "ErrorValidation",
+    "ErrorValidationItem",
+    "HalRef",
+    "Integration",
+    "Integrations",
+    "Links",
+    "PullOperation",
+    "PullOperations",
+    "SchemaDataType",
+    "Secret",
+    "Security",
+    "SourceType",
+    "Status",
+    "SupportedFeature",
+    "SyncSetting",
+    "SyncSettings",
+    "ValidationResults",
+]

@@ -1,0 +1,41 @@
+"""Open enumerations: known words have names, unknown ones are words all the same."""
+
+import pickle
+
+import pytest
+
+from codat_notebook.models import shared, vocabulary, words
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"),
+    [
+        (words.SchemaDataType, vocabulary.DATA_TYPES),
+        (words.DatasetStatus, vocabulary.STATUSES),
+        (words.DataConnectionStatus, vocabulary.CONNECTION_STATUSES),
+        (words.SourceType, vocabulary.SOURCE_TYPES),
+    ],
+)
+def test_the_members_are_the_vocabulary(kind: type[words.OpenEnum], known: tuple[str, ...]) -> None:
+    """Both lists of words are the same."""
+    assert sorted(kind) == sorted(known)
+
+
+def test_an_unknown_word_is_text_with_a_value() -> None:
+    """A word that nobody has seen compares, prints and pickles as its text."""
+    word = shared.DatasetStatus("Routing")
+    assert (word, str(word), f"{word}", word.value, word.name) == ("Routing",) * 5
+    assert pickle.loads(pickle.dumps(word)) == "Routing"
+    assert "Routing" not in shared.DatasetStatus.__members__
+
+
+def test_a_known_word_is_its_member() -> None:
+    """Known words are one object each, also when made from text."""
+    assert shared.Status("Complete") is shared.DatasetStatus.COMPLETE
+    assert shared.SchemaDataType.BANKING_ACCOUNTS == "banking-accounts"
+
+
+def test_what_is_no_text_is_no_word() -> None:
+    """Only text is a word; the lenient reader converts the rest before it asks."""
+    with pytest.raises(ValueError, match="5"):
+        shared.DatasetStatus(5)
