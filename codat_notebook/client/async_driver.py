@@ -1,0 +1,118 @@
+"""The driver that obeys a flow's commands by awaiting, with HTTP clients of its own for each event loop."""
+
+import asyncio
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from codat_notebook.client import transport
+from codat_notebook.client.drivers import AT_ONCE, Driver, bare
+from codat_notebook.client.retrying import Command, Flow, Join, Sleep
+from codat_notebook.client.wire import Outcome, Request, is_loopback
+from codat_notebook.models import errors
+from codat_notebook.models.secret import Secret
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+
+class AsyncDriver(Driver):
+    """Obeys by awaiting, with HTTP clients of its own for each event loop: one shared by two loops breaks."""
+
+    def __init__(
+        self, secret: Secret | None, timeout: float, monotonic: Callable[[], float], client: Any = None
+    ) -> None:
+        super().__init__(secret, timeout, monotonic, client)
+        self._own: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, httpx.AsyncClient]]
+        self._own = weakref.WeakKeyDictionary()
+        self._lock = threading.Lock()
+        self._sleep: Callable[[float], Coroutine[Any, Any, Any]] = asyncio.sleep
+
+    async def drive(self, flow: Flow[T]) -> T:
+        """Run a flow to its end."""
+        result: Any = None
+        try:
+            while True:
+                try:
+                    command = flow.send(result)
+                except StopIteration as stop:
+                    done: T = stop.value
+                    return done
+                result = await self._obey(command)
+        finally:
+            flow.close()
+
+    async def _obey(self, command: Command) -> Any:
+        if isinstance(command, Request):
+            return await self._request(command)
+        if isinstance(command, Sleep):
+            return await self._sleep(command.seconds)
+        if isinstance(command, Join):
+            return await _joined(command.future, command.seconds)
+        places = asyncio.Semaphore(AT_ONCE)
+        return await asyncio.gather(*(self._settled(flow, places) for flow in command.flows))
+
+    async def _settled(self, flow: Flow[Any], places: asyncio.Semaphore) -> Any:
+        async with places:
+            try:
+                return await self.drive(flow)
+            except errors.CodatLendingError as error:
+                return error
+
+    async def _request(self, request: Request) -> Outcome:
+        import httpx
+
+        client = self._client(request.url)
+        sent = self.monotonic()
+        try:
+            async with asyncio.timeout(self.limit(request)):
+                response = await client.send(self.prepare(request), stream=True, follow_redirects=False)
+                try:
+                    return self.outcome(response, await self._body(response), sent)
+                finally:
+                    await response.aclose()
+        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, transport.BadBody) as error:
+            return transport.failure(error, sent, self.monotonic())
+        except BaseException as error:  # noqa: BLE001 - goes on at once, only without frames that hold the key
+            raise bare(error) from None
+
+    async def _body(self, response: "httpx.Response") -> bytes:
+        if response.is_stream_consumed:
+            return response.content
+        body = transport.Body(response.headers.get("content-encoding", ""))
+        async for piece in response.aiter_raw():
+            body.add(piece)
+        return body.whole()
+
+    def _client(self, url: str) -> "httpx.AsyncClient":
+        import httpx
+
+        if self.given is not None:
+            given: httpx.AsyncClient = self.given
+            return given
+        loopback = url.startswith("http:") and is_loopback(url)
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            for closed in [known for known in self._own if known.is_closed()]:
+                del self._own[closed]
+            clients = self._own.setdefault(loop, {})
+        if loopback not in clients:  # only this loop's thread touches its own clients
+            clients[loopback] = httpx.AsyncClient(**transport.settings(loopback))
+        return clients[loopback]
+
+    async def close(self) -> None:
+        """Close the connections of the running loop; the next request opens new ones."""
+        with self._lock:
+            clients = self._own.pop(asyncio.get_running_loop(), {})
+        for client in clients.values():
+            await client.aclose()
+
+
+async def _joined(future: "Future[Any]", seconds: float | None) -> bool:
+    # asyncio.wait, unlike wait_for, cancels nothing: the future belongs to others as well.
+    done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=seconds)
+    return bool(done)

@@ -1,0 +1,185 @@
+"""The client: the official SDK's ``CodatLending``, as far as refreshing and diagnosing goes.
+
+It puts the parts together: flows decide, the two drivers send, the groups name the calls. Nothing is sent and
+nothing heavy is imported before the first call.
+"""
+
+import threading
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from msgspec import UNSET, UnsetType
+
+from codat_notebook.client import wire
+from codat_notebook.client.calls import Companies, Connections, Integrations, Settings
+from codat_notebook.client.clock import ServerClock
+from codat_notebook.client.drivers import SyncDriver
+from codat_notebook.client.events import Listener, Teller
+from codat_notebook.client.flows import Options
+from codat_notebook.client.groups import Said
+from codat_notebook.client.manage_data import ManageData
+from codat_notebook.client.quota import Pacing, Quota, QuotaGauge
+from codat_notebook.client.retrying import Call, Flow
+from codat_notebook.models import errors
+from codat_notebook.models.secret import Secret
+from codat_notebook.models.shared import Security
+from codat_notebook.utils import RetryConfig
+
+if TYPE_CHECKING:
+    from codat_notebook.client.async_driver import AsyncDriver
+
+T = TypeVar("T")
+SERVERS: Final = ("https://api.codat.io",)
+TIMEOUT_MS: Final = 30_000
+#: Parts of codat-lending that are left to it.
+_ELSEWHERE: Final = (
+    "accounting_bank_data", "accounts_payable", "accounts_receivable", "bank_statements", "banking",
+    "company_info", "data_integrity", "excel_reports", "file_upload", "financial_statements",
+    "financial_summary", "liabilities", "loan_writeback", "manage_reports", "sales", "transactions",
+)  # fmt: skip
+
+
+class CodatLending:
+    """A client for refreshing and diagnosing company data in Codat.
+
+    Args: security: the key: ``shared.Security(auth_header=...)``, or its text, raw or with ``Basic ``.
+        server_idx: 0, Codat's only server. server_url: another server. Must be https, or on this machine.
+        url_params: values for ``{names}`` in ``server_url``. client: an ``httpx.Client`` to send through.
+        async_client: an ``httpx.AsyncClient`` for the ``_async`` calls; it belongs to one event loop.
+        retry_config: how to try again; by default with back-off, for at most a minute. timeout_ms:
+        milliseconds for one request (30,000). debug_logger: gets every event, by ``.debug()``. listener:
+        called with every event (:mod:`codat_notebook.client.events`), in the thread that does the I/O.
+        read_only: refuse everything that queues. allow_insecure: let the key go over http to another machine.
+        pacing: keep to the limits of Codat; may be shared by several clients. clock: the clock, for tests.
+
+    >>> with CodatLending(security=Security(auth_header="Basic ...")) as client:  # doctest: +SKIP
+    ...     client.companies.list(request={"page_size": 10})
+    """
+
+    def __init__(
+        self,
+        security: Security | Secret | str | Mapping[str, str] | None = None,
+        server_idx: int | None = None,
+        url_params: Mapping[str, str] | None = None,
+        server_url: str | None = None,
+        client: Any = None,
+        async_client: Any = None,
+        retry_config: RetryConfig | UnsetType | None = UNSET,
+        timeout_ms: int | None = None,
+        debug_logger: Any = None,
+        *,
+        listener: Listener | None = None,
+        read_only: bool = False,
+        allow_insecure: bool = False,
+        pacing: Pacing | None = None,
+        clock: ServerClock | None = None,
+    ) -> None:
+        self.clock = clock or ServerClock()
+        self.read_only = read_only
+        self._allow_insecure = allow_insecure
+        self.server_url = self._server(server_url or _listed(server_idx), url_params)
+        self._retries = RetryConfig() if retry_config is None or isinstance(retry_config, UnsetType) else retry_config
+        self._pacing = pacing
+        self._tell = Teller(listener, debug_logger)
+        self._gauge = QuotaGauge(self.clock)
+        secret = Security.of(security).secret if security is not None else None
+        timeout = _seconds(TIMEOUT_MS if timeout_ms is None else timeout_ms)
+        self._sync = SyncDriver(secret, timeout, self.clock.monotonic, client)
+        self._make_async = secret, timeout, self.clock.monotonic, async_client
+        self._async: AsyncDriver | None = None
+        self._lock = threading.Lock()
+        self.companies = Companies(self)
+        self.connections = Connections(self)
+        self.manage_data = ManageData(self)
+        self.settings = Settings(self)
+        self.integrations = Integrations(self)
+
+    @property
+    def quota(self) -> Quota | None:
+        """The daily quota as the latest answer told it, None before the first."""
+        return self._gauge.read()
+
+    def prepare(self, name: str, said: Said, *, writes: bool = False) -> tuple[Call, Options]:
+        """A call of this client and its options, checked. For the groups of calls.
+
+        Raises:
+            errors.ReadOnlyError: it queues, and this client may not.
+            errors.ConfigurationError: its server is not one that the key may go to.
+        """
+        if writes and self.read_only:
+            raise errors.ReadOnlyError(f"{name}: this client is read-only (read_only=True). Nothing was sent.")
+        retries, server_url, timeout_ms, headers = said
+        plan = self._retries if isinstance(retries, UnsetType) or retries is None else retries
+        base = self.server_url if server_url is None else self._server(server_url, None)
+        timeout = None if timeout_ms is None else _seconds(timeout_ms)
+        call = Call(name, plan, self.clock, self._tell, self._gauge, self._pacing)
+        return call, Options(base, timeout, wire.headers(headers))
+
+    def drive(self, flow: Flow[T]) -> T:
+        """Run a flow by blocking."""
+        return self._sync.drive(flow)
+
+    async def drive_async(self, flow: Flow[T]) -> T:
+        """Run a flow by awaiting."""
+        with self._lock:
+            if self._async is None:
+                from codat_notebook.client.async_driver import AsyncDriver
+
+                self._async = AsyncDriver(*self._make_async)
+        return await self._async.drive(flow)
+
+    def _server(self, url: str, params: Mapping[str, str] | None) -> str:
+        if params:
+            for name, value in params.items():
+                url = url.replace("{" + name + "}", value)
+        return wire.server(url, allow_insecure=self._allow_insecure)
+
+    def close(self) -> None:
+        """Close the connections of the blocking calls. The client can be used again."""
+        self._sync.close()
+
+    async def aclose(self) -> None:
+        """Close the connections, those of the running event loop too. The client can be used again."""
+        self._sync.close()
+        if self._async is not None:
+            await self._async.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ELSEWHERE:
+            raise errors.NotAvailableError(
+                f"client.{name} is not part of this client, which refreshes and diagnoses. "
+                "Codat's own SDK has it: pip install codat-lending"
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __repr__(self) -> str:
+        return f"CodatLending(server_url={self.server_url!r}{', read_only=True' if self.read_only else ''})"
+
+
+def _listed(server_idx: int | None) -> str:
+    if server_idx not in (None, *range(len(SERVERS))):
+        raise errors.ConfigurationError(f"server_idx is {server_idx}; Codat has one server, which is 0")
+    return SERVERS[server_idx or 0]
+
+
+def _seconds(timeout_ms: int) -> float:
+    if timeout_ms <= 0:
+        raise errors.ConfigurationError(f"timeout_ms is {timeout_ms}; it must be above 0")
+    return timeout_ms / 1000

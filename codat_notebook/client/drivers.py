@@ -1,0 +1,165 @@
+"""The driver that obeys a flow's commands by blocking, and what it shares with the one that awaits.
+
+Nothing is decided here; the other one, in :mod:`codat_notebook.client.async_driver`, is only imported when it is used.
+
+Exceptions of httpx become values before they meet a flow, so that no traceback of ours leads into frames that
+hold the key; where an interruption passes through, its inner frames are cut off.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_futures
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from codat_notebook.client import transport
+from codat_notebook.client.retrying import Command, Flow, Join, Sleep, Together
+from codat_notebook.client.wire import Answer, Outcome, Request, is_loopback
+from codat_notebook.models import errors
+from codat_notebook.models.secret import Secret
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+#: Codat takes ten requests at a time for a company.
+AT_ONCE: Final = 10
+
+
+def bare(error: BaseException) -> BaseException:
+    """An interruption without the frames that it passed through."""
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)
+
+
+class Driver:
+    """What both drivers need: the key, the time-out, and how a request is made."""
+
+    def __init__(
+        self, secret: Secret | None, timeout: float, monotonic: Callable[[], float], client: Any = None
+    ) -> None:
+        self._secret = secret
+        self._timeout = timeout
+        self.monotonic = monotonic
+        self.given = client
+
+    def prepare(self, request: Request) -> "httpx.Request":
+        """The request with the key, for httpx. Only a client of the user's own has defaults to add."""
+        import httpx
+
+        limits = transport.timeouts(self.limit(request))
+        headers = transport.headers(request)
+        if self._secret is not None:
+            headers["authorization"] = self._secret.reveal()
+        if self.given is not None:
+            timeout = httpx.Timeout(**limits)
+            made: httpx.Request = self.given.build_request(
+                request.method, request.url, headers=headers, timeout=timeout
+            )
+            return made
+        address = transport.address(request.url)
+        return httpx.Request(request.method, address, headers=headers, extensions={"timeout": limits})
+
+    def limit(self, request: Request) -> float:
+        """How many seconds this attempt has, from the first byte sent to the last one read."""
+        seconds = self._timeout if request.timeout is None else request.timeout
+        return seconds if request.within is None else min(seconds, request.within)
+
+    def outcome(self, response: "httpx.Response", body: bytes, sent: float) -> Answer:
+        """An answer that came in whole."""
+        return Answer(response.status_code, transport.heard(response), body, sent, self.monotonic())
+
+
+class SyncDriver(Driver):
+    """Obeys by blocking. Threads may share it."""
+
+    def __init__(
+        self, secret: Secret | None, timeout: float, monotonic: Callable[[], float], client: Any = None
+    ) -> None:
+        super().__init__(secret, timeout, monotonic, client)
+        self._own: dict[bool, httpx.Client] = {}
+        self._lock = threading.Lock()
+        self._sleep: Callable[[float], Any] = time.sleep
+
+    def drive(self, flow: Flow[T]) -> T:
+        """Run a flow to its end."""
+        result: Any = None
+        try:
+            while True:
+                result = self._obey(flow.send(result))
+        except StopIteration as stop:
+            done: T = stop.value
+            return done
+        finally:
+            flow.close()
+
+    def _obey(self, command: Command) -> Any:
+        if isinstance(command, Request):
+            return self._request(command)
+        if isinstance(command, Sleep):
+            return self._sleep(command.seconds)
+        if isinstance(command, Join):
+            return bool(wait_futures([command.future], command.seconds).done)
+        return self._together(command)
+
+    def _together(self, command: Together) -> list[Any]:
+        def settled(flow: Flow[Any]) -> Any:
+            try:
+                return self.drive(flow)
+            except errors.CodatLendingError as error:
+                return error
+
+        with ThreadPoolExecutor(min(len(command.flows), AT_ONCE) or 1, "codat-page") as pool:
+            return list(pool.map(settled, command.flows))
+
+    def _request(self, request: Request) -> Outcome:
+        import httpx
+
+        from codat_notebook.client import deadline
+
+        client = self._client(request.url)
+        sent = self.monotonic()
+        deadline.start(self.limit(request))
+        try:
+            response = client.send(self.prepare(request), stream=True, follow_redirects=False)
+            try:
+                return self.outcome(response, self._body(response), sent)
+            finally:
+                response.close()
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, transport.BadBody) as error:
+            return transport.failure(error, sent, self.monotonic())
+        except BaseException as error:  # noqa: BLE001 - goes on at once, only without frames that hold the key
+            raise bare(error) from None
+
+    def _body(self, response: "httpx.Response") -> bytes:
+        if response.is_stream_consumed:  # a transport or a hook has read it
+            return response.content
+        from codat_notebook.client import deadline
+
+        body = transport.Body(response.headers.get("content-encoding", ""))
+        for piece in response.iter_raw():
+            body.add(piece)
+            deadline.left()  # raises; a client of the user's own does not know of deadlines
+        return body.whole()
+
+    def _client(self, url: str) -> "httpx.Client":
+        import httpx
+
+        if self.given is not None:
+            given: httpx.Client = self.given
+            return given
+        loopback = url.startswith("http:") and is_loopback(url)
+        with self._lock:
+            if loopback not in self._own:
+                from codat_notebook.client import deadline
+
+                self._own[loopback] = deadline.bind(httpx.Client(**transport.settings(loopback)))
+            return self._own[loopback]
+
+    def close(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        with self._lock:
+            clients, self._own = self._own, {}
+        for client in clients.values():
+            client.close()

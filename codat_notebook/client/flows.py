@@ -1,0 +1,262 @@
+"""Every endpoint that only reads, as data, and the paging over those that give pages.
+
+An :class:`Endpoint` says how a request object becomes a request and what the answer is read as;
+``retrying.fetch`` does the rest. :class:`Pager` walks all pages: the first alone, the others at the same time
+where the first one's ``next`` link differs in nothing but the page, always believing the links rather than
+the numbers.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+import msgspec
+
+from codat_notebook.client import wire
+from codat_notebook.client.retrying import Call, Flow, Together, fetch
+from codat_notebook.client.wire import Request
+from codat_notebook.models import errors, operations, shared
+from codat_notebook.models.base import Page
+
+T = TypeVar("T")
+P = TypeVar("P", bound=Page)
+
+#: Codat's page sizes for those who want everything: some deployments take no more than 2,000.
+LARGE_PAGES: Final = (5000, 2000, 100)
+_QUERY: Final = {"page": "page", "page_size": "pageSize", "query": "query", "order_by": "orderBy", "tags": "tags"}
+#: Pages fetched ahead; the drivers send ten of them at a time.
+_AHEAD: Final = 30
+
+
+class Endpoint(NamedTuple, Generic[T]):
+    """How one call looks: its name, its path, what it takes and what it gives."""
+
+    name: str
+    path: str
+    takes: type[operations.Request]
+    gives: type[T]
+
+
+COMPANIES_LIST: Final = Endpoint("companies.list", "/companies", operations.ListCompaniesRequest, shared.Companies)
+COMPANIES_GET: Final = Endpoint(
+    "companies.get", "/companies/{company_id}", operations.GetCompanyRequest, shared.Company
+)
+CONNECTIONS_LIST: Final = Endpoint(
+    "connections.list",
+    "/companies/{company_id}/connections",
+    operations.ListConnectionsRequest,
+    shared.Connections,
+)
+CONNECTIONS_GET: Final = Endpoint(
+    "connections.get",
+    "/companies/{company_id}/connections/{connection_id}",
+    operations.GetConnectionRequest,
+    shared.Connection,
+)
+GET_STATUS: Final = Endpoint(
+    "manage_data.get_status",
+    "/companies/{company_id}/dataStatus",
+    operations.GetDataStatusRequest,
+    shared.DataStatuses,
+)
+PULLS_LIST: Final = Endpoint(
+    "manage_data.pull_operations.list",
+    "/companies/{company_id}/data/history",
+    operations.ListPullOperationsRequest,
+    shared.PullOperations,
+)
+PULLS_GET: Final = Endpoint(
+    "manage_data.pull_operations.get",
+    "/companies/{company_id}/data/history/{dataset_id}",
+    operations.GetPullOperationRequest,
+    shared.PullOperation,
+)
+PULLS_VALIDATION: Final = Endpoint(
+    "manage_data.pull_operations.get_validation",
+    "/companies/{company_id}/sync/{dataset_id}/validation",
+    operations.GetValidationRequest,
+    shared.ValidationResults,
+)
+COMPANY_SETTINGS: Final = Endpoint(
+    "settings.get_company_sync_settings",
+    "/companies/{company_id}/syncSettings",
+    operations.GetCompanySyncSettingsRequest,
+    shared.SyncSettings,
+)
+PROFILE_SETTINGS: Final = Endpoint(
+    "settings.get_profile_sync_settings",
+    "/profile/syncSettings",
+    operations.GetProfileSyncSettingsRequest,
+    shared.SyncSettings,
+)
+INTEGRATIONS_LIST: Final = Endpoint(
+    "integrations.list", "/integrations", operations.ListIntegrationsRequest, shared.Integrations
+)
+INTEGRATIONS_GET: Final = Endpoint(
+    "integrations.get", "/integrations/{platform_key}", operations.GetIntegrationRequest, shared.Integration
+)
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What a caller may say about one call, besides the request itself."""
+
+    base: str
+    timeout: float | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def get(self, path: str, query: tuple[tuple[str, str], ...] = (), company: str | None = None) -> Request:
+        """A GET under these options."""
+        return Request("GET", path, query, self.base, self.headers, self.timeout, company)
+
+
+def build(endpoint: Endpoint[Any], request: Any, options: Options) -> Request:
+    """The request for a call; what cannot be right is refused here, before anything is sent.
+
+    Raises:
+        errors.InvalidRequestError: an id of another form, an unknown or a missing field.
+    """
+    made = operations.check(endpoint.takes, request)
+    fields = {name: getattr(made, name) for name in made.__struct_fields__}
+    query = tuple((_QUERY[k], str(v)) for k, v in fields.items() if k in _QUERY and v is not None)
+    parts = {k: str(v) for k, v in fields.items() if k not in _QUERY}
+    return options.get(wire.path(endpoint.path, **parts), query, parts.get("company_id"))
+
+
+def read(call: Call, endpoint: Endpoint[T], request: Any, options: Options) -> Flow[T]:
+    """The flow of a call that only reads."""
+    return (yield from fetch(call, build(endpoint, request, options), endpoint.gives))
+
+
+class Pager(Generic[P]):
+    """All pages, a batch at a time: ``while not pager.done: rows = drive(pager.batch(call))``.
+
+    A row that comes twice, because rows shifted between pages meanwhile, is given once. A server that repeats
+    a page or whose link leads back ends the walk; a link to another host is refused.
+    """
+
+    def __init__(self, endpoint: Endpoint[P], request: Any, options: Options) -> None:
+        self._endpoint = endpoint
+        # Whoever wants everything and names no size gets the largest pages that the server takes.
+        given = request if isinstance(request, Mapping) else None
+        self._sizes = list(LARGE_PAGES) if request is None or (given is not None and "page_size" not in given) else []
+        made = operations.check(endpoint.takes, request)
+        if self._sizes:
+            made = msgspec.structs.replace(made, page_size=self._sizes.pop(0))
+        self._template = made
+        self._options = options
+        self._next: Request | None = build(endpoint, made, options)
+        self._visited: set[str] = set()
+        self._seen: set[str] = set()
+        self._first = True
+        self._ahead = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether there are no more pages."""
+        return self._next is None
+
+    def batch(self, call: Call) -> Flow[Sequence[Any]]:
+        """The rows of the next page, or of the next few."""
+        request = self._next
+        assert request is not None, "the walk is over"
+        if self._first:
+            self._first = False
+            page = yield from self._first_page(call)
+            return self._take(self._next or request, page)
+        wanted = self._requests_ahead(request)
+        if len(wanted) == 1:
+            return self._take(request, (yield from fetch(call, request, self._endpoint.gives)))
+        results = yield Together([fetch(call, one, self._endpoint.gives) for one in wanted])
+        rows: list[Any] = []
+        for one, result in zip(wanted, results, strict=True):
+            if self._next is None or self._next.url != one.url:
+                break  # this page's own links lead elsewhere: what was fetched ahead is not part of the walk
+            if isinstance(result, BaseException):
+                raise result
+            rows.extend(self._take(one, result))
+        return rows
+
+    def _first_page(self, call: Call) -> Flow[P]:
+        while True:
+            assert self._next is not None
+            try:
+                return (yield from fetch(call, self._next, self._endpoint.gives))
+            except errors.ErrorMessage as refused:
+                if refused.status_code != 400 or not self._sizes:
+                    raise
+            self._template = msgspec.structs.replace(self._template, page_size=self._sizes.pop(0))
+            self._next = build(self._endpoint, self._template, self._options)
+
+    def _take(self, request: Request, page: P) -> Sequence[Any]:
+        """Count a page in: its new rows, and where it says the walk goes on."""
+        self._visited.add(request.url)
+        new = self._new(page.rows)
+        self._next = self._follow(request, page) if new or not page.rows else None
+        self._ahead = self._pages_left(request, page)
+        return new
+
+    def _new(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """The rows that have not come before. Those without an id cannot be told apart, and are kept."""
+        keys = list(map(attrgetter("key" if self._endpoint is INTEGRATIONS_LIST else "id"), rows))
+        some = set(keys)
+        if len(some) == len(keys) and self._seen.isdisjoint(some):  # as it nearly always is
+            new = rows
+        else:
+            first = {key: i for i, key in reversed(list(enumerate(keys)))}
+            new = [
+                row
+                for i, (row, key) in enumerate(zip(rows, keys, strict=True))
+                if not key or (key not in self._seen and first[key] == i)
+            ]
+        some.discard("")
+        self._seen |= some
+        return new
+
+    def _follow(self, request: Request, page: P) -> Request | None:
+        href = page.links.next.href if page.links.next else None
+        if not href:
+            return None
+        here, there = urlsplit(request.url), urlsplit(urljoin(request.base + "/", href))
+        if (there.scheme, there.netloc) != (here.scheme, here.netloc):
+            raise errors.ResponseValidationError(f"The next page is said to be on another host ({there.netloc})")
+        query = tuple(parse_qsl(there.query, keep_blank_values=True))
+        base = urlsplit(request.base).path
+        path = there.path.removeprefix(base) if base else there.path
+        after = msgspec.structs.replace(request, path=path, query=query)
+        return None if after.url in self._visited else after
+
+    def _requests_ahead(self, first: Request) -> list[Request]:
+        """The next request and those after it, where they differ in nothing but the page."""
+        number = dict(first.query).get("page", "")
+        if not number.isdecimal():
+            return [first]
+        count = max(1, min(self._ahead, _AHEAD))
+        return [_with_page(first, int(number) + i) for i in range(count)]
+
+    def _pages_left(self, request: Request, page: P) -> int:
+        """How many pages seem to follow; 1 where nothing trustworthy says so. Only a hint: links decide."""
+        if self._next is None or not _differs_in_page_only(request, self._next):
+            return 1
+        size = len(page.rows)
+        number = int(dict(request.query).get("page", "1"))
+        if page.total_results <= 0 or size == 0:
+            return 1
+        return max(1, math.ceil(page.total_results / size) - number)
+
+
+def _with_page(request: Request, number: int) -> Request:
+    query = tuple((k, str(number) if k == "page" else v) for k, v in request.query)
+    return msgspec.structs.replace(request, query=query)
+
+
+def _differs_in_page_only(one: Request, other: Request) -> bool:
+    def rest(request: Request) -> dict[str, str]:
+        return {k: v for k, v in request.query if k != "page"}
+
+    try:
+        step = int(dict(other.query)["page"]) - int(dict(one.query)["page"])
+    except (KeyError, ValueError):
+        return False
+    return step == 1 and one.path == other.path and rest(one) == rest(other)

@@ -1,0 +1,228 @@
+"""Flows: what to do next, as generators that do no I/O themselves. Here is what all of them share.
+
+A flow yields a command and is sent its outcome: a ``Request`` (an ``Outcome``), :class:`Sleep` (nothing),
+:class:`Together` (a list of results) or :class:`Join` (whether the future was done). The two drivers in
+:mod:`codat_notebook.client.drivers` obey; tests obey with a simulated server. :class:`Call` is what a flow
+knows about the call it belongs to: its budget, the clock, whom to tell.
+"""
+
+import random
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar, Union
+
+import msgspec
+
+from codat_notebook.client import wire
+from codat_notebook.client.clock import ServerClock, header_time
+from codat_notebook.client.events import Attempt, Decision, Event, Teller, Waiting
+from codat_notebook.client.quota import Pacing, QuotaGauge
+from codat_notebook.client.wire import Answer, Failure, Outcome, Request
+from codat_notebook.models import errors
+from codat_notebook.utils import BackoffStrategy, RetryConfig
+
+T = TypeVar("T")
+
+
+#: Seconds that an attempt gets even at the very end of a budget: less would only leave a POST in doubt.
+_LEAST: Final = 1.0
+
+
+class Sleep(msgspec.Struct, frozen=True):
+    """Do nothing for that many real seconds."""
+
+    seconds: float
+
+
+class Together(msgspec.Struct, frozen=True):
+    """Run these flows at the same time; the outcome is the list of their results, or of their errors."""
+
+    flows: Sequence["Flow[Any]"]
+
+
+class Join(msgspec.Struct, frozen=True):
+    """Wait until a future is done, at most ``seconds``; the outcome is whether it is."""
+
+    future: "Future[Any]"
+    seconds: float | None = None
+
+
+Command = Union[Request, Sleep, Together, Join]  # noqa: UP007 - Struct classes and a string do not take |
+Flow = Generator[Command, Any, T]
+
+
+class Call:
+    """One call of the client on its way: its name, its budget and what has been tried.
+
+    Args:
+        name: the operation, for events: ``"companies.list"``.
+        retries: how to try again; None is one request.
+        clock, tell, quota, pacing: the client's.
+        jitter: a random number from 0 to 1; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        retries: RetryConfig,
+        clock: ServerClock,
+        tell: Teller,
+        quota: QuotaGauge | None = None,
+        pacing: Pacing | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.name = name
+        self.clock = clock
+        self.quota = quota
+        self._pacing = pacing
+        self._tell = tell
+        self._jitter = jitter
+        self._backoff: BackoffStrategy | None = retries.backoff if retries.strategy != "none" else None
+        self.retries_lost = retries.retry_connection_errors
+        self._began = clock.monotonic()
+        self.attempt = 0
+
+    @property
+    def single(self) -> bool:
+        """Whether the caller asked for one request and no more."""
+        return self._backoff is None
+
+    @property
+    def left(self) -> float:
+        """How many real seconds of the budget are left."""
+        if self._backoff is None:
+            return 0.0
+        return self._backoff.max_elapsed_time / 1000 - (self.clock.monotonic() - self._began)
+
+    def backoff(self, failures: int) -> float:
+        """How many real seconds to wait after so many failures: full jitter under a growing ceiling."""
+        if self._backoff is None:
+            return 0.0
+        try:
+            ceiling = self._backoff.initial_interval * self._backoff.exponent ** max(failures - 1, 0)
+        except OverflowError:
+            ceiling = float(self._backoff.max_interval)
+        return self._jitter() * min(ceiling, self._backoff.max_interval) / 1000
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on."""
+        self._tell(event)
+
+    def decide(self, text: str, **about: str | None) -> None:
+        """Tell what was concluded."""
+        if self._tell.heard:
+            self._tell(Decision(self.name, text, **about))
+
+    def send(self, request: Request) -> Flow[Outcome]:
+        """Send one request, at the pace that was asked for, and tell how it went."""
+        if self._pacing is None:
+            outcome = yield from self._sent(request)
+        else:
+            outcome = yield from self._paced(request, self._pacing)
+        self._note(request, outcome)
+        return outcome
+
+    def _sent(self, request: Request) -> Flow[Outcome]:
+        self.attempt += 1
+        if not self.single:
+            request = msgspec.structs.replace(request, within=max(self.left, _LEAST))
+        outcome: Outcome = yield request
+        return outcome
+
+    def _paced(self, request: Request, pacing: Pacing) -> Flow[Outcome]:
+        place = pacing.enter(request.company) if request.company else None
+        try:
+            if place is not None:
+                yield Join(place)
+            delay = pacing.reserve(self.clock.monotonic(), self.clock.real(60.0))
+            if delay > 0:
+                yield from self.wait(delay, "keeping to the pace")
+            return (yield from self._sent(request))
+        finally:
+            # One who gave up waiting has no place to give back, unless he was given it meanwhile.
+            if request.company and (place is None or not place.cancel()):
+                pacing.leave(request.company)
+
+    def _note(self, request: Request, outcome: Outcome) -> None:
+        if isinstance(outcome, Answer):
+            self.clock.observe(outcome.headers, outcome.sent, outcome.received)
+            if self.quota is not None:
+                self.quota.observe(outcome.headers)
+        if not self._tell.heard:
+            return
+        took = outcome.received - outcome.sent
+        self._tell(
+            Attempt(
+                call=self.name,
+                method=request.method,
+                path=request.target,
+                attempt=self.attempt,
+                started=self.clock.now() - timedelta(seconds=took * self.clock.speed),
+                ms=took * 1000,
+                status=outcome.status if isinstance(outcome, Answer) else None,
+                error=outcome.error if isinstance(outcome, Failure) else None,
+                correlation_id=wire.correlation_id(outcome),
+                size=len(outcome.body) if isinstance(outcome, Answer) else 0,
+            )
+        )
+
+    def wait(self, seconds: float, reason: str) -> Flow[None]:
+        """Pause visibly."""
+        until = self.clock.now() + timedelta(seconds=seconds * self.clock.speed)
+        self._tell(Waiting(self.name, seconds, reason, self.attempt, until))
+        yield Sleep(seconds)
+
+    def asked_pause(self, outcome: Outcome) -> tuple[float, datetime] | None:
+        """How many real seconds the server asks to wait, and until when on its clock."""
+        if isinstance(outcome, Failure):
+            return None
+        now = self.clock.now()
+        until = header_time(outcome.headers.get("retry-after"), now)
+        if until is None:
+            return None
+        return self.clock.real(max((until - now).total_seconds(), 0.0)), until
+
+    def pause(self, failures: int, outcome: Outcome, error: errors.CodatLendingError) -> Flow[None]:
+        """Wait before the next attempt, or raise ``error`` if the budget does not allow it."""
+        asked = self.asked_pause(outcome)
+        seconds = self.backoff(failures)
+        if asked is not None:
+            seconds = max(seconds, asked[0])
+        if self.single or seconds > self.left:
+            if asked is not None:
+                error.retry_at = asked[1]
+            raise error
+        yield from self.wait(seconds, _reason(outcome))
+
+
+def _reason(outcome: Outcome) -> str:
+    if isinstance(outcome, Failure):
+        return outcome.error
+    if outcome.status == 429:
+        return "429, too many requests"
+    return f"status {outcome.status}"
+
+
+_REPEATED: Final = frozenset({408, 429})
+
+
+def repeatable(outcome: Outcome, *, lost: bool) -> bool:
+    """Whether a read may be tried again; ``lost`` says whether connection errors count."""
+    if isinstance(outcome, Failure):
+        return lost and not outcome.fatal
+    return outcome.status in _REPEATED or outcome.status >= 500
+
+
+def fetch(call: Call, request: Request, kind: type[T]) -> Flow[T]:
+    """Read something: try again while that can help and the budget lasts."""
+    failures = 0
+    while True:
+        outcome = yield from call.send(request)
+        if isinstance(outcome, Answer) and 200 <= outcome.status < 300:
+            return wire.value(request, outcome, kind)
+        error = wire.error(request, outcome)
+        if not repeatable(outcome, lost=call.retries_lost):
+            raise error
+        failures += 1
+        yield from call.pause(failures, outcome, error)

@@ -1,0 +1,94 @@
+"""One slot per intent and process: who is queueing it now, and what is still open from before.
+
+Two callers who want the same refresh at the same time send one request: the second waits for the first one's
+outcome. An intent that ended in doubt stays open here with its idempotency key, so that asking again goes on
+with it instead of beginning a second one. Ids that earlier calls brought home are remembered, so that a
+look-up does not take them for new.
+"""
+
+import threading
+from concurrent.futures import Future
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+
+_REMEMBERED: Final = 64
+_KEPT: Final = 4096
+
+
+class Record(msgspec.Struct):
+    """How far the sending of one intent got.
+
+    ``first`` is when (monotonic) the first request under any key may have reached the server, ``key_first``
+    the same for the current key; None before. ``renewed`` says that the one new key has been taken, ``doubt``
+    that an operation may exist. ``since`` is the server's time of a first send in an earlier process.
+    """
+
+    key: str
+    first: float | None = None
+    key_first: float | None = None
+    renewed: bool = False
+    doubt: bool = False
+    since: datetime | None = None
+
+
+class _Slot:
+    def __init__(self) -> None:
+        self.flight: Future[Any] | None = None
+        self.open: Record | None = None
+        self.known: list[str] = []
+
+
+class Slots:
+    """The slots of a process. Threads and event loops share them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._slots: dict[Any, _Slot] = {}
+
+    def enter(self, name: Any) -> "Future[Any] | None":
+        """Take the slot: None if it is yours now, else the future of whoever has it."""
+        with self._lock:
+            slot = self._slots.setdefault(name, _Slot())
+            if slot.flight is not None:
+                return slot.flight
+            slot.flight = Future()
+            return None
+
+    def leave(self, name: Any, outcome: Any, left_open: Record | None = None, ids: tuple[str, ...] = ()) -> None:
+        """Give the slot back with the outcome for those who wait; ``left_open`` if it ended in doubt."""
+        with self._lock:
+            slot = self._slots[name]
+            flight, slot.flight = slot.flight, None
+            slot.open = left_open
+            slot.known = [*slot.known, *(i for i in ids if i not in slot.known)][-_REMEMBERED:]
+            self._tidy(name, slot)
+        if flight is not None:
+            flight.set_result(outcome)
+
+    def _tidy(self, name: Any, slot: _Slot) -> None:
+        """Forget this slot if it is empty, and those that were used longest ago if there are many."""
+        del self._slots[name]
+        if slot.known or slot.open is not None:
+            self._slots[name] = slot  # as the latest
+        idle = (n for n, s in self._slots.items() if s.flight is None and s.open is None)
+        for old in list(islice(idle, max(0, len(self._slots) - _KEPT))):
+            del self._slots[old]
+
+    def opened(self, name: Any) -> Record | None:
+        """The record that an earlier call left open."""
+        with self._lock:
+            slot = self._slots.get(name)
+            return slot.open if slot else None
+
+    def known(self, name: Any) -> frozenset[str]:
+        """The ids that earlier calls brought home."""
+        with self._lock:
+            slot = self._slots.get(name)
+            return frozenset(slot.known if slot else ())
+
+
+#: The process's own.
+SLOTS: Final = Slots()

@@ -1,0 +1,162 @@
+"""HTTP clients and how they are made: the one place that knows httpx, TLS and proxies.
+
+Clients are made late, on the first request. The loopback gets one that knows no proxy and makes no TLS
+context; all other hosts share one context per process. Answers are read piece by piece, unpacked under a size
+limit, so that neither an endless body nor a small one that unpacks to gigabytes fills the memory.
+"""
+
+import os
+import zlib
+from functools import cache, lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+from codat_notebook.client.wire import Failure, Request
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+MAX_BODY: Final = 64 * 1024 * 1024
+_CHUNK: Final = 64 * 1024
+
+
+class BadBody(Exception):
+    """A body that is not read to its end: ``fatal`` if another try would give the same."""
+
+    def __init__(self, text: str, *, fatal: bool = False) -> None:
+        super().__init__(text)
+        self.fatal = fatal
+
+
+@cache
+def tls_context() -> "ssl.SSLContext":
+    """The process's TLS context: the bundle that the environment names, else the operating system's store if
+    truststore is installed, else certifi's."""
+    import ssl
+
+    import httpx
+
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
+    if bundle and not named:
+        directory = os.path.isdir(bundle)
+        return ssl.create_default_context(cafile=None if directory else bundle, capath=bundle if directory else None)
+    if not named and find_spec("truststore") is not None:
+        # An extra: the operating system's own store, which knows the certificates of company proxies.
+        made: ssl.SSLContext = import_module("truststore").SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return made
+    return httpx.create_ssl_context()
+
+
+def settings(loopback: bool) -> dict[str, Any]:
+    """The arguments of an httpx client, sync or async."""
+    import httpx
+
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
+    # verify=False makes no context; this client is only ever used for http:// on this machine.
+    trust: dict[str, Any] = {"verify": False, "trust_env": False} if loopback else {"verify": tls_context()}
+    return {"limits": limits, "follow_redirects": False, "timeout": None, **trust}
+
+
+def failure(error: BaseException, sent: float, received: float) -> Failure:
+    """What an exception of httpx means: did the request leave, and can trying again help?"""
+    import httpx
+
+    if isinstance(error, BadBody):
+        return Failure(False, str(error), sent, received, error.fatal, refused=True)
+    unsent = isinstance(
+        error,
+        httpx.ConnectError
+        | httpx.ConnectTimeout
+        | httpx.PoolTimeout
+        | httpx.ProxyError
+        | httpx.UnsupportedProtocol
+        | httpx.LocalProtocolError
+        | httpx.InvalidURL,
+    )
+    fatal = isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL)
+    return Failure(unsent, _words(error), sent, received, fatal)
+
+
+def _words(error: BaseException) -> str:
+    import httpx
+
+    said = str(error).strip()
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return f"timed out ({type(error).__name__})"
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return f"{said} - behind a company proxy, name its certificates in SSL_CERT_FILE or pip install truststore"
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+class Body:
+    """Collects a body piece by piece, unpacking it, and refuses what grows beyond the limit."""
+
+    def __init__(self, encoding: str, limit: int = MAX_BODY) -> None:
+        name = encoding.strip().lower()
+        if name not in ("", "identity", "gzip", "x-gzip", "deflate"):
+            raise BadBody(f"it is packed as {name[:40]!r}", fatal=True)
+        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32) if name not in ("", "identity") else None
+        self._parts: list[bytes] = []
+        self._left = limit
+
+    def add(self, piece: bytes) -> None:
+        """Take in a piece as it came."""
+        if self._inflate is None:
+            self._keep(piece)
+            return
+        try:
+            while piece:
+                self._keep(self._inflate.decompress(piece, _CHUNK * 16))
+                piece = self._inflate.unconsumed_tail
+        except zlib.error as error:
+            raise BadBody(f"it is damaged ({error})") from None
+
+    def _keep(self, part: bytes) -> None:
+        self._left -= len(part)
+        if self._left < 0:
+            raise BadBody("it is larger than anything that Codat sends", fatal=True)
+        self._parts.append(part)
+
+    def whole(self) -> bytes:
+        """All of it.
+
+        Raises:
+            BadBody: a packed body ended early.
+        """
+        if self._inflate is not None and self._parts and not self._inflate.eof:
+            raise BadBody("it ended early")
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+
+@lru_cache(maxsize=512)
+def address(text: str) -> "httpx.URL":
+    """An address, taken apart once: following a refresh asks the same few over and over."""
+    import httpx
+
+    return httpx.URL(text)
+
+
+def timeouts(seconds: float) -> dict[str, float]:
+    """The time-outs of the parts of one request. Those before anything is sent end before the whole does, so that
+    it is known that nothing was sent; the connection gets at most 10 s."""
+    before = 0.9 * seconds
+    return {"connect": min(before, 10.0), "read": seconds, "write": seconds, "pool": before}
+
+
+def headers(request: Request) -> dict[str, str]:
+    """The headers of a request, without the key."""
+    made = {"accept": "application/json", "accept-encoding": "gzip", "user-agent": "codat-notebook"}
+    for name, text in request.headers:
+        made[name.lower()] = text
+    if request.method == "POST":
+        made.setdefault("content-length", "0")
+    return made
+
+
+def heard(response: "httpx.Response") -> dict[str, str]:
+    """The headers of an answer, by lower-case name."""
+    return {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in response.headers.raw}
