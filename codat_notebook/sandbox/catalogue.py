@@ -1,0 +1,76 @@
+"""What the API tells about itself: the integrations, and the settings that say what is synced when.
+
+Which types are fetched on first link, how often and how far back are the profile's settings; here they are the
+same for every company (assumed).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from codat_notebook.models.vocabulary import DATA_TYPES
+from codat_notebook.sandbox.profiles import PLATFORMS, Platform
+
+#: Types that are read only when asked for by name (assumed).
+NOT_ON_FIRST_LINK: Final = frozenset(
+    {"itemReceipts", "journals", "salesOrders", "commerce-taxComponents", "banking-transactionCategories"}
+)
+#: Small lists that are always read whole, as the documentation advises.
+_WHOLE: Final = frozenset({"company", "commerce-companyInfo", "taxRates", "chartOfAccounts", "trackingCategories"})
+_REPORTS: Final = frozenset(
+    {"balanceSheet", "profitAndLoss", "cashFlowStatement"}
+)  # documented: monthsToSync is for these
+
+
+def integration(platform: Platform, new_types: dict[str, set[str]]) -> dict[str, Any]:
+    """A platform as ``/integrations`` writes it."""
+    added = tuple(name for name, keys in new_types.items() if platform.key in keys)
+    return {
+        "key": platform.key,
+        "logoUrl": f"https://static.codat.io/public/officialLogos/Full/{platform.key}.png",
+        "name": platform.name,
+        "enabled": True,
+        "sourceId": platform.source_id,
+        "sourceType": platform.source_type,
+        "integrationId": platform.integration_id,
+        "isOfflineConnector": platform.offline,
+        "isBeta": False,
+        "dataProvidedBy": platform.name,
+        "datatypeFeatures": [_feature(data_type) for data_type in platform.types + added],
+    }
+
+
+def _feature(data_type: str) -> dict[str, Any]:
+    # The contract names the property dataType and requires datatype: both are there.
+    features = [{"featureType": "Get", "featureState": "Release"}]
+    return {"datatype": data_type, "dataType": data_type, "supportedFeatures": features}
+
+
+def integrations(new_types: dict[str, set[str]]) -> list[dict[str, Any]]:
+    """All of them."""
+    return [integration(platform, new_types) for platform in PLATFORMS]
+
+
+def fetch_on_first_link(data_type: str) -> bool:
+    """Whether ``data/all`` queues that type."""
+    return data_type not in NOT_ON_FIRST_LINK
+
+
+def sync_settings(hours: int) -> list[dict[str, Any]]:
+    """The settings of every type, refreshed by Codat itself after so many hours (0: never, the documented default)."""
+    return [_setting(order, data_type, hours) for order, data_type in enumerate(DATA_TYPES)]
+
+
+def _setting(order: int, data_type: str, hours: int) -> dict[str, Any]:
+    setting: dict[str, Any] = {
+        "dataType": data_type,
+        "fetchOnFirstLink": fetch_on_first_link(data_type),
+        "syncSchedule": hours,
+        "syncOrder": order,
+        "isLocked": False,
+    }
+    if data_type in _REPORTS:
+        setting["monthsToSync"] = 24
+    elif data_type not in _WHOLE:
+        setting["syncFromWindow"] = 24
+    return setting

@@ -1,0 +1,157 @@
+"""The controls over HTTP: what :class:`~codat_notebook.sandbox.faults.Faults` and the clock do, under ``/_sandbox``.
+
+They take a token of their own in ``X-Sandbox-Token`` (:attr:`Sandbox.control_token`), so that no web page can post to
+them. For tests and demos whose sandbox runs in another process; its books are read here too.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from codat_notebook.sandbox.exchange import Answer, Request
+from codat_notebook.sandbox.faults import Faults
+from codat_notebook.sandbox.problems import Problem, invalid
+from codat_notebook.sandbox.settings import Settings
+from codat_notebook.sandbox.ticks import to_text
+from codat_notebook.sandbox.traffic import Traffic
+from codat_notebook.sandbox.world import World
+
+PREFIX: Final = "/_sandbox"
+_SETTINGS: Final = tuple(field.name for field in fields(Settings))
+
+
+class Spoil(msgspec.Struct, forbid_unknown_fields=True):
+    """The arguments of :meth:`Faults.next` that can be sent (a gate cannot)."""
+
+    n: int | None = 1
+    until: str | float | None = None
+    match: str = "*"
+    status: Annotated[int, msgspec.Meta(ge=200, le=599)] | None = None
+    body: Any = None
+    headers: dict[str, str | None] = {}
+    when: Literal["before", "after"] = "before"
+    layer: Literal["inside", "outside"] = "outside"
+    delay: float = 0
+    reset_after: int | None = None
+    close_after: int | None = None
+    chance: float = 1
+
+
+class Ending(msgspec.Struct, forbid_unknown_fields=True):
+    """The arguments of :meth:`Faults.end_next`."""
+
+    status: str
+    n: int = 1
+    data_type: str | None = None
+    company_id: str | None = None
+    seconds: float | None = None
+
+
+class Controls:
+    """Answers requests under ``/_sandbox``.
+
+    ===============================================  ==============================================================
+    ``GET /_sandbox``                                clock, companies, POSTs accepted, requests counted
+    ``GET /_sandbox/accepted``, ``/events``          the books
+    ``POST /_sandbox/clock``                         ``{"advance": "3h"}``, ``{"speed": 60}``, ``{"paused": true}``
+    ``GET``, ``PATCH /_sandbox/settings``            the switches
+    ``POST``, ``DELETE /_sandbox/faults``            the arguments of ``Faults.next``; forget all
+    ``POST /_sandbox/outcomes``                      the arguments of ``Faults.end_next``
+    ``POST /_sandbox/connections/{id}/{id}/{what}``  ``deauthorize`` or ``relink``
+    ===============================================  ==============================================================
+    """
+
+    def __init__(self, world: World, faults: Faults, traffic: Traffic, token: str) -> None:
+        self._world = world
+        self._traffic = traffic
+        self._faults = faults
+        self._token = token
+        self._calls: dict[str, Callable[[Any], Any]] = {
+            "GET ": self._overview,
+            "GET accepted": lambda _: [self._accepted(entry) for entry in list(world.accepted)],
+            "GET events": lambda _: world.events(),
+            "POST clock": self._clock,
+            "GET settings": self._read_settings,
+            "PATCH settings": self._change_settings,
+            "POST faults": self._order,
+            "DELETE faults": lambda _: faults.clear(),
+            "POST outcomes": lambda wanted: faults.end_next(**msgspec.structs.asdict(msgspec.convert(wanted, Ending))),
+        }
+
+    def answer(self, request: Request) -> Answer:
+        """Carry out a control call.
+
+        Raises:
+            Problem: 401 without the token, 404 for no such control, 400 for a body that makes no sense.
+        """
+        sent = request.headers.get("x-sandbox-token", "")
+        if not hmac.compare_digest(sent.encode(), self._token.encode()):
+            raise Problem(401, "Unauthorized", "Sandbox")
+        name = request.path.removeprefix(PREFIX).strip("/")
+        call = self._calls.get(f"{request.method} {name}") or self._on_connection(request.method, name)
+        try:
+            result = call(msgspec.json.decode(request.body) if request.body else None)
+        except (msgspec.DecodeError, TypeError, ValueError) as error:
+            raise invalid(str(error)) from error
+        return Answer(204) if result is None else Answer.of(200, result)
+
+    def _on_connection(self, method: str, name: str) -> Callable[[Any], Any]:
+        match (method, *name.split("/")):
+            case ("POST", "connections", company_id, connection_id, "deauthorize"):
+                return lambda _: self._world.deauthorize(company_id, connection_id)
+            case ("POST", "connections", company_id, connection_id, "relink"):
+                return lambda _: self._world.relink(company_id, connection_id)
+        raise Problem(404, "There is no such control.", "Sandbox")
+
+    def _overview(self, _: Any) -> dict[str, Any]:
+        clock = self._world.clock
+        return {
+            "now": to_text(clock.ticks()),
+            "speed": clock.speed,
+            "companies": len(self._world.estate),
+            "accepted": len(self._world.accepted),
+            "requests": self._traffic.requests,
+            "calls": dict(self._traffic.calls),
+            "atOnce": self._traffic.at_once,
+        }
+
+    def _accepted(self, entry: Any) -> dict[str, Any]:
+        return {**entry._asdict(), "at": to_text(entry.at)}
+
+    def _clock(self, wanted: Any) -> dict[str, Any]:
+        for name, value in _mapping(wanted).items():
+            if name == "advance":
+                self._world.clock.advance(value)
+            elif name == "speed":
+                self._world.clock.speed = float(value)
+            elif name == "paused":
+                (self._world.clock.pause if value else self._world.clock.resume)()
+            else:
+                raise ValueError(f"the clock has no {name!r}; there are advance, speed and paused")
+        return self._overview(None)
+
+    def _read_settings(self, _: Any) -> dict[str, Any]:
+        return {name: getattr(self._faults, name) for name in _SETTINGS}
+
+    def _change_settings(self, wanted: Any) -> dict[str, Any]:
+        changed = {**self._read_settings(None), **_mapping(wanted)}
+        if unknown := changed.keys() - set(_SETTINGS):
+            raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
+        for name, value in _mapping(msgspec.to_builtins(msgspec.convert(changed, Settings))).items():
+            kind = type(getattr(self._faults, name))
+            setattr(self._faults, name, kind(value) if kind in (set, dict) else value)
+        return self._read_settings(None)
+
+    def _order(self, wanted: Any) -> None:
+        self._faults.next(**msgspec.structs.asdict(msgspec.convert(wanted, Spoil)))
+
+
+def _mapping(wanted: Any) -> dict[str, Any]:
+    if not isinstance(wanted, dict):
+        raise ValueError("the body must be a JSON object")
+    return wanted

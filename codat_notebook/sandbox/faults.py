@@ -1,0 +1,257 @@
+"""Everything that can be made to go wrong, by request: single answers, the line, the platforms, the settings.
+
+:class:`Faults` is a :class:`~codat_notebook.sandbox.settings.Settings` with means: its attributes are switches,
+its methods order a misbehaviour. A :class:`Rule` says which requests it spoils and how: what is answered instead,
+whether the real work is done before (``when="after"``) or not at all (``"before"``), on which side of the
+idempotency layer it sits, and what happens on the line.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+from codat_notebook.sandbox.exchange import JSON, Answer, Request
+from codat_notebook.sandbox.limits import TOO_MANY, written
+from codat_notebook.sandbox.outcomes import HOLDS, Outcome
+from codat_notebook.sandbox.problems import Problem
+from codat_notebook.sandbox.queueing import Told
+from codat_notebook.sandbox.settings import Settings
+from codat_notebook.sandbox.ticks import SECOND, span
+
+if TYPE_CHECKING:
+    from codat_notebook.sandbox.world import World
+
+ANY: Final = "*"
+QUEUEING: Final = "POST /companies/*/data/*"
+_TEXTS: Final = {
+    402: "Your account has expired.",
+    403: "You are using an outdated API key or a key not associated with that resource.",
+    429: TOO_MANY,
+    500: "There is a problem with our server. Please try again later.",
+    503: "The Codat API is temporarily offline for maintenance. Please try again later.",
+}
+
+
+class Gate:
+    """Holds a request until it is opened; tells when one has come.
+
+    >>> gate = Gate()
+    >>> gate.open(); gate.is_open
+    True
+    """
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self._lock = threading.Lock()
+        self._wake: list[Callable[[], None]] = []
+        self.is_open = False
+
+    def open(self) -> None:
+        """Let through what is held and what comes."""
+        with self._lock:
+            self.is_open = True
+            wake, self._wake = self._wake, []
+        for call in wake:
+            call()
+
+    def pass_on(self, call: Callable[[], None]) -> None:
+        """Call back once the gate is open (from any thread)."""
+        with self._lock:
+            if not self.is_open:
+                self._wake.append(call)
+                self.reached.set()
+                return
+        self.reached.set()
+        call()
+
+
+@dataclass(slots=True)
+class Rule:
+    """One ordered misbehaviour. See :meth:`Faults.next` for the fields."""
+
+    match: str = ANY
+    left: int | None = 1
+    until: int | None = None
+    chance: float = 1
+    status: int | None = None
+    body: Any = None
+    headers: dict[str, str | None] = field(default_factory=dict)
+    when: Literal["before", "after"] = "before"
+    layer: Literal["inside", "outside"] = "outside"
+    delay: float = 0
+    gate: Gate | None = None
+    reset_after: int | None = None
+    close_after: int | None = None
+    hits: int = 0
+
+    @property
+    def replaces(self) -> bool:
+        """Whether another answer is given than the real one."""
+        return self.status is not None or self.body is not None
+
+    @property
+    def breaks_line(self) -> bool:
+        """Whether the answer does not arrive whole."""
+        return self.reset_after is not None or self.close_after is not None
+
+    @property
+    def skips_work(self) -> bool:
+        """Whether the request is not carried out."""
+        return self.when == "before" and (self.replaces or self.breaks_line)
+
+    def forced(self, correlation_id: str) -> Answer:
+        """The answer that is given instead."""
+        status = self.status or 200
+        if self.body is None:
+            text = _TEXTS.get(status, "Something went wrong.")
+            answer = Answer.of(status, Problem(status, text).body(correlation_id))
+            return Answer(status) if status in (204, 304) else answer
+        if isinstance(self.body, str):
+            kind = "text/html; charset=utf-8" if self.body.lstrip().startswith("<") else JSON
+            return Answer(status, self.body.encode(), {"Content-Type": kind})
+        if isinstance(self.body, bytes):
+            return Answer(status, self.body, {"Content-Type": JSON})
+        return Answer(status, msgspec.json.encode(self.body), {"Content-Type": JSON})
+
+    def touched(self, answer: Answer) -> Answer:
+        """An answer with the ordered headers (None removes one)."""
+        if not self.headers:
+            return answer
+        headers = {**answer.headers, **self.headers}
+        return Answer(answer.status, answer.body, {name: value for name, value in headers.items() if value is not None})
+
+    def end(self) -> None:
+        """Spoil nothing from now on; let through what is held."""
+        self.left = 0
+        if self.gate is not None:
+            self.gate.open()
+
+
+class Faults(Settings):
+    """The controls of a sandbox: switches as attributes, misbehaviour by request as methods."""
+
+    _world: World
+
+    def __init__(self, **switches: Any) -> None:
+        super().__init__(**switches)
+        self._rules: list[Rule] = []
+        self._lock = threading.Lock()
+        self._asked = 0
+
+    def bind(self, world: World) -> None:
+        """Connect to the world whose settings these are; done by the sandbox."""
+        self._world = world
+
+    def next(self, n: int | None = 1, *, until: str | float | None = None, **how: Any) -> Rule:
+        """Spoil the next ``n`` requests that match.
+
+        Args:
+            n: how many; None: all, until :meth:`Rule.end` or :meth:`clear`.
+            until: or for how long, in virtual time (``"10m"``, seconds).
+            how: ``match``: method and path with ``*``, for example ``"POST /companies/*/data/queue/*"``.
+                ``status``, ``body`` (JSON value, text or bytes), ``headers`` (None as a value removes one): what is
+                answered instead; a status alone gives Codat's body for it; headers alone change the real answer.
+                ``when``: ``"before"`` the request is carried out (so it is not) or ``"after"``.
+                ``layer``: ``"outside"`` the idempotency layer (nothing is kept) or ``"inside"`` (the answer is
+                kept and replayed).
+                ``delay``: real seconds, before or after the work as ``when`` says; ``gate``: a :class:`Gate`.
+                ``reset_after``: reset the connection after that many bytes of the answer.
+                ``close_after``: close it after that many bytes of the body, whatever Content-Length says.
+                ``chance``: spoil each match only with that probability.
+
+        Returns:
+            The rule; its ``hits`` counts.
+
+        Example:
+            ``sandbox.faults.next(2, status=503, when="after", layer="inside", match="POST *")``
+        """
+        ends = None if until is None else self._world.clock.ticks() + span(until)
+        rule = Rule(left=None if until is not None else n, until=ends, **how)
+        with self._lock:
+            self._rules.append(rule)
+        return rule
+
+    def rate_limit(self, n: int | None = 1, retry_after: str | float | None = 1, match: str = ANY) -> Rule:
+        """Answer 429 to the next ``n`` requests.
+
+        Args:
+            n: how many; None: all.
+            retry_after: seconds, written as ``retry_after_format`` says; text goes out as it is; None: no header.
+            match: which requests.
+        """
+        headers: dict[str, str | None] = {}
+        if isinstance(retry_after, str):
+            headers["Retry-After"] = retry_after
+        elif retry_after is not None:
+            now = self._world.clock.ticks()
+            headers["Retry-After"] = written(now + round(retry_after * SECOND), now, self.retry_after_format)
+        return self.next(n, status=429, headers=headers, match=match)
+
+    def outage(self, duration: str | float | None = None) -> Rule:
+        """Answer 503 to everything, for a virtual time or until the rule's ``end()``."""
+        return self.next(None, until=duration, status=503)
+
+    def hold(self, match: str = QUEUEING, when: Literal["before", "after"] = "before") -> Gate:
+        """Keep the next matching request waiting until the gate is opened."""
+        gate = Gate()
+        self.next(1, match=match, when=when, layer="inside", gate=gate)
+        return gate
+
+    def end_next(
+        self, status: str, n: int = 1, *, data_type: str | None = None, company_id: str | None = None,
+        seconds: float | None = None,
+    ) -> None:  # fmt: skip
+        """Decide how the next ``n`` operations end.
+
+        Args:
+            status: the last status, known or not, or ``"Paused"``, ``"Waiting"``, ``"Offline"`` for one that is
+                held and then completes.
+            n: how many operations.
+            data_type: only of this type.
+            company_id: only of this company.
+            seconds: how long they take, in virtual seconds.
+        """
+        self._world.orders.append(Told(HOLDS.get(status) or Outcome(status), n, data_type, company_id, seconds))
+
+    def deauthorize(self, company_id: str, connection_id: str) -> None:
+        """Revoke a connection's authorization, as its platform or the customer does."""
+        self._world.deauthorize(company_id, connection_id)
+
+    def relink(self, company_id: str, connection_id: str) -> None:
+        """Authorize it again, as the customer does through the link URL."""
+        self._world.relink(company_id, connection_id)
+
+    def clear(self) -> None:
+        """Forget all ordered misbehaviour (switches stay); let through what is held."""
+        with self._lock:
+            rules, self._rules = self._rules, []
+        self._world.orders.clear()
+        for rule in rules:
+            rule.end()
+
+    def take(self, request: Request, layer: str) -> Rule | None:
+        """The rule that spoils this request at that layer, if any; for the service."""
+        if not self._rules:
+            return None
+        with self._lock:
+            self._asked += 1
+            now = self._world.clock.ticks()
+            self._rules = [r for r in self._rules if r.left != 0 and (r.until is None or now < r.until)]
+            line = f"{request.method} {request.path}"
+            return next((r for r in self._rules if r.layer == layer and self._applies(r, line)), None)
+
+    def _applies(self, rule: Rule, line: str) -> bool:
+        if rule.match != ANY and not fnmatchcase(line, rule.match):
+            return False
+        if rule.chance < 1 and self._world.draws.number("fault", self._asked, rule.match) >= rule.chance:
+            return False
+        if rule.left is not None:
+            rule.left -= 1
+        rule.hits += 1
+        return True

@@ -1,0 +1,159 @@
+"""The pull operations of one company: weeks of past ones, drawn when first asked for, and those queued since.
+
+Past operations count back from the world's first instant by the rhythm of the company's sketch; new ones are
+appended. Everything that the API tells about freshness is read from here.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from codat_notebook.sandbox.companies import Company, Connection
+from codat_notebook.sandbox.draws import Draws
+from codat_notebook.sandbox.operations import Operation, draw
+from codat_notebook.sandbox.outcomes import Outcome, failure
+from codat_notebook.sandbox.ticks import DAY
+
+Cell = tuple[str, str]  # connection id, data type
+
+
+class Ledger:
+    """The operations of one company.
+
+    Args:
+        draws: the seed's draws.
+        company: whose.
+        start: the world's first instant.
+        days: how far the past reaches, if not as far as the company's sketch says.
+    """
+
+    def __init__(self, draws: Draws, company: Company, start: int, days: float | None = None) -> None:
+        self._draws = draws
+        self._start = start
+        self._days = company.sketch.history_days if days is None else days
+        self.cells: dict[Cell, list[Operation]] = {}
+        for connection in company.connections:
+            for data_type in connection.platform.types:
+                past = sorted(self._past(connection, data_type), key=_requested)
+                if past:
+                    self.cells[connection.id, data_type] = past
+        self.operations = sorted((op for ops in self.cells.values() for op in ops), key=_requested)
+        self._by_id = {op.id: op for op in self.operations}
+        self.queued: list[Operation] = []
+        self.counts: Counter[Cell] = Counter()
+        self._unsettled: list[Operation] = []
+        self.last_status: tuple[tuple[object, ...], dict[str, Any]] = ((), {})
+
+    @classmethod
+    def of_length(cls, draws: Draws, company: Company, start: int, operations: int) -> Ledger:
+        """A ledger with the newest ``operations`` of a past that is long enough; makes the company that old."""
+        a_day = sum(len(c.platform.types) / c.link.period for c in company.connections if c.link.age is not None)
+        if not a_day:
+            raise ValueError("a company without a synced connection has no past")
+        days = 100 + 1.1 * operations / a_day
+        company.created = start - round((days + 1) * DAY)
+        for connection in company.connections:
+            connection.created = company.created
+        ledger = cls(draws, company, start, days)
+        ledger._trim(len(ledger.operations) - operations)
+        return ledger
+
+    def _trim(self, surplus: int) -> None:
+        gone = {op.id for op in self.operations[: max(surplus, 0)]}
+        self.operations = self.operations[max(surplus, 0) :]
+        self._by_id = {op.id: op for op in self.operations}
+        kept = {cell: [op for op in ops if op.id not in gone] for cell, ops in self.cells.items()}
+        self.cells = {cell: ops for cell, ops in kept.items() if ops}
+
+    def find(self, operation_id: str) -> Operation | None:
+        """The operation of that id."""
+        return self._by_id.get(operation_id)
+
+    def add(self, op: Operation) -> None:
+        """Take in a new operation."""
+        insort(self.operations, op, key=_requested)
+        self.cells.setdefault((op.connection_id, op.data_type), []).append(op)
+        self._by_id[op.id] = op
+        self.queued.append(op)
+        self._unsettled.append(op)
+        self.counts[op.connection_id, op.data_type] += 1
+
+    def running(self, connection_id: str, data_type: str, now: int) -> Operation | None:
+        """The operation of that cell that is still on its way."""
+        ops = self.cells.get((connection_id, data_type))
+        return ops[-1] if ops and ops[-1].running(now) else None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing was on its way when :meth:`settle` was last asked."""
+        return not self._unsettled
+
+    def settle(self, now: int) -> list[Operation]:
+        """The operations that have completed since this was last asked."""
+        if not self._unsettled:
+            return []
+        done = [op for op in self._unsettled if not op.running(now)]
+        if done:
+            self._unsettled = [op for op in self._unsettled if op.running(now)]
+        return [op for op in done if op.succeeded]
+
+    def success_before(self, op: Operation) -> Operation | None:
+        """The success of the same cell that preceded an operation."""
+        ops = self.cells[op.connection_id, op.data_type]
+        return next((o for o in reversed(ops[: ops.index(op)]) if o.succeeded), None)
+
+    def last_success(self, cell: Cell, now: int) -> Operation | None:
+        """The newest operation of that cell that has completed."""
+        done = (op for op in reversed(self.cells.get(cell, ())) if op.succeeded and op.completed <= now)
+        return next(done, None)
+
+    def _past(self, connection: Connection, data_type: str) -> Iterator[Operation]:
+        link = connection.link
+        age = link.age_of(data_type)
+        failing = link.failing.get(data_type)
+        if failing is not None:
+            for n in range(failing.times):
+                if age is None or failing.age + n * link.period < age - 0.02:
+                    yield self._single(connection, data_type, n, failing.age + n * link.period, failing.status)
+        if link.status == "Deauthorized" and link.age is not None and age is not None and age > 0.2:
+            yield self._single(connection, data_type, "refused", link.age - 0.1 - len(data_type) / 4000, "AuthError")
+        if age is not None and data_type in connection.platform.refuses:
+            yield self._single(connection, data_type, "unsupported", age, "NotSupported")
+        elif age is not None:
+            yield from self._rounds(connection, data_type, age)
+
+    def _single(self, connection: Connection, data_type: str, name: object, age: float, status: str) -> Operation:
+        op_id, u = self._draws.occurrence(connection.id, data_type, "single", name)
+        spread = min(0.2 * age, 0.01) * u[2]
+        return self._at(op_id, connection, data_type, age + spread, status, u)
+
+    def _rounds(self, connection: Connection, data_type: str, age: float) -> Iterator[Operation]:
+        """Its successes and stray failures, from the newest back to the horizon.
+
+        A round takes some minutes; its last read is the connection's last sync.
+        """
+        platform, period = connection.platform, connection.link.period
+        oldest = min(self._days, (self._start - connection.created) / DAY)
+        spread = 0.0 if data_type == connection.leader else min(0.2 * age, 0.01)
+        number = 0
+        while age <= oldest or number == 0:
+            op_id, u = self._draws.occurrence(connection.id, data_type, number)
+            stray = number > 0 and u[0] < platform.failure_rate
+            status = failure(platform, u[1]) if stray else "Complete"
+            yield self._at(op_id, connection, data_type, age + spread * u[2], status, u)
+            age += period * (0.8 + 0.4 * u[4])
+            spread, number = 0.01, number + 1
+
+    def _at(
+        self, op_id: str, connection: Connection, data_type: str, age: float, status: str, u: tuple[float, ...]
+    ) -> Operation:
+        ids = (op_id, connection.company_id, connection.id)
+        completed = self._start - round(age * DAY)
+        return draw(ids, connection.platform, data_type, Outcome(status), u, completed=completed)
+
+
+def _requested(op: Operation) -> int:
+    return op.requested

@@ -1,0 +1,117 @@
+"""Companies nobody wrote: names, tags, connections and habits drawn from the seed and the company's number.
+
+What lists are searched and sorted by (name, tags, created, last sync) is read off one 128-bit number per company,
+so that a hundred thousand can be searched in milliseconds; the rest is drawn when a company is looked at.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from codat_notebook.sandbox.draws import Draws, lognormal, pick
+from codat_notebook.sandbox.profiles import PLATFORMS, Platform
+from codat_notebook.sandbox.sketch import Failing, Link, Sketch
+from codat_notebook.sandbox.ticks import DAY
+
+_WHO: Final = (
+    "Abbott", "Alder", "Ashby", "Bannister", "Beacon", "Birch", "Blackwood", "Blythe", "Bramley", "Bridgewater",
+    "Calder", "Carrow", "Castle", "Cedar", "Chalk Hill", "Cheviot", "Clearwater", "Copper", "Corbett", "Cotswold",
+    "Dale", "Darby", "Dovecote", "Drummond", "Eastgate", "Elm Tree", "Ember", "Fairfax", "Falcon", "Fenwick",
+    "Fernhill", "Foxglove", "Garrick", "Glen", "Granite", "Greenaway", "Hadley", "Harland", "Hawthorn", "Hazel",
+    "Hollis", "Ironbridge", "Ivy Lane", "Juniper", "Kestrel", "Kingsley", "Larkspur", "Linden", "Lockwood",
+    "Lowland", "Maple", "Marlowe", "Meridian", "Millbrook", "Moorland", "Nettle", "Northgate", "Oakley", "Orchard",
+    "Otter", "Paxton", "Pebble", "Pennine", "Quarry", "Quayside", "Ravens", "Redfern", "Ridgeway", "Rowan",
+    "Saffron", "Sandpiper", "Selby", "Severn", "Silverdale", "Sparrow", "Stanton", "Sycamore", "Tamar", "Thistle",
+    "Thornbury", "Tideway", "Trent", "Underhill", "Vale", "Wainwright", "Weaver", "Westbrook", "Whitby", "Willow",
+    "Winterbourne", "Wren", "Yarrow", "Yew Tree", "Zephyr",
+)  # fmt: skip
+_WHAT: Final = (
+    "Bakery", "Bicycles", "Books", "Brewery", "Builders", "Catering", "Ceramics", "Clinic", "Coffee", "Consulting",
+    "Couriers", "Dairy", "Dental", "Design", "Electrical", "Engineering", "Fabrics", "Farm Foods", "Films",
+    "Flooring", "Florists", "Freight", "Garages", "Gardens", "Glass", "Interiors", "Joinery", "Kitchens",
+    "Landscapes", "Laundry", "Lettings", "Lighting", "Logistics", "Marine", "Media", "Motors", "Music", "Optics",
+    "Outdoor", "Packaging", "Paints", "Pharmacy", "Plumbing", "Printing", "Recruitment", "Roofing", "Scaffolding",
+    "Security", "Software", "Stationery", "Textiles", "Tiles", "Tools", "Toys", "Travel", "Veterinary", "Wines",
+)  # fmt: skip
+_FORM: Final = ("Ltd", "Limited", "LLP", "& Co", "Group", "Inc", "LLC", "Partners", "UK", "Trading")
+_REGIONS: Final = ("uk", "uk", "uk", "us", "us", "ie", "de", "au")
+_SEGMENTS: Final = ("retail", "services", "food", "manufacturing", "wholesale", "construction", "health")
+_PEOPLE: Final = ("Dan Tzabar", "Joe Bloggs", "Mike Smith", "Priya Nair", "Anna Lindqvist", None)
+_FAILURES: Final = ("FetchError", "ValidationError", "PermissionsError", "RateLimitError", "MapError")
+_OF_KIND: Final = {
+    kind: tuple(p for p in PLATFORMS if p.source_type == kind) for kind in ("Accounting", "Banking", "Commerce")
+}
+_HISTORY_DAYS: Final = 35.0  # shorter than the showcase's: thousands of them may be in use at once
+_AGES: Final = tuple(round(min(lognormal((n + 0.5) / 256, 2.5, 1.1), 40.0) * DAY) for n in range(256))
+
+
+def name(number: int) -> str:
+    """The name of the company with that number."""
+    who, what, form = number & 0xFFFF, (number >> 16) & 0xFFFF, (number >> 32) & 0xFF
+    return f"{_WHO[who % len(_WHO)]} {_WHAT[what % len(_WHAT)]} {_FORM[form % len(_FORM)]}"
+
+
+def region(number: int) -> str:
+    """Its ``region`` tag."""
+    return _REGIONS[(number >> 40) & 7]
+
+
+def segment(number: int) -> str:
+    """Its ``segment`` tag."""
+    return _SEGMENTS[((number >> 43) & 0xFF) % len(_SEGMENTS)]
+
+
+def created_by(number: int) -> str | None:
+    """Who made it."""
+    return _PEOPLE[((number >> 51) & 0xFF) % len(_PEOPLE)]
+
+
+def age(number: int) -> int:
+    """Ticks since it was made, 60 to 760 days."""
+    return 60 * DAY + ((number >> 59) & 0xFFFFFFFF) * (700 * DAY) // 0x100000000
+
+
+def last_age(number: int) -> int:
+    """Ticks since its newest sync, up to 40 days."""
+    return _AGES[(number >> 91) & 0xFF]
+
+
+def sketch_of(draws: Draws, index: int, number: int) -> Sketch:
+    """The company of that index and number."""
+    u = draws.uniforms("sketch", index)
+    kinds = ["Accounting"] if u[0] < 0.93 else []
+    kinds += ["Banking"] * ((u[1] < 0.55) + (u[1] < 0.1)) + ["Commerce"] * (u[2] < 0.35)
+    links = tuple(_link(draws, index, n, kind, number) for n, kind in enumerate(kinds or ["Banking"]))
+    tags = {"region": region(number), "segment": segment(number)}
+    return Sketch(name(number), "", links, tags, age(number) / DAY, _HISTORY_DAYS, created_by(number))
+
+
+def _link(draws: Draws, index: int, order: int, kind: str, number: int) -> Link:
+    u = draws.uniforms("link", index, order)
+    platform = pick(u[0], _OF_KIND[kind])
+    last = last_age(number) / DAY * (1 + order * u[1])
+    if order and u[2] < 0.08:
+        return Link(platform.key, None, status="PendingAuth")
+    status = "Deauthorized" if u[2] > 0.94 and last > 1 else "Linked"
+    if order and 0.08 <= u[2] < 0.1:
+        status = "Unlinked"
+    ages, failing = _exceptions(draws, index, order, platform, last)
+    return Link(platform.key, last, ages, pick(u[3], (3.0, 7.0, 7.0, 14.0)), failing, status=status)
+
+
+def _exceptions(
+    draws: Draws, index: int, order: int, platform: Platform, age: float
+) -> tuple[dict[str, float | None], dict[str, Failing]]:
+    """Types that stand otherwise than their connection: never read, stale, or failing."""
+    ages: dict[str, float | None] = {}
+    failing: dict[str, Failing] = {}
+    for data_type in platform.types[1:]:
+        u = draws.number("exception", index, order, data_type)
+        if u < 0.08:
+            ages[data_type] = None
+        elif u < 0.16:
+            ages[data_type] = age + 200 * (u - 0.08)
+        elif u < 0.22:
+            ages[data_type] = age + 6
+            failing[data_type] = Failing(pick((u - 0.16) / 0.06, _FAILURES), age + 0.2, 1 + int(u * 1000) % 3)
+    return ages, failing

@@ -1,0 +1,112 @@
+"""The platforms behind the connections: what each can deliver, how long it takes, how it fails.
+
+The keys, names and kinds of platforms, the on-premise window (19:00 to 07:00) and the revocation of unused tokens
+(60 to 100 days) are *documented*. Everything that is a number here (durations, failure and change rates, which
+types exactly) is *assumed*: plausible, and in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
+from uuid import NAMESPACE_URL, uuid5
+
+from codat_notebook.models.vocabulary import ACCOUNTING, BANKING, COMMERCE
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """One integration. Durations are medians in virtual seconds; rates are per operation."""
+
+    key: str
+    name: str
+    source_type: str
+    types: tuple[str, ...]
+    pace: float = 1.0  # assumed: its durations against the usual
+    failure_rate: float = 0.05  # assumed
+    failures: Mapping[str, float] = field(default_factory=dict)  # assumed: weights of the kinds
+    refuses: tuple[str, ...] = ()  # assumed: listed as supported, but the pull ends NotSupported
+    offline: bool = False  # documented: QuickBooks Desktop and Sage 50 run on the customer's machine
+    token_days: float | None = None  # documented range 60 to 100: unused this long, the token is revoked
+
+    @property
+    def integration_id(self) -> str:
+        """The id of the integration (assumed: any UUID, the same in every world)."""
+        return _id("integrations", self.key)
+
+    @property
+    def source_id(self) -> str:
+        """The id of the source (assumed likewise)."""
+        return _id("sources", self.key)
+
+
+@cache
+def _id(kind: str, key: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"https://codat.io/{kind}/{key}"))
+
+
+_USUAL: Final = {
+    "FetchError": 5.0, "RateLimitError": 1.5, "ValidationError": 1.5, "MapError": 0.7, "ProcessingError": 0.5,
+    "InternalError": 0.5, "PermissionsError": 1.0,
+}  # fmt: skip
+_ON_PREMISE: Final = {**_USUAL, "Cancelled": 4.0, "FetchError": 8.0}
+
+
+def _accounting(*without: str) -> tuple[str, ...]:
+    return tuple(data_type for data_type in ACCOUNTING if data_type not in without)
+
+
+_NETSUITE: Final = _accounting(
+    "bankTransactions", "cashFlowStatement", "directCosts", "directIncomes", "itemReceipts", "journals",
+    "trackingCategories",
+)  # fmt: skip
+_DESKTOP: Final = _accounting("bankTransactions", "cashFlowStatement", "journals", "paymentMethods")
+
+PLATFORMS: Final = (
+    Platform("gbol", "Xero", "Accounting", _accounting("itemReceipts", "salesOrders"), 0.8, 0.05,
+             {**_USUAL, "RateLimitError": 6.0}, refuses=("bankTransactions",), token_days=60),
+    Platform("qhyg", "QuickBooks Online", "Accounting", _accounting("itemReceipts", "journals"), 0.9, 0.04,
+             _USUAL, token_days=100),
+    Platform("pqsw", "QuickBooks Desktop", "Accounting", _DESKTOP, 2.0, 0.09, _ON_PREMISE, offline=True),
+    Platform("tgtn", "Sage 50 (UK)", "Accounting", _DESKTOP, 2.2, 0.10, _ON_PREMISE, offline=True),
+    Platform("akxx", "Oracle NetSuite", "Accounting", _NETSUITE, 1.3, 0.05, {**_USUAL, "PermissionsError": 6.0}),
+    Platform("fbrh", "FreeAgent", "Accounting", _accounting("itemReceipts", "journals", "salesOrders",
+             "purchaseOrders", "trackingCategories"), 0.7, 0.04, _USUAL, token_days=90),
+    Platform("xpnu", "Plaid", "Banking", BANKING, 0.5, 0.05, {**_USUAL, "FetchError": 9.0},
+             refuses=("banking-transactionCategories",), token_days=90),
+    Platform("ngfh", "TrueLayer", "Banking", BANKING, 0.5, 0.06, {**_USUAL, "FetchError": 9.0}, token_days=90),
+    Platform("fztf", "Shopify", "Commerce", COMMERCE, 0.8, 0.04, _USUAL),
+    Platform("wvzu", "Stripe", "Commerce", tuple(t for t in COMMERCE if t != "commerce-locations"), 0.7, 0.03,
+             _USUAL, refuses=("commerce-taxComponents",)),
+    Platform("rxnb", "Square", "Commerce", COMMERCE, 0.8, 0.04, _USUAL, refuses=("commerce-disputes",)),
+)  # fmt: skip
+BY_KEY: Final = {platform.key: platform for platform in PLATFORMS}
+
+#: Median seconds from request to end for a platform of pace 1 (assumed); other types take DEFAULT_SECONDS.
+SECONDS: Final = {
+    "company": 25.0, "commerce-companyInfo": 25.0, "taxRates": 30.0, "chartOfAccounts": 45.0,
+    "trackingCategories": 30.0, "paymentMethods": 30.0, "commerce-locations": 35.0, "bankAccounts": 40.0,
+    "banking-accounts": 50.0, "accountTransactions": 160.0, "journals": 170.0, "journalEntries": 150.0,
+    "banking-transactions": 140.0, "commerce-orders": 140.0, "commerce-transactions": 150.0,
+    "balanceSheet": 110.0, "profitAndLoss": 110.0, "cashFlowStatement": 110.0,
+}  # fmt: skip
+DEFAULT_SECONDS: Final = 85.0
+SPREAD: Final = 0.45  # assumed: sigma of the lognormal
+LONGEST_SECONDS: Final = 900.0  # assumed
+FIRST_SYNC: Final = 2.5  # assumed: how much longer the first sync takes
+
+#: Changes a day at the source (assumed): what read.completed reports as modified follows from it.
+CHANGES_A_DAY: Final = {
+    "company": 0.01, "commerce-companyInfo": 0.01, "taxRates": 0.01, "chartOfAccounts": 0.03,
+    "trackingCategories": 0.02, "paymentMethods": 0.02, "commerce-locations": 0.01, "suppliers": 0.3,
+    "customers": 0.6, "invoices": 3.0, "bills": 1.5, "payments": 2.5, "banking-transactions": 12.0,
+    "commerce-orders": 25.0, "commerce-transactions": 25.0, "commerce-payments": 25.0,
+}  # fmt: skip
+DEFAULT_CHANGES: Final = 0.8
+
+
+def median_seconds(platform: Platform, data_type: str) -> float:
+    """Median duration of a pull of that type, in virtual seconds."""
+    return SECONDS.get(data_type, DEFAULT_SECONDS) * platform.pace

@@ -1,0 +1,199 @@
+"""Queueing pull operations: on which connections, whether one is in progress, and how the new one will end.
+
+The service's two POSTs come here. What is accepted is written into a book, so that a test can count what the
+server took in, whatever the client was told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from codat_notebook.models.vocabulary import COMMERCE
+from codat_notebook.sandbox.catalogue import fetch_on_first_link
+from codat_notebook.sandbox.companies import Company, Connection
+from codat_notebook.sandbox.draws import Draws
+from codat_notebook.sandbox.ledger import Ledger
+from codat_notebook.sandbox.operations import Operation, draw
+from codat_notebook.sandbox.outcomes import Outcome, drawn, told
+from codat_notebook.sandbox.problems import Problem, in_progress, invalid, no_connection
+from codat_notebook.sandbox.settings import Settings
+from codat_notebook.sandbox.ticks import SECOND, to_datetime
+
+_APART: Final = 12_345  # ticks between two operations that one request queues (assumed)
+
+
+class Accepted(NamedTuple):
+    """A POST that the server took in: when (ticks), for what, and the operations that it queued."""
+
+    at: int
+    company_id: str
+    data_type: str | None
+    connection_id: str | None
+    operations: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Told:
+    """An ending ordered for coming operations (see :meth:`codat_notebook.sandbox.faults.Faults.end_next`)."""
+
+    outcome: Outcome
+    left: int
+    data_type: str | None = None
+    company_id: str | None = None
+    seconds: float | None = None
+
+
+class Queueing:
+    """Queues operations into ledgers."""
+
+    def __init__(self, draws: Draws, settings: Settings, ledger_of: Callable[[Company], Ledger]) -> None:
+        self._draws = draws
+        self._settings = settings
+        self._ledger_of = ledger_of
+        self.accepted: list[Accepted] = []
+        self.orders: list[Told] = []
+
+    def one(self, company: Company, data_type: str, connection_id: str | None, now: int) -> Operation:
+        """Queue one type; gives the operation of the first connection.
+
+        Raises:
+            Problem: 400 (in progress, not linked), 404 (unknown connection, type not supported).
+        """
+        connections = self._targets(company, data_type, connection_id)
+        ledger = self._ledger_of(company)
+        for connection in connections:
+            running = ledger.running(connection.id, data_type, now)
+            if running is not None:
+                raise in_progress(data_type, company.id, running.id, self._settings.in_progress_status)
+        ops = [
+            self._queue(company, ledger, connection, data_type, now + number * _APART)
+            for number, connection in enumerate(connections)
+        ]
+        self._book(now, company, data_type, connection_id, ops)
+        return ops[0]
+
+    def all(self, company: Company, now: int) -> list[Operation]:
+        """Queue every type with *fetch on first link* on every linked connection that supports it.
+
+        Raises:
+            Problem: 400, no connection is linked, or a type is in progress and the settings refuse that.
+        """
+        ledger = self._ledger_of(company)
+        cells = [
+            (connection, data_type)
+            for connection in self._linked(company.connections)
+            for data_type in self.types_of(connection)
+            if fetch_on_first_link(data_type)
+        ]
+        if not cells:
+            raise invalid(f"company {company.id} has no linked data connection.")
+        busy = [ledger.running(connection.id, data_type, now) for connection, data_type in cells]
+        first = next((op for op in busy if op is not None), None)
+        if first is not None and self._settings.all_in_progress == "refuse":
+            raise in_progress(first.data_type, company.id, first.id, self._settings.in_progress_status)
+        free = [cell for cell, op in zip(cells, busy, strict=True) if op is None]
+        ops = [
+            self._queue(company, ledger, connection, data_type, now + number * _APART)
+            for number, (connection, data_type) in enumerate(free)
+        ]
+        self._book(now, company, None, None, ops)
+        return ops
+
+    def first_sync(self, company: Company, connection: Connection, now: int) -> list[Operation]:
+        """Queue what is fetched on first link, as Codat does when a connection has been authorized."""
+        ledger, types = self._ledger_of(company), filter(fetch_on_first_link, self.types_of(connection))
+        return [
+            self._queue(company, ledger, connection, data_type, now + number * _APART)
+            for number, data_type in enumerate(types)
+        ]
+
+    def scheduled(self, company: Company, connection: Connection, data_type: str, at: int) -> Operation:
+        """Queue one type of one connection, as Codat's own schedule does."""
+        return self._queue(company, self._ledger_of(company), connection, data_type, at)
+
+    def types_of(self, connection: Connection) -> tuple[str, ...]:
+        """The types that a connection's platform has, those added since included."""
+        added = self._settings.new_data_types
+        key = connection.platform.key
+        return connection.platform.types + tuple(name for name, keys in added.items() if key in keys)
+
+    def _book(
+        self, now: int, company: Company, data_type: str | None, connection_id: str | None, ops: list[Operation]
+    ) -> None:
+        self.accepted.append(Accepted(now, company.id, data_type, connection_id, tuple(op.id for op in ops)))
+
+    def _linked(self, connections: Sequence[Connection]) -> list[Connection]:
+        return [connection for connection in connections if connection.status == "Linked"]
+
+    def _targets(self, company: Company, data_type: str, connection_id: str | None) -> list[Connection]:
+        """The connections to queue on. Without a linked one a deauthorized one serves: it ends in AuthError."""
+        among = company.connections
+        if connection_id is not None:
+            named = company.find(connection_id)
+            if named is None:
+                raise no_connection(connection_id)
+            among = [named]
+        able = [connection for connection in among if data_type in self.types_of(connection)]
+        if not able and self._settings.unsupported == "operation":
+            able = among
+        if among and not able:
+            names = ", ".join(dict.fromkeys(connection.platform.name for connection in among))
+            raise Problem(404, f"Datatype {data_type} not supported by platform(s) {names}", "PullApi")
+        linked = self._linked(able) or [c for c in able if c.status == "Deauthorized"]
+        if not linked:
+            raise invalid(f"company {company.id} has no linked data connection for {data_type}.")
+        return linked if self._settings.queue_everywhere else linked[:1]
+
+    def _queue(self, company: Company, ledger: Ledger, connection: Connection, data_type: str, now: int) -> Operation:
+        ordinal = ledger.counts[connection.id, data_type]
+        op_id, u = self._draws.occurrence(connection.id, data_type, "new", ordinal)
+        order = self._order(company.id, data_type)
+        outcome = order.outcome if order else self._outcome(ledger, connection, data_type, ordinal, u, now)
+        ids = (op_id, company.id, connection.id)
+        first = ledger.last_success((connection.id, data_type), now) is None
+        length = None if order is None or order.seconds is None else round(order.seconds * SECOND)
+        op = draw(ids, connection.platform, data_type, outcome, u, requested=now, first=first, length=length)
+        ledger.add(op)
+        return op
+
+    def _order(self, company_id: str, data_type: str) -> Told | None:
+        for order in self.orders:
+            fits = order.data_type in (None, data_type) and order.company_id in (None, company_id)
+            if fits and order.left > 0:
+                order.left -= 1
+                return order
+        return None
+
+    def _outcome(
+        self, ledger: Ledger, connection: Connection, data_type: str, ordinal: int, u: tuple[float, ...], now: int
+    ) -> Outcome:
+        platform = connection.platform
+        if connection.status == "Deauthorized":
+            return Outcome("AuthError")
+        if data_type not in self.types_of(connection):
+            return Outcome("NotSupported")
+        if platform.key in self._settings.maintenance:
+            return Outcome("FetchError")
+        if connection.id in self._settings.offline:
+            return Outcome("Complete", "queued")
+        if words := connection.next_outcomes.get(data_type):
+            return told(words, ordinal)
+        if connection.link.steady:
+            return Outcome("Complete")
+        if data_type == "commerce-transactions" and self._lacks_prerequisite(ledger, connection, now):
+            return Outcome("PrerequisiteNotMet")
+        hour = to_datetime(now).hour if platform.offline else 0
+        return drawn(platform, data_type, u, on_premise_awake=not 7 <= hour < 19)
+
+    def _lacks_prerequisite(self, ledger: Ledger, connection: Connection, now: int) -> bool:
+        """Whether another commerce type of the connection was never read and is not being read now."""
+        needed = [t for t in connection.platform.types if t in COMMERCE and t != "commerce-transactions"]
+        return any(
+            fetch_on_first_link(t)
+            and t not in connection.platform.refuses
+            and not ledger.running(connection.id, t, now)
+            and not ledger.last_success((connection.id, t), now)
+            for t in needed
+        )

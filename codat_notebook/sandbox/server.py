@@ -1,0 +1,200 @@
+"""The embedded Codat on a loopback port: a world, its service, and a server in a thread of its own.
+
+Several can run at once, also inside a Jupyter kernel: each has its own thread, event loop and port, and leaves
+none of them behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import socket
+import sys
+import threading
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from codat_notebook.sandbox.clock import Clock
+from codat_notebook.sandbox.draws import Draws
+from codat_notebook.sandbox.faults import Faults
+from codat_notebook.sandbox.scenarios import scenario as find_scenario
+from codat_notebook.sandbox.service import Service
+from codat_notebook.sandbox.showcase import SHOWCASE
+from codat_notebook.sandbox.traffic import Traffic
+from codat_notebook.sandbox.world import World
+
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+_LOG = logging.getLogger("codat_notebook.sandbox")
+_LOG.addHandler(logging.NullHandler())
+_PATIENCE = 10.0  # seconds to start or stop
+
+
+class Sandbox:
+    """A pretend Codat to talk to over HTTP.
+
+    Args:
+        companies: how many companies there are.
+        seed: what is drawn from; the same seed gives the same companies.
+        speed: virtual seconds in a real one; 60 lets a minute pass in a second.
+        port: of 127.0.0.1; 0 picks a free one.
+        key: the API key to accept; by default one made of the seed.
+        scenario: a fixed story instead of the usual companies: ``"month-end"``.
+        start: the first instant of its clock (aware); the real present by default.
+
+    >>> with Sandbox(companies=3) as sandbox:
+    ...     sandbox.url.startswith("http://127.0.0.1:")
+    True
+    """
+
+    def __init__(
+        self, companies: int = 12, seed: int = 7, speed: float = 60, port: int = 0, key: str | None = None,
+        scenario: str | None = None, start: datetime | None = None,
+    ) -> None:  # fmt: skip
+        draws = Draws(seed)
+        if key == "":
+            raise ValueError("the key of a sandbox is some text")
+        self.key = key if key is not None else f"sandbox-{draws.hex('key')[:24]}"
+        self.control_token = secrets.token_urlsafe(24)  # not to be guessed: no web page may post to the controls
+        story = None if scenario is None else find_scenario(scenario)
+        self.clock = Clock(start or (story.start if story else None), speed=speed)
+        self.faults = Faults()
+        written = SHOWCASE if story is None else story.sketches
+        self.world = World(companies, seed, self.clock, self.faults, written=written)
+        self.faults.bind(self.world)
+        self.service = Service(self.world, self.faults, self.key, self.control_token)
+        self._port = port
+        self._url: str | None = None
+        self._running: _Running | None = None
+
+    def __repr__(self) -> str:
+        where = self._url if self._running else "not started"
+        return f"<Sandbox {where}, {len(self.world.estate):,} companies>"
+
+    @property
+    def url(self) -> str:
+        """Where it answers, without a trailing slash.
+
+        Raises:
+            RuntimeError: it was not started.
+        """
+        if self._url is None:
+            raise RuntimeError("the sandbox is not started: call start(), or use it in a with statement")
+        return self._url
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The ``read.completed`` events so far, oldest first."""
+        return self.world.events()
+
+    @property
+    def traffic(self) -> Traffic:
+        """The books of requests: how many of each call, how many at once for one company."""
+        return self.service.traffic
+
+    def start(self) -> Self:
+        """Start answering; returns once it does. Does nothing if it runs.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        if self._running is None:
+            self._running = _Running(self, self._port)
+            self._port = self._running.port
+            self._url = f"http://127.0.0.1:{self._port}"
+            self.world.link_base = self._url
+        return self
+
+    def stop(self) -> None:
+        """Stop answering; returns once the thread and the port are free. Does nothing if it does not run."""
+        running, self._running = self._running, None
+        if running is not None:
+            self.faults.clear()
+            running.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+
+class _Running:
+    """A server in its thread, answering from the first moment to the last."""
+
+    def __init__(self, sandbox: Sandbox, port: int) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else no TCP_NODELAY
+        try:
+            if sys.platform != "win32":  # there it would let two sandboxes have one port
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._socket.bind(("127.0.0.1", port))
+        except OSError:
+            self._socket.close()
+            raise
+        self.port: int = self._socket.getsockname()[1]
+        self._server = _make_server(sandbox, self._up)
+        self._up_event = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name=f"codat-sandbox-{self.port}", daemon=True)
+        self._thread.start()
+        if not self._up_event.wait(_PATIENCE) or not self._server.started:
+            self.stop()
+            raise RuntimeError("the sandbox did not start; see the log 'codat_notebook.sandbox'")
+
+    def _up(self) -> None:
+        self._up_event.set()
+
+    def _serve(self) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                runner.run(self._server.serve(sockets=[self._socket]))
+        finally:
+            self._socket.close()
+            self._up_event.set()
+
+    def stop(self) -> None:
+        self._server.force_exit = True
+        self._server.should_exit = True
+        self._thread.join(_PATIENCE)
+
+
+def _make_server(sandbox: Sandbox, up: Any) -> Server:
+    """A silent uvicorn whose connections can be broken by the application."""
+    import uvicorn
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    from codat_notebook.sandbox.app import App
+
+    class Connection(H11Protocol):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.logger, self.access_log = _LOG, False
+            self.lost = asyncio.Event()
+            serve = self.app
+
+            async def app(scope: Any, receive: Any, send: Any) -> None:
+                scope["sandbox.line"] = self
+                await serve(scope, receive, send)
+
+            self.app = app
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            self.lost.set()
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets=sockets)
+            up()
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Any:
+            yield  # signals belong to whoever runs the process
+
+    config = uvicorn.Config(
+        App(sandbox.service), loop="asyncio", http=Connection, ws="none", lifespan="off", interface="asgi3",
+        log_config=None, proxy_headers=False, server_header=False, date_header=False,
+    )  # fmt: skip
+    return Server(config)

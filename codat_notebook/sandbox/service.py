@@ -1,0 +1,166 @@
+"""HTTP around a world, without any input or output: a request in, an answer out.
+
+An exchange passes through layers like those in front of the real service, from the outside in and back. Between any
+two of them the server may wait, and faults sit in two places, outside and inside the idempotency layer:
+
+1. :meth:`Service.enter`: is the key right; does a fault outside answer in the service's place;
+2. :meth:`Service.admit`: quota, plan, idempotency; 3. :meth:`Service.perform`: the work, or a fault inside;
+4. :meth:`Service.settle`: the idempotency layer keeps the answer; 5. :meth:`Service.leave`: faults outside, headers.
+
+Tests that need no server call :meth:`Service.answer`, which takes all steps at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+
+from codat_notebook.sandbox import linking, routes
+from codat_notebook.sandbox.control import PREFIX, Controls
+from codat_notebook.sandbox.exchange import Answer, Exchange, Request
+from codat_notebook.sandbox.faults import Faults
+from codat_notebook.sandbox.idempotency import Idempotency
+from codat_notebook.sandbox.limits import Quota
+from codat_notebook.sandbox.problems import Problem
+from codat_notebook.sandbox.ticks import SECOND, to_http_date
+from codat_notebook.sandbox.traffic import Traffic
+from codat_notebook.sandbox.world import World
+
+_EXPIRED = "Your Free account is older than 365 days and has expired. Contact support@codat.io."
+
+
+class Service:
+    """Answers requests for a world.
+
+    Args:
+        world: what is served; its settings must be ``faults``.
+        faults: what goes wrong.
+        key: the API key that is accepted.
+        control_token: the token of ``/_sandbox``; None: there are no controls.
+    """
+
+    def __init__(self, world: World, faults: Faults, key: str, control_token: str | None = None) -> None:
+        self.world = world
+        self.faults = faults
+        self.quota = Quota(faults, len(world.estate))
+        self.traffic = Traffic()
+        self._authorization = "Basic " + base64.b64encode(key.encode()).decode()
+        self._controls = Controls(world, faults, self.traffic, control_token) if control_token else None
+        self._idempotency = Idempotency()
+        self._count = 0
+
+    def answer(self, request: Request) -> Answer:
+        """Answer without waiting for anything."""
+        exchange = self.enter(request)
+        self.admit(exchange)
+        self.perform(exchange)
+        self.settle(exchange)
+        return self.leave(exchange)
+
+    def enter(self, request: Request) -> Exchange:
+        """Take a request in."""
+        with self.world.lock:
+            self._count += 1
+            company = self.traffic.come(request)
+            exchange = Exchange(request, self.world.draws.hex("correlation", self._count), company)
+            try:
+                exchange.answer = self._beside(request)
+                if exchange.answer is None:
+                    self._authorize(exchange)
+            except Problem as problem:
+                exchange.answer = self._refusal(problem, exchange)
+            return exchange
+
+    def _beside(self, request: Request) -> Answer | None:
+        """The answer to what is no call of the API: the controls, and the page where a customer relinks."""
+        if self._controls is not None and request.path.startswith(PREFIX):
+            return self._controls.answer(request)
+        return linking.answer(self.world, request)
+
+    def _authorize(self, exchange: Exchange) -> None:
+        sent = exchange.request.headers.get("authorization", "")
+        if not hmac.compare_digest(sent.encode(), self._authorization.encode()):
+            raise Problem(401, "Unauthorized")
+        rule = exchange.outside = self.faults.take(exchange.request, "outside")
+        if rule is not None and rule.skips_work:
+            exchange.answer = rule.forced(exchange.correlation_id)
+
+    def admit(self, exchange: Exchange) -> None:
+        """Quota, plan and idempotency, for what is not answered yet."""
+        if exchange.answer is not None:
+            return
+        with self.world.lock:
+            try:
+                self._admit(exchange)
+            except Problem as problem:
+                exchange.answer = self._refusal(problem, exchange)
+
+    def _admit(self, exchange: Exchange) -> None:
+        request, now = exchange.request, self.world.clock.ticks()
+        self.traffic.check(exchange.company, self.faults.concurrent)
+        self.quota.count(now)
+        if self.faults.payment_required:
+            raise Problem(402, _EXPIRED)
+        key = request.headers.get("idempotency-key")
+        if key and request.method == "POST" and self.faults.honours_keys:
+            slot = self._idempotency.open(key, request, now)
+            if slot.answer is not None:
+                exchange.answer = slot.answer
+                return
+            exchange.slot = slot
+        exchange.inside = self.faults.take(request, "inside")
+
+    def perform(self, exchange: Exchange) -> None:
+        """Do the work, unless it is answered already or a fault prevents it."""
+        if exchange.answer is not None:
+            return
+        rule, request = exchange.inside, exchange.request
+        with self.world.lock:
+            if rule is not None and rule.skips_work:
+                answer = rule.forced(exchange.correlation_id)
+            else:
+                try:
+                    answer = routes.answer(self.world, request.method, request.path, request.parameters())
+                except Problem as problem:
+                    answer = self._refusal(problem, exchange)
+                if rule is not None and rule.replaces:
+                    answer = rule.forced(exchange.correlation_id)
+            answer.headers.setdefault("X-Correlation-Id", exchange.correlation_id)
+            exchange.answer = rule.touched(answer) if rule is not None else answer
+
+    def settle(self, exchange: Exchange) -> None:
+        """Let the idempotency layer keep the answer."""
+        if exchange.slot is not None:
+            with self.world.lock:
+                self._idempotency.close(exchange.slot, exchange.answer)
+                exchange.slot = None
+
+    def leave(self, exchange: Exchange) -> Answer:
+        """The finished answer."""
+        with self.world.lock:
+            self.traffic.go(exchange.company)
+            rule, kept = exchange.outside, exchange.answer
+            if rule is not None and rule.when == "after" and rule.replaces:
+                kept = rule.forced(exchange.correlation_id)
+            assert kept is not None, "an exchange leaves after it was performed"
+            answer = Answer(kept.status, kept.body, {**self._common(exchange), **kept.headers})
+        if rule is not None:
+            answer = rule.touched(answer)
+        if self.faults.gzip and "gzip" in exchange.request.headers.get("accept-encoding", ""):
+            answer.compress()
+        return answer
+
+    def _refusal(self, problem: Problem, exchange: Exchange) -> Answer:
+        answer = Answer.of(problem.status, problem.body(exchange.correlation_id))
+        answer.headers |= problem.headers
+        return answer
+
+    def _common(self, exchange: Exchange) -> dict[str, str]:
+        """The headers of every answer; one that is given again brings the correlation id of the first."""
+        now = self.world.clock.ticks()
+        return {
+            "Date": to_http_date(now + round(self.faults.clock_skew * SECOND)),
+            "X-Correlation-Id": exchange.correlation_id,
+            **self.quota.headers(now),
+            "X-Sandbox-Speed": f"{self.world.clock.speed:g}",
+        }

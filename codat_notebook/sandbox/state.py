@@ -1,0 +1,137 @@
+"""What a world holds: companies and their operations, kept or made again, and brought up to the present.
+
+:class:`~codat_notebook.sandbox.world.World` answers calls from it. Companies and ledgers that nothing has happened to
+are forgotten and drawn again when needed; the others are kept for good.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from codat_notebook.sandbox.clock import Clock
+from codat_notebook.sandbox.companies import Company, Connection, Estate
+from codat_notebook.sandbox.draws import Draws
+from codat_notebook.sandbox.ledger import Ledger
+from codat_notebook.sandbox.operations import Operation
+from codat_notebook.sandbox.problems import no_company, no_connection, no_dataset
+from codat_notebook.sandbox.settings import Settings
+from codat_notebook.sandbox.sketch import Sketch
+from codat_notebook.sandbox.ticks import DAY, SECOND
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S", bound="State")
+_LEDGERS: Final = 300
+
+
+def alone(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """Let a method run while no other thread is in one."""
+
+    @wraps(method)
+    def locked(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.lock:
+            return method(self, *args, **kwargs)
+
+    return locked
+
+
+class State:
+    """Companies, ledgers and the clock of one world; the arguments are World's."""
+
+    def __init__(self, companies: int, seed: int, clock: Clock, settings: Settings, written: Sequence[Sketch]) -> None:
+        if companies < 0:
+            raise ValueError("a world has no fewer than 0 companies")
+        self.clock = clock
+        self.settings = settings
+        self.lock = threading.RLock()
+        self.start = clock.ticks()
+        self.draws = Draws(seed)
+        self.estate = Estate(self.draws, companies, self.start, written)
+        self.active: dict[int, tuple[Company, Ledger]] = {}
+        self._ledgers: OrderedDict[int, Ledger] = OrderedDict()
+
+    def find_company(self, company_id: str) -> Company:
+        """A company as of now.
+
+        Raises:
+            Problem: 404.
+        """
+        company = self.estate.find(company_id.lower())
+        if company is None:
+            raise no_company(company_id)
+        return self.fresh(company)
+
+    def find_connection(self, company_id: str, connection_id: str) -> Connection:
+        """A connection of a company as of now.
+
+        Raises:
+            Problem: 404.
+        """
+        connection = self.find_company(company_id).find(connection_id.lower())
+        if connection is None:
+            raise no_connection(connection_id)
+        return connection
+
+    def find_operation(self, company_id: str, dataset_id: str) -> Operation:
+        """A pull operation of a company, if the API shows it already.
+
+        Raises:
+            Problem: 404.
+        """
+        op = self.ledger(self.find_company(company_id)).find(dataset_id.lower())
+        lag = round(self.settings.history_lag * SECOND)
+        if op is None or (lag and op.requested > self.clock.ticks() - lag):
+            raise no_dataset(dataset_id)
+        return op
+
+    def ledger(self, company: Company) -> Ledger:
+        """A company's operations; queueing into it makes the company one to keep."""
+        if company.index in self.active:
+            return self.active[company.index][1]
+        ledger = self._ledgers.get(company.index)
+        if ledger is None:
+            ledger = self._ledgers[company.index] = Ledger(self.draws, company, self.start)
+            if len(self._ledgers) > _LEDGERS:
+                self._ledgers.popitem(last=False)
+        return ledger
+
+    def visible(self, ledger: Ledger, now: int) -> list[Operation]:
+        """The operations that lists show: with a lag, the newest are not there yet."""
+        horizon = now - round(self.settings.history_lag * SECOND)
+        if not self.settings.history_lag or not ledger.queued:
+            return ledger.operations
+        return ledger.operations[: bisect_right(ledger.operations, horizon, key=_requested)]
+
+    def activate(self, company: Company) -> None:
+        """Something was queued: keep the company and its ledger for good."""
+        self.active[company.index] = (company, self.ledger(company))
+        self._ledgers.pop(company.index, None)
+        self.estate.keep(company)
+
+    def fresh(self, company: Company) -> Company:
+        """The company as of now: what has completed counts as synced, what was unused too long is revoked."""
+        self.bring(company, self.clock.ticks())
+        return company
+
+    def bring(self, company: Company, now: int) -> None:
+        """Bring a company up to an instant."""
+        ledger = self.active[company.index][1] if company.index in self.active else self._ledgers.get(company.index)
+        for op in ledger.settle(now) if ledger is not None else ():
+            connection = company.find(op.connection_id)
+            if connection is not None:
+                connection.last_sync = max(connection.last_sync or 0, op.completed)
+        for connection in company.connections:
+            days = connection.platform.token_days
+            if connection.status == "Linked" and days is not None:
+                ends = max(connection.last_sync or 0, connection.authorized) + round(days * DAY)
+                if now >= ends:
+                    connection.revoke(ends)
+
+
+def _requested(op: Operation) -> int:
+    return op.requested

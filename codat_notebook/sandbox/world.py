@@ -1,0 +1,283 @@
+"""The pretend Codat as a plain object: companies, connections, pull operations, all as the API would write them.
+
+A :class:`World` needs no server and waits for nothing. It is seeded, its clock is injected, and each method gives
+the body of one call or raises the :class:`~codat_notebook.sandbox.problems.Problem` that the call would answer.
+:mod:`codat_notebook.sandbox.service` puts HTTP around it. Methods may be called from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from codat_notebook.sandbox import catalogue, records, validation
+from codat_notebook.sandbox.clock import Clock
+from codat_notebook.sandbox.companies import Company
+from codat_notebook.sandbox.directory import Directory
+from codat_notebook.sandbox.events import read_completed
+from codat_notebook.sandbox.ledger import Cell, Ledger
+from codat_notebook.sandbox.operations import Operation
+from codat_notebook.sandbox.paging import page_of, slice_of, window
+from codat_notebook.sandbox.problems import Problem
+from codat_notebook.sandbox.profiles import BY_KEY
+from codat_notebook.sandbox.queueing import Accepted, Queueing, Told
+from codat_notebook.sandbox.schedule import Schedule
+from codat_notebook.sandbox.settings import Settings
+from codat_notebook.sandbox.showcase import SHOWCASE
+from codat_notebook.sandbox.sketch import Sketch
+from codat_notebook.sandbox.state import State, alone
+from codat_notebook.sandbox.ticks import to_text
+
+Document = dict[str, Any]
+Parameters = Mapping[str, str]
+_NONE: Final[Parameters] = {}
+
+
+class World(State):
+    """A seeded pretend Codat.
+
+    Args:
+        companies: how many there are.
+        seed: two worlds of one seed and one start are the same.
+        clock: what time it is; real time by default.
+        settings: switches, see :class:`~codat_notebook.sandbox.settings.Settings`.
+        link_base: the scheme and host of link URLs.
+        written: the companies that are written by hand; the first of the count.
+
+    >>> world = World(companies=3, seed=7, clock=Clock(speed=0))
+    >>> company_id = world.companies()["results"][0]["id"]
+    >>> world.queue(company_id, "invoices")["status"]
+    'Queued'
+    """
+
+    def __init__(
+        self, companies: int = 12, seed: int = 7, clock: Clock | None = None, settings: Settings | None = None,
+        link_base: str = "https://link-api.codat.io", written: Sequence[Sketch] = SHOWCASE,
+    ) -> None:  # fmt: skip
+        super().__init__(companies, seed, clock or Clock(), settings or Settings(), written)
+        self.link_base = link_base
+        self._directory = Directory(self.estate)
+        self._queueing = Queueing(self.draws, self.settings, self.ledger)
+        self._schedule = Schedule(self.settings, self._queueing, self.start)
+
+    @property
+    def accepted(self) -> list[Accepted]:
+        """The book of POSTs that the server took in, oldest first, whatever the client was told."""
+        return self._queueing.accepted
+
+    @property
+    def orders(self) -> list[Told]:
+        """Endings ordered for coming operations."""
+        return self._queueing.orders
+
+    def fresh(self, company: Company) -> Company:
+        """The company as of now, with what Codat's own schedule has queued."""
+        now = self.clock.ticks()
+        if self._schedule.on(now) and self._schedule.run(company, self.ledger(company), now, self.bring):
+            self.activate(company)
+        return super().fresh(company)
+
+    # Companies and connections
+
+    @alone
+    def companies(self, parameters: Parameters = _NONE) -> Document:
+        """``GET /companies``."""
+        window(parameters)
+        found = self._directory.find(parameters)
+        rows = [self.fresh(self.estate.at(i)).document(self.link_base) for i in slice_of(found, parameters)]
+        return page_of(rows, len(found), "/companies", parameters)
+
+    @alone
+    def company(self, company_id: str) -> Document:
+        """``GET /companies/{companyId}``."""
+        return self.find_company(company_id).document(self.link_base)
+
+    @alone
+    def connections(self, company_id: str, parameters: Parameters = _NONE) -> Document:
+        """``GET /companies/{companyId}/connections``."""
+        found = records.select(
+            self.find_company(company_id).connections, parameters, records.CONNECTIONS, "DataConnection"
+        )
+        rows = [connection.document(self.link_base) for connection in slice_of(found, parameters)]
+        return page_of(rows, len(found), f"/companies/{company_id}/connections", parameters)
+
+    @alone
+    def connection(self, company_id: str, connection_id: str) -> Document:
+        """``GET /companies/{companyId}/connections/{connectionId}``."""
+        return self.find_connection(company_id, connection_id).document(self.link_base)
+
+    # Data
+
+    @alone
+    def status(self, company_id: str) -> Document:
+        """``GET /companies/{companyId}/dataStatus``."""
+        company = self.find_company(company_id)
+        ledger, now = self.ledger(company), self.clock.ticks()
+        state = (len(ledger.queued), *self.settings.new_data_types)
+        if ledger.quiet and ledger.last_status[0] == state:
+            statuses = ledger.last_status[1]
+        else:
+            statuses = self._statuses(company, ledger, now)
+            ledger.last_status = (state, statuses) if ledger.quiet else ((), {})
+        return self._shown(statuses)
+
+    def _statuses(self, company: Company, ledger: Ledger, now: int) -> dict[str, Document]:
+        by_type: dict[str, list[Cell]] = {}
+        for connection in company.connections:
+            for data_type in self._queueing.types_of(connection):
+                by_type.setdefault(data_type, []).append((connection.id, data_type))
+        return {data_type: self._status(ledger, data_type, cells, now) for data_type, cells in by_type.items()}
+
+    def _shown(self, statuses: dict[str, Document]) -> Document:
+        """With the types never synced as the settings say."""
+        statuses = {key: self._renamed(status, "currentStatus") for key, status in statuses.items()}
+        if self.settings.never_synced == "omit":
+            return {key: status for key, status in statuses.items() if len(status) > 1}
+        if self.settings.never_synced == "null":
+            return {key: status if len(status) > 1 else None for key, status in statuses.items()}
+        return statuses
+
+    def _status(self, ledger: Ledger, data_type: str, cells: list[Cell], now: int) -> Document:
+        latest = max((ledger.cells[cell][-1] for cell in cells if cell in ledger.cells), key=_requested, default=None)
+        status: Document = {"dataType": data_type}
+        if latest is None:
+            return status
+        good = (ledger.last_success(cell, now) for cell in cells)
+        success = max((op for op in good if op is not None), key=_completed, default=None)
+        if success is not None:
+            status["lastSuccessfulSync"] = to_text(success.completed)
+        status["currentStatus"] = latest.document(now)["status"]
+        status["latestSyncId"] = latest.id
+        if success is not None:
+            status["latestSuccessfulSyncId"] = success.id
+        return status
+
+    @alone
+    def queue(self, company_id: str, data_type: str, connection_id: str | None = None) -> Document:
+        """``POST /companies/{companyId}/data/queue/{dataType}``."""
+        company, now = self.find_company(company_id), self.clock.ticks()
+        op = self._queueing.one(company, data_type, connection_id, now)
+        self.activate(company)
+        return self._renamed(op.document(now))
+
+    @alone
+    def queue_all(self, company_id: str) -> None:
+        """``POST /companies/{companyId}/data/all``."""
+        company = self.find_company(company_id)
+        if self._queueing.all(company, self.clock.ticks()):
+            self.activate(company)
+
+    @alone
+    def history(self, company_id: str, parameters: Parameters = _NONE) -> Document:
+        """``GET /companies/{companyId}/data/history``."""
+        window(parameters)
+        company, now = self.find_company(company_id), self.clock.ticks()
+        found: Sequence[Operation] = self.visible(self.ledger(company), now)
+        if parameters.get("orderBy") in ("requested", "-requested"):  # the order that they have already
+            step = -1 if parameters["orderBy"] == "-requested" else 1
+            without = {key: value for key, value in parameters.items() if key != "orderBy"}
+            found = records.select(found, without, records.of_operations(now), "Dataset")[::step]
+        else:
+            found = records.select(found, parameters, records.of_operations(now), "Dataset")
+        rows = [self._renamed(op.document(now)) for op in slice_of(found, parameters)]
+        return page_of(rows, len(found), f"/companies/{company_id}/data/history", parameters)
+
+    @alone
+    def operation(self, company_id: str, dataset_id: str) -> Document:
+        """``GET /companies/{companyId}/data/history/{datasetId}``."""
+        return self._renamed(self.find_operation(company_id, dataset_id).document(self.clock.ticks()))
+
+    @alone
+    def validation(self, company_id: str, dataset_id: str) -> Document:
+        """``GET /companies/{companyId}/sync/{datasetId}/validation``."""
+        return validation.results(self.draws, self.find_operation(company_id, dataset_id), self.clock.ticks())
+
+    # Settings and integrations
+
+    def company_settings(self, company_id: str) -> Document:
+        """``GET /companies/{companyId}/syncSettings``."""
+        company = self.find_company(company_id)
+        return {"companyId": company.id, "overridesDefaults": False, "settings": self._sync_settings()}
+
+    def profile_settings(self) -> Document:
+        """``GET /profile/syncSettings``."""
+        client_id = self.draws.uuid("client")
+        return {"clientId": client_id, "overridesDefaults": True, "settings": self._sync_settings()}
+
+    def _sync_settings(self) -> list[Document]:
+        return catalogue.sync_settings(max(self.settings.sync_schedule, 0))
+
+    def integrations(self, parameters: Parameters = _NONE) -> Document:
+        """``GET /integrations``."""
+        rows = catalogue.integrations(self.settings.new_data_types)
+        found = records.select(rows, parameters, records.of_documents(rows[0]), "Integration")
+        return page_of(slice_of(found, parameters), len(found), "/integrations", parameters)
+
+    def integration(self, platform_key: str) -> Document:
+        """``GET /integrations/{platformKey}``."""
+        platform = BY_KEY.get(platform_key)
+        if platform is None:
+            raise Problem(404, f"No integration was found with key {platform_key}", "ClientsApi")
+        return catalogue.integration(platform, self.settings.new_data_types)
+
+    # What the API does not tell, for Python and the controls
+
+    @alone
+    def events(self) -> list[Document]:
+        """The ``read.completed`` events of the operations queued since the world began, oldest first."""
+        now = self.clock.ticks()
+        if self._schedule.on(now):
+            for index in range(len(self.estate)):
+                self.fresh(self.estate.at(index))
+        done = [
+            (op, company, ledger)
+            for company, ledger in self.active.values()
+            for op in ledger.queued
+            if op.succeeded and op.completed <= now
+        ]
+        done.sort(key=lambda entry: (entry[0].completed, entry[0].id))
+        return [read_completed(self.draws, c, op, ledger.success_before(op)) for op, c, ledger in done]
+
+    @alone
+    def deauthorize(self, company_id: str, connection_id: str) -> None:
+        """End a connection's authorization: what is queued on it from now on ends in AuthError."""
+        self.find_connection(company_id, connection_id).revoke(self.clock.ticks())
+        self.estate.keep(self.find_company(company_id))
+
+    @alone
+    def relink(self, company_id: str, connection_id: str) -> None:
+        """What a customer does through the link URL: authorize the connection (again).
+
+        Codat reads a connection that is linked for the first time at once.
+        """
+        company, now = self.find_company(company_id), self.clock.ticks()
+        connection = self.find_connection(company_id, connection_id)
+        first = connection.status == "PendingAuth"
+        connection.authorize(now)
+        self.estate.keep(company)
+        if first and self._queueing.first_sync(company, connection, now):
+            self.activate(company)
+
+    @alone
+    def lengthen_history(self, company_id: str, operations: int) -> None:
+        """Let a company have so many past operations: its connections become as old as that takes."""
+        company = self.find_company(company_id)
+        if company.index in self.active:
+            raise RuntimeError("lengthen a history before operations are queued")
+        self.estate.keep(company)
+        self.active[company.index] = (company, Ledger.of_length(self.draws, company, self.start, operations))
+
+    def _renamed(self, document: Document, field: str = "status") -> Document:
+        """A copy, with another word for its status where the settings say so."""
+        copy = dict(document)
+        if self.settings.rename_statuses and field in copy:
+            copy[field] = self.settings.rename_statuses.get(copy[field], copy[field])
+        return copy
+
+
+def _requested(op: Operation) -> int:
+    return op.requested
+
+
+def _completed(op: Operation) -> int:
+    return op.completed

@@ -1,0 +1,158 @@
+"""The query language against an oracle in plain Python, and its errors."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codat_notebook.sandbox import ticks
+from codat_notebook.sandbox.problems import Problem
+from codat_notebook.sandbox.query import MAX_LENGTH, Comparison, Joined, Property, compile_query, parse
+
+PROPERTIES = {
+    "name": Property("text", lambda r: None if r["name"] is None else r["name"].casefold()),
+    "size": Property("number", lambda r: r["size"]),
+    "made": Property("time", lambda r: None if r["made"] is None else ticks.parse(r["made"])),
+    "done": Property("bool", lambda r: r["done"]),
+    "tags.*": Property("text", lambda r: None, lambda key: lambda r: r["tags"].get(key)),
+}
+TIMES = [
+    "2026-11-22",
+    "2026-11-23",
+    "2026-11-23T14:00:00Z",
+    "2026-11-23T14:00:00.0000001Z",
+    "2026-11-23T15:00:00+01:00",
+]
+WORDS = ["Toft", "toft stores", "b & c", "x=y", "a", "2026"]
+
+
+def _matches(query: str, record: dict[str, Any]) -> bool:
+    return compile_query(query, PROPERTIES, "Thing")(record)
+
+
+RECORDS = st.fixed_dictionaries(
+    {
+        "name": st.none() | st.sampled_from(WORDS),
+        "size": st.none() | st.integers(-3, 3),
+        "made": st.none() | st.sampled_from(TIMES),
+        "done": st.booleans(),
+        "tags": st.dictionaries(st.sampled_from(["region", "a-b"]), st.sampled_from(["uk", "us"])),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A comparison as the oracle sees it."""
+
+    name: str
+    op: str
+    value: Any
+    text: str
+
+    def holds(self, record: dict[str, Any]) -> bool:
+        have: Any = record["tags"].get(self.name[5:]) if self.name.startswith("tags.") else record[self.name]
+        if have is None:
+            return self.op == "!="
+        want = self.value
+        if self.name == "made":
+            have, want = ticks.parse(have), ticks.parse(want)
+        elif isinstance(have, str):
+            have, want = have.lower(), want.lower()
+        if self.op == "~":
+            return want in have
+        return {
+            "=": have == want, "!=": have != want, ">": have > want, "<": have < want,
+            ">=": have >= want, "<=": have <= want,
+        }[self.op]  # fmt: skip
+
+
+def _leaf(name: str, ops: list[str], values: list[Any]) -> st.SearchStrategy[Leaf]:
+    def make(op: str, value: Any, gap: str) -> Leaf:
+        written = str(value).lower() if isinstance(value, bool) else str(value)
+        return Leaf(name, op, value, f"{gap}{name}{gap}{op}{gap}{written}{gap}")
+
+    return st.builds(make, st.sampled_from(ops), st.sampled_from(values), st.sampled_from(["", " "]))
+
+
+ORDERED = ["=", "!=", ">", "<", ">=", "<="]
+LEAVES = st.one_of(
+    _leaf("name", ["=", "!=", "~"], WORDS),
+    _leaf("size", ORDERED, [-2, 0, 1]),
+    _leaf("made", ORDERED, TIMES),
+    _leaf("done", ["=", "!="], [True, False]),
+    _leaf("tags.region", ["=", "!=", "~"], ["uk", "u"]),
+    _leaf("tags.a-b", ["="], ["us"]),
+)
+BRANCHES = st.sampled_from(["&&", "||"])
+TREES = st.recursive(LEAVES, lambda inner: st.tuples(BRANCHES, st.lists(inner, min_size=2, max_size=3)), max_leaves=6)
+
+
+def _write(tree: Any) -> str:
+    if isinstance(tree, Leaf):
+        return tree.text
+    joint, parts = tree
+    return joint.join(_write(part) if isinstance(part, Leaf) else "{" + _write(part) + "}" for part in parts)
+
+
+def _holds(tree: Any, record: dict[str, Any]) -> bool:
+    if isinstance(tree, Leaf):
+        return tree.holds(record)
+    joint, parts = tree
+    results = [_holds(part, record) for part in parts]
+    return all(results) if joint == "&&" else any(results)
+
+
+@given(TREES, RECORDS)
+def test_queries_select_what_plain_python_does(tree: Any, record: dict[str, Any]) -> None:
+    """Any query of any depth agrees with the oracle on any record."""
+    assert _matches(_write(tree), record) is _holds(tree, record)
+
+
+@given(st.text(alphabet="ab=~<>!&|{} .1T:-", max_size=30))
+def test_any_text_is_a_query_or_malformed(text: str) -> None:
+    """Nothing but a tree or the documented 400 comes out."""
+    try:
+        outcome: object = parse(text)
+    except Problem as problem:
+        outcome = (problem.status, problem.error)
+    assert isinstance(outcome, Comparison | Joined) or outcome == (400, "Error parsing query - Malformed query.")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "", " ", "name", "name=", "=x", "name=x&&", "&&name=x", "name=x||", "{name=x", "name=x}", "{}",
+        "{name=x}{name=y}", "name>x", "size~1", "size=one", "made=yesterday", "made>2026-13-01", "done=maybe",
+        "done>true", "na me=x", "1=1", "name=x" + " " * MAX_LENGTH, "{" * 200 + "name=x" + "}" * 200,
+    ],
+)  # fmt: skip
+def test_malformed_queries(query: str) -> None:
+    """Every way to break the grammar or the kinds gives the documented text."""
+    with pytest.raises(Problem) as refusal:
+        compile_query(query, PROPERTIES, "Thing")
+    assert refusal.value.error == "Error parsing query - Malformed query."
+
+
+@pytest.mark.parametrize("name", ["isCompleted", "Name", "tags", "tags.", "name.x"])
+def test_unknown_properties(name: str) -> None:
+    """A property that is not queryable is named in the answer (a dot without a key is malformed)."""
+    with pytest.raises(Problem) as refusal:
+        compile_query(f"{name}=x", PROPERTIES, "Dataset")
+    malformed = name.endswith(".")
+    expected = "Malformed query." if malformed else f"Could not resolve property {name} on Dataset"
+    assert refusal.value.error == f"Error parsing query - {expected}"
+
+
+def test_and_binds_tighter_than_or() -> None:
+    """Without braces ``a || b && c`` is ``a || {b && c}``."""
+    tree = parse("a=1 || b=2 && c=3")
+    b_and_c = Joined("&&", (Comparison("b", "=", "2"), Comparison("c", "=", "3")))
+    assert tree == Joined("||", (Comparison("a", "=", "1"), b_and_c))
+
+
+def test_values_are_unquoted_and_may_hold_spaces_and_signs() -> None:
+    """A value ends at the next joint or brace only."""
+    assert parse("name = Pandle & Sons | Co = x ") == Comparison("name", "=", "Pandle & Sons | Co = x")
