@@ -1,0 +1,201 @@
+"""What Codat returned, as DataFrames: the columns, their order and their types are the same for every answer.
+
+Each function takes a sequence of objects (or records of this session) and gives a frame whose columns and dtypes do
+not depend on the rows, so an empty answer can be filtered and joined like a full one. Times are UTC with microseconds;
+text that cannot be read as a time becomes ``NaT`` and the row stays. The dtypes are set here, because pandas 2 and 3
+infer different ones. ``pandas`` is loaded by the first call, not by the import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from codat_notebook.models.vocabulary import is_running
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Column -> kind of the frames that this module makes; the kinds are explained in ``_series``.
+COMPANIES = {
+    "name": "text", "id": "text", "connections": "count", "linked": "count", "platforms": "text",
+    "last_sync": "time", "created": "time", "tags": "text", "description": "text",
+}  # fmt: skip
+CONNECTIONS = {
+    "platform": "category", "source_type": "category", "status": "category", "last_sync": "time", "created": "time",
+    "active_errors": "count", "integration_key": "category", "link_url": "text", "id": "text", "company_id": "category",
+}  # fmt: skip
+DATA_STATUS = {
+    "data_type": "category", "platform": "category", "status": "category", "age": "duration",
+    "last_success": "time", "last_requested": "time", "message": "text", "source": "category",
+    "operation_id": "text", "connection_id": "category", "company_id": "category",
+}  # fmt: skip
+PULL_OPERATIONS = {
+    "data_type": "category", "status": "category", "platform": "category", "requested": "time", "completed": "time",
+    "duration": "duration", "progress": "count", "message": "text", "is_completed": "flag", "is_errored": "flag",
+    "id": "text", "connection_id": "category", "company_id": "category",
+}  # fmt: skip
+ERRORS = {
+    "time": "time", "what": "text", "why": "text", "action": "text", "status": "category", "data_type": "category",
+    "platform": "category", "retry_at": "time", "link_url": "text", "correlation_id": "text", "operation_id": "text",
+    "connection_id": "category", "company_id": "category",
+}  # fmt: skip
+REQUESTS = {
+    "time": "time", "call": "category", "method": "category", "path": "text", "status": "count", "ms": "number",
+    "attempt": "count", "error": "text", "correlation_id": "text",
+}  # fmt: skip
+
+
+def times(texts: Sequence[str | datetime | None]) -> pd.Series[Any]:
+    """Times as Codat writes them (ISO 8601, 0 to 7 fractional digits, with or without a zone) as UTC.
+
+    A time without a zone is UTC, for Codat's system times are. What cannot be read is ``NaT``.
+
+    >>> times(["2026-11-23T13:58:07.1234567", "2026-11-23", "2026-11-23T23:59:99Z", None]).isna().tolist()
+    [False, False, True, True]
+    """
+    import pandas as pd
+
+    parsed = pd.to_datetime(pd.Series(list(texts), dtype="object"), utc=True, format="ISO8601", errors="coerce")
+    return parsed.astype("datetime64[us, UTC]")
+
+
+def _category(values: Sequence[Any]) -> pd.Series[Any]:
+    import numpy as np
+    import pandas as pd
+
+    # Each distinct value is turned into text once; the rows only get its number.
+    distinct = set(values)
+    texts = {value: str(value) for value in distinct if not pd.isna(value)}
+    known = sorted(set(texts.values()))
+    number = {text: i for i, text in enumerate(known)}
+    numbers = dict.fromkeys(distinct, -1) | {value: number[text] for value, text in texts.items()}
+    codes = np.fromiter(map(numbers.__getitem__, values), dtype=np.intp, count=len(values))
+    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(known, dtype="string")))
+
+
+def _count(values: Sequence[Any]) -> pd.Series[Any]:
+    import pandas as pd
+
+    if set(map(type, values)) <= {int, type(None)}:
+        return pd.Series(values, dtype="Int64")
+    # Whole numbers come as "10" or 10.5 at times: read what can be read, cut the fraction, leave the rest missing.
+    numbers: pd.Series[Any] = pd.to_numeric(pd.Series(values, dtype="object"), errors="coerce").astype("Float64")
+    return (numbers // 1).astype("Int64")
+
+
+def _series(kind: str, values: Sequence[Any]) -> pd.Series[Any]:
+    import pandas as pd
+
+    if kind == "time":
+        return times(values)
+    if kind == "category":
+        return _category(values)
+    if kind == "count":
+        return _count(values)
+    if kind == "flag" and set(map(type, values)) == {bool}:
+        import numpy as np
+
+        return pd.Series(np.array(values, dtype=bool), dtype="boolean")  # a third of the time of a list
+    dtypes = {
+        "text": "string", "number": "Float64", "flag": "boolean", "duration": "timedelta64[us]",
+    }  # fmt: skip
+    return pd.Series(values, dtype=dtypes[kind])
+
+
+def build(schema: Mapping[str, str], columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """A frame with the schema's columns in its order; a column that was not given is empty in every row."""
+    import pandas as pd
+
+    rows = max((len(values) for values in columns.values()), default=0)
+    made = {name: _series(kind, columns.get(name, [None] * rows)) for name, kind in schema.items()}
+    return pd.DataFrame(made, copy=False)  # nobody else holds the columns
+
+
+def _columns(items: Sequence[Any], **attributes: str) -> dict[str, list[Any]]:
+    """Column name -> the values of an attribute of each item; no function of ours is called per row."""
+    return {name: list(map(attrgetter(attribute), items)) for name, attribute in attributes.items()}
+
+
+def companies(found: Iterable[Any]) -> pd.DataFrame:
+    """Companies with the state of their connections.
+
+    Columns: name, id, connections and linked (how many), platforms, last_sync, created, tags, description.
+    """
+    items = list(found)
+    connections_of: list[Sequence[Any]] = [item.data_connections or () for item in items]
+    columns = _columns(items, name="name", id="id", last_sync="last_sync", created="created", description="description")
+    columns["connections"] = [len(each) for each in connections_of]
+    columns["linked"] = [sum(c.status == "Linked" for c in each) for each in connections_of]
+    columns["platforms"] = [", ".join(sorted({c.platform_name or "" for c in each})) for each in connections_of]
+    columns["tags"] = [", ".join(f"{k}={v}" for k, v in (item.tags or {}).items()) for item in items]
+    return build(COMPANIES, columns)
+
+
+def connections(found: Iterable[Any], company_id: str | None = None) -> pd.DataFrame:
+    """Connections of a company. ``active_errors`` counts the connection errors that are not resolved."""
+    items = list(found)
+    columns = _columns(
+        items, platform="platform_name", source_type="source_type", status="status", last_sync="last_sync",
+        created="created", integration_key="integration_key", link_url="link_url", id="id",
+    )  # fmt: skip
+    columns["active_errors"] = [
+        sum(error.status != "Resolved" for error in item.data_connection_errors or ()) for item in items
+    ]
+    columns["company_id"] = [company_id] * len(items)
+    return build(CONNECTIONS, columns)
+
+
+def pull_operations(
+    found: Iterable[Any],
+    platforms: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+    extra: Mapping[str, tuple[str, Sequence[Any]]] | None = None,
+) -> pd.DataFrame:
+    """Pull operations, in the order given.
+
+    Parameters
+    ----------
+    found : pull operations.
+    platforms : connection id -> platform name, for the column ``platform``.
+    now : the server's time; with it ``duration`` counts on for operations that still run, else it is ``NaT`` there.
+    extra : further columns that go in front: name -> (kind, values).
+    """
+    import pandas as pd
+
+    items, names, extra = list(found), platforms or {}, extra or {}
+    own = [name for name in PULL_OPERATIONS if name not in ("platform", "duration", "message")]
+    columns: dict[str, Any] = _columns(
+        items, error="error_message", description="status_description", **{name: name for name in own}
+    )
+    columns["platform"] = [names.get(id) for id in columns["connection_id"]]
+    pairs = zip(columns.pop("error"), columns.pop("description"), strict=True)
+    columns["message"] = [error or description for error, description in pairs]
+    schema = {name: kind for name, (kind, _) in extra.items()} | PULL_OPERATIONS
+    frame = build(schema, columns | {name: values for name, (_, values) in extra.items()})
+    end = frame["completed"]
+    if now is not None:
+        running = pd.Series([is_running(o.status or "", o.completed) for o in items], dtype="bool")
+        end = end.mask(running, pd.Timestamp(now).tz_convert("UTC").as_unit("us"))
+    frame["duration"] = (end - frame["requested"]).astype("timedelta64[us]")
+    return frame
+
+
+def errors(records: Iterable[Any]) -> pd.DataFrame:
+    """What went wrong, newest last: requests that failed and operations that ended in a failure."""
+    items = list(records)
+    return build(ERRORS, _columns(items, **{name: name for name in ERRORS}))
+
+
+def requests(records: Iterable[Any]) -> pd.DataFrame:
+    """The requests that were sent, one row per attempt, newest last. ``ms`` is the time until the answer was read."""
+    items = list(records)
+    return build(REQUESTS, _columns(items, **{**{name: name for name in REQUESTS}, "time": "started"}))
+
+
+def data_status(cells: Iterable[Any]) -> pd.DataFrame:
+    """How fresh each cell (connection x data type) is. ``source`` says where that is known from; see ``runs.cells``."""
+    items = list(cells)
+    return build(DATA_STATUS, _columns(items, **{name: name for name in DATA_STATUS}))

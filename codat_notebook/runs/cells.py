@@ -1,0 +1,124 @@
+"""How fresh a company's data is, per cell: company x connection x data type.
+
+Codat's data status carries no connection: with two banks of which one is dead, the type reads fresh. So a cell's state
+comes from the history of its connection, and from the data status only where the history does not reach back far
+enough; ``source`` says which.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from codat_notebook.models.instants import instant
+from codat_notebook.models.shared import DataStatus, PullOperation
+from codat_notebook.runs.desk import CompanyFacts, Desk
+
+#: Operations of the history that are read to tell connections apart: one request.
+DEPTH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One data type of one connection: a row of ``session.status``. ``status`` is ``None`` where nothing ever ran."""
+
+    company_id: str
+    connection_id: str
+    data_type: str
+    platform: str
+    status: str | None
+    last_success: datetime | None
+    last_requested: datetime | None
+    age: timedelta | None
+    message: str | None
+    operation_id: str | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyStatus:
+    """What is known of a company at one moment: its facts, its newest operations, and the cells made of both."""
+
+    facts: CompanyFacts
+    operations: list[PullOperation]
+    cells: list[Cell]
+
+
+async def company_status(desk: Desk, company_id: str) -> CompanyStatus:
+    """Ask for all that a company's cells are made of: three requests at the same time, the first time four."""
+    request = {"company_id": company_id}
+    facts, statuses, page = await asyncio.gather(
+        desk.company(company_id),
+        desk.client.manage_data.get_status_async(request=request),
+        desk.client.manage_data.pull_operations.list_async(
+            request={**request, "order_by": "-requested", "page_size": DEPTH}
+        ),
+    )
+    whole = page.links.next is None
+    cells = make_cells(facts, statuses.by_type, page.results, whole, desk.now)
+    return CompanyStatus(facts, page.results, cells)
+
+
+async def status_cells(desk: Desk, company_id: str) -> list[Cell]:
+    """The cells of a company; see the module's docstring."""
+    return (await company_status(desk, company_id)).cells
+
+
+def make_cells(
+    facts: CompanyFacts,
+    statuses: Mapping[str, DataStatus],
+    operations: Iterable[PullOperation],
+    whole: bool,
+    now: datetime,
+) -> list[Cell]:
+    """The cells of a company.
+
+    Parameters
+    ----------
+    facts : the company with its connections and what they support.
+    statuses : data type -> Codat's data status.
+    operations : the newest operations, newest first.
+    whole : whether these are all operations that there ever were.
+    now : the server's time, for the ages.
+    """
+    latest: dict[tuple[str, str], PullOperation] = {}
+    successes: dict[tuple[str, str], PullOperation] = {}
+    for operation in operations:
+        key = (operation.connection_id, operation.data_type)
+        latest.setdefault(key, operation)
+        if operation.status == "Complete":
+            successes.setdefault(key, operation)
+    keys = {(id, data_type) for id, types in facts.supported.items() for data_type in types} | latest.keys()
+    return [
+        _cell(facts, key, latest.get(key), successes.get(key), None if whole else statuses.get(key[1]), now)
+        for key in sorted(keys)
+    ]
+
+
+def _cell(
+    facts: CompanyFacts,
+    key: tuple[str, str],
+    latest: PullOperation | None,
+    success: PullOperation | None,
+    status: DataStatus | None,
+    now: datetime,
+) -> Cell:
+    """One cell. ``status`` is given only where the history may lack this cell's last success."""
+    connection_id, data_type = key
+    last_success = instant(success.completed) if success else None
+    from_status = last_success is None and status is not None and status.last_successful_sync is not None
+    if from_status and status is not None:
+        last_success = instant(status.last_successful_sync)
+    return Cell(
+        company_id=facts.id,
+        connection_id=connection_id,
+        data_type=data_type,
+        platform=facts.platforms.get(connection_id, ""),
+        status=latest.status if latest else (status.current_status if from_status and status else None),
+        last_success=last_success,
+        last_requested=instant(latest.requested) if latest else None,
+        age=now - last_success if last_success else None,
+        message=(latest.error_message or latest.status_description) if latest else None,
+        operation_id=latest.id if latest else (status.latest_sync_id if from_status and status else None),
+        source="dataStatus" if from_status else "history",
+    )

@@ -1,0 +1,97 @@
+"""What a run needs of its session: the client, the engine, the error log, and the facts about a company.
+
+Facts that rarely change (which data types a platform supports, the sync settings) are asked for once and kept; the
+state of a company's connections is asked for anew by everyone who needs it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from codat_notebook.client import CodatLending
+from codat_notebook.models.shared import Connection
+from codat_notebook.runs.engine import Engine
+from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exception, log_error
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyFacts:
+    """A company's name and its connections as they were when asked for."""
+
+    id: str
+    name: str
+    connections: Mapping[str, Connection]
+    supported: Mapping[str, frozenset[str]]
+
+    @property
+    def linked(self) -> list[Connection]:
+        """The connections that Codat can read."""
+        return [connection for connection in self.connections.values() if connection.status == "Linked"]
+
+    @property
+    def platforms(self) -> dict[str, str]:
+        """Connection id -> the platform's name."""
+        return {id: connection.platform_name or "" for id, connection in self.connections.items()}
+
+    def subject(self, data_type: str | None = None, connection_id: str | None = None) -> Subject:
+        """What an error record says of its subject."""
+        connection = self.connections.get(connection_id or "")
+        return Subject(
+            company_id=self.id,
+            connection_id=connection_id,
+            data_type=data_type,
+            platform=connection.platform_name if connection else None,
+            link_url=connection.link_url if connection else None,
+        )
+
+
+@dataclass(slots=True)
+class Desk:
+    """The services that runs share. ``support`` and ``settings`` are filled by the first use."""
+
+    client: CodatLending
+    engine: Engine
+    errors: Log[ErrorRecord]
+    support: dict[str, frozenset[str]] | None = None
+    settings: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def now(self) -> datetime:
+        """The server's time."""
+        return self.client.clock.now()
+
+    def report(self, error: Exception, what: str, subject: Subject | None = None) -> ErrorRecord:
+        """Put an exception into the error log, in plain words."""
+        return log_error(self.errors, from_exception(error, what, self.now, subject))
+
+    async def company(self, company_id: str) -> CompanyFacts:
+        """A company with its connections, and what each of them supports. Two requests, later ones one."""
+        company = await self.client.companies.get_async(request={"company_id": company_id})
+        connections = {connection.id: connection for connection in company.data_connections or ()}
+        support = await self._support()
+        return CompanyFacts(
+            id=company.id or company_id,
+            name=company.name or company_id,
+            connections=connections,
+            supported={
+                id: support.get(connection.integration_key or "", frozenset()) for id, connection in connections.items()
+            },
+        )
+
+    async def _support(self) -> dict[str, frozenset[str]]:
+        """Integration key -> the data types that the platform supports."""
+        if self.support is None:
+            self.support = {
+                integration.key: frozenset(integration.readable_data_types)
+                async for integration in self.client.integrations.iterate_async()
+            }
+        return self.support
+
+    async def first_link(self, company_id: str) -> frozenset[str]:
+        """The data types with *fetch on first link*: those that ``data/all`` queues."""
+        if company_id not in self.settings:
+            found = await self.client.settings.get_company_sync_settings_async(request={"company_id": company_id})
+            self.settings[company_id] = frozenset(
+                setting.data_type for setting in found.settings if setting.fetch_on_first_link
+            )
+        return self.settings[company_id]

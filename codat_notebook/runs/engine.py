@@ -1,0 +1,150 @@
+"""The one background thread with its event loop on which all I/O of the process runs.
+
+A notebook's own loop stands still while a cell computes or sleeps; a thread of its own does not, so what is shown
+stays live. The engine is started by the first use and ended at exit. Its rules: blocking calls are refused on its
+own thread (they would wait for themselves); code of the user's never runs on it, but on a thread beside it; and a
+coroutine's failure is never lost, it goes to the future that ``submit`` returned.
+"""
+
+import asyncio
+import atexit
+import concurrent.futures
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+#: A blocking wait wakes this often (seconds), because on Windows an endless one cannot be interrupted.
+_WAKE = 0.5
+
+
+class Engine:
+    """A daemon thread with an event loop; see the module's docstring for its rules.
+
+    >>> engine = Engine()
+    >>> engine.call(asyncio.sleep(0, "answer"))
+    'answer'
+    >>> engine.close()
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._workers = concurrent.futures.ThreadPoolExecutor(2, "codat-worker")
+        self._users = concurrent.futures.ThreadPoolExecutor(1, "codat-user-code")
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="codat-engine", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The engine's event loop."""
+        return self._loop
+
+    @property
+    def on_thread(self) -> bool:
+        """Whether the caller runs on the engine's own thread."""
+        return threading.current_thread() is self._thread
+
+    @property
+    def closed(self) -> bool:
+        """Whether the engine has been ended; a closed one is not started again."""
+        return self._closed
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Start a coroutine on the engine, from any thread, and return its future at once."""
+        if self._closed:
+            coroutine.close()
+            raise RuntimeError("The engine is closed: the interpreter is ending.")
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the engine and wait for its result.
+
+        An interrupt (Ctrl-C, "interrupt kernel") cancels the coroutine and is raised on.
+        """
+        if self.on_thread:
+            coroutine.close()
+            raise RuntimeError(
+                "A blocking call was made on the engine's own thread, where it would wait for itself for ever. "
+                "Use the method's async form, or call it from another thread."
+            )
+        future = self.submit(coroutine)
+        try:
+            return wait(future)
+        except BaseException:
+            future.cancel()
+            raise
+
+    def post(self, function: Callable[..., object], *arguments: object) -> None:
+        """Have a short function called on the engine's thread, soon, in order of posting."""
+        if not self._closed:
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    async def in_worker(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Run a function that computes (framing, sorting) beside the loop, so that nothing waits for it."""
+        return await self._loop.run_in_executor(self._workers, function, *arguments)
+
+    def run_user_code(self, function: Callable[..., T], *arguments: Any) -> concurrent.futures.Future[T]:
+        """Run a function of the user's (a listener, an observer) on the thread kept for such, in order."""
+        return self._users.submit(function, *arguments)
+
+    def close(self) -> None:
+        """Cancel what runs, end the threads. Called at exit; safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        if not self.on_thread:
+            self._thread.join(5)
+        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._users.shutdown(wait=False, cancel_futures=True)
+
+
+def wait(future: concurrent.futures.Future[T], timeout: float | None = None) -> T:
+    """Wait for a future, interruptibly on every system. Raises ``TimeoutError`` after ``timeout`` seconds."""
+    while True:
+        step = _WAKE if timeout is None else min(_WAKE, timeout)
+        done, _ = concurrent.futures.wait([future], step)
+        if done:
+            return future.result()
+        if timeout is not None:
+            timeout -= step
+            if timeout <= 0:
+                raise TimeoutError
+
+
+_engine: Engine | None = None
+_lock = threading.Lock()
+
+
+def engine() -> Engine:
+    """The process's one engine, started by the first call."""
+    global _engine
+    with _lock:
+        if _engine is None or _engine.closed:
+            _engine = Engine()
+            atexit.register(_engine.close)
+        return _engine
+
+
+def _forget_after_fork() -> None:
+    # A forked child has the object but not the thread; it must start an engine of its own.
+    global _engine, _lock
+    _engine, _lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)

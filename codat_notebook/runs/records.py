@@ -1,0 +1,172 @@
+"""What a session remembers of its requests and errors: bounded logs in memory, and errors in plain words.
+
+An :class:`ErrorRecord` says what happened, to what, why, and what to do. It is made from an exception of the client
+(:func:`from_exception`) or from a pull operation that ended in a failure (:func:`from_operation`), so that both stand
+in one table. The logs keep the newest entries and tell their observers of each new one; the channel ``codat_notebook``
+of :mod:`logging` is told the same. Nothing here ever holds the key.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from codat_notebook.models import errors
+from codat_notebook.models.shared import PullOperation
+from codat_notebook.models.vocabulary import remedy
+
+logger = logging.getLogger("codat_notebook")
+logger.addHandler(logging.NullHandler())  # who wants the log configures it; a notebook's output stays clean
+
+R = TypeVar("R")
+
+#: Entries kept per log: enough for a day of clicking, little enough for a kernel that lives for weeks.
+KEPT = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorRecord:
+    """One thing that went wrong: a row of ``session.errors``."""
+
+    time: datetime
+    what: str
+    why: str
+    action: str
+    status: str | None = None
+    data_type: str | None = None
+    platform: str | None = None
+    retry_at: datetime | None = None
+    link_url: str | None = None
+    correlation_id: str | None = None
+    operation_id: str | None = None
+    connection_id: str | None = None
+    company_id: str | None = None
+
+
+class Log(Generic[R]):
+    """The newest records, oldest first. Appending is thread-safe; observers are called by the thread that appends."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._records: deque[R] = deque(maxlen=kept)
+        self._observers: list[Callable[[R], object]] = []
+
+    def append(self, record: R) -> None:
+        """Add a record and tell the observers."""
+        self._records.append(record)
+        for observer in tuple(self._observers):
+            observer(record)
+
+    def observe(self, observer: Callable[[R], object]) -> Callable[[], None]:
+        """Have ``observer`` called with each new record; returns the function that ends it."""
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
+
+    def __iter__(self) -> Iterator[R]:
+        return iter(tuple(self._records))
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """To what something happened; the parts that are known."""
+
+    company_id: str | None = None
+    connection_id: str | None = None
+    data_type: str | None = None
+    platform: str | None = None
+    link_url: str | None = None
+
+
+#: HTTP status -> what it means and what to do, where the answer itself is no help.
+_ADVICE = {
+    401: ("Codat did not accept the key.", "Check the key and connect again."),
+    402: ("The Codat plan does not include this.", "Ask your Codat account manager."),
+    403: ("The key may not do this.", "Use a key with the right permissions."),
+    404: ("Codat does not know it.", "Check the id: is it of this Codat account, and not deleted?"),
+    429: ("Codat's limit on requests is reached.", "Wait, then try again."),
+}
+
+
+def _advice(error: Exception) -> tuple[str, str]:
+    status = getattr(error, "status_code", 0)
+    if status in _ADVICE:
+        return _ADVICE[status]
+    if status >= 500:
+        return "Codat had an error of its own.", "Try again in a few minutes."
+    if isinstance(error, errors.NoResponseError):
+        return str(error), "Check the network and the address, then try again."
+    if isinstance(error, errors.ResponseValidationError):
+        return "The answer could not be read as Codat's.", "Check that the address is Codat's and no proxy answers."
+    return str(error), "Correct what the message names and try again."
+
+
+def _detail(error: Exception) -> str | None:
+    """Codat's own words, where they add something to ours."""
+    data = getattr(error, "data", None)
+    return getattr(data, "error", None)
+
+
+def _sentence(text: str) -> str:
+    return text if not text or text[-1] in ".!?…" else f"{text}."
+
+
+_QUEUED = {
+    "no": " Nothing was queued.",
+    "unknown": " Whether it was queued is not known: look at the history before you refresh it again.",
+}
+
+
+def from_exception(error: Exception, what: str, now: datetime, subject: Subject | None = None) -> ErrorRecord:
+    """An exception in plain words. ``what`` is the action that failed, as a sentence without its full stop."""
+    subject = subject or Subject()
+    why, action = _advice(error)
+    retry_at = getattr(error, "retry_at", None)
+    if retry_at is not None:
+        action = f"Try again at {retry_at:%Y-%m-%dT%H:%M:%SZ}."
+    detail = _detail(error)
+    queued = _QUEUED.get(getattr(error, "queued", None) or "", "")
+    status = getattr(error, "status_code", 0)
+    return ErrorRecord(
+        time=now,
+        what=what,
+        why=f"{_sentence(why)} Codat says: {_sentence(detail)}" if detail and detail not in why else _sentence(why),
+        action=action + queued,
+        status=str(status) if status else type(error).__name__,
+        retry_at=retry_at,
+        correlation_id=getattr(error, "correlation_id", None),
+        company_id=subject.company_id,
+        connection_id=subject.connection_id,
+        data_type=subject.data_type,
+        platform=subject.platform,
+        link_url=subject.link_url,
+    )
+
+
+def from_operation(operation: PullOperation, now: datetime, subject: Subject) -> ErrorRecord:
+    """A pull operation that ended in a failure: its cause and its remedy, with the relink URL where that is the way."""
+    cure = remedy(operation.status)
+    where = f" from {subject.platform}" if subject.platform else ""
+    return ErrorRecord(
+        time=now,
+        what=f"{operation.data_type} was not refreshed{where}",
+        why=" ".join(filter(None, (cure.meaning, operation.error_message or operation.status_description))),
+        action=cure.action,
+        status=operation.status,
+        data_type=operation.data_type,
+        platform=subject.platform,
+        link_url=subject.link_url if cure.relink else None,
+        operation_id=operation.id,
+        connection_id=operation.connection_id,
+        company_id=operation.company_id,
+    )
+
+
+def log_error(log: Log[ErrorRecord], record: ErrorRecord) -> ErrorRecord:
+    """Append a record to a log and to the logging channel."""
+    logger.warning("%s: %s %s", record.what, record.why, record.action)
+    log.append(record)
+    return record

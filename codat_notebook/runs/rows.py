@@ -1,0 +1,105 @@
+"""The rows of a run and how they change: pure functions over frozen values, so that they can be tested without I/O.
+
+A :class:`Row` is one thing that was asked for (a data type, of one connection or of any) and, once it is known, the
+pull operation that answers it. :func:`absorb` takes what Codat's history shows now and gives the rows after it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from codat_notebook.models.shared import PullOperation
+from codat_notebook.models.vocabulary import is_failed, is_running
+from codat_notebook.runs.records import ErrorRecord
+
+#: States of a row, in the order in which totals name them.
+STATES = ("queueing", "running", "complete", "failed", "refused", "unknown", "not queued by Codat")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One data type of a run, with its operation once that is known.
+
+    ``origin`` says where the operation comes from: ``queued`` by this run, ``attached`` because it ran already,
+    ``appeared`` at the same time without having been asked for by name.
+    """
+
+    data_type: str
+    connection_id: str | None = None
+    operation: PullOperation | None = None
+    origin: str | None = None
+    error: ErrorRecord | None = None
+    outcome: str | None = None
+
+    @property
+    def state(self) -> str:
+        """One of :data:`STATES`."""
+        if self.operation is None:
+            return self.outcome or "queueing"
+        status = self.operation.status
+        if is_failed(status):
+            return "failed"
+        return "running" if is_running(status, self.operation.completed) else "complete"
+
+    @property
+    def open(self) -> bool:
+        """Whether something is still to come."""
+        return self.state in ("queueing", "running")
+
+
+def fits(row: Row, operation: PullOperation) -> bool:
+    """Whether ``operation`` can be what the row waits for."""
+    return (
+        row.operation is None
+        and row.outcome in (None, "unknown")
+        and row.data_type == operation.data_type
+        and row.connection_id in (None, operation.connection_id)
+    )
+
+
+def absorb(
+    rows: Sequence[Row],
+    seen: Iterable[PullOperation],
+    origin_of: Callable[[PullOperation], str | None],
+) -> tuple[Row, ...]:
+    """The rows after a look at the history.
+
+    Parameters
+    ----------
+    rows : the rows before.
+    seen : the operations that the history shows, in any order.
+    origin_of : gives the origin of an operation that no row has yet, or ``None`` if it is none of this run's.
+
+    An operation that has ended never runs again: a late answer does not undo it.
+    """
+    now = {operation.id: operation for operation in seen if operation.id}
+    after = [
+        replace(row, operation=now[row.operation.id])
+        if row.operation is not None and row.open and row.operation.id in now
+        else row
+        for row in rows
+    ]
+    taken = {row.operation.id for row in rows if row.operation is not None}
+    for operation in sorted(now.values(), key=lambda o: o.requested or ""):
+        origin = None if operation.id in taken else origin_of(operation)
+        if origin is None:
+            continue
+        place = next((i for i, row in enumerate(after) if fits(row, operation)), None)
+        if place is None:
+            after.append(Row(operation.data_type, operation.connection_id, operation, _unasked(origin)))
+        else:
+            after[place] = Row(operation.data_type, operation.connection_id, operation, origin)
+    return tuple(after)
+
+
+def _unasked(origin: str) -> str:
+    return "attached" if origin == "attached" else "appeared"
+
+
+def counts(rows: Iterable[Row]) -> dict[str, int]:
+    """State -> number of rows, without the states that no row has.
+
+    >>> counts([Row("invoices"), Row("bills", outcome="refused")])
+    {'queueing': 1, 'refused': 1}
+    """
+    states = [row.state for row in rows]
+    return {state: states.count(state) for state in STATES if state in states}

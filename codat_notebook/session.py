@@ -1,0 +1,259 @@
+"""What a notebook user holds: a connection to Codat (or to the sandbox) whose answers are DataFrames.
+
+Methods fetch, properties remember: ``session.companies()`` asks Codat, ``session.errors`` reads memory. Every action
+runs on the engine thread under one guard that puts what goes wrong into ``session.errors`` in plain words; the typed
+exception is raised all the same.
+"""
+
+import re
+import weakref
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from codat_notebook import display, frames
+from codat_notebook.client import CodatLending
+from codat_notebook.client import events as client_events
+from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.models.shared import Company, PullOperation, Security
+from codat_notebook.runs.cells import status_cells
+from codat_notebook.runs.desk import Desk
+from codat_notebook.runs.engine import engine
+from codat_notebook.runs.records import ErrorRecord, Log, Subject
+from codat_notebook.runs.run import RefreshRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from codat_notebook.client.quota import Quota
+
+T = TypeVar("T")
+
+#: Operations that one page of the history may hold.
+LARGEST_PAGE = 5000
+
+_CLOSED = "This session is closed: connect() again."
+
+_open: "weakref.WeakSet[Session]" = weakref.WeakSet()
+
+
+class Session:
+    """A connection to Codat whose answers are DataFrames. Made by :func:`connect`; a context manager.
+
+    ``client_options`` are those of :class:`CodatLending`: retries, time-outs, a client with a transport of your own.
+
+    >>> session = connect(sandbox=True)             # doctest: +SKIP
+    >>> session.companies(search="toft")            # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        security: Security,
+        *,
+        server_url: str | None = None,
+        read_only: bool = False,
+        is_sandbox: bool = False,
+        on_close: Callable[[], object] | None = None,
+        **client_options: Any,
+    ) -> None:
+        self.client = CodatLending(
+            security, server_url=server_url, read_only=read_only, listener=self._on_event, **client_options
+        )
+        self.is_sandbox = is_sandbox
+        self.read_only = read_only
+        self._on_close = on_close
+        self._errors: Log[ErrorRecord] = Log()
+        self._requests: Log[client_events.Attempt] = Log()
+        self._observers: list[Callable[[client_events.Event], object]] = []
+        self._runs: weakref.WeakSet[RefreshRun] = weakref.WeakSet()
+        self._closed = False
+        self.desk = Desk(self.client, engine(), self._errors)
+        _open.add(self)
+
+    # Methods fetch.
+
+    def companies(self, search: str | None = None, limit: int | None = None) -> "pd.DataFrame":
+        """The account's companies, those whose name contains ``search``; at most ``limit`` of them.
+
+        Columns as in ``frames.companies``. Raises the client's typed errors.
+        """
+        return frames.companies(self._ask(self.find_companies(search, limit), "The companies could not be listed"))
+
+    def connections(self, company_id: str) -> "pd.DataFrame":
+        """The connections of a company and their state."""
+        facts = self._ask(self.desk.company(company_id), "The connections could not be read", company_id)
+        return frames.connections(facts.connections.values(), facts.id)
+
+    def status(self, company_id: str) -> "pd.DataFrame":
+        """How fresh each data type of each connection is: one row per cell, the stale ones included.
+
+        The state of a cell comes from the history of its connection (column ``source``); where the history does
+        not reach back far enough, from Codat's data status, which does not tell connections apart.
+        """
+        cells = self._ask(status_cells(self.desk, company_id), "The data status could not be read", company_id)
+        return frames.data_status(cells)
+
+    def history(self, company_id: str, limit: int | None = 1000) -> "pd.DataFrame":
+        """The pull operations of a company, newest first, at most ``limit``; ``None`` for all of them."""
+        what = "The history could not be read"
+        platforms = self._ask(self.desk.company(company_id), what, company_id).platforms
+        operations = self._ask(self.find_operations(company_id, limit), what, company_id)
+        return frames.pull_operations(operations, platforms, self.desk.now)
+
+    def refresh(self, company_id: str, *data_types: str, connection_id: str | None = None) -> RefreshRun:
+        """Have Codat read data types of a company anew, and return the run at once.
+
+        Parameters
+        ----------
+        company_id : the company's UUID.
+        data_types : Codat's keys, such as ``"invoices"``; at least one.
+        connection_id : only on this connection; without it, on each connection that has the type.
+
+        An operation that runs already is attached to, not queued twice.
+        """
+        if not data_types:
+            raise ValueError("Name at least one data type, such as 'invoices', or use session.refresh_all(company_id).")
+        return self._start(company_id, data_types, connection_id)
+
+    def refresh_all(self, company_id: str) -> RefreshRun:
+        """Have Codat read everything of a company anew: each type with *fetch on first link*, of all connections."""
+        return self._start(company_id, None, None)
+
+    # Properties remember.
+
+    @property
+    def errors(self) -> "pd.DataFrame":
+        """What went wrong in this session: requests and operations, with cause and remedy. Oldest first."""
+        return frames.errors(self._errors)
+
+    @property
+    def requests(self) -> "pd.DataFrame":
+        """The requests that this session sent. Oldest first."""
+        return frames.requests(self._requests)
+
+    @property
+    def quota(self) -> "Quota | None":
+        """Codat's limit on requests as the last answer told it; ``None`` before the first one."""
+        return self.client.quota
+
+    @property
+    def error_log(self) -> Log[ErrorRecord]:
+        """The records behind ``errors``, to observe."""
+        return self._errors
+
+    @property
+    def request_log(self) -> Log[client_events.Attempt]:
+        """The client's attempts behind ``requests``, to observe."""
+        return self._requests
+
+    @property
+    def runs(self) -> list[RefreshRun]:
+        """The runs of this session that somebody still holds."""
+        return list(self._runs)
+
+    # For the widgets: the same, on the engine thread.
+
+    async def find_companies(self, search: str | None = None, limit: int | None = None) -> list[Company]:
+        """Companies by name; see ``companies``."""
+        request = {
+            "query": name_query(search),
+            "order_by": "name",
+            "page_size": min(limit or LARGEST_PAGE, LARGEST_PAGE),
+        }
+        found: list[Company] = []
+        async for company in self.client.companies.iterate_async(request=request):
+            found.append(company)
+            if limit is not None and len(found) >= limit:
+                break
+        return found
+
+    async def find_operations(self, company_id: str, limit: int | None) -> list[PullOperation]:
+        """Pull operations, newest first; see ``history``."""
+        request = {
+            "company_id": company_id, "order_by": "-requested", "page_size": min(limit or LARGEST_PAGE, LARGEST_PAGE),
+        }  # fmt: skip
+        found: list[PullOperation] = []
+        async for operation in self.client.manage_data.pull_operations.iterate_async(request=request):
+            found.append(operation)
+            if limit is not None and len(found) >= limit:
+                break
+        return found
+
+    async def guard(self, awaitable: Awaitable[T], what: str, subject: Subject | None = None) -> T:
+        """Await something of Codat's; what goes wrong is put into ``errors`` and raised on."""
+        try:
+            return await awaitable
+        except CodatLendingError as error:
+            self.desk.report(error, what, subject)
+            raise
+
+    def _ask(self, coroutine: Coroutine[Any, Any, T], what: str, company_id: str | None = None) -> T:
+        if self._closed:
+            coroutine.close()
+            raise RuntimeError(_CLOSED)
+        return self.desk.engine.call(self.guard(coroutine, what, Subject(company_id=company_id)))
+
+    def _start(self, company_id: str, data_types: Sequence[str] | None, connection_id: str | None) -> RefreshRun:
+        if self._closed:
+            raise RuntimeError(_CLOSED)
+        run = RefreshRun(self.desk, company_id, data_types, connection_id)
+        self._runs.add(run)
+        return run
+
+    def watch(self, observer: Callable[[client_events.Event], object]) -> Callable[[], None]:
+        """Have ``observer`` called with each event of the client (attempts, waits, decisions), on the thread that does
+        the I/O; returns the function that ends it.
+        """
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
+
+    def _on_event(self, event: client_events.Event) -> None:
+        if isinstance(event, client_events.Attempt):
+            self._requests.append(event)
+        for observer in tuple(self._observers):
+            observer(event)
+
+    # Ending.
+
+    def close(self) -> None:
+        """Stop watching what runs and close the connections. Safe to call twice.
+
+        The embedded sandbox ends with the last session on it.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        for run in self.runs:
+            run.stop_watching()
+        if not self.desk.engine.closed:
+            self.desk.engine.call(self.client.aclose())
+        if self._on_close is not None:
+            self._on_close()
+        _open.discard(self)
+        if not _open:
+            self.desk.engine.close()
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        where = "sandbox" if self.is_sandbox else "LIVE"
+        left = self.quota.remaining if self.quota else None
+        quota = "" if left is None else f", {left:,} requests left today"
+        return f"<Session {where} {self.client.server_url}{quota}>"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return display.mimebundle(self, **options)
+
+
+def name_query(search: str | None) -> str | None:
+    """Codat's query for companies whose name contains a text; the language has no quoting, so its signs are cut.
+
+    >>> name_query("Toft & {Co}"), name_query("  ")
+    ('name~Toft & Co', None)
+    """
+    text = re.sub(r"&&|\|\||[{}]", " ", search or "")
+    text = re.sub(r"\s+", " ", text).strip()[:200]
+    return f"name~{text}" if text else None

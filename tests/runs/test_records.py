@@ -1,0 +1,78 @@
+"""Errors in plain words, and the logs that keep them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from codat_notebook.models import errors
+from codat_notebook.models.shared import PullOperation
+from codat_notebook.models.vocabulary import FAILURES
+from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exception, from_operation
+
+NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+
+
+def refusal(status: int, said: str = "", **attributes: object) -> errors.CodatLendingError:
+    """An error of Codat's with a body."""
+    error = errors.ErrorMessage(
+        errors.ErrorMessageData(error=said or None, correlation_id="c0ffee"), status_code=status
+    )
+    for name, value in attributes.items():
+        setattr(error, name, value)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "why", "action"),
+    [
+        (refusal(401), "did not accept the key", "Check the key"),
+        (refusal(402), "plan", "account manager"),
+        (refusal(404, "No such company"), "Codat says: No such company.", "Check the id"),
+        (refusal(503), "error of its own", "in a few minutes"),
+        (refusal(429, retry_at=NOW), "limit on requests", "Try again at 2026-11-23T14:00:00Z."),
+        (refusal(400, queued="no"), "", "Nothing was queued."),
+        (errors.NoResponseError("No answer from https://x to GET /companies: refused"), "https://x", "network"),
+        (errors.ResponseValidationError("No JSON"), "could not be read", "proxy"),
+        (errors.InvalidRequestError("company_id is 'x', not a UUID"), "'x'", "Correct"),
+    ],
+)
+def test_an_exception_says_why_and_what_to_do(error: Exception, why: str, action: str) -> None:
+    """Each kind of trouble has its own advice; what Codat said itself is kept."""
+    record = from_exception(error, "It failed", NOW)
+    assert why in record.why
+    assert action in record.action
+
+
+def test_doubt_about_queueing_is_said() -> None:
+    """Where an operation may exist, the advice is to look before queueing again."""
+    record = from_exception(
+        refusal(503, queued="unknown"), "It failed", NOW, Subject(company_id="c", data_type="bills")
+    )
+    assert "not known" in record.action
+    assert (record.company_id, record.data_type, record.correlation_id) == ("c", "bills", "c0ffee")
+
+
+@pytest.mark.parametrize("status", [*FAILURES, "QuantumError"])
+def test_every_failure_has_a_cause_and_a_remedy(status: str) -> None:
+    """Also one that nobody has seen; a relink URL is given where a relink helps and nowhere else."""
+    operation = PullOperation(
+        id="o", data_type="bills", status=status, error_message="as Codat says", connection_id="k"
+    )
+    record = from_operation(operation, NOW, Subject(platform="Xero", link_url="https://link"))
+    assert record.what == "bills was not refreshed from Xero"
+    assert "as Codat says" in record.why
+    assert record.action.endswith(".")
+    assert (record.link_url is not None) == (status in ("AuthError", "PermissionsError"))
+
+
+def test_a_log_keeps_the_newest_and_tells_its_observers() -> None:
+    """Bounded, in order; an observer that has left hears no more."""
+    log: Log[ErrorRecord] = Log(kept=2)
+    heard: list[str] = []
+    forget = log.observe(lambda record: heard.append(record.what))
+    for what in "abc":
+        log.append(ErrorRecord(time=NOW, what=what, why="", action=""))
+    forget()
+    log.append(ErrorRecord(time=NOW, what="d", why="", action=""))
+    assert [record.what for record in log] == ["c", "d"]
+    assert heard == ["a", "b", "c"]

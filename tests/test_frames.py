@@ -1,0 +1,132 @@
+"""DataFrames: the same columns and types for every answer, times in UTC, nothing raised by what cannot be read."""
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codat_notebook import frames
+from codat_notebook.client.events import Attempt
+from codat_notebook.models.shared import Company, Connection, DataConnectionError, PullOperation
+from codat_notebook.runs.cells import Cell
+from codat_notebook.runs.records import ErrorRecord
+
+NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+OPERATION = PullOperation(
+    id="o1", company_id="c", connection_id="k", data_type="invoices", status="Fetching",
+    status_description="Paused until 2026-11-23T14:05Z", requested="2026-11-23T13:58:00.1234567Z", progress=20,
+)  # fmt: skip
+DONE = PullOperation(
+    id="o2", company_id="c", connection_id="k2", data_type="bills", status="MapError", error_message="No such account",
+    requested="2026-11-23T13:58:00", completed="2026-11-23T13:58:09", progress=55, is_errored=True,
+)  # fmt: skip
+CELL = Cell("c", "k", "invoices", "Xero", "Complete", NOW, NOW, timedelta(hours=2), None, "o1", "history")
+ERROR = ErrorRecord(time=NOW, what="w", why="y", action="a", status="429", retry_at=NOW)
+REQUEST = Attempt(
+    started=NOW, call="companies.list", method="GET", path="/companies", status=None, ms=12.5, attempt=1,
+    error="refused", correlation_id=None,
+)  # fmt: skip
+COMPANY = Company(id="c", name="Toft", data_connections=[Connection(id="k", status="Linked", platform_name="Xero")])
+
+MAKERS = {
+    "companies": (frames.companies, [COMPANY], frames.COMPANIES),
+    "connections": (frames.connections, COMPANY.data_connections, frames.CONNECTIONS),
+    "data_status": (frames.data_status, [CELL], frames.DATA_STATUS),
+    "pull_operations": (frames.pull_operations, [OPERATION, DONE], frames.PULL_OPERATIONS),
+    "errors": (frames.errors, [ERROR], frames.ERRORS),
+    "requests": (frames.requests, [REQUEST], frames.REQUESTS),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_an_empty_frame_has_the_columns_and_types_of_a_full_one(name: str) -> None:
+    """Columns, their order and their dtypes do not depend on the rows (categories apart)."""
+    make, items, schema = MAKERS[name]
+    empty, full = make([]), make(items)
+    assert list(empty.columns) == list(full.columns) == list(schema)
+    kinds = [[str(dtype) for dtype in frame.dtypes] for frame in (empty, full)]
+    assert kinds[0] == kinds[1]
+    assert len(full) == len(items)
+
+
+def test_times_are_utc_and_a_time_without_a_zone_is_utc() -> None:
+    """Zones are converted, a missing zone is UTC, seven digits are read, the impossible is NaT."""
+    texts = [
+        "2026-11-23T13:58:07.1234567Z",
+        "2026-11-23T13:58:07",
+        "2026-11-23T13:58:07+02:00",
+        "2026-11-23",
+        "?",
+        None,
+    ]
+    found = frames.times(texts)
+    assert str(found.dtype) == "datetime64[us, UTC]"
+    assert found.isna().tolist() == [False, False, False, False, True, True]
+    assert found[0] == pd.Timestamp("2026-11-23T13:58:07.123456Z")
+    assert found[2] == pd.Timestamp("2026-11-23T11:58:07Z")
+
+
+@given(st.lists(st.one_of(st.none(), st.text(max_size=30), st.datetimes().map(datetime.isoformat))))
+def test_no_text_makes_the_times_raise(texts: list[str | None]) -> None:
+    """One unreadable time costs neither the column nor its row."""
+    found = frames.times(texts)
+    assert len(found) == len(texts)
+    assert str(found.dtype) == "datetime64[us, UTC]"
+
+
+def test_the_duration_of_a_running_operation_counts_to_now() -> None:
+    """With the server's time, what runs has a duration so far; without it, none."""
+    with_now = frames.pull_operations([OPERATION, DONE], now=NOW).duration
+    assert with_now[0] == pd.Timestamp(NOW) - frames.times([OPERATION.requested])[0]
+    assert with_now[1] == pd.Timedelta(seconds=9)
+    assert frames.pull_operations([OPERATION, DONE]).duration.isna().tolist() == [True, False]
+
+
+def test_an_operation_tells_its_platform_and_its_message() -> None:
+    """The platform comes from the connection; the message is the error's, else the status description."""
+    frame = frames.pull_operations([OPERATION, DONE], platforms={"k": "Xero"})
+    assert frame.platform.tolist()[0] == "Xero"
+    assert frame.platform.isna().tolist() == [False, True]
+    assert frame.message.tolist() == ["Paused until 2026-11-23T14:05Z", "No such account"]
+
+
+def test_whole_numbers_of_another_form_are_read() -> None:
+    """Progress as text or with a fraction is cut to a whole number; what is none is missing."""
+    frame = frames.build({"n": "count"}, {"n": ["10", 10.5, None, "x"]})
+    assert frame.n.tolist()[:2] == [10, 10]
+    assert frame.n.isna().tolist() == [False, False, True, True]
+
+
+def test_errors_of_a_connection_count_while_they_are_not_resolved() -> None:
+    """A resolved error is history."""
+    errors = [DataConnectionError(status="Active"), DataConnectionError(status="Resolved"), DataConnectionError()]
+    frame = frames.connections([Connection(id="k", status="Linked", data_connection_errors=errors)], "c")
+    assert frame.active_errors.tolist() == [2]
+    assert frame.company_id.tolist() == ["c"]
+
+
+@given(st.lists(st.sampled_from([OPERATION, DONE]), min_size=1, max_size=5))
+def test_frames_of_parts_join_to_the_frame_of_the_whole(items: list[PullOperation]) -> None:
+    """The types allow concatenation without a change of type (categories become text when they differ)."""
+    whole = frames.pull_operations([*items, DONE])
+    joined = pd.concat([frames.pull_operations(items), frames.pull_operations([DONE])], ignore_index=True)
+    assert joined.id.tolist() == whole.id.tolist()
+    assert str(joined.requested.dtype) == str(whole.requested.dtype)
+
+
+DTYPES = {
+    "text": "string", "category": "category", "time": "datetime64[us, UTC]", "duration": "timedelta64[us]",
+    "count": "Int64", "flag": "boolean", "number": "Float64",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_types_are_the_same_under_every_pandas(name: str) -> None:
+    """Each kind of column has the one type that is written here, whatever this version of pandas would infer."""
+    make, items, schema = MAKERS[name]
+    for frame in (make([]), make(items)):
+        assert [str(dtype) for dtype in frame.dtypes] == [DTYPES[kind] for kind in schema.values()]
+        words = [frame[column].cat.categories.dtype for column, kind in schema.items() if kind == "category"]
+        assert {str(dtype) for dtype in words} <= {"string"}
