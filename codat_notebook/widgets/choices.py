@@ -1,0 +1,65 @@
+"""What the console offers to choose from, worked out of a company's facts and cells; pure functions.
+
+A data type of several connections is as old as its oldest linked one: with two banks of which one is dead, the type
+must not look fresh.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from codat_notebook.models.vocabulary import is_failed, is_running
+from codat_notebook.runs.cells import Cell
+from codat_notebook.runs.desk import CompanyFacts
+from codat_notebook.widgets.words import ago
+
+
+def connection_records(facts: CompanyFacts) -> list[dict[str, Any]]:
+    """The connections as plain values for the pickers, linked ones first."""
+    ordered = sorted(facts.connections.values(), key=lambda c: (c.status != "Linked", c.platform_name))
+    return [
+        {
+            "id": connection.id,
+            "platform_name": connection.platform_name,
+            "source_type": connection.source_type,
+            "status": connection.status,
+            "last_sync": connection.last_sync,
+            "link_url": connection.link_url,
+        }
+        for connection in ordered
+    ]
+
+
+def readable_types(facts: CompanyFacts, connection_id: str | None = None) -> list[str]:
+    """The data types that can be refreshed: those that the chosen connection, or any linked one, supports."""
+    chosen = [connection.id for connection in facts.linked if connection_id in (None, connection.id)]
+    return sorted(set().union(*(facts.supported[id] for id in chosen)))
+
+
+def data_type_statuses(
+    facts: CompanyFacts, cells: Iterable[Cell], connection_id: str | None = None, running: Iterable[str] = ()
+) -> Mapping[str, dict[str, Any]]:
+    """Data type -> its state over the chosen connection, or over all linked ones.
+
+    ``running`` names data types that are being refreshed now, whatever the cells say.
+    """
+    linked = {connection.id for connection in facts.linked if connection_id in (None, connection.id)}
+    by_type: dict[str, list[Cell]] = {}
+    for cell in cells:
+        if cell.connection_id in linked:
+            by_type.setdefault(cell.data_type, []).append(cell)
+    now_running = set(running)
+    return {name: _status(group, name in now_running) for name, group in by_type.items()}
+
+
+def _status(cells: list[Cell], running: bool) -> dict[str, Any]:
+    successes = [cell.last_success for cell in cells]
+    oldest = None if None in successes else min(time for time in successes if time is not None)
+    statuses = [cell.status or "" for cell in cells]
+    failed = next((status for status in statuses if is_failed(status)), "")
+    under_way = next((status for status in statuses if status and is_running(status)), "")
+    several = ", ".join(f"{cell.platform} {ago(cell.age.total_seconds()) if cell.age else 'never'}" for cell in cells)
+    return {
+        "current_status": "Queued" if running else under_way or failed or statuses[0],
+        "last_success": oldest.isoformat() if oldest else None,
+        "note": several if len(cells) > 1 else None,
+    }

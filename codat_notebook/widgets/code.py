@@ -1,0 +1,106 @@
+"""The Python that does what was clicked, ready to paste: the way from the console to a notebook of one's own.
+
+The text is made of ids and Codat's keys alone, each quoted as ASCII, so that no name can end a string or hide what
+the code does behind signs that turn its direction.
+"""
+
+from collections.abc import Iterable
+
+from codat_notebook.widgets.part import Message, Part, source
+
+_WIDTH = 88
+_FOLLOWED = (
+    ("run", "the live view"),
+    ("run.wait(timeout=300)", "seconds"),
+    ("run.operations", "DataFrame"),
+    ("run.errors", "DataFrame"),
+)
+_READ = (("status", "how fresh each data type is: DataFrame"), ("history", "its pull operations: DataFrame"))
+
+
+def code_text(
+    is_sandbox: bool,
+    company_id: str | None,
+    data_types: Iterable[str] = (),
+    connection_id: str | None = None,
+    refresh_all: bool = False,
+    read_only: bool = False,
+    server_url: str | None = None,
+) -> str:
+    """Python for what the console is asked to do; without anything to refresh, for reading what there is.
+
+    Parameters
+    ----------
+    is_sandbox : connect to the sandbox, else to Codat with the key of the environment.
+    company_id : the chosen company, ``None`` for none.
+    data_types : Codat's keys of what is refreshed.
+    connection_id : only on this connection.
+    refresh_all : everything of the company, on all its connections.
+    read_only : the session refuses to refresh, so the code only reads.
+    server_url : another server than Codat's.
+
+    >>> print(code_text(True, None))
+    import codat_notebook as cn
+    <BLANKLINE>
+    session = cn.connect(sandbox=True)
+    session.companies()  # DataFrame
+    """
+    options = ["sandbox=True"] if is_sandbox else [f"server_url={_quoted(server_url)}"] if server_url else []
+    options += ["read_only=True"] if read_only else []
+    lines = [(f"session = cn.connect({', '.join(options)})", "" if is_sandbox else "the key from CODAT_API_KEY")]
+    keys = list(data_types)
+    if company_id is None:
+        lines += [("session.companies()", "DataFrame")]
+    elif read_only or not (keys or refresh_all):
+        lines += [(f"session.{name}({_quoted(company_id)})", what) for name, what in _READ]
+    else:
+        lines += [(_refresh(company_id, [] if refresh_all else keys, connection_id), ""), *_FOLLOWED]
+    longest = max(len(code) for code, what in lines if what) if any(what for _, what in lines) else 0
+    texts = [f"{code.ljust(longest)}  # {what}" if what else code for code, what in lines]
+    return "\n".join(["import codat_notebook as cn", "", *texts])
+
+
+def _refresh(company_id: str, data_types: list[str], connection_id: str | None) -> str:
+    if not data_types:
+        return f"run = session.refresh_all({_quoted(company_id)})"
+    arguments = [_quoted(company_id), *map(_quoted, data_types)]
+    if connection_id is not None:
+        arguments.append(f"connection_id={_quoted(connection_id)}")
+    line = f"run = session.refresh({', '.join(arguments)})"
+    return line if len(line) <= _WIDTH else "\n    ".join(["run = session.refresh(", *_wrapped(arguments)]) + "\n)"
+
+
+def _wrapped(arguments: list[str]) -> list[str]:
+    """The arguments with their commas in lines of no more than the width, if they can be."""
+    lines = [""]
+    for argument in arguments:
+        if lines[-1] and len(lines[-1]) + len(argument) + 2 > _WIDTH - 4:
+            lines.append("")
+        lines[-1] += f"{' ' if lines[-1] else ''}{argument},"
+    return lines
+
+
+def _quoted(text: str) -> str:
+    literal = ascii(str(text))
+    return literal if '"' in literal or "\\'" in literal else f'"{literal[1:-1]}"'
+
+
+def code_state(title: str, text: str) -> Message:
+    """The state of a :class:`Code`."""
+    return {"title": title, "text": text}
+
+
+class Code(Part):
+    """Python with a button to copy it (class ``codat-code``).
+
+    State: ``title`` what the code does · ``text`` the code. Sends no messages.
+    """
+
+    classes = ("codat-code",)
+    _esm = source("kit.js", "code.js")
+    _css = source("tokens.css", "code.css")
+
+    @staticmethod
+    def text(state: Message) -> str:
+        """The title as a comment, and the code."""
+        return f"# {state['title']}\n{state['text']}"

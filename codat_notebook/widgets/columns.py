@@ -1,0 +1,238 @@
+"""How a frame's column is shown: its kind, what is sent to the browser for each value, how it sorts and is searched.
+
+The kernel sends little and leaves to the browser what only the browser knows: times go as UTC texts and are shown in
+the reader's zone, durations as seconds. A missing value is ``None`` whatever its dtype. Nothing here knows about
+pages or views; :mod:`codat_notebook.widgets.sheet` puts columns together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal
+
+from codat_notebook.models import vocabulary
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+Kind = Literal["text", "prose", "status", "time", "duration", "number", "percent", "id"]
+Row = dict[str, Any]
+
+#: Longer texts are cut: a tooltip holds no more, and a message must stay small.
+_MOST_CHARACTERS = 600
+_TONES = {
+    "Complete": "ok", "Linked": "ok", "NotSupported": "idle", "Cancelled": "warn", "PendingAuth": "warn",
+    "Unlinked": "idle", "Deauthorized": "bad",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a column is shown, where the guess from its name and dtype is not wanted.
+
+    Parameters
+    ----------
+    label : heading; by default the column's name with spaces for underscores.
+    kind : "text", "prose" (text in as many lines as it takes), "status" (a pill), "time" (shown in the reader's zone),
+        "duration" (timedelta or seconds), "number", "percent" (of 100) or "id" (shortened, to copy).
+    hidden : leave the column out; its values still reach ``on_select`` and ``visible``.
+    tone : for statuses whose word does not say all: from a row as a dict to "ok", "run", "warn", "bad" or "idle".
+    """
+
+    label: str = ""
+    kind: Kind | None = None
+    hidden: bool = False
+    tone: Callable[[Row], str | None] | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A column of a certain frame: a ``key`` that no other column has, how it is shown, and its values."""
+
+    key: str
+    label: str
+    kind: Kind
+    hidden: bool
+    tone: Callable[[Row], str | None] | None
+    values: pd.Series[Any]
+
+
+def shown_columns(frame: pd.DataFrame, wanted: Mapping[str, Column]) -> list[Shown]:
+    """All columns of a frame: an index that says something, those that ``wanted`` names in its order, the rest."""
+    named = [(_name(name), frame.iloc[:, i]) for i, name in enumerate(frame.columns)]
+    keyed = _unique([*_index(frame), *named])
+    order = {key: place for place, key in enumerate(wanted)}
+    keyed.sort(key=lambda pair: order.get(pair[0], len(order)))
+    return [_shown(key, values, wanted.get(key, Column())) for key, values in keyed]
+
+
+def _index(frame: pd.DataFrame) -> list[tuple[str, pd.Series[Any]]]:
+    import pandas as pd
+
+    index = frame.index
+    if isinstance(index, pd.RangeIndex) and index.name is None:
+        return []
+    names = [name if name is not None else f"level {n}" for n, name in enumerate(index.names)]
+    if index.nlevels == 1 and index.names[0] is None:
+        names = ["index"]
+    return [(_name(name), index.get_level_values(n).to_series()) for n, name in enumerate(names)]
+
+
+def _name(name: Hashable) -> str:
+    return " / ".join(map(text, name)) if isinstance(name, tuple) else text(name)
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    taken: set[str] = set()
+    result = []
+    for name, values in pairs:
+        key, number = name, 1
+        while key in taken:
+            number += 1
+            key = f"{name} ({number})"
+        taken.add(key)
+        result.append((key, values))
+    return result
+
+
+def _shown(key: str, values: pd.Series[Any], column: Column) -> Shown:
+    label = column.label or key.replace("_", " ")
+    return Shown(key, label, column.kind or kind_of(key, values), column.hidden, column.tone, values)
+
+
+def kind_of(name: str, values: pd.Series[Any]) -> Kind:
+    """The kind that a column's dtype and name suggest."""
+    from pandas.api import types
+
+    dtype = values.dtype
+    if types.is_datetime64_any_dtype(dtype):
+        return "time"
+    if types.is_timedelta64_dtype(dtype):
+        return "duration"
+    if types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype):
+        return "percent" if name == "progress" else "number"
+    if name == "id" or name.endswith("_id"):
+        return "id"
+    return "status" if name == "status" or name.endswith("_status") else "text"
+
+
+def tone_of(status: str) -> str:
+    """The colour class of a status: ok, run, warn, bad, idle, or ``""`` for a word that nobody knows.
+
+    >>> tone_of("Complete"), tone_of("Mapping"), tone_of("FetchError"), tone_of("NotSupported"), tone_of("Routing")
+    ('ok', 'run', 'bad', 'idle', '')
+    """
+    if status in _TONES:
+        return _TONES[status]
+    if vocabulary.is_failed(status):
+        return "bad"
+    return "run" if status in vocabulary.STAGES else ""
+
+
+def text(value: object) -> str:
+    """Any value as text that can be sent: not too long, and without halves of surrogate pairs."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    words = str(value)
+    if len(words) > _MOST_CHARACTERS:
+        words = words[:_MOST_CHARACTERS] + "…"
+    return words.encode("utf-8", "replace").decode("utf-8")
+
+
+def number_text(value: object) -> str:
+    """A number with its thousands marked and at most four decimals.
+
+    >>> number_text(1284), number_text(0.5), number_text(1234.56789), number_text(1e-7)
+    ('1,284', '0.5', '1,234.5679', '1e-07')
+    """
+    if isinstance(value, Integral):
+        return f"{int(value):,}"
+    if not isinstance(value, Real):
+        return text(value)
+    real = float(value)
+    if not math.isfinite(real):
+        return {math.inf: "∞", -math.inf: "−∞"}.get(real, "")
+    if real and not 1e-4 <= abs(real) < 1e15:
+        return f"{real:.4g}"
+    return f"{real:,.4f}".rstrip("0").rstrip(".")
+
+
+def _time(value: object) -> str:
+    if not isinstance(value, datetime):
+        return text(value)
+    if value.tzinfo is not None:
+        from datetime import UTC
+
+        value = value.astimezone(UTC).replace(tzinfo=None)
+        return value.isoformat(timespec="milliseconds" if value.microsecond else "seconds") + "Z"
+    return value.isoformat(timespec="seconds")  # no zone is known: the browser shows it as it is
+
+
+def _seconds(value: Any) -> float | str | None:
+    seconds = value.total_seconds() if hasattr(value, "total_seconds") else value
+    if not isinstance(seconds, Real):
+        return text(value)
+    return round(float(seconds), 3) if math.isfinite(seconds) else None
+
+
+def _flag(value: object) -> str:
+    # numpy's booleans are no bool
+    return text(bool(value)) if type(value).__name__ in ("bool", "bool_") else text(value)
+
+
+_SENT: dict[Kind, Callable[[Any], object]] = {
+    "text": _flag, "prose": _flag, "status": text, "id": text, "number": number_text, "percent": number_text,
+    "time": _time, "duration": _seconds,
+}  # fmt: skip
+
+
+def cells(column: Shown, rows: NDArray[np.intp]) -> list[Any]:
+    """What is sent for the values in these rows: ``None`` where missing, else a text or (durations) seconds."""
+    values = column.values.iloc[rows]
+    sent = _SENT[column.kind]
+    return [None if gone else sent(value) for value, gone in zip(values, values.isna(), strict=True)]
+
+
+def sort_key(column: Shown) -> pd.Series[Any]:
+    """Values that sort as a reader expects: numbers and times by size, texts without regard to case."""
+    import pandas as pd
+
+    values = column.values.reset_index(drop=True)
+    if isinstance(values.dtype, pd.CategoricalDtype):  # the code of a missing value is -1: the last one is taken
+        if values.cat.ordered:
+            return values.cat.codes.where(values.notna())
+        ranks = pd.Series(values.cat.categories.map(text).str.casefold(), dtype="string").rank(method="dense")
+        return pd.Series([*ranks, math.nan], dtype="float64").take(values.cat.codes.to_numpy()).reset_index(drop=True)
+    if values.dtype != object and not pd.api.types.is_string_dtype(values.dtype):
+        return values
+    if column.kind == "time":
+        return pd.to_datetime(values.map(_time, na_action="ignore"), utc=True, format="ISO8601", errors="coerce")
+    if column.kind in ("number", "percent", "duration"):
+        return pd.to_numeric(values.map(_seconds, na_action="ignore"), errors="coerce")
+    return pd.Series(folded_texts(column), dtype="object").where(values.notna(), None)
+
+
+def folded_texts(column: Shown) -> list[str]:
+    """The column's texts without case, for sorting and searching; empty where missing."""
+    pairs = zip(column.values.tolist(), column.values.isna(), strict=True)
+    return ["" if gone else (value if isinstance(value, str) else _flag(value)).casefold() for value, gone in pairs]
+
+
+def matching(column: Shown, folded: Callable[[], list[str]], word: str) -> NDArray[np.bool_]:
+    """Which rows of a text column hold ``word`` (given without case)."""
+    import numpy as np
+    import pandas as pd
+
+    values = column.values
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        found = [word in text(each).casefold() for each in values.cat.categories]
+        return np.array([*found, False]).take(values.cat.codes)  # the code of a missing value is -1: the last is taken
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return np.zeros(len(values), dtype=bool)  # nobody looks for a yes or a no
+    return np.fromiter((word in each for each in folded()), dtype=bool, count=len(values))

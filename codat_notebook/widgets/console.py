@@ -1,0 +1,143 @@
+"""The console: the parts put together, for one session.
+
+:func:`console` builds the boxes and hands the parts to a :class:`~codat_notebook.widgets.controller.Controller`, which
+acts on their messages and draws them anew. Built once, updated ever after; nothing here asks Codat.
+"""
+
+from typing import TYPE_CHECKING
+
+import ipywidgets
+
+from codat_notebook.widgets import scene
+from codat_notebook.widgets.code import Code
+from codat_notebook.widgets.columns import Row
+from codat_notebook.widgets.controller import Controller, Parts
+from codat_notebook.widgets.data_types import DataTypePicker
+from codat_notebook.widgets.header import Header
+from codat_notebook.widgets.heatmap import Heatmap
+from codat_notebook.widgets.notice import Notice
+from codat_notebook.widgets.pickers import CompanyPicker, ConnectionCards, ConnectionPicker
+from codat_notebook.widgets.progress import Progress
+from codat_notebook.widgets.refresh_bar import RefreshBar
+from codat_notebook.widgets.table import Column, FrameTable
+from codat_notebook.widgets.tabs import Tabs
+from codat_notebook.widgets.timeline import Timeline
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from codat_notebook.session import Session
+
+#: The tabs in their order, each the name of its part; the strip names them for people.
+TABS = ("operations", "errors", "freshness", "timeline", "requests", "code")
+
+_HIDDEN = Column(hidden=True)
+OPERATION_COLUMNS = {
+    "data_type": Column("data type"), "status": Column(kind="status"), "platform": Column(),
+    "requested": Column(kind="time"), "duration": Column(kind="duration"), "progress": Column(kind="percent"),
+    "message": Column(), "id": Column(kind="id"), "completed": _HIDDEN, "is_completed": _HIDDEN,
+    "is_errored": _HIDDEN, "connection_id": _HIDDEN, "company_id": _HIDDEN,
+}  # fmt: skip
+ERROR_COLUMNS = {
+    "time": Column(kind="time"), "what": Column("what happened", "prose"), "why": Column(kind="prose"),
+    "action": Column("what to do", "prose"),
+    "status": Column(kind="status", tone=lambda _: "bad"), "platform": Column(), "correlation_id": Column(kind="id"),
+    "operation_id": Column("operation", kind="id"), "data_type": _HIDDEN, "retry_at": _HIDDEN, "link_url": _HIDDEN,
+    "connection_id": _HIDDEN, "company_id": _HIDDEN,
+}  # fmt: skip
+
+
+def _answer(row: Row) -> str:
+    """The colour of an HTTP status; a row has none where no answer came."""
+    return "ok" if row["status"] < 400 else "warn" if row["status"] == 429 else "bad"
+
+
+REQUEST_COLUMNS = {
+    "time": Column(kind="time"), "call": Column(), "status": Column(kind="status", tone=_answer),
+    "ms": Column(), "attempt": Column(), "error": Column(), "method": Column(), "path": Column(),
+    "correlation_id": Column(kind="id"),
+}  # fmt: skip
+
+
+def _without_success(frame: "pd.DataFrame") -> "pd.Series[bool]":
+    return frame["status"].isna() | (frame["status"] >= 400)
+
+
+def _failed(frame: "pd.DataFrame") -> "pd.Series[bool]":
+    return frame["is_errored"].astype("bool")
+
+
+def _running(frame: "pd.DataFrame") -> "pd.Series[bool]":
+    return frame["completed"].isna() & ~frame["is_errored"].astype("bool")
+
+
+def make_parts(session: "Session") -> Parts:
+    """The parts of a console in their first states."""
+    first, now = scene.Scene(), session.desk.now
+    connection, cards = scene.connections(first, now)
+    return Parts(
+        header=Header(scene.header(first, session)),
+        notice=Notice(scene.notice(first)),
+        company=CompanyPicker(scene.company(first)),
+        connection=ConnectionPicker(connection),
+        cards=ConnectionCards(cards),
+        data_types=DataTypePicker(scene.data_types(first, session)),
+        bar=RefreshBar(scene.bar(first, session)),
+        progress=Progress(scene.progress(first, session)),
+        tabs=Tabs(scene.tabs(first, session)),
+        operations=FrameTable(
+            None,
+            empty="Pick a company to see its pull operations.",
+            noun="operation",
+            columns=OPERATION_COLUMNS,
+            filters={"Running": _running, "Failed": _failed},
+        ),
+        errors=FrameTable(
+            session.errors,
+            empty="Nothing has gone wrong in this session.",
+            noun="error",
+            columns=ERROR_COLUMNS,
+            key="",
+            sort=("time", "desc"),
+        ),
+        freshness=Heatmap(scene.freshness(first, session)),
+        timeline=Timeline(scene.timeline(first, session)),
+        requests=FrameTable(
+            session.requests,
+            empty="No request has been sent yet.",
+            noun="request",
+            columns=REQUEST_COLUMNS,
+            key="",
+            sort=("time", "desc"),
+            filters={"Without success": _without_success},
+        ),
+        code=Code(scene.code(first, session)),
+    )
+
+
+def _box(kind: type[ipywidgets.Box], children: list[ipywidgets.Widget], *classes: str) -> ipywidgets.Box:
+    box = kind(children)
+    for name in classes:
+        box.add_class(name)
+    return box
+
+
+def console(session: "Session") -> ipywidgets.VBox:
+    """The form for a session: choose a company and data types, refresh, watch, read what went wrong.
+
+    Stays live while cells run. Show it as a cell's last line, or by ``display``.
+
+    >>> console(connect(sandbox=True))  # doctest: +SKIP
+    """
+    parts = make_parts(session)
+    contents = {name: getattr(parts, name) for name in TABS}
+    for name in ("operations", "errors", "requests"):
+        contents[name].add_class(f"codat-{name}")
+    pick = _box(ipywidgets.HBox, [parts.company, parts.connection, parts.cards], "codat-row-pick")
+    run = _box(ipywidgets.VBox, [parts.bar, parts.progress], "codat-run")
+    work = _box(ipywidgets.HBox, [parts.data_types, run], "codat-work")
+    panels = [_box(ipywidgets.VBox, [part], f"codat-panel-{name}") for name, part in contents.items()]
+    children = [parts.header, parts.notice, pick, work, parts.tabs, *panels]
+    frame: ipywidgets.VBox = _box(ipywidgets.VBox, children, "codat-console")
+    Controller(session, parts).start()
+    return frame

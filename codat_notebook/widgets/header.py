@@ -1,0 +1,93 @@
+"""The console's first line: where we are connected, what may be done there, and what is left of the day's requests.
+
+Whether a click reaches real customers must never be in doubt, so the sandbox and LIVE differ in word, colour and
+form. Whatever takes time (asking, waiting for a retry) is said here too: no silent waiting.
+"""
+
+from typing import Any
+
+from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.words import count, duration, number
+
+_BADGES = {"sandbox": "SANDBOX", "live": "LIVE", "none": "NOT CONNECTED"}
+
+
+def header_state(
+    mode: str,
+    address: str = "",
+    *,
+    read_only: bool = False,
+    running: int = 0,
+    remaining: int | None = None,
+    limit: int | None = None,
+    resets_in: float | None = None,
+    activity: str = "",
+    wait: float | None = None,
+    speed: float = 1.0,
+) -> Message:
+    """The state of a :class:`Header` from plain values; see there for what each key is.
+
+    ``remaining`` is None while no answer has told the quota; then so are ``limit`` and ``resets_in`` (seconds).
+
+    >>> header_state("sandbox", "127.0.0.1:8765", remaining=9, limit=10)["quota"]
+    {'remaining': 9, 'limit': 10, 'resets_in': None}
+    """
+    known = remaining is not None
+    return {
+        "mode": mode,
+        "address": address,
+        "read_only": read_only,
+        "running": running,
+        "quota": {"remaining": remaining, "limit": limit, "resets_in": resets_in} if known else None,
+        "activity": {"text": activity, "wait": wait} if activity else None,
+        "speed": speed,
+    }
+
+
+def quota_text(quota: dict[str, Any] | None) -> str:
+    """What is left of the day's requests, in words.
+
+    >>> quota_text({"remaining": 10140, "limit": 13000, "resets_in": 36060})
+    '10,140 of 13,000 requests left today, resets in 10 h 1 min'
+    """
+    if quota is None:
+        return "requests left today: not known yet"
+    limit, resets_in = quota.get("limit"), quota.get("resets_in")
+    of_all = f" of {number(limit)}" if limit is not None else ""
+    left = f"{number(quota['remaining'])}{of_all} requests left today"
+    return left if resets_in is None else f"{left}, resets in {duration(resets_in)}"
+
+
+class Header(Part):
+    """The status line (class ``codat-status``). Shows; sends no messages.
+
+    State: ``mode`` "sandbox", "live" or "none" (not connected) · ``address`` text after the badge · ``read_only``
+    bool · ``running`` operations running, int · ``quota`` None or {``remaining`` int, ``limit`` int or None,
+    ``resets_in`` seconds or None} · ``activity`` None or {``text``, ``wait`` seconds until the next try or None}:
+    what is being asked or waited for; with ``wait`` the browser counts down ("Codat asks to wait, trying again in
+    12 s") · ``speed`` of the server's clock against the wall's, for the count to the reset.
+    """
+
+    classes = ("codat-status",)
+    _esm = source("kit.js", "header.js")
+    _css = source("tokens.css", "console.css", "header.css")
+
+    @staticmethod
+    def text(state: Message) -> str:
+        """The line as plain text."""
+        activity = state.get("activity")
+        words = [
+            "Codat",
+            _BADGES[state["mode"]],
+            "READ ONLY" if state["read_only"] else "",
+            state["address"],
+            count(state["running"], "operation") + " running" if state["running"] else "",
+            quota_text(state["quota"]),
+            _activity_text(activity) if activity else "",
+        ]
+        return " · ".join(word for word in words if word)
+
+
+def _activity_text(activity: dict[str, Any]) -> str:
+    wait = activity.get("wait")
+    return str(activity["text"]) if wait is None else f"{activity['text']}, trying again in {duration(wait)}"

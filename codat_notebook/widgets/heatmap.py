@@ -1,0 +1,117 @@
+"""How fresh every data type is, at one look: rows (connections, or companies) by data types, days since the last sync.
+
+The kernel sends when each cell was last read; the browser makes days of it, so that an open notebook goes on ageing.
+Of any number of rows one window is sent. A cell says its days as a number and as a colour, and in words where the
+pointer or the keyboard is.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import Any, Literal
+
+from codat_notebook.models import vocabulary
+from codat_notebook.runs.cells import Cell
+from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.words import count
+
+#: Days from which on a cell takes the next colour; Codat's documentation recommends to refresh weekly.
+STEPS = (2, 7, 14, 31)
+#: Rows sent at once.
+WINDOW = 200
+
+_DAY = 86400
+_ORDER = {key: place for place, key in enumerate(vocabulary.DATA_TYPES)}
+
+
+def heatmap_state(
+    cells: Iterable[Cell],
+    now: datetime,
+    rows: Mapping[str, tuple[str, str]],
+    *,
+    by: Literal["connection_id", "company_id"] = "connection_id",
+    first: int = 0,
+    empty: str = "Nothing to show yet.",
+    speed: float = 1.0,
+) -> Message:
+    """The state of a :class:`Heatmap`; see there for what each key is.
+
+    Parameters
+    ----------
+    cells : as of ``session.status``; those of a row that is not in ``rows`` are left out.
+    now : the server's time.
+    rows : the rows in their order: key -> (label, a word beside it).
+    by : which field of a cell is the key of its row. Where several cells meet, the oldest is shown.
+    first : the first row of the window.
+    empty : what stands in place of rows when there are none.
+    speed : of the server's clock against the wall's.
+
+    >>> from datetime import UTC
+    >>> heatmap_state([], datetime(2026, 11, 23, tzinfo=UTC), {})["rows"]
+    []
+    """
+    found: dict[str, dict[str, list[Cell]]] = {}
+    for cell in cells:
+        if getattr(cell, by) in rows:
+            found.setdefault(getattr(cell, by), {}).setdefault(cell.data_type, []).append(cell)
+    types = {data_type for row in found.values() for data_type in row}
+    columns = sorted(types, key=lambda key: (_ORDER.get(key, len(_ORDER)), key))
+    first = max(0, min(first, (len(rows) - 1) // WINDOW * WINDOW))
+    window = islice(rows.items(), first, first + WINDOW)
+    return {
+        "now": now.isoformat(),
+        "speed": speed,
+        "steps": list(STEPS),
+        "columns": [{"key": key, "name": vocabulary.plain_name(key)} for key in columns],
+        "rows": [
+            {"key": key, "label": label, "note": note, "cells": [_cell(found.get(key, {}).get(c)) for c in columns]}
+            for key, (label, note) in window
+        ],
+        "first": first,
+        "window": WINDOW,
+        "total": len(rows),
+        "empty": empty,
+    }
+
+
+def _cell(cells: list[Cell] | None) -> list[Any] | None:
+    """``None`` (no such data), or when it was last read (whole seconds since 1970, 0 for never) and how it failed."""
+    readable = [cell for cell in cells or () if cell.last_success is not None or cell.status != "NotSupported"]
+    if not readable:
+        return None
+    oldest = min(int(cell.last_success.timestamp()) if cell.last_success else 0 for cell in readable)
+    failed = next((cell.status for cell in readable if cell.status and vocabulary.is_failed(cell.status)), "")
+    return [oldest, failed if failed != "NotSupported" else ""]
+
+
+class Heatmap(Part):
+    """A heatmap of ages (class ``codat-heatmap``): arrows, Home and End move from cell to cell.
+
+    State: ``columns`` list of {``key``, ``name``} · ``rows`` list of {``key``, ``label``, ``note``, ``cells``}, each
+    cell ``None`` where the data is not supported or [seconds since 1970 of the last good sync or 0 for never, the
+    failure of the last try or ""] · ``first``, ``window``, ``total`` of the rows · ``steps`` days · ``now`` ISO time
+    and ``speed`` of the server's clock · ``empty`` text.
+
+    Sends: {"type": "window", "first"} for other rows.
+    """
+
+    classes = ("codat-heatmap",)
+    _esm = source("kit.js", "chart.js", "heatmap.js")
+    _css = source("tokens.css", "chart.css", "heatmap.css")
+
+    @staticmethod
+    def text(state: Message) -> str:
+        """One line a row, each data type with its days."""
+        now = datetime.fromisoformat(state["now"]).timestamp()
+        lines = [f"{row['label']}: {_words(row['cells'], state['columns'], now)}" for row in state["rows"]]
+        more = state["total"] - len(lines)
+        return "\n".join([*lines, *([f"and {count(more, 'more row')}"] if more else [])]) or str(state["empty"])
+
+
+def _words(cells: list[Any], columns: list[Message], now: float) -> str:
+    pairs = zip(cells, columns, strict=True)
+    return ", ".join(f"{column['key']} {_age(cell[0], now)}" for cell, column in pairs if cell is not None)
+
+
+def _age(then: int, now: float) -> str:
+    return f"{max(0, int(now - then)) // _DAY} d" if then else "never"

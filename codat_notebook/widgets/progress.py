@@ -1,0 +1,220 @@
+"""What is being refreshed: one row an operation, with its stage, its time, and a failure's remedy where it happens.
+
+The same part is the console's right side and the live view of a run that is a cell's last line. Its state is a window:
+the totals are counted over all operations, the rows sent are those of one page. Functions here turn an operation's
+plain values into such a row; what a status means comes from Codat's vocabulary, and one that nobody knows stays
+neutral and as it is.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from codat_notebook.models import vocabulary
+from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.words import count, duration, iso, number, seconds_between, utc
+
+#: Rows sent at once: every data type there is, or one page of a large run.
+PAGE = 50
+#: Stop is no cancel, and the button must say so.
+STOP = {"type": "stop", "text": "Stop watching", "title": "Codat carries on: a refresh cannot be cancelled."}
+
+_WORDS = {"Initial": "Starting", "MapQueued": "Waits to map", "ValidationQueued": "Waits for checks",
+          "ProcessingQueued": "Waits to process"}  # fmt: skip
+_PAUSED = re.compile(r"paused until (\S+)", re.IGNORECASE)
+_MACHINE = re.compile(r"waiting for asynchronous response", re.IGNORECASE)
+_START_IT = "The connector on the customer's machine does not answer: ask them to start it and to open the connector."
+_NOT_QUEUED = {
+    "asking": {"tone": "idle", "symbol": "…", "text": "Queueing", "kind": "running"},
+    "no": {"tone": "bad", "text": "Not queued", "kind": "failed"},
+    "unknown": {"tone": "warn", "symbol": "?", "text": "Maybe queued", "kind": "running"},
+    "never": {"tone": "idle", "text": "Not queued by Codat", "kind": "other"},
+}
+
+
+def operation_row(
+    key: str,
+    data_type: str,
+    status: str = "",
+    *,
+    platform: str = "",
+    queued: str = "yes",
+    description: str | None = None,
+    message: str | None = None,
+    requested: str | None = None,
+    completed: str | None = None,
+    link_url: str | None = None,
+) -> Message:
+    """One row of a :class:`Progress` from an operation's plain values.
+
+    ``key`` is unique and stays (the intent, or the operation's id). ``queued`` is "yes", "asking" (no operation yet),
+    "no" (refused: ``message`` says why), "unknown" or "never" ("not queued by Codat"). ``description`` is Codat's
+    statusDescription. ``link_url`` is offered where a relink is the remedy.
+
+    >>> operation_row("1", "invoices", "Mapping", platform="NetSuite")["text"]
+    'Mapping'
+    """
+    row: Message = {"key": key, "type": data_type, "platform": platform, "stage": None}
+    if queued != "yes":
+        row |= _NOT_QUEUED[queued] | {"note": message}
+    elif vocabulary.is_failed(status) or status in vocabulary.FAILURES:
+        row |= _failed(status, data_type, platform, message, link_url)
+    else:
+        row |= _on_its_way(status, description, completed)
+    row |= {"since": iso(requested), "until": iso(completed)}
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def _failed(status: str, data_type: str, platform: str, message: str | None, link_url: str | None) -> Message:
+    remedy = vocabulary.remedy(status)
+    known = status in vocabulary.FAILURES
+    skipped = status == "NotSupported"
+    meaning = remedy.meaning.replace("this connection", platform or "this connection")
+    meaning = meaning.replace("this data.", f"{vocabulary.plain_name(data_type).lower()}.")
+    says = f" Codat says: “{message}”" if message else ""
+    return {
+        "stage": vocabulary.FAILURES.get(status, 1),
+        "tone": "idle" if skipped else "bad",
+        "text": remedy.short if known else status,
+        "kind": "other" if skipped else "failed",
+        "note": None if skipped else f"{meaning} {remedy.action}{says}",
+        "link": link_url if remedy.relink else None,
+    }
+
+
+def _on_its_way(status: str, description: str | None, completed: str | None) -> Message:
+    stage = vocabulary.STAGES.get(status)
+    if status == "Complete":
+        return {"stage": 5, "tone": "ok", "text": "Complete", "kind": "complete"}
+    if stage is None:
+        running = vocabulary.is_running(status, completed)
+        return {"tone": "idle", "symbol": "◌", "text": status or "No status", "kind": "running" if running else "other"}
+    paused = _PAUSED.search(description or "")
+    if paused:
+        until = iso(paused[1]) or paused[1]
+        return {"stage": stage, "tone": "warn", "text": f"Paused until {until}", "kind": "running"}
+    if _MACHINE.search(description or ""):
+        return {"stage": stage, "tone": "warn", "text": "Waits for a machine", "kind": "running", "note": _START_IT}
+    return {"stage": stage, "tone": "run", "text": _WORDS.get(status, status), "kind": "running"}
+
+
+def progress_counts(rows: Iterable[Message]) -> dict[str, float]:
+    """Totals over all rows: ``total``, ``complete``, ``failed``, ``other`` (ended as neither), ``running``, and
+    ``under_way``, what the running ones have behind them in operations (0.5 for one that is half done)."""
+    counts: dict[str, float] = {"total": 0, "complete": 0, "failed": 0, "other": 0, "running": 0, "under_way": 0.0}
+    for row in rows:
+        counts["total"] += 1
+        counts[row["kind"]] += 1
+        if row["kind"] == "running" and row.get("stage") is not None:
+            counts["under_way"] += (row["stage"] + 0.5) / 5
+    return counts
+
+
+def progress_state(
+    rows: Sequence[Message],
+    now: str,
+    *,
+    title: str = "",
+    status: str = "running",
+    counts: Mapping[str, float] | None = None,
+    first: int = 0,
+    expected: str = "",
+    message: str = "",
+    actions: Iterable[Message] = (),
+    speed: float = 1.0,
+    seq: int = 0,
+) -> Message:
+    """The state of a :class:`Progress`; see there for what each key is.
+
+    ``rows`` are all rows, of which the page from ``first`` is sent; or, with ``counts`` over all, that page alone.
+    """
+    page = list(rows) if counts is not None else list(rows[first : first + PAGE])
+    return {
+        "title": title,
+        "status": status,
+        "now": now,
+        "speed": speed,
+        "counts": dict(counts) if counts is not None else progress_counts(rows),
+        "first": first,
+        "rows": _without_repeats(page),
+        "expected": expected,
+        "message": message,
+        "actions": list(actions),
+        "seq": seq,
+    }
+
+
+def _without_repeats(rows: list[Message]) -> list[Message]:
+    """Say one remedy once under neighbours that share it (a dead connection fails all its types alike)."""
+    notes = [row.get("note") for row in rows]
+    return [
+        {name: value for name, value in row.items() if name not in ("note", "link")} if note and note == after else row
+        for row, note, after in zip(rows, notes, [*notes[1:], None], strict=False)
+    ]
+
+
+def expected_text(estimates: Iterable[tuple[str, float]], waits: Iterable[tuple[str, str, str]] = ()) -> str:
+    """When the running ones should end, two of them by name.
+
+    ``estimates`` are (data type, seconds left); ``waits`` are (data type, platform, ISO time until which it pauses).
+
+    >>> expected_text([("invoices", 40)], [("payments", "NetSuite", "2026-11-23T14:05:00Z")])
+    'invoices about 40 s, payments waits for NetSuite until 2026-11-23T14:05:00Z'
+    """
+    parts = [f"{name} about {duration(seconds)}" for name, seconds in estimates]
+    parts += [f"{name} waits for {platform} until {iso(until) or until}" for name, platform, until in waits]
+    more = f", {len(parts) - 2} more" if len(parts) > 2 else ""
+    return ", ".join(parts[:2]) + more
+
+
+def total_text(counts: Mapping[str, float]) -> str:
+    """What is done, in words.
+
+    >>> total_text({"total": 4, "complete": 1, "failed": 1, "other": 0})
+    '2 of 4 done, 1 failed'
+    """
+    done = int(counts["complete"] + counts["failed"] + counts["other"])
+    failed = f", {number(int(counts['failed']))} failed" if counts["failed"] else ""
+    return f"{number(done)} of {number(int(counts['total']))} done{failed}"
+
+
+class Progress(Part):
+    """Operations on their way to the end (class ``codat-progress``), in the console or framed by itself.
+
+    Times inside ``text``, ``expected`` and ``message`` (ISO with a Z) are shown in the reader's zone, as hours and
+    minutes.
+
+    State: ``title`` or "" · ``status`` "idle" (the empty form), "asking" (queueing, no row yet), "running", "done",
+    "stopped" or "error" · ``message`` a line under the total, e.g. the error; when idle, the hint what to do ·
+    ``now`` the server's time, ISO · ``speed`` of its clock; elapsed times tick by both · ``counts`` as
+    :func:`progress_counts` gives them, over all · ``first`` number of the first row sent, from 0 · ``rows`` at most
+    50 of {``key``, ``type``, ``platform``, ``stage`` 0-4 or 5 for all done, ``tone`` "ok", "run", "warn", "bad" or
+    "idle", ``text``, ``symbol``?, ``kind``, ``since``?, ``until``?, ``note``?, ``link``?}, made by
+    :func:`operation_row` · ``expected`` text · ``actions`` buttons as {``type``, ``text``, ``title``?}, such as
+    ``STOP`` · ``seq`` of the last action taken up.
+
+    Sends: {"type": <an action's type>, "seq"} · {"type": "window", "first"} when another page of rows is wanted.
+    """
+
+    classes = ("codat-progress",)
+    _esm = source("kit.js", "progress.js")
+    _css = source("tokens.css", "progress.css")
+
+    @staticmethod
+    def text(state: Message) -> str:
+        """The total, then one line an operation with its remedy; times in UTC."""
+        if state["status"] == "idle":
+            return "Nothing is being refreshed."
+        counts, rows = state["counts"], state["rows"]
+        head = [state["title"], total_text(counts), utc(state["expected"]), utc(state["message"])]
+        more = int(counts["total"]) - len(rows)
+        lines = [_row_text(row, state["now"]) for row in rows]
+        lines += [f"  and {count(more, 'operation')} more"] if more > 0 else []
+        return "\n".join([", ".join(word for word in head if word), *lines])
+
+
+def _row_text(row: Message, now: str) -> str:
+    passed = seconds_between(row.get("since"), row.get("until") or now) if row.get("since") else None
+    words = [row["type"], row["platform"], utc(row["text"]), duration(passed) if passed is not None else ""]
+    note = f": {row['note']}" if row.get("note") else ""
+    link = f" Relink URL: {row['link']}" if row.get("link") else ""
+    return "  " + ", ".join(word for word in words if word) + note + link

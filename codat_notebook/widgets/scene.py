@@ -1,0 +1,230 @@
+"""What the console knows, and how each part draws it: pure functions from a :class:`Scene` to the parts' states."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from codat_notebook.client.codat_lending import SERVERS
+from codat_notebook.models.shared import PullOperation
+from codat_notebook.runs.cells import CompanyStatus
+from codat_notebook.runs.queueing import expected
+from codat_notebook.runs.run import RefreshRun
+from codat_notebook.widgets import pickers
+from codat_notebook.widgets.choices import connection_records, data_type_statuses, readable_types
+from codat_notebook.widgets.code import code_state, code_text
+from codat_notebook.widgets.data_types import data_type_rows, data_types_state
+from codat_notebook.widgets.header import header_state
+from codat_notebook.widgets.heatmap import heatmap_state
+from codat_notebook.widgets.notice import notice_state
+from codat_notebook.widgets.part import Message
+from codat_notebook.widgets.progress import progress_state
+from codat_notebook.widgets.refresh_bar import bar_state
+from codat_notebook.widgets.run_view import runs_state
+from codat_notebook.widgets.tabs import tabs_state
+from codat_notebook.widgets.timeline import timeline_state
+from codat_notebook.widgets.words import count
+
+if TYPE_CHECKING:
+    from codat_notebook.session import Session
+
+
+@dataclass(slots=True)
+class Scene:
+    """The state of one console; changed by its controller only.
+
+    ``company`` is the picked one, ``status`` what is known of it (``None`` while it is read or could not be);
+    ``runs`` are the refreshes on screen. ``all_clicked``: the last click was *Refresh all*. ``tab`` is what the reader
+    looks at, ``asked_tab`` where the kernel has sent them. The ``seq`` numbers answer the browser's clicks.
+    """
+
+    company: dict[str, str] | None = None
+    status: CompanyStatus | None = None
+    first_link: frozenset[str] | None = None
+    loading: bool = False
+    problem: str | None = None
+    connection_id: str | None = None
+    selected: list[str] = field(default_factory=list)
+    recent: list[Message] = field(default_factory=list)
+    search: Message | None = None
+    runs: list[RefreshRun] = field(default_factory=list)
+    notices: list[Message] = field(default_factory=list)
+    activity: tuple[str, float | None] | None = None
+    all_clicked: bool = False
+    tab: str = "operations"
+    asked_tab: str = "operations"
+    pick_seq: int = 0
+    bar_seq: int = 0
+    notice_seq: int = 0
+
+    @property
+    def running_types(self) -> set[str]:
+        """The data types that the runs on screen are refreshing now."""
+        return {row.data_type for run in self.runs if not run.done for row in run.rows if row.open}
+
+    def operations(self) -> list[PullOperation]:
+        """The company's operations as last read, with what the runs have seen since in front."""
+        if self.status is None:
+            return []
+        seen = {row.operation.id: row.operation for run in self.runs for row in run.rows if row.operation is not None}
+        return list({**seen, **{o.id: seen.get(o.id, o) for o in self.status.operations}}.values())
+
+
+def header(scene: Scene, session: "Session") -> Message:
+    """Where we are connected, what runs, what is left of the quota."""
+    quota, now = session.quota, session.desk.now
+    text, wait = scene.activity or ("", None)
+    return header_state(
+        "sandbox" if session.is_sandbox else "live",
+        urlsplit(session.client.server_url).netloc,
+        read_only=session.read_only,
+        running=sum(run.counts.get("running", 0) for run in session.runs if not run.done),
+        remaining=quota.remaining if quota else None,
+        limit=quota.limit if quota else None,
+        resets_in=_seconds_until(quota.resets_at, now) if quota else None,
+        activity=text,
+        wait=wait,
+        speed=session.client.clock.speed,
+    )
+
+
+def _seconds_until(moment: datetime | None, now: datetime) -> float | None:
+    return None if moment is None else max(0.0, (moment - now).total_seconds())
+
+
+def company(scene: Scene) -> Message:
+    """The company picker."""
+    return pickers.company_state(
+        scene.company,
+        loading=scene.loading,
+        search=scene.search,
+        recent=scene.recent,
+        error=scene.problem,
+        seq=scene.pick_seq,
+    )
+
+
+def connections(scene: Scene, now: datetime) -> tuple[Message, Message]:
+    """The connection picker and the cards beside it."""
+    if scene.status is None:
+        state = "loading" if scene.loading else "none"
+        return pickers.connection_state(), pickers.cards_state(status=state)
+    cards = pickers.connection_cards(connection_records(scene.status.facts), now.isoformat())
+    linked = {connection.id for connection in scene.status.facts.linked}
+    choices = [card for card in cards if card["id"] in linked]
+    company_id = scene.status.facts.id
+    return (
+        pickers.connection_state(choices, company=company_id, value=scene.connection_id),
+        pickers.cards_state(cards, status="ready"),
+    )
+
+
+def data_types(scene: Scene, session: "Session") -> Message:
+    """The list of data types with their ages."""
+    status, speed = scene.status, session.client.clock.speed
+    if status is None:
+        id = scene.company["id"] if scene.company and scene.loading else None
+        return data_types_state(id, [], status="loading", speed=speed)
+    states = data_type_statuses(status.facts, status.cells, scene.connection_id, scene.running_types)
+    rows = data_type_rows(states, session.desk.now.isoformat(), readable_types(status.facts, scene.connection_id))
+    return data_types_state(status.facts.id, rows, selected=scene.selected, speed=speed)
+
+
+def bar(scene: Scene, session: "Session") -> Message:
+    """The refresh buttons."""
+    facts = scene.status.facts if scene.status else None
+    total = len(expected(facts, scene.first_link)) if facts and scene.first_link is not None else None
+    queueing = [run for run in scene.runs if run.phase == "queueing"]
+    what = f" {count(total, 'operation')}" if total is not None else ""
+    ask = f"Refresh everything of {facts.name} at Codat: queue{what} on all its connections?" if facts else None
+    return bar_state(
+        scene.company if scene.status else None,
+        selected=scene.selected,
+        total=total,
+        connection=facts.platforms.get(scene.connection_id or "") if facts else None,
+        blocked=_blocked(scene, session),
+        busy=_queueing_text(queueing) if queueing else None,
+        confirm=None if session.is_sandbox else ask,
+        seq=scene.bar_seq,
+    )
+
+
+def _blocked(scene: Scene, session: "Session") -> str | None:
+    if session.read_only:
+        return "This session is read-only: nothing is queued."
+    if scene.status is not None and not scene.status.facts.linked:
+        return "No connection of this company is linked, so there is nothing to read."
+    return None
+
+
+def _queueing_text(runs: list[RefreshRun]) -> str:
+    waiting = sum(len(run.rows) for run in runs)
+    return f"Queueing {count(waiting, 'data type')}…" if waiting else "Queueing…"
+
+
+def progress(scene: Scene, session: "Session") -> Message:
+    """The operations on their way, of the runs on screen."""
+    if not scene.runs:
+        return progress_state([], session.desk.now.isoformat(), status="idle", speed=session.client.clock.speed)
+    return runs_state(scene.runs)
+
+
+def notice(scene: Scene) -> Message:
+    """The cards about what went wrong."""
+    return notice_state(scene.notices, scene.notice_seq)
+
+
+def tabs(scene: Scene, session: "Session") -> Message:
+    """The strip of tabs."""
+    return tabs_state(scene.asked_tab, errors=len(session.error_log), freshness=0, timeline=0, requests=0, code=0)
+
+
+def freshness(scene: Scene, session: "Session") -> Message:
+    """The heatmap of the company's connections by data types: the cells of ``session.status``."""
+    now, status, speed = session.desk.now, scene.status, session.client.clock.speed
+    if status is None:
+        return heatmap_state([], now, {}, empty="Pick a company to see how fresh its data is.", speed=speed)
+    cards = pickers.connection_cards(connection_records(status.facts), now.isoformat())
+    rows = {card["id"]: (card["platform"], card["words"]) for card in cards}
+    return heatmap_state(status.cells, now, rows, empty="This company has no connection yet.", speed=speed)
+
+
+def timeline(scene: Scene, session: "Session") -> Message:
+    """The company's operations over time: those of ``session.history``."""
+    now, status, speed = session.desk.now, scene.status, session.client.clock.speed
+    if status is None:
+        return timeline_state([], now, empty="Pick a company to see its operations over time.", speed=speed)
+    return timeline_state(
+        scene.operations(),
+        now,
+        status.facts.platforms,
+        company=status.facts.id,
+        empty="Nothing of this company was ever pulled.",
+        speed=speed,
+    )
+
+
+def code(scene: Scene, session: "Session") -> Message:
+    """The Python for what the buttons do, or for the last click on *Refresh all*."""
+    id = scene.company["id"] if scene.company and scene.status else None
+    url = session.client.server_url
+    text = code_text(
+        session.is_sandbox,
+        id,
+        scene.selected,
+        scene.connection_id,
+        refresh_all=scene.all_clicked,
+        read_only=session.read_only,
+        server_url=None if url.rstrip("/") in SERVERS else url,
+    )
+    return code_state(_code_title(scene, session.read_only), text)
+
+
+def _code_title(scene: Scene, read_only: bool) -> str:
+    if scene.status is None:
+        return "Lists the companies, as the field above does"
+    if not read_only and scene.all_clicked:
+        return "What “Refresh all” did"
+    if not read_only and scene.selected:
+        return f"What “Refresh {len(scene.selected)} selected” does"
+    return "Reads what this console shows"

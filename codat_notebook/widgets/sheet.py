@@ -1,0 +1,220 @@
+"""A frame made ready for a table: the rows that a view shows, their order, and one page of them for the browser.
+
+Pure and free of widgets: a :class:`Sheet` belongs to one frame and remembers what it has worked out for it (orders,
+matches, counts), so that turning a page costs nothing. A :class:`View` is what the reader has asked for. The same
+frame and view always give the same page, whatever was shown before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from codat_notebook.widgets import columns as cols
+from codat_notebook.widgets.columns import Column, Row, Shown
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+#: A quick filter: a function from the frame to a boolean mask, or (column, value), or (column, [values]).
+Filter = Callable[["pd.DataFrame"], Any] | tuple[str, Any]
+
+_SEARCHED = ("text", "prose", "status", "id")
+
+
+@dataclass(frozen=True)
+class View:
+    """What the reader asked for: the order, the text in the filter box, the quick filter, the page (from 0)."""
+
+    sort: tuple[str, str] | None = None
+    text: str = ""
+    quick: str = ""
+    page: int = 0
+
+    def after(self, message: Mapping[str, Any], kinds: Mapping[str, str]) -> View:
+        """The view after a message from the browser; the same one if the message does not concern it."""
+        match message:
+            case {"type": "sort", "column": str(column)} if column in kinds:
+                return replace(self, sort=(column, self._direction(column, kinds[column])), page=0)
+            case {"type": "filter", "text": str(text)}:
+                return replace(self, text=text, page=0)
+            case {"type": "quick", "label": str(label)}:
+                return replace(self, quick=label, page=0)
+            case {"type": "page", "page": int(page)}:
+                return replace(self, page=max(0, page))
+        return self
+
+    def _direction(self, column: str, kind: str) -> str:
+        first, second = ("asc", "desc") if kind in _SEARCHED else ("desc", "asc")
+        return second if self.sort == (column, first) else first
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the owner of a table has fixed: see :class:`codat_notebook.widgets.table.FrameTable`."""
+
+    title: str = ""
+    empty: str = ""
+    noun: str = "row"
+    page_size: int = 50
+    key: str = "id"
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    filters: Mapping[str, Filter] = field(default_factory=dict)
+
+
+class Sheet:
+    """A frame (or ``None``, nothing yet) with what has been worked out for it. Its frame must not change."""
+
+    def __init__(self, frame: pd.DataFrame | None, layout: Layout) -> None:
+        self.frame = frame
+        self.layout = layout
+        self.columns = [] if frame is None else cols.shown_columns(frame, layout.columns)
+        self.kinds: dict[str, str] = {column.key: column.kind for column in self.columns}
+        self._known: dict[Hashable, Any] = {}
+        self._drawn: dict[str, int] = {}
+
+    def page(self, view: View, selected: str | None) -> dict[str, Any]:
+        """The state that the browser draws: one page and all that stands around it."""
+        rows = self.rows(view)
+        size = self.layout.page_size
+        number = min(view.page, max(0, (len(rows) - 1) // size))
+        here = rows[number * size : (number + 1) * size]
+        visible = [column for column in self.columns if not column.hidden]
+        keys = self._key_texts(here)
+        self._drawn.update(zip(keys, here, strict=True))
+        return {
+            "title": self.layout.title, "empty": self.layout.empty, "noun": self.layout.noun,
+            "columns": [self._heading(column, view) for column in visible],
+            "rows": self._cells(visible, here), "keys": keys,
+            "first": number * size, "page": number, "pages": -(-len(rows) // size),
+            "matching": len(rows), "total": 0 if self.frame is None else len(self.frame),
+            "text": view.text, "quick": view.quick,
+            "filters": [{"label": label, "count": int(self._mask(label).sum())} for label in self.layout.filters],
+            "selected": selected,
+        }  # fmt: skip
+
+    def rows(self, view: View) -> NDArray[np.intp] | list[Any]:
+        """Positions in the frame of all rows of the view, over all its pages, in its order."""
+        if self.frame is None:
+            return []
+        order = self._order(view.sort)
+        if view.quick in self.layout.filters:
+            order = order[self._mask(view.quick)[order]]
+        for word in view.text.casefold().split():
+            order = order[self._matches(word)[order]]
+        return order
+
+    def visible(self, view: View) -> pd.DataFrame:
+        """The part of the frame that the view shows, over all pages, with all columns."""
+        import pandas as pd
+
+        return pd.DataFrame() if self.frame is None else self.frame.iloc[self.rows(view)]
+
+    def taken_away(self, view: View) -> pd.DataFrame:
+        """What is ``visible``, without the row numbers of a frame whose index says nothing."""
+        import pandas as pd
+
+        shown = self.visible(view)
+        index = None if self.frame is None else self.frame.index
+        numbers = isinstance(index, pd.RangeIndex) and index.name is None
+        return shown.reset_index(drop=True) if numbers else shown
+
+    def row(self, key: str) -> Row | None:
+        """The row with this key as a dict of the frame's values, or ``None`` if there is none."""
+        place = self._place(key)
+        return None if place is None else self._row(place)
+
+    def _place(self, key: str) -> int | None:
+        place: int | None = self._drawn.get(key)  # what is selected has been on a page, mostly
+        if place is not None or self.frame is None:
+            return place
+        return self._once("places", lambda: {k: n for n, k in enumerate(self._key_texts(self._order(None)))}).get(key)
+
+    def _row(self, place: int) -> Row:
+        return {column.key: column.values.iloc[place] for column in self.columns}
+
+    def _heading(self, column: Shown, view: View) -> dict[str, str]:
+        direction = view.sort[1] if view.sort and view.sort[0] == column.key else ""
+        return {"key": column.key, "label": column.label, "kind": column.kind, "sort": direction}
+
+    def _cells(self, visible: list[Shown], here: Any) -> list[list[Any]]:
+        sent = [self._with_tones(c, here) if c.kind == "status" else cols.cells(c, here) for c in visible]
+        return [list(row) for row in zip(*sent, strict=True)] if sent else [[] for _ in here]
+
+    def _with_tones(self, column: Shown, here: Any) -> list[Any]:
+        tone = column.tone
+        return [
+            None if word is None else [word, (tone and tone(self._row(place))) or cols.tone_of(word)]
+            for word, place in zip(cols.cells(column, here), here, strict=True)
+        ]
+
+    def _key_texts(self, here: Any) -> list[str]:
+        if self.frame is None:
+            return []
+        column = next((c for c in self.columns if c.key == self.layout.key), None)
+        places = self._order(None)
+        if column is None:
+            return [cols.text(label) for label in (self.frame.index if self.frame.index.is_unique else places)[here]]
+        values = column.values.iloc[here]
+        # A row without a key has its position for one: it can be selected, though not found again after an update.
+        triples = zip(values, values.isna(), places[here], strict=True)
+        return [f"#{place}" if gone else cols.text(value) for value, gone, place in triples]
+
+    def _order(self, sort: tuple[str, str] | None) -> NDArray[np.intp]:
+        import numpy as np
+
+        column = next((c for c in self.columns if sort and c.key == sort[0]), None)
+        if column is None or sort is None:
+            return self._once("order", lambda: np.arange(0 if self.frame is None else len(self.frame)))
+        ascending = sort[1] == "asc"
+
+        def work() -> NDArray[np.intp]:
+            ordered = cols.sort_key(column).sort_values(ascending=ascending, kind="stable", na_position="last")
+            return ordered.index.to_numpy()
+
+        return self._once(("order", sort), work)
+
+    def _mask(self, label: str) -> NDArray[np.bool_]:
+        import numpy as np
+        import pandas as pd
+
+        chosen, frame = self.layout.filters[label], self.frame
+        if frame is None or frame.empty:
+            return np.zeros(0 if frame is None else len(frame), dtype=bool)
+
+        def work() -> NDArray[np.bool_]:
+            if callable(chosen):
+                mask = chosen(frame)
+            else:
+                name, value = chosen
+                mask = frame[name].isin([value] if isinstance(value, str) or not hasattr(value, "__iter__") else value)
+            return pd.array(mask, dtype="boolean").fillna(False).to_numpy(dtype=bool)
+
+        return self._once(("mask", label), work)
+
+    def _matches(self, word: str) -> NDArray[np.bool_]:
+        import numpy as np
+
+        def work() -> NDArray[np.bool_]:
+            found = np.zeros(0 if self.frame is None else len(self.frame), dtype=bool)
+            for column in self.columns:
+                if column.kind in _SEARCHED and not column.hidden:
+                    found |= cols.matching(column, partial(self._folded, column), word)
+            return found
+
+        return self._once(("word", word), work)
+
+    def _folded(self, column: Shown) -> list[str]:
+        return self._once(("folded", column.key), lambda: cols.folded_texts(column))
+
+    def _once(self, name: Hashable, work: Callable[[], T]) -> T:
+        # Two threads may both work it out, which costs time but gives the same.
+        if name not in self._known:
+            self._known[name] = work()
+        result: T = self._known[name]
+        return result

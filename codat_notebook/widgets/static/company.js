@@ -1,0 +1,185 @@
+// The company field: a combobox after the ARIA pattern. The list stands in the browser's top layer, so that no box
+// around it (a notebook's output, the console's frame) can cut it off.
+
+const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
+const NEARLY_ID = /^[0-9a-f-]{16,}$/i;
+const [PAUSE, PATIENCE] = [200, 2500]; // milliseconds: before a search is sent; before a late answer is spoken of
+
+function render({ model, el }) {
+  keepKeys(el);
+  const id = uid("company");
+  const input = h("input", {
+    id, class: "c-cut", role: "combobox", type: "text", autocomplete: "off", spellcheck: "false", placeholder: "Search by name, or paste an id",
+    "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": `${id}-list`, "aria-describedby": `${id}-error`,
+  });
+  const copy = h("button", { class: "id c-mono", type: "button" });
+  const field = h("div", { class: "c-field field" }, input, copy);
+  const list = h("ul", { id: `${id}-list`, role: "listbox", "aria-label": "Companies" });
+  const foot = h("div", { class: "foot c-dim", role: "status" });
+  const popup = h("div", { class: "popup", popover: "manual" }, list, foot);
+  const error = h("p", { id: `${id}-error`, class: "error", role: "alert" });
+  el.append(h("label", { class: "c-label", for: id }, "Company"), field, error, popup);
+
+  const picks = guard(model);
+  const ui = { open: false, query: "", typed: false, active: -1, seq: 0, timer: 0, late: 0, isLate: false, picked: null };
+  const state = () => model.get("state") ?? {};
+  const answered = () => state().search?.text === ui.query && state().search?.status !== "searching";
+
+  /** What the list offers: the pasted id first, then results for this text, or the recent ones before a text. */
+  const options = () => {
+    const { search, recent = [] } = state();
+    const pasted = ID.exec(ui.query)?.[0].toLowerCase();
+    const found = search?.results ?? [];
+    const first = pasted ? [{ id: pasted, name: "Open the company with this id", pasted: true }] : ui.query.trim() ? [] : recent;
+    const rows = new Map([...first, ...found].map((row) => [row.id, row])); // a known company's own row wins over its bare id
+    return [...rows.values()];
+  };
+  const ask = () => {
+    model.send({ type: "search", text: ui.query, seq: ++ui.seq });
+    clearTimeout(ui.late);
+    ui.late = setTimeout(() => { ui.isLate = true; drawList(); }, PATIENCE);
+  };
+  const search = (pause) => {
+    clearTimeout(ui.timer);
+    ui.isLate = false;
+    ui.timer = setTimeout(ask, pause);
+  };
+  const open = () => {
+    if (ui.open) return;
+    ui.open = true;
+    [ui.query, ui.active] = ["", -1];
+    search(0);
+    popup.showPopover?.();
+    place();
+    draw();
+  };
+  const close = () => {
+    [ui.open, ui.typed, ui.query] = [false, false, ""];
+    clearTimeout(ui.timer);
+    clearTimeout(ui.late);
+    if (popup.matches(":popover-open")) popup.hidePopover();
+    draw();
+  };
+  const pick = (row) => {
+    if (row && picks.send({ type: "pick", id: row.id }, true)) ui.picked = { id: row.id, name: row.pasted ? row.id : row.name };
+    close();
+    input.select();
+  };
+  const place = () => {
+    if (!ui.open) return;
+    const at = field.getBoundingClientRect();
+    const width = Math.min(Math.max(at.width, 340), innerWidth - 16);
+    const below = innerHeight - at.bottom - 12;
+    const above = below < 220 && at.top > below;
+    Object.assign(popup.style, {
+      width: `${width}px`, left: `${Math.max(8, Math.min(at.left, innerWidth - width - 8))}px`, maxHeight: `${Math.max(120, Math.min(340, above ? at.top - 12 : below))}px`,
+      top: above ? "auto" : `${at.bottom + 4}px`, bottom: above ? `${innerHeight - at.top + 4}px` : "auto",
+    });
+  };
+
+  const drawList = () => {
+    setAttribute(input, "aria-expanded", String(ui.open));
+    if (!ui.open) return setAttribute(input, "aria-activedescendant", null);
+    const rows = options();
+    ui.active = Math.min(Math.max(ui.active, ui.query.trim() && rows.length ? 0 : -1), rows.length - 1);
+    keyed(list, rows, (row) => row.id, makeOption, updateOption);
+    [...list.children].forEach((option, index) => {
+      option.id = `${id}-${index}`;
+      setAttribute(option, "aria-selected", String(index === ui.active));
+    });
+    setAttribute(input, "aria-activedescendant", ui.active >= 0 ? `${id}-${ui.active}` : null);
+    list.children[ui.active]?.scrollIntoView({ block: "nearest" });
+    list.classList.toggle("old", !answered() && ui.query.trim() !== "");
+    setText(foot, footText(rows.length));
+    foot.classList.toggle("bad", state().search?.status === "error" && answered());
+    foot.hidden = !foot.textContent;
+  };
+  const footText = (shown) => {
+    const { search, recent = [] } = state();
+    if (!answered()) return ui.isLate ? "Still searching. The kernel may be busy with a cell." : "Searching…";
+    if (search.status === "error") return search.error;
+    if (search.more) return `and ${number(search.more)} more: type on to narrow them down`;
+    if (shown) return "";
+    return ui.query.trim() ? `No company matches “${ui.query.trim()}”.` : recent.length ? "" : "There is no company yet.";
+  };
+  const makeOption = (row) => {
+    const option = h("li", { role: "option" }, h("bdi", { class: "c-cut" }), h("span", { class: "c-dim c-cut" }), h("span", { class: "c-dim c-mono" }, shortId(row.id)));
+    option.addEventListener("mousedown", (event) => event.preventDefault()); // the field keeps the focus
+    option.addEventListener("click", () => pick(options().find(({ id: same }) => same === row.id)));
+    return option;
+  };
+  const updateOption = (option, row) => {
+    const [name, note] = option.children;
+    mark(name, row.name, row.pasted ? "" : ui.query.trim());
+    option.title = `${row.name}\n${row.id}`;
+    setText(note, row.note ?? "");
+  };
+
+  const draw = () => {
+    const { company, loading, error: problem } = state();
+    if (ui.picked && !picks.held()) ui.picked = null;
+    const shown = ui.picked ?? company;
+    if (!ui.typed) input.value = shown?.name ?? "";
+    input.title = shown && !ui.typed ? shown.name : "";
+    field.classList.toggle("busy", Boolean(loading || ui.picked));
+    copy.hidden = !shown || ui.typed || ui.open;
+    if (shown && !copy.codatLabel) setText(copy, shortId(shown.id));
+    setAttribute(copy, "title", shown && `${shown.id}\nClick to copy`);
+    setAttribute(copy, "aria-label", shown && `Copy the company id ${shown.id}`);
+    setText(error, ui.picked ? "" : problem ?? "");
+    setAttribute(input, "aria-invalid", error.textContent ? "true" : null);
+    drawList();
+  };
+
+  input.addEventListener("focus", () => input.select());
+  input.addEventListener("click", open);
+  input.addEventListener("blur", close);
+  input.addEventListener("input", () => {
+    ui.typed = true; // before anything draws, or the first letter is taken for the old name
+    open();
+    [ui.query, ui.active] = [input.value, -1];
+    search(PAUSE);
+    draw();
+  });
+  input.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step) {
+      event.preventDefault();
+      if (!ui.open) return open();
+      const all = list.children.length;
+      ui.active = all ? (ui.active + step + all) % all : -1;
+      drawList();
+    } else if (event.key === "Enter" && ui.open) {
+      event.preventDefault();
+      const row = options()[ui.active];
+      const text = ui.query.trim();
+      if (row && (answered() || row.pasted || !text)) pick(row); // else the list is of an older text
+      else if (NEARLY_ID.test(text)) pick({ id: text, name: text }); // the kernel says what is wrong with it
+    } else if (event.key === "Escape" && ui.open) {
+      event.preventDefault();
+      event.stopPropagation();
+      close();
+      input.select();
+    }
+  });
+  copy.addEventListener("click", () => copyText(copy, (ui.picked ?? state().company).id).then(() => setTimeout(() => { copy.codatLabel = null; draw(); }, 1600)));
+  popup.addEventListener("mousedown", (event) => event.preventDefault());
+  window.addEventListener("scroll", place, { capture: true, passive: true });
+  window.addEventListener("resize", place);
+  return live(model, draw, () => {
+    clearTimeout(ui.timer);
+    clearTimeout(ui.late);
+    window.removeEventListener("scroll", place, { capture: true });
+    window.removeEventListener("resize", place);
+  });
+}
+
+/** A name with the part that was typed in bold. */
+function mark(node, name, query) {
+  const at = query ? name.toLowerCase().indexOf(query.toLowerCase()) : -1;
+  if (at < 0) return setText(node, name);
+  node.replaceChildren(name.slice(0, at), h("b", {}, name.slice(at, at + query.length)), name.slice(at + query.length));
+}
+
+export default { render };

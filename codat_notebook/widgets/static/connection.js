@@ -1,0 +1,23 @@
+// The menu of connections. What the reader chose stands until the company, or the kernel's own value, changes.
+
+function render({ model, el }) {
+  keepKeys(el);
+  const id = uid("connection");
+  const select = h("select", { id, class: "c-field c-cut" });
+  el.append(h("label", { class: "c-label", for: id }, "Connection"), h("div", { class: "menu" }, select));
+  select.addEventListener("change", () => model.send({ type: "connection", id: select.value || null }));
+
+  let known = {};
+  return live(model, ({ company, connections = [], value, disabled }) => {
+    const kept = known.company === company && known.value === value ? select.value : value ?? "";
+    const all = connections.length === 1 ? "The only one" : connections.length ? `All ${number(connections.length)}` : "None";
+    const rows = [{ id: "", platform: all }, ...connections];
+    keyed(select, rows, (row) => row.id, (row) => h("option", { value: row.id }), (option, row) => setText(option, row.words ? `${row.platform} (${row.words})` : row.platform));
+    select.value = rows.some((row) => row.id === kept) ? kept : "";
+    select.disabled = Boolean(disabled) || !connections.length;
+    setAttribute(select, "title", disabled ?? select.selectedOptions[0]?.textContent);
+    known = { company, value };
+  });
+}
+
+export default { render };

@@ -1,0 +1,173 @@
+// The list of data types. The selection lives here, so that ticking works while the kernel is busy; the kernel and the
+// console's other parts are told.
+
+const EMPTY = { none: "Pick a company to see its data types.", loading: "Reading what there is and how old it is…", ready: "This company's connections offer no data type." };
+
+function render({ model, el }) {
+  keepKeys(el);
+  const search = h("input", { class: "c-field search", type: "search", placeholder: "Find a data type…", "aria-label": "Find a data type", autocomplete: "off", spellcheck: "false" });
+  const chips = h("div", { class: "chips", role: "group", "aria-label": "Select several at once" });
+  const list = h("div", { class: "list", role: "group", "aria-label": "Data types" });
+  const empty = h("p", { class: "empty c-dim", role: "status" });
+  const notes = h("div", { class: "notes" });
+  el.append(search, chips, empty, list, notes);
+
+  const ui = { company: undefined, selected: new Set(), query: "", since: 0, tabStop: null };
+  let state = {};
+  const types = () => state.types ?? [];
+  const selected = () => types().filter(({ key }) => ui.selected.has(key)).map(({ key }) => key);
+  const passed = () => ((performance.now() - ui.since) / 1000) * (state.speed ?? 1);
+  const age = (row) => (row.age === null ? null : row.age + passed());
+
+  const announce = () => tell(el, "selection", { selected: selected(), company: ui.company });
+  const change = (keys, on) => {
+    for (const key of keys) ui.selected[on ? "add" : "delete"](key);
+    draw();
+    model.send({ type: "select", selected: selected() });
+    announce();
+  };
+
+  const shown = () => {
+    const words = ui.query.trim().toLowerCase();
+    return types().filter(({ key, name }) => key.toLowerCase().includes(words) || name.toLowerCase().includes(words));
+  };
+  const draw = () => {
+    const rows = shown();
+    const families = [...new Set(rows.map(({ family }) => family))];
+    keyed(list, families, (family) => family, makeFamily, (section, family) => updateFamily(section, family, rows.filter((row) => row.family === family)));
+    list.style.setProperty("--list", `${types().length * 26 + new Set(types().map(({ family }) => family)).size * 28}px`);
+    drawChips();
+    drawTabStop();
+    const found = rows.length || !types().length;
+    setText(empty, state.status === "error" ? state.error : !found ? `No data type matches “${ui.query.trim()}”.` : types().length ? "" : EMPTY[state.status ?? "none"]);
+    empty.hidden = !empty.textContent;
+    empty.classList.toggle("bad", state.status === "error");
+    search.hidden = chips.hidden = !types().length;
+    list.classList.toggle("skeleton", state.status === "loading" && !types().length);
+    drawNotes(notes, types().length ? state.notes ?? [] : []);
+  };
+
+  // Groups and their rows.
+  const makeFamily = (family) => {
+    const box = h("input", { type: "checkbox", class: "box", tabindex: "-1", "aria-label": `All ${family.toLowerCase()} types` });
+    const section = h("section", { role: "group", "aria-label": family }, h("label", { class: "family" }, box, h("span", {}, family), h("span", { class: "many" })), h("div", {}));
+    box.addEventListener("change", () => change(shown().filter((row) => row.family === family).map(({ key }) => key), box.checked));
+    return section;
+  };
+  const updateFamily = (section, family, rows) => {
+    const [head, body] = section.children;
+    const all = types().filter((row) => row.family === family);
+    const chosen = all.filter(({ key }) => ui.selected.has(key)).length;
+    const here = rows.filter(({ key }) => ui.selected.has(key)).length;
+    head.firstChild.checked = here === rows.length;
+    head.firstChild.indeterminate = here > 0 && here < rows.length;
+    setText(head.lastChild, `${chosen} of ${all.length}${chosen ? " selected" : ""}`);
+    keyed(body, rows, ({ key }) => key, makeRow, updateRow);
+  };
+  const makeRow = ({ key }) => {
+    const box = h("input", { type: "checkbox", class: "box", tabindex: "-1" });
+    box.dataset.key = key;
+    box.addEventListener("change", () => change([key], box.checked));
+    return h("label", { class: "type" }, box, h("span", { class: "name" }, h("bdi", {}), h("span", { class: "key c-mono" }, key)), h("span", { class: "age" }));
+  };
+  const updateRow = (label, row) => {
+    const [box, name, word] = label.children;
+    box.checked = ui.selected.has(row.key);
+    setText(name.firstChild, row.name);
+    drawAge(word, row, age(row));
+    word.className = `age ${tone(row, age(row), state.old_after)}`;
+    const last = row.last ? `last good sync ${localTime(row.last)} (${row.last.replace("T", " ").replace("Z", " UTC")})` : "no good sync yet";
+    setAttribute(label, "title", [`${row.name} (${row.key})`, last, row.note].filter(Boolean).join("\n"));
+  };
+
+  // Chips select, and clear again what they selected.
+  const groups = () => [
+    ...(state.sets ?? []).map(({ name, types: keys }) => ({ name, keys })),
+    { name: `Older than ${duration(state.old_after)}`, keys: types().filter((row) => row.state !== "running" && age(row) >= state.old_after).map(({ key }) => key), always: true },
+    { name: "Failed", keys: types().filter((row) => row.state === "failed").map(({ key }) => key), always: true },
+  ];
+  const drawChips = () => {
+    keyed(chips, [{ name: "Select" }, ...groups(), { name: "None" }], ({ name }) => name, makeChip, (chip, { name, keys, always }) => {
+      if (name === "None") chip.disabled = !ui.selected.size;
+      if (!keys) return;
+      chip.disabled = always && !keys.length;
+      chip.codatKeys = keys;
+      const on = keys.length > 0 && keys.every((key) => ui.selected.has(key));
+      chip.classList.toggle("on", on);
+      setAttribute(chip, "aria-pressed", String(on));
+      setAttribute(chip, "title", keys.length ? `${count(keys.length, "data type")}: ${keys.join(", ")}` : "There is none");
+    });
+  };
+  const makeChip = ({ name, keys }) => {
+    if (name === "Select") return h("span", { class: "c-dim", "aria-hidden": "true" }, "Select");
+    const chip = h("button", { class: "c-chip", type: "button" }, name);
+    chip.addEventListener("click", () => {
+      if (!keys) change([...ui.selected], false);
+      else change(chip.codatKeys, chip.getAttribute("aria-pressed") !== "true");
+    });
+    return chip;
+  };
+
+  // One stop for the Tab key; arrows move within the list.
+  const boxes = () => [...list.querySelectorAll(".box")];
+  const drawTabStop = () => {
+    const all = boxes();
+    if (!all.includes(ui.tabStop)) ui.tabStop = all[0];
+    for (const box of all) box.tabIndex = box === ui.tabStop ? 0 : -1;
+  };
+  const go = (box) => {
+    if (!box) return;
+    ui.tabStop = box;
+    drawTabStop();
+    box.focus();
+  };
+  list.addEventListener("focusin", (event) => { ui.tabStop = event.target; drawTabStop(); });
+  list.addEventListener("keydown", (event) => {
+    const all = boxes();
+    const at = all.indexOf(event.target);
+    const next = { ArrowDown: all[at + 1], ArrowUp: all[at - 1] ?? search, Home: all[0], End: all.at(-1) }[event.key];
+    if (!next) return;
+    event.preventDefault();
+    if (next === search) search.focus();
+    else go(next);
+  });
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown") { event.preventDefault(); go(boxes()[0]); }
+    if (event.key === "Escape" && search.value) { search.value = ui.query = ""; draw(); }
+  });
+  search.addEventListener("input", () => { ui.query = search.value; draw(); });
+
+  const off = hear(el, "selection-wanted", announce);
+  const timer = setInterval(draw, 30_000); // ages grow
+  return live(model, (next) => {
+    [state, ui.since] = [next, performance.now()];
+    if (next.company !== ui.company) {
+      Object.assign(ui, { company: next.company, selected: new Set(next.selected ?? []), query: "", tabStop: null });
+      search.value = "";
+      list.scrollTop = 0;
+    }
+    draw();
+    announce();
+  }, off, () => clearInterval(timer));
+}
+
+/** How fresh in words; the middle ones go where there is no room. */
+function drawAge(node, row, age) {
+  const plain = { running: "running", unsupported: "not supported" }[row.state] ?? (age === null ? "never synced" : ago(age));
+  const words = row.state === "failed" ? ["failed, ", age === null ? "" : "last good ", plain] : [plain];
+  if (node.textContent !== words.join("")) node.replaceChildren(...(words.length === 1 ? words : [words[0], h("span", { class: "long" }, words[1]), words[2]]));
+}
+
+function tone(row, age, oldAfter) {
+  if (row.state === "failed") return "bad";
+  if (row.state === "running") return "run";
+  return age !== null && age >= oldAfter ? "warn" : "";
+}
+
+function drawNotes(box, notes) {
+  const lines = notes.length > 2 ? [notes[0], `${notes.length - 1} more reports have parts of different dates.`] : notes;
+  keyed(box, lines, (line) => line, (line) => h("p", { title: notes.join("\n") }, line));
+  box.hidden = !lines.length;
+}
+
+export default { render };

@@ -1,0 +1,77 @@
+// The status line: where we are, what is left, what is being waited for. Both counts tick here between two states.
+
+const BADGES = {
+  sandbox: ["SANDBOX", "An embedded Codat on this machine: nothing here reaches a real company"],
+  live: ["LIVE", "The real Codat: what is refreshed here reaches real companies"],
+  none: ["NOT CONNECTED", "No Codat is connected"],
+};
+
+function render({ model, el }) {
+  const badge = h("span", { class: "badge" });
+  const readOnly = h("span", { class: "badge read-only", title: "This session asks and shows; it queues nothing" }, "READ ONLY");
+  const address = h("span", { class: "address c-dim c-cut" });
+  const activity = h("span", { class: "activity c-dim c-cut", role: "status" });
+  const running = h("span", { class: "running c-dim" });
+  const fill = h("i", {});
+  const meter = h("span", { class: "meter", role: "meter", "aria-label": "Requests left today", "aria-valuemin": 0 }, fill);
+  const quota = h("span", { class: "quota c-dim" });
+  el.append(
+    h("div", { class: "where" }, h("b", {}, "Codat"), badge, readOnly, address),
+    activity,
+    h("div", { class: "left" }, running, h("span", { class: "budget" }, meter, quota)),
+  );
+
+  let state = {};
+  let since = 0;
+  const tick = () => {
+    const passed = (performance.now() - since) / 1000;
+    setText(activity, activityText(state.activity, passed));
+    setText(quota, quotaText(state.quota, passed * (state.speed ?? 1)));
+    setAttribute(activity, "title", activity.textContent);
+  };
+  const timer = setInterval(tick, 1000);
+  return live(model, (next) => {
+    [state, since] = [next, performance.now()];
+    const mode = next.mode in BADGES ? next.mode : "none";
+    setText(badge, BADGES[mode][0]);
+    badge.title = BADGES[mode][1];
+    badge.className = `badge ${mode}`;
+    readOnly.hidden = !next.read_only;
+    setText(address, next.address ?? "");
+    setAttribute(address, "title", next.address);
+    setText(running, next.running ? `${count(next.running, "operation")} running` : "");
+    running.hidden = !next.running;
+    drawMeter(meter, fill, next.quota);
+    quota.hidden = mode === "none";
+    meter.hidden = !next.quota?.limit;
+    quota.classList.toggle("out", next.quota?.remaining === 0);
+    activity.classList.toggle("busy", Boolean(next.activity));
+    tick();
+  }, () => clearInterval(timer));
+}
+
+function drawMeter(meter, fill, quota) {
+  const share = quota?.limit ? Math.min(1, quota.remaining / quota.limit) : 0;
+  fill.style.width = `${share * 100}%`;
+  meter.className = `meter ${!quota ? "" : share === 0 ? "out" : share < 0.1 ? "low" : ""}`;
+  setAttribute(meter, "aria-valuemax", quota?.limit ?? 0);
+  setAttribute(meter, "aria-valuenow", quota?.remaining ?? 0);
+  setAttribute(meter, "aria-valuetext", quota ? quotaText(quota, 0) : "not known yet");
+}
+
+function quotaText(quota, passed) {
+  if (!quota) return "requests left today: not known yet";
+  const ofAll = quota.limit === null || quota.limit === undefined ? "" : ` of ${number(quota.limit)}`;
+  const left = `${number(quota.remaining)}${ofAll} requests left today`;
+  const rest = (quota.resets_in ?? NaN) - passed;
+  return Number.isNaN(rest) ? left : `${left}, resets in ${duration(rest)}`;
+}
+
+function activityText(activity, passed) {
+  if (!activity) return "";
+  if (activity.wait === null || activity.wait === undefined) return `${activity.text}…`;
+  const rest = Math.ceil(activity.wait - passed);
+  return rest > 0 ? `${activity.text}, trying again in ${duration(rest)}` : `${activity.text}, trying again now`;
+}
+
+export default { render };

@@ -1,0 +1,144 @@
+// The browser's half of Heatmap: makes days of the times that the kernel sent, and words where the reader is.
+
+const DAY = 86400;
+const HINT = "Point at a cell, or move with the arrow keys, to read when it was last synced.";
+const LOOK_EVERY = 30_000; // milliseconds between two looks at the clock
+
+/** Under how many days, in words: [2, 7] gives "under 2 days", "2 to 6", "7 and more". */
+function stepWords(steps) {
+  const between = steps.slice(1).map((step, i) => `${steps[i]} to ${step - 1}`);
+  return [`under ${steps[0]} days`, ...between, `${steps.at(-1)} and more`];
+}
+
+function render({ model, el }) {
+  keepKeys(el);
+  const hint = sayer(HINT);
+  const head = h("tr"), body = h("tbody");
+  const table = h("table", { role: "grid", "aria-label": "Days since the last successful sync" }, h("thead", {}, head), body);
+  const scroll = h("div", { class: "scroll" }, table);
+  const empty = h("div", { class: "k-empty" });
+  const key = h("div");
+  const [back, next] = [["Previous rows", "‹"], ["Next rows", "›"]].map(([name, sign]) => h("button", { class: "c-btn small", type: "button", "aria-label": name }, sign));
+  const range = h("span", { class: "c-dim" });
+  const pages = h("div", { class: "k-tools" }, back, range, next);
+  const foot = h("div", { class: "k-foot" }, pages, key, hint.node);
+  el.append(scroll, empty, foot);
+  let state = {}, now = () => 0, at = [0, 0], heads = "";
+
+  const cellAt = ([r, c]) => body.children[r]?.children[c + 1];
+  const placeOf = (td) => [[...body.children].indexOf(td.parentElement), td.cellIndex - 1];
+
+  /** What a cell shows: its text, its class, and its age in words. */
+  function look(cell) {
+    if (!cell) return ["–", "hx", "not supported"];
+    const [then, failed] = cell;
+    if (!then) return ["never", `hn${failed ? " failed" : ""}`, "never synced"];
+    const days = Math.max(0, Math.floor((now() / 1000 - then) / DAY));
+    const step = state.steps.filter((least) => days >= least).length;
+    return [String(days), `h${step}${failed ? " failed" : ""}`, days ? `${count(days, "day")} ago` : "today"];
+  }
+
+  function words([r, c]) {
+    const [row, column] = [state.rows[r], state.columns[c]];
+    if (!row || !column) return "";
+    const cell = row.cells[c];
+    const when = cell?.[0] ? `last synced ${ago(now() / 1000 - cell[0])}, ${bothTimes(cell[0])}` : look(cell)[2];
+    return `${row.label}, ${column.name} (${column.key}): ${when}.${cell?.[1] ? ` The last try failed: ${cell[1]}.` : ""}`;
+  }
+
+  function drawHeads() {
+    const signature = JSON.stringify([state.columns, state.steps]);
+    if (signature === heads) return;
+    heads = signature;
+    body.replaceChildren();
+    body.codatNodes = null;
+    table.style.setProperty("--n", state.columns.length);
+    head.replaceChildren(h("th", { class: "corner" }, h("b", { class: "c-sr" }, "Days since the last successful sync of")),
+      ...state.columns.map(({ key: type, name }) => h("th", { scope: "col", title: name }, h("span", {}, type))));
+    key.replaceChildren(legend([
+      ...stepWords(state.steps).map((text, i) => [`h${i}`, i ? state.steps[i - 1] : "0", text]),
+      ["hn", "never", "never synced"], ["hx", "–", "not supported"], ["", "✕", "last try failed"],
+    ]));
+  }
+
+  function drawRow(tr, row) {
+    const [label, note] = tr.firstElementChild.children;
+    setText(label, row.label);
+    setText(note, row.note);
+    setAttribute(tr.firstElementChild, "title", `${row.label}\n${row.note}`.trim());
+    row.cells.forEach((cell, c) => {
+      const td = tr.children[c + 1];
+      const [text, kind, age] = look(cell);
+      setText(td, text);
+      setAttribute(td, "class", kind);
+      setAttribute(td, "aria-label", cell?.[1] ? `${age}, last try failed` : age);
+    });
+  }
+
+  function drawFoot() {
+    const { first, rows, total } = state;
+    const size = state.window ?? 0;
+    pages.hidden = total <= rows.length;
+    setText(range, `${number(first + 1)}–${number(first + rows.length)} of ${number(total)}`);
+    setDisabled(back, first <= 0);
+    setDisabled(next, first + size >= total);
+  }
+
+  /** One cell is in the tab order: where the keyboard is. */
+  function mark() {
+    at = [Math.min(at[0], Math.max(0, state.rows.length - 1)), Math.min(at[1], Math.max(0, state.columns.length - 1))];
+    const here = cellAt(at);
+    for (const td of body.querySelectorAll("td[tabindex='0']")) if (td !== here) setAttribute(td, "tabindex", -1);
+    if (here) setAttribute(here, "tabindex", 0);
+  }
+
+  function draw(given) {
+    if (given !== state) now = clock(given);
+    state = given;
+    const some = Boolean(state.rows?.length && state.columns.length);
+    scroll.hidden = foot.hidden = !some;
+    empty.hidden = some;
+    setText(empty, state.empty ?? "");
+    if (!some) return;
+    drawHeads();
+    keyed(body, state.rows, (row) => row.key,
+      () => h("tr", { role: "row" }, h("th", { scope: "row" }, h("span"), h("span", { class: "note" })),
+        state.columns.map(() => h("td", { role: "gridcell", tabindex: -1 }))), drawRow);
+    setAttribute(table, "aria-rowcount", state.total + 1);
+    drawFoot();
+    mark();
+  }
+
+  function turn(by) {
+    const first = state.first + by * state.window;
+    if (first >= 0 && first < state.total) model.send({ type: "window", first });
+  }
+  back.addEventListener("click", () => turn(-1));
+  next.addEventListener("click", () => turn(1));
+
+  function tellOf(td) {
+    const place = td ? placeOf(td) : null;
+    hint.say(place ? words(place) : "");
+    [...head.children].forEach((th, i) => th.classList.toggle("at", place !== null && i === place[1] + 1));
+    if (td) setAttribute(td, "title", words(place));
+  }
+  body.addEventListener("mouseover", (event) => tellOf(event.target.closest("td")));
+  body.addEventListener("mouseleave", () => tellOf(document.activeElement?.closest?.("td") && body.contains(document.activeElement) ? document.activeElement : null));
+  body.addEventListener("focusin", (event) => { at = placeOf(event.target.closest("td")); mark(); tellOf(cellAt(at)); });
+  body.addEventListener("focusout", () => tellOf(null));
+  body.addEventListener("click", (event) => event.target.closest("td")?.focus());
+  body.addEventListener("keydown", (event) => {
+    const [r, c] = at;
+    const to = { ArrowUp: [r - 1, c], ArrowDown: [r + 1, c], ArrowLeft: [r, c - 1], ArrowRight: [r, c + 1], Home: [r, 0], End: [r, state.columns.length - 1] }[event.key];
+    if (!to || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const td = to[1] < 0 ? null : cellAt(to);
+    td?.focus({ preventScroll: true });
+    td?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  });
+
+  const timer = setInterval(() => state.rows && draw(state), LOOK_EVERY);
+  return live(model, draw, () => clearInterval(timer));
+}
+
+export default { render };

@@ -1,0 +1,175 @@
+// Helpers that all parts share. A part's module is joined behind this one (anywidget sends each module as one blob).
+// Texts come from third parties: they become text nodes here and nowhere innerHTML.
+
+// JupyterLab takes Enter, d d and other keys for the notebook's commands, unless the element in focus itself says no.
+const FOCUSED = new Set(["button", "input", "select", "textarea", "a", "summary"]);
+
+/** An element: h("button", {class: "c-btn", onclick: f, disabled: true}, "Refresh", child). */
+function h(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  if (FOCUSED.has(tag) || attributes?.tabindex !== undefined) element.setAttribute("data-lm-suppress-shortcuts", "true");
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "style") Object.assign(element.style, value);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  for (const child of children.flat()) {
+    if (child === undefined || child === null || child === false) continue;
+    element.append(child instanceof Node ? child : document.createTextNode(String(child)));
+  }
+  return element;
+}
+
+/** Change a node's text only where it differs, so that selection and screen readers are left in peace. */
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Set or (null, false) remove an attribute, only where it differs. */
+function setAttribute(node, name, value) {
+  const text = value === true ? "" : value === undefined || value === null || value === false ? null : String(value);
+  if (node.getAttribute(name) === text) return;
+  if (text === null) node.removeAttribute(name);
+  else node.setAttribute(name, text);
+}
+
+/** Make `parent` hold one node per item, in order; nodes are found again by `key` and moved only if out of place. */
+function keyed(parent, items, key, make, update) {
+  const old = (parent.codatNodes ??= new Map());
+  const nodes = new Map();
+  let place = parent.firstChild;
+  for (const item of items) {
+    const name = key(item);
+    if (nodes.has(name)) continue;
+    const node = old.get(name) ?? make(item);
+    nodes.set(name, node);
+    update?.(node, item);
+    if (node === place) place = place.nextSibling;
+    else parent.insertBefore(node, place);
+  }
+  for (const [name, node] of old) if (nodes.get(name) !== node) node.remove();
+  parent.codatNodes = nodes;
+}
+
+/** Draw now and at each new state. Returns what anywidget calls when the view goes; `ends` are run then. */
+function live(model, draw, ...ends) {
+  const change = () => draw(model.get("state") ?? {});
+  model.on("change:state", change);
+  change();
+  return () => { model.off("change:state", change); ends.forEach((end) => end()); };
+}
+
+/** Messages that must not be sent twice: after one, `held()` until the kernel's state carries its `seq`.
+    A choice (`again`) may be made anew meanwhile; the last one is then waited for. */
+function guard(model) {
+  let sent = 0;
+  const held = () => sent > (model.get("state")?.seq ?? 0);
+  const send = (message, again = false) => {
+    if (held() && !again) return false;
+    sent = Math.max(Date.now(), sent + 1);
+    model.send({ ...message, seq: sent });
+    return true;
+  };
+  return { held, send };
+}
+
+/** Say that a button cannot be used now. It stays in the tab order, so that a keyboard user keeps the place. */
+function setDisabled(button, disabled) {
+  setAttribute(button, "aria-disabled", disabled ? "true" : null);
+}
+
+/** Parts of one console agree in the browser, also while the kernel is busy, by events between their elements. */
+function tell(element, name, detail) {
+  element.dispatchEvent(new CustomEvent(`codat-${name}`, { bubbles: true, detail }));
+}
+function hear(element, name, listen) {
+  const ours = (event) => { if (event.target.closest(".codat-console") === element.closest(".codat-console")) listen(event.detail); };
+  document.addEventListener(`codat-${name}`, ours);
+  return () => document.removeEventListener(`codat-${name}`, ours);
+}
+
+/** Keys pressed in a part are the part's: JupyterLab would delete a cell at d d, or run one at Shift Enter. Ctrl passes. */
+function keepKeys(element) {
+  element.addEventListener("keydown", (event) => { if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); });
+}
+
+/** Call once the element stands in the page: a view is drawn before that. Returns a way to call it off. */
+function whenAttached(element, act) {
+  let frame = 0;
+  const look = () => { if (element.isConnected) act(); else frame = requestAnimationFrame(look); };
+  look();
+  return () => cancelAnimationFrame(frame);
+}
+
+/** An id that no other part of the page has, for labels and what is controlled. */
+function uid(name) {
+  return `codat-${name}-${Math.random().toString(36).slice(2, 10)}`;
+}
+
+const number = (n) => Number(n).toLocaleString("en-GB");
+const count = (n, word, plural) => `${number(n)} ${n === 1 ? word : plural ?? word + "s"}`;
+const shortId = (id) => (id.length <= 9 ? id : `${id.slice(0, 8)}…`);
+
+/** Seconds in a person's units: 9 s, 1 min 20 s, 2 h 5 min, 3 d. */
+function duration(seconds) {
+  if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "";
+  const s = Math.max(0, Math.round(seconds));
+  const [m, hours, d] = [Math.floor(s / 60), Math.floor(s / 3600), Math.floor(s / 86400)];
+  if (s < 60) return `${s} s`;
+  if (m < 60) return s % 60 && m < 10 ? `${m} min ${s % 60} s` : `${m} min`;
+  if (hours < 24) return m % 60 ? `${hours} h ${m % 60} min` : `${hours} h`;
+  return hours < 48 ? `${hours} h` : `${d} d`;
+}
+
+/** An age in words: just now, 5 min ago, 2 h ago, 31 d ago. */
+function ago(seconds) {
+  if (seconds === null || seconds === undefined) return "never";
+  if (seconds < 60) return "just now";
+  const [size, unit] = seconds >= 172800 ? [86400, "d"] : seconds >= 3600 ? [3600, "h"] : [60, "min"];
+  return `${Math.floor(seconds / size)} ${unit} ago`;
+}
+
+/** The kernel's time in milliseconds: its `now`, going on at its `speed` (1 unless the sandbox runs faster). */
+function clock(state) {
+  const [base, at, speed] = [Date.parse(state.now) || Date.now(), performance.now(), state.speed ?? 1];
+  return () => base + (performance.now() - at) * speed;
+}
+
+/** A UTC time (ISO text) in the reader's zone, and the zone's name once for a foot line. */
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const two = (n) => String(n).padStart(2, "0");
+function localTime(iso) {
+  const t = new Date(iso);
+  if (Number.isNaN(t.getTime())) return String(iso ?? "");
+  return `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())} ${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}`;
+}
+function zoneText() {
+  const minutes = -new Date().getTimezoneOffset();
+  const sign = minutes < 0 ? "−" : "+";
+  const rest = Math.abs(minutes) % 60;
+  return `${ZONE} (UTC${sign}${Math.floor(Math.abs(minutes) / 60)}${rest ? ":" + two(rest) : ""})`;
+}
+
+/** A text of ours with its UTC times (ISO, with a Z) as hours and minutes in the reader's zone. */
+const TIMES = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
+function withTimes(text) {
+  return String(text ?? "").replace(TIMES, (iso) => localTime(iso).slice(11, 16));
+}
+function setTimedText(node, text) {
+  setText(node, withTimes(text));
+  const times = String(text ?? "").match(TIMES);
+  setAttribute(node, "title", times ? `${times.map((iso) => iso.replace("T", " ").replace("Z", " UTC")).join(", ")}; shown in ${zoneText()}` : null);
+}
+
+/** Copy text; the button says so for a moment. */
+async function copyText(button, text) {
+  const before = (button.codatLabel ??= button.textContent);
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    window.prompt("Copy with Ctrl-C:", text); // the clipboard needs https or localhost
+  }
+  setTimeout(() => { button.textContent = before; }, 1500);
+}

@@ -1,0 +1,145 @@
+// Operations on their way. Rows are keyed and change only where they differ; elapsed times tick here between states.
+
+const STAGES = ["Queued", "Fetching", "Mapping", "Validating", "Processing"];
+const SYMBOLS = { ok: "✓", run: "◔", warn: "‖", bad: "✕", idle: "–" };
+const PAGE = 50;
+const HINT = "Tick data types and press Refresh. Each operation is followed here through these stages to its end, and a failure says what to do.";
+
+function render({ model, el }) {
+  keepKeys(el);
+  const title = h("div", { class: "title", role: "heading", "aria-level": "3" });
+  const words = h("span", { class: "words", role: "status" });
+  const track = h("span", { class: "track", role: "progressbar", "aria-label": "Operations done", "aria-valuemin": 0 }, h("i", { class: "ok" }), h("i", { class: "bad" }), h("i", { class: "other" }), h("i", { class: "run" }));
+  const expected = h("span", { class: "expected" });
+  const actions = h("span", { class: "actions" });
+  const total = h("div", { class: "total" }, words, track, expected, actions);
+  const message = h("p", { class: "message c-dim", role: "status" });
+  const list = h("ul", { class: "rows", "aria-label": "Operations" });
+  const [back, where, on] = [h("button", { class: "c-btn small", type: "button", "aria-label": "Earlier operations" }, "‹"), h("span", { role: "status" }), h("button", { class: "c-btn small", type: "button", "aria-label": "Further operations" }, "›")];
+  const pager = h("div", { class: "pager c-dim" }, back, where, on);
+  const empty = drawEmpty();
+  el.append(title, total, message, list, pager, empty);
+
+  const clicks = guard(model);
+  let state = {};
+  let now = clock({});
+  const tick = () => {
+    for (const item of list.children) drawTime(item, now());
+  };
+  const timer = setInterval(tick, 1000);
+  const turn = (step) => {
+    const first = Math.max(0, (state.first ?? 0) + step * PAGE);
+    if (first < state.counts.total) model.send({ type: "window", first });
+    list.scrollTop = 0;
+  };
+  back.addEventListener("click", () => turn(-1));
+  on.addEventListener("click", () => turn(1));
+  const makeAction = ({ type }) => {
+    const button = h("button", { class: "c-btn small", type: "button" });
+    button.addEventListener("click", () => { if (clicks.send({ type })) drawActions(); });
+    return button;
+  };
+  const drawActions = () => keyed(actions, state.actions ?? [], ({ type }) => type, makeAction, (button, action) => {
+    setText(button, action.text);
+    setAttribute(button, "title", action.title);
+    setDisabled(button, clicks.held());
+  });
+
+  return live(model, (next) => {
+    [state, now] = [next, clock(next)];
+    const { status = "idle", counts = { total: 0 }, rows = [], first = 0 } = next;
+    const idle = status === "idle";
+    el.classList.toggle("idle", idle);
+    setText(title, next.title ?? "");
+    title.hidden = !next.title;
+    total.hidden = idle || (!counts.total && status !== "asking");
+    list.hidden = idle || !rows.length;
+    empty.hidden = !idle;
+    setText(words, totalText(status, counts));
+    drawTrack(track, counts, status);
+    setTimedText(expected, next.expected);
+    drawActions();
+    setTimedText(message, next.message);
+    message.hidden = idle || !next.message;
+    setText(empty.lastChild, idle && next.message ? next.message : HINT);
+    message.classList.toggle("bad", status === "error");
+    keyed(list, rows, ({ key }) => key, makeRow, drawRow);
+    setAttribute(list, "tabindex", list.scrollHeight > list.clientHeight + 1 ? "0" : null);
+    pager.hidden = counts.total <= rows.length;
+    setText(where, `${number(first + 1)}–${number(first + rows.length)} of ${number(counts.total)}`);
+    setDisabled(back, first === 0);
+    setDisabled(on, first + rows.length >= counts.total);
+    tick();
+  }, () => clearInterval(timer));
+}
+
+function totalText(status, { total, complete = 0, failed = 0, other = 0 }) {
+  if (status === "asking" && !total) return "Queueing…";
+  if (!total) return "";
+  return `${number(complete + failed + other)} of ${number(total)} done${failed ? `, ${number(failed)} failed` : ""}`;
+}
+
+function drawTrack(track, counts, status) {
+  const { total, complete = 0, failed = 0, other = 0, under_way: underWay = 0 } = counts;
+  [complete, failed, other, underWay].forEach((n, index) => { track.children[index].style.width = total ? `${(n / total) * 100}%` : "0"; });
+  track.classList.toggle("asking", status === "asking" && !total);
+  setAttribute(track, "aria-valuemax", total);
+  setAttribute(track, "aria-valuenow", complete + failed + other);
+}
+
+// A row: data type, platform, five stages, time, state; and below it what to do, where there is something to do.
+
+function makeRow() {
+  const stages = h("span", { class: "stages", role: "img" }, STAGES.map(() => h("i", {})));
+  const pill = h("span", { class: "c-pill" }, h("span", { "aria-hidden": "true" }), h("span", { class: "c-cut" }));
+  const link = h("button", { class: "c-link", type: "button" }, "Copy relink URL");
+  const note = h("p", { class: "note c-dim" }, h("span", {}), " ", link);
+  const item = h("li", {}, h("div", { class: "op" }, h("bdi", { class: "type c-cut" }), h("bdi", { class: "platform c-dim c-cut" }), stages, h("span", { class: "time" }), h("span", { class: "state" }, pill)), note);
+  link.addEventListener("click", () => copyText(link, item.codatRow.link));
+  return item;
+}
+
+function drawRow(item, row) {
+  const text = JSON.stringify(row);
+  if (item.codatText === text) return;
+  [item.codatText, item.codatRow] = [text, row];
+  const [type, platform, stages, , state] = item.firstChild.children;
+  setText(type, row.type);
+  type.title = row.type;
+  setText(platform, row.platform);
+  platform.title = row.platform;
+  drawStages(stages, row);
+  const pill = state.firstChild;
+  pill.className = `c-pill ${row.tone}`;
+  setText(pill.firstChild, row.symbol ?? SYMBOLS[row.tone] ?? "");
+  setTimedText(pill.lastChild, row.text);
+  pill.title = pill.lastChild.title || row.text;
+  const note = item.lastChild;
+  setText(note.firstChild, row.note ?? "");
+  note.hidden = !row.note;
+  note.lastChild.hidden = !row.link;
+}
+
+function drawStages(stages, row) {
+  const at = row.stage ?? -1;
+  [...stages.children].forEach((segment, index) => { segment.className = index < at ? "done" : index === at ? row.tone : ""; });
+  setAttribute(stages, "aria-label", at < 0 ? "No stage known" : at > 4 ? "All five stages done" : `Stage ${at + 1} of 5: ${STAGES[at]}`);
+  stages.title = at < 0 || at > 4 ? "" : `${at + 1} of 5: ${STAGES[at]}`;
+}
+
+function drawTime(item, now) {
+  const { since, until } = item.codatRow;
+  const time = item.firstChild.children[3];
+  if (!since) return setText(time, "");
+  setText(time, duration(((until ? Date.parse(until) : now) - Date.parse(since)) / 1000));
+  if (!time.title) time.title = `since ${localTime(since)} (${since.replace("T", " ").replace("Z", " UTC")})`;
+}
+
+function drawEmpty() {
+  return h("div", { class: "empty" },
+    h("ol", { "aria-label": "The stages of a refresh" }, STAGES.map((name) => h("li", {}, name))),
+    h("p", {}, "Nothing is being refreshed."),
+    h("p", { class: "c-dim" }, HINT));
+}
+
+export default { render };

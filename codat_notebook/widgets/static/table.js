@@ -1,0 +1,262 @@
+// The browser's half of FrameTable: draws the page that the kernel sent, sends what the reader asks for.
+// Rows and cells are reused: a live update touches the cells that differ and nothing else.
+
+const TONES = { ok: "✓", run: "◔", bad: "✕", warn: "‖", idle: "–", "": "•" };
+const RIGHT = new Set(["number", "percent", "duration"]);
+const WAITING = "Waiting for Python: a cell is running, or this notebook is not live.";
+
+/** A time as the kernel sends it, in the reader's zone; one without a zone as it is. */
+function timeText(iso) {
+  return iso.endsWith("Z") ? localTime(iso) : iso.replace("T", " ");
+}
+function timeTitle(iso) {
+  return iso.endsWith("Z") ? `${iso.replace("T", " ").slice(0, -1)} UTC` : "This time came without a zone.";
+}
+
+/** How each kind of value is put into its cell. The cell's nodes are made once and reused. */
+const FILL = {
+  status(cell, [word, tone]) {
+    const pill = cell.firstElementChild ?? cell.appendChild(h("span"));
+    setAttribute(pill, "class", `c-pill ${tone || "idle"}`);
+    setText(pill, `${TONES[tone] ?? TONES[""]} ${word}`);
+  },
+  id(cell, id) {
+    const text = cell.firstElementChild ?? cell.appendChild(h("span", { class: "ct-id" }));
+    setText(text, shortId(id));
+    setAttribute(text, "title", id);
+    if (!cell.querySelector("button")) cell.append(h("button", { class: "ct-copy", tabindex: -1, type: "button" }, "Copy"));
+    setAttribute(cell.querySelector("button"), "aria-label", `Copy ${id}`);
+  },
+  time(cell, iso) { setText(cell, timeText(iso)); setAttribute(cell, "title", timeTitle(iso)); },
+  duration(cell, seconds) { setText(cell, typeof seconds === "number" ? duration(seconds) : seconds); },
+  percent(cell, text) { setText(cell, `${text}\u00a0%`); },
+  number(cell, text) { setText(cell, text); },
+  prose(cell, text) { setText(cell, text); },
+  text(cell, text) { setText(cell, text); setAttribute(cell, "title", text.length > 24 ? text : null); },
+};
+
+function fill(cell, kind, value) {
+  const known = JSON.stringify(value);
+  if (cell.ctKnown === known) return;
+  cell.ctKnown = known;
+  if (value === null) { cell.replaceChildren(); cell.removeAttribute("title"); } else FILL[kind](cell, value);
+}
+
+/** The frame around the rows, made once. */
+function skeleton(el) {
+  const filterId = uid("filter");
+  const ui = {
+    title: h("div", { class: "ct-title" }),
+    filter: h("input", { class: "c-field ct-filter", type: "search", placeholder: "Filter…", id: filterId, autocomplete: "off", spellcheck: "false" }),
+    quick: h("span", { class: "ct-quick", role: "group", "aria-label": "Quick filters" }),
+    count: h("span", { class: "ct-count" }),
+    table: h("table", { role: "grid" }),
+    head: h("tr"), body: h("tbody"),
+    empty: h("div", { class: "ct-empty" }),
+    back: h("button", { class: "c-btn small", type: "button", "aria-label": "Previous page" }, "‹"),
+    next: h("button", { class: "c-btn small", type: "button", "aria-label": "Next page" }, "›"),
+    range: h("span", { class: "ct-range" }),
+    note: h("span", { class: "ct-note" }),
+    zone: h("span", {}, `times in ${zoneText()}`),
+    said: h("span", { class: "c-sr", role: "status" }),
+  };
+  ui.table.append(h("thead", {}, ui.head), ui.body);
+  ui.scroll = h("div", { class: "ct-scroll" }, ui.table, ui.empty);
+  ui.tools = h("div", { class: "ct-tools" }, h("label", { class: "c-sr", for: filterId }, "Filter rows"), ui.filter, ui.quick, h("span", { class: "ct-grow" }), ui.count);
+  ui.foot = h("div", { class: "ct-foot" }, ui.back, ui.range, ui.next, h("span", { class: "ct-grow" }), ui.note, ui.zone);
+  el.append(ui.title, ui.tools, ui.scroll, ui.foot, ui.said);
+  return ui;
+}
+
+function render({ model, el }) {
+  const ui = skeleton(el);
+  let state = {}, chosen = null, active = 0, heads = "", sent = 0, typing, waiting, said = "";
+  const exports = exportMenu(model, (words) => { said = words; setText(ui.note, said); drawFoot(); }, () => count(state.matching ?? 0, state.noun));
+  ui.tools.append(exports.element);
+
+  function ask(message) {
+    said = "";
+    sent = Math.max(Date.now(), sent + 1);
+    model.send({ ...message, seq: sent });
+    setAttribute(ui.table, "aria-busy", "true");
+    clearTimeout(waiting);
+    waiting = setTimeout(() => setText(ui.note, WAITING), 800);
+  }
+
+  function select(row, key) {
+    active = row;
+    if (chosen === key) return;
+    chosen = key;
+    marks();
+    ask({ type: "select", key });
+  }
+
+  // ---- drawing
+
+  function drawHeads() {
+    const signature = JSON.stringify(state.columns.map(({ key, label, kind }) => [key, label, kind]));
+    if (signature !== heads) {
+      heads = signature;
+      ui.body.replaceChildren();
+      // The last text takes the width that is left, and gives way first; prose shares it out by itself.
+      const wide = state.columns.some(({ kind }) => kind === "prose") ? -1 : state.columns.findLastIndex(({ kind }) => kind === "text");
+      ui.head.replaceChildren(...state.columns.map((column, i) => h("th", { scope: "col", class: `ct-${column.kind}${i === wide ? " wide" : ""}` },
+        h("button", { type: "button", title: column.label, onclick: () => ask({ type: "sort", column: column.key }) },
+          h("span", { class: "ct-label" }, column.label), h("span", { class: "ct-arrow", "aria-hidden": "true" })))));
+    }
+    state.columns.forEach(({ sort }, i) => {
+      const th = ui.head.children[i];
+      setAttribute(th, "aria-sort", sort ? `${sort}ending` : "none");
+      setText(th.querySelector(".ct-arrow"), sort === "desc" ? "▾" : "▴");
+    });
+  }
+
+  function drawRows() {
+    const { rows, columns } = state;
+    while (ui.body.children.length > rows.length) ui.body.lastElementChild.remove();
+    rows.forEach((values, r) => {
+      const tr = ui.body.children[r] ?? ui.body.appendChild(h("tr", { role: "row", tabindex: -1 }, columns.map(({ kind }, c) =>
+        h("td", { role: "gridcell", class: `ct-${kind}${RIGHT.has(kind) ? " right" : ""}${ui.head.children[c].classList.contains("wide") ? " wide" : ""}` }))));
+      tr.ctKey = state.keys[r];
+      setAttribute(tr, "aria-rowindex", state.first + r + 2);
+      values.forEach((value, c) => fill(tr.children[c], columns[c].kind, value));
+    });
+    setAttribute(ui.table, "aria-rowcount", state.matching + 1);
+  }
+
+  /** Which row is selected and which one the keyboard is at. */
+  function marks() {
+    const rows = [...ui.body.children];
+    active = Math.min(active, Math.max(0, rows.length - 1));
+    rows.forEach((tr, r) => {
+      const on = chosen !== null && tr.ctKey === chosen;
+      tr.classList.toggle("selected", on);
+      setAttribute(tr, "aria-selected", on ? "true" : "false");
+      // One row is in the tab order, and what can be copied from it.
+      for (const node of [tr, ...tr.querySelectorAll(".ct-copy")]) setAttribute(node, "tabindex", r === active ? 0 : -1);
+    });
+  }
+
+  /** Columns may grow but do not shrink while the same columns are shown, so that live texts do not make them jump. */
+  function holdWidths() {
+    for (const th of ui.head.children) {
+      if (th.matches(".wide, .ct-prose")) continue;
+      const width = Math.ceil(th.getBoundingClientRect().width);
+      if (width > (th.ctWidth ?? 0) + 1) { th.ctWidth = width; th.style.minWidth = `${width}px`; }
+    }
+  }
+
+  function drawTools() {
+    const { filters, quick, text, matching, total, noun } = state;
+    ui.tools.hidden = !total && !text && !quick;
+    keyed(ui.quick, filters.length ? [{ label: "" }, ...filters] : [], ({ label }) => label,
+      ({ label }) => h("button", { class: "c-chip", type: "button", onclick: () => ask({ type: "quick", label }) }, h("span", {}, label || "All"), h("span", { class: "ct-n" })),
+      (chip, { label, count: n }) => {
+        setText(chip.lastElementChild, label ? ` ${number(n)}` : "");
+        chip.classList.toggle("on", label === quick);
+        setAttribute(chip, "aria-pressed", label === quick ? "true" : "false");
+      });
+    setText(ui.count, matching === total ? count(total, noun) : `${number(matching)} of ${count(total, noun)}`);
+    if (document.activeElement !== ui.filter && state.seq >= sent && ui.filter.value !== text) ui.filter.value = text;
+  }
+
+  function drawFoot() {
+    const { first, rows, matching, page, pages, notice } = state;
+    ui.foot.hidden = !state.total && !notice && !said;
+    setText(ui.range, rows.length ? `${number(first + 1)}–${number(first + rows.length)} of ${number(matching)}` : "0 of 0");
+    ui.back.hidden = ui.next.hidden = pages <= 1;
+    setDisabled(ui.back, page <= 0);
+    setDisabled(ui.next, page >= pages - 1);
+    ui.zone.hidden = !state.columns.some(({ kind }) => kind === "time");
+    if (state.seq >= sent) { clearTimeout(waiting); setText(ui.note, notice || said); setAttribute(ui.table, "aria-busy", null); }
+  }
+
+  function drawEmpty() {
+    const filtered = Boolean(state.total);
+    ui.empty.hidden = state.rows.length > 0;
+    ui.table.hidden = !state.columns.length;
+    const message = filtered ? `No ${state.noun} matches.` : state.empty;
+    if (ui.empty.ctKnown === message) return;
+    ui.empty.ctKnown = message;
+    ui.empty.replaceChildren(h("div", {}, message), filtered ? h("button", { class: "c-btn small", type: "button", onclick: clear }, "Clear filters") : "");
+  }
+
+  function clear() {
+    clearTimeout(typing);
+    ui.filter.value = "";
+    ask({ type: "filter", text: "" });
+    if (state.quick) ask({ type: "quick", label: "" });
+    ui.filter.focus();
+  }
+
+  function draw(next) {
+    const before = state;
+    state = next;
+    if (!state.columns) return;
+    setText(ui.title, state.title);
+    ui.title.hidden = !state.title;
+    setAttribute(ui.table, "aria-label", state.title || `${state.noun}s`);
+    if (state.seq >= sent) chosen = state.selected;
+    drawHeads(); drawRows(); marks(); drawTools(); drawFoot(); drawEmpty();
+    holdWidths();
+    const moved = ["page", "text", "quick"].some((name) => before[name] !== undefined && before[name] !== state[name]);
+    const resorted = before.columns && JSON.stringify(before.columns.map((c) => c.sort)) !== JSON.stringify(state.columns.map((c) => c.sort));
+    if (moved || resorted) { ui.scroll.scrollTop = 0; setText(ui.said, `${ui.count.textContent}, rows ${ui.range.textContent}`); }
+  }
+
+  // ---- what the reader does
+
+  ui.filter.addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => ask({ type: "filter", text: ui.filter.value }), 200);
+  });
+  ui.filter.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !ui.filter.value) return;
+    event.stopPropagation();
+    clear();
+  });
+
+  function turn(by) {
+    const page = state.page + by;
+    if (page < 0 || page >= state.pages) return;
+    active = 0;
+    ask({ type: "page", page });
+  }
+  ui.back.addEventListener("click", () => turn(-1));
+  ui.next.addEventListener("click", () => turn(1));
+
+  ui.body.addEventListener("click", (event) => {
+    const tr = event.target.closest("tr");
+    const button = event.target.closest("button.ct-copy");
+    if (button) return void copyText(button, button.previousElementSibling.title);
+    if (tr && window.getSelection().isCollapsed) select([...ui.body.children].indexOf(tr), tr.ctKey);
+  });
+
+  const MOVES = {
+    ArrowDown: () => active + 1, ArrowUp: () => active - 1, Home: () => 0, End: () => ui.body.children.length - 1,
+  };
+  ui.body.addEventListener("keydown", (event) => {
+    const tr = event.target.closest("tr");
+    if (!tr || event.target !== tr || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (MOVES[event.key]) {
+      active = Math.max(0, Math.min(ui.body.children.length - 1, MOVES[event.key]()));
+      marks();
+      ui.body.children[active].focus();
+    } else if (event.key === "Enter" || event.key === " ") select(active, tr.ctKey);
+    else if (event.key === "Escape" && chosen !== null) select(active, null);
+    else if (event.key === "PageDown" || event.key === "PageUp") turn(event.key === "PageDown" ? 1 : -1);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  ui.body.addEventListener("focusin", (event) => {
+    const tr = event.target.closest("tr");
+    if (tr) { active = [...ui.body.children].indexOf(tr); marks(); }
+  });
+
+  const end = live(model, draw, () => { clearTimeout(typing); clearTimeout(waiting); });
+  const off = whenAttached(el, () => state.columns && holdWidths());
+  return () => { off(); exports.end(); end(); };
+}
+
+export default { render };

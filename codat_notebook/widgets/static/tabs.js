@@ -1,0 +1,68 @@
+// The tab strip. It shows panels by an attribute on the console around it, in the browser alone.
+
+const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
+
+function render({ model, el }) {
+  keepKeys(el);
+  const strip = h("div", { class: "strip", role: "tablist", "aria-label": "Tables of this console" });
+  el.append(strip);
+  const id = uid("tab");
+  let [shown, asked] = [null, null];
+
+  const show = () => {
+    for (const tab of strip.children) {
+      const on = tab.dataset.name === shown;
+      setAttribute(tab, "aria-selected", String(on));
+      setAttribute(tab, "tabindex", on ? "0" : "-1");
+      panel(tab.dataset.name, tab);
+    }
+    el.closest(".codat-console")?.setAttribute("data-tab", shown);
+  };
+  const panel = (name, tab) => {
+    const box = el.closest(".codat-console")?.querySelector(`.codat-panel-${CSS.escape(name)}`);
+    if (!box) return;
+    box.id ||= `${id}-panel-${name}`;
+    setAttribute(box, "role", "tabpanel");
+    setAttribute(box, "aria-labelledby", tab.id);
+    setAttribute(tab, "aria-controls", box.id);
+  };
+  const pick = (tab) => {
+    if (tab.dataset.name === shown) return;
+    shown = tab.dataset.name;
+    show();
+    tab.scrollIntoView({ block: "nearest", inline: "nearest" });
+    model.send({ type: "tab", name: shown });
+  };
+  strip.addEventListener("keydown", (event) => {
+    if (!(event.key in STEPS)) return;
+    event.preventDefault();
+    const tabs = [...strip.children];
+    const at = tabs.indexOf(document.activeElement) + STEPS[event.key];
+    const next = tabs[event.key.startsWith("Arrow") ? (at + tabs.length) % tabs.length : at < 0 ? 0 : tabs.length - 1];
+    next.focus();
+    pick(next);
+  });
+
+  const make = ({ name }) => {
+    const tab = h("button", { class: "tab", role: "tab", type: "button", id: `${id}-${name}` }, h("span", {}), " ", h("b", {}));
+    tab.dataset.name = name;
+    tab.addEventListener("click", () => pick(tab));
+    return tab;
+  };
+  const update = (tab, { label, count: n, tone }) => {
+    setText(tab.firstChild, label);
+    setAttribute(tab.firstChild, "data-label", label);
+    setText(tab.lastChild, n ? number(n) : "");
+    tab.lastChild.className = tone ?? "idle";
+  };
+  let stop = () => {};
+  return live(model, ({ tabs = [], active }) => {
+    keyed(strip, tabs, (tab) => tab.name, make, update);
+    if (active !== asked) shown = asked = active;
+    if (!tabs.some(({ name }) => name === shown)) shown = tabs[0]?.name ?? null;
+    stop();
+    stop = whenAttached(el, show);
+  }, () => stop());
+}
+
+export default { render };

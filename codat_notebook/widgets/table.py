@@ -1,0 +1,277 @@
+"""FrameTable: a DataFrame of any size on screen, paged, sorted and filtered in the kernel.
+
+The browser gets the rows that it shows and no others, so a hundred thousand rows cost what fifty do. What the reader
+asks for (:class:`View`) is kept apart from the frame, so a live update keeps order, filter, page, scroll and selection.
+Sorting and filtering run in a worker, one piece of work at a time; a result for a view that has changed meanwhile is
+dropped. What a page holds is worked out in :mod:`codat_notebook.widgets.sheet`; what the reader takes away, the whole
+filtered table, in :mod:`codat_notebook.widgets.downloads`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import logging
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from codat_notebook.widgets import downloads, words
+from codat_notebook.widgets.columns import Column, Row
+from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.sheet import Filter, Layout, Sheet, View
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    import pandas as pd
+
+__all__ = ["Column", "FrameTable", "View"]
+
+_log = logging.getLogger("codat_notebook")
+#: Rows and columns of the static form, for front ends without widgets.
+_STATIC_ROWS, _STATIC_COLUMNS = 10, 12
+
+
+class FrameTable(Part):
+    """A table of a DataFrame that stays fast at any size and live while its frame changes.
+
+    Parameters
+    ----------
+    frame : what to show; ``None`` shows ``empty`` until there is something.
+    title : a heading above the table.
+    empty : what stands in place of rows when there are none.
+    noun : what a row is, for the count ("1,284 operations").
+    page_size : rows on a page.
+    columns : how columns are shown, by name; those it names come first, in its order. Others are shown by their dtype.
+    key : the column that tells rows apart, so that a selection survives updates; without it the index does.
+    sort : column and "asc" or "desc" to begin with, where the frame has that column; or ``None``.
+    filters : quick filters by label: a function from the frame to a mask, ``(column, value)`` or ``(column, [...])``.
+
+    ``title``, ``empty`` and all values are shown as text, never as markup.
+
+    >>> import pandas as pd
+    >>> table = FrameTable(pd.DataFrame({"id": ["a", "b"], "size": [1, 2]}), sort=("size", "desc"))
+    >>> list(table.visible["id"])
+    ['b', 'a']
+    """
+
+    classes = ("codat-table",)
+    interval = 0.5
+    _esm = source("kit.js", "export.js", "table.js")
+    _css = source("tokens.css", "table.css", "export.css")
+
+    def __init__(
+        self,
+        frame: pd.DataFrame | None = None,
+        *,
+        title: str = "",
+        empty: str = "Nothing to show yet.",
+        noun: str = "row",
+        page_size: int = 50,
+        columns: Mapping[str, Column] | None = None,
+        key: str = "id",
+        sort: tuple[str, str] | None = ("requested", "desc"),
+        filters: Mapping[str, Filter] | None = None,
+    ) -> None:
+        self._layout = Layout(title, empty, noun, page_size, key, columns or {}, filters or {})
+        self._sheet = Sheet(_snapshot(frame), self._layout)
+        self._view = View(sort=sort)
+        self._selected: str | None = None
+        self._answered = 0
+        self._failures = {"draw": "", "listener": "", "export": ""}
+        self._exporting: asyncio.Task[None] | None = None
+        self._wanted = self._at_once = False
+        self._task: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
+        self._listeners: list[Callable[[Row], object]] = []
+        #: Called on the engine thread with each selected row; for the package's own use.
+        self.on_select_at_once: Callable[[Row], object] | None = None
+        super().__init__(self._draw(self._sheet, self._view, None))
+        self.on_message = self._act
+
+    @property
+    def frame(self) -> pd.DataFrame | None:
+        """What is shown: a copy of the frame that was given. Assigning another one updates the table."""
+        return self._sheet.frame
+
+    @frame.setter
+    def frame(self, frame: pd.DataFrame | None) -> None:
+        self.update(frame)
+
+    def update(self, frame: pd.DataFrame | None) -> None:
+        """Show another frame, from any thread. Order, filters, page, scroll and selection stay."""
+        self._sheet = Sheet(_snapshot(frame), self._layout)
+        self._engine.post(self._renew, False)
+
+    @property
+    def view(self) -> View:
+        """What the reader asked for: sort, text, quick filter, page."""
+        return self._view
+
+    @property
+    def visible(self) -> pd.DataFrame:
+        """All rows that match the filters, over all pages, in the order shown, with all columns."""
+        return self._sheet.visible(self._view)
+
+    @property
+    def selected(self) -> Row | None:
+        """The selected row as a dict of the frame's values, or ``None``."""
+        return None if self._selected is None else self._sheet.row(self._selected)
+
+    def on_select(self, callback: Callable[[Row], object]) -> None:
+        """Have ``callback(row)`` called, on the thread for users' code, whenever the reader selects a row.
+
+        >>> table = FrameTable()
+        >>> table.on_select(lambda row: row["id"])
+        """
+        self._listeners.append(callback)
+
+    async def drawn(self) -> None:
+        """Return once the newest frame and view are worked out and sent, however soon after the last time."""
+        while self._wanted or self._task is not None:
+            self._at_once = True
+            await (asyncio.wait([self._task]) if self._task else asyncio.sleep(0))
+        if self._pending is not None:
+            self._write()
+
+    # On the engine thread, all of it.
+
+    def _act(self, message: Message) -> None:
+        if message.get("type") == "export" and message.get("choice") in downloads.CHOICES:
+            self._export(str(message["choice"]), message.get("seq"))
+            return
+        seq = message.get("seq")
+        self._answered = seq if isinstance(seq, int) else self._answered
+        self._failures["listener"] = ""
+        match message:
+            case {"type": "select", "key": str(key)}:
+                self._selected = key
+                if self._listeners or self.on_select_at_once:
+                    self._telling = self._engine.loop.create_task(self._tell(self._sheet, key, self._telling))
+                    self._telling.add_done_callback(self._told)
+            case {"type": "select", "key": None}:
+                self._selected = None
+            case _:
+                self._view = self._view.after(message, self._sheet.kinds)
+        self._renew(True)
+
+    def _export(self, choice: str, seq: object) -> None:
+        if self._exporting is not None:
+            self._exporting.cancel()  # the reader asked for another one
+        self._failures["export"] = ""
+        self._exporting = self._engine.loop.create_task(self._deliver(self._sheet, self._view, choice, seq))
+        self._exporting.add_done_callback(self._exported)
+
+    async def _deliver(self, sheet: Sheet, view: View, choice: str, seq: object) -> None:
+        name = "-".join(re.findall(r"\w+", self._layout.title.lower() or f"{self._layout.noun}s"))
+        made = await self._engine.in_worker(lambda: downloads.pieces(sheet.taken_away(view), choice, name))
+        await downloads.deliver(self.send, made, seq)
+
+    def _exported(self, done: asyncio.Task[None]) -> None:
+        if failure := _failure(done):
+            self._complain("export", failure)
+
+    async def _tell(self, sheet: Sheet, key: str, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])  # listeners hear of rows in the order of the clicks
+        row = await self._engine.in_worker(sheet.row, key)
+        if row is None:
+            return
+        if self.on_select_at_once is not None:
+            self.on_select_at_once(row)
+        for listener in self._listeners:
+            self._engine.run_user_code(listener, row).add_done_callback(self._told)
+
+    def _told(self, done: asyncio.Task[None] | Future[Any]) -> None:
+        if failure := _failure(done):
+            self._engine.post(self._complain, "listener", failure)
+
+    def _renew(self, at_once: bool) -> None:
+        self._wanted = True
+        self._at_once |= at_once
+        if self._task is None:
+            self._task = self._engine.loop.create_task(self._work())
+            self._task.add_done_callback(self._worked)
+
+    async def _work(self) -> None:
+        self._wanted = False
+        sheet, view, selected = self._sheet, self._view, self._selected
+        state = await self._engine.in_worker(self._draw, sheet, view, selected)
+        self._failures["draw"] = ""
+        if view is self._view and selected == self._selected:
+            at_once, self._at_once = self._at_once, False
+            self._offer(self._dressed(state), at_once)
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if failure := _failure(task):
+            self._complain("draw", failure)
+        if self._wanted and not task.cancelled():
+            self._renew(False)
+
+    @staticmethod
+    def _draw(sheet: Sheet, view: View, selected: str | None) -> Message:
+        return {**sheet.page(view, selected), "notice": "", "seq": 0}
+
+    def _dressed(self, state: Message) -> Message:
+        return {**state, "notice": " ".join(filter(None, self._failures.values())), "seq": self._answered}
+
+    def _complain(self, about: str, failure: str) -> None:
+        self._failures[about] = failure
+        self._offer(self._dressed(self._pending or self.state), True)
+
+    # Where no widget can be shown.
+
+    def __repr__(self) -> str:
+        frame = self._sheet.frame
+        if frame is None:
+            return f"FrameTable(empty: {self._layout.empty})"
+        return f"FrameTable({words.count(len(frame), self._layout.noun)}, {words.count(frame.shape[1], 'column')})"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**options)
+        data, *metadata = bundle if isinstance(bundle, tuple) else (bundle or {},)
+        data = {**data, "text/plain": repr(self), "text/html": static_html(self.state)}
+        return (data, *metadata) if metadata else data
+
+
+def _failure(done: asyncio.Task[None] | Future[Any]) -> str:
+    """What a filter, a tone or a listener of the owner's raised, if so. Nobody awaits them, so it is logged as well."""
+    if done.cancelled() or (error := done.exception()) is None:
+        return ""
+    _log.error("A table's own code failed.", exc_info=error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _snapshot(frame: pd.DataFrame | None) -> pd.DataFrame | None:
+    return None if frame is None else frame.copy()
+
+
+def static_html(state: Message) -> str:
+    """The first rows of a table's state as plain HTML, escaped; for front ends without widgets."""
+    heads = state["columns"][:_STATIC_COLUMNS]
+    if not state["rows"]:
+        return f"<p>{html.escape(state['empty'])}</p>"
+    head = "".join(f"<th>{html.escape(column['label'])}</th>" for column in heads)
+    body = "".join(f"<tr>{_static_row(row, heads)}</tr>" for row in state["rows"][:_STATIC_ROWS])
+    shown = min(_STATIC_ROWS, len(state["rows"]))
+    about = f"{shown} of {words.count(state['total'], state['noun'])}. Not live; times are UTC."
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{html.escape(about)}</p>"
+
+
+def _static_row(row: list[Any], heads: list[dict[str, str]]) -> str:
+    return "".join(f"<td>{html.escape(static_text(c, h['kind']))}</td>" for c, h in zip(row, heads, strict=False))
+
+
+def static_text(cell: Any, kind: str) -> str:
+    """A cell of the state in words, as the browser shows it but in UTC."""
+    if cell is None:
+        return ""
+    if kind == "status":
+        return str(cell[0])
+    if kind == "duration" and not isinstance(cell, str):
+        return words.duration(cell)
+    if kind == "time":
+        return str(cell).replace("T", " ").removesuffix("Z")
+    return f"{cell} %" if kind == "percent" else str(cell)

@@ -1,0 +1,126 @@
+"""When a company's data was read: its pull operations over time, one row a data type (and connection).
+
+The kernel sends the newest operations as bars; zooming and panning happen in the browser alone, so that they work
+while the kernel is busy. What a bar says is what its row in the progress says: :func:`operation_row` makes both.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from codat_notebook.models import vocabulary
+from codat_notebook.models.shared import PullOperation
+from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.progress import operation_row
+from codat_notebook.widgets.words import count, duration, seconds_between, utc
+
+#: Bars sent at once, the newest ones.
+MOST = 500
+
+_ORDER = {key: place for place, key in enumerate(vocabulary.DATA_TYPES)}
+
+
+def timeline_state(
+    operations: Iterable[PullOperation],
+    now: datetime,
+    platforms: Mapping[str, str] | None = None,
+    *,
+    company: str = "",
+    most: int = MOST,
+    empty: str = "Nothing to show yet.",
+    speed: float = 1.0,
+) -> Message:
+    """The state of a :class:`Timeline`; see there for what each key is.
+
+    Parameters
+    ----------
+    operations : in any order; one without a readable time of request is left out.
+    now : the server's time, at which running operations end for now.
+    platforms : connection id -> platform, for the rows' names.
+    company : whose operations these are; another one starts with a view of its own.
+    most : bars that are sent; ``total`` tells how many there are.
+    empty : what stands in place of bars when there are none.
+    speed : of the server's clock against the wall's.
+
+    >>> from datetime import UTC
+    >>> timeline_state([], datetime(2026, 11, 23, tzinfo=UTC))["bars"]
+    []
+    """
+    names = platforms or {}
+    newest = sorted(operations, key=lambda o: o.requested or "", reverse=True)
+    shown: list[tuple[Message, PullOperation]] = []
+    total = len(newest)
+    for operation in newest:
+        if len(shown) == most:
+            break
+        bar = _bar(operation, names.get(operation.connection_id, ""))
+        if bar is None:
+            total -= 1
+        else:
+            shown.append((bar, operation))
+    keys = sorted({(o.data_type, o.connection_id) for _, o in shown}, key=lambda key: _place(key[0], key[1]))
+    types = [data_type for data_type, _ in keys]
+    rows = [
+        {"label": data_type, "note": names.get(connection, "") if types.count(data_type) > 1 else ""}
+        for data_type, connection in keys
+    ]
+    place = {key: number for number, key in enumerate(keys)}
+    return {
+        "company": company,
+        "now": now.isoformat(),
+        "speed": speed,
+        "rows": rows,
+        "bars": [{**bar, "row": place[o.data_type, o.connection_id]} for bar, o in reversed(shown)],
+        "total": total,
+        "empty": empty,
+    }
+
+
+def _place(data_type: str, connection_id: str) -> tuple[int, str, str]:
+    return _ORDER.get(data_type, len(_ORDER)), data_type, connection_id
+
+
+def _bar(operation: PullOperation, platform: str) -> Message | None:
+    row = operation_row(
+        operation.id,
+        operation.data_type,
+        operation.status,
+        platform=platform,
+        description=operation.status_description,
+        requested=operation.requested,
+        completed=operation.completed,
+    )
+    since, until = row.get("since"), row.get("until")
+    if since is None:
+        return None
+    if until is None and row["kind"] != "running":
+        until = since  # it ended, and nobody says when
+    tone = "bad" if row["kind"] == "failed" else row["tone"]
+    return {"key": row["key"], "since": since, "until": until, "tone": tone, "text": row["text"], "platform": platform}
+
+
+class Timeline(Part):
+    """Operations as bars over time (class ``codat-timeline``), with zoom and pan by buttons, keys, wheel and pointer.
+
+    State: ``company`` id · ``rows`` list of {``label``, ``note``} · ``bars``, oldest first, of {``key``, ``row``
+    index, ``since`` ISO time, ``until`` ISO time or None while it runs, ``tone`` "ok", "run", "warn", "bad" or "idle",
+    ``text`` the outcome in words, ``platform``} · ``total`` of the operations, more than the bars if those are cut ·
+    ``now`` ISO time and ``speed`` of the server's clock · ``empty`` text. Sends no messages.
+    """
+
+    classes = ("codat-timeline",)
+    _esm = source("kit.js", "chart.js", "axis.js", "timeline.js")
+    _css = source("tokens.css", "chart.css", "timeline.css")
+
+    @staticmethod
+    def text(state: Message) -> str:
+        """One line an operation, newest first."""
+        lines = [_line(bar, state) for bar in reversed(state["bars"])]
+        more = state["total"] - len(lines)
+        return "\n".join([*lines, *([f"and {count(more, 'older operation')}"] if more else [])]) or str(state["empty"])
+
+
+def _line(bar: Message, state: Message) -> str:
+    row = state["rows"][bar["row"]]
+    took = duration(seconds_between(bar["since"], bar["until"] or state["now"]) or 0)
+    begun = str(bar["since"]).replace("T", " ").replace("Z", " UTC")
+    return f"{begun}: {row['label']}, {utc(bar['text'])}, {took}"

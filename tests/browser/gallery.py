@@ -1,0 +1,296 @@
+"""The parts of the console in their states, and the whole console put together without a kernel.
+
+The pictures of `test_parts_gallery.py` and the acts of `test_parts.py` start from these. Names are hostile wherever a
+third party could make them so.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from playwright.sync_api import Page
+
+from codat_notebook.models import vocabulary
+from codat_notebook.widgets import data_types, header, notice, pickers, progress, refresh_bar, tabs
+
+States = dict[str, dict[str, Any]]
+NOW = "2026-11-23T13:58:29Z"
+COMPANY = {"id": "c8d3af58-7011-47ce-b3f2-89faf300ef6d", "name": "Toft Stores UK"}
+HOSTILE = (
+    "<img src=x onerror=\"document.body.dataset.hurt='yes'\">",
+    "شركة المثال ‮ reversed",
+    "🏦🏴‍☠️ Zalgo c̷̢o̵̡m̴̛p̵a̶n̷y",
+    "Long " + "x" * 500,
+    "</script><script>document.body.dataset.hurt='yes'</script>",
+    "a\nb\t\u0000c",
+)
+
+
+def _ago(**units: float) -> str:
+    return (datetime.fromisoformat(NOW) - timedelta(**units)).isoformat()
+
+
+def headers() -> States:
+    """States of the header by name."""
+    make = header.header_state
+    address = "proxy.of-a-bank-with-a-long-name.example.internal:8443"
+    crowded = {"remaining": 1_010_140, "limit": 1_301_000, "resets_in": 36060, "activity": "Codat asks to wait"}
+    return {
+        "sandbox": make("sandbox", "127.0.0.1:8765", running=2, remaining=10140, limit=13000, resets_in=36090),
+        "live, read only": make("live", "api.codat.io", read_only=True, remaining=640, limit=13000, resets_in=4000),
+        "live, used up": make("live", "api.codat.io", running=1284, remaining=0, limit=13000, resets_in=50),
+        "asking": make("live", "api.codat.io", activity="Reading the companies"),
+        "waiting": make("sandbox", "127.0.0.1:8765", remaining=12, activity="Codat asks to wait", wait=12),
+        "not connected": make("none", "No key was found"),
+        "crowded": make("live", address, read_only=True, running=12840, wait=3599, **crowded),
+        "before the first state": {},
+    }
+
+
+def companies() -> States:
+    """States of the company field by name."""
+    make, found = pickers.company_state, pickers.search_results
+    row = {"note": "Xero, Plaid"}
+    many = [row | {"id": f"{n:08x}-7011-47ce-b3f2-89faf300ef6d", "name": f"Toft Stores {n}"} for n in range(60)]
+    hostile = [{"id": f"{n:08x}-0000-47ce-b3f2-89faf300ef6d", "name": name} for n, name in enumerate(HOSTILE)]
+    failed = {"text": "", "status": "error", "error": "Codat could not be reached. Check the network."}
+    return {
+        "idle": make(recent=[COMPANY, many[3]]),
+        "picked": make(COMPANY),
+        "loading": make(COMPANY, loading=True),
+        "searching": make(search={"text": "", "status": "searching"}),
+        "results": make(COMPANY, search=found("", many, 1254)),
+        "hostile": make({"id": COMPANY["id"], "name": HOSTILE[0]}, search=found("", hostile)),
+        "no match": make(search=found("", [])),
+        "failed": make(search=failed),
+        "wrong id": make(error=pickers.id_problem("c8d3af58-7011-47ce-b3f2-89faf300ef6")),
+        "unknown": make(error=f"No company has this id here: {COMPANY['id']}."),
+    }
+
+
+NETSUITE = {"id": "1f3c3a52-0001", "platform_name": "Oracle NetSuite", "source_type": "Accounting", "status": "Linked"}
+PLAID = {"id": "2e9d0b71-0002", "platform_name": "Plaid", "source_type": "Banking", "status": "Linked"}
+SHOPIFY = {"id": "3d8e1c90-0003", "platform_name": "Shopify", "source_type": "Commerce", "status": "Deauthorized"}
+CONNECTIONS = [NETSUITE | {"last_sync": _ago(hours=2)}, PLAID, SHOPIFY | {"link_url": "https://link.example/3"}]
+
+
+def connections() -> States:
+    """States of the connection menu by name."""
+    make, rows, company = pickers.connection_state, pickers.connection_cards(CONNECTIONS, NOW), COMPANY["id"]
+    hostile = [{"id": str(n), "platform": name, "words": name} for n, name in enumerate(HOSTILE)]
+    return {
+        "three": make(rows, company=company),
+        "one": make(rows[:1], company=company),
+        "none": make(),
+        "disabled": make(rows, company=company, value=PLAID["id"], disabled="Refreshes are being queued"),
+        "hostile": make(hostile, company="x", value="3"),
+    }
+
+
+def cards() -> States:
+    """States of the connections' cards by name."""
+    make, rows = pickers.cards_state, pickers.connection_cards
+    hostile = [SHOPIFY | {"id": str(n), "platform_name": name, "status": name} for n, name in enumerate(HOSTILE)]
+    return {
+        "three": make(rows(CONNECTIONS, NOW), status="ready"),
+        "hostile": make(rows(hostile, NOW), status="ready"),
+        "crowded": make(rows([PLAID | {"id": f"{n:08d}-bank"} for n in range(14)], NOW), status="ready"),
+        "none": make(),
+        "loading": make(status="loading"),
+        "empty": make(status="ready"),
+        "error": make(status="error", error="The connections could not be read: no network."),
+    }
+
+
+STATUSES: dict[str, dict[str, Any]] = {
+    "invoices": {"current_status": "Complete", "last_success": _ago(hours=2)},
+    "payments": {"current_status": "Complete", "last_success": _ago(days=8)},
+    "creditNotes": {"current_status": "PermissionsError", "last_success": _ago(days=31)},
+    "customers": {"current_status": "Complete", "last_success": _ago(seconds=20)},
+    "balanceSheet": {"current_status": "Complete", "last_success": _ago(days=9)},
+    "banking-transactions": {"current_status": "Complete", "last_success": _ago(hours=5)},
+    "bills": {"current_status": "Fetching", "last_success": _ago(days=1)},
+    "suppliers": {"current_status": "FetchError", "last_success": None},
+}
+SELECTED = ["invoices", "payments", "creditNotes", "customers"]
+
+
+def type_lists() -> States:
+    """States of the list of data types by name."""
+    make, rows, company = data_types.data_types_state, data_types.data_type_rows, COMPANY["id"]
+    done = {"current_status": "Complete"}
+    every = {key: done | {"last_success": _ago(hours=n)} for n, key in enumerate(vocabulary.DATA_TYPES)}
+    main = rows(STATUSES, NOW, [*STATUSES, "journalEntries", "banking-accounts"])
+    return {
+        "main": make(company, main, selected=SELECTED),
+        "all 43": make(company, rows(every, NOW), selected=["bills"]),
+        "hostile": make(company, rows({name: done | {"last_success": NOW} for name in HOSTILE}, NOW)),
+        "no company": make(None, []),
+        "loading": make(company, [], status="loading"),
+        "empty": make(company, []),
+        "error": make(company, [], status="error", error="The data status could not be read: 503. Try again."),
+    }
+
+
+def bars() -> States:
+    """States of the refresh buttons by name."""
+    make = refresh_bar.bar_state
+    ready: dict[str, Any] = {"company": COMPANY, "selected": SELECTED, "total": 21}
+    ask = "Queue all 21 data types of Toft Stores UK, on all 3 connections, on LIVE?"
+    return {
+        "ready": make(**ready),
+        "one connection": make(**ready, connection="Oracle NetSuite"),
+        "live": make(**ready, confirm=ask),
+        "nothing selected": make(COMPANY, total=21),
+        "no company": make(),
+        "read only": make(**ready, blocked="This session is read-only: it queues nothing."),
+        "queueing": make(**ready, busy="Queueing 4 data types…"),
+    }
+
+
+def _row(
+    key: object, data_type: str, status: str, since: int, platform: str = "NetSuite", **more: Any
+) -> dict[str, Any]:
+    began = _ago(seconds=since)
+    return progress.operation_row(str(key), data_type, status, platform=platform, requested=began, **more)
+
+
+def main_rows() -> list[dict[str, Any]]:
+    """The rows of the drawing."""
+    relink = {"completed": _ago(seconds=13), "link_url": "https://link.example/1"}
+    return [
+        _row(1, "customers", "Complete", 43, completed=_ago(seconds=25)),
+        _row(2, "invoices", "Mapping", 41),
+        _row(3, "payments", "Fetching", 22, description="Paused until 2026-11-23T14:05:00"),
+        _row(4, "creditNotes", "PermissionsError", 22, **relink),
+    ]
+
+
+def odd_rows() -> list[dict[str, Any]]:
+    """Every other kind of row."""
+    make, done = progress.operation_row, {"completed": NOW}
+    dead: dict[str, Any] = {"platform": "Shopify", "link_url": "https://link.example/3", **done}
+    return [
+        make("a", "bills", queued="asking", platform="NetSuite"),
+        make("b", "suppliers", queued="no", message="400: no linked connection offers suppliers."),
+        make("c", "items", queued="unknown", message="Codat gave no answer. Nothing is sent twice."),
+        make("d", "journals", queued="never"),
+        _row(5, "profitAndLoss", "NotSupported", 9, "Plaid", **done),
+        _row(6, "taxRates", "Routing", 300),
+        _row(7, "transfers", "QuantumError", 30, message="Schrödinger", **done),
+        _row(8, "bankAccounts", "Queued", 9),
+        _row(9, "directCosts", "Fetching", 4000, description="Waiting for asynchronous response from third party"),
+        *[_row(key, key, "AuthError", 9, **dead) for key in ("commerce-orders", "commerce-payments")],
+    ]
+
+
+def runs() -> States:
+    """States of the progress by name."""
+    make, stop, title = progress.progress_state, [progress.STOP], "Refresh of Toft Stores UK"
+    expected = progress.expected_text([("invoices", 40)], [("payments", "NetSuite", "2026-11-23T14:05:00Z")])
+    many = [_row(n, f"type{n}", "Complete" if n < 400 else "Mapping", 60 + n, completed=None) for n in range(1000)]
+    ended = [_row(n, key, "Complete", 60, completed=NOW) for n, key in enumerate(SELECTED)]
+    again = {"type": "retry", "text": "Retry 1 failed", "title": "Queues again what can be helped by it"}
+    hostile = [_row(n, name, "MapError", 12, name, message=name) for n, name in enumerate(HOSTILE)]
+    return {
+        "main": make(main_rows(), NOW, expected=expected, actions=stop),
+        "odd": make(odd_rows(), NOW, actions=stop),
+        "hostile": make(hostile, NOW, title=HOSTILE[0], expected=HOSTILE[3], message=HOSTILE[3], actions=stop),
+        "titled": make(main_rows(), NOW, title=title, expected=expected, actions=stop),
+        "done": make([*ended, main_rows()[3]], NOW, status="done", title=title, expected="in 43 s", actions=[again]),
+        "thousand": make(many, NOW, title="Month end, 200 companies", first=50, actions=stop),
+        "idle": make([], NOW, status="idle"),
+        "no company": make(
+            [], NOW, status="idle", message="Pick a company first; its data types then stand on the left."
+        ),
+        "queueing": make([], NOW, status="asking"),
+        "stopped": make(main_rows(), NOW, status="stopped", message="Stopped watching. Codat carries on."),
+        "error": make([], NOW, status="error", message="Nothing was queued: Codat could not be reached."),
+        "before the first state": {},
+    }
+
+
+def notices() -> States:
+    """States of the notice by name."""
+    make, state = notice.notice_item, notice.notice_state
+    denied = make(
+        "1",
+        "could not be read from NetSuite",
+        subject="creditNotes",
+        when=NOW,
+        details=["PermissionsError", "3rd time in a row"],
+        why="The linked user lacks the right to read credit notes. Refreshing again will not help.",
+        to_do="Send the customer the relink URL and have a user with the role “View Credit Memos” sign in.",
+        link_url="https://link.example/1",
+    )
+    limited = make(
+        "2",
+        "was not accepted",
+        subject="Refresh all",
+        when="2026-11-22T13:41:00Z",
+        details=["429 Too Many Requests"],
+        why="Codat asked to wait until 2026-11-23T14:05:00Z. Nothing was queued.",
+        correlation_id="7eb40d6b415d7bcd",
+        tone="warn",
+        action="Try again",
+    )
+    told = make("3", "Another console of this notebook was closed: one is live at a time.", tone="info")
+    words: dict[str, Any] = dict.fromkeys(("subject", "why", "to_do", "correlation_id"))
+    hostile = [make(f"h{n}", name, **dict.fromkeys(words, name), details=[name]) for n, name in enumerate(HOSTILE)]
+    return {
+        "three": state([denied, limited, told]),
+        "one": state([limited]),
+        "hostile": state(hostile[:3]),
+        "more": state([*hostile[3:], denied, limited]),
+        "none": state([]),
+    }
+
+
+#: Each kind of part with its states; also the console's parts in reading order.
+PARTS = {
+    "header": (header.Header, headers, "sandbox"),
+    "notice": (notice.Notice, notices, "none"),
+    "company": (pickers.CompanyPicker, companies, "picked"),
+    "connection": (pickers.ConnectionPicker, connections, "three"),
+    "cards": (pickers.ConnectionCards, cards, "three"),
+    "types": (data_types.DataTypePicker, type_lists, "main"),
+    "bar": (refresh_bar.RefreshBar, bars, "ready"),
+    "progress": (progress.Progress, runs, "main"),
+}
+
+
+def console_parts(**names: str) -> list[Any]:
+    """The console's parts in the drawing's main state; ``names`` replaces some, e.g. ``progress="idle"``."""
+    parts = [kind(states()[names.get(part, first)]) for part, (kind, states, first) in PARTS.items()]
+    return [*parts, tabs.Tabs(tabs.tabs_state(errors=2, freshness=0, timeline=0, requests=0, code=0))]
+
+
+#: What ipywidgets and JupyterLab say of boxes and buttons, which our style has to undo or outweigh.
+BOXES = """.jp-ThemedContainer button { border-radius: 2px; } .jp-ThemedContainer input::placeholder { color: #777; }
+.jupyter-widgets { margin: 2px; box-sizing: border-box; color: #777; overflow: visible; }
+.widget-box { box-sizing: border-box; display: flex; margin: 0; overflow: auto; }
+.widget-hbox { flex-direction: row; } .widget-vbox { flex-direction: column; }"""
+ASSEMBLE = """() => {
+  const part = (n) => {
+    const element = document.getElementById(`part-${n}`);
+    element.classList.replace("stage-part", "jupyter-widgets");
+    return element;
+  };
+  const box = (kind, name, ...children) => {
+    const element = document.createElement("div");
+    element.className = `jupyter-widgets widget-box widget-${kind} ${name}`;
+    element.append(...children);
+    return element;
+  };
+  const panel = (name) => box("vbox", `codat-panel-${name}`, `Here stands ${name}.`);
+  const pick = box("hbox", "codat-row-pick", part(2), part(3), part(4));
+  const work = box("hbox", "codat-work", part(5), box("vbox", "codat-run", part(6), part(7)));
+  const panels = ["operations", "errors", "code"].map(panel);
+  document.body.classList.add("jp-ThemedContainer");
+  document.body.append(box("vbox", "codat-console", part(0), part(1), pick, work, part(8), ...panels));
+}"""
+
+
+def compose(page: Page) -> None:
+    """Put the mounted :func:`console_parts` into boxes such as ipywidgets makes, with ipywidgets' own style."""
+    page.add_style_tag(content=BOXES)
+    page.evaluate(ASSEMBLE)

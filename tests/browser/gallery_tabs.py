@@ -1,0 +1,120 @@
+"""The parts of the console's later tabs in their states, for `test_parts_tabs.py`; see `gallery.py`."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from codat_notebook.models import vocabulary
+from codat_notebook.models.shared import PullOperation
+from codat_notebook.runs.cells import Cell
+from codat_notebook.widgets import code, heatmap, timeline
+
+from .gallery import HOSTILE, NOW, States
+
+THEN = datetime.fromisoformat(NOW)
+COLUMNS = (
+    "company", "chartOfAccounts", "balanceSheet", "profitAndLoss", "invoices", "payments", "creditNotes", "customers",
+    "bills", "suppliers", "banking-accounts", "banking-transactions", "commerce-orders", "commerce-payments",
+)  # fmt: skip
+#: Company -> days since the last success of each column, as drawn; None is not supported, -1 never synced.
+DRAWN = {
+    "Toft Stores UK": (2, 2, 9, 9, 0, 8, 31, 0, 1, 1, 0, 0, 62, 62),
+    "Technicalium": (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, None, None),
+    "Bank of Dave": (12, 12, 14, 14, 12, 12, 12, 12, 12, 12, None, None, None, -1),
+    "Pandle & Sons": (5, 5, 5, 6, 6, 6, 6, 5, 5, 5, 1, 1, 0, 0),
+    "Northwind Traders GmbH": (28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 91, 91, None, None),
+}
+
+
+def cell(row: str, data_type: str, days: int, status: str = "Complete") -> Cell:
+    """A cell that was last read some days and an hour ago; -1 for never."""
+    success = THEN - timedelta(days=days, hours=1) if days >= 0 else None
+    return Cell(
+        company_id=row, connection_id=row, data_type=data_type, platform="", status=status if success else None,
+        last_success=success, last_requested=success, age=None, message=None, operation_id=None, source="history",
+    )  # fmt: skip
+
+
+def drawn_cells() -> list[Cell]:
+    """The cells of the drawing; one of them failed last time."""
+    return [
+        cell(name, key, days, "PermissionsError" if days == 31 else "Complete")
+        for name, row in DRAWN.items()
+        for key, days in zip(COLUMNS, row, strict=True)
+        if days is not None
+    ]
+
+
+def heatmaps() -> States:
+    """States of the heatmap by name."""
+    make, every = heatmap.heatmap_state, vocabulary.DATA_TYPES
+    one = {"Toft Stores UK": ("Oracle NetSuite", "accounting, linked"), "Technicalium": ("Plaid", "banking, linked")}
+    odd = [cell(name, name, n) for n, name in enumerate(HOSTILE)]
+    wide = [cell(str(n), key, n + m) for n in range(3) for m, key in enumerate(every)]
+    many = [cell(str(n), key, n % 40) for n in range(450) for key in every[:12]]
+    return {
+        "drawn": make(drawn_cells(), THEN, {name: (name, "") for name in DRAWN}),
+        "a company": make(drawn_cells(), THEN, one),
+        "all types": make(wide, THEN, {str(n): (f"Company {n}", "linked") for n in range(3)}),
+        "hostile": make(odd, THEN, {name: (name, name) for name in HOSTILE}),
+        "many": make(many, THEN, {str(n): (f"Company {n}", "") for n in range(450)}),
+        "empty": make([], THEN, {}, empty="Pick a company to see how fresh its data is."),
+        "before the first state": {},
+    }
+
+
+def pulled(data_type: str, ago: float, took: float | None, status: str = "Complete", **fields: Any) -> PullOperation:
+    """An operation that was requested ``ago`` seconds ago and took some; None for one that runs."""
+    requested = THEN - timedelta(seconds=ago)
+    completed = None if took is None else (requested + timedelta(seconds=took)).isoformat()
+    times = {"requested": requested.isoformat(), "completed": completed}
+    return PullOperation(id=f"{data_type} {ago}", data_type=data_type, status=status, **{**times, **fields})
+
+
+def drawn_operations() -> list[PullOperation]:
+    """The bars of the drawing, and some from the weeks before."""
+    paused = {"status_description": "Paused until 2026-11-23T14:05:00"}
+    keys = ("customers", "invoices", "payments", "creditNotes")
+    old = [pulled(key, 86400 * day + n * 60, 50) for day in (2, 9, 30) for n, key in enumerate(keys)]
+    return [
+        *old,
+        pulled("customers", 380, 23), pulled("customers", 126, 19), pulled("invoices", 376, 58),
+        pulled("invoices", 122, None, "Mapping"), pulled("payments", 368, 35),
+        pulled("payments", 103, None, "Fetching", **paused), pulled("creditNotes", 365, 12, "PermissionsError"),
+        pulled("creditNotes", 95, 11, "PermissionsError"), pulled("profitAndLoss", 90, 9, "NotSupported"),
+    ]  # fmt: skip
+
+
+def timelines() -> States:
+    """States of the timeline by name."""
+    make, types = timeline.timeline_state, vocabulary.DATA_TYPES
+    many = [pulled(types[n % 43], n * 1800.0, 900 + n, "FetchError" if n % 7 == 0 else "Complete") for n in range(800)]
+    odd = [pulled(name, 60 + n, 30, name) for n, name in enumerate(HOSTILE)]
+    two = [pulled("bills", 600, 300, connection_id="a"), pulled("bills", 500, 60, connection_id="b")]
+    return {
+        "drawn": make(drawn_operations(), THEN),
+        "many": make(many, THEN),
+        "two banks": make(two, THEN, {"a": "Oracle NetSuite", "b": HOSTILE[3]}),
+        "hostile": make(odd, THEN, {"": HOSTILE[0]}),
+        "one, long ago": make([pulled("invoices", 86400 * 300, 40)], THEN),
+        "empty": make([], THEN, empty="Pick a company to see its operations over time."),
+        "before the first state": {},
+    }
+
+
+def codes() -> States:
+    """States of the code by name."""
+    make, id = code.code_state, "c8d3af58-7011-47ce-b3f2-89faf300ef6d"
+    types = ["invoices", "payments", "creditNotes", "customers"]
+    return {
+        "refresh": make("What “Refresh 4 selected” does", code.code_text(True, id, types)),
+        "hostile": make(HOSTILE[0], code.code_text(False, id, HOSTILE, HOSTILE[3])),
+        "before the first state": {},
+    }
+
+
+#: Each kind of part with its states.
+PARTS: dict[str, Any] = {
+    "heatmap": (heatmap.Heatmap, heatmaps),
+    "code": (code.Code, codes),
+    "timeline": (timeline.Timeline, timelines),
+}

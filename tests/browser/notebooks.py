@@ -1,0 +1,112 @@
+"""A notebook made of cells, opened in a front end: run it, look at it, save it, read it back, change the theme.
+
+Nothing here clicks through menus: what a test needs of the front end goes through its own commands, once it has said
+that it is ready (menus and key strokes without that failed two times in three).
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from playwright.sync_api import Locator, Page
+
+from .servers import Server
+
+_KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+_URLS = {"lab": "lab/tree/{}?reset&", "notebook": "notebooks/{}?", "voila": "voila/render/{}?"}
+_READY = """async () => {
+  await jupyterapp.restored;
+  const panel = jupyterapp.shell.currentWidget;
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  await panel.sessionContext.session.kernel.info;
+}"""
+_SETTLED = """() => jupyterapp.shell.currentWidget.content.widgets.every(
+  cell => cell.model.type !== 'code' || cell.model.executionCount || !cell.model.sharedModel.getSource())"""
+_THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+_count = itertools.count(1)
+
+
+class Notebook:
+    """One open notebook; `page` is its browser page. Made by the fixture `open_notebook`."""
+
+    def __init__(
+        self, server: Server, page: Page, cells: Sequence[str], shoot: Callable[[Page | Locator, str], Path]
+    ) -> None:
+        self.server = server
+        self.page = page
+        self.path = server.root / f"test-{next(_count)}.ipynb"
+        self._shoot = shoot
+        code = [nbformat.v4.new_code_cell(cell) for cell in cells]
+        nbformat.write(nbformat.v4.new_notebook(cells=code, metadata={"kernelspec": _KERNEL}), str(self.path))
+
+    def open(self) -> None:
+        """Load it and wait until its kernel has answered (Voila: until the page stands)."""
+        url = _URLS[self.server.kind].format(self.path.name)
+        self.page.goto(f"{self.server.base}/{url}token={self.server.token}")
+        if self.server.kind != "voila":
+            ready = "() => window.jupyterapp?.shell?.currentWidget?.sessionContext"
+            self.page.wait_for_function(ready, timeout=60_000)
+            self.page.evaluate(_READY)
+            self.theme("light")  # the server remembers what an earlier test chose
+
+    def run_all(self) -> None:
+        """Start all cells and return at once; wait for what they show with `locator`."""
+        self.page.evaluate("() => void jupyterapp.commands.execute('notebook:run-all-cells')")
+
+    def wait_until_run(self, timeout: float = 60) -> None:
+        """Wait (at most `timeout` seconds) until every cell has an execution count."""
+        self.page.wait_for_function(_SETTLED, timeout=timeout * 1000)
+
+    def run_cell(self, code: str) -> None:
+        """Put a new cell at the end and start it."""
+        self.page.evaluate(
+            """async code => {
+              const { commands, shell } = jupyterapp;
+              const notebook = shell.currentWidget.content;
+              notebook.activeCellIndex = notebook.widgets.length - 1;
+              await commands.execute('notebook:insert-cell-below');
+              notebook.activeCell.model.sharedModel.setSource(code);
+              void commands.execute('notebook:run-cell');
+            }""",
+            code,
+        )
+
+    def locator(self, selector: str) -> Locator:
+        """Find something on the page."""
+        return self.page.locator(selector)
+
+    def output(self, number: int) -> Locator:
+        """The output area of a cell, counted from 0."""
+        return self.page.locator(".jp-CodeCell").nth(number).locator(".jp-OutputArea-output")
+
+    def theme(self, name: str) -> None:
+        """Switch to "light" or "dark" (JupyterLab, Notebook 7)."""
+        self.page.evaluate("name => jupyterapp.commands.execute('apputils:change-theme', {theme: name})", _THEMES[name])
+        light = "true" if name == "light" else "false"
+        self.page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=light)
+
+    def shot(self, name: str, of: Locator | None = None) -> Path:
+        """A screenshot of the page, or of one element."""
+        return self._shoot(of or self.page, name)
+
+    def saved(self) -> nbformat.NotebookNode:
+        """Save it with its widget state, and read the file back."""
+        self.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+        return nbformat.read(str(self.path), as_version=4)
+
+    def saved_widgets(self) -> dict[str, Any]:
+        """The state of each widget in the saved file, by model id."""
+        metadata = self.saved().metadata.get("widgets", {})
+        state: dict[str, Any] = metadata.get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+        return state
+
+    def end(self) -> None:
+        """End the kernel and close the page."""
+        if self.server.kind != "voila":
+            for session in self.server.call("GET", "sessions"):
+                if session["path"] == self.path.name:
+                    self.server.call("DELETE", f"sessions/{session['id']}")
+        self.page.close()

@@ -1,0 +1,203 @@
+"""The console's parts, driven by clicks and keys on a bare page: what they send, what they keep, what they show."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from . import gallery
+from .stage import Stage
+
+COMPANY = gallery.COMPANY["id"]
+
+
+def until(stage: Stage, condition: Callable[[], Any]) -> Any:
+    """What `condition` gives once that is true; fails after five seconds."""
+    deadline = time.monotonic() + 5
+    while not (value := condition()):
+        assert time.monotonic() < deadline, stage.sent
+        stage.page.wait_for_timeout(10)
+    return value
+
+
+def sent(stage: Stage, kind: str) -> list[dict[str, Any]]:
+    """The messages of a type so far, without their numbers."""
+    return [{k: v for k, v in m.items() if k not in ("type", "seq")} for m in stage.sent if m["type"] == kind]
+
+
+@pytest.fixture
+def console(stage: Stage) -> Callable[..., Any]:
+    """`console(progress="idle")` mounts the composed console and returns its frame."""
+
+    def mount(width: int = 1212, theme: str = "light", **names: str) -> Any:
+        stage.mount(*gallery.console_parts(**names), width=width, theme=theme, height=900)
+        gallery.compose(stage.page)
+        stage.parts[8].state = stage.parts[8].state | {"moved": True}
+        return stage.page.locator(".codat-console")
+
+    return mount
+
+
+def change(stage: Stage, number: int, **values: Any) -> None:
+    """A new state of a part, as the kernel sends one."""
+    stage.parts[number].state = stage.parts[number].state | values
+
+
+def test_refresh_button_counts_ticks_without_the_kernel_and_sends_what_it_shows(stage, console):
+    """Ticking changes the number at once, and the message carries exactly the types on screen."""
+    console()
+    button = stage.page.locator(".codat-refresh")
+    expect(button).to_have_text("Refresh 4 selected")
+    stage.page.get_by_label("Balance sheet", exact=False).check()
+    expect(button).to_have_text("Refresh 5 selected")
+    button.click()
+    asked = until(stage, lambda: sent(stage, "refresh"))
+    assert sorted(asked[0]["data_types"]) == sorted([*gallery.SELECTED, "balanceSheet"])
+    assert asked[0]["company"] == COMPANY
+
+
+def test_refresh_is_sent_once_until_the_kernel_answers(stage, console):
+    """Three fast clicks are one message; the wait is explained; the answer by seq frees the button."""
+    console()
+    button = stage.page.locator(".codat-refresh")
+    button.evaluate("b => { b.click(); b.click(); b.click(); }")
+    first = until(stage, lambda: [m for m in stage.sent if m["type"] == "refresh"])
+    expect(button).to_have_attribute("aria-disabled", "true")
+    expect(stage.page.locator(".codat-bar .sentence")).to_have_text(
+        "Asked. The kernel is busy with a cell; this starts when it is free."
+    )
+    assert len(sent(stage, "refresh")) == 1
+    change(stage, 6, seq=first[0]["seq"])
+    expect(button).not_to_have_attribute("aria-disabled", "true")
+    button.click()
+    until(stage, lambda: len(sent(stage, "refresh")) == 2)
+
+
+@pytest.mark.parametrize(
+    ("bar", "words"),
+    [("no company", "Pick a company first."), ("read only", "read-only"), ("queueing", "Queueing 4 data types…")],
+)
+def test_disabled_buttons_say_why_and_send_nothing(stage, console, bar, words):
+    """Each reason stands in words beside the buttons, and neither click nor key gets through."""
+    console(bar=bar)
+    expect(stage.page.locator(".codat-bar .sentence")).to_contain_text(words)
+    for name in (".codat-refresh", ".codat-refresh-all"):
+        button = stage.page.locator(name)
+        expect(button).to_be_disabled()
+        button.focus()
+        stage.page.keyboard.press("Enter")
+    stage.page.wait_for_timeout(100)
+    assert stage.sent == []
+
+
+def test_nothing_ticked_leaves_only_refresh_all(stage, console):
+    """Without a tick the first button rests, the second does its work at once on the sandbox."""
+    console()
+    stage.page.get_by_role("button", name="None").click()
+    expect(stage.page.locator(".codat-refresh")).to_be_disabled()
+    stage.page.locator(".codat-refresh-all").click()
+    assert until(stage, lambda: sent(stage, "refresh_all")) == [{"company": COMPANY}]
+
+
+def test_refresh_all_on_live_asks_first(stage, console):
+    """The question names what will happen; Escape takes it back; only the second yes sends."""
+    console(bar="live")
+    everything, question = stage.page.locator(".codat-refresh-all"), stage.page.get_by_role("alertdialog")
+    expect(everything).to_have_text("Refresh all 21…")
+    everything.click()
+    expect(question).to_contain_text("Queue all 21 data types of Toft Stores UK, on all 3 connections, on LIVE?")
+    expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+    stage.page.keyboard.press("Escape")
+    expect(question).to_be_hidden()
+    expect(everything).to_be_focused()
+    everything.click()
+    assert sent(stage, "refresh_all") == []
+    question.get_by_role("button", name="Refresh all 21 now").click()
+    assert until(stage, lambda: sent(stage, "refresh_all")) == [{"company": COMPANY}]
+
+
+def test_connection_choice_stands_over_new_states(stage):
+    """The reader's choice is sent, survives redraws, and yields to another company."""
+    element = stage.mount(gallery.PARTS["connection"][0](gallery.connections()["three"]))
+    menu = element.get_by_label("Connection")
+    menu.select_option(label="Plaid (banking, linked)")
+    assert until(stage, lambda: sent(stage, "connection")) == [{"id": gallery.PLAID["id"]}]
+    change(stage, 0, connections=[*gallery.connections()["three"]["connections"]], x=1)
+    expect(menu).to_have_value(gallery.PLAID["id"])
+    change(stage, 0, company="another")
+    expect(menu).to_have_value("")
+    menu.select_option(label="All 3")
+    expect(menu).to_have_value("")
+
+
+def test_tabs_switch_panels_by_keys_in_the_browser_alone(stage, console):
+    """Arrows, Home and End move and show; the panel is named by its tab; the kernel is told."""
+    console()
+    page = stage.page
+    shown = page.locator("[class*='codat-panel-']:visible")
+    expect(shown).to_have_text("Here stands operations.")
+    page.get_by_role("tab", name="Pull operations").click()
+    page.keyboard.press("ArrowRight")
+    expect(shown).to_have_text("Here stands errors.")
+    expect(page.get_by_role("tab", name="Errors this session 2")).to_be_focused()
+    expect(page.get_by_role("tabpanel", name="Errors this session 2")).to_be_visible()
+    page.keyboard.press("End")
+    expect(shown).to_have_text("Here stands code.")
+    page.keyboard.press("ArrowRight")
+    expect(shown).to_have_text("Here stands operations.")
+    assert until(stage, lambda: len(sent(stage, "tab")) == 3 and sent(stage, "tab")) == [
+        {"name": "errors"}, {"name": "code"}, {"name": "operations"},
+    ]  # fmt: skip
+    change(stage, 8, tabs=stage.parts[8].state["tabs"][:2])
+    expect(shown).to_have_text("Here stands operations.")
+
+
+def test_notice_is_announced_once_and_can_be_dismissed_before_the_kernel_answers(stage):
+    """A card keeps its node over states, goes at once when dismissed, and stays gone."""
+    element = stage.mount(gallery.PARTS["notice"][0](gallery.notices()["three"]))
+    alerts = element.get_by_role("alert")
+    expect(alerts).to_have_count(2)
+    alerts.first.evaluate("node => { node.mine = true; }")
+    items = stage.parts[0].state["items"]
+    change(stage, 0, items=[*items, {**items[0], "key": "9"}])
+    expect(alerts).to_have_count(3)
+    assert alerts.first.evaluate("node => node.mine")
+    alerts.first.get_by_role("button", name="Dismiss").click()
+    expect(alerts).to_have_count(2)
+    change(stage, 0, items=items, x=1)
+    expect(alerts).to_have_count(1)
+    alerts.get_by_role("button", name="Try again").click()
+    until(stage, lambda: sent(stage, "action"))
+    assert [m["key"] for m in sent(stage, "dismiss") + sent(stage, "action")] == ["1", "2"]
+
+
+def test_copy_buttons_copy_what_they_say(stage):
+    """The support text, the correlation id and the relink URL reach the clipboard as they are."""
+    element = stage.mount(gallery.PARTS["notice"][0](gallery.notices()["three"]))
+    stage.page.evaluate(
+        "() => { window.copied = []; navigator.clipboard.writeText = async (t) => { copied.push(t); }; }"
+    )
+    denied, limited = element.get_by_role("alert").all()[:2]
+    denied.get_by_role("button", name="Copy relink URL").click()
+    expect(denied.get_by_role("button", name="Copied")).to_be_visible()
+    limited.get_by_role("button", name="Copy the correlation id").click()
+    limited.get_by_role("button", name="Copy for support").click()
+    copied = stage.page.evaluate("copied")
+    assert copied[:2] == ["https://link.example/1", "7eb40d6b415d7bcd"]
+    assert copied[2].splitlines()[0] == "Refresh all was not accepted"
+    expect(denied.get_by_role("button", name="Copy relink URL")).to_be_visible()
+
+
+def test_plain_keys_stay_in_the_part_and_ctrl_keys_pass(stage, console):
+    """A notebook's own commands (d d deletes a cell, Shift Enter runs one) hear nothing; Ctrl S still saves."""
+    console()
+    stage.page.evaluate("() => { window.heard = []; addEventListener('keydown', (e) => heard.push(e.key)); }")
+    for name in (".codat-data-types .box", ".codat-refresh", ".codat-company input", ".codat-tabs .tab"):
+        stage.page.locator(name).first.focus()
+        for key in ("d", "ArrowDown", "Shift+Enter", "Escape"):
+            stage.page.keyboard.press(key)
+    assert set(stage.page.evaluate("heard")) == set()
+    stage.page.keyboard.press("Control+s")
+    assert "s" in stage.page.evaluate("heard")

@@ -1,0 +1,220 @@
+"""Choosing a company and data types on a bare page: typing, keys, late answers, what is kept over new states."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from codat_notebook.widgets import pickers
+
+from . import gallery
+from .stage import Stage
+from .test_parts import change, console, sent, until
+
+__all__ = ["console"]  # the fixture
+
+FIELD = ".codat-company input"
+FOUND = [
+    {"id": f"{n}8d3af58-7011-47ce-b3f2-89faf300ef6d", "name": f"Toft {name}"} for n, name in enumerate(("A", "B", "C"))
+]
+
+
+def company(stage: Stage, name: str = "idle", **options: Any) -> Any:
+    """A company field in one of the gallery's states; its input."""
+    stage.mount(pickers.CompanyPicker(gallery.companies()[name]), **options)
+    return stage.page.locator(FIELD)
+
+
+def answer(stage: Stage, text: str, number: int = 0) -> None:
+    """The kernel's answer to a search."""
+    change(stage, number, search=pickers.search_results(text, FOUND, 1207))
+
+
+TYPE_FAST = """field => { for (const text of ["t", "to", "tof", "toft"]) {
+  field.value = text; field.dispatchEvent(new Event("input", { bubbles: true })); } }"""
+
+
+def test_fast_typing_is_one_search(stage):
+    """Keys within 200 ms of each other lead to one message, with the last text; the next search has a higher number."""
+    field = company(stage)
+    field.evaluate(TYPE_FAST)
+    assert until(stage, lambda: sent(stage, "search")) == [{"text": "toft"}]
+    field.press("x")
+    assert until(stage, lambda: len(sent(stage, "search")) == 2)
+    first, second = [m["seq"] for m in stage.sent]
+    assert first < second
+
+
+def test_arrows_and_enter_pick_a_company(stage):
+    """The first match is active by itself; arrows move; Enter shows the name at once, and a change of mind counts."""
+    field = company(stage)
+    field.press_sequentially("toft")
+    answer(stage, "toft")
+    options = stage.page.get_by_role("option")
+    expect(options).to_have_text(["Toft A08d3af58…", "Toft B18d3af58…", "Toft C28d3af58…"])
+    expect(stage.page.locator(".popup .foot")).to_have_text("and 1,204 more: type on to narrow them down")
+    field.press("ArrowDown")
+    expect(options.nth(1)).to_have_attribute("aria-selected", "true")
+    active = field.get_attribute("aria-activedescendant")
+    assert options.nth(1).get_attribute("id") == active
+    field.press("Enter")
+    assert until(stage, lambda: sent(stage, "pick")) == [{"id": FOUND[1]["id"]}]
+    expect(field).to_have_value("Toft B")
+    expect(field).to_have_attribute("aria-expanded", "false")
+    field.press("ArrowDown")
+    stage.page.get_by_role("option", name="Toft C").click()
+    expect(field).to_have_value("Toft C")
+    first, second = [m["seq"] for m in stage.sent if m["type"] == "pick"]
+    change(stage, 0, company={"id": FOUND[1]["id"], "name": "Toft B Ltd"}, seq=first)
+    expect(field).to_have_value("Toft C")
+    change(stage, 0, company={"id": FOUND[2]["id"], "name": "Toft C Ltd"}, seq=second)
+    expect(field).to_have_value("Toft C Ltd")
+
+
+def test_answer_to_an_older_text_is_not_taken_for_the_new_one(stage):
+    """Enter picks nothing from a list that was searched for another text."""
+    field = company(stage)
+    field.press_sequentially("tof")
+    answer(stage, "tof")
+    expect(stage.page.get_by_role("option")).to_have_count(3)
+    field.press_sequentially("x")
+    expect(stage.page.locator(".popup .foot")).to_have_text("Searching…")
+    field.press("Enter")
+    answer(stage, "to")
+    expect(stage.page.locator(".popup .foot")).to_have_text("Searching…")
+    expect(stage.page.locator(".popup .foot")).to_contain_text("Still searching. The kernel may be busy")
+    change(stage, 0, search=pickers.search_results("tofx", []))
+    expect(stage.page.locator(".popup .foot")).to_have_text("No company matches “tofx”.")
+    assert sent(stage, "pick") == []
+
+
+def test_pasted_link_offers_its_company_without_the_kernel(stage):
+    """An id inside pasted text is picked by Enter, in lower case, before any answer."""
+    field = company(stage)
+    field.fill("https://app.codat.io/companies/C8D3AF58-7011-47CE-B3F2-89FAF300EF6D/summary")
+    expect(stage.page.get_by_role("option")).to_contain_text("Open the company with this id")
+    field.press("Enter")
+    assert until(stage, lambda: sent(stage, "pick")) == [{"id": gallery.COMPANY["id"]}]
+
+
+def test_escape_and_leaving_put_the_picked_name_back(stage):
+    """What was typed and not picked is gone, and the picked company stands there again."""
+    field = company(stage, "picked")
+    for leave in ("Escape", "Tab"):
+        field.click()
+        field.press_sequentially("zzz")
+        field.press(leave)
+        expect(field).to_have_value("Toft Stores UK")
+        expect(stage.page.locator(".popup")).to_be_hidden()
+
+
+@pytest.mark.parametrize("name", ["wrong id", "unknown"])
+def test_refused_id_is_explained_under_the_field(stage, name):
+    """The text is an alert, tied to the field, and the field is marked invalid."""
+    field = company(stage, name)
+    expect(stage.page.get_by_role("alert")).to_have_text(gallery.companies()[name]["error"])
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_accessible_description(gallery.companies()[name]["error"])
+
+
+@pytest.mark.parametrize("height", [900, 420])
+def test_list_is_cut_off_by_no_box_and_stays_on_screen(stage, console, height):
+    """In a console of hidden overflow every option is hit where it is drawn; without room below it opens upward."""
+    console(company="results", progress="idle")
+    stage.page.set_viewport_size({"width": 700, "height": height})
+    stage.page.locator(FIELD).scroll_into_view_if_needed()
+    stage.page.locator(FIELD).click()
+    popup = stage.page.locator(".popup")
+    expect(popup).to_be_visible()
+    box = popup.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 700
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= height
+    hit = "([x, y]) => !!document.elementFromPoint(x, y)?.closest('.popup')"
+    for y in (box["y"] + 8, box["y"] + box["height"] - 8):
+        assert stage.page.evaluate(hit, [box["x"] + box["width"] - 12, y])
+
+
+def types(stage: Stage, name: str = "main", **options: Any) -> Any:
+    """The list of data types in one of the gallery's states."""
+    kind, states, _ = gallery.PARTS["types"]
+    return stage.mount(kind(states()[name]), **options)
+
+
+def ticked(element: Any) -> set[str]:
+    """The keys that are ticked."""
+    return set(element.locator(".box[data-key]:checked").evaluate_all("boxes => boxes.map(b => b.dataset.key)"))
+
+
+def test_new_ages_keep_selection_search_and_scroll(stage):
+    """The kernel may redraw at any time; what the reader did stays, and the ages change."""
+    element = types(stage, "all 43")
+    listed = element.locator(".list")
+    element.get_by_label("Bills", exact=False).first.uncheck()
+    element.get_by_label("Transfers").check()
+    listed.evaluate("l => { l.scrollTop = 120; }")
+    rows = stage.parts[0].state["types"]
+    change(stage, 0, types=[{**row, "age": 9 * 86400.0} for row in rows])
+    expect(element.locator(".age").first).to_have_text("9 d ago")
+    assert ticked(element) == {"transfers"}
+    assert listed.evaluate("l => l.scrollTop") == 120
+    element.get_by_label("Find a data type").fill("orders")
+    expect(element.locator(".type")).to_have_count(3)
+    change(stage, 0, types=rows)
+    expect(element.locator(".type")).to_have_count(3)
+    assert until(stage, lambda: sent(stage, "select"))[-1] == {"selected": ["transfers"]}
+    change(stage, 0, company="another", selected=["items"])
+    expect(element.get_by_label("Find a data type")).to_have_value("")
+    assert ticked(element) == {"items"}
+
+
+def test_chips_and_groups_select_and_clear(stage):
+    """A report's chip adds its types and takes them away again; so do the group's box, Failed, Older and None."""
+    element = types(stage)
+    chip = element.get_by_role("button", name="Failed")
+    chip.click()
+    assert ticked(element) == {*gallery.SELECTED, "suppliers"}
+    expect(chip).to_have_attribute("aria-pressed", "true")
+    chip.click()
+    assert ticked(element) == set(gallery.SELECTED) - {"creditNotes"}
+    element.get_by_role("button", name="None").click()
+    assert ticked(element) == set()
+    element.get_by_role("button", name="Older than 7 d").click()
+    assert ticked(element) == {"payments", "creditNotes", "balanceSheet"}
+    element.get_by_label("All banking types").check()
+    assert ticked(element) >= {"banking-accounts", "banking-transactions"}
+    expect(element.locator(".many").last).to_have_text("2 of 2 selected")
+    element.get_by_label("All accounting types").check()
+    expect(element.locator(".many").first).to_have_text("8 of 8 selected")
+
+
+def test_keys_alone_can_choose(stage):
+    """From the search: down into the list, space ticks, arrows move, up returns; one stop for Tab."""
+    element = types(stage)
+    search = element.get_by_label("Find a data type")
+    search.fill("balance")
+    search.press("ArrowDown")
+    stage.page.keyboard.press("ArrowDown")
+    stage.page.keyboard.press("Space")
+    expect(element.get_by_label("Balance sheet", exact=False)).to_be_checked()
+    stage.page.keyboard.press("ArrowUp")
+    stage.page.keyboard.press("ArrowUp")
+    expect(search).to_be_focused()
+    search.press("Escape")
+    assert element.locator(".box[tabindex='0']").count() == 1
+
+
+def test_ages_are_words_and_say_more_in_the_tooltip(stage):
+    """Failed, never and running are written out; the tooltip has the reader's time and UTC."""
+    element = types(stage)
+    words = dict(
+        zip(element.locator(".type bdi").all_inner_texts(), element.locator(".age").all_inner_texts(), strict=True)
+    )
+    assert words["Credit notes"] == "failed, last good 31 d ago"
+    assert words["Suppliers"] == "failed, never synced"
+    assert words["Bills"] == "running"
+    assert words["Journal entries"] == "never synced"
+    assert words["Payments"] == "8 d ago"
+    title = element.locator(".type", has_text="Payments").get_attribute("title")
+    assert "2026-11-15 13:58:29 UTC" in title

@@ -1,0 +1,80 @@
+"""Rows, ages, reports and warnings of the list of data types."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codat_notebook.models import vocabulary
+from codat_notebook.widgets import data_types
+
+NOW = "2026-11-23T14:00:00Z"
+LAST = "2026-11-22T14:00:00.1234567"
+
+
+@pytest.mark.parametrize(
+    ("status", "last", "state", "words"),
+    [
+        ("Complete", LAST, "ok", "23 h ago"),
+        ("Mapping", LAST, "running", "running"),
+        ("Routing", LAST, "running", "running"),
+        ("QuantumError", LAST, "failed", "failed, last good 23 h ago"),
+        ("AuthError", None, "failed", "failed, never synced"),
+        (None, None, "never", "never synced"),
+        ("Complete", None, "never", "never synced"),
+        ("NotSupported", None, "unsupported", "not supported"),
+    ],
+)
+def test_a_status_and_a_date_become_a_state_and_words(status, last, state, words):
+    """Also for statuses nobody knows, and for a type that was never synced."""
+    (row,) = data_types.data_type_rows({"bills": {"current_status": status, "last_success": last}}, NOW)
+    assert (row["state"], data_types.age_text(row)) == (state, words)
+
+
+def test_supported_types_without_a_status_are_never_synced():
+    """Codat leaves out what was never read; the list does not."""
+    rows = data_types.data_type_rows({}, NOW, ["commerce-orders", "invoices", "bills", "invoices"])
+    assert [(row["key"], row["family"], row["state"]) for row in rows] == [
+        ("bills", "Accounting", "never"),
+        ("invoices", "Accounting", "never"),
+        ("commerce-orders", "Commerce", "never"),
+    ]
+
+
+@given(st.lists(st.text(min_size=1, max_size=12), unique=True, max_size=30))
+def test_no_type_is_lost_however_it_is_called(keys):
+    """Custom types exist; each has one row, sorted by family."""
+    rows = data_types.data_type_rows({key: {} for key in keys}, NOW)
+    assert sorted(row["key"] for row in rows) == sorted(keys)
+    families = [row["family"] for row in rows]
+    assert families == sorted(families)
+
+
+def test_reports_offer_only_what_the_company_has():
+    """A report none of whose types is there has no chip."""
+    assert data_types.report_sets(["commerce-orders"]) == [{"name": "Sales", "types": ["commerce-orders"]}]
+    assert {s["name"] for s in data_types.report_sets(vocabulary.DATA_TYPES)} == {
+        name.capitalize() for name in vocabulary.REPORTS
+    }
+
+
+def test_the_worst_report_is_warned_of_first_and_even_ones_not_at_all():
+    """Only reports whose parts lie further apart than a week, with both ends named."""
+    day = data_types.DAY
+    ages = {"bills": 20.0, "suppliers": 8 * day, "customers": 2 * day, "invoices": 40 * day, "balanceSheet": 3 * day}
+    notes = data_types.report_notes([{"key": key, "age": age} for key, age in ages.items()])
+    assert notes == [
+        "Receivables may not reconcile: invoices is 40 days old, customers 2 days.",
+        "Payables may not reconcile: suppliers is 8 days old, bills under a minute.",
+    ]
+
+
+def test_text_ticks_what_is_selected_and_repeats_the_warnings():
+    """The list without a browser."""
+    rows = data_types.data_type_rows({"bills": {"current_status": "Complete", "last_success": NOW}, "items": {}}, NOW)
+    state = data_types.data_types_state("c", rows, selected=["items"], notes=["Careful."])
+    assert data_types.DataTypePicker.text(state) == "[ ] bills: just now\n[x] items: never synced\nCareful."
+
+
+def test_without_a_company_there_is_nothing_to_be_loading():
+    """The state says so whatever status was asked for."""
+    assert data_types.data_types_state(None, [], status="loading")["status"] == "none"

@@ -1,0 +1,86 @@
+"""What all parts stand on: sources that travel lean, states at a steady pace, messages that reach the engine."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from codat_notebook.runs.engine import engine
+from codat_notebook.widgets import part
+from codat_notebook.widgets.part import Part, source
+
+STATIC = Path(part.__file__).with_name("static")
+
+
+class Bare(Part):
+    """A part with nothing of its own."""
+
+    classes = ("codat-bare",)
+    interval = 60.0
+    _esm = source("kit.js") + "export default { render() {} };"
+    _css = source("tokens.css")
+
+
+@pytest.fixture
+def bare():
+    """A part, closed at the end."""
+    bare = Bare({"n": 0})
+    yield bare
+    bare.close()
+
+
+def flush():
+    """Wait until the engine has done what was posted so far."""
+
+    async def nothing():
+        pass
+
+    engine().call(nothing())
+
+
+@pytest.mark.parametrize("path", sorted(STATIC.glob("*.*")), ids=lambda path: path.name)
+def test_sources_travel_without_comments_and_indentation_and_lose_nothing_else(path):
+    """What is left are the same words in the same order; no text of ours spans lines, where that would change it."""
+    full, lean = path.read_text("utf-8"), source(path.name)
+    assert not re.search(r"^([ \t]|//|/\*)|[ \t]$", lean, re.MULTILINE)
+    comments = re.compile(r"^[ \t]*(//[^\n]*$|/\*.*?\*/[ \t]*$)", re.MULTILINE | re.DOTALL)
+    assert comments.sub("", full).split() == lean.split()
+    assert not [text for text in re.findall(r"`[^`]*`", full) if "\n" in text]
+
+
+def test_part_carries_its_classes_and_its_first_state(bare):
+    """The element can be found by class, and is complete before anything is updated."""
+    assert bare._dom_classes == ("codat-part", "codat-bare")
+    assert bare.state == {"n": 0}
+
+
+def test_states_that_come_fast_are_shown_at_the_parts_pace_and_answers_at_once(bare):
+    """The first state goes out, the rest wait for their turn and the newest wins; an answer does not wait."""
+    seen = []
+    bare.observe(lambda change: seen.append(change["new"]["n"]), "state")
+    engine().post(setattr, bare, "_written", engine().loop.time())
+    for n in (1, 2, 3):
+        bare.show({"n": n})
+    flush()
+    assert seen == []
+    bare.show({"n": 4}, at_once=True)
+    flush()
+    assert seen == [4]
+
+
+def test_messages_reach_the_engine_and_nothing_else_does(bare):
+    """A dict from the browser is handled on the engine's thread; what is no dict is not handled."""
+    heard = []
+    bare.on_message = lambda message: heard.append((message, engine().on_thread))
+    for content in ({"type": "a"}, "text", None):
+        bare._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
+    flush()
+    assert heard == [({"type": "a"}, True)]
+
+
+def test_closed_part_is_not_written_any_more(bare):
+    """A state that comes after the end goes nowhere, without a complaint."""
+    bare.close()
+    bare.show({"n": 1}, at_once=True)
+    flush()
+    assert bare.state == {"n": 0}

@@ -1,0 +1,130 @@
+"""An operation's plain values as a row: stage, tone, words, remedy; totals; pages; the text form."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codat_notebook.models import vocabulary
+from codat_notebook.widgets import progress
+
+NOW = "2026-11-23T13:58:29Z"
+BEGAN = "2026-11-23T13:57:48"
+
+
+def row(status, **more):
+    """A row of invoices."""
+    return progress.operation_row("1", "invoices", status, **{"platform": "NetSuite", "requested": BEGAN, **more})
+
+
+@pytest.mark.parametrize("status", vocabulary.STATUSES)
+def test_each_published_status_has_its_stage_tone_and_words(status):
+    """Running ones run, failures stop at their stage with a remedy, success is all five."""
+    made = row(status, completed=None if status in vocabulary.STAGES else NOW)
+    if status in vocabulary.STAGES:
+        assert (made["stage"], made["tone"], made["kind"]) == (vocabulary.STAGES[status], "run", "running")
+    elif status == "Complete":
+        assert (made["stage"], made["tone"], made["kind"]) == (5, "ok", "complete")
+    elif status == "NotSupported":
+        assert (made["tone"], made["kind"], made.get("note")) == ("idle", "other", None)
+    else:
+        assert (made["stage"], made["tone"], made["kind"]) == (vocabulary.FAILURES[status], "bad", "failed")
+        assert made["note"].endswith(vocabulary.remedy(status).action)
+    assert made["text"]
+
+
+def test_unknown_statuses_stay_as_they_are():
+    """One ending in Error failed; another runs until it is completed; neither gets a stage it did not tell."""
+    assert [
+        (r["text"], r["tone"], r["kind"]) for r in (row("Routing"), row("Routing", completed=NOW), row("OddError"))
+    ] == [
+        ("Routing", "idle", "running"),
+        ("Routing", "idle", "other"),
+        ("OddError", "bad", "failed"),
+    ]
+    assert "stage" not in row("Routing")
+
+
+@pytest.mark.parametrize(
+    ("description", "text"),
+    [
+        ("Paused until 2026-11-23T14:05:00.1234567", "Paused until 2026-11-23T14:05:00Z"),
+        ("paused until 2026-11-23T15:05:00+01:00", "Paused until 2026-11-23T14:05:00Z"),
+        ("Paused until 23:59:99Z", "Paused until 23:59:99Z"),
+        ("Waiting for asynchronous response from third party", "Waits for a machine"),
+        ("something new", "Fetching"),
+        (None, "Fetching"),
+    ],
+)
+def test_status_descriptions_in_plain_words(description, text):
+    """A pause gives its end, in a form that the browser can put into the reader's zone; the rest is left alone."""
+    assert row("Fetching", description=description)["text"] == text
+
+
+def test_a_remedy_names_platform_and_data_and_offers_the_link_only_where_it_helps():
+    """Two kinds of failure, one of which a relink mends."""
+    denied = row("PermissionsError", link_url="u", message="no role")
+    assert denied["note"].startswith("The user who linked NetSuite may not read invoices. Ask the customer to relink")
+    assert denied["note"].endswith("Codat says: “no role”")
+    assert denied["link"] == "u"
+    assert "link" not in row("FetchError", link_url="u")
+
+
+@pytest.mark.parametrize(
+    ("queued", "kind"), [("asking", "running"), ("no", "failed"), ("unknown", "running"), ("never", "other")]
+)
+def test_rows_before_there_is_an_operation(queued, kind):
+    """Queueing, refused, unknown and never queued are four different things, each in words."""
+    made = progress.operation_row("k", "bills", queued=queued, message="why")
+    assert (made["kind"], made["note"]) == (kind, "why")
+    assert "since" not in made
+
+
+STATES = st.sampled_from([*vocabulary.STATUSES, "Routing", "OddError"])
+
+
+@given(st.lists(STATES, max_size=60), st.integers(0, 70))
+def test_totals_count_every_row_and_a_page_holds_at_most_fifty(statuses, first):
+    """Whatever the page, the totals are of all rows, and each row is of one kind."""
+    rows = [progress.operation_row(str(n), "bills", status) for n, status in enumerate(statuses)]
+    state = progress.progress_state(rows, NOW, first=first)
+    counts = state["counts"]
+    assert counts["total"] == len(statuses) == sum(counts[kind] for kind in ("complete", "failed", "other", "running"))
+    assert 0 <= counts["under_way"] <= counts["running"]
+    assert [r["key"] for r in state["rows"]] == [r["key"] for r in rows[first : first + 50]]
+
+
+def test_neighbours_that_share_a_remedy_say_it_once():
+    """A dead connection fails all its types alike: the last of them carries the words and the link."""
+    dead = [progress.operation_row(k, k, "AuthError", platform="Xero", link_url="u") for k in ("bills", "items")]
+    other = progress.operation_row("x", "taxRates", "FetchError", platform="Xero")
+    rows = progress.progress_state([*dead, other, dead[0]], NOW)["rows"]
+    assert ["note" in r for r in rows] == [False, True, True, True]
+    assert ["link" in r for r in rows] == [False, True, False, True]
+
+
+def test_expected_names_two_and_counts_the_rest():
+    """A sentence, not a list."""
+    left = [("a", 40.0), ("b", 100.0), ("c", 5.0)]
+    assert progress.expected_text(left) == "a about 40 s, b about 1 min 40 s, 1 more"
+    assert progress.expected_text([], [("c", "Xero", "soon")]) == "c waits for Xero until soon"
+    assert progress.expected_text([]) == ""
+
+
+def test_text_form_has_total_rows_remedies_and_what_is_not_shown():
+    """What a script or a saved notebook without widgets shows; times in UTC."""
+    rows = [
+        row("Mapping"),
+        row("Fetching", description="Paused until 2026-11-23T14:05:00"),
+        row("AuthError", link_url="u"),
+    ]
+    state = progress.progress_state(rows, NOW, title="Refresh of Toft", expected="soon")
+    state["counts"]["total"] = 60
+    lines = progress.Progress.text(state).splitlines()
+    assert lines[:3] == [
+        "Refresh of Toft, 1 of 60 done, 1 failed, soon",
+        "  invoices, NetSuite, Mapping, 41 s",
+        "  invoices, NetSuite, Paused until 14:05 UTC, 41 s",
+    ]
+    assert lines[3].endswith("Relink URL: u")
+    assert lines[4] == "  and 57 operations more"
+    assert progress.Progress.text(progress.progress_state([], NOW, status="idle")) == "Nothing is being refreshed."

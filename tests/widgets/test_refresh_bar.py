@@ -1,0 +1,30 @@
+"""The refresh buttons' state and text."""
+
+import pytest
+
+from codat_notebook.widgets.refresh_bar import RefreshBar, bar_state
+
+TOFT = {"id": "1", "name": "Toft", "tags": "not sent"}
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({}, "Pick a company first."),
+        ({"company": TOFT, "blocked": "Read-only."}, "Read-only."),
+        ({"company": TOFT, "busy": "Queueing…"}, "Queueing…"),
+        (
+            {"company": TOFT, "selected": ["bills"], "total": 21, "what": "Asks."},
+            "1 selected, or all 21, of Toft. Asks.",
+        ),
+        ({"company": TOFT, "what": "Asks."}, "0 selected, or all, of Toft. Asks."),
+    ],
+)
+def test_text_says_what_could_be_refreshed_or_why_nothing_can(options, text):
+    """The reason stands in place of the offer."""
+    assert RefreshBar.text(bar_state(**options)) == text
+
+
+def test_only_id_and_name_of_the_company_are_sent():
+    """A state holds what is shown, no more."""
+    assert bar_state(TOFT)["company"] == {"id": "1", "name": "Toft"}

@@ -1,0 +1,34 @@
+"""The tabs' names, counts and panels."""
+
+import re
+from pathlib import Path
+
+from codat_notebook.widgets import part
+from codat_notebook.widgets.tabs import Tabs, tabs_state
+
+STATIC = Path(part.__file__).with_name("static")
+
+
+def test_first_two_tabs_are_always_there_and_others_once_they_are_counted():
+    """A tab that has no panel yet is not offered."""
+    assert [tab["name"] for tab in tabs_state()["tabs"]] == ["operations", "errors"]
+    assert [tab["name"] for tab in tabs_state(code=0, freshness=0)["tabs"]] == [
+        "operations",
+        "errors",
+        "freshness",
+        "code",
+    ]
+
+
+def test_errors_count_in_red_and_nothing_is_not_counted():
+    """Two errors are said; none are not."""
+    assert Tabs.text(tabs_state(errors=1200)) == "[Pull operations] | Errors this session 1,200"
+    assert Tabs.text(tabs_state("errors", errors=0)) == "Pull operations | [Errors this session]"
+    assert {tab["name"]: tab["tone"] for tab in tabs_state()["tabs"]} == {"operations": "idle", "errors": "bad"}
+
+
+def test_style_knows_a_panel_for_every_tab():
+    """Switching is done by the style sheet alone, so a name missing there would show nothing."""
+    names = {tab["name"] for tab in tabs_state(freshness=0, timeline=0, requests=0, code=0)["tabs"]}
+    css = (STATIC / "console.css").read_text("utf-8")
+    assert set(re.findall(r'\[data-tab="(\w+)"\] \.codat-panel-\1\b', css)) == names

@@ -1,0 +1,91 @@
+"""Operations as bars: which row they stand in, what they say, and that only the newest are sent."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codat_notebook.models import vocabulary
+from codat_notebook.models.shared import PullOperation
+from codat_notebook.widgets.timeline import MOST, Timeline, timeline_state
+
+NOW = datetime(2026, 11, 23, 13, 58, tzinfo=UTC)
+NAMES = {"x": "Xero", "p": "Plaid", "q": "Plaid"}
+
+
+def operation(data_type="invoices", status="Complete", minutes=10.0, took=1.0, connection="x", **fields):
+    """An operation that was requested some minutes ago; ``took`` None for one without an end."""
+    requested = NOW - timedelta(minutes=minutes)
+    completed = None if took is None else (requested + timedelta(minutes=took)).isoformat()
+    values = {"requested": requested.isoformat(), "completed": completed, "connection_id": connection, **fields}
+    return PullOperation(id=f"{data_type}/{connection}/{minutes}", data_type=data_type, status=status, **values)
+
+
+def test_a_row_for_each_data_type_in_codats_order():
+    """The connection is named only where a type has several."""
+    found = [operation("invoices"), operation("banking-accounts", connection="p"), operation("bills")]
+    assert [row["label"] for row in timeline_state(found, NOW, NAMES)["rows"]] == [
+        "bills", "invoices", "banking-accounts",
+    ]  # fmt: skip
+    two = timeline_state([*found, operation("bills", connection="p")], NOW, NAMES)
+    assert [(row["label"], row["note"]) for row in two["rows"]][:3] == [
+        ("bills", "Plaid"), ("bills", "Xero"), ("invoices", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", vocabulary.STATUSES)
+def test_each_status_has_the_tone_of_its_outcome(status):
+    """Complete is good, a failure bad, what nobody supports neither, and only what runs has no end."""
+    runs = status in vocabulary.STAGES
+    bar = timeline_state([operation(status=status, took=None if runs else 1)], NOW)["bars"][0]
+    expected = "run" if runs else {"Complete": "ok", "NotSupported": "idle"}.get(status, "bad")
+    assert bar["tone"] == expected
+    assert (bar["until"] is None) == runs
+
+
+def test_paused_and_unknown_ones_are_told_apart():
+    """A pause says until when; a word that nobody knows runs until it has an end."""
+    state = timeline_state(
+        [
+            operation(status="Fetching", took=None, status_description="Paused until 2026-11-23T14:05:00"),
+            operation("bills", "Routing", took=None),
+            operation("items", "Routing"),
+            operation("customers", "FetchError", took=None),
+        ],
+        NOW,
+    )
+    bars = {state["rows"][bar["row"]]["label"]: bar for bar in state["bars"]}
+    assert (bars["invoices"]["tone"], bars["invoices"]["text"]) == ("warn", "Paused until 2026-11-23T14:05:00Z")
+    assert (bars["bills"]["tone"], bars["bills"]["until"]) == ("idle", None)
+    assert bars["items"]["until"] is not None
+    assert bars["customers"]["until"] == bars["customers"]["since"]
+
+
+@given(st.lists(st.integers(1, 10_000), unique=True, max_size=30), st.integers(1, 30))
+def test_the_newest_are_sent_oldest_first_and_the_rest_counted(minutes, most):
+    """Whatever order they come in."""
+    state = timeline_state([operation(minutes=each) for each in minutes], NOW, most=most)
+    newest = sorted(minutes)[:most]
+    assert [bar["key"] for bar in state["bars"]] == [f"invoices/x/{each}" for each in reversed(newest)]
+    assert state["total"] == len(minutes)
+
+
+def test_a_long_history_stays_small_and_unreadable_times_are_left_out():
+    """About 500 bars whatever there is; rows only of what is drawn; a bar without a beginning cannot be drawn."""
+    many = [operation(vocabulary.DATA_TYPES[n % 43], minutes=n) for n in range(5000)]
+    state = timeline_state(many, NOW, NAMES)
+    assert (len(state["bars"]), state["total"]) == (MOST, 5000)
+    assert len(json.dumps(state)) < 100_000
+    assert timeline_state([operation(requested=None), operation(requested="soon")], NOW)["total"] == 0
+
+
+def test_text_has_a_line_for_each_operation():
+    """Newest first, in UTC; what is not sent is counted."""
+    state = timeline_state([operation(), operation("bills", "FetchError", 5, 0.5), operation(minutes=60)], NOW, most=2)
+    assert Timeline.text(state) == (
+        "2026-11-23 13:53:00 UTC: bills, Source not readable, 30 s\n"
+        "2026-11-23 13:48:00 UTC: invoices, Complete, 1 min\nand 1 older operation"
+    )
+    assert Timeline.text(timeline_state([], NOW, empty="Pick a company.")) == "Pick a company."
