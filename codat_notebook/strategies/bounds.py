@@ -1,0 +1,155 @@
+"""How good refreshing at given frequencies is, and how good any strategy can be.
+
+The forms are closed: x = rate / f is the number of changes expected between two refreshes. ``upper_bound`` is what no
+strategy exceeds that learns of changes only by refreshing; quotas, latency and failures lower what can be reached, push
+signals and rates that vary in time would raise it. Sources: Cho & Garcia-Molina, TODS 2003 (freshness, orders, age).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from codat_notebook.strategies.indices import Floats
+from codat_notebook.strategies.optimum import STILL, Problem
+from codat_notebook.strategies.roots import find_price, staleness_root
+
+_NEVER = 1e-100  # refreshes a day that stand for none, so that rate / f stays a number
+
+
+def freshness(rate: ArrayLike, frequency: ArrayLike, *, latency: ArrayLike = 0.0, success: ArrayLike = 1.0) -> Floats:
+    """Share of time in which the copy equals the source, with evenly spaced refreshes.
+
+    (p / x) (1 - e^-x) / (1 - (1 - p) e^-x) e^(-rate latency).
+
+    Parameters
+    ----------
+    rate, frequency : changes and refreshes a day. A cell that is never refreshed is never fresh.
+    latency : days from the snapshot, which is taken at the start, to its being visible at the end.
+    success : probability p that a refresh succeeds, each on its own.
+
+    >>> freshness(1.0, 1.0).round(6).item(), freshness(1.0, 1.0, success=0.5).round(4).item()
+    (0.632121, 0.3873)
+    """
+    rate, frequency = np.asarray(rate, np.float64), np.asarray(frequency, np.float64)
+    success = np.asarray(success, np.float64)
+    x = rate / np.maximum(frequency, _NEVER)
+    changed = -np.expm1(-x)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        even = np.where(x > 0, changed / x, 1.0)
+        value = even * success / (success + (1 - success) * changed) * np.exp(-rate * np.asarray(latency, np.float64))
+    return np.where((frequency > 0) & (success > 0), value, 0.0)
+
+
+def freshness_random_order(rate: ArrayLike, frequency: ArrayLike) -> Floats:
+    """Freshness if all cells are refreshed once a round, each round in another order.
+
+    (1 - ((1 - e^-x) / x)^2) / x.
+
+    >>> freshness_random_order(1.0, 1.0).round(6).item()
+    0.600424
+    """
+    rate, frequency = np.asarray(rate, np.float64), np.asarray(frequency, np.float64)
+    x = np.maximum(rate / np.maximum(frequency, _NEVER), 1e-12)
+    kept, s = -np.expm1(-x) / x, np.minimum(x, 1e-3)
+    lost = np.where(x < 1e-3, s * (1 / 2 - s * (1 / 6 - s * (1 / 24 - s / 120))), 1 - kept)
+    return np.where(frequency > 0, lost * (1 + kept) / x, 0.0)
+
+
+def freshness_randomised(rate: ArrayLike, frequency: ArrayLike) -> Floats:
+    """Freshness if refreshes come at random times (Poisson): f / (f + rate).
+
+    >>> freshness_randomised(1.0, 1.0).item()
+    0.5
+    """
+    rate, frequency = np.asarray(rate, np.float64), np.asarray(frequency, np.float64)
+    return np.where(frequency > 0, frequency / np.maximum(frequency + rate, _NEVER), 0.0)
+
+
+def age(rate: ArrayLike, frequency: ArrayLike) -> Floats:
+    """Mean days since the first unseen change (0 while fresh): (1/2 - 1/x + (1 - e^-x) / x^2) / f.
+
+    >>> age(1.0, 1.0).round(6).item(), age(1.0, 0.0).item()
+    (0.132121, inf)
+    """
+    rate, frequency = np.asarray(rate, np.float64), np.asarray(frequency, np.float64)
+    x = rate / np.maximum(frequency, _NEVER)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        exact = 0.5 - 1 / x - np.expm1(-x) / x**2
+        # Below 0.01 the differences lose digits; the series is exact to 1e-12.
+        s = np.minimum(x, 0.01)
+        value = np.where(x < 0.01, s * (1 / 6 - s * (1 / 24 - s * (1 / 120 - s / 720))), exact) / frequency
+    return np.where(frequency > 0, value, np.where(rate > 0, np.inf, 0.0))
+
+
+def mean(values: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """The weighted mean over the cells; with weights that are all 0 it is 0."""
+    values = np.asarray(values, np.float64)
+    weight = np.broadcast_to(np.asarray(1.0 if weights is None else weights, np.float64), values.shape)
+    total = float(weight.sum())
+    return float(values @ weight) / total if total > 0 else 0.0
+
+
+def upper_bound(
+    rates: ArrayLike,
+    budget: float,
+    days: float,
+    ages: ArrayLike = np.inf,
+    weights: ArrayLike | None = None,
+    costs: ArrayLike | None = None,
+) -> float:
+    """The highest weighted mean freshness over the next ``days`` that ``budget`` a day can buy, by any strategy.
+
+    A cell of age a that gets k refreshes, as well placed as can be, is fresh for ``fresh_days``. The bound spends
+    budget x days where it wins most, lets k be any number, and takes the dual value at the price found; each of
+    these can only raise it.
+
+    Parameters
+    ----------
+    rates, budget, weights, costs : as in ``optimum.freshness``.
+    days : the horizon, > 0.
+    ages : days since the snapshot that is held at the start; infinite where there is none.
+
+    >>> round(upper_bound([1, 2, 3, 4, 5], budget=5, days=100_000), 4)
+    0.3739
+    """
+    problem = Problem.checked(rates, budget, weights, costs)
+    age = np.broadcast_to(np.asarray(ages, np.float64), problem.rate.shape)
+    if not days > 0 or not (age >= 0).all():
+        raise ValueError("upper_bound: days must be > 0, and no age may be negative or missing")
+    total = float(problem.weight.sum())
+    if total == 0:
+        return 0.0
+    if problem.budget == 0:
+        return mean(fresh_days(problem.rate, np.zeros(len(age)), days, age), problem.weight) / days
+    still = problem.rate == 0
+    price = find_price(
+        lambda price: float(_refreshes(problem, price, days, age) @ problem.cost), budget * days
+    ).low if (~still & (problem.weight > 0)).any() else 0.0  # fmt: skip
+    k = _refreshes(problem, price, days, age)
+    won = np.where(still, days, fresh_days(problem.rate, k, days, age)) * problem.weight
+    dual = float(won.sum()) + price * (budget * days - float(k @ problem.cost))
+    return min(dual / (total * days), 1.0)
+
+
+def fresh_days(rate: Floats, refreshes: Floats, days: float, age: Floats) -> Floats:
+    """Days of expected freshness over a horizon, from ``refreshes`` that are placed as well as can be.
+
+    Evenly: the intervals, that of the first snapshot included, are equally long; but where that snapshot is already
+    older than they would be, it is replaced at once.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        stretch = np.where(np.isinf(age), np.inf, (days + age) / (refreshes + 1))
+        kept = -np.expm1(-rate * stretch) * (refreshes + 1) + np.expm1(-rate * age)
+        renewed = np.where(refreshes > 0, -np.expm1(-rate * days / refreshes) * refreshes, 0.0)
+        value = np.where(np.isfinite(age) & (stretch >= age), kept, renewed) / rate
+    return np.where(rate > STILL, value, np.where(np.isfinite(age) | (refreshes > 0), days, 0.0))
+
+
+def _refreshes(problem: Problem, price: float, days: float, age: Floats) -> Floats:
+    """How many refreshes each cell gets at a price, as any number >= 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(problem.weight > 0, price * problem.cost * problem.rate / problem.weight, np.inf)
+        interval = staleness_root(z) / problem.rate
+        count = np.where(interval >= age, (days + age) / interval - 1, days / interval)
+    return np.where((problem.rate > 0) & (z < 1), np.maximum(count, 0.0), 0.0)

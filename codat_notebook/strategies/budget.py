@@ -1,0 +1,59 @@
+"""A budget in words: how much, of what, per how long.
+
+"500 refreshes/day", "2,000 requests/day", "30 GBP/week". The unit decides what a refresh costs: one refresh, its
+requests, or its price.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 365.25 / 12, "year": 365.25}
+_FORM = re.compile(r"\s*(?P<amount>[\d,_]*\.?\d+)\s*(?P<unit>[A-Za-z£$€]+)\s*(?:/|per|a|an)\s*(?P<period>[a-z]+)\s*")
+_UNITS = {"refresh": "refreshes", "refreshes": "refreshes", "request": "requests", "requests": "requests"}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be spent a day, and in which unit: ``refreshes``, ``requests`` or a currency."""
+
+    a_day: float
+    unit: str
+
+    @classmethod
+    def of(cls, text: str | Budget) -> Budget:
+        """A budget from its words.
+
+        Raises
+        ------
+        ValueError : words that are no budget, with an example of one.
+
+        >>> Budget.of("500 refreshes/day"), Budget.of("70 GBP per week")
+        (Budget(a_day=500.0, unit='refreshes'), Budget(a_day=10.0, unit='GBP'))
+        """
+        if isinstance(text, Budget):
+            return text
+        found = _FORM.fullmatch(text) if isinstance(text, str) else None
+        period = found["period"].removesuffix("s") if found else ""
+        if found is None or period not in _DAYS:
+            raise ValueError(f'budget: {text!r} was not understood; write "500 refreshes/day" or "30 GBP/week"')
+        amount = float(found["amount"].replace(",", "").replace("_", ""))
+        return cls(amount / _DAYS[period], _UNITS.get(found["unit"].lower(), found["unit"]))
+
+
+def days(interval: str | float) -> float:
+    """Days in an interval: a number of days, or text such as ``"7D"`` or ``"36h"``.
+
+    >>> days("36h"), days("7D"), days(2)
+    (1.5, 7.0, 2.0)
+    """
+    if isinstance(interval, (int, float)):
+        value = float(interval)
+    else:
+        import pandas as pd
+
+        value = pd.Timedelta(interval) / pd.Timedelta(days=1)
+    if not value > 0:
+        raise ValueError(f'an interval is a positive time such as "7D" or "36h", not {interval!r}')
+    return value

@@ -1,0 +1,248 @@
+"""The one table that a strategy sees, the same simulated and live, and what a strategy may answer.
+
+A strategy is a function: cells in, one priority per cell out (higher first; NaN or <= 0: not now). ``table`` builds the
+cells with fixed columns and types, ``ask`` calls the strategy, hands it ``now`` and ``budget_left`` if it names them,
+and refuses what is no priority with an error that shows the rows. Built-in strategies read the same cells as plain
+arrays (``Columns``), which costs no frame per tick; all durations are days.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codat_notebook import frames
+from codat_notebook.strategies.indices import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Column -> what it holds. Categories are text; days are float64; ``age`` is infinite where nothing was ever read.
+CELLS: Final = {
+    "company": "category", "connection": "category", "data_type": "category", "platform": "category",
+    "source_type": "category", "status": "category", "age": "days", "last_success": "time", "in_progress": "flag",
+    "failures": "count", "last_error": "category", "retry_at": "time", "connection_status": "category",
+    "weight": "number", "cost": "number", "rate": "number", "changed_last": "answer", "due": "time",
+    "latency_p95": "days",
+}  # fmt: skip
+#: What a column holds that was not given: no rate and no answer are *unknown*, never zero.
+_DEFAULTS: Final[dict[str, Any]] = {
+    "age": np.inf, "in_progress": False, "failures": 0, "connection_status": "Linked", "weight": 1.0, "cost": 1.0,
+    "rate": np.nan, "latency_p95": 0.0,
+}  # fmt: skip
+_DTYPES: Final = {"days": "float64", "number": "float64", "flag": "bool", "count": "int64", "answer": "boolean"}
+_DAY: Final = np.timedelta64(1, "D") / np.timedelta64(1, "us")
+#: Columns that name a cell in messages.
+_NAMES: Final = ["company", "connection", "data_type"]
+
+Moment = np.datetime64
+Labels = tuple[NDArray[np.integer[Any]], list[str]]
+
+
+class StrategyError(ValueError):
+    """A strategy raised, or gave something that is no priority for each cell.
+
+    ``rows`` is the part of the cells (with the answer, where there was one) that shows it; it is in the message too.
+    """
+
+    def __init__(self, message: str, rows: pd.DataFrame) -> None:
+        super().__init__(f"{message}\n{rows.head(5).to_string()}" if len(rows) else message)
+        self.rows = rows
+
+
+def table(columns: Mapping[str, Any], rows: int | None = None) -> pd.DataFrame:
+    """Cells with all columns of ``CELLS``, in that order and with the same types for every pandas and every input.
+
+    Parameters
+    ----------
+    columns : column -> one value per cell, or one value for all. What is missing is filled with what says the least.
+    rows : how many cells; by default as many as the longest column has.
+
+    Raises
+    ------
+    ValueError : a column that cells do not have, or columns of different lengths.
+
+    >>> table({"data_type": ["invoices", "bills"], "age": [3.0, np.inf]})[["data_type", "age", "weight"]].shape
+    (2, 3)
+    """
+    import pandas as pd
+
+    unknown = sorted(set(columns) - set(CELLS))
+    if unknown:
+        raise ValueError(f"cells have no column {', '.join(unknown)}; they have {', '.join(CELLS)}")
+    lengths = {name: len(v) for name, v in columns.items() if not isinstance(v, str) and hasattr(v, "__len__")}
+    rows = max(lengths.values(), default=1) if rows is None else rows
+    wrong = {name: length for name, length in lengths.items() if length != rows}
+    if wrong:
+        raise ValueError(f"expected {rows} values in each column, but found {wrong}")
+    given = {name: columns.get(name, _DEFAULTS.get(name)) for name in CELLS}
+    spread = {name: value if name in lengths else [value] * rows for name, value in given.items()}
+    return pd.DataFrame({name: _series(kind, spread[name]) for name, kind in CELLS.items()})
+
+
+def _series(kind: str, values: Any) -> Any:
+    import pandas as pd
+
+    if kind == "time" and isinstance(values, np.ndarray) and values.dtype.kind == "M":
+        return pd.Series(values.astype("datetime64[us]")).dt.tz_localize("UTC")
+    if kind in ("time", "category"):
+        return values.reset_index(drop=True) if _is_ready(kind, values) else _built(kind, list(values))
+    return pd.Series(np.asarray(values) if kind != "answer" else list(values), dtype=_DTYPES[kind])
+
+
+def _is_ready(kind: str, values: Any) -> bool:
+    wanted = {"time": "datetime64[us, UTC]", "category": "category"}[kind]
+    return hasattr(values, "reset_index") and str(values.dtype) == wanted
+
+
+def _built(kind: str, values: list[Any]) -> pd.Series[Any]:
+    return frames.build({"column": kind}, {"column": values})["column"]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The cells as arrays, read when asked for: what built-in strategies work on.
+
+    ``number(name)`` gives floats (flags as 0 and 1, what is unknown as NaN, times as days from now), ``labels(name)``
+    the codes and categories of a text column, ``frame()`` the table itself, for strategies that want one.
+    """
+
+    numbers: Callable[[str], Floats]
+    labels: Callable[[str], Labels]
+    frame: Callable[[], pd.DataFrame]
+    now: Moment
+    budget_left: float | None = None
+
+    @classmethod
+    def of(cls, cells: pd.DataFrame, now: Any = None, budget_left: float | None = None) -> Columns:
+        """The columns of a table. Without ``now`` times are unknown."""
+        at = moment(now)
+
+        def numbers(name: str) -> Floats:
+            column = cells[name]
+            if CELLS.get(name) == "time":
+                stamps = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+                return days_between(at, stamps)
+            return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+        def labels(name: str) -> Labels:
+            category = cells[name].astype("category").cat
+            return category.codes.to_numpy(), [str(label) for label in category.categories]
+
+        return cls(numbers, labels, lambda: cells, at, budget_left)
+
+    def __getattr__(self, name: str) -> Floats:
+        if name not in CELLS:
+            raise AttributeError(name)
+        return self.numbers(name)
+
+    def matches(self, name: str, wanted: Any) -> NDArray[np.bool_]:
+        """Which cells have one of the wanted texts in a column."""
+        codes, categories = self.labels(name)
+        known = {wanted} if isinstance(wanted, str) else set(wanted)
+        return np.append([label in known for label in categories], False).astype(bool)[codes]
+
+    def groups(self, *names: str) -> NDArray[np.int64]:
+        """A number for each cell: the same for cells that agree in all these columns."""
+        key = np.zeros(1, dtype=np.int64)
+        for name in names:
+            codes, categories = self.labels(name)
+            key = key * (len(categories) + 1) + codes + 1
+        return np.unique(key, return_inverse=True)[1].astype(np.int64)
+
+    def with_rates(self, rates: Floats) -> Columns:
+        """The same cells with other rates."""
+        return replace(
+            self,
+            numbers=lambda name: rates if name == "rate" else self.numbers(name),
+            frame=lambda: self.frame().assign(rate=rates),
+        )
+
+
+def days_between(start: Moment, ends: NDArray[np.datetime64]) -> Floats:
+    """Days from a moment to others, NaN where there is none."""
+    gap = (ends - start).astype("timedelta64[us]")
+    return np.where(np.isnat(gap), np.nan, gap.astype(np.float64) / _DAY)
+
+
+def moment(now: Any) -> Moment:
+    """A time of any kind as UTC without a zone, as numpy has it."""
+    if now is None or isinstance(now, np.datetime64):
+        return np.datetime64("NaT", "us") if now is None else now.astype("datetime64[us]")
+    import pandas as pd
+
+    stamp = pd.Timestamp(now)
+    return np.datetime64(stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp, "us")
+
+
+def name_of(strategy: Any) -> str:
+    """What to call a strategy in messages and tables."""
+    return str(getattr(strategy, "name", None) or getattr(strategy, "__name__", None) or repr(strategy))
+
+
+def ask(strategy: Callable[..., Any], columns: Columns) -> Floats:
+    """The priorities that a strategy gives, one per cell: NaN or <= 0 where it says "not now".
+
+    Raises
+    ------
+    StrategyError : it raised, or its answer is no number for each cell.
+    """
+    score = getattr(strategy, "score", None)
+    if score is not None:
+        return np.asarray(score(columns), dtype=np.float64)
+    cells = columns.frame()
+    try:
+        answer = strategy(cells, **_extras(strategy, columns))
+    except Exception as error:
+        message = f"{name_of(strategy)} raised {type(error).__name__}: {error}. The cells began with:"
+        raise StrategyError(message, cells) from error
+    return checked(answer, cells, name_of(strategy))
+
+
+def _extras(strategy: Callable[..., Any], columns: Columns) -> dict[str, Any]:
+    """``now`` and ``budget_left``, as far as the strategy has parameters of these names."""
+    import pandas as pd
+
+    parameters = inspect.signature(strategy).parameters
+    extras: dict[str, Callable[[], Any]] = {
+        "now": lambda: pd.Timestamp(columns.now, tz="UTC"),
+        "budget_left": lambda: columns.budget_left,
+    }
+    return {name: make() for name, make in extras.items() if name in parameters}
+
+
+def checked(answer: Any, cells: pd.DataFrame, name: str) -> Floats:
+    """An answer as floats in the order of the cells; a Series in another order is put right by its index."""
+    import pandas as pd
+
+    if answer is None or isinstance(answer, (str, bytes, pd.DataFrame)) or np.ndim(answer) != 1:
+        raise StrategyError(f"{name} gave {type(answer).__name__}, expected one number for each cell:", cells)
+    if len(answer) != len(cells):
+        raise StrategyError(f"{name} gave {len(answer)} priorities for {len(cells)} cells:", cells)
+    given = answer if isinstance(answer, pd.Series) else pd.Series(answer, index=cells.index)
+    if not given.index.equals(cells.index):
+        if given.index.has_duplicates or not given.index.isin(cells.index).all():
+            stray = given[~given.index.isin(cells.index)].to_frame("priority")
+            raise StrategyError(f"{name} gave priorities with an index that is not the cells':", stray)
+        given = given.reindex(cells.index)
+    return _numbers(given, cells, name)
+
+
+def _numbers(given: pd.Series[Any], cells: pd.DataFrame, name: str) -> Floats:
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(given.dtype) and given.dtype.kind != "c":
+        return given.to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = pd.to_numeric(given, errors="coerce") if given.dtype == object else None
+    texts = given.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool)
+    if numbers is not None and not (texts | (numbers.isna() & given.notna()).to_numpy()).any():
+        return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = texts if numbers is None else texts | (numbers.isna() & given.notna()).to_numpy()
+    shown = cells[_NAMES].assign(priority=given)[bad if bad.any() else slice(None)]
+    hint = "; durations are days, as in cells.age" if given.dtype.kind == "m" else ""
+    raise StrategyError(f"{name} gave priorities that are no numbers ({given.dtype}){hint}:", shown)

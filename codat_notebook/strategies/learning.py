@@ -1,0 +1,152 @@
+"""Learning how often a cell changes from one bit per refresh: did anything change since the last one?
+
+Codat's calls do not give that bit; ``read.completed`` webhooks and the user's own reads do. Where it is missing the
+rates are an assumption (``assumed_rates``: the sandbox's numbers per data type).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from codat_notebook.sandbox.profiles import CHANGES_A_DAY, DEFAULT_CHANGES
+from codat_notebook.strategies.cells import Columns, Labels, Moment
+from codat_notebook.strategies.indices import Floats
+
+#: Prior of a rate: a Gamma of this shape around the mean assumed for the data type. Wide on purpose.
+SHAPE = 0.5
+_FASTEST = 1e4  # changes a day; what changes at every look could change any number of times
+
+_INSTANT = 1e-9  # days: a gap below is rounding, not a refresh
+_KEYS = ("company", "connection", "data_type")
+
+Prior = tuple[float, float] | Mapping[str, tuple[float, float]] | None
+
+
+def rate_from_counts(changed: ArrayLike, refreshes: ArrayLike, interval: float) -> Floats:
+    """Changes a day from ``changed`` of ``refreshes`` that found something, one every ``interval`` days.
+
+    -ln((n - X + 0.5) / (n + 0.5)) / interval (Cho & Garcia-Molina 2003), nearly unbiased; X / n / interval is not,
+    since many changes between two looks are seen as one.
+
+    >>> rate_from_counts(6, 10, 1.0).round(4).item()
+    0.8473
+    """
+    seen, looks = np.asarray(changed, np.float64), np.asarray(refreshes, np.float64)
+    return -np.log((looks - seen + 0.5) / (looks + 0.5)) / interval
+
+
+def rate_from_gaps(gaps: ArrayLike, changed: ArrayLike) -> float:
+    """Changes a day with the highest likelihood, from irregular gaps (days) and whether each showed a change.
+
+    Solves sum over changed of g / (e^(rate g) - 1) = sum over unchanged of g. Zero if nothing changed ever, infinite if
+    every gap showed a change: such a history says no more.
+
+    >>> round(rate_from_gaps([1.0, 1.0, 1.0, 1.0], [True, True, False, False]), 6)
+    0.693147
+    """
+    gap, flag = np.asarray(gaps, np.float64), np.asarray(changed, bool)
+    hit, rest = gap[flag & (gap > 0)], float(gap[~flag].sum())
+    if not len(hit):
+        return 0.0
+    if rest == 0:
+        return np.inf
+    low, high = 0.0, len(hit) / rest  # g / (e^x - 1) < 1 / rate, so the sum at `high` is below `rest`
+    for _ in range(200):
+        rate = (low + high) / 2
+        if rate in (low, high):
+            break
+        with np.errstate(over="ignore"):
+            low, high = (rate, high) if float((hit / np.expm1(rate * hit)).sum()) > rest else (low, rate)
+    return high
+
+
+def assumed_rates(columns: Columns) -> Floats:
+    """The rates of the cells, where unknown those that the sandbox's profiles assume for the data type."""
+    rates = columns.rate
+    missing = np.isnan(rates)
+    return np.where(missing, _by_type(columns, CHANGES_A_DAY, DEFAULT_CHANGES), rates) if missing.any() else rates
+
+
+def _by_type(columns: Columns, values: Mapping[str, float], default: float) -> Floats:
+    codes, categories = columns.labels("data_type")
+    return np.array([*(values.get(label, default) for label in categories), default])[codes]
+
+
+def _rows(keys: Sequence[Labels]) -> Iterator[tuple[int | str, ...]]:
+    """The texts that name each cell."""
+    texts = ([categories[code] if code >= 0 else "" for code in codes] for codes, categories in keys)
+    return zip(*texts, strict=True)
+
+
+class Learner:
+    """Rates from a Gamma(a, b) prior and one bit per refresh, kept over the rounds of a strategy.
+
+    Online: with the gap g that a refresh closed, S += rate g / (1 - e^(-rate g)) if it found changes (the changes to
+    expect, given that there was one), G += g, rate = (a + S) / (b + G). The first bit after linking is always "changed"
+    and is dropped.
+    """
+
+    def __init__(self, prior: Prior = None) -> None:
+        self._prior = prior
+        self._keys: list[Labels] | None = None
+        self._shape: Floats
+        self._days: Floats
+        self._snapshot: Floats
+        self._at: Moment | None = None
+
+    def rates(self, columns: Columns) -> Floats:
+        """What is believed now, after the refreshes that ended since the last call."""
+        self._know(columns)
+        snapshot = columns.last_success
+        gap = snapshot - self._snapshot + self._moved(columns)
+        fresh = np.flatnonzero((gap > _INSTANT) & ~np.isnan(columns.changed_last))
+        if len(fresh):
+            self._update(fresh, gap[fresh], columns.changed_last[fresh] > 0)
+        self._snapshot = snapshot
+        return self._shape / self._days
+
+    def _know(self, columns: Columns) -> None:
+        """Make sure that what is remembered stands in the order of these cells; new ones begin with the prior."""
+        keys = [columns.labels(name) for name in _KEYS]
+        if self._keys is not None and all(
+            new[0] is old[0] or (np.array_equal(new[0], old[0]) and new[1] == old[1])
+            for new, old in zip(keys, self._keys, strict=True)
+        ):
+            return
+        old_rows = {} if self._keys is None else {key: row for row, key in enumerate(_rows(self._keys))}
+        kept = [(row, old_rows[key]) for row, key in enumerate(_rows(keys)) if key in old_rows]
+        before = (self._shape, self._days, self._snapshot) if kept else ()
+        self._start(columns)
+        new, old = np.array(kept, dtype=np.intp).reshape(-1, 2).T
+        for now, then in zip((self._shape, self._days, self._snapshot), before, strict=False):
+            now[new] = then[old]
+        self._keys = keys
+
+    def _start(self, columns: Columns) -> None:
+        if isinstance(self._prior, tuple):
+            shape, days = (np.full(len(columns.age), value) for value in self._prior)
+        elif self._prior is None:
+            shape = np.full(len(columns.age), SHAPE)
+            days = SHAPE / np.maximum(assumed_rates(columns), 1e-9)
+        else:
+            shape, days = (
+                _by_type(columns, {name: pair[i] for name, pair in self._prior.items()}, default)
+                for i, default in enumerate((SHAPE, SHAPE / DEFAULT_CHANGES))
+            )
+        self._shape, self._days = shape.astype(np.float64), days.astype(np.float64)
+        self._snapshot = np.full(len(columns.age), np.nan)
+
+    def _moved(self, columns: Columns) -> float:
+        """Days between the last round and this one: snapshots are told as days from now."""
+        moved = 0.0 if self._at is None else (columns.now - self._at) / np.timedelta64(1, "D")
+        self._at = columns.now
+        return float(moved)
+
+    def _update(self, cells: NDArray[np.intp], gaps: Floats, changed: NDArray[np.bool_]) -> None:
+        rate = np.minimum(self._shape[cells] / self._days[cells], _FASTEST)
+        expected = rate * gaps / -np.expm1(-np.maximum(rate * gaps, 1e-12))
+        self._shape[cells] += np.where(changed, expected, 0.0)
+        self._days[cells] += gaps

@@ -1,0 +1,118 @@
+"""What no strategy can break: limits that are applied after the priorities, the same simulated and live.
+
+``choose`` takes the priorities and gives the cells to refresh now, in order: only eligible ones, only what the budget
+pays, only so many at a time for a company and in all. ``back_off`` says for how long a failure keeps a cell away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codat_notebook.strategies.budget import days
+from codat_notebook.strategies.indices import Floats
+
+_MINUTE: Final = 1 / 1440
+#: Failure -> (days until the first retry, factor of each further one, longest). What a person must mend is looked at
+#: again after three days, as an assumption of how long that takes; live it stays parked until it is mended.
+_BACK_OFF: Final = {
+    "FetchError": (15 * _MINUTE, 2.0, 0.5), "RateLimitError": (4 / 24, 2.0, 1.0), "Cancelled": (_MINUTE, 2.0, 0.5),
+    "AuthError": (3.0, 1.0, 3.0), "PermissionsError": (3.0, 1.0, 3.0), "ValidationError": (3.0, 1.0, 3.0),
+}  # fmt: skip
+_USUAL: Final = (60 * _MINUTE, 2.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the engine holds to, whatever a strategy wants.
+
+    Parameters
+    ----------
+    company_at_once : refreshes of one company that may be on their way at the same time (Codat: 10).
+    a_minute : refreshes that may be started per minute (Codat: 1,000 requests a minute and address).
+    reserve : share of the budget that is kept for others who use the same quota.
+    saved : for how long unspent budget is saved up.
+    keep_alive : a connection of which nothing was read for so long is refreshed before all else; ``None``: never.
+    """
+
+    company_at_once: int = 10
+    a_minute: float = 500.0
+    reserve: float = 0.0
+    saved: str | float = "1D"
+    keep_alive: str | float | None = "25D"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.reserve < 1:
+            raise ValueError(f"limits: reserve is a share from 0 to below 1, not {self.reserve}")
+        if self.company_at_once < 1 or not self.a_minute > 0:
+            raise ValueError("limits: company_at_once and a_minute must let something through")
+        days(self.saved)
+
+
+def back_off(kind: str, failures: int) -> float:
+    """Days until a cell may be tried again after its ``failures``-th failure in a row, the last of this kind.
+
+    >>> [round(back_off("FetchError", n) * 24, 2) for n in (1, 2, 3, 9)]
+    [0.25, 0.5, 1.0, 12.0]
+    """
+    first, factor, longest = _BACK_OFF.get(kind, _USUAL)
+    return float(min(first * factor ** min(failures - 1, 60), longest))
+
+
+def choose(
+    priority: Floats,
+    eligible: NDArray[np.bool_],
+    cost: Floats,
+    budget: float,
+    company: NDArray[np.integer],
+    room: NDArray[np.integer],
+    most: int,
+) -> NDArray[np.intp]:
+    """The rows to refresh now, the highest priority first (of equals the first row).
+
+    Parameters
+    ----------
+    priority : one per cell; NaN, 0 and less are left out.
+    eligible : which cells may be refreshed at all.
+    cost, budget : what each costs, and what may be spent now. The first cell that it does not pay ends the round, so
+        that a dear cell with a high priority is saved up for.
+    company, room : the company of each cell as a number, and how many more refreshes each company may have.
+    most : refreshes that may be started in all.
+    """
+    wanted = np.where(eligible & (priority > 0), priority, 0.0)
+    cheapest = float(cost.min(initial=np.inf))
+    most = int(min(most, len(wanted), (budget + 1e-9) / cheapest if cheapest > 0 else len(wanted)))
+    depth = most
+    while most > 0:
+        rows = _highest(wanted, depth)
+        kept = rows[_place_in_group(company[rows]) < room[company[rows]]]
+        if len(kept) >= most or len(rows) < depth or depth == len(wanted):
+            chosen: NDArray[np.intp] = kept[:most]
+            return chosen[np.cumsum(cost[chosen]) <= budget + 1e-9]
+        depth = min(4 * depth, len(wanted))
+    return np.empty(0, dtype=np.intp)
+
+
+def _highest(wanted: Floats, depth: int) -> NDArray[np.intp]:
+    """The rows of the ``depth`` highest positive values, highest first."""
+    if depth < len(wanted):
+        rows = np.argpartition(wanted, -depth)[-depth:]
+        last = wanted[rows].min()
+        above = np.sort(rows[wanted[rows] > last])
+        # Which of equal values a partition leaves inside is chance: take the first.
+        rows = np.concatenate([above, np.flatnonzero(wanted == last)[: depth - len(above)]])
+    else:
+        rows = np.arange(len(wanted))
+    rows = rows[wanted[rows] > 0]
+    return rows[np.argsort(-wanted[rows], kind="stable")]
+
+
+def _place_in_group(group: NDArray[np.integer]) -> NDArray[np.int64]:
+    """How many of the same group stand before each."""
+    order = np.argsort(group, kind="stable")
+    place = np.empty(len(group), dtype=np.int64)
+    place[order] = np.arange(len(group)) - np.searchsorted(group[order], group[order])
+    return place

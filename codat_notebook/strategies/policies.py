@@ -1,0 +1,234 @@
+"""The built-in strategies: each function makes one, and says its formula and where it is from.
+
+In the formulas tau is the age of a cell in days (infinite if it was never read), w its weight, c its cost, rate the
+changes a day at the source. Where the rate of a cell is unknown, the one that the sandbox assumes for its data type
+takes its place. Strategies say what they want; budget, back-off and all limits are the engine's.
+``combinators`` puts strategies together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from codat_notebook.strategies import indices, optimum
+from codat_notebook.strategies.budget import Budget, days
+from codat_notebook.strategies.cells import Columns
+from codat_notebook.strategies.indices import Floats
+from codat_notebook.strategies.learning import Learner, Prior, assumed_rates
+from codat_notebook.strategies.policy import Policy, Score, Strategy, score
+
+#: Objective -> the index W(rate, tau) that strategies put the cells in order by.
+INDICES: Final[Mapping[str, Callable[[Floats, Floats], Floats]]] = {
+    "freshness": indices.staleness, "age": indices.age, "harmonic": indices.harmonic, "randomised": indices.randomised,
+    "since_sync": indices.since_sync, "missed": indices.missed,
+}  # fmt: skip
+_SLICE: Final = 16_384  # cells worked on at a time: their temporaries stay in the processor's cache
+
+
+def every(interval: str | float) -> Policy:
+    """Refresh what was read at least ``interval`` ago ("7D", "12h", a number of days), the most overdue first.
+
+    tau / interval where it is >= 1. The usual fixed schedule; with equal weights and costs the uniform policy of Cho &
+    Garcia-Molina 2000, which is never worse than refreshing in proportion to the changes.
+    """
+    return Policy(f"every({interval!r})", _every, period=days(interval))
+
+
+def _every(period: float) -> Score:
+    return lambda cells: _overdue(cells.age / period)
+
+
+def _overdue(share: Floats) -> Floats:
+    """What is due, and not a rounding error short of it."""
+    return np.where(share >= 1 - 1e-9, share, 0.0)
+
+
+def oldest() -> Policy:
+    """The oldest copy first: tau. Round robin; "Maximum Age First" in the literature (Sun et al. 2018)."""
+    return Policy("oldest()", _oldest)
+
+
+def _oldest() -> Score:
+    return lambda cells: cells.age
+
+
+def weighted_age() -> Policy:
+    """The heaviest and oldest first: w tau^2 / (2 c), the index of the time since the sync.
+
+    Kadota, Sinha, Modiano 2018 (Whittle index of the age of information).
+    """
+    return optimal("since_sync", name="weighted_age()")
+
+
+def stale_probability() -> Policy:
+    """The cells that are most probably stale: w (1 - e^(-rate tau)) / c.
+
+    The obvious greedy rule, and a poor one: it spends the budget on cells that are stale again at once. Here for
+    comparison.
+    """
+    return Policy("stale_probability()", _stale_probability)
+
+
+def _stale_probability() -> Score:
+    def chance(cells: Columns) -> Floats:
+        rate = assumed_rates(cells)
+        x = np.where(np.isinf(cells.age), np.inf, rate * np.minimum(cells.age, 1e150))
+        return cells.weight * -np.expm1(-x) / cells.cost
+
+    return chance
+
+
+def optimal(objective: str = "freshness", *, name: str | None = None) -> Policy:
+    """The cells whose refresh wins the most per cost: w W(rate, tau) / c, with the index W of the objective.
+
+    ``"freshness"``: (1 - e^-x - x e^-x) / rate, x = rate tau (Cho & Garcia-Molina 2003; Kolobov et al. 2019); gives up
+    what changes too fast, and a cell never read is worth w / (rate c). ``"age"``: tau^2/2 + tau e^-x / rate -
+    (1 - e^-x) / rate^2. ``"harmonic"``: rate tau^2 / (1 + x), nobody starves (Kolobov et al. 2019). ``"randomised"``:
+    rate tau^2 / (1 + x)^2 (Azar et al. 2018). ``"since_sync"``: tau^2 / 2. ``"missed"``: rate tau^2 / 2.
+    """
+    if objective not in INDICES:
+        raise ValueError(f"optimal: no objective {objective!r}; there are {', '.join(INDICES)}")
+    return Policy(name or f"optimal({objective!r})", _optimal, objective=objective)
+
+
+def _optimal(objective: str) -> Score:
+    index = INDICES[objective]
+    return lambda cells: _worth(cells, index, assumed_rates(cells))
+
+
+def _worth(cells: Columns, index: Callable[[Floats, Floats], Floats], rate: Floats) -> Floats:
+    """w W / c, where a weight of 0 means never, also for a cell that is worth everything."""
+    weight, cost, age = cells.weight, cells.cost, cells.age
+    worth = np.empty(len(age))
+    with np.errstate(invalid="ignore"):
+        for start in range(0, len(age), _SLICE):
+            part = slice(start, start + _SLICE)
+            worth[part] = weight[part] * index(rate[part], age[part]) / cost[part]
+    if not (weight > 0).all():
+        worth[~(weight > 0)] = 0.0
+    return worth
+
+
+def threshold(budget: str | Budget, objective: str = "freshness") -> Policy:
+    """Refresh only what is worth the price of the optimal allocation: w W(rate, tau) / c >= price.
+
+    What is not spent is saved up by the engine, so with few cells the best are refreshed exactly when they are due,
+    where a greedy rule would turn into round robin. The price is that of ``optimum`` for this ``budget`` (say the one
+    the engine has), worked out once a day from the rates believed. Kolobov et al. 2019; the Lagrangian of Cho &
+    Garcia-Molina.
+    """
+    if objective not in optimum.OBJECTIVES:
+        raise ValueError(f"threshold: no objective {objective!r}; there are {', '.join(optimum.OBJECTIVES)}")
+    arguments: dict[str, Any] = {"a_day": Budget.of(budget).a_day, "objective": objective}
+    return Policy(f"threshold({budget!r}, {objective!r})", _threshold, **arguments)
+
+
+def _threshold(a_day: float, objective: str) -> Score:
+    index, known = INDICES[objective], _Price(a_day, objective)
+
+    def above(cells: Columns) -> Floats:
+        rate = assumed_rates(cells)
+        worth = _worth(cells, index, rate)
+        return np.where(worth >= known.price(cells, rate), worth, 0.0)
+
+    return above
+
+
+class _Price:
+    """The price of a budget, worked out anew when a day has passed or the cells are others."""
+
+    def __init__(self, a_day: float, objective: str) -> None:
+        self._a_day, self._allocate = a_day, optimum.OBJECTIVES[objective]
+        self._for: tuple[int, np.datetime64] | None = None
+        self._price = 0.0
+
+    def price(self, cells: Columns, rate: Floats) -> float:
+        current = (len(rate), cells.now.astype("datetime64[D]"))
+        if current != self._for:  # without a time (NaT) this is always so
+            self._for = current
+            self._price = self._allocate(rate, self._a_day, cells.weight, cells.cost).price
+        return self._price
+
+
+def learn(strategy: Strategy | None = None, prior: Prior = None) -> Policy:
+    """A strategy (by default ``optimal()``) on rates that are learned from what each refresh found.
+
+    Needs observed changes (``changed_last``); see ``learning.Learner`` for the update.
+
+    Parameters
+    ----------
+    strategy : whom to give the learned rates.
+    prior : (a, b) of the Gamma prior of all rates, or data type -> (a, b). By default wide around the rate of the cell
+        if it is known, else around the one that is assumed for its data type.
+    """
+    inner = optimal() if strategy is None else strategy
+    return Policy(f"learn({inner!r})", _learn, strategy=inner, prior=prior)
+
+
+def _learn(strategy: Strategy, prior: Prior) -> Score:
+    learner = Learner(prior)
+    return lambda cells: score(strategy, cells.with_rates(learner.rates(cells)))
+
+
+def keep_alive(limit: str | float = "25D") -> Policy:
+    """One cell of each connection of which nothing was read for ``limit``, the longest neglected connection first.
+
+    Tokens of platforms die unused; Codat's own advice is a sync before 25 days are over. min tau / limit over the
+    connection, given to its cheapest cell that failed least.
+    """
+    return Policy(f"keep_alive({limit!r})", _keep_alive, limit=days(limit))
+
+
+def _keep_alive(limit: float) -> Score:
+    def neglected(cells: Columns) -> Floats:
+        connection = cells.groups("company", "connection")
+        youngest = np.full(connection.max(initial=-1) + 1, np.inf)
+        np.minimum.at(youngest, connection, cells.age)
+        priority = np.zeros(len(connection))
+        rows = np.flatnonzero(youngest[connection] >= limit)
+        if len(rows):
+            unfit = cells.matches("status", "NotSupported") | (cells.in_progress > 0)
+            keys = (cells.cost, cells.failures, unfit, connection)
+            order = rows[np.lexsort(tuple(key[rows] for key in keys))]
+            chosen = order[np.unique(connection[order], return_index=True)[1]]
+            priority[chosen] = youngest[connection[chosen]] / limit
+        return priority
+
+    return neglected
+
+
+def codat_schedule(default: str | float = "7D", **types: str | float) -> Policy:
+    """What Codat's own scheduler does: each type again, an interval after its last success (sync settings).
+
+    tau / interval where it is >= 1, with one interval per data type. The baseline: it costs no thought.
+
+    Parameters
+    ----------
+    default : the rhythm of the types that are not named ("1h", "1D", "7D", "30D").
+    types : data type -> rhythm. Types with a dash: ``codat_schedule(**{"banking-transactions": "1D"})``.
+    """
+    periods = {name: days(interval) for name, interval in types.items()}
+    shown = ", ".join([repr(default), *(f"{name}={interval!r}" for name, interval in types.items())])
+    return Policy(f"codat_schedule({shown})", _codat_schedule, default=days(default), periods=periods)
+
+
+def _codat_schedule(default: float, periods: dict[str, float]) -> Score:
+    def due(cells: Columns) -> Floats:
+        codes, categories = cells.labels("data_type")
+        overdue = cells.age / np.array([*(periods.get(name, default) for name in categories), default])[codes]
+        return _overdue(overdue)
+
+    return due
+
+
+def random_order(seed: int = 0) -> Policy:
+    """All cells in an order that is drawn anew each round: what knowing nothing is worth."""
+    return Policy(f"random_order({seed})", _random_order, seed=seed)
+
+
+def _random_order(seed: int) -> Score:
+    generator = np.random.default_rng(seed)
+    return lambda cells: 1.0 - generator.random(len(cells.age))

@@ -1,0 +1,173 @@
+"""Whom to simulate: cells as a strategy sees them, and beside them the truth that it does not see.
+
+A portfolio is made up from the sandbox's profiles (``Portfolio.synthetic``) or taken from a frame
+(``Portfolio.from_frame``). The truth is how often each cell really changes, how long its refreshes take and how often
+they fail; the ``rate`` in the cells is what is believed of the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codat_notebook.sandbox.profiles import (
+    CHANGES_A_DAY,
+    DEFAULT_CHANGES,
+    PLATFORMS,
+    SPREAD,
+    Platform,
+    median_seconds,
+)
+from codat_notebook.strategies.cells import CELLS, Columns, table
+from codat_notebook.strategies.indices import Floats
+from codat_notebook.strategies.learning import assumed_rates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DAY = 86_400.0
+#: Columns that a frame may have beside those of the cells: the truth, and what a refresh takes.
+TRUTH = {"true_rate": np.nan, "latency": 0.0, "failure_rate": 0.0, "requests": 2.0, "price": np.nan}
+_P95 = float(np.exp(1.6448536 * SPREAD))
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """Cells and the truth about them; ``len(portfolio)`` cells.
+
+    ``cells`` is the table of ``strategies.cells``; ``truth`` has, per cell, ``true_rate`` (changes a day), ``latency``
+    (median days from start to end), ``failure_rate`` (per refresh), ``requests`` and ``price`` of a refresh.
+    ``observed`` says whether refreshes tell if they found changes (webhooks): without it nothing can be learned.
+    """
+
+    cells: pd.DataFrame
+    truth: pd.DataFrame
+    observed: bool = True
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def __repr__(self) -> str:
+        companies, rates = self.cells["company"].nunique(), self.cells["rate"].notna().mean()
+        return f"<Portfolio of {len(self):,} cells, {companies:,} companies; rates given for {rates:.0%}>"
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame, *, observed: bool = True) -> Portfolio:
+        """A portfolio from any columns of ``CELLS`` and ``TRUTH``; what is missing is filled with what says the least.
+
+        Where ``true_rate`` is missing, the believed ``rate`` is taken for true, and where that is unknown too, the rate
+        that the sandbox assumes for the data type.
+
+        Raises
+        ------
+        ValueError : a column of neither, or a number that makes no sense.
+        """
+        import pandas as pd
+
+        unknown = sorted(set(frame.columns) - set(CELLS) - set(TRUTH))
+        if unknown:
+            raise ValueError(f"a portfolio has no column {', '.join(unknown)}; it has {', '.join((*CELLS, *TRUTH))}")
+        cells = table({name: frame[name].reset_index(drop=True) for name in frame if name in CELLS}, rows=len(frame))
+        if "company" not in frame:
+            cells["company"] = pd.Categorical([f"Company {row}" for row in range(len(frame))])
+        truth = pd.DataFrame(
+            {name: frame[name].to_numpy(np.float64) if name in frame else default for name, default in TRUTH.items()},
+            index=cells.index,
+        )
+        truth["true_rate"] = truth["true_rate"].fillna(pd.Series(assumed_rates(Columns.of(cells))))
+        _check(cells, truth)
+        return cls(cells, truth, observed)
+
+    @classmethod
+    def synthetic(
+        cls,
+        companies: int = 100,
+        *,
+        seed: int = 0,
+        data_types: Sequence[str] | None = None,
+        rates: str = "assumed",
+        observed: bool = True,
+    ) -> Portfolio:
+        """A made-up portfolio with the platforms, durations, failures and changes of the sandbox's profiles.
+
+        Each company has an accounting platform, half of them a bank and a third a shop. A cell changes as often as its
+        data type usually does, times a factor of its own (Gamma, shape 2, mean 1); weights are exposures (Pareto 1.5).
+
+        Parameters
+        ----------
+        companies, seed : how many; the same seed gives the same portfolio.
+        data_types : which; by default all that a platform supports.
+        rates : what is believed: ``"assumed"`` (that of the data type), ``"known"`` (the truth), ``"unknown"``.
+        observed : see the class.
+        """
+        import pandas as pd
+
+        if rates not in ("assumed", "known", "unknown"):
+            raise ValueError(f'rates: "assumed", "known" or "unknown", not {rates!r}')
+        rng = np.random.default_rng(seed)
+        frame = pd.DataFrame(_made_up(companies, rng, data_types), columns=list(_COLUMNS))
+        usual = frame["true_rate"].to_numpy(np.float64)
+        frame["true_rate"] = usual * rng.gamma(2.0, 0.5, len(frame))
+        frame["age"] = rng.uniform(0.0, 7.0, len(frame))
+        frame["latency_p95"] = frame["latency"] * _P95
+        believed = {"assumed": usual, "known": frame["true_rate"].to_numpy(), "unknown": np.full(len(frame), np.nan)}
+        return cls.from_frame(frame.assign(rate=believed[rates]), observed=observed)
+
+    def believing(self, rates: Any) -> Portfolio:
+        """The same portfolio, where other rates are believed: one number per cell, or ``"known"`` for the truth."""
+        given = self.truth["true_rate"].to_numpy() if isinstance(rates, str) and rates == "known" else rates
+        believed = np.broadcast_to(np.asarray(given, dtype=np.float64), (len(self),))
+        return Portfolio(self.cells.assign(rate=believed), self.truth, self.observed)
+
+
+_COLUMNS = (
+    "company", "connection", "data_type", "platform", "source_type", "status", "weight", "true_rate", "latency",
+    "failure_rate",
+)  # fmt: skip
+
+
+def _made_up(
+    companies: int, rng: np.random.Generator, data_types: Sequence[str] | None
+) -> Iterator[tuple[str | float, ...]]:
+    kinds = {kind: [p for p in PLATFORMS if p.source_type == kind] for kind in ("Accounting", "Banking", "Commerce")}
+    for number in range(companies):
+        weight = float(rng.pareto(1.5) + 1)
+        has = {"Accounting": 1.0, "Banking": 0.5, "Commerce": 0.33}
+        for kind, chance in has.items():
+            if rng.random() < chance:
+                platform = kinds[kind][int(rng.integers(len(kinds[kind])))]
+                yield from _connection(f"Company {number:04}", platform, weight, data_types)
+
+
+def _connection(
+    company: str, platform: Platform, weight: float, data_types: Sequence[str] | None
+) -> Iterator[tuple[str | float, ...]]:
+    for data_type in platform.types:
+        if data_type in platform.refuses or (data_types is not None and data_type not in data_types):
+            continue
+        yield (
+            company, f"{company}, {platform.name}", data_type, platform.name, platform.source_type, "Complete", weight,
+            CHANGES_A_DAY.get(data_type, DEFAULT_CHANGES), median_seconds(platform, data_type) / _DAY,
+            platform.failure_rate,
+        )  # fmt: skip
+
+
+def _check(cells: pd.DataFrame, truth: pd.DataFrame) -> None:
+    """``ValueError`` for the first number that makes no sense. An age may be infinite, a rate and a price unknown."""
+
+    def refuse(name: str, values: Floats, good: Any, wanted: str) -> None:
+        if not good.all():
+            row = int(np.argmin(good))
+            raise ValueError(f"portfolio: {name} is {wanted}, but row {row} has {values[row]}")
+
+    for name in ("weight", "true_rate", "latency", "requests"):
+        values = (cells if name in cells else truth)[name].to_numpy(np.float64)
+        refuse(name, values, np.isfinite(values) & (values >= 0), "a finite number >= 0")
+    for name, values in (("cost", cells["cost"].to_numpy()), ("price", truth["price"].fillna(1.0).to_numpy())):
+        refuse(name, values, np.isfinite(values) & (values > 0), "a finite number > 0")
+    chance, age = truth["failure_rate"].to_numpy(np.float64), cells["age"].to_numpy(np.float64)
+    refuse("failure_rate", chance, (chance >= 0) & (chance < 1), "from 0 to below 1")
+    refuse("age", age, age >= 0, "a number of days >= 0, or infinite")

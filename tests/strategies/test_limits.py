@@ -1,0 +1,63 @@
+"""Limits that no strategy can break."""
+
+import doctest
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codat_notebook.strategies import limits
+from codat_notebook.strategies.limits import Limits, choose
+
+
+@given(data=st.data())
+def test_no_priorities_break_a_limit(data: st.DataObject) -> None:
+    """Whatever is wanted: only eligible cells, within the budget, company's room and number; best first."""
+    rows = data.draw(st.integers(1, 40))
+
+    def column(values: st.SearchStrategy[Any]) -> Any:
+        return np.array(data.draw(st.lists(values, min_size=rows, max_size=rows)))
+
+    priority = column(st.floats(allow_nan=True, allow_infinity=True))
+    eligible, cost = column(st.booleans()), column(st.sampled_from([0.5, 1.0, 3.0]))
+    company, room = column(st.integers(0, 4)), np.array(data.draw(st.lists(st.integers(0, 3), min_size=5, max_size=5)))
+    budget, most = data.draw(st.floats(0, 30)), data.draw(st.integers(0, 20))
+    rows_chosen = choose(priority, eligible, cost, budget, company, room, most)
+    assert eligible[rows_chosen].all()
+    assert (priority[rows_chosen] > 0).all()
+    assert len(set(rows_chosen.tolist())) == len(rows_chosen) <= most
+    assert cost[rows_chosen].sum() <= budget + 1e-6
+    assert (np.bincount(company[rows_chosen], minlength=5) <= room).all()
+    assert (priority[rows_chosen][:-1] >= priority[rows_chosen][1:]).all()
+
+
+def test_the_highest_are_chosen_past_a_full_company() -> None:
+    """Where a company has no room left, the next company's cells move up; equals go by their row."""
+    company = np.repeat([0, 1], 50)
+    chosen = choose(np.ones(100), np.ones(100, bool), np.ones(100), 5.0, company, np.array([2, 9]), 100)
+    assert chosen.tolist() == [0, 1, 50, 51, 52]
+
+
+def test_a_dear_cell_is_saved_up_for() -> None:
+    """What the budget does not pay yet ends the round; cheaper cells below do not eat the savings."""
+    arguments = (np.array([9.0, 1.0]), np.ones(2, bool), np.array([5.0, 1.0]))
+    rest = (np.zeros(2, int), np.array([10]), 10)
+    assert choose(*arguments, 4.0, *rest).tolist() == []
+    assert choose(*arguments, 5.0, *rest).tolist() == [0]
+
+
+def test_back_off_grows_and_ends() -> None:
+    """Fetch errors wait 15 minutes, doubling to 12 hours; what nobody knows waits, too."""
+    assert doctest.testmod(limits).failed == 0
+    assert limits.back_off("FetchError", 10_000) == 0.5
+    assert 0 < limits.back_off("NewError", 1) < limits.back_off("NewError", 2) <= 1
+    assert limits.back_off("AuthError", 1) >= 1
+
+
+@pytest.mark.parametrize("options", [{"reserve": 1.0}, {"company_at_once": 0}, {"a_minute": 0}, {"saved": 0}])
+def test_limits_that_let_nothing_through_are_refused(options: Any) -> None:
+    """A reserve of everything, or a limit of nothing, is a mistake."""
+    with pytest.raises(ValueError, match=r"limits:|an interval"):
+        Limits(**options)

@@ -1,0 +1,177 @@
+"""The built-in strategies and what is made of them."""
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codat_notebook.strategies import combinators as c
+from codat_notebook.strategies import learning, optimum
+from codat_notebook.strategies import policies as p
+from codat_notebook.strategies.cells import table
+
+NOW = pd.Timestamp("2026-11-23T06:00:00Z")
+NEVER = np.inf
+
+ALL = [
+    p.every("7D"), p.oldest(), p.weighted_age(), p.stale_probability(), *(p.optimal(name) for name in p.INDICES),
+    p.threshold("5 refreshes/day"), p.learn(), p.keep_alive(), p.codat_schedule("7D", bills="1D"), p.random_order(3),
+    c.first(p.every("1D"), p.oldest()), c.where({"data_type": "bills"}, p.oldest()), c.bundle("payables"),
+    c.limit(p.oldest(), 2, per="company"), c.before(), c.before("07:00"), c.before("2026-11-23T07:00:00Z"),
+]  # fmt: skip
+
+
+def some(**columns: Any) -> pd.DataFrame:
+    """Four cells: two companies, two data types each."""
+    base = {"company": list("aabb"), "connection": list("xxyy"), "data_type": ["bills", "invoices"] * 2}
+    return table({**base, "rate": [0.5, 1.0, 2.0, 4.0], "age": [1.0, 2.0, 3.0, NEVER], **columns})
+
+
+def wants(strategy: Any, **columns: Any) -> list[float]:
+    """The priorities of the four cells."""
+    found: list[float] = strategy(some(**columns), now=NOW).round(6).tolist()
+    return found
+
+
+@pytest.mark.parametrize("strategy", ALL, ids=repr)
+def test_every_strategy_answers_for_any_cells(strategy: Any) -> None:
+    """One number per cell, never NaN: never read, never changing, unknown, weightless, none at all. It can travel."""
+    odd = some(rate=[0.0, np.nan, 0.0, 1.0], age=[NEVER, NEVER, 0.0, 0.0], weight=[1.0, 1.0, 1.0, 0.0])
+    for cells in (odd, some(), some().iloc[:0], some().iloc[[3, 1]]):
+        priorities = strategy.fresh()(cells, now=NOW)
+        assert priorities.index.equals(cells.index)
+        assert priorities.notna().all() or "before" in repr(strategy)
+    again = pickle.loads(pickle.dumps(strategy))
+    assert repr(again) == repr(strategy)
+    pd.testing.assert_series_equal(again(some(), now=NOW), strategy.fresh()(some(), now=NOW))
+
+
+def test_schedules() -> None:
+    """What is overdue, the most overdue first; Codat's schedule has a rhythm for each type."""
+    assert wants(p.every("2D")) == [0.0, 1.0, 1.5, NEVER]
+    assert wants(p.codat_schedule("2D", bills="4D")) == [0.0, 1.0, 0.0, NEVER]
+    assert wants(p.oldest()) == [1.0, 2.0, 3.0, NEVER]
+    assert wants(p.weighted_age(), weight=[8, 1, 1, 1], cost=[1, 2, 1, 1]) == [4.0, 1.0, 4.5, NEVER]
+
+
+def test_a_cell_never_read_is_worth_its_weight_over_rate_and_cost() -> None:
+    """The limit of the staleness index, by which new cells take their place among the others."""
+    assert wants(p.optimal(), weight=[1, 1, 1, 3], cost=[1, 1, 1, 2])[3] == pytest.approx(3 / (4 * 2))
+
+
+def test_the_index_is_the_known_one() -> None:
+    """W at x = 1 is 1 - 2/e over the rate, and the greedy probability is 1 - 1/e."""
+    age = [2.0, 1.0, 0.5, 0.25]
+    expected = [(1 - 2 / np.e) / rate for rate in (0.5, 1, 2, 4)]
+    assert wants(p.optimal(), age=age) == pytest.approx(expected, abs=1e-6)
+    assert wants(p.stale_probability(), age=age) == pytest.approx([1 - 1 / np.e] * 4, abs=1e-6)
+
+
+def test_unknown_rates_are_those_assumed_for_the_data_type() -> None:
+    """Without a rate, invoices and bills change as the sandbox's profiles say."""
+    assert wants(p.optimal(), rate=np.nan) == wants(p.optimal(), rate=[1.5, 3.0, 1.5, 3.0])
+
+
+def test_the_threshold_is_the_price_of_the_optimum() -> None:
+    """At the optimal interval of each cell the index reaches the price, just before it does not."""
+    rates = np.array([1.0, 2.0, 3.0, 4.0])
+    frequency = optimum.freshness(rates, 5).frequency
+    strategy = p.threshold("5 refreshes/day")
+    assert all(value > 0 for value in wants(strategy, rate=rates, age=1.000001 / frequency))
+    assert wants(strategy, rate=rates, age=0.999999 / frequency) == [0.0] * 4
+
+
+def test_first_is_lexicographic() -> None:
+    """All of the first strategy's cells come before the others, in its order; the rest keep the second's."""
+    strategy = c.first(lambda cells: [0, 1e-9, 2e-9, np.nan], lambda cells: [1e9, 5, 6, NEVER])
+    assert np.argsort(wants(strategy)).tolist() == [0, 3, 1, 2]
+    assert wants(c.first(lambda cells: [0, 0, 1, 1], lambda cells: [0, 3, 0, 0])) == [0, 1, 2, 2]
+
+
+def test_where_and_limit_cut() -> None:
+    """Only the cells that fit, only the first so many of each company."""
+    assert wants(c.where({"data_type": "bills", "company": ["b"]}, p.oldest())) == [0, 0, 3, 0]
+    assert wants(c.where(lambda cells: cells.rate >= 2, p.oldest())) == [0, 0, 3, NEVER]
+    assert wants(c.limit(p.oldest(), 1, per="company")) == [0, 2, 0, NEVER]
+    assert wants(c.limit(p.oldest(), 3)) == [0, 2, 3, NEVER]
+
+
+def test_a_bundle_has_one_priority() -> None:
+    """The cells of a report are wanted together, company by company; others keep their own."""
+    strategy = c.bundle(["bills", "invoices"], p.oldest())
+    assert wants(strategy, cost=[1, 3, 1, 1]) == [1.75, 1.75, NEVER, NEVER]
+    assert wants(c.bundle(["bills"], p.oldest())) == [1.0, 2.0, 3.0, NEVER]
+    with pytest.raises(ValueError, match="no report 'balance'; there are financials"):
+        c.bundle("balance")
+
+
+def test_before_a_deadline() -> None:
+    """Wanted in the time before it, or earlier where a retry would need it, until read; the nearest first."""
+    due = ["2026-11-23T08:00:00Z", "2026-11-23T18:00:00Z", None, "2026-11-23T07:00:00Z"]
+    assert wants(c.before(within="3h"), due=due, age=1.0) == [12.0, 0.0, 0.0, 24.0]
+    assert wants(c.before(within="3h"), due=due, age=1.0, latency_p95=0.25)[1] == 2.0
+    assert wants(c.before(within="3h"), due=due, age=0.5 / 24)[0] == 0.0
+    assert wants(c.before("08:00", within="3h"), age=1.0) == [12.0] * 4
+    assert wants(c.before("06:00", within="3h"), age=1.0) == [0.0] * 4
+
+
+def test_keep_alive_wants_one_cell_of_a_neglected_connection() -> None:
+    """The connection counts, not the cell: one read anywhere keeps it; the cheapest cell is chosen."""
+    assert wants(p.keep_alive("25D"), age=[30.0, 26.0, 1.0, 90.0], cost=[2, 1, 1, 1]) == [0.0, 1.04, 0.0, 0.0]
+
+
+@given(rate=st.floats(0.05, 5), seed=st.integers(0, 2**16))
+def test_the_likelihood_of_gaps_finds_the_rate(rate: float, seed: int) -> None:
+    """The score equation holds at the estimate; thousands of irregular gaps give the rate back."""
+    rng = np.random.default_rng(seed)
+    gaps = rng.exponential(1 / rate, 4000)
+    changed = rng.random(4000) < -np.expm1(-rate * gaps)
+    assert learning.rate_from_gaps(gaps, changed) == pytest.approx(rate, rel=0.15)
+
+
+def test_rates_from_counts_are_nearly_unbiased() -> None:
+    """Ten looks, one expected change between two: the exact mean of the estimate is 1.0031, of the naive one 0.6321."""
+    n, seen = 10, np.arange(11)
+    q = 1 - np.exp(-1)
+    chances = (
+        np.array([float(np.prod([(n - i) / (i + 1) for i in range(x)])) for x in seen])
+        * q**seen
+        * (1 - q) ** (n - seen)
+    )
+    assert chances @ learning.rate_from_counts(seen, n, 1.0) == pytest.approx(1.0031, abs=5e-5)
+    assert chances @ (seen / n) == pytest.approx(0.6321, abs=5e-5)
+
+
+def test_learning_follows_what_refreshes_found() -> None:
+    """Bits move the rates, the first after linking does not, and cells keep theirs when the table changes."""
+    learner = p.learn(lambda cells: cells.rate, prior=(1.0, 1.0))
+    at = [NOW + pd.Timedelta(days=day) for day in range(4)]
+
+    def look(day: int, changed: Any, cells: slice = slice(None)) -> list[float]:
+        table_ = some(last_success=[at[day], at[day], None, at[0]], changed_last=changed)
+        found: list[float] = learner(table_.iloc[cells], now=at[day]).round(4).tolist()
+        return found
+
+    assert look(0, [True, False, None, True]) == [1.0] * 4
+    assert look(1, [True, False, None, None]) == [round((1 + 1 / (1 - np.exp(-1))) / 2, 4), 0.5, 1.0, 1.0]
+    assert look(2, [False, False, None, None], slice(0, 2)) == [round((1 + 1 / (1 - np.exp(-1))) / 3, 4), 0.3333]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: p.optimal("best"), "optimal: no objective 'best'; there are freshness, age"),
+        (lambda: p.threshold("5 refreshes/day", "missed"), "threshold: no objective 'missed'"),
+        (lambda: p.every(0), "an interval is a positive time"),
+        (lambda: c.first(), "give at least one strategy"),
+        (lambda: c.limit(p.oldest(), -1), "expected a number of cells >= 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make: Any, message: str) -> None:
+    """Strategies that cannot be meant are refused when they are made."""
+    with pytest.raises(ValueError, match=message):
+        make()

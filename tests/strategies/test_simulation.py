@@ -1,0 +1,197 @@
+"""Running strategies on a virtual clock: scores, limits, what is visible, what repeats."""
+
+import doctest
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codat_notebook.strategies import comparison, optimum, policy, simulation
+from codat_notebook.strategies import policies as p
+from codat_notebook.strategies.cells import CELLS, StrategyError, table
+from codat_notebook.strategies.limits import Limits
+from codat_notebook.strategies.portfolio import Portfolio
+from codat_notebook.strategies.simulation import simulate
+
+FREE = Limits(keep_alive=None)
+
+
+def reference(cells: int = 400, seed: int = 1, believed: Any = "known") -> Portfolio:
+    """Rates Gamma(0.5, 2), weights Pareto(1.5), read as an optimal strategy would have; half a refresh per cell and day
+    is the budget that goes with it."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"true_rate": rng.gamma(0.5, 2, cells), "weight": rng.pareto(1.5, cells) + 1})
+    frequency = optimum.freshness(frame["true_rate"], cells / 2, frame["weight"]).frequency
+    with np.errstate(divide="ignore"):
+        frame["age"] = np.where(frequency > 0, rng.random(cells) / frequency, np.inf)
+    return Portfolio.from_frame(frame).believing(believed)
+
+
+@pytest.mark.parametrize("module", [comparison, simulation], ids=lambda module: module.__name__)
+def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
+    """What the docstrings show is what comes out."""
+    assert doctest.testmod(module).failed == 0
+
+
+def test_strategies_come_out_in_the_known_order() -> None:
+    """On a small reference portfolio: optimal nearly reaches the bound, the naive ones stay far below."""
+    options: dict[str, Any] = {"days": 24, "budget": "200 refreshes/day", "tick": "15min", "limits": FREE}
+    plans = [p.optimal(), p.threshold("200 refreshes/day"), p.optimal("randomised"), p.weighted_age(), p.oldest()]
+    ratios = [simulate(plan, reference(), **options).ratio for plan in plans]
+    assert ratios[0] >= 0.995
+    assert ratios[1] >= 0.985
+    assert sorted(ratios, reverse=True) == ratios
+    assert ratios[-1] < 0.9
+
+
+def test_learning_is_better_than_one_rate_for_all() -> None:
+    """Rates learned from one bit per refresh beat the same strategy that believes in the mean rate."""
+    options: dict[str, Any] = {"days": 60, "budget": "200 refreshes/day", "limits": FREE}
+    same = simulate(p.optimal(), reference(believed=1.0), **options).ratio
+    learned = simulate(p.learn(prior=(0.5, 0.5)), reference(believed=np.nan), **options).ratio
+    known = simulate(p.optimal(), reference(), **options).ratio
+    assert same + 0.015 < learned < known
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 1000), budget=st.floats(0.5, 80), age=st.sampled_from([0.0, 1.0, np.inf]), data=st.data())
+def test_the_ratio_never_exceeds_one(seed: int, budget: float, age: float, data: st.DataObject) -> None:
+    """With any strategy, latency and failures; the budget is never exceeded either."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"true_rate": rng.gamma(0.5, 2, 30), "age": age, "latency": 0.01, "failure_rate": 0.1})
+    strategy = data.draw(st.sampled_from([p.optimal(), p.oldest(), p.every("1D"), p.random_order(), p.learn()]))
+    found = simulate(strategy, frame, days=6, budget=f"{budget:.3f} refreshes/day", tick="2h", seed=seed)
+    assert found.ratio <= 1 + 1e-9
+    assert found.metrics["spent"] <= budget * 6 + 1e-2
+
+
+def test_a_schedule_has_the_freshness_of_the_formula() -> None:
+    """Every cell once a day, without latency: (1 - e^-x) / x, up to the tick; the score has no noise."""
+    frame = pd.DataFrame({"true_rate": [0.5, 1.0, 3.0], "age": 0.999})
+    found = simulate(p.every("23h"), frame, days=50, budget="72 refreshes/day")
+    for rate, freshness in zip(frame["true_rate"], found.cells["freshness"], strict=True):
+        x = rate * 23 / 24
+        assert freshness == pytest.approx((1 - np.exp(-x)) / x, abs=0.005)
+    assert found.metrics["refreshes"] == pytest.approx(3 * 50 * 24 / 23, abs=6)
+
+
+def test_the_hidden_rates_do_not_leak() -> None:
+    """Permuting the truth changes no priority that is given for what is visible, in any tick."""
+    seen: list[list[bytes]] = [[], []]
+    for run, order in enumerate(([0, 1, 2, 3], [3, 2, 1, 0])):
+        truth = np.array([0.1, 1.0, 5.0, 20.0])[order]
+        portfolio = Portfolio.from_frame(
+            pd.DataFrame({"true_rate": truth, "rate": 1.0, "weight": [1, 2, 3, 4], "age": 1.0}), observed=False
+        )
+
+        def strategy(cells: pd.DataFrame, now: Any, run: int = run) -> Any:
+            priority = p.learn()(cells, now) + cells.weight / 1e6
+            seen[run].append(pd.util.hash_pandas_object(cells.assign(priority=priority)).to_numpy().tobytes())
+            return priority
+
+        simulate(strategy, portfolio, days=2, budget="6 refreshes/day")
+    assert seen[0] == seen[1]
+    assert len(seen[0]) == 48
+
+
+def test_functions_and_policies_see_the_same_cells() -> None:
+    """A function of the table and the built-in strategy on arrays refresh the same cells at the same times."""
+    portfolio = Portfolio.synthetic(6, data_types=["invoices", "bills", "banking-transactions"], rates="known")
+    built_in = p.optimal()
+
+    def function(cells: pd.DataFrame) -> Any:
+        assert list(cells) == list(CELLS)
+        assert cells.dtypes.map(str).equals(table({}).dtypes.map(str))
+        priority = built_in(cells)
+        cells["age"] = 0.0  # its own copy: this changes nothing outside
+        return priority
+
+    options: dict[str, Any] = {"days": 3, "budget": "10 refreshes/day", "seed": 4}
+    one, other = simulate(function, portfolio, **options), simulate(built_in, portfolio, **options)
+    pd.testing.assert_frame_equal(one.cells, other.cells)
+    assert one.metrics == other.metrics
+
+
+def test_the_engine_holds_the_limits() -> None:
+    """Cells that are not linked or supported are left alone; one company at a time; the reserve is kept."""
+    frame = pd.DataFrame({
+        "company": ["a"] * 3 + ["b"], "connection_status": ["Linked", "Deauthorized", "Linked", "Linked"],
+        "status": [None, None, "NotSupported", None], "true_rate": 1.0, "latency": 0.2,
+    })  # fmt: skip
+    found = simulate(
+        lambda cells: [1] * 4, frame, days=10, budget="100 refreshes/day", limits=Limits(company_at_once=1)
+    )
+    assert (found.cells["refreshes"] > 0).tolist() == [True, False, False, True]
+    assert found.cells["refreshes"].max() < 10 / 0.1
+    kept = simulate(p.oldest(), frame, days=10, budget="10 refreshes/day", limits=Limits(reserve=0.5))
+    assert kept.metrics["spent"] <= 50
+
+
+def test_failures_keep_a_cell_away() -> None:
+    """After failures a cell waits, longer each time; a strategy that insists gets no more."""
+    frame = pd.DataFrame({"true_rate": [1.0], "failure_rate": [0.999], "platform": ["Unheard of"]})
+    found = simulate(lambda cells: [1], frame, days=10, budget="24 refreshes/day")
+    assert 10 <= found.metrics["failures"] <= 2 * 10 + 6
+    assert found.metrics["never_synced"] == 1
+
+
+def test_neglected_connections_are_kept_alive() -> None:
+    """A strategy that wants nothing still has each connection read before 25 days are over, once."""
+    frame = pd.DataFrame({"company": "a", "connection": ["x", "x", "y"], "age": [20.0, 24.0, 0.0], "true_rate": 1.0})
+    found = simulate(lambda cells: [0, 0, 0], frame, days=24, budget="5 refreshes/day")
+    assert found.cells["refreshes"].tolist() == [1, 0, 0]
+
+
+def test_money_and_requests() -> None:
+    """The unit of the budget says what a refresh costs; without prices there is no budget in money."""
+    frame = pd.DataFrame({"true_rate": [1.0, 1.0], "price": [0.5, 2.0], "requests": [2, 3]})
+    assert simulate(p.oldest(), frame, days=10, budget="5 GBP/day").metrics["spent"] == pytest.approx(50, abs=2.5)
+    assert simulate(p.oldest(), frame, days=10, budget="10 requests/day").metrics["refreshes"] == 40
+    with pytest.raises(ValueError, match="a budget in GBP needs what a refresh costs"):
+        simulate(p.oldest(), frame.drop(columns="price"), budget="5 GBP/day")
+
+
+def test_a_result_has_one_row_a_day_and_a_row_a_cell() -> None:
+    """The days' freshness has the result's as its mean, what was spent adds up, and assumed rates are marked."""
+    portfolio = Portfolio.synthetic(4, data_types=["invoices"], rates="unknown")
+    found = simulate(p.optimal(), portfolio, days=12, budget="3 refreshes/day")
+    assert len(found.timeline) == 12
+    assert found.timeline["freshness"].mean() == pytest.approx(found.metrics["freshness"])
+    assert found.timeline["spent"].sum() == pytest.approx(found.metrics["spent"])
+    assert found.cells["rate_assumed"].all()
+    assert found.metrics["rates_assumed"] == 1
+    assert set(found.metrics) == {name for name, _ in found.METRICS}
+    assert "of what is possible" in repr(found)
+
+
+def test_the_same_seed_gives_the_same_result() -> None:
+    """Also for a strategy that remembers: each simulation starts with a fresh one."""
+    portfolio, learner = Portfolio.synthetic(5, seed=2, data_types=["invoices"]), p.learn()
+    runs = [simulate(learner, portfolio, days=20, budget="3 refreshes/day", seed=s).metrics for s in (1, 1, 2)]
+    assert runs[0] == runs[1] != runs[2]
+    assert isinstance(policy.fresh(learner), policy.Policy)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"days": 0.5}, "one whole day"),
+        ({"tick": "2D"}, "a tick is between"),
+        ({"budget": "lots"}, "was not understood"),
+        ({"portfolio": pd.DataFrame({"age": []})}, "at least one cell"),
+        ({"portfolio": pd.DataFrame({"true_rate": [-1.0]})}, "true_rate is a finite number >= 0, but row 0 has -1.0"),
+        ({"portfolio": pd.DataFrame({"failure_rate": [1.0]})}, "failure_rate is from 0 to below 1"),
+        ({"portfolio": pd.DataFrame({"colour": [1.0]})}, "a portfolio has no column colour"),
+        ({"strategy": lambda cells: [1, 2]}, "gave 2 priorities for 1 cells"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(arguments: Any, message: str) -> None:
+    """Before anything runs, or in the first tick, in words that help."""
+    usual: dict[str, Any] = {"strategy": p.oldest(), "portfolio": pd.DataFrame({"age": [1.0]}), "days": 1}
+    with pytest.raises(ValueError, match=message) as caught:
+        simulate(**{**usual, **arguments})
+    assert isinstance(caught.value, StrategyError) == ("strategy" in arguments)
