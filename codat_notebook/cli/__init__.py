@@ -1,0 +1,86 @@
+"""The command line: ``codat-notebook demo`` and ``codat-notebook sandbox``.
+
+``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
+that ``--help`` answers at once. ``lab`` is the JupyterLab that a command starts as a child, ``notebooks`` finds and
+copies the notebooks, ``stopping`` turns Ctrl-C and its relatives into an orderly end. Exit codes: 0 done (also by
+Ctrl-C), 1 a problem that is told in one line, 2 wrong arguments.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from codat_notebook import __version__
+from codat_notebook.cli.problem import Problem
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code (0, 1 or 2 as the module's docstring says).
+
+    ``argv``: the arguments without the program's name; the process's own by default.
+
+    >>> main(["sandbox", "--companies", "3"])  # doctest: +SKIP
+    """
+    arguments = parser().parse_args(argv)
+    from codat_notebook.cli import commands
+
+    run = commands.demo if arguments.command == "demo" else commands.sandbox
+    try:
+        return run(arguments)
+    except Problem as problem:
+        print(f"codat-notebook: {problem}", file=sys.stderr)
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command line takes, also for tools that want to read it."""
+    whole = argparse.ArgumentParser(
+        prog="codat-notebook", description="Refresh and diagnose company data in Codat from Jupyter."
+    )
+    whole.add_argument("--version", action="version", version=f"codat-notebook {__version__}")
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser(
+        "demo",
+        help="an embedded Codat and JupyterLab with the notebooks; needs no key and no network",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    demo.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
+    demo.add_argument("--port", type=_port, default=0, help="JupyterLab's port; 0 takes a free one")
+    demo.add_argument("--dir", type=Path, default=Path("codat-notebooks"), help="where the notebooks are copied to")
+
+    sandbox = commands.add_parser(
+        "sandbox",
+        help="an embedded Codat alone, for notebooks, scripts and curl",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    sandbox.add_argument("--port", type=_port, default=0, help="its port; 0 takes a free one")
+    sandbox.add_argument("--companies", type=_count, default=12, help="how many companies there are")
+    sandbox.add_argument("--key", help="the API key it accepts (default: one made of the seed)")
+    for command in (demo, sandbox):
+        command.add_argument("--speed", type=_speed, default=60.0, help="how many seconds pass there in one of ours")
+        command.add_argument("--seed", type=int, default=7, help="the same seed gives the same companies and outcomes")
+    return whole
+
+
+def _port(text: str) -> int:
+    return int(_number(text, 0, 65535, whole=True, wanted="a port is a number from 0 to 65535"))
+
+
+def _count(text: str) -> int:
+    return int(_number(text, 1, float("inf"), whole=True, wanted="at least one company"))
+
+
+def _speed(text: str) -> float:
+    return _number(text, 1e-9, 1e9, whole=False, wanted="a speed is a number above 0")
+
+
+def _number(text: str, least: float, most: float, *, whole: bool, wanted: str) -> float:
+    try:
+        number = int(text) if whole else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(wanted) from None
+    if not least <= number <= most:  # also refuses NaN, which compares false
+        raise argparse.ArgumentTypeError(wanted)
+    return number

@@ -1,0 +1,50 @@
+"""Ctrl-C, SIGTERM and a closed terminal as a flag that a waiting command looks at.
+
+Python's own answer to Ctrl-C is an exception at any line, also in the middle of starting or ending a child. Here the
+signal only leaves word, and the command ends at a place of its choosing: no traceback, nothing left behind. Signals
+that a platform lacks (Windows has no SIGHUP, the others no SIGBREAK) are passed over.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+
+
+class Stop:
+    """Whether the person, or the system, has asked the command to end.
+
+    A bare flag and not a ``threading.Event``: a handler that sets an event can meet the event's own lock held by the
+    very thread that it interrupted, and would then wait for ever.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def wait_until(self, condition: Callable[[], bool], every: float = 0.05) -> bool:
+        """Look at ``condition`` ``every`` so many seconds; true once it holds, false if asked to stop before."""
+        while not self.asked:
+            if condition():
+                return True
+            time.sleep(every)
+        return False
+
+
+@contextmanager
+def stoppable() -> Iterator[Stop]:
+    """Within the block, signals to end set the flag that is handed out; afterwards they do what they did before."""
+    stop = Stop()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        stop.asked = True
+
+    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+    before = {number: signal.signal(number, ask) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
