@@ -1,0 +1,137 @@
+"""The house's rules that no linter knows: what is forbidden where, each exception with its reason.
+
+Floors are held by import-linter (run here too, so that plain pytest tells), prints and blind excepts by ruff.
+"""
+
+import ast
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = sorted((ROOT / "codat_notebook").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+SCRIPTS = sorted((ROOT / "codat_notebook").rglob("*.js"))
+
+#: Dotted name -> why nobody writes it.
+FORBIDDEN = {
+    "asyncio.run": "a kernel has a running loop, so this raises there: use the engine",
+    "nest_asyncio": "archived, and it breaks other people's loops: use the engine",
+    "datetime.now": "now is the server's: take it from the clock that is handed in",
+    "datetime.utcnow": "now is the server's: take it from the clock that is handed in",
+    "datetime.today": "now is the server's: take it from the clock that is handed in",
+    "date.today": "now is the server's: take it from the clock that is handed in",
+    "time.time": "now is the server's: take it from the clock that is handed in",
+    "hold_sync": "made updates slower, and two writers lost values",
+}
+#: (file, dotted name) -> why it may stand there after all.
+ALLOWED = {
+    ("codat_notebook/client/clock.py", "time.time"): "the machine's time, until the server has told its own",
+    ("codat_notebook/sandbox/clock.py", "datetime.now"): "a sandbox starts at the machine's time by default",
+}
+#: In scripts: names and messages come from third parties and are set as text nodes only; nothing comes from elsewhere.
+FORBIDDEN_IN_SCRIPTS = re.compile(
+    r"\.innerHTML|\.outerHTML|insertAdjacentHTML\(|document\.write|\beval\(|new Function|https?://(?!www\.w3\.org/)"
+)
+
+
+def name_of(path: Path) -> str:
+    """A file's name as the messages and lists above write it."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def dotted_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and text of each name and attribute chain, imports included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Name):
+            yield node.lineno, ast.unparse(node)
+        elif isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, node.module or ""
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def forbidden_in(path: Path, source: str) -> list[str]:
+    """What a source says that the house forbids, as readable lines."""
+    found = []
+    for line, text in dotted_names(ast.parse(source)):
+        for name, reason in FORBIDDEN.items():
+            if (text == name or text.endswith(f".{name}")) and (name_of(path), name) not in ALLOWED:
+                found.append(f"{name_of(path)}:{line}: {name}: {reason}")
+    return found
+
+
+def test_floors() -> None:
+    """Modules import from lower floors only, every room stands on a floor, and only the client imports httpx."""
+    # In a process of its own: import-linter configures logging, and by that silences every logger that exists.
+    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", PACKAGE, ids=name_of)
+def test_forbidden_names(path: Path) -> None:
+    """No module calls what the house forbids."""
+    assert forbidden_in(path, path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import asyncio\nasyncio.run(f())", "from asyncio import run", "import nest_asyncio", "import datetime\n"
+     "datetime.datetime.now()", "from datetime import datetime\nx = datetime.now", "with self.hold_sync(): pass"],
+)  # fmt: skip
+def test_forbidden_names_are_found(source: str) -> None:
+    """The rule above sees each way to write a forbidden name."""
+    assert forbidden_in(ROOT / "codat_notebook" / "example.py", source)
+
+
+def test_exceptions_are_used() -> None:
+    """An exception to the rule that nobody needs any more is removed."""
+    unused = []
+    for file, name in ALLOWED:
+        names = [text for _, text in dotted_names(ast.parse((ROOT / file).read_text(encoding="utf-8")))]
+        if not any(text == name or text.endswith(f".{name}") for text in names):
+            unused.append((file, name))
+    assert unused == []
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name_of)
+def test_scripts_set_text_only(path: Path) -> None:
+    """Scripts build no HTML or code from text, and fetch nothing from elsewhere."""
+    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+    assert [f"{name_of(path)}:{n}: {line}" for n, line in lines if FORBIDDEN_IN_SCRIPTS.search(line)] == []
+
+
+@pytest.mark.parametrize("path", PACKAGE + TESTS, ids=name_of)
+def test_silenced_checkers_give_a_reason(path: Path) -> None:
+    """`type: ignore` (in the package, which mypy reads) and `noqa` name the rule that they silence, and why."""
+    words = r"type:\s*ignore|noqa" if path in PACKAGE else "noqa"
+    silenced = re.compile(rf"#\s*(?:{words})\b(?P<rest>.*)")
+    reasoned = re.compile(r"(?:\[[\w, -]+\]|:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)\s*(?:#|-|—|:)\s*\w+\W+\w+")
+    bad = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        match = silenced.search(line)
+        if match and not reasoned.match(match["rest"]) and path != Path(__file__):
+            bad.append(f"{name_of(path)}:{number}: {line.strip()}")
+    assert bad == []
+
+
+@pytest.mark.parametrize("path", [p for p in TESTS if p.name.startswith(("test_", "bench_"))], ids=name_of)
+def test_each_test_says_what_it_shows(path: Path) -> None:
+    """Each test has a docstring that states the behaviour."""
+    functions = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.FunctionDef)]
+    mute = [f.name for f in functions if f.name.startswith(("test_", "bench_")) and not ast.get_docstring(f)]
+    assert mute == []
+
+
+def test_files_are_short() -> None:
+    """A file can be read in one sitting: none above 350 lines, half of them at most 150."""
+    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE + TESTS}
+    assert {name: length for name, length in lengths.items() if length > 350} == {}
+    assert statistics.median(lengths[name_of(path)] for path in PACKAGE) <= 150

@@ -1,0 +1,110 @@
+"""The package from outside: its public names, what importing it costs, what its archives hold, one version."""
+
+import importlib.metadata
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import codat_notebook
+
+ROOT = Path(__file__).parent.parent
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PUBLIC = [
+    "CodatLending", "RefreshRun", "Sandbox", "Session", "__version__", "compare", "connect", "console", "simulate",
+    "strategies",
+]  # fmt: skip
+HEAVY = ["anywidget", "httpx", "ipywidgets", "msgspec", "pandas", "starlette", "uvicorn", "IPython", "numpy"]
+
+
+def in_new_python(code: str) -> Any:
+    """Run code in a fresh interpreter; return what it printed as JSON."""
+    run = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_public_names_are_pinned() -> None:
+    """The root promises these names and no others."""
+    assert sorted(codat_notebook.__all__) == PUBLIC
+    assert dir(codat_notebook) == PUBLIC
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_resolve(name: str) -> None:
+    """Each public name is found, and is the same object each time."""
+    assert getattr(codat_notebook, name) is getattr(codat_notebook, name)
+
+
+def test_unknown_names_are_refused() -> None:
+    """A name that does not exist raises as in any module."""
+    with pytest.raises(AttributeError, match="module 'codat_notebook' has no attribute 'conect'"):
+        _ = codat_notebook.conect
+
+
+@pytest.mark.parametrize("module", ["codat_notebook", "codat_notebook.cli"])
+def test_import_is_light(module: str) -> None:
+    """Importing the root, or answering `--help`, loads nothing heavy."""
+    code = f"import json, sys, {module}; print(json.dumps(sorted(m.partition('.')[0] for m in sys.modules)))"
+    assert set(in_new_python(code)).isdisjoint(HEAVY)
+
+
+def test_one_version() -> None:
+    """The installed metadata, the package and the newest heading of the CHANGELOG tell the same version."""
+    assert importlib.metadata.version("codat-notebook") == codat_notebook.__version__
+    headings = re.findall(r"^## \[?([^\]\s]+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert codat_notebook.__version__ == next(heading for heading in headings if heading != "Unreleased")
+
+
+def build(kind: str, folder: Path) -> Path:
+    """Build an archive of the working tree with the build backend, which pip would call too."""
+    code = f"import sys; from hatchling.build import build_{kind}; print(build_{kind}(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(folder)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    return folder / run.stdout.split()[-1]
+
+
+def tree(folder: str, pattern: str) -> set[str]:
+    """Names of the files below a folder of the project, relative to the project."""
+    return {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).glob(pattern) if path.is_file()}
+
+
+def test_wheel_holds_what_it_should(tmp_path: Path) -> None:
+    """The wheel has every module, script and style, the typing marker, the notebooks and the licence, and no more."""
+    with zipfile.ZipFile(build("wheel", tmp_path)) as wheel:
+        names = {name for name in wheel.namelist() if ".dist-info/" not in name}
+        licences = [name for name in wheel.namelist() if name.endswith("/licenses/LICENSE")]
+    package = tree("codat_notebook", "**/*.py") | tree("codat_notebook", "**/static/*") | {"codat_notebook/py.typed"}
+    notebooks = {f"codat_notebook/{name}" for name in tree("notebooks", "*.ipynb")}
+    assert names == package | notebooks
+    assert "codat_notebook/notebooks/01_first_look.ipynb" in names
+    assert len(licences) == 1
+
+
+def test_sdist_holds_what_it_should(tmp_path: Path) -> None:
+    """The source archive has the package, the notebooks, the tests and the papers, and nothing that is ignored."""
+    with tarfile.open(build("sdist", tmp_path)) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"README.md", "LICENSE", "CHANGELOG.md", "environment.yml", "pyproject.toml", "PKG-INFO"} <= names
+    assert tree("codat_notebook", "**/*.py") | tree("notebooks", "*.ipynb") | tree("tests", "**/*.py") <= names
+    assert [name for name in names if re.search(r"__pycache__|\.ipynb_checkpoints|screenshots/|\.venv", name)] == []
+
+
+def test_environment_agrees_with_the_project() -> None:
+    """`environment.yml` asks for the Python and the Lab that pyproject does, with the same lower bounds."""
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    extras = PROJECT["optional-dependencies"]
+    wanted = {*PROJECT["dependencies"], *extras["lab"], f"python{PROJECT['requires-python']}"}
+    listed = {entry for entry in environment["dependencies"] if isinstance(entry, str)}
+    assert environment["channels"] == ["conda-forge", "nodefaults"]
+    assert {entry.replace("matplotlib-base", "matplotlib") for entry in listed} == wanted | {"pip"}
+    assert environment["dependencies"][-1] == {"pip": ["-e ."]}
