@@ -124,8 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self._head("text/plain", 0)
+        # Before the answer: the page sends its next message when it has that, and order is part of what tests assert.
         self.stage.receive(body["part"], body["content"])
+        self._head("text/plain", 0)
 
     def _stream(self) -> None:
         self._head("text/event-stream", None)
