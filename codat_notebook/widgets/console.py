@@ -11,11 +11,12 @@ import ipywidgets
 from codat_notebook.widgets import scene
 from codat_notebook.widgets.code import Code
 from codat_notebook.widgets.columns import Row
-from codat_notebook.widgets.controller import Controller, Parts
+from codat_notebook.widgets.controller import Controller
 from codat_notebook.widgets.data_types import DataTypePicker
 from codat_notebook.widgets.header import Header
 from codat_notebook.widgets.heatmap import Heatmap
 from codat_notebook.widgets.notice import Notice
+from codat_notebook.widgets.parts import Parts
 from codat_notebook.widgets.pickers import CompanyPicker, ConnectionCards, ConnectionPicker
 from codat_notebook.widgets.progress import Progress
 from codat_notebook.widgets.refresh_bar import RefreshBar

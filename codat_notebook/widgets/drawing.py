@@ -1,0 +1,98 @@
+"""How a console is drawn anew: each part gets the state that the scene gives it.
+
+A draw is cheap and says everything, so that no part can be forgotten. The tables and charts cost more: they are framed
+in a worker, at most twice a second, and only where somebody looks.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from codat_notebook import frames
+from codat_notebook.runs.cells import CompanyStatus
+from codat_notebook.widgets import scene
+from codat_notebook.widgets.guard import Guard
+from codat_notebook.widgets.parts import Parts
+
+if TYPE_CHECKING:
+    from codat_notebook.session import Session
+
+#: Seconds between two updates of the tables while something runs.
+TABLES_EVERY = 0.5
+
+
+class Drawing:
+    """Draws one console out of its scene. All methods are for the engine thread."""
+
+    def __init__(self, session: "Session", parts: Parts, now: scene.Scene, guard: Guard) -> None:
+        self._session, self._parts, self._scene, self._guard = session, parts, now, guard
+        self._tables_due: asyncio.TimerHandle | None = None
+        self._drawn_status: CompanyStatus | None = None
+
+    def all(self, at_once: bool = False) -> None:
+        """Every part; ``at_once`` for those that answer a click. The tables follow."""
+        now, session, parts = self._scene, self._session, self._parts
+        connection, cards = scene.connections(now, session.desk.now)
+        parts.company.show(scene.company(now))
+        parts.connection.show(connection)
+        parts.cards.show(cards)
+        parts.data_types.show(scene.data_types(now, session))
+        parts.bar.show(scene.bar(now, session), at_once=at_once)
+        parts.notice.show(scene.notice(now))
+        if not now.runs:  # else their view draws them
+            parts.progress.show(scene.progress(now, session))
+        self.header()
+        self.code()
+        self.later()
+
+    def header(self) -> None:
+        """The status line."""
+        self._parts.header.show(scene.header(self._scene, self._session))
+
+    def code(self) -> None:
+        """The Python for what is chosen."""
+        self._parts.code.show(scene.code(self._scene, self._session))
+
+    def tabs(self) -> None:
+        """The strip of tabs, at once: it answers a click."""
+        self._parts.tabs.show(scene.tabs(self._scene, self._session), at_once=True)
+
+    def errors(self) -> None:
+        """The errors and how many they are."""
+        self._parts.errors.update(self._session.errors)
+        self._parts.tabs.show(scene.tabs(self._scene, self._session))
+
+    def later(self) -> None:
+        """The tables and charts, soon."""
+        if self._tables_due is None:
+            loop = self._session.desk.engine.loop
+            self._tables_due = loop.call_later(TABLES_EVERY, self._tables)
+
+    def _tables(self) -> None:
+        """The operations always; the other tabs when they are looked at, and all of them when a company was read."""
+        self._tables_due = None
+        status, guard = self._scene.status, self._guard
+        operations, now = self._scene.operations(), self._session.desk.now
+        if status is None:
+            self._parts.operations.update(None)
+        else:
+            guard.spawn("The operations could not be shown", self._frame, operations, status.facts.platforms, now)
+        anew, self._drawn_status = status is not self._drawn_status, status
+        for name in ("freshness", "timeline", "requests"):
+            if anew or name == self._scene.tab:
+                guard.spawn(f"The tab {name} could not be drawn", self._tab, name)
+
+    async def _tab(self, name: str) -> None:
+        if name == "requests":
+            frame = await self._session.desk.engine.in_worker(lambda: self._session.requests)
+            self._parts.requests.update(frame)
+        else:
+            getattr(self._parts, name).show(getattr(scene, name)(self._scene, self._session))
+
+    async def _frame(self, operations: list[Any], platforms: dict[str, str], now: Any) -> None:
+        frame = await self._session.desk.engine.in_worker(frames.pull_operations, operations, platforms, now)
+        self._parts.operations.update(frame)
+
+    def stop(self) -> None:
+        """Draw no more."""
+        if self._tables_due is not None:
+            self._tables_due.cancel()
