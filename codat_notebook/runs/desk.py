@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from codat_notebook.client import CodatLending
-from codat_notebook.models.shared import Connection
+from codat_notebook.models.shared import Company, Connection
 from codat_notebook.runs.engine import Engine
 from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exception, log_error
 
@@ -67,11 +67,15 @@ class Desk:
     async def company(self, company_id: str) -> CompanyFacts:
         """A company with its connections, and what each of them supports. Two requests, later ones one."""
         company = await self.client.companies.get_async(request={"company_id": company_id})
+        return await self.facts(company, company_id)
+
+    async def facts(self, company: Company, company_id: str = "") -> CompanyFacts:
+        """The same of a company that was read already: lists of companies hold their connections."""
         connections = {connection.id: connection for connection in company.data_connections or ()}
         support = await self._support()
         return CompanyFacts(
             id=company.id or company_id,
-            name=company.name or company_id,
+            name=company.name or company.id or company_id,
             connections=connections,
             supported={
                 id: support.get(connection.integration_key or "", frozenset()) for id, connection in connections.items()
