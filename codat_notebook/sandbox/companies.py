@@ -8,18 +8,19 @@ and ids. The first few are written by hand in :mod:`codat_notebook.sandbox.showc
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from math import nan
+from typing import Any, Final
 
 from codat_notebook.sandbox import population
+from codat_notebook.sandbox.columns import Columns
 from codat_notebook.sandbox.draws import Draws
 from codat_notebook.sandbox.profiles import BY_KEY, Platform
 from codat_notebook.sandbox.sketch import Link, Sketch
 from codat_notebook.sandbox.ticks import DAY, to_text
 
-T = TypeVar("T")
 _CACHED: Final = 2_000
 
 
@@ -137,8 +138,8 @@ class Company:
 class Estate:
     """All companies of a world.
 
-    Lists are searched and sorted by columns (name, tags, created, last sync), which are made when first needed;
-    a company itself is made when it is looked at, and forgotten again unless something has happened to it.
+    Lists are searched and sorted by :attr:`columns`; a company itself is made when it is looked at, and forgotten
+    again unless something has happened to it.
 
     Args:
         draws: the seed's draws.
@@ -154,13 +155,18 @@ class Estate:
         identities = [draws.identity("company", index) for index in range(count)]
         self.ids = [company_id for company_id, _ in identities]
         self._numbers = [number for _, number in identities]
-        self.names = self._column(lambda sketch: sketch.name, population.name)
+        self.columns = Columns(self._numbers, self._written, start)
         self._by_id = {company_id: index for index, company_id in enumerate(self.ids)}
         self._kept: dict[int, Company] = {}
         self._recent: OrderedDict[int, Company] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of all companies."""
+        return self.columns.names
 
     def find(self, company_id: str) -> Company | None:
         """The company of that id."""
@@ -180,55 +186,23 @@ class Estate:
         """Never forget this company: something has happened to it that the seed does not know."""
         self._kept[company.index] = company
 
-    def _column(self, of_sketch: Callable[[Sketch], T], of_number: Callable[[int], T]) -> list[T]:
-        """One property of all companies."""
-        rest = self._numbers[len(self._written) :]
-        return [of_sketch(sketch) for sketch in self._written] + [of_number(number) for number in rest]
-
-    @cached_property
-    def folded_names(self) -> list[str]:
-        """The names for comparing."""
-        return [name.casefold() for name in self.names]
-
-    def tags(self, name: str) -> list[str | None]:
-        """That tag of all companies, for comparing."""
-        if name not in self._tags:
-            read = {"region": population.region, "segment": population.segment}.get(name, _nothing)
-            self._tags[name] = self._column(lambda sketch: _folded(sketch.tags.get(name)), read)
-        return self._tags[name]
-
-    @cached_property
-    def _tags(self) -> dict[str, list[str | None]]:
-        return {}
-
-    @cached_property
-    def created_by(self) -> list[str | None]:
-        """Who made them, for comparing."""
-        return self._column(
-            lambda sketch: _folded(sketch.created_by), lambda number: _folded(population.created_by(number))
-        )
-
-    @cached_property
-    def created(self) -> list[int]:
-        """When they were made, in ticks."""
-        start = self._start
-        return self._column(
-            lambda sketch: start - round(sketch.days_old * DAY), lambda number: start - population.age(number)
-        )
-
-    def last_syncs(self) -> list[int | None]:
-        """When they were last synced, in ticks."""
-        column = self._first_syncs
+    def last_syncs(self) -> list[float]:
+        """When the companies were last synced, in ticks; nan: never. A column that changes."""
+        column = self._last_syncs
         for index, company in self._kept.items():
-            column[index] = company.last_sync
+            column[index] = nan if (at := company.last_sync) is None else at
         return column
 
     @cached_property
-    def _first_syncs(self) -> list[int | None]:
-        start = self._start
-        column: list[int | None] = self._column(lambda sketch: None, lambda number: start - population.last_age(number))
-        column[: len(self._written)] = [self.at(index).last_sync for index in range(len(self._written))]
-        return column
+    def _last_syncs(self) -> list[float]:
+        first = (self.at(index).last_sync for index in range(len(self._written)))
+        return [nan if at is None else at for at in first] + self.columns.first_syncs[len(self._written) :]
+
+    def parents(self, key: str) -> list[str]:
+        """A property of the reference to the parent, case-folded; only companies that are written have one."""
+        parents = [self.at(index).parent or {} for index in range(len(self._written))]
+        values = [value.casefold() if isinstance(value := parent.get(key), str) else "" for parent in parents]
+        return values + [""] * (len(self) - len(values))
 
     def _made(self, index: int) -> int:
         if index < len(self._written):
@@ -259,14 +233,7 @@ class Estate:
         return connection
 
     def _reference(self, index: int) -> dict[str, Any]:
-        company_id = self.ids[index]
+        company_id, written = self.ids[index], index < len(self._written)
+        name = self._written[index].name if written else population.name(self._numbers[index])
         links: Mapping[str, Any] = {"portal": f"https://app.codat.io/companies/{company_id}/summary"}
-        return {"id": company_id, "name": self.names[index], "links": links}
-
-
-def _folded(text: str | None) -> str | None:
-    return None if text is None else text.casefold()
-
-
-def _nothing(number: int) -> None:
-    return None
+        return {"id": company_id, "name": name, "links": links}

@@ -30,12 +30,6 @@ def _positive(parameters: Mapping[str, str], name: str, default: int, most: int)
     return int(text)
 
 
-def slice_of(rows: Sequence[Any], parameters: Mapping[str, str]) -> Sequence[Any]:
-    """The rows of the page asked for; none beyond the end."""
-    page, size = window(parameters)
-    return rows[(page - 1) * size : page * size]
-
-
 def page_of(
     results: Sequence[Mapping[str, Any]], total: int, path: str, parameters: Mapping[str, str]
 ) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from typing import Any, Final
 from codat_notebook.sandbox import catalogue, records, validation
 from codat_notebook.sandbox.clock import Clock
 from codat_notebook.sandbox.companies import Company
-from codat_notebook.sandbox.directory import Directory
+from codat_notebook.sandbox.directory import CHANGING, Directory
 from codat_notebook.sandbox.events import read_completed
+from codat_notebook.sandbox.history import History
 from codat_notebook.sandbox.ledger import Cell, Ledger
+from codat_notebook.sandbox.listing import Listing
 from codat_notebook.sandbox.operations import Operation
-from codat_notebook.sandbox.paging import page_of, slice_of, window
+from codat_notebook.sandbox.paging import page_of
 from codat_notebook.sandbox.problems import Problem
 from codat_notebook.sandbox.profiles import BY_KEY
 from codat_notebook.sandbox.queueing import Accepted, Queueing, Told
@@ -77,15 +79,26 @@ class World(State):
             self.activate(company)
         return super().fresh(company)
 
+    def _catch_up(self) -> None:
+        """Bring each company up to the present that something can have happened to."""
+        if self._schedule.on(self.clock.ticks()):
+            for index in range(len(self.estate)):
+                self.fresh(self.estate.at(index))
+        else:
+            for company, ledger in self.active.values():
+                if not ledger.quiet:
+                    self.fresh(company)
+
     # Companies and connections
 
     @alone
     def companies(self, parameters: Parameters = _NONE) -> Document:
         """``GET /companies``."""
-        window(parameters)
-        found = self._directory.find(parameters)
-        rows = [self.fresh(self.estate.at(i)).document(self.link_base) for i in slice_of(found, parameters)]
-        return page_of(rows, len(found), "/companies", parameters)
+        if CHANGING in parameters.get("query", "") + parameters.get("orderBy", ""):
+            self._catch_up()
+        found, total = self._directory.page(parameters)
+        rows = [self.fresh(self.estate.at(index)).document(self.link_base) for index in found]
+        return page_of(rows, total, "/companies", parameters)
 
     @alone
     def company(self, company_id: str) -> Document:
@@ -95,11 +108,11 @@ class World(State):
     @alone
     def connections(self, company_id: str, parameters: Parameters = _NONE) -> Document:
         """``GET /companies/{companyId}/connections``."""
-        found = records.select(
-            self.find_company(company_id).connections, parameters, records.CONNECTIONS, "DataConnection"
-        )
-        rows = [connection.document(self.link_base) for connection in slice_of(found, parameters)]
-        return page_of(rows, len(found), f"/companies/{company_id}/connections", parameters)
+        all_of_them = self.find_company(company_id).connections
+        listing = Listing(len(all_of_them), records.of_connections(all_of_them), "DataConnection")
+        found, total = listing.page(parameters)
+        rows = [all_of_them[index].document(self.link_base) for index in found]
+        return page_of(rows, total, f"/companies/{company_id}/connections", parameters)
 
     @alone
     def connection(self, company_id: str, connection_id: str) -> Document:
@@ -170,17 +183,11 @@ class World(State):
     @alone
     def history(self, company_id: str, parameters: Parameters = _NONE) -> Document:
         """``GET /companies/{companyId}/data/history``."""
-        window(parameters)
         company, now = self.find_company(company_id), self.clock.ticks()
-        found: Sequence[Operation] = self.visible(self.ledger(company), now)
-        if parameters.get("orderBy") in ("requested", "-requested"):  # the order that they have already
-            step = -1 if parameters["orderBy"] == "-requested" else 1
-            without = {key: value for key, value in parameters.items() if key != "orderBy"}
-            found = records.select(found, without, records.of_operations(now), "Dataset")[::step]
-        else:
-            found = records.select(found, parameters, records.of_operations(now), "Dataset")
-        rows = [self._renamed(op.document(now)) for op in slice_of(found, parameters)]
-        return page_of(rows, len(found), f"/companies/{company_id}/data/history", parameters)
+        operations = self.visible(self.ledger(company), now)
+        found, total = History(operations, now).page(parameters)
+        rows = [self._renamed(operations[index].document(now)) for index in found]
+        return page_of(rows, total, f"/companies/{company_id}/data/history", parameters)
 
     @alone
     def operation(self, company_id: str, dataset_id: str) -> Document:
@@ -210,8 +217,8 @@ class World(State):
     def integrations(self, parameters: Parameters = _NONE) -> Document:
         """``GET /integrations``."""
         rows = catalogue.integrations(self.settings.new_data_types)
-        found = records.select(rows, parameters, records.of_documents(rows[0]), "Integration")
-        return page_of(slice_of(found, parameters), len(found), "/integrations", parameters)
+        found, total = Listing(len(rows), records.of_documents(rows), "Integration").page(parameters)
+        return page_of([rows[index] for index in found], total, "/integrations", parameters)
 
     def integration(self, platform_key: str) -> Document:
         """``GET /integrations/{platformKey}``."""
@@ -225,10 +232,8 @@ class World(State):
     @alone
     def events(self) -> list[Document]:
         """The ``read.completed`` events of the operations queued since the world began, oldest first."""
+        self._catch_up()
         now = self.clock.ticks()
-        if self._schedule.on(now):
-            for index in range(len(self.estate)):
-                self.fresh(self.estate.at(index))
         done = [
             (op, company, ledger)
             for company, ledger in self.active.values()

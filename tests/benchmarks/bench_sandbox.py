@@ -1,4 +1,4 @@
-"""The sandbox's speed: against an empty Starlette application on the same server, and with 100,000 companies.
+"""The sandbox's speed: against an empty Starlette application, with 100,000 companies, and through a day.
 
 Servers run in processes of their own. What is compared is the CPU time that a server spends on a request, which is
 what bounds its throughput, and which a busy machine does not blur as it does wall time.
@@ -44,15 +44,33 @@ print("ready", time.process_time() - cpu)
 searches = {
     "first page": {}, "page 900": {"page": "900"}, "by name": {"query": "name~bakery"},
     "by tag": {"query": "tags.region=uk"}, "by two": {"query": "name~bakery&&tags.region=uk"},
-    "sorted by name": {"orderBy": "name"}, "by date, sorted": {"query": "created>2025-06-01", "orderBy": "-created"},
+    "by four": {"query": "{name~bakery||name~toys}&&{created>2025-06-01||tags.segment=food}"},
+    "sorted by name": {"orderBy": "name"}, "sorted by last sync": {"orderBy": "-lastSync"},
+    "by date, sorted": {"query": "created>2025-06-01", "orderBy": "-created"},
+    "by description": {"query": "description~stores"}, "by parent": {"query": "referenceParentCompany.name~group"},
 }
 for name, parameters in searches.items():
-    world.companies(parameters)
     times = []
-    for _ in range(5):
+    for _ in range(6):
         start = time.process_time(); world.companies(parameters); times.append(time.process_time() - start)
-    print(name.replace(" ", "_"), min(times))
+    print(name.replace(" ", "_"), min(times[1:]))
+    print("the_first_time_" + name.replace(" ", "_"), times[0])
 print("megabytes", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+DAY = """
+import time
+from datetime import UTC, datetime
+from codat_notebook.sandbox import Clock, World
+world = World(12, clock=Clock(datetime(2026, 11, 23, 14, tzinfo=UTC), speed=0))
+linked = [i for i in world.estate.ids if any(c["status"] == "Linked" for c in world.company(i)["dataConnections"])]
+start = time.process_time()
+for company in linked: world.queue_all(company)
+for _ in range(24):
+    world.clock.advance("1h")
+    for company in linked: world.status(company)
+ended = [world.operation(*ids) for ids in ((told.company_id, op) for told in world.accepted for op in told.operations)]
+assert all("completed" in operation for operation in ended), "a day is long enough"
+print(len(linked), len(ended), time.process_time() - start)
 """
 
 
@@ -106,18 +124,27 @@ def bench_throughput() -> None:
 
 
 def bench_scale() -> None:
-    """100,000 companies: ready in under 1 s and 300 MB; any page or search in under 50 ms."""
+    """100,000 companies: ready in under 1 s and 300 MB; any page or search in under 50 ms once its column is made."""
     output = subprocess.run([sys.executable, "-c", SCALE], capture_output=True, text=True, check=True).stdout
     measured = {name: float(value) for name, value in map(str.split, output.splitlines())}
     ready, megabytes = measured.pop("ready"), measured.pop("megabytes")
     print(f"100,000 companies: ready in {ready:.2f} s (goal: under 1), {megabytes:.0f} MB (goal: under 300)")
     for name, seconds in measured.items():
-        print(f"100,000 companies, {name}: {seconds * 1000:.0f} ms a page (goal: under 50)")
+        print(f"100,000 companies, {name.replace('_', ' ')}: {seconds * 1000:.0f} ms a page (goal: under 50)")
     assert ready < 1
     assert megabytes < 300
-    assert max(measured.values()) < 0.05
+    assert max(seconds for name, seconds in measured.items() if "first_time" not in name) < 0.05
+
+
+def bench_a_day() -> None:
+    """A day of virtual time, everything queued at its beginning and every company watched hourly, in under 1 s."""
+    output = subprocess.run([sys.executable, "-c", DAY], capture_output=True, text=True, check=True).stdout
+    companies, operations, seconds = output.split()
+    print(f"a day of {companies} companies and {operations} operations: {float(seconds):.2f} s of CPU (goal: under 1)")
+    assert float(seconds) < 1
 
 
 if __name__ == "__main__":
     bench_throughput()
     bench_scale()
+    bench_a_day()

@@ -8,16 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.sandbox import ticks
+from codat_notebook.sandbox.listing import Listing, Property, property_of
 from codat_notebook.sandbox.problems import Problem
-from codat_notebook.sandbox.query import MAX_LENGTH, Comparison, Joined, Property, compile_query, parse
+from codat_notebook.sandbox.query import MAX_LENGTH, Comparison, Joined, parse
 
-PROPERTIES = {
-    "name": Property("text", lambda r: None if r["name"] is None else r["name"].casefold()),
-    "size": Property("number", lambda r: r["size"]),
-    "made": Property("time", lambda r: None if r["made"] is None else ticks.parse(r["made"])),
-    "done": Property("bool", lambda r: r["done"]),
-    "tags.*": Property("text", lambda r: None, lambda key: lambda r: r["tags"].get(key)),
-}
+Record = dict[str, Any]
+
+
+def _listing(records: list[Record]) -> Listing:
+    def made(record: Record) -> int | None:
+        return None if record["made"] is None else ticks.parse(record["made"])
+
+    properties = {
+        "name": property_of("text", lambda: (r["name"] for r in records)),
+        "size": property_of("number", lambda: (r["size"] for r in records)),
+        "made": property_of("time", lambda: map(made, records)),
+        "done": property_of("bool", lambda: (r["done"] for r in records)),
+        "tags.*": Property("text", lambda key: [r["tags"].get(key, "") for r in records]),
+    }
+    return Listing(len(records), properties, "Thing")
+
+
 TIMES = [
     "2026-11-22",
     "2026-11-23",
@@ -26,10 +37,6 @@ TIMES = [
     "2026-11-23T15:00:00+01:00",
 ]
 WORDS = ["Toft", "toft stores", "b & c", "x=y", "a", "2026"]
-
-
-def _matches(query: str, record: dict[str, Any]) -> bool:
-    return compile_query(query, PROPERTIES, "Thing")(record)
 
 
 RECORDS = st.fixed_dictionaries(
@@ -52,7 +59,7 @@ class Leaf:
     value: Any
     text: str
 
-    def holds(self, record: dict[str, Any]) -> bool:
+    def holds(self, record: Record) -> bool:
         have: Any = record["tags"].get(self.name[5:]) if self.name.startswith("tags.") else record[self.name]
         if have is None:
             return self.op == "!="
@@ -97,7 +104,7 @@ def _write(tree: Any) -> str:
     return joint.join(_write(part) if isinstance(part, Leaf) else "{" + _write(part) + "}" for part in parts)
 
 
-def _holds(tree: Any, record: dict[str, Any]) -> bool:
+def _holds(tree: Any, record: Record) -> bool:
     if isinstance(tree, Leaf):
         return tree.holds(record)
     joint, parts = tree
@@ -105,10 +112,35 @@ def _holds(tree: Any, record: dict[str, Any]) -> bool:
     return all(results) if joint == "&&" else any(results)
 
 
-@given(TREES, RECORDS)
-def test_queries_select_what_plain_python_does(tree: Any, record: dict[str, Any]) -> None:
-    """Any query of any depth agrees with the oracle on any record."""
-    assert _matches(_write(tree), record) is _holds(tree, record)
+@given(TREES, st.lists(RECORDS, max_size=6))
+def test_queries_select_what_plain_python_does(tree: Any, records: list[Record]) -> None:
+    """Any query of any depth agrees with the oracle on any records."""
+    assert list(_listing(records).mask(_write(tree))) == [_holds(tree, record) for record in records]
+
+
+@given(
+    TREES,
+    st.lists(RECORDS, max_size=9),
+    st.sampled_from(["", "name", "-size", "made", "-made", "tags.region"]),
+    st.integers(1, 4),
+)
+def test_pages_are_what_plain_python_sorts_and_cuts(tree: Any, records: list[Record], order: str, size: int) -> None:
+    """Pages put together: the records that the query lets through, sorted; ties keep their order, no value is first."""
+
+    def value(index: int) -> Any:
+        name, _, key = order.removeprefix("-").partition(".")
+        have = records[index][name].get(key) if key else records[index][name]
+        if have is not None and name == "made":
+            have = ticks.parse(have)
+        return (have is not None, have.lower() if isinstance(have, str) else have or 0)
+
+    expected = [index for index, record in enumerate(records) if _holds(tree, record)]
+    if order:
+        expected.sort(key=value, reverse=order.startswith("-"))
+    asked = {"query": _write(tree), "orderBy": order, "pageSize": str(size)}
+    pages = [_listing(records).page({**asked, "page": str(number)}) for number in range(1, len(records) + 2)]
+    assert [index for rows, _ in pages for index in rows] == expected
+    assert {total for _, total in pages} == {len(expected)}
 
 
 @given(st.text(alphabet="ab=~<>!&|{} .1T:-", max_size=30))
@@ -132,7 +164,7 @@ def test_any_text_is_a_query_or_malformed(text: str) -> None:
 def test_malformed_queries(query: str) -> None:
     """Every way to break the grammar or the kinds gives the documented text."""
     with pytest.raises(Problem) as refusal:
-        compile_query(query, PROPERTIES, "Thing")
+        _listing([]).mask(query)
     assert refusal.value.error == "Error parsing query - Malformed query."
 
 
@@ -140,10 +172,17 @@ def test_malformed_queries(query: str) -> None:
 def test_unknown_properties(name: str) -> None:
     """A property that is not queryable is named in the answer (a dot without a key is malformed)."""
     with pytest.raises(Problem) as refusal:
-        compile_query(f"{name}=x", PROPERTIES, "Dataset")
+        _listing([]).mask(f"{name}=x")
     malformed = name.endswith(".")
-    expected = "Malformed query." if malformed else f"Could not resolve property {name} on Dataset"
+    expected = "Malformed query." if malformed else f"Could not resolve property {name} on Thing"
     assert refusal.value.error == f"Error parsing query - {expected}"
+
+
+@pytest.mark.parametrize("order", ["tags.*", "-nothing", "--name", "*"])
+def test_unknown_orders(order: str) -> None:
+    """An order by what is no property is refused as a query is."""
+    with pytest.raises(Problem, match="Could not resolve property"):
+        _listing([]).page({"orderBy": order})
 
 
 def test_and_binds_tighter_than_or() -> None:

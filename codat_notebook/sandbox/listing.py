@@ -1,0 +1,101 @@
+"""Lists of records by columns: what a query lets through, in an order, a page at a time.
+
+Records stand for themselves by their index. A comparison is carried out for a whole column at once and gives a mask,
+a byte per record; masks are joined as whole numbers. So a hundred thousand records are searched in milliseconds.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import compress, islice, repeat
+from math import inf, nan
+from typing import Any, Final
+
+from codat_notebook.sandbox.paging import window
+from codat_notebook.sandbox.query import Comparison, Joined, Kind, parse, resolve, value_of
+
+Column = Sequence[Any]
+_OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "=": operator.eq, "!=": operator.ne, "~": operator.contains,
+    ">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """What a query may name: its kind, and the column of all records' values.
+
+    ``column`` is given the name's last part, for names that end in ``.*`` (or are ``*``) and stand for any key there.
+    Text is case-folded, times are ticks. A missing value is ``""`` or nan: like Codat's, neither equals, contains,
+    precedes or follows anything that a query can say.
+    """
+
+    kind: Kind
+    column: Callable[[str], Column]
+
+
+def property_of(kind: Kind, values: Callable[[], Iterable[Any]]) -> Property:
+    """A property read off records; None means that the record has no value."""
+
+    def column(key: str) -> Column:
+        if kind == "text":
+            return [(value or "").casefold() for value in values()]
+        return [nan if value is None else value for value in values()]
+
+    return Property(kind, column)
+
+
+class Listing:
+    """Records as columns.
+
+    Args:
+        count: how many records there are; they stand in the order that holds without ``orderBy``.
+        properties: what may be named.
+        record: what Codat calls such a record in its messages, for example ``"Dataset"``.
+    """
+
+    def __init__(self, count: int, properties: Mapping[str, Property], record: str) -> None:
+        self.count = count
+        self._properties = properties
+        self._record = record
+
+    def page(self, parameters: Mapping[str, str]) -> tuple[Sequence[int], int]:
+        """The records on the page asked for, and how many all pages have.
+
+        Raises:
+            Problem: 400, see :mod:`codat_notebook.sandbox.query` and :mod:`codat_notebook.sandbox.paging`.
+        """
+        number, size = window(parameters)
+        mask = self.chosen(parameters)
+        order = self.in_order(text) if (text := parameters.get("orderBy")) else range(self.count)
+        begin, end = (number - 1) * size, number * size
+        if mask is None:
+            return order[begin:end], self.count
+        found = compress(order, map(mask.__getitem__, order))
+        return list(islice(found, begin, end)), mask.count(1)
+
+    def chosen(self, parameters: Mapping[str, str]) -> bytes | None:
+        """The mask of the records that the request lets through; None: all."""
+        query = parameters.get("query")
+        return self.mask(query) if query else None
+
+    def mask(self, query: str) -> bytes:
+        """A byte per record: 1 where the query lets it through."""
+        return self._joined(parse(query)).to_bytes(self.count, "little")
+
+    def _joined(self, tree: Comparison | Joined) -> int:
+        if isinstance(tree, Joined):
+            return reduce(operator.and_ if tree.joint == "&&" else operator.or_, map(self._joined, tree.parts))
+        found, key = resolve(tree.name, self._properties, self._record)
+        want = value_of(tree.value, found.kind, tree.op)
+        return int.from_bytes(bytes(map(_OPERATORS[tree.op], found.column(key), repeat(want))), "little")
+
+    def in_order(self, order: str) -> Sequence[int]:
+        """All records in the order of a property, those without a value first, or backwards after a minus sign."""
+        name = order.removeprefix("-")
+        found, key = resolve(name, self._properties, self._record)
+        values = [-inf if value != value else value for value in found.column(key)]
+        return sorted(range(self.count), key=values.__getitem__, reverse=order != name)
