@@ -214,6 +214,11 @@ class Session:
 
     # Ending.
 
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called; a closed session answers no more."""
+        return self._closed
+
     def close(self) -> None:
         """Stop watching what runs and close the connections. Safe to call twice.
 
