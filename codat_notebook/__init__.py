@@ -2,7 +2,8 @@
 
 The public names are loaded when they are first used, so that ``import codat_notebook`` costs next to nothing:
 no pandas, no HTTP, no widgets. ``connect()`` gives a :class:`Session`; ``connect(sandbox=True)`` gives one on
-an embedded Codat that needs neither key nor network; ``console(session)`` is the form to click on.
+an embedded Codat that needs neither key nor network; ``console(session)`` is the form to click on. In IPython,
+``%load_ext codat_notebook`` adds the magic ``%codat``.
 """
 
 from importlib import import_module
@@ -19,19 +20,21 @@ _HOMES = {
     "compare": "strategies",
     "connect": "connecting",
     "console": "widgets.console",
+    "load_ipython_extension": "magics",
     "simulate": "strategies",
     "strategies": "strategies",
 }
 
 __all__ = [
-    "CodatLending", "RefreshRun", "Sandbox", "Session", "__version__", "compare", "connect", "console", "simulate",
-    "strategies",
+    "CodatLending", "RefreshRun", "Sandbox", "Session", "__version__", "compare", "connect", "console",
+    "load_ipython_extension", "simulate", "strategies",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from codat_notebook import strategies
     from codat_notebook.client import CodatLending
     from codat_notebook.connecting import connect
+    from codat_notebook.magics import load_ipython_extension
     from codat_notebook.runs import RefreshRun
     from codat_notebook.sandbox import Sandbox
     from codat_notebook.session import Session

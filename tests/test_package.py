@@ -19,8 +19,8 @@ import codat_notebook
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PUBLIC = [
-    "CodatLending", "RefreshRun", "Sandbox", "Session", "__version__", "compare", "connect", "console", "simulate",
-    "strategies",
+    "CodatLending", "RefreshRun", "Sandbox", "Session", "__version__", "compare", "connect", "console",
+    "load_ipython_extension", "simulate", "strategies",
 ]  # fmt: skip
 HEAVY = ["anywidget", "httpx", "ipywidgets", "msgspec", "pandas", "starlette", "uvicorn", "IPython", "numpy"]
 

@@ -1,0 +1,79 @@
+"""Companies by name: which one a word means, and the names that completion may offer.
+
+To find one, Codat is asked; to offer some, memory is: it is filled once in the background after connecting, and by
+each list that is fetched anyway, so that no key stroke waits for a request.
+"""
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from IPython.core.error import UsageError
+
+from codat_notebook.magics.words import quoted
+from codat_notebook.models.errors import CodatLendingError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from codat_notebook.session import Session
+
+#: How many companies are looked at to tell which one is meant, are listed in a message, are learned after connecting.
+_LOOKED_AT, _LISTED, _LEARNED = 200, 10, 1_000
+
+_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class Names:
+    """The companies that were seen, id to name, in the order of seeing."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, str] = {}
+
+    def add(self, frame: "pd.DataFrame") -> dict[str, str]:
+        """Remember a frame of companies; returns its companies, id to name."""
+        found = dict(zip(frame["id"].astype(str), frame["name"].fillna("").astype(str), strict=True))
+        self._seen = self._seen | found  # replaced, never changed: another thread may be reading
+        return found
+
+    def typed(self) -> list[str]:
+        """Each company as it can be typed: its name, or its id where the name is not its own or cannot be typed."""
+        counts = Counter(name.casefold() for name in self._seen.values())
+        return [(quoted(name) if counts[name.casefold()] == 1 else None) or id for id, name in self._seen.items()]
+
+
+async def learn(session: "Session", names: Names) -> None:
+    """Fill the memory from Codat, in the background. A failure stands in ``session.errors``; nothing waits for it."""
+    from codat_notebook import frames
+
+    try:
+        found = await session.guard(session.find_companies(limit=_LEARNED), "Names for completion could not be read")
+    except CodatLendingError:
+        return  # told by the guard
+    names.add(await session.desk.engine.in_worker(frames.companies, found))
+
+
+def find(session: "Session", text: str, names: Names) -> str:
+    """The id of the company that ``text`` means: an id, a whole name, or a part of one company's name only.
+
+    Raises ``UsageError`` with the choices where several companies are meant, or none.
+    """
+    if _ID.fullmatch(text):
+        return text
+    found = names.add(session.companies(search=text, limit=_LOOKED_AT))
+    exact = {id: name for id, name in found.items() if name.casefold() == text.casefold()}
+    candidates = exact or found
+    if len(candidates) == 1:
+        return next(iter(candidates))
+    if not candidates:
+        raise UsageError(f"No company's name contains “{text}”. `%codat companies` lists them.")
+    raise UsageError(_choices(text, candidates))
+
+
+def _choices(text: str, candidates: dict[str, str]) -> str:
+    shown = list(candidates.items())[:_LISTED]
+    lines = [f"    {quoted(name) or repr(name):40} {id}" for id, name in shown]
+    if len(candidates) > len(shown):
+        lines.append(f"    … and {len(candidates) - len(shown)} more")
+    head = f"“{text}” is in the names of several companies. Type one whole, in quotes, or its id:"
+    return "\n".join([head, *lines])
