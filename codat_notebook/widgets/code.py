@@ -6,7 +6,7 @@ the code does behind signs that turn its direction.
 
 from collections.abc import Iterable
 
-from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.part import Message, Part
 
 _WIDTH = 88
 _FOLLOWED = (
@@ -97,8 +97,7 @@ class Code(Part):
     """
 
     classes = ("codat-code",)
-    _esm = source("kit.js", "code.js")
-    _css = source("tokens.css", "code.css")
+    files = ("code.js", "code.css")
 
     @staticmethod
     def text(state: Message) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from codat_notebook.models import vocabulary
-from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.part import Message, Part
 from codat_notebook.widgets.words import ago, iso, seconds_between
 
 DAY = 86400.0
@@ -139,8 +139,7 @@ class DataTypePicker(Part):
     """
 
     classes = ("codat-data-types",)
-    _esm = source("kit.js", "data_types.js")
-    _css = source("tokens.css", "data_types.css")
+    files = ("data_types.js", "data_types.css")
 
     @staticmethod
     def text(state: Message) -> str:

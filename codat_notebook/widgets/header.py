@@ -6,7 +6,7 @@ form. Whatever takes time (asking, waiting for a retry) is said here too: no sil
 
 from typing import Any
 
-from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.part import Message, Part
 from codat_notebook.widgets.words import count, duration, number
 
 _BADGES = {"sandbox": "SANDBOX", "live": "LIVE", "none": "NOT CONNECTED"}
@@ -69,8 +69,7 @@ class Header(Part):
     """
 
     classes = ("codat-status",)
-    _esm = source("kit.js", "header.js")
-    _css = source("tokens.css", "console.css", "header.css")
+    files = ("header.js", "console.css", "header.css")
 
     @staticmethod
     def text(state: Message) -> str:

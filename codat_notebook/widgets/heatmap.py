@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from codat_notebook.models import vocabulary
 from codat_notebook.runs.cells import Cell
-from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.part import Message, Part
 from codat_notebook.widgets.words import count
 
 #: Days from which on a cell takes the next colour; Codat's documentation recommends to refresh weekly.
@@ -96,8 +96,7 @@ class Heatmap(Part):
     """
 
     classes = ("codat-heatmap",)
-    _esm = source("kit.js", "chart.js", "heatmap.js")
-    _css = source("tokens.css", "chart.css", "heatmap.css")
+    files = ("chart.js", "heatmap.js", "chart.css", "heatmap.css")
 
     @staticmethod
     def text(state: Message) -> str:

@@ -6,7 +6,7 @@ newest few of what ``session.errors`` keeps.
 
 from collections.abc import Iterable, Sequence
 
-from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.part import Message, Part
 from codat_notebook.widgets.words import iso, number, utc
 
 #: Cards shown at once; the others are counted.
@@ -80,8 +80,7 @@ class Notice(Part):
     """
 
     classes = ("codat-notice",)
-    _esm = source("kit.js", "notice.js")
-    _css = source("tokens.css", "notice.css")
+    files = ("notice.js", "notice.css")
 
     @staticmethod
     def text(state: Message) -> str:

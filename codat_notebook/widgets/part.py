@@ -1,60 +1,49 @@
 """The base of every part of the console: state goes down as one dict, messages come up, nothing else crosses.
 
-A :class:`Part` is an anywidget with a single synced trait, ``state``. It is written by the kernel only (on the engine
-thread, at most five times a second, the newest state winning) and never by the browser, which talks by custom
-messages; these are handed to the engine before anything acts on them. Styles and helpers that all parts share
-(``static/tokens.css``, ``static/kit.js``) are joined in front of a part's own, since anywidget sends a module as
-one blob.
+A :class:`Part` is an anywidget with a single trait that changes, ``state``. It is written by the kernel only (on the
+engine thread, at most five times a second, the newest state winning) and never by the browser, which talks by custom
+messages; these are handed to the engine before anything acts on them. What draws a part are files of ``static/``, which
+all parts share (:mod:`~codat_notebook.widgets.sources`).
 """
 
 import asyncio
-import functools
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import anywidget
+import ipywidgets
 import traitlets
 
 from codat_notebook.runs.engine import Engine, engine
+from codat_notebook.widgets.sources import packed_state, shared, source
 
 #: Seconds between two updates of one part: five a second look live and cost little.
 INTERVAL = 0.2
 
-_STATIC = Path(__file__).with_name("static")
-
 Message = dict[str, Any]
 
 
-# Comments on lines of their own, indentation, trailing blanks. (No text of ours spans lines: a test looks.)
-_DISPENSABLE = re.compile(r"^[ \t]*(?://.*|/\*(?:(?!\*/).|\n)*?\*/[ \t]*)\n|^[ \t]+|[ \t]+$", re.MULTILINE)
-
-
-@functools.cache
-def source(*names: str) -> str:
-    """The named files of ``static/``, joined in order, without what only their readers need.
-
-    Every notebook that is saved with its widgets holds them, once for each part.
-    """
-    return _DISPENSABLE.sub("", "\n".join((_STATIC / name).read_text("utf-8") for name in names))
-
-
 class Part(anywidget.AnyWidget):
-    """A view of a dict. Subclasses set ``_esm`` and ``_css`` by :func:`source`, ``classes``, and a first ``state``.
+    """A view of a dict. Subclasses set ``files``, ``classes``, and a first ``state``.
 
     ``on_message`` is called on the engine thread with each message from the browser: a dict with a ``type``.
     """
 
+    #: The scripts and styles of ``static/`` that draw the part, joined in this order behind ``kit.js`` and
+    #: ``tokens.css``, which all parts have. The last script exports ``render``, as an anywidget's module does.
+    files: tuple[str, ...] = ()
     #: CSS classes of the part's element, beside ``codat-part``.
     classes: tuple[str, ...] = ()
     #: Seconds between two updates of this part.
     interval = INTERVAL
 
-    state = traitlets.Dict().tag(sync=True)
+    _esm = source("part.js")
+    sources: traitlets.List[Any] = traitlets.List().tag(sync=True, **ipywidgets.widget_serialization)
+    state = traitlets.Dict().tag(sync=True, to_json=packed_state)
 
     def __init__(self, state: Message | None = None, **traits: Any) -> None:
-        super().__init__(state=state or {}, _dom_classes=("codat-part", *self.classes), **traits)
+        sources = shared("loader.js", "kit.js", "tokens.css", *self.files)
+        super().__init__(state=state or {}, sources=sources, _dom_classes=("codat-part", *self.classes), **traits)
         self.on_message: Callable[[Message], object] | None = None
         self._engine: Engine = engine()
         self._pending: Message | None = None

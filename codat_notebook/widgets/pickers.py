@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.part import Message, Part
 from codat_notebook.widgets.words import ago, number, seconds_between, short_id
 
 #: As many results are sent and shown at once; the rest is a number.
@@ -65,8 +65,7 @@ class CompanyPicker(Part):
     """
 
     classes = ("codat-company",)
-    _esm = source("kit.js", "company.js")
-    _css = source("tokens.css", "pickers.css")
+    files = ("company.js", "pickers.css")
 
     @staticmethod
     def text(state: Message) -> str:
@@ -105,8 +104,7 @@ class ConnectionPicker(Part):
     """
 
     classes = ("codat-connection",)
-    _esm = source("kit.js", "connection.js")
-    _css = source("tokens.css", "pickers.css")
+    files = ("connection.js", "pickers.css")
 
     @staticmethod
     def text(state: Message) -> str:
@@ -125,8 +123,7 @@ class ConnectionCards(Part):
     """
 
     classes = ("codat-connections",)
-    _esm = source("kit.js", "connection_cards.js")
-    _css = source("tokens.css", "pickers.css")
+    files = ("connection_cards.js", "pickers.css")
 
     @staticmethod
     def text(state: Message) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from codat_notebook.models import vocabulary
-from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.part import Message, Part
 from codat_notebook.widgets.words import count, duration, iso, number, seconds_between, utc
 
 #: Rows sent at once: every data type there is, or one page of a large run.
@@ -196,8 +196,7 @@ class Progress(Part):
     """
 
     classes = ("codat-progress",)
-    _esm = source("kit.js", "progress.js")
-    _css = source("tokens.css", "progress.css")
+    files = ("progress.js", "progress.css")
 
     @staticmethod
     def text(state: Message) -> str:

@@ -7,7 +7,7 @@ the kernel's state answers it by its ``seq``.
 
 from collections.abc import Iterable, Mapping
 
-from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.part import Message, Part
 from codat_notebook.widgets.words import number
 
 #: What every refresh is, for people who wonder whether records move.
@@ -55,8 +55,7 @@ class RefreshBar(Part):
     """
 
     classes = ("codat-bar",)
-    _esm = source("kit.js", "refresh_bar.js")
-    _css = source("tokens.css", "refresh_bar.css")
+    files = ("refresh_bar.js", "refresh_bar.css")
 
     @staticmethod
     def text(state: Message) -> str:

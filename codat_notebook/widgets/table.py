@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from codat_notebook.widgets import downloads, words
 from codat_notebook.widgets.columns import Column, Row
-from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.part import Message, Part
 from codat_notebook.widgets.sheet import Filter, Layout, Sheet, View
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ class FrameTable(Part):
 
     classes = ("codat-table",)
     interval = 0.5
-    _esm = source("kit.js", "export.js", "table.js")
-    _css = source("tokens.css", "table.css", "export.css")
+    files = ("export.js", "table.js", "table.css", "export.css")
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ the console around it, and ``console.css`` shows the panel whose class is ``coda
 so that it can fill a panel when it is first looked at.
 """
 
-from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.part import Message, Part
 from codat_notebook.widgets.words import number
 
 
@@ -43,8 +43,7 @@ class Tabs(Part):
     """
 
     classes = ("codat-tabs",)
-    _esm = source("kit.js", "tabs.js")
-    _css = source("tokens.css", "tabs.css")
+    files = ("tabs.js", "tabs.css")
 
     @staticmethod
     def text(state: Message) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from codat_notebook.models import vocabulary
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.widgets.part import Message, Part, source
+from codat_notebook.widgets.part import Message, Part
 from codat_notebook.widgets.progress import operation_row
 from codat_notebook.widgets.words import count, duration, seconds_between, utc
 
@@ -108,8 +108,7 @@ class Timeline(Part):
     """
 
     classes = ("codat-timeline",)
-    _esm = source("kit.js", "chart.js", "axis.js", "timeline.js")
-    _css = source("tokens.css", "chart.css", "timeline.css")
+    files = ("chart.js", "axis.js", "timeline.js", "chart.css", "timeline.css")
 
     @staticmethod
     def text(state: Message) -> str:

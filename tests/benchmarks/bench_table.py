@@ -75,8 +75,8 @@ def bench_table_in_the_kernel() -> None:
         "filter by a word": page(text="role"),
     }
     sizes = {
-        "message per update": len(json.dumps(table.state)) / 1000,
-        "JavaScript and style": (len(table._esm) + len(table._css)) / 1000,
+        "message per update": len(json.dumps(table.get_state("state"))) / 1000,
+        "JavaScript and style": sum(len(source.packed) for source in table.sources) / 1000,
     }
     table.close()
     print(f"\n{ROWS:,} rows × {frame.shape[1]} columns")

@@ -15,10 +15,18 @@ window.stageTheme = (name) => {
   else document.body.dataset.jpThemeLight = String(name === "light");
 };
 
+// The files that draw the parts: widgets of their own, found by their ids, as in any front end.
+const widgets = new Map();
+async function getModel(id) {
+  const values = await (widgets.get(id) ?? widgets.set(id, fetch(`/widget/${id}`).then((answer) => answer.json())).get(id));
+  return { get: (name) => values[name] };
+}
+
 class Model {
-  constructor(number, state) {
+  constructor(number, values) {
     this.number = number;
-    this.values = { state };
+    this.values = values;
+    this.widget_manager = { get_model: getModel };
     this.handlers = new Map();
   }
   get(name) { return this.values[name]; }
@@ -49,7 +57,7 @@ let queued = Promise.resolve();
 const models = [];
 
 async function mount(number) {
-  const { state, classes } = await (await fetch(`/state/${number}`)).json();
+  const { classes, ...values } = await (await fetch(`/traits/${number}`)).json();
   const style = document.createElement("style");
   style.textContent = await (await fetch(`/style/${number}`)).text();
   document.head.append(style);
@@ -57,7 +65,7 @@ async function mount(number) {
   element.id = `part-${number}`;
   element.classList.add("stage-part", ...classes);
   document.body.append(element);
-  const model = (models[number] = new Model(number, state));
+  const model = (models[number] = new Model(number, values));
   const exported = (await import(`/module/${number}`)).default;
   const part = typeof exported === "function" ? await exported() : exported;
   await part.initialize?.({ model });

@@ -42,7 +42,7 @@ class Stage:
         """
         self.parts = parts
         for number, part in enumerate(parts):
-            part.observe(lambda change, n=number: self._tell(n, {"state": change["new"]}), "state")
+            part.observe(lambda change, n=number: self._tell(n, self._travelling(change["owner"])), "state")
             part.send = functools.partial(self._send, number)
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.goto(f"{self._base}/?theme={theme}&parts={len(parts)}")
@@ -69,15 +69,19 @@ class Stage:
             self.page.wait_for_timeout(10)
 
     def answer(self, path: str) -> tuple[str, bytes]:
-        """The type and body for a GET: the page, its script, or a part's module, style and state."""
-        name, _, number = path.strip("/").partition("/")
-        part = self.parts[int(number)] if number else None
+        """The type and body for a GET: the page, its script, a part's module, style and traits, or a shared file's."""
+        name, _, which = path.strip("/").partition("/")
+        if name == "widget":
+            source = next(s for part in self.parts for s in getattr(part, "sources", ()) if s.model_id == which)
+            return "application/json", json.dumps({"name": source.name, "packed": source.packed}).encode()
+        part = self.parts[int(which)] if which else None
         if name == "module":
             return "text/javascript", str(part._esm).encode()
         if name == "style":
-            return "text/css", str(part._css).encode()
-        if name == "state":
-            traits = {"state": part.state, "classes": list(part._dom_classes)}
+            return "text/css", str(getattr(part, "_css", "")).encode()
+        if name == "traits":
+            sources = [f"IPY_MODEL_{source.model_id}" for source in getattr(part, "sources", ())]
+            traits = {**self._travelling(part), "sources": sources, "classes": list(part._dom_classes)}
             return "application/json", json.dumps(traits).encode()
         file = _HERE / (name or "stage.html")
         return _TYPES[file.suffix], file.read_bytes()
@@ -100,6 +104,11 @@ class Stage:
             part.close()
         for events in self._listeners:
             events.put(None)
+
+    @staticmethod
+    def _travelling(part: Any) -> dict[str, Any]:
+        """The state as a kernel sends it."""
+        return {"state": part.get_state("state")["state"]}
 
     def _send(self, number: int, content: object, buffers: Sequence[bytes] = ()) -> None:
         self._tell(number, {"content": content, "buffers": [base64.b64encode(each).decode() for each in buffers]})

@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import expect
 
 from codat_notebook.widgets import progress, words
-from codat_notebook.widgets.part import source
+from codat_notebook.widgets.sources import source
 
 from . import gallery
 from .stage import Stage

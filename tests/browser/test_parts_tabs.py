@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from codat_notebook.widgets.sources import source
+
 from . import gallery_tabs
 from .test_parts import change, sent, until
 from .test_parts_gallery import LOOKS, TOUCH, looks
@@ -195,7 +197,7 @@ def test_a_timeline_that_is_cut_says_so_and_marks_hours_and_days_of_the_reader(s
     marks = element.locator(".axis text").all_text_contents()
     assert all(re.fullmatch(r"\d+ Nov", mark) for mark in marks)
     assert len(marks) > 3
-    made = stage.page.evaluate(TICKS_OVER_A_CHANGE, str(stage.parts[0]._esm))
+    made = stage.page.evaluate(TICKS_OVER_A_CHANGE, source("axis.js"))
     assert made == ["00:00 BST", "03:00 GMT", "06:00 GMT", "09:00 GMT", "12:00 GMT"]
 
 

@@ -1,15 +1,9 @@
-"""What all parts stand on: sources that travel lean, states at a steady pace, messages that reach the engine."""
-
-import re
-from pathlib import Path
+"""What all parts stand on: states at a steady pace, messages that reach the engine."""
 
 import pytest
 
 from codat_notebook.runs.engine import engine
-from codat_notebook.widgets import part
-from codat_notebook.widgets.part import Part, source
-
-STATIC = Path(part.__file__).with_name("static")
+from codat_notebook.widgets.part import Part
 
 
 class Bare(Part):
@@ -17,8 +11,6 @@ class Bare(Part):
 
     classes = ("codat-bare",)
     interval = 60.0
-    _esm = source("kit.js") + "export default { render() {} };"
-    _css = source("tokens.css")
 
 
 @pytest.fixture
@@ -36,16 +28,6 @@ def flush():
         pass
 
     engine().call(nothing())
-
-
-@pytest.mark.parametrize("path", sorted(STATIC.glob("*.*")), ids=lambda path: path.name)
-def test_sources_travel_without_comments_and_indentation_and_lose_nothing_else(path):
-    """What is left are the same words in the same order; no text of ours spans lines, where that would change it."""
-    full, lean = path.read_text("utf-8"), source(path.name)
-    assert not re.search(r"^([ \t]|//|/\*)|[ \t]$", lean, re.MULTILINE)
-    comments = re.compile(r"^[ \t]*(//[^\n]*$|/\*.*?\*/[ \t]*$)", re.MULTILINE | re.DOTALL)
-    assert comments.sub("", full).split() == lean.split()
-    assert not [text for text in re.findall(r"`[^`]*`", full) if "\n" in text]
 
 
 def test_part_carries_its_classes_and_its_first_state(bare):

@@ -1,0 +1,43 @@
+// Draws a part by its files: styles are worn by the page, scripts are joined to one module, which gets the model.
+
+function wear(name, text) {
+  const id = `codat-${name}`;
+  const style = document.getElementById(id) ?? document.head.appendChild(Object.assign(document.createElement("style"), { id }));
+  if (style.textContent !== text) style.textContent = text;
+}
+
+/** The model as a part sees it: a state that travelled packed is opened before the part hears of it, in order. */
+async function opened(model, unpack) {
+  const open = async (state) => (typeof state === "string" ? JSON.parse(await unpack(state)) : state);
+  const listeners = new Set();
+  let state, turn = Promise.resolve();
+  const take = () => {
+    const sent = model.get("state");
+    turn = turn.then(async () => {
+      state = await open(sent);
+      for (const listen of [...listeners]) try { listen(); } catch (error) { reportError(error); }
+    });
+    return turn;
+  };
+  model.on("change:state", take);
+  await take();
+  return Object.assign(Object.create(model), {
+    get: (name) => (name === "state" ? state : model.get(name)),
+    on: (name, listen) => (name === "change:state" ? listeners.add(listen) : model.on(name, listen)),
+    off: (name, listen) => (name === "change:state" ? listeners.delete(listen) : model.off(name, listen)),
+    end: () => model.off("change:state", take),
+  });
+}
+
+export async function load(context, widgets, { once, unpack, module }) {
+  const files = await Promise.all(widgets.map(async (widget) => {
+    const [name, packed] = [widget.get("name"), widget.get("packed")];
+    return { name, packed, text: await once(packed, () => unpack(packed)) };
+  }));
+  for (const { name, text } of files) if (name.endsWith(".css")) wear(name, text);
+  const scripts = files.filter(({ name }) => name.endsWith(".js"));
+  const part = await once(scripts.map(({ packed }) => packed).join(), () => module(scripts.map(({ text }) => text).join("\n")));
+  const model = await opened(context.model, unpack);
+  const end = part.default.render({ ...context, model });
+  return () => { model.end(); end?.(); };
+}

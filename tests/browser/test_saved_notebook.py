@@ -1,0 +1,42 @@
+"""Saved notebooks: small, and drawn again from the file alone, when no kernel runs any more."""
+
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import expect
+
+from .notebooks import Notebook
+from .test_console import SETUP, SLOWLY, pick, refresh, tick
+
+#: Bytes: the console of a company with its history, and everything that draws it.
+MOST = 200_000
+
+
+def test_a_saved_console_is_small(open_notebook: Callable[..., Notebook]) -> None:
+    """The file with a used console, a run and a table in it stays below its limit; no source is in it twice."""
+    notebook = open_notebook(
+        SETUP,
+        "cn.console(session)",
+        "from codat_notebook.widgets import FrameTable\nFrameTable(session.companies(), title='Companies')",
+    )
+    console, table = notebook.locator(".codat-console"), notebook.output(2).locator(".codat-table")
+    expect(table.locator("tbody tr").first).to_be_visible(timeout=SLOWLY)
+    pick(console, "Toft")
+    tick(console, "Customers")
+    refresh(console)
+    expect(console.locator(".codat-progress")).to_contain_text("1 of 1 done", timeout=SLOWLY)
+    states: list[dict[str, Any]] = [model["state"] for model in notebook.saved_widgets().values()]
+    names = [state["name"] for state in states if "packed" in state]
+    assert sorted(names) == sorted(set(names))
+    assert {"kit.js", "table.js", "tokens.css"} <= set(names)
+    assert notebook.path.stat().st_size < MOST, size_by_kind(notebook)
+
+
+def size_by_kind(notebook: Notebook) -> dict[str, int]:
+    """Bytes of the widgets' states by the kind of widget, largest first; to tell what grew."""
+    sizes: dict[str, int] = {}
+    for model in notebook.saved_widgets().values():
+        state = model["state"]
+        kind = "sources" if "packed" in state else state.get("_anywidget_id", model["model_name"])
+        sizes[kind] = sizes.get(kind, 0) + len(str(model))
+    return dict(sorted(sizes.items(), key=lambda each: -each[1]))
