@@ -43,12 +43,18 @@ class Column:
         "duration" (timedelta or seconds), "number", "percent" (of 100) or "id" (shortened, to copy).
     hidden : leave the column out; its values still reach ``on_select`` and ``visible``.
     tone : for statuses whose word does not say all: from a row as a dict to "ok", "run", "warn", "bad" or "idle".
+    facet : offer a filter by what the column holds: its values with their counts, or for times a span.
+    named_by : for a facet of ids: the column whose words stand for them. Ids of the same words get their beginning.
+
+    >>> connection = Column("connection", hidden=True, facet=True, named_by="platform")
     """
 
     label: str = ""
     kind: Kind | None = None
     hidden: bool = False
     tone: Callable[[Row], str | None] | None = None
+    facet: bool = False
+    named_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ class Shown:
     hidden: bool
     tone: Callable[[Row], str | None] | None
     values: pd.Series[Any]
+    facet: bool = False
+    named_by: str = ""
 
 
 def shown_columns(frame: pd.DataFrame, wanted: Mapping[str, Column]) -> list[Shown]:
@@ -103,7 +111,8 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
 
 def _shown(key: str, values: pd.Series[Any], column: Column) -> Shown:
     label = column.label or key.replace("_", " ")
-    return Shown(key, label, column.kind or kind_of(key, values), column.hidden, column.tone, values)
+    kind = column.kind or kind_of(key, values)
+    return Shown(key, label, kind, column.hidden, column.tone, values, column.facet, column.named_by)
 
 
 def kind_of(name: str, values: pd.Series[Any]) -> Kind:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from codat_notebook.widgets import columns as cols
 from codat_notebook.widgets.columns import Column, Row, Shown
+from codat_notebook.widgets.facets import Clock, Facet, facet_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,12 +30,17 @@ _SEARCHED = ("text", "prose", "status", "id")
 
 @dataclass(frozen=True)
 class View:
-    """What the reader asked for: the order, the text in the filter box, the quick filter, the page (from 0)."""
+    """What the reader asked for: the order, the text in the filter box, the quick filter, the page (from 0).
+
+    ``facets`` holds what is chosen by column: values, or the two ends of a span of time
+    (:mod:`codat_notebook.widgets.facets`).
+    """
 
     sort: tuple[str, str] | None = None
     text: str = ""
     quick: str = ""
     page: int = 0
+    facets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def after(self, message: Mapping[str, Any], kinds: Mapping[str, str]) -> View:
         """The view after a message from the browser; the same one if the message does not concern it."""
@@ -45,9 +51,17 @@ class View:
                 return replace(self, text=text, page=0)
             case {"type": "quick", "label": str(label)}:
                 return replace(self, quick=label, page=0)
+            case {"type": "facet", "column": str(column), "values": [*values]} if column in kinds:
+                return replace(self, facets=self._facets(column, tuple(map(str, values))), page=0)
+            case {"type": "clear"}:
+                return View(self.sort)
             case {"type": "page", "page": int(page)}:
                 return replace(self, page=max(0, page))
         return self
+
+    def _facets(self, column: str, chosen: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        others = {key: each for key, each in self.facets.items() if key != column}
+        return others if chosen in ((), ("", "")) else {**others, column: chosen}
 
     def _direction(self, column: str, kind: str) -> str:
         first, second = ("asc", "desc") if kind in _SEARCHED else ("desc", "asc")
@@ -65,6 +79,7 @@ class Layout:
     key: str = "id"
     columns: Mapping[str, Column] = field(default_factory=dict)
     filters: Mapping[str, Filter] = field(default_factory=dict)
+    now: Clock | None = None
 
 
 class Sheet:
@@ -95,6 +110,7 @@ class Sheet:
             "matching": len(rows), "total": 0 if self.frame is None else len(self.frame),
             "text": view.text, "quick": view.quick,
             "filters": [{"label": label, "count": int(self._mask(label).sum())} for label in self.layout.filters],
+            "facets": [self._facet_state(column, view) for column in self.columns if column.facet],
             "selected": selected,
         }  # fmt: skip
 
@@ -103,11 +119,7 @@ class Sheet:
         if self.frame is None:
             return []
         order = self._order(view.sort)
-        if view.quick in self.layout.filters:
-            order = order[self._mask(view.quick)[order]]
-        for word in view.text.casefold().split():
-            order = order[self._matches(word)[order]]
-        return order
+        return order[self._kept(view)[order]]
 
     def visible(self, view: View) -> pd.DataFrame:
         """The part of the frame that the view shows, over all pages, with all columns."""
@@ -133,6 +145,11 @@ class Sheet:
         place: int | None = self._drawn.get(key)  # what is selected has been on a page, mostly
         if place is not None or self.frame is None:
             return place
+        column = next((c for c in self.columns if c.key == self.layout.key), None)
+        if column is not None and column.values.dtype == "string" and not key.startswith("#"):
+            # Looked for anew in each new frame, where a table of all keys would take too long.
+            found = (column.values == key).fillna(False).to_numpy(dtype=bool).nonzero()[0]
+            return int(found[0]) if len(found) else None
         return self._once("places", lambda: {k: n for n, k in enumerate(self._key_texts(self._order(None)))}).get(key)
 
     def _row(self, place: int) -> Row:
@@ -178,6 +195,28 @@ class Sheet:
             return ordered.index.to_numpy()
 
         return self._once(("order", sort), work)
+
+    def _kept(self, view: View, but: str = "") -> NDArray[np.bool_]:
+        """Which rows pass all filters of a view, the facet of the column ``but`` left out."""
+        import numpy as np
+
+        kept = np.ones(0 if self.frame is None else len(self.frame), dtype=bool)
+        if view.quick in self.layout.filters:
+            kept &= self._mask(view.quick)
+        for word in view.text.casefold().split():
+            kept &= self._matches(word)
+        for column in self.columns:
+            if column.facet and column.key in view.facets and column.key != but:
+                kept &= self._facet(column.key).mask(view.facets[column.key])
+        return kept
+
+    def _facet_state(self, column: Shown, view: View) -> dict[str, Any]:
+        among = self._kept(view, column.key)
+        return self._facet(column.key).state(among, view.facets.get(column.key, ()))
+
+    def _facet(self, key: str) -> Facet:
+        column = next(each for each in self.columns if each.key == key)
+        return self._once(("facet", key), lambda: facet_of(column, self.columns, self.layout.now))
 
     def _mask(self, label: str) -> NDArray[np.bool_]:
         import numpy as np

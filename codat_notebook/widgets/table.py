@@ -14,6 +14,7 @@ import html
 import logging
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.widgets import downloads, words
@@ -47,6 +48,8 @@ class FrameTable(Part):
     key : the column that tells rows apart, so that a selection survives updates; without it the index does.
     sort : column and "asc" or "desc" to begin with, where the frame has that column; or ``None``.
     filters : quick filters by label: a function from the frame to a mask, ``(column, value)`` or ``(column, [...])``.
+        Filters by what a column holds are declared by the column: ``Column(facet=True)``.
+    now : what filters such as "last hour" count from; by default the newest time of the column.
 
     ``title``, ``empty`` and all values are shown as text, never as markup.
 
@@ -58,7 +61,7 @@ class FrameTable(Part):
 
     classes = ("codat-table",)
     interval = 0.5
-    files = ("export.js", "table.js", "table.css", "export.css")
+    files = ("popover.js", "export.js", "facets.js", "table.js", "table.css", "export.css", "facets.css")
 
     def __init__(
         self,
@@ -72,8 +75,9 @@ class FrameTable(Part):
         key: str = "id",
         sort: tuple[str, str] | None = ("requested", "desc"),
         filters: Mapping[str, Filter] | None = None,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
-        self._layout = Layout(title, empty, noun, page_size, key, columns or {}, filters or {})
+        self._layout = Layout(title, empty, noun, page_size, key, columns or {}, filters or {}, now)
         self._sheet = Sheet(_snapshot(frame), self._layout)
         self._view = View(sort=sort)
         self._selected: str | None = None
@@ -84,8 +88,8 @@ class FrameTable(Part):
         self._task: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[Row], object]] = []
-        #: Called on the engine thread with each selected row; for the package's own use.
-        self.on_select_at_once: Callable[[Row], object] | None = None
+        #: For the package's own use, called on the engine thread with each draw: the selected row as it is now.
+        self.on_row: Callable[[Row | None], object] | None = None
         super().__init__(self._draw(self._sheet, self._view, None))
         self.on_message = self._act
 
@@ -118,6 +122,17 @@ class FrameTable(Part):
         """The selected row as a dict of the frame's values, or ``None``."""
         return None if self._selected is None else self._sheet.row(self._selected)
 
+    def select(self, key: str | None) -> None:
+        """Select the row with this key, or none of them, from any thread. Listeners are not told.
+
+        >>> FrameTable().select(None)
+        """
+        self._engine.post(self._choose, key)
+
+    def _choose(self, key: str | None) -> None:
+        self._selected = key
+        self._renew(True)
+
     def on_select(self, callback: Callable[[Row], object]) -> None:
         """Have ``callback(row)`` called, on the thread for users' code, whenever the reader selects a row.
 
@@ -146,7 +161,7 @@ class FrameTable(Part):
         match message:
             case {"type": "select", "key": str(key)}:
                 self._selected = key
-                if self._listeners or self.on_select_at_once:
+                if self._listeners:
                     self._telling = self._engine.loop.create_task(self._tell(self._sheet, key, self._telling))
                     self._telling.add_done_callback(self._told)
             case {"type": "select", "key": None}:
@@ -177,8 +192,6 @@ class FrameTable(Part):
         row = await self._engine.in_worker(sheet.row, key)
         if row is None:
             return
-        if self.on_select_at_once is not None:
-            self.on_select_at_once(row)
         for listener in self._listeners:
             self._engine.run_user_code(listener, row).add_done_callback(self._told)
 
@@ -201,6 +214,8 @@ class FrameTable(Part):
         if view is self._view and selected == self._selected:
             at_once, self._at_once = self._at_once, False
             self._offer(self._dressed(state), at_once)
+            if self.on_row is not None:
+                self.on_row(None if selected is None else sheet.row(selected))
 
     def _worked(self, task: asyncio.Task[None]) -> None:
         self._task = None

@@ -22,11 +22,11 @@ function save(blob, name) {
 
 /** The button with its menu; `ask` sends a message, `say` shows a word in the table's foot. */
 function exportMenu(model, say, rows) {
-  const id = uid("export");
   const about = h("p", { class: "c-dim" });
   const items = CHOICES.map(([choice, words]) => h("button", { type: "button", role: "menuitem", tabindex: -1, onclick: () => start(choice) }, words));
-  const menu = h("div", { class: "ct-menu", id, role: "menu", popover: "auto", "aria-label": "Export" }, about, items);
-  const button = h("button", { class: "c-btn small", type: "button", "aria-haspopup": "menu", "aria-expanded": "false", "aria-controls": id, popovertarget: id }, "Export ▾");
+  const menu = h("div", { class: "ct-menu", role: "menu", "aria-label": "Export" }, about, items);
+  const button = h("button", { class: "c-btn small", type: "button", "aria-haspopup": "menu" }, "Export ▾");
+  const floating = floats(button, menu, () => items[0].focus());
   const element = h("span", { class: "ct-export" }, button, menu);
   let wanted = null, sent = 0;
 
@@ -37,7 +37,7 @@ function exportMenu(model, say, rows) {
   }
 
   function start(choice) {
-    menu.hidePopover();
+    floating.hide();
     button.focus();
     sent = Math.max(Date.now(), sent + 1);
     const files = new Map();
@@ -69,30 +69,13 @@ function exportMenu(model, say, rows) {
     if (message.last) assembled(file.pieces, message).then((blob) => file.resolve({ blob, name: message.name }), file.reject);
   }
 
-  function place() {
-    const at = button.getBoundingClientRect();
-    const [width, height] = [menu.offsetWidth, menu.offsetHeight];
-    const below = at.bottom + 4 + height <= innerHeight || at.top < height;
-    Object.assign(menu.style, { left: `${Math.max(8, Math.min(at.right - width, innerWidth - width - 8))}px`, top: `${below ? at.bottom + 4 : at.top - height - 4}px` });
-  }
-  button.addEventListener("click", (event) => {
-    if (button.getAttribute("aria-disabled")) event.preventDefault();
-  });
   menu.addEventListener("beforetoggle", () => setText(about, `${rows()}, all pages`));
-  menu.addEventListener("toggle", ({ newState }) => {
-    setAttribute(button, "aria-expanded", String(newState === "open"));
-    if (newState === "open") { place(); items[0].focus(); }
-  });
   menu.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (event.key === "Escape") { menu.hidePopover(); button.focus(); }
-    else if (step) items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
-    else if (!event.ctrlKey && !event.metaKey) return void event.stopPropagation();
+    if (!step) return;
+    items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
     event.preventDefault();
-    event.stopPropagation();
   });
-  const close = () => menu.matches(":popover-open") && menu.hidePopover();
-  window.addEventListener("scroll", close, { capture: true, passive: true });
   model.on("msg:custom", receive);
-  return { element, end: () => { window.removeEventListener("scroll", close, { capture: true }); model.off("msg:custom", receive); } };
+  return { element, end: () => { floating.end(); model.off("msg:custom", receive); } };
 }

@@ -49,6 +49,7 @@ function skeleton(el) {
     title: h("div", { class: "ct-title" }),
     filter: h("input", { class: "c-field ct-filter", type: "search", placeholder: "Filter…", id: filterId, autocomplete: "off", spellcheck: "false" }),
     quick: h("span", { class: "ct-quick", role: "group", "aria-label": "Quick filters" }),
+    clear: h("button", { class: "ct-clear c-link", type: "button" }, "Clear all"),
     count: h("span", { class: "ct-count" }),
     table: h("table", { role: "grid" }),
     head: h("tr"), body: h("tbody"),
@@ -62,7 +63,7 @@ function skeleton(el) {
   };
   ui.table.append(h("thead", {}, ui.head), ui.body);
   ui.scroll = h("div", { class: "ct-scroll" }, ui.table, ui.empty);
-  ui.tools = h("div", { class: "ct-tools" }, h("label", { class: "c-sr", for: filterId }, "Filter rows"), ui.filter, ui.quick, h("span", { class: "ct-grow" }), ui.count);
+  ui.tools = h("div", { class: "ct-tools" }, h("label", { class: "c-sr", for: filterId }, "Filter rows"), ui.filter, h("span", { class: "ct-chips" }, ui.quick, ui.clear), ui.count);
   ui.foot = h("div", { class: "ct-foot" }, ui.back, ui.range, ui.next, h("span", { class: "ct-grow" }), ui.note, ui.zone);
   el.append(ui.title, ui.tools, ui.scroll, ui.foot, ui.said);
   return ui;
@@ -72,6 +73,8 @@ function render({ model, el }) {
   const ui = skeleton(el);
   let state = {}, chosen = null, active = 0, heads = "", sent = 0, typing, waiting, said = "";
   const exports = exportMenu(model, (words) => { said = words; setText(ui.note, said); drawFoot(); }, () => count(state.matching ?? 0, state.noun));
+  const facets = facetBar((message) => { clearTimeout(typing); ask(message); });
+  ui.clear.before(facets.element);
   ui.tools.append(exports.element);
 
   function ask(message) {
@@ -137,18 +140,19 @@ function render({ model, el }) {
     });
   }
 
-  /** Columns may grow but do not shrink while the same columns are shown, so that live texts do not make them jump. */
+  /** Columns may grow but do not shrink while the same columns are shown, so that live texts do not make them jump.
+      All are measured before one is set: each change would have the browser lay out the whole table anew. */
   function holdWidths() {
-    for (const th of ui.head.children) {
-      if (th.matches(".wide, .ct-prose")) continue;
-      const width = Math.ceil(th.getBoundingClientRect().width);
-      if (width > (th.ctWidth ?? 0) + 1) { th.ctWidth = width; th.style.minWidth = `${width}px`; }
-    }
+    const grown = [...ui.head.children].map((th) => [th, th.matches(".wide, .ct-prose") ? 0 : Math.ceil(th.getBoundingClientRect().width)])
+      .filter(([th, width]) => width > (th.ctWidth ?? 0) + 1);
+    for (const [th, width] of grown) { th.ctWidth = width; th.style.minWidth = `${width}px`; }
   }
 
   function drawTools() {
     const { filters, quick, text, matching, total, noun } = state;
-    ui.tools.hidden = !total && !text && !quick;
+    ui.tools.hidden = !total && !filtered();
+    ui.clear.hidden = !filtered();
+    facets.draw(state.facets, state.seq >= sent);
     keyed(ui.quick, filters.length ? [{ label: "" }, ...filters] : [], ({ label }) => label,
       ({ label }) => h("button", { class: "c-chip", type: "button", onclick: () => ask({ type: "quick", label }) }, h("span", {}, label || "All"), h("span", { class: "ct-n" })),
       (chip, { label, count: n }) => {
@@ -172,22 +176,26 @@ function render({ model, el }) {
   }
 
   function drawEmpty() {
-    const filtered = Boolean(state.total);
+    const some = Boolean(state.total);
     ui.empty.hidden = state.rows.length > 0;
     ui.table.hidden = !state.columns.length;
-    const message = filtered ? `No ${state.noun} matches.` : state.empty;
+    const message = some ? `No ${state.noun} matches.` : state.empty;
     if (ui.empty.ctKnown === message) return;
     ui.empty.ctKnown = message;
-    ui.empty.replaceChildren(h("div", {}, message), filtered ? h("button", { class: "c-btn small", type: "button", onclick: clear }, "Clear filters") : "");
+    ui.empty.replaceChildren(h("div", {}, message), some ? h("button", { class: "c-btn small", type: "button", onclick: clear }, "Clear filters") : "");
   }
+
+  const filtered = () => Boolean(state.text || state.quick || state.facets.some(({ chosen }) => chosen.length));
 
   function clear() {
     clearTimeout(typing);
     ui.filter.value = "";
-    ask({ type: "filter", text: "" });
-    if (state.quick) ask({ type: "quick", label: "" });
+    ask({ type: "clear" });
     ui.filter.focus();
   }
+
+  /** What the reader asked for: where it is another one, the page begins at its top. */
+  const asked = ({ page, text, quick, facets, columns }) => JSON.stringify([page, text, quick, facets.map(({ chosen }) => chosen), columns.map(({ sort }) => sort)]);
 
   function draw(next) {
     const before = state;
@@ -199,9 +207,7 @@ function render({ model, el }) {
     if (state.seq >= sent) chosen = state.selected;
     drawHeads(); drawRows(); marks(); drawTools(); drawFoot(); drawEmpty();
     holdWidths();
-    const moved = ["page", "text", "quick"].some((name) => before[name] !== undefined && before[name] !== state[name]);
-    const resorted = before.columns && JSON.stringify(before.columns.map((c) => c.sort)) !== JSON.stringify(state.columns.map((c) => c.sort));
-    if (moved || resorted) { ui.scroll.scrollTop = 0; setText(ui.said, `${ui.count.textContent}, rows ${ui.range.textContent}`); }
+    if (before.columns && asked(before) !== asked(state)) { ui.scroll.scrollTop = 0; setText(ui.said, `${ui.count.textContent}, rows ${ui.range.textContent}`); }
   }
 
   // ---- what the reader does
@@ -213,7 +219,9 @@ function render({ model, el }) {
   ui.filter.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !ui.filter.value) return;
     event.stopPropagation();
-    clear();
+    clearTimeout(typing);
+    ui.filter.value = "";
+    ask({ type: "filter", text: "" });
   });
 
   function turn(by) {
@@ -222,6 +230,7 @@ function render({ model, el }) {
     active = 0;
     ask({ type: "page", page });
   }
+  ui.clear.addEventListener("click", clear);
   ui.back.addEventListener("click", () => turn(-1));
   ui.next.addEventListener("click", () => turn(1));
 
@@ -256,7 +265,7 @@ function render({ model, el }) {
 
   const end = live(model, draw, () => { clearTimeout(typing); clearTimeout(waiting); });
   const off = whenAttached(el, () => state.columns && holdWidths());
-  return () => { off(); exports.end(); end(); };
+  return () => { off(); exports.end(); facets.end(); end(); };
 }
 
 export default { render };
