@@ -33,7 +33,8 @@ from codat_notebook.strategies.policies import (
     weighted_age,
 )
 from codat_notebook.strategies.portfolio import Portfolio
-from codat_notebook.strategies.simulation import Result, simulate
+from codat_notebook.strategies.result import Result
+from codat_notebook.strategies.simulation import simulate
 
 __all__ = [
     "CELLS", "Limits", "Portfolio", "Result", "StrategyError", "before", "bundle", "codat_schedule", "compare", "every",

@@ -1,53 +1,57 @@
-"""Strategies against each other, over many seeds, on as many processors as there are.
+"""Strategies against each other, over many seeds and budgets, on as many processors as there are.
 
-Each strategy x seed is one task. Tasks are independent and seeded, so the frame is the same on every executor; one that
-fails is a row that says why. With ``executor=None`` they run here one after the other; else on any
-``concurrent.futures`` executor. Functions from a notebook cell reach other processes through cloudpickle, if installed.
+Each strategy x budget x seed is one task. Tasks are independent and seeded, so the frame is the same on every executor;
+one that fails is a row that says why. With ``executor=None`` they run here one after the other; else on any
+``concurrent.futures`` executor. Functions from a notebook cell reach other processes through cloudpickle.
 """
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor
-from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.strategies.policy import Strategy
 from codat_notebook.strategies.portfolio import Portfolio
-from codat_notebook.strategies.simulation import Result, simulate
+from codat_notebook.strategies.result import Result
+from codat_notebook.strategies.simulation import simulate
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from codat_notebook.strategies.frontier import Comparison
 
 _Portfolios = Portfolio | Callable[[int], Portfolio]
+_Task = tuple[str, str, int]
+_Outcome = dict[str, float] | str
 
 
 def compare(
     strategies: Mapping[str, Strategy],
     portfolio: _Portfolios,
     *,
+    budget: str | Sequence[str] = "500 refreshes/day",
     seeds: int | Iterable[int] = 20,
     executor: Executor | None = None,
     **options: Any,
-) -> pd.DataFrame:
-    """Simulate every strategy with every seed.
+) -> Comparison:
+    """Simulate every strategy with every budget and seed.
 
     Parameters
     ----------
     strategies : name -> strategy.
     portfolio : whom to simulate, or a function of the seed that makes it.
+    budget : one, or several of one unit, which draws the frontier of freshness against cost.
     seeds : how many (0, 1, ...), or which.
     executor : where; ``concurrent.futures.ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))``,
-        ``dask.distributed.Client(...).get_executor()``, a thread pool, or by default here.
-    options : days, budget, tick, limits, goal: as in ``simulate``, the same for all.
+        ``dask.distributed.Client(...).get_executor()``, a thread pool, or by default here. Not a pool that forks: the
+        copy of a process with threads may hang.
+    options : days, tick, limits, goal, deadline: as in ``simulate``, the same for all.
 
     Returns
     -------
-    A tidy frame, one row per strategy and seed in the order given: strategy, seed, the metrics of ``Result``, and
-    ``error``, which is missing where all went well.
+    A tidy frame, one row per strategy, budget and seed in the order given: strategy, budget, seed, the metrics of
+    ``Result``, and ``error``, which is missing where all went well. ``plot()`` draws the frontier.
 
     >>> from codat_notebook import strategies
     >>> portfolio = strategies.Portfolio.synthetic(2, data_types=["invoices", "bills"])
@@ -56,52 +60,104 @@ def compare(
     >>> frame.groupby("strategy").size().to_dict()
     {'best': 2, 'weekly': 2}
     """
+    from codat_notebook.strategies.frontier import Comparison
+
     if not strategies:
         raise ValueError("compare: give at least one strategy, as name -> strategy")
+    _refuse_fork(executor)
+    budgets = [budget] if isinstance(budget, str) else list(budget)
     numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    tasks = [(name, seed) for name in strategies for seed in numbers]
+    tasks = [(name, each, seed) for name in strategies for each in budgets for seed in numbers]
     if executor is None:
-        return _frame(tasks, [_outcome(partial(_run, strategies[n], portfolio, s, options)) for n, s in tasks])
-    packed = {name: _pack((strategy, portfolio, options)) for name, strategy in strategies.items()}
-    futures = [executor.submit(_run_packed, packed[name], seed) for name, seed in tasks]
-    return _frame(tasks, [_outcome(future.result) for future in futures])
+        outcomes = [_outcome(partial(_run, strategies[task[0]], portfolio, task, options)) for task in tasks]
+    else:
+        outcomes = _elsewhere(executor, tasks, strategies, portfolio, options)
+    frame = Comparison(_columns(tasks, outcomes))
+    frame.whom, frame.days = (portfolio, numbers), float(options.get("days", 90))
+    return frame
 
 
-def _frame(tasks: list[tuple[str, int]], outcomes: list[dict[str, float] | str]) -> pd.DataFrame:
+def _elsewhere(
+    executor: Executor,
+    tasks: list[_Task],
+    strategies: Mapping[str, Strategy],
+    portfolio: _Portfolios,
+    options: Mapping[str, Any],
+) -> list[_Outcome]:
+    """The tasks' outcomes from other threads, processes or machines. The portfolio is packed once."""
+    shared = _pack((portfolio, dict(options)))
+    packed = {name: _pack(strategy) for name, strategy in strategies.items()}
+
+    def submitted(task: _Task) -> Future[dict[str, float]] | Exception:
+        try:
+            return executor.submit(_run_packed, packed[task[0]], shared, task)
+        except Exception as error:  # noqa: BLE001 - a pool that broke takes no more tasks; each row says so
+            return error
+
+    futures = [submitted(task) for task in tasks]
+    return [_words(each) if isinstance(each, Exception) else _outcome(each.result) for each in futures]
+
+
+def _columns(tasks: list[_Task], outcomes: list[_Outcome]) -> dict[str, Any]:
     import pandas as pd
 
     rows = [{} if isinstance(outcome, str) else outcome for outcome in outcomes]
-    frame = pd.DataFrame(rows, columns=[name for name, _ in Result.METRICS], dtype="float64")
-    frame.insert(0, "strategy", pd.Series([name for name, _ in tasks], dtype="string"))
-    frame.insert(1, "seed", pd.Series([seed for _, seed in tasks], dtype="int64"))
+    metrics = pd.DataFrame(rows, columns=[name for name, _ in Result.METRICS], dtype="float64")
     errors = [outcome if isinstance(outcome, str) else None for outcome in outcomes]
-    return frame.assign(error=pd.Series(errors, dtype="string"))
+    return {
+        "strategy": pd.Series([name for name, _, _ in tasks], dtype="string"),
+        "budget": pd.Series([budget for _, budget, _ in tasks], dtype="string"),
+        "seed": pd.Series([seed for _, _, seed in tasks], dtype="int64"),
+        **{str(name): metrics[name] for name in metrics},
+        "error": pd.Series(errors, dtype="string"),
+    }
 
 
-def _outcome(get: Callable[[], dict[str, float]]) -> dict[str, float] | str:
+def _outcome(get: Callable[[], dict[str, float]]) -> _Outcome:
     """The metrics of a task, or the words of what went wrong: one failed task does not lose the others."""
     try:
         return get()
     except Exception as error:  # noqa: BLE001 - whatever a task raises becomes its row's text, and is seen there
-        return f"{type(error).__name__}: {error}"
+        return _words(error)
 
 
-def _run(strategy: Strategy, portfolio: _Portfolios, seed: int, options: Mapping[str, Any]) -> dict[str, float]:
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _run(strategy: Strategy, portfolio: _Portfolios, task: _Task, options: Mapping[str, Any]) -> dict[str, float]:
+    _, budget, seed = task
     cells = portfolio if isinstance(portfolio, Portfolio) else portfolio(seed)
-    return simulate(strategy, cells, seed=seed, **options).metrics
+    return simulate(strategy, cells, budget=budget, seed=seed, **options).metrics
 
 
-def _pack(task: tuple[Any, ...]) -> bytes:
-    """The task as bytes. What cloudpickle wrote, plain pickle reads, where cloudpickle is installed too."""
-    pickler = import_module("cloudpickle") if find_spec("cloudpickle") else pickle
+def _refuse_fork(executor: Executor | None) -> None:
+    """A forked copy of a process whose engine thread holds a lock hangs for good: say so before it does."""
+    context = getattr(executor, "_mp_context", None)
+    if context is not None and context.get_start_method() == "fork":
+        raise ValueError(
+            "compare: this pool forks, and copies of a process with threads may hang; use "
+            'ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))'
+        )
+
+
+def _pack(thing: Any) -> bytes:
+    """The thing as bytes. What cloudpickle wrote, plain pickle reads."""
+    import cloudpickle
+
     try:
-        packed: bytes = pickler.dumps(task)
+        packed: bytes = cloudpickle.dumps(thing)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        message = f"compare: a strategy or portfolio cannot travel to another process ({error}); install cloudpickle"
-        raise ValueError(f"{message}, or put the function into a module") from error
+        raise ValueError(f"compare: a strategy or portfolio cannot travel to another process ({error})") from error
     return packed
 
 
-def _run_packed(task: bytes, seed: int) -> dict[str, float]:
-    strategy, portfolio, options = pickle.loads(task)
-    return _run(strategy, portfolio, seed, options)
+@lru_cache(maxsize=2)
+def _unpack(packed: bytes) -> Any:
+    """The same portfolio comes with every task, and is unpacked once."""
+    return pickle.loads(packed)
+
+
+def _run_packed(strategy: bytes, shared: bytes, task: _Task) -> dict[str, float]:
+    portfolio, options = _unpack(shared)
+    return _run(pickle.loads(strategy), portfolio, task, options)

@@ -18,8 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-#: Below this x the closed forms lose digits to cancellation, and the series is exact.
-_SMALL = 0.05
+#: Below these x the closed forms of staleness and age lose digits to cancellation, and the series is exact.
+_SMALL, _SMALL_AGE = 0.01, 0.05
+#: Above this x the curve of staleness is 1 to the last digit.
+_FAR = 700.0
 #: Coefficients of (-1)^k x^k in both curves, from the lowest power on: 1 / (k! (k + 2)).
 _SERIES = (1 / 2, 1 / 3, 1 / 8, 1 / 30, 1 / 144, 1 / 840, 1 / 5760, 1 / 45360)
 
@@ -31,9 +33,11 @@ def staleness_curve(x: ArrayLike) -> Floats:
     [0.0, 0.264241, 1.0]
     """
     x = np.asarray(x, dtype=np.float64)
-    decay = np.exp(-x)
-    curve = 1.0 - decay - np.minimum(x, 1e300) * decay
-    return _mended(curve, x, 2, _SERIES)
+    s = np.minimum(x, _FAR, out=np.empty_like(x))
+    decay = np.exp(-s)
+    s += 1.0
+    s *= decay
+    return _mended(np.subtract(1.0, s, out=s), x, _SMALL, 2, _SERIES[:6])
 
 
 def age_curve(x: ArrayLike) -> Floats:
@@ -43,17 +47,19 @@ def age_curve(x: ArrayLike) -> Floats:
     [0.0, 0.235759, inf]
     """
     x = np.asarray(x, dtype=np.float64)
-    return _mended(x * x / 2 - staleness_curve(x), x, 3, _SERIES[1:])
+    return _mended(x * x / 2 - staleness_curve(x), x, _SMALL_AGE, 3, _SERIES[1:])
 
 
-def _mended(curve: Floats, x: Floats, power: int, coefficients: Sequence[float]) -> Floats:
+def _mended(curve: Floats, x: Floats, small: float, power: int, coefficients: Sequence[float]) -> Floats:
     """``curve`` with the alternating series x^power (c0 - c1 x + c2 x^2 - ...) in its place where x is small."""
-    flat, at = np.atleast_1d(curve), np.flatnonzero(x < _SMALL)
-    s = np.atleast_1d(x).ravel()[at]
-    series = np.zeros_like(s)
-    for coefficient in reversed(coefficients):
-        series = coefficient - s * series
-    flat.flat[at] = series * s**power
+    flat, points = curve.reshape(-1), x.reshape(-1)
+    at = np.flatnonzero(points < small)
+    if len(at):
+        s = points[at]
+        series = np.zeros_like(s)
+        for coefficient in reversed(coefficients):
+            np.subtract(coefficient, np.multiply(s, series, out=series), out=series)
+        flat[at] = series * s**power
     return flat.reshape(x.shape)
 
 
@@ -104,7 +110,9 @@ def randomised(rate: ArrayLike, tau: ArrayLike) -> Floats:
 
 
 def _pair(rate: ArrayLike, tau: ArrayLike) -> tuple[Floats, Floats]:
-    rate, tau = np.broadcast_arrays(np.asarray(rate, np.float64), np.asarray(tau, np.float64))
+    rate, tau = np.asarray(rate, np.float64), np.asarray(tau, np.float64)
+    if rate.shape != tau.shape:
+        rate, tau = np.broadcast_arrays(rate, tau)
     return rate, tau
 
 

@@ -70,6 +70,7 @@ def choose(
     company: NDArray[np.integer],
     room: NDArray[np.integer],
     most: int,
+    above: float = 0.0,
 ) -> NDArray[np.intp]:
     """The rows to refresh now, the highest priority first (of equals the first row).
 
@@ -81,38 +82,43 @@ def choose(
         that a dear cell with a high priority is saved up for.
     company, room : the company of each cell as a number, and how many more refreshes each company may have.
     most : refreshes that may be started in all.
+    above : a guess of what the lowest priority chosen will exceed, such as most of what it was in the last round. The
+        answer does not depend on it; a good guess spares the sorting of all cells.
     """
-    wanted = np.where(eligible & (priority > 0), priority, 0.0)
-    cheapest = float(cost.min(initial=np.inf))
-    most = int(min(most, len(wanted), (budget + 1e-9) / cheapest if cheapest > 0 else len(wanted)))
+    able = np.flatnonzero(eligible & (priority > above))
+    wanted, cheapest = priority[able], float(cost.min(initial=np.inf))
+    most = int(min(most, len(priority), (budget + 1e-9) / cheapest if cheapest > 0 else len(priority)))
     depth = most
     while most > 0:
-        rows = _highest(wanted, depth)
-        kept = rows[_place_in_group(company[rows]) < room[company[rows]]]
-        if len(kept) >= most or len(rows) < depth or depth == len(wanted):
+        if depth > len(able) and above > 0:
+            return choose(priority, eligible, cost, budget, company, room, most)
+        rows = able[_highest(wanted, depth)]
+        kept = rows[_fits(company[rows], room)]
+        if len(kept) >= most or depth >= len(able):
             chosen: NDArray[np.intp] = kept[:most]
             return chosen[np.cumsum(cost[chosen]) <= budget + 1e-9]
-        depth = min(4 * depth, len(wanted))
+        depth += max(4 * (most - len(kept)), depth // 2)
     return np.empty(0, dtype=np.intp)
 
 
 def _highest(wanted: Floats, depth: int) -> NDArray[np.intp]:
-    """The rows of the ``depth`` highest positive values, highest first."""
-    if depth < len(wanted):
-        rows = np.argpartition(wanted, -depth)[-depth:]
-        last = wanted[rows].min()
-        above = np.sort(rows[wanted[rows] > last])
-        # Which of equal values a partition leaves inside is chance: take the first.
-        rows = np.concatenate([above, np.flatnonzero(wanted == last)[: depth - len(above)]])
-    else:
-        rows = np.arange(len(wanted))
-    rows = rows[wanted[rows] > 0]
-    return rows[np.argsort(-wanted[rows], kind="stable")]
+    """The places of the ``depth`` highest values, highest first."""
+    if depth >= len(wanted):
+        return np.argsort(-wanted, kind="stable")
+    places = np.argpartition(wanted, -depth)[-depth:]
+    last = wanted[places[0]]
+    above = np.sort(places[wanted[places] > last])
+    # Which of equal values a partition leaves inside is chance: take the first.
+    places = np.concatenate([above, np.flatnonzero(wanted == last)[: depth - len(above)]])
+    return places[np.argsort(-wanted[places], kind="stable")]
 
 
-def _place_in_group(group: NDArray[np.integer]) -> NDArray[np.int64]:
-    """How many of the same group stand before each."""
-    order = np.argsort(group, kind="stable")
-    place = np.empty(len(group), dtype=np.int64)
-    place[order] = np.arange(len(group)) - np.searchsorted(group[order], group[order])
-    return place
+def _fits(group: NDArray[np.integer], room: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Which have room in their group, if those before them come first."""
+    full: NDArray[np.bool_] = (np.bincount(group, minlength=len(room)) > room)[group]
+    fits: NDArray[np.bool_] = ~full
+    crowd = np.flatnonzero(full)
+    order = crowd[np.argsort(group[crowd], kind="stable")]
+    ordered = group[order]
+    fits[order] = np.arange(len(order)) - np.searchsorted(ordered, ordered) < room[ordered]
+    return fits

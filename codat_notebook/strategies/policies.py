@@ -106,7 +106,8 @@ def _worth(cells: Columns, index: Callable[[Floats, Floats], Floats], rate: Floa
     with np.errstate(invalid="ignore"):
         for start in range(0, len(age), _SLICE):
             part = slice(start, start + _SLICE)
-            worth[part] = weight[part] * index(rate[part], age[part]) / cost[part]
+            won = index(rate[part], age[part])
+            np.divide(np.multiply(won, weight[part], out=won), cost[part], out=worth[part])
     if not (weight > 0).all():
         worth[~(weight > 0)] = 0.0
     return worth

@@ -7,7 +7,7 @@ they fail; the ``rate`` in the cells is what is believed of the first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from codat_notebook.sandbox.profiles import (
     Platform,
     median_seconds,
 )
+from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.cells import CELLS, Columns, table
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import assumed_rates
@@ -122,6 +123,19 @@ class Portfolio:
         believed = np.broadcast_to(np.asarray(given, dtype=np.float64), (len(self),))
         return Portfolio(self.cells.assign(rate=believed), self.truth, self.observed)
 
+    def priced(self, prices: Mapping[str, float], default: float | None = None) -> Portfolio:
+        """The same portfolio with a price of a refresh for each platform, and one for all others.
+
+        >>> made = Portfolio.synthetic(2, data_types=["bills"]).priced({"Xero": 0.02}, default=0.01)
+        >>> made.truth["price"].isin([0.01, 0.02]).all().item()
+        True
+        """
+        price = self.cells["platform"].map({str(name): float(value) for name, value in prices.items()})
+        price = price.astype("float64").fillna(np.nan if default is None else float(default))
+        made = Portfolio(self.cells, self.truth.assign(price=price), self.observed)
+        _check(made.cells, made.truth)
+        return made
+
 
 _COLUMNS = (
     "company", "connection", "data_type", "platform", "source_type", "status", "weight", "true_rate", "latency",
@@ -153,6 +167,19 @@ def _connection(
             CHANGES_A_DAY.get(data_type, DEFAULT_CHANGES), median_seconds(platform, data_type) / _DAY,
             platform.failure_rate,
         )  # fmt: skip
+
+
+def costs(portfolio: Portfolio, budget: Budget) -> Floats:
+    """What a refresh of each cell costs in the budget's unit."""
+    if budget.unit == "refreshes":
+        return np.ones(len(portfolio))
+    cost = portfolio.truth["requests" if budget.unit == "requests" else "price"].to_numpy(np.float64)
+    if np.isnan(cost).any() or not (cost > 0).all():
+        raise ValueError(
+            f"simulate: a budget in {budget.unit} needs what a refresh costs: the portfolio's column price, "
+            "or portfolio.priced({'Xero': 0.02, ...})"
+        )
+    return cost
 
 
 def _check(cells: pd.DataFrame, truth: pd.DataFrame) -> None:

@@ -6,8 +6,7 @@ the chosen begin. ``Result`` holds what came of it; ``ratio`` compares with what
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,69 +15,21 @@ from codat_notebook.strategies.board import Board
 from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.budget import days as in_days
 from codat_notebook.strategies.cells import name_of
-from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.limits import Limits, choose
 from codat_notebook.strategies.policies import keep_alive
 from codat_notebook.strategies.policy import Strategy, fresh, score
-from codat_notebook.strategies.portfolio import Portfolio
+from codat_notebook.strategies.portfolio import Portfolio, costs
+from codat_notebook.strategies.result import Result
+from codat_notebook.strategies.scores import Connections, Deadlines, Reports, requests
+from codat_notebook.strategies.view import View
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_KEEP_ALIVE = "25D"  # Codat's advice: a sync of every connection before 25 days are over
+_AHEAD = 2.5  # days
+_MOST = 0.9  # of the lowest priority chosen
 _START = np.datetime64("2026-01-05", "us")  # a Monday
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of a simulation.
-
-    metrics : name -> number; see ``Result.METRICS``.
-    timeline : one row a day: time, freshness, mean and p95 of the age, refreshes, failures, spent.
-    cells : one row a cell: freshness (expected share of time), refreshes, failures, age at the end, the rate believed
-        and the true one, and whether the rate was an assumption for lack of a given one.
-    """
-
-    strategy: str
-    metrics: dict[str, float]
-    timeline: pd.DataFrame
-    cells: pd.DataFrame
-
-    #: What the metrics mean. Ages are days since the last sync, of cells that were ever synced.
-    METRICS = (
-        ("freshness", "weighted share of time that a copy equals its source, expected"),
-        ("bound", "the freshness that no strategy could exceed with this budget"),
-        ("ratio", "freshness / bound, at most 1"),
-        ("age_mean", "mean age"),
-        ("age_p95", "95 % of the ages are below, mean over the days"),
-        ("age_max", "oldest copy seen at the end of any day"),
-        ("missed", "mean number of changes at the source that a copy lacks"),
-        ("within_goal", "share of cells no older than the goal"),
-        ("never_synced", "cells of which nothing was ever read"),
-        ("never_refreshed", "cells that were not refreshed once"),
-        ("refreshes", "refreshes started"),
-        ("failures", "refreshes that failed"),
-        ("found_nothing", "refreshes that found no change, expected"),
-        ("spent", "what the refreshes cost, in the budget's unit"),
-        ("share_of_budget", "spent / budget"),
-        ("rates_assumed", "share of cells whose rate was not given, so that strategies assume one"),
-    )
-
-    @property
-    def ratio(self) -> float:
-        """Achieved freshness over the bound: 1 is the best that can be."""
-        return self.metrics["ratio"]
-
-    def plot(self, **options: Any) -> Any:
-        """Freshness and mean age over time, by pandas' own plot (matplotlib). Options go to ``DataFrame.plot``."""
-        shown = self.timeline.set_index("time")[["freshness", "age_mean"]]
-        return shown.plot(**{"subplots": True, "title": self.strategy, **options})
-
-    def __repr__(self) -> str:
-        m = self.metrics
-        return (
-            f"<{self.strategy}: freshness {m['freshness']:.4f}, {m['ratio']:.2%} of what is possible; "
-            f"{m['refreshes']:,.0f} refreshes, {m['failures']:,.0f} failed>"
-        )
 
 
 def simulate(
@@ -91,8 +42,9 @@ def simulate(
     tick: str | float = "1h",
     limits: Limits | None = None,
     goal: str | float = "7D",
+    deadline: str | None = None,
 ) -> Result:
-    """Run a strategy on a portfolio on a virtual clock.
+    """Run a strategy on a portfolio on a virtual clock. The same seed gives the same result, on every machine.
 
     Parameters
     ----------
@@ -104,7 +56,9 @@ def simulate(
     seed : of latencies, failures, and of what refreshes find; the same seed gives the same result.
     tick : time between two rounds.
     limits : what the engine holds to; see ``Limits``.
-    goal : the age up to which a cell counts as within the freshness goal.
+    goal : the age up to which a cell counts as within the freshness goal, and as fresh enough at a deadline.
+    deadline : a time of day ("07:00", UTC) by which every cell should be fresh, each day; the cells' own deadlines
+        (``due``) count in any case.
 
     Raises
     ------
@@ -121,24 +75,10 @@ def simulate(
     money, step = Budget.of(budget), in_days(tick)
     if not 1e-4 <= step <= 1:
         raise ValueError(f"simulate: a tick is between 10 s and a day, not {tick!r}")
-    cost = _costs(portfolio, money)
-    board = Board(portfolio, cost, seed, _START)
-    run = _Run(board, fresh(strategy), money, limits or Limits(), step, portfolio.cells["weight"].to_numpy(), goal)
+    run = _Run(portfolio, fresh(strategy), money, limits or Limits(), step, seed, in_days(goal), deadline)
     for day in range(int(days)):
         run.day(day)
-    return run.result(name_of(strategy), portfolio)
-
-
-def _costs(portfolio: Portfolio, budget: Budget) -> Floats:
-    """What a refresh of each cell costs in the budget's unit."""
-    if budget.unit == "refreshes":
-        return np.ones(len(portfolio))
-    cost = portfolio.truth["requests" if budget.unit == "requests" else "price"].to_numpy(np.float64)
-    if np.isnan(cost).any() or not (cost > 0).all():
-        raise ValueError(
-            f"simulate: a budget in {budget.unit} needs what a refresh costs: the portfolio's column price"
-        )
-    return cost
+    return run.result(name_of(strategy))
 
 
 class _Run:
@@ -146,106 +86,127 @@ class _Run:
 
     def __init__(
         self,
-        board: Board,
+        portfolio: Portfolio,
         strategy: Strategy,
         budget: Budget,
         limits: Limits,
         step: float,
-        weight: Floats,
-        goal: str | float,
+        seed: int,
+        goal: float,
+        deadline: str | None,
     ) -> None:
-        self.board, self.strategy, self.limits, self.weight = board, strategy, limits, weight
-        self.a_day, self.step, self.goal = budget.a_day * (1 - limits.reserve), step, in_days(goal)
-        self.budget_a_day, self.credit, self.spent = budget.a_day, 0.0, 0.0
-        self.guard = None if limits.keep_alive is None else keep_alive(limits.keep_alive)
+        self.portfolio, self.strategy, self.limits, self.step, self.goal = portfolio, strategy, limits, step, goal
+        self.board = Board(portfolio, costs(portfolio, budget), seed, _START)
+        self.view = View(self.board, portfolio.cells)
+        self.weight = portfolio.cells["weight"].to_numpy()
+        self.budget_a_day, self.a_day = budget.a_day, budget.a_day * (1 - limits.reserve)
+        self.credit, self.spent = 0.0, 0.0
+        # Looked at once a day, so begun early enough for the refresh to end, and to be tried a second time.
+        alive = in_days(limits.keep_alive or _KEEP_ALIVE)
+        self.guard = None if limits.keep_alive is None else keep_alive(max(alive - _AHEAD, alive / 2))
         # A cell that costs more than what may be saved up is saved up for all the same.
-        self.saved = max(self.a_day * in_days(limits.saved), float(board.cost.max()))
+        self.saved = max(self.a_day * in_days(limits.saved), float(self.board.cost.max()))
         self.most = max(int(limits.a_minute * 1440 * step), 1)
+        self.cut = 0.0  # what the next round's priorities will probably exceed
+        self.deadlines, self.reports = Deadlines(self.board, goal, deadline), Reports(self.board)
+        self.connections = Connections(self.board, alive)
         self.rows: list[dict[str, float]] = []
-        self.before = np.zeros(len(weight))
-        self.missed_rate = board.true_rate
+        self.before = np.zeros(len(self.board))
 
     def day(self, day: int) -> None:
         """A day's ticks, and its row of the timeline."""
         ticks = max(round(1 / self.step), 1)
         for number in range(ticks):
-            self.board.move(day + number / ticks)
+            self._move(day + number / ticks)
             self._round(1 / ticks, first=number == 0)
-        self.board.move(day + 1.0)
+        self._move(day + 1.0)
         self.board.settle()
+        self.reports.look(self.board)
+        self.connections.look(self.board)
         self.rows.append(self._row())
 
+    def _move(self, now: float) -> None:
+        self.deadlines.pass_until(now)
+        self.board.move(now)
+
     def _round(self, share: float, first: bool) -> None:
+        board = self.board
         self.credit = min(self.credit + self.a_day * share, max(self.saved, self.a_day * share))
-        columns = self.board.columns(self.credit)
+        columns = self.view.columns(self.credit)
         priority = score(self.strategy, columns)
         if first and self.guard is not None:
             priority = np.where(self.guard.score(columns) > 0, np.inf, priority)
-        board, room = self.board, self.board.room(self.limits.company_at_once)
-        rows = choose(priority, board.eligible(), board.cost, self.credit, board.company, room, self.most)
+        room = board.room(self.limits.company_at_once)
+        rows = choose(priority, board.eligible(), board.cost, self.credit, board.company, room, self.most, self.cut)
+        self.cut = _MOST * float(priority[rows[-1]]) if len(rows) else 0.0
         board.begin(rows)
         cost = float(board.cost[rows].sum())
         self.credit, self.spent = self.credit - cost, self.spent + cost
 
     def _row(self) -> dict[str, float]:
         board = self.board
-        age = board.age[np.isfinite(board.age)]
-        fresh_today, self.before = board.fresh_days - self.before, board.fresh_days.copy()
         known = np.isfinite(board.age)
+        age = board.age[known]
+        fresh_today, self.before = board.fresh_days - self.before, board.fresh_days.copy()
         return {
             "freshness": bounds.mean(fresh_today, self.weight),
             "age_mean": float(age.mean()) if len(age) else np.nan,
             "age_p95": float(np.percentile(age, 95)) if len(age) else np.nan,
             "age_max": float(age.max()) if len(age) else np.nan,
-            "missed": float((self.missed_rate[known] * age).mean()) if len(age) else np.nan,
+            "missed": float((board.true_rate[known] * age).mean()) if len(age) else np.nan,
             "within_goal": float((board.age <= self.goal).mean()),
             "refreshes": float(board.refreshes.sum()),
             "failures": float(board.failed.sum()),
             "spent": self.spent,
         }
 
-    def result(self, name: str, portfolio: Portfolio) -> Result:
+    def result(self, name: str) -> Result:
         """What came of it."""
         import pandas as pd
 
-        days, board, truth = len(self.rows), self.board, portfolio.truth["true_rate"].to_numpy()
         timeline = pd.DataFrame(self.rows)
         for counted in ("refreshes", "failures", "spent"):
             timeline[counted] = timeline[counted].diff().fillna(timeline[counted])
         start = pd.Timestamp(_START, tz="UTC")
-        timeline.insert(0, "time", (start + pd.to_timedelta(np.arange(days), unit="D")).as_unit("us"))
-        bound = bounds.upper_bound(
-            truth, self.budget_a_day, days, portfolio.cells["age"].to_numpy(), self.weight, board.cost
-        )
-        return Result(name, self._metrics(timeline, bound, portfolio), timeline, self._cells(portfolio, days))
+        timeline.insert(0, "time", (start + pd.to_timedelta(np.arange(len(self.rows)), unit="D")).as_unit("us"))
+        return Result(name, self._metrics(timeline), timeline, self._cells())
 
-    def _metrics(self, timeline: pd.DataFrame, bound: float, portfolio: Portfolio) -> dict[str, float]:
-        board, days = self.board, len(timeline)
+    def _metrics(self, timeline: pd.DataFrame) -> dict[str, float]:
+        board, days, cells, truth = self.board, len(timeline), self.portfolio.cells, self.portfolio.truth
+        ages = cells["age"].to_numpy()
+        bound = bounds.upper_bound(board.true_rate, self.budget_a_day, days, ages, self.weight, board.cost)
         freshness = bounds.mean(board.fresh_days, self.weight) / days
         means = {name: float(timeline[name].mean()) for name in ("age_mean", "age_p95", "missed", "within_goal")}
-        return {
+        priced = truth["price"].to_numpy(np.float64)
+        found = {
             "freshness": freshness,
             "bound": bound,
             "ratio": freshness / bound if bound > 0 else 1.0,
             **means,
             "age_max": float(timeline["age_max"].max()),
+            "deadlines_met": self.deadlines.share,
+            "skew": self.reports.skew,
             "never_synced": float(np.isinf(board.age).sum()),
             "never_refreshed": float((board.refreshes == 0).sum()),
+            "keep_alive_violations": float(self.connections.violations),
             "refreshes": float(board.refreshes.sum()),
             "failures": float(board.failed.sum()),
             "found_nothing": float(board.found_nothing.sum()),
+            **requests(board, truth["requests"].to_numpy(np.float64), days),
+            "money": float((board.refreshes * priced).sum()),
             "spent": self.spent,
-            "share_of_budget": self.spent / (self.budget_a_day * days),
-            "rates_assumed": float(portfolio.cells["rate"].isna().mean()),
+            "share_of_budget": self.spent / (self.budget_a_day * days) if self.budget_a_day > 0 else np.nan,
+            "rates_assumed": float(cells["rate"].isna().mean()),
         }
+        return {name: found[name] for name, _ in Result.METRICS}
 
-    def _cells(self, portfolio: Portfolio, days: int) -> pd.DataFrame:
-        board, cells = self.board, portfolio.cells
+    def _cells(self) -> pd.DataFrame:
+        board, cells = self.board, self.portfolio.cells
         return cells[["company", "connection", "data_type", "platform", "weight", "rate"]].assign(
             rate_assumed=cells["rate"].isna(),
-            true_rate=portfolio.truth["true_rate"],
-            freshness=board.fresh_days / days,
+            true_rate=self.portfolio.truth["true_rate"],
+            freshness=board.fresh_days / len(self.rows),
             refreshes=board.refreshes,
             failures=board.failed,
-            age=board.age,
+            age=board.age.copy(),
         )

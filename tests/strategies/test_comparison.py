@@ -1,15 +1,18 @@
 """Strategies x seeds, on any executor."""
 
-import importlib.util
+import os
+import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from typing import Any
 
+import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 
-from codat_notebook.strategies import Portfolio, compare, every, first, optimal, random_order
-from codat_notebook.strategies.simulation import Result
+from codat_notebook.strategies import Portfolio, Result, compare, every, first, oldest, optimal, random_order
 
 PORTFOLIO = Portfolio.synthetic(3, data_types=["invoices", "bills"])
 OPTIONS: dict[str, Any] = {"days": 4, "budget": "3 refreshes/day", "tick": "6h"}
@@ -21,8 +24,9 @@ def test_a_tidy_frame() -> None:
     assert list(zip(frame["strategy"], frame["seed"], strict=True)) == [
         ("weekly", 5), ("weekly", 3), ("best", 5), ("best", 3),
     ]  # fmt: skip
-    assert list(frame) == ["strategy", "seed", *(name for name, _ in Result.METRICS), "error"]
-    assert [str(dtype) for dtype in frame.dtypes.iloc[[0, 1, 2, -1]]] == ["string", "int64", "float64", "string"]
+    assert list(frame) == ["strategy", "budget", "seed", *(name for name, _ in Result.METRICS), "error"]
+    dtypes = ["string", "string", "int64", "float64", "string"]
+    assert [str(dtype) for dtype in frame.dtypes.iloc[[0, 1, 2, 3, -1]]] == dtypes
     assert frame["error"].isna().all()
 
 
@@ -48,11 +52,75 @@ def test_a_failed_task_is_told_and_loses_no_other() -> None:
     assert frame.loc["fine", "ratio"] > 0
 
 
-@pytest.mark.skipif(importlib.util.find_spec("cloudpickle") is not None, reason="cloudpickle carries any function")
+def test_strategies_of_a_notebook_travel() -> None:
+    """A function that is in no module, with what it closes over, gives in another process what it gives here."""
+    share = 0.25
+    namespace: dict[str, Any] = {}
+    exec("def mine(cells, budget_left):\n    return cells.weight * cells.age + offset", namespace)  # as a cell does
+    namespace["offset"] = 1.0
+    plans = {"mine": namespace["mine"], "closure": lambda cells: cells.age**share}
+    here = compare(plans, PORTFOLIO, seeds=1, **OPTIONS)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
+        there = compare(plans, lambda seed: PORTFOLIO, seeds=1, executor=processes, **OPTIONS)
+    pd.testing.assert_frame_equal(here, there)
+    assert here["error"].isna().all()
+
+
 def test_what_cannot_travel_is_told() -> None:
-    """Without cloudpickle a function of a notebook cell cannot reach another process; the message says what to do."""
-    with ThreadPoolExecutor(1) as threads, pytest.raises(ValueError, match="install cloudpickle, or put the function"):
-        compare({"mine": lambda cells: cells.age}, PORTFOLIO, executor=threads, **OPTIONS)
+    """A strategy that holds something of this process alone is refused with the reason."""
+    lock = threading.Lock()
+    with ThreadPoolExecutor(1) as threads, pytest.raises(ValueError, match="cannot travel to another process"):
+        compare({"mine": lambda cells: cells.age if lock else None}, PORTFOLIO, executor=threads, **OPTIONS)
+
+
+@pytest.mark.skipif("fork" not in get_all_start_methods(), reason="this system cannot fork")
+def test_a_pool_that_forks_is_refused() -> None:
+    """Copies of a process with threads may hang, so the pool is refused before it starts one."""
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as forks, pytest.raises(ValueError, match="pool forks"):
+        compare({"best": optimal()}, PORTFOLIO, executor=forks, **OPTIONS)
+
+
+def die(cells: pd.DataFrame) -> Any:
+    """A strategy that takes its process with it."""
+    os._exit(3)
+
+
+def test_a_process_that_dies_is_told() -> None:
+    """Each task that was lost with the pool is a row with the words; those that had ended keep their numbers."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
+        frame = compare({"best": optimal(), "dies": die}, PORTFOLIO, seeds=1, executor=processes, **OPTIONS)
+    assert frame["error"].str.contains("BrokenProcessPool").tolist()[1]
+    assert len(frame) == 2
+
+
+@pytest.mark.full
+def test_a_dask_cluster_agrees() -> None:
+    """On a real cluster of processes the same seeds give the same frame, notebook functions too."""
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    plans = {"best": optimal(), "mine": lambda cells: cells.weight * cells.age}
+    here = compare(plans, PORTFOLIO, seeds=2, **OPTIONS)
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        there = compare(plans, PORTFOLIO, seeds=2, executor=client.get_executor(), **OPTIONS)
+    pd.testing.assert_frame_equal(here, there)
+
+
+def test_several_budgets_make_a_frontier() -> None:
+    """More budget, more freshness; the picture shows each strategy's line below that of the bound."""
+    mpl.use("Agg")
+    frame = compare({"best": optimal(), "old": oldest()}, PORTFOLIO, budget=["2 refreshes/day", "6 refreshes/day"],
+                    seeds=2, days=4, tick="6h")  # fmt: skip
+    means = frame.groupby(["strategy", "budget"])["freshness"].mean()
+    assert means["best", "2 refreshes/day"] < means["best", "6 refreshes/day"]
+    axis = frame.plot()
+    assert {text.get_text() for text in axis.get_legend().get_texts()} == {"bound", "best", "old"}
+    bound = next(line for line in axis.get_lines() if line.get_label() == "bound")
+    cost = frame["spent"] / 4
+    assert (np.interp(cost, bound.get_xdata(), bound.get_ydata()) >= frame["freshness"] - 1e-3).all()
+    assert type(frame[frame["seed"] == 0]) is pd.DataFrame
+    plt.close(axis.figure)
 
 
 def test_a_portfolio_for_each_seed() -> None:

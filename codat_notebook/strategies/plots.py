@@ -1,0 +1,98 @@
+"""Pictures of results, by pandas' own plot: one simulation over time, many strategies as freshness against cost.
+
+Matplotlib (extra ``lab``) is loaded by the first picture. One colour says one thing: blue is freshness, grey is age;
+in a comparison each strategy has a colour, a marker and its name beside it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from codat_notebook.strategies import bounds
+from codat_notebook.strategies.budget import Budget
+from codat_notebook.strategies.portfolio import Portfolio, costs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from codat_notebook.strategies.result import Result
+
+_FRESH, _AGE, _LIMIT = "#2563a8", "#8a8f98", "#c2410c"
+_MARKERS: Final = "os^Dv<>Pp*Xh"
+_MOST_BARS: Final = 12
+_POINTS: Final = 40
+
+
+def draw_result(result: Result, **options: Any) -> Any:
+    """Four panels: freshness and age by day, freshness by data type and by platform."""
+    from matplotlib import pyplot as plt
+
+    title = options.pop("title", result.strategy)
+    size = {"figsize": (10, 6.2), "layout": "constrained", **options}
+    figure, axes = plt.subplots(2, 2, width_ratios=[3, 2], **size)
+    figure.suptitle(title, x=0.01, ha="left", fontsize="medium", fontweight="bold")
+    days = result.timeline.set_index(result.timeline["time"].dt.tz_localize(None))
+    days["freshness"].plot(ax=axes[0, 0], color=_FRESH, xlabel="")
+    axes[0, 0].set_title("Freshness by day", loc="left", fontsize="medium")
+    axes[0, 0].axhline(result.metrics["bound"], color=_LIMIT, ls="--", lw=1, label="bound over all days")
+    axes[0, 0].legend(frameon=False, fontsize="small")
+    axes[0, 0].set_ylim(0, 1.02)
+    days[["age_mean", "age_p95"]].plot(
+        ax=axes[1, 0], color=_AGE, style=["-", ":"], xlabel="", ylabel="days"
+    )
+    axes[1, 0].set_title("Age at the end of the day", loc="left", fontsize="medium")
+    axes[1, 0].legend(["mean", "95 % are younger"], frameon=False, fontsize="small")
+    axes[1, 0].set_ylim(bottom=0)
+    for axis, column in ((axes[0, 1], "data_type"), (axes[1, 1], "platform")):
+        _bars(axis, result.by(column)["freshness"], column.replace("_", " "))
+    return axes
+
+
+def _bars(axis: Any, freshness: pd.Series[Any], what: str) -> None:
+    """The freshest and, if they are many, the stalest ones as bars, the freshest on top."""
+    half = _MOST_BARS // 2
+    many = len(freshness) > _MOST_BARS
+    shown = freshness.iloc[[*range(half), *range(-half, 0)]] if many else freshness
+    title = f"Freshness by {what}" + (f", best and worst {half} of {len(freshness)}" if many else "")
+    if shown.empty:
+        axis.set_axis_off()
+        return
+    shown.iloc[::-1].plot.barh(ax=axis, color=_FRESH, ylabel="", xlim=(0, 1), width=0.75)
+    axis.set_title(title, loc="left", fontsize="medium")
+    axis.tick_params(axis="y", labelsize="small")
+
+
+def draw_frontier(frame: pd.DataFrame, portfolio: Portfolio, days: float, axis: Any = None, **options: Any) -> Any:
+    """Freshness against what was spent a day: a point for each strategy and budget, and the bound above them all."""
+    from matplotlib import pyplot as plt
+
+    if axis is None:
+        axis = plt.subplots(figsize=(8, 4.8), layout="constrained")[1]
+    good = frame[frame["error"].isna()]
+    points = good.assign(cost=good["spent"] / days).groupby(["strategy", "budget"], sort=False, observed=True)
+    means, spread = points[["cost", "freshness"]].mean(), points["freshness"].std().fillna(0.0)
+    top = float(max(means["cost"].max(), 1e-9)) * 1.15 if len(means) else 1.0
+    _optimum(portfolio, days, top, frame["budget"]).plot(ax=axis, color=_LIMIT, ls="--", lw=1, label="bound", **options)
+    for number, (name, own) in enumerate(means.groupby(level="strategy", sort=False)):
+        own = own.sort_values("cost")
+        error = spread.loc[own.index].to_numpy()
+        style = f"{_MARKERS[number % len(_MARKERS)]}-"
+        axis.errorbar(own["cost"], own["freshness"], yerr=error, fmt=style, lw=1, capsize=2, label=str(name))
+    unit = Budget.of(str(frame["budget"].iloc[0])).unit
+    axis.set(xlabel=f"{unit} a day", ylabel="freshness", title="Freshness against cost", xlim=(0, top))
+    axis.set_ylim(0, 1.02)
+    axis.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return axis
+
+
+def _optimum(portfolio: Portfolio, days: float, top: float, budgets: pd.Series[Any]) -> pd.Series[Any]:
+    """The bound for budgets from nothing to ``top``."""
+    import pandas as pd
+
+    cost = costs(portfolio, Budget.of(str(budgets.iloc[0])))
+    grid = np.linspace(0.0, top, _POINTS)
+    rates, weights = portfolio.truth["true_rate"].to_numpy(), portfolio.cells["weight"].to_numpy()
+    ages = portfolio.cells["age"].to_numpy()
+    return pd.Series([bounds.upper_bound(rates, spent, days, ages, weights, cost) for spent in grid], index=grid)

@@ -1,0 +1,75 @@
+"""What is counted beside freshness."""
+
+import doctest
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from codat_notebook.strategies import Limits, before, every, oldest, scores, simulate
+
+FREE = Limits(keep_alive=None)
+
+
+def nothing(cells: pd.DataFrame) -> Any:
+    """A strategy that wants nothing."""
+    return np.zeros(len(cells))
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    """What the docstrings show is what comes out."""
+    assert doctest.testmod(scores).failed == 0
+
+
+def test_deadlines_count_the_copy_held_at_that_moment() -> None:
+    """A refresh that lands between two ticks counts from its end on, not before; what is due after the end does not."""
+    start = pd.Timestamp("2026-01-05T00:00:00Z")
+    due = [start + pd.Timedelta(seconds=36), start + pd.Timedelta(hours=6), start + pd.Timedelta(days=9)]
+    frame = pd.DataFrame({"true_rate": 1.0, "age": 5.0, "latency": 0.01, "due": due})
+    options: dict[str, Any] = {"days": 4, "tick": "1D", "goal": "1D", "limits": FREE}
+    assert simulate(oldest(), frame, **options).metrics["deadlines_met"] == 0.5
+    assert simulate(nothing, frame, **options).metrics["deadlines_met"] == 0.0
+    assert np.isnan(simulate(oldest(), frame.drop(columns="due"), **options).metrics["deadlines_met"])
+
+
+def test_a_daily_deadline_is_met_by_the_strategy_that_knows_it() -> None:
+    """Read in the hours before seven each day, every cell is fresh at seven; once a week it is on one day in seven."""
+    frame = pd.DataFrame({"true_rate": 1.0, "age": 3.0, "data_type": ["bills", "invoices"]})
+    options: dict[str, Any] = {"days": 14, "budget": "10 refreshes/day", "goal": "8h", "deadline": "07:00"}
+    assert simulate(before("07:00", within="6h"), frame, **options).metrics["deadlines_met"] == 1.0
+    assert simulate(every("7D"), frame, **options).metrics["deadlines_met"] <= 2 / 14
+    with pytest.raises(ValueError, match='a time of day such as "07:00"'):
+        simulate(nothing, frame, days=1, deadline="at seven")
+
+
+def test_skew_is_the_span_of_a_report() -> None:
+    """Oldest to newest copy of a company's report; a report with a cell that was never read says nothing."""
+    frame = pd.DataFrame({
+        "company": ["a", "a", "a", "b", "b"],
+        "data_type": ["bills", "suppliers", "taxRates", "bills", "suppliers"],
+        "age": [1.0, 4.5, 90.0, 2.0, np.inf],
+    })  # fmt: skip
+    assert simulate(nothing, frame, days=2, limits=FREE).metrics["skew"] == pytest.approx(3.5)
+    assert np.isnan(simulate(nothing, frame.iloc[2:], days=2, limits=FREE).metrics["skew"])
+
+
+def test_keep_alive_counts_linked_connections_that_were_left_alone() -> None:
+    """One read anywhere keeps a connection; those that are not linked or only just new do not count."""
+    frame = pd.DataFrame({
+        "connection": ["w", "w", "x", "y", "z"], "age": [26.0, 3.0, 24.5, 90.0, np.inf], "company": "a",
+        "connection_status": ["Linked", "Linked", "Linked", "Deauthorized", "Linked"],
+    })  # fmt: skip
+    assert simulate(nothing, frame, days=1, limits=FREE).metrics["keep_alive_violations"] == 1
+    assert simulate(nothing, frame, days=26, limits=FREE).metrics["keep_alive_violations"] == 3
+
+
+def test_requests_money_and_quota() -> None:
+    """One request queues, the others follow; prices are the platform's; the quota grows with the companies."""
+    frame = pd.DataFrame({"company": ["a", "b"], "true_rate": 1.0, "requests": [2, 5], "platform": ["Xero", "Sage"]})
+    metrics = simulate(every("1D"), frame.assign(price=[0.5, 2.0]), days=10, budget="99 refreshes/day").metrics
+    assert metrics["requests_queueing"] == metrics["refreshes"] == 20
+    assert metrics["requests_following"] == 10 * 1 + 10 * 4
+    assert metrics["share_of_quota"] == pytest.approx(70 / 10 / 3000)
+    assert metrics["money"] == pytest.approx(10 * 0.5 + 10 * 2.0)
+    assert np.isnan(simulate(every("1D"), frame, days=1).metrics["money"])
