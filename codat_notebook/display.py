@@ -10,6 +10,7 @@ from typing import Any
 
 #: Type -> "module:function", where the function makes the widget that shows an object of that type.
 VIEWS = {
+    "PortfolioStatus": "codat_notebook.widgets.portfolio_view:portfolio_view",
     "RefreshRun": "codat_notebook.widgets.run_view:run_view",
     "Session": "codat_notebook.widgets.console:console",
 }

@@ -47,6 +47,31 @@ REQUESTS = {
     "attempt": "count", "error": "text", "correlation_id": "text",
 }  # fmt: skip
 
+PLAN = {
+    "company_id": "category", "company": "category", "connection_id": "category", "data_type": "category",
+    "platform": "category", "status": "category", "age": "duration", "action": "category", "reason": "category",
+    "requests": "number", "seconds": "number",
+}  # fmt: skip
+ESTIMATE = {
+    "rhythm": "category", "platform": "category", "companies": "count", "refreshes": "count", "requests": "number",
+    "minutes": "number", "quota": "number", "refreshes_day": "number", "requests_day": "number",
+    "minutes_day": "number", "quota_day": "number", "money_day": "number", "refreshes_month": "number",
+    "requests_month": "number", "minutes_month": "number", "money_month": "number", "currency": "category",
+    "note": "text",
+}  # fmt: skip
+GOALS = {"of": "category", "name": "category", "pass": "count", "warn": "count", "fail": "count", "share": "number"}
+SKEW = {
+    "company": "category", "report": "category", "verdict": "category", "skew": "duration", "oldest_type": "category",
+    "oldest": "time", "newest_type": "category", "newest": "time", "data_types": "count", "never_read": "count",
+    "company_id": "category",
+}  # fmt: skip
+TOKENS = {
+    "company": "category", "platform": "category", "verdict": "category", "last_sync": "time", "age": "duration",
+    "status": "category", "action": "category", "link_url": "text", "connection_id": "category",
+    "company_id": "category",
+}  # fmt: skip
+TROUBLES = {"company": "category", "why": "category", "company_id": "category"}
+
 
 def times(texts: Sequence[str | datetime | None]) -> pd.Series[Any]:
     """Times as Codat writes them (ISO 8601, 0 to 7 fractional digits, with or without a zone) as UTC.
@@ -195,7 +220,17 @@ def requests(records: Iterable[Any]) -> pd.DataFrame:
     return build(REQUESTS, _columns(items, **{**{name: name for name in REQUESTS}, "time": "started"}))
 
 
-def data_status(cells: Iterable[Any]) -> pd.DataFrame:
-    """How fresh each cell (connection x data type) is. ``source`` says where that is known from; see ``runs.cells``."""
-    items = list(cells)
-    return build(DATA_STATUS, _columns(items, **{name: name for name in DATA_STATUS}))
+def data_status(cells: Iterable[Any], extra: Mapping[str, tuple[str, Sequence[Any]]] | None = None) -> pd.DataFrame:
+    """How fresh each cell (connection x data type) is. ``source`` says where that is known from; see ``runs.cells``.
+
+    ``extra`` are further columns that go in front: name -> (kind, values).
+    """
+    items, extra = list(cells), extra or {}
+    schema = {name: kind for name, (kind, _) in extra.items()} | DATA_STATUS
+    columns = _columns(items, **{name: name for name in DATA_STATUS})
+    return build(schema, columns | {name: values for name, (_, values) in extra.items()})
+
+
+def of_rows(schema: Mapping[str, str], rows: Iterable[Any]) -> pd.DataFrame:
+    """Objects whose attributes are the schema's columns: the rows of a plan, an estimate, a portfolio's state."""
+    return build(schema, _columns(list(rows), **{name: name for name in schema}))

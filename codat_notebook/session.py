@@ -15,6 +15,7 @@ from codat_notebook.client import CodatLending
 from codat_notebook.client import events as client_events
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.shared import Company, PullOperation, Security
+from codat_notebook.planning.methods import PortfolioMethods
 from codat_notebook.runs.cells import status_cells
 from codat_notebook.runs.desk import Desk
 from codat_notebook.runs.engine import engine
@@ -36,7 +37,7 @@ _CLOSED = "This session is closed: connect() again."
 _open: "weakref.WeakSet[Session]" = weakref.WeakSet()
 
 
-class Session:
+class Session(PortfolioMethods):
     """A connection to Codat whose answers are DataFrames. Made by :func:`connect`; a context manager.
 
     ``client_options`` are those of :class:`CodatLending`: retries, time-outs, a client with a transport of your own.

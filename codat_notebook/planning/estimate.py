@@ -1,0 +1,216 @@
+"""What refreshing would cost: refreshes, requests, minutes, shares of the quota, money. Pure arithmetic.
+
+For each rhythm a row in all and a row for each platform, and the same for Codat's own schedule, which takes no
+requests at all and is therefore the first thing to consider. Money is *unknown* where no price is known, and then so
+is its sum: it is never taken for 0.
+
+    requests of a round = refreshes (one POST each) + companies x (1 to read its state + LOOKS to follow it)
+    minutes of a round  = requests / 1,000, Codat's limit on requests a minute from one address
+    a month             = 365.25 / 12 days
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from codat_notebook.planning.load import Kind, Load
+from codat_notebook.planning.plan import LOOKS
+from codat_notebook.planning.prices import Prices
+
+#: Codat's limit on requests from one address.
+A_MINUTE = 1000
+MONTH = 365.25 / 12
+ALL = "all"
+SCHEDULE = "Codat's own schedule"
+_DAY = timedelta(days=1)
+_UNNAMED = "refreshes of no named platform"
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateRow:
+    """A row of ``session.estimate``; see there for the columns."""
+
+    rhythm: str
+    platform: str
+    companies: int
+    refreshes: int
+    requests: float
+    minutes: float
+    quota: float | None
+    refreshes_day: float | None
+    requests_day: float | None
+    minutes_day: float | None
+    quota_day: float | None
+    money_day: float | None
+    refreshes_month: float | None
+    requests_month: float | None
+    minutes_month: float | None
+    money_month: float | None
+    currency: str | None
+    note: str | None
+
+
+def estimate_rows(
+    load: Load,
+    rhythms: Sequence[timedelta],
+    prices: Prices,
+    limit: int | None,
+    schedule: Mapping[str, int] | None,
+) -> list[EstimateRow]:
+    """The estimate's rows.
+
+    Parameters
+    ----------
+    load : what one round refreshes.
+    rhythms : how long from one round to the next.
+    prices : of one refresh.
+    limit : the account's requests a day.
+    schedule : data type -> hours of Codat's own schedule (0: off); ``None`` where that is not known.
+    """
+    counter = _Counter(load, prices, limit)
+    a_day = {every: dict.fromkeys(load.cells, _DAY / every) for every in rhythms}
+    rows = [row for every in rhythms for row in counter.rows(rhythm_text(every), a_day[every])]
+    by_codat = counter.rows(SCHEDULE, _scheduled(load, schedule), by_codat=True, note=schedule_note(load, schedule))
+    return [*rows, *by_codat]
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    """Makes rows of one load."""
+
+    load: Load
+    prices: Prices
+    limit: int | None
+
+    def rows(
+        self, rhythm: str, a_day: Mapping[Kind, float | None], by_codat: bool = False, note: str | None = None
+    ) -> Iterator[EstimateRow]:
+        """The row in all, and one for each platform if they are named. ``a_day``: rounds a day of each kind of cell."""
+        load = self.load
+        yield self._row(rhythm, ALL, load.cells, load.total, a_day, by_codat, note)
+        for platform in sorted(name for name in load.companies if name is not None):
+            cells, companies = load.of(platform), load.companies[platform]
+            yield self._row(rhythm, platform or "unknown", cells, companies, a_day, by_codat, None)
+
+    def _row(
+        self,
+        rhythm: str,
+        platform: str,
+        cells: Mapping[Kind, int],
+        companies: int,
+        a_day: Mapping[Kind, float | None],
+        by_codat: bool,
+        note: str | None,
+    ) -> EstimateRow:
+        refreshes = sum(cells.values())
+        daily = _sum(_times(number, a_day[kind]) for kind, number in cells.items())
+        each = 0.0 if by_codat else self._requests_each()
+        money, currency, missing = self._money(cells, a_day)
+        requests_day = _times(each, daily)
+        return EstimateRow(
+            rhythm=rhythm,
+            platform=platform,
+            companies=companies,
+            refreshes=refreshes,
+            requests=each * refreshes,
+            minutes=each * refreshes / A_MINUTE,
+            quota=self._share(each * refreshes),
+            refreshes_day=daily,
+            requests_day=requests_day,
+            minutes_day=_times(1 / A_MINUTE, requests_day),
+            quota_day=self._share(requests_day),
+            money_day=money,
+            refreshes_month=_times(MONTH, daily),
+            requests_month=_times(MONTH, requests_day),
+            minutes_month=_times(MONTH / A_MINUTE, requests_day),
+            money_month=_times(MONTH, money),
+            currency=currency,
+            note=" ".join(filter(None, (note, missing))) or None,
+        )
+
+    def _requests_each(self) -> float:
+        """Requests of one refresh: its POST, and its share of reading and following its company."""
+        refreshes = self.load.refreshes
+        return 1 + self.load.total * (1 + LOOKS) / refreshes if refreshes else 0.0
+
+    def _share(self, requests: float | None) -> float | None:
+        return None if requests is None or not self.limit else requests / self.limit
+
+    def _money(
+        self, cells: Mapping[Kind, int], a_day: Mapping[Kind, float | None]
+    ) -> tuple[float | None, str | None, str | None]:
+        """Money a day with its currency, both unknown where a price is; and what is missing, in words."""
+        if not self.prices:
+            return None, None, None
+        found = {kind: self.prices.of(*kind) for kind, number in cells.items() if number}
+        lacking = sorted({kind[0] or _UNNAMED for kind, price in found.items() if price is None})
+        if lacking:
+            return None, None, f"No price for {', '.join(lacking)}."
+        currencies = {price.currency for price in found.values() if price}
+        if len(currencies) > 1:
+            return None, None, "Prices in several currencies are not added up."
+        if not found:
+            return None, None, None
+        daily = _sum(_times(cells[kind] * price.amount, a_day[kind]) for kind, price in found.items() if price)
+        return daily, currencies.pop(), None
+
+
+def _times(factor: float, value: float | None) -> float | None:
+    return None if value is None else factor * value
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    """The sum; unknown as soon as one part is."""
+    total = 0.0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
+
+
+def _scheduled(load: Load, schedule: Mapping[str, int] | None) -> dict[Kind, float | None]:
+    """How often a day Codat refreshes each kind of cell by itself."""
+    alike = len(set(schedule.values())) == 1 if schedule else False
+    if schedule is None or (load.types is None and not alike):
+        return dict.fromkeys(load.cells)
+    hours = {kind: schedule.get(kind[1] or next(iter(schedule)), 0) for kind in load.cells}
+    return {kind: 24 / each if each > 0 else 0.0 for kind, each in hours.items()}
+
+
+def schedule_note(load: Load, schedule: Mapping[str, int] | None) -> str:
+    """What is to be said of Codat's own schedule."""
+    first = "The first thing to consider: Codat refreshes by itself as its sync settings say, with no request of yours."
+    if schedule is None:
+        return f"{first} The settings could not be read."
+    if load.types is None:
+        usual = sorted({hours for hours in schedule.values() if hours > 0})
+        told = f"on for some, every {', '.join(map(str, usual))} h" if usual else "off for all data types"
+        return f"{first} Now it is {told}; name the data types to compare."
+    on = {name: schedule[name] for name in load.types if schedule.get(name, 0) > 0}
+    if not on:
+        return f"{first} Now it is off for these data types."
+    every = ", ".join(f"{hours} h" for hours in sorted(set(on.values())))
+    return f"{first} Now it is on for {len(on)} of {len(load.types)} data types, every {every}."
+
+
+def rhythm_text(every: timedelta) -> str:
+    """A rhythm in words.
+
+    >>> rhythm_text(timedelta(days=7)), rhythm_text(timedelta(days=1)), rhythm_text(timedelta(hours=36))
+    ('every 7 days', 'every day', 'every 36 hours')
+    """
+    for size, word in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
+        if every % size == timedelta(0):
+            number = every // size
+            return f"every {word}" if number == 1 else f"every {number} {word}s"
+    return f"every {every.total_seconds():g} seconds"
+
+
+def limit_of(companies: int, told: Any = None) -> int | None:
+    """The account's requests a day: as Codat told it, else by its formula for so many connected companies."""
+    limit = getattr(told, "limit", None)
+    return int(limit) if limit else A_MINUTE * (1 + companies)

@@ -1,0 +1,194 @@
+"""Judging a portfolio: is each cell as fresh as it should be, does each report add up, does each token live on? Pure.
+
+A verdict is ``pass``, ``warn`` or ``fail``. The usual goals are what Codat's documentation advises: weekly, monthly for
+what hardly changes; all types of a report read together; and at least one data type a month of each connection, or its
+token dies (some platforms revoke it after 60 to 100 days without a sync).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from codat_notebook.models.instants import instant
+from codat_notebook.models.vocabulary import REPORTS
+from codat_notebook.planning.reading import Reading
+from codat_notebook.planning.rules import interval
+from codat_notebook.runs.cells import Cell
+
+PASS, WARN, FAIL = "pass", "warn", "fail"
+VERDICTS = (PASS, WARN, FAIL)
+LATE = (WARN, FAIL)
+
+#: Without a sync for so long a connection's token is near its end, and probably past it.
+TOKEN = (timedelta(days=25), timedelta(days=60))
+#: Types that change about monthly; everything else is advised to be refreshed weekly.
+_SLOW = ("company", "taxRates", "chartOfAccounts", "commerce-companyInfo", "commerce-taxComponents")
+#: The goals where none are given; ``*`` stands for all other types.
+USUAL: Mapping[str, Any] = {"*": ("7D", "14D"), **dict.fromkeys(_SLOW, ("31D", "62D"))}
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """Up to ``warn`` old is a pass, up to ``fail`` a warning."""
+
+    warn: timedelta
+    fail: timedelta
+
+    def verdict(self, age: timedelta | None) -> str:
+        """The verdict on an age; what was never read fails."""
+        if age is None or age > self.fail:
+            return FAIL
+        return WARN if age > self.warn else PASS
+
+
+def goals_by_type(goals: Mapping[str, Any] | None) -> dict[str, Goal]:
+    """Data type (or ``*``) -> its goal, from what a user gives.
+
+    ``goals`` maps a data type, a report or ``*`` to the age that passes (twice as much is a warning), or to a pair:
+    from which age on it is a warning, and from which a failure. A type's own goal goes before those of its reports,
+    of which the strictest counts.
+
+    >>> goals_by_type({"payables": "7D"})["bills"].fail
+    datetime.timedelta(days=14)
+    """
+    found: dict[str, Goal] = {}
+    own: dict[str, Goal] = {}
+    for name, limits in (USUAL if goals is None else goals).items():
+        goal = _goal(name, limits)
+        if name in REPORTS:
+            for data_type in REPORTS[name]:
+                found[data_type] = min(goal, found.get(data_type, goal), key=lambda g: (g.fail, g.warn))
+        else:
+            own[name] = goal
+    return found | own
+
+
+def _goal(name: str, limits: Any) -> Goal:
+    if isinstance(limits, (tuple, list)) and len(limits) == 2:
+        warn, fail = (interval(limit, f"goals[{name!r}]") for limit in limits)
+    else:
+        warn = interval(limits, f"goals[{name!r}]")
+        fail = 2 * warn
+    if warn > fail:
+        raise ValueError(f"goals[{name!r}]: the age that warns comes before the one that fails, not {limits!r}.")
+    return Goal(warn, fail)
+
+
+def judge(cell: Cell, goals: Mapping[str, Goal]) -> str | None:
+    """The verdict on a cell; ``None`` where the platform has no such data, or no goal is set."""
+    if cell.status == "NotSupported" and cell.last_success is None:
+        return None
+    goal = goals.get(cell.data_type, goals.get("*"))
+    return goal.verdict(cell.age) if goal else None
+
+
+@dataclass(frozen=True, slots=True)
+class SkewRow:
+    """How far apart the data types of one company's report were read."""
+
+    company: str
+    report: str
+    verdict: str
+    skew: timedelta | None
+    oldest_type: str | None
+    oldest: datetime | None
+    newest_type: str | None
+    newest: datetime | None
+    data_types: int
+    never_read: int
+    company_id: str
+
+
+def skew_rows(reading: Reading, reports: Iterable[str], limit: timedelta) -> list[SkewRow]:
+    """A row for each report of which the company has two data types or more on linked connections.
+
+    Up to ``limit`` apart is a pass, up to twice that a warning; a type that was never read fails.
+    """
+    linked = {connection.id for connection in reading.facts.linked} if reading.facts else set()
+    rows = []
+    for report in reports:
+        members = [c for c in reading.cells if c.data_type in REPORTS[report] and c.connection_id in linked]
+        readable = [cell for cell in members if cell.status != "NotSupported" or cell.last_success]
+        if len({cell.data_type for cell in readable}) > 1:
+            rows.append(_skew(reading, report, readable, limit))
+    return rows
+
+
+def _skew(reading: Reading, report: str, cells: list[Cell], limit: timedelta) -> SkewRow:
+    read = sorted((cell.last_success, cell.data_type) for cell in cells if cell.last_success is not None)
+    never = len({cell.data_type for cell in cells if cell.last_success is None})
+    apart = read[-1][0] - read[0][0] if read else None
+    verdict = FAIL if never else Goal(limit, 2 * limit).verdict(apart)
+    oldest, newest = (read[0], read[-1]) if read else ((None, None), (None, None))
+    return SkewRow(
+        company=reading.name,
+        report=report,
+        verdict=verdict,
+        skew=apart,
+        oldest_type=oldest[1],
+        oldest=oldest[0],
+        newest_type=newest[1],
+        newest=newest[0],
+        data_types=len({cell.data_type for cell in cells}),
+        never_read=never,
+        company_id=reading.id,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A connection, and how long ago anything of it was read."""
+
+    company: str
+    platform: str
+    verdict: str | None
+    last_sync: datetime | None
+    age: timedelta | None
+    status: str
+    action: str
+    link_url: str | None
+    connection_id: str
+    company_id: str
+
+
+def token_rows(reading: Reading, now: datetime) -> list[TokenRow]:
+    """A row for each connection; one that was never read is as old as the connection itself.
+
+    A connection that is no longer linked has lost its token and fails; one that never was has none to judge.
+    """
+    newest: dict[str, datetime] = {}
+    for cell in reading.cells:
+        if cell.last_success is not None:
+            newest[cell.connection_id] = max(cell.last_success, newest.get(cell.connection_id, cell.last_success))
+    rows = []
+    for connection in reading.facts.connections.values() if reading.facts else ():
+        last = newest.get(connection.id) or instant(connection.last_sync)
+        since = last or instant(connection.created)
+        age = now - since if since else None
+        linked = connection.status == "Linked"
+        lost = None if connection.status == "PendingAuth" else FAIL
+        verdict = Goal(*TOKEN).verdict(age) if linked else lost
+        rows.append(
+            TokenRow(
+                company=reading.name,
+                platform=connection.platform_name,
+                verdict=verdict,
+                last_sync=last,
+                age=age,
+                status=connection.status,
+                action=_mending(linked, verdict),
+                link_url=connection.link_url or None,
+                connection_id=connection.id,
+                company_id=reading.id,
+            )
+        )
+    return rows
+
+
+def _mending(linked: bool, verdict: str | None) -> str:
+    if not linked:
+        return "send the customer the link URL"
+    return "nothing" if verdict == PASS else "refresh one data type"

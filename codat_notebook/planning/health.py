@@ -1,0 +1,184 @@
+"""How healthy a portfolio is: the result of ``session.portfolio_status``, with the plans that would mend it.
+
+A :class:`PortfolioStatus` holds what was read at one moment; its frames and plans are made of that and ask nothing
+more. As a cell's last line it is a heatmap of companies by data types.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from codat_notebook import display, frames
+from codat_notebook.models.vocabulary import REPORTS
+from codat_notebook.planning import goals
+from codat_notebook.planning.plan import Durations, plan_rows
+from codat_notebook.planning.reading import Reading
+from codat_notebook.planning.rules import Rule, Target, interval
+from codat_notebook.runs.cells import Cell
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: What can be mended, in the order of urgency.
+ASPECTS = ("tokens", "goals", "skew")
+
+
+class PortfolioStatus:
+    """The state of a portfolio at ``time``. Made by ``Session.portfolio_status``.
+
+    >>> health = session.portfolio_status(tags={"region": "uk"})   # doctest: +SKIP
+    >>> session.refresh(health.plan("goals"))                      # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        readings: Sequence[Reading],
+        rule: Rule,
+        time: datetime,
+        *,
+        goal: Mapping[str, Any] | None = None,
+        skew: str | timedelta = "7D",
+        speed: float = 1.0,
+    ) -> None:
+        self.readings = tuple(readings)
+        self.time = time
+        self.speed = speed
+        self._rule = rule
+        self._goals = goals.goals_by_type(goal)
+        self._skew = interval(skew, "skew")
+        self._typical = Durations(readings)
+
+    @property
+    def current(self) -> list[Cell]:
+        """The cells that are meant: of connections that there still are, of the platforms and types asked for."""
+        return [cell for reading in self.readings for cell in self._cells(reading)]
+
+    def _cells(self, reading: Reading) -> list[Cell]:
+        wanted = self._rule.types
+        connections = reading.facts.connections if reading.facts else {}
+        return [
+            cell
+            for cell in reading.cells
+            if (wanted is None or cell.data_type in wanted)
+            and (connection := connections.get(cell.connection_id)) is not None
+            and self._rule.takes(connection.platform_name, connection.integration_key)
+        ]
+
+    def verdict(self, cell: Cell) -> str | None:
+        """Whether a cell is as fresh as its goal wants: ``pass``, ``warn``, ``fail``, ``None`` where there is none."""
+        return goals.judge(cell, self._goals)
+
+    @property
+    def cells(self) -> pd.DataFrame:
+        """Each cell: ``company``, ``verdict`` and ``connection_status``, then the columns of ``session.status``."""
+        found = [(reading, cell) for reading in self.readings for cell in self._cells(reading)]
+        extra: dict[str, tuple[str, list[Any]]] = {
+            "company": ("text", [reading.name for reading, _ in found]),
+            "verdict": ("category", [self.verdict(cell) for _, cell in found]),
+            "connection_status": ("category", [_connection_status(reading, cell) for reading, cell in found]),
+        }
+        return frames.data_status([cell for _, cell in found], extra=extra)
+
+    @property
+    def goals(self) -> pd.DataFrame:
+        """Each data type and each report: how many cells pass, warn and fail, and the share that passes."""
+        by_type: dict[str, Counter[str]] = {}
+        for cell in self.current:
+            if (verdict := self.verdict(cell)) is not None:
+                by_type.setdefault(cell.data_type, Counter())[verdict] += 1
+        reports = {name: [t for t in types if t in by_type] for name, types in REPORTS.items()}
+        together = {name: sum((by_type[t] for t in types), Counter()) for name, types in reports.items() if types}
+        rows = [("report", name, counted) for name, counted in together.items()]
+        rows += [("data type", name, counted) for name, counted in sorted(by_type.items())]
+        columns: dict[str, list[Any]] = {"of": [kind for kind, _, _ in rows], "name": [name for _, name, _ in rows]}
+        for verdict in goals.VERDICTS:
+            columns[verdict] = [counted[verdict] for _, _, counted in rows]
+        columns["share"] = [counted[goals.PASS] / counted.total() for _, _, counted in rows]
+        return frames.build(frames.GOALS, columns)
+
+    @property
+    def skew(self) -> pd.DataFrame:
+        """Each report of each company: how far apart its data types were read, the widest first."""
+        wanted = self._rule.types
+        reports = [name for name, types in REPORTS.items() if wanted is None or set(types) & set(wanted)]
+        rows = [row for reading in self.readings for row in goals.skew_rows(reading, reports, self._skew)]
+        return _worst_first(frames.of_rows(frames.SKEW, rows), "skew")
+
+    @property
+    def tokens(self) -> pd.DataFrame:
+        """Each connection: how long ago anything of it was read, and what keeps its token alive. The oldest first."""
+        rows = [row for reading in self.readings for row in goals.token_rows(reading, self.time)]
+        return _worst_first(frames.of_rows(frames.TOKENS, rows), "age")
+
+    @property
+    def troubles(self) -> pd.DataFrame:
+        """The companies that could not be read, and why."""
+        rows = [(reading.name, reading.trouble, reading.id) for reading in self.readings if reading.trouble]
+        company, why, id = zip(*rows, strict=True) if rows else ((), (), ())
+        return frames.build(frames.TROUBLES, {"company": company, "why": why, "company_id": id})
+
+    def plan(self, *aspects: str) -> pd.DataFrame:
+        """The plan that would mend it, to hand to ``session.refresh``; columns as of ``session.plan``.
+
+        ``aspects``: ``"goals"`` (each cell that does not pass), ``"skew"`` (all data types of a report that does not
+        add up), ``"tokens"`` (the quickest data type of each connection that is near its end); all three by default.
+
+        Raises ``ValueError`` for another word.
+        """
+        makers: dict[str, Callable[[Reading], list[tuple[str, str]]]] = {
+            "goals": self._behind, "skew": self._apart, "tokens": self._dying,
+        }  # fmt: skip
+        unknown = [aspect for aspect in aspects if aspect not in makers]
+        if unknown:
+            raise ValueError(f"There is no {unknown[0]!r} to mend; there are {', '.join(ASPECTS)}.")
+        targets: dict[str, tuple[Target, ...]] = {}
+        for reading in self.readings:
+            cells = [key for aspect in aspects or ASPECTS for key in makers[aspect](reading)]
+            targets[reading.id.lower()] = tuple((type, connection) for connection, type in dict.fromkeys(cells))
+        return frames.of_rows(frames.PLAN, plan_rows(self.readings, Rule(targets)))
+
+    def _behind(self, reading: Reading) -> list[tuple[str, str]]:
+        """The cells that miss their goal."""
+        cells = [cell for cell in self._cells(reading) if self.verdict(cell) in goals.LATE]
+        return [(cell.connection_id, cell.data_type) for cell in cells]
+
+    def _apart(self, reading: Reading) -> list[tuple[str, str]]:
+        """The cells of the reports that do not add up."""
+        bad = [row.report for row in goals.skew_rows(reading, REPORTS, self._skew) if row.verdict in goals.LATE]
+        types = {data_type for report in bad for data_type in REPORTS[report]}
+        return [(cell.connection_id, cell.data_type) for cell in self._cells(reading) if cell.data_type in types]
+
+    def _dying(self, reading: Reading) -> list[tuple[str, str]]:
+        """The quickest data type of each connection whose token is near its end."""
+        found = []
+        for row in goals.token_rows(reading, self.time):
+            cells = [cell for cell in self._cells(reading) if cell.connection_id == row.connection_id]
+            if cells and row.verdict in goals.LATE:
+                found.append((row.connection_id, min(cells, key=self._effort).data_type))
+        return found
+
+    def _effort(self, cell: Cell) -> tuple[bool, float, str]:
+        """What is the least trouble to refresh: what worked last time, then what is quick."""
+        return cell.status != "Complete", self._typical.of(cell.platform, cell.data_type), cell.data_type
+
+    def __repr__(self) -> str:
+        verdicts = Counter(map(self.verdict, self.current))
+        told = ", ".join(f"{verdicts[verdict]:,} {verdict}" for verdict in goals.VERDICTS)
+        troubled = sum(reading.trouble is not None for reading in self.readings)
+        unread = f"; {troubled:,} could not be read" if troubled else ""
+        return f"<PortfolioStatus of {len(self.readings):,} companies: {told}{unread}>"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return display.mimebundle(self, **options)
+
+
+def _connection_status(reading: Reading, cell: Cell) -> str | None:
+    connection = reading.facts.connections.get(cell.connection_id) if reading.facts else None
+    return connection.status if connection else None
+
+
+def _worst_first(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    return frame.sort_values(column, ascending=False, na_position="first", kind="stable").reset_index(drop=True)

@@ -1,0 +1,163 @@
+"""A plan: cell by cell, what would be queued, and what not and why. Pure.
+
+A row is one data type of one connection, so with two banks of which one is dead, the dead one is seen and skipped and
+the other refreshed. Where there is no such cell (a company that nobody knows, a type that nothing of it has), one row
+says so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from statistics import median
+
+from codat_notebook.models.vocabulary import is_failed
+from codat_notebook.planning.reading import Reading
+from codat_notebook.planning.rules import Rule, Target
+from codat_notebook.runs.cells import Cell
+
+NOT_LINKED, NOT_SUPPORTED, IN_PROGRESS, FRESH = "not linked", "not supported", "in progress", "fresh"
+NOT_FAILED, NO_CONNECTION = "did not fail", "unknown connection"
+
+#: Requests that follow a company's refreshes to their end: looks at its history (assumed; more where they take long).
+LOOKS = 4.0
+#: Seconds that a refresh takes where no history tells (assumed).
+SECONDS = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """A row of ``session.plan``."""
+
+    company_id: str
+    company: str
+    connection_id: str | None
+    data_type: str | None
+    platform: str | None
+    status: str | None
+    age: timedelta | None
+    action: str
+    reason: str
+    requests: float = 0.0
+    seconds: float | None = None
+
+
+def plan_rows(readings: Sequence[Reading], rule: Rule) -> list[PlanRow]:
+    """The plan for companies whose cells were read; see the module's docstring."""
+    typical = Durations(readings)
+    return [row for reading in readings for row in _shared_out(list(_company(reading, rule)), typical)]
+
+
+def _shared_out(rows: list[PlanRow], typical: Durations) -> Iterator[PlanRow]:
+    """The rows with what they take: one request to queue, and a share of the looks at the company."""
+    queued = sum(row.action == "queue" for row in rows)
+    for row in rows:
+        if row.action == "queue":
+            seconds = typical.of(row.platform or "", row.data_type or "")
+            yield replace(row, requests=1 + LOOKS / queued, seconds=seconds)
+        else:
+            yield row
+
+
+def _company(reading: Reading, rule: Rule) -> Iterator[PlanRow]:
+    cells = {(cell.connection_id, cell.data_type): cell for cell in reading.cells}
+    pairs: dict[tuple[str | None, str | None], None] = {}
+    for target in rule.of(reading.id.lower()):
+        pairs.update(dict.fromkeys(_pairs(reading, rule, target, cells)))
+    for connection_id, data_type in pairs:
+        yield _row(reading, rule, connection_id, data_type, cells.get((connection_id or "", data_type or "")))
+
+
+def _pairs(
+    reading: Reading, rule: Rule, target: Target, cells: Mapping[tuple[str, str], Cell]
+) -> Iterable[tuple[str | None, str | None]]:
+    """The connections and data types that one thing asked for stands for."""
+    data_type, connection_id = target
+    if reading.facts is None:
+        return [(connection_id, data_type)]
+    known = reading.facts.connections
+    named = list(known) if connection_id is None else [connection_id]
+    meant = [id for id in named if id not in known or rule.takes(known[id].platform_name, known[id].integration_key)]
+    if not meant and rule.platforms is not None:
+        return []
+    found = [key for key in cells if key[0] in meant and data_type in (None, key[1])]
+    return found or [(connection_id, data_type)]
+
+
+def _row(reading: Reading, rule: Rule, connection_id: str | None, data_type: str | None, cell: Cell | None) -> PlanRow:
+    skip = _obstacle(reading, connection_id, cell) or (cell and _not_due(cell, rule))
+    return PlanRow(
+        company_id=reading.id,
+        company=reading.name,
+        connection_id=connection_id,
+        data_type=data_type,
+        platform=reading.facts.platforms.get(connection_id or "") if reading.facts else None,
+        status=cell.status if cell else None,
+        age=cell.age if cell else None,
+        action="skip" if skip else "queue",
+        reason=skip or _occasion(cell, rule),
+    )
+
+
+def _obstacle(reading: Reading, connection_id: str | None, cell: Cell | None) -> str | None:
+    """Why the cell cannot be refreshed now, whatever is wanted."""
+    if reading.trouble or reading.facts is None:
+        return reading.trouble
+    if not reading.facts.connections:
+        return NOT_LINKED
+    if connection_id is not None and connection_id not in reading.facts.connections:
+        return NO_CONNECTION
+    if cell is None or cell.status == "NotSupported":
+        return NOT_SUPPORTED
+    if reading.facts.connections[cell.connection_id].status != "Linked":
+        return NOT_LINKED
+    return IN_PROGRESS if (cell.connection_id, cell.data_type) in reading.running else None
+
+
+def _not_due(cell: Cell, rule: Rule) -> str | None:
+    """Why the cell need not be refreshed by the rule."""
+    if rule.older_than is not None and cell.age is not None and cell.age < rule.older_than:
+        return FRESH
+    return NOT_FAILED if rule.failed and not is_failed(cell.status or "") else None
+
+
+def _occasion(cell: Cell | None, rule: Rule) -> str:
+    if cell is not None and is_failed(cell.status or ""):
+        return "failed"
+    if cell is None or cell.age is None:
+        return "never read"
+    return "old" if rule.older_than is not None else "asked for"
+
+
+class Durations:
+    """How long refreshes usually take: medians of what the histories show."""
+
+    def __init__(self, readings: Iterable[Reading]) -> None:
+        found: dict[tuple[str, ...], list[float]] = {}
+        for reading in readings:
+            for platform, data_type, seconds in reading.durations:
+                for key in ((platform, data_type), (data_type,), ()):
+                    found.setdefault(key, []).append(seconds)
+        self._medians = {key: median(values) for key, values in found.items()}
+
+    def of(self, platform: str, data_type: str) -> float:
+        """Seconds for a data type of a platform; of the type, or of all, where it was never seen there."""
+        keys: tuple[tuple[str, ...], ...] = ((platform, data_type), (data_type,), ())
+        return next((self._medians[key] for key in keys if key in self._medians), SECONDS)
+
+
+def totals(rows: Iterable[tuple[str, str]]) -> str:
+    """How many of (action, reason) there are, in one line.
+
+    >>> totals([("queue", "old"), ("queue", "failed"), ("skip", "fresh")])
+    '2 to queue (1 old, 1 failed); 1 skipped (1 fresh)'
+    """
+    counted = Counter(rows)
+    parts = []
+    for action, words in (("queue", "to queue"), ("skip", "skipped")):
+        reasons = {reason: number for (does, reason), number in counted.most_common() if does == action}
+        why = ", ".join(f"{number:,} {reason}" for reason, number in reasons.items())
+        parts.append(f"{sum(reasons.values()):,} {words}" + (f" ({why})" if why else ""))
+    return "; ".join(parts)

@@ -1,0 +1,184 @@
+"""What is wanted: companies by data types by connections, and the conditions that a cell must meet.
+
+A :class:`Rule` is made from what a user gives: a DataFrame, a mapping, lists, conditions, or several of these; every
+one of them narrows. What makes no sense is refused here, with a message that names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from codat_notebook.models.vocabulary import REPORTS
+from codat_notebook.planning.reading import Which
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: One thing asked for: a data type (None: all) of a connection (None: of each that has it).
+Target = tuple[str | None, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Whom, what, and when: see :func:`rule` for the fields."""
+
+    targets: Mapping[str, tuple[Target, ...]] | None = None
+    types: tuple[str, ...] | None = None
+    older_than: timedelta | None = None
+    failed: bool = False
+    tags: Mapping[str, str] | None = None
+    platforms: frozenset[str] | None = None
+
+    @property
+    def which(self) -> Which:
+        """The companies."""
+        return Which(None if self.targets is None else tuple(self.targets), self.tags)
+
+    def of(self, company_id: str) -> list[Target]:
+        """What is asked for of a company."""
+        given = ((None, None),) if self.targets is None else self.targets.get(company_id, ())
+        spread = ((type, connection) for named, connection in given for type in self._types(named))
+        return list(dict.fromkeys(spread))
+
+    def _types(self, named: str | None) -> tuple[str | None, ...]:
+        if self.types is None:
+            return (named,)
+        return self.types if named is None else tuple(t for t in self.types if t == named)
+
+    def takes(self, platform: str, key: str | None) -> bool:
+        """Whether connections to a platform are meant, by its name or its key."""
+        return self.platforms is None or bool({platform.casefold(), (key or "").casefold()} & self.platforms)
+
+
+def rule(
+    what: Any = None,
+    data_types: str | Iterable[str] | None = None,
+    *,
+    companies: Any = None,
+    older_than: str | timedelta | None = None,
+    failed: bool = False,
+    report: str | Iterable[str] | None = None,
+    tags: Mapping[str, str] | None = None,
+    platform: str | Iterable[str] | None = None,
+) -> Rule:
+    """A rule from what a user gives; the parameters are those of ``Session.plan``.
+
+    >>> rule({"c1": ["invoices", "bills"]}, report="payables").of("c1")
+    [('bills', None)]
+    """
+    targets = _targets(what)
+    if companies is not None:
+        named = _targets(companies) or {}
+        targets = named if targets is None else {id: targets[id] for id in targets if id in named}
+    types = _types(data_types, report)
+    platforms = None if platform is None else frozenset(name.casefold() for name in _texts(platform, "platform"))
+    return Rule(targets, types, _age(older_than), bool(failed), _tags(tags), platforms)
+
+
+def _targets(what: Any) -> dict[str, tuple[Target, ...]] | None:
+    if what is None:
+        return None
+    if hasattr(what, "columns"):
+        return _from_frame(what)
+    if isinstance(what, Mapping):
+        return {_id(id): _named(types) for id, types in what.items()}
+    return dict.fromkeys((_id(id) for id in _texts(what, "companies")), ((None, None),))
+
+
+def _named(types: Any) -> tuple[Target, ...]:
+    if types is None:
+        return ((None, None),)
+    return tuple((name, None) for name in dict.fromkeys(_texts(types, "data types")))
+
+
+def _from_frame(frame: pd.DataFrame) -> dict[str, tuple[Target, ...]]:
+    """A frame with ``company_id`` (or ``id``, as frames of companies have), maybe ``data_type`` and ``connection_id``.
+
+    Rows that a plan skips are left out.
+    """
+    columns = set(frame.columns)
+    id_column = "company_id" if "company_id" in columns else "id"
+    if id_column not in columns or (id_column == "id" and "data_type" in columns):
+        raise ValueError(f"The frame needs a column company_id; it has {', '.join(map(str, frame.columns)) or 'none'}.")
+    if "action" in columns:
+        frame = frame[(frame["action"] == "queue").fillna(False).to_numpy(bool)]
+    ids, rows = frame[id_column].tolist(), len(frame)
+    types = frame["data_type"].tolist() if "data_type" in columns else [None] * rows
+    connections = frame["connection_id"].tolist() if "connection_id" in columns else [None] * rows
+    found: dict[str, dict[Target, None]] = {}
+    for id, type, connection in zip(ids, types, connections, strict=True):
+        found.setdefault(_id(id), {})[(_text(type), _text(connection))] = None
+    return {id: tuple(targets) for id, targets in found.items()}
+
+
+def _text(value: Any) -> str | None:
+    """A cell of a frame: its text, ``None`` where it is missing."""
+    return value if isinstance(value, str) and value else None
+
+
+def _id(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"A company is named by its id, a text; {value!r} is none.")
+    return value.strip().lower()
+
+
+def _texts(values: Any, what: str) -> list[str]:
+    """One text or several as a list."""
+    if isinstance(values, str):
+        return [values]
+    found = list(values) if isinstance(values, Iterable) else [values]
+    wrong = next((value for value in found if not isinstance(value, str)), None)
+    if wrong is not None or not isinstance(values, Iterable):
+        raise ValueError(f"{what}: a text, or several; {wrong!r} is none.")
+    return found
+
+
+def _types(data_types: str | Iterable[str] | None, report: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    """The data types of both, where both are given those in both."""
+    named = None if data_types is None else _texts(data_types, "data_types")
+    reported = None if report is None else [t for name in _texts(report, "report") for t in report_types(name)]
+    if named is None or reported is None:
+        both: Sequence[str] | None = reported if named is None else named
+    else:
+        both = [name for name in named if name in reported]
+    return None if both is None else tuple(dict.fromkeys(both))
+
+
+def report_types(name: str) -> tuple[str, ...]:
+    """The data types of a report's set.
+
+    Raises ``ValueError`` for a report that there is not, naming those that there are.
+    """
+    found = REPORTS.get(name.strip().lower())
+    if found is None:
+        raise ValueError(f"There is no report {name!r}; there are {', '.join(REPORTS)}.")
+    return found
+
+
+def _tags(tags: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    if tags is not None and not isinstance(tags, Mapping):
+        raise ValueError(f'tags: a mapping such as {{"region": "uk"}}, not {tags!r}.')
+    return None if tags is None else {str(name): str(value) for name, value in tags.items()}
+
+
+def _age(text: str | timedelta | None) -> timedelta | None:
+    return None if text is None else interval(text, "older_than")
+
+
+def interval(value: Any, what: str) -> timedelta:
+    """A time such as ``"7D"`` or ``"36h"``, or a ``timedelta``.
+
+    Raises ``ValueError`` for what is none, or is not positive.
+    """
+    import pandas as pd
+
+    try:
+        length = pd.Timedelta(value) if isinstance(value, (str, timedelta)) else pd.NaT
+    except (ValueError, OverflowError):
+        length = pd.NaT
+    if isinstance(length, pd.Timedelta) and length > pd.Timedelta(0):
+        return length.to_pytimedelta()
+    raise ValueError(f'{what}: a time such as "7D" or "36h", not {value!r}.')

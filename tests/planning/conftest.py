@@ -1,0 +1,24 @@
+"""A session on a sandbox of forty companies whose clock stands still, so that nothing ages while a test looks."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from codat_notebook.models.shared import Security
+from codat_notebook.sandbox import Sandbox
+from codat_notebook.session import Session
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox of its own."""
+    with Sandbox(companies=40, speed=60) as sandbox:
+        sandbox.clock.pause()
+        yield sandbox
+
+
+@pytest.fixture
+def session(sandbox: Sandbox) -> Iterator[Session]:
+    """A session on it."""
+    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session:
+        yield session

@@ -1,0 +1,99 @@
+"""What a user may give, and what is made of it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from codat_notebook.models.vocabulary import REPORTS
+from codat_notebook.planning.rules import interval, rule
+
+
+def test_nothing_given_is_everything() -> None:
+    """All companies, all data types of all connections."""
+    everything = rule()
+    assert everything.which.ids is None
+    assert everything.of("any") == [(None, None)]
+    assert everything.takes("Xero", "gbol")
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"C1": ["invoices", "bills"], "c2": None},
+        pd.DataFrame({"company_id": ["c1", "c1", "c2"], "data_type": ["invoices", "bills", None]}),
+        pd.DataFrame({"company_id": ["c1", "c1", "c2"], "data_type": ["invoices", "bills", pd.NA]}, dtype="category"),
+    ],
+    ids=["mapping", "frame", "categories"],
+)
+def test_companies_with_data_types(what: Any) -> None:
+    """A mapping and a frame say the same; a company without a type stands for all its types."""
+    made = rule(what)
+    assert made.which.ids == ("c1", "c2")
+    assert made.of("c1") == [("invoices", None), ("bills", None)]
+    assert made.of("c2") == [(None, None)]
+
+
+def test_a_frame_may_name_connections() -> None:
+    """As a part of ``session.status`` or ``portfolio_status().cells`` does."""
+    frame = pd.DataFrame({"company_id": ["c1", "c1"], "data_type": ["bills", "bills"], "connection_id": ["x", None]})
+    assert rule(frame).of("c1") == [("bills", "x"), ("bills", None)]
+
+
+def test_a_frame_of_companies() -> None:
+    """The frame that ``session.companies()`` gives has ``id``."""
+    assert rule(pd.DataFrame({"name": ["A"], "id": ["c1"]}), "bills").of("c1") == [("bills", None)]
+
+
+def test_what_a_plan_skips_is_not_asked_for_again() -> None:
+    """Plans can be joined and planned anew."""
+    plan = pd.DataFrame({"company_id": ["c1", "c2"], "data_type": ["bills", "bills"], "action": ["queue", "skip"]})
+    assert rule(plan).which.ids == ("c1",)
+
+
+def test_everything_that_is_given_narrows() -> None:
+    """Data types, reports, companies, platforms."""
+    what = {"c1": None, "c2": "bills"}
+    made = rule(what, ["bills", "invoices"], companies=["c1"], report="payables", platform="XERO")
+    assert made.which.ids == ("c1",)
+    assert made.of("c1") == [("bills", None)]
+    assert made.takes("Xero", None)
+    assert made.takes("", "xero")
+    assert not made.takes("Plaid", "xpnu")
+
+
+def test_several_reports_are_joined() -> None:
+    """The types of each, once."""
+    assert rule(report=["bank", "Payables"]).types == tuple(dict.fromkeys(REPORTS["bank"] + REPORTS["payables"]))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"report": "taxes"}, "financials"),
+        ({"older_than": "soon"}, "older_than"),
+        ({"older_than": "-7D"}, "older_than"),
+        ({"older_than": 7}, "older_than"),
+        ({"older_than": "NaT"}, "older_than"),
+        ({"tags": "region=uk"}, "tags"),
+        ({"what": 3000}, "companies"),
+        ({"what": [None]}, "company"),
+        ({"what": ["  "]}, "id"),
+        ({"what": {7: None}}, "id"),
+        ({"data_types": [1]}, "data_types"),
+        ({"what": pd.DataFrame({"company": ["A"]})}, "company_id"),
+        ({"what": pd.DataFrame({"id": ["op"], "data_type": ["bills"]})}, "company_id"),
+        ({"what": pd.DataFrame()}, "company_id"),
+        ({"what": pd.DataFrame({"company_id": [None]})}, "id"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(given: dict[str, Any], said: str) -> None:
+    """Before anything is asked of Codat."""
+    with pytest.raises(ValueError, match=said):
+        rule(**given)
+
+
+def test_intervals() -> None:
+    """Text as pandas reads it, or a timedelta."""
+    assert interval("36h", "x") == interval(timedelta(hours=36), "x") == timedelta(days=1.5)
