@@ -56,7 +56,8 @@ class Board:
         self.blocked = _blocked(self.given)
         self._way: Rows = np.empty(0, dtype=np.intp)
         self._age = np.empty(rows)
-        self._starts, self._ends, self._luck = np.zeros(rows), np.zeros(rows), np.zeros(rows)
+        # Of what is on its way: since when, and the draw that decides. Until when stands in ``blocked``.
+        self._starts, self._luck = np.zeros(rows), np.zeros(rows)
         self.begin(np.flatnonzero((self.given.in_progress > 0) & np.isfinite(self.blocked)))
         self.refreshes[:] = 0  # what is on its way at the start was not started here
 
@@ -79,52 +80,52 @@ class Board:
         rows = np.sort(rows)  # memory is read in order: half the time for a million cells
         self._luck[rows] = self._rng.random(len(rows))
         long = self._latency[rows] * np.exp(SPREAD * self._rng.standard_normal(len(rows)))
-        self._starts[rows], self._ends[rows] = self.now, self.now + long
+        self._starts[rows], self.blocked[rows] = self.now, self.now + long
         self._way = np.concatenate([self._way, rows])
-        self.blocked[rows] = np.inf
         self.status[rows] = FETCHING
         self.refreshes[rows] += 1
 
     def move(self, now: float) -> None:
         """Go on to ``now``: refreshes that end until then end."""
         self.now = now
-        done = self._ends[self._way] <= now
+        done = self.blocked[self._way] <= now
         rows = self._way[done]
         if not len(rows):
             return
         self._way = self._way[~done]
-        failed = self._luck[rows] < self._failure_rate[rows]
-        self._succeed(rows[~failed])
+        luck, chance = self._luck[rows], self._failure_rate[rows]
+        failed = luck < chance
         if failed.any():
-            self._fail(rows[failed])
+            self._fail(rows[failed], luck[failed] / chance[failed])
+            rows, luck, chance = rows[~failed], luck[~failed], chance[~failed]
+        # What decided that they did not fail is evenly spread above the chance to fail.
+        self._succeed(rows, (luck - chance) / (1 - chance))
 
     def held_at(self, rows: Rows, when: Floats) -> Floats:
         """The snapshots that will be held of cells at moments before the next tick: what is on its way may land."""
-        lands = (self.status[rows] == FETCHING) & (self._ends[rows] <= when)
+        lands = (self.status[rows] == FETCHING) & (self.blocked[rows] <= when)
         lands &= self._luck[rows] >= self._failure_rate[rows]
         return np.where(lands, self._starts[rows], self.snapshot[rows])
 
-    def _succeed(self, rows: Rows) -> None:
-        starts, ends = self._starts[rows], self._ends[rows]
-        self._settle(rows, ends)
+    def _succeed(self, rows: Rows, draw: Floats) -> None:
+        starts, ends = self._starts[rows], self.blocked[rows]
         gap = starts - self.snapshot[rows]
         unchanged = np.where(np.isinf(gap), 0.0, np.exp(-self.true_rate[rows] * np.minimum(gap, 1e300)))
+        self._settle(rows, ends)
         self.found_nothing[rows] += unchanged
         if self.observed:
-            chance = self._failure_rate[rows]  # what decided that it did not fail is evenly spread above it
-            self.changed[rows] = (self._luck[rows] - chance) / (1 - chance) >= unchanged
-        self.snapshot[rows], self.blocked[rows] = starts, ends
+            self.changed[rows] = draw >= unchanged
+        self.snapshot[rows] = starts
         self.failures[rows] = 0
         self.status[rows], self.error[rows] = COMPLETE, -1
 
-    def _fail(self, rows: Rows) -> None:
-        draw = self._luck[rows] / self._failure_rate[rows]
+    def _fail(self, rows: Rows, draw: Floats) -> None:
         # The last edge is 1; a quotient that was rounded up to it is of the last kind, too.
         kind = (draw[:, None] >= self._edges[self._platform[rows], :-1]).sum(axis=1)
         self.failed[rows] += 1
         self.failures[rows] += 1
         self.status[rows] = self.error[rows] = _FIRST_KIND + kind
-        self.blocked[rows] = self._ends[rows] + _waits()[kind, np.minimum(self.failures[rows], _LONGEST)]
+        self.blocked[rows] += _waits()[kind, np.minimum(self.failures[rows], _LONGEST)]
 
     def settle(self) -> None:
         """Add up the freshness of all cells until now."""

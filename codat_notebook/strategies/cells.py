@@ -37,6 +37,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
 }  # fmt: skip
 _DTYPES: Final = {"days": "float64", "number": "float64", "flag": "bool", "count": "int64", "answer": "boolean"}
 _DAY: Final = np.timedelta64(1, "D") / np.timedelta64(1, "us")
+#: Texts that a refresh changes.
+_CHANGING: Final = frozenset({"status", "last_error"})
 #: Columns that name a cell in messages.
 _NAMES: Final = ["company", "connection", "data_type"]
 
@@ -117,6 +119,7 @@ class Columns:
     frame: Callable[[], pd.DataFrame]
     now: Moment
     budget_left: float | None = None
+    known: dict[tuple[str, ...], NDArray[np.int64]] | None = None  # groups of cells that keep their texts
 
     @classmethod
     def of(cls, cells: pd.DataFrame, now: Any = None, budget_left: float | None = None) -> Columns:
@@ -149,6 +152,10 @@ class Columns:
 
     def groups(self, *names: str) -> NDArray[np.int64]:
         """A number for each cell: the same for cells that agree in all these columns."""
+        if self.known is not None and not _CHANGING.intersection(names):
+            if names not in self.known:
+                self.known[names] = replace(self, known=None).groups(*names)
+            return self.known[names]
         key = np.zeros(1, dtype=np.int64)
         for name in names:
             codes, categories = self.labels(name)

@@ -125,6 +125,6 @@ def _product(rate: Floats, tau: Floats) -> Floats:
 def _over(curve: Floats, divisor: Floats, tau: Floats) -> Floats:
     """curve / divisor; where nothing ever changes 0, and ``inf`` if such a cell was never read."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        quotient: Floats = curve / divisor
+        quotient: Floats = np.divide(curve, divisor, out=np.asarray(curve))
     still = divisor == 0
     return np.where(still, np.where(np.isinf(tau), np.inf, 0.0), quotient) if still.any() else quotient

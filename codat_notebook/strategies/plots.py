@@ -39,9 +39,7 @@ def draw_result(result: Result, **options: Any) -> Any:
     axes[0, 0].axhline(result.metrics["bound"], color=_LIMIT, ls="--", lw=1, label="bound over all days")
     axes[0, 0].legend(frameon=False, fontsize="small")
     axes[0, 0].set_ylim(0, 1.02)
-    days[["age_mean", "age_p95"]].plot(
-        ax=axes[1, 0], color=_AGE, style=["-", ":"], xlabel="", ylabel="days"
-    )
+    days[["age_mean", "age_p95"]].plot(ax=axes[1, 0], color=_AGE, style=["-", ":"], xlabel="", ylabel="days")
     axes[1, 0].set_title("Age at the end of the day", loc="left", fontsize="medium")
     axes[1, 0].legend(["mean", "95 % are younger"], frameon=False, fontsize="small")
     axes[1, 0].set_ylim(bottom=0)

@@ -106,10 +106,10 @@ def _worth(cells: Columns, index: Callable[[Floats, Floats], Floats], rate: Floa
     with np.errstate(invalid="ignore"):
         for start in range(0, len(age), _SLICE):
             part = slice(start, start + _SLICE)
-            won = index(rate[part], age[part])
-            np.divide(np.multiply(won, weight[part], out=won), cost[part], out=worth[part])
-    if not (weight > 0).all():
-        worth[~(weight > 0)] = 0.0
+            share = weight[part] / cost[part]
+            np.multiply(index(rate[part], age[part]), share, out=worth[part])
+            if not share.min() > 0:
+                worth[part][~(share > 0)] = 0.0
     return worth
 
 

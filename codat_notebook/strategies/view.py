@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codat_notebook.strategies.board import FETCHING, STATUSES, Board
 from codat_notebook.strategies.cells import CELLS, Columns, Labels
@@ -29,6 +30,7 @@ class View:
     def __init__(self, board: Board, cells: pd.DataFrame) -> None:
         self._board, self._cells = board, cells
         self._labels: dict[str, Labels] = {}
+        self._groups: dict[tuple[str, ...], NDArray[np.int64]] = {}
         self._fixed: dict[str, Floats] = {"cost": _locked(board.cost)}
         self._texts = {
             name: cells[name].array for name, kind in CELLS.items() if kind == "category" and name not in _MOVING_TEXTS
@@ -39,7 +41,7 @@ class View:
     def columns(self, budget_left: float) -> Columns:
         """The cells as they are now."""
         at = self._moment()
-        return Columns(self.numbers, self.labels, self.frame, at, budget_left)
+        return Columns(self.numbers, self.labels, self.frame, at, budget_left, self._groups)
 
     def _moment(self) -> np.datetime64:
         moment: np.datetime64 = self._board.start + np.timedelta64(round(self._board.now * _DAY_US), "us")
@@ -65,7 +67,7 @@ class View:
             return np.where(np.isfinite(board.snapshot), board.snapshot - board.now, np.nan)
         if name == "retry_at":
             left = board.blocked - board.now
-            return np.where(np.isfinite(left) & (left > 0), left, np.nan)
+            return np.where(np.isfinite(left) & (left > 0) & (board.status != FETCHING), left, np.nan)
         if name == "in_progress":
             return np.where(board.status == FETCHING, 1.0, 0.0)
         if name in ("failures", "changed_last"):
