@@ -7,6 +7,7 @@ of :mod:`codat_notebook.sandbox.server` puts into the scope.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import struct
 import sys
@@ -22,6 +23,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _LINGER: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # close by a reset
+_HOST: Final = re.compile(r"^https?://[^/]*", re.IGNORECASE)  # in front of the path, as to a proxy
 _FLUSH: Final = 0.05  # seconds for the peer to read what was written before the reset
 
 
@@ -86,8 +88,8 @@ async def _read(scope: Scope, receive: Receive) -> Request:
         body += message.get("body", b"")
         more = message.get("more_body", False)
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    path = scope.get("raw_path") or scope["path"].encode()
-    return Request(scope["method"], path.decode("latin-1"), scope["query_string"].decode("latin-1"), headers, body)
+    path = _HOST.sub("", (scope.get("raw_path") or scope["path"].encode()).decode("latin-1"))
+    return Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body)
 
 
 def _fields(answer: Answer) -> list[tuple[bytes, bytes]]:
@@ -102,10 +104,15 @@ async def _send(answer: Answer, send: Send, method: str) -> None:
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
 
 
+def head_of(answer: Answer) -> bytes:
+    """Status line and headers, as they go over the line."""
+    head = f"HTTP/1.1 {answer.status} {responses.get(answer.status, '')}\r\n".encode()
+    return head + b"".join(name + b": " + value + b"\r\n" for name, value in _fields(answer)) + b"\r\n"
+
+
 async def _break(line: Line, answer: Answer, rule: Rule) -> None:
     """Write a part of the answer, then close or reset the connection."""
-    head = f"HTTP/1.1 {answer.status} {responses.get(answer.status, '')}\r\n".encode()
-    head += b"".join(name + b": " + value + b"\r\n" for name, value in _fields(answer)) + b"\r\n"
+    head = head_of(answer)
     if rule.close_after is not None:
         line.transport.write(head + answer.body[: rule.close_after])
         line.transport.close()

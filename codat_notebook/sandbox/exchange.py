@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 JSON: Final = "application/json; charset=utf-8"
 _GZIP_FROM: Final = 1_000
+_ACCEPTS: Final = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q=(?P<weight>[\d]?(?:\.\d*)?\d))?\s*(?:,|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,12 @@ class Request:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+    @property
+    def takes_gzip(self) -> bool:
+        """Whether the client accepts a compressed answer."""
+        match = _ACCEPTS.search(self.headers.get("accept-encoding", ""))
+        return match is not None and float(match["weight"] or 1) > 0
 
     def parameters(self) -> dict[str, str]:
         """The query's parameters; of one given twice the first counts."""

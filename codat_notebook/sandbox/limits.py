@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from codat_notebook.sandbox.problems import Problem
@@ -22,11 +23,17 @@ def written(moment: int, now: int, form: str) -> str:
 
 
 class Quota:
-    """Counts requests against the day's quota and, where the settings say so, the minute's."""
+    """Counts requests against the day's quota and, where the settings say so, the minute's.
 
-    def __init__(self, settings: Settings, companies: int) -> None:
+    Args:
+        settings: the switches.
+        connected: counts the actively connected companies, when a day begins.
+    """
+
+    def __init__(self, settings: Settings, connected: Callable[[], int]) -> None:
         self._settings = settings
-        self._companies = companies
+        self._connected = connected
+        self._companies = 0
         self._day = -1
         self._recent: deque[int] = deque()
         self.used = 0
@@ -65,7 +72,7 @@ class Quota:
 
     def _turn(self, now: int) -> None:
         if now // DAY != self._day:
-            self._day, self.used = now // DAY, 0
+            self._day, self.used, self._companies = now // DAY, 0, self._connected()
 
     def headers(self, now: int) -> dict[str, str]:
         """The three headers of every answer."""

@@ -14,7 +14,6 @@ from itertools import compress, islice, repeat
 from math import inf, nan
 from typing import Any, Final
 
-from codat_notebook.sandbox.paging import window
 from codat_notebook.sandbox.query import Comparison, Joined, Kind, parse, resolve, value_of
 
 Column = Sequence[Any]
@@ -62,20 +61,18 @@ class Listing:
         self._properties = properties
         self._record = record
 
-    def page(self, parameters: Mapping[str, str]) -> tuple[Sequence[int], int]:
-        """The records on the page asked for, and how many all pages have.
+    def page(self, parameters: Mapping[str, str], rows: slice) -> tuple[Sequence[int], int]:
+        """The records that stand at some places of the list asked for, and how many all of it has.
 
         Raises:
-            Problem: 400, see :mod:`codat_notebook.sandbox.query` and :mod:`codat_notebook.sandbox.paging`.
+            Problem: 400, see :mod:`codat_notebook.sandbox.query`.
         """
-        number, size = window(parameters)
         mask = self.chosen(parameters)
         order = self.in_order(text) if (text := parameters.get("orderBy")) else range(self.count)
-        begin, end = (number - 1) * size, number * size
         if mask is None:
-            return order[begin:end], self.count
+            return order[rows], self.count
         found = compress(order, map(mask.__getitem__, order))
-        return list(islice(found, begin, end)), mask.count(1)
+        return list(islice(found, rows.start, rows.stop)), mask.count(1)
 
     def chosen(self, parameters: Mapping[str, str]) -> bytes | None:
         """The mask of the records that the request lets through; None: all."""

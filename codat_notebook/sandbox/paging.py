@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from codat_notebook.sandbox.problems import invalid
 
 DEFAULT_SIZE: Final = 100
-MAX_SIZE: Final = 5_000
 
 
-def window(parameters: Mapping[str, str]) -> tuple[int, int]:
-    """Page number and size that a request asks for.
+class Window(NamedTuple):
+    """Which page is asked for, and how large it is."""
+
+    number: int
+    size: int
+
+    @property
+    def rows(self) -> slice:
+        """Its place among all rows."""
+        return slice((self.number - 1) * self.size, self.number * self.size)
+
+
+def window(parameters: Mapping[str, str], largest: int) -> Window:
+    """The page that a request asks for.
+
+    Args:
+        parameters: of the request.
+        largest: the largest page that is given.
 
     Raises:
-        Problem: 400 when one is no positive number or the size is above 5,000.
+        Problem: 400 when one is no positive number or the size is above the largest.
     """
-    return _positive(parameters, "page", 1, 2**31 - 1), _positive(parameters, "pageSize", DEFAULT_SIZE, MAX_SIZE)
+    number = _positive(parameters, "page", 1, 2**31 - 1)
+    return Window(number, _positive(parameters, "pageSize", min(DEFAULT_SIZE, largest), largest))
 
 
 def _positive(parameters: Mapping[str, str], name: str, default: int, most: int) -> int:
@@ -31,7 +47,7 @@ def _positive(parameters: Mapping[str, str], name: str, default: int, most: int)
 
 
 def page_of(
-    results: Sequence[Mapping[str, Any]], total: int, path: str, parameters: Mapping[str, str]
+    results: Sequence[Mapping[str, Any]], total: int, path: str, parameters: Mapping[str, str], window: Window
 ) -> dict[str, Any]:
     """The body of a page.
 
@@ -40,8 +56,9 @@ def page_of(
         total: how many rows all pages have.
         path: the path of the call, for the links.
         parameters: of the request; all are kept in the links.
+        window: which page it is.
     """
-    page, size = window(parameters)
+    page, size = window
 
     def link(number: int) -> dict[str, str]:
         return {"href": f"{path}?{urlencode({**parameters, 'page': number, 'pageSize': size}, quote_via=quote)}"}

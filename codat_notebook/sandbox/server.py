@@ -165,7 +165,7 @@ def _make_server(sandbox: Sandbox, up: Any) -> Server:
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    from codat_notebook.sandbox.app import App
+    from codat_notebook.sandbox.app import App, head_of
 
     class Connection(H11Protocol):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -179,6 +179,11 @@ def _make_server(sandbox: Sandbox, up: Any) -> Server:
                 await serve(scope, receive, send)
 
             self.app = app
+
+        def send_400_response(self, msg: str) -> None:
+            answer = sandbox.service.unreadable()
+            self.transport.write(head_of(answer) + answer.body)
+            self.transport.close()
 
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)

@@ -21,7 +21,7 @@ from codat_notebook.sandbox.exchange import Answer, Exchange, Request
 from codat_notebook.sandbox.faults import Faults
 from codat_notebook.sandbox.idempotency import Idempotency
 from codat_notebook.sandbox.limits import Quota
-from codat_notebook.sandbox.problems import Problem
+from codat_notebook.sandbox.problems import Problem, invalid
 from codat_notebook.sandbox.ticks import SECOND, to_http_date
 from codat_notebook.sandbox.traffic import Traffic
 from codat_notebook.sandbox.world import World
@@ -42,7 +42,7 @@ class Service:
     def __init__(self, world: World, faults: Faults, key: str, control_token: str | None = None) -> None:
         self.world = world
         self.faults = faults
-        self.quota = Quota(faults, len(world.estate))
+        self.quota = Quota(faults, world.connected)
         self.traffic = Traffic()
         self._authorization = "Basic " + base64.b64encode(key.encode()).decode()
         self._controls = Controls(world, faults, self.traffic, control_token) if control_token else None
@@ -146,9 +146,18 @@ class Service:
             answer = Answer(kept.status, kept.body, {**self._common(exchange), **kept.headers})
         if rule is not None:
             answer = rule.touched(answer)
-        if self.faults.gzip and "gzip" in exchange.request.headers.get("accept-encoding", ""):
+        if self.faults.gzip and exchange.request.takes_gzip:
             answer.compress()
         return answer
+
+    def unreadable(self) -> Answer:
+        """The answer to what is no HTTP request."""
+        with self.world.lock:
+            self._count += 1
+            exchange = Exchange(Request("", ""), self.world.draws.hex("correlation", self._count), "")
+            answer = self._refusal(invalid("not valid HTTP."), exchange)
+            answer.headers = {**self._common(exchange), **answer.headers, "Connection": "close"}
+            return answer
 
     def _refusal(self, problem: Problem, exchange: Exchange) -> Answer:
         answer = Answer.of(problem.status, problem.body(exchange.correlation_id))

@@ -23,7 +23,8 @@ class Settings:
         history_lag: virtual seconds until a queued operation appears in lists and look-ups.
         honours_keys: whether Idempotency-Key has any effect.
         clock_skew: virtual seconds that the Date header is ahead of the sandbox's clock.
-        quota: requests a day; None: 1,000 x (1 + companies). Enforced.
+        max_page_size: the largest page that is given, above it 400; some deployments take no more than 2,000.
+        quota: requests a day; None: 1,000 x (1 + companies with a linked connection, counted once a day). Enforced.
         per_minute: requests a virtual minute; None: not enforced.
         concurrent: requests at a time for one company; None: not enforced.
         time_format: of X-Rate-Limit-Reset: seconds left, epoch seconds, ISO 8601 or HTTP date.
@@ -46,6 +47,7 @@ class Settings:
     history_lag: float = 0
     honours_keys: bool = True
     clock_skew: float = 0
+    max_page_size: int = 5_000
     quota: int | None = None
     per_minute: int | None = None
     concurrent: int | None = None

@@ -57,17 +57,12 @@ def parse(text: str) -> int | None:
         return None
     date, hour, minute, second, fraction, zone = match.groups()
     try:
-        moment = datetime.fromisoformat(f"{date}T{hour or '00'}:{minute or '00'}:{second or '00'}+00:00")
+        moment = datetime.fromisoformat(
+            f"{date}T{hour or '00'}:{minute or '00'}:{second or '00'}{(zone or 'Z').upper()}"
+        )
     except ValueError:
         return None
-    return from_datetime(moment) + int((fraction or "0").ljust(7, "0")) - _offset(zone)
-
-
-def _offset(zone: str | None) -> int:
-    if zone is None or zone in "Zz":
-        return 0
-    sign = -1 if zone[0] == "-" else 1
-    return sign * (int(zone[1:3]) * HOUR + int(zone[-2:]) * MINUTE)
+    return from_datetime(moment) + int((fraction or "0").ljust(7, "0"))
 
 
 def span(duration: str | float | timedelta) -> int:

@@ -7,7 +7,7 @@ the body of one call or raises the :class:`~codat_notebook.sandbox.problems.Prob
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from codat_notebook.sandbox import catalogue, records, validation
@@ -19,7 +19,7 @@ from codat_notebook.sandbox.history import History
 from codat_notebook.sandbox.ledger import Cell, Ledger
 from codat_notebook.sandbox.listing import Listing
 from codat_notebook.sandbox.operations import Operation
-from codat_notebook.sandbox.paging import page_of
+from codat_notebook.sandbox.paging import page_of, window
 from codat_notebook.sandbox.problems import Problem
 from codat_notebook.sandbox.profiles import BY_KEY
 from codat_notebook.sandbox.queueing import Accepted, Queueing, Told
@@ -33,6 +33,7 @@ from codat_notebook.sandbox.ticks import to_text
 Document = dict[str, Any]
 Parameters = Mapping[str, str]
 _NONE: Final[Parameters] = {}
+_COUNTED: Final = 500  # companies looked at for the quota: those of a large world need not be drawn for it
 
 
 class World(State):
@@ -79,6 +80,20 @@ class World(State):
             self.activate(company)
         return super().fresh(company)
 
+    def _page(
+        self, listing: Listing, path: str, parameters: Parameters, document: Callable[[int], Document]
+    ) -> Document:
+        asked = window(parameters, self.settings.max_page_size)
+        found, total = listing.page(parameters, asked.rows)
+        return page_of([document(index) for index in found], total, path, parameters, asked)
+
+    def connected(self) -> int:
+        """How many companies have a linked connection; in a large world that of the first ones, in proportion."""
+        counted = min(len(self.estate), _COUNTED)
+        companies = (self.fresh(self.estate.at(index)) for index in range(counted))
+        linked = sum(any(c.status == "Linked" for c in company.connections) for company in companies)
+        return round(len(self.estate) * linked / counted) if counted else 0
+
     def _catch_up(self) -> None:
         """Bring each company up to the present that something can have happened to."""
         if self._schedule.on(self.clock.ticks()):
@@ -96,9 +111,11 @@ class World(State):
         """``GET /companies``."""
         if CHANGING in parameters.get("query", "") + parameters.get("orderBy", ""):
             self._catch_up()
-        found, total = self._directory.page(parameters)
-        rows = [self.fresh(self.estate.at(index)).document(self.link_base) for index in found]
-        return page_of(rows, total, "/companies", parameters)
+
+        def document(index: int) -> Document:
+            return self.fresh(self.estate.at(index)).document(self.link_base)
+
+        return self._page(self._directory, "/companies", parameters, document)
 
     @alone
     def company(self, company_id: str) -> Document:
@@ -110,9 +127,8 @@ class World(State):
         """``GET /companies/{companyId}/connections``."""
         all_of_them = self.find_company(company_id).connections
         listing = Listing(len(all_of_them), records.of_connections(all_of_them), "DataConnection")
-        found, total = listing.page(parameters)
-        rows = [all_of_them[index].document(self.link_base) for index in found]
-        return page_of(rows, total, f"/companies/{company_id}/connections", parameters)
+        path = f"/companies/{company_id}/connections"
+        return self._page(listing, path, parameters, lambda index: all_of_them[index].document(self.link_base))
 
     @alone
     def connection(self, company_id: str, connection_id: str) -> Document:
@@ -185,9 +201,10 @@ class World(State):
         """``GET /companies/{companyId}/data/history``."""
         company, now = self.find_company(company_id), self.clock.ticks()
         operations = self.visible(self.ledger(company), now)
-        found, total = History(operations, now).page(parameters)
-        rows = [self._renamed(operations[index].document(now)) for index in found]
-        return page_of(rows, total, f"/companies/{company_id}/data/history", parameters)
+        path = f"/companies/{company_id}/data/history"
+        return self._page(
+            History(operations, now), path, parameters, lambda index: self._renamed(operations[index].document(now))
+        )
 
     @alone
     def operation(self, company_id: str, dataset_id: str) -> Document:
@@ -217,8 +234,8 @@ class World(State):
     def integrations(self, parameters: Parameters = _NONE) -> Document:
         """``GET /integrations``."""
         rows = catalogue.integrations(self.settings.new_data_types)
-        found, total = Listing(len(rows), records.of_documents(rows), "Integration").page(parameters)
-        return page_of([rows[index] for index in found], total, "/integrations", parameters)
+        listing = Listing(len(rows), records.of_documents(rows), "Integration")
+        return self._page(listing, "/integrations", parameters, rows.__getitem__)
 
     def integration(self, platform_key: str) -> Document:
         """``GET /integrations/{platformKey}``."""

@@ -97,6 +97,18 @@ def test_the_quota_is_used_up_and_comes_back(api: Api) -> None:
     assert api.ask("GET /companies").headers["X-Rate-Limit-Remaining"] == "2"
 
 
+def test_the_quota_counts_connected_companies_when_a_day_begins(api: Api) -> None:
+    """1,000 x (1 + companies with a linked connection); what ends during the day counts from midnight."""
+    companies = api.get("/companies")["results"]
+    linked = sum(any(c["status"] == "Linked" for c in company["dataConnections"]) for company in companies)
+    assert api.ask("GET /companies").headers["X-Rate-Limit-Limit"] == str(1_000 * (1 + linked))
+    for connection in api.get(f"/companies/{api.toft}/connections?query=status=Linked")["results"]:
+        api.faults.deauthorize(api.toft, connection["id"])
+    assert api.ask("GET /companies").headers["X-Rate-Limit-Limit"] == str(1_000 * (1 + linked))
+    api.clock.advance("10h")
+    assert api.ask("GET /companies").headers["X-Rate-Limit-Limit"] == str(1_000 * linked)
+
+
 def test_requests_a_minute_can_be_limited(api: Api) -> None:
     """With a limit, the minute's requests beyond it are refused until the oldest is a minute old."""
     api.faults.per_minute = 2
@@ -162,7 +174,7 @@ def test_an_unauthorized_request_uses_up_nothing(api: Api) -> None:
     contract.check_error(api.ask("GET /companies", authorization=""), 401)
     assert rule.hits == 0
     assert api.ask("GET /companies").status == 500
-    assert api.ask("GET /companies").headers["X-Rate-Limit-Remaining"] == "12999"
+    assert api.ask("GET /companies").headers["X-Rate-Limit-Remaining"] == "11999"
 
 
 def test_clearing_forgets_all_rules(api: Api) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from codat_notebook.sandbox import ticks
 from codat_notebook.sandbox.listing import Listing, Property, property_of
+from codat_notebook.sandbox.paging import Window
 from codat_notebook.sandbox.problems import Problem
 from codat_notebook.sandbox.query import MAX_LENGTH, Comparison, Joined, parse
 
@@ -137,8 +138,9 @@ def test_pages_are_what_plain_python_sorts_and_cuts(tree: Any, records: list[Rec
     expected = [index for index, record in enumerate(records) if _holds(tree, record)]
     if order:
         expected.sort(key=value, reverse=order.startswith("-"))
-    asked = {"query": _write(tree), "orderBy": order, "pageSize": str(size)}
-    pages = [_listing(records).page({**asked, "page": str(number)}) for number in range(1, len(records) + 2)]
+    asked = {"query": _write(tree), "orderBy": order}
+    windows = [Window(number, size) for number in range(1, len(records) + 2)]
+    pages = [_listing(records).page(asked, window.rows) for window in windows]
     assert [index for rows, _ in pages for index in rows] == expected
     assert {total for _, total in pages} == {len(expected)}
 
@@ -158,7 +160,7 @@ def test_any_text_is_a_query_or_malformed(text: str) -> None:
     [
         "", " ", "name", "name=", "=x", "name=x&&", "&&name=x", "name=x||", "{name=x", "name=x}", "{}",
         "{name=x}{name=y}", "name>x", "size~1", "size=one", "made=yesterday", "made>2026-13-01", "done=maybe",
-        "done>true", "na me=x", "1=1", "name=x" + " " * MAX_LENGTH, "{" * 200 + "name=x" + "}" * 200,
+        "done>true", "made>2026-01-01T00:00+99:00", "na me=x", "1=1", "name=x" + " " * MAX_LENGTH, "{" * 200 + "name=x" + "}" * 200,
     ],
 )  # fmt: skip
 def test_malformed_queries(query: str) -> None:
@@ -182,7 +184,7 @@ def test_unknown_properties(name: str) -> None:
 def test_unknown_orders(order: str) -> None:
     """An order by what is no property is refused as a query is."""
     with pytest.raises(Problem, match="Could not resolve property"):
-        _listing([]).page({"orderBy": order})
+        _listing([]).page({"orderBy": order}, Window(1, 100).rows)
 
 
 def test_and_binds_tighter_than_or() -> None:

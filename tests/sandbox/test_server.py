@@ -207,6 +207,38 @@ def test_the_key_is_no_part_of_its_repr(sandbox: Sandbox) -> None:
     assert sandbox.control_token not in repr(sandbox)
 
 
+def _raw(sandbox: Sandbox, sent: bytes) -> tuple[bytes, Any]:
+    """The head of an answer, and its JSON, to bytes as they are."""
+    with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])), timeout=PATIENCE) as line:
+        line.sendall(sent)
+        with line.makefile("rb") as answer:
+            head, _, body = answer.read().partition(b"\r\n\r\n")
+    return head, json.loads(body)
+
+
+@pytest.mark.parametrize(
+    "sent", [b"GET /companies?query=\xff HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\r\n\r\n", b"GET\r\n\r\n"]
+)
+def test_what_is_no_http_gets_an_error_of_codats(sandbox: Sandbox, sent: bytes) -> None:
+    """Bytes that are no request: 400 with an ErrorMessage and the usual headers, and the line is closed."""
+    head, body = _raw(sandbox, sent)
+    assert head.startswith(b"HTTP/1.1 400 ")
+    for name in (b"date: ", b"x-rate-limit-limit: ", b"content-type: application/json", b"connection: close"):
+        assert name in head
+    assert body["statusCode"] == 400
+    assert body["correlationId"].encode() in head
+    assert _ask(sandbox)[0] == 200
+
+
+def test_a_whole_address_is_a_target_too(sandbox: Sandbox) -> None:
+    """Clients behind a proxy name the host in the request line."""
+    key = b64encode(sandbox.key.encode())
+    sent = b"GET %s/companies?pageSize=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Basic %s\r\n\r\n"
+    head, body = _raw(sandbox, sent % (sandbox.url.encode(), key))
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body["_links"]["next"]["href"] == "/companies?pageSize=1&page=2"
+
+
 def test_importing_it_loads_no_server() -> None:
     """The package costs nothing until a sandbox is started, and it never loads the client's libraries."""
     code = (
