@@ -34,8 +34,6 @@ LARGEST_PAGE = 5000
 
 _CLOSED = "This session is closed: connect() again."
 
-_open: "weakref.WeakSet[Session]" = weakref.WeakSet()
-
 
 class Session(PortfolioMethods):
     """A connection to Codat whose answers are DataFrames. Made by :func:`connect`; a context manager.
@@ -67,8 +65,9 @@ class Session(PortfolioMethods):
         self._observers: list[Callable[[client_events.Event], object]] = []
         self._runs: weakref.WeakSet[RefreshRun] = weakref.WeakSet()
         self._closed = False
+        self._close_observers: list[Callable[[], object]] = []
         self.desk = Desk(self.client, engine(), self._errors)
-        _open.add(self)
+        self.desk.engine.hold(self)
 
     # Methods fetch.
 
@@ -207,6 +206,13 @@ class Session(PortfolioMethods):
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
 
+    def observe_close(self, observer: Callable[[], object]) -> Callable[[], None]:
+        """Have ``observer`` called when the session is closed, on the thread that closes it; returns the function that
+        ends it.
+        """
+        self._close_observers.append(observer)
+        return lambda: self._close_observers.remove(observer)
+
     def _on_event(self, event: client_events.Event) -> None:
         if isinstance(event, client_events.Attempt):
             self._requests.append(event)
@@ -228,15 +234,15 @@ class Session(PortfolioMethods):
         if self._closed:
             return
         self._closed = True
+        for observer in tuple(self._close_observers):
+            observer()
         for run in self.runs:
             run.stop_watching()
         if not self.desk.engine.closed:
             self.desk.engine.call(self.client.aclose())
         if self._on_close is not None:
             self._on_close()
-        _open.discard(self)
-        if not _open:
-            self.desk.engine.close()
+        self.desk.engine.release(self)
 
     def __enter__(self) -> "Session":
         return self

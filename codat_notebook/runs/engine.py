@@ -11,6 +11,7 @@ import atexit
 import concurrent.futures
 import os
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -34,6 +35,7 @@ class Engine:
         self._workers = concurrent.futures.ThreadPoolExecutor(2, "codat-worker")
         self._users = concurrent.futures.ThreadPoolExecutor(1, "codat-user-code")
         self._closed = False
+        self._holders: weakref.WeakSet[object] = weakref.WeakSet()
         self._thread = threading.Thread(target=self._run, name="codat-engine", daemon=True)
         self._thread.start()
 
@@ -100,6 +102,16 @@ class Engine:
     def run_user_code(self, function: Callable[..., T], *arguments: Any) -> concurrent.futures.Future[T]:
         """Run a function of the user's (a listener, an observer) on the thread kept for such, in order."""
         return self._users.submit(function, *arguments)
+
+    def hold(self, holder: object) -> None:
+        """Keep the engine for ``holder`` (an open session, a console that waits for one) until it is released."""
+        self._holders.add(holder)
+
+    def release(self, holder: object) -> None:
+        """Let go of the engine; the last of its holders ends it."""
+        self._holders.discard(holder)
+        if not self._holders:
+            self.close()
 
     def close(self) -> None:
         """Cancel what runs, end the threads. Called at exit; safe to call twice."""

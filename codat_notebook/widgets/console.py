@@ -1,17 +1,19 @@
-"""The console: the parts put together, for one session.
+"""The console: the parts put together, for one session at a time.
 
-:func:`console` builds the boxes and hands the parts to a :class:`~codat_notebook.widgets.controller.Controller`, which
-acts on their messages and draws them anew. Built once, updated ever after; nothing here asks Codat.
+:func:`console` builds the boxes and hands the parts to a :class:`~codat_notebook.widgets.connector.Connector`, which
+has a controller act on their messages and draw them anew. Built once, updated ever after; nothing here asks Codat.
 """
 
 from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from codat_notebook.runs.engine import engine
 from codat_notebook.widgets import scene
 from codat_notebook.widgets.code import Code
 from codat_notebook.widgets.columns import Row
-from codat_notebook.widgets.controller import Controller
+from codat_notebook.widgets.connect import Connect
+from codat_notebook.widgets.connector import Connector, first_state
 from codat_notebook.widgets.data_types import DataTypePicker
 from codat_notebook.widgets.header import Header
 from codat_notebook.widgets.heatmap import Heatmap
@@ -72,20 +74,20 @@ def _running(frame: "pd.DataFrame") -> "pd.Series[bool]":
     return frame["completed"].isna() & ~frame["is_errored"].astype("bool")
 
 
-def make_parts(session: "Session") -> Parts:
-    """The parts of a console in their first states."""
-    first, now = scene.Scene(), session.desk.now
-    connection, cards = scene.connections(first, now)
+def make_parts(session: "Session | None") -> Parts:
+    """The parts of a console in their first states; without a session they stand behind the form that connects."""
+    states = scene.first_states(session)
     return Parts(
-        header=Header(scene.header(first, session)),
-        notice=Notice(scene.notice(first)),
-        company=CompanyPicker(scene.company(first)),
-        connection=ConnectionPicker(connection),
-        cards=ConnectionCards(cards),
-        data_types=DataTypePicker(scene.data_types(first, session)),
-        bar=RefreshBar(scene.bar(first, session)),
-        progress=Progress(scene.progress(first, session)),
-        tabs=Tabs(scene.tabs(first, session)),
+        header=Header(states["header"]),
+        connect=Connect(first_state(required=session is None)),
+        notice=Notice(states["notice"]),
+        company=CompanyPicker(states["company"]),
+        connection=ConnectionPicker(states["connection"]),
+        cards=ConnectionCards(states["cards"]),
+        data_types=DataTypePicker(states["data_types"]),
+        bar=RefreshBar(states["bar"]),
+        progress=Progress(states["progress"]),
+        tabs=Tabs(states["tabs"]),
         operations=FrameTable(
             None,
             empty="Pick a company to see its pull operations.",
@@ -94,17 +96,17 @@ def make_parts(session: "Session") -> Parts:
             filters={"Running": _running, "Failed": _failed},
         ),
         errors=FrameTable(
-            session.errors,
+            session.errors if session else None,
             empty="Nothing has gone wrong in this session.",
             noun="error",
             columns=ERROR_COLUMNS,
             key="",
             sort=("time", "desc"),
         ),
-        freshness=Heatmap(scene.freshness(first, session)),
-        timeline=Timeline(scene.timeline(first, session)),
+        freshness=Heatmap(states["freshness"]),
+        timeline=Timeline(states["timeline"]),
         requests=FrameTable(
-            session.requests,
+            session.requests if session else None,
             empty="No request has been sent yet.",
             noun="request",
             columns=REQUEST_COLUMNS,
@@ -112,7 +114,7 @@ def make_parts(session: "Session") -> Parts:
             sort=("time", "desc"),
             filters={"Without success": _without_success},
         ),
-        code=Code(scene.code(first, session)),
+        code=Code(states["code"]),
     )
 
 
@@ -123,14 +125,31 @@ def _box(kind: type[ipywidgets.Box], children: list[ipywidgets.Widget], *classes
     return box
 
 
-def console(session: "Session") -> ipywidgets.VBox:
-    """The form for a session: choose a company and data types, refresh, watch, read what went wrong.
+class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes without types
+    """The form as a widget. Made by :func:`console`."""
 
-    Stays live while cells run. Show it as a cell's last line, or by ``display``.
+    def __init__(self, session: "Session | None" = None) -> None:
+        parts = make_parts(session)
+        super().__init__(_arranged(parts))
+        self.add_class("codat-console")
+        if session is None:
+            self.add_class("codat-unconnected")
+        self._connector = Connector(session, parts)
+        self._connector.start()
 
-    >>> console(connect(sandbox=True))  # doctest: +SKIP
-    """
-    parts = make_parts(session)
+    @property
+    def session(self) -> "Session | None":
+        """The session that the console acts for: the one it was given, or the one that its form has connected."""
+        return self._connector.session
+
+    def close(self) -> None:
+        """Take the console off every screen. A session that it has opened itself is closed, any other is left alone."""
+        engine().post(self._connector.stop)
+        super().close()
+
+
+def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
+    """The parts in their boxes, in reading order."""
     contents = {name: getattr(parts, name) for name in TABS}
     for name in ("operations", "errors", "requests"):
         contents[name].add_class(f"codat-{name}")
@@ -138,7 +157,18 @@ def console(session: "Session") -> ipywidgets.VBox:
     run = _box(ipywidgets.VBox, [parts.bar, parts.progress], "codat-run")
     work = _box(ipywidgets.HBox, [parts.data_types, run], "codat-work")
     panels = [_box(ipywidgets.VBox, [part], f"codat-panel-{name}") for name, part in contents.items()]
-    children = [parts.header, parts.notice, pick, work, parts.tabs, *panels]
-    frame: ipywidgets.VBox = _box(ipywidgets.VBox, children, "codat-console")
-    Controller(session, parts).start()
-    return frame
+    return [parts.header, parts.connect, parts.notice, pick, work, parts.tabs, *panels]
+
+
+def console(session: "Session | None" = None) -> Console:
+    """The form: choose a company and data types, refresh, watch, read what went wrong.
+
+    Stays live while cells run. Show it as a cell's last line, or by ``display``.
+
+    Parameters
+    ----------
+    session : what it acts for. Without one it asks how to connect, and ``session`` of the console is what came of it.
+
+    >>> console(connect(sandbox=True))  # doctest: +SKIP
+    """
+    return Console(session)

@@ -45,11 +45,16 @@ class Part(anywidget.AnyWidget):
         sources = shared("loader.js", "kit.js", "tokens.css", *self.files)
         super().__init__(state=state or {}, sources=sources, _dom_classes=("codat-part", *self.classes), **traits)
         self.on_message: Callable[[Message], object] | None = None
-        self._engine: Engine = engine()
         self._pending: Message | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._written = -INTERVAL
         self.on_msg(lambda _, content, __: self._engine.post(self._receive, content))
+
+    @property
+    def _engine(self) -> Engine:
+        """The engine of the moment: a part outlives one, where the last session is closed and another is opened."""
+        return engine()
 
     def show(self, state: Message, *, at_once: bool = False) -> None:
         """Replace what is shown; from any thread. Of states that come faster than they are shown the last one wins.
@@ -59,11 +64,12 @@ class Part(anywidget.AnyWidget):
         self._engine.post(self._offer, state, at_once)
 
     def _offer(self, state: Message, at_once: bool) -> None:
-        self._pending = state
+        self._pending, loop = state, self._engine.loop
+        if self._loop is not loop:
+            self._loop, self._timer = loop, None  # a timer of an ended loop never fires
         if at_once:
             self._write()
         elif self._timer is None:
-            loop = self._engine.loop
             self._timer = loop.call_later(max(0.0, self._written + self.interval - loop.time()), self._write)
 
     def _write(self) -> None:

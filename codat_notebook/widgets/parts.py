@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from codat_notebook.widgets.code import Code
+from codat_notebook.widgets.connect import Connect
 from codat_notebook.widgets.data_types import DataTypePicker
 from codat_notebook.widgets.header import Header
 from codat_notebook.widgets.heatmap import Heatmap
@@ -20,6 +21,7 @@ class Parts:
     """The parts of one console."""
 
     header: Header
+    connect: Connect
     notice: Notice
     company: CompanyPicker
     connection: ConnectionPicker

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.codat_lending import SERVERS
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import CompanyStatus
@@ -27,6 +28,27 @@ from codat_notebook.widgets.words import count
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
+
+
+def first_states(session: "Session | None") -> dict[str, Message]:
+    """Part -> what it shows before anything was asked: for a session, or while there is none."""
+    if session is None:
+        blank, now = "Connect to Codat first.", ServerClock().now()
+        return {
+            "header": header_state("none"), "notice": notice_state([]), "company": pickers.company_state(),
+            "connection": pickers.connection_state(), "cards": pickers.cards_state(),
+            "data_types": data_types_state(None, []), "bar": bar_state(),
+            "progress": progress_state([], now.isoformat(), status="idle"), "tabs": tabs_state(),
+            "freshness": heatmap_state([], now, {}, empty=blank), "timeline": timeline_state([], now, empty=blank),
+            "code": code_state("Connects to the sandbox", code_text(True, None)),
+        }  # fmt: skip
+    first = Scene()
+    connection, cards = connections(first, session.desk.now)
+    by_session = (header, data_types, bar, progress, tabs, freshness, timeline, code)
+    return {
+        "notice": notice(first), "company": company(first), "connection": connection, "cards": cards,
+        **{draw.__name__: draw(first, session) for draw in by_session},
+    }  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -7,20 +7,28 @@ const BADGES = {
 };
 
 function render({ model, el }) {
+  keepKeys(el);
   const badge = h("span", { class: "badge" });
   const readOnly = h("span", { class: "badge read-only", title: "This session asks and shows; it queues nothing" }, "READ ONLY");
   const address = h("span", { class: "address c-dim c-cut" });
+  const change = h("button", { class: "change c-link", type: "button", "aria-expanded": "false", title: "Connect to the sandbox, or with another key" }, "Switch…");
   const activity = h("span", { class: "activity c-dim c-cut", role: "status" });
   const running = h("span", { class: "running c-dim" });
   const fill = h("i", {});
   const meter = h("span", { class: "meter", role: "meter", "aria-label": "Requests left today", "aria-valuemin": 0 }, fill);
   const quota = h("span", { class: "quota c-dim" });
   el.append(
-    h("div", { class: "where" }, h("b", {}, "Codat"), badge, readOnly, address),
+    h("div", { class: "where" }, h("b", {}, "Codat"), badge, readOnly, address, change),
     activity,
     h("div", { class: "left" }, running, h("span", { class: "budget" }, meter, quota)),
   );
 
+  // The form that connects stands below, a part of its own.
+  change.addEventListener("click", () => tell(el, "connect-wanted"));
+  const offs = [
+    hear(el, "connect-shown", ({ open }) => setAttribute(change, "aria-expanded", String(open))),
+    hear(el, "connect-closed", () => change.focus()),
+  ];
   let state = {};
   let since = 0;
   const tick = () => {
@@ -36,6 +44,8 @@ function render({ model, el }) {
     setText(badge, BADGES[mode][0]);
     badge.title = BADGES[mode][1];
     badge.className = `badge ${mode}`;
+    el.classList.toggle("on-live", mode === "live");
+    change.hidden = mode === "none";
     readOnly.hidden = !next.read_only;
     setText(address, next.address ?? "");
     setAttribute(address, "title", next.address);
@@ -47,7 +57,7 @@ function render({ model, el }) {
     quota.classList.toggle("out", next.quota?.remaining === 0);
     activity.classList.toggle("busy", Boolean(next.activity));
     tick();
-  }, () => clearInterval(timer));
+  }, () => clearInterval(timer), ...offs);
 }
 
 function drawMeter(meter, fill, quota) {

@@ -1,0 +1,74 @@
+"""The form that connects: the sandbox, the key of the environment, or a key that is typed.
+
+The typed key leaves the browser in one custom message and stands in no state, so that no saved notebook holds it; the
+field is emptied as it is sent. What the form says comes from the kernel: where keys go, whether the environment has
+one, what is being waited for, and why it did not work.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from codat_notebook.widgets.part import Message, Part
+
+#: Ways to connect; the last two reach the real Codat.
+WAYS = ("sandbox", "environment", "key")
+
+
+def connect_state(
+    address: str = "api.codat.io",
+    *,
+    variable: str | None = None,
+    required: bool = False,
+    connecting: str | None = None,
+    wait: float | None = None,
+    problem: Mapping[str, Any] | None = None,
+    connection: int = 0,
+    seq: int = 0,
+) -> Message:
+    """The state of a :class:`Connect`; see there for what each key is.
+
+    >>> connect_state(variable="CODAT_API_KEY")["variable"]
+    'CODAT_API_KEY'
+    """
+    return {
+        "address": address,
+        "variable": variable,
+        "required": required,
+        "connecting": connecting,
+        "wait": wait,
+        "problem": dict(problem) if problem else None,
+        "connection": connection,
+        "seq": seq,
+    }
+
+
+def problem_state(why: str, to_do: str = "", *, way: str = "", correlation_id: str | None = None) -> Message:
+    """Why connecting did not work, and what to do; ``way`` is the one that was tried."""
+    return {"why": why, "do": to_do, "way": way, "correlation_id": correlation_id}
+
+
+class Connect(Part):
+    """The form (class ``codat-connect``), in place of the console while nothing is connected (``required``), else
+    below the header when its button asks for it.
+
+    State: ``address`` where keys are sent · ``variable`` of the environment that holds a key, or None · ``required``
+    bool · ``connecting`` None or what is being waited for; ``wait`` None or seconds until the next try, counted down ·
+    ``problem`` None or {``why``, ``do``, ``way``, ``correlation_id``}, made by :func:`problem_state` · ``connection``
+    a number that changes with each new connection, which closes the form · ``seq`` of the last message taken up.
+
+    Sends: {"type": "connect", "way": one of ``WAYS``, "key"?, "read_only", "seq"} · {"type": "cancel", "seq"}. The
+    key is in no other message and in no state.
+    """
+
+    classes = ("codat-connect",)
+    files = ("connect.js", "connect.css")
+
+    @staticmethod
+    def text(state: Message) -> str:
+        """What is waited for, what went wrong, or how to connect; nothing while something is connected."""
+        problem = state["problem"]
+        if state["connecting"]:
+            return str(state["connecting"])
+        if problem:
+            return f"{problem['why']} {problem['do']}".strip()
+        return "Nothing is connected: connect(sandbox=True), or connect() with a key." if state["required"] else ""

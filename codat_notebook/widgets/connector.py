@@ -1,0 +1,198 @@
+"""Which session a console acts for: the one it was given, none yet, or one that its form has connected.
+
+A connection is tried before it is used: one request tells whether Codat knows the key. While it is tried, and when it
+fails, the console goes on with the session that it had. What the console has opened itself it closes; what it was
+given it leaves to its owner.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from codat_notebook.client import events
+from codat_notebook.client.codat_lending import SERVERS
+from codat_notebook.connecting import connect
+from codat_notebook.models.errors import ConfigurationError
+from codat_notebook.models.secret import Secret
+from codat_notebook.runs.engine import engine
+from codat_notebook.widgets.connect import WAYS, connect_state, problem_state
+from codat_notebook.widgets.controller import Controller, waiting_text
+from codat_notebook.widgets.header import header_state
+from codat_notebook.widgets.part import Message
+from codat_notebook.widgets.parts import Parts
+from codat_notebook.widgets.run_view import number_of
+
+if TYPE_CHECKING:
+    from codat_notebook.session import Session
+
+#: Variables of the environment that may hold a key, in the order in which ``connect`` looks.
+VARIABLES = ("CODAT_AUTH_HEADER", "CODAT_API_KEY")
+
+
+class Connector:
+    """Holds the session of one console and changes it. All but ``start`` happens on the engine thread."""
+
+    def __init__(self, session: "Session | None", parts: Parts) -> None:
+        self.session = session
+        self.parts = parts
+        self._owned = False
+        self._controller: Controller | None = None
+        self._forget_close: Callable[[], None] | None = None
+        self._trying: asyncio.Task[None] | None = None
+        self._state: dict[str, Any] = {"connection": 0, "seq": 0}
+
+    def start(self) -> None:
+        """Act for the session that was given, or wait for one."""
+        self.parts.connect.on_message = self._on_message
+        if self.session is None:
+            engine().hold(self)
+        else:
+            self._control(self.session)
+
+    def stop(self) -> None:
+        """Act no more, and close the session if the console opened it."""
+        self.parts.connect.on_message = None
+        if self._trying is not None:
+            self._trying.cancel()
+        self._let_go()
+        engine().release(self)
+
+    # Messages.
+
+    def _on_message(self, message: Message) -> None:
+        key = message.pop("key", None)  # wrapped before anything else happens, and gone from the message
+        secret = problem = None
+        way, self._state["seq"] = str(message.get("way")), number_of(message, "seq")
+        trying = self._trying is not None and not self._trying.done()
+        if message.get("type") == "cancel" and self._trying is not None:
+            self._trying.cancel()
+        elif message.get("type") == "connect" and way in WAYS and not trying:
+            try:
+                secret = _secret(way, key)
+            except ConfigurationError as error:
+                problem = problem_state(error.message, way=way)
+            del key
+            if problem is None:
+                opening = partial(_open, secret, message.get("read_only") is True)
+                self._trying = asyncio.get_running_loop().create_task(self._try(opening, way))
+            else:
+                self._show(problem=problem)
+
+    async def _try(self, opening: Callable[[], "Session"], way: str) -> None:
+        """Open a session and ask it for something; then act for it, or say why not."""
+        engine().hold(self)  # also when the session that fails was the only one
+        address = "the sandbox" if way == "sandbox" else server_address()
+        self._show(f"Connecting to {address}")
+        session = None
+        try:
+            session = await engine().in_worker(opening)
+            forget = session.watch(partial(self._on_event, session, address))
+            await session.client.companies.list_async(request={"page_size": 1})
+            forget()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
+            self._show(problem=_problem(error, self.session or session, way, address))
+            self._give_up(session)
+        except asyncio.CancelledError:
+            self._show()
+            self._give_up(session)
+            raise
+        else:
+            self._use(session)
+
+    def _give_up(self, tried: "Session | None") -> None:
+        if self.session is not None:
+            engine().release(self)
+        if tried is not None:
+            _close(tried)
+
+    def _on_event(self, session: "Session", address: str, event: events.Event) -> None:
+        """No silent waiting: why the next try is later, and when."""
+        if session is not self.session and isinstance(event, events.Waiting):
+            self._show(f"Connecting to {address}: {waiting_text(event.reason).lower()}", event.seconds)
+
+    # The session.
+
+    def _use(self, session: "Session") -> None:
+        """Act for another session from now on."""
+        self._let_go()
+        self.session, self._owned = session, True
+        self._state["connection"] += 1
+        self._control(session)
+        self._show()
+        session.desk.engine.release(self)
+
+    def _control(self, session: "Session") -> None:
+        post = session.desk.engine.post
+        self._forget_close = session.observe_close(lambda: post(self._closed))
+        self._controller = Controller(session, self.parts)
+        self._controller.start()
+
+    def _closed(self) -> None:
+        """Somebody else closed the session."""
+        self._owned = False
+        self._let_go()
+        self.parts.header.show(header_state("none"), at_once=True)
+        self._show(problem=problem_state("The session was closed.", "Connect again to go on."))
+
+    def _let_go(self) -> None:
+        session, self.session = self.session, None
+        if self._controller is not None:
+            self._controller.stop()
+            self._controller = None
+        if self._forget_close is not None:
+            self._forget_close()
+            self._forget_close = None
+        if self._owned and session is not None:
+            _close(session)
+        self._owned = False
+
+    def _show(self, connecting: str | None = None, wait: float | None = None, problem: Message | None = None) -> None:
+        required = self.session is None
+        state = first_state(required, connecting=connecting, wait=wait, problem=problem, **self._state)
+        self.parts.connect.show(state, at_once=True)
+
+
+def _secret(way: str, key: object) -> Secret | None:
+    """The key of a way to connect, wrapped; the sandbox needs none."""
+    if way == "sandbox":
+        return None
+    found = Secret.of(str(key or "")) if way == "key" else Secret.from_environment()
+    if found is None:
+        raise ConfigurationError("The environment holds no key: set CODAT_API_KEY before you start Jupyter.")
+    return found
+
+
+def _open(secret: Secret | None, read_only: bool) -> "Session":
+    return connect(sandbox=True, read_only=read_only) if secret is None else connect(secret, read_only=read_only)
+
+
+def _close(session: "Session") -> None:
+    """Close a session of the console's own, beside the engine: closing waits for it."""
+    threading.Thread(target=session.close, name="codat-closing", daemon=True).start()
+
+
+def _problem(error: Exception, session: "Session | None", way: str, address: str) -> Message:
+    """What went wrong, in the form and (of the session that is in use, if there is one) in the error log."""
+    if session is None:
+        return problem_state(str(error), way=way)
+    record = session.desk.report(error, f"The connection to {address} could not be made")
+    return problem_state(record.why, record.action, way=way, correlation_id=record.correlation_id)
+
+
+def first_state(required: bool, **more: Any) -> Message:
+    """The state of the form: where keys go and whether the environment has one are read anew each time."""
+    return connect_state(server_address(), variable=key_variable(), required=required, **more)
+
+
+def server_address() -> str:
+    """Host and port of the Codat that keys are sent to."""
+    return urlsplit(os.environ.get("CODAT_BASE_URL") or SERVERS[0]).netloc
+
+
+def key_variable() -> str | None:
+    """The variable of the environment whose key ``connect`` would take."""
+    return next((name for name in VARIABLES if os.environ.get(name)), None)

@@ -1,0 +1,217 @@
+"""Connecting from the console: messages of the form in, another session acted for, the old one left behind clean."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from codat_notebook.models.shared import Security
+from codat_notebook.runs.engine import engine
+from codat_notebook.sandbox import Sandbox
+from codat_notebook.session import Session
+from codat_notebook.widgets.connect import Connect, connect_state, problem_state
+from codat_notebook.widgets.console import Console, console
+
+DEADLINE = 60.0
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A sandbox that stands for the real Codat: keys of the environment and typed ones go to it."""
+    for name in ("CODAT_AUTH_HEADER", "CODAT_API_KEY", "CODAT_SANDBOX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with Sandbox(speed=600) as sandbox:
+        monkeypatch.setenv("CODAT_BASE_URL", sandbox.url)
+        yield sandbox
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., Console]]:
+    """`opened(session)` makes a console; at the end each is closed, and with it what it has opened."""
+    made: list[Console] = []
+
+    def make(session: Session | None = None) -> Console:
+        made.append(console(session))
+        return made[-1]
+
+    yield make
+    for frame in made:
+        session = frame.session
+        frame.close()
+        engine().call(_nothing())
+        if session is not None:
+            session.close()
+
+
+async def _nothing() -> None:
+    """What was posted before it has happened when this has."""
+
+
+def part(frame: Console, name: str) -> Any:
+    """A part of the console by its class."""
+    return next(each for each in _all(frame) if name in each._dom_classes)
+
+
+def until(part: Any, shows: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """Wait until a part's state satisfies ``shows``."""
+    reached = threading.Event()
+
+    def look(*_: object) -> None:
+        if shows(part.state):
+            reached.set()
+
+    part.observe(look, "state")
+    look()
+    assert reached.wait(DEADLINE), part.state
+    part.unobserve(look, "state")
+    return dict(part.state)
+
+
+def send(frame: Console, **message: Any) -> dict[str, Any]:
+    """A message of the form, by the door that a kernel uses; returns the message object itself."""
+    content = {"type": "connect", "read_only": False, "seq": 1, **message}
+    engine().post(part(frame, "codat-connect")._receive, content)
+    return content
+
+
+def test_without_a_session_the_form_stands_there(sandbox: Sandbox, opened: Callable[..., Console]) -> None:
+    """It says where keys go and that the environment has none; the header says that nothing is connected."""
+    frame = opened()
+    assert frame.session is None
+    assert "codat-unconnected" in frame._dom_classes
+    form = part(frame, "codat-connect").state
+    assert (form["required"], form["variable"]) == (True, None)
+    assert form["address"] == sandbox.url.removeprefix("http://")
+    assert part(frame, "codat-status").state["mode"] == "none"
+
+
+def test_a_typed_key_connects_and_is_kept_nowhere(sandbox: Sandbox, opened: Callable[..., Console]) -> None:
+    """The message loses it at once; no state of any part has it; the session is live and lists the companies."""
+    frame = opened()
+    message = send(frame, way="key", key=sandbox.key, read_only=True)
+    header = until(part(frame, "codat-status"), lambda s: s["mode"] == "live" and s["quota"])
+    assert header["read_only"]
+    assert "key" not in message
+    form = until(part(frame, "codat-connect"), lambda s: not s["required"])
+    assert (form["connection"], form["connecting"], form["problem"]) == (1, None, None)
+    session = frame.session
+    assert session is not None
+    assert session.read_only
+    states = [str(each.get_state()) for each in _all(frame) if hasattr(each, "get_state")]
+    assert not [state for state in states if sandbox.key in state]
+
+
+def _all(widget: Any) -> Iterator[Any]:
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from _all(child)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"), [("not-the-key", "did not accept the key"), ("a b", "space"), ("", "empty"), (None, "empty")]
+)
+def test_a_wrong_key_is_said_and_the_form_stays(
+    sandbox: Sandbox, opened: Callable[..., Console], key: str | None, words: str
+) -> None:
+    """With what to do; the key itself is not repeated; the next try can follow."""
+    frame = opened()
+    send(frame, way="key", key=key)
+    form = until(part(frame, "codat-connect"), lambda s: s["problem"])
+    assert words in form["problem"]["why"]
+    assert (form["problem"]["way"], form["required"], form["seq"]) == ("key", True, 1)
+    assert "not-the-key" not in str(form)
+    send(frame, way="key", key=sandbox.key, seq=2)
+    until(part(frame, "codat-status"), lambda s: s["mode"] == "live")
+
+
+def test_the_key_of_the_environment_is_offered_by_its_variable(
+    sandbox: Sandbox, opened: Callable[..., Console], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the name alone, never the value."""
+    frame = opened()
+    send(frame, way="environment")
+    assert "no key" in until(part(frame, "codat-connect"), lambda s: s["problem"])["problem"]["why"]
+    monkeypatch.setenv("CODAT_API_KEY", sandbox.key)
+    assert os.environ["CODAT_API_KEY"] not in str(opened().children)
+    send(frame, way="environment", seq=2)
+    until(part(frame, "codat-status"), lambda s: s["mode"] == "live")
+    assert part(frame, "codat-connect").state["variable"] == "CODAT_API_KEY"
+
+
+def test_switching_leaves_the_old_session_clean(sandbox: Sandbox, opened: Callable[..., Console]) -> None:
+    """No listener stays behind; a session that was given stays open, one that the console opened is closed."""
+    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as given:
+        frame = opened(given)
+        until(part(frame, "codat-status"), lambda s: s["quota"])
+        send(frame, way="key", key=sandbox.key)
+        until(part(frame, "codat-status"), lambda s: s["mode"] == "live")
+        first = frame.session
+        assert first is not None
+        assert first is not given
+        assert not given.closed
+        assert (given._observers, given._close_observers, given.error_log._observers) == ([], [], [])
+        closed = threading.Event()
+        first.observe_close(closed.set)
+        send(frame, way="sandbox", seq=2)
+        until(part(frame, "codat-status"), lambda s: s["mode"] == "sandbox")
+        assert closed.wait(DEADLINE)
+        assert frame.session is not None
+        assert frame.session.is_sandbox
+        assert len(given.companies()) == 12
+
+
+def test_a_failed_switch_leaves_everything_as_it_was(sandbox: Sandbox, opened: Callable[..., Console]) -> None:
+    """The console goes on with its session, and its error log says what did not work."""
+    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as given:
+        frame = opened(given)
+        send(frame, way="key", key="not-the-key")
+        form = until(part(frame, "codat-connect"), lambda s: s["problem"])
+        assert not form["required"]
+        assert frame.session is given
+        assert "could not be made" in given.errors.what.iloc[-1]
+        until(part(frame, "codat-company"), lambda s: s["search"] and s["search"]["results"])
+
+
+def test_a_try_can_be_cancelled(sandbox: Sandbox, opened: Callable[..., Console]) -> None:
+    """While Codat asks to wait, the form counts down and offers to stop; then it is free for another try."""
+    frame = opened()
+    sandbox.faults.rate_limit(1, retry_after=600 * 30)
+    send(frame, way="key", key=sandbox.key)
+    waiting = until(part(frame, "codat-connect"), lambda s: s["wait"])
+    assert "asks to wait" in waiting["connecting"]
+    engine().post(part(frame, "codat-connect")._receive, {"type": "cancel", "seq": 2})
+    until(part(frame, "codat-connect"), lambda s: s["connecting"] is None)
+    send(frame, way="key", key=sandbox.key, seq=3)
+    until(part(frame, "codat-status"), lambda s: s["mode"] == "live")
+
+
+def test_a_session_that_its_owner_closes_brings_the_form_back(sandbox: Sandbox, opened: Callable[..., Console]) -> None:
+    """Also where it was the last one, with which the engine ends: the form still connects."""
+    frame = opened(Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True))
+    until(part(frame, "codat-status"), lambda s: s["quota"])
+    assert frame.session is not None
+    frame.session.close()
+    assert "closed" in until(part(frame, "codat-connect"), lambda s: s["required"])["problem"]["why"]
+    assert part(frame, "codat-status").state["mode"] == "none"
+    send(frame, way="key", key=sandbox.key, seq=5)
+    until(part(frame, "codat-status"), lambda s: s["mode"] == "live")
+
+
+@pytest.mark.parametrize("message", [{"way": "elsewhere"}, {"way": None}, {"type": "cancel"}, {"type": 5}])
+def test_no_message_breaks_the_form(sandbox: Sandbox, opened: Callable[..., Console], message: dict[str, Any]) -> None:
+    """Whatever a browser sends, the form can still connect."""
+    frame = opened()
+    send(frame, **message)
+    send(frame, way="key", key=sandbox.key, seq=2)
+    until(part(frame, "codat-status"), lambda s: s["mode"] == "live")
+
+
+def test_text_form() -> None:
+    """What is waited for, what went wrong, or how to connect; nothing while connected."""
+    assert Connect.text(connect_state()) == ""
+    assert "connect(sandbox=True)" in Connect.text(connect_state(required=True))
+    assert Connect.text(connect_state(connecting="Connecting to api.codat.io")) == "Connecting to api.codat.io"
+    problem = problem_state("Codat did not accept the key.", "Check the key and connect again.")
+    assert Connect.text(connect_state(problem=problem)).endswith("connect again.")
