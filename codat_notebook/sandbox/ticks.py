@@ -57,9 +57,8 @@ def parse(text: str) -> int | None:
         return None
     date, hour, minute, second, fraction, zone = match.groups()
     try:
-        moment = datetime.fromisoformat(
-            f"{date}T{hour or '00'}:{minute or '00'}:{second or '00'}{(zone or 'Z').upper()}"
-        )
+        time = f"{hour or '00'}:{minute or '00'}:{second or '00'}"
+        moment = datetime.fromisoformat(f"{date}T{time}{(zone or 'Z').upper()}")
     except ValueError:
         return None
     return from_datetime(moment) + int((fraction or "0").ljust(7, "0"))

@@ -81,7 +81,7 @@ def test_a_company_is_refreshed_by_clicking(open_notebook: Callable[..., Noteboo
     notebook = open_notebook(SETUP, "cn.console(session)")
     notebook.page.set_viewport_size({"width": 1560, "height": 1500})
     console = notebook.locator(".codat-console")
-    expect(console).to_contain_text("13,000 requests left today", timeout=SLOWLY)
+    expect(console).to_contain_text("12,000 requests left today", timeout=SLOWLY)
     notebook.shot("console-idle", console)
 
     pick(console, "Toft")

@@ -160,7 +160,8 @@ def test_any_text_is_a_query_or_malformed(text: str) -> None:
     [
         "", " ", "name", "name=", "=x", "name=x&&", "&&name=x", "name=x||", "{name=x", "name=x}", "{}",
         "{name=x}{name=y}", "name>x", "size~1", "size=one", "made=yesterday", "made>2026-13-01", "done=maybe",
-        "done>true", "made>2026-01-01T00:00+99:00", "na me=x", "1=1", "name=x" + " " * MAX_LENGTH, "{" * 200 + "name=x" + "}" * 200,
+        "done>true", "made>2026-01-01T00:00+99:00", "na me=x", "1=1",
+        "name=x" + " " * MAX_LENGTH, "{" * 200 + "name=x" + "}" * 200,
     ],
 )  # fmt: skip
 def test_malformed_queries(query: str) -> None:
