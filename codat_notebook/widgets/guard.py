@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.runs.records import ErrorRecord, Subject
-from codat_notebook.widgets.notice import notice_item
+from codat_notebook.widgets.notice import record_item
 from codat_notebook.widgets.part import Message
 from codat_notebook.widgets.run_view import number_of
 from codat_notebook.widgets.scene import Scene
@@ -41,16 +41,7 @@ class Guard:
 
     def tell(self, record: ErrorRecord) -> None:
         """Show an error as a notice; one that says the same replaces the older one."""
-        item = notice_item(
-            f"{record.what}@{record.time.isoformat()}",
-            record.what,
-            why=record.why,
-            to_do=record.action,
-            when=record.time.isoformat(),
-            details=[record.status] if record.status and record.status.isdigit() else [],
-            correlation_id=record.correlation_id,
-            link_url=record.link_url,
-        )
+        item = record_item(record)
         self._scene.notices = [item, *(old for old in self._scene.notices if old["what"] != record.what)]
         self._draw()
 

@@ -6,6 +6,7 @@ newest few of what ``session.errors`` keeps.
 
 from collections.abc import Iterable, Sequence
 
+from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.widgets.part import Message, Part
 from codat_notebook.widgets.words import iso, number, utc
 
@@ -59,6 +60,20 @@ def notice_item(
     }
 
 
+def record_item(record: ErrorRecord, key: str = "") -> Message:
+    """The card of an error that the session remembers."""
+    return notice_item(
+        key or f"{record.what}@{record.time.isoformat()}",
+        record.what,
+        why=record.why,
+        to_do=record.action,
+        when=record.time.isoformat(),
+        details=[record.status] if record.status and record.status.isdigit() else [],
+        correlation_id=record.correlation_id,
+        link_url=record.link_url,
+    )
+
+
 def notice_state(items: Sequence[Message], seq: int = 0) -> Message:
     """The state of a :class:`Notice`: the first few of ``items`` (newest first) and how many more there are.
 
@@ -80,7 +95,7 @@ class Notice(Part):
     """
 
     classes = ("codat-notice",)
-    files = ("notice.js", "notice.css")
+    files = ("card.js", "notice.js", "card.css", "notice.css")
 
     @staticmethod
     def text(state: Message) -> str:

@@ -1,7 +1,5 @@
 // Cards for errors and warnings. A card's node stays while its key does, so that it is announced once.
 
-const SYMBOLS = { bad: "✕", warn: "!", info: "i" };
-
 function render({ model, el }) {
   keepKeys(el);
   const list = h("div", { class: "items" });
@@ -11,63 +9,18 @@ function render({ model, el }) {
   const gone = new Set(); // dismissed here already: the kernel may answer late
   let state = {};
 
-  const make = ({ key, tone }) => {
-    const item = h("div", { class: "item", role: tone === "info" ? "status" : "alert" });
-    const button = (name, text, act) => {
-      const made = h("button", { class: name, type: "button" }, text);
-      made.addEventListener("click", () => act(made));
-      return made;
-    };
-    item.codat = {
-      symbol: h("span", { class: "symbol", "aria-hidden": "true" }),
-      subject: h("b", { dir: "auto" }), what: h("span", {}), when: h("span", { class: "c-dim" }),
-      why: h("p", { class: "why" }), todo: h("p", { class: "do" }),
-      id: button("c-link c-mono", "", (made) => copyText(made, item.codat.data.correlation_id)),
-      link: button("c-link", "Copy relink URL", (made) => copyText(made, item.codat.data.link)),
-      action: button("c-btn small", "", (made) => { setDisabled(made, true); model.send({ type: "action", key, seq: Date.now() }); }),
-      support: button("c-btn small", "Copy for support", (made) => copyText(made, item.codat.data.support)),
-      close: button("close", "✕", () => { gone.add(key); model.send({ type: "dismiss", key, seq: Date.now() }); draw(); }),
-    };
-    const { symbol, subject, what, when, why, todo, id, link, action, support, close } = item.codat;
-    close.setAttribute("aria-label", "Dismiss");
-    item.append(symbol, h("div", { class: "body" }, h("p", { class: "head" }, subject, " ", what, " ", when), why, todo,
-      h("p", { class: "ids c-dim" }, h("span", {}, "correlation id "), id), link), h("div", { class: "buttons" }, action, support), close);
-    return item;
-  };
-  const update = (item, data) => {
-    const parts = item.codat;
-    parts.data = data;
-    item.className = `item ${data.tone}`;
-    setText(parts.symbol, SYMBOLS[data.tone] ?? "!");
-    setText(parts.subject, data.subject);
-    setText(parts.what, data.what);
-    setText(parts.when, [data.when && whenText(data.when), ...data.details].filter(Boolean).join(", "));
-    setAttribute(parts.when, "title", data.when && `${data.when.replace("T", " ").replace("Z", " UTC")}; shown in ${zoneText()}`);
-    setText(parts.why, withTimes(data.why));
-    setText(parts.todo, withTimes(data.do));
-    if (!parts.id.codatLabel) setText(parts.id, data.correlation_id ?? "");
-    setAttribute(parts.id, "aria-label", `Copy the correlation id ${data.correlation_id}`);
-    parts.id.parentNode.hidden = !data.correlation_id;
-    parts.link.hidden = !data.link;
-    setText(parts.action, data.action ?? "");
-    parts.action.hidden = !data.action;
-    parts.support.hidden = data.tone === "info";
-    setDisabled(parts.action, false);
+  const make = (data) => {
+    const say = (type) => model.send({ type, key: data.key, seq: Date.now() });
+    return makeCard(data, () => say("action"), () => { gone.add(data.key); say("dismiss"); draw(); });
   };
   const draw = () => {
     const items = (state.items ?? []).filter(({ key }) => !gone.has(key));
-    keyed(list, items, ({ key }) => key, make, update);
+    keyed(list, items, ({ key }) => key, make, updateCard);
     setText(more, `${number(state.more ?? 0)} more in the errors of this session`);
     more.hidden = !state.more;
     el.hidden = !items.length && !state.more;
   };
   return live(model, (next) => { state = next; draw(); });
-}
-
-/** today 13:58, or the date where it is another day. */
-function whenText(iso) {
-  const text = localTime(iso);
-  return text.slice(0, 10) === localTime(new Date().toISOString()).slice(0, 10) ? `today ${text.slice(11, 16)}` : text.slice(0, 16);
 }
 
 export default { render };

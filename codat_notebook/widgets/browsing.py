@@ -1,0 +1,118 @@
+"""The selected row of a table and its details beside it: which row they show, and what is asked of Codat for it.
+
+The details follow the table: another row, a live change of the same one, none. The results of Codat's checks are asked
+for when an operation's details open (once, as long as the console remembers), and again where the reader says so.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.runs.records import Subject
+from codat_notebook.widgets.columns import Row
+from codat_notebook.widgets.details import CLOSED, Details, checks_state
+from codat_notebook.widgets.guard import Guard
+from codat_notebook.widgets.part import Message
+from codat_notebook.widgets.run_view import number_of
+from codat_notebook.widgets.table import FrameTable
+
+if TYPE_CHECKING:
+    from codat_notebook.session import Session
+
+#: Results of checks that are remembered.
+KEPT = 200
+_WHAT = "The results of the checks could not be read"
+
+#: From a selected row to its details, without the checks; ``None`` if there are none.
+Describe = Callable[[Row], Message | None]
+#: From a row to the operation (company id, operation id) whose checks are shown; ``None`` where there is none.
+Checked = Callable[[Row], tuple[str, str] | None]
+
+
+class Browsing:
+    """Keeps the details of one table's selected row on screen. All methods are for the engine thread."""
+
+    def __init__(
+        self,
+        session: "Session",
+        guard: Guard,
+        table: FrameTable,
+        part: Details,
+        describe: Describe,
+        checked: Checked = lambda row: None,
+        runs: Callable[[Row], bool] = lambda row: False,
+    ) -> None:
+        self._session, self._guard, self._table, self._part = session, guard, table, part
+        self._describe, self._checked, self._runs = describe, checked, runs
+        self._row: Row | None = None
+        self._seq = 0
+        self._results: dict[tuple[str, str], Message] = {}
+        self._asking: asyncio.Task[None] | None = None
+        self._asked: tuple[str, str] | None = None
+
+    def start(self) -> None:
+        """Follow the table."""
+        self._table.on_row = self._on_row
+        self._part.on_message = self._on_message
+
+    def stop(self) -> None:
+        """Follow it no more, and close the details."""
+        self._table.on_row = self._part.on_message = None
+        self._cancel()
+        self._table.select(None)
+        self._part.show(CLOSED)
+
+    def _on_row(self, row: Row | None) -> None:
+        self._row = row
+        self._draw()
+
+    def _on_message(self, message: Message) -> None:
+        self._seq = number_of(message, "seq")
+        if message.get("type") == "close":
+            self._row = None
+            self._table.select(None)
+        elif message.get("type") == "again" and self._asked is not None:
+            self._results.pop(self._asked, None)
+            self._cancel()
+        self._draw()
+
+    def _draw(self) -> None:
+        state = self._describe(self._row) if self._row is not None else None
+        if self._row is None or state is None:
+            self._cancel()
+            self._part.show({**CLOSED, "seq": self._seq}, at_once=True)
+            return
+        self._part.show({**state, "checks": self._checks(self._row), "seq": self._seq}, at_once=True)
+
+    def _checks(self, row: Row) -> Message | None:
+        """What is known of the row's checks; they are asked for where nothing is known yet."""
+        operation = self._checked(row)
+        if operation != self._asked:
+            self._cancel()
+        if operation is None or self._runs(row):
+            return checks_state("later") if operation else None
+        if operation not in self._results and self._asking is None:
+            self._asked = operation
+            self._asking = self._guard.spawn(_WHAT, self._ask, operation)
+        return self._results.get(operation) or checks_state("loading")
+
+    async def _ask(self, operation: tuple[str, str]) -> None:
+        company_id, dataset_id = operation
+        request = {"company_id": company_id, "dataset_id": dataset_id}
+        try:
+            found = await self._session.client.manage_data.pull_operations.get_validation_async(request=request)
+            state = checks_state("ready", found)
+        except CodatLendingError as error:
+            record = self._session.desk.report(error, _WHAT, Subject(company_id=company_id))
+            state = checks_state("failed", why=f"{record.why} {record.action}")
+        while len(self._results) >= KEPT:
+            self._results.pop(next(iter(self._results)))
+        self._results[operation] = state
+        self._asking = None
+        self._draw()
+
+    def _cancel(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+        self._asking = self._asked = None

@@ -1,0 +1,57 @@
+// A card that says what went wrong: what, to what, why, what to do. The notices are such cards, and so are the details
+// of an error.
+
+const SYMBOLS = { bad: "✕", warn: "!", info: "i" };
+
+/** A card. `act` and `dismiss` are called for its buttons; without `dismiss` it has none to close it. */
+function makeCard({ tone }, act, dismiss) {
+  const item = h("div", { class: "item", role: tone === "info" ? "status" : "alert" });
+  const button = (name, text, done) => {
+    const made = h("button", { class: name, type: "button" }, text);
+    made.addEventListener("click", () => done(made));
+    return made;
+  };
+  item.codat = {
+    symbol: h("span", { class: "symbol", "aria-hidden": "true" }),
+    subject: h("b", { dir: "auto" }), what: h("span", {}), when: h("span", { class: "c-dim" }),
+    why: h("p", { class: "why" }), todo: h("p", { class: "do" }),
+    id: button("c-link c-mono", "", (made) => copyText(made, item.codat.data.correlation_id)),
+    link: button("c-link", "Copy relink URL", (made) => copyText(made, item.codat.data.link)),
+    action: button("c-btn small", "", (made) => { setDisabled(made, true); act?.(); }),
+    support: button("c-btn small", "Copy for support", (made) => copyText(made, item.codat.data.support)),
+    close: button("close", "✕", () => dismiss?.()),
+  };
+  const { symbol, subject, what, when, why, todo, id, link, action, support, close } = item.codat;
+  close.setAttribute("aria-label", "Dismiss");
+  item.append(symbol, h("div", { class: "body" }, h("p", { class: "head" }, subject, " ", what, " ", when), why, todo,
+    h("p", { class: "ids c-dim" }, h("span", {}, "correlation id "), id), link), h("div", { class: "buttons" }, action, support));
+  if (dismiss) item.append(close);
+  return item;
+}
+
+function updateCard(item, data) {
+  const parts = item.codat;
+  parts.data = data;
+  item.className = `item ${data.tone}`;
+  setText(parts.symbol, SYMBOLS[data.tone] ?? "!");
+  setText(parts.subject, data.subject);
+  setText(parts.what, data.what);
+  setText(parts.when, [data.when && whenText(data.when), ...data.details].filter(Boolean).join(", "));
+  setAttribute(parts.when, "title", data.when && `${data.when.replace("T", " ").replace("Z", " UTC")}; shown in ${zoneText()}`);
+  setText(parts.why, withTimes(data.why));
+  setText(parts.todo, withTimes(data.do));
+  if (!parts.id.codatLabel) setText(parts.id, data.correlation_id ?? "");
+  setAttribute(parts.id, "aria-label", `Copy the correlation id ${data.correlation_id}`);
+  parts.id.parentNode.hidden = !data.correlation_id;
+  parts.link.hidden = !data.link;
+  setText(parts.action, data.action ?? "");
+  parts.action.hidden = !data.action;
+  parts.support.hidden = data.tone === "info";
+  setDisabled(parts.action, false);
+}
+
+/** today 13:58, or the date where it is another day. */
+function whenText(iso) {
+  const text = localTime(iso);
+  return text.slice(0, 10) === localTime(new Date().toISOString()).slice(0, 10) ? `today ${text.slice(11, 16)}` : text.slice(0, 16);
+}

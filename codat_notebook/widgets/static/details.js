@@ -1,0 +1,125 @@
+// The browser's half of Details. It stands beside its table; where there is little room, in its place. The focus goes
+// into it when it opens and back to the table's row when it closes.
+
+const SIGNS = { ok: "✓", run: "◔", bad: "✕", warn: "‖", idle: "–" };
+const CHECKS = { later: "Codat checks the data when it has been read.", loading: "Asking Codat for the results of its checks…" };
+
+function section(title) {
+  const head = h("h4", {}, title);
+  return { head, node: h("section", {}, head) };
+}
+
+/** A value with what it takes to read it: times in both zones, a button to copy an id. */
+function fillField(node, { text, kind }) {
+  const known = JSON.stringify([text, kind]);
+  if (node.codatKnown === known) return;
+  node.codatKnown = known;
+  const value = h("span", { class: kind === "id" || kind === "link" ? "c-mono" : "", dir: "auto" });
+  const parts = [value];
+  setText(value, text || "–");
+  if (kind === "time") {
+    const time = new Date(text);
+    setText(value, localTime(text));
+    if (!Number.isNaN(time.getTime())) parts.push(h("span", { class: "c-dim" }, `${time.toISOString().slice(0, 19).replace("T", " ")} UTC`));
+  } else if (text && (kind === "id" || kind === "link")) {
+    const copy = h("button", { class: "copy", type: "button", onclick: () => copyText(copy, text) }, "Copy");
+    parts.push(copy);
+  }
+  node.replaceChildren(...parts);
+}
+
+function render({ model, el }) {
+  keepKeys(el);
+  const id = uid("details");
+  const title = h("h3", { id, tabindex: -1, dir: "auto" });
+  const pill = h("span", { class: "c-pill" });
+  const close = h("button", { class: "close", type: "button", "aria-label": "Close the details", title: "Close (Escape)" }, "✕");
+  const card = h("div", { class: "codat-card" });
+  const list = h("dl");
+  const [checks, json] = [section("Validation"), section("JSON")];
+  const said = h("p", { class: "c-dim", role: "status" });
+  const again = h("button", { class: "c-btn small", type: "button" }, "Try again");
+  const found = h("ul");
+  checks.node.append(said, found, again);
+  const copyJson = h("button", { class: "copy", type: "button" }, "Copy");
+  const text = h("pre", { tabindex: 0, role: "region", "aria-label": "JSON" });
+  json.head.append(" ", copyJson);
+  json.node.append(text);
+  const zone = h("p", { class: "c-dim zone" }, `times in ${zoneText()}, and in UTC`);
+  const inner = h("div", { class: "inner", role: "region", "aria-labelledby": id }, h("header", {}, h("div", {}, title, pill), close), card, checks.node, list, json.node, zone);
+  el.append(inner);
+  let state = {}, sent = 0, dismissed = null;
+
+  const frame = () => el.closest(".codat-browse");
+  function send(type) {
+    sent = Math.max(Date.now(), sent + 1);
+    model.send({ type, seq: sent });
+  }
+  function shut() {
+    dismissed = state.key;
+    show(false);
+    frame()?.querySelector(".codat-table tr[tabindex='0']")?.focus();
+    send("close");
+  }
+  close.addEventListener("click", shut);
+  again.addEventListener("click", () => { setDisabled(again, true); send("again"); });
+  copyJson.addEventListener("click", () => copyText(copyJson, state.json));
+  inner.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    shut();
+  });
+
+  function show(open) {
+    el.hidden = !open;
+    setAttribute(frame() ?? el, "data-open", open ? "true" : null);
+  }
+
+  function drawChecks(data) {
+    checks.node.hidden = !data;
+    if (!data) return;
+    const { status, why, errors, warnings, more } = data;
+    const groups = [["bad", "✕", "error", errors, more[0]], ["warn", "!", "warning", warnings, more[1]]];
+    const counts = groups.filter(([, , , items]) => items.length).map(([, , word, items, rest]) => count(items.length + rest, word));
+    setText(said, status === "ready" ? counts.join(", ") || "Codat's checks found nothing." : CHECKS[status] ?? why);
+    again.hidden = status !== "failed";
+    setDisabled(again, false);
+    const items = groups.flatMap(([tone, sign, word, each, rest]) => [
+      ...each.map((item) => ({ tone, sign, word, ...item })),
+      ...(rest ? [{ tone: "c-dim", sign: "", word: "", message: `and ${number(rest)} more`, rule: "", item: "" }] : []),
+    ]);
+    keyed(found, items.map((item, n) => ({ ...item, n })), (item) => JSON.stringify(item), ({ tone, sign, word, message, rule, item }) =>
+      h("li", { class: tone }, h("span", { class: "sign", "aria-label": word }, sign), h("div", {}, h("p", { dir: "auto" }, message),
+        rule || item ? h("p", { class: "c-dim" }, h("span", { class: "c-mono" }, rule), item ? ` record ${item}` : "") : "")));
+  }
+
+  function draw(next) {
+    const before = state;
+    state = next;
+    const open = state.key !== null && state.key !== undefined && !(dismissed === state.key && (state.seq ?? 0) < sent);
+    if (!open) { if (state.key === null) dismissed = null; show(false); return; }
+    setText(title, state.title);
+    pill.hidden = !state.status;
+    const [word, tone] = state.status ?? ["", ""];
+    setText(pill, `${SIGNS[tone] ?? "•"} ${word}`);
+    setAttribute(pill, "class", `c-pill ${tone || "idle"}`);
+    keyed(card, state.card ? [state.card] : [], ({ key }) => key, (data) => makeCard(data), updateCard);
+    keyed(list, state.fields, ({ name }) => name, ({ name }) => h("div", {}, h("dt", {}, name), h("dd")), (node, each) => fillField(node.lastChild, each));
+    drawChecks(state.checks);
+    json.node.hidden = !state.json;
+    setText(text, state.json);
+    zone.hidden = !state.fields.some(({ kind }) => kind === "time");
+    const table = frame();
+    const near = table?.contains(document.activeElement);
+    show(true);
+    if (before.key !== state.key) {
+      inner.scrollTop = 0;
+      if (near) title.focus({ preventScroll: true });
+    }
+  }
+
+  let stop = () => {};
+  return live(model, (next) => { stop(); stop = whenAttached(el, () => draw(next)); }, () => stop());
+}
+
+export default { render };
