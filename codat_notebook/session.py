@@ -5,6 +5,7 @@ runs on the engine thread under one guard that puts what goes wrong into ``sessi
 exception is raised all the same.
 """
 
+import os
 import re
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -16,13 +17,15 @@ from codat_notebook.client import events as client_events
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.shared import Company, PullOperation, Security
 from codat_notebook.planning.methods import PortfolioMethods
-from codat_notebook.runs.cells import status_cells
+from codat_notebook.runs.cells import company_status, status_cells
 from codat_notebook.runs.desk import Desk
 from codat_notebook.runs.engine import engine
 from codat_notebook.runs.records import ErrorRecord, Log, Subject
 from codat_notebook.runs.run import RefreshRun
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from codat_notebook.client.quota import Quota
@@ -82,6 +85,29 @@ class Session(PortfolioMethods):
         """The connections of a company and their state."""
         facts = self._ask(self.desk.company(company_id), "The connections could not be read", company_id)
         return frames.connections(facts.connections.values(), facts.id)
+
+    def report(self, company_id: str, path: "str | os.PathLike[str]", *, overwrite: bool = False) -> "Path":
+        """Write a company's state to one static HTML file and return its path: to mail, to archive, to print.
+
+        The file holds connections, freshness, remedies, this session's errors and the newest pull operations, says as
+        of when, and opens without Jupyter, network or script. Raises ``FileExistsError`` unless ``overwrite``, and
+        ``FileNotFoundError`` or ``IsADirectoryError`` where there is no such folder or the path is one; the client's
+        typed errors.
+
+        >>> session.report(company_id, "report.html")  # doctest: +SKIP
+        """
+        from codat_notebook import report
+
+        target = report.destination(path, overwrite)
+        status = self._ask(company_status(self.desk, company_id), "The report could not be made", company_id)
+        found = report.Findings(
+            status=status,
+            errors=[error for error in self._errors if error.company_id == company_id],
+            now=self.desk.now,
+            server=self.client.server_url,
+            is_sandbox=self.is_sandbox,
+        )
+        return report.save(report.page(found), target, overwrite)
 
     def status(self, company_id: str) -> "pd.DataFrame":
         """How fresh each data type of each connection is: one row per cell, the stale ones included.

@@ -1,0 +1,175 @@
+"""The sections of a report, each a function from what was found to its HTML.
+
+What they tell is what the console tells: how fresh the data is, which connections there are, what to do about each
+failure, every cell, the session's errors, the newest pull operations.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import groupby
+
+from codat_notebook.markup import Child, Markup, h, link
+from codat_notebook.models import vocabulary
+from codat_notebook.models.instants import instant
+from codat_notebook.models.shared import Connection, PullOperation
+from codat_notebook.report.bricks import pill, section, status_pill, table, time
+from codat_notebook.runs.cells import Cell, CompanyStatus
+from codat_notebook.runs.records import ErrorRecord
+from codat_notebook.words import ago, count, duration
+
+#: Pull operations in the table; more are in ``session.history``.
+MOST = 200
+#: Days from which on data counts as old, and as very old; Codat's documentation recommends to refresh weekly.
+OLD, VERY_OLD = 7, 31
+
+_CONNECTIONS = {"Linked": "ok", "PendingAuth": "warn", "Deauthorized": "bad"}
+#: How the ages are counted: name, tone.
+_AGES = (
+    ("read within 7 days", "ok"),
+    ("7 to 30 days old", "warn"),
+    ("31 days and older", "bad"),
+    ("never read", "idle"),
+)
+
+
+def freshness(status: CompanyStatus, now: datetime) -> Markup:
+    """The shares of the linked connections' cells by age, as a bar and in words."""
+    linked = {connection.id for connection in status.facts.linked}
+    cells = [cell for cell in status.cells if cell.connection_id in linked and cell.status != "NotSupported"]
+    counts = [0] * len(_AGES)
+    for cell in cells:
+        counts[_age_class(cell, now)] += 1
+    pairs = [(number, *age) for number, age in zip(counts, _AGES, strict=True) if number]
+    failed = sum(vocabulary.is_failed(cell.status or "") for cell in cells)
+    read = f"{count(len(cells), 'data type')} on {count(len(linked), 'linked connection')}"
+    tried = f"the last try of {failed} failed" if failed else "no last try failed"
+    bar = [h("i", class_=tone, style=f"flex:{number}") for number, _, tone in pairs]
+    legend = [h("li", h("i", class_=tone), h("b", str(number)), f" {name}") for number, name, tone in pairs]
+    return section(
+        "Freshness",
+        h("p", f"{read}: {tried}." if cells else "No connection is linked, so nothing can be read."),
+        h("div", bar, class_="bar", aria_hidden="true"),
+        h("ul", legend, class_="legend"),
+    )
+
+
+def _age_class(cell: Cell, now: datetime) -> int:
+    if cell.last_success is None:
+        return 3
+    days = (now - cell.last_success).days
+    return 0 if days < OLD else 1 if days < VERY_OLD else 2
+
+
+def connections(status: CompanyStatus, now: datetime) -> Markup:
+    """A row for each connection; the relink address where relinking is the way."""
+    known = sorted(status.facts.connections.values(), key=lambda c: (c.status != "Linked", c.platform_name))
+    return section("Connections", table(
+        "Connections",
+        ("platform", "kind", "state", "last sync", "link for the customer", "id"),
+        [_connection(connection, now) for connection in known],
+        "This company has no connection yet.",
+    ))  # fmt: skip
+
+
+def _connection(connection: Connection, now: datetime) -> list[Child]:
+    synced = instant(connection.last_sync)
+    relink = connection.link_url if connection.status != "Linked" else ""
+    return [
+        connection.platform_name, connection.source_type,
+        pill(_CONNECTIONS.get(connection.status, "idle"), connection.status),
+        [time(synced), h("small", ago((now - synced).total_seconds()))] if synced else "never",
+        link(relink, relink) if relink else None, h("code", connection.id),
+    ]  # fmt: skip
+
+
+def remedies(status: CompanyStatus) -> Markup | None:
+    """What to do: one card for each connection and kind of failure, with the data types that it stops."""
+    failed = [
+        cell for cell in status.cells if cell.status != "NotSupported" and vocabulary.is_failed(cell.status or "")
+    ]
+    failed.sort(key=lambda cell: (cell.platform, cell.connection_id, cell.status or "", cell.data_type))
+    cards = [
+        _remedy(status, list(group)) for _, group in groupby(failed, key=lambda cell: (cell.connection_id, cell.status))
+    ]
+    return section("What to do", h("div", cards, class_="cards")) if cards else None
+
+
+def _remedy(status: CompanyStatus, cells: Sequence[Cell]) -> Markup:
+    cell = cells[0]
+    advice = vocabulary.remedy(cell.status or "")
+    connection = status.facts.connections.get(cell.connection_id)
+    address = connection.link_url if connection and advice.relink else ""
+    says = cell.message
+    return h(
+        "article",
+        h("h3", cell.platform or "Unknown platform", " ", pill("bad", advice.short)),
+        h("p", h("b", ", ".join(vocabulary.plain_name(each.data_type) for each in cells)), f" · {cell.status}"),
+        h("p", f"{advice.meaning} {advice.action}"),
+        h("p", f"Codat says: “{says}”", class_="dim") if says else None,
+        h("p", "Link for the customer: ", link(address, address)) if address else None,
+    )
+
+
+def data_types(status: CompanyStatus, now: datetime) -> Markup:
+    """Every cell: connection by data type, with its age in words and colour and how its last try ended."""
+    rows = sorted(
+        status.cells, key=lambda cell: (cell.platform, cell.connection_id, vocabulary.plain_name(cell.data_type))
+    )
+    return section("Data types", table(
+        "Data types",
+        ("data type", "platform", "last good read", "age", "last try", "tried", "message"),
+        [_data_type(cell, now) for cell in rows],
+        "Nothing of this company was ever read.",
+    ))  # fmt: skip
+
+
+def _data_type(cell: Cell, now: datetime) -> list[Child]:
+    tone = _AGES[_age_class(cell, now)][1]
+    age = ago((now - cell.last_success).total_seconds()) if cell.last_success else "never"
+    return [
+        [vocabulary.plain_name(cell.data_type), h("small", cell.data_type)], cell.platform,
+        time(cell.last_success), h("span", age, class_=f"age {tone}"),
+        status_pill(cell.status) if cell.status else None, time(cell.last_requested), cell.message,
+    ]  # fmt: skip
+
+
+def errors(records: Iterable[ErrorRecord]) -> Markup:
+    """What went wrong with this company in the session, newest first."""
+    newest = sorted(records, key=lambda record: record.time, reverse=True)
+    return section("Errors of this session", table(
+        "Errors of this session",
+        ("time", "what happened", "why", "what to do", "status", "correlation id"),
+        [_error(record) for record in newest],
+        "Nothing has gone wrong with this company in this session.",
+    ))  # fmt: skip
+
+
+def _error(record: ErrorRecord) -> list[Child]:
+    return [
+        time(record.time), record.what, record.why, record.action, record.status and pill("bad", record.status),
+        record.correlation_id and h("code", record.correlation_id),
+    ]  # fmt: skip
+
+
+def operations(status: CompanyStatus, now: datetime) -> Markup:
+    """The newest pull operations."""
+    shown = status.operations[:MOST]
+    more = f"The newest {MOST}; session.history has them all." if len(status.operations) > MOST else None
+    return section("Pull operations", more and h("p", more, class_="dim"), table(
+        "Pull operations",
+        ("data type", "platform", "status", "requested", "duration", "message", "id"),
+        [_operation(operation, status.facts.platforms, now) for operation in shown],
+        "Nothing of this company was ever pulled.",
+    ))  # fmt: skip
+
+
+def _operation(operation: PullOperation, platforms: dict[str, str], now: datetime) -> list[Child]:
+    start, end = instant(operation.requested), instant(operation.completed)
+    running = end is None and vocabulary.is_running(operation.status)
+    until = now if running else end
+    took = duration((until - start).total_seconds()) if start and until else None
+    return [
+        operation.data_type, platforms.get(operation.connection_id, ""), status_pill(operation.status), time(start),
+        took and (f"{took} so far" if running else took), operation.error_message or operation.status_description,
+        h("code", operation.id),
+    ]  # fmt: skip

@@ -1,0 +1,93 @@
+"""Numbers, ages and times in words; ``widgets/static/kit.js`` says the same in the browser.
+
+The parts of the console send seconds and ISO times, and the browser turns them into words that go on ticking. What is
+shown without a browser's help (a report, a part's text form) is worded here. A browser test holds the two together.
+"""
+
+import re
+
+from codat_notebook.models.instants import instant
+
+_UNITS = ((172_800, "d", 86_400), (3_600, "h", 3_600), (60, "min", 60))
+#: A time in a text of ours, as :func:`iso` writes it. The browser shows it in the reader's zone, as hours and minutes.
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+
+
+def number(value: int) -> str:
+    """A number with its thousands marked.
+
+    >>> number(10140)
+    '10,140'
+    """
+    return f"{value:,}"
+
+
+def count(value: int, word: str, plural: str = "") -> str:
+    """A number and its word; ``plural`` where adding an s is not enough.
+
+    >>> count(1, "operation"), count(1284, "operation"), count(2, "company", "companies")
+    ('1 operation', '1,284 operations', '2 companies')
+    """
+    return f"{number(value)} {word if value == 1 else plural or word + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in two units at most.
+
+    >>> duration(41), duration(80), duration(36060), duration(90000), duration(31 * 86400)
+    ('41 s', '1 min 20 s', '10 h 1 min', '25 h', '31 d')
+    """
+    total = max(0, round(seconds))
+    minutes, hours, days = total // 60, total // 3600, total // 86400
+    if total < 60:
+        return f"{total} s"
+    if minutes < 60:
+        return f"{minutes} min {total % 60} s" if total % 60 and minutes < 10 else f"{minutes} min"
+    if hours < 24:
+        return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
+    return f"{hours} h" if hours < 48 else f"{days} d"
+
+
+def ago(seconds: float) -> str:
+    """An age in one unit.
+
+    >>> ago(20), ago(330), ago(7700), ago(8 * 86400 + 5)
+    ('just now', '5 min ago', '2 h ago', '8 d ago')
+    """
+    if seconds < 60:
+        return "just now"
+    return next(f"{int(seconds // size)} {unit} ago" for least, unit, size in _UNITS if seconds >= least)
+
+
+def iso(text: str | None) -> str | None:
+    """A time as every browser reads it: UTC, whole seconds, a Z.
+
+    >>> iso("2026-11-23T13:58:07.5"), iso("soon")
+    ('2026-11-23T13:58:07Z', None)
+    """
+    time = instant(text)
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ") if time else None
+
+
+def seconds_between(earlier: str | None, later: str) -> float | None:
+    """Seconds from one time to another, never below 0; None if one cannot be read."""
+    start, end = instant(earlier), instant(later)
+    return max(0.0, (end - start).total_seconds()) if start and end else None
+
+
+def utc(text: str) -> str:
+    """A text of ours with its times made readable where there is no browser to know the reader's zone.
+
+    >>> utc("Paused until 2026-11-23T14:05:00Z")
+    'Paused until 14:05 UTC'
+    """
+    return TIME.sub(lambda match: f"{match[0][11:16]} UTC", text)
+
+
+def short_id(text: str) -> str:
+    """The first eight characters of an id.
+
+    >>> short_id("c8d3af58-7011-47ce-b3f2-89faf300ef6d")
+    'c8d3af58…'
+    """
+    return text if len(text) <= 9 else f"{text[:8]}…"
