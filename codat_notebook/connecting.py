@@ -29,8 +29,9 @@ def connect(
     key : the API key or the ready ``Basic ...`` header; without it, ``CODAT_AUTH_HEADER`` or ``CODAT_API_KEY`` of the
         environment, else a prompt where somebody can answer one.
     server_url : another server than ``CODAT_BASE_URL`` or ``https://api.codat.io``.
-    sandbox : an embedded Codat that needs no key and no network. Joins the one that ``CODAT_SANDBOX_URL`` and
-        ``CODAT_SANDBOX_KEY`` name, so that several notebooks share a world; else the process's own.
+    sandbox : an embedded Codat that needs no key and no network. Joins the one that ``CODAT_SANDBOX_URL`` names, so
+        that several notebooks share a world; else the process's own. ``CODAT_SANDBOX_KEY`` is its key, where it is
+        not the usual one.
     read_only : refuse everything that queues.
 
     Raises ``ConfigurationError`` where there is no key and nobody to ask, or where the key or address cannot be right.
@@ -51,8 +52,10 @@ def connect(
 
 def _connect_sandbox(read_only: bool) -> Session:
     url, key = os.environ.get("CODAT_SANDBOX_URL"), os.environ.get("CODAT_SANDBOX_KEY")
-    if url and key:
-        return Session(Security(auth_header=key), server_url=url, read_only=read_only, is_sandbox=True)
+    if url:
+        from codat_notebook.sandbox.server import usual_key
+
+        return Session(Security(auth_header=key or usual_key()), server_url=url, read_only=read_only, is_sandbox=True)
     sandbox = _embedded.enter()
     return Session(
         Security(auth_header=sandbox.key),

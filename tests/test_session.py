@@ -192,6 +192,17 @@ def test_notebooks_share_the_sandbox_that_the_environment_names(sandbox: Sandbox
     assert python(code, CODAT_SANDBOX_URL=sandbox.url, CODAT_SANDBOX_KEY=sandbox.key) == sandbox.url
 
 
+def test_the_address_is_enough_to_join_a_sandbox_with_the_usual_key() -> None:
+    """Where no key was chosen the address alone names it; with another key the refusal says so."""
+    code = """import codat_notebook as cn
+with cn.connect(sandbox=True) as session:
+    try: print(len(session.companies()), session.client.server_url)
+    except Exception as error: print(error)"""
+    with Sandbox(companies=4, speed=0) as usual, Sandbox(companies=4, key="chosen", speed=0) as locked:
+        assert python(code, CODAT_SANDBOX_URL=usual.url) == f"4 {usual.url}"
+        assert "Unauthorized" in python(code, CODAT_SANDBOX_URL=locked.url)
+
+
 @pytest.mark.parametrize("name", ["CODAT_API_KEY", "CODAT_AUTH_HEADER"])
 def test_the_key_comes_from_the_environment(sandbox: Sandbox, name: str) -> None:
     """Raw or as a ready header; CODAT_BASE_URL names the server."""

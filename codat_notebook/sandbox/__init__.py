@@ -6,7 +6,8 @@ The parts, from the inside out:
 - time and chance: ``ticks``, ``clock``, ``draws``
 - who there is: ``profiles``, ``sketch``, ``showcase``, ``scenarios``, ``population``, ``companies``
 - what is pulled: ``outcomes``, ``operations``, ``ledger``, ``queueing``, ``events``, ``validation``
-- how it is asked: ``query``, ``records``, ``directory``, ``paging``, ``catalogue``; and all of it: ``world``
+- how it is asked: ``query``, ``listing``, ``records``, ``columns``, ``directory``, ``history``, ``paging``,
+  ``catalogue``; and all of it: ``state``, ``world``
 - HTTP without a wire: ``exchange``, ``routes``, ``idempotency``, ``limits``, ``traffic``, ``settings``, ``faults``,
   ``control``, ``linking``, ``service``; and with one: ``app``, ``server``
 

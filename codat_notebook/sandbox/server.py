@@ -33,6 +33,11 @@ _LOG.addHandler(logging.NullHandler())
 _PATIENCE = 10.0  # seconds to start or stop
 
 
+def usual_key(seed: int = 7) -> str:
+    """The key that a sandbox of that seed accepts where none was chosen."""
+    return f"sandbox-{Draws(seed).hex('key')[:24]}"
+
+
 class Sandbox:
     """A pretend Codat to talk to over HTTP.
 
@@ -54,10 +59,9 @@ class Sandbox:
         self, companies: int = 12, seed: int = 7, speed: float = 60, port: int = 0, key: str | None = None,
         scenario: str | None = None, start: datetime | None = None,
     ) -> None:  # fmt: skip
-        draws = Draws(seed)
         if key == "":
             raise ValueError("the key of a sandbox is some text")
-        self.key = key if key is not None else f"sandbox-{draws.hex('key')[:24]}"
+        self.key = key if key is not None else usual_key(seed)
         self.control_token = secrets.token_urlsafe(24)  # not to be guessed: no web page may post to the controls
         story = None if scenario is None else find_scenario(scenario)
         self.clock = Clock(start or (story.start if story else None), speed=speed)
