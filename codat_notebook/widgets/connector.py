@@ -112,7 +112,7 @@ class Connector:
     def _on_event(self, session: "Session", address: str, event: events.Event) -> None:
         """No silent waiting: why the next try is later, and when."""
         if session is not self.session and isinstance(event, events.Waiting):
-            self._show(f"Connecting to {address}: {waiting_text(event.reason).lower()}", event.seconds)
+            self._show(f"Connecting to {address}. {waiting_text(event.reason)}", event.seconds)
 
     # The session.
 

@@ -10,7 +10,9 @@ from typing import Any
 from playwright.sync_api import Page
 
 from codat_notebook.models import vocabulary
-from codat_notebook.widgets import data_types, header, notice, pickers, progress, refresh_bar, tabs
+from codat_notebook.widgets import connect, data_types, header, notice, pickers, progress, refresh_bar, tabs
+
+from .gallery_connect import connects
 
 States = dict[str, dict[str, Any]]
 NOW = "2026-11-23T13:58:29Z"
@@ -255,13 +257,14 @@ PARTS = {
     "types": (data_types.DataTypePicker, type_lists, "main"),
     "bar": (refresh_bar.RefreshBar, bars, "ready"),
     "progress": (progress.Progress, runs, "main"),
+    "connect": (connect.Connect, connects, "connected"),
 }
 
 
 def console_parts(**names: str) -> list[Any]:
     """The console's parts in the drawing's main state; ``names`` replaces some, e.g. ``progress="idle"``."""
-    parts = [kind(states()[names.get(part, first)]) for part, (kind, states, first) in PARTS.items()]
-    return [*parts, tabs.Tabs(tabs.tabs_state(errors=2, freshness=0, timeline=0, requests=0, code=0))]
+    *parts, form = [kind(states()[names.get(part, first)]) for part, (kind, states, first) in PARTS.items()]
+    return [*parts, tabs.Tabs(tabs.tabs_state(errors=2, freshness=0, timeline=0, requests=0, code=0)), form]
 
 
 #: What ipywidgets and JupyterLab say of boxes and buttons, which our style has to undo or outweigh.
@@ -286,7 +289,7 @@ ASSEMBLE = """() => {
   const work = box("hbox", "codat-work", part(5), box("vbox", "codat-run", part(6), part(7)));
   const panels = ["operations", "errors", "code"].map(panel);
   document.body.classList.add("jp-ThemedContainer");
-  document.body.append(box("vbox", "codat-console", part(0), part(1), pick, work, part(8), ...panels));
+  document.body.append(box("vbox", "codat-console", part(0), part(9), part(1), pick, work, part(8), ...panels));
 }"""
 
 

@@ -201,3 +201,20 @@ def test_plain_keys_stay_in_the_part_and_ctrl_keys_pass(stage, console):
     assert set(stage.page.evaluate("heard")) == set()
     stage.page.keyboard.press("Control+s")
     assert "s" in stage.page.evaluate("heard")
+
+
+def test_tabs_stand_at_even_distances(stage, console):
+    """From the end of one label to the start of the next it is as far everywhere, whichever tab is open."""
+    console()
+    gaps = """() => {
+      const boxes = [...document.querySelectorAll(".codat-tabs .tab")].map((tab) => {
+        const range = document.createRange();
+        range.selectNodeContents(tab);
+        const rects = [...range.getClientRects()].filter(({ width }) => width);
+        return [Math.min(...rects.map(({ left }) => left)), Math.max(...rects.map(({ right }) => right))];
+      });
+      return boxes.slice(1).map(([left], index) => Math.round(left - boxes[index][1]));
+    }"""
+    for name in ("Pull operations", "Errors this session 2", "Code"):
+        stage.page.get_by_role("tab", name=name).click()
+        assert len(set(stage.page.evaluate(gaps))) == 1

@@ -10,14 +10,14 @@ function render({ model, el }) {
   keepKeys(el);
   const id = uid("connect");
   const close = h("button", { class: "close", type: "button", "aria-label": "Close" }, "✕");
-  const input = h("input", { id: `${id}-key`, class: "c-field", type: "password", autocomplete: "off", spellcheck: "false", placeholder: "Paste the API key", "aria-describedby": `${id}-key-note` });
+  const input = h("input", { id: `${id}-typed`, class: "c-field", type: "password", autocomplete: "off", spellcheck: "false", placeholder: "Paste the API key", "aria-describedby": `${id}-typed-note` });
   const readOnly = h("input", { type: "checkbox", id: `${id}-read-only` });
   const buttons = {
     sandbox: h("button", { class: "c-btn", type: "button" }, "Open the sandbox"),
     environment: h("button", { class: "c-btn", type: "button" }),
     key: h("button", { class: "c-btn", type: "button" }, "Connect"),
   };
-  const notes = { sandbox: h("p", { class: "c-dim" }, WAYS.sandbox[1]), environment: h("p", { class: "c-dim" }), key: h("p", { class: "c-dim", id: `${id}-key-note` }) };
+  const notes = { sandbox: h("p", { class: "c-dim" }, WAYS.sandbox[1]), environment: h("p", { class: "c-dim" }), key: h("p", { class: "c-dim", id: `${id}-typed-note` }) };
   const way = (name, ...inside) => h("section", { class: `way ${name}`, role: "group", "aria-labelledby": `${id}-${name}` },
     h("h4", { id: `${id}-${name}` }, WAYS[name][0], " ", h("span", { class: `tag ${name === "sandbox" ? "" : "live"}` }, name === "sandbox" ? "made-up data" : "LIVE")), notes[name], ...inside);
   const waiting = h("span", { class: "waiting", role: "status" });

@@ -51,7 +51,6 @@ function render({ model, el }) {
   };
   const update = (tab, { label, count: n, tone }) => {
     setText(tab.firstChild, label);
-    setAttribute(tab.firstChild, "data-label", label);
     setText(tab.lastChild, n ? number(n) : "");
     tab.lastChild.className = tone ?? "idle";
   };

@@ -1,0 +1,28 @@
+"""States of the form that connects, for the gallery."""
+
+from typing import Any
+
+from codat_notebook.widgets.connect import connect_state, problem_state
+
+ADDRESS = "proxy.of-a-bank-with-a-long-name.example.internal:8443"
+
+
+def connects() -> dict[str, dict[str, Any]]:
+    """States of the form by name."""
+    wrong = problem_state(
+        "Codat did not accept the key. Codat says: Unauthorized.",
+        "Check the key and connect again.",
+        way="key",
+        correlation_id="7eb40d6b415d7bcd",
+    )
+    closed = problem_state("The session was closed.", "Connect again to go on.")
+    return {
+        "first": connect_state(required=True),
+        "environment": connect_state(required=True, variable="CODAT_API_KEY"),
+        "wrong key": connect_state(required=True, variable="CODAT_AUTH_HEADER", problem=wrong),
+        "connecting": connect_state(required=True, connecting="Connecting to api.codat.io"),
+        "waiting": connect_state(required=True, connecting="Connecting to api.codat.io. Codat asks to wait", wait=12),
+        "closed": connect_state(ADDRESS, required=True, variable="CODAT_API_KEY", problem=closed),
+        "connected": connect_state(variable="CODAT_API_KEY", connection=1),
+        "before the first state": {},
+    }
