@@ -52,13 +52,14 @@ class Browsing:
         self._asked: tuple[str, str] | None = None
 
     def start(self) -> None:
-        """Follow the table."""
+        """Follow the table, whose "last hour" is that of the session's clock."""
+        self._table.now = lambda: self._session.desk.now
         self._table.on_row = self._on_row
         self._part.on_message = self._on_message
 
     def stop(self) -> None:
         """Follow it no more, and close the details."""
-        self._table.on_row = self._part.on_message = None
+        self._table.on_row = self._part.on_message = self._table.now = None
         self._cancel()
         self._table.select(None)
         self._part.show(CLOSED)

@@ -11,10 +11,10 @@ import ipywidgets
 from codat_notebook.runs.engine import engine
 from codat_notebook.widgets import scene
 from codat_notebook.widgets.code import Code
-from codat_notebook.widgets.columns import Row
 from codat_notebook.widgets.connect import Connect
 from codat_notebook.widgets.connector import Connector, first_state
 from codat_notebook.widgets.data_types import DataTypePicker
+from codat_notebook.widgets.details import CLOSED, Details
 from codat_notebook.widgets.header import Header
 from codat_notebook.widgets.heatmap import Heatmap
 from codat_notebook.widgets.notice import Notice
@@ -22,56 +22,18 @@ from codat_notebook.widgets.parts import Parts
 from codat_notebook.widgets.pickers import CompanyPicker, ConnectionCards, ConnectionPicker
 from codat_notebook.widgets.progress import Progress
 from codat_notebook.widgets.refresh_bar import RefreshBar
-from codat_notebook.widgets.table import Column, FrameTable
+from codat_notebook.widgets.tables import errors_table, operations_table, requests_table
 from codat_notebook.widgets.tabs import Tabs
 from codat_notebook.widgets.timeline import Timeline
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from codat_notebook.session import Session
 
 #: The tabs in their order, each the name of its part; the strip names them for people.
 TABS = ("operations", "errors", "freshness", "timeline", "requests", "code")
 
-_HIDDEN = Column(hidden=True)
-OPERATION_COLUMNS = {
-    "data_type": Column("data type"), "status": Column(kind="status"), "platform": Column(),
-    "requested": Column(kind="time"), "duration": Column(kind="duration"), "progress": Column(kind="percent"),
-    "message": Column(), "id": Column(kind="id"), "completed": _HIDDEN, "is_completed": _HIDDEN,
-    "is_errored": _HIDDEN, "connection_id": _HIDDEN, "company_id": _HIDDEN,
-}  # fmt: skip
-ERROR_COLUMNS = {
-    "time": Column(kind="time"), "what": Column("what happened", "prose"), "why": Column(kind="prose"),
-    "action": Column("what to do", "prose"),
-    "status": Column(kind="status", tone=lambda _: "bad"), "platform": Column(), "correlation_id": Column(kind="id"),
-    "operation_id": Column("operation", kind="id"), "data_type": _HIDDEN, "retry_at": _HIDDEN, "link_url": _HIDDEN,
-    "connection_id": _HIDDEN, "company_id": _HIDDEN,
-}  # fmt: skip
-
-
-def _answer(row: Row) -> str:
-    """The colour of an HTTP status; a row has none where no answer came."""
-    return "ok" if row["status"] < 400 else "warn" if row["status"] == 429 else "bad"
-
-
-REQUEST_COLUMNS = {
-    "time": Column(kind="time"), "call": Column(), "status": Column(kind="status", tone=_answer),
-    "ms": Column(), "attempt": Column(), "error": Column(), "method": Column(), "path": Column(),
-    "correlation_id": Column(kind="id"),
-}  # fmt: skip
-
-
-def _without_success(frame: "pd.DataFrame") -> "pd.Series[bool]":
-    return frame["status"].isna() | (frame["status"] >= 400)
-
-
-def _failed(frame: "pd.DataFrame") -> "pd.Series[bool]":
-    return frame["is_errored"].astype("bool")
-
-
-def _running(frame: "pd.DataFrame") -> "pd.Series[bool]":
-    return frame["completed"].isna() & ~frame["is_errored"].astype("bool")
+#: Which part shows the details of a row, of the tabs that are tables.
+DETAILS = {"operations": "operation_details", "errors": "error_details", "requests": "request_details"}
 
 
 def make_parts(session: "Session | None") -> Parts:
@@ -88,32 +50,14 @@ def make_parts(session: "Session | None") -> Parts:
         bar=RefreshBar(states["bar"]),
         progress=Progress(states["progress"]),
         tabs=Tabs(states["tabs"]),
-        operations=FrameTable(
-            None,
-            empty="Pick a company to see its pull operations.",
-            noun="operation",
-            columns=OPERATION_COLUMNS,
-            filters={"Running": _running, "Failed": _failed},
-        ),
-        errors=FrameTable(
-            session.errors if session else None,
-            empty="Nothing has gone wrong in this session.",
-            noun="error",
-            columns=ERROR_COLUMNS,
-            key="",
-            sort=("time", "desc"),
-        ),
+        operations=operations_table(),
+        operation_details=Details(CLOSED),
+        errors=errors_table(session),
+        error_details=Details(CLOSED),
         freshness=Heatmap(states["freshness"]),
         timeline=Timeline(states["timeline"]),
-        requests=FrameTable(
-            session.requests if session else None,
-            empty="No request has been sent yet.",
-            noun="request",
-            columns=REQUEST_COLUMNS,
-            key="",
-            sort=("time", "desc"),
-            filters={"Without success": _without_success},
-        ),
+        requests=requests_table(session),
+        request_details=Details(CLOSED),
         code=Code(states["code"]),
     )
 
@@ -151,8 +95,10 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
 def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
     """The parts in their boxes, in reading order."""
     contents = {name: getattr(parts, name) for name in TABS}
-    for name in ("operations", "errors", "requests"):
+    for name, details in DETAILS.items():
         contents[name].add_class(f"codat-{name}")
+        getattr(parts, details).add_class(f"codat-{name}-details")
+        contents[name] = _box(ipywidgets.HBox, [contents[name], getattr(parts, details)], "codat-browse")
     pick = _box(ipywidgets.HBox, [parts.company, parts.connection, parts.cards], "codat-row-pick")
     run = _box(ipywidgets.VBox, [parts.bar, parts.progress], "codat-run")
     work = _box(ipywidgets.HBox, [parts.data_types, run], "codat-work")

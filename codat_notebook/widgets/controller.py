@@ -12,6 +12,7 @@ from codat_notebook.client import events
 from codat_notebook.widgets.choosing import Choosing
 from codat_notebook.widgets.drawing import Drawing
 from codat_notebook.widgets.guard import Guard
+from codat_notebook.widgets.inspecting import browsings
 from codat_notebook.widgets.part import Message
 from codat_notebook.widgets.parts import Parts
 from codat_notebook.widgets.refreshing import Refreshing
@@ -32,6 +33,7 @@ class Controller:
         self.drawing = Drawing(session, parts, self.scene, self.guard)
         self.refreshing = Refreshing(session, self.scene, self.guard, self.drawing, parts.progress)
         self.choosing = Choosing(session, self.scene, self.guard, self.drawing, self.refreshing)
+        self.browsings = browsings(session, self.scene, self.guard, parts)
         self._forget: list[Callable[[], None]] = []
 
     def _handlers(self) -> dict[Any, Callable[[Message], None]]:
@@ -54,6 +56,8 @@ class Controller:
             self.session.watch(lambda event: post(self._on_event, event)),
             self.session.error_log.observe(lambda _: post(self.drawing.errors)),
         ]
+        for browsing in self.browsings:
+            browsing.start()
         post(self._begin)
 
     def _begin(self) -> None:
@@ -68,6 +72,8 @@ class Controller:
         for forget in self._forget:
             forget()
         self._forget = []
+        for browsing in self.browsings:
+            browsing.stop()
         self.refreshing.unwatch()
         self.drawing.stop()
         self.guard.stop()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-Clock = Callable[[], datetime]
+Clock = Callable[[], datetime | None]
 
 #: Values that are offered: the most frequent ones of a column that has more.
 MOST = 200
@@ -107,7 +107,7 @@ def _named(facet: Values, names: Shown) -> list[str]:
 
 
 class Span:
-    """A filter by time. ``now`` is what spans such as the last hour count from; by default the column's newest time."""
+    """A filter by time. What spans such as the last hour count from is ``now``; without it, the newest time."""
 
     def __init__(self, column: Shown, now: Clock | None = None) -> None:
         import pandas as pd
@@ -135,9 +135,8 @@ class Span:
         return _state(self.column, "time", options, chosen, 0)
 
     def _clock(self) -> datetime | None:
-        if self._now is not None:
-            return self._now()
-        return max((time.to_pydatetime() for time in self._times.nlargest(1)), default=None)
+        now = self._now() if self._now is not None else None
+        return now or max((time.to_pydatetime() for time in self._times.nlargest(1)), default=None)
 
 
 def ends(chosen: Sequence[str], now: datetime | None) -> tuple[datetime | None, datetime | None]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from codat_notebook.widgets.code import Code
 from codat_notebook.widgets.connect import Connect
 from codat_notebook.widgets.data_types import DataTypePicker
+from codat_notebook.widgets.details import Details
 from codat_notebook.widgets.header import Header
 from codat_notebook.widgets.heatmap import Heatmap
 from codat_notebook.widgets.notice import Notice
@@ -31,8 +32,11 @@ class Parts:
     progress: Progress
     tabs: Tabs
     operations: FrameTable
+    operation_details: Details
     errors: FrameTable
+    error_details: Details
     freshness: Heatmap
     timeline: Timeline
     requests: FrameTable
+    request_details: Details
     code: Code

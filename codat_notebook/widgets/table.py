@@ -77,7 +77,9 @@ class FrameTable(Part):
         filters: Mapping[str, Filter] | None = None,
         now: Callable[[], datetime] | None = None,
     ) -> None:
-        self._layout = Layout(title, empty, noun, page_size, key, columns or {}, filters or {}, now)
+        #: What spans such as the last hour count from; ``None`` for the newest time of the column.
+        self.now = now
+        self._layout = Layout(title, empty, noun, page_size, key, columns or {}, filters or {}, self._clock)
         self._sheet = Sheet(_snapshot(frame), self._layout)
         self._view = View(sort=sort)
         self._selected: str | None = None
@@ -121,6 +123,9 @@ class FrameTable(Part):
     def selected(self) -> Row | None:
         """The selected row as a dict of the frame's values, or ``None``."""
         return None if self._selected is None else self._sheet.row(self._selected)
+
+    def _clock(self) -> datetime | None:
+        return self.now() if self.now is not None else None
 
     def select(self, key: str | None) -> None:
         """Select the row with this key, or none of them, from any thread. Listeners are not told.

@@ -50,6 +50,7 @@ function skeleton(el) {
     filter: h("input", { class: "c-field ct-filter", type: "search", placeholder: "Filter…", id: filterId, autocomplete: "off", spellcheck: "false" }),
     quick: h("span", { class: "ct-quick", role: "group", "aria-label": "Quick filters" }),
     clear: h("button", { class: "ct-clear c-link", type: "button" }, "Clear all"),
+    chips: h("span", { class: "ct-chips" }),
     count: h("span", { class: "ct-count" }),
     table: h("table", { role: "grid" }),
     head: h("tr"), body: h("tbody"),
@@ -63,7 +64,8 @@ function skeleton(el) {
   };
   ui.table.append(h("thead", {}, ui.head), ui.body);
   ui.scroll = h("div", { class: "ct-scroll" }, ui.table, ui.empty);
-  ui.tools = h("div", { class: "ct-tools" }, h("label", { class: "c-sr", for: filterId }, "Filter rows"), ui.filter, h("span", { class: "ct-chips" }, ui.quick, ui.clear), ui.count);
+  ui.chips.append(ui.quick, ui.clear);
+  ui.tools = h("div", { class: "ct-tools" }, h("label", { class: "c-sr", for: filterId }, "Filter rows"), ui.filter, ui.chips, ui.count);
   ui.foot = h("div", { class: "ct-foot" }, ui.back, ui.range, ui.next, h("span", { class: "ct-grow" }), ui.note, ui.zone);
   el.append(ui.title, ui.tools, ui.scroll, ui.foot, ui.said);
   return ui;
@@ -152,6 +154,7 @@ function render({ model, el }) {
     const { filters, quick, text, matching, total, noun } = state;
     ui.tools.hidden = !total && !filtered();
     ui.clear.hidden = !filtered();
+    ui.chips.hidden = !filters.length && !state.facets.length && !filtered();
     facets.draw(state.facets, state.seq >= sent);
     keyed(ui.quick, filters.length ? [{ label: "" }, ...filters] : [], ({ label }) => label,
       ({ label }) => h("button", { class: "c-chip", type: "button", onclick: () => ask({ type: "quick", label }) }, h("span", {}, label || "All"), h("span", { class: "ct-n" })),

@@ -1,0 +1,74 @@
+"""The console's tables: what they filter by, and the details that a click on a row opens; against a sandbox."""
+
+import json
+
+from .test_console import Desk, desk, sandbox
+
+__all__ = ["desk", "sandbox"]  # the fixtures
+
+
+def facets(state):
+    """The facets of a table's state by column."""
+    return {facet["key"]: facet for facet in state["facets"]}
+
+
+def test_the_operations_are_filtered_by_status_type_connection_and_date(desk: Desk) -> None:
+    """Connections are offered by their platform; what is taken away is what is shown."""
+    desk.pick("Toft")
+    table = desk.parts["codat-operations"]
+    state = desk.until("codat-operations", lambda s: s["total"] > 100)
+    found = facets(state)
+    assert list(found) == ["data_type", "status", "connection_id", "requested"]
+    names = {label for _, label, _, _ in found["connection_id"]["options"]}
+    assert {"Oracle NetSuite", "Shopify"} <= names
+    shopify = next(value for value, label, _, _ in found["connection_id"]["options"] if label == "Shopify")
+    desk.send("codat-operations", type="facet", column="connection_id", values=[shopify], seq=1)
+    desk.send("codat-operations", type="facet", column="status", values=["Complete"], seq=2)
+    state = desk.until("codat-operations", lambda s: s["seq"] == 2)
+    frame = table.frame
+    expected = frame[(frame["platform"] == "Shopify") & (frame["status"] == "Complete")]
+    assert state["matching"] == len(expected) > 0
+    assert set(table.visible["id"]) == set(expected["id"])
+    desk.send("codat-operations", type="facet", column="requested", values=["-3600", ""], seq=3)
+    state = desk.until("codat-operations", lambda s: s["seq"] == 3)
+    assert state["matching"] <= len(expected)  # the last hour is that of the sandbox's clock, which runs
+    desk.send("codat-operations", type="clear", seq=4)
+    assert desk.until("codat-operations", lambda s: s["seq"] == 4)["matching"] == len(frame)
+
+
+def test_an_operation_opens_with_its_checks_and_closes_with_its_company(desk: Desk) -> None:
+    """All of Codat's fields, and no row of the company before."""
+    id = desk.pick("Toft")
+    state = desk.until("codat-operations", lambda s: s["rows"])
+    desk.send("codat-operations", type="select", key=state["keys"][0], seq=1)
+    shown = desk.until("codat-operations-details", lambda s: s["key"] and s["checks"]["status"] == "ready")
+    request = {"company_id": id, "dataset_id": state["keys"][0]}
+    operation = desk.session.client.manage_data.pull_operations.get(request=request)
+    sent = json.loads(shown["json"])
+    assert (sent["id"], sent["dataType"], sent["companyId"]) == (operation.id, operation.data_type, id)
+    desk.pick("Technicalium Group")
+    desk.until("codat-operations-details", lambda s: s["key"] is None)
+
+
+def test_an_error_opens_to_its_card_with_the_relink_url(desk: Desk) -> None:
+    """The same card as the notice's, made of the row; the checks of an operation that failed are there, too."""
+    id = desk.pick("Toft")
+    desk.send("codat-bar", type="refresh", company=id, data_types=["creditNotes"], seq=1)
+    key = desk.until("codat-errors", lambda s: s["rows"])["keys"][0]
+    desk.send("codat-errors", type="select", key=key, seq=2)
+    shown = desk.until("codat-errors-details", lambda s: s["key"] and s["checks"]["status"] == "ready")
+    error = desk.session.errors.iloc[0]
+    assert (shown["card"]["what"], shown["card"]["link"]) == (error["what"], error["link_url"])
+    assert shown["card"]["link"]
+    desk.send("codat-errors-details", type="close", seq=3)
+    desk.until("codat-errors", lambda s: s["selected"] is None)
+
+
+def test_a_request_opens_to_all_that_is_known_of_it(desk: Desk) -> None:
+    """Time, call, path, status, milliseconds, attempt."""
+    desk.pick("Toft")
+    desk.send("codat-tabs", type="tab", name="requests")
+    key = desk.until("codat-requests", lambda s: s["rows"])["keys"][0]
+    desk.send("codat-requests", type="select", key=key, seq=1)
+    shown = desk.until("codat-requests-details", lambda s: s["key"])
+    assert {"time", "call", "method", "path", "status", "ms", "attempt"} <= {field["name"] for field in shown["fields"]}
