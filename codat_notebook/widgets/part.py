@@ -7,7 +7,9 @@ all parts share (:mod:`~codat_notebook.widgets.sources`).
 """
 
 import asyncio
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import anywidget
@@ -21,6 +23,11 @@ from codat_notebook.widgets.sources import packed_state, shared, source
 INTERVAL = 0.2
 
 Message = dict[str, Any]
+
+
+def this_minute() -> str:
+    """This machine's time in UTC, without seconds: a table may be of any frame, with no server to tell the time."""
+    return datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
 class Part(anywidget.AnyWidget):
@@ -40,10 +47,13 @@ class Part(anywidget.AnyWidget):
     _esm = source("part.js")
     sources: traitlets.List[Any] = traitlets.List().tag(sync=True, **ipywidgets.widget_serialization)
     state = traitlets.Dict().tag(sync=True, to_json=packed_state)
+    #: When the state was written, to the minute, by this machine's clock: what is shown without a kernel says so.
+    as_of = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, state: Message | None = None, **traits: Any) -> None:
         sources = shared("loader.js", "kit.js", "tokens.css", *self.files)
-        super().__init__(state=state or {}, sources=sources, _dom_classes=("codat-part", *self.classes), **traits)
+        classes = ("codat-part", *self.classes)
+        super().__init__(state=state or {}, sources=sources, as_of=this_minute(), _dom_classes=classes, **traits)
         self.on_message: Callable[[Message], object] | None = None
         self._pending: Message | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -80,6 +90,7 @@ class Part(anywidget.AnyWidget):
         self._written = self._engine.loop.time()
         if state is not None and self.comm is not None:
             self.state = state
+            self.as_of = this_minute()
 
     def _receive(self, content: Any) -> None:
         if isinstance(content, dict) and self.on_message is not None:

@@ -103,10 +103,18 @@ class Notebook:
         state: dict[str, Any] = metadata.get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
         return state
 
+    def forget_kernel(self) -> None:
+        """End the kernel, as the next day does to a notebook that was saved; opened anew it gets another one."""
+        self.page.goto("about:blank")
+        self._end_kernel()
+
     def end(self) -> None:
         """End the kernel and close the page."""
         if self.server.kind != "voila":
-            for session in self.server.call("GET", "sessions"):
-                if session["path"] == self.path.name:
-                    self.server.call("DELETE", f"sessions/{session['id']}")
+            self._end_kernel()
         self.page.close()
+
+    def _end_kernel(self) -> None:
+        for session in self.server.call("GET", "sessions"):
+            if session["path"] == self.path.name:
+                self.server.call("DELETE", f"sessions/{session['id']}")

@@ -17,9 +17,21 @@ window.stageTheme = (name) => {
 
 // The files that draw the parts: widgets of their own, found by their ids, as in any front end.
 const widgets = new Map();
+const looks = new Set();
+// Whether a kernel stands behind the widgets, as the front end tells them.
+window.stageLive = async (live) => {
+  for (const values of await Promise.all(widgets.values())) values.comm_live = live;
+  for (const look of looks) look();
+};
+async function known(id) {
+  const answer = await fetch(`/widget/${id}`);
+  if (answer.ok) return answer.json();
+  widgets.delete(id);
+  throw new Error("widget model not found");
+}
 async function getModel(id) {
-  const values = await (widgets.get(id) ?? widgets.set(id, fetch(`/widget/${id}`).then((answer) => answer.json())).get(id));
-  return { get: (name) => values[name] };
+  const values = await (widgets.get(id) ?? widgets.set(id, known(id)).get(id));
+  return Object.assign(values, { get: (name) => values[name], on: (_, look) => { looks.add(look); }, off: (_, look) => looks.delete(look) });
 }
 
 class Model {

@@ -31,6 +31,8 @@ class Stage:
         #: Every message that the page sent, oldest first, as dicts; of all parts.
         self.sent: list[dict[str, Any]] = []
         self.parts: tuple[Any, ...] = ()
+        #: So many requests for the files of parts are answered as if these were not known yet.
+        self.withheld = 0
         self._base = base
         self._shoot = shoot
         self._listeners: list[queue.Queue[str | None]] = []
@@ -71,6 +73,9 @@ class Stage:
     def answer(self, path: str) -> tuple[str, bytes]:
         """The type and body for a GET: the page, its script, a part's module, style and traits, or a shared file's."""
         name, _, which = path.strip("/").partition("/")
+        if name == "widget" and self.withheld:
+            self.withheld -= 1
+            raise FileNotFoundError(which)
         if name == "widget":
             source = next(s for part in self.parts for s in getattr(part, "sources", ()) if s.model_id == which)
             return "application/json", json.dumps({"name": source.name, "packed": source.packed}).encode()
@@ -81,7 +86,12 @@ class Stage:
             return "text/css", str(getattr(part, "_css", "")).encode()
         if name == "traits":
             sources = [f"IPY_MODEL_{source.model_id}" for source in getattr(part, "sources", ())]
-            traits = {**self._travelling(part), "sources": sources, "classes": list(part._dom_classes)}
+            traits = {
+                **self._travelling(part),
+                "as_of": getattr(part, "as_of", ""),
+                "sources": sources,
+                "classes": list(part._dom_classes),
+            }
             return "application/json", json.dumps(traits).encode()
         file = _HERE / (name or "stage.html")
         return _TYPES[file.suffix], file.read_bytes()
@@ -127,7 +137,11 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/events":
             self._stream()
             return
-        kind, body = self.stage.answer(path) if path != "/favicon.ico" else ("image/x-icon", b"")
+        try:
+            kind, body = self.stage.answer(path) if path != "/favicon.ico" else ("image/x-icon", b"")
+        except FileNotFoundError:
+            self.send_error(404)
+            return
         self._head(kind, len(body))
         self.wfile.write(body)
 

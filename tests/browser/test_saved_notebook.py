@@ -8,28 +8,39 @@ from playwright.sync_api import expect
 from .notebooks import Notebook
 from .test_console import SETUP, SLOWLY, pick, refresh, tick
 
+TABLE = "from codat_notebook.widgets import FrameTable\nFrameTable(session.companies(), title='Companies')"
 #: Bytes: the console of a company with its history, and everything that draws it.
 MOST = 200_000
 
 
-def test_a_saved_console_is_small(open_notebook: Callable[..., Notebook]) -> None:
-    """The file with a used console, a run and a table in it stays below its limit; no source is in it twice."""
-    notebook = open_notebook(
-        SETUP,
-        "cn.console(session)",
-        "from codat_notebook.widgets import FrameTable\nFrameTable(session.companies(), title='Companies')",
-    )
+def test_a_saved_console_is_small_and_drawn_again_without_its_kernel(open_notebook: Callable[..., Notebook]) -> None:
+    """The file with a used console and a table stays below its limit; opened anew it is readable and says as of when."""
+    notebook = open_notebook(SETUP, "cn.console(session)", TABLE)
     console, table = notebook.locator(".codat-console"), notebook.output(2).locator(".codat-table")
     expect(table.locator("tbody tr").first).to_be_visible(timeout=SLOWLY)
     pick(console, "Toft")
     tick(console, "Customers")
     refresh(console)
     expect(console.locator(".codat-progress")).to_contain_text("1 of 1 done", timeout=SLOWLY)
+    expect(notebook.locator(".c-stale")).to_have_count(0)
     states: list[dict[str, Any]] = [model["state"] for model in notebook.saved_widgets().values()]
     names = [state["name"] for state in states if "packed" in state]
     assert sorted(names) == sorted(set(names))
     assert {"kit.js", "table.js", "tokens.css"} <= set(names)
     assert notebook.path.stat().st_size < MOST, size_by_kind(notebook)
+
+    notebook.forget_kernel()
+    notebook.open()
+    expect(table.locator("tbody tr").first).to_be_visible(timeout=SLOWLY)
+    expect(table).to_contain_text("Toft Stores UK")
+    expect(table.locator(".c-stale")).to_contain_text("Not live: this is what was shown last, as of 20")
+    expect(console.locator(".codat-status .c-stale")).to_be_visible()
+    expect(console.locator(".codat-table .c-stale").first).to_be_hidden()
+    expect(console.locator(".codat-progress")).to_contain_text("1 of 1 done")
+    expect(console.locator(".codat-operations tbody tr").first).to_contain_text("customers")
+    for theme in ("dark", "light"):
+        notebook.theme(theme)
+        notebook.shot(f"console-not-live-{theme}", console)
 
 
 def size_by_kind(notebook: Notebook) -> dict[str, int]:

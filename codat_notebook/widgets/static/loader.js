@@ -29,6 +29,22 @@ async function opened(model, unpack) {
   });
 }
 
+/** Say so, and as of when, where no kernel stands behind what is shown: in a file that was opened, after a restart. */
+function watchKernel(el, model, kernel) {
+  const note = Object.assign(document.createElement("div"), { className: "c-stale" });
+  note.setAttribute("role", "status");
+  const look = () => {
+    const live = kernel.comm_live !== false;
+    const at = new Date(model.get("as_of") || NaN);
+    const when = Number.isNaN(at.getTime()) ? "" : `, as of ${at.toLocaleString("sv-SE").slice(0, 16)} (${Intl.DateTimeFormat().resolvedOptions().timeZone})`;
+    note.textContent = `Not live: this is what was shown last${when}. Run its cell to see what is so now.`;
+    if (live) note.remove(); else el.prepend(note);
+  };
+  kernel.on?.("comm_live_update", look);
+  look();
+  return () => kernel.off?.("comm_live_update", look);
+}
+
 export async function load(context, widgets, { once, unpack, module }) {
   const files = await Promise.all(widgets.map(async (widget) => {
     const [name, packed] = [widget.get("name"), widget.get("packed")];
@@ -39,5 +55,6 @@ export async function load(context, widgets, { once, unpack, module }) {
   const part = await once(scripts.map(({ packed }) => packed).join(), () => module(scripts.map(({ text }) => text).join("\n")));
   const model = await opened(context.model, unpack);
   const end = part.default.render({ ...context, model });
-  return () => { model.end(); end?.(); };
+  const away = watchKernel(context.el, model, widgets[0]);
+  return () => { away(); model.end(); end?.(); };
 }
