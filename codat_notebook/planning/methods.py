@@ -1,4 +1,4 @@
-"""What a session does for whole portfolios: ``plan``, ``estimate`` and ``portfolio_status``.
+"""What a session does for whole portfolios: ``plan``, ``cells``, ``estimate`` and ``portfolio_status``.
 
 :class:`PortfolioMethods` is a part of :class:`Session`: each method reads what it needs through the session's guard and
 hands it to the pure modules beside it.
@@ -16,11 +16,13 @@ from codat_notebook.planning import load
 from codat_notebook.planning.estimate import estimate_rows, limit_of
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.load import Load
+from codat_notebook.planning.measuring import measured
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.prices import Prices
 from codat_notebook.planning.reading import Progress, read_cells, read_facts
 from codat_notebook.planning.rules import Rule, interval, rule
 from codat_notebook.runs.desk import Desk
+from codat_notebook.strategies.observing import observe_changes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +88,44 @@ class PortfolioMethods:
         )  # fmt: skip
         readings = self._ask(read_cells(self.desk, wanted.which, reserve=reserve, progress=progress), _UNREAD)
         return frames.of_rows(frames.PLAN, plan_rows(readings, wanted))
+
+    def cells(
+        self,
+        companies: Any = None,
+        data_types: str | Iterable[str] | None = None,
+        *,
+        report: str | Iterable[str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        platform: str | Iterable[str] | None = None,
+        observed: Any = None,
+        known: pd.DataFrame | None = None,
+        prices: pd.DataFrame | float | None = None,
+        reserve: float = 0.1,
+        progress: Progress | None = None,
+    ) -> pd.DataFrame:
+        """The table that a refresh strategy sees, of real companies: a row per company x connection x data type.
+
+        Parameters
+        ----------
+        companies, data_types, report, tags, platform, reserve, progress : as in ``plan``; by default all.
+        observed : what was seen to change, for ``strategies.observe_changes``: webhook events or a frame. Without it
+            ``rate`` and ``changed_last`` are missing, for no call of Codat tells them.
+        known : what you know better, a frame with ``company_id`` or ``data_type`` (and ``connection_id``), and some of
+            ``weight``, ``rate`` (changes a day), ``due``.
+        prices : of one refresh, as in ``estimate``.
+
+        Returns the columns of ``strategies.CELLS`` (``company`` and ``connection`` are ids), then ``rate_from``
+        (observed, given, assumed), ``name`` of the company, ``obstacle`` (why the cell cannot be refreshed),
+        ``latency`` (median days) and ``failure_rate`` as the histories show them, and ``price``. Takes the requests
+        of ``plan``.
+
+        >>> strategies.optimal()(session.cells(report="financials")).nlargest(5)  # doctest: +SKIP
+        """
+        wanted = rule(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
+        seen = None if observed is None else observe_changes(observed)
+        money = Prices.of_frame(prices)
+        readings = self._ask(read_cells(self.desk, wanted.which, reserve=reserve, progress=progress), _UNREAD)
+        return measured(readings, wanted, self.desk.now, seen, known, money)
 
     def estimate(
         self,

@@ -9,12 +9,13 @@ that are left say so.
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Company, PullOperation
 from codat_notebook.models.vocabulary import is_running
+from codat_notebook.planning.pasts import Past, pasts
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells
 from codat_notebook.runs.desk import CompanyFacts, Desk
 from codat_notebook.runs.records import Subject
@@ -38,7 +39,8 @@ class Reading:
     """What is known of one company. ``facts`` is ``None`` where Codat does not know it.
 
     ``running`` are the cells (connection id, data type) with an operation under way; ``durations`` are seconds that
-    operations took, with platform and data type; ``trouble`` says why there are no cells.
+    operations took, with platform and data type; ``pasts`` is what the history tells of each cell; ``trouble`` says why
+    there are no cells.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Reading:
     cells: tuple[Cell, ...] = ()
     running: frozenset[tuple[str, str]] = frozenset()
     durations: tuple[tuple[str, str, float], ...] = ()
+    pasts: Mapping[tuple[str, str], Past] = field(default_factory=dict)
     trouble: str | None = None
 
 
@@ -154,7 +157,7 @@ async def _with_cells(desk: Desk, reading: Reading, reserve: float) -> Reading:
         desk.report(error, f"The state of {facts.name} could not be read", facts.subject())
         return replace(reading, trouble=UNREADABLE)
     running, durations = _running(page.results), _durations(facts, page.results)
-    return replace(reading, cells=tuple(cells), running=running, durations=durations)
+    return replace(reading, cells=tuple(cells), running=running, durations=durations, pasts=pasts(page.results))
 
 
 def _at_reserve(desk: Desk, reserve: float) -> bool:

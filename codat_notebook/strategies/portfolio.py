@@ -117,6 +117,27 @@ class Portfolio:
         believed = {"assumed": usual, "known": frame["true_rate"].to_numpy(), "unknown": np.full(len(frame), np.nan)}
         return cls.from_frame(frame.assign(rate=believed[rates]), observed=observed)
 
+    @classmethod
+    def from_session(cls, session: Any, *, true_rate: Any = None, **options: Any) -> Portfolio:
+        """Real companies as a portfolio: ages, durations and failure rates as their pull histories show them.
+
+        Change rates come from ``observed`` changes or a ``known`` frame; the others are assumed from the data type, and
+        every result says for how many cells (``rates_assumed``).
+
+        Parameters
+        ----------
+        session : of which the companies are read, by ``session.cells``.
+        true_rate : changes a day to simulate with, if not those believed: one number, or one per cell.
+        options : those of ``session.cells``: companies, data_types, report, observed, known, prices, ...
+
+        >>> portfolio = Portfolio.from_session(session, report="financials")  # doctest: +SKIP
+        >>> simulate(optimal(), portfolio, budget="50 refreshes/day")         # doctest: +SKIP
+        """
+        frame = session.cells(**options)
+        frame = frame[[name for name in frame if name in CELLS or name in TRUTH]]
+        given = frame if true_rate is None else frame.assign(true_rate=true_rate)
+        return cls.from_frame(given, observed=options.get("observed") is not None)
+
     def believing(self, rates: Any) -> Portfolio:
         """The same portfolio, where other rates are believed: one number per cell, or ``"known"`` for the truth."""
         given = self.truth["true_rate"].to_numpy() if isinstance(rates, str) and rates == "known" else rates

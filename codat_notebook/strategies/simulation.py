@@ -15,8 +15,8 @@ from codat_notebook.strategies.board import Board
 from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.budget import days as in_days
 from codat_notebook.strategies.cells import name_of
+from codat_notebook.strategies.guard import Guard
 from codat_notebook.strategies.limits import Limits, choose
-from codat_notebook.strategies.policies import keep_alive
 from codat_notebook.strategies.policy import Strategy, fresh, score
 from codat_notebook.strategies.portfolio import Portfolio, costs
 from codat_notebook.strategies.result import Result
@@ -26,8 +26,6 @@ from codat_notebook.strategies.view import View
 if TYPE_CHECKING:
     import pandas as pd
 
-_KEEP_ALIVE = "25D"  # Codat's advice: a sync of every connection before 25 days are over
-_AHEAD = 2.5  # days
 _MOST = 0.9  # of the lowest priority chosen
 _START = np.datetime64("2026-01-05", "us")  # a Monday
 
@@ -101,15 +99,13 @@ class _Run:
         self.weight = portfolio.cells["weight"].to_numpy()
         self.budget_a_day, self.a_day = budget.a_day, budget.a_day * (1 - limits.reserve)
         self.credit, self.spent = 0.0, 0.0
-        # Looked at once a day, so begun early enough for the refresh to end, and to be tried a second time.
-        alive = in_days(limits.keep_alive or _KEEP_ALIVE)
-        self.guard = None if limits.keep_alive is None else keep_alive(max(alive - _AHEAD, alive / 2))
+        self.guard = Guard(limits)
         # A cell that costs more than what may be saved up is saved up for all the same.
         self.saved = max(self.a_day * in_days(limits.saved), float(self.board.cost.max()))
         self.most = max(int(limits.a_minute * 1440 * step), 1)
         self.cut = 0.0  # what the next round's priorities will probably exceed
         self.deadlines, self.reports = Deadlines(self.board, goal, deadline), Reports(self.board)
-        self.connections = Connections(self.board, alive)
+        self.connections = Connections(self.board, self.guard.limit)
         self.rows: list[dict[str, float]] = []
         self.before = np.zeros(len(self.board))
 
@@ -134,8 +130,8 @@ class _Run:
         self.credit = min(self.credit + self.a_day * share, max(self.saved, self.a_day * share))
         columns = self.view.columns(self.credit)
         priority = score(self.strategy, columns)
-        if first and self.guard is not None:
-            priority = np.where(self.guard.score(columns) > 0, np.inf, priority)
+        if first:
+            priority = self.guard(priority, columns)
         room = board.room(self.limits.company_at_once)
         rows = choose(priority, board.eligible(), board.cost, self.credit, board.company, room, self.most, self.cut)
         self.cut = _MOST * float(priority[rows[-1]]) if len(rows) else 0.0

@@ -1,0 +1,151 @@
+"""Real companies as the table that strategies see, with what their histories tell of durations and failures. Pure.
+
+What was measured is pooled: durations by platform and data type, failures by platform, each drawn towards the numbers
+that the sandbox assumes as long as little was seen. Codat tells no change rates: they are missing unless changes were
+observed or a rate was given, and ``rate_from`` says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from statistics import median, quantiles
+from typing import TYPE_CHECKING, Any
+
+from codat_notebook.planning.pasts import Past
+from codat_notebook.planning.plan import PlanRow, plan_rows
+from codat_notebook.planning.prices import Prices
+from codat_notebook.planning.reading import Reading
+from codat_notebook.planning.rules import Rule
+from codat_notebook.sandbox.profiles import DEFAULT_SECONDS, PLATFORMS, SECONDS, median_seconds
+from codat_notebook.strategies.cells import table
+from codat_notebook.strategies.limits import back_off
+from codat_notebook.strategies.observing import learned
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DAY = 86_400.0
+_PLATFORMS = {platform.name: platform for platform in PLATFORMS}
+_FAILURE_RATE = 0.05  # of a platform that the sandbox does not know
+_TRUST = 20  # operations seen that weigh as much as the assumption
+_ENOUGH = 5  # durations that make a percentile
+_GIVEN = ("weight", "rate", "due")
+_KEYS = ("company_id", "connection_id", "data_type")
+
+
+def measured(
+    readings: Sequence[Reading],
+    rule: Rule,
+    now: datetime,
+    observed: pd.DataFrame | None = None,
+    known: pd.DataFrame | None = None,
+    prices: Prices | None = None,
+) -> pd.DataFrame:
+    """The cells of companies that were read; the parameters and columns are those of ``session.cells``."""
+    import pandas as pd
+
+    pairs = [(reading, row) for reading in readings for row in plan_rows([reading], rule) if row.connection_id]
+    times, rates = Times(readings), _failure_rates(readings)
+    columns = [_cell(reading, row, times, now) for reading, row in pairs]
+    cells = (
+        table({name: [each[name] for each in columns] for name in columns[0]}, len(columns))
+        if columns
+        else table({}, 0)
+    )
+    platforms, types = list(cells["platform"].astype(object)), list(cells["data_type"].astype(object))
+    priced = [(prices or Prices()).of(*pair) for pair in zip(platforms, types, strict=True)]
+    cells["rate_from"] = pd.Series([None] * len(cells), dtype="string")
+    if observed is not None:
+        cells[["rate", "changed_last"]] = learned(observed, cells)
+        cells["rate_from"] = cells["rate_from"].mask(cells["rate"].notna(), "observed")
+    if known is not None:
+        _give(cells, known)
+    cells["rate_from"] = cells["rate_from"].fillna("assumed")
+    return cells.assign(
+        name=pd.Series([row.company for _, row in pairs], dtype="string"),
+        obstacle=pd.Series([row.reason if row.action == "skip" else None for _, row in pairs], dtype="string"),
+        latency=pd.Series([times.of(*pair)[0] for pair in zip(platforms, types, strict=True)], dtype="float64"),
+        failure_rate=pd.Series([rates.get(platform, _FAILURE_RATE) for platform in platforms], dtype="float64"),
+        price=pd.Series([None if price is None else price.amount for price in priced], dtype="float64"),
+    )
+
+
+def _cell(reading: Reading, row: PlanRow, times: Times, now: datetime) -> dict[str, Any]:
+    """A row of the table."""
+    key = row.connection_id or "", row.data_type or ""
+    past = reading.pasts.get(key) or Past()
+    connection = reading.facts.connections.get(key[0]) if reading.facts else None
+    wait = timedelta(days=back_off(past.kind, past.streak)) if past.kind else None
+    retry_at = past.failed_at + wait if wait and past.failed_at else None
+    return {
+        "company": row.company_id, "connection": row.connection_id, "data_type": row.data_type,
+        "platform": row.platform, "source_type": connection.source_type if connection else None, "status": row.status,
+        "age": float("inf") if row.age is None else max(row.age.total_seconds() / _DAY, 0.0),
+        "last_success": None if row.age is None else now - row.age, "in_progress": key in reading.running,
+        "failures": past.streak, "last_error": past.kind, "retry_at": retry_at if retry_at and retry_at > now else None,
+        "connection_status": connection.status if connection else None,
+        "latency_p95": times.of(row.platform or "", row.data_type or "")[1],
+    }  # fmt: skip
+
+
+class Times:
+    """Days that refreshes take, the median and what 95 % stay below, by platform and data type."""
+
+    def __init__(self, readings: Iterable[Reading]) -> None:
+        self._seen: dict[tuple[str, str], list[float]] = {}
+        for reading in readings:
+            platforms: Mapping[str, str] = reading.facts.platforms if reading.facts else {}
+            for (connection, data_type), past in reading.pasts.items():
+                self._seen.setdefault((platforms.get(connection, ""), data_type), []).extend(past.seconds)
+        self._known: dict[tuple[str, str], tuple[float, float]] = {}
+
+    def of(self, platform: str, data_type: str) -> tuple[float, float]:
+        """The two numbers for a data type of a platform; what the sandbox assumes where too few were seen."""
+        key = platform, data_type
+        if key not in self._known:
+            seen = self._seen.get(key, [])
+            usual = _PLATFORMS.get(platform)
+            assumed = median_seconds(usual, data_type) if usual else SECONDS.get(data_type, DEFAULT_SECONDS)
+            middle = median(seen) if len(seen) >= _ENOUGH else assumed
+            late = quantiles(seen, n=20)[-1] if len(seen) >= _ENOUGH else 2.1 * assumed
+            self._known[key] = max(middle, 0.0) / _DAY, max(late, 0.0) / _DAY
+        return self._known[key]
+
+
+def _failure_rates(readings: Iterable[Reading]) -> dict[str, float]:
+    """Platform -> share of refreshes that fail, on connections that are linked."""
+    seen: dict[str, list[int]] = {}
+    for reading in readings:
+        linked = {connection.id: connection.platform_name or "" for connection in reading.facts.linked} if (
+            reading.facts
+        ) else {}  # fmt: skip
+        for (connection, _), past in reading.pasts.items():
+            if connection in linked:
+                counted = seen.setdefault(linked[connection], [0, 0])
+                counted[0] += past.failed
+                counted[1] += past.ended
+    usual = {name: platform.failure_rate for name, platform in _PLATFORMS.items()}
+    return {
+        name: (failed + _TRUST * usual.get(name, _FAILURE_RATE)) / (ended + _TRUST)
+        for name, (failed, ended) in seen.items()
+    }
+
+
+def _give(cells: pd.DataFrame, known: pd.DataFrame) -> None:
+    """Put what the user knows into the cells: by company, or by connection and data type where the frame has these."""
+    keys = [name for name in _KEYS if name in known.columns]
+    given = [name for name in _GIVEN if name in known.columns]
+    if not {"company_id", "data_type"} & set(keys) or not given:
+        raise ValueError(f"known: a frame with company_id or data_type, and some of {', '.join(_GIVEN)}")
+    if known.duplicated(keys).any():
+        raise ValueError(f"known: two rows for the same {' and '.join(keys)}")
+    own = [{"company_id": "company", "connection_id": "connection"}.get(name, name) for name in keys]
+    places = {tuple(map(str, key)): row for row, key in enumerate(known[keys].itertuples(index=False))}
+    rows = [places.get(key) for key in zip(*(cells[name].astype(str) for name in own), strict=True)]
+    there = [place for place, row in enumerate(rows) if row is not None]
+    for name in given:
+        values = known[name].iloc[[row for row in rows if row is not None]]
+        cells.loc[there, name] = values.to_numpy() if name != "due" else list(values)
+    if "rate" in given:
+        cells.loc[there, "rate_from"] = "given"

@@ -1,0 +1,81 @@
+"""Changes that were seen, as rates."""
+
+import doctest
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from codat_notebook.sandbox.profiles import CHANGES_A_DAY
+from codat_notebook.strategies import observe_changes, observing
+from codat_notebook.strategies.cells import table
+from codat_notebook.strategies.learning import rate_from_gaps
+from codat_notebook.strategies.observing import OBSERVED, learned
+
+START = pd.Timestamp("2026-11-01T00:00:00Z")
+
+
+def event(day: float, changed: bool = True, **over: Any) -> dict[str, Any]:
+    """A webhook event of invoices."""
+    data_type = {"dataType": "invoices", "connectionId": "x", "status": "Complete", "recordsModified": changed, **over}
+    when = (START + pd.Timedelta(days=day)).isoformat()
+    payload = {"referenceCompany": {"id": "c", "name": "=HYPERLINK()"}, "dataTypes": [data_type]}
+    return {"id": "1", "eventType": "read.completed", "generatedDate": when, "payload": payload}
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    """What the docstrings show is what comes out."""
+    assert doctest.testmod(observing).failed == 0
+
+
+def test_events_become_rows_in_the_order_of_time() -> None:
+    """Dictionaries and JSON alike; other events and refreshes that did not complete say nothing."""
+    other = {"eventType": "company.created", "payload": {}}
+    seen = observe_changes([json.dumps(event(2, False)), other, event(1), event(3, status="FetchError")])
+    assert list(seen) == list(OBSERVED)
+    assert seen[["company_id", "connection_id", "data_type"]].drop_duplicates().values.tolist() == [
+        ["c", "x", "invoices"]
+    ]
+    assert seen["changed"].tolist() == [True, False]
+    assert observe_changes(event(1)).equals(observe_changes([event(1)]))
+    assert len(observe_changes([])) == 0
+    assert observe_changes([]).dtypes.map(str).equals(seen.dtypes.map(str))
+    assert observe_changes(seen).equals(seen)
+
+
+@pytest.mark.parametrize(
+    ("seen", "message"),
+    [
+        ([{"eventType": "read.completed"}], "event 0 is no read.completed event .KeyError: 'payload'"),
+        ([event(1), "no json"], "event 1 is no read.completed event"),
+        ([event(1) | {"generatedDate": "soon"}], "(?s)what, when and whether must be given:.*invoices"),
+        (pd.DataFrame({"company_id": ["c"]}), "lack the column data_type, time, changed"),
+    ],
+)
+def test_what_was_not_seen_is_refused(seen: Any, message: str) -> None:
+    """The message shows the event or the row."""
+    with pytest.raises(ValueError, match=message):
+        observe_changes(seen)
+
+
+def test_rates_come_from_gaps_and_the_first_bit_says_nothing() -> None:
+    """Without a second refresh the rate is unknown; with many it is that of the source, whatever the prior."""
+    cells = table({"company": "c", "connection": ["x", "y", "x"], "data_type": ["invoices", "invoices", "bills"]})
+    one = learned(observe_changes([event(1)]), cells)
+    assert one["rate"].isna().all()
+    assert one["changed_last"].isna().all()
+    two = learned(observe_changes([event(1), event(2)]), cells)
+    rate, usual = two["rate"][0], CHANGES_A_DAY["invoices"]
+    assert rate == pytest.approx((0.5 + rate / (1 - np.exp(-rate))) / (0.5 / usual + 1), rel=1e-4)
+    assert two["changed_last"].tolist()[0] is True
+    assert two["rate"].isna().tolist() == [False, True, True]
+    rng = np.random.default_rng(5)
+    days = np.cumsum(rng.exponential(2.0, 3000))
+    found = rng.random(3000) < 1 - np.exp(-0.4 * np.diff(days, prepend=0.0))
+    frame = pd.DataFrame({"company_id": "c", "data_type": "bills", "time": START + pd.to_timedelta(days, unit="D"),
+                          "changed": found})  # fmt: skip
+    assert learned(observe_changes(frame), cells)["rate"][2] == pytest.approx(
+        rate_from_gaps(np.diff(days), found[1:]), rel=1e-3
+    )
