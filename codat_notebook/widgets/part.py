@@ -45,15 +45,16 @@ class Part(anywidget.AnyWidget):
     interval = INTERVAL
 
     _esm = source("part.js")
+    drawn_by: traitlets.List[str] = traitlets.List().tag(sync=True)
     sources: traitlets.List[Any] = traitlets.List().tag(sync=True, **ipywidgets.widget_serialization)
     state = traitlets.Dict().tag(sync=True, to_json=packed_state)
     #: When the state was written, to the minute, by this machine's clock: what is shown without a kernel says so.
     as_of = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, state: Message | None = None, **traits: Any) -> None:
-        sources = shared("loader.js", "kit.js", "tokens.css", *self.files)
+        traits |= {"drawn_by": ["kit.js", "tokens.css", *self.files], "sources": shared(self.files)}
         classes = ("codat-part", *self.classes)
-        super().__init__(state=state or {}, sources=sources, as_of=this_minute(), _dom_classes=classes, **traits)
+        super().__init__(state=state or {}, as_of=this_minute(), _dom_classes=classes, **traits)
         self.on_message: Callable[[Message], object] | None = None
         self._pending: Message | None = None
         self._timer: asyncio.TimerHandle | None = None

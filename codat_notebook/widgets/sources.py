@@ -1,9 +1,9 @@
 """What travels to the browser, small: the files that draw the parts, each once, and large states packed.
 
 Every widget keeps its own module in its state, and so in the saved notebook; fifteen parts with their helpers joined in
-front of each made a console of 330 kB. So a part's own module is the few lines of ``static/part.js``. The files that
-draw it are widgets of their own, one a file in a kernel, to which the parts refer as boxes refer to their children:
-what knows how to save and restore widgets saves and restores them. Packed means deflated, as text in base64.
+front of each made a console of 330 kB. So a part's own module is the few lines of ``static/part.js``. The files are
+kept by two widgets of a kernel, to which the parts refer as boxes refer to their children: what knows how to save and
+restore widgets saves and restores them. Packed means deflated, as text in base64.
 """
 
 import base64
@@ -12,12 +12,19 @@ import json
 import re
 import threading
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
 import traitlets
 
+#: What every part needs, and what a table or a run needs that is shown by itself. All other files travel together, too:
+#: packed one by one they would take half as much again.
+FIRST = (
+    "loader.js", "kit.js", "tokens.css", "popover.js", "export.js", "facets.js", "table.js", "table.css", "export.css",
+    "facets.css", "progress.js", "progress.css",
+)  # fmt: skip
 #: Characters of JSON from which on a state travels packed.
 LARGE = 4096
 
@@ -45,21 +52,23 @@ def packed_state(state: dict[str, Any], _: object = None) -> dict[str, Any] | st
 
 
 class Source(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets has no types
-    """One file of ``static/`` on its way to the browser: its ``name``, and its text ``packed``."""
+    """Several files of ``static/`` on their way to the browser, ``packed`` as one JSON object of names and texts."""
 
     name = traitlets.Unicode().tag(sync=True)
     packed = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, name: str) -> None:
-        super().__init__(name=name, packed=pack(source(name)))
+        names = FIRST if name == "first" else sorted(file.name for file in _STATIC.iterdir() if file.name not in FIRST)
+        super().__init__(name=name, packed=pack(json.dumps({name: source(name) for name in names})))
 
 
 _made: dict[str, Source] = {}
 _lock = threading.Lock()
 
 
-def shared(*names: str) -> list[Source]:
-    """The widgets of the named files; those that are missing, or were closed with all widgets, are made."""
+def shared(files: Iterable[str]) -> list[Source]:
+    """The widgets that hold the named files; those that are missing, or were closed with all widgets, are made."""
+    names = ("first",) if set(files) <= set(FIRST) else ("first", "others")
     with _lock:
         for name in names:
             if name not in _made or _made[name].comm is None:

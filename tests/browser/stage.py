@@ -89,6 +89,7 @@ class Stage:
             traits = {
                 **self._travelling(part),
                 "as_of": getattr(part, "as_of", ""),
+                "drawn_by": getattr(part, "drawn_by", []),
                 "sources": sources,
                 "classes": list(part._dom_classes),
             }

@@ -7,6 +7,7 @@ import zlib
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,9 @@ from codat_notebook import widgets
 from codat_notebook.widgets import sources
 from codat_notebook.widgets.notice import Notice
 from codat_notebook.widgets.part import Part
+from codat_notebook.widgets.progress import Progress
 from codat_notebook.widgets.sources import source
+from codat_notebook.widgets.table import FrameTable
 from codat_notebook.widgets.tabs import Tabs
 
 STATIC = Path(sources.__file__).with_name("static")
@@ -30,20 +33,29 @@ def test_sources_travel_without_comments_and_indentation_and_lose_nothing_else(p
     assert not [text for text in re.findall(r"`[^`]*`", full) if "\n" in text]
 
 
-def test_parts_share_the_files_that_they_have_in_common() -> None:
-    """Loader, kit and tokens are one widget each for all parts; what a part alone needs comes behind them."""
+def unpacked(text: str) -> dict[str, Any]:
+    """What the browser makes of a packed text."""
+    return dict(json.loads(zlib.decompress(base64.b64decode(text))))
+
+
+def test_parts_share_the_files_that_draw_them() -> None:
+    """They travel once, whole, whichever parts need them; each part says by which files it is drawn."""
     first, second = Tabs(), Notice()
-    assert [file.name for file in first.sources] == ["loader.js", "kit.js", "tokens.css", "tabs.js", "tabs.css"]
-    assert first.sources[:3] == second.sources[:3]
-    assert first.get_state()["sources"] == [f"IPY_MODEL_{file.model_id}" for file in first.sources]
+    assert first.drawn_by == ["kit.js", "tokens.css", "tabs.js", "tabs.css"]
+    assert first.sources == second.sources
+    assert first.get_state()["sources"] == [f"IPY_MODEL_{kept.model_id}" for kept in first.sources]
+    texts = {name: text for kept in first.sources for name, text in unpacked(kept.packed).items()}
+    assert texts == {path.name: source(path.name) for path in STATIC.iterdir()}
     for part in (first, second):
         part.close()
 
 
-def test_a_file_travels_packed_and_whole() -> None:
-    """What the browser unpacks is the file."""
-    (file,) = sources.shared("kit.js")
-    assert zlib.decompress(base64.b64decode(file.packed)).decode() == source("kit.js")
+@pytest.mark.parametrize("kind", [FrameTable, Progress])
+def test_what_stands_alone_brings_what_it_needs_and_no_more(kind: type[Part]) -> None:
+    """A table or a run in a cell does not carry the console's other parts into the saved notebook."""
+    assert [kept.name for kept in sources.shared(kind.files)] == ["first"]
+    needed = {"loader.js", "kit.js", "tokens.css", *FrameTable.files, *Progress.files}
+    assert set(sources.FIRST) == needed
 
 
 def test_a_large_state_travels_packed_and_a_small_one_as_it_is() -> None:
@@ -51,7 +63,7 @@ def test_a_large_state_travels_packed_and_a_small_one_as_it_is() -> None:
     part = Tabs({"rows": ["the same text"] * 1000})
     sent = part.get_state("state")["state"]
     assert len(sent) < 200
-    assert json.loads(zlib.decompress(base64.b64decode(sent))) == part.state
+    assert unpacked(sent) == part.state
     part.state = {"rows": []}
     assert part.get_state("state")["state"] == {"rows": []}
     part.close()
@@ -59,9 +71,9 @@ def test_a_large_state_travels_packed_and_a_small_one_as_it_is() -> None:
 
 def test_files_that_were_closed_with_all_widgets_are_made_again() -> None:
     """A reader may close every widget there is and go on."""
-    (closed,) = sources.shared("tokens.css")
+    (closed,) = sources.shared(["kit.js"])
     closed.close()
-    (again,) = sources.shared("tokens.css")
+    (again,) = sources.shared(["kit.js"])
     assert again.comm is not None
     assert again is not closed
 
@@ -74,4 +86,4 @@ def test_no_part_carries_a_module_of_its_own() -> None:
     assert len(parts) > 5
     assert {kind.__name__ for kind in parts if kind._esm is not Part._esm or hasattr(kind, "_css")} == set()
     assert {name for kind in parts for name in kind.files if not (STATIC / name).is_file()} == set()
-    assert len(source("part.js")) < 1300
+    assert len(source("part.js")) < 1400

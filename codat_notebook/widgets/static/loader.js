@@ -45,16 +45,13 @@ function watchKernel(el, model, kernel) {
   return () => kernel.off?.("comm_live_update", look);
 }
 
-export async function load(context, widgets, { once, unpack, module }) {
-  const files = await Promise.all(widgets.map(async (widget) => {
-    const [name, packed] = [widget.get("name"), widget.get("packed")];
-    return { name, packed, text: await once(packed, () => unpack(packed)) };
-  }));
-  for (const { name, text } of files) if (name.endsWith(".css")) wear(name, text);
-  const scripts = files.filter(({ name }) => name.endsWith(".js"));
-  const part = await once(scripts.map(({ packed }) => packed).join(), () => module(scripts.map(({ text }) => text).join("\n")));
+export async function load(context, kernel, files, { once, unpack, module }) {
+  const names = context.model.get("drawn_by");
+  for (const name of names) if (name.endsWith(".css")) wear(name, files[name]);
+  const script = names.filter((name) => name.endsWith(".js")).map((name) => files[name]).join("\n");
+  const part = await once(script, () => module(script));
   const model = await opened(context.model, unpack);
   const end = part.default.render({ ...context, model });
-  const away = watchKernel(context.el, model, widgets[0]);
+  const away = watchKernel(context.el, model, kernel);
   return () => { away(); model.end(); end?.(); };
 }

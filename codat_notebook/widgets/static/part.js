@@ -17,8 +17,8 @@ async function find(manager, reference, tries = 100) {
 async function render(context) {
   const { model } = context;
   const widgets = await Promise.all(model.get("sources").map((name) => find(model.widget_manager, name)));
-  const packed = widgets[0].get("packed");
-  const loader = await once(packed, async () => module(await unpack(packed)));
-  return loader.load(context, widgets.slice(1), { once, unpack, module });
+  const files = await Promise.all(widgets.map((each) => each.get("packed")).map((text) => once(text, async () => JSON.parse(await unpack(text)))));
+  const loader = await once(files[0]["loader.js"], () => module(files[0]["loader.js"]));
+  return loader.load(context, widgets[0], Object.assign({}, ...files), { once, unpack, module });
 }
 export default { render };
