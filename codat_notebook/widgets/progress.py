@@ -16,12 +16,17 @@ from codat_notebook.widgets.words import count, duration, iso, number, seconds_b
 #: Rows sent at once: every data type there is, or one page of a large run.
 PAGE = 50
 #: Stop is no cancel, and the button must say so.
-STOP = {"type": "stop", "text": "Stop watching", "title": "Codat carries on: a refresh cannot be cancelled."}
+STOP = {
+    "type": "stop",
+    "text": "Stop watching (Codat carries on)",
+    "title": "What is queued is read to its end: Codat's API cannot cancel.",
+}
 
 _WORDS = {"Initial": "Starting", "MapQueued": "Waits to map", "ValidationQueued": "Waits for checks",
           "ProcessingQueued": "Waits to process"}  # fmt: skip
-_PAUSED = re.compile(r"paused until (\S+)", re.IGNORECASE)
+PAUSED = re.compile(r"paused until (\S+)", re.IGNORECASE)
 _MACHINE = re.compile(r"waiting for asynchronous response", re.IGNORECASE)
+_GOES_ON = "The platform's limit on requests is used up. Codat goes on by itself then: nothing to do."
 _START_IT = "The connector on the customer's machine does not answer: ask them to start it and to open the connector."
 _NOT_QUEUED = {
     "asking": {"tone": "idle", "symbol": "…", "text": "Queueing", "kind": "running"},
@@ -43,12 +48,14 @@ def operation_row(
     requested: str | None = None,
     completed: str | None = None,
     link_url: str | None = None,
+    usual: float | None = None,
 ) -> Message:
     """One row of a :class:`Progress` from an operation's plain values.
 
     ``key`` is unique and stays (the intent, or the operation's id). ``queued`` is "yes", "asking" (no operation yet),
     "no" (refused: ``message`` says why), "unknown" or "never" ("not queued by Codat"). ``description`` is Codat's
-    statusDescription. ``link_url`` is offered where a relink is the remedy.
+    statusDescription. ``link_url`` is offered where a relink is the remedy. ``usual`` are the seconds that such an
+    operation usually takes: from them the browser tells what is left, and what takes unusually long.
 
     >>> operation_row("1", "invoices", "Mapping", platform="NetSuite")["text"]
     'Mapping'
@@ -60,6 +67,8 @@ def operation_row(
         row |= _failed(status, data_type, platform, message, link_url)
     else:
         row |= _on_its_way(status, description, completed)
+    if usual is not None and row["tone"] == "run":
+        row["usual"] = round(usual)
     row |= {"since": iso(requested), "until": iso(completed)}
     return {name: value for name, value in row.items() if value is not None}
 
@@ -88,10 +97,10 @@ def _on_its_way(status: str, description: str | None, completed: str | None) -> 
     if stage is None:
         running = vocabulary.is_running(status, completed)
         return {"tone": "idle", "symbol": "◌", "text": status or "No status", "kind": "running" if running else "other"}
-    paused = _PAUSED.search(description or "")
+    paused = PAUSED.search(description or "")
     if paused:
         until = iso(paused[1]) or paused[1]
-        return {"stage": stage, "tone": "warn", "text": f"Paused until {until}", "kind": "running"}
+        return {"stage": stage, "tone": "warn", "text": f"Paused until {until}", "kind": "running", "note": _GOES_ON}
     if _MACHINE.search(description or ""):
         return {"stage": stage, "tone": "warn", "text": "Waits for a machine", "kind": "running", "note": _START_IT}
     return {"stage": stage, "tone": "run", "text": _WORDS.get(status, status), "kind": "running"}
@@ -118,6 +127,7 @@ def progress_state(
     counts: Mapping[str, float] | None = None,
     first: int = 0,
     expected: str = "",
+    due: str | None = None,
     message: str = "",
     actions: Iterable[Message] = (),
     speed: float = 1.0,
@@ -137,6 +147,7 @@ def progress_state(
         "first": first,
         "rows": _without_repeats(page),
         "expected": expected,
+        "due": due,
         "message": message,
         "actions": list(actions),
         "seq": seq,
@@ -152,16 +163,17 @@ def _without_repeats(rows: list[Message]) -> list[Message]:
     ]
 
 
-def expected_text(estimates: Iterable[tuple[str, float]], waits: Iterable[tuple[str, str, str]] = ()) -> str:
-    """When the running ones should end, two of them by name.
+def expected_text(waits: Iterable[tuple[str, str, str]]) -> str:
+    """What waits for a platform's limit, two of them by name.
 
-    ``estimates`` are (data type, seconds left); ``waits`` are (data type, platform, ISO time until which it pauses).
+    ``waits`` are (data type, platform, ISO time until which it pauses).
 
-    >>> expected_text([("invoices", 40)], [("payments", "NetSuite", "2026-11-23T14:05:00Z")])
-    'invoices about 40 s, payments waits for NetSuite until 2026-11-23T14:05:00Z'
+    >>> expected_text([("payments", "NetSuite", "2026-11-23T14:05:00Z")])
+    'payments waits for NetSuite until 2026-11-23T14:05:00Z'
     """
-    parts = [f"{name} about {duration(seconds)}" for name, seconds in estimates]
-    parts += [f"{name} waits for {platform} until {iso(until) or until}" for name, platform, until in waits]
+    parts = [
+        f"{name} waits for {platform or 'its platform'} until {iso(until) or until}" for name, platform, until in waits
+    ]
     more = f", {len(parts) - 2} more" if len(parts) > 2 else ""
     return ", ".join(parts[:2]) + more
 
@@ -188,9 +200,11 @@ class Progress(Part):
     ``now`` the server's time, ISO · ``speed`` of its clock; elapsed times tick by both · ``counts`` as
     :func:`progress_counts` gives them, over all · ``first`` number of the first row sent, from 0 · ``rows`` at most
     50 of {``key``, ``type``, ``platform``, ``stage`` 0-4 or 5 for all done, ``tone`` "ok", "run", "warn", "bad" or
-    "idle", ``text``, ``symbol``?, ``kind``, ``since``?, ``until``?, ``note``?, ``link``?}, made by
-    :func:`operation_row` · ``expected`` text · ``actions`` buttons as {``type``, ``text``, ``title``?}, such as
-    ``STOP`` · ``seq`` of the last action taken up.
+    "idle", ``text``, ``symbol``?, ``kind``, ``since``?, ``until``?, ``usual``?, ``note``?, ``link``?}, made by
+    :func:`operation_row`; with ``usual`` seconds the browser says what is left, and names what takes three times as
+    long and two minutes longer · ``due`` ISO time at which all should have ended, or None · ``expected`` text on what
+    waits · ``actions`` buttons as {``type``, ``text``, ``title``?}, such as ``STOP`` · ``seq`` of the last action taken
+    up.
 
     Sends: {"type": <an action's type>, "seq"} · {"type": "window", "first"} when another page of rows is wanted.
     """
@@ -213,7 +227,14 @@ class Progress(Part):
 
 def _row_text(row: Message, now: str) -> str:
     passed = seconds_between(row.get("since"), row.get("until") or now) if row.get("since") else None
-    words = [row["type"], row["platform"], utc(row["text"]), duration(passed) if passed is not None else ""]
+    left = row["usual"] - passed if passed is not None and "usual" in row else 0
+    words = [
+        row["type"],
+        row["platform"],
+        utc(row["text"]),
+        duration(passed) if passed is not None else "",
+        f"about {duration(left)} left" if left > 0 else "",
+    ]
     note = f": {row['note']}" if row.get("note") else ""
     link = f" Relink URL: {row['link']}" if row.get("link") else ""
     return "  " + ", ".join(word for word in words if word) + note + link

@@ -161,7 +161,7 @@ def main_rows() -> list[dict[str, Any]]:
     relink = {"completed": _ago(seconds=13), "link_url": "https://link.example/1"}
     return [
         _row(1, "customers", "Complete", 43, completed=_ago(seconds=25)),
-        _row(2, "invoices", "Mapping", 41),
+        _row(2, "invoices", "Mapping", 41, usual=81),
         _row(3, "payments", "Fetching", 22, description="Paused until 2026-11-23T14:05:00"),
         _row(4, "creditNotes", "PermissionsError", 22, **relink),
     ]
@@ -180,6 +180,8 @@ def odd_rows() -> list[dict[str, Any]]:
         _row(6, "taxRates", "Routing", 300),
         _row(7, "transfers", "QuantumError", 30, message="Schrödinger", **done),
         _row(8, "bankAccounts", "Queued", 9),
+        _row(10, "bankTransactions", "Queued", 4000, "Sage 50", usual=44),
+        _row(11, "items", "Validating", 60, usual=44),
         _row(9, "directCosts", "Fetching", 4000, description="Waiting for asynchronous response from third party"),
         *[_row(key, key, "AuthError", 9, **dead) for key in ("commerce-orders", "commerce-payments")],
     ]
@@ -188,17 +190,18 @@ def odd_rows() -> list[dict[str, Any]]:
 def runs() -> States:
     """States of the progress by name."""
     make, stop, title = progress.progress_state, [progress.STOP], "Refresh of Toft Stores UK"
-    expected = progress.expected_text([("invoices", 40)], [("payments", "NetSuite", "2026-11-23T14:05:00Z")])
+    expected = progress.expected_text([("payments", "NetSuite", "2026-11-23T14:05:00Z")])
+    due = _ago(seconds=-40)
     many = [_row(n, f"type{n}", "Complete" if n < 400 else "Mapping", 60 + n, completed=None) for n in range(1000)]
     ended = [_row(n, key, "Complete", 60, completed=NOW) for n, key in enumerate(SELECTED)]
-    again = {"type": "retry", "text": "Retry 1 failed", "title": "Queues again what can be helped by it"}
+    again = {"type": "retry", "text": "Retry failed (1)", "title": "Queues again what may succeed now."}
     hostile = [_row(n, name, "MapError", 12, name, message=name) for n, name in enumerate(HOSTILE)]
     return {
-        "main": make(main_rows(), NOW, expected=expected, actions=stop),
+        "main": make(main_rows(), NOW, expected=expected, due=due, actions=stop),
         "odd": make(odd_rows(), NOW, actions=stop),
         "hostile": make(hostile, NOW, title=HOSTILE[0], expected=HOSTILE[3], message=HOSTILE[3], actions=stop),
-        "titled": make(main_rows(), NOW, title=title, expected=expected, actions=stop),
-        "done": make([*ended, main_rows()[3]], NOW, status="done", title=title, expected="in 43 s", actions=[again]),
+        "titled": make(main_rows(), NOW, title=title, expected=expected, due=due, actions=stop),
+        "done": make([*ended, main_rows()[3]], NOW, status="done", title=title, actions=[again]),
         "thousand": make(many, NOW, title="Month end, 200 companies", first=50, actions=stop),
         "idle": make([], NOW, status="idle"),
         "no company": make(

@@ -29,11 +29,15 @@ def test_each_row_says_type_platform_time_and_state(stage):
     rows = element.locator(".rows > li")
     expect(rows.locator(".type")).to_have_text(["customers", "invoices", "payments", "creditNotes"])
     expect(rows.locator(".c-pill")).to_have_text(["✓Complete", "◔Mapping", "‖Paused until 14:05", "✕No permission"])
+    expect(rows.nth(2).locator(".note")).to_contain_text("Codat goes on by itself then: nothing to do.")
     expect(rows.nth(0).locator(".time")).to_have_text("18 s")
     expect(rows.nth(1).get_by_role("img")).to_have_accessible_name("Stage 3 of 5: Mapping")
     expect(rows.nth(3).locator(".note")).to_contain_text("may not read credit notes. Ask the customer to relink")
     expect(rows.nth(3).get_by_role("button", name="Copy relink URL")).to_be_visible()
-    expect(element.locator(".expected")).to_have_text("invoices about 40 s, payments waits for NetSuite until 14:05")
+    expect(rows.nth(1).locator(".left")).to_have_text(re.compile(r"^~3\d s left$|^~40 s left$"))
+    expect(element.locator(".expected")).to_have_text(
+        re.compile(r"^about [34]\d s left, payments waits for NetSuite until 14:05$")
+    )
     expect(element.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "2")
 
 
@@ -60,7 +64,7 @@ def test_rows_keep_their_nodes_and_change_only_where_they_differ(stage):
     stage.parts[0].state = progress.progress_state(rows, gallery.NOW)
     expect(element.locator(".c-pill").nth(1)).to_have_text("◔Validating")
     touched = set(stage.page.evaluate("touched"))
-    assert touched <= {"c-cut", "time"}
+    assert touched <= {"c-cut", "time", "left c-dim c-cut"}
     assert "c-cut" in touched
 
 
@@ -88,7 +92,8 @@ def test_stop_watching_is_sent_once_and_says_that_codat_carries_on(stage):
     """The button rests until the kernel answers, and goes when the kernel offers it no more."""
     element = mount(stage)
     stop = element.get_by_role("button", name="Stop watching")
-    expect(stop).to_have_attribute("title", "Codat carries on: a refresh cannot be cancelled.")
+    expect(stop).to_have_text("Stop watching (Codat carries on)")
+    expect(stop).to_have_attribute("title", "What is queued is read to its end: Codat's API cannot cancel.")
     stop.evaluate("b => { b.click(); b.click(); }")
     until(stage, lambda: sent(stage, "stop"))
     expect(stop).to_be_disabled()
@@ -123,3 +128,28 @@ def test_browser_and_kernel_use_the_same_words(page):
     meant = [[words.duration(s), words.ago(s), words.number(round(s)), words.count(round(s), "day")] for s in AGES]
     assert page.evaluate(script, AGES) == meant
     assert page.evaluate("shortId('c8d3af58-7011')") == words.short_id("c8d3af58-7011")
+
+
+def test_what_takes_too_long_is_named_with_what_to_do(stage):
+    """By the company's own history, also while no news come: the usual time passes, then three times of it."""
+    element = mount(stage, "odd")
+    stalled = element.locator(".rows > li").filter(has_text="bankTransactions")
+    expect(stalled.locator(".c-pill")).to_have_text("!Longer than usual")
+    expect(stalled.locator(".note")).to_contain_text("usually takes 44 s. A connector on the customer's machine")
+    late = element.locator(".rows > li").filter(has=stage.page.locator(".type", has_text="items")).last
+    expect(late.locator(".left")).to_have_text("any moment")
+    change(stage, 0, speed=60.0)
+    expect(late.locator(".c-pill")).to_have_text("!Longer than usual")
+    expect(late.locator(".note")).to_contain_text("Codat carries on with it")
+    expect(late.locator(".left")).to_have_text("")
+
+
+def test_retry_counts_what_can_be_helped_and_is_sent_once(stage):
+    """The others keep their remedy below them."""
+    element = mount(stage, "done")
+    retry = element.get_by_role("button", name="Retry failed (1)")
+    expect(element.locator(".note:visible")).to_contain_text("Refreshing again will not help")
+    retry.evaluate("b => { b.click(); b.click(); }")
+    until(stage, lambda: sent(stage, "retry"))
+    expect(retry).to_be_disabled()
+    assert len(stage.sent) == 1

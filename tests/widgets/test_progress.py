@@ -104,9 +104,10 @@ def test_neighbours_that_share_a_remedy_say_it_once():
 
 def test_expected_names_two_and_counts_the_rest():
     """A sentence, not a list."""
-    left = [("a", 40.0), ("b", 100.0), ("c", 5.0)]
-    assert progress.expected_text(left) == "a about 40 s, b about 1 min 40 s, 1 more"
-    assert progress.expected_text([], [("c", "Xero", "soon")]) == "c waits for Xero until soon"
+    waits = [(name, "Xero", "2026-11-23T14:05") for name in "abc"]
+    until = "waits for Xero until 2026-11-23T14:05:00Z"
+    assert progress.expected_text(waits) == f"a {until}, b {until}, 1 more"
+    assert progress.expected_text([("c", "", "soon")]) == "c waits for its platform until soon"
     assert progress.expected_text([]) == ""
 
 
@@ -123,7 +124,8 @@ def test_text_form_has_total_rows_remedies_and_what_is_not_shown():
     assert lines[:3] == [
         "Refresh of Toft, 1 of 60 done, 1 failed, soon",
         "  invoices, NetSuite, Mapping, 41 s",
-        "  invoices, NetSuite, Paused until 14:05 UTC, 41 s",
+        "  invoices, NetSuite, Paused until 14:05 UTC, 41 s: The platform's limit on requests is used up. "
+        "Codat goes on by itself then: nothing to do.",
     ]
     assert lines[3].endswith("Relink URL: u")
     assert lines[4] == "  and 57 operations more"

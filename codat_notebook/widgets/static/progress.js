@@ -25,6 +25,12 @@ function render({ model, el }) {
   let now = clock({});
   const tick = () => {
     for (const item of list.children) drawTime(item, now());
+    drawExpected();
+  };
+  const drawExpected = () => {
+    const left = state.status === "running" && state.due ? (Date.parse(state.due) - now()) / 1000 : null;
+    const words = left === null ? "" : left > 0 ? `about ${duration(left)} left` : "any moment now";
+    setTimedText(expected, [words, state.expected].filter(Boolean).join(", "));
   };
   const timer = setInterval(tick, 1000);
   const turn = (step) => {
@@ -57,7 +63,6 @@ function render({ model, el }) {
     empty.hidden = !idle;
     setText(words, totalText(status, counts));
     drawTrack(track, counts, status);
-    setTimedText(expected, next.expected);
     drawActions();
     setTimedText(message, next.message);
     message.hidden = idle || !next.message;
@@ -94,7 +99,7 @@ function makeRow() {
   const pill = h("span", { class: "c-pill" }, h("span", { "aria-hidden": "true" }), h("span", { class: "c-cut" }));
   const link = h("button", { class: "c-link", type: "button" }, "Copy relink URL");
   const note = h("p", { class: "note c-dim" }, h("span", {}), " ", link);
-  const item = h("li", {}, h("div", { class: "op" }, h("bdi", { class: "type c-cut" }), h("bdi", { class: "platform c-dim c-cut" }), stages, h("span", { class: "time" }), h("span", { class: "state" }, pill)), note);
+  const item = h("li", {}, h("div", { class: "op" }, h("bdi", { class: "type c-cut" }), h("bdi", { class: "platform c-dim c-cut" }), stages, h("span", { class: "time" }), h("span", { class: "state" }, pill, h("span", { class: "left c-dim c-cut" }))), note);
   link.addEventListener("click", () => copyText(link, item.codatRow.link));
   return item;
 }
@@ -109,15 +114,27 @@ function drawRow(item, row) {
   setText(platform, row.platform);
   platform.title = row.platform;
   drawStages(stages, row);
-  const pill = state.firstChild;
-  pill.className = `c-pill ${row.tone}`;
-  setText(pill.firstChild, row.symbol ?? SYMBOLS[row.tone] ?? "");
-  setTimedText(pill.lastChild, row.text);
-  pill.title = pill.lastChild.title || row.text;
-  const note = item.lastChild;
-  setText(note.firstChild, row.note ?? "");
-  note.hidden = !row.note;
+  drawState(item, row, false);
+}
+
+/** The pill and the note below; both say so where an operation takes unusually long. */
+function drawState(item, row, late) {
+  item.codatLate = late;
+  const [pill, note] = [item.querySelector(".c-pill"), item.lastChild];
+  const [tone, text] = late ? ["warn", "Longer than usual"] : [row.tone, row.text];
+  pill.className = `c-pill ${tone}`;
+  setText(pill.firstChild, late ? "!" : row.symbol ?? SYMBOLS[row.tone] ?? "");
+  setTimedText(pill.lastChild, text);
+  pill.title = pill.lastChild.title || (late ? row.text : text);
+  setText(note.firstChild, late ? lateNote(row) : row.note ?? "");
+  note.hidden = !note.firstChild.textContent;
   note.lastChild.hidden = !row.link;
+}
+
+function lateNote(row) {
+  const usual = `This usually takes ${duration(row.usual)}.`;
+  if (row.stage === 0) return `${usual} A connector on the customer's machine (QuickBooks Desktop, Sage 50) waits until that is on: ask them to start it. Queueing it again does not help.`;
+  return `${usual} Codat carries on with it; queueing it again does not help. If it stays so, write to Codat's support with the operation's id.`;
 }
 
 function drawStages(stages, row) {
@@ -130,9 +147,22 @@ function drawStages(stages, row) {
 function drawTime(item, now) {
   const { since, until } = item.codatRow;
   const time = item.firstChild.children[3];
-  if (!since) return setText(time, "");
-  setText(time, duration(((until ? Date.parse(until) : now) - Date.parse(since)) / 1000));
+  const left = item.querySelector(".left");
+  if (!since) return [time, left].forEach((node) => setText(node, ""));
+  const passed = ((until ? Date.parse(until) : now) - Date.parse(since)) / 1000;
+  setText(time, duration(passed));
+  drawLeft(item, left, until ? NaN : passed);
   if (!time.title) time.title = `since ${localTime(since)} (${since.replace("T", " ").replace("Z", " UTC")})`;
+}
+
+/** What is left by the company's own history; three times the usual time, and two minutes more than it, is too long. */
+function drawLeft(item, left, passed) {
+  const { usual } = item.codatRow;
+  const known = usual !== undefined && !Number.isNaN(passed);
+  const late = known && passed > Math.max(3 * usual, usual + 120);
+  if (late !== item.codatLate) drawState(item, item.codatRow, late);
+  setText(left, !known || late ? "" : passed < usual ? `~${duration(usual - passed)} left` : "any moment");
+  setAttribute(left, "title", known ? `This usually takes ${duration(usual)} here` : null);
 }
 
 function drawEmpty() {
