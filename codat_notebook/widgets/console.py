@@ -4,7 +4,8 @@
 has a controller act on their messages and draw them anew. Built once, updated ever after; nothing here asks Codat.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
@@ -22,6 +23,7 @@ from codat_notebook.widgets.parts import Parts
 from codat_notebook.widgets.pickers import CompanyPicker, ConnectionCards, ConnectionPicker
 from codat_notebook.widgets.progress import Progress
 from codat_notebook.widgets.refresh_bar import RefreshBar
+from codat_notebook.widgets.replacing import current_cell, places
 from codat_notebook.widgets.tables import errors_table, operations_table, requests_table
 from codat_notebook.widgets.tabs import Tabs
 from codat_notebook.widgets.timeline import Timeline
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 #: The tabs in their order, each the name of its part; the strip names them for people.
 TABS = ("operations", "errors", "freshness", "timeline", "requests", "code")
+
+#: What stands in the place of a console that is live elsewhere.
+REPLACED = "This console was replaced by a newer one. Run this cell again to have it here."
 
 #: Which part shows the details of a row, of the tabs that are tables.
 DETAILS = {"operations": "operation_details", "errors": "error_details", "requests": "request_details"}
@@ -72,6 +77,8 @@ def _box(kind: type[ipywidgets.Box], children: list[ipywidgets.Widget], *classes
 class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes without types
     """The form as a widget. Made by :func:`console`."""
 
+    children: Any  # a trait of ipywidgets, which has no types
+
     def __init__(self, session: "Session | None" = None) -> None:
         parts = make_parts(session)
         super().__init__(_arranged(parts))
@@ -80,6 +87,7 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
             self.add_class("codat-unconnected")
         self._connector = Connector(session, parts)
         self._connector.start()
+        places.take(self, session, current_cell())
 
     @property
     def session(self) -> "Session | None":
@@ -89,7 +97,26 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
     def close(self) -> None:
         """Take the console off every screen. A session that it has opened itself is closed, any other is left alone."""
         engine().post(self._connector.stop)
+        close_all([*self.children, self.layout])
         super().close()
+
+    def retire(self) -> None:
+        """Act no more, and say that a newer console has taken this one's place."""
+        engine().post(self._connector.stop)
+        old = self.children
+        self.children = (ipywidgets.Label(REPLACED),)
+        close_all(old)
+
+    def __repr__(self) -> str:
+        return f"<Console of {self.session!r}>" if self.session else "<Console, not connected>"
+
+
+def close_all(widgets: Iterable[ipywidgets.Widget]) -> None:
+    """Close widgets with all that is in them, which ipywidgets keeps otherwise for as long as the kernel lives."""
+    for widget in widgets:
+        held = (getattr(widget, name, None) for name in ("layout", "style"))
+        close_all([*getattr(widget, "children", ()), *(each for each in held if each is not None)])
+        widget.close()
 
 
 def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
