@@ -7,21 +7,25 @@ exception is raised all the same.
 
 import os
 import re
-import weakref
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from codat_notebook import display, frames
 from codat_notebook.client import CodatLending
 from codat_notebook.client import events as client_events
+from codat_notebook.client.quota import Pacing
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.shared import Company, PullOperation, Security
 from codat_notebook.planning.methods import PortfolioMethods
 from codat_notebook.runs.cells import company_status, status_cells
 from codat_notebook.runs.desk import Desk
 from codat_notebook.runs.engine import engine
+from codat_notebook.runs.orders import Orders, everything, read_orders
+from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.records import ErrorRecord, Log, Subject
 from codat_notebook.runs.run import RefreshRun
+from codat_notebook.runs.starting import Start
+from codat_notebook.runs.store import JournalError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,12 +39,15 @@ T = TypeVar("T")
 #: Operations that one page of the history may hold.
 LARGEST_PAGE = 5000
 
+#: Seconds that a run gets to close its journal.
+_PATIENCE = 5.0
 _CLOSED = "This session is closed: connect() again."
 
 
 class Session(PortfolioMethods):
     """A connection to Codat whose answers are DataFrames. Made by :func:`connect`; a context manager.
 
+    ``per_minute`` requests at most are sent in any minute (Codat's limit for one address is 1,000); ``None``: no limit.
     ``client_options`` are those of :class:`CodatLending`: retries, time-outs, a client with a transport of your own.
 
     >>> session = connect(sandbox=True)             # doctest: +SKIP
@@ -55,21 +62,23 @@ class Session(PortfolioMethods):
         read_only: bool = False,
         is_sandbox: bool = False,
         on_close: Callable[[], object] | None = None,
+        per_minute: int | None = 1000,
         **client_options: Any,
     ) -> None:
+        pacing = client_options.pop("pacing", None) or Pacing(per_minute)
         self.client = CodatLending(
-            security, server_url=server_url, read_only=read_only, listener=self._on_event, **client_options
-        )
+            security, server_url=server_url, read_only=read_only, listener=self._on_event, pacing=pacing,
+            **client_options,
+        )  # fmt: skip
         self.is_sandbox = is_sandbox
         self.read_only = read_only
         self._on_close = on_close
         self._errors: Log[ErrorRecord] = Log()
         self._requests: Log[client_events.Attempt] = Log()
         self._observers: list[Callable[[client_events.Event], object]] = []
-        self._runs: weakref.WeakSet[RefreshRun] = weakref.WeakSet()
         self._closed = False
         self._close_observers: list[Callable[[], object]] = []
-        self.desk = Desk(self.client, engine(), self._errors)
+        self.desk = Desk(self.client, engine(), self._errors, pacing)
         self.desk.engine.hold(self)
 
     # Methods fetch.
@@ -125,24 +134,64 @@ class Session(PortfolioMethods):
         operations = self._ask(self.find_operations(company_id, limit), what, company_id)
         return frames.pull_operations(operations, platforms, self.desk.now)
 
-    def refresh(self, company_id: str, *data_types: str, connection_id: str | None = None) -> RefreshRun:
-        """Have Codat read data types of a company anew, and return the run at once.
+    def refresh(
+        self,
+        company: "str | Mapping[str, str | Sequence[str]] | pd.DataFrame",
+        *data_types: str,
+        connection_id: str | None = None,
+        journal: "str | Path | None" = None,
+        reserve: float = 0,
+        patience: float = PRICE,
+    ) -> RefreshRun:
+        """Have Codat read data types of one company, or of thousands, anew, and return the run at once.
 
         Parameters
         ----------
-        company_id : the company's UUID.
-        data_types : Codat's keys, such as ``"invoices"``; at least one.
+        company : a company's UUID; or a mapping UUID -> data types; or a plan: a DataFrame with the columns
+            ``company_id`` and ``data_type``, if wanted ``connection_id``, and ``action`` (rows other than ``"queue"``
+            are left out, see ``run.skipped``), as ``session.plan`` gives it.
+        data_types : Codat's keys, such as ``"invoices"``; at least one beside a UUID, none beside a plan.
         connection_id : only on this connection; without it, on each connection that has the type.
+        journal : a file that the run is written down in, so that after a crash ``session.resume(journal)`` finishes it
+            with nothing lost and nothing queued twice. One whose run has ended is begun anew.
+        reserve : requests of the day's quota that are left to others; below 1 a share of it. The run pauses there and
+            goes on when the quota starts anew.
+        patience : seconds of one operation's waiting to be seen that a request is worth (0.5): more means fewer
+            requests and later news; ``math.inf`` looks once, when all of a company has probably ended.
 
-        An operation that runs already is attached to, not queued twice.
+        An operation that runs already is attached to, not queued twice. Raises ``ValueError`` for a plan that cannot
+        be read, :class:`runs.store.JournalError` for a journal that cannot be used; nothing has been sent then.
+
+        >>> session.refresh(company_id, "invoices", "bills")                                  # doctest: +SKIP
+        >>> session.refresh(session.plan(older_than="7D"), journal="refresh.sqlite", reserve=0.1)  # doctest: +SKIP
         """
-        if not data_types:
-            raise ValueError("Name at least one data type, such as 'invoices', or use session.refresh_all(company_id).")
-        return self._start(company_id, data_types, connection_id)
+        return self._start(read_orders(company, data_types, connection_id), journal, reserve, patience)
 
-    def refresh_all(self, company_id: str) -> RefreshRun:
-        """Have Codat read everything of a company anew: each type with *fetch on first link*, of all connections."""
-        return self._start(company_id, None, None)
+    def refresh_all(
+        self,
+        company: str | Sequence[str],
+        *,
+        journal: "str | Path | None" = None,
+        reserve: float = 0,
+        patience: float = PRICE,
+    ) -> RefreshRun:
+        """Have Codat read everything of a company (or of several) anew: each type with *fetch on first link*, of all
+        connections. The keywords are those of :meth:`refresh`.
+        """
+        return self._start(everything(company), journal, reserve, patience)
+
+    def resume(self, journal: "str | Path") -> RefreshRun:
+        """Go on with a run from its journal, after a crash or a stop, and return it at once.
+
+        What was queued is followed; what was not is queued, once; what was being sent when the kernel died is looked
+        for, and sent again under the same key. What cannot be known stays ``unknown`` and is counted apart.
+
+        Raises :class:`runs.store.JournalError`: another kernel works on it (``JournalInUseError``), it is of another
+        version (``JournalVersionError``), no journal at all (``NotAJournalError``), or of another server.
+
+        >>> session.resume("refresh.sqlite").wait(tell=print)  # doctest: +SKIP
+        """
+        return self._begin(lambda: Start.resumed(self.desk, journal))
 
     # Properties remember.
 
@@ -174,7 +223,7 @@ class Session(PortfolioMethods):
     @property
     def runs(self) -> list[RefreshRun]:
         """The runs of this session that somebody still holds."""
-        return list(self._runs)
+        return list(self.desk.runs)
 
     # For the widgets: the same, on the engine thread.
 
@@ -218,12 +267,17 @@ class Session(PortfolioMethods):
             raise RuntimeError(_CLOSED)
         return self.desk.engine.call(self.guard(coroutine, what, Subject(company_id=company_id)))
 
-    def _start(self, company_id: str, data_types: Sequence[str] | None, connection_id: str | None) -> RefreshRun:
+    def _start(self, orders: Orders, journal: "str | Path | None", reserve: float, patience: float) -> RefreshRun:
+        return self._begin(lambda: Start.of(self.desk, orders, journal, reserve, patience))
+
+    def _begin(self, start: Callable[[], Start]) -> RefreshRun:
         if self._closed:
             raise RuntimeError(_CLOSED)
-        run = RefreshRun(self.desk, company_id, data_types, connection_id)
-        self._runs.add(run)
-        return run
+        try:
+            return RefreshRun(self.desk, start())
+        except JournalError as error:
+            self.desk.report(error, "The journal cannot be used")
+            raise
 
     def watch(self, observer: Callable[[client_events.Event], object]) -> Callable[[], None]:
         """Have ``observer`` called with each event of the client (attempts, waits, decisions), on the thread that does
@@ -240,6 +294,7 @@ class Session(PortfolioMethods):
         return lambda: self._close_observers.remove(observer)
 
     def _on_event(self, event: client_events.Event) -> None:
+        self.desk.governor.heard(event)
         if isinstance(event, client_events.Attempt):
             self._requests.append(event)
         for observer in tuple(self._observers):
@@ -264,6 +319,8 @@ class Session(PortfolioMethods):
             observer()
         for run in self.runs:
             run.stop_watching()
+        for run in self.runs:
+            run.wait(_PATIENCE)  # until its journal is closed
         if not self.desk.engine.closed:
             self.desk.engine.call(self.client.aclose())
         if self._on_close is not None:

@@ -72,6 +72,8 @@ class ServerClock:
         self._wall = wall
         self._lock = threading.Lock()
         self._speed = 1.0
+        #: Whether the server's clock stood still at the latest answer: that of a paused sandbox, until it goes on.
+        self.stands = False
         #: The server's epoch minus monotonic x speed lies between these.
         self._bounds: tuple[float, float] | None = None
 
@@ -116,7 +118,8 @@ class ServerClock:
         date = http_date(headers.get("date", ""))
         if date is None:
             return
-        speed = _speed(headers.get("x-sandbox-speed"))
+        told = headers.get("x-sandbox-speed")
+        speed, self.stands = _speed(told), told == "0"
         low, high = date - received * speed, date + 1.0 - sent * speed
         with self._lock:
             if self._bounds is not None and speed == self._speed:

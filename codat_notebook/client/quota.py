@@ -98,6 +98,26 @@ class Pacing:
             self._starts.append(start)
         return start - now
 
+    @property
+    def per_minute(self) -> int | None:
+        """Requests in any minute; None: no limit."""
+        return self._per_minute
+
+    def room(self, now: float, minute: float, most: int) -> float:
+        """How many real seconds from ``now`` until a request keeps to ``most`` a minute; books nothing.
+
+        For those who can wait with what they would send: a tenth of it in a tenth of the minute, so that requests are
+        spread out and what becomes urgent does not wait for a whole minute.
+        """
+        with self._lock:
+            return max((self._rest(n, now, span) for n, span in ((most, minute), (most // 10, minute / 10))), default=0)
+
+    def _rest(self, most: int, now: float, span: float) -> float:
+        """Until fewer than ``most`` starts lie in the last ``span`` seconds."""
+        if most < 1 or len(self._starts) < most:
+            return 0.0
+        return max(self._starts[-most] + span - now, 0.0)
+
     def enter(self, company: str) -> "Future[None] | None":
         """Take a place for ``company``: None if there is one, else a future that is done when one is free."""
         with self._lock:

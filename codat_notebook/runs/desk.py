@@ -7,10 +7,14 @@ state of a company's connections is asked for anew by everyone who needs it.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+from weakref import WeakSet
 
 from codat_notebook.client import CodatLending
+from codat_notebook.client.quota import Pacing
 from codat_notebook.models.shared import Company, Connection
 from codat_notebook.runs.engine import Engine
+from codat_notebook.runs.governor import Governor
 from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exception, log_error
 
 
@@ -47,13 +51,23 @@ class CompanyFacts:
 
 @dataclass(slots=True)
 class Desk:
-    """The services that runs share. ``support`` and ``settings`` are filled by the first use."""
+    """The services that runs share. ``support`` and ``settings`` are filled by the first use.
+
+    ``pacing`` is the client's; the ``governor`` slows all runs down together.
+    """
 
     client: CodatLending
     engine: Engine
     errors: Log[ErrorRecord]
+    pacing: Pacing | None = None
     support: dict[str, frozenset[str]] | None = None
     settings: dict[str, frozenset[str]] = field(default_factory=dict)
+    governor: Governor = field(init=False)
+    #: What is under way or over and still held by somebody.
+    runs: "WeakSet[Any]" = field(default_factory=WeakSet)
+
+    def __post_init__(self) -> None:
+        self.governor = Governor(self.client.clock, lambda: self.client.quota, self.pacing)
 
     @property
     def now(self) -> datetime:

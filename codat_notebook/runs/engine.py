@@ -22,7 +22,7 @@ _WAKE = 0.5
 
 
 class Engine:
-    """A daemon thread with an event loop; see the module's docstring for its rules.
+    """A daemon thread with an event loop (a new one, unless one is given); see the module's docstring for its rules.
 
     >>> engine = Engine()
     >>> engine.call(asyncio.sleep(0, "answer"))
@@ -30,8 +30,8 @@ class Engine:
     >>> engine.close()
     """
 
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._loop = loop or asyncio.new_event_loop()
         self._workers = concurrent.futures.ThreadPoolExecutor(2, "codat-worker")
         self._users = concurrent.futures.ThreadPoolExecutor(1, "codat-user-code")
         self._closed = False

@@ -1,114 +1,176 @@
-"""Looking until every row of a job has its end.
+"""Looking at one company: what a look changes, when to look next, and when nothing more is to come.
 
 One request shows all operations of the company. A look that fails is tried again for as long as waiting can help, in
-sight; what waiting cannot mend (the key, the company) is raised and ends the run.
+sight; what waiting cannot mend (the company is gone, the key may not see it) ends the company's part of the run, and
+what concerns the whole account (``queueing.ACCOUNT``) is raised.
 """
 
-import asyncio
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from datetime import datetime
 
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
+from codat_notebook.models.vocabulary import is_running
 from codat_notebook.runs import polling
+from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.job import Job
+from codat_notebook.runs.queueing import ACCOUNT
 from codat_notebook.runs.rows import Row, absorb
 
 #: Real seconds before a failed look is tried again: the first wait and the longest.
 BACK_OFF = (2.0, 60.0)
 #: Real seconds between two looks at the least, however fast the server's clock runs.
 BREATH = 0.25
-#: Statuses of an answer that no waiting changes.
-_FINAL = (401, 402, 403, 404)
+#: Operations that are asked for singly after one look, at most.
+SINGLY = 10
+#: Statuses of an answer that no waiting changes, though only for this company.
+_FINAL = (403, 404)
 
 
-async def follow(job: Job) -> None:
-    """Look until nothing more is to come."""
-    news, pause = _News(), BACK_OFF[0]
-    while True:
-        try:
-            seen = await job.look()
-            seen += await _absent(job, {operation.id for operation in seen})
-        except CodatLendingError as error:
-            if error.status_code in _FINAL:
-                raise
-            pause = await _wait_out(job, error, pause)
+async def look(job: Job, durations: Durations) -> None:
+    """Look once, take in what is shown, and set the job's phase; ``job.due`` is left to :func:`plan_look`."""
+    try:
+        seen = await job.look()
+        _learn(job, seen, durations)
+        seen = [*seen, *await _absent(job, {operation.id for operation in seen})]
+    except CodatLendingError as error:
+        _trouble(job, error)
+        return
+    job.pause, job.note = 0.0, None
+    speed, now = job.desk.client.clock.speed, job.desk.client.clock.monotonic()
+    rows = absorb(job.rows, seen, job.origin)
+    job.news.take(rows, now)
+    quiet = (now - job.news.since) * speed
+    job.set_rows(_end_discovery(rows, job, quiet) if job.queued else rows)
+    if job.queued and not _waits(job, quiet):
+        job.set_phase("done")
+
+
+def plan_look(job: Job, durations: Durations, price: float) -> float | None:
+    """Real seconds until the next look at a job; ``None`` where there is nothing to be seen yet."""
+    if job.pause:
+        return job.pause
+    clock, running = job.desk.client.clock, _running(job, durations)
+    if clock.stands and (running or job.queued):
+        return polling.SOONEST  # a paused sandbox may go on at any moment, and faster than this clock can know
+    seconds = [polling.next_look(running, price)] if running else []
+    if job.queued and (awaited := _awaited(job)) is not None:
+        seconds.append(awaited)
+    if not seconds:
+        return clock.real(polling.SOONEST) if job.queued else None
+    return max(clock.real(min(seconds)), BREATH)
+
+
+def _awaited(job: Job) -> float | None:
+    """Seconds until it is worth looking for operations that are not known yet, at growing distances."""
+    missing = any(row.state in ("queueing", "unknown") for row in job.rows) or _siblings_missing(job)
+    if not missing:
+        return None
+    clock = job.desk.client.clock
+    quiet = (clock.monotonic() - job.news.since) * clock.speed if job.news.looks else 0.0
+    return min(max(2.0, quiet), polling.QUIET)
+
+
+def _running(job: Job, durations: Durations) -> list[polling.Running]:
+    """The operations on their way, as ``polling`` sees them."""
+    now, platforms = job.desk.now, job.company.platforms if job.company else {}
+    found = []
+    for row in job.rows:
+        operation = row.operation
+        if operation is None or row.state != "running":
             continue
-        pause = BACK_OFF[0]
-        rows = absorb(job.rows, seen, job.origin)
-        news.take(rows)
-        job.note = None
-        job.set_rows(_end_discovery(rows, news, job.desk.client.clock.speed))
-        if not _waits(job.rows, news, job.desk.client.clock.speed):
-            return
-        await asyncio.sleep(_delay(job))
+        until = polling.paused_until(operation.status_description)
+        age = (now - (instant(operation.requested) or now)).total_seconds()
+        spell = durations.of(platforms.get(operation.connection_id, ""), operation.data_type)
+        found.append(polling.Running(max(age, 0.0), spell, max((until - now).total_seconds(), 0.0) if until else 0.0))
+    return found
 
 
-@dataclass(slots=True)
-class _News:
-    """How long no new operation has turned up: in looks, and since when."""
-
-    known: int = -1
-    looks: int = 0
-    since: float = field(default_factory=time.monotonic)
-
-    def take(self, rows: Iterable[Row]) -> None:
-        known = sum(row.operation is not None for row in rows)
-        if known > self.known:
-            self.known, self.looks, self.since = known, 0, time.monotonic()
-        self.looks += 1
-
-    def quiet(self, speed: float) -> float:
-        """The server's seconds without a new operation."""
-        return (time.monotonic() - self.since) * speed
+def _learn(job: Job, seen: Iterable[PullOperation], durations: Durations) -> None:
+    """Learn durations from what has ended: all of the first look, later the run's own that have ended since."""
+    platforms = job.company.platforms if job.company else {}
+    mine = {row.operation.id: row.open for row in job.rows if row.operation is not None}
+    for operation in seen:
+        if operation.completed and (mine.get(operation.id) or not job.news.looks):
+            start, end = instant(operation.requested), instant(operation.completed)
+            if start is not None and end is not None and not is_running(operation.status, operation.completed):
+                platform = platforms.get(operation.connection_id, "")
+                durations.learn(platform, operation.data_type, (end - start).total_seconds())
 
 
-def _waits(rows: Iterable[Row], news: _News, speed: float) -> bool:
+def _waits(job: Job, quiet: float) -> bool:
     """Whether to look again: something runs, siblings may lag, or a doubt may still be settled by an operation."""
-    states = {row.state for row in rows}
-    if states & {"queueing", "running"} or news.looks < 2:
+    states = {row.state for row in job.rows}
+    if states & {"queueing", "running"}:
         return True
-    return "unknown" in states and news.quiet(speed) < polling.SETTLE
+    if job.news.looks < 2 and (job.wanted is None or _siblings_missing(job)):
+        return True
+    return "unknown" in states and quiet < polling.SETTLE
 
 
-def _end_discovery(rows: tuple[Row, ...], news: _News, speed: float) -> tuple[Row, ...]:
+def _siblings_missing(job: Job) -> bool:
+    """Whether a type was queued on whatever connections have it, and not all of these have shown an operation."""
+    if job.company is None or job.wanted is None or job.news.looks >= 2:
+        return False
+    supported = job.company.supported
+    shown = {(row.operation.data_type, row.operation.connection_id) for row in job.rows if row.operation is not None}
+    types = {row.operation.data_type for row in job.rows if row.operation is not None and row.origin == "queued"}
+    return any(
+        data_type in types and data_type in supported[connection.id] and (data_type, connection.id) not in shown
+        for data_type, chosen in job.wanted
+        if chosen is None
+        for connection in job.company.linked
+    )
+
+
+def _end_discovery(rows: tuple[Row, ...], job: Job, quiet: float) -> tuple[Row, ...]:
     """Close the rows that wait for an operation which Codat evidently did not queue."""
-    if news.looks < 3 or news.quiet(speed) < polling.QUIET:
+    if job.news.looks < 3 or quiet < polling.QUIET:
         return rows
     return tuple(replace(row, outcome="not queued by Codat") if row.state == "queueing" else row for row in rows)
 
 
 async def _absent(job: Job, shown: set[str]) -> list[PullOperation]:
-    """Ask singly for the operations that the newest page no longer shows."""
-    hidden = [r.operation.id for r in job.rows if r.operation is not None and r.open and r.operation.id not in shown]
-    return [
-        await job.desk.client.manage_data.pull_operations.get_async(
-            request={"company_id": job.company_id, "dataset_id": id}
-        )
-        for id in hidden
-    ]
-
-
-async def _wait_out(job: Job, error: CodatLendingError, pause: float) -> float:
-    """Wait after a failed look, in sight, and give the next wait."""
-    job.desk.report(error, f"The operations of {job.name} could not be looked at", job.subject())
-    job.set_phase("following", f"no answer from Codat, looking again in {pause:.0f} s")
-    await asyncio.sleep(pause)
-    return min(pause * 2, BACK_OFF[1])
-
-
-def _delay(job: Job) -> float:
-    """Real seconds until the next look."""
+    """What the newest page no longer shows: later pages are larger, and at the largest these are asked for singly."""
     now = job.desk.now
-    ages, paused = [], []
-    for row in job.rows:
-        if row.state != "running" or row.operation is None:
-            continue
-        until = polling.paused_until(row.operation.status_description)
-        if until is not None and until > now:
-            paused.append((until - now).total_seconds())
-        else:
-            ages.append(max((now - (instant(row.operation.requested) or now)).total_seconds(), 0.0))
-    return max(polling.next_look(ages, paused) / job.desk.client.clock.speed, BREATH)
+    hidden = [
+        row.operation
+        for row in job.rows
+        if row.operation is not None and row.open and row.operation.id not in shown and _settled(row.operation, now)
+    ]
+    if hidden and job.page < polling.LARGEST_PAGE:
+        job.page = min(job.page * 4, polling.LARGEST_PAGE)
+        return []
+    return [found for operation in hidden[:SINGLY] if (found := await _one(job, operation.id)) is not None]
+
+
+def _settled(operation: PullOperation, now: datetime) -> bool:
+    """Whether the history should show it by now; it may lag."""
+    return (now - (instant(operation.requested) or now)).total_seconds() > polling.SETTLE
+
+
+async def _one(job: Job, id: str) -> PullOperation | None:
+    request = {"company_id": job.company_id, "dataset_id": id}
+    try:
+        return await job.desk.client.manage_data.pull_operations.get_async(request=request)
+    except CodatLendingError as error:
+        if error.status_code != 404:
+            raise
+        return None  # Codat does not show it, for now; the company is there all the same
+
+
+def _trouble(job: Job, error: CodatLendingError) -> None:
+    """A look failed: end the company's part, or look again after a pause, in sight."""
+    if error.status_code in ACCOUNT:
+        raise error
+    record = job.desk.report(error, f"The operations of {job.name} could not be looked at", job.subject())
+    if error.status_code in _FINAL:
+        job.refuse(record)
+        job.set_phase("failed", record.why)
+        return
+    job.pause = min(job.pause * 2, BACK_OFF[1]) or BACK_OFF[0]
+    if error.retry_at is not None:
+        job.desk.governor.hold_until(error.retry_at, record.action)
+    job.set_phase(job.phase, f"no answer from Codat, looking again in {job.pause:.0f} s")

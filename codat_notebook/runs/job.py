@@ -1,48 +1,120 @@
-"""What a run knows while it works: its rows, its phase, and who is to be told of changes.
+"""One company of a run: what is wanted of it, its rows, and what is still to be queued.
 
 A :class:`Job` is changed on the engine thread only, by ``queueing`` and ``following``; each change replaces the tuple
-of rows, so that any thread may read a consistent snapshot.
+of rows, so that any thread may read a consistent snapshot. Whoever drives it (``fleet``) is told of each change with
+the rows before, so that nothing has to be counted anew.
 """
 
-import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
+
+import msgspec
 
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.vocabulary import is_failed
 from codat_notebook.runs import polling
 from codat_notebook.runs.desk import CompanyFacts, Desk
-from codat_notebook.runs.records import Subject, from_operation, log_error
+from codat_notebook.runs.orders import Wanted
+from codat_notebook.runs.records import ErrorRecord, Subject, from_operation, log_error
 from codat_notebook.runs.rows import Row
+from codat_notebook.utils import RetryConfig
 
-#: Phases of a run; the last three are ends.
+#: Phases of a company and of a run; the last three are ends.
 PHASES = ("queueing", "following", "done", "stopped", "failed")
+ENDS = PHASES[2:]
+#: Stands among the positions for ``data/all``, which has no row of its own.
+ALL = -1
+#: Server's seconds by which the history's times may be earlier than the moment at which something was sent.
+SLACK = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Under which key something was sent, and when at the earliest (server's epoch seconds)."""
+
+    key: str
+    at: float
+    #: Whether an earlier process sent it, or was about to.
+    earlier: bool = False
+
+    @property
+    def since(self) -> datetime | None:
+        """What the client is told of a send in an earlier process."""
+        return datetime.fromtimestamp(self.at, UTC) if self.earlier else None
 
 
 @dataclass(slots=True)
+class News:
+    """How long no new operation has turned up: in looks, and since when (real seconds)."""
+
+    known: int = -1
+    looks: int = 0
+    since: float = 0.0
+
+    def take(self, rows: Iterable[Row], now: float) -> None:
+        """Count a look."""
+        known = sum(row.operation is not None for row in rows)
+        if known > self.known:
+            self.known, self.looks, self.since = known, 0, now
+        self.looks += 1
+
+
+@dataclass(slots=True, eq=False)
 class Job:
-    """The working state of one run. ``data_types`` is ``None`` where everything is refreshed."""
+    """The working state of one company. ``wanted`` is ``None`` where everything is refreshed.
+
+    ``waiting`` are the positions of rows that are not queued yet (:data:`ALL` for ``data/all``), ``under_way`` counts
+    the requests that queue, ``due`` is when to look next (``None``: not before something happens), ``began`` the
+    server's time (epoch) of the first send.
+    """
 
     desk: Desk
     company_id: str
-    data_types: tuple[str, ...] | None
-    connection_id: str | None = None
+    wanted: tuple[Wanted, ...] | None
     rows: tuple[Row, ...] = ()
     phase: str = "queueing"
     note: str | None = None
     company: CompanyFacts | None = None
-    observers: list[Callable[[], object]] = field(default_factory=list)
-    began: float = field(default_factory=time.monotonic)
+    began: float | None = None
+    waiting: deque[int] = field(default_factory=deque)
+    intents: dict[int, Intent] = field(default_factory=dict)
+    tries: dict[int, int] = field(default_factory=dict)
+    under_way: int = 0
+    looking: bool = False
+    due: float | None = None
+    pause: float = 0.0
+    #: How long a doubt is cleared up, where that is not the client's own budget.
+    retries: RetryConfig | None = None
+    page: int = 0
+    #: Whether ``data/all`` is not needed any more: it was confirmed, or what it left is queued one by one.
+    all_done: str | None = None
+    news: News = field(default_factory=News)
+    changed: Callable[["Job", tuple[Row, ...]], object] = lambda job, before: None
 
     def __post_init__(self) -> None:
-        self.rows = tuple(Row(data_type, self.connection_id) for data_type in self.data_types or ())
+        if not self.rows:
+            self.rows = tuple(
+                Row(type, connection, company_id=self.company_id) for type, connection in self.wanted or ()
+            )
+            self.waiting.extend([ALL] if self.wanted is None else range(len(self.rows)))
 
     @property
     def name(self) -> str:
         """The company's name, its id until that is known."""
         return self.company.name if self.company else self.company_id
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.phase in ENDS
+
+    @property
+    def queued(self) -> bool:
+        """Whether nothing is left to be queued, nor under way."""
+        return not self.waiting and not self.under_way
 
     def subject(self, row: Row | None = None) -> Subject:
         """What error records say of a row, or of the company."""
@@ -51,50 +123,58 @@ class Job:
         return self.company.subject(row.data_type, row.connection_id) if row else self.company.subject()
 
     def set_rows(self, rows: Iterable[Row]) -> None:
-        """Replace the rows and tell the observers. A failed operation gets its error record here, once."""
-        self.rows = tuple(map(self._with_failure, rows))
-        self._tell()
+        """Replace the rows, and tell. An operation that has ended gets its time of seeing and its error here, once."""
+        before, self.rows = self.rows, tuple(map(self._finished, rows))
+        self.changed(self, before)
 
     def set_phase(self, phase: str, note: str | None = None) -> None:
-        """Enter a phase, with a remark for the reader, and tell the observers."""
+        """Enter a phase, with a remark for the reader, and tell."""
         self.phase, self.note = phase, note
-        self._tell()
+        self.changed(self, self.rows)
 
-    def replace(self, old: Row, new: Row) -> None:
+    def replace(self, position: int, row: Row) -> None:
         """Replace one row."""
-        self.set_rows(new if row is old else row for row in self.rows)
+        self.set_rows(row if place == position else old for place, old in enumerate(self.rows))
 
-    def _tell(self) -> None:
-        for observer in tuple(self.observers):
-            observer()
+    def refuse(self, record: ErrorRecord) -> None:
+        """Close the rows that have no operation yet."""
+        rows = self.rows or (Row("all data types", company_id=self.company_id),)
+        self.waiting.clear()
+        self.set_rows(replace(row, outcome="refused", error=record) if row.state == "queueing" else row for row in rows)
 
-    def _with_failure(self, row: Row) -> Row:
+    def _finished(self, row: Row) -> Row:
         operation = row.operation
-        if operation is None or row.error is not None or not is_failed(operation.status):
+        if operation is None or row.seen is not None or row.open:
             return row
-        subject = self.subject(Row(operation.data_type, operation.connection_id))
-        return replace(row, error=log_error(self.desk.errors, from_operation(operation, self.desk.now, subject)))
+        # One text for all rows of a company, not one each: a portfolio has hundreds of thousands.
+        operation = msgspec.structs.replace(operation, company_id=self.company_id)
+        error = row.error
+        if error is None and is_failed(operation.status):
+            subject = self.subject(Row(operation.data_type, operation.connection_id))
+            error = log_error(self.desk.errors, from_operation(operation, self.desk.now, subject))
+        return replace(row, operation=operation, seen=self.desk.now, error=error)
+
+    def ask(self, position: int, intent: Intent) -> None:
+        """Note an intent; the first one is the job's beginning."""
+        self.intents[position] = intent
+        self.began = intent.at if self.began is None else min(self.began, intent.at)
 
     async def look(self) -> list[PullOperation]:
         """The company's newest operations: one request, whatever the number of rows."""
+        self.page = max(self.page, polling.page_size(len(self.rows)))
         request = {
             "company_id": self.company_id,
             "order_by": "-requested",
-            "page_size": polling.page_size(len(self.rows)),
+            "page_size": self.page,
         }
         return (await self.desk.client.manage_data.pull_operations.list_async(request=request)).results
 
     def origin(self, operation: PullOperation) -> str | None:
         """The origin of an operation that no row has yet; ``None`` if it is none of this run's."""
         requested = instant(operation.requested)
-        if requested is None or requested < self._since():
+        if requested is None or self.began is None or requested.timestamp() < self.began - SLACK:
             return None
-        if self.data_types is None:
+        if self.wanted is None:
             return "queued"
-        wanted = operation.data_type in self.data_types and self.connection_id in (None, operation.connection_id)
-        return "appeared" if wanted else None
-
-    def _since(self) -> datetime:
-        """The server's time at which this run began, less two seconds for the coarseness of its ``Date``."""
-        elapsed = (time.monotonic() - self.began) * self.desk.client.clock.speed
-        return self.desk.now - timedelta(seconds=elapsed + 2)
+        kinds = {(operation.data_type, None), (operation.data_type, operation.connection_id)}
+        return "appeared" if kinds.intersection(self.wanted) else None

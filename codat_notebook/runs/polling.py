@@ -1,37 +1,115 @@
-"""When to look again, and what changed since: pure functions, so that they can be tested on virtual time.
+"""When to look again: pure functions, so that they can be tested on virtual time.
 
 One request for the newest operations of a company shows all of them, so what is asked is companies, never single
-operations. All durations are the server's seconds.
+operations. A look costs a request; not looking lets operations that have ended wait to be seen. So the next look
+comes when the waiting that is expected by then has grown to the *price* of a request, in seconds of one operation's
+waiting; for a steady stream of ends that is the optimum, sqrt(2 x price / ends per second). All durations are the
+server's seconds.
 """
 
+import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-#: A new operation is looked at after this many seconds, an old one never more seldom than ...
-SOONEST, LATEST = 2.0, 30.0
+from codat_notebook.runs.durations import Spell
+
+#: What a request is worth where nothing is short: seconds that one operation's end is seen late.
+PRICE = 0.5
+#: Companies from which on a request is worth no more.
+MANY = 60
+#: A look comes never sooner than this many seconds after the last one, and never more seldom than ...
+SOONEST, LATEST = 1.0, 300.0
+#: ... or, where delay is free, than this: an hour.
+PATIENT = 3600.0
+#: So many operations may probably be running still when waiting longer is not worth it: all that end have ended.
+ALMOST_NONE = 0.1
+#: The delay of an operation that runs longer than this is counted in proportion to how long it runs.
+LONG = 120.0
 #: Seconds without a new member after which the discovery of what ``data/all`` queued ends.
 QUIET = 30.0
 #: Seconds for which an operation of unknown queueing is looked for.
 SETTLE = 120.0
+#: Operations that one page of the history may hold.
+LARGEST_PAGE = 5000
 
 _PAUSED = re.compile(r"paused until\s+(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?)", re.IGNORECASE)
 
 
-def next_look(ages: Sequence[float], paused: Sequence[float] = ()) -> float:
-    """Seconds until the next look, given for how long each running operation runs.
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An operation on its way: for how long, how long such ones take, and for how long it is paused yet."""
 
-    A fifth of the youngest one's age, within bounds: an end is then seen at most a fifth of its duration late. Where
-    all are paused, at the first one's end, though not later than ``LATEST`` x 2 from now.
+    age: float
+    spell: Spell
+    paused: float = 0.0
 
-    >>> next_look([5.0, 300.0]), next_look([60.0]), next_look([900.0]), next_look([], paused=[600.0])
-    (2.0, 12.0, 30.0, 60.0)
+    def left(self, seconds: float) -> float:
+        """The chance that it still runs in so many seconds."""
+        if self.paused:
+            return self.spell.left(seconds - self.paused)  # what it has to do begins when the pause ends
+        return self.spell.left(self.age + seconds) / self.spell.left(self.age)
+
+    @property
+    def weight(self) -> float:
+        """What a second of delay counts: less for one that runs long."""
+        return min(1.0, LONG / self.age) if self.age > 0 else 1.0
+
+
+def next_look(running: Sequence[Running], price: float = PRICE) -> float:
+    """Seconds until the next look at a company.
+
+    Parameters
+    ----------
+    running : its operations on their way.
+    price : seconds of waiting of one operation that a request is worth; ``math.inf``: delay is free.
+
+    >>> xero = Spell(math.log(60), 0.5)
+    >>> next_look([Running(0, xero)]) > next_look([Running(0, xero)] * 40) > next_look([Running(50, xero)] * 40)
+    True
+    >>> 600 <= next_look([Running(5, xero, paused=600)], price=2) + LATEST
+    True
     """
-    if ages:
-        return min(max(min(ages) / 5, SOONEST), LATEST)
-    if paused:
-        return min(max(min(paused), SOONEST), LATEST * 2)
-    return SOONEST
+    latest = PATIENT if math.isinf(price) else LATEST
+    if not running:
+        return SOONEST
+    before, waited = 0.0, 0.0
+    seconds, ended, step = 0.0, 0.0, SOONEST / 2
+    while seconds < latest:
+        seconds += step
+        now, left = _expected(running, seconds)
+        waited, before = waited + step * (ended + now) / 2, waited
+        ended = now
+        if waited >= price:
+            inside = seconds - step * (waited - price) / max(waited - before, 1e-9)
+            return max(inside, SOONEST)
+        if left < ALMOST_NONE:
+            return max(seconds, SOONEST)
+        step = max(SOONEST / 2, seconds / 12)
+    return latest
+
+
+def _expected(running: Sequence[Running], seconds: float) -> tuple[float, float]:
+    """How many operations will have ended by then (weighed), and how many will still run."""
+    ended = left = 0.0
+    for one in running:
+        chance = one.left(seconds)
+        left += chance
+        ended += one.weight * (1 - chance)
+    return ended, left
+
+
+def price_of(patience: float, companies: int, backlog: int, slot: float) -> float:
+    """What a request is worth, in seconds of one operation's waiting.
+
+    Nobody watches a thousand companies as closely as one: it is ``patience`` for each company on its way, up to
+    :data:`MANY`. And where requests are short, a look makes all that waits to be queued wait for one slot more.
+
+    >>> price_of(0.5, 1, 0, 0.06), price_of(0.5, 1000, 0, 0.06), price_of(0.5, 1000, 5000, 0.06)
+    (0.5, 30.0, 300.0)
+    """
+    return max(patience * min(max(companies, 1), MANY), backlog * slot)
 
 
 def paused_until(description: str | None) -> datetime | None:
@@ -55,4 +133,4 @@ def page_size(tracked: int) -> int:
     >>> page_size(1), page_size(43), page_size(9_000)
     (100, 136, 5000)
     """
-    return min(max(100, 2 * tracked + 50), 5000)
+    return min(max(100, 2 * tracked + 50), LARGEST_PAGE)

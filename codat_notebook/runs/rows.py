@@ -6,6 +6,7 @@ pull operation that answers it. :func:`absorb` takes what Codat's history shows 
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.vocabulary import is_failed, is_running
@@ -20,7 +21,8 @@ class Row:
     """One data type of a run, with its operation once that is known.
 
     ``origin`` says where the operation comes from: ``queued`` by this run, ``attached`` because it ran already,
-    ``appeared`` at the same time without having been asked for by name.
+    ``appeared`` at the same time without having been asked for by name. ``seen`` is the server's time at which the end
+    of the operation was seen.
     """
 
     data_type: str
@@ -29,6 +31,8 @@ class Row:
     origin: str | None = None
     error: ErrorRecord | None = None
     outcome: str | None = None
+    company_id: str = ""
+    seen: datetime | None = None
 
     @property
     def state(self) -> str:
@@ -85,10 +89,15 @@ def absorb(
             continue
         place = next((i for i, row in enumerate(after) if fits(row, operation)), None)
         if place is None:
-            after.append(Row(operation.data_type, operation.connection_id, operation, _unasked(origin)))
+            after.append(_row(operation, _unasked(origin), rows))
         else:
-            after[place] = Row(operation.data_type, operation.connection_id, operation, origin)
+            after[place] = _row(operation, origin, rows)
     return tuple(after)
+
+
+def _row(operation: PullOperation, origin: str, rows: Sequence[Row]) -> Row:
+    company_id = rows[0].company_id if rows else operation.company_id
+    return Row(operation.data_type, operation.connection_id, operation, origin, company_id=company_id)
 
 
 def _unasked(origin: str) -> str:

@@ -1,142 +1,257 @@
 """The handle of a refresh: what a notebook user holds while Codat works and afterwards.
 
-A :class:`RefreshRun` starts its work on the engine thread when it is made (``queueing``, then ``following``); whoever
-holds it reads what it knows, waits for it, or watches it. What goes wrong on the way ends in the row that it belongs
-to and in the session's error log; a failed operation is an outcome and raises nothing.
+A :class:`RefreshRun` starts its work on the engine thread when it is made: facts about the companies, then the
+``fleet``. Whoever holds it reads what it knows, waits for it, steers it, or watches it. What goes wrong on the way
+ends in the row that it belongs to and in the session's error log; a failed operation is an outcome and raises nothing.
 """
 
 import asyncio
 import concurrent.futures
 import contextlib
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
-from datetime import datetime
+import time
+from collections.abc import Callable, Generator
+from datetime import datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook import display, frames
 from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.runs import reports
+from codat_notebook.runs.bell import Bell, Observer
 from codat_notebook.runs.desk import CompanyFacts, Desk
 from codat_notebook.runs.engine import wait
-from codat_notebook.runs.following import follow
+from codat_notebook.runs.fleet import Fleet
 from codat_notebook.runs.job import Job
-from codat_notebook.runs.queueing import queue
-from codat_notebook.runs.rows import Row, counts
+from codat_notebook.runs.members import facts_of
+from codat_notebook.runs.rows import STATES, Row
+from codat_notebook.runs.starting import Start, again
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class RefreshRun:
-    """A refresh of one company, live. Made by ``Session.refresh`` and ``Session.refresh_all``.
+    """A refresh of one company or of thousands, live. Made by ``Session.refresh``, ``refresh_all`` and ``resume``.
 
     As a cell's last line it is its live view. ``await run`` and ``run.wait()`` wait for the end; cancelling a waiter
-    stops the waiting, not the following.
+    stops the waiting, not the following. ``run.operations``, ``run.errors`` and ``run.summary`` are frames of what is
+    known at the moment.
 
     >>> run = session.refresh(company_id, "invoices", "bills")  # doctest: +SKIP
     >>> run.wait(timeout=60).operations                         # doctest: +SKIP
+    >>> run = session.refresh(session.plan(older_than="7D"), journal="refresh.sqlite")  # doctest: +SKIP
+    >>> run.wait(tell=print).summary                            # doctest: +SKIP
     """
 
-    def __init__(
-        self, desk: Desk, company_id: str, data_types: Sequence[str] | None, connection_id: str | None = None
-    ) -> None:
-        names = None if data_types is None else tuple(dict.fromkeys(data_types))
-        self._job = Job(desk, company_id, names, connection_id)
+    def __init__(self, desk: Desk, start: Start) -> None:
+        self._desk, self._start = desk, start
+        self._bell = Bell(desk.engine.loop)
+        self._version, self._rows = 0, (-1, ())  # type: int, tuple[int, tuple[Row, ...]]
+        self._task: asyncio.Task[Any] | None = None
+        self._stopping = False
+        self._end: tuple[str, str | None] | None = None
+        self._book = start.open_book(desk, self._on_book)
+        self._fleet = Fleet(desk, start.jobs, self._book, start.reserve, start.patience, self._changed)
+        self._began, self._before = desk.client.clock.monotonic(), self._ended
+        desk.runs.add(self)
         self._future: concurrent.futures.Future[None] = desk.engine.submit(self._work())
 
+    # Work, on the engine's thread.
+
     async def _work(self) -> None:
-        job = self._job
+        self._task = asyncio.current_task()
         try:
-            job.company = await job.desk.company(job.company_id)
-            await queue(job, job.company)
-            job.set_phase("following")
-            await follow(job)
-            job.set_phase("done")
+            if self._stopping:
+                raise asyncio.CancelledError
+            if not all(job.ended for job in self._jobs):
+                await self._learn_facts()
+            await self._fleet.work()
+            failed = all(job.phase == "failed" for job in self._jobs) and bool(self._jobs)
+            self._finish("failed" if failed else "done", self._jobs[0].note if failed else None)
         except CodatLendingError as error:
-            self._give_up(error)
+            await self._give_up(error)
         except asyncio.CancelledError:
-            job.set_phase("stopped", "no longer watched; Codat carries on")
+            self._finish("stopped", "no longer watched; Codat carries on")
             raise
         except Exception as error:
-            job.desk.report(error, "The refresh was ended by an error of codat_notebook itself", job.subject())
-            job.set_phase("failed", str(error))
+            self._desk.report(error, "The refresh was ended by an error of codat_notebook itself")
+            self._finish("failed", str(error))
             raise
+        finally:
+            if self._book is not None:
+                await self._book.finish()
 
-    def _give_up(self, error: CodatLendingError) -> None:
-        """End the run by trouble that concerns all of it; rows that have no operation yet were refused."""
-        job = self._job
-        doing = "followed" if job.phase == "following" else "started"
-        record = job.desk.report(error, f"The refresh of {job.name} could not be {doing}", job.subject())
-        rows = job.rows or (Row("all data types"),)
-        job.set_rows(replace(row, outcome="refused", error=record) if row.state == "queueing" else row for row in rows)
-        job.set_phase("failed", record.why)
+    async def _learn_facts(self) -> None:
+        facts = await facts_of(self._desk, [job.company_id for job in self._jobs])
+        for job in self._jobs:
+            found = facts[job.company_id]
+            if isinstance(found, CompanyFacts):
+                job.company = found
+            elif not job.ended:
+                record = self._desk.report(found, f"The refresh of {job.name} could not be started", job.subject())
+                job.refuse(record)
+                job.set_phase("failed", record.why)
+        self._changed()
+
+    async def _give_up(self, error: CodatLendingError) -> None:
+        """End by trouble that concerns all; what has no operation was refused, but the journal may still queue it."""
+        if self._book is not None:
+            await self._book.finish()
+        doing = "started" if self._fleet.phases["queueing"] else "followed"
+        what = f"The refresh of {self.company_name} could not be {doing}"
+        record = self._desk.report(error, what, self._jobs[0].subject() if len(self._jobs) == 1 else None)
+        for job in self._jobs:
+            if not job.ended:
+                job.refuse(record)
+                job.set_phase("failed", record.why)
+        self._finish("failed", record.why)
+
+    def _finish(self, phase: str, note: str | None) -> None:
+        self._end = phase, note
+        self._version += 1
+        self._bell.ring_now()
+
+    def _changed(self) -> None:
+        self._version += 1
+        self._bell.ring()
+
+    def _on_book(self, trouble: Exception | None) -> None:
+        if trouble is not None:
+            self._desk.report(trouble, "The journal of the refresh could not be written")
+        self._fleet.wake()
 
     # What it knows: from memory, at any time, from any thread.
 
     @property
+    def _jobs(self) -> list[Job]:
+        return self._start.jobs
+
+    @property
+    def _only(self) -> Job | None:
+        return self._jobs[0] if len(self._jobs) == 1 else None
+
+    @property
+    def company_ids(self) -> list[str]:
+        """The companies' ids, in the order of the plan."""
+        return [job.company_id for job in self._jobs]
+
+    @property
     def company_id(self) -> str:
-        """The company's id."""
-        return self._job.company_id
+        """The company's id; empty where there are several."""
+        return self._only.company_id if self._only else ""
 
     @property
     def company_name(self) -> str:
-        """The company's name; its id until Codat has told the name."""
-        return self._job.name
+        """The company's name (its id until Codat has told the name), or how many companies there are."""
+        return self._only.name if self._only else f"{len(self._jobs):,} companies"
 
     @property
     def company(self) -> CompanyFacts | None:
-        """The company and its connections when the run began; ``None`` until Codat has told."""
-        return self._job.company
+        """The company and its connections when the run began; ``None`` until Codat has told, and for several."""
+        return self._only.company if self._only else None
+
+    def facts_of(self, company_id: str) -> CompanyFacts | None:
+        """A company of the run and its connections; ``None`` until Codat has told."""
+        return self._fleet.jobs[company_id].company
+
+    def rows_of(self, company_id: str) -> tuple[Row, ...]:
+        """The rows of one company, a snapshot."""
+        return self._fleet.jobs[company_id].rows
+
+    @property
+    def platforms(self) -> dict[str, str]:
+        """Connection id -> platform, of all companies."""
+        known = (job.company.platforms for job in self._jobs if job.company is not None)
+        return dict(chain.from_iterable(platforms.items() for platforms in known))
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """The run's rows, a snapshot."""
-        return self._job.rows
+        """The run's rows, a snapshot; put together when they are asked for after a change."""
+        version, rows = self._rows
+        if version != self._version:
+            version = self._version
+            rows = tuple(chain.from_iterable(job.rows for job in self._jobs))
+            self._rows = version, rows
+        return rows
 
     @property
     def phase(self) -> str:
         """``queueing``, ``following``, or how it ended: ``done``, ``stopped`` (watching), ``failed``."""
-        return self._job.phase
+        if self._end is not None:
+            return self._end[0]
+        return "queueing" if self._fleet.phases["queueing"] else "following"
 
     @property
     def note(self) -> str | None:
         """A remark about the phase: what is waited for, or why the run ended early."""
-        return self._job.note
+        if self._end is not None:
+            return self._end[1] or (self._only.note if self._only else None)
+        held = "paused: nothing more is queued" if self._fleet.paused and self._fleet.phases["queueing"] else None
+        trouble = self._book.trouble if self._book is not None else None
+        why = self._fleet.hold.why if self._fleet.hold is not None else None
+        notes = (held, f"{trouble}; queueing waits" if trouble else None, why, self._only.note if self._only else None)
+        return "; ".join(filter(None, notes)) or None
 
     @property
     def done(self) -> bool:
         """Whether nothing more is to come."""
-        return self._job.phase in ("done", "stopped", "failed")
+        return self._end is not None
 
     @property
     def counts(self) -> dict[str, int]:
-        """State -> number of rows."""
-        return counts(self.rows)
+        """State -> number of rows, without the states that no row has; kept up to date, so it costs nothing."""
+        return {state: number for state in STATES if (number := self._fleet.counts.get(state, 0))}
+
+    @property
+    def _ended(self) -> int:
+        counted = self.counts
+        return sum(counted.values()) - counted.get("queueing", 0) - counted.get("running", 0)
+
+    @property
+    def progress(self) -> reports.Progress:
+        """How far it is: totals, throughput, expected end. See :class:`reports.Progress`."""
+        clock, ended = self._desk.client.clock, self._fleet.phases
+        began = self.now - timedelta(seconds=(clock.monotonic() - self._began) * clock.speed)
+        companies = len(self._jobs), sum(ended[phase] for phase in ("done", "failed"))
+        return reports.progress(self.counts, companies, began, self.now, self._before)
+
+    @property
+    def line(self) -> str:
+        """The progress in a line of text."""
+        return reports.line(self.company_name, self.counts, self.progress, self.note)
 
     @property
     def now(self) -> datetime:
         """The server's time."""
-        return self._job.desk.now
+        return self._desk.now
 
     @property
     def speed(self) -> float:
         """The server's seconds in a second: 1, but on a sandbox."""
-        return self._job.desk.client.clock.speed
+        return self._desk.client.clock.speed
 
     @property
     def operations(self) -> "pd.DataFrame":
         """The operations as a frame: ``origin``, then the columns of ``frames.pull_operations``."""
-        rows = [row for row in self.rows if row.operation is not None]
-        return frames.pull_operations(
-            [row.operation for row in rows],
-            self.company.platforms if self.company else None,
-            self.now,
-            extra={"origin": ("category", [row.origin for row in rows])},
-        )
+        return reports.operations(self.rows, self.platforms, self.now)
 
     @property
     def errors(self) -> "pd.DataFrame":
         """What went wrong in this run as a frame: requests that failed and operations that ended in a failure."""
         return frames.errors(row.error for row in self.rows if row.error is not None)
+
+    @property
+    def summary(self) -> "pd.DataFrame":
+        """A row for each company: ``company``, ``phase``, ``operations`` and how many of them are in which state
+        (``queueing``, ``running``, ``complete``, ``failed``, ``refused``, ``unknown``, ``not_queued``), ``skipped``,
+        ``platforms``, ``note``, ``company_id``.
+        """
+        return reports.summary(self._jobs, self._start.skipped)
+
+    @property
+    def skipped(self) -> "pd.DataFrame":
+        """The rows of the plan that were left out: ``company_id``, ``data_type``, ``connection_id``, ``reason``."""
+        return reports.skipped_frame(self._start.skipped)
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{number} {state}" for state, number in self.counts.items()) or self.phase
@@ -145,17 +260,26 @@ class RefreshRun:
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return display.mimebundle(self, **options)
 
-    # Waiting and watching.
+    # Waiting, watching, steering.
 
-    def wait(self, timeout: float | None = None) -> "RefreshRun":
+    def wait(self, timeout: float | None = None, tell: Callable[[str], object] | None = None) -> "RefreshRun":
         """Wait until the run has ended or ``timeout`` (seconds) is over, and return the run either way.
 
-        Raises ``RuntimeError`` on the engine's own thread, where it would wait for itself.
+        ``tell`` is called with a line about the progress when that has changed, at most once a second:
+        ``run.wait(tell=print)``. Raises ``RuntimeError`` on the engine's own thread, where it would wait for itself.
         """
-        if self._job.desk.engine.on_thread:
+        if self._desk.engine.on_thread:
             raise RuntimeError("run.wait() would wait for its own thread: use `await run` there.")
-        with contextlib.suppress(TimeoutError, concurrent.futures.CancelledError):  # outcomes: `phase` tells
-            wait(self._future, timeout)
+        until = None if timeout is None else time.monotonic() + timeout
+        told = None
+        while not self._future.done() and (until is None or time.monotonic() < until):
+            rest = None if until is None else max(until - time.monotonic(), 0.0)
+            step = rest if tell is None else min(1.0, rest if rest is not None else 1.0)
+            with contextlib.suppress(TimeoutError, concurrent.futures.CancelledError):  # outcomes: `phase` tells
+                wait(self._future, step)
+            if tell is not None and (text := self.line) != told:
+                told = text
+                tell(text)
         return self
 
     def __await__(self) -> Generator[Any, None, "RefreshRun"]:
@@ -166,11 +290,35 @@ class RefreshRun:
                 raise  # the waiter was cancelled, not the run
         return self
 
-    def stop_watching(self) -> None:
-        """Stop following. Codat carries on with what is queued: its API cannot cancel."""
-        self._future.cancel()
+    def pause(self) -> None:
+        """Queue nothing more until :meth:`resume`. What is queued is followed on."""
+        self._desk.engine.post(self._fleet.pause, True)
 
-    def observe(self, observer: Callable[[], object]) -> Callable[[], None]:
-        """Have ``observer`` called, on the engine thread, after every change; returns the function that ends it."""
-        self._job.observers.append(observer)
-        return lambda: self._job.observers.remove(observer)
+    def resume(self) -> None:
+        """Go on with queueing after :meth:`pause`."""
+        self._desk.engine.post(self._fleet.pause, False)
+
+    def stop_watching(self) -> None:
+        """Stop queueing and following. Codat carries on with what is queued: its API cannot cancel."""
+        self._desk.engine.post(self._cancel)
+
+    def _cancel(self) -> None:
+        """On the engine's thread. The future is left to end by itself: who waits for it waits for the journal too."""
+        self._stopping = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def retry_failed(self, journal: str | None = None) -> "RefreshRun":
+        """Queue once more what failed and may succeed now, and return the new run at once.
+
+        That is what the remedy of each failure tells (``vocabulary.remedy``): an outage or a limit is tried again, a
+        missing permission or a type that the platform lacks is not. Raises ``ValueError`` if there is none.
+        """
+        return RefreshRun(self._desk, Start.of(self._desk, again(self.rows), journal, self._start.reserve))
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Have ``observer`` called on the engine thread when something has changed, at most a few times a second, and
+        at the end; returns the function that ends it.
+        """
+        self._bell.observers.append(observer)
+        return lambda: self._bell.observers.remove(observer)

@@ -1,5 +1,7 @@
 """When to look again."""
 
+import math
+import random
 from datetime import UTC, datetime
 
 import pytest
@@ -7,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.runs import polling
+from codat_notebook.runs.durations import Spell
+from codat_notebook.runs.polling import Running
 
 
 @pytest.mark.parametrize(
@@ -25,20 +29,55 @@ def test_the_time_of_a_pause_is_read_from_the_text(text: str | None, until: date
     assert polling.paused_until(text) == until
 
 
-@given(ages=st.lists(st.floats(0, 1e9), min_size=1), paused=st.lists(st.floats(0, 1e9)))
-def test_a_look_comes_within_bounds(ages: list[float], paused: list[float]) -> None:
+XERO = Spell(math.log(60), 0.5)
+running = st.builds(Running, st.floats(0, 1e7), st.just(XERO), st.floats(0, 1e5))
+
+
+@given(ops=st.lists(running, max_size=8), price=st.floats(0, 1e4))
+def test_a_look_comes_within_bounds(ops: list[Running], price: float) -> None:
     """The next look is never sooner than SOONEST and never later than LATEST while something runs."""
-    assert polling.SOONEST <= polling.next_look(ages, paused) <= polling.LATEST
+    assert polling.SOONEST <= polling.next_look(ops, price) <= polling.LATEST
 
 
-def test_the_end_of_an_operation_is_seen_at_most_a_fifth_of_its_duration_late() -> None:
-    """Looks at growing distances: 300 s of running cost few requests and little delay."""
-    age, looks = 0.0, 0
-    while age < 300:
-        age += polling.next_look([age])
+def follow(durations: list[float], price: float) -> tuple[int, float]:
+    """Looks and the mean delay until all ends are seen."""
+    now, looks, delay, left = 0.0, 0, 0.0, list(durations)
+    while left:
+        now += polling.next_look([Running(now, XERO)] * len(left), price)
         looks += 1
-    assert looks < 30
-    assert age - 300 < 60
+        delay += sum(now - end for end in left if end <= now)
+        left = [end for end in left if end > now]
+    return looks, delay / len(durations)
+
+
+def test_many_operations_are_seen_soon_with_few_looks() -> None:
+    """43 operations of about a minute: each end is seen within two seconds on average, with two looks each at most."""
+    draw = random.Random(7)
+    looks, delay = follow([draw.lognormvariate(XERO.mu, XERO.sigma) for _ in range(43)], polling.PRICE)
+    assert looks <= 86
+    assert delay <= 2
+
+
+def test_the_dearer_a_request_the_fewer_looks() -> None:
+    """The price trades requests for delay, all the way to one look where delay is free."""
+    durations = [30.0, 45.0, 60.0, 80.0]
+    found = [follow(durations, price) for price in (0.5, 5, 50, math.inf)]
+    assert [looks for looks, _ in found] == sorted((looks for looks, _ in found), reverse=True)
+    assert [delay for _, delay in found] == sorted(delay for _, delay in found)
+    assert found[-1][0] == 1
+
+
+def test_what_hangs_is_looked_at_ever_more_seldom_and_never_given_up() -> None:
+    """Twelve hours of hanging cost some hundred looks, the last ones minutes apart."""
+    looks, delay = follow([12 * 3600.0], polling.PRICE)
+    assert looks < 300
+    assert delay < polling.LATEST
+
+
+def test_a_pause_is_waited_out() -> None:
+    """Nothing is asked long before the time until which Codat waits itself."""
+    soon = polling.next_look([Running(30, XERO)])
+    assert soon < 60 < 200 < polling.next_look([Running(30, XERO, paused=200)]) < 260
 
 
 @given(tracked=st.integers(0, 100_000))

@@ -1,0 +1,193 @@
+"""How fast a session may ask: within Codat's limits, and slower when it is told so or when answers become slow.
+
+One :class:`Governor` serves all runs of a session. Before each request a run asks for :meth:`~Governor.hold`: for how
+long to wait, and why. It counts what is under way in a window that grows with each good answer and is halved by a
+failure or a 429 (as TCP does, additive up, multiplicative down); it spreads requests over the minute; it stops before
+the reserve of the day's quota is touched and goes on at its reset; and when nothing but failures come, it sends single
+requests further and further apart until one is answered. It hears of all requests, also of those that users make.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from codat_notebook.client.clock import ServerClock
+from codat_notebook.client.events import Attempt, Event, Waiting
+from codat_notebook.client.quota import Pacing, Quota
+
+#: Requests under way at the same time: in the beginning, and at most.
+FIRST, MOST = 16.0, 64.0
+#: Of the requests that a minute allows, so many per hundred stay free for people who click meanwhile.
+LEFT_FREE = 1
+#: A minute is taken this much longer, since requests need longer or shorter on their way.
+MARGIN = 1.01
+#: After a 429 this share of the pace is kept; it is won back at this rate per minute.
+SLOWER, RECOVERY = 0.7, 0.1
+#: Failures in a row from which on requests are only tried, and the seconds between tries: first and longest.
+OUTAGE, TRIES = 8, (1.0, 60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Not yet: for so many real seconds (``None``: until an answer comes), and why, if a reader should know."""
+
+    seconds: float | None
+    why: str | None = None
+
+
+class Governor:
+    """See the module's docstring.
+
+    Args:
+        clock: the server's time.
+        quota: gives the daily quota as last told.
+        pacing: the client's, which counts the minute; None: there is no such limit.
+    """
+
+    def __init__(self, clock: ServerClock, quota: Callable[[], Quota | None], pacing: Pacing | None = None) -> None:
+        self._clock = clock
+        self._quota = quota
+        self.pacing = pacing
+        # What was let go; the client books a request only when it is sent, and all requests of the session.
+        self._let_go = Pacing(pacing.per_minute if pacing is not None else None)
+        self.window = FIRST
+        self.under_way = 0
+        self._share = 1.0
+        self._slowed = self._cut = self._until = self._tried = float("-inf")
+        self._why: str | None = None
+        self._failures = 0
+        self._fastest = self._usual = 0.0
+
+    # What runs ask.
+
+    def begin(self) -> None:
+        """A request goes out."""
+        self.under_way += 1
+        self._tried = self._now
+        self._let_go.reserve(self._now, 0.0)
+
+    def end(self) -> None:
+        """Its answer came, or will not come."""
+        self.under_way -= 1
+
+    def hold(self, reserve: float = 0) -> Hold | None:
+        """How long to wait before the next request, ``None`` if it may go.
+
+        ``reserve``: requests of the day's quota that are not touched; below 1 a share of it.
+        """
+        if self._until > self._now:
+            return Hold(self._until - self._now, self._why)
+        if self.trying:
+            return self._between_tries()
+        if self.under_way >= self.window:
+            return Hold(None)
+        return self._of_quota(reserve) or self._of_pace()
+
+    def hold_until(self, moment: datetime, why: str) -> None:
+        """Send nothing before ``moment`` (server's time)."""
+        until = self._now + self._clock.real(max((moment - self._clock.now()).total_seconds(), 0.0))
+        if until > self._until:
+            self._until, self._why = until, why
+
+    @property
+    def trying(self) -> bool:
+        """Whether nothing but failures came lately, so that single requests are tried."""
+        return self._failures >= OUTAGE
+
+    @property
+    def slot(self) -> float:
+        """Server's seconds that one request takes at the pace that is allowed; 0 without a limit."""
+        return 60.0 / self._allowed if self.pacing is not None and self.pacing.per_minute else 0.0
+
+    @property
+    def _now(self) -> float:
+        return self._clock.monotonic()
+
+    def _between_tries(self) -> Hold | None:
+        pause = min(TRIES[0] * 2 ** min(self._failures - OUTAGE, 10), TRIES[1])
+        rest = self._tried + pause - self._now
+        if self.under_way:
+            return Hold(None, "no answer from Codat")
+        return Hold(rest, f"no answer from Codat, trying again in {rest:.0f} s") if rest > 0 else None
+
+    def _of_quota(self, reserve: float) -> Hold | None:
+        quota = self._quota()
+        if quota is None or quota.remaining is None or quota.resets_at is None:
+            return None
+        kept = reserve * (quota.limit or 0) if 0 < reserve < 1 else reserve
+        now = self._clock.now()
+        if quota.remaining - self.under_way > kept or now >= quota.resets_at or quota.observed_at > quota.resets_at:
+            return None
+        if self.under_way and quota.remaining > kept:
+            return Hold(None)
+        what = "The day's quota is down to its reserve" if kept else "The day's quota is used up"
+        # A little later, because the header's time is cut to seconds.
+        seconds = self._clock.real((quota.resets_at - now).total_seconds() + 1.0)
+        return Hold(seconds, f"{what}; going on at {local(quota.resets_at)}")
+
+    @property
+    def _allowed(self) -> int:
+        """Requests a minute, at the present pace."""
+        assert self.pacing is not None
+        most = self.pacing.per_minute or 1
+        minutes = (self._now - self._slowed) / self._clock.real(60.0)
+        share = min(1.0, self._share + RECOVERY * max(minutes, 0.0))
+        return max(int(most * share) - most * LEFT_FREE // 100, 1)
+
+    def _of_pace(self) -> Hold | None:
+        if self.pacing is None or not self.pacing.per_minute:
+            return None
+        minute, most = self._clock.real(60.0) * MARGIN, self._allowed
+        seconds = max(book.room(self._now, minute, most) for book in (self.pacing, self._let_go))
+        return Hold(seconds) if seconds > 0 else None
+
+    # What it hears.
+
+    def heard(self, event: Event) -> None:
+        """Take in an event of the client."""
+        if isinstance(event, Waiting):
+            if event.reason.startswith("429"):
+                self.hold_until(event.until, f"Codat asks to wait until {local(event.until)}")
+        elif isinstance(event, Attempt):
+            self._heard(event)
+
+    def _heard(self, attempt: Attempt) -> None:
+        if attempt.status == 429:
+            self._halve(attempt)
+            self._slow_down()
+        elif attempt.status is None or attempt.status >= 500 or attempt.status == 408:
+            self._failures += 1
+            self._halve(attempt)
+        else:
+            self._failures = 0
+            self._took(attempt.ms / 1000)
+
+    def _halve(self, attempt: Attempt) -> None:
+        """Once for all that was sent before the window was halved: it is the same trouble."""
+        if self._now - attempt.ms / 1000 >= self._cut:
+            self.window, self._cut = max(self.window / 2, 1.0), self._now
+
+    def _slow_down(self) -> None:
+        share = min(1.0, self._share + RECOVERY * max((self._now - self._slowed) / self._clock.real(60.0), 0.0))
+        if self._now - self._slowed > self._clock.real(5.0):  # one wave of answers is one reason
+            self._share, self._slowed = max(share * SLOWER, 0.1), self._now
+
+    def _took(self, seconds: float) -> None:
+        """Grow while answers are quick, shrink while they are slow."""
+        self._fastest = min(self._fastest or seconds, seconds) * 1.001  # forgets slowly that it was faster once
+        self._usual = seconds if not self._usual else 0.9 * self._usual + 0.1 * seconds
+        if self._usual <= 2 * self._fastest + 0.2:
+            self.window = min(self.window + 1 / self.window, MOST)
+        elif self._usual > 4 * self._fastest + 0.5:
+            self.window = max(self.window - 1 / self.window, 1.0)
+
+
+def local(moment: datetime) -> str:
+    """A time for people: local, with its zone.
+
+    >>> from datetime import UTC
+    >>> local(datetime(2026, 11, 23, 14, 5, tzinfo=UTC)).startswith("2026-11-2")
+    True
+    """
+    here = (moment + timedelta(seconds=59)).astimezone()
+    return f"{here:%Y-%m-%d %H:%M} {here:%Z}"

@@ -1,0 +1,206 @@
+"""What a run writes down so that nothing is lost when the kernel dies, and nothing is queued twice afterwards.
+
+The plan is on disk before the first request, and each intent with its idempotency key before its POST; what came of it
+follows after. Changes are committed together (one flush of the disk for all that came up during the last one), so that
+durability costs a few milliseconds and no throughput. If the disk is full or the folder gone, queueing waits, in sight;
+following goes on, and what it finds is kept in memory until it can be written. The key of the account is never here.
+"""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from codat_notebook.client.reading import read
+from codat_notebook.models.shared import PullOperation
+from codat_notebook.runs.engine import Engine
+from codat_notebook.runs.job import ALL, Intent, Job
+from codat_notebook.runs.orders import Orders, Skipped
+from codat_notebook.runs.queueing import BookTrouble
+from codat_notebook.runs.records import ErrorRecord
+from codat_notebook.runs.rows import Row
+from codat_notebook.runs.store import Store
+
+#: Real seconds until writing is tried again.
+AGAIN: Final = 2.0
+_COMPANY: Final = "INSERT OR REPLACE INTO companies VALUES (?, ?, ?, ?, ?, ?, ?)"
+_OPERATION: Final = "INSERT OR REPLACE INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SKIPPED: Final = "INSERT INTO skipped VALUES (?, ?, ?, ?)"
+_ABOUT: Final = "INSERT OR REPLACE INTO run VALUES (?, ?)"
+
+
+class Journal:
+    """The book of one run, in a :class:`Store`. To be used on the engine's thread.
+
+    Args:
+        store: the open file.
+        engine: the writing happens in its workers.
+        troubled: called when writing begins to fail, with the error, and with None when it works again.
+    """
+
+    def __init__(self, store: Store, engine: Engine, troubled: Callable[[Exception | None], object]) -> None:
+        self.trouble: str | None = None
+        self._store, self._engine, self._troubled = store, engine, troubled
+        self._noted: dict[tuple[str, int], Job] = {}
+        self._waiters: list[asyncio.Future[None]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def intend(self, job: Job, position: int) -> None:
+        """See :class:`Book`. Many wait for the same commit."""
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(kept)
+        self.note(job, position)
+        await kept
+
+    def note(self, job: Job, position: int) -> None:
+        """See :class:`Book`. What is written is how things stand then."""
+        if not self._closed:
+            self._noted[job.company_id, position] = job
+            if self._writing is None:
+                self._writing = asyncio.get_running_loop().create_task(self._write())
+
+    async def finish(self) -> None:
+        """Write what is left, once more if need be, and close the file."""
+        self._closed = True
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
+        noted, self._noted = self._noted, {}
+        try:
+            self._store.write(_changes(noted))
+        except sqlite3.Error as error:
+            self._complain(error)
+        self._store.close()
+
+    async def _write(self) -> None:
+        """Commit until nothing is left to be written."""
+        while self._noted:
+            noted, self._noted = self._noted, {}
+            waiters, self._waiters = self._waiters, []
+            writing = asyncio.ensure_future(self._engine.in_worker(self._store.write, _changes(noted)))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                await asyncio.gather(writing, return_exceptions=True)  # a thread cannot be stopped
+                if writing.exception() is not None:
+                    self._noted = noted | self._noted
+                raise
+            except sqlite3.Error as error:
+                self._noted = noted | self._noted
+                self._complain(error)
+                _settle(waiters, BookTrouble(str(error)))
+                await asyncio.sleep(AGAIN)
+            else:
+                _settle(waiters, None)
+                if self.trouble is not None:
+                    self.trouble = None
+                    self._troubled(None)
+        self._writing = None
+
+    def _complain(self, error: Exception) -> None:
+        first, self.trouble = self.trouble is None, f"the journal {self._store.path.name} cannot be written: {error}"
+        if first:
+            self._troubled(error)
+
+
+def _settle(waiters: Iterable[asyncio.Future[None]], error: Exception | None) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None) if error is None else waiter.set_exception(error)
+
+
+def _changes(noted: dict[tuple[str, int], Job]) -> list[tuple[str, list[Sequence[Any]]]]:
+    """The statements that keep how jobs stand now."""
+    jobs = {job.company_id: job for job in noted.values()}
+    rows = [_operation(job, position) for (_, position), job in noted.items() if position != ALL]
+    return [(_COMPANY, [_company(job) for job in jobs.values()]), (_OPERATION, rows)]
+
+
+def _company(job: Job) -> Sequence[Any]:
+    intent = job.intents.get(ALL)
+    wanted = None if job.wanted is None else json.dumps(job.wanted)
+    key, at = (intent.key, intent.at) if intent else (None, None)
+    return job.company_id, wanted, job.all_done, key, at, job.began, int(job.phase == "done")
+
+
+def _operation(job: Job, position: int) -> Sequence[Any]:
+    row, intent = job.rows[position], job.intents.get(position)
+    key, at = (intent.key, intent.at) if intent else (None, None)
+    operation = msgspec.json.encode(row.operation).decode() if row.operation is not None else None
+    error = msgspec.json.encode(row.error).decode() if row.error is not None else None
+    seen = row.seen.isoformat() if row.seen is not None else None
+    return (
+        job.company_id, position, row.data_type, row.connection_id, key, at, row.outcome, row.origin, operation, error,
+        seen,
+    )  # fmt: skip
+
+
+# From one kernel to the next.
+
+
+def begin(store: Store, jobs: Iterable[Job], orders: Orders, about: dict[str, str]) -> None:
+    """Write the plan down, before anything is sent; what an ended run left is cleared."""
+    jobs = list(jobs)
+    store.write(
+        [
+            *((f"DELETE FROM {table}", [()]) for table in ("run", "companies", "operations", "skipped")),
+            (_ABOUT, list(about.items())),
+            (_COMPANY, [_company(job) for job in jobs]),
+            (_OPERATION, [_operation(job, position) for job in jobs for position in range(len(job.rows))]),
+            (_SKIPPED, [(s.company_id, s.data_type, s.connection_id, s.reason) for s in orders.skipped]),
+        ]
+    )
+
+
+def restore(store: Store, make: Callable[..., Job]) -> list[Job]:
+    """The jobs as the last process left them; what it was about to queue, or had, is marked as a doubt."""
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    for values in store.read("SELECT * FROM operations ORDER BY company_id, position"):
+        rows.setdefault(values[0], []).append(values)
+    return [
+        _job(make, company, rows.get(company[0], []))
+        for company in store.read("SELECT * FROM companies ORDER BY rowid")
+    ]
+
+
+def skipped(store: Store) -> tuple[Skipped, ...]:
+    """The rows of the plan that were left out."""
+    return tuple(Skipped(*values) for values in store.read("SELECT * FROM skipped"))
+
+
+def _job(make: Callable[..., Job], company: tuple[Any, ...], rows: list[tuple[Any, ...]]) -> Job:
+    company_id, wanted, all_done, all_key, all_at, began, done = company
+    pairs = None if wanted is None else tuple((data_type, connection) for data_type, connection in json.loads(wanted))
+    job = make(company_id=company_id, wanted=pairs, rows=tuple(map(_row, rows)), all_done=all_done, began=began)
+    job.waiting.clear()
+    if pairs is None and all_done is None:
+        job.waiting.append(ALL)
+        if all_key is not None:
+            job.intents[ALL] = Intent(all_key, all_at, earlier=True)
+    elif pairs is not None or all_done == "singly":
+        for values, row in zip(rows, job.rows, strict=True):
+            if row.state == "queueing":
+                job.waiting.append(values[1])
+            if row.state == "queueing" and values[4] is not None:
+                job.intents[values[1]] = Intent(values[4], values[5], earlier=True)
+    job.phase = "done" if done else job.phase
+    return job
+
+
+def _row(values: tuple[Any, ...]) -> Row:
+    company_id, _, data_type, connection_id, _, _, outcome, origin, operation, error, seen = values
+    return Row(
+        data_type,
+        connection_id,
+        read(operation.encode(), PullOperation) if operation else None,
+        origin,
+        msgspec.json.decode(error, type=ErrorRecord) if error else None,
+        outcome,
+        company_id,
+        datetime.fromisoformat(seen) if seen else None,
+    )

@@ -1,0 +1,54 @@
+"""The facts about a run's companies: asked for one by one where they are few, else read off the list of companies.
+
+A list holds the connections of its companies, so one request stands for thousands. A company that is not on it is
+asked for by itself, so that the answer says why.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
+from codat_notebook.runs.desk import CompanyFacts, Desk
+
+#: Up to so many companies are asked for one by one.
+FEW = 5
+#: Companies that one page may hold.
+PAGE = 5000
+#: Statuses of an answer that concern one company only.
+_ITS_OWN = (403, 404)
+
+Facts = dict[str, CompanyFacts | CodatLendingError]
+
+
+async def facts_of(desk: Desk, ids: Sequence[str]) -> Facts:
+    """Company id -> its facts, or why there are none. Raises what concerns all companies."""
+    found: Facts = {}
+    if len(ids) > FEW:
+        await _list(desk, set(ids), found)
+    missing = [id for id in ids if id not in found]
+    for start in range(0, len(missing), FEW):
+        some = missing[start : start + FEW]
+        found.update(zip(some, await asyncio.gather(*(_one(desk, id) for id in some)), strict=True))
+    return found
+
+
+async def _list(desk: Desk, wanted: Iterable[str], found: Facts) -> None:
+    """Read the list, page after page, while that is fewer requests than to ask for those that are missing."""
+    left, number, pages = set(wanted), 1, 1
+    while left and pages - number < len(left) and number <= pages:
+        page = await desk.client.companies.list_async(request={"page": number, "page_size": PAGE})
+        for company in page.results:
+            if company.id in left:
+                found[company.id] = await desk.facts(company)
+                left.discard(company.id)
+        pages = -(-page.total_results // PAGE) if page.links.next else number
+        number += 1
+
+
+async def _one(desk: Desk, id: str) -> CompanyFacts | CodatLendingError:
+    try:
+        return await desk.company(id)
+    except CodatLendingError as error:
+        if isinstance(error, InvalidRequestError) or error.status_code in _ITS_OWN:
+            return error
+        raise

@@ -1,0 +1,111 @@
+"""What a run is asked for: companies, and of each the data types (of a connection, or of each that has them).
+
+:func:`read_orders` makes it from whatever ``session.refresh`` takes: a company's id with names of types, a mapping, or
+a plan, which is a DataFrame as ``session.plan`` gives it. Rows of a plan whose ``action`` is not ``queue`` are left
+out, and remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+#: One thing asked for: a data type, and a connection (``None``: each that has the type).
+Wanted = tuple[str, str | None]
+#: The rows of a plan that are queued.
+QUEUE = "queue"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A row of a plan that is left out, and why."""
+
+    company_id: str
+    data_type: str | None = None
+    connection_id: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Company id -> what is wanted of it; ``None`` stands for everything (``data/all``)."""
+
+    companies: Mapping[str, tuple[Wanted, ...] | None]
+    skipped: tuple[Skipped, ...] = field(default=())
+
+
+def read_orders(what: Any, data_types: Sequence[str] = (), connection_id: str | None = None) -> Orders:
+    """The orders in what the user gave.
+
+    Parameters
+    ----------
+    what : a company's id, a mapping company id -> data types, or a DataFrame with the columns ``company_id`` and
+        ``data_type``, and if wanted ``connection_id``, ``action`` and ``reason``.
+    data_types, connection_id : with an id only.
+
+    Raises ``ValueError`` for what cannot be meant.
+
+    >>> read_orders({"id-1": ["invoices", "bills", "invoices"]}).companies
+    {'id-1': (('invoices', None), ('bills', None))}
+    """
+    if isinstance(what, str):
+        if not data_types:
+            raise ValueError("Name at least one data type, such as 'invoices', or use session.refresh_all(company_id).")
+        return Orders({what: _wanted((name, connection_id) for name in data_types)})
+    if data_types or connection_id is not None:
+        raise ValueError("A plan names its data types and connections itself: give nothing beside it.")
+    if isinstance(what, Mapping):
+        return _of_mapping(what)
+    if hasattr(what, "columns"):
+        return _of_frame(what)
+    raise ValueError(f"A refresh is given a company's id, a mapping or a DataFrame, not {type(what).__name__}.")
+
+
+def everything(companies: str | Iterable[str]) -> Orders:
+    """All of some companies."""
+    ids = [companies] if isinstance(companies, str) else [str(id) for id in companies]
+    if not ids:
+        raise ValueError("Name at least one company.")
+    return Orders(dict.fromkeys(ids))
+
+
+def _wanted(pairs: Iterable[Wanted]) -> tuple[Wanted, ...]:
+    return tuple(dict.fromkeys(pairs))
+
+
+def _of_mapping(what: Mapping[Any, Any]) -> Orders:
+    companies: dict[str, tuple[Wanted, ...] | None] = {}
+    for id, types in what.items():
+        names = [types] if isinstance(types, str) else list(types)
+        if not names:
+            raise ValueError(f"No data type is named for the company {id}.")
+        companies[str(id)] = _wanted((str(name), None) for name in names)
+    if not companies:
+        raise ValueError("The mapping names no company.")
+    return Orders(companies)
+
+
+def _of_frame(frame: Any) -> Orders:
+    for name in ("company_id", "data_type"):
+        if name not in frame.columns:
+            raise ValueError(f"The plan lacks the column {name!r}; it has {', '.join(map(str, frame.columns))}.")
+    companies: dict[str, list[Wanted]] = {}
+    skipped: list[Skipped] = []
+    names = ("company_id", "data_type", "connection_id", "action", "reason")
+    for company_id, data_type, connection_id, action, reason in zip(*(_texts(frame, n) for n in names), strict=True):
+        if action not in (None, QUEUE):
+            skipped.append(Skipped(company_id or "", data_type, connection_id, reason))
+        elif company_id is None or data_type is None:
+            raise ValueError("A row of the plan that is to be queued lacks its company_id or its data_type.")
+        else:
+            companies.setdefault(company_id, []).append((data_type, connection_id))
+    return Orders({id: _wanted(pairs) for id, pairs in companies.items()}, tuple(skipped))
+
+
+def _texts(frame: Any, name: str) -> list[str | None]:
+    """A column as texts, ``None`` where nothing is given or the column is missing."""
+    if name not in frame.columns:
+        return [None] * len(frame)
+    column = frame[name].astype("object")
+    return [str(value) if there else None for value, there in zip(column, column.notna(), strict=True)]

@@ -1,0 +1,112 @@
+"""What a run says of itself: numbers of its progress, a line of text, and a frame with a row for each company."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from codat_notebook import frames
+from codat_notebook.runs.governor import local
+from codat_notebook.runs.orders import Skipped
+from codat_notebook.runs.rows import STATES, Row, counts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from codat_notebook.runs.job import Job
+
+#: State of a row -> its column in ``run.summary``.
+COUNTED = {state: "not_queued" if state.startswith("not") else state for state in STATES}
+SUMMARY = {
+    "company": "text", "phase": "category", "operations": "count", **dict.fromkeys(COUNTED.values(), "count"),
+    "skipped": "count", "platforms": "text", "note": "text", "company_id": "text",
+}  # fmt: skip
+SKIPPED = {"company_id": "text", "data_type": "category", "connection_id": "category", "reason": "category"}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is, in numbers.
+
+    ``total``: operations asked for or found; ``ended``: those with an end (of whatever kind); ``queued``: those known
+    to Codat; ``companies`` and ``companies_ended``. ``per_minute``: ends a minute (server's time) so far;
+    ``expected_end``: when the last one is expected at this rate, ``None`` before there is a rate or after the end.
+    """
+
+    total: int
+    ended: int
+    queued: int
+    companies: int
+    companies_ended: int
+    seconds: float
+    per_minute: float
+    expected_end: datetime | None
+
+    @property
+    def share(self) -> float:
+        """Ended of total, 0 to 1."""
+        return self.ended / self.total if self.total else 1.0
+
+
+def progress(
+    counted: Mapping[str, int], companies: tuple[int, int], began: datetime, now: datetime, ended_before: int
+) -> Progress:
+    """The numbers. ``companies``: all and ended; ``ended_before``: operations that had ended when the run began."""
+    total = sum(counted.values())
+    waiting, running = counted.get("queueing", 0), counted.get("running", 0)
+    ended = total - waiting - running
+    seconds = max((now - began).total_seconds(), 0.0)
+    rate = (ended - ended_before) / seconds if seconds else 0.0
+    left = (total - ended) / rate if rate else math.inf
+    expected = now + timedelta(seconds=left) if 0 < left < 366 * 86_400 else None
+    queued = sum(number for state, number in counted.items() if state in ("running", "complete", "failed"))
+    return Progress(total, ended, queued, *companies, seconds, rate * 60, expected)
+
+
+def line(name: str, counted: Mapping[str, int], at: Progress, note: str | None) -> str:
+    """The progress in a line of text, for terminals and logs."""
+    parts = [f"{at.ended:,} of {at.total:,} ended ({at.share:.0%})"]
+    parts += [f"{number:,} {state}" for state, number in counted.items() if state not in ("complete",) and number]
+    if at.expected_end is not None:
+        parts += [f"{at.per_minute:,.0f} a minute", f"end expected {local(at.expected_end)}"]
+    return f"{name}: {', '.join(parts)}{'; ' + note if note else ''}"
+
+
+def summary(jobs: Iterable[Job], skipped: Iterable[Skipped]) -> pd.DataFrame:
+    """A row for each company: its phase, how many operations are in which state, platforms, and a note."""
+    rows, left_out = list(jobs), _left_out(skipped)
+    counted = [counts(job.rows) for job in rows]
+    columns: dict[str, list[object]] = {
+        "company": [job.name for job in rows],
+        "phase": [job.phase for job in rows],
+        "operations": [len(job.rows) for job in rows],
+        "skipped": [left_out.get(job.company_id, 0) for job in rows],
+        "platforms": [", ".join(sorted(set(job.company.platforms.values()))) if job.company else None for job in rows],
+        "note": [job.note for job in rows],
+        "company_id": [job.company_id for job in rows],
+    }
+    columns |= {column: [each.get(state, 0) for each in counted] for state, column in COUNTED.items()}
+    return frames.build(SUMMARY, columns)
+
+
+def _left_out(skipped: Iterable[Skipped]) -> dict[str, int]:
+    number: dict[str, int] = {}
+    for row in skipped:
+        number[row.company_id] = number.get(row.company_id, 0) + 1
+    return number
+
+
+def skipped_frame(skipped: Iterable[Skipped]) -> pd.DataFrame:
+    """The rows of the plan that were left out."""
+    rows = list(skipped)
+    return frames.build(SKIPPED, {name: [getattr(row, name) for row in rows] for name in SKIPPED})
+
+
+def operations(rows: Iterable[Row], platforms: Mapping[str, str], now: datetime) -> pd.DataFrame:
+    """The operations: ``origin``, then the columns of ``frames.pull_operations``."""
+    known = [row for row in rows if row.operation is not None]
+    origins = {"origin": ("category", [row.origin for row in known])}
+    return frames.pull_operations([row.operation for row in known], platforms, now, extra=origins)

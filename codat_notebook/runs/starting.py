@@ -1,0 +1,118 @@
+"""How a run begins: from orders, with or without a journal, or from a journal that another kernel left.
+
+The journal is opened, and the plan written into it, before the run is made: what cannot be written down is not begun,
+and raises at once.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from codat_notebook.models.vocabulary import remedy
+from codat_notebook.runs import journal as journals
+from codat_notebook.runs.desk import Desk
+from codat_notebook.runs.job import Job
+from codat_notebook.runs.journal import Journal
+from codat_notebook.runs.orders import Orders, Skipped, Wanted
+from codat_notebook.runs.polling import PRICE
+from codat_notebook.runs.rows import Row
+from codat_notebook.runs.store import JournalError, JournalUnwritableError, Store
+
+
+class JournalUnfinishedError(JournalError):
+    """The journal holds a run that has not ended: ``session.resume(path)`` goes on with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a run begins with."""
+
+    jobs: list[Job]
+    skipped: tuple[Skipped, ...] = ()
+    reserve: float = 0
+    patience: float = PRICE
+    store: Store | None = None
+
+    @classmethod
+    def of(
+        cls,
+        desk: Desk,
+        orders: Orders,
+        journal: str | Path | None = None,
+        reserve: float = 0,
+        patience: float = PRICE,
+    ) -> "Start":
+        """A new run. Raises :class:`JournalError` where there is a journal and it cannot be used."""
+        if reserve < 0 or patience < 0:
+            raise ValueError("reserve and patience are 0 or more.")
+        jobs = [Job(desk, id, wanted) for id, wanted in orders.companies.items()]
+        about = {"server": desk.client.server_url, "reserve": str(reserve), "patience": str(patience)}
+        store = None if journal is None else _begun(jobs, orders, Path(journal), about)
+        return cls(jobs, orders.skipped, reserve, patience, store)
+
+    @classmethod
+    def resumed(cls, desk: Desk, journal: str | Path) -> "Start":
+        """The run of a journal, as its last kernel left it. Raises :class:`JournalError`."""
+        path = Path(journal)
+        if not path.exists():
+            raise JournalError(f"There is no journal {path}.")
+        store = Store(path)
+        try:
+            about = store.about()
+            if not about:
+                raise JournalError(f"The journal {path} is empty: nothing was begun in it.")
+            if about["server"] != desk.client.server_url:
+                raise JournalError(
+                    f"The journal {path} belongs to {about['server']}, this session to {desk.client.server_url}."
+                )
+            jobs = journals.restore(store, partial(Job, desk))
+            return cls(jobs, journals.skipped(store), float(about["reserve"]), float(about["patience"]), store)
+        except BaseException:
+            store.close()
+            raise
+
+    def open_book(self, desk: Desk, troubled: Callable[[Exception | None], object]) -> Journal | None:
+        """The journal as the fleet uses it."""
+        return None if self.store is None else Journal(self.store, desk.engine, troubled)
+
+
+def _begun(jobs: list[Job], orders: Orders, path: Path, about: dict[str, str]) -> Store:
+    """A journal with the plan in it. One whose run has ended is begun anew."""
+    store = Store(path)
+    try:
+        if store.about() and store.read("SELECT 1 FROM companies WHERE NOT done LIMIT 1"):
+            raise JournalUnfinishedError(
+                f"The journal {path} holds a run that has not ended. Go on with it by session.resume({str(path)!r}), "
+                "or choose another name."
+            )
+        journals.begin(store, jobs, orders, about)
+    except sqlite3.Error as error:
+        store.close()
+        raise JournalUnwritableError(f"The journal {path} cannot be written: {error}. Nothing was begun.") from error
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def again(rows: Iterable[Row]) -> Orders:
+    """The orders for what failed and may succeed now. Raises ``ValueError`` if there is nothing of the kind."""
+    companies: dict[str, list[Wanted]] = {}
+    for row in rows:
+        if _may_help(row):
+            connection_id = row.operation.connection_id if row.operation is not None else row.connection_id
+            companies.setdefault(row.company_id, []).append((row.data_type, connection_id))
+    if not companies:
+        raise ValueError("Nothing of this run can be helped by trying again: run.errors says what to do instead.")
+    return Orders({id: tuple(dict.fromkeys(wanted)) for id, wanted in companies.items()})
+
+
+def _may_help(row: Row) -> bool:
+    if row.state == "failed" and row.operation is not None:
+        return remedy(row.operation.status).retry in ("now", "later")
+    if row.state != "refused" or row.error is None:
+        return False
+    status = row.error.status or ""
+    return int(status) in (408, 429) or int(status) >= 500 if status.isdigit() else status == "NoResponseError"

@@ -1,0 +1,150 @@
+"""The file of a journal: SQLite in its most careful form, opened only if it is ours.
+
+Home folders are often network disks, so the rollback journal is used and not the write-ahead log (which needs shared
+memory), and every commit is on the disk before it counts. What a file is stands in its first hundred bytes and is read
+without opening it as a database: what is none of ours, or of another version, is never written to.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from codat_notebook.runs.locking import FileLock, Taken
+
+#: "CdNb": marks a database as a journal of this package; and the version of its tables.
+APPLICATION: Final = 0x43644E62
+VERSION: Final = 1
+_HEADER: Final = b"SQLite format 3\x00"
+_TABLES: Final = """
+CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE companies (company_id TEXT PRIMARY KEY, wanted TEXT, all_done TEXT, all_key TEXT, all_at REAL, began REAL,
+                        done INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE operations (company_id TEXT, position INTEGER, data_type TEXT, connection_id TEXT, key TEXT, at REAL,
+                         outcome TEXT, origin TEXT, operation TEXT, error TEXT, seen TEXT,
+                         PRIMARY KEY (company_id, position)) WITHOUT ROWID;
+CREATE TABLE skipped (company_id TEXT, data_type TEXT, connection_id TEXT, reason TEXT);
+"""
+
+
+class JournalError(Exception):
+    """A journal that cannot be used; the message says why and what to do."""
+
+
+class JournalInUseError(JournalError):
+    """Another kernel (or another run of this one) works on the journal."""
+
+
+class NotAJournalError(JournalError):
+    """The file is something else; it was not touched."""
+
+
+class JournalVersionError(JournalError):
+    """The journal was written by another version of codat_notebook; it was not touched."""
+
+
+class JournalUnwritableError(JournalError):
+    """The file cannot be made or written: the folder is missing or read-only, the disk is full."""
+
+
+class Store:
+    """The open file, locked against others. Its methods may be called from any thread, one at a time.
+
+    Raises a :class:`JournalError`: see the subclasses.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        if not Path(f"{path}.lock").exists():
+            _check(path)  # so that nothing is put beside a file that is none of ours
+        try:
+            self._file_lock = FileLock.take(path)
+        except Taken as taken:
+            raise JournalInUseError(
+                f"The journal {path} is in use by {taken}. Wait for that run, or end it, before you go on with it here."
+            ) from None
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        try:
+            self.is_new = _check(path)
+            self._db = self._open()
+        except BaseException:
+            self._file_lock.free()
+            raise
+
+    def _open(self) -> sqlite3.Connection:
+        db = None
+        try:
+            db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=1)
+            for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", "locking_mode=EXCLUSIVE"):
+                db.execute(f"PRAGMA {pragma}")
+            if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:  # new, or its making was cut short
+                self.is_new = True
+                marks = f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"
+                db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {marks} COMMIT;")
+        except (sqlite3.Error, OSError) as error:
+            if db is not None:
+                db.close()
+            raise _unwritable(self.path, error) from error
+        return db
+
+    def write(self, changes: Iterable[tuple[str, Sequence[Sequence[Any]]]]) -> None:
+        """Carry out statements, each with its rows of values, as one transaction: all of it is kept, or nothing.
+
+        Raises ``sqlite3.Error`` as it comes; the file is then as it was.
+        """
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                for statement, rows in changes:
+                    self._db.executemany(statement, rows)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def read(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
+
+    def about(self) -> Mapping[str, str]:
+        """What is kept of the run as a whole."""
+        return dict(self.read("SELECT name, value FROM run"))
+
+    def close(self) -> None:
+        """Close the file and let others have it. Safe to call twice."""
+        with self._lock:
+            self._db.close()
+        self._file_lock.free()
+
+
+def _check(path: Path) -> bool:
+    """Whether the file is new. Raises if it is there and is not a journal of this version; reads only."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(100)
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    if not head:
+        return True
+    number = int.from_bytes(head[68:72], "big")
+    if not head.startswith(_HEADER) or number != APPLICATION:
+        raise NotAJournalError(f"{path} is not a journal of codat_notebook; it was left as it is. Choose another name.")
+    if (version := int.from_bytes(head[60:64], "big")) != VERSION:
+        raise JournalVersionError(
+            f"The journal {path} is of version {version}, this codat_notebook writes version {VERSION}. "
+            "It was left as it is: finish it with the version that began it, or begin another one."
+        )
+    return False
+
+
+def _unwritable(path: Path, error: Exception) -> JournalUnwritableError:
+    return JournalUnwritableError(
+        f"The journal {path} cannot be written: {error}. Choose a folder that exists and that you may write to."
+    )

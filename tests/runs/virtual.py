@@ -1,0 +1,175 @@
+"""Whole runs on virtual time: the real client, run and sandbox, with an event loop that jumps to its next timer.
+
+There is no socket: requests go straight to the sandbox's service, with a latency of our choosing. A minute with a
+thousand requests takes about a second, an hour in which nothing happens none at all.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from codat_notebook.client import CodatLending
+from codat_notebook.client.clock import ServerClock
+from codat_notebook.client.quota import Pacing
+from codat_notebook.models.shared import Security
+from codat_notebook.runs.desk import Desk
+from codat_notebook.runs.engine import Engine
+from codat_notebook.runs.orders import read_orders
+from codat_notebook.runs.records import ErrorRecord, Log
+from codat_notebook.runs.run import RefreshRun
+from codat_notebook.runs.starting import Start
+from codat_notebook.sandbox.clock import Clock
+from codat_notebook.sandbox.exchange import Request
+from codat_notebook.sandbox.faults import Faults
+from codat_notebook.sandbox.service import Service
+from codat_notebook.sandbox.showcase import SHOWCASE
+from codat_notebook.sandbox.world import World
+
+#: Seconds -> what is done to a run then.
+Happenings = dict[float, Callable[[RefreshRun], object]]
+START = datetime(2026, 11, 23, 14, tzinfo=UTC)
+
+
+class _Selector(selectors.DefaultSelector):
+    """Waits for real only while nothing is due on the loop, or a worker thread is busy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed = 0.0
+        self.busy = 0
+
+    def select(self, timeout: float | None = None) -> Any:
+        if timeout is None or timeout <= 0:
+            return super().select(timeout)
+        if self.busy:
+            return super().select(None)
+        if not (ready := super().select(0)):
+            self.passed += timeout
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time passes only when it would wait."""
+
+    def __init__(self) -> None:
+        self.clockwork = _Selector()
+        super().__init__(self.clockwork)
+        self.set_exception_handler(self._keep)
+        self.failures: list[dict[str, Any]] = []
+
+    def _keep(self, loop: Any, context: dict[str, Any]) -> None:
+        self.failures.append(context)
+
+    def time(self) -> float:
+        return 1000.0 + self.clockwork.passed
+
+    def run_in_executor(self, executor: Any, function: Callable[..., Any], *arguments: Any) -> Any:
+        self.clockwork.busy += 1
+        future = super().run_in_executor(executor, function, *arguments)
+        future.add_done_callback(self._idle)
+        return future
+
+    def _idle(self, _: Any) -> None:
+        self.clockwork.busy -= 1
+
+
+class Line(httpx.AsyncBaseTransport):
+    """Hands requests to a service, which takes some time, and breaks off where a fault says so."""
+
+    def __init__(self, service: Service, latency: float) -> None:
+        self.service, self.latency = service, latency
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        path, _, query = request.url.raw_path.decode().partition("?")
+        headers = {name.decode().lower(): value.decode() for name, value in request.headers.raw}
+        exchange = self.service.enter(Request(request.method, path, query, headers, b""))
+        for step in (self.service.admit, self.service.perform, self.service.settle):
+            step(exchange)
+        await asyncio.sleep(self.latency)
+        answer = self.service.leave(exchange)
+        if any(rule is not None and rule.breaks_line for rule in (exchange.outside, exchange.inside)):
+            raise httpx.ReadError("the line broke", request=request)
+        return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
+
+
+class Stage:
+    """A sandbox of so many companies and the services of a session on it, in one virtual time."""
+
+    def __init__(self, companies: int, per_minute: int | None = None, latency: float = 0.05, **settings: Any) -> None:
+        self.loop = VirtualLoop()
+        self.engine = Engine(self.loop)
+        self.faults = Faults(**{"gzip": False, **settings})
+        clock = Clock(START, speed=1, monotonic=self.loop.time)
+        self.world = World(companies, 7, clock, self.faults, written=SHOWCASE[:1])
+        self.faults.bind(self.world)
+        self.service = Service(self.world, self.faults, "key")
+        self.latency = latency
+        self.desk = self._desk(per_minute)
+
+    def _desk(self, per_minute: int | None) -> Desk:
+        transport = httpx.AsyncClient(transport=Line(self.service, self.latency))
+        pacing = Pacing(per_minute)
+        self.statuses: list[int | None] = []
+        client = CodatLending(
+            Security(auth_header="key"),
+            server_url="https://codat.test",
+            async_client=transport,
+            pacing=pacing,
+            clock=ServerClock(self.loop.time, lambda: START.timestamp()),
+            listener=self._heard,
+        )
+        return Desk(client, self.engine, Log[ErrorRecord](), pacing)
+
+    def _heard(self, event: Any) -> None:
+        self.desk.governor.heard(event)
+        if hasattr(event, "status"):
+            self.statuses.append(event.status)
+
+    @property
+    def ids(self) -> list[str]:
+        """The companies that have a linked accounting platform, so that they have the usual types."""
+        return [company["id"] for company in self.world.companies({"pageSize": "5000"})["results"] if _books(company)]
+
+    def run(self, plan: Any, journal: Any = None, at: Happenings | None = None, **how: float) -> RefreshRun:
+        """Start a refresh. ``at``: what happens so many seconds later, to the run."""
+        return self._begin(lambda: Start.of(self.desk, read_orders(plan), journal, **how), at or {})
+
+    def resume(self, journal: Any, at: Happenings | None = None) -> RefreshRun:
+        """Go on with a journal."""
+        return self._begin(lambda: Start.resumed(self.desk, journal), at or {})
+
+    def _begin(self, start: Callable[[], Start], at: Happenings) -> RefreshRun:
+        begun = start()
+
+        async def begin() -> RefreshRun:  # on the loop, since its time flies as soon as there is a timer
+            run = RefreshRun(self.desk, begun)
+            for seconds, happen in at.items():
+                self.loop.call_later(seconds, happen, run)
+            return run
+
+        return self.engine.call(begin())
+
+    def close(self) -> None:
+        """End it, and show what an observer did wrong."""
+        self.engine.close()
+        assert self.loop.failures == []
+
+
+def _books(company: dict[str, Any]) -> bool:
+    links = company["dataConnections"]
+    return any(link["sourceType"] == "Accounting" and link["status"] == "Linked" for link in links)
+
+
+@contextmanager
+def staged(companies: int, **how: Any) -> Iterator[Stage]:
+    """A stage that is closed at the end."""
+    stage = Stage(companies, **how)
+    try:
+        yield stage
+    finally:
+        stage.close()
