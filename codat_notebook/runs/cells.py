@@ -37,11 +37,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class CompanyStatus:
-    """What is known of a company at one moment: its facts, its newest operations, and the cells made of both."""
+    """What is known of a company at one moment: its facts, its newest operations, and the cells made of both.
+
+    ``total`` counts all its operations; 0 if there are more than these and Codat does not say how many.
+    """
 
     facts: CompanyFacts
     operations: list[PullOperation]
     cells: list[Cell]
+    total: int = 0
 
 
 async def company_status(desk: Desk, company_id: str) -> CompanyStatus:
@@ -56,7 +60,8 @@ async def company_status(desk: Desk, company_id: str) -> CompanyStatus:
     )
     whole = page.links.next is None
     cells = make_cells(facts, statuses.by_type, page.results, whole, desk.now)
-    return CompanyStatus(facts, page.results, cells)
+    total = len(page.results) if whole else page.total_results
+    return CompanyStatus(facts, page.results, cells, total)
 
 
 async def status_cells(desk: Desk, company_id: str) -> list[Cell]:

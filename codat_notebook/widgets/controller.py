@@ -12,6 +12,7 @@ from codat_notebook.client import events
 from codat_notebook.widgets.choosing import Choosing
 from codat_notebook.widgets.drawing import Drawing
 from codat_notebook.widgets.guard import Guard
+from codat_notebook.widgets.history import History
 from codat_notebook.widgets.inspecting import browsings
 from codat_notebook.widgets.part import Message
 from codat_notebook.widgets.parts import Parts
@@ -33,6 +34,8 @@ class Controller:
         self.drawing = Drawing(session, parts, self.scene, self.guard)
         self.refreshing = Refreshing(session, self.scene, self.guard, self.drawing, parts.progress)
         self.choosing = Choosing(session, self.scene, self.guard, self.drawing, self.refreshing)
+        self.history = History(session, self.scene, self.guard, parts.operations, self.drawing.later)
+        self.drawing.follow = self.history.follow
         self.browsings = browsings(session, self.scene, self.guard, parts)
         self._forget: list[Callable[[], None]] = []
 
@@ -56,6 +59,7 @@ class Controller:
             self.session.watch(lambda event: post(self._on_event, event)),
             self.session.error_log.observe(lambda _: post(self.drawing.errors)),
         ]
+        self.history.start()
         for browsing in self.browsings:
             browsing.start()
         post(self._begin)
@@ -74,6 +78,7 @@ class Controller:
         self._forget = []
         for browsing in self.browsings:
             browsing.stop()
+        self.history.stop()
         self.refreshing.unwatch()
         self.drawing.stop()
         self.guard.stop()

@@ -5,19 +5,26 @@ in a worker, at most twice a second, and only where somebody looks.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from codat_notebook import frames
+from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.widgets import scene
 from codat_notebook.widgets.guard import Guard
 from codat_notebook.widgets.parts import Parts
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from codat_notebook.session import Session
 
 #: Seconds between two updates of the tables while something runs.
 TABLES_EVERY = 0.5
+#: Of a long history they are updated less often: so many times what it takes to frame it.
+SHARE = 10
 
 
 class Drawing:
@@ -27,6 +34,10 @@ class Drawing:
         self._session, self._parts, self._scene, self._guard = session, parts, now, guard
         self._tables_due: asyncio.TimerHandle | None = None
         self._drawn_status: CompanyStatus | None = None
+        self._older: tuple[Mapping[str, PullOperation], pd.DataFrame] | None = None
+        self._cost = 0.0
+        #: Called before the tables are drawn, so that what is known of a company's history is that of its status.
+        self.follow: Callable[[], object] = lambda: None
 
     def all(self, at_once: bool = False) -> None:
         """Every part; ``at_once`` for those that answer a click. The tables follow."""
@@ -65,17 +76,19 @@ class Drawing:
         """The tables and charts, soon."""
         if self._tables_due is None:
             loop = self._session.desk.engine.loop
-            self._tables_due = loop.call_later(TABLES_EVERY, self._tables)
+            self._tables_due = loop.call_later(max(TABLES_EVERY, SHARE * self._cost), self._tables)
 
     def _tables(self) -> None:
         """The operations always; the other tabs when they are looked at, and all of them when a company was read."""
         self._tables_due = None
+        self.follow()
         status, guard = self._scene.status, self._guard
         operations, now = self._scene.operations(), self._session.desk.now
         if status is None:
             self._parts.operations.update(None)
         else:
-            guard.spawn("The operations could not be shown", self._frame, operations, status.facts.platforms, now)
+            platforms, past = status.facts.platforms, self._scene.past.operations
+            guard.spawn("The operations could not be shown", self._frame, operations, past, platforms, now)
         anew, self._drawn_status = status is not self._drawn_status, status
         for name in ("freshness", "timeline", "requests"):
             if anew or name == self._scene.tab:
@@ -88,9 +101,26 @@ class Drawing:
         else:
             getattr(self._parts, name).show(getattr(scene, name)(self._scene, self._session))
 
-    async def _frame(self, operations: list[Any], platforms: dict[str, str], now: Any) -> None:
-        frame = await self._session.desk.engine.in_worker(frames.pull_operations, operations, platforms, now)
+    async def _frame(
+        self, newest: list[PullOperation], past: Mapping[str, PullOperation], platforms: dict[str, str], now: datetime
+    ) -> None:
+        engine = self._session.desk.engine
+        begun = engine.loop.time()
+        frame = await engine.in_worker(self._framed, newest, past, platforms, now)
         self._parts.operations.update(frame)
+        self._cost = engine.loop.time() - begun
+
+    def _framed(
+        self, newest: list[PullOperation], past: Mapping[str, PullOperation], platforms: dict[str, str], now: datetime
+    ) -> "pd.DataFrame":
+        """The newest operations and the older ones below. Those do not change, and are framed once."""
+        frame = frames.pull_operations(newest, platforms, now)
+        if not past:
+            return frame
+        if self._older is None or self._older[0] is not past:
+            self._older = past, frames.pull_operations(past.values(), platforms, now)
+        older = self._older[1]
+        return frames.stacked(frame, older[~older["id"].isin(frame["id"])])
 
     def stop(self) -> None:
         """Draw no more."""

@@ -37,7 +37,7 @@ class _Operations:
         self._session, self._scene = session, scene
 
     def _operation(self, row: Row) -> PullOperation | None:
-        return next((each for each in self._scene.operations() if each.id == row["id"]), None)
+        return self._scene.operation(str(row["id"]))
 
     def details(self, row: Row) -> Message | None:
         """The details of a row, whose operation may be gone with its company."""

@@ -9,16 +9,23 @@ from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.codat_lending import SERVERS
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import CompanyStatus
-from codat_notebook.runs.queueing import expected
+from codat_notebook.runs.desk import CompanyFacts
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.widgets import pickers
-from codat_notebook.widgets.choices import connection_records, data_type_statuses, readable_types
+from codat_notebook.widgets.choices import (
+    all_by_connection,
+    connection_records,
+    data_type_statuses,
+    in_progress,
+    readable_types,
+)
 from codat_notebook.widgets.code import code_state, code_text
 from codat_notebook.widgets.data_types import data_type_rows, data_types_state
 from codat_notebook.widgets.header import header_state
 from codat_notebook.widgets.heatmap import heatmap_state
 from codat_notebook.widgets.notice import notice_state
 from codat_notebook.widgets.part import Message
+from codat_notebook.widgets.past import Past
 from codat_notebook.widgets.progress import progress_state
 from codat_notebook.widgets.refresh_bar import bar_state
 from codat_notebook.widgets.run_view import runs_state
@@ -55,7 +62,8 @@ def first_states(session: "Session | None") -> dict[str, Message]:
 class Scene:
     """The state of one console; changed by its controller only.
 
-    ``company`` is the picked one, ``status`` what is known of it (``None`` while it is read or could not be);
+    ``company`` is the picked one, ``status`` what is known of it (``None`` while it is read or could not be), ``past``
+    what was read of its older operations;
     ``runs`` are the refreshes on screen. ``all_clicked``: the last click was *Refresh all*. ``tab`` is what the reader
     looks at, ``asked_tab`` where the kernel has sent them. The ``seq`` numbers answer the browser's clicks.
     """
@@ -69,6 +77,7 @@ class Scene:
     selected: list[str] = field(default_factory=list)
     recent: list[Message] = field(default_factory=list)
     search: Message | None = None
+    past: Past = field(default_factory=Past)
     runs: list[RefreshRun] = field(default_factory=list)
     notices: list[Message] = field(default_factory=list)
     activity: tuple[str, float | None] | None = None
@@ -90,6 +99,10 @@ class Scene:
             return []
         seen = {row.operation.id: row.operation for run in self.runs for row in run.rows if row.operation is not None}
         return list({**seen, **{o.id: seen.get(o.id, o) for o in self.status.operations}}.values())
+
+    def operation(self, id: str) -> PullOperation | None:
+        """One of the company's operations, also one that is older than those."""
+        return next((each for each in self.operations() if each.id == id), self.past.operations.get(id))
 
 
 def header(scene: Scene, session: "Session") -> Message:
@@ -154,8 +167,9 @@ def data_types(scene: Scene, session: "Session") -> Message:
 
 def bar(scene: Scene, session: "Session") -> Message:
     """The refresh buttons."""
-    facts = scene.status.facts if scene.status else None
-    total = len(expected(facts, scene.first_link)) if facts and scene.first_link is not None else None
+    facts, cells = (scene.status.facts, scene.status.cells) if scene.status else (None, [])
+    everything = _everything(facts, scene.first_link, session) if facts and scene.first_link is not None else None
+    total = sum(len(row["types"]) for row in everything) if everything is not None else None
     queueing = [run for run in scene.runs if run.phase == "queueing"]
     what = f" {count(total, 'operation')}" if total is not None else ""
     ask = f"Refresh everything of {facts.name} at Codat: queue{what} on all its connections?" if facts else None
@@ -167,8 +181,15 @@ def bar(scene: Scene, session: "Session") -> Message:
         blocked=_blocked(scene, session),
         busy=_queueing_text(queueing) if queueing else None,
         confirm=None if session.is_sandbox else ask,
+        everything=everything or (),
+        running=in_progress(facts, cells, scene.connection_id, scene.running_types) if facts else (),
         seq=scene.bar_seq,
     )
+
+
+def _everything(facts: CompanyFacts, first_link: frozenset[str], session: "Session") -> list[Message]:
+    cards = pickers.connection_cards(connection_records(facts), session.desk.now.isoformat())
+    return all_by_connection(facts, first_link, {card["id"]: card["platform"] for card in cards})
 
 
 def _blocked(scene: Scene, session: "Session") -> str | None:

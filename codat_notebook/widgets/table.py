@@ -90,6 +90,11 @@ class FrameTable(Part):
         self._task: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[Row], object]] = []
+        self._more: Message | None = None
+        #: For the package's own use, called on the engine thread: what the reader asked for beyond the frame (an
+        #: action's name, see ``tell_more``), and each other view.
+        self.on_more: Callable[[str], object] | None = None
+        self.on_view: Callable[[View], object] | None = None
         #: For the package's own use, called on the engine thread with each draw: the selected row as it is now.
         self.on_row: Callable[[Row | None], object] | None = None
         super().__init__(self._draw(self._sheet, self._view, None))
@@ -126,6 +131,19 @@ class FrameTable(Part):
 
     def _clock(self) -> datetime | None:
         return self.now() if self.now is not None else None
+
+    def tell_more(self, more: Message | None) -> None:
+        """Say below the rows that there are more than the frame holds, from any thread; ``None`` for nothing.
+
+        ``more`` has a ``text``, ``actions`` as [name, words], ``busy`` while something is loaded, ``failed`` if it was
+        not.
+        """
+        self._engine.post(self._say_more, more)
+
+    def _say_more(self, more: Message | None) -> None:
+        if more != self._more:
+            self._more = more
+            self._offer(self._dressed(self._pending or self.state), True)
 
     def select(self, key: str | None) -> None:
         """Select the row with this key, or none of them, from any thread. Listeners are not told.
@@ -171,9 +189,17 @@ class FrameTable(Part):
                     self._telling.add_done_callback(self._told)
             case {"type": "select", "key": None}:
                 self._selected = None
+            case {"type": "more", "name": str(name)}:
+                if self.on_more is not None:
+                    self.on_more(name)
             case _:
-                self._view = self._view.after(message, self._sheet.kinds)
+                self._look(self._view.after(message, self._sheet.kinds))
         self._renew(True)
+
+    def _look(self, view: View) -> None:
+        if view is not self._view and self.on_view is not None:
+            self.on_view(view)
+        self._view = view
 
     def _export(self, choice: str, seq: object) -> None:
         if self._exporting is not None:
@@ -231,10 +257,11 @@ class FrameTable(Part):
 
     @staticmethod
     def _draw(sheet: Sheet, view: View, selected: str | None) -> Message:
-        return {**sheet.page(view, selected), "notice": "", "seq": 0}
+        return {**sheet.page(view, selected), "notice": "", "more": None, "seq": 0}
 
     def _dressed(self, state: Message) -> Message:
-        return {**state, "notice": " ".join(filter(None, self._failures.values())), "seq": self._answered}
+        notice = " ".join(filter(None, self._failures.values()))
+        return {**state, "notice": notice, "more": self._more, "seq": self._answered}
 
     def _complain(self, about: str, failure: str) -> None:
         self._failures[about] = failure

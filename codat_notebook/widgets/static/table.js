@@ -58,6 +58,7 @@ function skeleton(el) {
     back: h("button", { class: "c-btn small", type: "button", "aria-label": "Previous page" }, "‹"),
     next: h("button", { class: "c-btn small", type: "button", "aria-label": "Next page" }, "›"),
     range: h("span", { class: "ct-range" }),
+    more: h("div", { class: "ct-more" }, h("span", { role: "status" }), h("span", { class: "ct-actions" })),
     note: h("span", { class: "ct-note" }),
     zone: h("span", {}, `times in ${zoneText()}`),
     said: h("span", { class: "c-sr", role: "status" }),
@@ -67,7 +68,7 @@ function skeleton(el) {
   ui.chips.append(ui.quick, ui.clear);
   ui.tools = h("div", { class: "ct-tools" }, h("label", { class: "c-sr", for: filterId }, "Filter rows"), ui.filter, ui.chips, ui.count);
   ui.foot = h("div", { class: "ct-foot" }, ui.back, ui.range, ui.next, h("span", { class: "ct-grow" }), ui.note, ui.zone);
-  el.append(ui.title, ui.tools, ui.scroll, ui.foot, ui.said);
+  el.append(ui.title, ui.tools, ui.scroll, ui.more, ui.foot, ui.said);
   return ui;
 }
 
@@ -178,6 +179,18 @@ function render({ model, el }) {
     if (state.seq >= sent) { clearTimeout(waiting); setText(ui.note, notice || said); setAttribute(ui.table, "aria-busy", null); }
   }
 
+  /** That there are more rows than Python holds, and what can be done about it. */
+  function drawMore() {
+    const { more } = state;
+    ui.more.hidden = !more;
+    if (!more) return;
+    ui.more.classList.toggle("busy", more.busy);
+    ui.more.classList.toggle("failed", more.failed);
+    setText(ui.more.firstChild, more.text);
+    keyed(ui.more.lastChild, more.actions, ([name]) => name, ([name]) => h("button", { class: "c-link", type: "button", onclick: () => ask({ type: "more", name }) }),
+      (button, [, words]) => setText(button, words));
+  }
+
   function drawEmpty() {
     const some = Boolean(state.total);
     ui.empty.hidden = state.rows.length > 0;
@@ -208,7 +221,7 @@ function render({ model, el }) {
     ui.title.hidden = !state.title;
     setAttribute(ui.table, "aria-label", state.title || `${state.noun}s`);
     if (state.seq >= sent) chosen = state.selected;
-    drawHeads(); drawRows(); marks(); drawTools(); drawFoot(); drawEmpty();
+    drawHeads(); drawRows(); marks(); drawTools(); drawMore(); drawFoot(); drawEmpty();
     holdWidths();
     if (before.columns && asked(before) !== asked(state)) { ui.scroll.scrollTop = 0; setText(ui.said, `${ui.count.textContent}, rows ${ui.range.textContent}`); }
   }
