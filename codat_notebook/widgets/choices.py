@@ -10,6 +10,7 @@ from typing import Any
 from codat_notebook.models.vocabulary import is_failed, is_running
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.desk import CompanyFacts
+from codat_notebook.runs.queueing import expected
 from codat_notebook.widgets.words import ago
 
 
@@ -33,6 +34,25 @@ def readable_types(facts: CompanyFacts, connection_id: str | None = None) -> lis
     """The data types that can be refreshed: those that the chosen connection, or any linked one, supports."""
     chosen = [connection.id for connection in facts.linked if connection_id in (None, connection.id)]
     return sorted(set().union(*(facts.supported[id] for id in chosen)))
+
+
+def all_by_connection(
+    facts: CompanyFacts, first_link: frozenset[str], names: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """What *Refresh all* queues: each linked connection, by its name on screen, with its data types."""
+    by_connection: dict[str, list[str]] = {}
+    for row in expected(facts, first_link):
+        by_connection.setdefault(row.connection_id or "", []).append(row.data_type)
+    return [{"platform": names.get(id, id), "types": types} for id, types in by_connection.items()]
+
+
+def in_progress(
+    facts: CompanyFacts, cells: Iterable[Cell], connection_id: str | None = None, running: Iterable[str] = ()
+) -> list[str]:
+    """The data types that are on their way already on the chosen connection, or on any linked one."""
+    linked = {connection.id for connection in facts.linked if connection_id in (None, connection.id)}
+    under_way = {c.data_type for c in cells if c.connection_id in linked and c.status and is_running(c.status)}
+    return sorted(under_way | set(running))
 
 
 def data_type_statuses(

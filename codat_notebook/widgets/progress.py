@@ -163,17 +163,13 @@ def _without_repeats(rows: list[Message]) -> list[Message]:
     ]
 
 
-def expected_text(waits: Iterable[tuple[str, str, str]]) -> str:
-    """What waits for a platform's limit, two of them by name.
+def expected_text(waits: Iterable[tuple[str, str]]) -> str:
+    """What waits for a platform's limit, two of them by name; ``waits`` are (data type, ISO time of the pause's end).
 
-    ``waits`` are (data type, platform, ISO time until which it pauses).
-
-    >>> expected_text([("payments", "NetSuite", "2026-11-23T14:05:00Z")])
-    'payments waits for NetSuite until 2026-11-23T14:05:00Z'
+    >>> expected_text([("payments", "2026-11-23T14:05:00")])
+    'payments paused until 2026-11-23T14:05:00Z'
     """
-    parts = [
-        f"{name} waits for {platform or 'its platform'} until {iso(until) or until}" for name, platform, until in waits
-    ]
+    parts = [f"{name} paused until {iso(until) or until}" for name, until in waits]
     more = f", {len(parts) - 2} more" if len(parts) > 2 else ""
     return ", ".join(parts[:2]) + more
 

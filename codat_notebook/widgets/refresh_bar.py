@@ -1,4 +1,5 @@
-"""The two buttons that start refreshes, and the sentence that says what a click will do.
+"""The two buttons that start refreshes, and what a click will do before it is made: what is asked of whom, what it
+costs, what is in progress already, and what "all" is.
 
 The number on the button comes from the list of data types in the browser itself, so that it is right while the kernel
 is busy, and the message carries exactly the types that were on screen. A click is sent once: the buttons rest until
@@ -23,6 +24,8 @@ def bar_state(
     blocked: str | None = None,
     busy: str | None = None,
     confirm: str | None = None,
+    everything: Iterable[Mapping[str, object]] = (),
+    running: Iterable[str] = (),
     what: str = WHAT,
     seq: int = 0,
 ) -> Message:
@@ -35,6 +38,8 @@ def bar_state(
         "blocked": blocked,
         "busy": busy,
         "confirm": confirm,
+        "everything": [dict(row) for row in everything],
+        "running": list(running),
         "what": what,
         "seq": seq,
     }
@@ -48,7 +53,9 @@ class RefreshBar(Part):
     ``total`` how many types "all" is, or None · ``connection`` the platform's name if refreshes go through one only ·
     ``blocked`` None or why nothing may be queued ("This session is read-only.") · ``busy`` None or what is going on
     ("Queueing 4 data types…"); both disable the buttons and are shown · ``confirm`` None, or what "Refresh all" asks
-    before it is sent (on LIVE) · ``what`` the sentence · ``seq`` of the last message that was taken up.
+    before it is sent (on LIVE) · ``everything`` what "all" is: list of {``platform``, ``types``}, one a connection ·
+    ``running`` keys of data types in progress already, which are attached to · ``what`` the sentence · ``seq`` of the
+    last message that was taken up.
 
     Sends: {"type": "refresh", "company", "data_types", "seq"} · {"type": "refresh_all", "company", "seq"}. Answer each
     with a state that carries its ``seq``, also when it is refused.

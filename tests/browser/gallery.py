@@ -136,12 +136,16 @@ def type_lists() -> States:
 def bars() -> States:
     """States of the refresh buttons by name."""
     make = refresh_bar.bar_state
-    ready: dict[str, Any] = {"company": COMPANY, "selected": SELECTED, "total": 21}
+    keys = [*vocabulary.ACCOUNTING[:17], *vocabulary.BANKING]
+    everything = [{"platform": "Oracle NetSuite", "types": keys[:17]}, {"platform": "Plaid", "types": keys[17:]}]
+    ready: dict[str, Any] = {"company": COMPANY, "selected": SELECTED, "total": 21, "everything": everything}
     ask = "Queue all 21 data types of Toft Stores UK, on all 3 connections, on LIVE?"
     return {
         "ready": make(**ready),
         "one connection": make(**ready, connection="Oracle NetSuite"),
         "live": make(**ready, confirm=ask),
+        "in progress": make(**ready, running=["invoices", "bills", "customers"]),
+        "hostile": make(**ready | {"everything": [{"platform": n, "types": [n]} for n in HOSTILE]}),
         "nothing selected": make(COMPANY, total=21),
         "no company": make(),
         "read only": make(**ready, blocked="This session is read-only: it queues nothing."),
@@ -190,7 +194,7 @@ def odd_rows() -> list[dict[str, Any]]:
 def runs() -> States:
     """States of the progress by name."""
     make, stop, title = progress.progress_state, [progress.STOP], "Refresh of Toft Stores UK"
-    expected = progress.expected_text([("payments", "NetSuite", "2026-11-23T14:05:00Z")])
+    expected = progress.expected_text([("payments", "2026-11-23T14:05:00Z")])
     due = _ago(seconds=-40)
     many = [_row(n, f"type{n}", "Complete" if n < 400 else "Mapping", 60 + n, completed=None) for n in range(1000)]
     ended = [_row(n, key, "Complete", 60, completed=NOW) for n, key in enumerate(SELECTED)]

@@ -218,3 +218,33 @@ def test_tabs_stand_at_even_distances(stage, console):
     for name in ("Pull operations", "Errors this session 2", "Code"):
         stage.page.get_by_role("tab", name=name).click()
         assert len(set(stage.page.evaluate(gaps))) == 1
+
+
+def test_before_the_click_it_says_what_it_costs_and_what_is_on_its_way(stage, console):
+    """Of the ticked types; in the browser, so that it follows each tick."""
+    console(bar="in progress")
+    facts = stage.page.locator(".codat-bar .facts")
+    expect(facts).to_contain_text("Costs 4 requests, then one every few seconds while it runs.")
+    expect(facts).to_contain_text("In progress already and attached to, not queued twice: invoices, customers.")
+    stage.page.get_by_label("Customers", exact=False).uncheck()
+    expect(facts).to_contain_text("Costs 3 requests")
+    expect(facts).to_contain_text("twice: invoices.")
+    stage.page.get_by_role("button", name="None").click()
+    expect(facts.locator("span")).to_have_text("")
+
+
+def test_what_all_is_can_be_seen_before_it_is_queued(stage, console):
+    """Each connection with its types, by keys alone; that it is always all of them; what runs already."""
+    console(bar="in progress")
+    more = stage.page.get_by_role("button", name="What “all” is")
+    expect(stage.page.locator(".codat-bar .all")).to_be_hidden()
+    more.press("Enter")
+    listed = stage.page.locator(".codat-bar .all")
+    expect(listed).to_contain_text("Always of all linked connections")
+    expect(listed.locator("dt")).to_have_text(
+        ["Oracle NetSuite: 17 operations, 3 in progress already", "Plaid: 4 operations"]
+    )
+    expect(listed.locator("dd").last).to_contain_text("banking-accounts")
+    stage.page.get_by_role("button", name="Hide what “all” is").press("Space")
+    expect(listed).to_be_hidden()
+    assert sent(stage, "refresh_all") == []

@@ -35,9 +35,7 @@ def test_each_row_says_type_platform_time_and_state(stage):
     expect(rows.nth(3).locator(".note")).to_contain_text("may not read credit notes. Ask the customer to relink")
     expect(rows.nth(3).get_by_role("button", name="Copy relink URL")).to_be_visible()
     expect(rows.nth(1).locator(".left")).to_have_text(re.compile(r"^~3\d s left$|^~40 s left$"))
-    expect(element.locator(".expected")).to_have_text(
-        re.compile(r"^about [34]\d s left, payments waits for NetSuite until 14:05$")
-    )
+    expect(element.locator(".expected")).to_have_text(re.compile(r"^about [34]\d s left, payments paused until 14:05$"))
     expect(element.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "2")
 
 

@@ -104,10 +104,10 @@ def test_neighbours_that_share_a_remedy_say_it_once():
 
 def test_expected_names_two_and_counts_the_rest():
     """A sentence, not a list."""
-    waits = [(name, "Xero", "2026-11-23T14:05") for name in "abc"]
-    until = "waits for Xero until 2026-11-23T14:05:00Z"
+    waits = [(name, "2026-11-23T14:05") for name in "abc"]
+    until = "paused until 2026-11-23T14:05:00Z"
     assert progress.expected_text(waits) == f"a {until}, b {until}, 1 more"
-    assert progress.expected_text([("c", "", "soon")]) == "c waits for its platform until soon"
+    assert progress.expected_text([("c", "soon")]) == "c paused until soon"
     assert progress.expected_text([]) == ""
 
 

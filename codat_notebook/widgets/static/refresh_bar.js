@@ -1,21 +1,25 @@
 // The buttons that start refreshes. Their number is told by the list of data types, here in the browser.
 
+const ALL = "What Codat reads on a first link, by this company's sync settings. Always of all linked connections: Codat has no such call for one of them.";
 const PATIENCE = 1500; // milliseconds until an unanswered click is explained
 
 function render({ model, el }) {
   keepKeys(el);
   const id = uid("bar");
-  const selectedButton = h("button", { class: "c-btn go codat-refresh", type: "button", "aria-describedby": id });
+  const selectedButton = h("button", { class: "c-btn go codat-refresh", type: "button", "aria-describedby": `${id} ${id}-facts` });
   const allButton = h("button", { class: "c-btn codat-refresh-all", type: "button", "aria-describedby": id });
   const sentence = h("span", { id, class: "sentence c-dim", role: "status" });
   const question = h("span", { id: `${id}-question` });
   const yes = h("button", { class: "c-btn go", type: "button" });
   const no = h("button", { class: "c-btn", type: "button" }, "Cancel");
   const confirm = h("div", { class: "confirm", role: "alertdialog", "aria-labelledby": `${id}-question` }, question, h("div", {}, yes, no));
-  el.append(h("div", { class: "row" }, selectedButton, allButton, sentence), confirm);
+  const facts = h("span", { id: `${id}-facts` });
+  const more = h("button", { class: "c-link", type: "button", "aria-expanded": "false", "aria-controls": `${id}-all` });
+  const all = h("div", { id: `${id}-all`, class: "all" }, h("p", { class: "c-dim" }, ALL), h("dl", {}));
+  el.append(h("div", { class: "row" }, selectedButton, allButton, sentence), h("div", { class: "facts c-dim" }, facts, more), all, confirm);
 
   const clicks = guard(model);
-  const ui = { told: null, asking: false, late: false, timer: 0 };
+  const ui = { told: null, asking: false, open: false, late: false, timer: 0 };
   let state = {};
   const chosen = () => {
     if (!state.company) return [];
@@ -37,12 +41,35 @@ function render({ model, el }) {
     if (!chosen().length) return "Tick the data types to refresh, or refresh them all.";
     return state.connection ? `Asks Codat to read ${state.connection} again. The records stay in Codat.` : state.what;
   };
-  const draw = () => {
+  /** What it costs, and what is on its way already. */
+  const factsText = () => {
+    if (!usable() && !state.busy) return "";
     const n = chosen().length;
-    const all = state.total ? `Refresh all ${number(state.total)}` : "Refresh all";
+    const under = (state.running ?? []).filter((key) => chosen().includes(key));
+    const cost = n ? `Costs ${count(n, "request")}, then one every few seconds while it runs.` : "";
+    return [cost, under.length ? `In progress already and attached to, not queued twice: ${under.join(", ")}.` : ""].filter(Boolean).join(" ");
+  };
+  const drawAll = () => {
+    const rows = state.everything ?? [];
+    more.hidden = !rows.length || Boolean(state.blocked);
+    setText(more, ui.open ? "Hide what “all” is" : `What “all” is`);
+    setAttribute(more, "aria-expanded", String(ui.open));
+    all.hidden = more.hidden || !ui.open;
+    keyed(all.lastChild, rows, ({ platform }) => platform, () => h("div", {}, h("dt", {}), h("dd", { class: "c-mono" })), (row, { platform, types }) => {
+      const busy = types.filter((key) => (state.running ?? []).includes(key)).length;
+      setText(row.firstChild, `${platform}: ${count(types.length, "operation")}${busy ? `, ${number(busy)} in progress already` : ""}`);
+      setText(row.lastChild, types.join(" · "));
+    });
+  };
+  const draw = () => {
+    drawAll();
+    setText(facts, factsText());
+    facts.parentNode.hidden = !facts.textContent && more.hidden;
+    const n = chosen().length;
+    const everything = state.total ? `Refresh all ${number(state.total)}` : "Refresh all";
     setText(selectedButton, n ? `Refresh ${number(n)} selected` : "Refresh selected");
     setDisabled(selectedButton, !usable() || !n);
-    setText(allButton, state.confirm ? `${all}…` : all);
+    setText(allButton, state.confirm ? `${everything}…` : everything);
     setDisabled(allButton, !usable());
     setAttribute(allButton, "title", state.connection ? "All connections, not only the one picked: Codat cannot do it otherwise" : null);
     setText(sentence, words());
@@ -50,20 +77,21 @@ function render({ model, el }) {
     if (!state.confirm || !usable()) ui.asking = false;
     confirm.hidden = !ui.asking;
     setText(question, state.confirm ?? "");
-    setText(yes, `${all} now`);
+    setText(yes, `${everything} now`);
   };
 
-  const everything = () => { ui.asking = false; send({ type: "refresh_all" }); draw(); };
+  const sendAll = () => { ui.asking = false; send({ type: "refresh_all" }); draw(); };
   const cancel = () => { ui.asking = false; draw(); allButton.focus(); };
   selectedButton.addEventListener("click", () => { if (usable() && chosen().length) send({ type: "refresh", data_types: chosen() }); });
+  more.addEventListener("click", () => { ui.open = !ui.open; draw(); });
   allButton.addEventListener("click", () => {
     if (!usable()) return;
-    if (!state.confirm) return everything();
+    if (!state.confirm) return sendAll();
     ui.asking = true;
     draw();
     no.focus();
   });
-  yes.addEventListener("click", () => { everything(); allButton.focus(); });
+  yes.addEventListener("click", () => { sendAll(); allButton.focus(); });
   no.addEventListener("click", cancel);
   confirm.addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); cancel(); } });
 
