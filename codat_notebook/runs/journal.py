@@ -27,7 +27,11 @@ from codat_notebook.runs.store import Store
 
 #: Real seconds until writing is tried again.
 AGAIN: Final = 2.0
-_COMPANY: Final = "INSERT OR REPLACE INTO companies VALUES (?, ?, ?, ?, ?, ?, ?)"
+_COMPANY: Final = """
+INSERT INTO companies VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (company_id) DO UPDATE SET wanted = excluded.wanted,
+all_done = excluded.all_done, all_key = excluded.all_key, all_at = excluded.all_at, began = excluded.began,
+done = excluded.done
+"""
 _OPERATION: Final = "INSERT OR REPLACE INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SKIPPED: Final = "INSERT INTO skipped VALUES (?, ?, ?, ?)"
 _ABOUT: Final = "INSERT OR REPLACE INTO run VALUES (?, ?)"

@@ -1,0 +1,165 @@
+"""The journal of a run on virtual time: what is on disk when, and what another kernel makes of it."""
+
+import sqlite3
+from pathlib import Path
+
+import httpx
+import pytest
+
+from codat_notebook.runs.job import ALL
+from codat_notebook.runs.orders import everything, read_orders
+from codat_notebook.runs.run import RefreshRun
+from codat_notebook.runs.starting import JournalUnfinishedError, Start
+from codat_notebook.runs.store import JournalError
+
+from .conftest import DEADLINE
+from .test_fleet import plan, true_ends, twice
+from .virtual import Line, Stage, staged
+
+
+class Watcher(Line):
+    """Notes for each POST whether its key stood in the journal's file when it went out."""
+
+    run: RefreshRun
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage.service, stage.latency)
+        self.written: list[bool] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            store = self.run._start.store
+            assert store is not None
+            key = request.headers["idempotency-key"]
+            self.written.append(bool(store.read("SELECT 1 FROM operations WHERE key = ?", [key])))
+        return await super().handle_async_request(request)
+
+
+def test_an_intent_is_on_disk_before_its_request_goes_out(tmp_path: Path) -> None:
+    """Each of the keys that the server is sent stood in the file before."""
+    with staged(20) as stage:
+        watcher = Watcher(stage)
+        stage.desk.client._make_async = (*stage.desk.client._make_async[:3], httpx.AsyncClient(transport=watcher))
+        stage.run(plan(stage, 8), tmp_path / "j", at={0: lambda run: setattr(watcher, "run", run)}).wait(DEADLINE)
+        assert watcher.written == [True] * 24
+
+
+def test_a_run_that_has_ended_can_be_read_from_its_journal(tmp_path: Path) -> None:
+    """Another kernel sees the same rows, without a request; the same file can then take another run."""
+    with staged(20) as stage:
+        first = stage.run(plan(stage, 6), tmp_path / "j").wait(DEADLINE)
+        sent = len(stage.statuses)
+        again = stage.resume(tmp_path / "j").wait(DEADLINE)
+        assert (again.phase, again.counts) == ("done", first.counts)
+        assert again.operations.drop(columns="platform").equals(first.operations.drop(columns="platform"))
+        assert again.errors.equals(first.errors)
+        assert len(stage.statuses) == sent
+        assert len(stage.run(plan(stage, 1, ["items"]), tmp_path / "j").wait(DEADLINE).rows) == 1
+
+
+@pytest.mark.parametrize("seconds", [0.3, 2, 7, 40, 200])
+@pytest.mark.parametrize("everything_of_it", [False, True], ids=["types", "all"])
+def test_a_run_that_was_stopped_is_finished_by_another(tmp_path: Path, seconds: float, everything_of_it: bool) -> None:
+    """Wherever it was stopped, with requests under way: nothing is lost and nothing queued twice."""
+    with staged(30, per_minute=200, latency=0.2) as stage:
+        orders = everything(stage.ids[:3]) if everything_of_it else read_orders(plan(stage, 12))
+        start = Start.of(stage.desk, orders, tmp_path / "j")
+        run = stage._begin(lambda: start, {seconds: RefreshRun.stop_watching}).wait(DEADLINE)
+        assert run.phase == "stopped"
+        run = stage.resume(tmp_path / "j").wait(DEADLINE)
+        assert run.phase == "done"
+        assert set(run.counts) <= {"complete", "failed"}
+        assert twice(stage) == []
+        assert len(stage.world.accepted) == (3 if everything_of_it else 36)
+        assert true_ends(stage, run)
+
+
+def test_what_a_dead_kernel_was_about_to_send_is_looked_for(tmp_path: Path) -> None:
+    """Of two intents without an outcome one was heard: that is attached to, the other one is queued."""
+    with staged(20) as stage:
+        id = stage.ids[0]
+        start = Start.of(stage.desk, read_orders({id: ["bills", "items"]}), tmp_path / "j")
+        now = stage.world.clock.now().timestamp()
+        assert start.store is not None
+        start.store.write([("UPDATE operations SET key = data_type, at = ?", [[now - 5]])])
+        start.store.write([("UPDATE companies SET began = ?", [[now - 5]])])
+        start.store.close()
+        heard = stage.world.queue(id, "bills")["id"]
+        run = stage.resume(tmp_path / "j").wait(DEADLINE)
+        origins = {row.data_type: (row.origin, row.operation.id == heard) for row in run.rows if row.operation}
+        assert origins == {"bills": ("attached", True), "items": ("queued", False)}
+        assert twice(stage) == []
+
+
+def test_a_key_too_old_to_be_sent_again_is_unknown(tmp_path: Path) -> None:
+    """More than an hour later, what was being sent and is not in the history cannot be known: it is counted apart."""
+    with staged(20) as stage:
+        start = Start.of(stage.desk, read_orders({stage.ids[0]: ["bills", "items"]}), tmp_path / "j")
+        then = stage.world.clock.now().timestamp() - 4000
+        assert start.store is not None
+        start.store.write([("UPDATE operations SET key = 'k', at = ? WHERE data_type = 'bills'", [[then]])])
+        start.store.write([("UPDATE companies SET began = ?", [[then]])])
+        start.store.close()
+        run = stage.resume(tmp_path / "j").wait(DEADLINE)
+        assert {row.data_type: row.state for row in run.rows}["bills"] == "unknown"
+        assert (run.phase, run.counts["unknown"], len(stage.world.accepted)) == ("done", 1, 1)
+        assert run.summary.unknown.tolist() == [1]
+
+
+def test_a_full_disk_is_an_error_in_sight_and_not_a_lost_run(tmp_path: Path) -> None:
+    """Queueing waits and says so; when there is room again, the run goes on to its end."""
+    seen: list[tuple[str | None, int]] = []
+    with staged(60, per_minute=120) as stage:
+
+        def fill(run: RefreshRun) -> None:
+            assert run._start.store is not None
+            run._start.store.read("PRAGMA max_page_count = 1")
+
+        def empty(run: RefreshRun) -> None:
+            assert run._start.store is not None
+            seen.append((run.note, len(stage.world.accepted)))
+            run._start.store.read("PRAGMA max_page_count = 100000")
+
+        look = {299: lambda run: seen.append((run.note, len(stage.world.accepted)))}
+        run = stage.run(plan(stage, 40), tmp_path / "j", {10: fill, **look, 300: empty}).wait(DEADLINE)
+        assert run.phase == "done"
+        assert "database or disk is full; queueing waits" in str(seen[0][0])
+        assert seen[0][1] == seen[1][1] < 120
+        assert "The journal of the refresh could not be written" in {error.what for error in stage.desk.errors}
+        assert len(stage.world.accepted) == 120
+        assert twice(stage) == []
+        assert stage.resume(tmp_path / "j").wait(DEADLINE).counts == run.counts
+
+
+def test_a_journal_that_is_not_finished_is_not_overwritten(tmp_path: Path) -> None:
+    """A new run is told to resume it; one that another run works on is in use."""
+    with staged(20) as stage:
+        stage.run(plan(stage, 2), tmp_path / "j", {1: RefreshRun.stop_watching}).wait(DEADLINE)
+        with pytest.raises(JournalUnfinishedError, match=r"session\.resume"):
+            stage.run(plan(stage, 1), tmp_path / "j")
+        assert len(stage.resume(tmp_path / "j").wait(DEADLINE).rows) == 6
+
+
+def test_a_journal_of_another_server_is_refused(tmp_path: Path) -> None:
+    """The ids in it mean nothing there. The message names both."""
+    with staged(20) as stage:
+        stage.run(plan(stage, 1), tmp_path / "j").wait(DEADLINE)
+        db = sqlite3.connect(tmp_path / "j")
+        db.execute("UPDATE run SET value = 'https://api.codat.io' WHERE name = 'server'")
+        db.commit()
+        db.close()
+        with pytest.raises(JournalError, match=r"api\.codat\.io, this session to https://codat\.test"):
+            stage.resume(tmp_path / "j")
+
+
+def test_skipped_rows_and_options_are_kept(tmp_path: Path) -> None:
+    """What the plan left out, and the reserve, are known to the next kernel as well."""
+    import pandas as pd
+
+    with staged(20) as stage:
+        frame = pd.DataFrame({"company_id": stage.ids[:2], "data_type": "bills", "action": ["queue", "skip"]})
+        stage.run(frame, tmp_path / "j", reserve=0.25).wait(DEADLINE)
+        run = stage.resume(tmp_path / "j").wait(DEADLINE)
+        assert run.skipped.company_id.tolist() == stage.ids[1:2]
+        assert run._start.reserve == 0.25
+        assert ALL not in run._jobs[0].waiting
