@@ -1,12 +1,22 @@
 """How objects of the lower floors are shown: type name -> the view that draws it, found when it is needed.
 
 A run or a session knows no widget; its ``_repr_mimebundle_`` asks here. Where the widgets cannot be loaded (plain
-IPython, a script, a kernel without ipywidgets) the object's ``repr`` is shown.
+IPython, a script, a kernel without ipywidgets) the object's ``repr`` is shown, and where HTML is (a saved notebook on a
+web site) its ``_repr_html_``, which :func:`static_html` makes of a frame.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from codat_notebook.markup import Child, h, text_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Rows of the static form of a frame.
+MOST = 20
 
 #: Type -> "module:function", where the function makes the widget that shows an object of that type.
 VIEWS = {
@@ -32,3 +42,29 @@ def mimebundle(shown: Any, *, views: Mapping[str, str] = VIEWS, **options: Any) 
     data, *metadata = bundle if isinstance(bundle, tuple) else (bundle or {},)
     data = {**data, "text/plain": repr(shown)}
     return (data, *metadata) if metadata else data
+
+
+def static_html(heading: str, frame: "pd.DataFrame | None" = None, now: datetime | None = None, note: str = "") -> str:
+    """What an object is shown as where no widget can be: its heading, the first rows of a frame, as of when.
+
+    All of it is escaped. Times are UTC. ``note`` goes in front of the last line.
+
+    >>> static_html("<Session>", note="Ask for companies().")
+    '<p><b>&lt;Session&gt;</b></p><p>Ask for companies().</p>'
+    """
+    table: Child = None
+    lines = [note] if note else []
+    if frame is not None and len(frame):
+        head = h("thead", h("tr", [h("th", str(name)) for name in frame.columns]))
+        rows = frame.head(MOST).astype("object").where(frame.head(MOST).notna(), "").to_numpy()
+        table = h("table", head, h("tbody", [h("tr", [h("td", _cell(value)) for value in row]) for row in rows]))
+        lines += [f"{MOST} of {len(frame):,} rows."] if len(frame) > MOST else []
+    if now is not None:
+        lines.append(f"Not live: as of {now:%Y-%m-%d %H:%M} UTC.")
+    return text_of([h("p", h("b", heading)), table, h("p", " ".join(lines)) if lines else None])
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)

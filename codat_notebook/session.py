@@ -339,6 +339,11 @@ class Session(PortfolioMethods):
         quota = "" if left is None else f", {left:,} requests left today"
         return f"<Session {where} {self.client.server_url}{quota}>"
 
+    def _repr_html_(self) -> str:
+        errors = self.errors[["time", "what", "why", "action"]].iloc[::-1]
+        note = "" if len(errors) else "Nothing has gone wrong in this session."
+        return display.static_html(repr(self), errors, self.desk.now, note)
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return display.mimebundle(self, **options)
 

@@ -1,14 +1,20 @@
 """How a session and a run are shown as a cell's last line, with and without widgets."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from codat_notebook import display
 from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
+from codat_notebook.strategies.policies import oldest
+from codat_notebook.strategies.portfolio import Portfolio
+from codat_notebook.strategies.simulation import simulate
+from codat_notebook.widgets.console import console
 
 
 @pytest.fixture
@@ -46,3 +52,44 @@ def test_without_widgets_the_text_is_shown() -> None:
     assert display.mimebundle("shown", views={"str": "no_such_module:view"}) == {"text/plain": "'shown'"}
     with pytest.raises(ModuleNotFoundError):
         display.mimebundle("shown", views={"str": "codat_notebook.no_such_module:view"})
+
+
+def test_what_has_a_widget_has_html_for_where_none_can_be(session: Session) -> None:
+    """A session, a run, a console and a result of a simulation can be read in a saved notebook on a web site."""
+    run = session.refresh(str(session.companies(search="Toft").id[0]), "creditNotes").wait(20)
+    html = run._repr_html_()
+    assert "<table>" in html
+    assert "PermissionsError" in html
+    assert re.search(r"Not live: as of \d{4}-\d\d-\d\d \d\d:\d\d UTC", html)
+    assert "creditNotes was not refreshed" in session._repr_html_()
+    frame = console(session)
+    assert "SANDBOX" in frame._repr_html_()
+    assert "Not live: as of" in frame._repr_html_()
+    assert len(repr(frame)) < 200
+    frame.close()
+    shown = display.mimebundle(run)
+    assert data_of(shown)["text/plain"] == repr(run)
+
+
+def test_a_static_form_is_escaped_and_short() -> None:
+    """Names are text, long frames are cut and say so, what is missing is blank."""
+    bad = "<img src=x onerror=alert(1)>"
+    frame = pd.DataFrame(
+        {bad: [bad, None] * 300, "time": pd.to_datetime(["2026-11-23T13:58:07Z"] * 600), "n": 1234.5678}
+    )
+    html = display.static_html(bad, frame)
+    assert "<img" not in html
+    assert html.count("<tr>") == 21
+    assert "20 of 600 rows." in html
+    assert "2026-11-23 13:58:07" in html
+    assert "1,235" in html
+    assert "None" not in html
+    assert "NaT" not in display.static_html("x", pd.DataFrame({"t": pd.to_datetime([None, "2026-01-01"], utc=True)}))
+
+
+def test_the_result_of_a_simulation_explains_its_numbers() -> None:
+    """Each metric with what it means."""
+    result = simulate(oldest(), Portfolio.synthetic(3, seed=1), days=3, budget="20 refreshes/day")
+    html = result._repr_html_()
+    assert "share" in html
+    assert all(f"<td>{name}</td>" in html for name in ("freshness", "bound", "ratio"))

@@ -171,6 +171,9 @@ class PortfolioStatus:
         unread = f"; {troubled:,} could not be read" if troubled else ""
         return f"<PortfolioStatus of {len(self.readings):,} companies: {told}{unread}>"
 
+    def _repr_html_(self) -> str:
+        return display.static_html(repr(self), self.goals, self.time)
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return display.mimebundle(self, **options)
 

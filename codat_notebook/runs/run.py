@@ -257,6 +257,10 @@ class RefreshRun:
         parts = ", ".join(f"{number} {state}" for state, number in self.counts.items()) or self.phase
         return f"<RefreshRun of {self.company_name}: {parts}{'; ' + self.note if self.note else ''}>"
 
+    def _repr_html_(self) -> str:
+        columns = ["data_type", "platform", "status", "requested", "duration", "message", "origin"]
+        return display.static_html(repr(self), self.operations[columns], self.now)
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return display.mimebundle(self, **options)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codat_notebook.display import static_html
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -87,6 +89,12 @@ class Result:
             f"<{self.strategy}: freshness {m['freshness']:.4f}, {m['ratio']:.2%} of what is possible; "
             f"{m['refreshes']:,.0f} refreshes, {m['failures']:,.0f} failed{self._assumed()}>"
         )
+
+    def _repr_html_(self) -> str:
+        import pandas as pd
+
+        rows = [(name, self.metrics[name], meaning) for name, meaning in self.METRICS if name in self.metrics]
+        return static_html(repr(self), pd.DataFrame(rows, columns=["metric", "value", "meaning"]))
 
     def _assumed(self) -> str:
         share = self.metrics["rates_assumed"]

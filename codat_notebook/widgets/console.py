@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from codat_notebook.markup import h
 from codat_notebook.runs.engine import engine
 from codat_notebook.widgets import scene
 from codat_notebook.widgets.code import Code
@@ -19,6 +20,7 @@ from codat_notebook.widgets.details import CLOSED, Details
 from codat_notebook.widgets.header import Header
 from codat_notebook.widgets.heatmap import Heatmap
 from codat_notebook.widgets.notice import Notice
+from codat_notebook.widgets.part import not_live
 from codat_notebook.widgets.parts import Parts
 from codat_notebook.widgets.pickers import CompanyPicker, ConnectionCards, ConnectionPicker
 from codat_notebook.widgets.progress import Progress
@@ -80,7 +82,7 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
     children: Any  # a trait of ipywidgets, which has no types
 
     def __init__(self, session: "Session | None" = None) -> None:
-        parts = make_parts(session)
+        self._parts = parts = make_parts(session)
         super().__init__(_arranged(parts))
         self.add_class("codat-console")
         if session is None:
@@ -106,6 +108,12 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
         old = self.children
         self.children = (ipywidgets.Label(REPLACED),)
         close_all(old)
+
+    def _repr_html_(self) -> str:
+        """For where no widget is drawn: what each part says, without its controls."""
+        parts = (self._parts.header, self._parts.company, self._parts.cards, self._parts.notice, self._parts.progress)
+        texts = [part.text(part.state) for part in parts]
+        return h("pre", "\n\n".join(text for text in texts if text)) + h("p", not_live(self._parts.header.as_of))
 
     def __repr__(self) -> str:
         return f"<Console of {self.session!r}>" if self.session else "<Console, not connected>"

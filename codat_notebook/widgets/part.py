@@ -16,6 +16,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
+from codat_notebook.markup import h
 from codat_notebook.runs.engine import Engine, engine
 from codat_notebook.widgets.sources import packed_state, shared, source
 
@@ -28,6 +29,11 @@ Message = dict[str, Any]
 def this_minute() -> str:
     """This machine's time in UTC, without seconds: a table may be of any frame, with no server to tell the time."""
     return datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%MZ")
+
+
+def not_live(as_of: str) -> str:
+    """What is said of a static form."""
+    return f"Not live: as of {as_of.replace('T', ' ').removesuffix('Z')} UTC."
 
 
 class Part(anywidget.AnyWidget):
@@ -66,6 +72,19 @@ class Part(anywidget.AnyWidget):
     def _engine(self) -> Engine:
         """The engine of the moment: a part outlives one, where the last session is closed and another is opened."""
         return engine()
+
+    @staticmethod
+    def text(state: Message) -> str:
+        """What the part shows, as plain text."""
+        return ""
+
+    def __repr__(self) -> str:
+        first, *_ = self.text(self.state).splitlines() or ["nothing yet"]
+        return f"<{type(self).__name__}: {first}>"
+
+    def _repr_html_(self) -> str:
+        """For where no widget is drawn: on a web site that shows notebooks, for one."""
+        return h("pre", self.text(self.state)) + h("p", not_live(self.as_of))
 
     def show(self, state: Message, *, at_once: bool = False) -> None:
         """Replace what is shown; from any thread. Of states that come faster than they are shown the last one wins.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from codat_notebook.widgets import downloads, words
 from codat_notebook.widgets.columns import Column, Row
-from codat_notebook.widgets.part import Message, Part
+from codat_notebook.widgets.part import Message, Part, not_live
 from codat_notebook.widgets.sheet import Filter, Layout, Sheet, View
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ class FrameTable(Part):
     def _repr_mimebundle_(self, **options: Any) -> Any:
         bundle = super()._repr_mimebundle_(**options)
         data, *metadata = bundle if isinstance(bundle, tuple) else (bundle or {},)
-        data = {**data, "text/plain": repr(self), "text/html": static_html(self.state)}
+        data = {**data, "text/plain": repr(self), "text/html": static_html(self.state, self.as_of)}
         return (data, *metadata) if metadata else data
 
 
@@ -294,7 +294,7 @@ def _snapshot(frame: pd.DataFrame | None) -> pd.DataFrame | None:
     return None if frame is None else frame.copy()
 
 
-def static_html(state: Message) -> str:
+def static_html(state: Message, as_of: str) -> str:
     """The first rows of a table's state as plain HTML, escaped; for front ends without widgets."""
     heads = state["columns"][:_STATIC_COLUMNS]
     if not state["rows"]:
@@ -302,7 +302,7 @@ def static_html(state: Message) -> str:
     head = "".join(f"<th>{html.escape(column['label'])}</th>" for column in heads)
     body = "".join(f"<tr>{_static_row(row, heads)}</tr>" for row in state["rows"][:_STATIC_ROWS])
     shown = min(_STATIC_ROWS, len(state["rows"]))
-    about = f"{shown} of {words.count(state['total'], state['noun'])}. Not live; times are UTC."
+    about = f"{shown} of {words.count(state['total'], state['noun'])}. {not_live(as_of)}"
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{html.escape(about)}</p>"
 
 
