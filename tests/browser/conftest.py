@@ -12,13 +12,14 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect, sync_playwright
 
-from . import chromium, notebooks, servers
+from . import chromium, deadlines, notebooks, servers
 from . import stage as stages
 
 Shoot = Callable[[Page | Locator, str], Path]
 SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
+expect.set_options(timeout=deadlines.EXPECT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -70,7 +71,7 @@ def context(chrome: Browser, watch: chromium.Watch) -> Iterator[BrowserContext]:
     context = chrome.new_context(
         viewport={"width": 1280, "height": 900}, service_workers="block", timezone_id="Europe/London", locale="en-GB"
     )
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(deadlines.ACTION)
     watch.attach(context)
     yield context
     context.close()

@@ -12,6 +12,7 @@ from typing import Any
 import nbformat
 from playwright.sync_api import Locator, Page
 
+from . import deadlines
 from .servers import Server
 
 _KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -48,7 +49,7 @@ class Notebook:
         self.page.goto(f"{self.server.base}/{url}token={self.server.token}")
         if self.server.kind != "voila":
             ready = "() => window.jupyterapp?.shell?.currentWidget?.sessionContext"
-            self.page.wait_for_function(ready, timeout=60_000)
+            self.page.wait_for_function(ready, timeout=deadlines.NOTEBOOK)
             self.page.evaluate(_READY)
             self.theme("light")  # the server remembers what an earlier test chose
 
@@ -56,9 +57,9 @@ class Notebook:
         """Start all cells and return at once; wait for what they show with `locator`."""
         self.page.evaluate("() => void jupyterapp.commands.execute('notebook:run-all-cells')")
 
-    def wait_until_run(self, timeout: float = 60) -> None:
-        """Wait (at most `timeout` seconds) until every cell has an execution count."""
-        self.page.wait_for_function(_SETTLED, timeout=timeout * 1000)
+    def wait_until_run(self) -> None:
+        """Wait until every cell has an execution count."""
+        self.page.wait_for_function(_SETTLED, timeout=deadlines.NOTEBOOK)
 
     def run_cell(self, code: str) -> None:
         """Put a new cell at the end and start it."""
@@ -73,6 +74,17 @@ class Notebook:
             }""",
             code,
         )
+
+    def block(self, before: str = "") -> Callable[[], None]:
+        """Run `before` in a new cell that then blocks the kernel until the function is called that is returned.
+
+        It blocks as a sleeping cell does, and prints "slept well" at its end. No time is given: on a busy machine any
+        would be over before the test has looked.
+        """
+        woken = self.path.with_suffix(".wake")
+        sleep = f"import pathlib, time\nwhile not pathlib.Path({str(woken)!r}).exists():\n    time.sleep(0.2)\n"
+        self.run_cell(f"{before}\n{sleep}print('slept', 'well')")
+        return woken.touch
 
     def locator(self, selector: str) -> Locator:
         """Find something on the page."""

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import deadlines
+
 KINDS = ("lab", "notebook", "voila")
 _EXPOSE = {
     "lab": "--LabApp.expose_app_in_browser=True",
@@ -29,8 +31,6 @@ _SETTINGS = {
     "@jupyter-widgets/jupyterlab-manager/plugin": {"saveState": True},
     "@jupyterlab/notebook-extension/tracker": {"kernelShutdown": True},
 }
-_START_SECONDS = 60.0
-_STOP_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Server:
         """Ask the server's own REST interface; returns the decoded answer, or None where it has no body."""
         headers = {"Authorization": f"token {self.token}"}
         request = urllib.request.Request(f"{self.base}/api/{path}", method=method, headers=headers)
-        with _opener.open(request, timeout=10) as answer:
+        with _opener.open(request, timeout=deadlines.CONDITION) as answer:
             body = answer.read()
         return json.loads(body) if body else None
 
@@ -116,12 +116,12 @@ def _free_port() -> int:
 
 
 def _wait_until_up(server: Server, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + deadlines.START
     while True:
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"{server.kind} did not start:\n{server.log.read_text('utf-8', 'replace')}")
         try:
-            _opener.open(f"{server.base}/api", timeout=2).close()
+            _opener.open(f"{server.base}/api", timeout=10).close()
         except urllib.error.HTTPError as error:
             error.close()
             return  # it answers, if only to say that it has no such page (Voila)
@@ -138,7 +138,7 @@ def _stop(server: Server, process: subprocess.Popen[bytes]) -> None:
         except (urllib.error.HTTPError, OSError):
             process.terminate()  # Voila has no such call
     try:
-        process.wait(_STOP_SECONDS)
+        process.wait(deadlines.STOP)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -19,6 +19,8 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
+from . import deadlines
+
 _HERE = Path(__file__).parent
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
 
@@ -63,7 +65,7 @@ class Stage:
         """A screenshot of the whole page, under ``tests/screenshots/``."""
         return self._shoot(self.page, name)
 
-    def wait_for(self, condition: Callable[[], object], seconds: float = 5) -> None:
+    def wait_for(self, condition: Callable[[], object], seconds: float = deadlines.CONDITION) -> None:
         """Wait until something holds on the Python side, while the page goes on living."""
         deadline = time.monotonic() + seconds
         while not condition():

@@ -132,9 +132,12 @@ def test_it_stays_live_while_a_cell_sleeps_and_the_key_is_not_saved(open_noteboo
     refresh(console)
     progress = console.locator(".codat-progress")
     expect(progress.locator(".op")).to_have_count(1)
-    notebook.run_cell("import time; time.sleep(30); print('slept')")
-    expect(progress).to_contain_text("1 of 1 done", timeout=25_000)
-    expect(notebook.locator(".jp-OutputArea-output").filter(has_text="slept")).to_have_count(0)
+    wake = notebook.block()
+    expect(progress).to_contain_text("1 of 1 done", timeout=SLOWLY)
+    slept = notebook.locator(".jp-OutputArea-output").filter(has_text="slept well")
+    expect(slept).to_have_count(0)
+    wake()
+    expect(slept).to_have_count(1, timeout=SLOWLY)
     saved = str(notebook.saved())
     assert "codat-progress" in saved
     assert len(key) > 16

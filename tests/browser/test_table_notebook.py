@@ -37,8 +37,6 @@ def live():
         table.update(newer)
         time.sleep(0.1)
 threading.Thread(target=live, daemon=True).start()
-time.sleep(5)
-print("slept", "well")
 """
 
 
@@ -49,7 +47,7 @@ def test_table_is_drawn_and_answers_in_every_front_end(open_notebook, front_end,
         watch.expected.append("cdnjs.cloudflare.com|unpkg.com|cdn.jsdelivr.net")  # the stock template links a CDN
     notebook = open_notebook(SETUP, "table", front_end=front_end)
     table = notebook.locator(".codat-table")
-    expect(table.locator("tbody tr")).to_have_count(50, timeout=60_000)
+    expect(table.locator("tbody tr")).to_have_count(50)
     expect(table).to_contain_text("1–50 of 10,000")
     table.locator("th", has_text="data type").locator("button").click()
     expect(table.locator("th[aria-sort=ascending]")).to_contain_text("data type")
@@ -65,10 +63,10 @@ def test_table_stays_live_while_a_cell_sleeps_and_keeps_what_the_reader_did(open
     """Updates arrive while the kernel blocks; scroll and focus stay; the sort is there when the cell has ended."""
     notebook = open_notebook(SETUP, "table")
     table = notebook.locator(".codat-table")
-    expect(table.locator("tbody tr")).to_have_count(50, timeout=60_000)
+    expect(table.locator("tbody tr")).to_have_count(50)
     table.locator(".ct-scroll").evaluate("e => { e.scrollTop = 200; }")
     message = table.locator("tbody tr").first.locator("td").nth(6)
-    notebook.run_cell(LIVE)
+    wake = notebook.block(LIVE)
     expect(message).to_have_text(re.compile("update"))
     seen = {message.inner_text()}
     for _ in range(4):
@@ -77,7 +75,8 @@ def test_table_stays_live_while_a_cell_sleeps_and_keeps_what_the_reader_did(open
     assert len(seen) >= 4
     assert "slept well" not in notebook.page.inner_text(".jp-Notebook")
     assert table.locator(".ct-scroll").evaluate("e => e.scrollTop") == 200
-    expect(notebook.page.get_by_text("slept well", exact=True)).to_be_visible(timeout=15_000)
+    wake()
+    expect(notebook.page.get_by_text("slept well", exact=True)).to_be_visible()
     table.locator("th", has_text="message").locator("button").click()
     expect(table.locator("th[aria-sort=ascending]")).to_contain_text("message")
     expect(table.locator("tbody tr").first.locator("td").nth(6)).not_to_be_empty()
@@ -88,7 +87,7 @@ def test_selected_row_reaches_python_and_keys_stay_in_the_table(open_notebook):
     notebook = open_notebook(SETUP + SELECT, "table")
     table = notebook.locator(".codat-table")
     row = table.locator("tbody tr").nth(3)
-    row.click(timeout=60_000)
+    row.click()
     full_id = row.locator(".ct-id span").get_attribute("title")
     expect(notebook.output(0).last).to_have_text(f"selected {full_id}")
     for key in ("d", "d", "a", "ArrowDown", "Enter"):
@@ -105,7 +104,7 @@ def test_hostile_texts_run_nothing_and_the_saved_file_is_small(open_notebook):
     )
     notebook = open_notebook(SETUP + hostile, "table")
     table = notebook.locator(".codat-table")
-    expect(table.locator("tbody tr")).to_have_count(50, timeout=60_000)
+    expect(table.locator("tbody tr")).to_have_count(50)
     table.locator("td", has_text="onerror").first.hover()
     assert notebook.page.evaluate("window.pwned") is None
     notebook.wait_until_run()
@@ -120,7 +119,7 @@ def test_table_looks_right_in_both_themes_of_jupyterlab(open_notebook):
     """Its ground and text follow the theme; pictures are kept to be looked at."""
     notebook = open_notebook(SETUP, "table")
     table = notebook.locator(".codat-table")
-    table.locator("tbody tr").nth(2).click(timeout=60_000)
+    table.locator("tbody tr").nth(2).click()
     seen = {}
     for theme in ("light", "dark"):
         notebook.theme(theme)
