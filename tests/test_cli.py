@@ -36,6 +36,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["demo", "--speed", "0"], "a speed is a number above 0"),
         (["demo", "--speed", "nan"], "a speed is a number above 0"),
         (["sandbox", "--companies", "0"], "at least one company"),
+        (["app", "--idle", "0"], "a number of minutes above 0"),
+        (["lab", "--speed", "2"], "unrecognized arguments"),
     ],
 )
 def test_wrong_arguments(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,9 +57,11 @@ def test_help_names_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
         assert re.search(rf"{option} .*?\(default: {default}", words)
 
 
-def test_demo_without_lab(tmp_path: Path) -> None:
-    """Without JupyterLab the demo says how to get it, and does nothing."""
-    code = "import sys; sys.modules['jupyterlab'] = None; from codat_notebook.cli import main; sys.exit(main(['demo']))"
+@pytest.mark.parametrize(("command", "module"), [("demo", "jupyterlab"), ("lab", "jupyterlab"), ("app", "voila")])
+def test_without_what_a_command_starts(command: str, module: str, tmp_path: Path) -> None:
+    """Without JupyterLab or Voila a command says how to get it, and does nothing."""
+    without = f"import sys; sys.modules['{module}'] = None"
+    code = f"{without}; from codat_notebook.cli import main; sys.exit(main(['{command}']))"
     run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert run.returncode == 1
     assert "pip install '.[lab]'" in run.stderr

@@ -1,131 +1,31 @@
 """The commands as a person runs them: started as processes, looked at from outside, and ended."""
 
-import http.client
-import json
-import os
 import re
 import shlex
 import signal
-import subprocess
 import sys
-import threading
-import time
-import urllib.parse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+
+from .commands import START_SECONDS, Command, ask, refuses, running
 
 pytestmark = [
     pytest.mark.xdist_group("jupyter"),
     pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl-C to one process"),
 ]
-START_SECONDS, END_SECONDS = 120.0, 30.0
-NOWHERE = "http://127.0.0.1:9"
-
-
-class Command:
-    """A running `codat-notebook`: what it has printed so far, and the processes that it started."""
-
-    def __init__(self, *arguments: str, cwd: Path) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("CODAT_")}
-        environment |= {"HTTP_PROXY": NOWHERE, "http_proxy": NOWHERE, "HOME": str(cwd)}
-        script = [sys.executable, "-W", "error", "-c", "from codat_notebook.cli import main; raise SystemExit(main())"]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        self.process = subprocess.Popen(
-            [*script, *arguments], cwd=cwd, env=environment, start_new_session=True, **pipes
-        )
-        self.printed = ""
-        self._reader = threading.Thread(target=self._read, name="codat-test-reader")
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.printed += line
-
-    def expect(self, pattern: str) -> re.Match[str]:
-        """Wait until the command has printed a line that matches."""
-        deadline = time.monotonic() + START_SECONDS
-        while not (match := re.search(pattern, self.printed, re.MULTILINE)):
-            assert self.process.poll() is None, self.stderr()
-            assert time.monotonic() < deadline, f"{pattern!r} not in:\n{self.printed}"
-            self._reader.join(0.05)
-        return match
-
-    def stderr(self) -> str:
-        """What the ended command wrote to stderr."""
-        assert self.process.stderr is not None
-        return self.process.stderr.read()
-
-    def family(self) -> list[psutil.Process]:
-        """The processes that it started, and those that they started."""
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def end(self, number: signal.Signals | None) -> None:
-        """Send a signal (None: it ends by itself); it ends with code 0, no word on stderr, and no process left.
-
-        The signal goes to the whole process group, as a terminal's Ctrl-C does.
-        """
-        family = self.family()
-        if number is not None:
-            os.killpg(self.process.pid, number)
-        assert self.process.wait(END_SECONDS) == 0
-        assert self.stderr() == ""
-        _, alive = psutil.wait_procs(family, timeout=END_SECONDS)
-        assert alive == []
-
-
-@contextmanager
-def running(*arguments: str, cwd: Path) -> Iterator[Command]:
-    """Run the command within the block; whatever happens, nothing of it survives the block."""
-    command = Command(*arguments, cwd=cwd)
-    try:
-        yield command
-    finally:
-        if command.process.poll() is None:
-            for process in [*command.family(), psutil.Process(command.process.pid)]:
-                process.kill()
-        command.process.wait()
-        command._reader.join()
-        for stream in (command.process.stdout, command.process.stderr):
-            assert stream is not None
-            stream.close()
-
-
-def ask(url: str, headers: dict[str, str], method: str = "GET") -> Any:
-    """A request without a proxy; the decoded JSON of a successful answer."""
-    parts = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
-    connection.request(method, f"{parts.path}?{parts.query}", headers=headers)
-    answer = connection.getresponse()
-    body = answer.read()
-    connection.close()
-    assert answer.status < 300, (answer.status, body)
-    return json.loads(body) if body else None
-
-
-def refuses(url: str) -> bool:
-    """Whether nobody listens at the address any more."""
-    try:
-        ask(url, {})
-    except ConnectionRefusedError:
-        return True
-    return False
 
 
 class Demo:
-    """A demo that answers: its Lab's address, token and sandbox."""
+    """A demo, or a lab, that answers: its Lab's address, token and sandbox."""
 
-    def __init__(self, command: Command) -> None:
+    def __init__(self, command: Command, *, sandbox: bool = True) -> None:
         match = command.expect(
             r"^JupyterLab  (?P<base>http://127\.0\.0\.1:\d+)/lab/tree/(?P<name>\S+)\?token=(?P<token>\S+)$"
         )
         self.base, self.notebook, self.token = match["base"], match["name"], match["token"]
-        self.sandbox = command.expect(r"^Sandbox     (http://127\.0\.0\.1:\d+)$")[1]
+        self.sandbox = command.expect(r"^Sandbox     (http://127\.0\.0\.1:\d+)$")[1] if sandbox else ""
 
     def ask(self, path: str, method: str = "GET") -> Any:
         """A call of Lab's own interface."""
@@ -149,6 +49,26 @@ def test_demo(number: signal.Signals, tmp_path: Path) -> None:
         command.end(number)
         assert refuses(demo.base)
         assert refuses(demo.sandbox)
+
+
+def test_lab_knows_the_key_of_its_environment_and_no_sandbox(tmp_path: Path) -> None:
+    """`lab` is the demo without the sandbox: the notebooks, kept as they were changed, and the caller's own Codat."""
+    mine = tmp_path / "here" / "01_first_look.ipynb"
+    mine.parent.mkdir()
+    mine.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    before = mine.read_text()
+    with running(
+        "lab", "--no-browser", "--dir", "here", cwd=tmp_path, environment={"CODAT_API_KEY": "k-9f2"}
+    ) as command:
+        demo = Demo(command, sandbox=False)
+        assert demo.ask(f"/api/contents/{demo.notebook}?content=0")["path"] == "01_first_look.ipynb"
+        demo.ask("/api/kernels", "POST")
+        environments = [process.environ() for process in command.family()]
+        assert {environment["CODAT_API_KEY"] for environment in environments} == {"k-9f2"}
+        assert not any("CODAT_SANDBOX_URL" in environment for environment in environments)
+        command.end(signal.SIGINT)
+        assert "k-9f2" not in command.printed
+    assert mine.read_text() == before
 
 
 def test_demo_ends_with_lab(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PUBLIC = [
     "CodatLending", "RefreshRun", "Sandbox", "Session", "__version__", "compare", "connect", "console",
-    "load_ipython_extension", "simulate", "strategies",
+    "load_ipython_extension", "run_strategy", "simulate", "strategies",
 ]  # fmt: skip
 HEAVY = ["anywidget", "httpx", "ipywidgets", "msgspec", "pandas", "starlette", "uvicorn", "IPython", "numpy"]
 
@@ -84,6 +84,7 @@ def test_wheel_holds_what_it_should(tmp_path: Path) -> None:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
         licences = [name for name in wheel.namelist() if name.endswith("/licenses/LICENSE")]
     package = tree("codat_notebook", "**/*.py") | tree("codat_notebook", "**/static/*") | {"codat_notebook/py.typed"}
+    package |= tree("codat_notebook/cli/template", "**/*")
     notebooks = {f"codat_notebook/{name}" for name in tree("notebooks", "*.ipynb")}
     assert names == package | notebooks
     assert "codat_notebook/notebooks/01_first_look.ipynb" in names

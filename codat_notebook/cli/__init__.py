@@ -1,9 +1,9 @@
-"""The command line: ``codat-notebook demo`` and ``codat-notebook sandbox``.
+"""The command line: ``codat-notebook demo``, ``lab``, ``app`` and ``sandbox``.
 
 ``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
-that ``--help`` answers at once. ``lab`` is the JupyterLab that a command starts as a child, ``notebooks`` finds and
-copies the notebooks, ``stopping`` turns Ctrl-C and its relatives into an orderly end. Exit codes: 0 done (also by
-Ctrl-C), 1 a problem that is told in one line, 2 wrong arguments.
+that ``--help`` answers at once. ``lab`` (JupyterLab) and ``page`` (the console through Voila) are what a command starts
+as a ``child``, ``notebooks`` finds and copies the notebooks, ``stopping`` turns Ctrl-C and its relatives into an
+orderly end. Exit codes: 0 done (also by Ctrl-C), 1 a problem that is told in one line, 2 wrong arguments.
 """
 
 import argparse
@@ -25,9 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     from codat_notebook.cli import commands
 
-    run = commands.demo if arguments.command == "demo" else commands.sandbox
     try:
-        return run(arguments)
+        return commands.RUN[arguments.command](arguments)
     except Problem as problem:
         print(f"codat-notebook: {problem}", file=sys.stderr)
         return 1
@@ -40,28 +39,43 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"codat-notebook {__version__}")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    demo = commands.add_parser(
-        "demo",
-        help="an embedded Codat and JupyterLab with the notebooks; needs no key and no network",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    demo.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
-    demo.add_argument("--port", type=_port, default=0, help="JupyterLab's port; 0 takes a free one")
-    demo.add_argument("--dir", type=Path, default=Path("codat-notebooks"), help="where the notebooks are copied to")
-
-    sandbox = commands.add_parser(
-        "sandbox",
-        help="an embedded Codat alone, for notebooks, scripts and curl",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    sandbox.add_argument("--port", type=_port, default=0, help="its port; 0 takes a free one")
-    sandbox.add_argument("--companies", type=_count, default=12, help="how many companies there are")
-    sandbox.add_argument("--key", help="the API key it accepts (default: one made of the seed)")
-    for command in (demo, sandbox):
-        command.add_argument("--speed", type=_speed, default=60.0, help="how many seconds pass there in one of ours")
-        command.add_argument("--seed", type=int, default=7, help="the same seed gives the same companies and outcomes")
+    about = {
+        "demo": "an embedded Codat and JupyterLab with the notebooks; needs no key and no network",
+        "lab": "JupyterLab with the notebooks, copied to where you may write",
+        "app": "the console as a web page without code, on the sandbox or live; loopback only, no login",
+        "sandbox": "an embedded Codat alone, for notebooks, scripts and curl",
+    }
+    shows_defaults = argparse.ArgumentDefaultsHelpFormatter
+    made = {name: commands.add_parser(name, help=text, formatter_class=shows_defaults) for name, text in about.items()}
+    for name in ("demo", "lab", "app"):
+        made[name].add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
+    for name in made:
+        made[name].add_argument("--port", type=_port, default=0, help="the port to listen on; 0 takes a free one")
+    for name in ("demo", "lab"):
+        made[name].add_argument(
+            "--dir", type=Path, default=Path("codat-notebooks"), help="where the notebooks are copied to"
+        )
+    _add_app(made["app"])
+    _add_sandbox(made["sandbox"])
+    for name in ("demo", "app", "sandbox"):
+        made[name].add_argument("--speed", type=_speed, default=60.0, help="seconds that pass there in one of ours")
+        made[name].add_argument("--seed", type=int, default=7, help="the same seed, the same companies and outcomes")
     return whole
+
+
+def _add_app(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--live", action="store_true", help="Codat itself, with the key in CODAT_API_KEY or CODAT_AUTH_HEADER"
+    )
+    command.add_argument("--read-only", action="store_true", help="refuse everything that queues a refresh")
+    command.add_argument(
+        "--idle", type=_minutes, default=10.0, help="minutes after which a kernel ends that no page holds any more"
+    )
+
+
+def _add_sandbox(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--companies", type=_count, default=12, help="how many companies there are")
+    command.add_argument("--key", help="the API key it accepts (default: one made of the seed)")
 
 
 def _port(text: str) -> int:
@@ -74,6 +88,10 @@ def _count(text: str) -> int:
 
 def _speed(text: str) -> float:
     return _number(text, 1e-9, 1e9, whole=False, wanted="a speed is a number above 0")
+
+
+def _minutes(text: str) -> float:
+    return _number(text, 1 / 60, 1e6, whole=False, wanted="a number of minutes above 0")
 
 
 def _number(text: str, least: float, most: float, *, whole: bool, wanted: str) -> float:

@@ -1,42 +1,66 @@
-"""What each command does. Both run in the foreground until they are asked to stop, and then leave nothing behind."""
+"""What each command does. All run in the foreground until they are asked to stop, and then leave nothing behind."""
 
 import base64
 import webbrowser
 from argparse import Namespace
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codat_notebook.cli import notebooks
+from codat_notebook.cli.child import Child
 from codat_notebook.cli.lab import Lab
+from codat_notebook.cli.page import Page
 from codat_notebook.cli.problem import Problem
 from codat_notebook.cli.stopping import Stop, stoppable
 
 if TYPE_CHECKING:
     from codat_notebook.sandbox import Sandbox
 
-_NO_LAB = (
-    'JupyterLab is not installed in this Python environment. It comes with the extra "lab": in the project\'s folder, '
+_MISSING = (
+    '{} is not installed in this Python environment. It comes with the extra "lab": in the project\'s folder, '
     "run  python -m pip install '.[lab]'"
+)
+_NO_LOGIN = (
+    "There is no login: whoever can open this address on this machine {}. "
+    "It listens on 127.0.0.1 only; do not forward the port."
 )
 
 
 def demo(arguments: Namespace) -> int:
     """Start the sandbox and JupyterLab, show the first notebook, and wait for Ctrl-C (or Lab's own "Shut Down")."""
-    if find_spec("jupyterlab") is None:
-        raise Problem(_NO_LAB)
-    folder: Path = arguments.dir
+    _need("jupyterlab", "JupyterLab")
     with stoppable() as stop:
-        kept = notebooks.copy(notebooks.shipped(), folder)
-        _say(f"Notebooks   {folder.resolve()}" + (" (those that were there are kept as they are)" if kept else ""))
+        _copy_notebooks(arguments.dir)
         with _sandbox(12, arguments) as sandbox:
-            environment = {"CODAT_SANDBOX_URL": sandbox.url, "CODAT_SANDBOX_KEY": sandbox.key}
             _say(f"Sandbox     {sandbox.url}")
-            with Lab(folder, arguments.port, environment) as lab:
-                if stop.wait_until(lab.answers):
-                    _show(lab.url(notebooks.FIRST), arguments.no_browser)
-                    _wait_for_end(stop, lab)
-                _say("\nEnding JupyterLab and the sandbox ...")
+            _run_lab(stop, arguments, _joining(sandbox))
+            _say("Ending the sandbox ...")
+    return 0
+
+
+def lab(arguments: Namespace) -> int:
+    """Start JupyterLab with the notebooks; they connect as they say, or as the environment does."""
+    _need("jupyterlab", "JupyterLab")
+    with stoppable() as stop:
+        _copy_notebooks(arguments.dir)
+        _run_lab(stop, arguments, {})
+    return 0
+
+
+def app(arguments: Namespace) -> int:
+    """Serve the console as a page, and wait for Ctrl-C."""
+    _need("voila", "Voila, which serves the page,")
+    with stoppable() as stop:
+        if arguments.live:
+            _need_key()
+            _serve(
+                stop, arguments, {}, "sees your companies" + ("" if arguments.read_only else " and can refresh them")
+            )
+        else:
+            with _sandbox(12, arguments) as sandbox:
+                _serve(stop, arguments, _joining(sandbox), "can use it; its companies are made up")
     return 0
 
 
@@ -65,16 +89,64 @@ def _sandbox(companies: int, arguments: Namespace) -> "Sandbox":
         raise Problem.port(arguments.port, error) from error
 
 
-def _show(url: str, no_browser: bool) -> None:
-    _say(f"JupyterLab  {url}")
+def _joining(sandbox: "Sandbox") -> dict[str, str]:
+    return {"CODAT_SANDBOX_URL": sandbox.url, "CODAT_SANDBOX_KEY": sandbox.key}
+
+
+def _need(module: str, name: str) -> None:
+    if find_spec(module) is None:
+        raise Problem(_MISSING.format(name))
+
+
+def _need_key() -> None:
+    from codat_notebook.models.errors import ConfigurationError
+    from codat_notebook.models.secret import Secret
+
+    try:
+        key = Secret.from_environment()
+    except ConfigurationError as error:
+        raise Problem(error.message) from None
+    if key is None:
+        raise Problem("There is no key. Set CODAT_API_KEY or CODAT_AUTH_HEADER, or leave --live out for the sandbox.")
+
+
+def _copy_notebooks(folder: Path) -> None:
+    kept = notebooks.copy(notebooks.shipped(), folder)
+    _say(f"Notebooks   {folder.resolve()}" + (" (those that were there are kept as they are)" if kept else ""))
+
+
+def _run_lab(stop: Stop, arguments: Namespace, environment: dict[str, str]) -> None:
+    with Lab(arguments.dir, arguments.port, environment) as lab:
+        if stop.wait_until(lab.answers):
+            _show("JupyterLab", lab.url(notebooks.FIRST), arguments.no_browser)
+            _wait_for_end(stop, lab)
+        _say("\nEnding JupyterLab ...")
+
+
+def _serve(stop: Stop, arguments: Namespace, environment: dict[str, str], visitor: str) -> None:
+    options = {"sandbox": not arguments.live, "read_only": arguments.read_only, "idle": arguments.idle}
+    with Page(arguments.port, environment, **options) as page:
+        if stop.wait_until(page.answers):
+            _say(_NO_LOGIN.format(visitor))
+            _show("Page (LIVE)" if arguments.live else "Page", page.base, arguments.no_browser)
+            _wait_for_end(stop, page)
+        _say("\nEnding the page and its kernels ...")
+
+
+def _show(what: str, url: str, no_browser: bool) -> None:
+    _say(f"{what:11} {url}")
     opened = not no_browser and webbrowser.open(url)
     _say(("" if opened else "Open this address in a browser. ") + "Ctrl-C ends it all.")
 
 
-def _wait_for_end(stop: Stop, lab: Lab) -> None:
-    if stop.wait_until(lab.ended, every=0.2):
-        lab.check_end()
+def _wait_for_end(stop: Stop, child: Child) -> None:
+    if stop.wait_until(child.ended, every=0.2):
+        child.check_end()
 
 
 def _say(line: str) -> None:
     print(line, flush=True)
+
+
+#: Command -> what does it.
+RUN: dict[str, Callable[[Namespace], int]] = {"demo": demo, "lab": lab, "app": app, "sandbox": sandbox}

@@ -1,0 +1,87 @@
+// The page around the console: its theme, its loading state, and a word when the kernel behind it is gone.
+"use strict";
+
+const root = document.documentElement;
+const system = window.matchMedia("(prefers-color-scheme: dark)");
+let chosen = null;
+try { chosen = localStorage.getItem("codat-theme"); } catch { /* a browser that keeps nothing follows the system */ }
+
+function drawTheme() {
+  const dark = chosen ? chosen === "dark" : system.matches;
+  root.classList.toggle("codat-dark", dark);
+  const button = document.getElementById("codat-theme");
+  if (button) button.textContent = dark ? "Light" : "Dark";
+}
+
+drawTheme(); // in the head, before anything is drawn
+system.addEventListener("change", drawTheme);
+
+// Voila calls these while it renders.
+window.voila_heartbeat = () => {};
+window.voila_process = () => tell("Connecting …");
+window.voila_finish = () => { tell("Drawing the console …"); whenDrawn(); };
+window.update_loading_text = (_index, _count, text) => tell(text || "Connecting …");
+window.display_cells = () => {};
+
+function tell(text) {
+  const doing = document.getElementById("codat-doing");
+  if (doing) doing.textContent = text;
+}
+
+function whenDrawn() {
+  const cells = document.getElementById("rendered_cells");
+  const look = () => {
+    if (cells.querySelector(".codat-console > .codat-part > *")) document.body.classList.add("codat-ready");
+    else if (cells.querySelector('[data-mime-type*="stderr"], [data-mime-type*="error"]')) fail();
+    else return;
+    watching.disconnect();
+  };
+  const watching = new MutationObserver(look);
+  watching.observe(cells, { childList: true, subtree: true, characterData: true });
+  look();
+}
+
+function fail() {
+  document.body.classList.add("codat-failed");
+  tell("The console could not be started. Reload the page; if that does not help, the terminal of codat-notebook app says why.");
+}
+
+function gone(text) {
+  const notice = document.getElementById("codat-notice");
+  notice.textContent = text;
+  notice.hidden = false;
+}
+
+function config() {
+  return JSON.parse(document.getElementById("jupyter-config-data")?.textContent || "{}");
+}
+
+// A look from time to time, which keeps no idle kernel alive.
+async function lookForKernel() {
+  const { baseUrl, kernelId } = config();
+  if (!kernelId) return;
+  try {
+    const answer = await fetch(`${baseUrl}api/kernels/${kernelId}`, { cache: "no-store" });
+    if (answer.status === 404) gone("The Python behind this page has ended, as it does when idle. Reload the page to go on.");
+    else document.getElementById("codat-notice").hidden = true;
+  } catch {
+    gone("codat-notebook app does not answer: it was ended, or is out of reach.");
+  }
+}
+
+// Who leaves needs the kernel no more. (Back again from the browser's memory, the page sees that it is gone.)
+window.addEventListener("pagehide", () => {
+  const { baseUrl, kernelId } = config();
+  if (kernelId) navigator.sendBeacon(`${baseUrl}voila/api/shutdown/${kernelId}`);
+});
+window.addEventListener("pageshow", event => { if (event.persisted) lookForKernel(); });
+
+document.addEventListener("DOMContentLoaded", () => {
+  drawTheme();
+  document.getElementById("codat-theme").addEventListener("click", () => {
+    chosen = root.classList.contains("codat-dark") ? "light" : "dark";
+    try { localStorage.setItem("codat-theme", chosen); } catch { /* chosen for this page only */ }
+    drawTheme();
+  });
+  setInterval(lookForKernel, 15_000);
+});

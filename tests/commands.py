@@ -1,0 +1,130 @@
+"""A `codat-notebook` command as a person runs it: a process with its family, what it prints, and its end."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+#: Generous, for a machine that does much else; who waits for a condition goes on as soon as it holds.
+START_SECONDS, END_SECONDS = 180.0, 60.0
+NOWHERE = "http://127.0.0.1:9"
+
+
+class Command:
+    """A running `codat-notebook`: what it has printed so far, and the processes that it started."""
+
+    def __init__(self, *arguments: str, cwd: Path, environment: Mapping[str, str]) -> None:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("CODAT_")}
+        inherited |= {"HTTP_PROXY": NOWHERE, "http_proxy": NOWHERE, "HOME": str(cwd)}
+        script = [sys.executable, "-W", "error", "-c", "from codat_notebook.cli import main; raise SystemExit(main())"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(
+            [*script, *arguments], cwd=cwd, env={**inherited, **environment}, start_new_session=True, **pipes
+        )
+        self.printed = ""
+        self._reader = threading.Thread(target=self._read, name="codat-test-reader")
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.printed += line
+
+    def expect(self, pattern: str) -> re.Match[str]:
+        """Wait until the command has printed a line that matches."""
+        deadline = time.monotonic() + START_SECONDS
+        while not (match := re.search(pattern, self.printed, re.MULTILINE)):
+            assert self.process.poll() is None, self.stderr()
+            assert time.monotonic() < deadline, f"{pattern!r} not in:\n{self.printed}"
+            self._reader.join(0.05)
+        return match
+
+    def wait_until(self, condition: Callable[[], object], seconds: float = START_SECONDS) -> None:
+        """Wait until something holds, while the command lives."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, self.stderr()
+            assert time.monotonic() < deadline, f"not so after {seconds} s; the command printed:\n{self.printed}"
+            self._reader.join(0.1)
+
+    def stderr(self) -> str:
+        """What the ended command wrote to stderr."""
+        assert self.process.stderr is not None
+        return self.process.stderr.read()
+
+    def family(self) -> list[psutil.Process]:
+        """The processes that it started, and those that they started."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self, number: signal.Signals | None) -> None:
+        """Send a signal (None: it ends by itself); it ends with code 0, no word on stderr, and no process left.
+
+        The signal goes to the whole process group, as a terminal's Ctrl-C does.
+        """
+        family = self.family()
+        if number is not None:
+            os.killpg(self.process.pid, number)
+        assert self.process.wait(END_SECONDS) == 0
+        assert self.stderr() == ""
+        _, alive = psutil.wait_procs(family, timeout=END_SECONDS)
+        assert alive == []
+
+
+@contextmanager
+def running(*arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> Iterator[Command]:
+    """Run the command within the block; whatever happens, nothing of it survives the block.
+
+    Of the caller's Codat settings it sees none but those in ``environment``, and its home is ``cwd``.
+    """
+    command = Command(*arguments, cwd=cwd, environment=environment or {})
+    try:
+        yield command
+    finally:
+        if command.process.poll() is None:
+            for process in [*command.family(), psutil.Process(command.process.pid)]:
+                process.kill()
+        command.process.wait()
+        command._reader.join()
+        for stream in (command.process.stdout, command.process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+def fetch(url: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> tuple[int, bytes]:
+    """A request without a proxy: the answer's status and body."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=START_SECONDS)
+    try:
+        connection.request(method, f"{parts.path or '/'}?{parts.query}", headers=dict(headers or {}))
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def ask(url: str, headers: Mapping[str, str], method: str = "GET") -> Any:
+    """A request without a proxy; the decoded JSON of a successful answer."""
+    status, body = fetch(url, headers, method)
+    assert status < 300, (status, body)
+    return json.loads(body) if body else None
+
+
+def refuses(url: str) -> bool:
+    """Whether nobody listens at the address any more."""
+    try:
+        fetch(url)
+    except ConnectionRefusedError:
+        return True
+    return False
