@@ -76,6 +76,23 @@ def test_no_text_makes_the_times_raise(texts: list[str | None]) -> None:
     assert str(found.dtype) == "datetime64[us, UTC]"
 
 
+EXACT = st.builds(
+    "{:%Y-%m-%dT%H:%M:%S}.{:07d}Z".format,
+    st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1)),
+    st.integers(0, 9_999_999),
+)
+ALMOST = st.tuples(EXACT, st.integers(0, 27), st.sampled_from("0139 -+.:TZzé")).map(
+    lambda drawn: drawn[0][: drawn[1]] + drawn[2] + drawn[0][drawn[1] + 1 :]
+)
+
+
+@given(st.lists(EXACT) | st.lists(st.one_of(EXACT, ALMOST), max_size=4))
+def test_a_column_in_one_form_is_read_as_any_other(texts: list[str]) -> None:
+    """What is read all at once, because it is in Codat's own form, is what is read among other forms."""
+    among_others = frames.times([*texts, "2026-11-23"])[:-1]
+    pd.testing.assert_series_equal(frames.times(texts), among_others)
+
+
 def test_the_duration_of_a_running_operation_counts_to_now() -> None:
     """With the server's time, what runs has a duration so far; without it, none."""
     with_now = frames.pull_operations([OPERATION, DONE], now=NOW).duration

@@ -8,6 +8,7 @@ the numbers.
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from operator import attrgetter
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urljoin, urlsplit
@@ -148,7 +149,7 @@ class Pager(Generic[P]):
         self._options = options
         self._next: Request | None = build(endpoint, made, options)
         self._visited: set[str] = set()
-        self._seen: set[str] = set()
+        self._seen: dict[str, int] = {}  # the key of each row, and the page on which it came first
         self._first = True
         self._ahead = 0
 
@@ -200,18 +201,16 @@ class Pager(Generic[P]):
     def _new(self, rows: Sequence[Any]) -> Sequence[Any]:
         """The rows that have not come before. Those without an id cannot be told apart, and are kept."""
         keys = list(map(attrgetter("key" if self._endpoint is INTEGRATIONS_LIST else "id"), rows))
-        some = set(keys)
-        if len(some) == len(keys) and self._seen.isdisjoint(some):  # as it nearly always is
-            new = rows
-        else:
-            first = {key: i for i, key in reversed(list(enumerate(keys)))}
-            new = [
-                row
-                for i, (row, key) in enumerate(zip(rows, keys, strict=True))
-                if not key or (key not in self._seen and first[key] == i)
-            ]
-        some.discard("")
-        self._seen |= some
+        before, page = len(self._seen), len(self._visited)
+        first = list(map(self._seen.setdefault, keys, repeat(page)))
+        if len(self._seen) == before + len(rows):  # as it nearly always is
+            return rows
+        own: set[str] = set()
+        new = []
+        for row, key, seen_on in zip(rows, keys, first, strict=True):
+            if not key or (seen_on == page and key not in own):
+                new.append(row)
+            own.add(key)
         return new
 
     def _follow(self, request: Request, page: P) -> Request | None:

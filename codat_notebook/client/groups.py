@@ -10,7 +10,8 @@ Parameters common to all calls:
 * ``http_headers``: headers to add.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Protocol, TypeVar
 
 from msgspec import UnsetType
@@ -59,12 +60,13 @@ class Group:
 
     def _walk(self, endpoint: Endpoint[Any], request: Any, said: Said) -> Iterator[Any]:
         pager: Pager[Any] = Pager(endpoint, request, self._runner.prepare(endpoint.name, said)[1])
-        return self._rows(pager, endpoint, said)  # so that a wrong request raises here, not at the first row
+        # A wrong request has raised by now, not at the first row; and rows are handed on without a step of ours each.
+        return chain.from_iterable(self._batches(pager, endpoint, said))
 
-    def _rows(self, pager: Pager[Any], endpoint: Endpoint[Any], said: Said) -> Iterator[Any]:
+    def _batches(self, pager: Pager[Any], endpoint: Endpoint[Any], said: Said) -> Iterator[Sequence[Any]]:
         while not pager.done:
             call, _ = self._runner.prepare(endpoint.name, said)  # each batch has the whole budget
-            yield from self._runner.drive(pager.batch(call))
+            yield self._runner.drive(pager.batch(call))
 
     def _walk_async(self, endpoint: Endpoint[Any], request: Any, said: Said) -> AsyncIterator[Any]:
         pager: Pager[Any] = Pager(endpoint, request, self._runner.prepare(endpoint.name, said)[1])
