@@ -21,19 +21,21 @@ _HOMES = {
     "connect": "connecting",
     "console": "widgets.console",
     "load_ipython_extension": "magics",
+    "run_strategy": "live",
     "simulate": "strategies",
     "strategies": "strategies",
 }
 
 __all__ = [
     "CodatLending", "RefreshRun", "Sandbox", "Session", "__version__", "compare", "connect", "console",
-    "load_ipython_extension", "simulate", "strategies",
+    "load_ipython_extension", "run_strategy", "simulate", "strategies",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from codat_notebook import strategies
     from codat_notebook.client import CodatLending
     from codat_notebook.connecting import connect
+    from codat_notebook.live import run_strategy
     from codat_notebook.magics import load_ipython_extension
     from codat_notebook.runs import RefreshRun
     from codat_notebook.sandbox import Sandbox

@@ -2,11 +2,14 @@
 
 import importlib.metadata
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import tarfile
 import tomllib
+import venv
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,8 @@ import pytest
 import yaml
 
 import codat_notebook
+
+from .commands import running
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -98,6 +103,43 @@ def test_sdist_holds_what_it_should(tmp_path: Path) -> None:
     assert {"README.md", "LICENSE", "CHANGELOG.md", "environment.yml", "pyproject.toml", "PKG-INFO"} <= names
     assert tree("codat_notebook", "**/*.py") | tree("notebooks", "*.ipynb") | tree("tests", "**/*.py") <= names
     assert [name for name in names if re.search(r"__pycache__|\.ipynb_checkpoints|screenshots/|\.venv", name)] == []
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_builds_are_reproducible(kind: str, tmp_path: Path) -> None:
+    """Building the same tree twice gives the same bytes, though its files were touched in between."""
+    archives = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        archives.append(build(kind, tmp_path / name))
+        (ROOT / "codat_notebook" / "py.typed").touch()
+    assert archives[0].name == archives[1].name
+    assert archives[0].read_bytes() == archives[1].read_bytes()
+
+
+@pytest.mark.full
+@pytest.mark.xdist_group("jupyter")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl-C to one process")
+def test_wheel_works_in_a_clean_environment(tmp_path: Path) -> None:
+    """Installed without what the tests need: it imports, answers from the sandbox, and the demo and the page start."""
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = str(tmp_path / "venv" / "bin" / "python")
+    wheel = build("wheel", tmp_path)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run([python, "-m", "pip", "install", "-q", f"{wheel}[lab]"], check=True, env=environment, timeout=900)
+    code = """import importlib.util, codat_notebook as cn
+assert not any(map(importlib.util.find_spec, ("pytest", "playwright", "codat_lending")))
+with cn.connect(sandbox=True) as session: print(len(session.companies()), cn.__file__)"""
+    run = subprocess.run(
+        [python, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith(f"12 {tmp_path / 'venv'}")
+    for command, place in (("demo", "JupyterLab  http"), ("app", "Page        http")):
+        with running(command, "--no-browser", cwd=tmp_path, environment={"PYTHONPATH": ""}, python=python) as started:
+            started.expect(f"^{place}")
+            started.end(signal.SIGINT)
+    assert (tmp_path / "codat-notebooks" / "01_first_look.ipynb").is_file()
 
 
 def test_the_oldest_versions_are_those_that_the_project_names() -> None:

@@ -27,6 +27,7 @@ _POINTS: Final = 40
 
 def draw_result(result: Result, **options: Any) -> Any:
     """Four panels: freshness and age by day, freshness by data type and by platform."""
+    from matplotlib import dates
     from matplotlib import pyplot as plt
 
     title = options.pop("title", result.strategy)
@@ -34,7 +35,7 @@ def draw_result(result: Result, **options: Any) -> Any:
     figure, axes = plt.subplots(2, 2, width_ratios=[3, 2], **size)
     figure.suptitle(title, x=0.01, ha="left", fontsize="medium", fontweight="bold")
     days = result.timeline.set_index(result.timeline["time"].dt.tz_localize(None))
-    days["freshness"].plot(ax=axes[0, 0], color=_FRESH, xlabel="")
+    days["freshness"].plot(ax=axes[0, 0], color=_FRESH, xlabel="", x_compat=True, rot=0)
     axes[0, 0].set_title("Freshness by day", loc="left", fontsize="medium")
     axes[0, 0].axhline(result.metrics["bound"], color=_LIMIT, ls="--", lw=1, label="bound over all days")
     axes[0, 0].legend(frameon=False, fontsize="small")
@@ -43,6 +44,10 @@ def draw_result(result: Result, **options: Any) -> Any:
     axes[1, 0].set_title("Age at the end of the day", loc="left", fontsize="medium")
     axes[1, 0].legend(["mean", "95 % are younger"], frameon=False, fontsize="small")
     axes[1, 0].set_ylim(bottom=0)
+    untyped: Any = dates
+    for axis in axes[:, 0]:
+        axis.xaxis.set_major_locator(locator := untyped.AutoDateLocator(maxticks=6))
+        axis.xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator))
     for axis, column in ((axes[0, 1], "data_type"), (axes[1, 1], "platform")):
         _bars(axis, result.by(column)["freshness"], column.replace("_", " "))
     return axes
