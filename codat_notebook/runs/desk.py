@@ -20,12 +20,13 @@ from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exceptio
 
 @dataclass(frozen=True, slots=True)
 class CompanyFacts:
-    """A company's name and its connections as they were when asked for."""
+    """A company's name, its connections and tags as they were when asked for."""
 
     id: str
     name: str
     connections: Mapping[str, Connection]
     supported: Mapping[str, frozenset[str]]
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def linked(self) -> list[Connection]:
@@ -94,6 +95,7 @@ class Desk:
             supported={
                 id: support.get(connection.integration_key or "", frozenset()) for id, connection in connections.items()
             },
+            tags=company.tags or {},
         )
 
     async def _support(self) -> dict[str, frozenset[str]]:

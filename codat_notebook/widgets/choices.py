@@ -25,6 +25,12 @@ def connection_records(facts: CompanyFacts) -> list[dict[str, Any]]:
             "status": connection.status,
             "last_sync": connection.last_sync,
             "link_url": connection.link_url,
+            "created": connection.created,
+            "errors": [
+                {"when": each.errored_on_utc, "what": each.status_text or each.status_code, "why": each.error_message}
+                for each in connection.data_connection_errors or ()
+                if each.status != "Resolved" and each.resolved_on_utc is None
+            ],
         }
         for connection in ordered
     ]

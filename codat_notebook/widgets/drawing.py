@@ -43,7 +43,7 @@ class Drawing:
         """Every part; ``at_once`` for those that answer a click. The tables follow."""
         now, session, parts = self._scene, self._session, self._parts
         connection, cards = scene.connections(now, session.desk.now)
-        parts.company.show(scene.company(now))
+        parts.company.show(scene.company(now, session))
         parts.connection.show(connection)
         parts.cards.show(cards)
         parts.data_types.show(scene.data_types(now, session))

@@ -8,9 +8,10 @@ a link. The connections stand beside it as a menu (what to refresh through) and 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from codat_notebook.widgets.part import Message, Part
-from codat_notebook.widgets.words import ago, number, seconds_between, short_id
+from codat_notebook.widgets.words import ago, count, iso, number, seconds_between, short_id
 
 #: As many results are sent and shown at once; the rest is a number.
 MOST = 50
@@ -51,14 +52,25 @@ def search_results(text: str, found: Sequence[Mapping[str, Any]], total: int | N
     return {"text": text, "status": "ready", "results": rows, "more": max(0, total - len(rows))}
 
 
+def portal_url(company_id: str) -> str:
+    """The company's page in Codat's portal.
+
+    >>> portal_url("c8d3af58-7011-47ce-b3f2-89faf300ef6d")
+    'https://app.codat.io/companies/c8d3af58-7011-47ce-b3f2-89faf300ef6d/summary'
+    """
+    return f"https://app.codat.io/companies/{quote(company_id, safe='')}/summary"
+
+
 class CompanyPicker(Part):
     """A combobox for the company (class ``codat-company``).
 
-    State: ``company`` None or {``id``, ``name``}, the picked one · ``loading`` bool, its data is being read ·
-    ``recent`` list of {``id``, ``name``, ``note``?}, offered before anything is typed · ``search`` None or {``text``
-    that was searched, ``status`` "searching", "ready" or "error", ``results`` (at most 50 as in ``recent``), ``more``
-    matches not sent, ``error`` text}, made by :func:`search_results` · ``error`` None or a text shown under the
-    field (not an id, unknown company) · ``seq`` of the last "pick" that was answered, with success or ``error``.
+    State: ``company`` None or {``id``, ``name``}, the picked one · ``tags`` list of [name, value] · ``portal`` None or
+    the address of its page in Codat's portal; None with a company says that there is none · ``loading`` bool, its data
+    is being read · ``recent`` list of {``id``, ``name``, ``note``?}, offered first, and before anything is typed ·
+    ``search`` None or {``text`` that was searched, ``status`` "searching", "ready" or "error", ``results`` (at most 50
+    as in ``recent``), ``more`` matches not sent, ``error`` text}, made by :func:`search_results` · ``error`` None or a
+    text shown under the field (not an id, unknown company) · ``seq`` of the last "pick" that was answered, with success
+    or ``error``.
 
     Sends: {"type": "search", "text", "seq"}: answer with ``search`` of the same ``text``; the first companies for ""
     · {"type": "pick", "id", "seq"}: once per choice.
@@ -78,6 +90,8 @@ class CompanyPicker(Part):
 def company_state(
     company: Mapping[str, str] | None = None,
     *,
+    tags: Mapping[str, str] | None = None,
+    portal: str | None = None,
     loading: bool = False,
     search: Message | None = None,
     recent: Iterable[Mapping[str, str]] = (),
@@ -87,6 +101,8 @@ def company_state(
     """The state of a :class:`CompanyPicker`; see there for what each key is."""
     return {
         "company": {"id": company["id"], "name": company["name"]} if company else None,
+        "tags": [list(pair) for pair in (tags or {}).items()],
+        "portal": portal,
         "loading": loading,
         "search": search,
         "recent": [dict(row) for row in recent],
@@ -118,8 +134,9 @@ class ConnectionCards(Part):
     ``codat-connections``). Sends nothing: copying happens in the browser.
 
     State: ``status`` "none" (no company), "loading", "ready" or "error" · ``error`` text · ``connections`` list of
-    {``id``, ``platform``, ``words``, ``tone`` "ok", "warn", "bad" or "idle", ``link_url`` or None}, made by
-    :func:`connection_cards`; with ``link_url`` the card offers "Copy relink URL".
+    {``id``, ``platform``, ``words``, ``tone`` "ok", "warn", "bad" or "idle", ``link_url`` or None, ``url`` or None,
+    ``created`` and ``last`` ISO or None, ``errors`` list of {``when`` ISO or None, ``what``, ``why``}}, made by
+    :func:`connection_cards`; with ``link_url`` the card itself offers "Copy relink URL". A click opens the rest.
     """
 
     classes = ("codat-connections",)
@@ -163,6 +180,10 @@ def connection_cards(connections: Iterable[Mapping[str, Any]], now: str) -> list
             "words": _card_words(row, now),
             "tone": _TONES.get(str(row.get("status")), "idle"),
             "link_url": row.get("link_url") if row.get("status") in _RELINK else None,
+            "url": row.get("link_url") or None,
+            "created": iso(row.get("created")),
+            "last": iso(row.get("last_sync")),
+            "errors": [{**each, "when": iso(each.get("when"))} for each in row.get("errors") or ()],
         }
         for row, name in zip(rows, names, strict=True)
     ]
@@ -180,5 +201,6 @@ def _card_words(row: Mapping[str, Any], now: str) -> str:
         str(row.get("source_type") or "").lower(),
         _STATUS_WORDS.get(status, status.lower()),
         f"synced {ago(age)}" if age is not None else "",
+        count(len(row.get("errors") or ()), "error") if row.get("errors") else "",
     ]
     return ", ".join(word for word in words if word)

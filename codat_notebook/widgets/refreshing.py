@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.widgets.drawing import Drawing
+from codat_notebook.widgets.expectations import usual_durations
 from codat_notebook.widgets.guard import Guard
 from codat_notebook.widgets.part import Message
 from codat_notebook.widgets.progress import Progress
@@ -41,15 +42,21 @@ class Refreshing:
 
     def on_progress(self, message: Message) -> None:
         """A button beside the progress was clicked."""
-        if self._view is not None:
+        if self._view is None:
+            return
+        started = self._view.retry() if message.get("type") == "retry" else []
+        for run in started:
+            self.watch(run, number_of(message, "seq"))
+        if not started:
             self._view.act(message)
 
-    def watch(self, run: RefreshRun) -> None:
-        """Put a run on screen, beside those that have not ended yet."""
+    def watch(self, run: RefreshRun, seq: int = 0) -> None:
+        """Put a run on screen, beside those that have not ended yet; ``seq`` is that of the click that started it."""
         runs = [*(old for old in self._scene.runs if not old.done and old is not run), run]
         self.unwatch()
         self._scene.runs = runs
-        self._view = RunView(runs, self._part)
+        usual = usual_durations(self._scene.status.operations) if self._scene.status else {}
+        self._view = RunView(runs, self._part, usual=usual, seq=seq)
         self._view.draw()
         self._forget = [each.observe(self._changed) for each in runs]
         self._changed()

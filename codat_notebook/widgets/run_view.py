@@ -1,11 +1,15 @@
 """The live view of runs: their rows as the progress part draws them, in the console or as a cell's last line."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from codat_notebook.models.shared import PullOperation
+from codat_notebook.models.vocabulary import is_failed
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.run import RefreshRun
+from codat_notebook.runs.starting import again
+from codat_notebook.widgets.expectations import Usual, due_at
 from codat_notebook.widgets.part import Message
-from codat_notebook.widgets.progress import STOP, Progress, operation_row, progress_state
+from codat_notebook.widgets.progress import PAUSED, STOP, Progress, expected_text, operation_row, progress_state
 
 #: How a run ended -> the status of the progress part; among several the first that applies.
 _ENDS = {"failed": "error", "stopped": "stopped", "done": "done"}
@@ -13,9 +17,13 @@ _ENDS = {"failed": "error", "stopped": "stopped", "done": "done"}
 _QUEUED = {"queueing": "asking", "refused": "no", "unknown": "unknown", "not queued by Codat": "never"}
 
 
-def run_row(run: RefreshRun, row: Row) -> Message:
+def company_rows(rows: Iterable[Row], platforms: Mapping[str, str], usual: Usual) -> list[Message]:
+    """Rows of a run as the progress part draws them; ``platforms`` by connection."""
+    return [run_row(row, platforms, usual) for row in rows]
+
+
+def run_row(row: Row, platforms: Mapping[str, str], usual: Usual) -> Message:
     """One row of a run as the progress part draws it."""
-    platforms = run.company.platforms if run.company else {}
     operation = row.operation
     if operation is None:
         return operation_row(
@@ -35,12 +43,21 @@ def run_row(run: RefreshRun, row: Row) -> Message:
         requested=operation.requested,
         completed=operation.completed,
         link_url=row.error.link_url if row.error else None,
+        usual=usual.get((operation.connection_id, operation.data_type)),
     )
 
 
-def runs_state(runs: Sequence[RefreshRun], *, title: str = "", first: int = 0, seq: int = 0) -> Message:
-    """The state of the progress part for some runs of one company; ``first`` is the first row of the page."""
-    rows = {row["key"]: row for run in runs for row in (run_row(run, row) for row in run.rows)}
+def runs_state(
+    runs: Sequence[RefreshRun], *, usual: Usual | None = None, title: str = "", first: int = 0, seq: int = 0
+) -> Message:
+    """The state of the progress part for some runs; ``first`` is the first row of the page.
+
+    ``usual`` is how long the operations usually take: seconds by connection and data type.
+    """
+    usual = usual or {}
+    rows = {row["key"]: row for run in runs for row in company_rows(run.rows, run.platforms, usual)}
+    running = [row.operation for run in runs for row in run.rows if row.operation is not None and row.open]
+    due = due_at(running, usual)
     last = runs[-1]
     return progress_state(
         list(rows.values()),
@@ -48,11 +65,40 @@ def runs_state(runs: Sequence[RefreshRun], *, title: str = "", first: int = 0, s
         title=title,
         status=_status(runs, bool(rows)),
         first=first,
+        expected=expected_text(_waits(running)),
+        due=due.isoformat() if due else None,
         message="; ".join(dict.fromkeys(run.note for run in runs if run.note)),
-        actions=() if all(run.done for run in runs) else (STOP,),
+        actions=_actions(runs),
         speed=last.speed,
         seq=seq,
     )
+
+
+def _waits(running: Iterable[PullOperation]) -> list[tuple[str, str]]:
+    """What is paused by a platform's limit: data type, until when."""
+    paused = [(operation.data_type, PAUSED.search(operation.status_description or "")) for operation in running]
+    return [(data_type, found[1]) for data_type, found in paused if found]
+
+
+def helped(run: RefreshRun) -> int:
+    """How many operations of an ended run can be helped by queueing them again."""
+    if not run.done or not any(row.error for row in run.rows):
+        return 0
+    try:
+        return sum(len(wanted or ()) for wanted in again(run.rows).companies.values())
+    except ValueError:  # nothing of the kind
+        return 0
+
+
+def _actions(runs: Sequence[RefreshRun]) -> tuple[Message, ...]:
+    """To stop watching what runs; to queue again what failed and may succeed now."""
+    if not all(run.done for run in runs):
+        return (STOP,)
+    count = sum(map(helped, runs))
+    failed = sum(is_failed(row.operation.status) for run in runs for row in run.rows if row.operation is not None)
+    others = " The others need what is said below them first." if failed > count else ""
+    title = f"Queues again what may succeed now.{others}"
+    return ({"type": "retry", "text": f"Retry failed ({count})", "title": title},) if count else ()
 
 
 def _status(runs: Iterable[RefreshRun], any_rows: bool) -> str:
@@ -69,32 +115,55 @@ def number_of(message: Message, name: str) -> int:
 
 
 class RunView:
-    """Keeps a progress part up to date with runs until they have ended, and acts on its buttons."""
+    """Keeps a progress part up to date with runs until they have ended, and acts on its buttons.
 
-    def __init__(self, runs: Sequence[RefreshRun], part: Progress, *, titled: bool = False) -> None:
-        self.runs = tuple(runs)
-        self._part, self._titled = part, titled
-        self._first = self._seq = 0
+    ``seq`` is that of the click that led here.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[RefreshRun],
+        part: Progress,
+        *,
+        titled: bool = False,
+        usual: Usual | None = None,
+        seq: int = 0,
+    ) -> None:
+        self._part, self._titled, self._usual = part, titled, usual
+        self._first, self._seq = 0, seq
+        self._forget: list[Callable[[], None]] = []
+        self._follow(runs)
+
+    def _follow(self, runs: Sequence[RefreshRun]) -> None:
+        self.detach()
+        self.runs, self._first = tuple(runs), 0
         self._forget = [run.observe(self.draw) for run in self.runs]
 
     def state(self) -> Message:
         """What is to be shown now."""
         title = f"Refresh of {self.runs[-1].company_name}" if self._titled else ""
-        return runs_state(self.runs, title=title, first=self._first, seq=self._seq)
+        return runs_state(self.runs, usual=self._usual, title=title, first=self._first, seq=self._seq)
 
     def draw(self) -> None:
         """Show the runs as they are now."""
         self._part.show(self.state())
 
     def act(self, message: Message) -> None:
-        """A message of the part: another page, or to stop watching."""
+        """A message of the part: another page, to stop watching, or to queue again what can be helped by it."""
         if message.get("type") == "window":
             self._first = max(0, number_of(message, "first"))
         elif message.get("type") == "stop":
             self._seq = number_of(message, "seq")
             for run in self.runs:
                 run.stop_watching()
+        elif message.get("type") == "retry":
+            self._seq = number_of(message, "seq")
+            self._follow(self.retry() or self.runs)
         self._part.show(self.state(), at_once=True)
+
+    def retry(self) -> list[RefreshRun]:
+        """Queue again what failed and may succeed now; the new runs."""
+        return [run.retry_failed() for run in self.runs if helped(run)]
 
     def detach(self) -> None:
         """Stop drawing; the runs go on."""

@@ -51,9 +51,9 @@ def first_states(session: "Session | None") -> dict[str, Message]:
         }  # fmt: skip
     first = Scene()
     connection, cards = connections(first, session.desk.now)
-    by_session = (header, data_types, bar, progress, tabs, freshness, timeline, code)
+    by_session = (header, company, data_types, bar, progress, tabs, freshness, timeline, code)
     return {
-        "notice": notice(first), "company": company(first), "connection": connection, "cards": cards,
+        "notice": notice(first), "connection": connection, "cards": cards,
         **{draw.__name__: draw(first, session) for draw in by_session},
     }  # fmt: skip
 
@@ -127,10 +127,13 @@ def _seconds_until(moment: datetime | None, now: datetime) -> float | None:
     return None if moment is None else max(0.0, (moment - now).total_seconds())
 
 
-def company(scene: Scene) -> Message:
-    """The company picker."""
+def company(scene: Scene, session: "Session") -> Message:
+    """The company picker. A made-up company has no page in Codat's portal."""
+    facts = scene.status.facts if scene.status else None
     return pickers.company_state(
         scene.company,
+        tags=facts.tags if facts else None,
+        portal=pickers.portal_url(facts.id) if facts and not session.is_sandbox else None,
         loading=scene.loading,
         search=scene.search,
         recent=scene.recent,

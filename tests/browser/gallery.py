@@ -56,8 +56,10 @@ def companies() -> States:
     hostile = [{"id": f"{n:08x}-0000-47ce-b3f2-89faf300ef6d", "name": name} for n, name in enumerate(HOSTILE)]
     failed = {"text": "", "status": "error", "error": "Codat could not be reached. Check the network."}
     return {
+        "new": make(),
         "idle": make(recent=[COMPANY, many[3]]),
-        "picked": make(COMPANY),
+        "picked": make(COMPANY, portal=pickers.portal_url(COMPANY["id"]), tags={"region": "uk", "tier": "gold"}),
+        "made up": make(COMPANY, tags={name: name for name in HOSTILE}),
         "loading": make(COMPANY, loading=True),
         "searching": make(search={"text": "", "status": "searching"}),
         "results": make(COMPANY, search=found("", many, 1254)),
@@ -72,7 +74,12 @@ def companies() -> States:
 NETSUITE = {"id": "1f3c3a52-0001", "platform_name": "Oracle NetSuite", "source_type": "Accounting", "status": "Linked"}
 PLAID = {"id": "2e9d0b71-0002", "platform_name": "Plaid", "source_type": "Banking", "status": "Linked"}
 SHOPIFY = {"id": "3d8e1c90-0003", "platform_name": "Shopify", "source_type": "Commerce", "status": "Deauthorized"}
-CONNECTIONS = [NETSUITE | {"last_sync": _ago(hours=2)}, PLAID, SHOPIFY | {"link_url": "https://link.example/3"}]
+_REVOKED = {"when": _ago(days=62), "what": "Unauthorized", "why": "Shopify answered 401: the access token was revoked."}
+CONNECTIONS = [
+    NETSUITE | {"last_sync": _ago(hours=2), "created": _ago(days=400), "link_url": "https://link.example/1"},
+    PLAID,
+    SHOPIFY | {"link_url": "https://link.example/3", "errors": [_REVOKED]},
+]
 
 
 def connections() -> States:

@@ -19,7 +19,7 @@ FOUND = [
 ]
 
 
-def company(stage: Stage, name: str = "idle", **options: Any) -> Any:
+def company(stage: Stage, name: str = "new", **options: Any) -> Any:
     """A company field in one of the gallery's states; its input."""
     stage.mount(pickers.CompanyPicker(gallery.companies()[name]), **options)
     return stage.page.locator(FIELD)
@@ -134,6 +134,57 @@ def test_list_is_cut_off_by_no_box_and_stays_on_screen(stage, console, height):
     hit = "([x, y]) => !!document.elementFromPoint(x, y)?.closest('.popup')"
     for y in (box["y"] + 8, box["y"] + box["height"] - 8):
         assert stage.page.evaluate(hit, [box["x"] + box["width"] - 12, y])
+
+
+def test_recently_used_stand_first(stage):
+    """Before anything is typed, and then those that match; a company stands there once."""
+    field = company(stage, "idle")
+    field.click()
+    answer(stage, "")
+    names = stage.page.get_by_role("option").locator("bdi")
+    expect(names).to_have_text(["Toft Stores UK", "Toft Stores 3", "Toft A", "Toft B", "Toft C"])
+    field.press_sequentially("stores 3")
+    change(stage, 0, search=pickers.search_results("stores 3", [{"id": "another", "name": "All Stores 3"}]))
+    expect(names).to_have_text(["Toft Stores 3", "All Stores 3"])
+
+
+def test_company_in_full_below_the_field(stage):
+    """The whole id to copy, the way to Codat's portal, the tags; a made-up company has no page there."""
+    company(stage, "picked")
+    about, page = stage.page.locator(".codat-company .about"), stage.page
+    page.evaluate("() => { window.copied = []; navigator.clipboard.writeText = async (t) => { copied.push(t); }; }")
+    about.get_by_role("button", name=f"Copy the company id {gallery.COMPANY['id']}").click()
+    expect(about.get_by_text("Copied")).to_be_visible()
+    assert page.evaluate("copied") == [gallery.COMPANY["id"]]
+    link = about.get_by_role("link", name="Open in Codat")
+    expect(link).to_have_attribute("href", f"https://app.codat.io/companies/{gallery.COMPANY['id']}/summary")
+    expect(link).to_have_attribute("rel", "noopener noreferrer")
+    expect(about.locator(".tag")).to_have_text(["region uk", "tier gold"])
+    change(stage, 0, portal=None)
+    expect(link).to_be_hidden()
+    expect(about).to_contain_text("not in Codat's portal")
+
+
+def test_card_opens_to_all_that_is_known_of_a_connection(stage):
+    """State, full id, link URL to copy, errors that are not resolved; a second click closes it."""
+    element = stage.mount(gallery.PARTS["cards"][0](gallery.cards()["three"]))
+    stage.page.evaluate(
+        "() => { window.copied = []; navigator.clipboard.writeText = async (t) => { copied.push(t); }; }"
+    )
+    shopify = element.get_by_role("button", name="Shopify commerce, deauthorized, 1 error")
+    shopify.press("Enter")
+    expect(shopify).to_have_attribute("aria-expanded", "true")
+    full = element.get_by_role("region", name="The connection in full")
+    expect(full).to_contain_text("Unauthorized, Shopify answered 401: the access token was revoked., since 2026-09-22")
+    expect(full).to_contain_text("never")
+    full.get_by_role("button", name="Copy Link URL: https://link.example/3").click()
+    full.get_by_role("button", name="Copy Id: 3d8e1c90-0003").click()
+    assert stage.page.evaluate("copied") == ["https://link.example/3", "3d8e1c90-0003"]
+    element.get_by_role("button", name="Oracle NetSuite").click()
+    expect(full).not_to_contain_text("Unauthorized")
+    expect(full).to_contain_text("accounting, linked, synced 2 h ago")
+    element.get_by_role("button", name="Oracle NetSuite").click()
+    expect(full).to_be_hidden()
 
 
 def types(stage: Stage, name: str = "main", **options: Any) -> Any:

@@ -12,13 +12,17 @@ function render({ model, el }) {
     id, class: "c-cut", role: "combobox", type: "text", autocomplete: "off", spellcheck: "false", placeholder: "Search by name, or paste an id",
     "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": `${id}-list`, "aria-describedby": `${id}-error`,
   });
-  const copy = h("button", { class: "id c-mono", type: "button" });
-  const field = h("div", { class: "c-field field" }, input, copy);
+  const field = h("div", { class: "c-field field" }, input);
+  const copy = h("button", { class: "id c-mono", type: "button", title: "Copy the id" });
+  const portal = h("a", { class: "c-link", target: "_blank", rel: "noopener noreferrer" }, "Open in Codat ↗");
+  const madeUp = h("span", { class: "c-dim", title: "A made-up company of the sandbox has no page in Codat's portal" }, "not in Codat's portal");
+  const tags = h("span", { class: "tags" });
+  const about = h("div", { class: "about" }, copy, portal, madeUp, tags);
   const list = h("ul", { id: `${id}-list`, role: "listbox", "aria-label": "Companies" });
   const foot = h("div", { class: "foot c-dim", role: "status" });
   const popup = h("div", { class: "popup", popover: "manual" }, list, foot);
   const error = h("p", { id: `${id}-error`, class: "error", role: "alert" });
-  el.append(h("label", { class: "c-label", for: id }, "Company"), field, error, popup);
+  el.append(h("label", { class: "c-label", for: id }, "Company"), field, about, error, popup);
 
   const picks = guard(model);
   const ui = { open: false, query: "", typed: false, active: -1, seq: 0, timer: 0, late: 0, isLate: false, picked: null };
@@ -30,7 +34,9 @@ function render({ model, el }) {
     const { search, recent = [] } = state();
     const pasted = ID.exec(ui.query)?.[0].toLowerCase();
     const found = search?.results ?? [];
-    const first = pasted ? [{ id: pasted, name: "Open the company with this id", pasted: true }] : ui.query.trim() ? [] : recent;
+    const wanted = ui.query.trim().toLowerCase();
+    const used = recent.filter(({ name }) => name.toLowerCase().includes(wanted)); // recently used first
+    const first = pasted ? [{ id: pasted, name: "Open the company with this id", pasted: true }] : used;
     const rows = new Map([...first, ...found].map((row) => [row.id, row])); // a known company's own row wins over its bare id
     return [...rows.values()];
   };
@@ -122,13 +128,26 @@ function render({ model, el }) {
     if (!ui.typed) input.value = shown?.name ?? "";
     input.title = shown && !ui.typed ? shown.name : "";
     field.classList.toggle("busy", Boolean(loading || ui.picked));
-    copy.hidden = !shown || ui.typed || ui.open;
-    if (shown && !copy.codatLabel) setText(copy, shortId(shown.id));
-    setAttribute(copy, "title", shown && `${shown.id}\nClick to copy`);
-    setAttribute(copy, "aria-label", shown && `Copy the company id ${shown.id}`);
+    drawAbout(shown);
     setText(error, ui.picked ? "" : problem ?? "");
     setAttribute(input, "aria-invalid", error.textContent ? "true" : null);
     drawList();
+  };
+
+  const drawAbout = (shown) => {
+    const { company, portal: address, tags: pairs = [] } = state();
+    const known = Boolean(shown && company?.id === shown.id && !state().loading);
+    copy.hidden = !shown;
+    if (shown && !copy.codatLabel) setText(copy, shown.id);
+    setAttribute(copy, "aria-label", shown && `Copy the company id ${shown.id}`);
+    portal.hidden = !known || !address;
+    setAttribute(portal, "href", address);
+    madeUp.hidden = !known || Boolean(address);
+    keyed(tags, known ? pairs : [], ([name]) => name, () => h("span", { class: "tag" }, h("span", {}), h("b", { dir: "auto" })), (tag, [name, value]) => {
+      setText(tag.firstChild, `${name} `);
+      setText(tag.lastChild, value);
+      tag.title = `tag ${name}: ${value}`;
+    });
   };
 
   input.addEventListener("focus", () => input.select());

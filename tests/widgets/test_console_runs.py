@@ -1,0 +1,34 @@
+"""Refreshes on the console's screen: what is left by the history, and what can be queued again."""
+
+from codat_notebook.sandbox import Sandbox
+
+from .test_console import Desk, desk, sandbox
+
+__all__ = ["desk", "sandbox"]  # the fixtures
+
+
+def test_rows_say_how_long_it_usually_takes_here(sandbox: Sandbox, desk: Desk) -> None:
+    """By the company's own history; what was never read has no usual time."""
+    id = desk.pick("Toft")
+    sandbox.clock.pause()
+    desk.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
+    running = desk.until("codat-progress", lambda s: s["rows"] and s["rows"][0]["tone"] == "run")
+    assert 1 < running["rows"][0]["usual"] < 3600
+    assert running["due"] > running["now"]
+    sandbox.clock.resume()
+    assert desk.until("codat-progress", lambda s: s["status"] == "done")["due"] is None
+
+
+def test_retry_queues_only_what_can_be_helped(sandbox: Sandbox, desk: Desk) -> None:
+    """The failure that a pause may cure is queued once more, in a run of its own; the missing permission is not."""
+    id = desk.pick("Toft")
+    sandbox.faults.end_next("FetchError", data_type="customers", company_id=id)
+    desk.send("codat-bar", type="refresh", company=id, data_types=["customers", "creditNotes"], seq=1)
+    done = desk.until("codat-progress", lambda s: s["status"] == "done")
+    assert {row["type"]: row["kind"] for row in done["rows"]} == {"customers": "failed", "creditNotes": "failed"}
+    assert [action["text"] for action in done["actions"]] == ["Retry failed (1)"]
+    desk.send("codat-progress", type="retry", seq=9)
+    again = desk.until("codat-progress", lambda s: s["seq"] == 9 and s["status"] == "done")
+    assert [(row["type"], row["kind"]) for row in again["rows"]] == [("customers", "complete")]
+    assert again["actions"] == []
+    assert len(desk.session.runs) == 2
