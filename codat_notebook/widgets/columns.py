@@ -26,6 +26,8 @@ Row = dict[str, Any]
 
 #: Longer texts are cut: a tooltip holds no more, and a message must stay small.
 _MOST_CHARACTERS = 600
+#: Characters up to which texts are sorted as bytes of one width.
+_SHORT = 64
 _TONES = {
     "Complete": "ok", "Linked": "ok", "NotSupported": "idle", "Cancelled": "warn", "PendingAuth": "warn",
     "Unlinked": "idle", "Deauthorized": "bad",
@@ -224,11 +226,35 @@ def sort_key(column: Shown) -> pd.Series[Any]:
         return pd.to_datetime(values.map(_time, na_action="ignore"), utc=True, format="ISO8601", errors="coerce")
     if column.kind in ("number", "percent", "duration"):
         return pd.to_numeric(values.map(_seconds, na_action="ignore"), errors="coerce")
-    return pd.Series(folded_texts(column), dtype="object").where(values.notna(), None)
+    folded = folded_texts(column)
+    places = _ranks(folded)
+    return (pd.Series(folded, dtype="object") if places is None else pd.Series(places)).where(values.notna(), None)
+
+
+def _ranks(texts: list[str]) -> NDArray[np.float64] | None:
+    """The place of each text among the distinct ones, in half the time of comparing texts; ``None`` for long ones.
+
+    UTF-8 sorts as the texts do, and numpy sorts bytes of one width quickly.
+    """
+    import numpy as np
+
+    if not texts or max(map(len, texts)) > _SHORT:
+        return None
+    try:
+        encoded = np.array(texts, dtype="S")
+    except UnicodeEncodeError:  # that was for ASCII
+        encoded = np.array([text.encode("utf-8", "surrogatepass") for text in texts])
+    order = np.argsort(encoded, kind="stable")
+    ordered = encoded[order]
+    ranks = np.empty(len(texts), dtype=np.float64)
+    ranks[order] = np.concatenate([[0], np.cumsum(ordered[1:] != ordered[:-1])])
+    return ranks
 
 
 def folded_texts(column: Shown) -> list[str]:
     """The column's texts without case, for sorting and searching; empty where missing."""
+    if column.values.dtype == "string":
+        return list(map(str.casefold, column.values.fillna("").tolist()))
     pairs = zip(column.values.tolist(), column.values.isna(), strict=True)
     return ["" if gone else (value if isinstance(value, str) else _flag(value)).casefold() for value, gone in pairs]
 
