@@ -140,16 +140,25 @@ def wait(future: concurrent.futures.Future[T], timeout: float | None = None) -> 
 
 _engine: Engine | None = None
 _lock = threading.Lock()
+_ending = False
 
 
 def engine() -> Engine:
-    """The process's one engine, started by the first call."""
+    """The process's one engine, started by the first call. At the interpreter's end the closed one is given."""
     global _engine
     with _lock:
-        if _engine is None or _engine.closed:
+        # What is taken apart at the very end must not start a thread: that waits for ever.
+        if _engine is None or (_engine.closed and not _ending):
             _engine = Engine()
-            atexit.register(_engine.close)
         return _engine
+
+
+@atexit.register
+def _end() -> None:
+    global _ending
+    _ending = True
+    if _engine is not None:
+        _engine.close()
 
 
 def _forget_after_fork() -> None:
