@@ -66,11 +66,11 @@ class AsyncDriver(Driver):
     async def _request(self, request: Request) -> Outcome:
         import httpx
 
-        client = self._client(request.url)
+        client = self._client(request.base)
         sent = self.monotonic()
         try:
             async with asyncio.timeout(self.limit(request)):
-                response = await client.send(self.prepare(request), stream=True, follow_redirects=False)
+                response = await self._send(client, self.prepare(request))
                 try:
                     return self.outcome(response, await self._body(response), sent)
                 finally:
@@ -80,6 +80,12 @@ class AsyncDriver(Driver):
         except BaseException as error:  # noqa: BLE001 - goes on at once, only without frames that hold the key
             raise bare(error) from None
 
+    async def _send(self, client: "httpx.AsyncClient", request: "httpx.Request") -> "httpx.Response":
+        if self.given is not None:
+            return await client.send(request, stream=True, follow_redirects=False)
+        response: httpx.Response = await transport.straight(client, request).handle_async_request(request)
+        return response
+
     async def _body(self, response: "httpx.Response") -> bytes:
         if response.is_stream_consumed:
             return response.content
@@ -88,13 +94,13 @@ class AsyncDriver(Driver):
             body.add(piece)
         return body.whole()
 
-    def _client(self, url: str) -> "httpx.AsyncClient":
+    def _client(self, base: str) -> "httpx.AsyncClient":
         import httpx
 
         if self.given is not None:
             given: httpx.AsyncClient = self.given
             return given
-        loopback = url.startswith("http:") and is_loopback(url)
+        loopback = base.startswith("http:") and is_loopback(base)
         loop = asyncio.get_running_loop()
         with self._lock:
             for closed in [known for known in self._own if known.is_closed()]:

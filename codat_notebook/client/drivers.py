@@ -118,11 +118,11 @@ class SyncDriver(Driver):
 
         from codat_notebook.client import deadline
 
-        client = self._client(request.url)
+        client = self._client(request.base)
         sent = self.monotonic()
         deadline.start(self.limit(request))
         try:
-            response = client.send(self.prepare(request), stream=True, follow_redirects=False)
+            response = self._send(client, self.prepare(request))
             try:
                 return self.outcome(response, self._body(response), sent)
             finally:
@@ -131,6 +131,12 @@ class SyncDriver(Driver):
             return transport.failure(error, sent, self.monotonic())
         except BaseException as error:  # noqa: BLE001 - goes on at once, only without frames that hold the key
             raise bare(error) from None
+
+    def _send(self, client: "httpx.Client", request: "httpx.Request") -> "httpx.Response":
+        if self.given is not None:
+            return client.send(request, stream=True, follow_redirects=False)
+        response: httpx.Response = transport.straight(client, request).handle_request(request)
+        return response
 
     def _body(self, response: "httpx.Response") -> bytes:
         if response.is_stream_consumed:  # a transport or a hook has read it
@@ -143,13 +149,13 @@ class SyncDriver(Driver):
             deadline.left()  # raises; a client of the user's own does not know of deadlines
         return body.whole()
 
-    def _client(self, url: str) -> "httpx.Client":
+    def _client(self, base: str) -> "httpx.Client":
         import httpx
 
         if self.given is not None:
             given: httpx.Client = self.given
             return given
-        loopback = url.startswith("http:") and is_loopback(url)
+        loopback = base.startswith("http:") and is_loopback(base)
         with self._lock:
             if loopback not in self._own:
                 from codat_notebook.client import deadline

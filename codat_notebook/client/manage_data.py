@@ -268,14 +268,16 @@ class Refresh(Group):
 
     def _one(self, name: str, request: Any, said: Said, **how: Any) -> Flow[Queued]:
         made = operations.check(operations.RefreshDataTypeRequest, request)
-        wire.headers({"Idempotency-Key": how.get("key") or "none"})
+        if how.get("key"):
+            wire.headers({"Idempotency-Key": how["key"]})
         connection_id = None if made.connection_id is None else str(made.connection_id)
         call, options = self._runner.prepare(f"manage_data.refresh.{name}", said, writes=True)
         return queueing.queue(call, options, Intent(str(made.company_id), str(made.data_type), connection_id), **how)
 
     def _all(self, name: str, request: Any, said: Said, **how: Any) -> Flow[QueuedAll]:
         made = operations.check(operations.RefreshAllDataTypesRequest, request)
-        wire.headers({"Idempotency-Key": how.get("key") or "none"})
+        if how.get("key"):
+            wire.headers({"Idempotency-Key": how["key"]})
         call, options = self._runner.prepare(f"manage_data.refresh.{name}", said, writes=True)
         flow = remaining.all_of if name == "all_data_types" else queueing.queue_all
         return flow(call, options, Intent(str(made.company_id)), **how)

@@ -258,9 +258,10 @@ class Sending(Generic[R]):
 
     def decide(self, text: str, operation: shared.PullOperation | None = None) -> None:
         """Tell what was concluded about this intent."""
-        self.call.decide(
-            f"{self.intent}: {text}",
-            company_id=self.intent.company_id,
-            data_type=self.intent.data_type,
-            operation_id=operation.id if operation else None,
-        )
+        if self.call.heard:
+            self.call.decide(
+                f"{self.intent}: {text}",
+                company_id=self.intent.company_id,
+                data_type=self.intent.data_type,
+                operation_id=operation.id if operation else None,
+            )

@@ -44,7 +44,7 @@ class Queued(msgspec.Struct, frozen=True):
     @property
     def ids(self) -> tuple[str, ...]:
         """The operations that it brought home."""
-        return (self.operation.id, *(op.id for op in self.siblings))
+        return (self.operation.id, *[op.id for op in self.siblings])
 
 
 class QueuedAll(msgspec.Struct, frozen=True):

@@ -109,6 +109,11 @@ class Call:
         """Pass an event on."""
         self._tell(event)
 
+    @property
+    def heard(self) -> bool:
+        """Whether anyone listens."""
+        return self._tell.heard
+
     def decide(self, text: str, **about: str | None) -> None:
         """Tell what was concluded."""
         if self._tell.heard:

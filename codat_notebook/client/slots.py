@@ -36,7 +36,8 @@ class Record(msgspec.Struct):
 
 class _Slot:
     def __init__(self) -> None:
-        self.flight: Future[Any] | None = None
+        self.taken = False
+        self.flight: Future[Any] | None = None  # made for the first one who waits
         self.open: Record | None = None
         self.known: list[str] = []
 
@@ -51,17 +52,21 @@ class Slots:
     def enter(self, name: Any) -> "Future[Any] | None":
         """Take the slot: None if it is yours now, else the future of whoever has it."""
         with self._lock:
-            slot = self._slots.setdefault(name, _Slot())
-            if slot.flight is not None:
-                return slot.flight
-            slot.flight = Future()
-            return None
+            slot = self._slots.get(name)
+            if slot is None:
+                slot = self._slots[name] = _Slot()
+            if not slot.taken:
+                slot.taken = True
+                return None
+            if slot.flight is None:
+                slot.flight = Future()
+            return slot.flight
 
     def leave(self, name: Any, outcome: Any, left_open: Record | None = None, ids: tuple[str, ...] = ()) -> None:
         """Give the slot back with the outcome for those who wait; ``left_open`` if it ended in doubt."""
         with self._lock:
             slot = self._slots[name]
-            flight, slot.flight = slot.flight, None
+            flight, slot.flight, slot.taken = slot.flight, None, False
             slot.open = left_open
             slot.known = [*slot.known, *(i for i in ids if i not in slot.known)][-_REMEMBERED:]
             self._tidy(name, slot)
@@ -73,9 +78,10 @@ class Slots:
         del self._slots[name]
         if slot.known or slot.open is not None:
             self._slots[name] = slot  # as the latest
-        idle = (n for n, s in self._slots.items() if s.flight is None and s.open is None)
-        for old in list(islice(idle, max(0, len(self._slots) - _KEPT))):
-            del self._slots[old]
+        if len(self._slots) > _KEPT:
+            idle = (n for n, s in self._slots.items() if not s.taken and s.open is None)
+            for old in list(islice(idle, len(self._slots) - _KEPT)):
+                del self._slots[old]
 
     def opened(self, name: Any) -> Record | None:
         """The record that an earlier call left open."""

@@ -61,6 +61,15 @@ def settings(loopback: bool) -> dict[str, Any]:
     return {"limits": limits, "follow_redirects": False, "timeout": None, **trust}
 
 
+def straight(client: Any, request: "httpx.Request") -> Any:
+    """The transport that a client of ours has for an address: direct, or the proxy that the environment names.
+
+    What a client does around its transports (cookies, redirects, hooks, lines in its log) is a fifth of a call's cost
+    and nothing that we want. httpx has no public name for the choice; the tests of proxies notice if it moves.
+    """
+    return client._transport_for_url(request.url)
+
+
 def failure(error: BaseException, sent: float, received: float) -> Failure:
     """What an exception of httpx means: did the request leave, and can trying again help?"""
     import httpx

@@ -10,6 +10,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, Literal, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -125,13 +126,16 @@ def headers(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     Raises: errors.InvalidRequestError: a name or value that would break the request apart. The value is not
         shown.
     """
-    pairs = tuple((str(name), str(text)) for name, text in (given or {}).items())
+    if not given:
+        return ()
+    pairs = tuple((str(name), str(text)) for name, text in given.items())
     for name, text in pairs:
         if not _HEADER_NAME.fullmatch(name) or not text.isascii() or not text.isprintable():
             raise errors.InvalidRequestError(f"http_headers: {name[:40]!r} cannot be sent. Nothing was sent.")
     return pairs
 
 
+@lru_cache(maxsize=64)
 def is_loopback(url: str) -> bool:
     """Whether this address is on this machine."""
     host = urlsplit(url).hostname or ""
