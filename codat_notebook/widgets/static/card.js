@@ -14,7 +14,7 @@ function makeCard({ tone }, act, dismiss) {
   item.codat = {
     symbol: h("span", { class: "symbol", "aria-hidden": "true" }),
     subject: h("b", { dir: "auto" }), what: h("span", {}), when: h("span", { class: "c-dim" }),
-    why: h("p", { class: "why" }), todo: h("p", { class: "do" }),
+    why: reachable(h("p", { class: "why" })), todo: reachable(h("p", { class: "do" })),
     id: button("c-link c-mono", "", (made) => copyText(made, item.codat.data.correlation_id)),
     link: button("c-link", "Copy relink URL", (made) => copyText(made, item.codat.data.link)),
     action: button("c-btn small", "", (made) => { setDisabled(made, true); act?.(); }),
@@ -23,7 +23,7 @@ function makeCard({ tone }, act, dismiss) {
   };
   const { symbol, subject, what, when, why, todo, id, link, action, support, close } = item.codat;
   close.setAttribute("aria-label", "Dismiss");
-  item.append(symbol, h("div", { class: "body" }, h("p", { class: "head" }, subject, " ", what, " ", when), why, todo,
+  item.append(symbol, h("div", { class: "body" }, reachable(h("p", { class: "head" }, subject, " ", what, " ", when)), why, todo,
     h("p", { class: "ids c-dim" }, h("span", {}, "correlation id "), id), link), h("div", { class: "buttons" }, action, support));
   if (dismiss) item.append(close);
   return item;

@@ -6,7 +6,7 @@ const EMPTY = { none: "Pick a company to see its connections.", loading: "Readin
 function render({ model, el }) {
   keepKeys(el);
   const id = uid("connections");
-  const list = h("ul", { class: "cards", "aria-labelledby": id });
+  const list = reachable(h("ul", { class: "cards", "aria-labelledby": id }));
   const empty = h("p", { class: "empty c-dim", role: "status" });
   const facts = h("dl", {});
   const more = h("div", { class: "more", id: `${id}-more`, role: "region", "aria-label": "The connection in full" }, facts);

@@ -102,6 +102,12 @@ function whenAttached(element, act) {
   return () => cancelAnimationFrame(frame);
 }
 
+/** Let the keyboard scroll what may hold more than it shows; where all of it is shown there is nothing to stop at. */
+function reachable(node) {
+  new ResizeObserver(() => setAttribute(node, "tabindex", node.scrollHeight > node.clientHeight + 1 ? 0 : null)).observe(node);
+  return node;
+}
+
 /** An id that no other part of the page has, for labels and what is controlled. */
 function uid(name) {
   return `codat-${name}-${Math.random().toString(36).slice(2, 10)}`;

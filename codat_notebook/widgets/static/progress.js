@@ -7,14 +7,14 @@ const HINT = "Tick data types and press Refresh. Each operation is followed here
 
 function render({ model, el }) {
   keepKeys(el);
-  const title = h("div", { class: "title", role: "heading", "aria-level": "3" });
+  const title = reachable(h("div", { class: "title", role: "heading", "aria-level": "3" }));
   const words = h("span", { class: "words", role: "status" });
   const track = h("span", { class: "track", role: "progressbar", "aria-label": "Operations done", "aria-valuemin": 0 }, h("i", { class: "ok" }), h("i", { class: "bad" }), h("i", { class: "other" }), h("i", { class: "run" }));
-  const expected = h("span", { class: "expected" });
+  const expected = reachable(h("span", { class: "expected" }));
   const actions = h("span", { class: "actions" });
   const total = h("div", { class: "total" }, words, track, expected, actions);
-  const message = h("p", { class: "message c-dim", role: "status" });
-  const list = h("ul", { class: "rows", "aria-label": "Operations" });
+  const message = reachable(h("p", { class: "message c-dim", role: "status" }));
+  const list = reachable(h("ul", { class: "rows", "aria-label": "Operations" }));
   const [back, where, on] = [h("button", { class: "c-btn small", type: "button", "aria-label": "Earlier operations" }, "‹"), h("span", { role: "status" }), h("button", { class: "c-btn small", type: "button", "aria-label": "Further operations" }, "›")];
   const pager = h("div", { class: "pager c-dim" }, back, where, on);
   const empty = drawEmpty();
@@ -98,7 +98,7 @@ function makeRow() {
   const stages = h("span", { class: "stages", role: "img" }, STAGES.map(() => h("i", {})));
   const pill = h("span", { class: "c-pill" }, h("span", { "aria-hidden": "true" }), h("span", { class: "c-cut" }));
   const link = h("button", { class: "c-link", type: "button" }, "Copy relink URL");
-  const note = h("p", { class: "note c-dim" }, h("span", {}), " ", link);
+  const note = reachable(h("p", { class: "note c-dim" }, h("span", {}), " ", link));
   const item = h("li", {}, h("div", { class: "op" }, h("bdi", { class: "type c-cut" }), h("bdi", { class: "platform c-dim c-cut" }), stages, h("span", { class: "time" }), h("span", { class: "state" }, pill, h("span", { class: "left c-dim c-cut" }))), note);
   link.addEventListener("click", () => copyText(link, item.codatRow.link));
   return item;
