@@ -187,14 +187,16 @@ def schedule_note(load: Load, schedule: Mapping[str, int] | None) -> str:
     if schedule is None:
         return f"{first} The settings could not be read."
     if load.types is None:
-        usual = sorted({hours for hours in schedule.values() if hours > 0})
-        told = f"on for some, every {', '.join(map(str, usual))} h" if usual else "off for all data types"
-        return f"{first} Now it is {told}; name the data types to compare."
+        every = sorted(set(schedule.values()))
+        if len(every) > 1:
+            return f"{first} Now it differs by data type (hours: {', '.join(map(str, every))}); name them to compare."
+        told = f"on for all data types, every {every[0]} h" if every and every[0] else "off for all data types"
+        return f"{first} Now it is {told}."
     on = {name: schedule[name] for name in load.types if schedule.get(name, 0) > 0}
     if not on:
         return f"{first} Now it is off for these data types."
-    every = ", ".join(f"{hours} h" for hours in sorted(set(on.values())))
-    return f"{first} Now it is on for {len(on)} of {len(load.types)} data types, every {every}."
+    hours = ", ".join(f"{each} h" for each in sorted(set(on.values())))
+    return f"{first} Now it is on for {len(on)} of {len(load.types)} data types, every {hours}."
 
 
 def rhythm_text(every: timedelta) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from statistics import median
+from typing import NamedTuple
 
 from codat_notebook.models.vocabulary import is_failed
 from codat_notebook.planning.reading import Reading
@@ -40,34 +41,26 @@ class PlanRow:
     age: timedelta | None
     action: str
     reason: str
-    requests: float = 0.0
-    seconds: float | None = None
+    requests: float
+    seconds: float | None
 
 
 def plan_rows(readings: Sequence[Reading], rule: Rule) -> list[PlanRow]:
     """The plan for companies whose cells were read; see the module's docstring."""
     typical = Durations(readings)
-    return [row for reading in readings for row in _shared_out(list(_company(reading, rule)), typical)]
+    return [row for reading in readings for row in _company(reading, rule, typical)]
 
 
-def _shared_out(rows: list[PlanRow], typical: Durations) -> Iterator[PlanRow]:
-    """The rows with what they take: one request to queue, and a share of the looks at the company."""
-    queued = sum(row.action == "queue" for row in rows)
-    for row in rows:
-        if row.action == "queue":
-            seconds = typical.of(row.platform or "", row.data_type or "")
-            yield replace(row, requests=1 + LOOKS / queued, seconds=seconds)
-        else:
-            yield row
-
-
-def _company(reading: Reading, rule: Rule) -> Iterator[PlanRow]:
+def _company(reading: Reading, rule: Rule, typical: Durations) -> Iterator[PlanRow]:
+    """The rows of a company. A queued one takes a request to queue it, and a share of the looks at the company."""
     cells = {(cell.connection_id, cell.data_type): cell for cell in reading.cells}
     pairs: dict[tuple[str | None, str | None], None] = {}
     for target in rule.of(reading.id.lower()):
         pairs.update(dict.fromkeys(_pairs(reading, rule, target, cells)))
-    for connection_id, data_type in pairs:
-        yield _row(reading, rule, connection_id, data_type, cells.get((connection_id or "", data_type or "")))
+    decided = [_decision(reading, rule, pair, cells.get((pair[0] or "", pair[1] or ""))) for pair in pairs]
+    queued = sum(decision.skip is None for decision in decided)
+    for decision in decided:
+        yield _row(reading, rule, decision, typical, 1 + LOOKS / queued if queued else 0.0)
 
 
 def _pairs(
@@ -82,22 +75,42 @@ def _pairs(
     meant = [id for id in named if id not in known or rule.takes(known[id].platform_name, known[id].integration_key)]
     if not meant and rule.platforms is not None:
         return []
+    if connection_id is not None and data_type is not None:
+        return [(connection_id, data_type)]
     found = [key for key in cells if key[0] in meant and data_type in (None, key[1])]
     return found or [(connection_id, data_type)]
 
 
-def _row(reading: Reading, rule: Rule, connection_id: str | None, data_type: str | None, cell: Cell | None) -> PlanRow:
-    skip = _obstacle(reading, connection_id, cell) or (cell and _not_due(cell, rule))
+class _Decision(NamedTuple):
+    """A connection and a data type, their cell if there is one, and why not to refresh it."""
+
+    connection_id: str | None
+    data_type: str | None
+    cell: Cell | None
+    skip: str | None
+
+
+def _decision(reading: Reading, rule: Rule, pair: tuple[str | None, str | None], cell: Cell | None) -> _Decision:
+    skip = _obstacle(reading, pair[0], cell) or (_not_due(cell, rule) if cell else None)
+    return _Decision(*pair, cell, skip)
+
+
+def _row(reading: Reading, rule: Rule, decision: _Decision, typical: Durations, requests: float) -> PlanRow:
+    connection_id, data_type, cell, skip = decision
+    connection = reading.facts.connections.get(connection_id or "") if reading.facts else None
+    platform = connection.platform_name if connection else None
     return PlanRow(
         company_id=reading.id,
         company=reading.name,
         connection_id=connection_id,
         data_type=data_type,
-        platform=reading.facts.platforms.get(connection_id or "") if reading.facts else None,
+        platform=platform,
         status=cell.status if cell else None,
         age=cell.age if cell else None,
         action="skip" if skip else "queue",
         reason=skip or _occasion(cell, rule),
+        requests=0.0 if skip else requests,
+        seconds=None if skip else typical.of(platform or "", data_type or ""),
     )
 
 

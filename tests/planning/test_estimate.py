@@ -100,7 +100,7 @@ def test_codats_own_schedule_takes_no_requests_but_costs_what_the_platforms_take
     [
         (5, {"invoices": 0, "bills": 0}, 0, "off for all data types"),
         (5, {"invoices": 12, "bills": 12}, 30_000, "every 12 h"),
-        (5, {"invoices": 24, "bills": 0}, None, "name the data types"),
+        (5, {"invoices": 24, "bills": 0}, None, "name them to compare"),
         (5, None, None, "could not be read"),
         (["bills"], {"bills": 0}, 0, "off for these data types"),
         (["bills"], {}, 0, "off for these data types"),

@@ -174,7 +174,9 @@ def test_real_companies_are_estimated_by_their_connections(sandbox: Sandbox, ses
     cells = session.portfolio_status(data_types=types).cells
     assert whole.refreshes.tolist() == [(cells.connection_status == "Linked").sum()] * 2
     assert whole.refreshes_day.tolist() == whole.refreshes.tolist()
-    assert whole.quota.tolist()[0] == pytest.approx(whole.requests.tolist()[0] / 41_000)
+    assert session.quota is not None
+    assert session.quota.limit is not None
+    assert whole.quota.tolist()[0] == pytest.approx(whole.requests.tolist()[0] / session.quota.limit)
     assert whole.money_day.isna().all()
     assert "every 24 h" in whole.note.tolist()[1]
 
