@@ -1,4 +1,4 @@
-"""The command line: ``codat-notebook demo``, ``lab``, ``app`` and ``sandbox``.
+"""The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox`` and ``refresh``.
 
 ``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
 that ``--help`` answers at once. ``lab`` (JupyterLab) and ``page`` (the console through Voila) are what a command starts
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from codat_notebook import __version__
 from codat_notebook.cli.problem import Problem
+from codat_notebook.cli.refresh import add_arguments as add_refresh
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,6 +61,9 @@ def parser() -> argparse.ArgumentParser:
     for name in ("demo", "app", "sandbox"):
         made[name].add_argument("--speed", type=_speed, default=60.0, help="seconds that pass there in one of ours")
         made[name].add_argument("--seed", type=int, default=7, help="the same seed, the same companies and outcomes")
+    add_refresh(
+        commands.add_parser("refresh", help="refresh a company, a plan, or what a rule finds; wait for the end")
+    )
     return whole
 
 

@@ -13,6 +13,7 @@ from codat_notebook.cli.child import Child
 from codat_notebook.cli.lab import Lab
 from codat_notebook.cli.page import Page
 from codat_notebook.cli.problem import Problem
+from codat_notebook.cli.refresh import refresh
 from codat_notebook.cli.stopping import Stop, stoppable
 
 if TYPE_CHECKING:
@@ -149,4 +150,10 @@ def _say(line: str) -> None:
 
 
 #: Command -> what does it.
-RUN: dict[str, Callable[[Namespace], int]] = {"demo": demo, "lab": lab, "app": app, "sandbox": sandbox}
+RUN: dict[str, Callable[[Namespace], int]] = {
+    "demo": demo,
+    "lab": lab,
+    "app": app,
+    "sandbox": sandbox,
+    "refresh": refresh,
+}

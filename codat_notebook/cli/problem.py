@@ -10,3 +10,7 @@ class Problem(Exception):
     def port(cls, port: int, error: OSError) -> Self:
         """A port cannot be listened on."""
         return cls(f"Port {port} cannot be used: {error.strerror}. Try another --port, or leave it out.")
+
+
+class Usage(Problem):
+    """The arguments, or a file that they name, cannot be meant: exit code 2."""

@@ -1,0 +1,240 @@
+"""``codat-notebook refresh``: refresh companies without a notebook, for cron, the Task Scheduler and pipelines.
+
+The key comes from ``CODAT_API_KEY`` or ``CODAT_AUTH_HEADER`` and nobody is asked for it. Progress goes to stderr, the
+table (or with ``--json`` one JSON document) to stdout. With a journal, a run that was interrupted is gone on with by
+the same command. Exit codes: 0 everything complete, 1 a problem that is told in one line, 2 wrong arguments or a plan
+that cannot be read; then, the highest that applies: 3 an operation failed, 4 one was refused or not queued, 5 of one it
+is not known whether it was queued, 6 stopped before the end.
+"""
+
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from codat_notebook.cli.problem import Problem, Usage
+from codat_notebook.cli.stopping import Stop, stoppable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from codat_notebook.runs.run import RefreshRun
+    from codat_notebook.session import Session
+
+CODES = """exit codes:
+  0  everything complete (also: nothing to do)
+  1  a problem, told in one line; nothing was queued
+  2  wrong arguments, or a plan that cannot be read
+  3  an operation failed
+  4  an operation was refused or not queued
+  5  of an operation it is not known whether it was queued
+  6  stopped before the end: the same command with the same journal goes on
+of 3 to 6 the highest that applies"""
+#: Seconds between two lines of progress: where a person looks, and in a log.
+_WATCHED, _LOGGED = 1.0, 15.0
+
+
+def add_arguments(command: ArgumentParser) -> None:
+    """What the command takes."""
+    command.formatter_class, command.epilog = RawDescriptionHelpFormatter, CODES
+    command.add_argument("company", nargs="?", metavar="COMPANY", help="a company's id, or its whole name")
+    command.add_argument("types", nargs="*", metavar="TYPE", help="Codat's keys of data types, such as invoices")
+    command.add_argument("--plan", type=Path, help="a CSV with company_id and data_type, such as session.plan() gives")
+    rule = command.add_argument_group("or a rule", "the companies are looked at, and what meets all of it is refreshed")
+    rule.add_argument("--older-than", metavar="AGE", help="what was not read with success for so long, such as 7D")
+    rule.add_argument("--failed", action="store_true", help="what failed at its last attempt")
+    rule.add_argument("--report", action="append", help="the data types of a report: financials, receivables, ...")
+    rule.add_argument("--tag", action="append", type=_tag, metavar="NAME=VALUE", help="companies with this tag")
+    rule.add_argument("--platform", action="append", help="connections to this platform, by name or key")
+    rule.add_argument("--dry-run", action="store_true", help="queue nothing: print the plan as CSV")
+    command.add_argument("--journal", type=Path, help="a file in which the run survives; if one is unfinished, go on")
+    command.add_argument("--reserve", type=float, default=0.0, help="share of the day's quota that is left to others")
+    command.add_argument("--timeout", type=float, help="seconds after which to stop watching (exit code 6)")
+    command.add_argument("--json", action="store_true", help="print one JSON document instead of the table")
+    command.add_argument("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
+
+
+def _tag(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise ArgumentTypeError("a tag is NAME=VALUE, such as region=uk")
+    return name, value
+
+
+def refresh(arguments: Namespace) -> int:
+    """Refresh what the arguments say, and return the exit code."""
+    try:
+        _check(arguments)
+        with stoppable() as stop, _connected(arguments.sandbox) as session:
+            plan = _plan(session, arguments)
+            if arguments.dry_run:
+                return _show(plan)
+            run = _begin(session, arguments, plan)
+            _watch(run, stop, arguments.timeout)
+            return _tell(run, arguments.json)
+    except Usage as problem:
+        print(f"codat-notebook: {problem}", file=sys.stderr)
+        return 2
+
+
+def _check(arguments: Namespace) -> None:
+    """Refuse what does not go together."""
+    ways = [bool(arguments.company), arguments.plan is not None, _has_rule(arguments)]
+    if sum(ways) > 1:
+        raise Usage("Give a company with data types, or a plan, or a rule, not several of them.")
+    if arguments.company and not arguments.types:
+        raise Usage("Name at least one data type, such as invoices.")
+    if not any(ways) and (arguments.dry_run or arguments.journal is None):
+        raise Usage("Give a company with data types, or a plan, or a rule such as --older-than 7D.")
+    if arguments.dry_run and not _has_rule(arguments):
+        raise Usage("--dry-run goes with a rule.")
+    if not 0 <= arguments.reserve < 1:
+        raise Usage("--reserve is a share from 0 to below 1.")
+
+
+def _has_rule(arguments: Namespace) -> bool:
+    return bool(arguments.older_than or arguments.failed or arguments.report or arguments.tag or arguments.platform)
+
+
+@contextmanager
+def _connected(sandbox: bool) -> "Iterator[Session]":
+    """A session, with the key of the environment."""
+    from codat_notebook.connecting import connect
+    from codat_notebook.models.errors import CodatLendingError, ConfigurationError
+    from codat_notebook.models.secret import Secret
+    from codat_notebook.runs.store import JournalError
+
+    try:
+        key = None if sandbox else Secret.from_environment()
+        if key is None and not sandbox:
+            raise Problem("There is no key. Set CODAT_API_KEY or CODAT_AUTH_HEADER, or try it with --sandbox.")
+        with connect(key, sandbox=sandbox) as session:
+            yield session
+    except (ConfigurationError, JournalError) as error:
+        raise Problem(str(error)) from None
+    except CodatLendingError as error:
+        raise Problem(f"{error.message} Nothing was queued.") from None
+
+
+def _plan(session: "Session", arguments: Namespace) -> "pd.DataFrame | None":
+    """The plan of the file, or the one that the rule makes."""
+    if arguments.plan is not None:
+        from codat_notebook.cli.plan_file import read_plan
+
+        return read_plan(arguments.plan)
+    if not _has_rule(arguments):
+        return None
+    try:
+        return session.plan(
+            older_than=arguments.older_than,
+            failed=arguments.failed,
+            report=arguments.report,
+            tags=dict(arguments.tag) if arguments.tag else None,
+            platform=arguments.platform,
+            reserve=arguments.reserve,
+            progress=_reading(),
+        )
+    except ValueError as error:
+        raise Usage(str(error)) from None
+
+
+def _reading() -> Callable[[int, int], object]:
+    """Tells how many companies are read, every now and then."""
+    told = [time.monotonic()]
+
+    def tell(read: int, of: int) -> None:
+        if time.monotonic() - told[0] >= _LOGGED:
+            told[0] = time.monotonic()
+            _say(f"{read:,} of {of:,} companies looked at")
+
+    return tell
+
+
+def _show(plan: "pd.DataFrame | None") -> int:
+    """Print a plan as CSV, and what it comes to."""
+    from codat_notebook.planning.plan import totals
+    from codat_notebook.widgets.exports import to_csv
+
+    if plan is not None:
+        _print(to_csv(plan).rstrip("\r\n").replace("\r\n", "\n"), sys.stdout)
+        _say(totals(zip(plan["action"], plan["reason"], strict=True)))
+    return 0
+
+
+def _begin(session: "Session", arguments: Namespace, plan: "pd.DataFrame | None") -> "RefreshRun":
+    """The run: of the plan, of the company, or of the journal where one is unfinished."""
+    from codat_notebook.runs.starting import JournalUnfinishedError
+
+    journal, reserve = arguments.journal, arguments.reserve
+    if plan is None and not arguments.company:
+        return session.resume(journal)
+    try:
+        if plan is not None:
+            return session.refresh(plan, journal=journal, reserve=reserve)
+        id = _company_id(session, arguments.company)
+        return session.refresh(id, *arguments.types, journal=journal, reserve=reserve)
+    except JournalUnfinishedError:
+        _say(f"Going on with the unfinished run of {journal}; run again for a new one.")
+        return session.resume(journal)
+
+
+def _company_id(session: "Session", company: str) -> str:
+    """The id that was given, or that of the company of that name."""
+    from codat_notebook.models.errors import InvalidRequestError
+    from codat_notebook.models.operations import GetCompanyRequest, check
+
+    try:
+        return check(GetCompanyRequest, {"company_id": company}).company_id
+    except InvalidRequestError:
+        found = session.companies(search=company, limit=1000)
+    named = found[found["name"].str.casefold() == company.casefold()]["id"].tolist()
+    if len(named) == 1:
+        return str(named[0])
+    if named:
+        raise Usage(f"There are {len(named)} companies of that name: {', '.join(named[:5])}. Give the id.")
+    raise Usage("There is no company of that name: give its whole name, or its id.")
+
+
+def _watch(run: "RefreshRun", stop: Stop, timeout: float | None) -> None:
+    """Tell the progress until the run has ended, the time is over, or somebody asks to stop."""
+    every = _WATCHED if sys.stderr.isatty() else _LOGGED
+    until = None if timeout is None else time.monotonic() + timeout
+    told, next_line = None, 0.0
+    while not run.done and not stop.asked and (until is None or time.monotonic() < until):
+        if time.monotonic() >= next_line and (line := run.line) != told:
+            _say(line)
+            told, next_line = line, time.monotonic() + every
+        run.wait(0.2)
+    if not run.done:
+        _say("Stopped watching. Codat carries on with what is queued; with its journal the run can be gone on with.")
+        run.stop_watching()
+        run.wait(30)
+
+
+def _tell(run: "RefreshRun", as_json: bool) -> int:
+    """Print the outcome, and give the exit code."""
+    from codat_notebook.cli import outcome
+
+    code, found, skipped = outcome.exit_code(run.counts), outcome.records(run), len(run.skipped)
+    about = {"exit_code": code, "phase": run.phase, "note": run.note, "counts": run.counts, "skipped": skipped}
+    text = (
+        outcome.to_json(found, **about) if as_json else f"{outcome.table(found)}\n\n{outcome.remedies(found)}".strip()
+    )
+    _print(text, sys.stdout)
+    _say(f"{run.line}; {skipped:,} skipped" if skipped else run.line)
+    return code
+
+
+def _say(line: str) -> None:
+    from codat_notebook.cli.outcome import plain
+
+    _print(plain(line), sys.stderr)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    """Print, also where the terminal lacks a letter (Windows, cron without a locale)."""
+    encoding = stream.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), file=stream, flush=True)

@@ -1,0 +1,315 @@
+"""`codat-notebook refresh`: what it queues, what it says, and how its exit code tells."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from codat_notebook.cli import main
+from codat_notebook.cli.outcome import WHOLE, exit_code, remedies, table
+from codat_notebook.cli.plan_file import read_plan
+from codat_notebook.cli.problem import Usage
+from codat_notebook.models.shared import Security
+from codat_notebook.sandbox import Sandbox
+from codat_notebook.session import Session
+
+ID, OTHER = "62ce0043-d5ad-4044-adb5-bf0c0d5f14cf", "00000000-0000-0000-0000-000000000000"
+DEADLINE = 60.0
+Run = Callable[..., SimpleNamespace]
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A sandbox, ten minutes a second, that the command joins."""
+    with Sandbox(companies=12, speed=600) as sandbox:
+        monkeypatch.setenv("CODAT_SANDBOX_URL", sandbox.url)
+        monkeypatch.setenv("CODAT_SANDBOX_KEY", sandbox.key)
+        yield sandbox
+
+
+@pytest.fixture
+def refresh(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command in this process: `.code`, `.out`, `.err`."""
+
+    def run(*arguments: str) -> SimpleNamespace:
+        try:
+            code = main(["refresh", *arguments])
+        except SystemExit as end:
+            code = end.code
+        said = capsys.readouterr()
+        return SimpleNamespace(code=code, out=said.out, err=said.err)
+
+    return run
+
+
+def plan_of(path: Path, *lines: str) -> Path:
+    """A plan of these lines."""
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def test_everything_complete_is_0(sandbox: Sandbox, refresh: Run) -> None:
+    """By id: a table on stdout, the progress on stderr."""
+    done = refresh(ID, "invoices", "customers", "--sandbox")
+    assert done.code == 0
+    assert re.search(r"^Toft Stores UK +invoices +Oracle NetSuite +complete", done.out, re.MULTILINE)
+    assert "2 of 2" in done.err
+    assert [o.data_type for o in sandbox.world.accepted] == ["invoices", "customers"]
+
+
+def test_a_company_by_its_name(sandbox: Sandbox, refresh: Run) -> None:
+    """The whole name, in whatever case; a part of it is refused before anything is queued."""
+    assert refresh("toft stores uk", "invoices", "--sandbox").code == 0
+    done = refresh("toft", "invoices", "--sandbox")
+    assert done.code == 2
+    assert "whole name" in done.err
+    assert len(sandbox.world.accepted) == 1
+
+
+def test_a_failed_operation_is_3_and_says_what_helps(sandbox: Sandbox, refresh: Run) -> None:
+    """The remedy stands under the table."""
+    done = refresh(ID, "invoices", "creditNotes", "--sandbox")
+    assert done.code == 3
+    assert "PermissionsError" in done.out
+    assert "1 PermissionsError: Ask the customer to relink" in done.out
+
+
+def test_json(sandbox: Sandbox, refresh: Run) -> None:
+    """One document on stdout and nothing else."""
+    done = refresh(ID, "creditNotes", "--sandbox", "--json")
+    told = json.loads(done.out)
+    assert (told["exit_code"], told["counts"], told["phase"]) == (3, {"failed": 1}, "done")
+    [operation] = told["operations"]
+    assert operation["company"] == "Toft Stores UK"
+    assert operation["status"] == "PermissionsError"
+    assert operation["link_url"].startswith("http")
+    assert operation["operation_id"] == sandbox.world.accepted[0].operations[0]
+
+
+def test_an_unknown_company_is_4(sandbox: Sandbox, refresh: Run) -> None:
+    """Refused: nothing of it is queued."""
+    done = refresh(OTHER, "invoices", "--sandbox")
+    assert done.code == 4
+    assert "refused" in done.out
+    assert sandbox.world.accepted == []
+
+
+def test_a_wrong_key_is_4(sandbox: Sandbox, refresh: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is not shown."""
+    monkeypatch.setenv("CODAT_SANDBOX_KEY", "wrong-key-of-mine")
+    done = refresh(ID, "invoices", "--sandbox")
+    assert done.code == 4
+    assert "did not accept the key" in done.out + done.err
+    assert "wrong-key-of-mine" not in done.out + done.err
+
+
+def test_out_of_time_is_6(sandbox: Sandbox, refresh: Run) -> None:
+    """What is queued goes on at Codat."""
+    sandbox.clock.pause()
+    done = refresh(ID, "invoices", "--sandbox", "--timeout", "0.5")
+    assert done.code == 6
+    assert "Stopped watching" in done.err
+
+
+def test_a_plan_and_what_it_skips(sandbox: Sandbox, refresh: Run, tmp_path: Path) -> None:
+    """As `session.plan` wrote it: only what is to be queued is."""
+    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session:
+        plan = session.plan([ID], ["invoices", "commerce-orders", "itemReceipts"])
+    plan.to_csv(tmp_path / "plan.csv")
+    done = refresh("--plan", str(tmp_path / "plan.csv"), "--sandbox", "--json")
+    told = json.loads(done.out)
+    assert (done.code, told["skipped"]) == (0, (plan.action == "skip").sum())
+    assert len(sandbox.world.accepted) == (plan.action == "queue").sum()
+
+
+def test_a_plan_with_nothing_to_queue_is_0(sandbox: Sandbox, refresh: Run, tmp_path: Path) -> None:
+    """There is nothing to do."""
+    plan = plan_of(tmp_path / "p.csv", "company_id,data_type,action", f"{ID},invoices,skip")
+    assert refresh("--plan", str(plan), "--sandbox").code == 0
+
+
+def test_a_rule_is_planned_anew_each_time(sandbox: Sandbox, refresh: Run, tmp_path: Path) -> None:
+    """A dry run queues nothing and prints the plan, which is one to give back; what was refreshed is fresh then."""
+    rule = ("--older-than", "5D", "--report", "payables", "--tag", "region=uk", "--sandbox")
+    dry = refresh(*rule, "--dry-run")
+    assert dry.code == 0
+    assert "to queue" in dry.err
+    assert sandbox.world.accepted == []
+    (tmp_path / "p.csv").write_text(dry.out, encoding="utf-8")
+    wanted = (read_plan(tmp_path / "p.csv").action == "queue").sum()
+    assert wanted > 0
+    assert refresh(*rule).code in (0, 3)
+    assert len(sandbox.world.accepted) == wanted
+    assert refresh(*rule).code in (0, 3)
+    assert len(sandbox.world.accepted) < 2 * wanted
+
+
+def test_an_interrupted_run_is_gone_on_with_by_the_same_command(sandbox: Sandbox, refresh: Run, tmp_path: Path) -> None:
+    """Nothing is queued twice; a run that has ended is begun anew."""
+    plan = plan_of(tmp_path / "p.csv", "company_id,data_type", f"{ID},invoices", f"{ID},customers")
+    command = ("--plan", str(plan), "--journal", str(tmp_path / "run.sqlite"), "--sandbox")
+    sandbox.clock.pause()
+    assert refresh(*command, "--timeout", "1").code == 6
+    sandbox.clock.resume()
+    done = refresh(*command)
+    assert done.code == 0
+    assert "unfinished run" in done.err
+    assert len(sandbox.world.accepted) == 2
+    assert refresh(*command).code == 0
+    assert len(sandbox.world.accepted) == 4
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of POSIX")
+def test_a_killed_run_is_gone_on_with(sandbox: Sandbox, refresh: Run, tmp_path: Path) -> None:
+    """Killed without warning once something is queued: the same command finishes it, queueing nothing twice."""
+    types = ("invoices", "customers", "suppliers", "bills", "payments", "taxRates", "accountTransactions", "items")
+    plan = plan_of(tmp_path / "p.csv", "company_id,data_type", *(f"{ID},{name}" for name in types))
+    command = ("--plan", str(plan), "--journal", str(tmp_path / "run.sqlite"), "--sandbox")
+    sandbox.clock.pause()
+    code = "from codat_notebook.cli import main; raise SystemExit(main())"
+    process = subprocess.Popen([sys.executable, "-c", code, "refresh", *command], stderr=subprocess.DEVNULL)
+    until = time.monotonic() + DEADLINE
+    while not sandbox.world.accepted and time.monotonic() < until:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    sandbox.clock.resume()
+    done = refresh(*command)
+    assert done.code in (0, 3), done.err
+    assert sorted(o.data_type for o in sandbox.world.accepted) == sorted(types)
+
+
+def test_a_journal_that_is_none_is_1(sandbox: Sandbox, refresh: Run, tmp_path: Path) -> None:
+    """And is not touched."""
+    wrong = plan_of(tmp_path / "notes.txt", "my notes")
+    done = refresh(ID, "invoices", "--journal", str(wrong), "--sandbox")
+    assert done.code == 1
+    assert re.fullmatch(r"codat-notebook: [^\n]*notes\.txt[^\n]*\n", done.err)
+    assert wrong.read_text() == "my notes"
+    assert sandbox.world.accepted == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "a company with data types"),
+        ((ID,), "at least one data type"),
+        ((ID, "invoices", "--plan", "p.csv"), "not several"),
+        (("--plan", "p.csv", "--failed"), "not several"),
+        (("--dry-run",), "a rule"),
+        (("--plan", "p.csv", "--dry-run"), "a rule"),
+        (("--tag", "uk"), "NAME=VALUE"),
+        (("--older-than", "soon", "--sandbox"), "older_than"),
+        (("--report", "taxes", "--sandbox"), "financials"),
+        ((ID, "invoices", "--reserve", "2"), "--reserve"),
+        ((ID, "invoices", "--timeout", "soon"), "--timeout"),
+        (("--plan", "missing.csv", "--sandbox"), "missing.csv cannot be read"),
+    ],
+)
+def test_wrong_arguments_are_2(sandbox: Sandbox, refresh: Run, arguments: tuple[str, ...], said: str) -> None:
+    """With a line that says what would be right; nothing is sent."""
+    done = refresh(*arguments)
+    assert done.code == 2
+    assert said in done.err
+    assert sandbox.traffic.requests == 0
+
+
+def test_without_a_key_nobody_is_asked_for_one(refresh: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cron has no keyboard: code 1, and how to give one."""
+    for name in ("CODAT_API_KEY", "CODAT_AUTH_HEADER"):
+        monkeypatch.delenv(name, raising=False)
+    done = refresh(ID, "invoices")
+    assert done.code == 1
+    assert "CODAT_API_KEY" in done.err
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([], "line 1: the column company_id is missing"),
+        (["company,data_type"], "line 1: the column company_id is missing. There are: 'company', 'data_type'."),
+        (["company_id,data_type,data_type", f"{ID},bills,bills"], "line 1: the column data_type stands there twice"),
+        (["company_id,data_type"], "no row"),
+        (["company_id,data_type", f"{ID},bills", "=cmd|' /C calc'!A0,bills"], "line 3: company_id is"),
+        (["company_id,data_type", f"{ID},../../data/all"], "line 2: data_type is"),
+        (["company_id,data_type", f"{ID},"], "line 2: data_type is"),
+        (["company_id,data_type,connection_id", f"{ID},bills,xero"], "line 2: connection_id is"),
+        (["company_id,data_type,action", f"{ID},bills,delete"], "line 2: action is 'delete'"),
+        (["company_id,data_type", "", f"{ID}"], "line 3: 1 columns, where the headings have 2"),
+        (["company_id,data_type", f'{ID},"bills'], "line 2"),
+        (["company_id,data_type", '"a\nb",bills'], "line 2: company_id is"),
+        (["company_id,data_type,note", f'{ID},bills,"a', 'b"', "x,bills,"], "line 4: company_id is"),
+        (["company_id,data_type", f"{ID},bills\x00"], "line 2"),
+        (["company_id,data_type", "x" * 200_000 + ",bills"], "line 2"),
+    ],
+)
+def test_a_broken_plan_is_refused_by_line_and_column(lines: list[str], said: str, tmp_path: Path) -> None:
+    """Half a plan is worse than none; what is shown of it is short."""
+    with pytest.raises(Usage) as refused:
+        read_plan(plan_of(tmp_path / "p.csv", *lines))
+    assert said in str(refused.value)
+    assert len(str(refused.value)) < 400 + len(str(tmp_path))
+
+
+def test_a_plan_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    """With the line."""
+    (tmp_path / "p.csv").write_bytes(b"company_id,data_type,company\n" + f"{ID},bills,".encode() + b"Caf\xe9\n")
+    with pytest.raises(Usage, match="line 2: this is no UTF-8"):
+        read_plan(tmp_path / "p.csv")
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("comma", [",", ";"])
+def test_plans_of_all_spreadsheets_are_read(mark: str, end: str, comma: str, tmp_path: Path) -> None:
+    """A byte order mark, Windows' line ends, semicolons, columns of any order; what is skipped may be anything."""
+    rows = [["note", "data_type", "action", "company_id"], ["a", "bills", "", ID], ["", "", "skip", "nobody"]]
+    (tmp_path / "p.csv").write_bytes((mark + end.join(comma.join(row) for row in rows) + end).encode())
+    plan = read_plan(tmp_path / "p.csv")
+    assert plan[["company_id", "data_type"]].iloc[0].tolist() == [ID, "bills"]
+    assert plan.action.tolist() == [None, "skip"]
+
+
+def record(state: str, **other: Any) -> dict[str, Any]:
+    """A row of an outcome."""
+    empty = dict.fromkeys(("company", "data_type", "platform", "status", "message", "why", "action"))
+    return {**empty, "state": state, **other}
+
+
+def test_of_many_operations_the_table_shows_what_did_not_complete() -> None:
+    """The others are counted."""
+    found = [record("complete")] * (WHOLE + 5) + [record("failed", data_type="bills")]
+    lines = table(found).splitlines()
+    assert len(lines) == 3
+    assert "bills" in lines[1]
+    assert lines[2] == f"{WHOLE + 5} complete"
+    assert table([record("complete")] * (WHOLE + 1)).strip() == f"{WHOLE + 1} complete"
+
+
+def test_names_cannot_steer_the_terminal() -> None:
+    """Control characters and directions are taken out, and long texts cut."""
+    hostile = "\x1b[2J\x07Evil\u202egnp.exe\r\n\x9b31m" + "x" * 500
+    shown = table([record("failed", company=hostile, why=hostile, action=hostile)])
+    assert (
+        re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", shown + remedies([record("failed", action=hostile)])) is None
+    )
+    assert max(map(len, shown.splitlines())) < 250
+
+
+@pytest.mark.parametrize(
+    ("counts", "code"),
+    [({}, 0), ({"complete": 9, "failed": 0}, 0), ({"failed": 1, "refused": 2}, 4), ({"not queued by Codat": 1}, 4),
+     ({"failed": 9, "unknown": 1}, 5), ({"unknown": 1, "running": 1}, 6), ({"queueing": 1}, 6), ({"novel": 1}, 6)],
+)  # fmt: skip
+def test_the_highest_code_counts(counts: dict[str, int], code: int) -> None:
+    """What nobody knows is not complete."""
+    assert exit_code(counts) == code
