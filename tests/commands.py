@@ -25,10 +25,10 @@ NOWHERE = "http://127.0.0.1:9"
 class Command:
     """A running `codat-notebook`: what it has printed so far, and the processes that it started."""
 
-    def __init__(self, *arguments: str, cwd: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, *arguments: str, cwd: Path, environment: Mapping[str, str], python: str) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CODAT_")}
         inherited |= {"HTTP_PROXY": NOWHERE, "http_proxy": NOWHERE, "HOME": str(cwd)}
-        script = [sys.executable, "-W", "error", "-c", "from codat_notebook.cli import main; raise SystemExit(main())"]
+        script = [python, "-W", "error", "-c", "from codat_notebook.cli import main; raise SystemExit(main())"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         self.process = subprocess.Popen(
             [*script, *arguments], cwd=cwd, env={**inherited, **environment}, start_new_session=True, **pipes
@@ -83,12 +83,14 @@ class Command:
 
 
 @contextmanager
-def running(*arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> Iterator[Command]:
-    """Run the command within the block; whatever happens, nothing of it survives the block.
+def running(
+    *arguments: str, cwd: Path, environment: Mapping[str, str] | None = None, python: str = sys.executable
+) -> Iterator[Command]:
+    """Run the command within the block, with that Python; whatever happens, nothing of it survives the block.
 
     Of the caller's Codat settings it sees none but those in ``environment``, and its home is ``cwd``.
     """
-    command = Command(*arguments, cwd=cwd, environment=environment or {})
+    command = Command(*arguments, cwd=cwd, environment=environment or {}, python=python)
     try:
         yield command
     finally:
