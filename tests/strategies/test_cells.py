@@ -1,6 +1,7 @@
 """The table that strategies see, and what becomes of what they answer."""
 
 import doctest
+import functools
 from types import ModuleType
 from typing import Any
 
@@ -69,6 +70,16 @@ def test_the_time_and_the_budget_are_given_by_name() -> None:
     """A parameter called now or budget_left is filled; others are the function's own."""
     assert given(lambda cells, now: (now - NOW).total_seconds() + cells.weight) == [1.0] * 3
     assert given(lambda cells, budget_left, factor=2: factor * budget_left * cells.weight) == [14.0] * 3
+
+    def own(cells: pd.DataFrame, *, budget_left: float) -> Any:
+        now = budget_left + 1  # a name of its own, which asks for nothing
+        return now * cells.weight
+
+    @functools.wraps(own)
+    def wrapped(*arguments: Any, **keywords: Any) -> Any:
+        return own(*arguments, **keywords)
+
+    assert given(own) == given(wrapped) == given(functools.partial(own)) == [8.0] * 3
 
 
 def test_priorities_in_another_order_find_their_cells() -> None:
