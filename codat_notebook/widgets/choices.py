@@ -88,4 +88,5 @@ def _status(cells: list[Cell], running: bool) -> dict[str, Any]:
         "current_status": "Queued" if running else under_way or failed or statuses[0],
         "last_success": oldest.isoformat() if oldest else None,
         "note": several if len(cells) > 1 else None,
+        "connections": len(cells),
     }

@@ -15,6 +15,8 @@ from codat_notebook.widgets.words import ago, iso, seconds_between
 DAY = 86400.0
 #: From this age (seconds) on data counts as old: Codat's documentation recommends to refresh weekly.
 OLD_AFTER = 7 * DAY
+#: From this age on it is stale: without one sync a month a connection's authorization may lapse.
+STALE_AFTER = 31 * DAY
 
 
 def data_type_rows(
@@ -25,8 +27,9 @@ def data_type_rows(
     """A row for each data type, by family and then by plain name.
 
     ``statuses`` maps Codat's key to ``current_status`` (of the latest sync; None if never), ``last_success`` (ISO text
-    or None) and maybe ``note``. ``supported`` says which types to show, also such as have no status yet; by default
-    those in ``statuses``. ``now`` is the server's time as ISO text.
+    or None; of several connections the oldest) and maybe ``note`` and ``connections``, how many they are.
+    ``supported`` says which types to show, also such as have no status yet; by default those in ``statuses``. ``now``
+    is the server's time as ISO text.
 
     >>> data_type_rows({"invoices": {"current_status": "FetchError"}}, "2026-01-01")[0]["state"]
     'failed'
@@ -56,6 +59,7 @@ def _row(key: str, status: Mapping[str, Any], now: str) -> Message:
         "age": age,
         "last": iso(last),
         "note": status.get("note"),
+        "connections": status.get("connections", 1),
     }
 
 
@@ -117,6 +121,7 @@ def data_types_state(
         "notes": report_notes(rows) if notes is None else notes,
         "selected": list(selected),
         "old_after": OLD_AFTER,
+        "stale_after": STALE_AFTER,
         "speed": speed,
     }
 
@@ -129,9 +134,10 @@ class DataTypePicker(Part):
 
     State: ``company`` id or None · ``status`` "none", "loading", "ready" or "error" · ``error`` text · ``types`` list
     of {``key``, ``name``, ``family``, ``state`` "ok", "failed", "never", "running" or "unsupported", ``age`` seconds
-    since the last good sync or None, ``last`` its ISO time or None, ``note`` text for the tooltip or None}, made by
-    :func:`data_type_rows` · ``sets`` list of {``name``, ``types``}, chips that select · ``notes`` list of warnings ·
-    ``selected`` keys selected at first (and after a reload: give back what was sent last) · ``old_after`` seconds ·
+    since the last good sync or None, ``last`` its ISO time or None, ``note`` text for the tooltip or None,
+    ``connections`` of how many the oldest is shown}, made by :func:`data_type_rows` · ``sets`` list of {``name``,
+    ``types``}, chips that select · ``notes`` list of warnings · ``selected`` keys selected at first (and after a
+    reload: give back what was sent last) · ``old_after`` and ``stale_after`` seconds, from which an age has a word ·
     ``speed`` of the server's clock.
 
     Sends: {"type": "select", "selected": [keys]} at each change. In the browser the same list is told to the console's
@@ -155,12 +161,16 @@ _STATE_WORDS = {"running": "running", "unsupported": "not supported"}
 def age_text(row: Mapping[str, Any]) -> str:
     """How fresh a type is, in the words of the screen.
 
-    >>> age_text({"state": "failed", "age": 31 * DAY}), age_text({"state": "never", "age": None})
-    ('failed, last good 31 d ago', 'never synced')
+    >>> age_text({"state": "failed", "age": 31 * DAY}), age_text({"state": "ok", "age": 8 * DAY, "connections": 2})
+    ('failed, last good 31 d ago', 'old, oldest of 2, 8 d ago')
     """
     age = row["age"]
     if row["state"] in _STATE_WORDS:
         return _STATE_WORDS[row["state"]]
     if row["state"] == "failed":
         return "failed, never synced" if age is None else f"failed, last good {ago(age)}"
-    return "never synced" if age is None else ago(age)
+    several = f"oldest of {row['connections']}, " if row.get("connections", 1) > 1 else ""
+    if age is None:
+        return f"{several}never synced"
+    word = "stale, " if age >= STALE_AFTER else "old, " if age >= OLD_AFTER else ""
+    return f"{word}{several}{ago(age)}"

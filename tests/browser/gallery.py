@@ -116,7 +116,7 @@ STATUSES: dict[str, dict[str, Any]] = {
     "creditNotes": {"current_status": "PermissionsError", "last_success": _ago(days=31)},
     "customers": {"current_status": "Complete", "last_success": _ago(seconds=20)},
     "balanceSheet": {"current_status": "Complete", "last_success": _ago(days=9)},
-    "banking-transactions": {"current_status": "Complete", "last_success": _ago(hours=5)},
+    "banking-transactions": {"current_status": "Complete", "last_success": _ago(hours=5), "connections": 2},
     "bills": {"current_status": "Fetching", "last_success": _ago(days=1)},
     "suppliers": {"current_status": "FetchError", "last_success": None},
 }

@@ -207,7 +207,7 @@ def test_new_ages_keep_selection_search_and_scroll(stage):
     listed.evaluate("l => { l.scrollTop = 120; }")
     rows = stage.parts[0].state["types"]
     change(stage, 0, types=[{**row, "age": 9 * 86400.0} for row in rows])
-    expect(element.locator(".age").first).to_have_text("9 d ago")
+    expect(element.locator(".age").first).to_have_text("old, 9 d ago")
     assert ticked(element) == {"transfers"}
     assert listed.evaluate("l => l.scrollTop") == 120
     element.get_by_label("Find a data type").fill("orders")
@@ -266,6 +266,29 @@ def test_ages_are_words_and_say_more_in_the_tooltip(stage):
     assert words["Suppliers"] == "failed, never synced"
     assert words["Bills"] == "running"
     assert words["Journal entries"] == "never synced"
-    assert words["Payments"] == "8 d ago"
+    assert words["Payments"] == "old, 8 d ago"
+    assert words["Bank transactions"] == "oldest of 2, 5 h ago"
     title = element.locator(".type", has_text="Payments").get_attribute("title")
     assert "2026-11-15 13:58:29 UTC" in title
+
+
+def test_older_than_can_be_another_age(stage):
+    """Choosing an age selects what is older at once; the chip then does that age."""
+    element = types(stage)
+    element.get_by_role("button", name="None").click()
+    element.get_by_label("Older than how long").select_option("1 d")
+    assert ticked(element) == {"payments", "creditNotes", "balanceSheet"}
+    element.get_by_label("Older than how long").select_option("14 d")
+    element.get_by_role("button", name="None").click()
+    element.get_by_role("button", name="Older than 14 d").click()
+    assert ticked(element) == {"creditNotes"}
+
+
+def test_reports_of_different_dates_are_warned_of_whatever_is_ticked(stage):
+    """The warning is about what there is, not about the selection."""
+    element = types(stage)
+    before = element.locator(".notes").inner_text()
+    assert "Receivables may not reconcile: creditNotes is 31 days old" in before
+    for name in ("None", "Financials", "Failed last time"):
+        element.get_by_role("button", name=name).click()
+        assert element.locator(".notes").inner_text() == before

@@ -3,6 +3,8 @@
 
 const EMPTY = { none: "Pick a company to see its data types.", loading: "Reading what there is and how old it is…", ready: "This company's connections offer no data type." };
 
+const AGES = [1, 2, 7, 14, 31]; // days
+
 function render({ model, el }) {
   keepKeys(el);
   const search = h("input", { class: "c-field search", type: "search", placeholder: "Find a data type…", "aria-label": "Find a data type", autocomplete: "off", spellcheck: "false" });
@@ -12,7 +14,7 @@ function render({ model, el }) {
   const notes = h("div", { class: "notes" });
   el.append(search, chips, empty, list, notes);
 
-  const ui = { company: undefined, selected: new Set(), query: "", since: 0, tabStop: null };
+  const ui = { company: undefined, selected: new Set(), query: "", since: 0, tabStop: null, older: null };
   let state = {};
   const types = () => state.types ?? [];
   const selected = () => types().filter(({ key }) => ui.selected.has(key)).map(({ key }) => key);
@@ -74,8 +76,8 @@ function render({ model, el }) {
     const [box, name, word] = label.children;
     box.checked = ui.selected.has(row.key);
     setText(name.firstChild, row.name);
-    drawAge(word, row, age(row));
-    word.className = `age ${tone(row, age(row), state.old_after)}`;
+    drawAge(word, row, age(row), state);
+    word.className = `age ${tone(row, age(row), state)}`;
     const last = row.last ? `last good sync ${localTime(row.last)} (${row.last.replace("T", " ").replace("Z", " UTC")})` : "no good sync yet";
     setAttribute(label, "title", [`${row.name} (${row.key})`, last, row.note].filter(Boolean).join("\n"));
   };
@@ -83,11 +85,15 @@ function render({ model, el }) {
   // Chips select, and clear again what they selected.
   const groups = () => [
     ...(state.sets ?? []).map(({ name, types: keys }) => ({ name, keys })),
-    { name: `Older than ${duration(state.old_after)}`, keys: types().filter((row) => row.state !== "running" && age(row) >= state.old_after).map(({ key }) => key), always: true },
-    { name: "Failed", keys: types().filter((row) => row.state === "failed").map(({ key }) => key), always: true },
+    { name: `Older than ${Math.round(olderThan() / 86400)} d`, id: "older", keys: olderTypes(), always: true },
+    { name: "Failed last time", keys: types().filter((row) => row.state === "failed").map(({ key }) => key), always: true },
   ];
+  const olderThan = () => ui.older ?? state.old_after;
+  const olderTypes = () => types().filter((row) => row.state !== "running" && age(row) !== null && age(row) >= olderThan()).map(({ key }) => key);
   const drawChips = () => {
-    keyed(chips, [{ name: "Select" }, ...groups(), { name: "None" }], ({ name }) => name, makeChip, (chip, { name, keys, always }) => {
+    keyed(chips, [{ name: "Select" }, ...groups(), { name: "None" }], ({ id, name }) => id ?? name, makeChip, (made, { id, name, keys, always }) => {
+      const chip = id ? made.firstChild : made;
+      if (id) setText(chip, name);
       if (name === "None") chip.disabled = !ui.selected.size;
       if (!keys) return;
       chip.disabled = always && !keys.length;
@@ -98,7 +104,8 @@ function render({ model, el }) {
       setAttribute(chip, "title", keys.length ? `${count(keys.length, "data type")}: ${keys.join(", ")}` : "There is none");
     });
   };
-  const makeChip = ({ name, keys }) => {
+  const makeChip = ({ id, name, keys }) => {
+    if (id) return makeOlder(makeChip({ name, keys }));
     if (name === "Select") return h("span", { class: "c-dim", "aria-hidden": "true" }, "Select");
     const chip = h("button", { class: "c-chip", type: "button" }, name);
     chip.addEventListener("click", () => {
@@ -106,6 +113,17 @@ function render({ model, el }) {
       else change(chip.codatKeys, chip.getAttribute("aria-pressed") !== "true");
     });
     return chip;
+  };
+
+  /** The chip with a menu of ages; choosing one selects what is older. */
+  const makeOlder = (chip) => {
+    const menu = h("select", { class: "ages", "aria-label": "Older than how long", title: "Another age" }, AGES.map((days) => h("option", { value: days }, `${days} d`)));
+    menu.value = Math.round(olderThan() / 86400);
+    menu.addEventListener("change", () => {
+      ui.older = Number(menu.value) * 86400;
+      change(olderTypes(), true);
+    });
+    return h("span", { class: "older" }, chip, menu);
   };
 
   // One stop for the Tab key; arrows move within the list.
@@ -152,16 +170,18 @@ function render({ model, el }) {
 }
 
 /** How fresh in words; the middle ones go where there is no room. */
-function drawAge(node, row, age) {
+function drawAge(node, row, age, { old_after: old, stale_after: stale }) {
   const plain = { running: "running", unsupported: "not supported" }[row.state] ?? (age === null ? "never synced" : ago(age));
-  const words = row.state === "failed" ? ["failed, ", age === null ? "" : "last good ", plain] : [plain];
+  const aged = row.state === "ok" && age !== null ? (age >= stale ? "stale, " : age >= old ? "old, " : "") : "";
+  const several = ["ok", "never"].includes(row.state) && row.connections > 1 ? `oldest of ${row.connections}, ` : "";
+  const words = row.state === "failed" ? ["failed, ", age === null ? "" : "last good ", plain] : aged || several ? [aged, several, plain] : [plain];
   if (node.textContent !== words.join("")) node.replaceChildren(...(words.length === 1 ? words : [words[0], h("span", { class: "long" }, words[1]), words[2]]));
 }
 
-function tone(row, age, oldAfter) {
+function tone(row, age, { old_after: old, stale_after: stale }) {
   if (row.state === "failed") return "bad";
   if (row.state === "running") return "run";
-  return age !== null && age >= oldAfter ? "warn" : "";
+  return age === null || age < old ? "" : age < stale ? "warn" : "bad";
 }
 
 function drawNotes(box, notes) {

@@ -12,7 +12,7 @@ function render({ model, el }) {
   const question = h("span", { id: `${id}-question` });
   const yes = h("button", { class: "c-btn go", type: "button" });
   const no = h("button", { class: "c-btn", type: "button" }, "Cancel");
-  const confirm = h("div", { class: "confirm", role: "alertdialog", "aria-labelledby": `${id}-question` }, question, h("div", {}, yes, no));
+  const confirm = h("div", { class: "confirm", role: "alertdialog", "aria-labelledby": `${id}-question` }, h("b", {}, "LIVE"), question, h("div", {}, yes, no));
   const facts = h("span", { id: `${id}-facts` });
   const more = h("button", { class: "c-link", type: "button", "aria-expanded": "false", "aria-controls": `${id}-all` });
   const all = h("div", { id: `${id}-all`, class: "all" }, h("p", { class: "c-dim" }, ALL), h("dl", {}));
