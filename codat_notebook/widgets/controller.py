@@ -53,7 +53,7 @@ class Controller:
     def start(self) -> None:
         """Listen to the parts and to the session, and draw for the first time."""
         for part, handler in self._handlers().items():
-            part.on_message = handler
+            part.on_message = self.guard.caught(handler)
         post = self.session.desk.engine.post
         self._forget = [
             self.session.watch(lambda event: post(self._on_event, event)),

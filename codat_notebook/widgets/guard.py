@@ -32,12 +32,26 @@ class Guard:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    def caught(self, handler: Callable[[Message], object]) -> Callable[[Message], None]:
+        """A part's handler whose own failure is told: on the engine thread it would vanish."""
+
+        def handle(message: Message) -> None:
+            try:
+                handler(message)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
+                self.tell(self._session.desk.report(error, "The click could not be acted on", self._subject()))
+
+        return handle
+
+    def _subject(self) -> Subject | None:
+        company = self._scene.company
+        return Subject(company_id=company["id"]) if company else None
+
     async def _guarded(self, what: str, action: Callable[..., Awaitable[None]], *arguments: Any) -> None:
         try:
             await action(*arguments)
         except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
-            company = self._scene.company
-            self.tell(self._session.desk.report(error, what, Subject(company_id=company["id"]) if company else None))
+            self.tell(self._session.desk.report(error, what, self._subject()))
 
     def tell(self, record: ErrorRecord) -> None:
         """Show an error as a notice; one that says the same replaces the older one."""

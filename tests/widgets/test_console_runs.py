@@ -31,4 +31,13 @@ def test_retry_queues_only_what_can_be_helped(sandbox: Sandbox, desk: Desk) -> N
     again = desk.until("codat-progress", lambda s: s["seq"] == 9 and s["status"] == "done")
     assert [(row["type"], row["kind"]) for row in again["rows"]] == [("customers", "complete")]
     assert again["actions"] == []
-    assert len(desk.session.runs) == 2
+
+
+def test_a_click_that_cannot_be_acted_on_is_told(desk: Desk) -> None:
+    """Its failure does not vanish on the engine's thread: it is an error and a notice, and the buttons come back."""
+    id = desk.pick("Toft")
+    desk.send("codat-bar", type="refresh", company=id, data_types=5, seq=4)
+    notice = desk.until("codat-notice", lambda s: s["items"])["items"][0]
+    assert notice["what"] == "The click could not be acted on"
+    assert "not iterable" in desk.session.errors.why.iloc[-1]
+    desk.until("codat-bar", lambda s: s["seq"] == 4)
