@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from codat_notebook.models.shared import ErrorValidationItem, ValidationResults
+from codat_notebook.widgets.columns import number_text
 from codat_notebook.widgets.part import Message, Part
 from codat_notebook.widgets.words import count, duration
 
@@ -53,7 +54,7 @@ def field(name: str, value: Any, kind: str = "") -> Message:
     elif hasattr(value, "total_seconds"):
         text = duration(value.total_seconds())
     else:
-        text = "" if value is None else str(value)
+        text = number_text(value) if isinstance(value, float) else "" if value is None else str(value)
     return {"name": name, "text": text, "kind": kind or _kind(name)}
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two updates of the tables while something runs.
 TABLES_EVERY = 0.5
-#: Of a long history they are updated less often: so many times what it takes to frame it.
-SHARE = 10
+#: Those of a long history come less often: so many times what it takes to frame it, but at least so often.
+SHARE, TABLES_AT_LEAST_EVERY = 10, 3.0
 
 
 class Drawing:
@@ -76,7 +76,8 @@ class Drawing:
         """The tables and charts, soon."""
         if self._tables_due is None:
             loop = self._session.desk.engine.loop
-            self._tables_due = loop.call_later(max(TABLES_EVERY, SHARE * self._cost), self._tables)
+            pause = max(TABLES_EVERY, min(SHARE * self._cost, TABLES_AT_LEAST_EVERY))
+            self._tables_due = loop.call_later(pause, self._tables)
 
     def _tables(self) -> None:
         """The operations always; the other tabs when they are looked at, and all of them when a company was read."""
