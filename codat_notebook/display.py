@@ -21,7 +21,7 @@ MOST = 20
 #: Type -> "module:function", where the function makes the widget that shows an object of that type.
 VIEWS = {
     "PortfolioStatus": "codat_notebook.widgets.portfolio_view:portfolio_view",
-    "RefreshRun": "codat_notebook.widgets.run_view:run_view",
+    "RefreshRun": "codat_notebook.widgets.fleet_view:live_view",
     "Session": "codat_notebook.widgets.console:console",
 }
 

@@ -23,12 +23,16 @@ def number(value: int) -> str:
 
 
 def count(value: int, word: str, plural: str = "") -> str:
-    """A number and its word; ``plural`` where adding an s is not enough.
+    """A number and its word; ``plural`` where neither an s nor ies for y will do.
 
-    >>> count(1, "operation"), count(1284, "operation"), count(2, "company", "companies")
+    >>> count(1, "operation"), count(1284, "operation"), count(2, "company")
     ('1 operation', '1,284 operations', '2 companies')
     """
-    return f"{number(value)} {word if value == 1 else plural or word + 's'}"
+    return f"{number(value)} {word if value == 1 else plural or _plural(word)}"
+
+
+def _plural(word: str) -> str:
+    return f"{word[:-1]}ies" if re.search("[^aeiou]y$", word) else f"{word}s"
 
 
 def duration(seconds: float) -> str:

@@ -1,8 +1,9 @@
-"""What a run says of itself: numbers of its progress, a line of text, and a frame with a row for each company."""
+"""What a run says of itself: numbers of its progress, a line of text, frames of its companies and of what is to do."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from codat_notebook import frames
 from codat_notebook.runs.governor import local
 from codat_notebook.runs.orders import Skipped
+from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.runs.rows import STATES, Row, counts
 
 if TYPE_CHECKING:
@@ -23,6 +25,10 @@ COUNTED = {state: "not_queued" if state.startswith("not") else state for state i
 SUMMARY = {
     "company": "text", "phase": "category", "operations": "count", **dict.fromkeys(COUNTED.values(), "count"),
     "skipped": "count", "platforms": "text", "note": "text", "company_id": "text",
+}  # fmt: skip
+REMEDIES = {
+    "status": "category", "what": "text", "action": "text", "companies": "count", "operations": "count",
+    "link_urls": "count",
 }  # fmt: skip
 SKIPPED = {"company_id": "text", "data_type": "category", "connection_id": "category", "reason": "category"}
 
@@ -97,6 +103,30 @@ def _left_out(skipped: Iterable[Skipped]) -> dict[str, int]:
     for row in skipped:
         number[row.company_id] = number.get(row.company_id, 0) + 1
     return number
+
+
+def remedies(rows: Iterable[Row]) -> pd.DataFrame:
+    """What has to be done, the remedy that most companies need first: failures of one status share one."""
+    groups: dict[str, list[ErrorRecord]] = {}
+    for row in rows:
+        if row.error is not None:
+            groups.setdefault(row.error.status or "", []).append(row.error)
+    companies = {status: len({error.company_id for error in group}) for status, group in groups.items()}
+    order = sorted(groups, key=lambda status: (-companies[status], -len(groups[status]), status))
+    links = [len({error.link_url for error in groups[status] if error.link_url}) for status in order]
+    columns: dict[str, list[object]] = {
+        "status": list(order),
+        "what": [_commonest(error.what for error in groups[status]) for status in order],
+        "action": [_commonest(error.action for error in groups[status]) for status in order],
+        "companies": [companies[status] for status in order],
+        "operations": [len(groups[status]) for status in order],
+        "link_urls": list(links),
+    }
+    return frames.build(REMEDIES, columns)
+
+
+def _commonest(texts: Iterable[str]) -> str:
+    return Counter(texts).most_common(1)[0][0]
 
 
 def skipped_frame(skipped: Iterable[Skipped]) -> pd.DataFrame:

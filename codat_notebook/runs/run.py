@@ -198,6 +198,11 @@ class RefreshRun:
         return self._end is not None
 
     @property
+    def paused(self) -> bool:
+        """Whether queueing was paused by :meth:`pause`."""
+        return self._fleet.paused
+
+    @property
     def counts(self) -> dict[str, int]:
         """State -> number of rows, without the states that no row has; kept up to date, so it costs nothing."""
         return {state: number for state in STATES if (number := self._fleet.counts.get(state, 0))}
@@ -247,6 +252,13 @@ class RefreshRun:
         ``platforms``, ``note``, ``company_id``.
         """
         return reports.summary(self._jobs, self._start.skipped)
+
+    @property
+    def remedies(self) -> "pd.DataFrame":
+        """What has to be done about failures, a row for each kind: ``status``, ``what``, ``action``, how many
+        ``companies``, ``operations`` and ``link_urls`` it concerns. What most companies need stands first.
+        """
+        return reports.remedies(self.rows)
 
     @property
     def skipped(self) -> "pd.DataFrame":

@@ -173,7 +173,7 @@ class RunView:
 
 
 def run_view(run: RefreshRun) -> Progress:
-    """A live view of a run: a widget to show anywhere, as often as wanted."""
+    """A live view of a run of one company: a widget to show anywhere, as often as wanted."""
     part = Progress()
     view = RunView([run], part, titled=True)
     part.state = view.state()  # at once, since it may be shown before the engine gets to it

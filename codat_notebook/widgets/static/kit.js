@@ -114,7 +114,7 @@ function uid(name) {
 }
 
 const number = (n) => Number(n).toLocaleString("en-GB");
-const count = (n, word, plural) => `${number(n)} ${n === 1 ? word : plural ?? word + "s"}`;
+const count = (n, word, plural) => `${number(n)} ${n === 1 ? word : plural ?? (/[^aeiou]y$/.test(word) ? word.slice(0, -1) + "ies" : word + "s")}`;
 const shortId = (id) => (id.length <= 9 ? id : `${id.slice(0, 8)}…`);
 
 /** Seconds in a person's units: 9 s, 1 min 20 s, 2 h 5 min, 3 d. */

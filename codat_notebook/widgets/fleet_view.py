@@ -1,0 +1,257 @@
+"""The live view of a run over many companies: its head, and tables of companies, operations and errors.
+
+The head is drawn at each change; the table that somebody looks at is framed in a worker, not more often than a tenth
+of the time may go into it, so that 400,000 operations cost no more than a hundred. A click on a company shows its
+operations as a run of one company shows them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from codat_notebook.models.vocabulary import FAILURES, remedy
+from codat_notebook.runs.engine import engine
+from codat_notebook.widgets.columns import Column, Row
+from codat_notebook.widgets.exports import to_tsv
+from codat_notebook.widgets.fleet import Fleet, fleet_state
+from codat_notebook.widgets.part import Message
+from codat_notebook.widgets.progress import STOP, Progress, progress_state
+from codat_notebook.widgets.run_view import company_rows, helped, number_of, run_view
+from codat_notebook.widgets.table import FrameTable
+from codat_notebook.widgets.tables import ERROR_COLUMNS, OPERATION_COLUMNS
+from codat_notebook.widgets.tabs import Tabs
+
+if TYPE_CHECKING:
+    from codat_notebook.runs.run import RefreshRun
+
+#: Real seconds between two updates of a table at the least, and of what it costs to frame it, so many times that.
+TABLES_EVERY, SHARE = 1.0, 10
+#: Remedies in the head; the table of errors has all.
+REMEDIES = 5
+
+_PAUSE = {
+    "type": "pause",
+    "text": "Pause queueing",
+    "title": "Queues nothing more until you resume. What is queued is followed on.",
+}
+_RESUME = {"type": "resume", "text": "Resume queueing", "title": "Goes on with what is still to be queued."}
+_COMPANY = Column("company", kind="id")
+SUMMARY_COLUMNS = {
+    "company": Column(), "phase": Column(facet=True), "operations": Column(), "complete": Column(), "failed": Column(),
+    "running": Column(), "queueing": Column("to be queued"), "platforms": Column(), "note": Column(kind="prose"),
+    "refused": Column("not accepted"), "unknown": Column("maybe queued"), "not_queued": Column("not queued by Codat"),
+    "skipped": Column(), "company_id": Column("id", kind="id"),
+}  # fmt: skip
+LABELS = {"companies": "Companies", "operations": "Pull operations", "errors": "Errors"}
+NOBODY = "Click a company to see its operations."
+
+
+class FleetView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes without types
+    """The view as a widget. Made by :func:`live_view`."""
+
+    def __init__(self, run: RefreshRun) -> None:
+        self._run = run
+        self._seq, self._tab, self._cost = 0, "companies", 0.0
+        self._company: str | None = None
+        self._first = 0
+        self._remedies: list[Message] = []
+        self._due: asyncio.TimerHandle | None = None
+        self._framing: asyncio.Task[None] | None = None
+        self._head = Fleet(self._head_state())
+        self._tabs = Tabs(self._tabs_state())
+        self._one = Progress(_nobody(run))
+        self._tables = {
+            "companies": FrameTable(run.summary, noun="company", columns=SUMMARY_COLUMNS, key="company_id", sort=None),
+            "operations": FrameTable(
+                run.operations, empty="Nothing is queued yet.", noun="operation",
+                columns=OPERATION_COLUMNS | {"company_id": _COMPANY},
+            ),
+            "errors": FrameTable(
+                run.errors, empty="Nothing has gone wrong in this run.", noun="error", key="", sort=("time", "desc"),
+                columns=ERROR_COLUMNS | {"company_id": _COMPANY},
+            ),
+        }  # fmt: skip
+        super().__init__([self._head, self._tabs, *self._panels()])
+        self.add_class("codat-console")
+        self._listen()
+
+    def _panels(self) -> list[ipywidgets.Widget]:
+        contents: dict[str, list[ipywidgets.Widget]] = {name: [table] for name, table in self._tables.items()}
+        contents["companies"].append(self._one)
+        panels = []
+        for name, children in contents.items():
+            box = ipywidgets.VBox(children)
+            box.add_class(f"codat-panel-{name}")
+            panels.append(box)
+        return panels
+
+    def _listen(self) -> None:
+        self._head.on_message = self._act
+        self._tabs.on_message = self._on_tab
+        self._one.on_message = self._turn
+        self._tables["companies"].on_row = self._pick
+        self._forget: Callable[[], None] | None = self._run.observe(self._changed)
+        engine().post(self._changed)  # what has changed while the view was made
+
+    # What the parts show.
+
+    def _head_state(self) -> Message:
+        run = self._run
+        phase = "paused" if run.paused and run.phase == "queueing" else run.phase
+        return fleet_state(
+            f"Refresh of {run.company_name}",
+            phase,
+            run.counts,
+            run.progress,
+            run.now.isoformat(),
+            note=run.note or "",
+            remedies=self._remedies,
+            actions=self._actions(),
+            speed=run.speed,
+            seq=self._seq,
+        )
+
+    def _actions(self) -> list[Message]:
+        run = self._run
+        if not run.done:
+            queueing = [_RESUME if run.paused else _PAUSE] if run.phase == "queueing" else []
+            return [*queueing, STOP]
+        again = helped(run)
+        title = "Queues again what may succeed now, as a new run. The others need what is said here first."
+        return [{"type": "retry", "text": f"Retry failed ({again:,})", "title": title}] if again else []
+
+    def _tabs_state(self) -> Message:
+        counts, numbers = self._run.counts, self._run.progress
+        many = {"companies": numbers.companies, "operations": numbers.queued}
+        many["errors"] = counts.get("failed", 0) + counts.get("refused", 0)
+        tones = {"errors": "bad"}
+        tabs = [
+            {"name": name, "label": label, "count": many[name], "tone": tones.get(name, "idle")}
+            for name, label in LABELS.items()
+        ]
+        return {"active": "companies", "tabs": tabs}
+
+    def _one_state(self) -> Message:
+        run, id = self._run, self._company
+        if id is None:
+            return _nobody(run)
+        facts = run.facts_of(id)
+        rows = company_rows(run.rows_of(id), facts.platforms if facts else {}, {})
+        status = "done" if run.done else "running"
+        title = facts.name if facts else id
+        return progress_state(rows, run.now.isoformat(), title=title, status=status, first=self._first, speed=run.speed)
+
+    # On the engine's thread, all of it.
+
+    def _changed(self) -> None:
+        self._head.show(self._head_state())
+        self._tabs.show(self._tabs_state())
+        self._one.show(self._one_state())
+        if self._due is None and self._framing is None:
+            wait = 0.0 if self._run.done else max(TABLES_EVERY, SHARE * self._cost)
+            self._due = self._loop.call_later(wait, self._frame_soon)
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return engine().loop
+
+    def _frame_soon(self) -> None:
+        self._due, ended = None, self._run.done
+        self._framing = self._loop.create_task(self._frame(ended))
+        self._framing.add_done_callback(lambda task: self._framed(task, ended))
+
+    async def _frame(self, ended: bool) -> None:
+        """The table that is looked at, or all of them at the end; and the remedies, which the head tells."""
+        begun, run = self._loop.time(), self._run
+        frames: dict[str, Callable[[], Any]] = {
+            "companies": lambda: run.summary, "operations": lambda: run.operations, "errors": lambda: run.errors,
+        }  # fmt: skip
+        for name in frames if ended else (self._tab,):
+            self._tables[name].update(await engine().in_worker(frames[name]))
+        found = await engine().in_worker(lambda: run.remedies.head(REMEDIES))
+        self._remedies = [_remedy(row) for row in found.to_dict("records")]
+        self._cost = self._loop.time() - begun
+
+    def _framed(self, task: asyncio.Task[None], ended: bool) -> None:
+        self._framing = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._loop.call_exception_handler({"message": "A run could not be framed", "exception": error})
+        self._head.show(self._head_state())
+        if ended and self._forget is not None:
+            self._forget()
+            self._forget = None
+        elif self._run.done and not ended:
+            self._changed()  # it has ended meanwhile
+
+    def _act(self, message: Message) -> None:
+        kind = message.get("type")
+        self._seq = number_of(message, "seq") or self._seq
+        if kind == "pause":
+            self._run.pause()
+        elif kind == "resume":
+            self._run.resume()
+        elif kind == "stop":
+            self._run.stop_watching()
+        elif kind == "retry" and helped(self._run):
+            self._follow(self._run.retry_failed())
+        elif kind == "links":
+            self._tell_links(str(message.get("status") or ""))
+        self._loop.call_soon(lambda: self._head.show(self._head_state(), at_once=True))  # after what was posted
+
+    def _follow(self, run: RefreshRun) -> None:
+        if self._forget is not None:
+            self._forget()
+        self._run, self._company, self._remedies = run, None, []
+        self._forget = run.observe(self._changed)
+        self._tables["companies"].select(None)
+        self._changed()
+
+    def _tell_links(self, status: str) -> None:
+        """The link URLs of the companies that need them, as a table for a spreadsheet or a mail merge."""
+        found = self._run.errors
+        found = found[(found["status"] == status) & found["link_url"].notna()].drop_duplicates("link_url")
+        facts = {id: self._run.facts_of(id) for id in found["company_id"]}
+        found.insert(0, "company", [known.name if (known := facts[id]) else id for id in found["company_id"]])
+        text = to_tsv(found[["company", "company_id", "platform", "link_url"]])
+        self._head.send({"type": "links", "status": status, "text": text})
+
+    def _on_tab(self, message: Message) -> None:
+        self._tab = str(message["name"]) if message.get("name") in LABELS else self._tab
+        if self._due is None and self._framing is None:
+            self._frame_soon()
+
+    def _pick(self, row: Row | None) -> None:
+        picked = str(row["company_id"]) if row else None
+        self._first = self._first if picked == self._company else 0
+        self._company = picked
+        self._one.show(self._one_state(), at_once=True)
+
+    def _turn(self, message: Message) -> None:
+        if message.get("type") == "window":
+            self._first = max(0, number_of(message, "first"))
+            self._one.show(self._one_state(), at_once=True)
+
+
+def _nobody(run: RefreshRun) -> Message:
+    return progress_state([], run.now.isoformat(), status="idle", message=NOBODY, speed=run.speed)
+
+
+def _remedy(row: Mapping[Hashable, Any]) -> Message:
+    short = remedy(row["status"]).short if row["status"] in FAILURES else row["what"]
+    return {
+        "status": row["status"],
+        "short": short,
+        "action": row["action"],
+        "companies": int(row["companies"]),
+        "operations": int(row["operations"]),
+        "links": int(row["link_urls"]),
+    }
+
+
+def live_view(run: RefreshRun) -> FleetView | Progress:
+    """A live view of a run, of one company or of many: a widget to show anywhere, as often as wanted."""
+    return FleetView(run) if len(run.company_ids) > 1 else run_view(run)

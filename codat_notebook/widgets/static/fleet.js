@@ -1,0 +1,87 @@
+// The head of a run over many companies: one bar for all operations, in words as well, and what people have to do.
+
+function render({ model, el }) {
+  keepKeys(el);
+  const title = h("b", { class: "title", dir: "auto", role: "heading", "aria-level": "3" });
+  const phase = h("span", { class: "c-pill", role: "status" });
+  const actions = h("span", { class: "actions" });
+  const bar = h("div", { class: "bar", role: "progressbar", "aria-label": "Operations ended", "aria-valuemin": 0 });
+  const legend = h("ul", { class: "legend" });
+  const figures = h("p", { class: "figures" });
+  const note = h("p", { class: "note", role: "status" });
+  const remedies = h("ul", { class: "remedies", "aria-label": "What has to be done" });
+  el.append(h("div", { class: "head" }, title, phase, actions), bar, legend, figures, note, remedies);
+
+  const clicks = guard(model);
+  let [state, now] = [{}, clock({})];
+  const buttons = new Map(); // status -> the button that waits for its link URLs
+  const links = (content) => {
+    if (content?.type !== "links" || !buttons.has(content.status)) return;
+    copyText(buttons.get(content.status), content.text);
+    buttons.delete(content.status);
+  };
+  model.on("msg:custom", links);
+
+  const makeAction = ({ type }) => {
+    const button = h("button", { class: "c-btn small", type: "button" });
+    button.addEventListener("click", () => { if (clicks.send({ type })) drawActions(); });
+    return button;
+  };
+  const drawActions = () => keyed(actions, state.actions ?? [], ({ type }) => type, makeAction, (button, action) => {
+    setText(button, action.text);
+    setAttribute(button, "title", action.title);
+    setDisabled(button, clicks.held());
+  });
+  const makeRemedy = ({ status }) => {
+    const copy = h("button", { class: "c-btn small", type: "button" });
+    copy.addEventListener("click", () => { buttons.set(status, copy); model.send({ type: "links", status }); });
+    return h("li", {}, h("span", { class: "who" }, h("b", {}), h("span", { class: "c-dim" })), h("p", {}, h("b", {}), " ", h("span", {})), copy);
+  };
+  const drawRemedy = (item, { short, action, companies, operations, links: urls }) => {
+    const [who, words, copy] = item.children;
+    setText(who.firstChild, count(companies, "company", "companies"));
+    setText(who.lastChild, count(operations, "operation"));
+    setText(words.firstChild, short);
+    setTimedText(words.lastChild, action);
+    copy.hidden = !urls;
+    const label = urls === 1 ? "Copy the link URL" : `Copy ${number(urls)} link URLs`;
+    if (copy.codatLabel !== label) { copy.codatLabel = label; setText(copy, label); }
+  };
+  const drawFigures = () => {
+    const { total = 0, ended = 0, companies = [0, 0], per_minute: rate, end } = state;
+    const left = end ? (Date.parse(end) - now()) / 1000 : null;
+    const words = [
+      `${number(ended)} of ${count(total, "operation")} ended`,
+      `${number(companies[0])} of ${count(companies[1], "company", "companies")} done`,
+      rate ? `${number(rate)} a minute` : "",
+      left === null ? "" : left > 0 ? `end expected at ${localTime(end).slice(11, 16)}, in ${duration(left)}` : "end expected any moment",
+    ];
+    setText(figures, words.filter(Boolean).join(" · "));
+    setAttribute(figures, "title", end ? `${end.replace("T", " ").slice(0, 19)} UTC; shown in ${zoneText()}` : null);
+  };
+  const timer = setInterval(drawFigures, 1000);
+
+  return live(model, (next) => {
+    [state, now] = [next, clock(next)];
+    const { shares = [], total = 0, ended = 0 } = next;
+    setText(title, next.title ?? "");
+    phase.className = `c-pill ${next.phase?.tone ?? "idle"}`;
+    setText(phase, next.phase?.text ?? "");
+    keyed(bar, shares, ([name]) => name, () => h("i", {}), (part, [, , tone, many]) => { part.className = tone; part.style.flexGrow = many; });
+    setAttribute(bar, "aria-valuemax", total);
+    setAttribute(bar, "aria-valuenow", ended);
+    keyed(legend, shares, ([name]) => name, () => h("li", {}, h("i", {}), h("b", {}), h("span", {})), (item, [, words, tone, many]) => {
+      item.firstChild.className = tone;
+      setText(item.children[1], number(many));
+      setText(item.lastChild, words);
+    });
+    setTimedText(note, next.note);
+    note.hidden = !next.note;
+    keyed(remedies, next.remedies ?? [], ({ status }) => status, makeRemedy, drawRemedy);
+    remedies.hidden = !next.remedies?.length;
+    drawActions();
+    drawFigures();
+  }, () => { clearInterval(timer); model.off("msg:custom", links); });
+}
+
+export default { render };
