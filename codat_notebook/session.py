@@ -6,7 +6,6 @@ exception is raised all the same.
 """
 
 import os
-import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +19,7 @@ from codat_notebook.planning.methods import PortfolioMethods
 from codat_notebook.runs.cells import company_status, status_cells
 from codat_notebook.runs.desk import Desk
 from codat_notebook.runs.engine import engine
+from codat_notebook.runs.finding import find_companies, find_operations
 from codat_notebook.runs.orders import Orders, everything, read_orders
 from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.records import ErrorRecord, Log, Subject
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from codat_notebook.client.quota import Quota
 
 T = TypeVar("T")
-
-#: Operations that one page of the history may hold.
-LARGEST_PAGE = 5000
 
 #: Seconds that a run gets to close its journal.
 _PATIENCE = 5.0
@@ -229,29 +226,11 @@ class Session(PortfolioMethods):
 
     async def find_companies(self, search: str | None = None, limit: int | None = None) -> list[Company]:
         """Companies by name; see ``companies``."""
-        request = {
-            "query": name_query(search),
-            "order_by": "name",
-            "page_size": min(limit or LARGEST_PAGE, LARGEST_PAGE),
-        }
-        found: list[Company] = []
-        async for company in self.client.companies.iterate_async(request=request):
-            found.append(company)
-            if limit is not None and len(found) >= limit:
-                break
-        return found
+        return await find_companies(self.client, search, limit)
 
     async def find_operations(self, company_id: str, limit: int | None) -> list[PullOperation]:
         """Pull operations, newest first; see ``history``."""
-        request = {
-            "company_id": company_id, "order_by": "-requested", "page_size": min(limit or LARGEST_PAGE, LARGEST_PAGE),
-        }  # fmt: skip
-        found: list[PullOperation] = []
-        async for operation in self.client.manage_data.pull_operations.iterate_async(request=request):
-            found.append(operation)
-            if limit is not None and len(found) >= limit:
-                break
-        return found
+        return await find_operations(self.client, company_id, limit)
 
     async def guard(self, awaitable: Awaitable[T], what: str, subject: Subject | None = None) -> T:
         """Await something of Codat's; what goes wrong is put into ``errors`` and raised on."""
@@ -346,14 +325,3 @@ class Session(PortfolioMethods):
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return display.mimebundle(self, **options)
-
-
-def name_query(search: str | None) -> str | None:
-    """Codat's query for companies whose name contains a text; the language has no quoting, so its signs are cut.
-
-    >>> name_query("Toft & {Co}"), name_query("  ")
-    ('name~Toft & Co', None)
-    """
-    text = re.sub(r"&&|\|\||[{}]", " ", search or "")
-    text = re.sub(r"\s+", " ", text).strip()[:200]
-    return f"name~{text}" if text else None

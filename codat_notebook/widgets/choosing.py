@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.runs.cells import company_status
-from codat_notebook.session import name_query
+from codat_notebook.runs.finding import name_query
 from codat_notebook.widgets import pickers
 from codat_notebook.widgets.drawing import Drawing
 from codat_notebook.widgets.guard import Guard
