@@ -153,7 +153,7 @@ class Session(PortfolioMethods):
             with nothing lost and nothing queued twice. One whose run has ended is begun anew.
         reserve : requests of the day's quota that are left to others; below 1 a share of it. The run pauses there and
             goes on when the quota starts anew.
-        patience : seconds of one operation's waiting to be seen that a request is worth (0.5): more means fewer
+        patience : seconds of one operation's waiting to be seen that a request is worth (1): more means fewer
             requests and later news; ``math.inf`` looks once, when all of a company has probably ended.
 
         An operation that runs already is attached to, not queued twice. Raises ``ValueError`` for a plan that cannot

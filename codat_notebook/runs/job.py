@@ -5,6 +5,7 @@ of rows, so that any thread may read a consistent snapshot. Whoever drives it (`
 the rows before, so that nothing has to be counted anew.
 """
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -146,8 +147,9 @@ class Job:
         operation = row.operation
         if operation is None or row.seen is not None or row.open:
             return row
-        # One text for all rows of a company, not one each: a portfolio has hundreds of thousands.
-        operation = msgspec.structs.replace(operation, company_id=self.company_id)
+        # One text for all rows of a company or connection, not one each: a portfolio has hundreds of thousands.
+        connection_id = sys.intern(operation.connection_id)
+        operation = msgspec.structs.replace(operation, company_id=self.company_id, connection_id=connection_id)
         error = row.error
         if error is None and is_failed(operation.status):
             subject = self.subject(Row(operation.data_type, operation.connection_id))

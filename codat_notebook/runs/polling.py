@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from codat_notebook.runs.durations import Spell
 
 #: What a request is worth where nothing is short: seconds that one operation's end is seen late.
-PRICE = 0.5
+PRICE = 1.0
 #: Companies from which on a request is worth no more.
-MANY = 60
+MANY = 30
 #: A look comes never sooner than this many seconds after the last one, and never more seldom than ...
 SOONEST, LATEST = 1.0, 300.0
 #: ... or, where delay is free, than this: an hour.
@@ -106,8 +106,8 @@ def price_of(patience: float, companies: int, backlog: int, slot: float) -> floa
     Nobody watches a thousand companies as closely as one: it is ``patience`` for each company on its way, up to
     :data:`MANY`. And where requests are short, a look makes all that waits to be queued wait for one slot more.
 
-    >>> price_of(0.5, 1, 0, 0.06), price_of(0.5, 1000, 0, 0.06), price_of(0.5, 1000, 5000, 0.06)
-    (0.5, 30.0, 300.0)
+    >>> price_of(1, 1, 0, 0.06), price_of(1, 1000, 0, 0.06), price_of(1, 1000, 5000, 0.06)
+    (1, 30, 300.0)
     """
     return max(patience * min(max(companies, 1), MANY), backlog * slot)
 

@@ -15,6 +15,7 @@ import httpx
 
 from codat_notebook.client import CodatLending
 from codat_notebook.client.clock import ServerClock
+from codat_notebook.client.events import Attempt
 from codat_notebook.client.quota import Pacing
 from codat_notebook.models.shared import Security
 from codat_notebook.runs.desk import Desk
@@ -105,7 +106,7 @@ class Stage:
         self.engine = Engine(self.loop)
         self.faults = Faults(**{"gzip": False, **settings})
         clock = Clock(START, speed=1, monotonic=self.loop.time)
-        self.world = World(companies, 7, clock, self.faults, written=SHOWCASE[:1])
+        self.world = World(companies, 7, clock, self.faults, written=SHOWCASE[:4])
         self.faults.bind(self.world)
         self.service = Service(self.world, self.faults, "key")
         self.latency = latency
@@ -115,6 +116,8 @@ class Stage:
         transport = httpx.AsyncClient(transport=Line(self.service, self.latency))
         pacing = Pacing(per_minute)
         self.statuses: list[int | None] = []
+        self.asked: list[float] = []
+        self.born = self.loop.time()
         client = CodatLending(
             Security(auth_header="key"),
             server_url="https://codat.test",
@@ -127,8 +130,9 @@ class Stage:
 
     def _heard(self, event: Any) -> None:
         self.desk.governor.heard(event)
-        if hasattr(event, "status"):
+        if isinstance(event, Attempt):
             self.statuses.append(event.status)
+            self.asked.append(self.loop.time() - self.born)
 
     @property
     def ids(self) -> list[str]:
