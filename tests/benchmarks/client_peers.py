@@ -143,10 +143,37 @@ frame = pandas.DataFrame({
 })
 frame["duration"] = frame["completed"] - frame["requested"]
 """
+#: The same from an SDK's objects, as its users do: to dicts, to a frame, to types; a whole column at a time.
 _DUMPED = """
 frame = pandas.DataFrame([row.model_dump() for row in rows])
-for name in ("requested", "completed"): frame[name] = pandas.to_datetime(frame[name], format="ISO8601", utc=True)
-for name in {"status", "data_type", "dataType"} & set(frame): frame[name] = frame[name].astype("category")
+snake = {"companyId": "company_id", "connectionId": "connection_id", "dataType": "data_type",
+         "isCompleted": "is_completed", "isErrored": "is_errored", "errorMessage": "error_message",
+         "statusDescription": "status_description"}
+frame = frame.rename(columns=snake)
+for name in ("requested", "completed"):
+    frame[name] = pandas.to_datetime(frame[name], format="ISO8601", utc=True, errors="coerce").dt.as_unit("us")
+frame["status"] = [status.value for status in frame["status"]]
+frame["message"] = frame["error_message"].fillna(frame["status_description"])
+frame = frame.drop(columns=["error_message", "status_description"]).astype({
+    "data_type": "category", "status": "category", "connection_id": "category", "company_id": "category",
+    "progress": "Int64", "message": "string", "is_completed": "boolean", "is_errored": "boolean", "id": "string",
+})
+frame["duration"] = frame["completed"] - frame["requested"]
+"""
+#: What every peer's frame must be.
+CHECK: Final = """
+types = {name: str(dtype) for name, dtype in frame.dtypes.items() if name != "platform"}
+assert types == {
+    "data_type": "category", "status": "category", "requested": "datetime64[us, UTC]",
+    "completed": "datetime64[us, UTC]", "duration": "timedelta64[us]", "progress": "Int64", "message": "string",
+    "is_completed": "boolean", "is_errored": "boolean", "id": "string", "connection_id": "category",
+    "company_id": "category",
+}, types
+assert len(frame) == 100_000 and frame["id"].nunique() == 100_000 and frame["connection_id"].nunique() == 3
+assert set(frame["status"]) == {"Complete", "Fetching", "FetchError", "Mapping", "AuthError"}
+assert frame["message"].value_counts().to_dict() == {"It failed": 20_000}
+assert set(frame["duration"]) == {pandas.Timedelta(minutes=1)}
+assert frame["requested"].iloc[-1] == pandas.Timestamp("2026-04-12T15:01:46.009999Z"), frame["requested"].iloc[-1]
 """
 FRAME: Final = {
     OURS: "from codat_notebook import frames\nframe = frames.pull_operations(rows)\n",
