@@ -90,3 +90,25 @@ def test_lab_and_widgets_do_not_restyle_the_console(stage, console):
     stage.theme("dark")
     expect(frame).to_have_css("background-color", "rgb(24, 28, 33)")
     expect(stage.page.locator(".codat-refresh")).to_have_css("background-color", "rgb(121, 176, 255)")
+
+
+@pytest.mark.parametrize("state", ["first", "wrong key", "waiting"])
+def test_console_without_a_connection_fits(stage, shoot, console, state):
+    """Only the header and the form stand there, at any width."""
+    frame = console(connect=state, header="not connected")
+    stage.parts[9].state = stage.parts[9].state | {"moved": True}
+    expect(frame.locator(".codat-work")).to_be_hidden()
+    for width in looks(stage, shoot, f"console-connect-{state}"):
+        assert frame.bounding_box()["width"] == min(width, 1180)
+
+
+def test_console_on_live_fits_with_everything_open(stage, shoot, console):
+    """The question before all is queued, what "all" is, a connection in full, the form to switch: at any width."""
+    console(bar="live", header="live, read only", progress="odd")
+    page = stage.page
+    page.get_by_role("button", name="What “all” is").click()
+    page.locator(".codat-refresh-all").click()
+    page.locator(".codat-connections .head").last.click()
+    page.get_by_role("button", name="Switch…").click()
+    expect(page.get_by_role("alertdialog")).to_contain_text("LIVE")
+    assert len(list(looks(stage, shoot, "console-live-open"))) == len(LOOKS)

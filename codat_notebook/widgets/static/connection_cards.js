@@ -61,7 +61,7 @@ function factsOf({ id, platform, words, created, last, url, errors = [] }) {
     { name: "Linked since", time: created },
     { name: "Last sync", time: last, none: "never" },
     { name: "Link URL", copy: url, none: "none" },
-    ...errors.map(({ when, what, why }, index) => ({ name: errors.length > 1 ? `Error ${index + 1}` : "Error", text: [what, why, when && `since ${localTime(when)}`].filter(Boolean).join(", "), bad: true })),
+    ...errors.map(({ when, what, why }, index) => ({ name: errors.length > 1 ? `Error ${index + 1}` : "Error", text: [[what, why].filter(Boolean).join(": "), when && `(since ${localTime(when)}, ${ZONE})`].filter(Boolean).join(" "), bad: true })),
   ].filter(({ text, copy, time, none }) => text || copy || time || none);
 }
 function makeFact({ name }) {
