@@ -225,7 +225,8 @@ def head() -> str:
         "# The client's speed\n\nWritten by `python tests/benchmarks/bench_client.py`; not edited by hand.\n\n"
         f"{datetime.now(UTC):%Y-%m-%d}, {machine}. Every peer runs in a process of its own against the same server, "
         f"in turns: {ROUNDS} rounds, {SLOW_ROUNDS} for the SDKs. Values are medians, ratios are medians of each "
-        "round's ratio. Every peer builds the same columns with the same types as `frames.pull_operations`, and it is checked."
+        "round's ratio. Every peer builds the same columns with the same types as `frames.pull_operations`, "
+        "and it is checked."
     )
 
 
