@@ -86,7 +86,7 @@ def choose(
         answer does not depend on it; a good guess spares the sorting of all cells.
     """
     able = np.flatnonzero(eligible & (priority > above))
-    wanted, cheapest = priority[able], float(cost.min(initial=np.inf))
+    wanted, cheapest = priority[able], float(cost[able].min(initial=np.inf))
     most = int(min(most, len(priority), (budget + 1e-9) / cheapest if cheapest > 0 else len(priority)))
     depth = most
     while most > 0:

@@ -1,4 +1,4 @@
-"""Pictures of results, by pandas' own plot: one simulation over time, many strategies as freshness against cost.
+"""Pictures of results: one simulation over time, many strategies as freshness against cost.
 
 Matplotlib (extra ``lab``) is loaded by the first picture. One colour says one thing: blue is freshness, grey is age;
 in a comparison each strategy has a colour, a marker and its name beside it.
@@ -34,18 +34,18 @@ def draw_result(result: Result, **options: Any) -> Any:
     size = {"figsize": (10, 6.2), "layout": "constrained", **options}
     figure, axes = plt.subplots(2, 2, width_ratios=[3, 2], **size)
     figure.suptitle(title, x=0.01, ha="left", fontsize="medium", fontweight="bold")
-    days = result.timeline.set_index(result.timeline["time"].dt.tz_localize(None))
-    days["freshness"].plot(ax=axes[0, 0], color=_FRESH, xlabel="", x_compat=True, rot=0)
-    axes[0, 0].set_title("Freshness by day", loc="left", fontsize="medium")
-    axes[0, 0].axhline(result.metrics["bound"], color=_LIMIT, ls="--", lw=1, label="bound over all days")
-    axes[0, 0].legend(frameon=False, fontsize="small")
-    axes[0, 0].set_ylim(0, 1.02)
-    days[["age_mean", "age_p95"]].plot(ax=axes[1, 0], color=_AGE, style=["-", ":"], xlabel="", ylabel="days")
-    axes[1, 0].set_title("Age at the end of the day", loc="left", fontsize="medium")
-    axes[1, 0].legend(["mean", "95 % are younger"], frameon=False, fontsize="small")
-    axes[1, 0].set_ylim(bottom=0)
     untyped: Any = dates
-    for axis in axes[:, 0]:
+    day = untyped.date2num(result.timeline["time"].dt.tz_localize(None).to_numpy())
+    axes[0, 0].plot(day, result.timeline["freshness"], color=_FRESH, label="freshness")
+    axes[0, 0].axhline(result.metrics["bound"], color=_LIMIT, ls="--", lw=1, label="bound over all days")
+    axes[0, 0].set_ylim(0, 1.02)
+    axes[1, 0].plot(day, result.timeline["age_mean"], color=_AGE, label="mean")
+    axes[1, 0].plot(day, result.timeline["age_p95"], color=_AGE, ls=":", label="95 % are younger")
+    axes[1, 0].set(ylabel="days", ylim=(0, None))
+    for axis, what in ((axes[0, 0], "Freshness by day"), (axes[1, 0], "Age at the end of the day")):
+        axis.set_title(what, loc="left", fontsize="medium")
+        axis.legend(frameon=False, fontsize="small")
+        axis.margins(x=0.01)
         axis.xaxis.set_major_locator(locator := untyped.AutoDateLocator(maxticks=6))
         axis.xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator))
     for axis, column in ((axes[0, 1], "data_type"), (axes[1, 1], "platform")):
@@ -58,7 +58,7 @@ def _bars(axis: Any, freshness: pd.Series[Any], what: str) -> None:
     half = _MOST_BARS // 2
     many = len(freshness) > _MOST_BARS
     shown = freshness.iloc[[*range(half), *range(-half, 0)]] if many else freshness
-    title = f"Freshness by {what}" + (f", best and worst {half} of {len(freshness)}" if many else "")
+    title = f"Freshness by {what}" + (f" ({_MOST_BARS} of {len(freshness)})" if many else "")
     if shown.empty:
         axis.set_axis_off()
         return

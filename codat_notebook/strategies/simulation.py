@@ -26,7 +26,7 @@ from codat_notebook.strategies.view import View
 if TYPE_CHECKING:
     import pandas as pd
 
-_MOST = 0.9  # of the lowest priority chosen
+_MOST = 0.97  # of the lowest priority chosen
 _START = np.datetime64("2026-01-05", "us")  # a Monday
 
 
@@ -107,7 +107,7 @@ class _Run:
         self.deadlines, self.reports = Deadlines(self.board, goal, deadline), Reports(self.board)
         self.connections = Connections(self.board, self.guard.limit)
         self.rows: list[dict[str, float]] = []
-        self.before = np.zeros(len(self.board))
+        self.before = 0.0
 
     def day(self, day: int) -> None:
         """A day's ticks, and its row of the timeline."""
@@ -140,17 +140,19 @@ class _Run:
         self.credit, self.spent = self.credit - cost, self.spent + cost
 
     def _row(self) -> dict[str, float]:
-        board = self.board
-        known = np.isfinite(board.age)
-        age = board.age[known]
-        fresh_today, self.before = board.fresh_days - self.before, board.fresh_days.copy()
+        board, age, missed = self.board, self.board.age, self.board.true_rate
+        within = float(np.count_nonzero(age <= self.goal)) / len(age)
+        if not (known := np.isfinite(age)).all():
+            age, missed = age[known], missed[known]
+        until_now = bounds.mean(board.fresh_days, self.weight)
+        fresh_today, self.before = until_now - self.before, until_now
         return {
-            "freshness": bounds.mean(fresh_today, self.weight),
+            "freshness": fresh_today,
             "age_mean": float(age.mean()) if len(age) else np.nan,
             "age_p95": float(np.percentile(age, 95)) if len(age) else np.nan,
             "age_max": float(age.max()) if len(age) else np.nan,
-            "missed": float((board.true_rate[known] * age).mean()) if len(age) else np.nan,
-            "within_goal": float((board.age <= self.goal).mean()),
+            "missed": float(missed @ age) / len(age) if len(age) else np.nan,
+            "within_goal": within,
             "refreshes": float(board.refreshes.sum()),
             "failures": float(board.failed.sum()),
             "spent": self.spent,
