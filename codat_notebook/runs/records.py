@@ -51,10 +51,13 @@ class Log(Generic[R]):
     def __init__(self, kept: int = KEPT) -> None:
         self._records: deque[R] = deque(maxlen=kept)
         self._observers: list[Callable[[R], object]] = []
+        #: How many records there have ever been, those that are no longer kept included.
+        self.appended = 0
 
     def append(self, record: R) -> None:
         """Add a record and tell the observers."""
         self._records.append(record)
+        self.appended += 1
         for observer in tuple(self._observers):
             observer(record)
 

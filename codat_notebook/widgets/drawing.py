@@ -7,11 +7,12 @@ in a worker, at most twice a second, and only where somebody looks.
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codat_notebook import frames
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import CompanyStatus
+from codat_notebook.runs.records import Log
 from codat_notebook.widgets import scene
 from codat_notebook.widgets.guard import Guard
 from codat_notebook.widgets.parts import Parts
@@ -69,7 +70,7 @@ class Drawing:
 
     def errors(self) -> None:
         """The errors and how many they are."""
-        self._parts.errors.update(self._session.errors)
+        self._parts.errors.update(_numbered(self._session.errors, self._session.error_log))
         self._parts.tabs.show(scene.tabs(self._scene, self._session))
 
     def later(self) -> None:
@@ -98,7 +99,7 @@ class Drawing:
     async def _tab(self, name: str) -> None:
         if name == "requests":
             frame = await self._session.desk.engine.in_worker(lambda: self._session.requests)
-            self._parts.requests.update(frame)
+            self._parts.requests.update(_numbered(frame, self._session.request_log))
         else:
             getattr(self._parts, name).show(getattr(scene, name)(self._scene, self._session))
 
@@ -127,3 +128,10 @@ class Drawing:
         """Draw no more."""
         if self._tables_due is not None:
             self._tables_due.cancel()
+
+
+def _numbered(frame: "pd.DataFrame", log: Log[Any]) -> "pd.DataFrame":
+    """The frame of a log with its records' numbers for labels: a selected row stays the same one when the oldest go."""
+    import pandas as pd
+
+    return frame.set_axis(pd.RangeIndex(log.appended - len(frame), log.appended))

@@ -1,5 +1,6 @@
 """The details of a row beside their table, by mouse and keys; in every state, both themes, wide and narrow."""
 
+import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
@@ -66,17 +67,21 @@ def test_a_row_opens_by_click_and_by_enter_and_escape_goes_back_to_it(stage, bro
     expect(details).to_contain_text("2026-11-23 13:57:07 UTC")
     expect(details).to_contain_text('"errorMessage": "User lacks “View Credit Memos”"')
     expect(details).to_contain_text("Codat's checks found nothing.")
+    frame = stage.parts[0].frame
+    newer = frame.iloc[:1].assign(id="newer", requested=frame["requested"].max() + pd.Timedelta("1D"))
+    stage.parts[0].update(pd.concat([newer, frame], ignore_index=True))
+    expect(rows.first).to_contain_text("newer")
     stage.page.keyboard.press("Escape")
     expect(details).to_be_hidden()
-    expect(rows.nth(2)).to_be_focused()
+    expect(rows.nth(3)).to_be_focused()  # where the new row has moved it
     expect(table.locator("tr.selected")).to_have_count(0)
     for key in ("ArrowDown", "Enter"):
         stage.page.keyboard.press(key)
     expect(details).to_be_visible()
-    expect(rows.nth(3)).to_have_class("selected")
+    expect(rows.nth(4)).to_have_class("selected")
     details.get_by_role("button", name="Close the details").click()
-    expect(rows.nth(3)).to_be_focused()
-    rows.nth(3).click()
+    expect(rows.nth(4)).to_be_focused()
+    rows.nth(4).click()
     expect(details).to_be_visible()
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Locator, expect
 
+from codat_notebook.widgets.past import Past, more_state
 from codat_notebook.widgets.table import Column, FrameTable
 from tests.widgets.table_frames import HOSTILE, operations
 
@@ -95,6 +96,35 @@ def test_days_of_the_readers_own_are_whole_days_of_their_zone(stage):
     # London leaves summer time on the 25th, which has 25 hours there.
     ends = ("2026-10-19T23:00:00.000Z", "2026-10-26T00:00:00.000Z")
     stage.wait_for(lambda: part.view.facets.get("requested") == ends, 30)
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1180), ("dark", 320)])
+def test_what_the_frame_does_not_hold_is_said_below_the_rows(stage, theme, width):
+    """How much is there, loading, failed, each with its actions; a click reaches Python by its name."""
+    part = FrameTable(operations(300), columns=COLUMNS, noun="operation")
+    asked = []
+    part.on_more = asked.append
+    table = stage.mount(part, theme=theme, width=width)
+    line = table.locator(".ct-more")
+    expect(line).to_be_hidden()
+    whole = more_state(Past(), 300, 100_000)
+    states = {
+        "held": whole, "loading": more_state(Past(loading="Loading all operations:"), 35_000, 100_000),
+        "failed": more_state(Past(failed="Older operations could not be read: " + HOSTILE), 300, 100_000),
+    }  # fmt: skip
+    for name, state in states.items():
+        part.tell_more(state)
+        expect(line).to_contain_text(state["text"])
+        assert stage.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        stage.shot(f"table-more-{name}-{theme}-{width}")
+    line.get_by_role("button", name="Load older").click()
+    stage.wait_for(lambda: asked == ["older"], 30)
+    part.update(operations(200))
+    expect(table.locator(".ct-count")).to_have_text("200 operations")
+    expect(line).to_be_visible()
+    part.tell_more(None)
+    expect(line).to_be_hidden()
+    assert stage.page.evaluate("window.pwned") is None
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1180), ("dark", 720), ("light", 320), ("dark", 320)])

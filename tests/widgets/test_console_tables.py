@@ -2,6 +2,8 @@
 
 import json
 
+from codat_notebook.runs.records import KEPT
+
 from .test_console import Desk, desk, sandbox
 
 __all__ = ["desk", "sandbox"]  # the fixtures
@@ -72,3 +74,17 @@ def test_a_request_opens_to_all_that_is_known_of_it(desk: Desk) -> None:
     desk.send("codat-requests", type="select", key=key, seq=1)
     shown = desk.until("codat-requests-details", lambda s: s["key"])
     assert {"time", "call", "method", "path", "status", "ms", "attempt"} <= {field["name"] for field in shown["fields"]}
+
+
+def test_a_selected_request_stays_the_same_one_when_the_oldest_are_forgotten(desk: Desk) -> None:
+    """Labels are the records' numbers, so that a full log moves no selection."""
+    desk.pick("Toft")
+    desk.send("codat-tabs", type="tab", name="requests")
+    desk.until("codat-requests", lambda s: s["rows"])
+    log, table = desk.session.request_log, desk.parts["codat-requests"]
+    oldest = next(iter(log))
+    for _ in range(KEPT - len(log) + 3):
+        log.append(oldest)
+    desk.search("tech")
+    desk.until("codat-requests", lambda s: s["total"] == KEPT)
+    assert table.frame.index[-1] + 1 == log.appended > KEPT

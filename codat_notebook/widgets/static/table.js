@@ -74,7 +74,7 @@ function skeleton(el) {
 
 function render({ model, el }) {
   const ui = skeleton(el);
-  let state = {}, chosen = null, active = 0, heads = "", sent = 0, typing, waiting, said = "";
+  let state = {}, chosen = null, active = 0, activeKey = null, heads = "", sent = 0, typing, waiting, said = "";
   const exports = exportMenu(model, (words) => { said = words; setText(ui.note, said); drawFoot(); }, () => count(state.matching ?? 0, state.noun));
   const facets = facetBar((message) => { clearTimeout(typing); ask(message); });
   ui.clear.before(facets.element);
@@ -133,6 +133,9 @@ function render({ model, el }) {
   /** Which row is selected and which one the keyboard is at. */
   function marks() {
     const rows = [...ui.body.children];
+    const inside = ui.body.contains(document.activeElement);
+    const moved = inside ? -1 : rows.findIndex((tr) => tr.ctKey === activeKey);
+    if (moved >= 0) active = moved; // who comes back finds the row that was left, wherever live updates have moved it
     active = Math.min(active, Math.max(0, rows.length - 1));
     rows.forEach((tr, r) => {
       const on = chosen !== null && tr.ctKey === chosen;
@@ -141,6 +144,7 @@ function render({ model, el }) {
       // One row is in the tab order, and what can be copied from it.
       for (const node of [tr, ...tr.querySelectorAll(".ct-copy")]) setAttribute(node, "tabindex", r === active ? 0 : -1);
     });
+    if (inside) activeKey = rows[active]?.ctKey ?? null;
   }
 
   /** Columns may grow but do not shrink while the same columns are shown, so that live texts do not make them jump.
@@ -243,7 +247,7 @@ function render({ model, el }) {
   function turn(by) {
     const page = state.page + by;
     if (page < 0 || page >= state.pages) return;
-    active = 0;
+    [active, activeKey] = [0, null];
     ask({ type: "page", page });
   }
   ui.clear.addEventListener("click", clear);
