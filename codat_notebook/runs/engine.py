@@ -161,6 +161,11 @@ def _end() -> None:
         _engine.close()
 
 
+def running() -> Engine | None:
+    """The process's engine if it is at work; never starts one."""
+    return _engine if _engine is not None and not _engine.closed else None
+
+
 def _forget_after_fork() -> None:
     # A forked child has the object but not the thread; it must start an engine of its own.
     global _engine, _lock

@@ -4,6 +4,7 @@ A search or a choice that is overtaken by the next one is cancelled, so that its
 """
 
 import asyncio
+import weakref
 from typing import TYPE_CHECKING
 
 from codat_notebook.models.errors import CodatLendingError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Companies offered again before anything is typed.
 RECENT = 5
+#: Session -> the companies used last, so that a console that is made anew offers them, too.
+_used: "weakref.WeakKeyDictionary[Session, list[Message]]" = weakref.WeakKeyDictionary()
 
 
 class Choosing:
@@ -32,6 +35,7 @@ class Choosing:
     ) -> None:
         self._session, self._scene, self._guard, self._drawing = session, scene, guard, drawing
         self._refreshing = refreshing
+        scene.recent = _used.get(session, [])
         self._searching: asyncio.Task[None] | None = None
         self._picking: asyncio.Task[None] | None = None
 
@@ -118,4 +122,4 @@ class Choosing:
 
     def _remember(self, company: dict[str, str]) -> None:
         others = [row for row in self._scene.recent if row["id"] != company["id"]]
-        self._scene.recent = [dict(company), *others][:RECENT]
+        self._scene.recent = _used[self._session] = [dict(company), *others][:RECENT]

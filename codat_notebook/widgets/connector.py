@@ -18,7 +18,7 @@ from codat_notebook.client.codat_lending import SERVERS
 from codat_notebook.connecting import connect
 from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.secret import Secret
-from codat_notebook.runs.engine import engine
+from codat_notebook.runs.engine import Engine, engine
 from codat_notebook.widgets.connect import WAYS, connect_state, problem_state
 from codat_notebook.widgets.controller import Controller, waiting_text
 from codat_notebook.widgets.header import header_state
@@ -84,28 +84,29 @@ class Connector:
 
     async def _try(self, opening: Callable[[], "Session"], way: str) -> None:
         """Open a session and ask it for something; then act for it, or say why not."""
-        engine().hold(self)  # also when the session that fails was the only one
+        here = engine()
+        here.hold(self)  # also when the session that fails was the only one
         address = "the sandbox" if way == "sandbox" else server_address()
         self._show(f"Connecting to {address}")
         session = None
         try:
-            session = await engine().in_worker(opening)
+            session = await here.in_worker(opening)
             forget = session.watch(partial(self._on_event, session, address))
             await session.client.companies.list_async(request={"page_size": 1})
             forget()
         except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
             self._show(problem=_problem(error, self.session or session, way, address))
-            self._give_up(session)
+            self._give_up(session, here)
         except asyncio.CancelledError:
             self._show()
-            self._give_up(session)
+            self._give_up(session, here)
             raise
         else:
             self._use(session)
 
-    def _give_up(self, tried: "Session | None") -> None:
+    def _give_up(self, tried: "Session | None", here: Engine) -> None:
         if self.session is not None:
-            engine().release(self)
+            here.release(self)
         if tried is not None:
             _close(tried)
 

@@ -17,7 +17,7 @@ import ipywidgets
 import traitlets
 
 from codat_notebook.markup import h
-from codat_notebook.runs.engine import Engine, engine
+from codat_notebook.runs.engine import Engine, engine, running
 from codat_notebook.widgets.sources import packed_state, shared, source
 
 #: Seconds between two updates of one part: five a second look live and cost little.
@@ -62,16 +62,20 @@ class Part(anywidget.AnyWidget):
         classes = ("codat-part", *self.classes)
         super().__init__(state=state or {}, as_of=this_minute(), _dom_classes=classes, **traits)
         self.on_message: Callable[[Message], object] | None = None
+        self._made_on = engine()
         self._pending: Message | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._written = -INTERVAL
-        self.on_msg(lambda _, content, __: self._engine.post(self._receive, content))
+        self.on_msg(lambda _, content, __: engine().post(self._receive, content))
 
     @property
     def _engine(self) -> Engine:
-        """The engine of the moment: a part outlives one, where the last session is closed and another is opened."""
-        return engine()
+        """The engine of the moment: a part outlives one, where the last session is closed and another is opened.
+
+        A message starts one anew; drawing does not, for what ends with an engine draws once more.
+        """
+        return running() or self._made_on
 
     @staticmethod
     def text(state: Message) -> str:

@@ -174,8 +174,8 @@ def bar(scene: Scene, session: "Session") -> Message:
     everything = _everything(facts, scene.first_link, session) if facts and scene.first_link is not None else None
     total = sum(len(row["types"]) for row in everything) if everything is not None else None
     queueing = [run for run in scene.runs if run.phase == "queueing"]
-    what = f" {count(total, 'operation')}" if total is not None else ""
-    ask = f"Refresh everything of {facts.name} at Codat: queue{what} on all its connections?" if facts else None
+    what = count(total, "operation") if total is not None else "what its sync settings name"
+    ask = f"Refresh everything of {facts.name} at Codat: queue {what} on all its connections?" if facts else None
     return bar_state(
         scene.company if scene.status else None,
         selected=scene.selected,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from codat_notebook.models.shared import Security
-from codat_notebook.runs.engine import engine
+from codat_notebook.runs.engine import engine, running
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.widgets.connect import Connect, connect_state, problem_state
@@ -192,9 +192,11 @@ def test_a_session_that_its_owner_closes_brings_the_form_back(sandbox: Sandbox, 
     frame = opened(Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True))
     until(part(frame, "codat-status"), lambda s: s["quota"])
     assert frame.session is not None
+    here = frame.session.desk.engine
     frame.session.close()
     assert "closed" in until(part(frame, "codat-connect"), lambda s: s["required"])["problem"]["why"]
     assert part(frame, "codat-status").state["mode"] == "none"
+    assert (running() is None) == here.closed  # drawing starts no engine, a message does
     send(frame, way="key", key=sandbox.key, seq=5)
     until(part(frame, "codat-status"), lambda s: s["mode"] == "live")
 

@@ -41,3 +41,11 @@ def test_a_click_that_cannot_be_acted_on_is_told(desk: Desk) -> None:
     assert notice["what"] == "The click could not be acted on"
     assert "not iterable" in desk.session.errors.why.iloc[-1]
     desk.until("codat-bar", lambda s: s["seq"] == 4)
+
+
+def test_companies_used_before_are_offered_by_the_next_console(desk: Desk) -> None:
+    """Running the cell again forgets the picked company, not that it was used."""
+    id = desk.pick("Toft")
+    again = Desk(desk.session)
+    recent = again.until("codat-company", lambda s: s["recent"])["recent"]
+    assert [row["id"] for row in recent] == [id]
