@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator, Page, sync_playwright
 
+from codat_notebook.widgets.columns import Column
 from codat_notebook.widgets.sheet import Layout, Sheet, View
 from codat_notebook.widgets.table import FrameTable
 from tests.browser import chromium, notebooks, servers
@@ -37,6 +38,21 @@ WATCH_FRAMES = """() => {
   let last = performance.now();
   const step = (now) => { window.gap = Math.max(window.gap, now - last); last = now; requestAnimationFrame(step); };
   requestAnimationFrame(step);
+}"""
+
+#: `window.stopwatch` is a promise of the milliseconds from the next click on the table to what matches a selector.
+STOPWATCH = """selector => {
+  const table = document.querySelector(".codat-table");
+  window.stopwatch = new Promise((resolve) => {
+    let start;
+    table.addEventListener("click", () => { start = performance.now(); }, { capture: true, once: true });
+    const look = (_, observer) => {
+      if (!start || !document.querySelector(selector)) return;
+      observer.disconnect();
+      resolve(performance.now() - start);
+    };
+    new MutationObserver(look).observe(table, { subtree: true, childList: true, attributes: true });
+  });
 }"""
 
 
@@ -63,6 +79,8 @@ def bench_table_in_the_kernel() -> None:
     def page(**asked: Any) -> float:
         return best(lambda: Sheet(frame, Layout()).page(View(**{"sort": NEWEST, **asked}), None))
 
+    columns = {name: Column(facet=True) for name in ("status", "data_type", "platform", "requested")}
+    chosen = {"status": ("Complete",), "requested": ("-2592000", "")}
     known = Sheet(frame, Layout())
     table = FrameTable(frame)
     times = {
@@ -73,6 +91,9 @@ def bench_table_in_the_kernel() -> None:
         "sort by a category": page(sort=("status", "asc")),
         "sort by 36-character texts": page(sort=("id", "asc")),
         "filter by a word": page(text="role"),
+        "first page with four filters offered, two chosen": best(
+            lambda: Sheet(frame, Layout(columns=columns)).page(View(NEWEST, facets=chosen), None)
+        ),
     }
     sizes = {
         "message per update": len(json.dumps(table.get_state("state"))) / 1000,
@@ -98,7 +119,7 @@ def bench_table_in_jupyterlab(tmp_path: Path) -> None:
     report(times)
     report({"saved notebook, for the table": size}, "kB")
     assert times["from running the cell to the page's last row"] < 2000
-    assert times["click to sorted by id"] < 1000
+    assert times["click to sorted by id"] < 500
     assert times["longest frame gap"] < 300
     assert size < 60
 
@@ -115,8 +136,8 @@ def in_jupyterlab(server: servers.Server, page: Page) -> tuple[dict[str, float],
         "from running the cell to the page's last row": timed(
             page, lambda: notebook.run_cell("table = FrameTable(frame); table"), "tbody tr:nth-child(50)"
         ),
-        "click to sorted by id": timed(page, lambda: columns.nth(10).click(), "th:nth-child(11)[aria-sort$=ing]"),
-        "click to next page": timed(page, lambda: page.get_by_label("Next page").click(), "tr[aria-rowindex='52']"),
+        "click to sorted by id": clicked(page, columns.nth(10), "th:nth-child(11)[aria-sort$=ing]"),
+        "click to next page": clicked(page, page.get_by_label("Next page"), "tr[aria-rowindex='52']"),
         "update from a cell to the screen": timed(
             page, lambda: notebook.run_cell("table.update(newer)"), "td:nth-child(8):text('newer')"
         ),
@@ -126,6 +147,13 @@ def in_jupyterlab(server: servers.Server, page: Page) -> tuple[dict[str, float],
     widgets = notebook.saved_widgets()
     notebook.end()
     return times, next(len(json.dumps(w)) for w in widgets.values() if w["model_module"] == "anywidget") / 1000
+
+
+def clicked(page: Page, button: Locator, selector: str) -> float:
+    """Milliseconds from the click, as the page hears it, to what it makes appear in the table."""
+    page.evaluate(STOPWATCH, f".codat-table {selector}")
+    button.click()
+    return float(page.evaluate("window.stopwatch"))
 
 
 def timed(page: Page, act: Callable[[], Any], selector: str) -> float:
