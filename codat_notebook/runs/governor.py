@@ -55,6 +55,7 @@ class Governor:
         self._share = 1.0
         self._slowed = self._cut = self._until = self._tried = float("-inf")
         self._why: str | None = None
+        self._troubled: dict[str, float] = {}
         self._failures = 0
         self._fastest = self._usual = 0.0
 
@@ -144,23 +145,32 @@ class Governor:
     # What it hears.
 
     def heard(self, event: Event) -> None:
-        """Take in an event of the client."""
+        """Take in an event of the client. Trouble with one company alone is no reason to be slow with the others."""
         if isinstance(event, Waiting):
-            if event.reason.startswith("429"):
+            if event.reason.startswith("429") and self._common:
                 self.hold_until(event.until, f"Codat asks to wait until {local(event.until)}")
         elif isinstance(event, Attempt):
             self._heard(event)
 
     def _heard(self, attempt: Attempt) -> None:
-        if attempt.status == 429:
-            self._halve(attempt)
-            self._slow_down()
-        elif attempt.status is None or attempt.status >= 500 or attempt.status == 408:
-            self._failures += 1
-            self._halve(attempt)
+        refused = attempt.status == 429
+        if refused or attempt.status is None or attempt.status >= 500 or attempt.status == 408:
+            self._failures += not refused
+            self._troubled[_company(attempt.path)] = self._now
+            if self._common:
+                self._halve(attempt)
+            if self._common and refused:
+                self._slow_down()
         else:
             self._failures = 0
             self._took(attempt.ms / 1000)
+
+    @property
+    def _common(self) -> bool:
+        """Whether the trouble of the last minute concerned more than one company."""
+        for company in [company for company, at in self._troubled.items() if at < self._now - 60]:
+            del self._troubled[company]
+        return len(self._troubled) > 1 or "" in self._troubled
 
     def _halve(self, attempt: Attempt) -> None:
         """Once for all that was sent before the window was halved: it is the same trouble."""
@@ -180,6 +190,16 @@ class Governor:
             self.window = min(self.window + 1 / self.window, MOST)
         elif self._usual > 4 * self._fastest + 0.5:
             self.window = max(self.window - 1 / self.window, 1.0)
+
+
+def _company(path: str) -> str:
+    """The company that a request was about, empty if it was about none.
+
+    >>> _company("/companies/8a21/data/history?page=1"), _company("/companies?page=1")
+    ('8a21', '')
+    """
+    _, _, rest = path.partition("/companies/")
+    return rest.partition("/")[0].partition("?")[0]
 
 
 def local(moment: datetime) -> str:

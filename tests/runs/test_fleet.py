@@ -82,6 +82,7 @@ def test_the_trouble_of_one_company_is_its_own() -> None:
     with staged(20) as stage:
         gone, down = "00000000-0000-4000-8000-000000000000", stage.ids[3]
         stage.faults.next(None, until="1h", status=503, match=f"GET /companies/{down}/data/history*")
+        stage.faults.rate_limit(20, retry_after=50, match=f"POST /companies/{down}/*")
         run = stage.run({gone: ["invoices"], **plan(stage, 10)}).wait(DEADLINE)
         assert run.phase == "done"
         summary = run.summary.set_index("company_id")

@@ -99,9 +99,29 @@ def test_a_429_slows_the_pace_and_it_comes_back() -> None:
     assert scene.governor.slot == fast
 
 
+def test_the_trouble_of_one_company_slows_nobody_else_down() -> None:
+    """Window, pace and waiting are everyone's only when a second company is in trouble."""
+    scene = Scene(per_minute=1000)
+    fast = scene.governor.slot
+
+    def trouble(company: str) -> None:
+        for status in (503, 429):
+            scene.seconds += 6
+            scene.governor.heard(Attempt("x", "POST", f"/companies/{company}/data/queue/bills", 1, NOW, 50, status))
+        scene.governor.heard(Waiting("x", 30, "429, too many requests", 1, NOW + timedelta(seconds=scene.seconds + 30)))
+
+    trouble("a")
+    assert (scene.governor.window, scene.governor.slot, scene.governor.hold()) == (FIRST, fast, None)
+    trouble("b")
+    assert scene.governor.window < FIRST
+    assert scene.governor.slot > fast
+    assert scene.governor.hold() is not None
+
+
 def test_what_codat_asks_to_wait_is_waited_by_all() -> None:
     """A Retry-After that one request got holds the others, too."""
     scene = Scene()
+    scene.governor.heard(Attempt("x", "GET", "/companies", 1, NOW, 50, 429))
     scene.governor.heard(Waiting("x", 30, "429, too many requests", 1, NOW + timedelta(seconds=30)))
     hold = scene.governor.hold()
     assert hold is not None
