@@ -225,10 +225,14 @@ def test_before_the_click_it_says_what_it_costs_and_what_is_on_its_way(stage, co
     console(bar="in progress")
     facts = stage.page.locator(".codat-bar .facts")
     expect(facts).to_contain_text("Costs 4 requests, then one every few seconds while it runs.")
-    expect(facts).to_contain_text("In progress already and attached to, not queued twice: invoices, customers.")
+    expect(facts).to_contain_text("2 in progress already, attached to and not queued twice: invoices, customers")
+    height = facts.bounding_box()["height"]
     stage.page.get_by_label("Customers", exact=False).uncheck()
     expect(facts).to_contain_text("Costs 3 requests")
-    expect(facts).to_contain_text("twice: invoices.")
+    expect(facts).to_contain_text("twice: invoices")
+    change(stage, 6, running=[])
+    expect(facts).not_to_contain_text("in progress")
+    assert facts.bounding_box()["height"] == height  # what begins to run moves nothing below
     stage.page.get_by_role("button", name="None").click()
     expect(facts.locator("span")).to_have_text("")
 

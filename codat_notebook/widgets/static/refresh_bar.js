@@ -47,7 +47,8 @@ function render({ model, el }) {
     const n = chosen().length;
     const under = (state.running ?? []).filter((key) => chosen().includes(key));
     const cost = n ? `Costs ${count(n, "request")}, then one every few seconds while it runs.` : "";
-    return [cost, under.length ? `In progress already and attached to, not queued twice: ${under.join(", ")}.` : ""].filter(Boolean).join(" ");
+    const attached = `${number(under.length)} in progress already, attached to and not queued twice: ${under.join(", ")}`;
+    return [cost, under.length ? attached : ""].filter(Boolean).join(" ");
   };
   const drawAll = () => {
     const rows = state.everything ?? [];
@@ -64,6 +65,7 @@ function render({ model, el }) {
   const draw = () => {
     drawAll();
     setText(facts, factsText());
+    setAttribute(facts, "title", facts.textContent || null);
     facts.parentNode.hidden = !facts.textContent && more.hidden;
     const n = chosen().length;
     const everything = state.total ? `Refresh all ${number(state.total)}` : "Refresh all";
