@@ -19,7 +19,8 @@ from codat_notebook.planning.load import Load
 from codat_notebook.planning.measuring import measured
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.prices import Prices
-from codat_notebook.planning.reading import Progress, read_cells, read_facts
+from codat_notebook.planning.reader import Progress, read_cells
+from codat_notebook.planning.reading import read_facts
 from codat_notebook.planning.rules import Rule, interval, rule
 from codat_notebook.runs.desk import Desk
 from codat_notebook.strategies.observing import observe_changes

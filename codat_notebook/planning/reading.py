@@ -1,27 +1,19 @@
-"""The state of many companies, asked for at the same time within Codat's limits.
+"""What is known of companies, and the first look at them: who there is, with which connections.
 
-A list of companies holds their connections, so one request stands for thousands; after that one request for the
-history of each company tells its connections apart, and one more only where that does not reach back far enough. So
-many are under way at once, never more than two for one company. A company that cannot be read is a
-:class:`Reading` with its trouble, never the end of the others; where the reserve of the day's quota is reached, those
-that are left say so.
+A list of companies holds their connections, so one request stands for thousands. A company that cannot be read is a
+:class:`Reading` with its trouble, never the end of the others. ``reader`` adds the cells.
 """
 
-import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
-from codat_notebook.models.instants import instant
-from codat_notebook.models.shared import Company, PullOperation
-from codat_notebook.models.vocabulary import is_running
-from codat_notebook.planning.pasts import Past, pasts
-from codat_notebook.runs.cells import DEPTH, Cell, make_cells
+from codat_notebook.models.shared import Company
+from codat_notebook.planning.pasts import Past
+from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.desk import CompanyFacts, Desk
 from codat_notebook.runs.records import Subject
 
-#: Companies that are read at the same time.
-AT_ONCE = 24
 #: From so many companies on they are listed, not asked for one by one.
 LISTED_FROM = 6
 #: Companies that one page may hold.
@@ -29,9 +21,6 @@ PAGE = 5000
 
 UNKNOWN = "unknown company"
 UNREADABLE = "could not be read"
-RESERVED = "not read: the day's quota is down to its reserve"
-
-Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,79 +95,3 @@ async def _reading(desk: Desk, found: Company | str, id: str = "") -> Reading:
         return Reading(id, id, trouble=found)
     facts = await desk.facts(found, id)
     return Reading(facts.id, facts.name, facts)
-
-
-async def read_cells(
-    desk: Desk, which: Which, *, reserve: float = 0.1, progress: Progress | None = None
-) -> list[Reading]:
-    """The same with the cells of each company: one request for each, sometimes two.
-
-    Parameters
-    ----------
-    desk, which : the session's, and whose.
-    reserve : share of the day's quota at which the reading stops.
-    progress : called with how many are read and how many there are, never on the engine's thread.
-    """
-    readings = await read_facts(desk, which)
-    work: Iterator[int] = iter(range(len(readings)))
-    done = 0
-
-    async def worker() -> None:
-        nonlocal done
-        for place in work:
-            readings[place] = await _with_cells(desk, readings[place], reserve)
-            done += 1
-            if progress is not None:
-                desk.engine.run_user_code(progress, done, len(readings))
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(AT_ONCE, len(readings))):
-            group.create_task(worker())
-    return readings
-
-
-async def _with_cells(desk: Desk, reading: Reading, reserve: float) -> Reading:
-    facts = reading.facts
-    if facts is None or not facts.connections:
-        return reading
-    if _at_reserve(desk, reserve):
-        return replace(reading, trouble=RESERVED)
-    request = {"company_id": facts.id}
-    try:
-        page = await desk.client.manage_data.pull_operations.list_async(
-            request={**request, "order_by": "-requested", "page_size": DEPTH}
-        )
-        whole = page.links.next is None
-        cells = make_cells(facts, {}, page.results, whole, desk.now)
-        if not whole and any(cell.last_success is None for cell in cells):
-            statuses = await desk.client.manage_data.get_status_async(request=request)
-            cells = make_cells(facts, statuses.by_type, page.results, whole, desk.now)
-    except CodatLendingError as error:
-        desk.report(error, f"The state of {facts.name} could not be read", facts.subject())
-        return replace(reading, trouble=UNREADABLE)
-    running, durations = _running(page.results), _durations(facts, page.results)
-    return replace(reading, cells=tuple(cells), running=running, durations=durations, pasts=pasts(page.results))
-
-
-def _at_reserve(desk: Desk, reserve: float) -> bool:
-    """Whether only the reserve of the quota is left, given that what is under way is not in what was told yet."""
-    quota = desk.client.quota
-    if quota is None or quota.remaining is None or quota.limit is None:
-        return False
-    return quota.remaining - 2 * AT_ONCE <= reserve * quota.limit
-
-
-def _running(operations: Iterable[PullOperation]) -> frozenset[tuple[str, str]]:
-    return frozenset((o.connection_id, o.data_type) for o in operations if is_running(o.status, o.completed))
-
-
-def _durations(facts: CompanyFacts, operations: Iterable[PullOperation]) -> tuple[tuple[str, str, float], ...]:
-    """How long the newest operation of each cell that ended well took."""
-    found: dict[tuple[str, str], tuple[str, str, float]] = {}
-    for operation in operations:
-        key = operation.connection_id, str(operation.data_type)
-        start, end = instant(operation.requested), instant(operation.completed)
-        if operation.status == "Complete" and key not in found and start and end:
-            platform = facts.platforms.get(operation.connection_id, "")
-            found[key] = platform, key[1], (end - start).total_seconds()
-    return tuple(found.values())

@@ -1,6 +1,7 @@
 """A session on a sandbox of forty companies whose clock stands still, so that nothing ages while a test looks."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -8,11 +9,14 @@ from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 
+#: Far from midnight, when the quota starts anew.
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """A sandbox of its own."""
-    with Sandbox(companies=40, speed=60) as sandbox:
+    with Sandbox(companies=40, speed=60, start=NOON) as sandbox:
         sandbox.clock.pause()
         yield sandbox
 

@@ -1,6 +1,7 @@
 """Plans, estimates and states of a real portfolio, on the sandbox: what is asked, how often, and what goes wrong."""
 
 import asyncio
+from datetime import timedelta
 
 import pandas as pd
 import pytest
@@ -8,10 +9,13 @@ import pytest
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.shared import Security
-from codat_notebook.planning.reading import Which, read_cells
+from codat_notebook.planning.reader import read_cells
+from codat_notebook.planning.reading import Which
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.utils import RetryConfig
+
+from .conftest import NOON
 
 
 def asked(session: Session) -> dict[str, int]:
@@ -101,14 +105,35 @@ def test_what_concerns_everything_is_raised(sandbox: Sandbox) -> None:
 
 def test_reading_stops_at_the_reserve_of_the_quota(sandbox: Sandbox, session: Session) -> None:
     """The companies that are left say so, and the reserve is there for others."""
-    sandbox.world.settings.quota = 120
+    sandbox.world.settings.quota = 70
     plan = session.plan(data_types="company", reserve=0.5)
     left = plan[plan.reason.str.startswith("not read")]
     assert len(left) > 0
-    assert session.quota is not None
-    assert session.quota.remaining is not None
-    assert session.quota.remaining >= 60
+    assert asked(session)["manage_data.pull_operations.list"] == 39 - len(left)
     assert session.errors.empty
+
+
+def test_an_outage_ends_the_asking(sandbox: Sandbox) -> None:
+    """Not every company is tried in vain; those that are left say why, and what was read is planned."""
+    with Session(
+        Security(auth_header=sandbox.key), server_url=sandbox.url, retry_config=RetryConfig("none")
+    ) as session:
+        sandbox.faults.next(1000, status=503, match="GET /companies/*/data/history*")
+        plan = session.plan(data_types="company")
+        reasons = plan.reason.astype("object").value_counts()
+        assert reasons["not read: Codat does not answer"] > 0
+        assert reasons["could not be read"] + reasons["not read: Codat does not answer"] == 39
+        assert asked(session)["manage_data.pull_operations.list"] < 39
+
+
+def test_reading_waits_for_its_turn(session: Session) -> None:
+    """What holds back all runs of the session holds back the reading; it does not wait for hours."""
+    later = NOON + timedelta(days=2)
+    session.companies(limit=1)  # so that the server's time is known
+    session.desk.engine.post(session.desk.governor.hold_until, later, "Codat asks to wait until later; really")
+    plan = session.plan(data_types="company")
+    assert (plan.reason == "not read: Codat asks to wait until later").sum() == 39
+    assert "manage_data.pull_operations.list" not in asked(session)
 
 
 def test_reading_is_bounded(sandbox: Sandbox, session: Session) -> None:

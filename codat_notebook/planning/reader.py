@@ -1,0 +1,146 @@
+"""The cells of many companies, read at the same time within Codat's limits.
+
+One request for the history of each company tells its connections apart, and one more is sent only where that does not
+reach back far enough. So many companies are read at once, at the pace that the session's governor allows. One company's
+trouble is a reading that says so; what stops all of them (the reserve of the day's quota, an outage) ends the asking,
+and those that are left say why.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.models.instants import instant
+from codat_notebook.models.shared import PullOperation
+from codat_notebook.models.vocabulary import is_running
+from codat_notebook.planning.pasts import pasts
+from codat_notebook.planning.reading import UNREADABLE, Reading, Which, read_facts
+from codat_notebook.runs.cells import DEPTH, Cell, make_cells
+from codat_notebook.runs.desk import CompanyFacts, Desk
+
+T = TypeVar("T")
+Progress = Callable[[int, int], object]
+
+#: Companies that are read at the same time.
+AT_ONCE = 24
+#: Real seconds: between two looks whether a request may go, and for which a plan waits until one may.
+_LOOK, _LONGEST = 0.02, 90.0
+
+_LATER = "Codat takes no more requests now"
+OUTAGE = "not read: Codat does not answer"
+
+
+async def read_cells(
+    desk: Desk, which: Which, *, reserve: float = 0.1, progress: Progress | None = None
+) -> list[Reading]:
+    """Companies with their cells: one request for each, sometimes two, after those of ``read_facts``.
+
+    Parameters
+    ----------
+    desk, which : the session's, and whose.
+    reserve : share of the day's quota at which the reading stops.
+    progress : called with how many are read and how many there are, never on the engine's thread.
+    """
+    readings = await read_facts(desk, which)
+    reader, work = _Reader(desk, reserve), iter(range(len(readings)))
+    done = 0
+
+    async def worker() -> None:
+        nonlocal done
+        for place in work:
+            readings[place] = await reader.read(readings[place])
+            done += 1
+            if progress is not None:
+                desk.engine.run_user_code(progress, done, len(readings))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(AT_ONCE, len(readings))):
+            group.create_task(worker())
+    return readings
+
+
+class _Stopped(Exception):
+    """Nothing more is asked."""
+
+
+class _Reader:
+    """Reads one company after another until something stops it; ``why`` says what."""
+
+    def __init__(self, desk: Desk, reserve: float) -> None:
+        self._desk, self._reserve = desk, reserve
+        self.why: str | None = None
+
+    async def read(self, reading: Reading) -> Reading:
+        """A company with its cells, or with the trouble that there was."""
+        if reading.facts is None or not reading.facts.connections:
+            return reading
+        try:
+            return await self._read(reading, reading.facts)
+        except _Stopped:
+            return replace(reading, trouble=self.why)
+        except CodatLendingError as error:
+            what = f"The state of {reading.name} could not be read"
+            self._desk.report(error, what, reading.facts.subject())
+            if self._desk.governor.trying:
+                self.why = OUTAGE
+            return replace(reading, trouble=UNREADABLE)
+
+    async def _read(self, reading: Reading, facts: CompanyFacts) -> Reading:
+        calls, request = self._desk.client.manage_data, {"company_id": facts.id}
+        newest = {**request, "order_by": "-requested", "page_size": DEPTH}
+        page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
+        whole = page.links.next is None
+        cells = make_cells(facts, {}, page.results, whole, self._desk.now)
+        if not whole and any(cell.last_success is None for cell in cells):
+            statuses = await self._in_turn(lambda: calls.get_status_async(request=request))
+            cells = make_cells(facts, statuses.by_type, page.results, whole, self._desk.now)
+        return _with(reading, facts, cells, page.results)
+
+    async def _in_turn(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Send a request when the session may; the time of waiting is not taken from what its retries may take."""
+        governor = self._desk.governor
+        while (pause := self._pause()) > 0:  # noqa: ASYNC110 - the governor goes by the time, and has no event
+            await asyncio.sleep(pause)
+        governor.begin()
+        try:
+            return await call()
+        finally:
+            governor.end()
+
+    def _pause(self) -> float:
+        """Real seconds until the next look whether a request may go; 0 if one may. Raises what stops the reading."""
+        hold = self._desk.governor.hold(self._reserve)
+        if self.why is None and hold is not None and (hold.seconds or 0.0) > _LONGEST:
+            self.why = f"not read: {_lower((hold.why or _LATER).partition(';')[0])}"
+        if self.why is not None:
+            raise _Stopped
+        return 0.0 if hold is None else min(hold.seconds or _LOOK, 1.0)
+
+
+def _lower(sentence: str) -> str:
+    """A sentence as a part of another."""
+    return f"the{sentence[3:]}" if sentence.startswith("The ") else sentence
+
+
+def _with(reading: Reading, facts: CompanyFacts, cells: list[Cell], operations: list[PullOperation]) -> Reading:
+    return replace(
+        reading,
+        cells=tuple(cells),
+        running=frozenset((o.connection_id, o.data_type) for o in operations if is_running(o.status, o.completed)),
+        durations=_durations(facts, operations),
+        pasts=pasts(operations),
+    )
+
+
+def _durations(facts: CompanyFacts, operations: Iterable[PullOperation]) -> tuple[tuple[str, str, float], ...]:
+    """How long the newest operation of each cell that ended well took."""
+    found: dict[tuple[str, str], tuple[str, str, float]] = {}
+    for operation in operations:
+        key = operation.connection_id, str(operation.data_type)
+        start, end = instant(operation.requested), instant(operation.completed)
+        if operation.status == "Complete" and key not in found and start and end:
+            platform = facts.platforms.get(operation.connection_id, "")
+            found[key] = platform, key[1], (end - start).total_seconds()
+    return tuple(found.values())
