@@ -66,8 +66,9 @@ def rate_from_gaps(gaps: ArrayLike, changed: ArrayLike) -> float:
 def assumed_rates(columns: Columns) -> Floats:
     """The rates of the cells, where unknown those that the sandbox's profiles assume for the data type."""
     rates = columns.rate
-    missing = np.isnan(rates)
-    return np.where(missing, _by_type(columns, CHANGES_A_DAY, DEFAULT_CHANGES), rates) if missing.any() else rates
+    if not np.isnan(rates.min(initial=0.0)):  # of all, the smallest is missing where any is
+        return rates
+    return np.where(np.isnan(rates), _by_type(columns, CHANGES_A_DAY, DEFAULT_CHANGES), rates)
 
 
 def _by_type(columns: Columns, values: Mapping[str, float], default: float) -> Floats:

@@ -106,11 +106,6 @@ def bench_ticks_of_a_million_cells() -> None:
     tracemalloc.stop()
 
 
-def weight_times_age(cells: pd.DataFrame) -> Any:
-    """What a user writes."""
-    return cells.weight * cells.age
-
-
 def bench_sweep() -> None:
     """2,400 cells x 90 days x 12 strategies x 20 seeds on two processes; one process against two on a part of it."""
     cells = Portfolio.synthetic(84, rates="known")
@@ -118,7 +113,7 @@ def bench_sweep() -> None:
         "every": every("7D"), "oldest": oldest(), "weighted_age": weighted_age(), "stale": stale_probability(),
         "optimal": optimal(), "age": optimal("age"), "harmonic": optimal("harmonic"), "learn": learn(),
         "threshold": threshold("500 refreshes/day"), "codat": codat_schedule(), "random": random_order(),
-        "own": weight_times_age,
+        "own": lambda cells: cells.weight * cells.age,
     }  # fmt: skip
 
     def seconds(workers: int, seeds: int, days: int) -> float:
