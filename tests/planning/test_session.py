@@ -109,7 +109,7 @@ def test_reading_stops_at_the_reserve_of_the_quota(sandbox: Sandbox, session: Se
     plan = session.plan(data_types="company", reserve=0.5)
     left = plan[plan.reason.str.startswith("not read")]
     assert len(left) > 0
-    assert asked(session)["manage_data.pull_operations.list"] == 39 - len(left)
+    assert 39 - len(left) <= asked(session)["manage_data.pull_operations.list"] < 39
     assert session.errors.empty
 
 
