@@ -25,12 +25,16 @@ class Refreshing:
         self._part = part
         self._view: RunView | None = None
         self._forget: list[Callable[[], None]] = []
+        self._clicked = 0
 
     def on_bar(self, message: Message) -> None:
         """One of the buttons was clicked."""
-        self._scene.bar_seq = number_of(message, "seq")
+        seq = number_of(message, "seq")
+        again, self._clicked = seq and seq == self._clicked, seq
+        self._scene.bar_seq = max(seq, self._scene.bar_seq)
         # The message names the company that was on screen: a click on an older picture queues nothing.
-        if self._scene.status is not None and message.get("company") == self._scene.status.facts.id:
+        # One that was delivered twice is acted on once.
+        if not again and self._scene.status is not None and message.get("company") == self._scene.status.facts.id:
             types = [str(key) for key in message.get("data_types") or ()]
             self._scene.all_clicked = message.get("type") == "refresh_all"
             if self._scene.all_clicked:

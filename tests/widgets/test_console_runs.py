@@ -1,6 +1,7 @@
 """Refreshes on the console's screen: what is left by the history, and what can be queued again."""
 
 from codat_notebook.sandbox import Sandbox
+from codat_notebook.widgets.run_view import run_view
 
 from .test_console import Desk, desk, sandbox
 
@@ -49,3 +50,27 @@ def test_companies_used_before_are_offered_by_the_next_console(desk: Desk) -> No
     again = Desk(desk.session)
     recent = again.until("codat-company", lambda s: s["recent"])["recent"]
     assert [row["id"] for row in recent] == [id]
+
+
+def test_a_click_that_is_delivered_twice_is_acted_on_once(sandbox: Sandbox, desk: Desk) -> None:
+    """A message with the number of one that was taken up queues nothing; the next number does."""
+    id = desk.pick("Toft")
+    sandbox.clock.pause()
+    for seq, data_type in ((5, "customers"), (5, "bills"), (6, "invoices")):
+        desk.send("codat-bar", type="refresh", company=id, data_types=[data_type], seq=seq)
+    desk.until("codat-bar", lambda s: s["seq"] == 6)
+    assert sorted(row.data_type for run in desk.session.runs for row in run.rows) == ["customers", "invoices"]
+
+
+def test_the_view_of_a_run_retries_too(sandbox: Sandbox, desk: Desk) -> None:
+    """As a cell's last line, without a console: the new run takes the place of the old one."""
+    id = str(desk.session.companies(search="Toft").id[0])
+    sandbox.faults.end_next("FetchError", data_type="customers", company_id=id)
+    run = desk.session.refresh(id, "customers").wait(60)
+    view = run_view(run)
+    assert [action["text"] for action in view.state["actions"]] == ["Retry failed (1)"]
+    desk.parts["view"] = view
+    desk.send("view", type="retry", seq=3)
+    done = desk.until("view", lambda s: s["seq"] == 3 and s["status"] == "done")
+    assert [(row["type"], row["kind"]) for row in done["rows"]] == [("customers", "complete")]
+    view.close()
