@@ -316,7 +316,7 @@ class Session(PortfolioMethods):
         where = "sandbox" if self.is_sandbox else "LIVE"
         left = self.quota.remaining if self.quota else None
         quota = "" if left is None else f", {left:,} requests left today"
-        return f"<Session {where} {self.client.server_url}{quota}>"
+        return f"<Session {where}{' read only' if self.read_only else ''} {self.client.server_url}{quota}>"
 
     def _repr_html_(self) -> str:
         errors = self.errors[["time", "what", "why", "action"]].iloc[::-1]

@@ -132,6 +132,7 @@ def test_no_network_is_told() -> None:
 def test_read_only_refuses_what_queues_and_reads_the_rest(sandbox: Sandbox) -> None:
     """Nothing is sent that queues."""
     with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, read_only=True) as session:
+        assert repr(session).startswith("<Session LIVE read only http")
         company_id = str(session.companies(search="Toft").id[0])
         run = session.refresh(company_id, "invoices").wait(20)
         assert [row.state for row in run.rows] == ["refused"]
