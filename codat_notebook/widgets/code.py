@@ -26,6 +26,7 @@ def code_text(
     refresh_all: bool = False,
     read_only: bool = False,
     server_url: str | None = None,
+    whole_history: bool = False,
 ) -> str:
     """Python for what the console is asked to do; without anything to refresh, for reading what there is.
 
@@ -38,6 +39,7 @@ def code_text(
     refresh_all : everything of the company, on all its connections.
     read_only : the session refuses to refresh, so the code only reads.
     server_url : another server than Codat's.
+    whole_history : all pull operations are read, not the newest thousand.
 
     >>> print(code_text(True, None))
     import codat_notebook as cn
@@ -52,7 +54,8 @@ def code_text(
     if company_id is None:
         lines += [("session.companies()", "DataFrame")]
     elif read_only or not (keys or refresh_all):
-        lines += [(f"session.{name}({_quoted(company_id)})", what) for name, what in _READ]
+        limit = {"history": ", limit=None"} if whole_history else {}
+        lines += [(f"session.{name}({_quoted(company_id)}{limit.get(name, '')})", what) for name, what in _READ]
     else:
         lines += [(_refresh(company_id, [] if refresh_all else keys, connection_id), ""), *_FOLLOWED]
     longest = max(len(code) for code, what in lines if what) if any(what for _, what in lines) else 0

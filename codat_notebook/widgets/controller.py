@@ -34,7 +34,7 @@ class Controller:
         self.drawing = Drawing(session, parts, self.scene, self.guard)
         self.refreshing = Refreshing(session, self.scene, self.guard, self.drawing, parts.progress)
         self.choosing = Choosing(session, self.scene, self.guard, self.drawing, self.refreshing)
-        self.history = History(session, self.scene, self.guard, parts.operations, self.drawing.later)
+        self.history = History(session, self.scene, self.guard, parts.operations, self.drawing.all)
         self.drawing.follow = self.history.follow
         self.browsings = browsings(session, self.scene, self.guard, parts)
         self._forget: list[Callable[[], None]] = []

@@ -164,7 +164,7 @@ class History:
         status, past = self._scene.status, self._scene.past
         if status is None:
             return None
-        return more_state(past, past.known([*self._scene.operations(), *self._coming]), status.total)
+        return more_state(past, past.known([*self._scene.operations(), *self._coming]), self._scene.total)
 
     def _tell(self) -> None:
         self._table.tell_more(self._state())

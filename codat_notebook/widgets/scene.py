@@ -25,7 +25,7 @@ from codat_notebook.widgets.header import header_state
 from codat_notebook.widgets.heatmap import heatmap_state
 from codat_notebook.widgets.notice import notice_state
 from codat_notebook.widgets.part import Message
-from codat_notebook.widgets.past import Past
+from codat_notebook.widgets.past import WHOLE, Past
 from codat_notebook.widgets.progress import progress_state
 from codat_notebook.widgets.refresh_bar import bar_state
 from codat_notebook.widgets.run_view import runs_state
@@ -99,6 +99,13 @@ class Scene:
             return []
         seen = {row.operation.id: row.operation for run in self.runs for row in run.rows if row.operation is not None}
         return list({**seen, **{o.id: seen.get(o.id, o) for o in self.status.operations}}.values())
+
+    @property
+    def total(self) -> int:
+        """How many operations Codat has of the company; 0 where it has more than it gave and does not say."""
+        if self.status is None or not self.status.total:
+            return 0
+        return self.status.total + len(self.operations()) - len(self.status.operations)
 
     def operation(self, id: str) -> PullOperation | None:
         """One of the company's operations, also one that is older than those."""
@@ -245,6 +252,7 @@ def timeline(scene: Scene, session: "Session") -> Message:
         now,
         status.facts.platforms,
         company=status.facts.id,
+        more=max(0, scene.total - len(scene.operations())),
         empty="Nothing of this company was ever pulled.",
         speed=speed,
     )
@@ -260,6 +268,7 @@ def code(scene: Scene, session: "Session") -> Message:
         scene.selected,
         scene.connection_id,
         refresh_all=scene.all_clicked,
+        whole_history=scene.past.holds(WHOLE),
         read_only=session.read_only,
         server_url=None if url.rstrip("/") in SERVERS else url,
     )

@@ -26,6 +26,7 @@ def timeline_state(
     *,
     company: str = "",
     most: int = MOST,
+    more: int = 0,
     empty: str = "Nothing to show yet.",
     speed: float = 1.0,
 ) -> Message:
@@ -38,6 +39,7 @@ def timeline_state(
     platforms : connection id -> platform, for the rows' names.
     company : whose operations these are; another one starts with a view of its own.
     most : bars that are sent; ``total`` tells how many there are.
+    more : operations that Codat has beside these.
     empty : what stands in place of bars when there are none.
     speed : of the server's clock against the wall's.
 
@@ -70,7 +72,7 @@ def timeline_state(
         "speed": speed,
         "rows": rows,
         "bars": [{**bar, "row": place[o.data_type, o.connection_id]} for bar, o in reversed(shown)],
-        "total": total,
+        "total": total + more,
         "empty": empty,
     }
 

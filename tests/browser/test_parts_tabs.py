@@ -191,7 +191,7 @@ def test_a_timeline_that_is_cut_says_so_and_marks_hours_and_days_of_the_reader(s
     kind, states = gallery_tabs.PARTS["timeline"]
     element = stage.mount(kind(states()["many"]))
     expect(element.locator(".cut")).to_have_text(
-        "The newest 500 of 800 operations are drawn; the table holds them all."
+        "The newest 500 of 800 operations are drawn; the table reaches the others."
     )
     element.get_by_role("button", name="All").click()
     marks = element.locator(".axis text").all_text_contents()

@@ -103,3 +103,9 @@ def test_it_runs_as_it_stands(refresh_all):
 def test_text_is_a_program_with_its_title():
     """For front ends without widgets."""
     assert Code.text(code_state("Reads", "x = 1")) == "# Reads\nx = 1"
+
+
+def test_a_history_that_was_loaded_whole_is_read_whole():
+    """The code gives the frame that the table shows."""
+    assert calls(code_text(True, ID, whole_history=True))["history"] == ([ID], {"limit": None})
+    assert calls(code_text(True, ID))["history"] == ([ID], {})

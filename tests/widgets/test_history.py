@@ -70,6 +70,9 @@ def test_all_of_them_are_loaded_at_once_and_open_their_details(desk: Desk) -> No
     desk.send("codat-operations", type="more", name="all", seq=1)
     desk.until("codat-operations", lambda s: s["total"] == LENGTH and s["more"] is None)
     assert asked(desk) - before <= 4
+    desk.until("codat-code", lambda s: "limit=None)" in s["text"])
+    desk.send("codat-tabs", type="tab", name="timeline")
+    desk.until("codat-timeline", lambda s: s["total"] == LENGTH)
     desk.send("codat-operations", type="sort", column="requested", seq=2)
     oldest = desk.until("codat-operations", lambda s: s["seq"] == 2)["keys"][0]
     desk.send("codat-operations", type="select", key=oldest, seq=3)

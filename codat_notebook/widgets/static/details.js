@@ -89,7 +89,7 @@ function render({ model, el }) {
       ...(rest ? [{ tone: "c-dim", sign: "", word: "", message: `and ${number(rest)} more`, rule: "", item: "" }] : []),
     ]);
     keyed(found, items.map((item, n) => ({ ...item, n })), (item) => JSON.stringify(item), ({ tone, sign, word, message, rule, item }) =>
-      h("li", { class: tone }, h("span", { class: "sign", "aria-label": word }, sign), h("div", {}, h("p", { dir: "auto" }, message),
+      h("li", { class: tone }, h("span", { class: "sign", ...(word ? { role: "img", "aria-label": word } : {}) }, sign), h("div", {}, h("p", { dir: "auto" }, message),
         rule || item ? h("p", { class: "c-dim" }, h("span", { class: "c-mono" }, rule), item ? ` record ${item}` : "") : "")));
   }
 

@@ -163,7 +163,7 @@ function render({ model, el }) {
       setAttribute(node, "title", `${label} ${note}`.trim());
     });
     cut.hidden = state.total <= state.bars.length;
-    setText(cut, `The newest ${number(state.bars.length)} of ${count(state.total, "operation")} are drawn; the table holds them all.`);
+    setText(cut, `The newest ${number(state.bars.length)} of ${count(state.total, "operation")} are drawn; the table reaches the others.`);
     drawTime();
   }
 
