@@ -25,7 +25,7 @@ class Comparison(pd.DataFrame):
     def _constructor(self) -> type[pd.DataFrame]:
         return pd.DataFrame
 
-    def plot(self, axis: Any = None, **options: Any) -> Any:  # type: ignore[override]
+    def plot(self, axis: Any = None, **options: Any) -> Any:  # type: ignore[override]  # pandas has an accessor here
         """Freshness against what was spent a day, each strategy by its name, and the bound above them all.
 
         With several budgets the points of a strategy make a line: its frontier. Bars are the spread over the seeds.
