@@ -17,7 +17,7 @@ from codat_notebook.strategies.indices import Floats
 
 _MINUTE: Final = 1 / 1440
 #: Failure -> (days until the first retry, factor of each further one, longest). What a person must mend is looked at
-#: again after three days, as an assumption of how long that takes; live it stays parked until it is mended.
+#: again after three days, as an assumption of how long that takes; not where the connection's status shows it.
 _BACK_OFF: Final = {
     "FetchError": (15 * _MINUTE, 2.0, 0.5), "RateLimitError": (4 / 24, 2.0, 1.0), "Cancelled": (_MINUTE, 2.0, 0.5),
     "AuthError": (3.0, 1.0, 3.0), "PermissionsError": (3.0, 1.0, 3.0), "ValidationError": (3.0, 1.0, 3.0),

@@ -131,6 +131,31 @@ def test_the_engine_holds_the_limits() -> None:
     assert kept.metrics["spent"] <= 50
 
 
+@settings(max_examples=6)
+@given(seed=st.integers(0, 2**32 - 1), at_once=st.integers(1, 4), budget=st.sampled_from([3, 20, 400]))
+def test_a_strategy_that_tries_breaks_no_limit(seed: int, at_once: int, budget: int) -> None:
+    """Whatever it wants, and at whatever priority: what it sees on its way, and what was spent, stays within."""
+    rng, frame = np.random.default_rng(seed), pd.DataFrame({
+        "company": np.repeat(["a", "b", "c"], 6), "connection_status": ["Linked"] * 16 + ["Unlinked"] * 2,
+        "status": ["Complete"] * 14 + ["NotSupported"] * 4, "true_rate": 1.0, "latency": 0.3, "failure_rate": 0.3,
+        "platform": "Xero", "age": 1.0,
+    })  # fmt: skip
+    busiest, waited = [0], [True]
+
+    def greedy(cells: pd.DataFrame, now: pd.Timestamp) -> Any:
+        busiest.append(int(cells.groupby("company", observed=True)["in_progress"].sum().max()))
+        failed = cells["last_error"].notna() & ~cells["in_progress"]
+        waited.append(bool((cells["retry_at"].isna() | (cells["retry_at"] > now))[failed].all()))
+        return rng.choice([np.inf, -np.inf, np.nan, 1e300, 1.0, 1e-300], len(cells))
+
+    limits = Limits(company_at_once=at_once, reserve=0.25, keep_alive=None)
+    found = simulate(greedy, frame, days=3, budget=f"{budget} refreshes/day", tick="2h", limits=limits, seed=seed)
+    assert max(busiest) <= at_once
+    assert all(waited)
+    assert found.metrics["spent"] <= 0.75 * budget * 3 + 1e-6
+    assert found.cells["refreshes"].tolist()[14:] == [0] * 4
+
+
 def test_failures_keep_a_cell_away() -> None:
     """After failures a cell waits, longer each time; a strategy that insists gets no more."""
     frame = pd.DataFrame({"true_rate": [1.0], "failure_rate": [0.999], "platform": ["Unheard of"]})
