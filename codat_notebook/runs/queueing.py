@@ -56,7 +56,7 @@ async def send(job: Job, position: int, book: Book | None) -> None:
     except CodatLendingError as error:
         account = error.status_code in ACCOUNT and error.queued != "unknown"
         if account or _later(job, position, error):
-            _put_back(job, position)
+            _put_back(job, position, doubt=error.queued == "unknown")
         else:
             _failed(job, position, error)
         if account:
@@ -94,22 +94,25 @@ def _others(job: Job, row: Row) -> set[str]:
     return {r.operation.id for r in job.rows if r.operation is not None and r.data_type == row.data_type}
 
 
-def _put_back(job: Job, position: int) -> None:
+def _put_back(job: Job, position: int, doubt: bool = False) -> None:
     """It waits again. What was surely not queued is a new intent when its turn comes; a doubt goes on as it was."""
-    if not job.intents[position].earlier:
+    if not (doubt or job.intents[position].earlier):
         del job.intents[position]
     job.waiting.appendleft(position)
 
 
 def _later(job: Job, position: int, error: CodatLendingError) -> bool:
-    """Whether to ask again later: it was surely not queued, or an earlier process left it in doubt."""
+    """Whether to ask again later: it was surely not queued, or is in a doubt that there is time to clear up.
+
+    Asking again goes on with the same intent: the client looks for it first, and sends it under the same key only.
+    """
     tries = job.tries[position] = job.tries.get(position, 0) + 1
     if error.retry_at is not None:
         job.desk.governor.hold_until(error.retry_at, f"Codat asks to wait until {local(error.retry_at)}")
     if error.queued == "unknown":
         intent = job.intents[position]
         age = job.desk.client.clock.epoch() - intent.at
-        return intent.earlier and age < KEY_AGE and tries < TRIES
+        return (intent.earlier or job.retries is not None) and age < KEY_AGE and tries < TRIES
     # A 429 comes back without end, since a day's quota may be far away; what cannot be sent at all, only so often.
     return error.status_code == 429 or (isinstance(error, NoResponseError) and tries < TRIES)
 

@@ -58,7 +58,7 @@ def test_a_run_that_has_ended_can_be_read_from_its_journal(tmp_path: Path) -> No
         assert len(stage.run(plan(stage, 1, ["items"]), tmp_path / "j").wait(DEADLINE).rows) == 1
 
 
-@pytest.mark.parametrize("seconds", [0.3, 2, 7, 40, 200])
+@pytest.mark.parametrize("seconds", [0.3, 5, 100])
 @pytest.mark.parametrize("everything_of_it", [False, True], ids=["types", "all"])
 def test_a_run_that_was_stopped_is_finished_by_another(tmp_path: Path, seconds: float, everything_of_it: bool) -> None:
     """Wherever it was stopped, with requests under way: nothing is lost and nothing queued twice."""
