@@ -40,13 +40,8 @@ def opened() -> Iterator[Callable[..., Console]]:
     for frame in made:
         session = frame.session
         frame.close()
-        engine().call(_nothing())
         if session is not None:
             session.close()
-
-
-async def _nothing() -> None:
-    """What was posted before it has happened when this has."""
 
 
 def part(frame: Console, name: str) -> Any:
