@@ -80,7 +80,8 @@ def more_state(past: Past, known: int, total: int) -> Message | None:
     if past.holds(WHOLE) or known >= (total or known + 1):
         return None
     held = f"{number(known)} of {count(total, 'operation')}" if total else count(known, "operation")
-    held = held if past.spans else f"The newest {held}"
+    islands = bool(past.spans) or len(past.operations) > past.reached  # of days that were asked for by themselves
+    held = held if islands else f"The newest {held}"
     actions = [["older", "Load older"], ["all", f"Load all{' ' + number(total) if total else ''}"]]
     text = f"{held}. Filters, copies and files hold no others."
     return {"text": f"{past.failed} {text}".strip(), "busy": False, "failed": bool(past.failed), "actions": actions}

@@ -15,7 +15,7 @@ from codat_notebook.utils import RetryConfig
 from codat_notebook.widgets.console import console
 from codat_notebook.widgets.part import Part
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 CLASSES = {
     "codat-console", "codat-company", "codat-connection", "codat-data-types", "codat-progress", "codat-operations",
     "codat-errors", "codat-table", "codat-status", "codat-notice", "codat-heatmap", "codat-timeline", "codat-requests",
