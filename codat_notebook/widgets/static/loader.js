@@ -1,6 +1,8 @@
-// Draws a part by its files: styles are worn by the page, scripts are joined to one module, which gets the model.
+// Draws a part by its files: the page wears the styles, the scripts are joined to one module, which gets the model.
 
-function wear(name, text) {
+/** Put all styles of a bundle on at once: each change of a page's styles makes the browser look at all of it again. */
+function wear(name, files) {
+  const text = Object.entries(files).filter(([file]) => file.endsWith(".css")).map(([, css]) => css).join("\n");
   const id = `codat-${name}`;
   const style = document.getElementById(id) ?? document.head.appendChild(Object.assign(document.createElement("style"), { id }));
   if (style.textContent !== text) style.textContent = text;
@@ -45,13 +47,13 @@ function watchKernel(el, model, kernel) {
   return () => kernel.off?.("comm_live_update", look);
 }
 
-export async function load(context, kernel, files, { once, unpack, module }) {
-  const names = context.model.get("drawn_by");
-  for (const name of names) if (name.endsWith(".css")) wear(name, files[name]);
+export async function load(context, widgets, bundles, { once, unpack, module }) {
+  widgets.forEach((widget, n) => wear(widget.get("name"), bundles[n]));
+  const [names, files] = [context.model.get("drawn_by"), Object.assign({}, ...bundles)];
   const script = names.filter((name) => name.endsWith(".js")).map((name) => files[name]).join("\n");
   const part = await once(script, () => module(script));
   const model = await opened(context.model, unpack);
   const end = part.default.render({ ...context, model });
-  const away = watchKernel(context.el, model, kernel);
+  const away = watchKernel(context.el, model, widgets[0]);
   return () => { away(); model.end(); end?.(); };
 }

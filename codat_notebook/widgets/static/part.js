@@ -19,6 +19,6 @@ async function render(context) {
   const widgets = await Promise.all(model.get("sources").map((name) => find(model.widget_manager, name)));
   const files = await Promise.all(widgets.map((each) => each.get("packed")).map((text) => once(text, async () => JSON.parse(await unpack(text)))));
   const loader = await once(files[0]["loader.js"], () => module(files[0]["loader.js"]));
-  return loader.load(context, widgets[0], Object.assign({}, ...files), { once, unpack, module });
+  return loader.load(context, widgets, files, { once, unpack, module });
 }
 export default { render };
