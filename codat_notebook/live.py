@@ -106,7 +106,7 @@ def plan_round(
     columns = Columns.of(seen, now, amount)
     wanted = score(strategy, columns)
     priority = Guard(limits)(wanted, columns)
-    company, cost = columns.groups("company"), columns.cost
+    company, cost, age = columns.groups("company"), columns.cost, columns.age
     waiting = columns.retry_at > 0
     eligible = cells["obstacle"].isna().to_numpy(bool) & ~waiting & (columns.in_progress == 0)
     room = np.full(int(company.max(initial=-1)) + 1, len(cells))  # how many at a time is for the run to hold
@@ -116,7 +116,7 @@ def plan_round(
     for row, rest in zip(rows, left, strict=True):
         alive = np.isinf(priority[row]) and priority[row] != wanted[row]
         why = "keeps the connection alive" if alive else f"priority {priority[row]:.3g}"
-        reasons[row] = f"{why}, {_age(float(columns.age[row]))}, {rest:,.6g} of {amount:,.6g} {unit} left"
+        reasons[row] = f"{why}, {_age(float(age[row]))}, {rest:,.6g} of {amount:,.6g} {unit} left"
     return _frame(cells, priority, rows, reasons, cost)
 
 
