@@ -212,7 +212,11 @@ def checked(goals: list[Goal]) -> None:
 
 def main() -> None:
     """Measure everything and write it down."""
-    goals = [goal for part in (one_company, within_the_limit, delay_free, queueing) for goal in part()]
+    write([goal for part in (one_company, within_the_limit, delay_free, queueing) for goal in part()])
+
+
+def write(goals: list[Goal]) -> None:
+    """Put the goals into the file."""
     lines = [f"- {goal.text}: **{'met' if goal.met else 'not met'}**." for goal in goals]
     head = "# Following refreshes\n\nWritten by `python tests/benchmarks/bench_runs.py`; not edited by hand.\n\n"
     head += f"{datetime.now(UTC):%Y-%m-%d}; {__doc__.split('. ', 1)[1].strip()}\n\n" if __doc__ else ""
