@@ -104,7 +104,8 @@ class Codat:
         except ConfigurationError as error:
             raise UsageError(error.message) from None
         self.names = names.Names()
-        session.desk.engine.submit(names.learn(session, self.names))
+        learning = session.desk.engine.submit(names.learn(session, self.names))
+        session.observe_close(learning.cancel)
         return session
 
     def _companies(self, rest: list[str]) -> "pd.DataFrame":
