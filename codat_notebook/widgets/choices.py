@@ -11,7 +11,7 @@ from codat_notebook.models.vocabulary import is_failed, is_running
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.desk import CompanyFacts
 from codat_notebook.runs.queueing import expected
-from codat_notebook.widgets.words import ago
+from codat_notebook.words import ago
 
 
 def connection_records(facts: CompanyFacts) -> list[dict[str, Any]]:

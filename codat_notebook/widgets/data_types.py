@@ -10,7 +10,7 @@ from typing import Any
 
 from codat_notebook.models import vocabulary
 from codat_notebook.widgets.part import Message, Part
-from codat_notebook.widgets.words import ago, iso, seconds_between
+from codat_notebook.words import ago, iso, seconds_between
 
 DAY = 86400.0
 #: From this age (seconds) on data counts as old: Codat's documentation recommends to refresh weekly.

@@ -11,7 +11,7 @@ from typing import Any
 from codat_notebook.models.shared import ErrorValidationItem, ValidationResults
 from codat_notebook.widgets.columns import number_text
 from codat_notebook.widgets.part import Message, Part
-from codat_notebook.widgets.words import count, duration
+from codat_notebook.words import count, duration
 
 #: Findings of the checks that are sent, of errors and of warnings each.
 MOST = 50

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook.models.instants import instant
 from codat_notebook.widgets import columns as cols
 from codat_notebook.widgets.columns import Shown
-from codat_notebook.widgets.words import short_id
+from codat_notebook.words import short_id
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from codat_notebook.runs.reports import Progress as Numbers
 from codat_notebook.widgets.part import Message, Part
-from codat_notebook.widgets.words import count, iso, number, utc
+from codat_notebook.words import count, iso, number, utc
 
 #: Operations that must have ended, and a twentieth of all, before their rate says when the last one will.
 FEW = 5

@@ -7,7 +7,7 @@ form. Whatever takes time (asking, waiting for a retry) is said here too: no sil
 from typing import Any
 
 from codat_notebook.widgets.part import Message, Part
-from codat_notebook.widgets.words import count, duration, number
+from codat_notebook.words import count, duration, number
 
 _BADGES = {"sandbox": "SANDBOX", "live": "LIVE", "none": "NOT CONNECTED"}
 

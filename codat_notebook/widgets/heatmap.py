@@ -13,7 +13,7 @@ from typing import Any, Literal
 from codat_notebook.models import vocabulary
 from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets.part import Message, Part
-from codat_notebook.widgets.words import count
+from codat_notebook.words import count
 
 #: Days from which on a cell takes the next colour; Codat's documentation recommends to refresh weekly.
 STEPS = (2, 7, 14, 31)

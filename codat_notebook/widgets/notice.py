@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.widgets.part import Message, Part
-from codat_notebook.widgets.words import iso, number, utc
+from codat_notebook.words import iso, number, utc
 
 #: Cards shown at once; the others are counted.
 MOST = 3

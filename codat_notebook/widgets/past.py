@@ -13,7 +13,7 @@ from typing import Any
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.widgets.part import Message
-from codat_notebook.widgets.words import count, number
+from codat_notebook.words import count, number
 
 #: Operations of a page: what every deployment of Codat's gives.
 PAGE = 2000

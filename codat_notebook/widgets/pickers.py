@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from codat_notebook.widgets.part import Message, Part
-from codat_notebook.widgets.words import ago, count, iso, number, seconds_between, short_id
+from codat_notebook.words import ago, count, iso, number, seconds_between, short_id
 
 #: As many results are sent and shown at once; the rest is a number.
 MOST = 50

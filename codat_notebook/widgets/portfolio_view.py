@@ -7,7 +7,7 @@ from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.widgets.heatmap import Heatmap, heatmap_state
 from codat_notebook.widgets.part import Message
 from codat_notebook.widgets.run_view import number_of
-from codat_notebook.widgets.words import count
+from codat_notebook.words import count
 
 
 def portfolio_rows(status: PortfolioStatus) -> dict[str, tuple[str, str]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from codat_notebook.models import vocabulary
 from codat_notebook.widgets.part import Message, Part
-from codat_notebook.widgets.words import count, duration, iso, number, seconds_between, utc
+from codat_notebook.words import count, duration, iso, number, seconds_between, utc
 
 #: Rows sent at once: every data type there is, or one page of a large run.
 PAGE = 50

@@ -9,7 +9,7 @@ the kernel's state answers it by its ``seq``.
 from collections.abc import Iterable, Mapping
 
 from codat_notebook.widgets.part import Message, Part
-from codat_notebook.widgets.words import number
+from codat_notebook.words import number
 
 #: What every refresh is, for people who wonder whether records move.
 WHAT = "Asks Codat to read the source again. The records stay in Codat."

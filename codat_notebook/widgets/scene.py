@@ -31,7 +31,7 @@ from codat_notebook.widgets.refresh_bar import bar_state
 from codat_notebook.widgets.run_view import runs_state
 from codat_notebook.widgets.tabs import tabs_state
 from codat_notebook.widgets.timeline import timeline_state
-from codat_notebook.widgets.words import count
+from codat_notebook.words import count
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session

@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.widgets import downloads, words
+from codat_notebook import words
+from codat_notebook.widgets import downloads
 from codat_notebook.widgets.columns import Column, Row
 from codat_notebook.widgets.part import Message, Part, not_live
 from codat_notebook.widgets.sheet import Filter, Layout, Sheet, View

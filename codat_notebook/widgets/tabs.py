@@ -6,7 +6,7 @@ so that it can fill a panel when it is first looked at.
 """
 
 from codat_notebook.widgets.part import Message, Part
-from codat_notebook.widgets.words import number
+from codat_notebook.words import number
 
 
 def tabs_state(active: str = "operations", **counts: int) -> Message:

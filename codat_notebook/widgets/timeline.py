@@ -11,7 +11,7 @@ from codat_notebook.models import vocabulary
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.widgets.part import Message, Part
 from codat_notebook.widgets.progress import operation_row
-from codat_notebook.widgets.words import count, duration, seconds_between, utc
+from codat_notebook.words import count, duration, seconds_between, utc
 
 #: Bars sent at once, the newest ones.
 MOST = 500

@@ -132,8 +132,9 @@ def bench_console_in_jupyterlab(tmp_path: Path) -> None:
             times, size = in_jupyterlab(server, chrome.new_page())
     report(times)
     report({"saved notebook": size}, "kB")
-    assert times["from running the cell to a drawn console"] < 1000
-    assert times["typing to the matches, the pause included"] < 600
+    label = times["from running a cell to a label, for comparison"]  # a machine with other work takes longer for all
+    assert times["from running the cell to a drawn console"] < max(1000, 8 * label)
+    assert times["typing to the matches, the pause included"] < max(600, 3 * label)
     assert times["longest frame gap while searching"] < 100
     assert size < 200
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from codat_notebook.widgets import progress, words
+from codat_notebook import words
+from codat_notebook.widgets import progress
 from codat_notebook.widgets.sources import source
 
 from . import gallery
