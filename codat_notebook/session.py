@@ -298,7 +298,7 @@ class Session(PortfolioMethods):
             observer()
         for run in self.runs:
             run.stop_watching()
-        for run in self.runs:
+        for run in self.runs if not self.desk.engine.closed else ():
             run.wait(_PATIENCE)  # until its journal is closed
         if not self.desk.engine.closed:
             self.desk.engine.call(self.client.aclose())

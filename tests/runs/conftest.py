@@ -9,7 +9,7 @@ from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 
 #: Real seconds within which every run here must have ended.
-DEADLINE = 30.0
+DEADLINE = 90.0
 
 
 @pytest.fixture

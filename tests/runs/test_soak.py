@@ -39,8 +39,8 @@ SHARE = 0.05
 
 
 def spoil(away: Away) -> None:
-    """Five per cent of all requests go wrong, in all these ways alike; operations take a minute each."""
-    away.control("POST", "outcomes", {"status": "Complete", "n": 1_000_000, "seconds": 60})
+    """Five per cent of all requests go wrong, in all these ways alike; operations take 40 seconds each."""
+    away.control("POST", "outcomes", {"status": "Complete", "n": 1_000_000, "seconds": 40})
     for method, tail, faults in (("POST", "/data/queue/*", POSTS), ("GET", "/data/history*", GETS)):
         for number, fault in enumerate(faults, 1):  # so many stars, since what matches alike is drawn alike
             rule = {"n": None, "chance": SHARE / len(faults), "match": f"{method} /companies/{'*' * number}{tail}"}
@@ -68,7 +68,7 @@ def soak(companies: int, waves: int) -> list[int]:
     """Refresh everything so many times; gives the memory of this process after each wave."""
     retries = RetryConfig("backoff", BackoffStrategy(50, 2000, 1.5, 60_000), True)
     memory, before = [], set(threading.enumerate())
-    with sandbox_away({"concurrent": 10}, companies=companies * 2, speed=60) as away:
+    with sandbox_away({"concurrent": 10}, companies=companies * 2, speed=30) as away:
         with Session(
             Security(auth_header=KEY), server_url=away.url, is_sandbox=True, per_minute=None, retry_config=retries
         ) as session:
