@@ -34,7 +34,7 @@ def test_tables_are_filtered_opened_and_loaded_back(open_notebook: Callable[...,
     notebook.page.keyboard.press("Escape")
     expect(operations.locator("tbody tr").first).to_contain_text("creditNotes")
     details = console.locator(".codat-operations-details")
-    opened = operations.locator("tbody tr").first.locator("td.ct-id").inner_text()
+    opened = operations.locator("tbody tr").first.locator("td.ct-id span").inner_text()
     operations.locator("tbody tr").first.click()
     expect(details.get_by_role("heading", level=3)).to_be_focused(timeout=SLOWLY)
     expect(details).to_contain_text("Codat's checks found nothing.", timeout=SLOWLY)
