@@ -157,7 +157,7 @@ class Session(PortfolioMethods):
             requests and later news; ``math.inf`` looks once, when all of a company has probably ended.
 
         An operation that runs already is attached to, not queued twice. Raises ``ValueError`` for a plan that cannot
-        be read, :class:`runs.store.JournalError` for a journal that cannot be used; nothing has been sent then.
+        be read, :class:`runs.JournalError` for a journal that cannot be used; nothing has been sent then.
 
         >>> session.refresh(company_id, "invoices", "bills")                                  # doctest: +SKIP
         >>> session.refresh(session.plan(older_than="7D"), journal="refresh.sqlite", reserve=0.1)  # doctest: +SKIP
@@ -183,7 +183,7 @@ class Session(PortfolioMethods):
         What was queued is followed; what was not is queued, once; what was being sent when the kernel died is looked
         for, and sent again under the same key. What cannot be known stays ``unknown`` and is counted apart.
 
-        Raises :class:`runs.store.JournalError`: another kernel works on it (``JournalInUseError``), it is of another
+        Raises :class:`runs.JournalError`: another kernel works on it (``JournalInUseError``), it is of another
         version (``JournalVersionError``), no journal at all (``NotAJournalError``), or of another server.
 
         >>> session.resume("refresh.sqlite").wait(tell=print)  # doctest: +SKIP

@@ -9,5 +9,21 @@ happens; ``reports`` and ``bell`` tell the outside.
 """
 
 from codat_notebook.runs.run import RefreshRun
+from codat_notebook.runs.starting import JournalUnfinishedError
+from codat_notebook.runs.store import (
+    JournalError,
+    JournalInUseError,
+    JournalUnwritableError,
+    JournalVersionError,
+    NotAJournalError,
+)
 
-__all__ = ["RefreshRun"]
+__all__ = [
+    "JournalError",
+    "JournalInUseError",
+    "JournalUnfinishedError",
+    "JournalUnwritableError",
+    "JournalVersionError",
+    "NotAJournalError",
+    "RefreshRun",
+]
