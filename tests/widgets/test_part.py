@@ -1,8 +1,11 @@
 """What all parts stand on: states at a steady pace, messages that reach the engine."""
 
+import re
+
 import pytest
 
 from codat_notebook.runs.engine import engine
+from codat_notebook.widgets.notice import Notice, notice_item, notice_state
 from codat_notebook.widgets.part import Part
 
 
@@ -66,3 +69,16 @@ def test_closed_part_is_not_written_any_more(bare):
     bare.show({"n": 1}, at_once=True)
     flush()
     assert bare.state == {"n": 0}
+
+
+def test_a_part_has_a_text_and_a_static_form_that_run_nothing():
+    """Where no widget is drawn its words stand, escaped, with the time that they are of."""
+    bad = "<img src=x onerror=alert(1)>"
+    notice = Notice(notice_state([notice_item("1", bad, why=bad)]))
+    assert repr(notice).startswith("<Notice: ")
+    assert "\n" not in repr(notice)
+    html = notice._repr_html_()
+    assert "<img" not in html
+    assert "&lt;img src=x" in html
+    assert re.search(r"Not live: as of \d{4}-\d\d-\d\d \d\d:\d\d UTC", html)
+    notice.close()
