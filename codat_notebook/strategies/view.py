@@ -123,7 +123,7 @@ def _times(start: np.datetime64, days: Floats) -> Any:
 
     missing = np.isnan(days)
     gaps = np.round(np.where(missing, 0.0, days) * _DAY_US).astype("m8[us]")
-    gaps[missing] = np.timedelta64("NaT")
+    gaps[missing] = np.timedelta64("NaT", "us")
     return pd.array(start + gaps, dtype=pd.DatetimeTZDtype("us", "UTC"))
 
 
