@@ -45,18 +45,20 @@ class Desk:
         self.session.desk.engine.post(self.table._receive, {"type": "select", "key": key, "seq": 1})
 
     def until(self, shows):
-        """Wait until the details satisfy ``shows``, and return their state."""
-        reached = threading.Event()
+        """Wait until the details satisfy ``shows``, and return that state, whatever came after it."""
+        reached, found = threading.Event(), []
 
         def look(*_):
-            if shows(self.part.state):
+            state = self.part.state
+            if shows(state):
+                found.append(state)
                 reached.set()
 
         self.part.observe(look, "state")
         look()
         assert reached.wait(DEADLINE), self.part.state
         self.part.unobserve(look, "state")
-        return self.part.state
+        return found[0]
 
     def asked(self):
         """How often results of checks were asked for."""

@@ -50,18 +50,21 @@ def part(frame: Console, name: str) -> Any:
 
 
 def until(part: Any, shows: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-    """Wait until a part's state satisfies ``shows``."""
+    """Wait until a part's state satisfies ``shows``, and return that state, whatever came after it."""
     reached = threading.Event()
+    found: list[dict[str, Any]] = []
 
     def look(*_: object) -> None:
-        if shows(part.state):
+        state = part.state
+        if shows(state):
+            found.append(state)
             reached.set()
 
     part.observe(look, "state")
     look()
     assert reached.wait(DEADLINE), part.state
     part.unobserve(look, "state")
-    return dict(part.state)
+    return dict(found[0])
 
 
 def send(frame: Console, **message: Any) -> dict[str, Any]:

@@ -44,18 +44,21 @@ class Desk:
         self.session.desk.engine.post(part._receive, message)
 
     def until(self, name: str, shows: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-        """Wait until the part's state satisfies ``shows``, and return the state."""
+        """Wait until the part's state satisfies ``shows``, and return that state, whatever came after it."""
         part, reached = self.parts[name], threading.Event()
+        found: list[dict[str, Any]] = []
 
         def look(*_: object) -> None:
-            if shows(part.state):
+            state = part.state
+            if shows(state):
+                found.append(state)
                 reached.set()
 
         part.observe(look, "state")
         look()
         assert reached.wait(DEADLINE), part.state
         part.unobserve(look, "state")
-        return dict(part.state)
+        return dict(found[0])
 
     def search(self, text: str) -> list[dict[str, Any]]:
         """Search for a company, and return what is offered."""
