@@ -4,7 +4,10 @@ Nothing here clicks through menus: what a test needs of the front end goes throu
 that it is ready (menus and key strokes without that failed two times in three).
 """
 
+import base64
 import itertools
+import re
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -115,6 +118,12 @@ class Notebook:
         state: dict[str, Any] = metadata.get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
         return state
 
+    def saved_text(self) -> str:
+        """Everything that the saved file says: its text, and what travels packed in it, opened."""
+        text = str(self.saved()) + self.path.read_text("utf-8")
+        packed = re.findall(r"[A-Za-z0-9+/]{40,}={0,2}", text)
+        return "\n".join([text, *filter(None, map(_unpacked, packed))])
+
     def forget_kernel(self) -> None:
         """End the kernel, as the next day does to a notebook that was saved; opened anew it gets another one."""
         self.page.goto("about:blank")
@@ -130,3 +139,11 @@ class Notebook:
         for session in self.server.call("GET", "sessions"):
             if session["path"] == self.path.name:
                 self.server.call("DELETE", f"sessions/{session['id']}")
+
+
+def _unpacked(text: str) -> str:
+    """A packed text (deflated, in base64) as it was; empty for what only looks like one."""
+    try:
+        return zlib.decompress(base64.b64decode(text, validate=True)).decode()
+    except (ValueError, zlib.error):
+        return ""

@@ -55,8 +55,7 @@ def test_typed_key_connects_and_is_in_no_saved_file(open_notebook: Callable[...,
     both(notebook, "console-live-confirm")
     question.get_by_role("button", name="Cancel").click()
 
-    saved = notebook.saved()
-    text = str(saved) + notebook.path.read_text("utf-8")
+    text = notebook.saved_text()
     assert "codat-connect" in text
     assert len(key) > 16
     for form_of_key in (key, base64.b64encode(key.encode()).decode(), "not-the-key-at-all"):
