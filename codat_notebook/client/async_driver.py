@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from codat_notebook.client import transport
-from codat_notebook.client.drivers import AT_ONCE, Driver, bare
+from codat_notebook.client.drivers import Driver, bare
 from codat_notebook.client.retrying import Command, Flow, Join, Sleep
 from codat_notebook.client.wire import Outcome, Request, is_loopback
 from codat_notebook.models import errors
@@ -53,7 +53,7 @@ class AsyncDriver(Driver):
             return await self._sleep(command.seconds)
         if isinstance(command, Join):
             return await _joined(command.future, command.seconds)
-        places = asyncio.Semaphore(AT_ONCE)
+        places = asyncio.Semaphore(command.at_once)
         return await asyncio.gather(*(self._settled(flow, places) for flow in command.flows))
 
     async def _settled(self, flow: Flow[Any], places: asyncio.Semaphore) -> Any:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_futures
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from codat_notebook.client import transport
 from codat_notebook.client.retrying import Command, Flow, Join, Sleep, Together
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import httpx
 
 T = TypeVar("T")
-#: Codat takes ten requests at a time for a company.
-AT_ONCE: Final = 10
 
 
 def bare(error: BaseException) -> BaseException:
@@ -110,7 +108,7 @@ class SyncDriver(Driver):
             except errors.CodatLendingError as error:
                 return error
 
-        with ThreadPoolExecutor(min(len(command.flows), AT_ONCE) or 1, "codat-page") as pool:
+        with ThreadPoolExecutor(min(len(command.flows), command.at_once) or 1, "codat-page") as pool:
             return list(pool.map(settled, command.flows))
 
     def _request(self, request: Request) -> Outcome:

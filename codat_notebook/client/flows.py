@@ -8,7 +8,6 @@ the numbers.
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import repeat
 from operator import attrgetter
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urljoin, urlsplit
@@ -27,8 +26,12 @@ P = TypeVar("P", bound=Page)
 #: Codat's page sizes for those who want everything: some deployments take no more than 2,000.
 LARGE_PAGES: Final = (5000, 2000, 100)
 _QUERY: Final = {"page": "page", "page_size": "pageSize", "query": "query", "order_by": "orderBy", "tags": "tags"}
-#: Pages fetched ahead; the drivers send ten of them at a time.
+#: Pages fetched ahead, and how many of them at a time: Codat takes ten requests at once for a company. Of large pages
+#: fewer, so that no more rows than these are on their way: the time goes into reading them, not into waiting, and more
+#: connections cost a tenth more CPU (measured: ten instead of four).
 _AHEAD: Final = 30
+_AT_ONCE: Final = 10
+_ROWS_AT_ONCE: Final = 20_000
 
 
 class Endpoint(NamedTuple, Generic[T]):
@@ -149,9 +152,10 @@ class Pager(Generic[P]):
         self._options = options
         self._next: Request | None = build(endpoint, made, options)
         self._visited: set[str] = set()
-        self._seen: dict[str, int] = {}  # the key of each row, and the page on which it came first
+        self._seen: set[str] = set()  # the keys of the rows that were given
         self._first = True
         self._ahead = 0
+        self._at_once = 1
 
     @property
     def done(self) -> bool:
@@ -169,7 +173,7 @@ class Pager(Generic[P]):
         wanted = self._requests_ahead(request)
         if len(wanted) == 1:
             return self._take(request, (yield from fetch(call, request, self._endpoint.gives)))
-        results = yield Together([fetch(call, one, self._endpoint.gives) for one in wanted])
+        results = yield Together([fetch(call, one, self._endpoint.gives) for one in wanted], self._at_once)
         rows: list[Any] = []
         for one, result in zip(wanted, results, strict=True):
             if self._next is None or self._next.url != one.url:
@@ -196,21 +200,22 @@ class Pager(Generic[P]):
         new = self._new(page.rows)
         self._next = self._follow(request, page) if new or not page.rows else None
         self._ahead = self._pages_left(request, page)
+        self._at_once = max(1, min(_AT_ONCE, _ROWS_AT_ONCE // max(1, len(page.rows))))
         return new
 
     def _new(self, rows: Sequence[Any]) -> Sequence[Any]:
         """The rows that have not come before. Those without an id cannot be told apart, and are kept."""
-        keys = list(map(attrgetter("key" if self._endpoint is INTEGRATIONS_LIST else "id"), rows))
-        before, page = len(self._seen), len(self._visited)
-        first = list(map(self._seen.setdefault, keys, repeat(page)))
-        if len(self._seen) == before + len(rows):  # as it nearly always is
+        key_of = attrgetter("key" if self._endpoint is INTEGRATIONS_LIST else "id")
+        keys = set(map(key_of, rows))
+        if len(keys) == len(rows) and self._seen.isdisjoint(keys):  # as it nearly always is
+            self._seen |= keys
             return rows
-        own: set[str] = set()
         new = []
-        for row, key, seen_on in zip(rows, keys, first, strict=True):
-            if not key or (seen_on == page and key not in own):
+        for row in rows:
+            key = key_of(row)
+            if not key or key not in self._seen:
                 new.append(row)
-            own.add(key)
+            self._seen.add(key)
         return new
 
     def _follow(self, request: Request, page: P) -> Request | None:

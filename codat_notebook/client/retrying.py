@@ -36,9 +36,10 @@ class Sleep(msgspec.Struct, frozen=True):
 
 
 class Together(msgspec.Struct, frozen=True):
-    """Run these flows at the same time; the outcome is the list of their results, or of their errors."""
+    """Run these flows, ``at_once`` of them at a time; the outcome is the list of their results, or of their errors."""
 
     flows: Sequence["Flow[Any]"]
+    at_once: int
 
 
 class Join(msgspec.Struct, frozen=True):

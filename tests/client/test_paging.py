@@ -25,7 +25,7 @@ class Pages:
         self.stage.server.answer = self.answer  # type: ignore[method-assign]
         self.serve, self.total, self.largest = serve, total, largest
         self.asked: list[int] = []
-        self.together: list[int] = []
+        self.together: list[tuple[int, int]] = []
 
     def answer(self, request: Request) -> Outcome:
         """One page."""
@@ -62,7 +62,7 @@ class Pages:
             except StopIteration as stop:
                 return stop.value
             if isinstance(command, Together):
-                self.together.append(len(command.flows))
+                self.together.append((len(command.flows), command.at_once))
             result = yield command
 
 
@@ -92,8 +92,16 @@ def test_pages_are_fetched_together() -> None:
     """Where the links only count pages and the total is known, the rest is fetched together."""
     pages = Pages(even(20), total=60)
     pages.walk()
-    assert pages.together == [19]
+    assert pages.together == [(19, 10)]
     assert sorted(pages.asked) == list(range(1, 21))
+
+
+@pytest.mark.parametrize(("rows", "at_once"), [(2000, 10), (5000, 4), (30_000, 1)])
+def test_fewer_large_pages_are_fetched_at_a_time(rows: int, at_once: int) -> None:
+    """No more than 20,000 rows are on their way at once, and always a page."""
+    pages = Pages(even(3, rows), total=3 * rows)
+    assert len(pages.walk()) == 3 * rows
+    assert pages.together == [(2, at_once)]
 
 
 def test_without_a_total_one_page_follows_the_other() -> None:
