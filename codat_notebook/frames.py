@@ -76,7 +76,7 @@ TOKENS = {
 }  # fmt: skip
 TROUBLES = {"company": "category", "why": "category", "company_id": "category"}
 
-_FORM = b"0000-00-00T00:00:00.0000000Z"
+_FORM = b"0000-00-00T00:00:00.0000000Z\n"
 _TO_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
 
@@ -102,27 +102,41 @@ def _exact_times(texts: Sequence[Any]) -> NDArray[np.datetime64] | None:
     import numpy as np
 
     try:
-        whole = "".join(texts).encode("ascii")
+        whole = "\n".join((*texts, "")).encode("ascii")
     except (TypeError, UnicodeEncodeError):
         return None
-    if set(map(len, texts)) != {len(_FORM)} or whole.translate(_TO_ZEROS) != _FORM * len(texts):
+    # As many lines as texts, so no text holds a line's end, and each is of the form.
+    if not texts or whole.translate(_TO_ZEROS) != _FORM * len(texts):
         return None
     try:
-        found = np.frombuffer(whole, dtype="S28").astype("S26").astype("datetime64[us]")
+        found = np.frombuffer(whole, dtype="S29").astype("S26").astype("datetime64[us]")
     except ValueError:
         return None
     # What lies outside these years pandas 2 and 3 read differently.
     return found if found.min() > np.datetime64("1678") and found.max() < np.datetime64("2262") else None
 
 
-def _category(values: Sequence[Any], text_of: Callable[[Any], str | None] = str) -> pd.Series[Any]:
-    """Each distinct value is turned into text once (None: it has none); the rows only get its number."""
+def _category(values: Sequence[Any]) -> pd.Series[Any]:
+    return _named(*_numbered(values))
+
+
+def _numbered(values: Sequence[Any]) -> tuple[list[Any], NDArray[np.intp]]:
+    """Each distinct value once, and the number of each row's among them."""
     import numpy as np
-    import pandas as pd
 
     place: defaultdict[Any, int] = defaultdict(count().__next__)
     places = np.fromiter(map(place.__getitem__, values), dtype=np.intp, count=len(values))
-    texts = [None if pd.isna(value) else text_of(value) for value in place]
+    return list(place), places
+
+
+def _named(
+    distinct: Sequence[Any], places: NDArray[np.intp], text_of: Callable[[Any], str | None] = str
+) -> pd.Series[Any]:
+    """A category of numbered values; each distinct one is turned into text once (None: it has none)."""
+    import numpy as np
+    import pandas as pd
+
+    texts = [None if pd.isna(value) else text_of(value) for value in distinct]
     known = sorted({text for text in texts if text is not None})
     number = {text: i for i, text in enumerate(known)}
     codes = np.array([-1 if text is None else number[text] for text in texts], dtype=np.intp)[places]
@@ -230,11 +244,13 @@ def pull_operations(
     columns: dict[str, Any] = _columns(
         items, error="error_message", description="status_description", **{name: name for name in own}
     )
-    columns["platform"] = _category(columns["connection_id"], names.get)
+    keys = _numbered(columns["connection_id"])
+    columns["connection_id"], columns["platform"] = _named(*keys), _named(*keys, names.get)
     columns["requested"], end = times(columns["requested"]), times(columns["completed"])
     columns["completed"] = end
     pairs = zip(columns.pop("error"), columns.pop("description"), strict=True)
-    columns["message"] = [error or description for error, description in pairs]
+    said, places = _numbered([error or description for error, description in pairs])
+    columns["message"] = pd.Series(pd.array(said, dtype="string")[places])  # few texts, in half the time of many
     if now is not None:
         running = pd.Series([is_running(o.status or "", o.completed) for o in items], dtype="bool")
         end = end.mask(running, pd.Timestamp(now).tz_convert("UTC").as_unit("us"))

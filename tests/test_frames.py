@@ -68,6 +68,13 @@ def test_times_are_utc_and_a_time_without_a_zone_is_utc() -> None:
     assert found[2] == pd.Timestamp("2026-11-23T11:58:07Z")
 
 
+def test_times_in_one_text_are_no_times() -> None:
+    """Two times in two lines of one text cannot be read; the other rows keep their own times."""
+    text = "2026-11-23T13:58:07.1234567Z"
+    assert frames.times([f"{text}\n{text}", text]).isna().tolist() == [True, False]
+    assert frames.times([f"{text}\n{text}", ""]).isna().tolist() == [True, True]
+
+
 @given(st.lists(st.one_of(st.none(), st.text(max_size=30), st.datetimes().map(datetime.isoformat))))
 def test_no_text_makes_the_times_raise(texts: list[str | None]) -> None:
     """One unreadable time costs neither the column nor its row."""
