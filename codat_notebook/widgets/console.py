@@ -46,34 +46,37 @@ DETAILS = {"operations": "operation_details", "errors": "error_details", "reques
 def make_parts(session: "Session | None") -> Parts:
     """The parts of a console in their first states; without a session they stand behind the form that connects."""
     states = scene.first_states(session)
+    same: dict[str, Any] = {"layout": ipywidgets.Layout()}  # one each would be a third of all messages
     return Parts(
-        header=Header(states["header"]),
-        connect=Connect(first_state(required=session is None)),
-        notice=Notice(states["notice"]),
-        company=CompanyPicker(states["company"]),
-        connection=ConnectionPicker(states["connection"]),
-        cards=ConnectionCards(states["cards"]),
-        data_types=DataTypePicker(states["data_types"]),
-        bar=RefreshBar(states["bar"]),
-        progress=Progress(states["progress"]),
-        tabs=Tabs(states["tabs"]),
-        operations=operations_table(),
-        operation_details=Details(CLOSED),
-        errors=errors_table(session),
-        error_details=Details(CLOSED),
-        freshness=Heatmap(states["freshness"]),
-        timeline=Timeline(states["timeline"]),
-        requests=requests_table(session),
-        request_details=Details(CLOSED),
-        code=Code(states["code"]),
+        header=Header(states["header"], **same),
+        connect=Connect(first_state(required=session is None), **same),
+        notice=Notice(states["notice"], **same),
+        company=CompanyPicker(states["company"], **same),
+        connection=ConnectionPicker(states["connection"], **same),
+        cards=ConnectionCards(states["cards"], **same),
+        data_types=DataTypePicker(states["data_types"], **same),
+        bar=RefreshBar(states["bar"], **same),
+        progress=Progress(states["progress"], **same),
+        tabs=Tabs(states["tabs"], **same),
+        operations=operations_table(**_named("operations"), **same),
+        operation_details=Details(CLOSED, **_named("operations-details"), **same),
+        errors=errors_table(session, **_named("errors"), **same),
+        error_details=Details(CLOSED, **_named("errors-details"), **same),
+        freshness=Heatmap(states["freshness"], **same),
+        timeline=Timeline(states["timeline"], **same),
+        requests=requests_table(session, **_named("requests"), **same),
+        request_details=Details(CLOSED, **_named("requests-details"), **same),
+        code=Code(states["code"], **same),
     )
 
 
+def _named(name: str) -> dict[str, Any]:
+    """A class that tells one part from others of its kind."""
+    return {"_dom_classes": (f"codat-{name}",)}
+
+
 def _box(kind: type[ipywidgets.Box], children: list[ipywidgets.Widget], *classes: str) -> ipywidgets.Box:
-    box = kind(children)
-    for name in classes:
-        box.add_class(name)
-    return box
+    return kind(children, layout=children[0].layout, _dom_classes=classes)
 
 
 class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes without types
@@ -83,10 +86,8 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
 
     def __init__(self, session: "Session | None" = None) -> None:
         self._parts = parts = make_parts(session)
-        super().__init__(_arranged(parts))
-        self.add_class("codat-console")
-        if session is None:
-            self.add_class("codat-unconnected")
+        classes = ("codat-console",) if session is not None else ("codat-console", "codat-unconnected")
+        super().__init__(_arranged(parts), _dom_classes=classes)
         self._connector = Connector(session, parts)
         self._connector.start()
         places.take(self, session, current_cell())
@@ -131,8 +132,6 @@ def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
     """The parts in their boxes, in reading order."""
     contents = {name: getattr(parts, name) for name in TABS}
     for name, details in DETAILS.items():
-        contents[name].add_class(f"codat-{name}")
-        getattr(parts, details).add_class(f"codat-{name}-details")
         contents[name] = _box(ipywidgets.HBox, [contents[name], getattr(parts, details)], "codat-browse")
     pick = _box(ipywidgets.HBox, [parts.company, parts.connection, parts.cards], "codat-row-pick")
     run = _box(ipywidgets.VBox, [parts.bar, parts.progress], "codat-run")

@@ -59,7 +59,7 @@ class Part(anywidget.AnyWidget):
 
     def __init__(self, state: Message | None = None, **traits: Any) -> None:
         traits |= {"drawn_by": ["kit.js", "tokens.css", *self.files], "sources": shared(self.files)}
-        classes = ("codat-part", *self.classes)
+        classes = ("codat-part", *self.classes, *traits.pop("_dom_classes", ()))
         super().__init__(state=state or {}, as_of=this_minute(), _dom_classes=classes, **traits)
         self.on_message: Callable[[Message], object] | None = None
         self._made_on = engine()

@@ -51,6 +51,7 @@ class FrameTable(Part):
     filters : quick filters by label: a function from the frame to a mask, ``(column, value)`` or ``(column, [...])``.
         Filters by what a column holds are declared by the column: ``Column(facet=True)``.
     now : what filters such as "last hour" count from; by default the newest time of the column.
+    traits : as any widget takes them: ``layout=ipywidgets.Layout(width="60%")``, for one.
 
     ``title``, ``empty`` and all values are shown as text, never as markup.
 
@@ -77,6 +78,7 @@ class FrameTable(Part):
         sort: tuple[str, str] | None = ("requested", "desc"),
         filters: Mapping[str, Filter] | None = None,
         now: Callable[[], datetime] | None = None,
+        **traits: Any,
     ) -> None:
         #: What spans such as the last hour count from; ``None`` for the newest time of the column.
         self.now = now
@@ -98,7 +100,7 @@ class FrameTable(Part):
         self.on_view: Callable[[View], object] | None = None
         #: For the package's own use, called on the engine thread with each draw: the selected row as it is now.
         self.on_row: Callable[[Row | None], object] | None = None
-        super().__init__(self._draw(self._sheet, self._view, None))
+        super().__init__(self._draw(self._sheet, self._view, None), **traits)
         self.on_message = self._act
 
     @property

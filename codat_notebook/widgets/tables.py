@@ -4,7 +4,7 @@ What a column is called, what can be filtered by it, and which columns stay out 
 them. All columns are in the frames, and in what is copied or saved.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codat_notebook.widgets.columns import Column, Row
 from codat_notebook.widgets.table import FrameTable
@@ -56,7 +56,7 @@ def _running(frame: "pd.DataFrame") -> "pd.Series[bool]":
     return frame["completed"].isna() & ~frame["is_errored"].astype("bool")
 
 
-def operations_table() -> FrameTable:
+def operations_table(**traits: Any) -> FrameTable:
     """The pull operations of a company, newest first."""
     return FrameTable(
         None,
@@ -64,10 +64,11 @@ def operations_table() -> FrameTable:
         noun="operation",
         columns=OPERATION_COLUMNS,
         filters={"Running": _running, "Failed": _failed},
+        **traits,
     )
 
 
-def errors_table(session: "Session | None") -> FrameTable:
+def errors_table(session: "Session | None", **traits: Any) -> FrameTable:
     """What went wrong in a session, newest first."""
     return FrameTable(
         session.errors if session else None,
@@ -76,10 +77,11 @@ def errors_table(session: "Session | None") -> FrameTable:
         columns=ERROR_COLUMNS,
         key="",
         sort=("time", "desc"),
+        **traits,
     )
 
 
-def requests_table(session: "Session | None") -> FrameTable:
+def requests_table(session: "Session | None", **traits: Any) -> FrameTable:
     """The requests of a session, newest first."""
     return FrameTable(
         session.requests if session else None,
@@ -89,4 +91,5 @@ def requests_table(session: "Session | None") -> FrameTable:
         key="",
         sort=("time", "desc"),
         filters={"Without success": _without_success},
+        **traits,
     )

@@ -98,6 +98,17 @@ def test_the_parts_carry_the_classes_that_do_not_change(desk: Desk) -> None:
     assert isinstance(desk.frame, ipywidgets.VBox)
 
 
+def test_parts_and_boxes_share_one_layout_and_the_console_has_its_own(desk: Desk) -> None:
+    """A layout each would be a third of a new console's messages; its size is its own, and closing ends them all."""
+    inside = set(desk.parts.values()) - {desk.frame}
+    layouts = {part.layout for part in inside}
+    assert len(layouts) == 1
+    assert desk.frame.layout not in layouts
+    held = [*inside, *layouts, desk.frame, desk.frame.layout]
+    desk.frame.close()
+    assert [widget for widget in held if widget.comm is not None] == []
+
+
 def test_a_search_answers_the_text_it_was_asked_for(desk: Desk) -> None:
     """With the matches of that text; a text that nobody is called by has none."""
     assert [row["name"] for row in desk.search("tech")] == ["Technicalium", "Technicalium Group"]
