@@ -1,9 +1,7 @@
 """The state of a simulated portfolio: what is held of each cell, what is on its way, how fresh it has been.
 
 Time is days since the start. Nothing is drawn per tick: chance decides when a refresh starts (does it fail, how long
-does it take, did it find changes), and freshness is *expected* freshness, in closed form, added up when a copy is
-replaced. So the score has no sampling noise, and never exceeds ``bounds.upper_bound``. Strategies see the cells as
-``view`` shows them.
+does it take, did it find changes); the ``ledger`` adds up what it won. Strategies see the cells as ``view`` shows them.
 """
 
 from __future__ import annotations
@@ -18,10 +16,10 @@ from numpy.typing import NDArray
 from codat_notebook.sandbox.profiles import PLATFORMS, SPREAD
 from codat_notebook.strategies.cells import Columns
 from codat_notebook.strategies.indices import Floats
+from codat_notebook.strategies.ledger import Ledger, Rows
 from codat_notebook.strategies.limits import back_off
 from codat_notebook.strategies.portfolio import Portfolio
 
-Rows = NDArray[np.intp]
 Codes = NDArray[np.integer]
 #: What a failed refresh ends with where the platform is not one of the sandbox's.
 _FAILURES: Final[Mapping[str, float]] = {"FetchError": 1.0}
@@ -37,7 +35,7 @@ class Board:
 
     def __init__(self, portfolio: Portfolio, cost: Floats, seed: int, start: np.datetime64) -> None:
         cells, truth = portfolio.cells, portfolio.truth
-        self.now, self.start, self.cost, self.observed = 0.0, start, cost, portfolio.observed
+        self.now, self.start, self.cost = 0.0, start, cost
         self.given = Columns.of(cells, start)
         self._rng = np.random.default_rng(seed)
         self.true_rate = truth["true_rate"].to_numpy(np.float64)
@@ -48,10 +46,9 @@ class Board:
         self._edges = _edges(names)
         rows = len(cells)
         self.snapshot = -self.given.age
-        self._settled, self.fresh_days, self.found_nothing = np.zeros(rows), np.zeros(rows), np.zeros(rows)
         self.refreshes, self.failed = np.zeros(rows, np.int32), np.zeros(rows, np.int32)
         self.failures = cells["failures"].to_numpy(np.int32, copy=True)
-        self.changed = self.given.changed_last.astype(np.float32)
+        self.ledger = Ledger(self.true_rate, self.given.changed_last.astype(np.float32), portfolio.observed)
         self.status, self.error = (_codes(self.given.labels(name)) for name in ("status", "last_error"))
         self.blocked = _blocked(self.given)
         self._way: Rows = np.empty(0, dtype=np.intp)
@@ -108,13 +105,8 @@ class Board:
         return np.where(lands, self._starts[rows], self.snapshot[rows])
 
     def _succeed(self, rows: Rows, draw: Floats) -> None:
-        starts, ends = self._starts[rows], self.blocked[rows]
-        gap = starts - self.snapshot[rows]
-        unchanged = np.where(np.isinf(gap), 0.0, np.exp(-self.true_rate[rows] * np.minimum(gap, 1e300)))
-        self._settle(rows, ends)
-        self.found_nothing[rows] += unchanged
-        if self.observed:
-            self.changed[rows] = draw >= unchanged
+        starts = self._starts[rows]
+        self.ledger.replaced(rows, self.snapshot[rows], starts, self.blocked[rows], draw)
         self.snapshot[rows] = starts
         self.failures[rows] = 0
         self.status[rows], self.error[rows] = COMPLETE, -1
@@ -129,16 +121,7 @@ class Board:
 
     def settle(self) -> None:
         """Add up the freshness of all cells until now."""
-        self._settle(slice(None), self.now)
-
-    def _settle(self, rows: Rows | slice, until: Floats | float) -> None:
-        """Expected fresh days of the copies held since they were last settled: (e^-rate a - e^-rate b) / rate."""
-        rate, snapshot, settled = self.true_rate[rows], self.snapshot[rows], self._settled[rows]
-        length, age = until - settled, settled - snapshot
-        with np.errstate(divide="ignore", invalid="ignore"):
-            fresh = np.where(rate > 0, np.exp(-rate * age) * -np.expm1(-rate * length) / rate, length)
-        self.fresh_days[rows] += np.where(np.isfinite(snapshot), fresh, 0.0)
-        self._settled[rows] = until
+        self.ledger.settle(self.snapshot, self.now)
 
     @property
     def age(self) -> Floats:

@@ -103,9 +103,11 @@ class Learner:
         self._know(columns)
         snapshot = columns.last_success
         gap = snapshot - self._snapshot + self._moved(columns)
-        fresh = np.flatnonzero((gap > _INSTANT) & ~np.isnan(columns.changed_last))
+        fresh = np.flatnonzero(gap > _INSTANT)
         if len(fresh):
-            self._update(fresh, gap[fresh], columns.changed_last[fresh] > 0)
+            changed = columns.changed_last[fresh]
+            told = ~np.isnan(changed)
+            self._update(fresh[told], gap[fresh[told]], changed[told] > 0)
         self._snapshot = snapshot
         return self._shape / self._days
 

@@ -105,17 +105,17 @@ def _highest(wanted: Floats, depth: int) -> NDArray[np.intp]:
     """The places of the ``depth`` highest values, highest first."""
     if depth >= len(wanted):
         return np.argsort(-wanted, kind="stable")
-    places = np.argpartition(wanted, -depth)[-depth:]
-    last = wanted[places[0]]
-    above = np.sort(places[wanted[places] > last])
-    # Which of equal values a partition leaves inside is chance: take the first.
-    places = np.concatenate([above, np.flatnonzero(wanted == last)[: depth - len(above)]])
-    return places[np.argsort(-wanted[places], kind="stable")]
+    last = np.partition(wanted, -depth)[-depth]
+    places = np.flatnonzero(wanted >= last)
+    return places[np.argsort(-wanted[places], kind="stable")[:depth]]
 
 
 def _fits(group: NDArray[np.integer], room: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Which have room in their group, if those before them come first."""
-    full: NDArray[np.bool_] = (np.bincount(group, minlength=len(room)) > room)[group]
+    over = np.bincount(group, minlength=len(room)) > room
+    if not over.any():
+        return np.ones(len(group), dtype=bool)
+    full: NDArray[np.bool_] = over[group]
     fits: NDArray[np.bool_] = ~full
     crowd = np.flatnonzero(full)
     order = crowd[np.argsort(group[crowd], kind="stable")]

@@ -144,7 +144,7 @@ class _Run:
         within = float(np.count_nonzero(age <= self.goal)) / len(age)
         if not (known := np.isfinite(age)).all():
             age, missed = age[known], missed[known]
-        until_now = bounds.mean(board.fresh_days, self.weight)
+        until_now = bounds.mean(board.ledger.fresh_days, self.weight)
         fresh_today, self.before = until_now - self.before, until_now
         return {
             "freshness": fresh_today,
@@ -173,7 +173,7 @@ class _Run:
         board, days, cells, truth = self.board, len(timeline), self.portfolio.cells, self.portfolio.truth
         ages = cells["age"].to_numpy()
         bound = bounds.upper_bound(board.true_rate, self.budget_a_day, days, ages, self.weight, board.cost)
-        freshness = bounds.mean(board.fresh_days, self.weight) / days
+        freshness = bounds.mean(board.ledger.fresh_days, self.weight) / days
         means = {name: float(timeline[name].mean()) for name in ("age_mean", "age_p95", "missed", "within_goal")}
         priced = truth["price"].to_numpy(np.float64)
         found = {
@@ -189,7 +189,7 @@ class _Run:
             "keep_alive_violations": float(self.connections.violations),
             "refreshes": float(board.refreshes.sum()),
             "failures": float(board.failed.sum()),
-            "found_nothing": float(board.found_nothing.sum()),
+            "found_nothing": float(board.ledger.found_nothing.sum()),
             **requests(board, truth["requests"].to_numpy(np.float64), days),
             "money": float((board.refreshes * priced).sum()),
             "spent": self.spent,
@@ -203,7 +203,7 @@ class _Run:
         return cells[["company", "connection", "data_type", "platform", "weight", "rate"]].assign(
             rate_assumed=cells["rate"].isna(),
             true_rate=self.portfolio.truth["true_rate"],
-            freshness=board.fresh_days / len(self.rows),
+            freshness=board.ledger.fresh_days / len(self.rows),
             refreshes=board.refreshes,
             failures=board.failed,
             age=board.age.copy(),

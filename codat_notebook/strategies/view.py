@@ -71,7 +71,7 @@ class View:
         if name == "in_progress":
             return np.where(board.status == FETCHING, 1.0, 0.0)
         if name in ("failures", "changed_last"):
-            return (board.failures if name == "failures" else board.changed).astype(np.float64)
+            return (board.failures if name == "failures" else board.ledger.changed).astype(np.float64)
         given = board.given.numbers(name)
         return given - board.now if name == "due" else given
 
@@ -104,7 +104,7 @@ class View:
         if kind == "time":
             return _times(self._moment(), self.numbers(name))
         if name == "changed_last":
-            return pd.arrays.BooleanArray(board.changed == 1, np.isnan(board.changed))
+            return pd.arrays.BooleanArray(board.ledger.changed == 1, np.isnan(board.ledger.changed))
         if name == "in_progress":
             return board.status == FETCHING
         return board.failures.astype(np.int64) if name == "failures" else self.numbers(name).copy()
