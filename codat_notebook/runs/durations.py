@@ -78,12 +78,20 @@ class Durations:
     def of(self, platform: str, data_type: str) -> Spell:
         """The distribution for a kind of operation, also for one that was never seen."""
         key = (platform, data_type)
-        if key not in self._made:
+        spell = self._made.get(key)
+        if spell is None:
             mu, variance = math.log(MEDIAN), SPREAD**2
             for level in ((), (data_type,), key):
                 mu, variance = _shrunk(self._sums.get(level), mu, variance)
-            self._made[key] = Spell(mu, max(math.sqrt(variance), LEAST_SPREAD))
-        return self._made[key]
+            spell = self._made[key] = Spell(mu, max(math.sqrt(variance), LEAST_SPREAD))
+        return spell
+
+    def usual(self, platform: str, data_type: str) -> float | None:
+        """Seconds that half of a kind exceed; ``None`` where no operation of the kind was seen to end.
+
+        >>> Durations().usual("Xero", "invoices")
+        """
+        return math.exp(self.of(platform, data_type).mu) if (platform, data_type) in self._sums else None
 
 
 def _shrunk(sums: _Sums | None, mu: float, variance: float) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from codat_notebook import frames
+from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.governor import local
 from codat_notebook.runs.orders import Skipped
 from codat_notebook.runs.records import ErrorRecord
@@ -140,3 +141,10 @@ def operations(rows: Iterable[Row], platforms: Mapping[str, str], now: datetime)
     known = [row for row in rows if row.operation is not None]
     origins = {"origin": ("category", [row.origin for row in known])}
     return frames.pull_operations([row.operation for row in known], platforms, now, extra=origins)
+
+
+def usual(rows: Iterable[Row], platforms: Mapping[str, str], known: Durations) -> dict[tuple[str, str], float]:
+    """Connection id and data type -> seconds that such an operation usually takes: of what runs, where it is known."""
+    running = {(row.operation.connection_id, row.operation.data_type) for row in rows if row.open and row.operation}
+    found = {(id, data_type): known.usual(platforms.get(id, ""), data_type) for id, data_type in running}
+    return {key: seconds for key, seconds in found.items() if seconds is not None}

@@ -225,6 +225,11 @@ class RefreshRun:
         return reports.progress(self.counts, companies, began, self.now, self._before)
 
     @property
+    def usual(self) -> dict[tuple[str, str], float]:
+        """Connection id and data type -> seconds that such an operation usually takes: of what runs, where known."""
+        return reports.usual(self.rows, self.platforms, self._fleet.durations)
+
+    @property
     def line(self) -> str:
         """The progress in a line of text."""
         return reports.line(self.company_name, self.counts, self.progress, self.note)

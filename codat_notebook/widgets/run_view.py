@@ -52,9 +52,10 @@ def runs_state(
 ) -> Message:
     """The state of the progress part for some runs; ``first`` is the first row of the page.
 
-    ``usual`` is how long the operations usually take: seconds by connection and data type.
+    ``usual`` is how long the operations usually take, seconds by connection and data type; by default what the runs
+    themselves have learned from the history.
     """
-    usual = usual or {}
+    usual = {key: seconds for run in runs for key, seconds in run.usual.items()} | dict(usual or {})
     rows = {row["key"]: row for run in runs for row in company_rows(run.rows, run.platforms, usual)}
     running = [row.operation for run in runs for row in run.rows if row.operation is not None and row.open]
     due = due_at(running, usual)

@@ -41,6 +41,15 @@ def test_a_kind_never_seen_borrows_from_its_type_on_other_platforms() -> None:
     assert median(known.of("Plaid", "invoices")) < 40 < 250 < median(known.of("Plaid", "journals"))
 
 
+def test_what_is_usual_is_told_of_kinds_that_were_seen_alone() -> None:
+    """A guess is good enough for when to look again, not for telling a reader what is left."""
+    known = learned(invoices=40)
+    usual = known.usual("Xero", "invoices")
+    assert usual is not None
+    assert 32 < usual < 50
+    assert known.usual("Plaid", "invoices") is None
+
+
 @given(st.lists(st.floats(0, 1e9), max_size=30), st.lists(st.floats(0, 1e9), min_size=2, max_size=9))
 def test_the_chance_to_run_on_falls_with_time_and_is_never_nothing(seen: list[float], at: list[float]) -> None:
     """Whatever was seen: what hangs is never taken for ended."""

@@ -74,3 +74,16 @@ def test_the_view_of_a_run_retries_too(sandbox: Sandbox, desk: Desk) -> None:
     done = desk.until("view", lambda s: s["seq"] == 3 and s["status"] == "done")
     assert [(row["type"], row["kind"]) for row in done["rows"]] == [("customers", "complete")]
     view.close()
+
+
+def test_a_run_outside_of_the_console_says_what_is_left(sandbox: Sandbox, desk: Desk) -> None:
+    """It reads no history of its own: each look at the company shows what went before."""
+    id = str(desk.session.companies(search="Toft").id[0])
+    sandbox.clock.pause()
+    view = desk.parts["view"] = run_view(desk.session.refresh(id, "customers"))
+    running = desk.until("view", lambda s: s["rows"] and "usual" in s["rows"][0])
+    assert 1 < running["rows"][0]["usual"] < 3600
+    assert running["due"] > running["now"]
+    sandbox.clock.resume()
+    desk.until("view", lambda s: s["status"] == "done")
+    view.close()
