@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from codat_notebook import words
@@ -141,6 +142,21 @@ def test_what_takes_too_long_is_named_with_what_to_do(stage):
     expect(late.locator(".c-pill")).to_have_text("!Longer than usual")
     expect(late.locator(".note")).to_contain_text("Codat carries on with it")
     expect(late.locator(".left")).to_have_text("")
+
+
+@pytest.mark.parametrize("width", [320, 560])
+def test_what_is_left_stands_beside_the_time_on_a_narrow_screen(stage, width):
+    """Between the stages and the time, over neither; the rows' stages are equally long, and nothing sticks out."""
+    element = mount(stage, width=width)
+    row = element.locator(".rows > li").nth(1)
+    expect(row.locator(".left")).to_have_text(re.compile(r"s left$"))
+    stages, left, time = (row.locator(f".{name}").bounding_box() for name in ("stages", "left", "time"))
+    assert stages["x"] + stages["width"] <= left["x"]
+    assert left["x"] + left["width"] <= time["x"]
+    assert abs(left["y"] + left["height"] / 2 - time["y"] - time["height"] / 2) < 3
+    assert element.locator(".rows > li .stages").nth(0).bounding_box()["width"] == stages["width"] > 60
+    assert stage.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    stage.shot(f"progress-left-{width}")
 
 
 def test_retry_counts_what_can_be_helped_and_is_sent_once(stage):
