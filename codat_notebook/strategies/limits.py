@@ -85,7 +85,7 @@ def choose(
     above : a guess of what the lowest priority chosen will exceed, such as most of what it was in the last round. The
         answer does not depend on it; a good guess spares the sorting of all cells.
     """
-    able = np.flatnonzero(eligible & (priority > above))
+    able = (eligible & (priority > above)).nonzero()[0]
     wanted, cheapest = priority[able], float(cost[able].min(initial=np.inf))
     most = int(min(most, len(priority), (budget + 1e-9) / cheapest if cheapest > 0 else len(priority)))
     depth = most
@@ -106,7 +106,7 @@ def _highest(wanted: Floats, depth: int) -> NDArray[np.intp]:
     if depth >= len(wanted):
         return np.argsort(-wanted, kind="stable")
     last = np.partition(wanted, -depth)[-depth]
-    places = np.flatnonzero(wanted >= last)
+    places = (wanted >= last).nonzero()[0]
     return places[np.argsort(-wanted[places], kind="stable")[:depth]]
 
 

@@ -102,6 +102,7 @@ class _Run:
         self.guard = Guard(limits)
         # A cell that costs more than what may be saved up is saved up for all the same.
         self.saved = max(self.a_day * in_days(limits.saved), float(self.board.cost.max()))
+        self.cheapest = float(self.board.cost.min())
         self.most = max(int(limits.a_minute * 1440 * step), 1)
         self.cut = 0.0  # what the next round's priorities will probably exceed
         self.deadlines, self.reports = Deadlines(self.board, goal, deadline), Reports(self.board)
@@ -134,10 +135,12 @@ class _Run:
             priority = self.guard(priority, columns)
         room = board.room(self.limits.company_at_once)
         rows = choose(priority, board.eligible(), board.cost, self.credit, board.company, room, self.most, self.cut)
-        self.cut = _MOST * float(priority[rows[-1]]) if len(rows) else 0.0
         board.begin(rows)
         cost = float(board.cost[rows].sum())
         self.credit, self.spent = self.credit - cost, self.spent + cost
+        # What is left says that all that was wanted has begun: then no priority is too low for the next round.
+        short = len(rows) and self.credit < self.cheapest
+        self.cut = _MOST * float(priority[rows[-1]]) if short else 0.0
 
     def _row(self) -> dict[str, float]:
         board, age, missed = self.board, self.board.age, self.board.true_rate

@@ -124,7 +124,7 @@ def _times(start: np.datetime64, days: Floats) -> Any:
     missing = np.isnan(days)
     gaps = np.round(np.where(missing, 0.0, days) * _DAY_US).astype("m8[us]")
     gaps[missing] = np.timedelta64("NaT", "us")
-    return pd.array(start + gaps, dtype=pd.DatetimeTZDtype("us", "UTC"))
+    return pd.DatetimeIndex(start + gaps, tz="UTC").array  # pd.array takes twice as long
 
 
 @cache
