@@ -3,14 +3,15 @@
 One opened page a front end goes the whole way, since a server and a kernel cost more than all the clicks.
 """
 
+import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from . import chromium
 from .notebooks import Notebook
-from .test_console import SETUP, SLOWLY, open_tab, refresh, tick
+from .test_console import SETUP, SLOWLY, refresh, tick
 
 HOSTILE = """
 from codat_notebook.widgets import FrameTable
@@ -43,9 +44,9 @@ def test_the_console_works_in_each_front_end(
     expect(console.locator(".codat-operations tbody tr").first).to_be_visible(timeout=SLOWLY)
     notebook.shot(f"console-in-{front_end}", console)
 
-    open_tab(console, "Errors")
-    expect(console.locator(".codat-errors")).to_contain_text("relink", timeout=SLOWLY)
-    expect(console.locator(".codat-operations")).to_be_hidden()
+    filter_and_export(notebook, console)
+    read_a_row_by_keys(notebook, console)
+    walk_the_tabs_by_keys(notebook, console)
     assert console.evaluate("e => e.scrollWidth <= e.clientWidth")
     assert notebook.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     table = notebook.locator(".codat-table").filter(has_text="onerror=window.pwned")
@@ -54,3 +55,65 @@ def test_the_console_works_in_each_front_end(
     table.locator("tbody tr").first.click()
     assert notebook.page.evaluate("window.pwned") is None
     expect(notebook.locator(".c-stale")).to_have_count(0)
+    switch(notebook, console)
+
+
+def filter_and_export(notebook: Notebook, console: Locator) -> None:
+    """A chip leaves the failed operation; the file that is exported holds the same; clearing brings the others back."""
+    table = console.locator(".codat-operations")
+    table.locator(".ct-add", has_text="status").click()
+    table.locator(".ct-panel:popover-open label", has_text="PermissionsError").click()
+    notebook.page.keyboard.press("Escape")
+    expect(table.locator(".ct-count")).to_contain_text(re.compile(r"^\d+ of "))
+    expect(table.locator("tbody tr").first).to_contain_text("creditNotes")
+    table.get_by_role("button", name="Export").click()
+    with notebook.page.expect_download(timeout=SLOWLY) as saved:
+        table.get_by_role("menuitem", name="CSV file").click()
+    heads, *rows = saved.value.path().read_text("utf-8-sig").splitlines()
+    assert "requested (UTC)" in heads
+    assert len(rows) == table.locator("tbody tr").count()
+    assert all("PermissionsError" in row for row in rows)
+    table.get_by_role("button", name="Clear all").click()
+    expect(table.locator(".ct-count")).to_have_text(re.compile(r"^[\d,]+ operations$"))
+
+
+def read_a_row_by_keys(notebook: Notebook, console: Locator) -> None:
+    """Enter opens a row's details, Escape closes them, and the row has the focus again."""
+    row = console.locator(".codat-operations tbody tr").first
+    id = row.locator("td.ct-id span").inner_text()
+    row.focus()
+    row.press("Enter")
+    details = console.locator(".codat-operations-details")
+    expect(details.get_by_role("heading", level=3)).to_be_focused()
+    expect(details).to_contain_text(id.split("…")[0])
+    notebook.page.keyboard.press("Escape")
+    expect(details).to_be_hidden()
+    expect(console.locator(".codat-operations tbody tr").filter(has_text=id)).to_be_focused()
+
+
+def walk_the_tabs_by_keys(notebook: Notebook, console: Locator) -> None:
+    """End, Home and the arrows show a tab at once; the one of errors says what to do."""
+    tabs = console.locator(".codat-tabs [role=tab]")
+    tabs.first.focus()
+    for key, panel in (("End", "code"), ("ArrowLeft", "requests"), ("Home", "operations"), ("ArrowRight", "errors")):
+        notebook.page.keyboard.press(key)
+        expect(console.locator(f".codat-panel-{panel}")).to_be_visible()
+    expect(tabs.filter(has_text="Errors")).to_be_focused()
+    expect(console.locator(".codat-errors")).to_contain_text("relink", timeout=SLOWLY)
+    expect(console.locator(".codat-operations")).to_be_hidden()
+
+
+def switch(notebook: Notebook, console: Locator) -> None:
+    """The form that connects opens and closes by keys; the sandbox is one click away."""
+    button = console.get_by_role("button", name="Switch…")
+    form = console.get_by_role("region", name="Connect to Codat")
+    button.press("Enter")
+    expect(form).to_be_visible()
+    notebook.page.keyboard.press("Escape")
+    expect(form).to_be_hidden()
+    expect(button).to_be_focused()
+    button.press("Enter")
+    form.get_by_role("button", name="Open the sandbox").click()
+    expect(form).to_be_hidden(timeout=SLOWLY)
+    expect(console.locator(".codat-company input")).to_have_value("", timeout=SLOWLY)
+    expect(console.locator(".codat-status .badge.sandbox")).to_be_visible()
