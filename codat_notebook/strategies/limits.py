@@ -106,7 +106,7 @@ def _highest(wanted: Floats, depth: int) -> NDArray[np.intp]:
     if depth >= len(wanted):
         return np.argsort(-wanted, kind="stable")
     last = np.partition(wanted, -depth)[-depth]
-    places = (wanted >= last).nonzero()[0]
+    places: NDArray[np.intp] = (wanted >= last).nonzero()[0]
     return places[np.argsort(-wanted[places], kind="stable")[:depth]]
 
 
