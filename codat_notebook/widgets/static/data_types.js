@@ -160,9 +160,10 @@ function render({ model, el }) {
   return live(model, (next) => {
     [state, ui.since] = [next, performance.now()];
     if (next.company !== ui.company) {
+      // Scrolling has the browser lay out the whole page at once; a list that is new stands at its start.
+      if (ui.company !== undefined) list.scrollTop = 0;
       Object.assign(ui, { company: next.company, selected: new Set(next.selected ?? []), query: "", tabStop: null });
       search.value = "";
-      list.scrollTop = 0;
     }
     draw();
     announce();

@@ -69,7 +69,7 @@ function render({ model, el }) {
     setText(empty.lastChild, idle && next.message ? next.message : HINT);
     message.classList.toggle("bad", status === "error");
     keyed(list, rows, ({ key }) => key, makeRow, drawRow);
-    setAttribute(list, "tabindex", list.scrollHeight > list.clientHeight + 1 ? "0" : null);
+    setAttribute(list, "tabindex", !list.hidden && list.scrollHeight > list.clientHeight + 1 ? "0" : null);
     pager.hidden = counts.total <= rows.length;
     setText(where, `${number(first + 1)}–${number(first + rows.length)} of ${number(counts.total)}`);
     setDisabled(back, first === 0);
