@@ -64,6 +64,7 @@ def test_arrows_and_enter_pick_a_company(stage):
     field.press("ArrowDown")
     stage.page.get_by_role("option", name="Toft C").click()
     expect(field).to_have_value("Toft C")
+    until(stage, lambda: len(sent(stage, "pick")) == 2)
     first, second = [m["seq"] for m in stage.sent if m["type"] == "pick"]
     change(stage, 0, company={"id": FOUND[1]["id"], "name": "Toft B Ltd"}, seq=first)
     expect(field).to_have_value("Toft C")
