@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("codat_notebook.sandbox")
 _LOG.addHandler(logging.NullHandler())
-_PATIENCE = 10.0  # seconds to start or stop
+_PATIENCE = 60.0  # seconds to start or stop: a busy machine has been seen to take more than ten
 
 
 def usual_key(seed: int = 7) -> str:
