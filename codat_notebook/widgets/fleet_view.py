@@ -64,14 +64,16 @@ class FleetView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes with
         self._head = Fleet(self._head_state())
         self._tabs = Tabs(self._tabs_state())
         self._one = Progress(_nobody(run))
-        self._tables = {
-            "companies": FrameTable(run.summary, noun="company", columns=SUMMARY_COLUMNS, key="company_id", sort=None),
+        self._tables = {  # without rows at first: to frame a large run takes seconds, which nobody shall wait for
+            "companies": FrameTable(
+                None, empty="One moment…", noun="company", columns=SUMMARY_COLUMNS, key="company_id", sort=None,
+            ),
             "operations": FrameTable(
-                run.operations, empty="Nothing is queued yet.", noun="operation",
+                None, empty="Nothing is queued yet.", noun="operation",
                 columns=OPERATION_COLUMNS | {"company_id": _COMPANY},
             ),
             "errors": FrameTable(
-                run.errors, empty="Nothing has gone wrong in this run.", noun="error", key="", sort=("time", "desc"),
+                None, empty="Nothing has gone wrong in this run.", noun="error", key="", sort=("time", "desc"),
                 columns=ERROR_COLUMNS | {"company_id": _COMPANY},
             ),
         }  # fmt: skip
@@ -152,7 +154,7 @@ class FleetView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes with
         self._tabs.show(self._tabs_state())
         self._one.show(self._one_state())
         if self._due is None and self._framing is None:
-            wait = 0.0 if self._run.done else max(TABLES_EVERY, SHARE * self._cost)
+            wait = 0.0 if self._run.done or not self._cost else max(TABLES_EVERY, SHARE * self._cost)
             self._due = self._loop.call_later(wait, self._frame_soon)
 
     @property
