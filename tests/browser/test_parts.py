@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from . import gallery
+from . import deadlines, gallery
 from .stage import Stage
 
 COMPANY = gallery.COMPANY["id"]
 
 
 def until(stage: Stage, condition: Callable[[], Any]) -> Any:
-    """What `condition` gives once that is true; fails after five seconds."""
-    deadline = time.monotonic() + 5
+    """What `condition` gives once that is true."""
+    deadline = time.monotonic() + deadlines.CONDITION
     while not (value := condition()):
         assert time.monotonic() < deadline, stage.sent
         stage.page.wait_for_timeout(10)
