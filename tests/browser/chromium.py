@@ -27,7 +27,7 @@ ARGUMENTS = (
 OUTSIDE = re.compile(r"^(?:https?|wss?)://(?!(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?(?:[/?#]|$))")
 #: Errors that the front ends report on their own, with nothing of ours on the page.
 KNOWN_ERRORS = (
-    r"^Cannot read properties of undefined \(reading 'schema'\)$",  # Notebook 7, at every start
+    r"^Cannot read properties of undefined \(reading 'schema'\)\n",  # Notebook 7, at every start
     r"getter for the shared module is not a function",  # Voila, where it shares modules with JupyterLab
 )
 
@@ -61,7 +61,7 @@ class Watch:
         context.route(OUTSIDE, self._refuse)
         context.route_web_socket(OUTSIDE, self._refuse_socket)
         context.on("console", self._console)
-        context.on("weberror", lambda error: self.errors.append(str(error.error)))
+        context.on("weberror", lambda error: self.errors.append(f"{error.error}\n{error.error.stack}"))
 
     def unexpected(self) -> dict[str, list[str]]:
         """What nobody expected, by kind; empty where all is well."""

@@ -100,8 +100,11 @@ class Notebook:
     def theme(self, name: str) -> None:
         """Switch to "light" or "dark" (JupyterLab, Notebook 7)."""
         self.page.evaluate("name => jupyterapp.commands.execute('apputils:change-theme', {theme: name})", _THEMES[name])
-        light = "true" if name == "light" else "false"
-        self.page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=light)
+        # JupyterLab fades its splash screen out, and fails to remove it where the next theme comes before that.
+        self.page.wait_for_function(
+            """light => document.body.dataset.jpThemeLight === light && !document.getElementById("jupyterlab-splash")""",
+            arg="true" if name == "light" else "false",
+        )
 
     def shot(self, name: str, of: Locator | None = None) -> Path:
         """A screenshot of the page, or of one element."""
