@@ -102,7 +102,8 @@ class Notebook:
         self.page.evaluate("name => jupyterapp.commands.execute('apputils:change-theme', {theme: name})", _THEMES[name])
         # JupyterLab fades its splash screen out, and fails to remove it where the next theme comes before that.
         self.page.wait_for_function(
-            """light => document.body.dataset.jpThemeLight === light && !document.getElementById("jupyterlab-splash")""",
+            """light => document.body.dataset.jpThemeLight === light
+                 && !document.getElementById("jupyterlab-splash")""",
             arg="true" if name == "light" else "false",
         )
 
