@@ -53,6 +53,7 @@ function render({ model, el }) {
     body.replaceChildren();
     body.codatNodes = null;
     table.style.setProperty("--n", state.columns.length);
+    scroll.style.setProperty("--longest", Math.max(...state.columns.map(({ key }) => key.length)));
     head.replaceChildren(h("th", { class: "corner" }, h("b", { class: "c-sr" }, "Days since the last successful sync of")),
       ...state.columns.map(({ key: type, name }) => h("th", { scope: "col", title: name }, h("span", {}, type))));
     key.replaceChildren(legend([
