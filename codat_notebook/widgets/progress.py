@@ -24,6 +24,8 @@ STOP = {
 
 _WORDS = {"Initial": "Starting", "MapQueued": "Waits to map", "ValidationQueued": "Waits for checks",
           "ProcessingQueued": "Waits to process"}  # fmt: skip
+#: Around a text of others, so that one from right to left does not turn the sentence that quotes it.
+_ISOLATE, _END = "\u2068", "\u2069"
 PAUSED = re.compile(r"paused until (\S+)", re.IGNORECASE)
 _MACHINE = re.compile(r"waiting for asynchronous response", re.IGNORECASE)
 _GOES_ON = "The platform's limit on requests is used up. Codat goes on by itself then: nothing to do."
@@ -79,7 +81,7 @@ def _failed(status: str, data_type: str, platform: str, message: str | None, lin
     skipped = status == "NotSupported"
     meaning = remedy.meaning.replace("this connection", platform or "this connection")
     meaning = meaning.replace("this data.", f"{vocabulary.plain_name(data_type).lower()}.")
-    says = f" Codat says: “{message}”" if message else ""
+    says = f" Codat says: “{_ISOLATE}{message}{_END}”" if message else ""
     return {
         "stage": vocabulary.FAILURES.get(status, 1),
         "tone": "idle" if skipped else "bad",

@@ -64,7 +64,7 @@ def test_a_remedy_names_platform_and_data_and_offers_the_link_only_where_it_help
     """Two kinds of failure, one of which a relink mends."""
     denied = row("PermissionsError", link_url="u", message="no role")
     assert denied["note"].startswith("The user who linked NetSuite may not read invoices. Ask the customer to relink")
-    assert denied["note"].endswith("Codat says: “no role”")
+    assert denied["note"].endswith("Codat says: “\u2068no role\u2069”")
     assert denied["link"] == "u"
     assert "link" not in row("FetchError", link_url="u")
 
