@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -47,6 +48,7 @@ class Column:
     tone : for statuses whose word does not say all: from a row as a dict to "ok", "run", "warn", "bad" or "idle".
     facet : offer a filter by what the column holds: its values with their counts, or for times a span.
     named_by : for a facet of ids: the column whose words stand for them. Ids of the same words get their beginning.
+    decimals : of a "number" that is no integer; by default as many as it has, up to four.
 
     >>> connection = Column("connection", hidden=True, facet=True, named_by="platform")
     """
@@ -57,6 +59,7 @@ class Column:
     tone: Callable[[Row], str | None] | None = None
     facet: bool = False
     named_by: str = ""
+    decimals: int | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Shown:
     values: pd.Series[Any]
     facet: bool = False
     named_by: str = ""
+    decimals: int | None = None
 
 
 def shown_columns(frame: pd.DataFrame, wanted: Mapping[str, Column]) -> list[Shown]:
@@ -114,7 +118,7 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
 def _shown(key: str, values: pd.Series[Any], column: Column) -> Shown:
     label = column.label or key.replace("_", " ")
     kind = column.kind or kind_of(key, values)
-    return Shown(key, label, kind, column.hidden, column.tone, values, column.facet, column.named_by)
+    return Shown(key, label, kind, column.hidden, column.tone, values, column.facet, column.named_by, column.decimals)
 
 
 def kind_of(name: str, values: pd.Series[Any]) -> Kind:
@@ -156,11 +160,13 @@ def text(value: object) -> str:
     return words.encode("utf-8", "replace").decode("utf-8")
 
 
-def number_text(value: object) -> str:
-    """A number with its thousands marked and at most four decimals.
+def number_text(value: object, decimals: int | None = None) -> str:
+    """A number with its thousands marked and at most four decimals, or as many ``decimals`` as are asked for.
 
-    >>> number_text(1284), number_text(0.5), number_text(1234.56789), number_text(1e-7)
-    ('1,284', '0.5', '1,234.5679', '1e-07')
+    >>> number_text(1284), number_text(0.5), number_text(1234.56789), number_text(1e-7), number_text(3, 1)
+    ('1,284', '0.5', '1,234.5679', '1e-07', '3')
+    >>> number_text(1234.56789, 1), number_text(3.0, 1)
+    ('1,234.6', '3.0')
     """
     if isinstance(value, Integral):
         return f"{int(value):,}"
@@ -169,6 +175,8 @@ def number_text(value: object) -> str:
     real = float(value)
     if not math.isfinite(real):
         return {math.inf: "∞", -math.inf: "−∞"}.get(real, "")
+    if decimals is not None:
+        return f"{real:,.{decimals}f}"
     if real and not 1e-4 <= abs(real) < 1e15:
         return f"{real:.4g}"
     return f"{real:,.4f}".rstrip("0").rstrip(".")
@@ -207,6 +215,8 @@ def cells(column: Shown, rows: NDArray[np.intp]) -> list[Any]:
     """What is sent for the values in these rows: ``None`` where missing, else a text or (durations) seconds."""
     values = column.values.iloc[rows]
     sent = _SENT[column.kind]
+    if column.kind == "number" and column.decimals is not None:
+        sent = partial(number_text, decimals=column.decimals)
     return [None if gone else sent(value) for value, gone in zip(values, values.isna(), strict=True)]
 
 

@@ -50,6 +50,7 @@ class Drawing:
         parts.data_types.show(scene.data_types(now, session))
         parts.bar.show(scene.bar(now, session), at_once=at_once)
         parts.notice.show(scene.notice(now))
+        parts.operations.tell_empty(scene.no_operations(now))
         if not now.runs:  # else their view draws them
             parts.progress.show(scene.progress(now, session))
         self.header()

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from codat_notebook.session import Session
 
 
+#: What stands in the place of a company's operations where there are none.
+NEVER_PULLED = "Nothing of this company was ever pulled."
+
+
 def first_states(session: "Session | None") -> dict[str, Message]:
     """Part -> what it shows before anything was asked: for a session, or while there is none."""
     if session is None:
@@ -232,11 +236,21 @@ def tabs(scene: Scene, session: "Session") -> Message:
     return tabs_state(scene.asked_tab, errors=len(session.error_log), freshness=0, timeline=0, requests=0, code=0)
 
 
+def no_operations(scene: Scene) -> str:
+    """What stands in the place of operations where there are none."""
+    return NEVER_PULLED if scene.status is not None else _until_read(scene, "its pull operations")
+
+
+def _until_read(scene: Scene, what: str) -> str:
+    """What stands where a company will, before one is picked and while it is read."""
+    return f"Reading {what}…" if scene.loading else f"Pick a company to see {what}."
+
+
 def freshness(scene: Scene, session: "Session") -> Message:
     """The heatmap of the company's connections by data types: the cells of ``session.status``."""
     now, status, speed = session.desk.now, scene.status, session.client.clock.speed
     if status is None:
-        return heatmap_state([], now, {}, empty="Pick a company to see how fresh its data is.", speed=speed)
+        return heatmap_state([], now, {}, empty=_until_read(scene, "how fresh its data is"), speed=speed)
     cards = pickers.connection_cards(connection_records(status.facts), now.isoformat())
     rows = {card["id"]: (card["platform"], card["words"]) for card in cards}
     return heatmap_state(status.cells, now, rows, empty="This company has no connection yet.", speed=speed)
@@ -246,14 +260,14 @@ def timeline(scene: Scene, session: "Session") -> Message:
     """The company's operations over time: those of ``session.history``."""
     now, status, speed = session.desk.now, scene.status, session.client.clock.speed
     if status is None:
-        return timeline_state([], now, empty="Pick a company to see its operations over time.", speed=speed)
+        return timeline_state([], now, empty=_until_read(scene, "its operations over time"), speed=speed)
     return timeline_state(
         scene.operations(),
         now,
         status.facts.platforms,
         company=status.facts.id,
         more=max(0, scene.total - len(scene.operations())),
-        empty="Nothing of this company was ever pulled.",
+        empty=NEVER_PULLED,
         speed=speed,
     )
 

@@ -94,6 +94,7 @@ class FrameTable(Part):
         self._telling: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[Row], object]] = []
         self._more: Message | None = None
+        self._empty = empty
         #: For the package's own use, called on the engine thread: what the reader asked for beyond the frame (an
         #: action's name, see ``tell_more``), and each other view.
         self.on_more: Callable[[str], object] | None = None
@@ -146,6 +147,15 @@ class FrameTable(Part):
     def _say_more(self, more: Message | None) -> None:
         if more != self._more:
             self._more = more
+            self._offer(self._dressed(self._pending or self.state), True)
+
+    def tell_empty(self, text: str) -> None:
+        """Say something else in the place of rows where there are none, from any thread."""
+        self._engine.post(self._say_empty, text)
+
+    def _say_empty(self, text: str) -> None:
+        if text != self._empty:
+            self._empty = text
             self._offer(self._dressed(self._pending or self.state), True)
 
     def select(self, key: str | None) -> None:
@@ -264,7 +274,7 @@ class FrameTable(Part):
 
     def _dressed(self, state: Message) -> Message:
         notice = " ".join(filter(None, self._failures.values()))
-        return {**state, "notice": notice, "more": self._more, "seq": self._answered}
+        return {**state, "empty": self._empty, "notice": notice, "more": self._more, "seq": self._answered}
 
     def _complain(self, about: str, failure: str) -> None:
         self._failures[about] = failure

@@ -39,8 +39,8 @@ def _answer(row: Row) -> str:
 
 REQUEST_COLUMNS = {
     "time": Column(kind="time", facet=True), "call": Column(facet=True),
-    "status": Column(kind="status", tone=_answer, facet=True), "ms": Column(), "attempt": Column(), "error": Column(),
-    "method": Column(), "path": Column(), "correlation_id": Column(kind="id"),
+    "status": Column(kind="status", tone=_answer, facet=True), "ms": Column(decimals=1), "attempt": Column(),
+    "error": Column(), "method": Column(), "path": Column(), "correlation_id": Column(kind="id"),
 }  # fmt: skip
 
 

@@ -88,3 +88,23 @@ def test_a_selected_request_stays_the_same_one_when_the_oldest_are_forgotten(des
     desk.search("tech")
     desk.until("codat-requests", lambda s: s["total"] == KEPT)
     assert table.frame.index[-1] + 1 == log.appended > KEPT
+
+
+def test_where_operations_would_be_it_says_why_there_are_none(desk: Desk) -> None:
+    """Before a company is picked, while it is read, and where nothing of it was ever pulled."""
+    said: list[str] = []
+    table = desk.parts["codat-operations"]
+    table.observe(lambda change: said.append(change["new"]["empty"]), "state")
+    assert table.state["empty"] == "Pick a company to see its pull operations."
+    desk.pick("Technicalium Group")
+    desk.until("codat-operations", lambda s: s["empty"] == "Nothing of this company was ever pulled.")
+    assert "Reading its pull operations…" in said
+
+
+def test_times_of_requests_have_one_decimal(desk: Desk) -> None:
+    """So that they can be compared at a glance; the frame has them as they were measured."""
+    desk.pick("Toft")
+    desk.send("codat-tabs", type="tab", name="requests")
+    state = desk.until("codat-requests", lambda s: s["rows"])
+    ms = [column["key"] for column in state["columns"]].index("ms")
+    assert all(row[ms].rpartition(".")[2].isdecimal() and row[ms][-2] == "." for row in state["rows"])

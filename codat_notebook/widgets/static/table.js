@@ -186,8 +186,8 @@ function render({ model, el }) {
   /** That there are more rows than Python holds, and what can be done about it. */
   function drawMore() {
     const { more } = state;
-    ui.more.hidden = !more;
-    if (!more) return;
+    ui.more.hidden = !more || !(state.total || more.busy || more.failed); // nothing is "older" than rows that are not there yet
+    if (ui.more.hidden) return;
     ui.more.classList.toggle("busy", more.busy);
     ui.more.classList.toggle("failed", more.failed);
     setText(ui.more.firstChild, more.text);
