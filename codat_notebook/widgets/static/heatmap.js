@@ -2,6 +2,7 @@
 
 const DAY = 86400;
 const HINT = "Point at a cell, or move with the arrow keys, to read when it was last synced.";
+const LONGEST = 32; // characters of a data type's name; custom ones may be longer, and are cut
 const LOOK_EVERY = 30_000; // milliseconds between two looks at the clock
 
 /** Under how many days, in words: [2, 7] gives "under 2 days", "2 to 6", "7 and more". */
@@ -53,7 +54,7 @@ function render({ model, el }) {
     body.replaceChildren();
     body.codatNodes = null;
     table.style.setProperty("--n", state.columns.length);
-    scroll.style.setProperty("--longest", Math.max(...state.columns.map(({ key }) => key.length)));
+    scroll.style.setProperty("--longest", Math.min(LONGEST, Math.max(...state.columns.map(({ key }) => key.length))));
     head.replaceChildren(h("th", { class: "corner" }, h("b", { class: "c-sr" }, "Days since the last successful sync of")),
       ...state.columns.map(({ key: type, name }) => h("th", { scope: "col", title: name }, h("span", {}, type))));
     key.replaceChildren(legend([
