@@ -87,7 +87,9 @@ async def _read(scope: Scope, receive: Receive) -> Request:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    headers: dict[str, str] = {}
+    for name, value in ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]):
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
     path = _HOST.sub("", (scope.get("raw_path") or scope["path"].encode()).decode("latin-1"))
     return Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body)
 

@@ -239,6 +239,15 @@ def test_a_whole_address_is_a_target_too(sandbox: Sandbox) -> None:
     assert body["_links"]["next"]["href"] == "/companies?pageSize=1&page=2"
 
 
+def test_a_header_sent_twice_is_one_list(sandbox: Sandbox) -> None:
+    """As HTTP joins them: the right key and another are no key, in whichever order."""
+    key, other = b64encode(sandbox.key.encode()), b64encode(b"other")
+    for keys in ((key, other), (other, key)):
+        sent = b"".join(b"Authorization: Basic %s\r\n" % sent for sent in keys)
+        head, _ = _raw(sandbox, b"GET /companies HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n" % sent)
+        assert head.startswith(b"HTTP/1.1 401 ")
+
+
 def test_importing_it_loads_no_server() -> None:
     """The package costs nothing until a sandbox is started, and it never loads the client's libraries."""
     code = (
