@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -31,7 +31,7 @@ class Spoil(msgspec.Struct, forbid_unknown_fields=True):
     n: int | None = 1
     until: str | float | None = None
     match: str = "*"
-    status: Annotated[int, msgspec.Meta(ge=200, le=599)] | None = None
+    status: int | None = None
     body: Any = None
     headers: dict[str, str | None] = {}
     when: Literal["before", "after"] = "before"
@@ -96,7 +96,7 @@ class Controls:
         call = self._calls.get(f"{request.method} {name}") or self._on_connection(request.method, name)
         try:
             result = call(msgspec.json.decode(request.body) if request.body else None)
-        except (msgspec.DecodeError, TypeError, ValueError) as error:
+        except (msgspec.DecodeError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise invalid(str(error)) from error
         return Answer(204) if result is None else Answer.of(200, result)
 

@@ -8,6 +8,7 @@ idempotency layer it sits, and what happens on the line.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 ANY: Final = "*"
 QUEUEING: Final = "POST /companies/*/data/*"
+#: Header names and values that HTTP has: else the answer would not be sent at all.
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?")
 _TEXTS: Final = {
     402: "Your account has expired.",
     403: "You are using an outdated API key or a key not associated with that resource.",
@@ -89,6 +93,18 @@ class Rule:
     reset_after: int | None = None
     close_after: int | None = None
     hits: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("left", "delay", "reset_after", "close_after"):
+            if (getattr(self, name) or 0) < 0:
+                raise ValueError(f"{'n' if name == 'left' else name} is 0 or more")
+        if not 0 <= self.chance <= 1:
+            raise ValueError("chance is a number from 0 to 1")
+        if self.status is not None and not 200 <= self.status <= 599:
+            raise ValueError("status is a number from 200 to 599")
+        for name, value in self.headers.items():
+            if not _NAME.fullmatch(name) or (value is not None and not _VALUE.fullmatch(value)):
+                raise ValueError(f"no header can be sent as {name!r}: {value!r}")
 
     @property
     def replaces(self) -> bool:
@@ -168,6 +184,9 @@ class Faults(Settings):
         Returns:
             The rule; its ``hits`` counts.
 
+        Raises:
+            ValueError: a number out of range, or a header that HTTP does not have.
+
         Example:
             ``sandbox.faults.next(2, status=503, when="after", layer="inside", match="POST *")``
         """
@@ -216,6 +235,9 @@ class Faults(Settings):
             data_type: only of this type.
             company_id: only of this company.
             seconds: how long they take, in virtual seconds.
+
+        Raises:
+            ValueError: no status, or a number out of range.
         """
         self._world.orders.append(Told(HOLDS.get(status) or Outcome(status), n, data_type, company_id, seconds))
 

@@ -63,7 +63,7 @@ class Quota:
         while self._recent and self._recent[0] <= now - MINUTE:
             self._recent.popleft()
         if len(self._recent) >= most:
-            raise self._refusal(self._recent[0] + MINUTE, now)
+            raise self._refusal((self._recent[0] if self._recent else now) + MINUTE, now)
         self._recent.append(now)
 
     def _refusal(self, until: int, now: int) -> Problem:

@@ -21,6 +21,7 @@ from codat_notebook.sandbox.problems import Problem, in_progress, invalid, no_co
 from codat_notebook.sandbox.settings import Settings
 from codat_notebook.sandbox.ticks import SECOND, to_datetime
 
+LONGEST: Final = 1_000_000_000  # seconds that an operation may be told to take: no date leaves the calendar
 _APART: Final = 12_345  # ticks between two operations that one request queues (assumed)
 
 
@@ -43,6 +44,14 @@ class Told:
     data_type: str | None = None
     company_id: str | None = None
     seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.outcome.status:
+            raise ValueError("status is some text")
+        if self.left < 0:
+            raise ValueError("n is 0 or more")
+        if self.seconds is not None and not 0 <= self.seconds <= LONGEST:
+            raise ValueError(f"seconds is a number from 0 to {LONGEST:,}")
 
 
 class Queueing:

@@ -1,13 +1,20 @@
 """What the documentation leaves open, as switches; and what a test or a demo may want to be otherwise.
 
 Each default is the behaviour that the facts call likeliest. :class:`codat_notebook.sandbox.faults.Faults` adds the
-means to make single answers go wrong.
+means to make single answers go wrong. The ranges are kept to what is sent over HTTP; Python is trusted.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=0)]
+ClientError = Annotated[int, Meta(ge=400, le=499)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+Skew = Annotated[float, Meta(ge=-1e9, le=1e9)]
 
 
 @dataclass(slots=True)
@@ -39,25 +46,25 @@ class Settings:
         offline: ids of on-premise connections whose machine is off: their operations wait.
     """
 
-    in_progress_status: int = 400
+    in_progress_status: ClientError = 400
     queue_everywhere: bool = True
     all_in_progress: Literal["skip", "refuse"] = "skip"
     never_synced: Literal["omit", "bare", "null"] = "omit"
     unsupported: Literal["404", "operation"] = "404"
-    history_lag: float = 0
+    history_lag: Seconds = 0
     honours_keys: bool = True
-    clock_skew: float = 0
-    max_page_size: int = 5_000
-    quota: int | None = None
-    per_minute: int | None = None
-    concurrent: int | None = None
+    clock_skew: Skew = 0
+    max_page_size: Annotated[int, Meta(ge=1)] = 5_000
+    quota: Count | None = None
+    per_minute: Count | None = None
+    concurrent: Count | None = None
     time_format: Literal["seconds", "epoch", "iso", "http"] = "iso"
     retry_after_format: Literal["seconds", "epoch", "iso", "http"] = "seconds"
     payment_required: bool = False
-    latency: float = 0
+    latency: Seconds = 0
     gzip: bool = True
     rename_statuses: dict[str, str] = field(default_factory=dict)
     new_data_types: dict[str, set[str]] = field(default_factory=dict)
-    sync_schedule: int = 0
+    sync_schedule: Count = 0
     maintenance: set[str] = field(default_factory=set)
     offline: set[str] = field(default_factory=set)

@@ -1,5 +1,8 @@
 """Ordered misbehaviour and limits, without a wire."""
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from codat_notebook.sandbox.exchange import Answer, Request
@@ -122,6 +125,14 @@ def test_requests_a_minute_can_be_limited(api: Api) -> None:
     assert api.ask("GET /companies").status == 200
 
 
+def test_no_request_a_minute_is_a_limit_too(api: Api) -> None:
+    """Where none is let through, each is told to come back in a minute."""
+    api.faults.per_minute = 0
+    answer = api.ask("GET /companies")
+    contract.check_error(answer, 429)
+    assert answer.headers["Retry-After"] == "60"
+
+
 def test_requests_at_a_time_can_be_limited(api: Api) -> None:
     """With a limit, a company's requests beyond it are refused while the others are under way; the most is booked."""
     api.faults.concurrent = 2
@@ -235,6 +246,13 @@ def test_everything_is_reachable_over_http(api: Api) -> None:
         ("PATCH /_sandbox/settings", b'{"speed": 1}', 400),
         ("PATCH /_sandbox/settings", b'{"history_lag": "x"}', 400),
         ("PATCH /_sandbox/settings", b'{"never_synced": "hidden"}', 400),
+        ("PATCH /_sandbox/settings", b'{"clock_skew": 1e300}', 400),
+        ("PATCH /_sandbox/settings", b'{"max_page_size": 0}', 400),
+        ("PATCH /_sandbox/settings", b'{"in_progress_status": 9999}', 400),
+        ("POST /_sandbox/faults", b'{"until": 1e999}', 400),
+        ("POST /_sandbox/faults", b"[" * 100_000, 400),
+        ("POST /_sandbox/outcomes", b'{"status": "Complete", "seconds": -5}', 400),
+        ("POST /_sandbox/outcomes", b'{"status": "", "n": 1}', 400),
     ],
 )
 def test_controls_that_make_no_sense(api: Api, line: str, body: bytes, status: int) -> None:
@@ -243,6 +261,32 @@ def test_controls_that_make_no_sense(api: Api, line: str, body: bytes, status: i
     contract.check_error(_control(api, line, body), status)
     assert repr(api.faults) == before
     assert api.ask("GET /companies").status == 200
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"n": -1}, {"delay": -1}, {"reset_after": -1}, {"close_after": -1}, {"chance": 2}, {"status": 99},
+        {"headers": {"X-Two": "a\r\nSet-Cookie: b"}}, {"headers": {"X-Euro": "\u20ac"}}, {"headers": {"": "1"}},
+        {"headers": {"X-Padded": " a"}},
+    ],
+)  # fmt: skip
+def test_misbehaviour_that_cannot_be_sent_is_refused(api: Api, how: dict[str, Any]) -> None:
+    """From Python and over HTTP: told when it is ordered, not by a request that gets no answer."""
+    with pytest.raises(ValueError, match=r"is 0 or more|from|no header"):
+        api.faults.next(**how)
+    contract.check_error(_control(api, "POST /_sandbox/faults", msgspec.json.encode(how)), 400)
+    assert api.ask("GET /companies").status == 200
+
+
+def test_endings_out_of_range_are_refused(api: Api) -> None:
+    """No operation ends before it began, after the calendar, or in no status."""
+    for how in ({"seconds": -1}, {"seconds": 1e12}, {"n": -1}):
+        with pytest.raises(ValueError, match="is"):
+            api.faults.end_next("Paused", **how)
+    with pytest.raises(ValueError, match="some text"):
+        api.faults.end_next("")
+    assert not api.world.orders
 
 
 def test_controls_need_their_own_token(api: Api) -> None:
