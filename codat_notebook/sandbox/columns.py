@@ -1,4 +1,6 @@
-"""What companies are searched and sorted by: each property as one list over all of them, made when first asked for.
+"""What companies are searched and sorted by: each property as one list over all of them.
+
+Those most asked for are made at once, so that the first page comes as soon as the others; the rest when asked for.
 
 Text is case-folded and times are ticks, ready to be compared; ``""`` and nan stand for a missing value. Companies that
 nobody wrote are read off their numbers alone (:mod:`codat_notebook.sandbox.population`), without being drawn.
@@ -15,6 +17,7 @@ from codat_notebook.sandbox.sketch import Sketch
 from codat_notebook.sandbox.ticks import DAY
 
 T = TypeVar("T")
+_MOST_ASKED: Final = ("folded_names", "created", "first_syncs")
 _TAGS: Final[dict[str, Callable[[int], str]]] = {"region": population.region, "segment": population.segment}
 
 
@@ -32,6 +35,8 @@ class Columns:
         self._written = written
         self._start = start
         self._tags: dict[str, list[str]] = {}
+        for name in _MOST_ASKED:
+            getattr(self, name)
 
     def _column(self, of_sketch: Callable[[Sketch], T], of_number: Callable[[int], T]) -> list[T]:
         return [of_sketch(sketch) for sketch in self._written] + list(

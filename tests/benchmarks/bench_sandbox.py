@@ -124,7 +124,7 @@ def bench_throughput() -> None:
 
 
 def bench_scale() -> None:
-    """100,000 companies: ready in under 1 s and 300 MB; any page or search in under 50 ms once its column is made."""
+    """100,000 companies: ready in under 1 s and 300 MB; any page or search in under 50 ms, also the first."""
     output = subprocess.run([sys.executable, "-c", SCALE], capture_output=True, text=True, check=True).stdout
     measured = {name: float(value) for name, value in map(str.split, output.splitlines())}
     ready, megabytes = measured.pop("ready"), measured.pop("megabytes")
@@ -133,7 +133,7 @@ def bench_scale() -> None:
         print(f"100,000 companies, {name.replace('_', ' ')}: {seconds * 1000:.0f} ms a page (goal: under 50)")
     assert ready < 1
     assert megabytes < 300
-    assert max(seconds for name, seconds in measured.items() if "first_time" not in name) < 0.05
+    assert max(measured.values()) < 0.05
 
 
 def bench_a_day() -> None:
