@@ -69,6 +69,11 @@ class Operation:
         """Whether it ends in Complete."""
         return self.status == "Complete"
 
+    @property
+    def errored(self) -> bool:
+        """Whether it ends in an error (that of NotSupported is undocumented: none)."""
+        return self.status not in ("Complete", "NotSupported")
+
     def running(self, now: int) -> bool:
         """Whether it is still on its way."""
         return now < self.completed
@@ -118,7 +123,7 @@ def _ended(op: Operation) -> dict[str, Any]:
         "errorMessage": op.message,
         "completed": to_text(op.completed),
         "isCompleted": op.succeeded,
-        "isErrored": op.status not in ("Complete", "NotSupported"),
+        "isErrored": op.errored,
     }
 
 

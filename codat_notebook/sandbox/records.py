@@ -43,21 +43,21 @@ def of_operations(operations: Sequence[Operation], now: int) -> Properties:
     def read(kind: Kind, value: Callable[[Operation], Any]) -> Property:
         return property_of(kind, lambda: map(value, operations))
 
-    def shown(kind: Kind, key: str) -> Property:
-        return read(kind, lambda op: op.document(now)[key])
+    def ended(op: Operation) -> bool:
+        return not op.running(now)
 
     return {
         "id": read("text", lambda op: op.id),
         "companyId": read("text", lambda op: op.company_id),
         "connectionId": read("text", lambda op: op.connection_id),
         "dataType": read("text", lambda op: op.data_type),
-        "status": read("text", lambda op: op.status if op.completed <= now else op.step(now).status),
-        "statusDescription": shown("text", "statusDescription"),
-        "errorMessage": shown("text", "errorMessage"),
+        "status": read("text", lambda op: op.status if ended(op) else op.step(now).status),
+        "statusDescription": read("text", lambda op: None if ended(op) else op.step(now).description),
+        "errorMessage": read("text", lambda op: op.message if ended(op) else None),
         "requested": read("time", lambda op: op.requested),
-        "completed": read("time", lambda op: op.completed if op.completed <= now else None),
-        "progress": shown("number", "progress"),
-        "isErrored": shown("bool", "isErrored"),
+        "completed": read("time", lambda op: op.completed if ended(op) else None),
+        "progress": read("number", lambda op: op.step(now).progress),
+        "isErrored": read("bool", lambda op: ended(op) and op.errored),
     }
 
 

@@ -1,6 +1,7 @@
 """The life of a pull operation, read off the clock."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -125,3 +126,23 @@ def test_chance_fails_some_but_not_many(make_api: Callable[..., Api]) -> None:
     assert len({op["status"] for op in failed}) >= 5
     assert all(op["errorMessage"] for op in failed)
     assert all("completed" in op for op in ended)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("isErrored", True), ("progress", 100), ("progress", 35), ("errorMessage", "a"), ("statusDescription", "Paused")],
+)
+def test_the_history_is_queried_as_it_is_shown(api: Api, name: str, value: Any) -> None:
+    """What a query reads of an operation, running or ended, is what its document says at that instant."""
+    for hold in ("Paused", "Waiting", "FetchError"):
+        api.faults.end_next(hold, 4)
+    api.post(f"/companies/{api.toft}/data/all")
+    op, path = "~" if isinstance(value, str) else "=", f"/companies/{api.toft}/data/history?pageSize=5000"
+    for pause in ("0s", "20s", "2m", "1d"):
+        api.clock.advance(pause)
+        shown = [row for row in api.get(path)["results"] if _meets(row[name], value)]
+        assert api.get(f"{path}&query={name}{op}{str(value).lower()}")["results"] == shown
+
+
+def _meets(have: Any, want: Any) -> bool:
+    return want.lower() in (have or "").lower() if isinstance(want, str) else have == want
