@@ -14,6 +14,7 @@ from codat_notebook.cli import main, notebooks
 from codat_notebook.cli.lab import Lab
 from codat_notebook.cli.problem import Problem
 from codat_notebook.cli.stopping import stoppable
+from codat_notebook.sandbox.scenarios import SCENARIOS
 
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send itself a signal")
 
@@ -36,6 +37,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["demo", "--speed", "0"], "a speed is a number above 0"),
         (["demo", "--speed", "nan"], "a speed is a number above 0"),
         (["sandbox", "--companies", "0"], "at least one company"),
+        (["sandbox", "--key", ""], "a key is some text"),
+        (["sandbox", "--scenario", "year-end"], "invalid choice: 'year-end'"),
         (["app", "--idle", "0"], "a number of minutes above 0"),
         (["lab", "--speed", "2"], "unrecognized arguments"),
     ],
@@ -48,13 +51,22 @@ def test_wrong_arguments(arguments: list[str], said: str, capsys: pytest.Capture
     assert said in capsys.readouterr().err
 
 
-def test_help_names_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_names_the_defaults(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """`demo --help` lists the options with their defaults."""
+    monkeypatch.setenv("COLUMNS", "200")  # no word is broken at its hyphen
     with pytest.raises(SystemExit):
         main(["demo", "--help"])
     words = " ".join(capsys.readouterr().out.split())
     for option, default in {"--dir": "codat-notebooks", "--speed": "60", "--seed": "7", "--port": "0"}.items():
         assert re.search(rf"{option} .*?\(default: {default}", words)
+
+
+def test_scenarios_are_the_sandboxs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--scenario` takes the stories that the sandbox has."""
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        main(["sandbox", "--help"])
+    assert f"a date of its own: {', '.join(SCENARIOS)}" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(("command", "module"), [("demo", "jupyterlab"), ("lab", "jupyterlab"), ("app", "voila")])

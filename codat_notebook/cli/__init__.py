@@ -61,6 +61,10 @@ def parser() -> argparse.ArgumentParser:
     for name in ("demo", "app", "sandbox"):
         made[name].add_argument("--speed", type=_speed, default=60.0, help="seconds that pass there in one of ours")
         made[name].add_argument("--seed", type=int, default=7, help="the same seed, the same companies and outcomes")
+        made[name].add_argument(
+            "--scenario", choices=("month-end",), default=argparse.SUPPRESS, metavar="NAME",
+            help="a fixed story that begins on a date of its own: month-end",
+        )  # fmt: skip
     add_refresh(
         commands.add_parser("refresh", help="refresh a company, a plan, or what a rule finds; wait for the end")
     )
@@ -79,7 +83,9 @@ def _add_app(command: argparse.ArgumentParser) -> None:
 
 def _add_sandbox(command: argparse.ArgumentParser) -> None:
     command.add_argument("--companies", type=_count, default=12, help="how many companies there are")
-    command.add_argument("--key", help="the API key it accepts (default: one made of the seed)")
+    command.add_argument(
+        "--key", type=_key, default=argparse.SUPPRESS, help="the API key it accepts (default: one made of the seed)"
+    )
 
 
 def _port(text: str) -> int:
@@ -88,6 +94,12 @@ def _port(text: str) -> int:
 
 def _count(text: str) -> int:
     return int(_number(text, 1, float("inf"), whole=True, wanted="at least one company"))
+
+
+def _key(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("a key is some text; leave it out for one made of the seed")
+    return text
 
 
 def _speed(text: str) -> float:

@@ -82,8 +82,9 @@ def sandbox(arguments: Namespace) -> int:
 def _sandbox(companies: int, arguments: Namespace) -> "Sandbox":
     from codat_notebook.sandbox import Sandbox
 
-    options = {"port": arguments.port, "key": arguments.key} if arguments.command == "sandbox" else {}
-    sandbox = Sandbox(companies=companies, seed=arguments.seed, speed=arguments.speed, **options)
+    given = {"seed", "speed", "scenario", *(("port", "key") if arguments.command == "sandbox" else ())}
+    options = {name: value for name, value in vars(arguments).items() if name in given}
+    sandbox = Sandbox(companies=companies, **options)
     try:
         return sandbox.start()
     except OSError as error:
