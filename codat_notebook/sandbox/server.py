@@ -61,6 +61,8 @@ class Sandbox:
     ) -> None:  # fmt: skip
         if key == "":
             raise ValueError("the key of a sandbox is some text")
+        if not 0 <= port <= 65_535:
+            raise ValueError("a port is a number from 0 to 65535")
         self.key = key if key is not None else usual_key(seed)
         self.control_token = secrets.token_urlsafe(24)  # not to be guessed: no web page may post to the controls
         story = None if scenario is None else find_scenario(scenario)

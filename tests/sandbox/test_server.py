@@ -82,6 +82,13 @@ def test_several_at_once() -> None:
         assert _ask(second, Authorization=header)[0] == 401
 
 
+def test_a_port_that_is_none() -> None:
+    """Told when the sandbox is made, before there is a socket to leak."""
+    for port in (-1, 65_536):
+        with pytest.raises(ValueError, match="a port is"):
+            Sandbox(companies=1, port=port)
+
+
 def test_a_taken_port_is_an_error() -> None:
     """A port that is in use raises OSError and leaves nothing behind."""
     with Sandbox(companies=1) as sandbox:
