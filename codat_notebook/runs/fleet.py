@@ -18,7 +18,7 @@ from codat_notebook.runs.desk import Desk
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import look, plan_look
 from codat_notebook.runs.governor import Hold
-from codat_notebook.runs.job import Job
+from codat_notebook.runs.job import ALL, Job
 from codat_notebook.runs.polling import price_of
 from codat_notebook.runs.queueing import Book, send
 from codat_notebook.runs.records import logger
@@ -88,6 +88,8 @@ class Fleet:
             self.phases[self._phase_of[job]] -= 1
             self.phases[job.phase] += 1
             self._phase_of[job] = job.phase
+            if self._book is not None and job.ended:  # also where its last look changed no row
+                self._book.note(job, ALL)
         self._changed()
 
     def _row_changed(self, job: Job, position: int, old: Row | None, row: Row) -> None:

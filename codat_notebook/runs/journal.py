@@ -35,6 +35,8 @@ done = excluded.done
 _OPERATION: Final = "INSERT OR REPLACE INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SKIPPED: Final = "INSERT INTO skipped VALUES (?, ?, ?, ?)"
 _ABOUT: Final = "INSERT OR REPLACE INTO run VALUES (?, ?)"
+#: Phase -> how ``done`` tells it; 0 is a company of which something is still to come.
+_DONE: Final = {"done": 1, "failed": 2}
 
 
 class Journal:
@@ -52,7 +54,7 @@ class Journal:
         self._noted: dict[tuple[str, int], Job] = {}
         self._waiters: list[asyncio.Future[None]] = []
         self._writing: asyncio.Task[None] | None = None
-        self._closed = False
+        self._closed = self._finished = False
 
     async def intend(self, job: Job, position: int) -> None:
         """See :class:`Book`. Many wait for the same commit."""
@@ -69,11 +71,14 @@ class Journal:
                 self._writing = asyncio.get_running_loop().create_task(self._write())
 
     async def finish(self) -> None:
-        """Write what is left, once more if need be, and close the file."""
+        """Write what is left, once more if need be, and close the file. Safe to call twice."""
         self._closed = True
         if self._writing is not None:
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)
+        if self._finished:
+            return
+        self._finished = True
         noted, self._noted = self._noted, {}
         try:
             self._store.write(_changes(noted))
@@ -129,7 +134,7 @@ def _company(job: Job) -> Sequence[Any]:
     intent = job.intents.get(ALL)
     wanted = None if job.wanted is None else json.dumps(job.wanted)
     key, at = (intent.key, intent.at) if intent else (None, None)
-    return job.company_id, wanted, job.all_done, key, at, job.began, int(job.phase == "done")
+    return job.company_id, wanted, job.all_done, key, at, job.began, _DONE.get(job.phase, 0)
 
 
 def _operation(job: Job, position: int) -> Sequence[Any]:
@@ -192,7 +197,9 @@ def _job(make: Callable[..., Job], company: tuple[Any, ...], rows: list[tuple[An
                 job.waiting.append(values[1])
             if row.state == "queueing" and values[4] is not None:
                 job.intents[values[1]] = Intent(values[4], values[5], earlier=True)
-    job.phase = "done" if done else job.phase
+    if done:
+        job.phase = next(phase for phase, number in _DONE.items() if number == done)
+        job.note = next((row.error.why for row in job.rows if row.error), None) if job.phase == "failed" else None
     return job
 
 

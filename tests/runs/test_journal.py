@@ -132,6 +132,17 @@ def test_a_full_disk_is_an_error_in_sight_and_not_a_lost_run(tmp_path: Path) -> 
         assert stage.resume(tmp_path / "j").wait(DEADLINE).counts == run.counts
 
 
+def test_a_journal_without_trouble_is_no_error(tmp_path: Path) -> None:
+    """A run that ends, and one that is ended by the key, leave no complaint of the file."""
+    with staged(20) as stage:
+        stage.run(plan(stage, 2, ["items"]), tmp_path / "ended").wait(DEADLINE)
+        stage.faults.next(None, status=401)
+        stage.run(plan(stage, 2), tmp_path / "given up").wait(DEADLINE)
+        assert [error.what for error in stage.desk.errors if error.status in ("401", "ProgrammingError")] == [
+            "The refresh of 2 companies could not be started"
+        ]
+
+
 def test_a_journal_that_is_not_finished_is_not_overwritten(tmp_path: Path) -> None:
     """A new run is told to resume it; one that another run works on is in use."""
     with staged(20) as stage:
@@ -139,6 +150,21 @@ def test_a_journal_that_is_not_finished_is_not_overwritten(tmp_path: Path) -> No
         with pytest.raises(JournalUnfinishedError, match=r"session\.resume"):
             stage.run(plan(stage, 1), tmp_path / "j")
         assert len(stage.resume(tmp_path / "j").wait(DEADLINE).rows) == 6
+
+
+def test_a_run_that_has_ended_has_ended_whatever_became_of_it(tmp_path: Path) -> None:
+    """An unknown company, a type that is not supported, a doubt for good: the same file takes the next run at once."""
+    with staged(20) as stage:
+        gone, refused, doubted = "00000000-0000-4000-8000-000000000000", stage.ids[0], stage.ids[1]
+        stage.faults.next(None, status=404, match=f"POST /companies/{refused}/*")
+        stage.faults.next(None, status=500, match=f"POST /companies/{doubted}/*")
+        first = stage.run({id: ["bills"] for id in (gone, refused, doubted)}, tmp_path / "j").wait(DEADLINE)
+        assert first.counts == {"refused": 2, "unknown": 1}
+        again = stage.resume(tmp_path / "j").wait(DEADLINE)
+        assert again.counts == first.counts
+        assert again.summary[["phase", "note"]].equals(first.summary[["phase", "note"]])
+        stage.faults.clear()
+        assert len(stage.run({doubted: ["bills"]}, tmp_path / "j").wait(DEADLINE).rows) == 1
 
 
 def test_a_journal_of_another_server_is_refused(tmp_path: Path) -> None:
