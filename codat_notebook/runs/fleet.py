@@ -9,21 +9,23 @@ waits for the trouble of another; only what concerns the whole account (the key,
 import asyncio
 import heapq
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.runs.desk import Desk
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import look, plan_look
-from codat_notebook.runs.governor import Hold
+from codat_notebook.runs.governor import Hold, local
 from codat_notebook.runs.job import ALL, Job
 from codat_notebook.runs.polling import price_of
 from codat_notebook.runs.queueing import Book, send
 from codat_notebook.runs.records import logger
 from codat_notebook.runs.rows import Row
 from codat_notebook.utils import BackoffStrategy, RetryConfig
+
+T = TypeVar("T")
 
 #: Queueing requests at the same time for one company; Codat allows ten in all, so one is left for a person.
 AT_ONCE = 9
@@ -124,6 +126,20 @@ class Fleet:
         self._changed()
 
     # Work.
+
+    async def patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What has to be known before the work begins, asked for again each time that Codat asks to wait first."""
+        governor = self.desk.governor
+        while True:
+            try:
+                return await ask()
+            except CodatLendingError as error:
+                if error.status_code != 429 or error.retry_at is None or not self.open:
+                    raise
+                governor.hold_until(error.retry_at, f"Codat asks to wait until {local(error.retry_at)}")
+            while (hold := governor.hold(self._reserve)) is not None:
+                self._held(hold)
+                await asyncio.sleep(OTHERS if hold.seconds is None else hold.seconds)
 
     async def work(self) -> None:
         """Until nothing more is to come. Raises what concerns the whole account."""

@@ -82,7 +82,7 @@ class RefreshRun:
 
     async def _learn_facts(self) -> None:
         try:
-            facts = await facts_of(self._desk, [job.company_id for job in self._jobs])
+            facts = await self._fleet.patiently(lambda: facts_of(self._desk, self.company_ids))
         except CodatLendingError:
             if self._fleet.open:
                 raise

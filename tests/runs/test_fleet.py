@@ -115,6 +115,18 @@ def test_an_outage_is_waited_out_and_nothing_is_queued_twice() -> None:
         assert stage.statuses.count(503) < 600
 
 
+def test_a_run_that_begins_with_the_quota_used_up_waits_for_its_reset() -> None:
+    """Not even the companies can be read today; tomorrow everything is queued."""
+    with staged(60, quota=20) as stage:
+        for _ in range(20):
+            stage.engine.call(stage.desk.client.companies.list_async(request={"page_size": 1}))
+        notes: set[str | None] = set()
+        run = stage.run(plan(stage, 6, ["items"]), at={1: lambda run: notes.add(run.note)}).wait(DEADLINE)
+        assert notes.pop().startswith("Codat asks to wait until")  # type: ignore[union-attr]
+        assert run.phase == "done"
+        assert len(stage.world.accepted) == 6
+
+
 def test_a_paused_run_queues_nothing_more_until_it_is_resumed() -> None:
     """What is queued is followed meanwhile; afterwards everything is queued."""
     with staged(40, per_minute=60) as stage:
