@@ -16,6 +16,7 @@ from codat_notebook.models.shared import Company, Connection
 from codat_notebook.runs.engine import Engine
 from codat_notebook.runs.governor import Governor
 from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exception, log_error
+from codat_notebook.utils import RetryConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,12 @@ class Desk:
             }
         return self.support
 
-    async def first_link(self, company_id: str) -> frozenset[str]:
+    async def first_link(self, company_id: str, retries: RetryConfig | None = None) -> frozenset[str]:
         """The data types with *fetch on first link*: those that ``data/all`` queues."""
         if company_id not in self.settings:
-            found = await self.client.settings.get_company_sync_settings_async(request={"company_id": company_id})
+            found = await self.client.settings.get_company_sync_settings_async(
+                request={"company_id": company_id}, retries=retries
+            )
             self.settings[company_id] = frozenset(
                 setting.data_type for setting in found.settings if setting.fetch_on_first_link
             )

@@ -135,7 +135,7 @@ async def _send_all(job: Job) -> None:
     assert job.company is not None, "what to expect follows from the company's connections"
     intent = job.intents[ALL]
     if not job.rows:
-        first_link = await job.desk.first_link(job.company_id)
+        first_link = await job.desk.first_link(job.company_id, job.retries)
         job.set_rows(replace(row, company_id=job.company_id) for row in expected(job.company, first_link))
     queued = await job.desk.client.manage_data.refresh.queue_all_async(
         request={"company_id": job.company_id}, retries=job.retries, idempotency_key=intent.key, since=intent.since

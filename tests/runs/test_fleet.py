@@ -6,8 +6,10 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
+from codat_notebook.runs.orders import everything
 from codat_notebook.runs.rows import STATES
 from codat_notebook.runs.run import RefreshRun
+from codat_notebook.runs.starting import Start
 
 from .conftest import DEADLINE
 from .virtual import Stage, staged
@@ -113,6 +115,15 @@ def test_an_outage_is_waited_out_and_nothing_is_queued_twice() -> None:
         assert true_ends(stage, run)
         assert len(stage.world.accepted) == 120
         assert stage.statuses.count(503) < 600
+
+
+def test_an_outage_is_waited_out_also_where_everything_is_refreshed() -> None:
+    """What Codat would queue is asked for as patiently as it is queued."""
+    with staged(60) as stage:
+        start = Start.of(stage.desk, everything(stage.ids[:12]))
+        run = stage._begin(lambda: start, {0.3: lambda _: stage.faults.outage("10m")}).wait(DEADLINE)
+        assert "refused" not in run.counts
+        assert len(stage.world.accepted) == 12
 
 
 def test_a_run_that_begins_with_the_quota_used_up_waits_for_its_reset() -> None:
