@@ -34,13 +34,12 @@ async def facts_of(desk: Desk, ids: Sequence[str]) -> Facts:
 
 async def _list(desk: Desk, wanted: Iterable[str], found: Facts) -> None:
     """Read the list, page after page, while that is fewer requests than to ask for those that are missing."""
-    left, number, pages = set(wanted), 1, 1
+    left, number, pages = {id.lower(): id for id in wanted}, 1, 1
     while left and pages - number < len(left) and number <= pages:
         page = await desk.client.companies.list_async(request={"page": number, "page_size": PAGE})
         for company in page.results:
-            if company.id in left:
-                found[company.id] = await desk.facts(company)
-                left.discard(company.id)
+            if (id := left.pop(company.id.lower(), None)) is not None:
+                found[id] = await desk.facts(company)
         pages = -(-page.total_results // PAGE) if page.links.next else number
         number += 1
 

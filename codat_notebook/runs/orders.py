@@ -52,6 +52,10 @@ def read_orders(what: Any, data_types: Sequence[str] = (), connection_id: str | 
     if isinstance(what, str):
         if not data_types:
             raise ValueError("Name at least one data type, such as 'invoices', or use session.refresh_all(company_id).")
+        if wrong := [name for name in data_types if not isinstance(name, str)]:
+            raise ValueError(
+                f"Data types are texts, given one by one: refresh(id, 'invoices', 'bills'); not {wrong[0]!r}."
+            )
         return Orders({what: _wanted((name, connection_id) for name in data_types)})
     if data_types or connection_id is not None:
         raise ValueError("A plan names its data types and connections itself: give nothing beside it.")
@@ -64,10 +68,21 @@ def read_orders(what: Any, data_types: Sequence[str] = (), connection_id: str | 
 
 def everything(companies: str | Iterable[str]) -> Orders:
     """All of some companies."""
-    ids = [companies] if isinstance(companies, str) else [str(id) for id in companies]
+    ids = [companies] if isinstance(companies, str) else list(companies)
+    if hasattr(companies, "columns") or not all(isinstance(id, str) for id in ids):
+        raise ValueError("Companies are named by their ids: refresh_all(frame['company_id']).")
+    ids = [id for same in _spelled(ids).values() for id in same[:1]]
     if not ids:
         raise ValueError("Name at least one company.")
     return Orders(dict.fromkeys(ids))
+
+
+def _spelled(ids: Iterable[str]) -> dict[str, list[str]]:
+    """Each company's id -> as it was written: ids are the same in either case, and a company is one."""
+    found: dict[str, list[str]] = {}
+    for id in ids:
+        found.setdefault(id.lower(), []).append(id)
+    return found
 
 
 def _wanted(pairs: Iterable[Wanted]) -> tuple[Wanted, ...]:
@@ -75,21 +90,27 @@ def _wanted(pairs: Iterable[Wanted]) -> tuple[Wanted, ...]:
 
 
 def _of_mapping(what: Mapping[Any, Any]) -> Orders:
-    companies: dict[str, tuple[Wanted, ...] | None] = {}
+    companies: dict[str, list[Wanted]] = {}
     for id, types in what.items():
-        names = [types] if isinstance(types, str) else list(types)
+        names = [types] if isinstance(types, str) else list(types) if isinstance(types, Iterable) else []
         if not names:
-            raise ValueError(f"No data type is named for the company {id}.")
-        companies[str(id)] = _wanted((str(name), None) for name in names)
+            raise ValueError(f"No data type is named for the company {id}; for all of it: session.refresh_all.")
+        companies[str(id)] = [(str(name), None) for name in names]
     if not companies:
         raise ValueError("The mapping names no company.")
-    return Orders(companies)
+    return Orders(_merged(companies))
+
+
+def _merged(companies: Mapping[str, list[Wanted]]) -> dict[str, tuple[Wanted, ...]]:
+    """One entry for each company, however its id was written."""
+    return {same[0]: _wanted(pair for id in same for pair in companies[id]) for same in _spelled(companies).values()}
 
 
 def _of_frame(frame: Any) -> Orders:
     for name in ("company_id", "data_type"):
         if name not in frame.columns:
-            raise ValueError(f"The plan lacks the column {name!r}; it has {', '.join(map(str, frame.columns))}.")
+            there = ", ".join(map(str, frame.columns)) or "none"
+            raise ValueError(f"The plan lacks the column {name!r}; it has {there}.")
     companies: dict[str, list[Wanted]] = {}
     skipped: list[Skipped] = []
     names = ("company_id", "data_type", "connection_id", "action", "reason")
@@ -100,12 +121,14 @@ def _of_frame(frame: Any) -> Orders:
             raise ValueError("A row of the plan that is to be queued lacks its company_id or its data_type.")
         else:
             companies.setdefault(company_id, []).append((data_type, connection_id))
-    return Orders({id: _wanted(pairs) for id, pairs in companies.items()}, tuple(skipped))
+    return Orders(_merged(companies), tuple(skipped))
 
 
 def _texts(frame: Any, name: str) -> list[str | None]:
     """A column as texts, ``None`` where nothing is given or the column is missing."""
     if name not in frame.columns:
         return [None] * len(frame)
+    if list(frame.columns).count(name) > 1:
+        raise ValueError(f"The plan has the column {name!r} more than once.")
     column = frame[name].astype("object")
     return [str(value) if there else None for value, there in zip(column, column.notna(), strict=True)]

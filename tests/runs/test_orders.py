@@ -48,6 +48,10 @@ def test_a_plan_with_nothing_to_queue_is_a_run_of_nothing() -> None:
         ((pd.DataFrame({"company_id": ["c1"]}),), "lacks the column 'data_type'"),
         ((pd.DataFrame({"company_id": [None], "data_type": ["bills"]}),), "lacks its company_id"),
         ((7,), "not int"),
+        (("c1", (["bills", "items"],)), "one by one"),
+        (({"c1": None},), "No data type is named for the company c1; for all of it"),
+        ((pd.DataFrame(),), "it has none"),
+        ((pd.DataFrame([["c1", "c1", "bills"]], columns=["company_id", "company_id", "data_type"]),), "more than once"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(given: tuple[object, ...], message: str) -> None:
@@ -62,3 +66,14 @@ def test_everything_of_some_companies() -> None:
     assert everything(["c1", "c2"]).companies == {"c1": None, "c2": None}
     with pytest.raises(ValueError, match="at least one company"):
         everything([])
+    with pytest.raises(ValueError, match="named by their ids"):
+        everything(pd.DataFrame({"id": ["c1"], "name": ["Toft"]}))
+
+
+def test_a_company_is_one_in_whatever_case_its_id_is_written() -> None:
+    """Else one run would queue its types twice."""
+    once = {"Ab": (("bills", None), ("items", None))}
+    assert read_orders({"Ab": ["bills"], "aB": ["bills", "items"]}).companies == once
+    frame = pd.DataFrame({"company_id": ["Ab", "AB", "ab"], "data_type": ["bills", "items", "bills"]})
+    assert read_orders(frame).companies == once
+    assert everything(["Ab", "ab"]).companies == {"Ab": None}
