@@ -17,7 +17,7 @@ from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.shared import Company, PullOperation, Security
 from codat_notebook.planning.methods import PortfolioMethods
 from codat_notebook.runs.cells import company_status, status_cells
-from codat_notebook.runs.desk import Desk
+from codat_notebook.runs.desk import CLOSED, Desk
 from codat_notebook.runs.engine import engine
 from codat_notebook.runs.finding import find_companies, find_operations
 from codat_notebook.runs.orders import Orders, everything, read_orders
@@ -38,7 +38,6 @@ T = TypeVar("T")
 
 #: Seconds that a run gets to close its journal.
 _PATIENCE = 5.0
-_CLOSED = "This session is closed: connect() again."
 
 
 class Session(PortfolioMethods):
@@ -243,15 +242,13 @@ class Session(PortfolioMethods):
     def _ask(self, coroutine: Coroutine[Any, Any, T], what: str, company_id: str | None = None) -> T:
         if self._closed:
             coroutine.close()
-            raise RuntimeError(_CLOSED)
+            raise RuntimeError(CLOSED)
         return self.desk.engine.call(self.guard(coroutine, what, Subject(company_id=company_id)))
 
     def _start(self, orders: Orders, journal: "str | Path | None", reserve: float, patience: float) -> RefreshRun:
         return self._begin(lambda: Start.of(self.desk, orders, journal, reserve, patience))
 
     def _begin(self, start: Callable[[], Start]) -> RefreshRun:
-        if self._closed:
-            raise RuntimeError(_CLOSED)
         try:
             return RefreshRun(self.desk, start())
         except JournalError as error:
@@ -293,7 +290,7 @@ class Session(PortfolioMethods):
         """
         if self._closed:
             return
-        self._closed = True
+        self._closed = self.desk.closed = True
         for observer in tuple(self._close_observers):
             observer()
         for run in self.runs:

@@ -18,6 +18,8 @@ from codat_notebook.runs.governor import Governor
 from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exception, log_error
 from codat_notebook.utils import RetryConfig
 
+CLOSED = "This session is closed: connect() again."
+
 
 @dataclass(frozen=True, slots=True)
 class CompanyFacts:
@@ -65,6 +67,8 @@ class Desk:
     support: dict[str, frozenset[str]] | None = None
     settings: dict[str, frozenset[str]] = field(default_factory=dict)
     governor: Governor = field(init=False)
+    #: Whether the session has ended: nothing more may be begun.
+    closed: bool = False
     #: What is under way or over and still held by somebody.
     runs: "WeakSet[Any]" = field(default_factory=WeakSet)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from codat_notebook.models.vocabulary import remedy
 from codat_notebook.runs import journal as journals
-from codat_notebook.runs.desk import Desk
+from codat_notebook.runs.desk import CLOSED, Desk
 from codat_notebook.runs.job import Job
 from codat_notebook.runs.journal import Journal
 from codat_notebook.runs.orders import Orders, Skipped, Wanted
@@ -45,7 +45,8 @@ class Start:
         patience: float = PRICE,
     ) -> "Start":
         """A new run. Raises :class:`JournalError` where there is a journal and it cannot be used."""
-        if reserve < 0 or patience < 0:
+        _open(desk)
+        if not (reserve >= 0 and patience >= 0):
             raise ValueError("reserve and patience are 0 or more.")
         jobs = [Job(desk, id, wanted) for id, wanted in orders.companies.items()]
         about = {"server": desk.client.server_url, "reserve": str(reserve), "patience": str(patience)}
@@ -55,6 +56,7 @@ class Start:
     @classmethod
     def resumed(cls, desk: Desk, journal: str | Path) -> "Start":
         """The run of a journal, as its last kernel left it. Raises :class:`JournalError`."""
+        _open(desk)
         path = Path(journal)
         if not path.exists():
             raise JournalError(f"There is no journal {path}.")
@@ -69,6 +71,9 @@ class Start:
                 )
             jobs = journals.restore(store, partial(Job, desk))
             return cls(jobs, journals.skipped(store), float(about["reserve"]), float(about["patience"]), store)
+        except sqlite3.Error as error:
+            store.close()
+            raise JournalError(f"The journal {path} cannot be read: {error}. It was left as it is.") from error
         except BaseException:
             store.close()
             raise
@@ -76,6 +81,12 @@ class Start:
     def open_book(self, desk: Desk, troubled: Callable[[Exception | None], object]) -> Journal | None:
         """The journal as the fleet uses it."""
         return None if self.store is None else Journal(self.store, desk.engine, troubled)
+
+
+def _open(desk: Desk) -> None:
+    """Raises ``RuntimeError`` where the session has ended, before a journal is locked."""
+    if desk.closed:
+        raise RuntimeError(CLOSED)
 
 
 def _begun(jobs: list[Job], orders: Orders, path: Path, about: dict[str, str]) -> Store:

@@ -145,6 +145,6 @@ def _check(path: Path) -> bool:
 
 
 def _unwritable(path: Path, error: Exception) -> JournalUnwritableError:
-    return JournalUnwritableError(
-        f"The journal {path} cannot be written: {error}. Choose a folder that exists and that you may write to."
-    )
+    damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+    what = "Choose another name" if damaged else "Choose a folder that exists and that you may write to"
+    return JournalUnwritableError(f"The journal {path} cannot be written: {error}. {what}.")

@@ -2,11 +2,13 @@
 
 import asyncio
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.models.shared import Security
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
@@ -228,3 +230,15 @@ def test_an_id_that_is_none_is_refused_before_anything_is_sent(session: Session)
     run = session.refresh("../x", "invoices").wait(DEADLINE)
     assert run.phase == "failed"
     assert len(session.requests) == sent
+
+
+def test_a_run_of_a_closed_session_begins_no_other(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It is told so, before a journal is made and locked."""
+    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session:
+        sandbox.faults.end_next(status="FetchError")
+        run = session.refresh(str(session.companies(search="Toft").id[0]), "invoices").wait(DEADLINE)
+        assert run.counts == {"failed": 1}
+    with pytest.raises(RuntimeError, match="session is closed"):
+        run.retry_failed(journal=str(tmp_path / "j"))
+    assert list(tmp_path.iterdir()) == []
+    assert run.wait(0) is run

@@ -20,6 +20,7 @@ from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 
 from .conftest import DEADLINE
+from .virtual import staged
 
 HOLD = """
 import sys
@@ -153,3 +154,16 @@ def test_a_session_writes_resumes_and_tells(tmp_path: Path) -> None:
         with pytest.raises(JournalUnwritableError):
             session.refresh(company_id, "bills", journal=tmp_path / "nowhere" / "j")
         assert sandbox.key.encode() not in journal.read_bytes()
+
+
+def test_a_damaged_journal_is_told_as_such(tmp_path: Path) -> None:
+    """Its head is ours and the rest is not: one kind of error, which names the file."""
+    with staged(20) as stage:
+        stage.run({stage.ids[0]: ["items"]}, tmp_path / "j").wait(DEADLINE)
+        whole = (tmp_path / "j").read_bytes()
+        (tmp_path / "j").write_bytes(whole[:4096] + bytes(len(whole) - 4096))
+        with pytest.raises(JournalError, match="j cannot be read"):
+            stage.resume(tmp_path / "j")
+        (tmp_path / "j").write_bytes(whole[:4096])
+        with pytest.raises(JournalError, match=r"malformed\. Choose another name"):
+            stage.resume(tmp_path / "j")
