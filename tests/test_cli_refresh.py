@@ -24,6 +24,7 @@ from codat_notebook.session import Session
 
 ID, OTHER = "62ce0043-d5ad-4044-adb5-bf0c0d5f14cf", "00000000-0000-0000-0000-000000000000"
 DEADLINE = 60.0
+COMMAND = (sys.executable, "-c", "from codat_notebook.cli import main; raise SystemExit(main())")
 Run = Callable[..., SimpleNamespace]
 
 
@@ -175,8 +176,7 @@ def test_a_killed_run_is_gone_on_with(sandbox: Sandbox, refresh: Run, tmp_path: 
     plan = plan_of(tmp_path / "p.csv", "company_id,data_type", *(f"{ID},{name}" for name in types))
     command = ("--plan", str(plan), "--journal", str(tmp_path / "run.sqlite"), "--sandbox")
     sandbox.clock.pause()
-    code = "from codat_notebook.cli import main; raise SystemExit(main())"
-    process = subprocess.Popen([sys.executable, "-c", code, "refresh", *command], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([*COMMAND, "refresh", *command], stderr=subprocess.DEVNULL)
     until = time.monotonic() + DEADLINE
     while not sandbox.world.accepted and time.monotonic() < until:
         time.sleep(0.01)
@@ -186,6 +186,33 @@ def test_a_killed_run_is_gone_on_with(sandbox: Sandbox, refresh: Run, tmp_path: 
     done = refresh(*command)
     assert done.code in (0, 3), done.err
     assert sorted(o.data_type for o in sandbox.world.accepted) == sorted(types)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such signals are of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_stopping_while_the_companies_are_looked_at_is_6(sandbox: Sandbox, number: signal.Signals) -> None:
+    """It ends though an answer is still awaited; nothing is queued."""
+    gate = sandbox.faults.hold("GET /companies/*/data/history*")
+    process = subprocess.Popen([*COMMAND, "refresh", "--older-than", "1D", "--sandbox"], stderr=subprocess.PIPE)
+    assert gate.reached.wait(DEADLINE)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=DEADLINE)
+    gate.open()
+    assert (process.returncode, b"Stopped before the refresh began." in said) == (6, True)
+    assert sandbox.world.accepted == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="broken pipes are of POSIX")
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_reader_that_has_seen_enough_ends_nothing(sandbox: Sandbox, stream: str) -> None:
+    """As in `... | head -1`: no traceback, and the exit code tells of the refresh."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writes}
+    done = subprocess.run([*COMMAND, "refresh", ID, "creditNotes", "--sandbox"], check=False, **pipes)
+    os.close(writes)
+    assert done.returncode == 3
+    assert b"Traceback" not in (done.stderr or b"")
 
 
 def test_a_journal_that_is_none_is_1(sandbox: Sandbox, refresh: Run, tmp_path: Path) -> None:
@@ -212,6 +239,8 @@ def test_a_journal_that_is_none_is_1(sandbox: Sandbox, refresh: Run, tmp_path: P
         (("--report", "taxes", "--sandbox"), "financials"),
         ((ID, "invoices", "--reserve", "2"), "--reserve"),
         ((ID, "invoices", "--timeout", "soon"), "--timeout"),
+        ((ID, "invoices", "--timeout", "nan"), "above 0"),
+        (("Caf\udce9", "invoices", "--sandbox"), "give its id"),
         (("--plan", "missing.csv", "--sandbox"), "missing.csv cannot be read"),
     ],
 )

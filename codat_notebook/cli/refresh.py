@@ -7,6 +7,7 @@ that cannot be read; then, the highest that applies: 3 an operation failed, 4 on
 is not known whether it was queued, 6 stopped before the end.
 """
 
+import os
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from codat_notebook.cli.problem import Problem, Usage
-from codat_notebook.cli.stopping import Stop, stoppable
+from codat_notebook.cli.stopping import Stop, Stopped, stoppable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,15 +70,19 @@ def refresh(arguments: Namespace) -> int:
     try:
         _check(arguments)
         with stoppable() as stop, _connected(arguments.sandbox) as session:
-            plan = _plan(session, arguments)
+            plan = stop.unless(lambda: _plan(session, arguments))
             if arguments.dry_run:
                 return _show(plan)
-            run = _begin(session, arguments, plan)
+            company = stop.unless(lambda: _company_id(session, arguments.company))
+            run = _begin(session, arguments, plan, company)
             _watch(run, stop, arguments.timeout)
             return _tell(run, arguments.json)
     except Usage as problem:
         print(f"codat-notebook: {problem}", file=sys.stderr)
         return 2
+    except Stopped:
+        _say("Stopped before the refresh began.")
+        return 6
 
 
 def _check(arguments: Namespace) -> None:
@@ -91,6 +96,10 @@ def _check(arguments: Namespace) -> None:
         raise Usage("Give a company with data types, or a plan, or a rule such as --older-than 7D.")
     if arguments.dry_run and not _has_rule(arguments):
         raise Usage("--dry-run goes with a rule.")
+    if any("\ud800" <= letter <= "\udfff" for letter in arguments.company or ""):  # bytes that are no text
+        raise Usage("The company's name is no text in the terminal's encoding: give its id.")
+    if arguments.timeout is not None and not arguments.timeout > 0:
+        raise Usage("--timeout is a number of seconds above 0.")
     if not 0 <= arguments.reserve < 1:
         raise Usage("--reserve is a share from 0 to below 1.")
 
@@ -164,28 +173,28 @@ def _show(plan: "pd.DataFrame | None") -> int:
     return 0
 
 
-def _begin(session: "Session", arguments: Namespace, plan: "pd.DataFrame | None") -> "RefreshRun":
+def _begin(session: "Session", arguments: Namespace, plan: "pd.DataFrame | None", company: str | None) -> "RefreshRun":
     """The run: of the plan, of the company, or of the journal where one is unfinished."""
     from codat_notebook.runs.starting import JournalUnfinishedError
 
     journal, reserve = arguments.journal, arguments.reserve
-    if plan is None and not arguments.company:
+    what = plan if company is None else company
+    if what is None:
         return session.resume(journal)
     try:
-        if plan is not None:
-            return session.refresh(plan, journal=journal, reserve=reserve)
-        id = _company_id(session, arguments.company)
-        return session.refresh(id, *arguments.types, journal=journal, reserve=reserve)
+        return session.refresh(what, *arguments.types, journal=journal, reserve=reserve)
     except JournalUnfinishedError:
         _say(f"Going on with the unfinished run of {journal}; run again for a new one.")
         return session.resume(journal)
 
 
-def _company_id(session: "Session", company: str) -> str:
-    """The id that was given, or that of the company of that name."""
+def _company_id(session: "Session", company: str | None) -> str | None:
+    """The id that was given, or that of the company of that name; ``None`` where there is no company."""
     from codat_notebook.models.errors import InvalidRequestError
     from codat_notebook.models.operations import GetCompanyRequest, check
 
+    if not company:
+        return None
     try:
         return check(GetCompanyRequest, {"company_id": company}).company_id
     except InvalidRequestError:
@@ -237,4 +246,7 @@ def _say(line: str) -> None:
 def _print(text: str, stream: TextIO) -> None:
     """Print, also where the terminal lacks a letter (Windows, cron without a locale)."""
     encoding = stream.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+    try:
+        print(text.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+    except BrokenPipeError:  # who reads it (head, less) has seen enough: the refresh and its exit code go on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

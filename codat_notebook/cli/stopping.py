@@ -8,10 +8,19 @@ that a platform lacks (Windows has no SIGHUP, the others no SIGBREAK) are passed
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from threading import Thread
 from types import FrameType
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+
+
+class Stopped(Exception):
+    """The command was asked to end while it waited for something."""
 
 
 class Stop:
@@ -31,6 +40,21 @@ class Stop:
                 return True
             time.sleep(every)
         return False
+
+    def unless(self, work: Callable[[], T]) -> T:
+        """The result of ``work``, which goes on beside it; raises :class:`Stopped` once asked to stop before."""
+        future: Future[T] = Future()
+        Thread(target=_work, args=(work, future), daemon=True).start()
+        if not self.wait_until(future.done):
+            raise Stopped
+        return future.result()
+
+
+def _work(work: Callable[[], T], future: "Future[T]") -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
+        future.set_exception(error)
 
 
 @contextmanager
