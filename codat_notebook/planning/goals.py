@@ -54,6 +54,8 @@ def goals_by_type(goals: Mapping[str, Any] | None) -> dict[str, Goal]:
     >>> goals_by_type({"payables": "7D"})["bills"].fail
     datetime.timedelta(days=14)
     """
+    if goals is not None and not isinstance(goals, Mapping):
+        raise ValueError(f'goals: a mapping such as {{"bank": "1D"}}, not {goals!r}.')
     found: dict[str, Goal] = {}
     own: dict[str, Goal] = {}
     for name, limits in (USUAL if goals is None else goals).items():

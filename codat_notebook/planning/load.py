@@ -83,6 +83,8 @@ def of_plan(plan: Any) -> Load:
     """The rows of a plan that are to be queued."""
     rows = plan[(plan["action"] == "queue").fillna(False).to_numpy(bool)]
     names = ("company_id", "connection_id", "platform", "data_type")
+    if lacking := [name for name in names if name not in rows.columns]:
+        raise ValueError(f"The plan lacks the column {lacking[0]}: give it as session.plan made it.")
     columns = [rows[name].astype("object").where(rows[name].notna(), "").tolist() for name in names]
     return _counted(zip(*columns, strict=True))
 

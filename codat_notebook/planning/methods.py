@@ -158,7 +158,8 @@ class PortfolioMethods:
 
         >>> session.estimate(3000, 5, every=("7D", "1D"))  # doctest: +SKIP
         """
-        rhythms = [interval(each, "every") for each in ([every] if isinstance(every, (str, timedelta)) else every)]
+        several = every if isinstance(every, Iterable) and not isinstance(every, str) else [every]
+        rhythms = [interval(each, "every") for each in several]
         known = Prices.of_frame(prices)
         wanted, counted = _wanted(companies, data_types, report, tags, platform)
         if counted is None:

@@ -42,7 +42,11 @@ async def read_cells(
     desk, which : the session's, and whose.
     reserve : share of the day's quota at which the reading stops.
     progress : called with how many are read and how many there are, never on the engine's thread.
+
+    Raises ``ValueError`` for a reserve that is none.
     """
+    if not (isinstance(reserve, (int, float)) and reserve >= 0):
+        raise ValueError(f"reserve: a share of the day's quota, such as 0.1, not {reserve!r}.")
     readings = await read_facts(desk, which)
     reader, work = _Reader(desk, reserve), iter(range(len(readings)))
     done = 0

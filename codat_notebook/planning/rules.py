@@ -103,6 +103,8 @@ def _from_frame(frame: pd.DataFrame) -> dict[str, tuple[Target, ...]]:
     id_column = "company_id" if "company_id" in columns else "id"
     if id_column not in columns or (id_column == "id" and "data_type" in columns):
         raise ValueError(f"The frame needs a column company_id; it has {', '.join(map(str, frame.columns)) or 'none'}.")
+    if twice := [name for name in (id_column, "data_type", "connection_id") if list(frame.columns).count(name) > 1]:
+        raise ValueError(f"The frame has the column {twice[0]} more than once.")
     if "action" in columns:
         frame = frame[(frame["action"] == "queue").fillna(False).to_numpy(bool)]
     ids, rows = frame[id_column].tolist(), len(frame)

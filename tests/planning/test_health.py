@@ -41,6 +41,8 @@ def test_goals_that_make_no_sense_are_refused(limits: Any) -> None:
     """Naming the goal."""
     with pytest.raises(ValueError, match="bills"):
         goals_by_type({"bills": limits})
+    with pytest.raises(ValueError, match="a mapping"):
+        goals_by_type([("bills", limits)])  # type: ignore[arg-type]
 
 
 def test_each_cell_has_its_verdict() -> None:

@@ -85,6 +85,7 @@ def test_several_reports_are_joined() -> None:
         ({"what": pd.DataFrame({"company": ["A"]})}, "company_id"),
         ({"what": pd.DataFrame({"id": ["op"], "data_type": ["bills"]})}, "company_id"),
         ({"what": pd.DataFrame()}, "company_id"),
+        ({"what": pd.DataFrame([["A", "B"]], columns=["company_id", "company_id"])}, "more than once"),
         ({"what": pd.DataFrame({"company_id": [None]})}, "id"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -220,6 +221,8 @@ def test_a_plan_is_estimated(session: Session) -> None:
         ({"companies": 3000}, "how many data types"),
         ({"companies": None, "data_types": 5}, "name the types"),
         ({"companies": 3000, "data_types": 5, "every": "daily"}, "every"),
+        ({"companies": 3000, "data_types": 5, "every": 7}, "every"),
+        ({"companies": pd.DataFrame({"action": ["queue"]})}, "company_id"),
         ({"companies": 3000, "data_types": 5, "tags": {"a": "b"}}, "real companies"),
         ({"companies": 3000, "data_types": 5, "prices": pd.DataFrame({"cost": [1]})}, "prices"),
     ],
@@ -228,6 +231,14 @@ def test_estimates_that_make_no_sense_are_refused(session: Session, given: dict[
     """Before anything is asked."""
     with pytest.raises(ValueError, match=said):
         session.estimate(**given)  # type: ignore[arg-type]
+    assert session.requests.empty
+
+
+@pytest.mark.parametrize("reserve", [-0.1, float("nan"), "0.1"])
+def test_a_reserve_that_is_none_is_refused(session: Session, reserve: Any) -> None:
+    """Before anything is asked, in one plain error."""
+    with pytest.raises(ValueError, match="reserve"):
+        session.plan(reserve=reserve)
     assert session.requests.empty
 
 
