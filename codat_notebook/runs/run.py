@@ -69,14 +69,13 @@ class RefreshRun:
             self._finish("failed" if failed else "done", self._jobs[0].note if failed else None)
         except CodatLendingError as error:
             await self._give_up(error)
-        except asyncio.CancelledError:
-            self._finish("stopped", "no longer watched; Codat carries on")
-            raise
         except Exception as error:
             self._desk.report(error, "The refresh was ended by an error of codat_notebook itself")
             self._finish("failed", str(error))
             raise
         finally:
+            if self._end is None:  # cancelled, wherever that was
+                self._finish("stopped", "no longer watched; Codat carries on")
             if self._book is not None:
                 await self._book.finish()
 

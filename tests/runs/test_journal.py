@@ -143,6 +143,25 @@ def test_a_journal_without_trouble_is_no_error(tmp_path: Path) -> None:
         ]
 
 
+@pytest.mark.parametrize("turns", range(0, 40, 4))
+def test_a_run_has_an_end_whenever_it_is_stopped_while_it_gives_up(tmp_path: Path, turns: int) -> None:
+    """So many turns of the loop after the key was refused: it failed or was stopped, and waits for nobody."""
+    with staged(20) as stage:
+        stage.faults.next(None, status=401)
+
+        def stop(run: RefreshRun, left: int) -> None:
+            if 401 not in stage.statuses:
+                stage.loop.call_later(0.001, stop, run, left)
+            elif left:
+                stage.loop.call_soon(stop, run, left - 1)
+            else:
+                run._cancel()
+
+        run = stage.run(plan(stage, 2), tmp_path / "j", {0: lambda run: stop(run, turns)}).wait(DEADLINE)
+        assert run.done
+        assert run.phase in ("failed", "stopped")
+
+
 def test_a_journal_that_is_not_finished_is_not_overwritten(tmp_path: Path) -> None:
     """A new run is told to resume it; one that another run works on is in use."""
     with staged(20) as stage:
