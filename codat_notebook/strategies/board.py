@@ -55,7 +55,8 @@ class Board:
         self._age = np.empty(rows)
         # Of what is on its way: since when, and the draw that decides. Until when stands in ``blocked``.
         self._starts, self._luck = np.zeros(rows), np.zeros(rows)
-        self.begin(np.flatnonzero((self.given.in_progress > 0) & np.isfinite(self.blocked)))
+        running = (self.given.in_progress > 0) | (self.status == FETCHING)
+        self.begin(np.flatnonzero(running & (self.blocked < np.inf)))
         self.refreshes[:] = 0  # what is on its way at the start was not started here
 
     def __len__(self) -> int:

@@ -156,6 +156,21 @@ def test_a_strategy_that_tries_breaks_no_limit(seed: int, at_once: int, budget: 
     assert found.cells["refreshes"].tolist()[14:] == [0] * 4
 
 
+@pytest.mark.parametrize("given", [{"in_progress": True}, {"status": "Fetching"}], ids=["flag", "status"])
+def test_what_is_on_its_way_at_the_start_ends_and_is_not_begun_again(given: dict[str, Any]) -> None:
+    """It shows as in progress until it ends, then as read at the start; it costs nothing and is nobody's refresh."""
+    frame, seen = pd.DataFrame({"age": [9.0], "latency": 0.3, "true_rate": 1.0, **given}), []
+
+    def watch(cells: pd.DataFrame) -> Any:
+        seen.append((bool(cells["in_progress"][0]), round(float(cells["age"][0]), 9)))
+        return [1.0 if cells["in_progress"][0] else 0.0]
+
+    found = simulate(watch, frame, days=4, budget="10 refreshes/day", tick="12h")
+    assert seen[0] == (True, 9.0)
+    assert seen[-1] == (False, 3.5)
+    assert found.metrics["refreshes"] == found.metrics["spent"] == 0
+
+
 def test_failures_keep_a_cell_away() -> None:
     """After failures a cell waits, longer each time; a strategy that insists gets no more."""
     frame = pd.DataFrame({"true_rate": [1.0], "failure_rate": [0.999], "platform": ["Unheard of"]})
