@@ -105,7 +105,9 @@ def plan_round(
     seen = cells[list(CELLS)].assign(cost=_costs(cells, unit))
     columns = Columns.of(seen, now, amount)
     wanted = score(strategy, columns)
-    priority = Guard(limits)(wanted, columns)
+    guard = Guard(limits)
+    guard.look(columns)
+    priority = guard(wanted, columns)
     company, cost, age = columns.groups("company"), columns.cost, columns.age
     waiting = columns.retry_at > 0
     eligible = cells["obstacle"].isna().to_numpy(bool) & ~waiting & (columns.in_progress == 0)

@@ -18,15 +18,25 @@ _AHEAD: Final = 2.5  # days: time for the refresh to end, and for a second try
 
 
 class Guard:
-    """Puts the cells that keep connections alive before all else."""
+    """Puts the cells that keep connections alive before all else, until they were read."""
 
     def __init__(self, limits: Limits) -> None:
         self.limit = days(KEEP_ALIVE if limits.keep_alive is None else limits.keep_alive)
-        ahead = max(self.limit - _AHEAD, self.limit / 2)
-        self._policy = None if limits.keep_alive is None else keep_alive(ahead)
+        self._ahead = max(self.limit - _AHEAD, self.limit / 2)
+        self._policy = None if limits.keep_alive is None else keep_alive(self._ahead)
+        self._rows = np.empty(0, dtype=np.intp)
+
+    def look(self, columns: Columns) -> None:
+        """Find the cells that connections need; once a day is enough, and all of them is much to look at."""
+        if self._policy is not None:
+            self._rows = np.flatnonzero(self._policy.score(columns) > 0)
 
     def __call__(self, priority: Floats, columns: Columns) -> Floats:
-        """The priorities, with those cells at the top."""
-        if self._policy is None:
+        """The priorities, with those cells at the top that were found and not read since."""
+        if len(self._rows):
+            self._rows = self._rows[columns.age[self._rows] >= self._ahead]
+        if not len(self._rows):
             return priority
-        return np.where(self._policy.score(columns) > 0, np.inf, priority)
+        raised = priority.copy()
+        raised[self._rows] = np.inf
+        return raised

@@ -194,9 +194,9 @@ def _keep_alive(limit: float) -> Score:
         priority = np.zeros(len(connection))
         rows = np.flatnonzero(youngest[connection] >= limit)
         if len(rows):
-            unfit = cells.matches("status", "NotSupported") | (cells.in_progress > 0)
-            keys = (cells.cost, cells.failures, unfit, connection)
-            order = rows[np.lexsort(tuple(key[rows] for key in keys))]
+            unfit = cells.matches("status", "NotSupported")[rows] | (cells.in_progress[rows] > 0)
+            keys = (cells.cost[rows], cells.failures[rows], unfit, connection[rows])
+            order = rows[np.lexsort(keys)]
             chosen = order[np.unique(connection[order], return_index=True)[1]]
             priority[chosen] = youngest[connection[chosen]] / limit
         return priority

@@ -130,9 +130,9 @@ class _Run:
         board = self.board
         self.credit = min(self.credit + self.a_day * share, max(self.saved, self.a_day * share))
         columns = self.view.columns(self.credit)
-        priority = score(self.strategy, columns)
         if first:
-            priority = self.guard(priority, columns)
+            self.guard.look(columns)
+        priority = self.guard(score(self.strategy, columns), columns)
         room = board.room(self.limits.company_at_once)
         rows = choose(priority, board.eligible(), board.cost, self.credit, board.company, room, self.most, self.cut)
         board.begin(rows)
