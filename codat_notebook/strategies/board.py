@@ -7,6 +7,7 @@ does it take, did it find changes); the ``ledger`` adds up what it won. Strategi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -30,6 +31,26 @@ COMPLETE, FETCHING, _FIRST_KIND = 0, 1, 2
 _LONGEST = 12  # failures in a row after which no back-off grows any more
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Refreshes on their way: of which cells, since when, until when, and the draws that decide how they end."""
+
+    rows: Rows
+    starts: Floats
+    ends: Floats
+    luck: Floats
+
+    def only(self, which: NDArray[np.bool_]) -> _Way:
+        return _Way(self.rows[which], self.starts[which], self.ends[which], self.luck[which])
+
+    def joined(self, other: _Way) -> _Way:
+        if not len(self.rows):
+            return other
+        join = np.concatenate
+        starts, ends = join([self.starts, other.starts]), join([self.ends, other.ends])
+        return _Way(join([self.rows, other.rows]), starts, ends, join([self.luck, other.luck]))
+
+
 class Board:
     """All cells of one simulation, as arrays; ``now`` moves when the simulation says so."""
 
@@ -51,10 +72,8 @@ class Board:
         self.ledger = Ledger(self.true_rate, self.given.changed_last.astype(np.float32), portfolio.observed)
         self.status, self.error = (_codes(self.given.labels(name)) for name in ("status", "last_error"))
         self.blocked = _blocked(self.given)
-        self._way: Rows = np.empty(0, dtype=np.intp)
+        self._way = _Way(np.empty(0, dtype=np.intp), np.empty(0), np.empty(0), np.empty(0))
         self._age = np.empty(rows)
-        # Of what is on its way: since when, and the draw that decides. Until when stands in ``blocked``.
-        self._starts, self._luck = np.zeros(rows), np.zeros(rows)
         running = (self.given.in_progress > 0) | (self.status == FETCHING)
         self.begin(np.flatnonzero(running & (self.blocked < np.inf)))
         self.refreshes[:] = 0  # what is on its way at the start was not started here
@@ -68,7 +87,7 @@ class Board:
 
     def room(self, at_once: int) -> NDArray[np.int64]:
         """How many more refreshes each company may have on their way."""
-        busy = np.bincount(self.company[self._way], minlength=self._companies)
+        busy = np.bincount(self.company[self._way.rows], minlength=self._companies)
         return np.maximum(at_once - busy, 0)
 
     def begin(self, rows: Rows) -> None:
@@ -76,39 +95,39 @@ class Board:
         if not len(rows):
             return
         rows = np.sort(rows)  # memory is read in order: half the time for a million cells
-        self._luck[rows] = self._rng.random(len(rows))
-        long = self._latency[rows] * np.exp(SPREAD * self._rng.standard_normal(len(rows)))
-        self._starts[rows], self.blocked[rows] = self.now, self.now + long
-        self._way = np.concatenate([self._way, rows])
+        luck = self._rng.random(len(rows))
+        ends = self.now + self._latency[rows] * np.exp(SPREAD * self._rng.standard_normal(len(rows)))
+        self._way = self._way.joined(_Way(rows, np.full(len(rows), self.now), ends, luck))
+        self.blocked[rows] = ends
         self.status[rows] = FETCHING
         self.refreshes[rows] += 1
 
     def move(self, now: float) -> None:
         """Go on to ``now``: refreshes that end until then end."""
         self.now = now
-        done = self.blocked[self._way] <= now
-        rows = self._way[done]
-        if not len(rows):
+        over = self._way.ends <= now
+        if not over.any():
             return
-        self._way = self._way[~done]
-        luck, chance = self._luck[rows], self._failure_rate[rows]
-        failed = luck < chance
+        done, self._way = self._way.only(over), self._way.only(~over)
+        chance = self._failure_rate[done.rows]
+        failed = done.luck < chance
         if failed.any():
-            self._fail(rows[failed], luck[failed] / chance[failed])
-            rows, luck, chance = rows[~failed], luck[~failed], chance[~failed]
+            self._fail(done.rows[failed], done.luck[failed] / chance[failed])
+            done, chance = done.only(~failed), chance[~failed]
         # What decided that they did not fail is evenly spread above the chance to fail.
-        self._succeed(rows, (luck - chance) / (1 - chance))
+        self._succeed(done, (done.luck - chance) / (1 - chance))
 
     def held_at(self, rows: Rows, when: Floats) -> Floats:
         """The snapshots that will be held of cells at moments before the next tick: what is on its way may land."""
-        lands = (self.status[rows] == FETCHING) & (self.blocked[rows] <= when)
-        lands &= self._luck[rows] >= self._failure_rate[rows]
-        return np.where(lands, self._starts[rows], self.snapshot[rows])
+        good = self._way.only(self._way.luck >= self._failure_rate[self._way.rows])
+        lands, snapshot = np.full(len(self), np.inf), self.snapshot.copy()
+        lands[good.rows], snapshot[good.rows] = good.ends, good.starts
+        return np.where(lands[rows] <= when, snapshot[rows], self.snapshot[rows])
 
-    def _succeed(self, rows: Rows, draw: Floats) -> None:
-        starts = self._starts[rows]
-        self.ledger.replaced(rows, self.snapshot[rows], starts, self.blocked[rows], draw)
-        self.snapshot[rows] = starts
+    def _succeed(self, done: _Way, draw: Floats) -> None:
+        rows = done.rows
+        self.ledger.replaced(rows, self.snapshot[rows], done.starts, done.ends, draw)
+        self.snapshot[rows] = done.starts
         self.failures[rows] = 0
         self.status[rows], self.error[rows] = COMPLETE, -1
 
