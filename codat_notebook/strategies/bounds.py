@@ -87,7 +87,8 @@ def mean(values: ArrayLike, weights: ArrayLike | None = None) -> float:
     values = np.asarray(values, np.float64)
     weight = np.broadcast_to(np.asarray(1.0 if weights is None else weights, np.float64), values.shape)
     total = float(weight.sum())
-    return float(values @ weight) / total if total > 0 else 0.0
+    # Not a product of vectors: BLAS adds up in an order that depends on its threads.
+    return float((values * weight).sum()) / total if total > 0 else 0.0
 
 
 def upper_bound(
@@ -124,11 +125,11 @@ def upper_bound(
         return mean(fresh_days(problem.rate, np.zeros(len(age)), days, age), problem.weight) / days
     still = problem.rate == 0
     price = find_price(
-        lambda price: float(_refreshes(problem, price, days, age) @ problem.cost), budget * days
+        lambda price: float((_refreshes(problem, price, days, age) * problem.cost).sum()), budget * days
     ).low if (~still & (problem.weight > 0)).any() else 0.0  # fmt: skip
     k = _refreshes(problem, price, days, age)
     won = np.where(still, days, fresh_days(problem.rate, k, days, age)) * problem.weight
-    dual = float(won.sum()) + price * (budget * days - float(k @ problem.cost))
+    dual = float(won.sum()) + price * (budget * days - float((k * problem.cost).sum()))
     return min(dual / (total * days), 1.0)
 
 

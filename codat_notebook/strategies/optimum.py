@@ -208,7 +208,7 @@ def _at_one_price(problem: Problem, frequency: Callable[[Problem, float], Floats
     if price.high > price.low:
         # The spending jumps over the budget between two neighbouring prices; a mix of both costs what it should.
         other = frequency(problem, price.high)
-        dear, cheap = float(found @ problem.cost), float(other @ problem.cost)
+        dear, cheap = float((found * problem.cost).sum()), float((other * problem.cost).sum())
         found = other + (found - other) * (problem.budget - cheap) / (dear - cheap)
     return Allocation(found, price.low)
 
@@ -217,7 +217,7 @@ def _search(problem: Problem, frequency: Callable[[Problem, float], Floats]) -> 
     """The price; that of many cells is looked for from the price of a sample on, which saves half of the rounds."""
 
     def spend(price: float) -> float:
-        return float(frequency(problem, price) @ problem.cost)
+        return float((frequency(problem, price) * problem.cost).sum())
 
     if len(problem.rate) < _MANY:
         return find_price(spend, problem.budget)

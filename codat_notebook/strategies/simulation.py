@@ -42,7 +42,9 @@ def simulate(
     goal: str | float = "7D",
     deadline: str | None = None,
 ) -> Result:
-    """Run a strategy on a portfolio on a virtual clock. The same seed gives the same result, on every machine.
+    """Run a strategy on a portfolio on a virtual clock.
+
+    The same seed gives the same result, on every executor; another kind of processor may round last digits otherwise.
 
     Parameters
     ----------
@@ -154,7 +156,7 @@ class _Run:
             "age_mean": float(age.mean()) if len(age) else np.nan,
             "age_p95": float(np.percentile(age, 95)) if len(age) else np.nan,
             "age_max": float(age.max()) if len(age) else np.nan,
-            "missed": float(missed @ age) / len(age) if len(age) else np.nan,
+            "missed": float((missed * age).mean()) if len(age) else np.nan,
             "within_goal": within,
             "refreshes": float(board.refreshes.sum()),
             "failures": float(board.failed.sum()),

@@ -1,6 +1,8 @@
 """Strategies x seeds, on any executor."""
 
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_all_start_methods, get_context
@@ -38,6 +40,23 @@ def test_all_executors_agree() -> None:
         pd.testing.assert_frame_equal(here, compare(plans, PORTFOLIO, seeds=2, executor=threads, **OPTIONS))
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
         pd.testing.assert_frame_equal(here, compare(plans, PORTFOLIO, seeds=2, executor=processes, **OPTIONS))
+
+
+def test_the_number_of_threads_changes_no_digit() -> None:
+    """Executors give their workers other numbers of threads (dask: one); many cells are added up alike all the same."""
+    code = (
+        "import pandas as pd; from codat_notebook.strategies import optimal, simulate\n"
+        "cells = pd.DataFrame({'true_rate': [0.1 + row % 97 / 7 for row in range(30_000)], 'age': 3.3})\n"
+        "print(simulate(optimal(), cells, days=1, budget='9000 refreshes/day', tick='12h').metrics)"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "OPENBLAS_NUM_THREADS": threads}, check=True,
+            capture_output=True, text=True,
+        ).stdout
+        for threads in ("1", "2", "3")
+    }  # fmt: skip
+    assert len(found) == 1
 
 
 def test_a_failed_task_is_told_and_loses_no_other() -> None:
