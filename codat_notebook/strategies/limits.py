@@ -22,6 +22,7 @@ _BACK_OFF: Final = {
     "FetchError": (15 * _MINUTE, 2.0, 0.5), "RateLimitError": (4 / 24, 2.0, 1.0), "Cancelled": (_MINUTE, 2.0, 0.5),
     "AuthError": (3.0, 1.0, 3.0), "PermissionsError": (3.0, 1.0, 3.0), "ValidationError": (3.0, 1.0, 3.0),
 }  # fmt: skip
+_FEW: Final = 1_000  # priorities, for which it does not matter how they are sorted
 _USUAL: Final = (60 * _MINUTE, 2.0, 1.0)
 
 
@@ -104,10 +105,20 @@ def choose(
 def _highest(wanted: Floats, depth: int) -> NDArray[np.intp]:
     """The places of the ``depth`` highest values, highest first."""
     if depth >= len(wanted):
-        return np.argsort(-wanted, kind="stable")
+        return _highest_first(wanted)
     last = np.partition(wanted, -depth)[-depth]
     places: NDArray[np.intp] = (wanted >= last).nonzero()[0]
-    return places[np.argsort(-wanted[places], kind="stable")[:depth]]
+    return places[_highest_first(wanted[places])[:depth]]
+
+
+def _highest_first(wanted: Floats) -> NDArray[np.intp]:
+    """The places in the order of the values, equals in their own order."""
+    if len(wanted) > _FEW:  # the quick sort takes a third of the time, but puts equals anyhow: only if there are none
+        order = np.argsort(-wanted)
+        ranked = wanted[order]
+        if not (ranked[1:] == ranked[:-1]).any():
+            return order
+    return np.argsort(-wanted, kind="stable")
 
 
 def _fits(group: NDArray[np.integer], room: NDArray[np.integer]) -> NDArray[np.bool_]:

@@ -40,6 +40,15 @@ def test_the_highest_are_chosen_past_a_full_company() -> None:
     assert chosen.tolist() == [0, 1, 50, 51, 52]
 
 
+@pytest.mark.parametrize("digits", [1, 15], ids=["with equals", "all different"])
+def test_many_cells_are_chosen_in_the_same_order_as_few(digits: int) -> None:
+    """The highest first and of equals the first row, however they are sorted."""
+    priority = np.random.default_rng(3).random(5_000).round(digits) + 0.05
+    company, room = np.zeros(5_000, int), np.array([9_999])
+    chosen = choose(priority, np.ones(5_000, bool), np.ones(5_000), 2_000, company, room, 9_999)
+    assert chosen.tolist() == sorted(range(5_000), key=lambda row: (-priority[row], row))[:2_000]
+
+
 def test_a_dear_cell_is_saved_up_for() -> None:
     """What the budget does not pay yet ends the round; cheaper cells below do not eat the savings."""
     arguments = (np.array([9.0, 1.0]), np.ones(2, bool), np.array([5.0, 1.0]))

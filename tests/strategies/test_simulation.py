@@ -222,6 +222,14 @@ def test_a_result_has_one_row_a_day_and_a_row_a_cell() -> None:
     assert "of what is possible" in repr(found)
 
 
+@pytest.mark.parametrize("cells", [1, 2, 3, 21, 1000])
+def test_the_age_that_few_exceed_is_numpys(cells: int) -> None:
+    """The 95th percentile to the last bit, of any number of ages; cells never read have none."""
+    ages = np.append(np.random.default_rng(cells).random(cells) * 9, np.inf)
+    found = simulate(lambda cells: [0.0] * len(cells), pd.DataFrame({"age": ages}), days=1, limits=FREE)
+    assert found.metrics["age_p95"] == np.percentile(ages[:-1] + 1.0, 95)
+
+
 def test_the_same_seed_gives_the_same_result() -> None:
     """Also for a strategy that remembers: each simulation starts with a fresh one."""
     portfolio, learner = Portfolio.synthetic(5, seed=2, data_types=["invoices"]), p.learn()
