@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOST = 0.97  # of the lowest priority chosen
+_ROUNDING = 1e-9  # of the ratio
 _START = np.datetime64("2026-01-05", "us")  # a Monday
 
 
@@ -185,7 +186,7 @@ class _Run:
         found = {
             "freshness": freshness,
             "bound": bound,
-            "ratio": freshness / bound if bound > 0 else 1.0,
+            "ratio": _ratio(freshness, bound),
             **means,
             "age_max": float(timeline["age_max"].max()),
             "deadlines_met": self.deadlines.share,
@@ -214,6 +215,12 @@ class _Run:
             failures=board.failed,
             age=board.age.copy(),
         )
+
+
+def _ratio(freshness: float, bound: float) -> float:
+    """How much of the bound was reached. Where all of it was, rounding may say a little more."""
+    ratio = freshness / bound if bound > 0 else 1.0
+    return 1.0 if 1.0 < ratio < 1.0 + _ROUNDING else ratio
 
 
 def _p95(values: Floats) -> float:
