@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codat_notebook.strategies import bounds
-from codat_notebook.strategies.board import Board
+from codat_notebook.strategies.board import FETCHING, Board
 from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.budget import days as in_days
 from codat_notebook.strategies.cells import name_of
@@ -101,6 +101,8 @@ class _Run:
         self.board = Board(portfolio, costs(portfolio, budget), seed, _START)
         self.view = View(self.board, portfolio.cells)
         self.weight = portfolio.cells["weight"].to_numpy()
+        # For the bound: what is on its way already is paid for, and can win no more than a copy of this moment.
+        self.ages = np.where(self.board.status == FETCHING, 0.0, portfolio.cells["age"])
         self.budget_a_day, self.a_day = budget.a_day, budget.a_day * (1 - limits.reserve)
         self.credit, self.spent = 0.0, 0.0
         self.guard = Guard(limits)
@@ -178,8 +180,7 @@ class _Run:
 
     def _metrics(self, timeline: pd.DataFrame) -> dict[str, float]:
         board, days, cells, truth = self.board, len(timeline), self.portfolio.cells, self.portfolio.truth
-        ages = cells["age"].to_numpy()
-        bound = bounds.upper_bound(board.true_rate, self.budget_a_day, days, ages, self.weight, board.cost)
+        bound = bounds.upper_bound(board.true_rate, self.budget_a_day, days, self.ages, self.weight, board.cost)
         freshness = bounds.mean(board.ledger.fresh_days, self.weight) / days
         means = {name: float(timeline[name].mean()) for name in ("age_mean", "age_p95", "missed", "within_goal")}
         priced = truth["price"].to_numpy(np.float64)

@@ -175,10 +175,11 @@ def test_what_is_on_its_way_at_the_start_ends_and_is_not_begun_again(given: dict
         seen.append((bool(cells["in_progress"][0]), round(float(cells["age"][0]), 9)))
         return [1.0 if cells["in_progress"][0] else 0.0]
 
-    found = simulate(watch, frame, days=4, budget="10 refreshes/day", tick="12h")
+    found = simulate(watch, frame, days=4, budget="0.01 refreshes/day", tick="12h")
     assert seen[0] == (True, 9.0)
     assert seen[-1] == (False, 3.5)
     assert found.metrics["refreshes"] == found.metrics["spent"] == 0
+    assert found.ratio <= 1
 
 
 def test_failures_keep_a_cell_away() -> None:
