@@ -53,7 +53,10 @@ def days(interval: str | float) -> float:
     else:
         import pandas as pd
 
-        value = pd.Timedelta(interval) / pd.Timedelta(days=1)
+        try:
+            value = pd.Timedelta(interval) / pd.Timedelta(days=1)
+        except ValueError:  # no time at all: said below, with an example
+            value = float("nan")
     if not value > 0:
         raise ValueError(f'an interval is a positive time such as "7D" or "36h", not {interval!r}')
     return value

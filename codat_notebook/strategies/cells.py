@@ -243,7 +243,7 @@ def checked(answer: Any, cells: pd.DataFrame, name: str) -> Floats:
     given = answer if isinstance(answer, pd.Series) else pd.Series(answer, index=cells.index)
     if not given.index.equals(cells.index):
         if given.index.has_duplicates or not given.index.isin(cells.index).all():
-            stray = given[~given.index.isin(cells.index)].to_frame("priority")
+            stray = given[~given.index.isin(cells.index) | given.index.duplicated(keep=False)].to_frame("priority")
             raise StrategyError(f"{name} gave priorities with an index that is not the cells':", stray)
         given = given.reindex(cells.index)
     return _numbers(given, cells, name)

@@ -5,7 +5,7 @@ What goes in may be a built-in strategy or any function of the cells; what comes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, time
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.strategies.budget import days
-from codat_notebook.strategies.cells import Columns, checked, days_between, moment, name_of
+from codat_notebook.strategies.cells import CELLS, Columns, checked, days_between, moment, name_of
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.policies import optimal
 from codat_notebook.strategies.policy import Policy, Score, Strategy, score
@@ -55,6 +55,8 @@ def where(condition: Condition, strategy: Strategy) -> Policy:
     where({'data_type': ['invoices', 'bills'], 'platform': 'Xero'}, optimal('freshness'))
     """
     shown = name_of(condition) if callable(condition) else repr(dict(condition))
+    if not callable(condition):
+        _check_texts("where", condition)
     return Policy(f"where({shown}, {name_of(strategy)})", _where, condition=condition, strategy=strategy)
 
 
@@ -74,6 +76,7 @@ def limit(strategy: Strategy, most: int, per: str | None = None) -> Policy:
     """The ``most`` first cells of a strategy in each round, in all or ``per`` company, platform or other column."""
     if most < 0:
         raise ValueError(f"limit: expected a number of cells >= 0, not {most}")
+    _check_texts("limit", [] if per is None else [per])
     return Policy(f"limit({name_of(strategy)}, {most}, {per!r})", _limit, strategy=strategy, most=most, per=per)
 
 
@@ -87,6 +90,13 @@ def _limit(strategy: Strategy, most: int, per: str | None) -> Score:
         return np.where(place < most, wanted, 0.0)
 
     return cut
+
+
+def _check_texts(who: str, names: Iterable[str]) -> None:
+    texts = [name for name, kind in CELLS.items() if kind == "category"]
+    unknown = [repr(name) for name in names if name not in texts]
+    if unknown:
+        raise ValueError(f"{who}: cells have no text column {', '.join(unknown)}; there are {', '.join(texts)}")
 
 
 def bundle(report: str | Sequence[str], strategy: Strategy | None = None) -> Policy:
@@ -131,8 +141,12 @@ def before(deadline: str | datetime | None = None, within: str | float = "6h") -
     deadline : ``"07:00"`` (UTC, every day), one moment, or by default each cell's own ``due``.
     within : how old a copy may be at the deadline.
     """
-    at = time.fromisoformat(deadline) if isinstance(deadline, str) and len(deadline) <= 8 else deadline
-    fixed = at if at is None or isinstance(at, time) else moment(at)
+    try:
+        at = time.fromisoformat(deadline) if isinstance(deadline, str) and len(deadline) <= 8 else deadline
+        fixed = at if at is None or isinstance(at, time) else moment(at)
+    except ValueError:
+        message = f'before: a time of day such as "07:00" (UTC), or a moment, not {deadline!r}'
+        raise ValueError(message) from None
     return Policy(f"before({deadline!r}, {within!r})", _before, deadline=fixed, within=days(within))
 
 

@@ -91,6 +91,9 @@ class Learner:
     """
 
     def __init__(self, prior: Prior = None) -> None:
+        pairs = prior.values() if isinstance(prior, Mapping) else [] if prior is None else [prior]
+        if not all(len(pair) == 2 and min(pair) > 0 for pair in pairs):
+            raise ValueError(f"learn: a prior is two numbers > 0, or data type -> two numbers, not {prior!r}")
         self._prior = prior
         self._keys: list[Labels] | None = None
         self._shape: Floats
@@ -129,17 +132,13 @@ class Learner:
         self._keys = keys
 
     def _start(self, columns: Columns) -> None:
+        self._shape = np.full(len(columns.age), SHAPE)
+        self._days = SHAPE / np.maximum(assumed_rates(columns), 1e-9)
         if isinstance(self._prior, tuple):
-            shape, days = (np.full(len(columns.age), value) for value in self._prior)
-        elif self._prior is None:
-            shape = np.full(len(columns.age), SHAPE)
-            days = SHAPE / np.maximum(assumed_rates(columns), 1e-9)
-        else:
-            shape, days = (
-                _by_type(columns, {name: pair[i] for name, pair in self._prior.items()}, default)
-                for i, default in enumerate((SHAPE, SHAPE / DEFAULT_CHANGES))
-            )
-        self._shape, self._days = shape.astype(np.float64), days.astype(np.float64)
+            self._shape[:], self._days[:] = self._prior
+        for name, pair in self._prior.items() if isinstance(self._prior, Mapping) else ():
+            own = columns.matches("data_type", name)
+            self._shape[own], self._days[own] = pair
         self._snapshot = np.full(len(columns.age), np.nan)
 
     def _moved(self, columns: Columns) -> float:

@@ -51,6 +51,8 @@ class Limits:
         if self.company_at_once < 1 or not self.a_minute > 0:
             raise ValueError("limits: company_at_once and a_minute must let something through")
         days(self.saved)
+        if self.keep_alive is not None:
+            days(self.keep_alive)
 
 
 def back_off(kind: str, failures: int) -> float:

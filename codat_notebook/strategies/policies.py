@@ -15,7 +15,7 @@ import numpy as np
 
 from codat_notebook.strategies import indices, optimum
 from codat_notebook.strategies.budget import Budget, days
-from codat_notebook.strategies.cells import Columns
+from codat_notebook.strategies.cells import Columns, name_of
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import Learner, Prior, assumed_rates
 from codat_notebook.strategies.policy import Policy, Score, Strategy, score
@@ -166,10 +166,11 @@ def learn(strategy: Strategy | None = None, prior: Prior = None) -> Policy:
     ----------
     strategy : whom to give the learned rates.
     prior : (a, b) of the Gamma prior of all rates, or data type -> (a, b). By default wide around the rate of the cell
-        if it is known, else around the one that is assumed for its data type.
+        if it is known, else around the one that is assumed for its data type; so are types that are not named.
     """
+    Learner(prior)  # refuses what is no prior here, where it was written
     inner = optimal() if strategy is None else strategy
-    return Policy(f"learn({inner!r})", _learn, strategy=inner, prior=prior)
+    return Policy(f"learn({name_of(inner)})", _learn, strategy=inner, prior=prior)
 
 
 def _learn(strategy: Strategy, prior: Prior) -> Score:

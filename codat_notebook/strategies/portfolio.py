@@ -142,7 +142,9 @@ class Portfolio:
         """The same portfolio, where other rates are believed: one number per cell, or ``"known"`` for the truth."""
         given = self.truth["true_rate"].to_numpy() if isinstance(rates, str) and rates == "known" else rates
         believed = np.broadcast_to(np.asarray(given, dtype=np.float64), (len(self),))
-        return Portfolio(self.cells.assign(rate=believed), self.truth, self.observed)
+        made = Portfolio(self.cells.assign(rate=believed), self.truth, self.observed)
+        _check(made.cells, made.truth)
+        return made
 
     def priced(self, prices: Mapping[str, float], default: float | None = None) -> Portfolio:
         """The same portfolio with a price of a refresh for each platform, and one for all others.
@@ -196,10 +198,10 @@ def costs(portfolio: Portfolio, budget: Budget) -> Floats:
         return np.broadcast_to(np.float64(1.0), (len(portfolio),))  # takes no memory, and none is read
     cost = portfolio.truth["requests" if budget.unit == "requests" else "price"].to_numpy(np.float64)
     if np.isnan(cost).any() or not (cost > 0).all():
-        raise ValueError(
-            f"simulate: a budget in {budget.unit} needs what a refresh costs: the portfolio's column price, "
-            "or portfolio.priced({'Xero': 0.02, ...})"
-        )
+        wanted = "column requests, numbers > 0"
+        if budget.unit != "requests":
+            wanted = "column price, or portfolio.priced({'Xero': 0.02, ...})"
+        raise ValueError(f"simulate: a budget in {budget.unit} needs what a refresh costs: the portfolio's {wanted}")
     return cost
 
 
@@ -216,6 +218,8 @@ def _check(cells: pd.DataFrame, truth: pd.DataFrame) -> None:
         refuse(name, values, np.isfinite(values) & (values >= 0), "a finite number >= 0")
     for name, values in (("cost", cells["cost"].to_numpy()), ("price", truth["price"].fillna(1.0).to_numpy())):
         refuse(name, values, np.isfinite(values) & (values > 0), "a finite number > 0")
+    rate = cells["rate"].fillna(0.0).to_numpy()
+    refuse("rate", rate, np.isfinite(rate) & (rate >= 0), "a finite number >= 0, or missing")
     chance, age = truth["failure_rate"].to_numpy(np.float64), cells["age"].to_numpy(np.float64)
     refuse("failure_rate", chance, (chance >= 0) & (chance < 1), "from 0 to below 1")
     refuse("age", age, age >= 0, "a number of days >= 0, or infinite")

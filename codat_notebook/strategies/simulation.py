@@ -56,7 +56,7 @@ def simulate(
     budget : "500 refreshes/day", "2000 requests/day", or money ("30 GBP/day", at the portfolio's ``price``). It comes
         in evenly over the day.
     seed : of latencies, failures, and of what refreshes find; the same seed gives the same result.
-    tick : time between two rounds.
+    tick : time between two rounds, rounded so that a day has a whole number of them.
     limits : what the engine holds to; see ``Limits``.
     goal : the age up to which a cell counts as within the freshness goal, and as fresh enough at a deadline.
     deadline : a time of day ("07:00", UTC) by which every cell should be fresh, each day; the cells' own deadlines
@@ -72,7 +72,7 @@ def simulate(
     True
     """
     portfolio = portfolio if isinstance(portfolio, Portfolio) else Portfolio.from_frame(portfolio)
-    if not len(portfolio) or days < 1 or days != int(days):
+    if not len(portfolio) or not (float(days).is_integer() and days >= 1):
         raise ValueError("simulate: needs at least one cell and one whole day")
     money, step = Budget.of(budget), in_days(tick)
     if not 1e-4 <= step <= 1:

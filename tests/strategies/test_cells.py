@@ -100,6 +100,7 @@ def test_priorities_in_another_order_find_their_cells() -> None:
         (lambda cells: cells.data_type, "no numbers"),
         (lambda cells: pd.to_timedelta([1, 2, 3], unit="D"), "durations are days, as in cells.age"),
         (lambda cells: pd.Series([1, 2, 3], index=[0, 1, 9]), "index that is not the cells':\n +priority\n9 +3"),
+        (lambda cells: pd.Series([1, 2, 3], index=[0, 1, 1]), "not the cells':\n +priority\n1 +2\n1 +3"),
         (lambda cells: cells.wieght, "raised AttributeError: .*wieght.* The cells began with:\n"),
     ],
 )

@@ -65,7 +65,9 @@ def test_back_off_grows_and_ends() -> None:
     assert limits.back_off("AuthError", 1) >= 1
 
 
-@pytest.mark.parametrize("options", [{"reserve": 1.0}, {"company_at_once": 0}, {"a_minute": 0}, {"saved": 0}])
+@pytest.mark.parametrize(
+    "options", [{"reserve": 1.0}, {"company_at_once": 0}, {"a_minute": 0}, {"saved": 0}, {"keep_alive": 0}]
+)
 def test_limits_that_let_nothing_through_are_refused(options: Any) -> None:
     """A reserve of everything, or a limit of nothing, is a mistake."""
     with pytest.raises(ValueError, match=r"limits:|an interval"):

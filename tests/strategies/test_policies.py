@@ -161,6 +161,12 @@ def test_learning_follows_what_refreshes_found() -> None:
     assert look(2, [False, False, None, None], slice(0, 2)) == [round((1 + 1 / (1 - np.exp(-1))) / 3, 4), 0.3333]
 
 
+def test_types_without_a_prior_of_their_own_have_the_usual_one() -> None:
+    """A prior for one type leaves the others at the rate that is known or assumed for them."""
+    given = p.learn(lambda cells: cells.rate, prior={"bills": (3.0, 1.0)})
+    assert wants(given, rate=[0.5, 1.0, np.nan, 4.0]) == [3.0, 1.0, 3.0, 4.0]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -169,6 +175,12 @@ def test_learning_follows_what_refreshes_found() -> None:
         (lambda: p.every(0), "an interval is a positive time"),
         (lambda: c.first(), "give at least one strategy"),
         (lambda: c.limit(p.oldest(), -1), "expected a number of cells >= 0"),
+        (lambda: c.limit(p.oldest(), 1, per="age"), "limit: cells have no text column 'age'; there are company"),
+        (lambda: c.where({"plattform": "Xero"}, p.oldest()), "where: cells have no text column 'plattform'"),
+        (lambda: p.keep_alive("soon"), "an interval is a positive time such as .*, not 'soon'"),
+        (lambda: c.before("noon"), "before: a time of day such as \"07:00\" .UTC., or a moment, not 'noon'"),
+        (lambda: p.learn(prior=(0.0, 1.0)), "learn: a prior is two numbers > 0"),
+        (lambda: p.learn(prior={"bills": (1.0,)}), "learn: a prior is two numbers > 0"),
     ],
 )
 def test_what_makes_no_sense_is_refused(make: Any, message: str) -> None:

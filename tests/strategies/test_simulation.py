@@ -252,7 +252,17 @@ def test_the_same_seed_gives_the_same_result() -> None:
     ("arguments", "message"),
     [
         ({"days": 0.5}, "one whole day"),
+        ({"days": float("nan")}, "one whole day"),
         ({"tick": "2D"}, "a tick is between"),
+        ({"tick": "often"}, 'such as "7D" or "36h", not \'often\''),
+        (
+            {"portfolio": pd.DataFrame({"rate": [-1.0], "true_rate": 1.0})},
+            "rate is a finite number >= 0, or missing, but row 0 has -1.0",
+        ),
+        (
+            {"portfolio": pd.DataFrame({"requests": [0.0]}), "budget": "9 requests/day"},
+            "the portfolio's column requests",
+        ),
         ({"budget": "lots"}, "was not understood"),
         ({"portfolio": pd.DataFrame({"age": []})}, "at least one cell"),
         ({"portfolio": pd.DataFrame({"true_rate": [-1.0]})}, "true_rate is a finite number >= 0, but row 0 has -1.0"),
