@@ -56,6 +56,16 @@ class StrategyError(ValueError):
         super().__init__(f"{message}\n{rows.head(5).to_string()}" if len(rows) else message)
         self.rows = rows
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _error_again, (str(self), self.rows)
+
+
+def _error_again(text: str, rows: pd.DataFrame) -> StrategyError:
+    """An error from another process, whose text has the rows already."""
+    error = StrategyError(text, rows.iloc[:0])
+    error.rows = rows
+    return error
+
 
 def table(columns: Mapping[str, Any], rows: int | None = None) -> pd.DataFrame:
     """Cells with all columns of ``CELLS``, in that order and with the same types for every pandas and every input.

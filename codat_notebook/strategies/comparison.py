@@ -88,7 +88,7 @@ def _elsewhere(
     shared = _pack((portfolio, dict(options)))
     packed = {name: _pack(strategy) for name, strategy in strategies.items()}
 
-    def submitted(task: _Task) -> Future[dict[str, float]] | Exception:
+    def submitted(task: _Task) -> Future[_Outcome] | Exception:
         try:
             return executor.submit(_run_packed, packed[task[0]], shared, task)
         except Exception as error:  # noqa: BLE001 - a pool that broke takes no more tasks; each row says so
@@ -96,6 +96,18 @@ def _elsewhere(
 
     futures = [submitted(task) for task in tasks]
     return [_words(each) if isinstance(each, Exception) else _outcome(each.result) for each in futures]
+
+
+def _run_packed(strategy: bytes, shared: bytes, task: _Task) -> _Outcome:
+    """A task in another process. What it raises comes back as words: an exception that cannot be unpickled, such as one
+    of a class of the user's, breaks the whole pool.
+    """
+
+    def run() -> dict[str, float]:
+        portfolio, options = _unpack(shared)
+        return _run(pickle.loads(strategy), portfolio, task, options)
+
+    return _outcome(run)
 
 
 def _columns(tasks: list[_Task], outcomes: list[_Outcome]) -> dict[str, Any]:
@@ -113,7 +125,7 @@ def _columns(tasks: list[_Task], outcomes: list[_Outcome]) -> dict[str, Any]:
     }
 
 
-def _outcome(get: Callable[[], dict[str, float]]) -> _Outcome:
+def _outcome(get: Callable[[], _Outcome]) -> _Outcome:
     """The metrics of a task, or the words of what went wrong: one failed task does not lose the others."""
     try:
         return get()
@@ -156,8 +168,3 @@ def _pack(thing: Any) -> bytes:
 def _unpack(packed: bytes) -> Any:
     """The same portfolio comes with every task, and is unpacked once."""
     return pickle.loads(packed)
-
-
-def _run_packed(strategy: bytes, shared: bytes, task: _Task) -> dict[str, float]:
-    portfolio, options = _unpack(shared)
-    return _run(pickle.loads(strategy), portfolio, task, options)

@@ -2,6 +2,7 @@
 
 import doctest
 import functools
+import pickle
 from types import ModuleType
 from typing import Any
 
@@ -109,6 +110,15 @@ def test_nonsense_is_told_with_the_rows(strategy: Any, message: str) -> None:
     with pytest.raises(StrategyError, match=message) as caught:
         given(strategy)
     assert caught.value.rows is not None
+
+
+def test_the_error_travels() -> None:
+    """To another process with its text and its rows."""
+    with pytest.raises(StrategyError) as caught:
+        given(lambda cells: None)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == str(caught.value)
+    pd.testing.assert_frame_equal(again.rows, caught.value.rows)
 
 
 def test_the_cause_of_a_failing_strategy_is_kept() -> None:

@@ -71,6 +71,24 @@ def test_a_failed_task_is_told_and_loses_no_other() -> None:
     assert frame.loc["fine", "ratio"] > 0
 
 
+def test_a_failed_task_loses_no_other_process() -> None:
+    """Elsewhere too, also where the exception is of a kind that cannot travel: later tasks have their numbers."""
+
+    class Odd(Exception):
+        def __init__(self, one: int, two: int) -> None:
+            super().__init__(f"{one} is not {two}")
+
+    def broken(cells: pd.DataFrame) -> Any:
+        raise Odd(1, 2)
+
+    plans = {"broken": broken, "short": lambda cells: [1.0], "fine": optimal()}
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
+        there = compare(plans, PORTFOLIO, seeds=2, executor=processes, **OPTIONS)
+    pd.testing.assert_frame_equal(there, compare(plans, PORTFOLIO, seeds=2, **OPTIONS))
+    assert there["error"].isna().tolist() == [False] * 4 + [True] * 2
+    assert "raised Odd: 1 is not 2" in there["error"][0]
+
+
 def test_strategies_of_a_notebook_travel() -> None:
     """A function that is in no module, with what it closes over, gives in another process what it gives here."""
     share = 0.25
