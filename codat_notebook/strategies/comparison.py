@@ -13,6 +13,7 @@ from concurrent.futures import Executor, Future
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.policy import Strategy
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.result import Result
@@ -21,6 +22,7 @@ from codat_notebook.strategies.simulation import simulate
 if TYPE_CHECKING:
     from codat_notebook.strategies.frontier import Comparison
 
+_OPTIONS = {"days", "tick", "limits", "goal", "deadline"}
 _Portfolios = Portfolio | Callable[[int], Portfolio]
 _Task = tuple[str, str, int]
 _Outcome = dict[str, float] | str
@@ -48,6 +50,10 @@ def compare(
         copy of a process with threads may hang.
     options : days, tick, limits, goal, deadline: as in ``simulate``, the same for all.
 
+    Raises
+    ------
+    ValueError, TypeError : what is wrong for all tasks alike; what a single task raises is its row's ``error``.
+
     Returns
     -------
     A tidy frame, one row per strategy, budget and seed in the order given: strategy, budget, seed, the metrics of
@@ -62,11 +68,15 @@ def compare(
     """
     from codat_notebook.strategies.frontier import Comparison
 
-    if not strategies:
-        raise ValueError("compare: give at least one strategy, as name -> strategy")
-    _refuse_fork(executor)
     budgets = [budget] if isinstance(budget, str) else list(budget)
     numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    if not (strategies and budgets and numbers):
+        raise ValueError("compare: give at least one strategy, as name -> strategy, one budget and one seed")
+    if len(units := {Budget.of(each).unit for each in budgets}) > 1:
+        raise ValueError(f"compare: budgets of one unit have one frontier, not of {', '.join(sorted(units))}")
+    if unknown := sorted(set(options) - _OPTIONS):
+        raise TypeError(f"compare: no option {', '.join(unknown)}; there are {', '.join(sorted(_OPTIONS))}")
+    _refuse_fork(executor)
     tasks = [(name, each, seed) for name in strategies for each in budgets for seed in numbers]
     if executor is None:
         outcomes = [_outcome(partial(_run, strategies[task[0]], portfolio, task, options)) for task in tasks]

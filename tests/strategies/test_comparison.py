@@ -164,5 +164,20 @@ def test_a_portfolio_for_each_seed() -> None:
     """A function of the seed makes another portfolio each time."""
     made = compare({"best": optimal()}, lambda seed: Portfolio.synthetic(2, seed=seed), seeds=2, **OPTIONS)
     assert made["bound"].nunique() == 2
-    with pytest.raises(ValueError, match="at least one strategy"):
-        compare({}, PORTFOLIO)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"strategies": {}}, "at least one strategy"),
+        ({"seeds": 0}, "one seed"),
+        ({"budget": []}, "one budget"),
+        ({"budget": "lots"}, "budget: 'lots' was not understood"),
+        ({"budget": ["1 refreshes/day", "1 GBP/day"]}, "budgets of one unit have one frontier, not of GBP, refreshes"),
+        ({"day": 3}, "compare: no option day; there are days, deadline, goal, limits, tick"),
+    ],
+)
+def test_what_is_wrong_for_all_tasks_is_refused_at_once(arguments: Any, message: str) -> None:
+    """It is no row's trouble, and nothing runs before it is told."""
+    with pytest.raises((ValueError, TypeError), match=message):
+        compare(**{"strategies": {"best": optimal()}, "portfolio": PORTFOLIO, **arguments})
