@@ -229,7 +229,7 @@ def _p95(values: Floats) -> float:
     if not len(values):
         return np.nan
     place = 0.95 * (len(values) - 1)
-    below, above = int(place), min(int(place) + 1, len(values) - 1)
-    ranked = np.partition(values, [below, above])
-    low, high, share = float(ranked[below]), float(ranked[above]), place - below
+    above, share = min(int(place) + 1, len(values) - 1), place - int(place)
+    ranked = np.partition(values, above)  # one place at a time is found several times as fast
+    high, low = float(ranked[above]), float(ranked[: max(above, 1)].max())
     return low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
