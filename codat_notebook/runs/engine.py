@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 #: A blocking wait wakes this often (seconds), because on Windows an endless one cannot be interrupted.
 _WAKE = 0.5
+#: Seconds that what is being drawn may take when the last session is closed.
+_PATIENCE = 5.0
 
 
 class Engine:
@@ -36,6 +38,7 @@ class Engine:
         self._users = concurrent.futures.ThreadPoolExecutor(1, "codat-user-code")
         self._closed = False
         self._holders: weakref.WeakSet[object] = weakref.WeakSet()
+        self._expected: set[object] = set()
         self._thread = threading.Thread(target=self._run, name="codat-engine", daemon=True)
         self._thread.start()
 
@@ -103,14 +106,33 @@ class Engine:
         """Run a function of the user's (a listener, an observer) on the thread kept for such, in order."""
         return self._users.submit(function, *arguments)
 
+    def expect(self, work: object) -> None:
+        """Have ``release`` wait until ``work``, something short that is due, is ``settled``. On the engine's thread."""
+        self._expected.add(work)
+
+    def settled(self, work: object) -> None:
+        """Say that ``work`` is done, or will not be. On the engine's thread."""
+        self._expected.discard(work)
+
+    async def _settle(self) -> None:
+        until = self._loop.time() + _PATIENCE
+        await asyncio.sleep(0.01)  # for what has been posted already
+        while self._expected and self._loop.time() < until:  # noqa: ASYNC110 - it is set a few times a second, read once
+            await asyncio.sleep(0.01)
+
     def hold(self, holder: object) -> None:
         """Keep the engine for ``holder`` (an open session, a console that waits for one) until it is released."""
         self._holders.add(holder)
 
     def release(self, holder: object) -> None:
-        """Let go of the engine; the last of its holders ends it."""
+        """Let go of the engine; the last of its holders ends it, once what is due has been drawn.
+
+        Else a view would show for ever what was so a moment before the end.
+        """
         self._holders.discard(holder)
-        if not self._holders:
+        if not (self._holders or self._closed or self.on_thread):
+            self.call(self._settle())
+        if not self._holders:  # still: another may have come meanwhile
             self.close()
 
     def close(self) -> None:

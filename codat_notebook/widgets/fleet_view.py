@@ -156,6 +156,7 @@ class FleetView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes with
         if self._due is None and self._framing is None:
             wait = 0.0 if self._run.done or not self._cost else max(TABLES_EVERY, SHARE * self._cost)
             self._due = self._loop.call_later(wait, self._frame_soon)
+            engine().expect(("frames", id(self)))
 
     @property
     def _loop(self) -> asyncio.AbstractEventLoop:
@@ -180,6 +181,7 @@ class FleetView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes with
 
     def _framed(self, task: asyncio.Task[None], ended: bool) -> None:
         self._framing = None
+        engine().settled(("frames", id(self)))
         if not task.cancelled() and (error := task.exception()) is not None:
             self._loop.call_exception_handler({"message": "A run could not be framed", "exception": error})
         self._head.show(self._head_state())

@@ -105,11 +105,13 @@ class Part(anywidget.AnyWidget):
             self._write()
         elif self._timer is None:
             self._timer = loop.call_later(max(0.0, self._written + self.interval - loop.time()), self._write)
+            self._engine.expect(("state", id(self)))
 
     def _write(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self._engine.settled(("state", id(self)))
         state, self._pending = self._pending, None
         self._written = self._engine.loop.time()
         if state is not None and self.comm is not None:

@@ -247,6 +247,7 @@ class FrameTable(Part):
         self._wanted = True
         self._at_once |= at_once
         if self._task is None:
+            self._engine.expect(("page", id(self)))
             self._task = self._engine.loop.create_task(self._work())
             self._task.add_done_callback(self._worked)
 
@@ -263,6 +264,7 @@ class FrameTable(Part):
 
     def _worked(self, task: asyncio.Task[None]) -> None:
         self._task = None
+        self._engine.settled(("page", id(self)))
         if failure := _failure(task):
             self._complain("draw", failure)
         if self._wanted and not task.cancelled():

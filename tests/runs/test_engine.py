@@ -78,3 +78,22 @@ def test_user_code_has_a_thread_of_its_own(own_engine: Engine) -> None:
     names = [own_engine.run_user_code(lambda: threading.current_thread().name).result(5) for _ in range(3)]
     assert len(set(names)) == 1
     assert names[0].startswith("codat-user-code")
+
+
+def test_the_last_holder_waits_for_what_is_due() -> None:
+    """The engine ends with its last holder, but not before what was expected is settled."""
+    engine, holder, settled = Engine(), threading.Event(), threading.Event()
+    engine.hold(holder)
+
+    def settle() -> None:
+        settled.set()
+        engine.settled("a drawing")
+
+    def begin() -> None:
+        engine.expect("a drawing")
+        engine.loop.call_later(0.1, settle)
+
+    engine.post(begin)
+    engine.release(holder)
+    assert engine.closed
+    assert settled.is_set()
