@@ -49,7 +49,8 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     until: datetime
 
     def __str__(self) -> str:
-        return f"{self.call}: waiting {self.seconds:.1f} s: {self.reason}"
+        pause = f"{self.seconds:.1f} s" if self.seconds >= 1 else f"{self.seconds * 1000:.0f} ms"
+        return f"{self.call}: waiting {pause}: {self.reason}"
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
