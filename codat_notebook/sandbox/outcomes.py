@@ -39,7 +39,7 @@ _MESSAGES: Final = {
         "The linked user lacks the role “View {plain_title}” in {platform}.",
         "{platform} answered 403: the linked user may not read {plain}.",
     ),
-    "PrerequisiteNotMet": "The other commerce data types of {platform} must be read before {plain}.",
+    "PrerequisiteNotMet": "Other data types of {platform} must be read before {plain}.",
     "NotSupported": "{platform} has no such data.",
     "MapError": "A record of {plain} from {platform} has a form that could not be mapped.",
     "ValidationError": "Validation of {plain} failed; see the validation results of this operation.",
