@@ -101,6 +101,7 @@ def test_sdist_holds_what_it_should(tmp_path: Path) -> None:
     with tarfile.open(build("sdist", tmp_path)) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"README.md", "LICENSE", "CHANGELOG.md", "environment.yml", "pyproject.toml", "PKG-INFO"} <= names
+    assert {"CONTRIBUTING.md", "SECURITY.md"} | tree("docs", "**/*") | tree(".ci", "*") <= names  # the tests read them
     assert tree("codat_notebook", "**/*.py") | tree("notebooks", "*.ipynb") | tree("tests", "**/*.py") <= names
     assert [name for name in names if re.search(r"__pycache__|\.ipynb_checkpoints|screenshots/|\.venv", name)] == []
 
