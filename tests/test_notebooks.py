@@ -1,6 +1,7 @@
 """The notebooks: each runs from top to bottom in a kernel of its own, and is committed as nobody ran it."""
 
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,30 @@ def read(path: Path) -> Any:
     return notebook
 
 
+def execute(path: Path, folder: Path) -> Any:
+    """Run a notebook in a kernel of its own, given neither a key nor a sandbox; returns it with its outputs."""
+    client = NotebookClient(read(path), timeout=CELL_SECONDS, resources={"metadata": {"path": str(folder)}})
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CODAT_")}
+    return client.execute(env={**environment, "IPYTHONDIR": str(folder / "ipython")})
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(path: Path, tmp_path: Path) -> None:
-    """Every cell ends without an error or a warning, given neither a key nor a sandbox."""
-    client = NotebookClient(read(path), timeout=CELL_SECONDS, resources={"metadata": {"path": str(tmp_path)}})
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CODAT_")}
-    executed = client.execute(env={**environment, "IPYTHONDIR": str(tmp_path / "ipython")})
+    """Every cell ends without an error or a warning."""
+    executed = execute(path, tmp_path)
     ran = [cell.execution_count for cell in executed.cells if cell.cell_type == "code"]
     assert ran == list(range(1, len(ran) + 1))
     assert [
         cell for cell in executed.cells if any(out.get("name") == "stderr" for out in cell.get("outputs", []))
     ] == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs_again(path: Path, tmp_path: Path) -> None:
+    """Files that it left do not hinder it the next time."""
+    execute(path, tmp_path)
+    execute(path, tmp_path)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -42,3 +56,11 @@ def test_notebook_is_committed_bare(path: Path) -> None:
     assert "widgets" not in notebook.metadata
     assert notebook.metadata.kernelspec.name == "python3"
     assert 0 < len(code) < 12
+
+
+@pytest.mark.parametrize(("path", "following"), list(pairwise(NOTEBOOKS)), ids=lambda path: path.stem)
+def test_notebooks_are_one_course(path: Path, following: Path) -> None:
+    """Each ends with a link to the next."""
+    last = read(path).cells[-1]
+    assert last.cell_type == "markdown"
+    assert f"Next: [{following.stem}]({following.name})" in last.source
