@@ -92,7 +92,9 @@ def test_a_visitor_refreshes_a_company_and_never_gets_the_key(live, page, shoot,
     shoot(page, "app-light")
     page.set_viewport_size({"width": 480, "height": 1000})
     assert page.evaluate("document.documentElement.scrollWidth") <= 480
-    assert console.bounding_box()["width"] > 400
+    box = console.bounding_box()
+    assert box["width"] > 400
+    assert box["x"] == pytest.approx(480 - box["x"] - box["width"], abs=1)  # in the middle, not cut off at the right
     shoot(page, "app-narrow")
 
     answers = page.evaluate(_RUN_CODE, f"open({str(tmp_path / 'ran')!r}, 'w')")
