@@ -86,7 +86,7 @@ class Codat:
         """Do what a line says and return its result. Raises ``UsageError`` with what is wrong."""
         verb, *rest = words.split(line) or ["help"]
         if verb not in VERBS:
-            near = difflib.get_close_matches(verb, VERBS, 1)
+            near = difflib.get_close_matches(verb.casefold(), VERBS, 1)
             raise UsageError(f"%codat knows no “{verb}”. {f'Did you mean `{near[0]}`?' if near else 'See `%codat`.'}")
         if rest and not VERBS[verb][0]:
             raise UsageError(f"Nothing follows `%codat {verb}`.")
@@ -125,7 +125,8 @@ class Codat:
         if unknown:
             raise UsageError(_no_data_type(unknown))
         if not data_types:
-            raise UsageError(f"{_WHICH} Then the data types, such as `invoices bills`, or `{ALL}`.")
+            which = f"Which data types of “{company}”?" if company else f"{_WHICH} Then the data types:"
+            raise UsageError(f"{which} Such as `invoices bills`, or `{ALL}`.")
         company_id = self._company([company])
         if ALL in data_types:
             return self.session.refresh_all(company_id)
