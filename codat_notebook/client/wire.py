@@ -105,6 +105,7 @@ def server(url: str, *, allow_insecure: bool = False) -> str:
     """
     try:
         parts = urlsplit(url.strip())
+        _ = parts.port  # raises where it is no number
     except ValueError:
         raise errors.ConfigurationError("The server address cannot be read as one.") from None
     if "@" in parts.netloc or parts.query or parts.fragment:

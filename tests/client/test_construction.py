@@ -25,6 +25,7 @@ CODAT = "https://api.codat.io"
         "https://user:pw@api.codat.io",
         "https://x?y=1",
         "https://",
+        "https://api.codat.io:44three",
     ],
 )
 def test_an_address_that_would_expose_the_key_is_refused(url: str) -> None:
