@@ -83,9 +83,9 @@ def next_look(running: Sequence[Running], price: float = PRICE) -> float:
         ended = now
         if waited >= price:
             inside = seconds - step * (waited - price) / max(waited - before, 1e-9)
-            return max(inside, SOONEST)
+            return min(max(inside, SOONEST), latest)
         if left < ALMOST_NONE:
-            return max(seconds, SOONEST)
+            return min(max(seconds, SOONEST), latest)
         step = max(SOONEST / 2, seconds / 12)
     return latest
 

@@ -5,7 +5,7 @@ import random
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from codat_notebook.runs import polling
@@ -33,6 +33,7 @@ XERO = Spell(math.log(60), 0.5)
 running = st.builds(Running, st.floats(0, 1e7), st.just(XERO), st.floats(0, 1e5))
 
 
+@example(ops=[Running(0.0, XERO, 164.0)], price=70.0)  # beyond the last step, by half a second
 @given(ops=st.lists(running, max_size=8), price=st.floats(0, 1e4))
 def test_a_look_comes_within_bounds(ops: list[Running], price: float) -> None:
     """The next look is never sooner than SOONEST and never later than LATEST while something runs."""
