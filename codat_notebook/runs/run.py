@@ -201,6 +201,11 @@ class RefreshRun:
         return self._end is not None
 
     @property
+    def closed(self) -> bool:
+        """Whether its session was closed, so that nothing more can be begun from it."""
+        return self._desk.closed
+
+    @property
     def paused(self) -> bool:
         """Whether queueing was paused by :meth:`pause`."""
         return self._fleet.paused
@@ -257,15 +262,13 @@ class RefreshRun:
     def summary(self) -> "pd.DataFrame":
         """A row for each company: ``company``, ``phase``, ``operations`` and how many of them are in which state
         (``queueing``, ``running``, ``complete``, ``failed``, ``refused``, ``unknown``, ``not_queued``), ``skipped``,
-        ``platforms``, ``note``, ``company_id``.
-        """
+        ``platforms``, ``note``, ``company_id``."""
         return reports.summary(self._jobs, self._start.skipped)
 
     @property
     def remedies(self) -> "pd.DataFrame":
-        """What has to be done about failures, a row for each kind: ``status``, ``what``, ``action``, how many
-        ``companies``, ``operations`` and ``link_urls`` it concerns. What most companies need stands first.
-        """
+        """What to do about failures, what most companies need first: ``status``, ``what``, ``action``, and how many
+        ``companies``, ``operations`` and ``link_urls`` it concerns."""
         return reports.remedies(self.rows)
 
     @property
@@ -341,8 +344,7 @@ class RefreshRun:
         return RefreshRun(self._desk, Start.of(self._desk, again(self.rows), journal, self._start.reserve))
 
     def observe(self, observer: Observer) -> Callable[[], None]:
-        """Have ``observer`` called on the engine thread when something has changed, at most a few times a second, and
-        at the end; returns the function that ends it.
-        """
+        """Have ``observer`` called on the engine thread on changes, a few times a second at most, and at the end;
+        returns the function that ends it."""
         self._bell.observers.append(observer)
         return lambda: self._bell.observers.remove(observer)

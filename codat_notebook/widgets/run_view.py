@@ -1,5 +1,6 @@
 """The live view of runs: their rows as the progress part draws them, in the console or as a cell's last line."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from codat_notebook.models.shared import PullOperation
@@ -58,7 +59,7 @@ def runs_state(
     usual = {key: seconds for run in runs for key, seconds in run.usual.items()} | dict(usual or {})
     rows = {row["key"]: row for run in runs for row in company_rows(run.rows, run.platforms, usual)}
     running = [row.operation for run in runs for row in run.rows if row.operation is not None and row.open]
-    due = due_at(running, usual)
+    due = due_at((each for each in running if not _paused(each)), usual)
     last = runs[-1]
     return progress_state(
         list(rows.values()),
@@ -77,13 +78,16 @@ def runs_state(
 
 def _waits(running: Iterable[PullOperation]) -> list[tuple[str, str]]:
     """What is paused by a platform's limit: data type, until when."""
-    paused = [(operation.data_type, PAUSED.search(operation.status_description or "")) for operation in running]
-    return [(data_type, found[1]) for data_type, found in paused if found]
+    return [(operation.data_type, found[1]) for operation in running if (found := _paused(operation))]
+
+
+def _paused(operation: PullOperation) -> "re.Match[str] | None":
+    return PAUSED.search(operation.status_description or "")
 
 
 def helped(run: RefreshRun) -> int:
     """How many operations of an ended run can be helped by queueing them again."""
-    if not run.done or not any(row.error for row in run.rows):
+    if not run.done or run.closed or not any(row.error for row in run.rows):
         return 0
     try:
         return sum(len(wanted or ()) for wanted in again(run.rows).companies.values())

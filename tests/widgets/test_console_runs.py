@@ -1,7 +1,7 @@
 """Refreshes on the console's screen: what is left by the history, and what can be queued again."""
 
 from codat_notebook.sandbox import Sandbox
-from codat_notebook.widgets.run_view import run_view
+from codat_notebook.widgets.run_view import helped, run_view
 
 from .test_console import Desk, desk, sandbox
 
@@ -87,3 +87,26 @@ def test_a_run_outside_of_the_console_says_what_is_left(sandbox: Sandbox, desk: 
     sandbox.clock.resume()
     desk.until("view", lambda s: s["status"] == "done")
     view.close()
+
+
+def test_what_is_paused_has_a_time_of_its_own(sandbox: Sandbox, desk: Desk) -> None:
+    """ "Any moment now" is not said of an operation that Codat goes on with at three."""
+    id = desk.pick("Toft")
+    sandbox.clock.pause()
+    sandbox.faults.end_next("Paused", data_type="customers", company_id=id)
+    desk.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
+    desk.until("codat-progress", lambda s: s["rows"] and s["rows"][0]["tone"] == "run")
+    sandbox.clock.resume()
+    paused = desk.until("codat-progress", lambda s: s["rows"][0]["tone"] == "warn")
+    assert paused["expected"].startswith("customers paused until")
+    assert paused["due"] is None
+
+
+def test_a_run_whose_session_is_closed_offers_nothing_to_retry(sandbox: Sandbox, desk: Desk) -> None:
+    """Nothing can be begun any more, by whichever view."""
+    id = desk.pick("Toft")
+    sandbox.faults.end_next("FetchError", data_type="customers", company_id=id)
+    run = desk.session.refresh(id, "customers").wait(timeout=60)
+    assert helped(run) == 1
+    desk.session.close()
+    assert helped(run) == 0
