@@ -75,6 +75,20 @@ def test_times_in_one_text_are_no_times() -> None:
     assert frames.times([f"{text}\n{text}", ""]).isna().tolist() == [True, True]
 
 
+@pytest.mark.parametrize("place", [0, 3_999, 4_000, 9_999])
+def test_one_time_of_another_form_among_many_changes_no_other(place: int) -> None:
+    """Times are read thousands at a time; wherever an unusual one stands, each keeps its own."""
+    exact = [f"2026-11-23T13:{i // 60 % 60:02d}:{i % 60:02d}.{i:07d}Z" for i in range(10_000)]
+    mixed = [*exact[:place], "2026-11-23", *exact[place + 1 :]]
+    expected = [pd.Timestamp(text[:26] + "Z").as_unit("us") for text in exact]
+    assert frames.times(exact).tolist() == expected
+    assert frames.times(mixed).tolist() == [
+        *expected[:place],
+        pd.Timestamp("2026-11-23", tz="UTC"),
+        *expected[place + 1 :],
+    ]
+
+
 @given(st.lists(st.one_of(st.none(), st.text(max_size=30), st.datetimes().map(datetime.isoformat))))
 def test_no_text_makes_the_times_raise(texts: list[str | None]) -> None:
     """One unreadable time costs neither the column nor its row."""
