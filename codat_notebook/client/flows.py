@@ -206,16 +206,16 @@ class Pager(Generic[P]):
     def _new(self, rows: Sequence[Any]) -> Sequence[Any]:
         """The rows that have not come before. Those without an id cannot be told apart, and are kept."""
         key_of = attrgetter("key" if self._endpoint is INTEGRATIONS_LIST else "id")
-        keys = set(map(key_of, rows))
-        if len(keys) == len(rows) and self._seen.isdisjoint(keys):  # as it nearly always is
-            self._seen |= keys
+        keys = list(map(key_of, rows))
+        before, repeated = len(self._seen), self._seen.intersection(keys)
+        self._seen.update(keys)
+        if len(self._seen) - before == len(rows):  # as it nearly always is
             return rows
         new = []
-        for row in rows:
-            key = key_of(row)
-            if not key or key not in self._seen:
+        for key, row in zip(keys, rows, strict=True):
+            if not key or key not in repeated:
                 new.append(row)
-            self._seen.add(key)
+            repeated.add(key)
         return new
 
     def _follow(self, request: Request, page: P) -> Request | None:
