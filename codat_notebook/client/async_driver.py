@@ -53,14 +53,17 @@ class AsyncDriver(Driver):
             return await self._sleep(command.seconds)
         if isinstance(command, Join):
             return await _joined(command.future, command.seconds)
-        places = asyncio.Semaphore(command.at_once)
-        return await asyncio.gather(*(self._settled(flow, places) for flow in command.flows))
+        places, failed = asyncio.Semaphore(command.at_once), list[errors.CodatLendingError]()
+        return await asyncio.gather(*(self._settled(flow, places, failed) for flow in command.flows))
 
-    async def _settled(self, flow: Flow[Any], places: asyncio.Semaphore) -> Any:
+    async def _settled(self, flow: Flow[Any], places: asyncio.Semaphore, failed: list[errors.CodatLendingError]) -> Any:
         async with places:
+            if failed:
+                return failed[0]
             try:
                 return await self.drive(flow)
             except errors.CodatLendingError as error:
+                failed.append(error)
                 return error
 
     async def _request(self, request: Request) -> Outcome:

@@ -8,9 +8,10 @@ hold the key; where an interruption passes through, its inner frames are cut off
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_futures
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from codat_notebook.client import transport
@@ -102,14 +103,42 @@ class SyncDriver(Driver):
         return self._together(command)
 
     def _together(self, command: Together) -> list[Any]:
-        def settled(flow: Flow[Any]) -> Any:
-            try:
-                return self.drive(flow)
-            except errors.CodatLendingError as error:
-                return error
+        # Daemon threads and not an executor's: who is interrupted waits for nothing that is on its way, nor does the
+        # end of the process.
+        left = deque(enumerate(command.flows))
+        settled: dict[int, Any] = {}
+        broken: list[BaseException] = []
 
-        with ThreadPoolExecutor(min(len(command.flows), command.at_once) or 1, "codat-page") as pool:
-            return list(pool.map(settled, command.flows))
+        def work() -> None:
+            with suppress(IndexError):  # another thread took the last one
+                while left:
+                    place, flow = left.popleft()
+                    settled[place] = self._settled(flow, broken)
+                    if isinstance(settled[place], BaseException):
+                        left.clear()
+
+        count = min(len(command.flows), command.at_once)
+        threads = [threading.Thread(target=work, name=f"codat-page-{i}", daemon=True) for i in range(count)]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            left.clear()
+        if broken:
+            raise broken[0]
+        error = next((one for one in settled.values() if isinstance(one, BaseException)), None)
+        return [settled.get(place, error) for place in range(len(command.flows))]
+
+    def _settled(self, flow: Flow[Any], broken: list[BaseException]) -> Any:
+        try:
+            return self.drive(flow)
+        except errors.CodatLendingError as error:
+            return error
+        except BaseException as error:  # noqa: BLE001 - raised again where the flows are waited for
+            broken.append(error)
+            return error
 
     def _request(self, request: Request) -> Outcome:
         import httpx

@@ -173,7 +173,7 @@ class Pager(Generic[P]):
         wanted = self._requests_ahead(request)
         if len(wanted) == 1:
             return self._take(request, (yield from fetch(call, request, self._endpoint.gives)))
-        results = yield Together([fetch(call, one, self._endpoint.gives) for one in wanted], self._at_once)
+        results = yield Together([self._page(call, one) for one in wanted], self._at_once)
         rows: list[Any] = []
         for one, result in zip(wanted, results, strict=True):
             if self._next is None or self._next.url != one.url:
@@ -182,6 +182,10 @@ class Pager(Generic[P]):
                 raise result
             rows.extend(self._take(one, result))
         return rows
+
+    def _page(self, call: Call, request: Request) -> Flow[P]:
+        """One of several pages. Its budget begins with its turn, so that many slow ones take no more of it than one."""
+        return (yield from fetch(call.anew(), request, self._endpoint.gives))
 
     def _first_page(self, call: Call) -> Flow[P]:
         while True:

@@ -6,6 +6,7 @@ A flow yields a command and is sent its outcome: a ``Request`` (an ``Outcome``),
 knows about the call it belongs to: its budget, the clock, whom to tell.
 """
 
+import copy
 import random
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
@@ -36,7 +37,9 @@ class Sleep(msgspec.Struct, frozen=True):
 
 
 class Together(msgspec.Struct, frozen=True):
-    """Run these flows, ``at_once`` of them at a time; the outcome is the list of their results, or of their errors."""
+    """Run these flows in order, ``at_once`` of them at a time; the outcome is the list of their results, or of their
+    errors. After an error no further one begins: that error stands in their places.
+    """
 
     flows: Sequence["Flow[Any]"]
     at_once: int
@@ -83,6 +86,12 @@ class Call:
         self.retries_lost = retries.retry_connection_errors
         self._began = clock.monotonic()
         self.attempt = 0
+
+    def anew(self) -> "Call":
+        """The same call from its beginning: with the whole budget, nothing tried."""
+        again = copy.copy(self)
+        again._began, again.attempt = self.clock.monotonic(), 0
+        return again
 
     @property
     def single(self) -> bool:

@@ -25,11 +25,13 @@ class Pages:
         self.stage.server.answer = self.answer  # type: ignore[method-assign]
         self.serve, self.total, self.largest = serve, total, largest
         self.asked: list[int] = []
+        self.allowed: list[float | None] = []
         self.together: list[tuple[int, int]] = []
 
     def answer(self, request: Request) -> Outcome:
         """One page."""
         query = dict(parse_qsl(urlsplit(request.url).query))
+        self.allowed.append(request.within)
         number, size = int(query["page"]), int(query["pageSize"])
         self.asked.append(number)
         if size > self.largest:
@@ -94,6 +96,20 @@ def test_pages_are_fetched_together() -> None:
     pages.walk()
     assert pages.together == [(19, 10)]
     assert sorted(pages.asked) == list(range(1, 21))
+
+
+def test_each_page_has_the_whole_budget() -> None:
+    """Many slow pages take no more of the budget than one: a walk does not end because it is long."""
+    pages = Pages(even(20), total=60)
+    serve = pages.serve
+
+    def slowly(number: int, size: int) -> tuple[list[str], str | None]:
+        pages.stage.time.now += 20
+        return serve(number, size)
+
+    pages.serve = slowly
+    assert len(pages.walk()) == 60
+    assert pages.allowed == [60.0] * 20
 
 
 @pytest.mark.parametrize(("rows", "at_once"), [(2000, 10), (5000, 4), (30_000, 1)])
