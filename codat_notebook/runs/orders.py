@@ -57,17 +57,17 @@ def read_orders(what: Any, data_types: Sequence[str] = (), connection_id: str | 
                 f"Data types are texts, given one by one: refresh(id, 'invoices', 'bills'); not {wrong[0]!r}."
             )
         return Orders({what: _wanted((name, connection_id) for name in data_types)})
+    if not isinstance(what, Mapping) and not hasattr(what, "columns"):
+        raise ValueError(f"A refresh is given a company's id, a mapping or a DataFrame, not {type(what).__name__}.")
     if data_types or connection_id is not None:
         raise ValueError("A plan names its data types and connections itself: give nothing beside it.")
-    if isinstance(what, Mapping):
-        return _of_mapping(what)
-    if hasattr(what, "columns"):
-        return _of_frame(what)
-    raise ValueError(f"A refresh is given a company's id, a mapping or a DataFrame, not {type(what).__name__}.")
+    return _of_mapping(what) if isinstance(what, Mapping) else _of_frame(what)
 
 
 def everything(companies: str | Iterable[str]) -> Orders:
     """All of some companies."""
+    if not isinstance(companies, Iterable):
+        raise ValueError(f"A refresh of everything is given companies' ids, not {type(companies).__name__}.")
     ids = [companies] if isinstance(companies, str) else list(companies)
     if hasattr(companies, "columns") or not all(isinstance(id, str) for id in ids):
         raise ValueError("Companies are named by their ids: refresh_all(frame['company_id']).")

@@ -52,6 +52,7 @@ def test_a_plan_with_nothing_to_queue_is_a_run_of_nothing() -> None:
         (({"c1": None},), "No data type is named for the company c1; for all of it"),
         ((pd.DataFrame(),), "it has none"),
         ((pd.DataFrame([["c1", "c1", "bills"]], columns=["company_id", "company_id", "data_type"]),), "more than once"),
+        ((None, ("bills",)), "not NoneType"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(given: tuple[object, ...], message: str) -> None:
@@ -68,6 +69,8 @@ def test_everything_of_some_companies() -> None:
         everything([])
     with pytest.raises(ValueError, match="named by their ids"):
         everything(pd.DataFrame({"id": ["c1"], "name": ["Toft"]}))
+    with pytest.raises(ValueError, match="not NoneType"):
+        everything(None)  # type: ignore[arg-type]
 
 
 def test_a_company_is_one_in_whatever_case_its_id_is_written() -> None:
