@@ -69,16 +69,16 @@ class AsyncDriver(Driver):
     async def _request(self, request: Request) -> Outcome:
         import httpx
 
-        client = self._client(request.base)
         sent = self.monotonic()
         try:
+            client = self._client(request.base)
             async with asyncio.timeout(self.limit(request)):
                 response = await self._send(client, self.prepare(request))
                 try:
                     return self.outcome(response, await self._body(response), sent)
                 finally:
                     await response.aclose()
-        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, transport.BadBody) as error:
+        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *transport.REFUSALS) as error:
             return transport.failure(error, sent, self.monotonic())
         except BaseException as error:  # noqa: BLE001 - goes on at once, only without frames that hold the key
             raise bare(error) from None
@@ -110,7 +110,7 @@ class AsyncDriver(Driver):
                 del self._own[closed]
             clients = self._own.setdefault(loop, {})
         if loopback not in clients:  # only this loop's thread touches its own clients
-            clients[loopback] = httpx.AsyncClient(**transport.settings(loopback))
+            clients[loopback] = transport.client(httpx.AsyncClient, loopback)
         return clients[loopback]
 
     async def close(self) -> None:

@@ -145,16 +145,16 @@ class SyncDriver(Driver):
 
         from codat_notebook.client import deadline
 
-        client = self._client(request.base)
         sent = self.monotonic()
         deadline.start(self.limit(request))
         try:
+            client = self._client(request.base)
             response = self._send(client, self.prepare(request))
             try:
                 return self.outcome(response, self._body(response), sent)
             finally:
                 response.close()
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, transport.BadBody) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *transport.REFUSALS) as error:
             return transport.failure(error, sent, self.monotonic())
         except BaseException as error:  # noqa: BLE001 - goes on at once, only without frames that hold the key
             raise bare(error) from None
@@ -187,7 +187,7 @@ class SyncDriver(Driver):
             if loopback not in self._own:
                 from codat_notebook.client import deadline
 
-                self._own[loopback] = deadline.bind(httpx.Client(**transport.settings(loopback)))
+                self._own[loopback] = deadline.bind(transport.client(httpx.Client, loopback))
             return self._own[loopback]
 
     def close(self) -> None:

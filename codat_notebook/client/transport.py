@@ -7,10 +7,11 @@ limit, so that neither an endless body nor a small one that unpacks to gigabytes
 
 import os
 import zlib
+from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from codat_notebook.client.wire import Failure, Request
 
@@ -31,34 +32,64 @@ class BadBody(Exception):
         self.fatal = fatal
 
 
+class Unusable(Exception):
+    """The environment names certificates or a proxy that cannot be used."""
+
+
+#: What is no exception of httpx and means the same: there is no whole answer.
+REFUSALS: Final = (BadBody, Unusable)
+
+
 @cache
 def tls_context() -> "ssl.SSLContext":
     """The process's TLS context: the bundle that the environment names, else the operating system's store if
-    truststore is installed, else certifi's."""
-    import ssl
+    truststore is installed, else certifi's.
 
+    Raises:
+        Unusable: the bundle cannot be read.
+    """
     import httpx
 
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
-    if bundle and not named:
-        directory = os.path.isdir(bundle)
-        return ssl.create_default_context(cafile=None if directory else bundle, capath=bundle if directory else None)
-    if not named and find_spec("truststore") is not None:
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if bundle := os.environ.get(name):
+            return _believing(name, bundle)
+    if find_spec("truststore") is not None:
+        import ssl
+
         # An extra: the operating system's own store, which knows the certificates of company proxies.
         made: ssl.SSLContext = import_module("truststore").SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         return made
     return httpx.create_ssl_context()
 
 
-def settings(loopback: bool) -> dict[str, Any]:
-    """The arguments of an httpx client, sync or async."""
+def _believing(name: str, bundle: str) -> "ssl.SSLContext":
+    import ssl
+
+    directory = name == "SSL_CERT_DIR" or os.path.isdir(bundle)  # the former may be several, with a separator
+    try:
+        return ssl.create_default_context(cafile=None if directory else bundle, capath=bundle if directory else None)
+    except OSError as error:  # ssl's own are of this kind
+        raise Unusable(f"{name} is {bundle}, where no certificates can be read ({error.strerror or error})") from None
+
+
+C = TypeVar("C")
+
+
+def client(kind: Callable[..., C], loopback: bool) -> C:
+    """An httpx client, sync or async.
+
+    Raises:
+        Unusable: the environment names a proxy or certificates that cannot be used.
+    """
     import httpx
 
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
     # verify=False makes no context; this client is only ever used for http:// on this machine.
     trust: dict[str, Any] = {"verify": False, "trust_env": False} if loopback else {"verify": tls_context()}
-    return {"limits": limits, "follow_redirects": False, "timeout": None, **trust}
+    try:
+        return kind(limits=limits, follow_redirects=False, timeout=None, **trust)
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        raise Unusable(f"the proxy that the environment names cannot be used: {error}") from None
 
 
 def straight(client: Any, request: "httpx.Request") -> Any:
@@ -74,6 +105,8 @@ def failure(error: BaseException, sent: float, received: float) -> Failure:
     """What an exception of httpx means: did the request leave, and can trying again help?"""
     import httpx
 
+    if isinstance(error, Unusable):
+        return Failure(True, str(error), sent, received, fatal=True)
     if isinstance(error, BadBody):
         return Failure(False, str(error), sent, received, error.fatal, refused=True)
     unsent = isinstance(

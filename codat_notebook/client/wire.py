@@ -29,6 +29,7 @@ _HINTS: Final = {
     404: "Codat knows no such thing: check the ids.",
     429: "Too many requests.",
 }
+_GAP: Final = re.compile(r"[\s{}]")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SECRET_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
 
@@ -105,9 +106,13 @@ def server(url: str, *, allow_insecure: bool = False) -> str:
     """
     try:
         parts = urlsplit(url.strip())
-        _ = parts.port  # raises where it is no number
-    except ValueError:
-        raise errors.ConfigurationError("The server address cannot be read as one.") from None
+        readable = parts.port != 0 and not _GAP.search(parts.netloc)
+        if (parts.hostname or "").isascii():
+            (parts.hostname or "").encode("idna")  # refuses parts of a name that are empty or too long
+    except ValueError:  # urlsplit refuses an address, .port a port
+        readable = False
+    if not readable:
+        raise errors.ConfigurationError("The server address cannot be read as one: check its host and port.")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise errors.ConfigurationError("The server address must hold no user name, query or fragment.")
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -158,8 +163,11 @@ def error(request: Request, outcome: Outcome) -> errors.CodatLendingError:
         lost.sent = not outcome.unsent
         return lost
     data = _error_data(outcome.body)
-    said = data.error if data and data.error else _extract(outcome.body)
+    told = data.error if data else None
+    said = told or _extract(outcome.body)
     hint = _HINTS.get(outcome.status) or _redirect(outcome)
+    if told and outcome.status == 404:
+        hint = ""  # Codat says what it does not know; it may be a data type, not an id
     text = f"{outcome.status} from Codat for {where}: {said or 'no explanation'}"
     text = " ".join(filter(None, (text if text.endswith((".", "!")) else text + ".", hint)))
     correlation = data.correlation_id if data else None

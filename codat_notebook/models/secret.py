@@ -33,11 +33,13 @@ class Secret:
         """Wrap a raw API key, an encoded one, or a ready ``Basic ...`` header.
 
         Raises:
-            errors.ConfigurationError: the key is empty, holds characters that no header can carry, or is of
-                another scheme. The message never shows it.
+            errors.ConfigurationError: the key is no text, is empty, holds characters that no header can carry, or is
+                of another scheme. The message never shows it.
         """
         if isinstance(key, Secret):
             return key
+        if not isinstance(key, str):
+            raise errors.ConfigurationError(f"The API key is of type {type(key).__name__}, not text.")
         return cls(f"Basic {_encoded(key)}")
 
     @classmethod

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Self
 import msgspec
 
 from codat_notebook.models.base import HalRef, Links, Model, Page
-from codat_notebook.models.errors import ErrorValidation, ErrorValidationItem
+from codat_notebook.models.errors import ConfigurationError, ErrorValidation, ErrorValidationItem
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.words import (
     CurrentStatus,
@@ -302,6 +302,8 @@ class Security:
         if isinstance(security, Security):
             return cls(auth_header=security.secret)
         if isinstance(security, Mapping):
+            if "auth_header" not in security:
+                raise ConfigurationError("security is a mapping without 'auth_header', which holds the key.")
             return cls(auth_header=security["auth_header"])
         return cls(auth_header=security)
 

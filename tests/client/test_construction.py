@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from typing import Any
 
 import httpx
 import pytest
@@ -25,11 +26,16 @@ CODAT = "https://api.codat.io"
         "https://user:pw@api.codat.io",
         "https://x?y=1",
         "https://",
-        "https://api.codat.io:44three",
+        "https://api.codat.io:99999",
+        "https://api.codat.io:https",
+        "https://api..codat.io",
+        "https://api codat.io",
+        "https://{region}.codat.io",
+        "https://[::1",
     ],
 )
 def test_an_address_that_would_expose_the_key_is_refused(url: str) -> None:
-    """No scheme, plain http to another machine, credentials in the address: refused with a message."""
+    """No scheme, plain http to another machine, credentials in the address, no host or port: refused with a message."""
     with pytest.raises(errors.ConfigurationError):
         CodatLending("key", server_url=url or " ")
     with CodatLending("key") as client, pytest.raises(errors.ConfigurationError):
@@ -59,6 +65,14 @@ def test_url_params_and_server_idx_as_in_the_sdk() -> None:
         assert client.server_url == CODAT
     with pytest.raises(errors.ConfigurationError, match="server_idx"):
         CodatLending("key", server_idx=1)
+
+
+@pytest.mark.parametrize("key", [5, b"a-raw-key", {}, {"key": "a-raw-key"}])
+def test_a_key_of_another_type_is_refused(key: Any) -> None:
+    """What is no text, or a mapping without the key, is told in words that do not show it."""
+    with pytest.raises(errors.ConfigurationError) as caught:
+        CodatLending(key)
+    assert "a-raw-key" not in str(caught.value)
 
 
 def test_read_only_sends_no_post(bench: Bench) -> None:

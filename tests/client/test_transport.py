@@ -273,6 +273,30 @@ def test_ca_bundles_of_the_environment_are_honoured(name: str, tmp_path: Any) ->
     assert _elsewhere(code, **{**unset, name: str(bundle)}).split() == ["1", "True"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SSL_CERT_FILE", "nowhere.pem", "SSL_CERT_FILE is nowhere.pem, where no certificates can be read"),
+        ("REQUESTS_CA_BUNDLE", __file__, "where no certificates can be read"),
+        ("HTTPS_PROXY", "gopher://127.0.0.1:9", "the proxy that the environment names cannot be used"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_told(name: str, value: str, said: str) -> None:
+    """Certificates that are not there and odd proxies are errors of ours that name them, and nothing was queued."""
+    code = (
+        "import asyncio; from codat_notebook import CodatLending; from codat_notebook.models import errors\n"
+        "refresh = CodatLending('a-raw-key').manage_data.refresh\n"
+        "what = dict(request=dict(company_id='8a210b68-6988-11ed-a1eb-0242ac120002', data_type='bills'))\n"
+        "for queue in (lambda: refresh.queue(**what), lambda: asyncio.run(refresh.queue_async(**what))):\n"
+        "    try: queue()\n"
+        "    except errors.NoResponseError as error: print(error.queued, error.sent, error)"
+    )
+    names = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "ALL_PROXY", "NO_PROXY")
+    unset = dict.fromkeys((*names, *map(str.lower, names)), "")
+    lines = _elsewhere(code, **{**unset, name: value}).splitlines()
+    assert [(line.startswith("no False "), said in line) for line in lines] == [(True, True)] * 2
+
+
 @pytest.mark.parametrize(("bundle", "trusts"), [("", "System"), ("named", "SSLContext")])
 def test_the_operating_systems_certificates(bundle: str, trusts: str, tmp_path: Any) -> None:
     """With truststore installed its store is believed, unless the environment names a bundle."""
