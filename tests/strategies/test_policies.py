@@ -176,7 +176,7 @@ def test_types_without_a_prior_of_their_own_have_the_usual_one() -> None:
         (lambda: c.first(), "give at least one strategy"),
         (lambda: c.limit(p.oldest(), -1), "expected a number of cells >= 0"),
         (lambda: c.limit(p.oldest(), 1, per="age"), "limit: cells have no text column 'age'; there are company"),
-        (lambda: c.where({"plattform": "Xero"}, p.oldest()), "where: cells have no text column 'plattform'"),
+        (lambda: c.where({"postcode": "Xero"}, p.oldest()), "where: cells have no text column 'postcode'"),
         (lambda: p.keep_alive("soon"), "an interval is a positive time such as .*, not 'soon'"),
         (lambda: c.before("noon"), "before: a time of day such as \"07:00\" .UTC., or a moment, not 'noon'"),
         (lambda: p.learn(prior=(0.0, 1.0)), "learn: a prior is two numbers > 0"),
