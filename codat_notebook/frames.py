@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import count
 from operator import attrgetter
@@ -149,10 +150,12 @@ def _count(values: Sequence[Any]) -> pd.Series[Any]:
     import pandas as pd
 
     if set(map(type, values)) <= {int, type(None)}:
-        return pd.Series(values, dtype="Int64")
-    # Whole numbers come as "10" or 10.5 at times: read what can be read, cut the fraction, leave the rest missing.
+        with suppress(OverflowError):
+            return pd.Series(values, dtype="Int64")
+    # Whole numbers come as "10" or 10.5 at times: read what can be read, cut the fraction, leave the rest missing, also
+    # what has no place in 64 bits.
     numbers: pd.Series[Any] = pd.to_numeric(pd.Series(values, dtype="object"), errors="coerce").astype("Float64")
-    return (numbers // 1).astype("Int64")
+    return (numbers // 1).where(numbers.abs() < 2.0**63).astype("Int64")
 
 
 def _series(kind: str, values: Sequence[Any]) -> pd.Series[Any]:

@@ -137,6 +137,14 @@ def test_whole_numbers_of_another_form_are_read() -> None:
     assert frame.n.isna().tolist() == [False, False, True, True]
 
 
+@pytest.mark.parametrize("huge", [10**30, -(10**30), 1e308, float("inf"), 2**63])
+def test_a_number_beyond_64_bits_costs_no_frame(huge: float) -> None:
+    """It is missing; the other rows keep theirs."""
+    frame = frames.build({"n": "count"}, {"n": [1, huge, None, 2**53]})
+    assert frame.n.isna().tolist() == [False, True, True, False]
+    assert (str(frame.n.dtype), frame.n.iloc[0], frame.n.iloc[3]) == ("Int64", 1, 2**53)
+
+
 def test_errors_of_a_connection_count_while_they_are_not_resolved() -> None:
     """A resolved error is history."""
     errors = [DataConnectionError(status="Active"), DataConnectionError(status="Resolved"), DataConnectionError()]
