@@ -298,7 +298,7 @@ class Session(PortfolioMethods):
         for run in self.runs if not self.desk.engine.closed else ():
             run.wait(_PATIENCE)  # until its journal is closed
         if not self.desk.engine.closed:
-            self.desk.engine.call(self.client.aclose())
+            self.desk.engine.call(self.client.aclose(for_good=True))
         if self._on_close is not None:
             self._on_close()
         self.desk.engine.release(self)

@@ -171,6 +171,21 @@ def test_closing_twice_does_no_harm_and_ends_the_own_sandbox() -> None:
         socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 1)
 
 
+def test_closing_gives_up_what_is_on_its_way() -> None:
+    """It is sent no second time, on a connection that nobody would close; another session on the engine goes on."""
+    with Sandbox() as sandbox, Session(Security(auth_header=sandbox.key), server_url=sandbox.url) as other:
+        session = Session(Security(auth_header=sandbox.key), server_url=sandbox.url)
+        gate = sandbox.faults.hold("GET /companies*")
+        waiting = other.desk.engine.submit(session.find_companies())
+        assert gate.reached.wait(60)
+        session.close()
+        with pytest.raises(errors.NoResponseError, match="the client was closed"):
+            waiting.result(60)
+        gate.open()
+        assert session.requests.error.str.contains("the client was closed").tolist() == [False, True]
+        assert len(other.companies()) == 12
+
+
 def python(code: str, **environment: str) -> str:
     """What a fresh Python prints. The environment's Codat and proxy settings are the given ones only."""
     kept = {k: v for k, v in os.environ.items() if "CODAT" not in k and not k.lower().endswith("_proxy")}

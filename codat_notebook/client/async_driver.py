@@ -3,8 +3,9 @@
 import asyncio
 import threading
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from codat_notebook.client import transport
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Seconds that requests have for letting go of their connections when all ends.
+_PATIENCE = 2.0
+
 
 class AsyncDriver(Driver):
     """Obeys by awaiting, with HTTP clients of its own for each event loop: one shared by two loops breaks."""
@@ -30,6 +34,8 @@ class AsyncDriver(Driver):
         self._own: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, httpx.AsyncClient]]
         self._own = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
+        self._ended = False
+        self._under_way: set[tuple[asyncio.AbstractEventLoop, asyncio.Timeout]] = set()
         self._sleep: Callable[[float], Coroutine[Any, Any, Any]] = asyncio.sleep
 
     async def drive(self, flow: Flow[T]) -> T:
@@ -72,16 +78,30 @@ class AsyncDriver(Driver):
         sent = self.monotonic()
         try:
             client = self._client(request.base)
-            async with asyncio.timeout(self.limit(request)):
-                response = await self._send(client, self.prepare(request))
-                try:
-                    return self.outcome(response, await self._body(response), sent)
-                finally:
-                    await response.aclose()
+            async with asyncio.timeout(self.limit(request)) as limit:
+                with self._listed(limit):
+                    return await self._answer(client, request, sent)
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *transport.REFUSALS) as error:
             return transport.failure(error, sent, self.monotonic())
         except BaseException as error:  # noqa: BLE001 - goes on at once, only without frames that hold the key
             raise bare(error) from None
+
+    async def _answer(self, client: "httpx.AsyncClient", request: Request, sent: float) -> Outcome:
+        response = await self._send(client, self.prepare(request))
+        try:
+            return self.outcome(response, await self._body(response), sent)
+        finally:
+            await response.aclose()
+
+    @contextmanager
+    def _listed(self, limit: asyncio.Timeout) -> Iterator[None]:
+        """While a request is under way its limit is known, so that :meth:`end` can bring it forward."""
+        entry = (asyncio.get_running_loop(), limit)
+        self._under_way.add(entry)
+        try:
+            yield
+        finally:
+            self._under_way.discard(entry)
 
     async def _send(self, client: "httpx.AsyncClient", request: "httpx.Request") -> "httpx.Response":
         if self.given is not None:
@@ -100,6 +120,8 @@ class AsyncDriver(Driver):
     def _client(self, base: str) -> "httpx.AsyncClient":
         import httpx
 
+        if self._ended:
+            raise transport.Unusable("the client was closed")
         if self.given is not None:
             given: httpx.AsyncClient = self.given
             return given
@@ -119,6 +141,21 @@ class AsyncDriver(Driver):
             clients = self._own.pop(asyncio.get_running_loop(), {})
         for client in clients.values():
             await client.aclose()
+
+    async def end(self) -> None:
+        """Close the connections of the running loop for good.
+
+        What is on its way is given up first. Its connection would be lost else: one that is just being made belongs to
+        nobody yet, and a request whose connection is closed is tried again, on a new one.
+        """
+        self._ended = True
+        loop = asyncio.get_running_loop()
+        for limit in [limit for of, limit in self._under_way if of is loop and not limit.expired()]:
+            limit.reschedule(loop.time())
+        until = loop.time() + _PATIENCE
+        while any(of is loop for of, _ in self._under_way) and loop.time() < until:  # noqa: ASYNC110 - a few turns, once
+            await asyncio.sleep(0.001)
+        await self.close()
 
 
 async def _joined(future: "Future[Any]", seconds: float | None) -> bool:

@@ -139,11 +139,15 @@ class CodatLending:
         """Close the connections of the blocking calls. The client can be used again."""
         self._sync.close()
 
-    async def aclose(self) -> None:
-        """Close the connections, those of the running event loop too. The client can be used again."""
+    async def aclose(self, *, for_good: bool = False) -> None:
+        """Close the connections, those of the running event loop too. The client can be used again.
+
+        With ``for_good`` it sends nothing more on an event loop: what is on its way there has no answer
+        (``NoResponseError``).
+        """
         self._sync.close()
         if self._async is not None:
-            await self._async.close()
+            await (self._async.end() if for_good else self._async.close())
 
     def __enter__(self) -> Self:
         return self
