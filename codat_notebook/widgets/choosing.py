@@ -72,20 +72,20 @@ class Choosing:
 
     async def _search(self, text: str) -> None:
         self._scene.search = {**pickers.search_results(text, []), "status": "searching"}
-        self._drawing.all()
+        self._drawing.company()
         request = {"query": name_query(text), "order_by": "name", "page_size": pickers.MOST}
         try:
             page = await self._session.client.companies.list_async(request=request)
         except CodatLendingError:
             self._scene.search = {**pickers.search_results(text, []), "status": "error", "error": "No answer"}
-            self._drawing.all()
+            self._drawing.company(at_once=True)
             raise
         found = [
             {"id": c.id, "name": c.name, "note": ", ".join(k.platform_name for k in c.data_connections or ())}
             for c in page.results
         ]
         self._scene.search = pickers.search_results(text, found, max(page.total_results, len(found)))
-        self._drawing.all()
+        self._drawing.company(at_once=True)
 
     async def _pick(self, company_id: str) -> None:
         now = self._scene

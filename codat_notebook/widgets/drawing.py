@@ -44,7 +44,7 @@ class Drawing:
         """Every part; ``at_once`` for those that answer a click. The tables follow."""
         now, session, parts = self._scene, self._session, self._parts
         connection, cards = scene.connections(now, session.desk.now)
-        parts.company.show(scene.company(now, session))
+        self.company()
         parts.connection.show(connection)
         parts.cards.show(cards)
         parts.data_types.show(scene.data_types(now, session))
@@ -56,6 +56,10 @@ class Drawing:
         self.header()
         self.code()
         self.later()
+
+    def company(self, at_once: bool = False) -> None:
+        """The field of the company, with what a search has found."""
+        self._parts.company.show(scene.company(self._scene, self._session), at_once=at_once)
 
     def header(self) -> None:
         """The status line."""
