@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Seconds after which a blocking wait wakes: an endless one cannot be interrupted on Windows, and elsewhere misses a
+#: signal that comes just before it begins.
+_WAKE = 0.5
+
 
 def bare(error: BaseException) -> BaseException:
     """An interruption without the frames that it passed through."""
@@ -123,7 +127,8 @@ class SyncDriver(Driver):
             for thread in threads:
                 thread.start()
             for thread in threads:
-                thread.join()
+                while thread.is_alive():
+                    thread.join(_WAKE)
         finally:
             left.clear()
         if broken:
