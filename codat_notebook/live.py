@@ -162,7 +162,8 @@ def _frame(
     rest = np.flatnonzero(~chosen)
     shown = np.nan_to_num(priority, nan=0.0, posinf=np.inf, neginf=-np.inf)
     order = np.concatenate([rows, rest[np.argsort(-shown[rest], kind="stable")]])
-    age = pd.to_timedelta(cells["age"].where(np.isfinite(cells["age"])), unit="D")
+    known = np.isfinite(cells["age"])  # pandas 2.2 multiplies what is missing, too, and at times numpy warns of that
+    age = pd.to_timedelta(cells["age"].where(known, 0.0), unit="D").where(known)
     columns = {
         "company_id": cells["company"], "company": cells["name"], "connection_id": cells["connection"],
         "data_type": cells["data_type"], "platform": cells["platform"], "status": cells["status"], "age": age,
