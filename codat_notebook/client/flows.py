@@ -32,6 +32,9 @@ _QUERY: Final = {"page": "page", "page_size": "pageSize", "query": "query", "ord
 _AHEAD: Final = 30
 _AT_ONCE: Final = 10
 _ROWS_AT_ONCE: Final = 20_000
+#: A server is near that gives a page in as many seconds for a row as a slow machine needs to read it. All the time goes
+#: into reading then, and one page after the other costs a tenth less CPU than four together (measured).
+_NEAR: Final = 5e-6
 
 
 class Endpoint(NamedTuple, Generic[T]):
@@ -152,10 +155,13 @@ class Pager(Generic[P]):
         self._options = options
         self._next: Request | None = build(endpoint, made, options)
         self._visited: set[str] = set()
-        self._seen: set[str] = set()  # the keys of the rows that were given
+        self._seen: set[str] = set()  # the keys of all rows
+        self._given: set[str] = set()  # the same, but for those of ``_since``
+        self._since: list[list[str]] = []
         self._first = True
         self._ahead = 0
         self._at_once = 1
+        self._near = False
 
     @property
     def done(self) -> bool:
@@ -172,7 +178,7 @@ class Pager(Generic[P]):
             return self._take(self._next or request, page)
         wanted = self._requests_ahead(request)
         if len(wanted) == 1:
-            return self._take(request, (yield from fetch(call, request, self._endpoint.gives)))
+            return self._take(request, (yield from self._alone(call, request)))
         results = yield Together([self._page(call, one) for one in wanted], self._at_once)
         rows: list[Any] = []
         for one, result in zip(wanted, results, strict=True):
@@ -183,6 +189,12 @@ class Pager(Generic[P]):
             rows.extend(self._take(one, result))
         return rows
 
+    def _alone(self, call: Call, request: Request) -> Flow[P]:
+        begun = call.clock.monotonic()
+        page = yield from fetch(call, request, self._endpoint.gives)
+        self._near = call.clock.monotonic() - begun < _NEAR * len(page.rows)
+        return page
+
     def _page(self, call: Call, request: Request) -> Flow[P]:
         """One of several pages. Its budget begins with its turn, so that many slow ones take no more of it than one."""
         return (yield from fetch(call.anew(), request, self._endpoint.gives))
@@ -191,7 +203,7 @@ class Pager(Generic[P]):
         while True:
             assert self._next is not None
             try:
-                return (yield from fetch(call, self._next, self._endpoint.gives))
+                return (yield from self._alone(call, self._next))
             except errors.ErrorMessage as refused:
                 if refused.status_code != 400 or not self._sizes:
                     raise
@@ -211,15 +223,18 @@ class Pager(Generic[P]):
         """The rows that have not come before. Those without an id cannot be told apart, and are kept."""
         key_of = attrgetter("key" if self._endpoint is INTEGRATIONS_LIST else "id")
         keys = list(map(key_of, rows))
-        before, repeated = len(self._seen), self._seen.intersection(keys)
+        before = len(self._seen)
         self._seen.update(keys)
-        if len(self._seen) - before == len(rows):  # as it nearly always is
+        if len(self._seen) - before == len(rows):  # as it nearly always is: then no more is asked of the keys
+            self._since.append(keys)
             return rows
+        self._given.update(*self._since)
+        self._since.clear()
         new = []
         for key, row in zip(keys, rows, strict=True):
-            if not key or key not in repeated:
+            if not key or key not in self._given:
                 new.append(row)
-            repeated.add(key)
+            self._given.add(key)
         return new
 
     def _follow(self, request: Request, page: P) -> Request | None:
@@ -238,7 +253,7 @@ class Pager(Generic[P]):
     def _requests_ahead(self, first: Request) -> list[Request]:
         """The next request and those after it, where they differ in nothing but the page."""
         number = dict(first.query).get("page", "")
-        if not number.isdecimal():
+        if self._near or not number.isdecimal():
             return [first]
         count = max(1, min(self._ahead, _AHEAD))
         return [_with_page(first, int(number) + i) for i in range(count)]

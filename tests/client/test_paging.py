@@ -27,9 +27,11 @@ class Pages:
         self.asked: list[int] = []
         self.allowed: list[float | None] = []
         self.together: list[tuple[int, int]] = []
+        self.seconds = 0.2  # for each page
 
     def answer(self, request: Request) -> Outcome:
         """One page."""
+        self.stage.time.now += self.seconds
         query = dict(parse_qsl(urlsplit(request.url).query))
         self.allowed.append(request.within)
         number, size = int(query["page"]), int(query["pageSize"])
@@ -101,13 +103,7 @@ def test_pages_are_fetched_together() -> None:
 def test_each_page_has_the_whole_budget() -> None:
     """Many slow pages take no more of the budget than one: a walk does not end because it is long."""
     pages = Pages(even(20), total=60)
-    serve = pages.serve
-
-    def slowly(number: int, size: int) -> tuple[list[str], str | None]:
-        pages.stage.time.now += 20
-        return serve(number, size)
-
-    pages.serve = slowly
+    pages.seconds = 20
     assert len(pages.walk()) == 60
     assert pages.allowed == [60.0] * 20
 
@@ -118,6 +114,23 @@ def test_fewer_large_pages_are_fetched_at_a_time(rows: int, at_once: int) -> Non
     pages = Pages(even(3, rows), total=3 * rows)
     assert len(pages.walk()) == 3 * rows
     assert pages.together == [(2, at_once)]
+
+
+def test_a_near_server_is_asked_for_one_page_after_the_other() -> None:
+    """Where nothing is waited for, several connections gain nothing; a page that takes longer changes that."""
+    pages = Pages(even(6, 1000), total=6000)
+    pages.seconds = 0.004
+    serve = pages.serve
+
+    def slower(number: int, size: int) -> tuple[list[str], str | None]:
+        if number == 3:
+            pages.seconds = 0.006
+            pages.stage.time.now += 0.002
+        return serve(number, size)
+
+    pages.serve = slower
+    assert len(pages.walk()) == 6000
+    assert (pages.together, sorted(pages.asked)) == ([(3, 10)], [1, 2, 3, 4, 5, 6])
 
 
 def test_without_a_total_one_page_follows_the_other() -> None:
@@ -153,11 +166,18 @@ def test_a_server_that_repeats_its_page_is_left() -> None:
     assert pages.walk() == ["a", "b"]
 
 
-def test_rows_that_shifted_between_pages_come_once() -> None:
-    """A row that was pushed onto the next page meanwhile is not given twice."""
-    served = {1: ["a", "b", "c"], 2: ["c", "d", "e"], 3: ["f"]}
-    pages = Pages(lambda n, size: (served[n], link(n + 1, size) if n < 3 else None))
-    assert pages.walk() == ["a", "b", "c", "d", "e", "f"]
+@pytest.mark.parametrize(
+    "served",
+    [
+        ["abc", "cde", "f"],
+        ["abc", "def", "fgh", "ghi", "jkl", "adgjm"],
+        ["aab", "bcc", "abcd", "ddde"],
+    ],
+)
+def test_rows_that_shifted_between_pages_come_once(served: list[str]) -> None:
+    """A row that was pushed onto a later page meanwhile, or stands twice on one, is not given twice."""
+    pages = Pages(lambda n, size: (list(served[n - 1]), link(n + 1, size) if n < len(served) else None))
+    assert pages.walk() == list(dict.fromkeys("".join(served)))
 
 
 @pytest.mark.parametrize(
