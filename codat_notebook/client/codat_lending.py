@@ -6,6 +6,7 @@ nothing heavy is imported before the first call.
 
 import threading
 from collections.abc import Mapping
+from numbers import Real
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
@@ -17,7 +18,7 @@ from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.drivers import SyncDriver
 from codat_notebook.client.events import Listener, Teller
 from codat_notebook.client.flows import Options
-from codat_notebook.client.groups import Said
+from codat_notebook.client.groups import Retries, Said
 from codat_notebook.client.manage_data import ManageData
 from codat_notebook.client.quota import Pacing, Quota, QuotaGauge
 from codat_notebook.client.retrying import Call, Flow
@@ -79,7 +80,7 @@ class CodatLending:
         self.read_only = read_only
         self._allow_insecure = allow_insecure
         self.server_url = self._server(server_url or _listed(server_idx), url_params)
-        self._retries = RetryConfig() if retry_config is None or isinstance(retry_config, UnsetType) else retry_config
+        self._retries = _plan(retry_config, RetryConfig())
         self._pacing = pacing
         self._tell = Teller(listener, debug_logger)
         self._gauge = QuotaGauge(self.clock)
@@ -110,10 +111,9 @@ class CodatLending:
         if writes and self.read_only:
             raise errors.ReadOnlyError(f"{name}: this client is read-only (read_only=True). Nothing was sent.")
         retries, server_url, timeout_ms, headers = said
-        plan = self._retries if isinstance(retries, UnsetType) or retries is None else retries
         base = self.server_url if server_url is None else self._server(server_url, None)
         timeout = None if timeout_ms is None else _seconds(timeout_ms)
-        call = Call(name, plan, self.clock, self._tell, self._gauge, self._pacing)
+        call = Call(name, _plan(retries, self._retries), self.clock, self._tell, self._gauge, self._pacing)
         return call, Options(base, timeout, wire.headers(headers))
 
     def drive(self, flow: Flow[T]) -> T:
@@ -183,7 +183,17 @@ def _listed(server_idx: int | None) -> str:
     return SERVERS[server_idx or 0]
 
 
-def _seconds(timeout_ms: int) -> float:
-    if timeout_ms <= 0:
-        raise errors.ConfigurationError(f"timeout_ms is {timeout_ms}; it must be above 0")
+def _plan(retries: Retries, otherwise: RetryConfig) -> RetryConfig:
+    if retries is None or isinstance(retries, UnsetType):
+        return otherwise
+    if not hasattr(retries, "strategy"):  # the official SDK's own class is as good as ours
+        raise errors.ConfigurationError(
+            f"retries is {retries!r}; it must be a RetryConfig, such as RetryConfig('none') for exactly one request"
+        )
+    return retries
+
+
+def _seconds(timeout_ms: float) -> float:
+    if not isinstance(timeout_ms, Real) or not timeout_ms > 0:
+        raise errors.ConfigurationError(f"timeout_ms is {timeout_ms!r}; it must be a number of milliseconds above 0")
     return timeout_ms / 1000

@@ -104,6 +104,8 @@ def server(url: str, *, allow_insecure: bool = False) -> str:
     Raises:
         errors.ConfigurationError: it has no scheme or host, or would send the key in the clear.
     """
+    if not isinstance(url, str):
+        raise errors.ConfigurationError(f"The server address must be text, not {type(url).__name__}.")
     try:
         parts = urlsplit(url.strip())
         readable = parts.port != 0 and not _GAP.search(parts.netloc)

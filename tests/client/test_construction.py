@@ -67,6 +67,22 @@ def test_url_params_and_server_idx_as_in_the_sdk() -> None:
         CodatLending("key", server_idx=1)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("timeout_ms", 0), ("timeout_ms", "5000"), ("timeout_ms", float("nan")), ("server_url", 5),
+        ("server_url", b"https://api.codat.io"), ("retries", "none"), ("retries", 3),
+    ],
+)  # fmt: skip
+def test_what_a_caller_says_wrongly_is_told(name: str, value: Any) -> None:
+    """For a client and for one call alike: the message names what was said, and nothing was sent."""
+    wrong = {name: value}
+    with CodatLending("key") as client, pytest.raises(errors.ConfigurationError, match=name.split("_")[0]):
+        client.companies.list(**wrong)
+    with pytest.raises(errors.ConfigurationError, match=name.split("_")[0]):
+        CodatLending("key", **{"retry_config" if name == "retries" else name: value})
+
+
 @pytest.mark.parametrize("key", [5, b"a-raw-key", {}, {"key": "a-raw-key"}])
 def test_a_key_of_another_type_is_refused(key: Any) -> None:
     """What is no text, or a mapping without the key, is told in words that do not show it."""
