@@ -64,10 +64,12 @@ class Portfolio:
 
         Raises
         ------
-        ValueError : a column of neither, or a number that makes no sense.
+        ValueError : no frame, a column of neither, or a number that makes no sense.
         """
         import pandas as pd
 
+        if not isinstance(frame, pd.DataFrame):
+            raise ValueError(f"a portfolio is made of a DataFrame with a row per cell, not of {type(frame).__name__}")
         unknown = sorted(set(frame.columns) - set(CELLS) - set(TRUTH))
         if unknown:
             raise ValueError(f"a portfolio has no column {', '.join(unknown)}; it has {', '.join((*CELLS, *TRUTH))}")

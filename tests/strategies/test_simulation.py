@@ -268,6 +268,7 @@ def test_the_same_seed_gives_the_same_result() -> None:
         ({"portfolio": pd.DataFrame({"true_rate": [-1.0]})}, "true_rate is a finite number >= 0, but row 0 has -1.0"),
         ({"portfolio": pd.DataFrame({"failure_rate": [1.0]})}, "failure_rate is from 0 to below 1"),
         ({"portfolio": pd.DataFrame({"colour": [1.0]})}, "a portfolio has no column colour"),
+        ({"portfolio": [1, 2]}, "a DataFrame with a row per cell, not of list"),
         ({"strategy": lambda cells: [1, 2]}, "gave 2 priorities for 1 cells"),
     ],
 )
