@@ -133,83 +133,71 @@ def _any_times(values: Sequence[Any]) -> NDArray[np.datetime64]:
     return found
 
 
-class _Masked(_Filling):
-    """What counts and flags have in common: an array, and which of its values are missing."""
+class Masked(_Filling):
+    """Numbers or flags, and which of them are missing.
 
-    _dtype: str
+    ``all_of`` reads values that are nothing but the kind's at once, and gives None if there are others; ``one_of``
+    reads any value, and gives None if it cannot be read.
+    """
 
-    def __init__(self, rows: int) -> None:
+    def __init__(
+        self,
+        rows: int,
+        dtype: str,
+        all_of: Callable[[Sequence[Any]], Sequence[int] | None],
+        one_of: Callable[[Any], int | None],
+    ) -> None:
         import numpy as np
 
         super().__init__()
-        self._array = np.zeros(rows, dtype=self._dtype)
+        self._dtype, self._all_of, self._one_of = dtype, all_of, one_of
+        self._array = np.zeros(rows, dtype=bool if dtype == "boolean" else np.int64)
         self._missing = np.zeros(rows, dtype=bool)
 
     def add(self, values: Sequence[Any]) -> None:
         """Take in further values."""
-        place, array = self._next(len(values)), self._all(values)
+        place, array = self._next(len(values)), self._all_of(values)
         if array is None:
-            found = [self._one(value) for value in values]
+            found = [self._one_of(value) for value in values]
             array = [value or 0 for value in found]
             self._missing[place] = [value is None for value in found]
         self._array[place] = array
 
-    def _all(self, values: Sequence[Any]) -> Sequence[int] | None:
-        """All values, where they are nothing but the kind's; None: there are others."""
-        raise NotImplementedError
-
-    def _one(self, value: object) -> int | None:
-        """A value, whatever it is; None: it cannot be read."""
-        raise NotImplementedError
-
-
-class Counts(_Masked):
-    """Whole numbers. They come as "10" or 10.5 at times: fractions are cut, and what cannot be read is missing."""
-
-    _dtype = "int64"
-
     def series(self) -> pd.Series[Any]:
-        """``Int64``; also what has no place in 64 bits is missing."""
+        """A column of the dtype."""
         import pandas as pd
 
-        return pd.Series(pd.arrays.IntegerArray(self._array, self._missing))
-
-    def _all(self, values: Sequence[Any]) -> Sequence[int] | None:
-        with suppress(TypeError, OverflowError):
-            return array("q", values)
-        return None
-
-    def _one(self, value: Any) -> int | None:
-        for number in (int, float):  # a float has not the digits of a large whole number
-            with suppress(TypeError, ValueError, OverflowError):
-                whole = int(number(value))
-                return whole if -(2**63) <= whole < 2**63 else None
-        return None
+        return pd.Series(self._array, dtype=self._dtype).mask(self._missing)
 
 
-class Flags(_Masked):
-    """Yes or no; what is neither is missing."""
+def _counts(values: Sequence[Any]) -> Sequence[int] | None:
+    with suppress(TypeError, OverflowError):
+        return array("q", values)
+    return None
 
-    _dtype = "bool"
 
-    def series(self) -> pd.Series[Any]:
-        """``boolean``."""
-        import pandas as pd
+def _count(value: Any) -> int | None:
+    """A whole number of 64 bits. Codat's come as "10" or 10.5 at times: fractions are cut."""
+    for number in (int, float):  # a float has not the digits of a large whole number
+        with suppress(TypeError, ValueError, OverflowError):
+            whole = int(number(value))
+            return whole if -(2**63) <= whole < 2**63 else None
+    return None
 
-        return pd.Series(pd.arrays.BooleanArray(self._array, self._missing))
 
-    def _all(self, values: Sequence[Any]) -> Sequence[int] | None:
-        with suppress(TypeError, ValueError):
-            found = bytes(values)  # an array gives its memory, which is something else
-            if len(found) == len(values) and not found.strip(b"\0\1"):
-                return array("b", found)
-        return None
+def _flags(values: Sequence[Any]) -> Sequence[int] | None:
+    with suppress(TypeError, ValueError):
+        found = bytes(values)  # an array gives its memory, which is something else
+        if len(found) == len(values) and not found.strip(b"\0\1"):
+            return array("b", found)
+    return None
 
-    def _one(self, value: object) -> int | None:
-        with suppress(TypeError, ValueError):
-            if value == 0 or value == 1:
-                return bool(value)
-        return None
+
+def _flag(value: Any) -> bool | None:
+    with suppress(TypeError, ValueError):
+        if value == 0 or value == 1:
+            return bool(value)
+    return None
 
 
 class Plain(_Filling):
@@ -238,8 +226,8 @@ class Plain(_Filling):
 _KINDS: Final[dict[str, Callable[[int], Column]]] = {
     "time": Times,
     "category": Numbered,
-    "count": Counts,
-    "flag": Flags,
+    "count": lambda rows: Masked(rows, "Int64", _counts, _count),
+    "flag": lambda rows: Masked(rows, "boolean", _flags, _flag),
     "text": lambda rows: Plain(rows, "string"),
     "number": lambda rows: Plain(rows, "Float64"),
     "duration": lambda rows: Plain(rows, "timedelta64[us]"),
