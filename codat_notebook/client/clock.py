@@ -2,19 +2,22 @@
 
 A header is cut to whole seconds and travels for a while, so each answer only says between which bounds the
 server's clock stands; the bounds of several answers are intersected. A sandbox whose clock runs faster says
-so in ``X-Sandbox-Speed``; with Codat itself the speed is 1. :func:`header_time` reads every form of time that
-headers hold.
+so in ``X-Sandbox-Speed``; with Codat itself the speed is 1. Time may stop: a laptop sleeps, and clocks jump. So a
+:class:`Moment` is kept on every clock, and what has passed since is the largest that any of them allows.
+:func:`header_time` reads every form of time that headers hold.
 """
 
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
+from codat_notebook.client.lag import HistoryLag
 from codat_notebook.models.instants import instant
 
 _NUMBER: Final = re.compile(r"[+-]?\d{1,15}(\.\d*)?")
@@ -59,15 +62,35 @@ def http_date(text: str) -> float | None:
         return None
 
 
+def steady() -> float:
+    """Seconds that never run backwards, and that go on while the machine sleeps where the system can tell.
+
+    ``time.monotonic`` stands still then, on Linux and on macOS.
+    """
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    if sys.platform == "darwin":
+        return time.clock_gettime(time.CLOCK_MONOTONIC)
+    return time.monotonic()
+
+
+class Moment(NamedTuple):
+    """A point in time on each clock: steady seconds, the local clock, and the server's epoch at the least, if known."""
+
+    steady: float
+    wall: float
+    server: float | None
+
+
 class ServerClock:
-    """What time it is for the server.
+    """What time it is for the server, and how late its history is.
 
     Args:
         monotonic: seconds that never run backwards; replaced in tests.
         wall: the local clock (epoch seconds), used until the first answer.
     """
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
+    def __init__(self, monotonic: Callable[[], float] = steady, wall: Callable[[], float] = time.time) -> None:
         self.monotonic = monotonic
         self._wall = wall
         self._lock = threading.Lock()
@@ -76,6 +99,7 @@ class ServerClock:
         self.stands = False
         #: The server's epoch minus monotonic x speed lies between these.
         self._bounds: tuple[float, float] | None = None
+        self.lag = HistoryLag()
 
     @property
     def speed(self) -> float:
@@ -108,6 +132,19 @@ class ServerClock:
         bounds = self._bounds
         epoch = self._wall() if bounds is None else bounds[0] + self.monotonic() * self._speed
         return datetime.fromtimestamp(epoch, UTC)
+
+    def moment(self, server: datetime | None = None) -> Moment:
+        """Now; or with ``server`` a moment of an earlier process, of which only the server's time was kept."""
+        if server is not None:
+            return Moment(self.monotonic(), self._wall(), server.timestamp())
+        return Moment(self.monotonic(), self._wall(), self.at_least().timestamp() if self.known else None)
+
+    def elapsed(self, since: Moment) -> float:
+        """Server seconds since a moment: the most that any clock allows."""
+        passed = max(self.monotonic() - since.steady, self._wall() - since.wall) * self._speed
+        if since.server is not None and self._bounds is not None:
+            passed = max(passed, self._bounds[1] + self.monotonic() * self._speed - since.server)
+        return passed
 
     def real(self, server_seconds: float) -> float:
         """How many real seconds pass while that many pass for the server."""
