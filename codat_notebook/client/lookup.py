@@ -1,24 +1,35 @@
-"""Looking in the history for what a doubtful send may have queued.
+"""Looking in the history for what a doubtful send may have queued, and what a refresh of everything should queue.
 
 A look-up lists a company's newest operations and leaves the choice to us, because Codat may not let other
 properties be queried. Times are compared on the server's clock only: an answer's own ``Date`` less the time
-since the first send.
+since the first send. A server that tells no time leaves us with the operations that are running.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
 from codat_notebook.client import wire
-from codat_notebook.client.flows import PULLS_GET, PULLS_LIST, Options
+from codat_notebook.client.flows import (
+    COMPANIES_GET,
+    COMPANY_SETTINGS,
+    INTEGRATIONS_GET,
+    PULLS_GET,
+    PULLS_LIST,
+    Options,
+    read,
+)
+from codat_notebook.client.lag import reach
 from codat_notebook.client.retrying import Call, Flow, fetch
 from codat_notebook.models import errors, operations, shared, vocabulary
 from codat_notebook.models.instants import instant
 
-#: How far the server's clock and its history's times may disagree.
+#: How far the server's clock and its history's times may disagree: what is requested since is taken at once, what is
+#: requested at most ``NEAR`` earlier is taken when nothing else has turned up in the settle time.
 SLACK: Final = timedelta(seconds=2)
+NEAR: Final = timedelta(seconds=30)
 _PAGE: Final = 200
 _PAGES: Final = 10
 
@@ -34,43 +45,74 @@ class Intent(msgspec.Struct, frozen=True):
 
     def covers(self, operation: shared.PullOperation) -> bool:
         """Whether an operation is what this intent asks for."""
-        same_type = self.data_type is None or operation.data_type == self.data_type
-        return same_type and self.connection_id in (None, operation.connection_id)
+        return (self.data_type is None or operation.data_type == self.data_type) and not self.excludes(operation)
+
+    def excludes(self, operation: shared.PullOperation) -> bool:
+        """Whether an operation says that it is of another company, data type or connection."""
+        pairs = (
+            (self.company_id, operation.company_id),
+            (self.data_type, operation.data_type),
+            (self.connection_id, operation.connection_id),
+        )
+        return any(wanted and told and wanted.lower() != told.lower() for wanted, told in pairs)
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.data_type or "all data types", self.connection_id)))
 
 
-def ended_before(operation: shared.PullOperation, start: datetime) -> bool:
+def is_running(operation: shared.PullOperation) -> bool:
+    """Whether an operation is on its way."""
+    return vocabulary.is_running(operation.status, operation.completed)
+
+
+def ended_before(operation: shared.PullOperation, start: datetime | None) -> bool:
     """Whether an operation was over before ``start``; one of which nothing can be told counts as over."""
-    if vocabulary.is_running(operation.status, operation.completed):
+    if is_running(operation):
         return False
     end = instant(operation.completed) or instant(operation.requested)
-    return end is None or end < start
+    return start is None or end is None or end < start
 
 
-def requested_since(
-    call: Call, options: Options, intent: Intent, start: Callable[[], datetime], known: Collection[str] = ()
+def requested_since(operation: shared.PullOperation, start: datetime | None) -> bool:
+    """Whether an operation was requested since ``start``; where that cannot be told, whether it is running."""
+    requested = instant(operation.requested)
+    return is_running(operation) if start is None or requested is None else requested >= start
+
+
+def candidates(
+    call: Call, options: Options, intent: Intent, start: Callable[[], datetime | None], known: Collection[str] = ()
 ) -> Flow[list[shared.PullOperation]]:
-    """The intent's operations that were requested since ``start()`` and are not known, the newest first.
+    """The intent's operations that are running or were requested since ``start()``, less :data:`NEAR`, and are not
+    known, the newest first.
 
-    ``start`` is asked after each answer, whose ``Date`` has then been heard.
+    ``start`` is asked after each answer, whose ``Date`` has then been heard. Pages are read until one is older
+    throughout, so that an operation out of its order is found.
+
+    Raises:
+        errors.ResponseValidationError: the history is out of order, and longer than can be searched.
     """
     found: dict[str, shared.PullOperation] = {}
     for number in range(1, _PAGES + 1):
-        page = yield from fetch(call, _history(options, intent.company_id, number), PULLS_LIST.gives)
+        page = yield from _page(call, options, intent.company_id, number)
         since = start()
-        new = [op for op in page.results if _is_since(op, since)]
+        least = None if since is None else since - NEAR
+        new = [op for op in page.results if is_running(op) or requested_since(op, least)]
         found.update({op.id: op for op in new if op.id and intent.covers(op) and op.id not in known})
-        if not page.links.next or len(new) < len(page.results):
-            break
-    return sorted(found.values(), key=lambda op: op.requested, reverse=True)
+        if not page.links.next or (len(new) < len(page.results) and _in_order(page.results)):
+            return sorted(found.values(), key=lambda op: op.requested, reverse=True)
+    raise errors.ResponseValidationError("The history is too long, or too much out of order, to be searched")
 
 
-def running(call: Call, options: Options, intent: Intent) -> Flow[list[shared.PullOperation]]:
-    """The intent's operations among the newest that are still on their way."""
-    page = yield from fetch(call, _history(options, intent.company_id, 1), PULLS_LIST.gives)
-    return [op for op in page.results if intent.covers(op) and vocabulary.is_running(op.status, op.completed)]
+def _in_order(results: Sequence[shared.PullOperation]) -> bool:
+    times = [instant(op.requested) for op in results]
+    told = [time for time in times if time is not None]
+    return len(told) == len(times) and told == sorted(told, reverse=True)
+
+
+def newest(call: Call, options: Options, intent: Intent) -> Flow[list[shared.PullOperation]]:
+    """The intent's operations among the newest of the company."""
+    page = yield from _page(call, options, intent.company_id, 1)
+    return [op for op in page.results if intent.covers(op)]
 
 
 def one(call: Call, options: Options, company_id: str, operation_id: str) -> Flow[shared.PullOperation | None]:
@@ -84,6 +126,14 @@ def one(call: Call, options: Options, company_id: str, operation_id: str) -> Flo
     return None
 
 
+def _page(call: Call, options: Options, company_id: str, number: int) -> Flow[shared.PullOperations]:
+    page = yield from fetch(call, _history(options, company_id, number), PULLS_LIST.gives)
+    if number == 1:
+        back = reach(page.results, page.links.next is None)
+        call.clock.lag.look(company_id, page.results, back, call.clock.epoch())
+    return page
+
+
 def _history(options: Options, company_id: str, number: int) -> wire.Request:
     request = operations.ListPullOperationsRequest(
         company_id=company_id, page=number, page_size=_PAGE, order_by="-requested"
@@ -92,9 +142,19 @@ def _history(options: Options, company_id: str, number: int) -> wire.Request:
     return options.get(wire.path(PULLS_LIST.path, company_id=company_id), query, company_id)
 
 
-def _is_since(operation: shared.PullOperation, start: datetime) -> bool:
-    requested = instant(operation.requested)
-    if requested is not None and requested >= start:
-        return True
-    # What is still running is what another POST would be refused for, however its time reads.
-    return vocabulary.is_running(operation.status, operation.completed)
+def expected(call: Call, options: Options, company_id: str) -> Flow[set[Intent]]:
+    """What a refresh of everything should queue: fetch on first link, supported, on a linked connection."""
+    company = yield from read(call, COMPANIES_GET, {"company_id": company_id}, options)
+    settings = yield from read(call, COMPANY_SETTINGS, {"company_id": company_id}, options)
+    wanted = {setting.data_type for setting in settings.settings if setting.fetch_on_first_link}
+    cells: set[Intent] = set()
+    supported: dict[str, set[str]] = {}
+    for connection in company.data_connections or ():
+        key = connection.integration_key
+        if connection.status != "Linked" or not key:
+            continue
+        if key not in supported:
+            platform = yield from read(call, INTEGRATIONS_GET, {"platform_key": key}, options)
+            supported[key] = set(platform.readable_data_types)
+        cells |= {Intent(company_id, str(data_type), connection.id) for data_type in wanted & supported[key]}
+    return cells

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from codat_notebook.client import flows, queueing, remaining, wire
+from codat_notebook.client import flows, queueing, wire
 from codat_notebook.client.groups import Body, Group, Headers, Retries, Runner, Said
 from codat_notebook.client.lookup import Intent
 from codat_notebook.client.queueing import Queued, QueuedAll
@@ -141,7 +141,12 @@ class Refresh(Group):
         timeout_ms: int | None = None,
         http_headers: Headers = None,
     ) -> None:
-        """Queue every data type of a company. Codat names no operations; see :meth:`queue_all`."""
+        """Queue every data type of a company. Codat names no operations; see :meth:`queue_all`.
+
+        Returns once Codat has confirmed it, or the history shows everything that it should queue. Raises a
+        :class:`~codat_notebook.models.errors.CodatLendingError` with ``queued`` ``"unknown"``, and the names of what is
+        missing, if the answer was lost and the history shows a part.
+        """
         said = (retries, server_url, timeout_ms, http_headers)
         self._runner.drive(self._all("all_data_types", request, said))
 
@@ -200,7 +205,7 @@ class Refresh(Group):
         """Queue one data type, and tell what came of it.
 
         Args:
-            idempotency_key: the key to send it under; by default a new one.
+            idempotency_key: the key to send it under; by default a new one. What is in doubt keeps its own.
             since: the server's time at which an earlier process first sent it; begins with a look-up.
             known: ids of operations that cannot be this one.
             siblings: also look for what was queued on the company's other connections (one more request).
@@ -279,8 +284,7 @@ class Refresh(Group):
         if how.get("key"):
             wire.headers({"Idempotency-Key": how["key"]})
         call, options = self._runner.prepare(f"manage_data.refresh.{name}", said, writes=True)
-        flow = remaining.all_of if name == "all_data_types" else queueing.queue_all
-        return flow(call, options, Intent(str(made.company_id)), **how)
+        return queueing.queue_all(call, options, Intent(str(made.company_id)), whole=name == "all_data_types", **how)
 
 
 class ManageData(Group):

@@ -4,12 +4,13 @@ A POST that queues is not repeated because an answer failed to come: it may have
 is one of:
 
 * surely not queued (never sent; 429): again, same key;
-* accepted, readably: done;
+* accepted, readably, and about what was asked: done;
 * *in progress already*: attach to the operation that is named, unless that answer is an old one replayed;
-* ambiguous (no answer, 408, 5xx, an unreadable 2xx): look in the history until a settle time has passed.
-  Found: attached. Still nothing: again with the same key, so that a server that honours keys cannot queue
-  twice, and one that does not has had the time to show what it queued;
-* anything else: refused, with a typed error.
+* refused (any other 4XX): a typed error;
+* ambiguous (everything else): look in the history until a settle time has passed since the *last* send. Found:
+  attached. Still nothing: again with the same key, so that a server that honours keys cannot queue twice, and one
+  that does not has had the time to show what it queued. Where that is not safe (the key is old, the failure is a
+  replay, the server tells no time), the end is "unknown".
 
 Every end is a result, or an error whose ``queued`` is ``"no"`` or ``"unknown"``. What is sent, and what a
 result looks like, is in :mod:`codat_notebook.client.queueing`, which also keeps one sending per intent.
@@ -22,19 +23,26 @@ from typing import Final, Generic, TypeVar
 
 from codat_notebook.client import lookup, wire
 from codat_notebook.client.flows import Options
-from codat_notebook.client.lookup import SLACK, Intent
+from codat_notebook.client.lookup import NEAR, SLACK, Intent, requested_since
 from codat_notebook.client.retrying import Call, Flow
 from codat_notebook.client.slots import Record
 from codat_notebook.client.wire import Answer, Failure, Outcome, Request
 from codat_notebook.models import errors, shared
 
-#: Server seconds after which the history shows what was queued.
+#: Server seconds after which the history shows what was queued, unless it was seen to lag longer.
 SETTLE: Final = 10.0
-#: Server seconds after the first send during which its key is used again; Codat forgets keys after 90 minutes.
+#: A lag that was seen may be exceeded by this factor.
+LAGS: Final = 1.5
+#: Codat forgets keys after this time: an answer about an older operation is about something else.
+KEY_LIFE: Final = timedelta(minutes=90)
+#: Server seconds after the first send during which its key is used again.
 KEY_AGE: Final = 3600.0
-#: Server seconds between look-ups, until the settle time is over.
+#: Server seconds between look-ups; from the fourth on they grow by half.
 _LOOKS: Final = (1.0, 3.0, 6.0)
-_IN_PROGRESS: Final = b"DatasetAlreadyInProgressException"
+#: Server seconds without a new operation after which no more of a refresh of everything are expected.
+QUIET: Final = 30.0
+#: What a refusal says because of an operation that is in progress, whatever its status.
+IN_PROGRESS: Final = "DatasetAlreadyInProgressException"
 _NAMED: Final = re.compile(r"previous sync\W+([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
 
 R = TypeVar("R")
@@ -44,7 +52,7 @@ class Sending(Generic[R]):
     """One intent on its way: what was sent under which key, and what is in doubt.
 
     Subclasses say what is posted (``target``), what a 2XX answer is worth (``accepted``) and what a find in
-    the history is (``attached``). ``known`` are ids of operations that cannot be the one sought.
+    the history is worth (``attached``). ``known`` are ids of operations that cannot be the one sought.
     """
 
     def __init__(self, call: Call, options: Options, intent: Intent, record: Record, known: frozenset[str]) -> None:
@@ -52,50 +60,45 @@ class Sending(Generic[R]):
         self.options = options
         self.intent = intent
         self.record = record
-        self.known = known
+        self.known = known | record.before
         self._failures = 0
         self._correlation: str | None = None
         self._replayed = False
-
-    #: Whether one POST queues many operations, so that the first one found is not yet all.
-    takes_many = False
+        self._empty: float | None = None  # the server's time (epoch) of the latest look that found nothing
 
     def target(self) -> tuple[str, tuple[tuple[str, str], ...]]:
         """Path and query of the POST."""
         raise NotImplementedError
 
     def accepted(self, answer: Answer, again: bool) -> Flow[R | None]:
-        """What a 2XX answer is worth; None if it cannot be read. ``again`` if it may be a replay."""
+        """What a 2XX answer is worth; None if it is not about the intent. ``again`` if it may be a replay."""
         raise NotImplementedError
 
-    def attached(self, found: list[shared.PullOperation]) -> R:
-        """What was found instead of an answer, the newest first."""
+    def attached(self, found: list[shared.PullOperation], error: errors.CodatLendingError) -> Flow[R]:
+        """What was found instead of an answer, the newest first, comes to; ``error`` if that is not known."""
         raise NotImplementedError
 
     def run(self) -> Flow[R]:
         """Send until there is an end."""
         done: R | None = None
         if self.record.doubt:
-            lost = errors.NoResponseError(f"Whether {self.intent} was queued before is not known")
-            lost.queued = "unknown"
-            done = yield from self._settle(lost, self.record.first or self.call.clock.monotonic())
+            done = yield from self.settle(self._unknown(f"Whether {self.intent} was queued before is not known"))
         while done is None:
             again = self._stamp()
             outcome = yield from self.call.send(self._request())
+            self.record.last = self.call.clock.moment()
             done = yield from self._judge(outcome, again)
         return done
 
     def _stamp(self) -> bool:
         """Note when the key is first sent; True if it may have reached the server before."""
-        now, record = self.call.clock.monotonic(), self.record
+        clock, record = self.call.clock, self.record
+        record.last = clock.moment()
         if record.key_first is None:
-            record.key_first = now
-            record.first = now if record.first is None else record.first
+            record.key_first, record.first = record.last, record.first or record.last
             return False
-        if (now - record.key_first) * self.call.clock.speed > KEY_AGE:
-            old = errors.NoResponseError(f"{self.intent}: its key is too old to be sent again safely")
-            old.queued = "unknown"
-            raise old
+        if clock.elapsed(record.key_first) > KEY_AGE:
+            raise self._unknown(f"{self.intent}: its key is too old to be sent again safely")
         return True
 
     def _request(self) -> Request:
@@ -114,10 +117,10 @@ class Sending(Generic[R]):
         if 200 <= outcome.status < 300:
             done = yield from self.accepted(outcome, again)
             return done if done is not None else (yield from self._ambiguous(outcome))
-        if outcome.status == 408 or outcome.status >= 500:
+        if outcome.status == 408 or not 400 <= outcome.status < 500:
             return (yield from self._ambiguous(outcome))
-        if _IN_PROGRESS in outcome.body:
-            return (yield from self._in_progress(outcome))
+        if IN_PROGRESS.encode() in outcome.body:
+            return (yield from self.in_progress(outcome))
         if outcome.status == 429 or (outcome.status == 409 and again):
             yield from self._wait(outcome, again)
             return None
@@ -127,7 +130,7 @@ class Sending(Generic[R]):
 
     def _unsent(self, outcome: Failure, again: bool) -> Flow[None]:
         if outcome.fatal or not self.call.retries_lost:
-            raise self._error(outcome)
+            raise self.error(outcome)
         yield from self._wait(outcome, again)
 
     def _wait(self, outcome: Outcome, again: bool) -> Flow[None]:
@@ -136,15 +139,15 @@ class Sending(Generic[R]):
             self.record.key_first = None
             self.record.first = self.record.first if self.record.doubt else None
         self._failures += 1
-        yield from self.call.pause(self._failures, outcome, self._error(outcome))
+        yield from self.call.pause(self._failures, outcome, self.error(outcome))
 
     def _refused(self, outcome: Answer) -> Flow[R]:
         """Any other 4XX. Of an earlier, doubtful send it says nothing; the history may."""
-        error = self._error(outcome)
+        error = self.error(outcome)
         if self.record.doubt and not self.call.single:
-            found = yield from self._look(error)
-            if found:
-                return self._found(found, "the history shows it, though repeating it was refused")
+            found = yield from self.look(error)
+            if taken := self._since(found):
+                return (yield from self.attached(taken, error))
         raise error
 
     # -- ambiguous -------------------------------------------------------------------------------------------
@@ -154,99 +157,147 @@ class Sending(Generic[R]):
         correlation = wire.correlation_id(outcome)
         self._replayed = correlation is not None and correlation == self._correlation
         self._correlation = correlation
-        error = self._error(outcome)
+        error = self.error(outcome)
         if self.call.single:
             raise error
-        found = yield from self._settle(error, outcome.received)
-        if found is None and self._replayed and not self.record.renewed:
-            self._renew("the same failure is replayed under the old key, and nothing was queued")
-        return found
+        return (yield from self.settle(error))
 
-    def _settle(self, error: errors.CodatLendingError, after: float) -> Flow[R | None]:
-        """Look until a look-up that began a settle time after ``after`` was empty, too."""
-        clock, looks = self.call.clock, iter(_LOOKS)
+    def settle(self, error: errors.CodatLendingError) -> Flow[R | None]:
+        """Look until a look-up that began a settle time after the last send was empty, too; None to send again."""
+        looks = 0
         while True:
-            passed = (clock.monotonic() - after) * clock.speed
-            found = yield from self._look(error)
-            rest = SETTLE - (clock.monotonic() - after) * clock.speed
-            seconds = clock.real(max(min(next(looks, rest), rest), 0.0)) + 0.001
-            at_end = passed >= SETTLE or seconds > self.call.left
-            if found and (at_end or not self.takes_many):
-                return self._found(found, "the history shows that it was queued")
-            if passed >= SETTLE:
+            passed = self._since_last()
+            found = yield from self.look(error)
+            over = passed >= self.patience  # which the look may have made longer
+            # What was requested a little before the first send is taken last: times may be behind the server's clock.
+            if taken := self._since(found) or (found if over else []):
+                if self._empty is not None:
+                    self.call.clock.lag.missed(taken[-1], 0.0, self._empty)
+                return (yield from self.attached(taken, error))
+            self._empty = self.call.clock.epoch()
+            if over:
+                if self._replayed or self.record.heard or not self.call.clock.known:
+                    raise error
                 return None
-            if at_end:
-                raise error
-            yield from self.call.wait(seconds, "nothing in the history yet: looking again")
+            looks += 1
+            yield from self.pause(looks, self.patience - self._since_last(), error)
 
-    def look(self) -> Flow[list[shared.PullOperation]]:
-        """What the history shows of this intent since the first send, the newest first."""
-        return (yield from lookup.requested_since(self.call, self.options, self.intent, self.window, self.known))
+    @property
+    def patience(self) -> float:
+        """The settle time: as long as the history was seen to lag, and a little more."""
+        return max(SETTLE, LAGS * self.call.clock.lag.seconds)
 
-    def _look(self, error: errors.CodatLendingError) -> Flow[list[shared.PullOperation]]:
-        """Look once; where that fails, ``error`` stands, and nothing more is known."""
+    def _since_last(self) -> float:
+        """Server seconds since the last send, at the least."""
+        last = self.record.last
+        return 0.0 if last is None else (self.call.clock.monotonic() - last.steady) * self.call.clock.speed
+
+    def pause(self, looks: int, most: float, error: errors.CodatLendingError) -> Flow[None]:
+        """Wait until the next look, at most ``most`` server seconds. Raises ``error`` if the budget is too short."""
+        usual = _LOOKS[looks - 1] if looks <= len(_LOOKS) else _LOOKS[-1] * LAGS ** (looks - len(_LOOKS))
+        seconds = self.call.clock.real(max(min(usual, most), 0.0)) + 0.001
+        if seconds > self.call.left:
+            raise error
+        yield from self.call.wait(seconds, "nothing in the history yet: looking again")
+
+    def look(self, error: errors.CodatLendingError) -> Flow[list[shared.PullOperation]]:
+        """Look once, also a little before the first send; where that fails, ``error`` stands, and nothing is known."""
         try:
-            return (yield from self.look())
+            return (yield from lookup.candidates(self.call, self.options, self.intent, lambda: self.window, self.known))
         except errors.CodatLendingError as failed:
             complaint = failed.message
         self.decide(f"the history could not be read: {complaint}")
         raise error
 
-    def window(self) -> datetime:
-        """The server's time of the first send, a little earlier."""
-        if self.record.since is not None:
-            return self.record.since - SLACK
+    def _since(self, found: list[shared.PullOperation]) -> list[shared.PullOperation]:
+        return [op for op in found if self.counts(op)]
+
+    def counts(self, operation: shared.PullOperation) -> bool:
+        """Whether an operation is surely of this intent: what is running, another POST would be refused for."""
+        return lookup.is_running(operation) or requested_since(operation, self.window)
+
+    @property
+    def window(self) -> datetime | None:
+        """The server's time of the first send, a little earlier; None if the server tells no time."""
         clock, first = self.call.clock, self.record.first
-        elapsed = 0.0 if first is None else clock.monotonic() - first
-        return clock.at_least() - timedelta(seconds=elapsed * clock.speed) - SLACK
+        if not clock.known:
+            return None
+        return clock.at_least() - timedelta(seconds=0.0 if first is None else clock.elapsed(first)) - SLACK
+
+    def is_answer(self, operation: shared.PullOperation, again: bool) -> bool:
+        """Whether an operation in a 2XX answer is about this intent: not another company, type or time."""
+        start = self.window
+        if start is None:
+            recent = lookup.is_running(operation)
+        elif again:
+            recent = requested_since(operation, start - KEY_LIFE)
+        else:
+            recent = self.counts(operation) or requested_since(operation, start - NEAR)
+        return bool(operation.id) and (recent or not operation.requested) and not self.intent.excludes(operation)
 
     # -- in progress already ---------------------------------------------------------------------------------
 
-    def _in_progress(self, outcome: Answer) -> Flow[R | None]:
-        error = self._error(outcome)
+    def in_progress(self, outcome: Answer) -> Flow[R | None]:
+        """Attach to what is in progress. Where that ended before the first send, the answer is an old one, replayed:
+        a new key, once, if nothing is in doubt.
+        """
+        error = self.error(outcome)
         if self.call.single:
             raise error
-        operation = yield from self._named(outcome, error)
-        if operation is not None:
-            return self._found([operation], "it is in progress already")
-        if self.record.doubt and (found := (yield from self._settle(error, outcome.received))) is not None:
-            return found
+        looks = 0
+        while True:
+            passed = self._since_last()
+            named, shown = yield from self._named(outcome, error)
+            if named is not None:
+                return (yield from self.attached([named], error))
+            if self.record.doubt:
+                return (yield from self._until_shown(error))
+            if shown or passed >= self.patience:
+                break
+            looks += 1
+            yield from self.pause(looks, self.patience - self._since_last(), error)
         if self.record.renewed:
             raise error
-        self._renew("what was named as in progress had ended before, so that answer is an old one")
+        self.record.key, self.record.key_first, self.record.renewed = str(uuid.uuid4()), None, True
+        self.decide("sending it under a new key: what was named as in progress had ended before")
         return None
 
-    def _named(self, outcome: Answer, error: errors.CodatLendingError) -> Flow[shared.PullOperation | None]:
-        """The operation in progress, if it is what was asked for and had not ended before the first send."""
+    def _until_shown(self, error: errors.CodatLendingError) -> Flow[R]:
+        """Look until the history shows what is in progress, most probably what an earlier, doubtful send queued."""
+        looks = 0
+        while (done := (yield from self.settle(error))) is None:
+            looks += 1
+            yield from self.pause(looks, QUIET, error)
+        return done
+
+    def _named(
+        self, outcome: Answer, error: errors.CodatLendingError
+    ) -> Flow[tuple[shared.PullOperation | None, bool]]:
+        """The operation in progress, if it is what was asked for and had not ended before the first send; and whether
+        the history shows the one that is named.
+        """
         match = _NAMED.search(outcome.body.decode("utf-8", "replace"))
         call, options, intent = self.call, self.options, self.intent
         try:
             if match:
                 named = yield from lookup.one(call, options, intent.company_id, match.group(1))
-                candidates = [named] if named else []
+                shown = [named] if named else []
             else:
-                candidates = yield from lookup.running(call, options, intent)
+                newest = yield from lookup.newest(call, options, intent)
+                shown = [op for op in newest if lookup.is_running(op)]
         except errors.CodatLendingError as failed:
             complaint = failed.message
         else:
-            start = self.window()
-            fitting = (op for op in candidates if intent.covers(op) and not lookup.ended_before(op, start))
-            return next(fitting, None)
+            start = self.window
+            fitting = (op for op in shown if intent.covers(op) and not lookup.ended_before(op, start))
+            return next(fitting, None), bool(shown)
         self.decide(f"the operation in progress could not be read: {complaint}")
         raise error
 
     # -- what all of them need -------------------------------------------------------------------------------
 
-    def _found(self, found: list[shared.PullOperation], why: str) -> R:
-        self.decide(why, found[-1])
-        return self.attached(found)
-
-    def _renew(self, why: str) -> None:
-        self.record.key, self.record.key_first, self.record.renewed = str(uuid.uuid4()), None, True
-        self._replayed, self._correlation = False, None
-        self.decide(f"going on with a new key: {why}")
-
-    def _error(self, outcome: Outcome) -> errors.CodatLendingError:
+    def error(self, outcome: Outcome) -> errors.CodatLendingError:
+        """The error that an outcome is, if there is no better end."""
         request = self._request()
         error: errors.CodatLendingError
         if isinstance(outcome, Answer) and outcome.status < 300:
@@ -254,6 +305,12 @@ class Sending(Generic[R]):
         else:
             error = wire.error(request, outcome)
         error.queued = "unknown" if self.record.doubt else "no"
+        return error
+
+    @staticmethod
+    def _unknown(text: str) -> errors.NoResponseError:
+        error = errors.NoResponseError(text)
+        error.queued = "unknown"
         return error
 
     def decide(self, text: str, operation: shared.PullOperation | None = None) -> None:

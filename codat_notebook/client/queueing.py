@@ -1,9 +1,10 @@
 """The two calls that queue, each through its intent's slot, and what comes of them.
 
 :func:`queue` is one data type: its result names the operation. :func:`queue_all` is every data type of a
-company: Codat answers 204 and names nothing, so what is running is noted before, and what appears in the
-history since is what was queued; where its answer is lost and anything has appeared, it is never sent again.
-The rules of sending are in :mod:`codat_notebook.client.queue_once`.
+company: Codat answers 204 and names nothing, so what the history shows is noted before, and what appears in it
+since is what was queued; where its answer is lost and anything has appeared, it is never sent again, and nothing
+is queued in its stead: what has not appeared yet may only be late. The rules of sending are in
+:mod:`codat_notebook.client.queue_once`.
 """
 
 import copy
@@ -18,7 +19,7 @@ import msgspec
 from codat_notebook.client import lookup, reading, wire
 from codat_notebook.client.flows import Options
 from codat_notebook.client.lookup import Intent
-from codat_notebook.client.queue_once import KEY_AGE, Sending
+from codat_notebook.client.queue_once import KEY_AGE, QUIET, Sending
 from codat_notebook.client.retrying import Call, Flow, Join
 from codat_notebook.client.slots import SLOTS, Record, Slots
 from codat_notebook.client.wire import Answer
@@ -86,18 +87,21 @@ class OneType(Sending[Queued]):
             operation = reading.read(answer.body, shared.PullOperation)
         except reading.Unreadable:
             return None
-        if not operation.id:
+        if not self.is_answer(operation, again):
             return None
-        if again:
+        if again or not lookup.requested_since(operation, self.window):
             operation = yield from self._as_it_is(operation)
+        self.call.clock.lag.expect(operation)
         self.decide("queued", operation)
         return Queued(operation, "queued", (), self.record.key)
 
-    def attached(self, found: list[shared.PullOperation]) -> Queued:
+    def attached(self, found: list[shared.PullOperation], error: errors.CodatLendingError) -> Flow[Queued]:
         """The oldest is what the first send queued; the others are its siblings on other connections."""
         operation = found[-1]
+        self.decide("the history shows it", operation)
         others = tuple(op for op in found[:-1] if op.connection_id != operation.connection_id)
         return Queued(operation, "attached", others, self.record.key)
+        yield  # a flow, though one without commands
 
     def run_with(self, siblings: bool) -> Flow[Queued]:
         """Send until there is an end, and look for what the same POST queued on other connections if asked to."""
@@ -105,11 +109,10 @@ class OneType(Sending[Queued]):
         if not siblings or done.siblings or self.intent.connection_id is not None:
             return done
         try:
-            found = yield from self.look()
-        except errors.CodatLendingError as error:
-            self.decide(f"queued, but siblings could not be looked for: {error.message}", done.operation)
-            return done
-        others = tuple(op for op in found if op.id != done.operation.id)
+            found = yield from self.look(errors.NoResponseError())
+        except errors.CodatLendingError:
+            return done  # what is queued is queued, though its siblings could not be looked for
+        others = tuple(op for op in found if op.id != done.operation.id and self.counts(op))
         return msgspec.structs.replace(done, siblings=others)
 
     def _as_it_is(self, operation: shared.PullOperation) -> Flow[shared.PullOperation]:
@@ -118,20 +121,27 @@ class OneType(Sending[Queued]):
         except errors.CodatLendingError as error:
             self.decide(f"queued, but its state could not be read: {error.message}", operation)
             return operation
+        if current is None:
+            self.call.clock.lag.missed(operation, 0.0, self.call.clock.epoch())
         return current or operation
 
 
 class AllTypes(Sending[QueuedAll]):
-    """The sending of all data types."""
+    """The sending of all data types. ``whole``: whether a lost answer is made up for by all that it should queue."""
 
-    takes_many = True
-    before: tuple[shared.PullOperation, ...] = ()
+    def __init__(
+        self, call: Call, options: Options, intent: Intent, record: Record, known: frozenset[str], whole: bool
+    ) -> None:
+        super().__init__(call, options, intent, record, known)
+        self._whole = whole
 
     def run(self) -> Flow[QueuedAll]:
-        """Note what is running, then send until there is an end."""
+        """Note what the history shows, then send until there is an end."""
         if not self.call.single and not self.record.doubt:
-            self.before = tuple((yield from lookup.running(self.call, self.options, self.intent)))
-            self.known |= {op.id for op in self.before}
+            newest = yield from lookup.newest(self.call, self.options, self.intent)
+            self.record.running = tuple(op for op in newest if lookup.is_running(op))
+            self.record.before = frozenset(op.id for op in newest)
+            self.known |= self.record.before
         return (yield from super().run())
 
     def target(self) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -139,14 +149,77 @@ class AllTypes(Sending[QueuedAll]):
         return wire.path("/companies/{company_id}/data/all", company_id=self.intent.company_id), ()
 
     def accepted(self, answer: Answer, again: bool) -> Flow[QueuedAll | None]:
-        """Any 2XX will do: there is nothing to read."""
+        """A 204 and nothing else: whatever has a body is somebody else's, such as a proxy's."""
+        if answer.status != 204:
+            return None
         self.decide("queued")
-        return QueuedAll(self.window(), True, self.before, (), self.record.key)
+        return self._queued(True, [])
         yield  # a flow, though one without commands
 
-    def attached(self, found: list[shared.PullOperation]) -> QueuedAll:
-        """The answer was lost, but the history shows that Codat heard."""
-        return QueuedAll(self.window(), False, self.before, tuple(found), self.record.key)
+    def counts(self, operation: shared.PullOperation) -> bool:
+        """Whether an operation shows that Codat heard; one that ran before does not."""
+        return lookup.requested_since(operation, self.window)
+
+    def attached(self, found: list[shared.PullOperation], error: errors.CodatLendingError) -> Flow[QueuedAll]:
+        """The answer was lost, but the history shows that Codat heard: this is never sent again."""
+        self.record.heard = True
+        self.decide(f"the history shows {len(found)} of its operations")
+        if self._whole:
+            found = yield from self._all_of_it(found, error)
+        return self._queued(False, found)
+
+    def _all_of_it(
+        self, found: list[shared.PullOperation], error: errors.CodatLendingError
+    ) -> Flow[list[shared.PullOperation]]:
+        """Look until every expected operation is there. Raises ``error`` if some have not come when none come any more:
+        they may be late, or what was found is somebody else's.
+        """
+        clock, looks, latest = self.call.clock, 0, self.call.clock.monotonic()
+        try:
+            wanted = yield from lookup.expected(self.call, self.options, self.intent.company_id)
+        except errors.CodatLendingError as failed:
+            complaint = failed.message
+        else:
+            while missing := wanted - self._cells(found):
+                if (clock.monotonic() - latest) * clock.speed >= max(QUIET, self.patience):
+                    raise _in_part(error, missing, len(wanted))
+                looks += 1
+                yield from self.pause(looks, QUIET, error)
+                seen = [op for op in (yield from self.look(error)) if self.counts(op)]
+                if len(seen) > len(found):
+                    found, latest, looks = seen, clock.monotonic(), 0
+            return found
+        self.decide(f"what it should queue could not be read: {complaint}")
+        raise error
+
+    def _cells(self, found: list[shared.PullOperation]) -> set[Intent]:
+        there = (*self.record.running, *found)
+        return {Intent(self.intent.company_id, op.data_type, op.connection_id) for op in there}
+
+    def in_progress(self, outcome: Answer) -> Flow[QueuedAll | None]:
+        """Refused because of one that is in progress. That one is not all that was asked for."""
+        error = self.error(outcome)
+        done: QueuedAll | None = None
+        if self.record.doubt and not self.call.single:
+            done = yield from self.settle(error)
+        if done is None:
+            raise error
+        return done
+
+    def _queued(self, certain: bool, found: list[shared.PullOperation]) -> QueuedAll:
+        since = self.window or self.call.clock.at_least()
+        return QueuedAll(since, certain, self.record.running, tuple(found), self.record.key)
+
+
+def _in_part(error: errors.CodatLendingError, missing: set[Intent], number: int) -> errors.CodatLendingError:
+    """``error``, with what is not known to be queued."""
+    names = ", ".join(sorted({str(cell.data_type) for cell in missing}))
+    error.message += (
+        f" The history shows {number - len(missing)} of the {number} operations that a refresh of everything should "
+        f"queue. Whether the others were queued is not known; refresh them by name if you need them: {names}."
+    )
+    error.args = (error.message,)
+    return error
 
 
 def queue(
@@ -163,7 +236,7 @@ def queue(
     """Queue one data type, once.
 
     Args:
-        key: the idempotency key; by default a new one, or that of the same intent left open.
+        key: the idempotency key; by default a new one. An intent that is left open keeps its own.
         since: server time of a first send in an earlier process; the flow then begins with a look-up.
         known: ids of operations that cannot be this one.
         siblings: look for the operations that were queued on other connections, too.
@@ -189,15 +262,20 @@ def queue_all(
     *,
     key: str | None = None,
     since: datetime | None = None,
+    whole: bool = False,
     slots: Slots = SLOTS,
 ) -> Flow[QueuedAll]:
-    """Queue every data type of a company, once. ``key`` and ``since`` as in :func:`queue`."""
+    """Queue every data type of a company, once. ``key`` and ``since`` as in :func:`queue`.
+
+    Where the answer is lost, the end comes when an operation shows that Codat heard; with ``whole`` when all that it
+    should queue are there, so that an end without an error means that everything is.
+    """
     return (
         yield from _in_slot(
             call,
             options,
             intent,
-            lambda record, seen: AllTypes(call, options, intent, record, seen).run(),
+            lambda record, seen: AllTypes(call, options, intent, record, seen, whole).run(),
             key,
             since,
             slots,
@@ -214,7 +292,7 @@ def _in_slot(
     since: datetime | None,
     slots: Slots,
 ) -> Flow[R]:
-    """One sending at a time per intent and process; one that ended in doubt is gone on with."""
+    """One sending at a time per intent and process; one that ended in doubt is taken up again."""
     name = (options.base, intent)
     while (flight := slots.enter(name)) is not None:
         theirs: R | None = yield from _shared(call, intent, flight)
@@ -228,11 +306,13 @@ def _in_slot(
         done = yield from sending(record, slots.known(name))
         return done
     except errors.CodatLendingError as error:
+        error.queued = error.queued or ("unknown" if record.doubt else "no")
         failed = copy.copy(error)  # for the others who wait, without this caller's traceback
         raise
     finally:
         if done is None and failed is None and record.key_first is not None:
-            record.doubt = True  # interrupted with a request under way
+            # Interrupted, perhaps with a request under way: until now it may have reached the server.
+            record.doubt, record.last = True, call.clock.moment()
         left_open = record if done is None and record.doubt else None
         slots.leave(name, done or failed, left_open, done.ids if done is not None else ())
 
@@ -251,15 +331,14 @@ def _shared(call: Call, intent: Intent, flight: "Future[Any]") -> Flow[Any]:
 
 
 def _record(call: Call, options: Options, left_open: Record | None, key: str | None, since: datetime | None) -> Record:
-    """Where to go on from: an earlier process, an earlier call that ended in doubt, or nowhere."""
-    now, clock = call.clock.monotonic(), call.clock
+    """Where to begin: from an earlier call that ended in doubt (under its key, or a second key could queue twice), from
+    an earlier process, or from nothing.
+    """
+    clock = call.clock
     key = key or next((text for name, text in options.headers if name.lower() == "idempotency-key"), None)
+    if left_open is not None and left_open.first is not None and clock.elapsed(left_open.first) < KEY_AGE:
+        return left_open
     if since is not None:
-        first = now - clock.real((clock.now() - since.astimezone(UTC)).total_seconds())
-        return Record(key or str(uuid.uuid4()), first, first if key else None, doubt=True, since=since)
-    if left_open is not None and left_open.first is not None and (now - left_open.first) * clock.speed < KEY_AGE:
-        if key in (None, left_open.key):
-            return left_open
-        # Another key, but the same intent: what the first one may have queued is looked for before anything is sent.
-        return Record(key, left_open.first, doubt=True, since=left_open.since)
+        first = clock.moment(since.astimezone(UTC))
+        return Record(key or str(uuid.uuid4()), first, first if key else None, last=clock.moment(), doubt=True)
     return Record(key or str(uuid.uuid4()))

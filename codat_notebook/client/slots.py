@@ -8,11 +8,13 @@ look-up does not take them for new.
 
 import threading
 from concurrent.futures import Future
-from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
 import msgspec
+
+from codat_notebook.client.clock import Moment
+from codat_notebook.models.shared import PullOperation
 
 _REMEMBERED: Final = 64
 _KEPT: Final = 4096
@@ -21,17 +23,22 @@ _KEPT: Final = 4096
 class Record(msgspec.Struct):
     """How far the sending of one intent got.
 
-    ``first`` is when (monotonic) the first request under any key may have reached the server, ``key_first``
-    the same for the current key; None before. ``renewed`` says that the one new key has been taken, ``doubt``
-    that an operation may exist. ``since`` is the server's time of a first send in an earlier process.
+    ``first`` is when the first request under any key may have reached the server, ``key_first`` the same for the
+    current key, ``last`` the same for the latest request; None before. ``renewed`` says that the one new key has been
+    taken, ``doubt`` that an operation may exist, ``heard`` that the history shows that a refresh of everything was
+    heard, so that it is never sent again. ``before`` are the ids that the history showed before the first request,
+    ``running`` the operations among them that were on their way.
     """
 
     key: str
-    first: float | None = None
-    key_first: float | None = None
+    first: Moment | None = None
+    key_first: Moment | None = None
+    last: Moment | None = None
     renewed: bool = False
     doubt: bool = False
-    since: datetime | None = None
+    heard: bool = False
+    before: frozenset[str] = frozenset()
+    running: tuple[PullOperation, ...] = ()
 
 
 class _Slot:
