@@ -7,8 +7,10 @@ what concerns the whole account (``queueing.ACCOUNT``) is raised.
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from functools import partial
 
+from codat_notebook.client.lookup import NEAR
+from codat_notebook.client.queue_once import LAGS, QUIET
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
@@ -39,13 +41,22 @@ async def look(job: Job, durations: Durations) -> None:
         _trouble(job, error)
         return
     job.pause, job.note = 0.0, None
-    speed, now = job.desk.client.clock.speed, job.desk.client.clock.monotonic()
     rows = absorb(job.rows, seen, job.origin)
-    job.news.take(rows, now)
-    quiet = (now - job.news.since) * speed
-    job.set_rows(_end_discovery(rows, job, quiet) if job.queued else rows)
-    if job.queued and not _waits(job, quiet):
+    job.news.take(rows, job.desk.client.clock.monotonic())
+    job.set_rows(_end_discovery(rows, job, seen) if job.queued else rows)
+    if job.queued and not _waits(job):
         job.set_phase("done")
+
+
+def _quiet(job: Job) -> float:
+    """Server's seconds for which nothing new has turned up."""
+    clock = job.desk.client.clock
+    return (clock.monotonic() - job.news.since) * clock.speed if job.news.looks else 0.0
+
+
+def _late(job: Job, seconds: float) -> float:
+    """So many seconds, or more where the history was seen to lag."""
+    return max(seconds, LAGS * job.desk.client.clock.lag.seconds)
 
 
 def plan_look(job: Job, durations: Durations, price: float) -> float | None:
@@ -68,9 +79,7 @@ def _awaited(job: Job) -> float | None:
     missing = any(row.state in ("queueing", "unknown") for row in job.rows) or _siblings_missing(job)
     if not missing:
         return None
-    clock = job.desk.client.clock
-    quiet = (clock.monotonic() - job.news.since) * clock.speed if job.news.looks else 0.0
-    return min(max(2.0, quiet), polling.QUIET)
+    return min(max(2.0, _quiet(job)), QUIET)
 
 
 def _running(job: Job, durations: Durations) -> list[polling.Running]:
@@ -100,23 +109,23 @@ def _learn(job: Job, seen: Iterable[PullOperation], durations: Durations) -> Non
                 durations.learn(platform, operation.data_type, (end - start).total_seconds())
 
 
-def _waits(job: Job, quiet: float) -> bool:
+def _waits(job: Job) -> bool:
     """Whether to look again: something runs, siblings may lag, or a doubt may still be settled by an operation."""
     states = {row.state for row in job.rows}
     if states & {"queueing", "running"}:
         return True
-    if job.news.looks < 2 and (job.wanted is None or _siblings_missing(job)):
+    if _siblings_missing(job) or (job.news.looks < 2 and job.wanted is None):
         return True
-    return "unknown" in states and quiet < polling.SETTLE
+    return "unknown" in states and _quiet(job) < _late(job, polling.SETTLE)
 
 
 def _siblings_missing(job: Job) -> bool:
     """Whether a type was queued on whatever connections have it, and not all of these have shown an operation."""
-    if job.company is None or job.wanted is None or job.news.looks >= 2:
+    if job.company is None or job.wanted is None or (job.news.looks >= 2 and _quiet(job) >= _late(job, 0.0)):
         return False
     supported = job.company.supported
     shown = {(row.operation.data_type, row.operation.connection_id) for row in job.rows if row.operation is not None}
-    types = {row.operation.data_type for row in job.rows if row.operation is not None and row.origin == "queued"}
+    types = {data_type for data_type, _ in shown}
     return any(
         data_type in types and data_type in supported[connection.id] and (data_type, connection.id) not in shown
         for data_type, chosen in job.wanted
@@ -125,20 +134,32 @@ def _siblings_missing(job: Job) -> bool:
     )
 
 
-def _end_discovery(rows: tuple[Row, ...], job: Job, quiet: float) -> tuple[Row, ...]:
-    """Close the rows that wait for an operation which Codat evidently did not queue."""
-    if job.news.looks < 3 or quiet < polling.QUIET:
+def _end_discovery(rows: tuple[Row, ...], job: Job, seen: list[PullOperation]) -> tuple[Row, ...]:
+    """Close the rows that wait for an operation which Codat evidently did not queue.
+
+    Where the answer was lost, nothing at all has appeared or the server tells no time, that is not evident: these are
+    unknown.
+    """
+    appeared = any(row.origin not in (None, "attached") for row in rows)
+    enough = _late(job, QUIET if appeared else polling.NOTHING)
+    if job.news.looks < 3 or _quiet(job) < enough or all(row.state != "queueing" for row in rows):
         return rows
-    return tuple(replace(row, outcome="not queued by Codat") if row.state == "queueing" else row for row in rows)
+    if len(seen) >= job.page and job.page < polling.LARGEST_PAGE:
+        job.page = polling.LARGEST_PAGE  # a history that is out of order may hold them further back
+        return rows
+    if job.wanted is None:  # times may be a little behind the server's clock
+        rows = absorb(rows, seen, partial(job.origin, slack=NEAR))
+    evident = appeared and job.all_done != "heard" and job.desk.client.clock.known
+    outcome = "not queued by Codat" if evident else "unknown"
+    return tuple(replace(row, outcome=outcome) if row.state == "queueing" else row for row in rows)
 
 
 async def _absent(job: Job, shown: set[str]) -> list[PullOperation]:
     """What the newest page no longer shows: later pages are larger, and at the largest these are asked for singly."""
-    now = job.desk.now
     hidden = [
         row.operation
         for row in job.rows
-        if row.operation is not None and row.open and row.operation.id not in shown and _settled(row.operation, now)
+        if row.operation is not None and row.open and row.operation.id not in shown and _settled(row.operation, job)
     ]
     if hidden and job.page < polling.LARGEST_PAGE:
         job.page = min(job.page * 4, polling.LARGEST_PAGE)
@@ -146,9 +167,10 @@ async def _absent(job: Job, shown: set[str]) -> list[PullOperation]:
     return [found for operation in hidden[:SINGLY] if (found := await _one(job, operation.id)) is not None]
 
 
-def _settled(operation: PullOperation, now: datetime) -> bool:
+def _settled(operation: PullOperation, job: Job) -> bool:
     """Whether the history should show it by now; it may lag."""
-    return (now - (instant(operation.requested) or now)).total_seconds() > polling.SETTLE
+    now = job.desk.now
+    return (now - (instant(operation.requested) or now)).total_seconds() > _late(job, polling.SETTLE)
 
 
 async def _one(job: Job, id: str) -> PullOperation | None:

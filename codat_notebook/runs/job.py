@@ -9,11 +9,13 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
-from codat_notebook.models.instants import instant
+from codat_notebook.client.lag import epoch, reach
+from codat_notebook.client.lookup import SLACK
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.vocabulary import is_failed
 from codat_notebook.runs import polling
@@ -28,8 +30,6 @@ PHASES = ("queueing", "following", "done", "stopped", "failed")
 ENDS = PHASES[2:]
 #: Stands among the positions for ``data/all``, which has no row of its own.
 ALL = -1
-#: Server's seconds by which the history's times may be earlier than the moment at which something was sent.
-SLACK = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,14 @@ class Intent:
     def since(self) -> datetime | None:
         """What the client is told of a send in an earlier process."""
         return datetime.fromtimestamp(self.at, UTC) if self.earlier else None
+
+
+class Look(NamedTuple):
+    """A look at the history: the server's time (epoch) of it, how far it went back, and the ids that it showed."""
+
+    time: float
+    reach: float
+    shown: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -90,8 +98,10 @@ class Job:
     #: How long a doubt is cleared up, where that is not the client's own budget.
     retries: RetryConfig | None = None
     page: int = 0
-    #: Whether ``data/all`` is not needed any more: it was confirmed, or what it left is queued one by one.
+    #: What came of ``data/all``: ``queued`` (confirmed), ``heard`` (its answer was lost, but operations appeared),
+    #: ``singly`` (refused, so that each type is queued by itself), ``unknown``, ``refused``; None: it is to be sent.
     all_done: str | None = None
+    looked: Look | None = None
     news: News = field(default_factory=News)
     changed: Callable[["Job", tuple[Row, ...]], object] = lambda job, before: None
 
@@ -101,6 +111,9 @@ class Job:
                 Row(type, connection, company_id=self.company_id) for type, connection in self.wanted or ()
             )
             self.waiting.extend([ALL] if self.wanted is None else range(len(self.rows)))
+        for row in self.rows:  # of an earlier process: the history must show them
+            if row.operation is not None and row.open:
+                self.desk.client.clock.lag.expect(row.operation)
 
     @property
     def name(self) -> str:
@@ -161,6 +174,12 @@ class Job:
         self.intents[position] = intent
         self.began = intent.at if self.began is None else min(self.began, intent.at)
 
+    def began_at(self, operation: PullOperation) -> None:
+        """An operation of ours tells when the job began on the history's clock, which may be behind the server's."""
+        requested = epoch(operation.requested)
+        if requested is not None and self.began is not None:
+            self.began = min(self.began, requested)
+
     async def look(self) -> list[PullOperation]:
         """The company's newest operations: one request, whatever the number of rows."""
         self.page = max(self.page, polling.page_size(len(self.rows)))
@@ -169,12 +188,28 @@ class Job:
             "order_by": "-requested",
             "page_size": self.page,
         }
-        return (await self.desk.client.manage_data.pull_operations.list_async(request=request)).results
+        page = await self.desk.client.manage_data.pull_operations.list_async(request=request)
+        self._measure_lag(page.results, reach(page.results, page.links.next is None))
+        return page.results
 
-    def origin(self, operation: PullOperation) -> str | None:
-        """The origin of an operation that no row has yet; ``None`` if it is none of this run's."""
-        requested = instant(operation.requested)
-        if requested is None or self.began is None or requested.timestamp() < self.began - SLACK:
+    def _measure_lag(self, seen: list[PullOperation], back: float) -> None:
+        """Learn how late the history is: what it does not show yet, and what it could not but have shown before."""
+        clock, before = self.desk.client.clock, self.looked
+        now = clock.epoch()
+        clock.lag.look(self.company_id, seen, back, now)
+        if before is not None:
+            for operation in seen:
+                if operation.id not in before.shown and (epoch(operation.requested) or now) < before.time:
+                    clock.lag.missed(operation, before.reach, before.time)
+        self.looked = Look(now, back, frozenset(operation.id for operation in seen))
+
+    def origin(self, operation: PullOperation, slack: timedelta = SLACK) -> str | None:
+        """The origin of an operation that no row has yet; ``None`` if it is none of this run's.
+
+        ``slack``: by how much the history's times may be earlier than the moment at which something was sent.
+        """
+        requested = epoch(operation.requested)
+        if requested is None or self.began is None or requested < self.began - slack.total_seconds():
             return None
         if self.wanted is None:
             return "queued"

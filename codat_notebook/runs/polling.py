@@ -27,10 +27,9 @@ PATIENT = 3600.0
 ALMOST_NONE = 0.1
 #: The delay of an operation that runs longer than this is counted in proportion to how long it runs.
 LONG = 120.0
-#: Seconds without a new member after which the discovery of what ``data/all`` queued ends.
-QUIET = 30.0
-#: Seconds for which an operation of unknown queueing is looked for.
-SETTLE = 120.0
+#: Seconds for which an operation of unknown queueing is looked for, and for which none at all of what ``data/all``
+#: queued may appear; longer where the history was seen to lag.
+SETTLE, NOTHING = 120.0, 300.0
 #: Operations that one page of the history may hold.
 LARGEST_PAGE = 5000
 

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import replace
 from typing import Protocol
 
-from codat_notebook.client.queue_once import KEY_AGE
+from codat_notebook.client.queue_once import IN_PROGRESS, KEY_AGE
 from codat_notebook.client.queueing import QueuedAll
 from codat_notebook.models.errors import CodatLendingError, NoResponseError
 from codat_notebook.runs.desk import CompanyFacts
@@ -47,6 +47,9 @@ class Book(Protocol):
 
 async def send(job: Job, position: int, book: Book | None) -> None:
     """Queue what waits at ``position``. Raises only what concerns the whole account."""
+    if position != ALL and job.rows[position].operation is not None:
+        job.intents.pop(position, None)  # it was in doubt, and a look has found it meanwhile
+        return
     try:
         await _intend(job, position, book)
         await (_send_all(job) if position == ALL else _send_row(job, position))
@@ -87,6 +90,10 @@ async def _send_row(job: Job, position: int) -> None:
         request=request, retries=job.retries, idempotency_key=intent.key, since=intent.since, known=_others(job, row)
     )
     job.replace(position, replace(row, operation=queued.operation, origin=queued.origin, outcome=None))
+    if queued.siblings:
+        job.set_rows(absorb(job.rows, queued.siblings, lambda _: "appeared"))
+    if queued.origin == "queued":
+        job.began_at(queued.operation)
 
 
 def _others(job: Job, row: Row) -> set[str]:
@@ -137,19 +144,25 @@ async def _send_all(job: Job) -> None:
     if not job.rows:
         first_link = await job.desk.first_link(job.company_id, job.retries)
         job.set_rows(replace(row, company_id=job.company_id) for row in expected(job.company, first_link))
-    queued = await job.desk.client.manage_data.refresh.queue_all_async(
-        request={"company_id": job.company_id}, retries=job.retries, idempotency_key=intent.key, since=intent.since
-    )
-    _take_all(job, queued)
+    try:
+        queued = await job.desk.client.manage_data.refresh.queue_all_async(
+            request={"company_id": job.company_id}, retries=job.retries, idempotency_key=intent.key, since=intent.since
+        )
+    except CodatLendingError as error:
+        if error.queued != "no" or IN_PROGRESS not in error.body:
+            raise
+        # Nothing was queued because something is in progress already: that is attached to, the others are queued.
+        job.all_done = "singly"
+        job.waiting.extend(place for place, row in enumerate(job.rows) if row.state == "queueing")
+    else:
+        _take_all(job, queued)
 
 
 def _take_all(job: Job, queued: QueuedAll) -> None:
+    """What is not there yet is found in the history; where the answer was lost, nothing is queued in its stead."""
     job.set_rows(absorb(job.rows, queued.running, lambda _: "attached"))
     job.set_rows(absorb(job.rows, queued.operations, lambda _: "queued"))
-    job.all_done = "queued" if queued.certain else "singly"
-    if not queued.certain:
-        # The answer was lost but operations appeared: Codat heard, and is never asked for everything again.
-        job.waiting.extend(place for place, row in enumerate(job.rows) if row.state == "queueing")
+    job.all_done = "queued" if queued.certain else "heard"
 
 
 def _all_failed(job: Job, error: CodatLendingError, unknown: bool) -> None:
