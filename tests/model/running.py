@@ -1,0 +1,195 @@
+"""Runs under random schedules: one company or several, types by name or everything, killed and resumed from a journal.
+
+The whole of it is real but the line: session services, fleet, journal and client, on an event loop whose time jumps.
+"""
+
+import asyncio
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from codat_notebook.client import CodatLending
+from codat_notebook.client.clock import ServerClock
+from codat_notebook.client.quota import Pacing
+from codat_notebook.client.slots import SLOTS
+from codat_notebook.client.wire import Failure, Request
+from codat_notebook.models.shared import Security
+from codat_notebook.runs.desk import Desk
+from codat_notebook.runs.engine import Engine
+from codat_notebook.runs.orders import everything, read_orders
+from codat_notebook.runs.records import ErrorRecord, Log
+from codat_notebook.runs.rows import Row
+from codat_notebook.runs.run import RefreshRun
+from codat_notebook.runs.starting import Start
+
+from ..client.simulated import START, Server, Stage, Time
+from ..runs.virtual import VirtualLoop
+from .schedules import Ledger, World
+
+_LATENCY = 0.05
+IDS = [f"{number:08d}-1111-4111-8111-111111111111" for number in range(1, 4)]
+
+
+class LoopTime(Time):
+    """The time of the loop that is at work; the loop after a kill begins where the last one ended."""
+
+    def __init__(self) -> None:
+        self.loop: VirtualLoop | None = None
+        super().__init__()
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds."""
+        return self.loop.time() if self.loop is not None else 1000.0
+
+    @now.setter
+    def now(self, value: float) -> None:
+        pass  # the loop's time passes by itself
+
+    def follow(self, loop: VirtualLoop) -> None:
+        """Go on with another loop."""
+        loop.clockwork.passed = self.now - loop.time()
+        self.loop = loop
+
+
+class Line(httpx.AsyncBaseTransport):
+    """Hands requests to the server of the company that they are about."""
+
+    def __init__(self, servers: dict[str, Server]) -> None:
+        self._servers = servers
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Have it carried out at once; the answer takes a while."""
+        path = request.url.raw_path.decode().partition("?")[0]
+        server = next((s for id, s in self._servers.items() if id in path), next(iter(self._servers.values())))
+        headers = tuple((k.decode().title(), v.decode()) for k, v in request.headers.raw)
+        outcome = server.answer(Request(request.method, path, tuple(request.url.params.multi_items()), "", headers))
+        await asyncio.sleep(_LATENCY)
+        if isinstance(outcome, Failure):
+            kind = httpx.ConnectError if outcome.unsent else httpx.ReadError
+            raise kind(outcome.error, request=request)
+        return httpx.Response(outcome.status, headers=dict(outcome.headers), content=outcome.body, request=request)
+
+
+class Scene:
+    """The servers of some companies and the books of what they queued."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world, self.time = world, LoopTime()
+        self.stages: dict[str, Stage] = {}
+        for id in IDS[:number]:
+            stage = world.stage()
+            stage.time = stage.server.time = self.time
+            stage.server.company = id
+            self.stages[id] = stage
+        self.books = {id: Ledger(stage) for id, stage in self.stages.items()}
+        self.url = f"https://codat{world.seed}.test"
+
+    @contextmanager
+    def desk(self) -> Iterator[Desk]:
+        """The services of a session of a new process."""
+        SLOTS._slots.clear()
+        loop = VirtualLoop()
+        self.time.follow(loop)
+        world, time = self.world, self.time
+        line = httpx.AsyncClient(transport=Line({id: stage.server for id, stage in self.stages.items()}))
+        wall = lambda: START + time.now + world.wall + (time.asleep if world.wakes else 0.0)  # noqa: E731
+        engine, pacing = Engine(loop), Pacing(None)
+        client = CodatLending(
+            Security(auth_header="key"), server_url=self.url, async_client=line, pacing=pacing,
+            clock=ServerClock(time, wall), listener=lambda event: desk.governor.heard(event),
+        )  # fmt: skip
+        desk = Desk(client, engine, Log[ErrorRecord](), pacing)
+        try:
+            yield desk
+        finally:
+            engine.close()
+
+    def spoil(self) -> None:
+        """What goes wrong with the next requests."""
+        for stage in self.stages.values():
+            self.world.spoil(stage)
+
+
+def play(world: World, folder: Path) -> Counter[str]:
+    """Play one schedule, and give its account."""
+    chance = world.chance
+    scene = Scene(world, chance.choice((1, 1, 3)))
+    types: tuple[str, ...] | None = None if chance.random() < 0.35 else ("invoices", "bills")[: chance.randint(1, 2)]
+    journal = folder / f"{world.seed}.sqlite"
+    kills = chance.randint(0, 2) if not world.documented and chance.random() < 0.4 else 0
+    ids = list(scene.stages)
+    orders = everything(ids) if types is None else read_orders(dict.fromkeys(ids, types))
+    asked = types or next(iter(scene.stages.values())).server.types
+    for id, book in scene.books.items():
+        if not world.documented and chance.random() < 0.3:
+            scene.stages[id].server.add(
+                chance.choice(asked), ago=chance.choice((5.0, 40.0)), duration=chance.choice((1.0, 50.0))
+            )
+        book.ask(*asked)
+    while True:
+        scene.spoil()
+        with scene.desk() as desk:
+            killed = chance.uniform(0.0, 30.0) if kills else None
+            start = (
+                (lambda: Start.resumed(desk, journal))
+                if journal.exists()
+                else (lambda: Start.of(desk, orders, journal))
+            )
+            rows = desk.engine.call(_run(desk, start, killed, journal))
+        if rows is not None:
+            break
+        kills -= 1
+        shutil.copy(f"{journal}.copy", journal)
+    for id, book in scene.books.items():
+        _hold(book, asked, [row for row in rows if row.company_id == id])
+    counts: Counter[str] = Counter()
+    for book in scene.books.values():
+        counts.update(book.end())
+    return counts
+
+
+async def _run(desk: Desk, start: Any, killed: float | None, journal: Path) -> tuple[Row, ...] | None:
+    """Start a run and wait for its end; None if it was killed before."""
+    run = RefreshRun(desk, start())
+    if killed is None:
+        await run
+        return run.rows
+    await asyncio.wait([asyncio.wrap_future(run._future)], timeout=killed)
+    if run.done:
+        return run.rows
+    store = run._start.store
+    assert store is not None
+    with store._lock:  # what a kill leaves is what was committed
+        shutil.copy(journal, f"{journal}.copy")
+    run.stop_watching()
+    await run
+    return None
+
+
+def _hold(book: Ledger, asked: tuple[str, ...], rows: list[Row]) -> None:
+    """Hold what the run says against what was queued."""
+    for data_type in asked:
+        mine = [row for row in rows if row.data_type == data_type and row.connection_id in (None, _first(book))]
+        told = [row for row in mine if row.operation is not None and row.operation.connection_id == _first(book)]
+        states = {row.state for row in mine}
+        if told:
+            for row in told:
+                assert row.operation is not None
+                book.handed_out(data_type, row.operation.id, row.state in ("complete", "failed"))
+            book.queued(data_type)
+        elif "unknown" in states or not mine:
+            book.unknown()
+        elif states <= {"refused", "not queued by Codat"}:
+            book.refused(data_type)
+        else:
+            book.counts["wrong"] += 1
+
+
+def _first(book: Ledger) -> str:
+    return book.stage.server.connections[0]
