@@ -156,3 +156,17 @@ def test_what_somebody_else_queued_does_not_stand_for_all(bench: Bench) -> None:
     with pytest.raises(errors.CodatLendingError, match=r"refresh them by name if you need them: .*bills") as caught:
         bench.call("manage_data.refresh.all_data_types", {"listener": somebody_else}, request={"company_id": company})
     assert (caught.value.queued, bench.accepted) == ("unknown", 1)
+
+
+def test_what_was_heard_stays_heard_though_the_history_forgets() -> None:
+    """A history that shows an operation and later does not (another replica answers) leads to no second POST."""
+    stage, slots = Stage(), Slots()
+    stage.server.duration = 0.2
+    late(stage, invoices=0, bills=20)
+    stage.server.post_faults.append("lost after")
+    assert everything(stage, slots, steps=4) is None
+    for operation in stage.server.operations:
+        operation.lag = 100_000
+    with pytest.raises(errors.NoResponseError) as caught:
+        everything(stage, slots)
+    assert (caught.value.queued, stage.server.posts) == ("unknown", 1)
