@@ -7,7 +7,6 @@ headers hold.
 """
 
 import re
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final
 
+from codat_notebook.forking import Lock
 from codat_notebook.models.instants import instant
 
 _NUMBER: Final = re.compile(r"[+-]?\d{1,15}(\.\d*)?")
@@ -70,7 +70,7 @@ class ServerClock:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
         self.monotonic = monotonic
         self._wall = wall
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._speed = 1.0
         #: Whether the server's clock stood still at the latest answer: that of a paused sandbox, until it goes on.
         self.stands = False

@@ -224,15 +224,15 @@ def _in_slot(
     done: R | None = None
     failed: errors.CodatLendingError | None = None
     try:
-        record = _record(call, options, slots.opened(name), key, since)
+        record = slots.begin(name, _record(call, options, slots.opened(name), key, since))
         done = yield from sending(record, slots.known(name))
         return done
     except errors.CodatLendingError as error:
         failed = copy.copy(error)  # for the others who wait, without this caller's traceback
         raise
     finally:
-        if done is None and failed is None and record.key_first is not None:
-            record.doubt = True  # interrupted with a request under way
+        if done is None and failed is None:
+            record.broken_off()  # interrupted, perhaps with a request under way
         left_open = record if done is None and record.doubt else None
         slots.leave(name, done or failed, left_open, done.ids if done is not None else ())
 
