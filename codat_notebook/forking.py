@@ -6,10 +6,9 @@ good. Whoever has something to lose says so here once, and no method has to ask 
 * a :class:`Lock` is taken by the thread that forks, so that what it guards is whole in the child, where it is new;
 * an owner that is :func:`remembered <remember>` is told in the child, by ``after_fork()``, to let go and begin anew;
 * :func:`let_go` points inherited sockets and files at nothing: closing them properly would speak to the other end;
-* :func:`keep` holds on to what must never run or be collected in the child: loops, tasks, open databases.
+* :func:`keep` holds on to what must neither run nor be collected in the child: loops, tasks, open databases.
 """
 
-import ctypes
 import importlib
 import os
 import threading
@@ -98,13 +97,12 @@ def remember(owner: Owner) -> None:
 
 
 def keep(*things: object) -> None:
-    """In the child: never collect these, not even when the interpreter ends.
+    """In the child: never collect these.
 
     A parent's task that is collected runs its ``finally`` blocks here, and an open database that is closed here rolls
     back what its parent is writing.
     """
     _kept.append(things)
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(things))
 
 
 def let_go(files: Iterable[File]) -> None:

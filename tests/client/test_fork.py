@@ -93,6 +93,27 @@ def test_each_process_reads_its_own_answers_async(client: CodatLending, ids: lis
         ours.run_until_complete(client.aclose())
 
 
+def test_the_child_makes_http_clients_of_its_own(client: CodatLending, sandbox: Sandbox) -> None:
+    """Those of the parent may be locked by one of its threads; they are not even looked at, sync and async."""
+
+    async def found() -> int:
+        await client.companies.list_async()
+        return id(client._async._client(sandbox.url))  # type: ignore[union-attr]
+
+    def child() -> tuple[int, int]:
+        with loop() as own:
+            return id(client._sync._client(sandbox.url)), own.run_until_complete(found())
+
+    with loop() as ours:
+        before = id(client._sync._client(sandbox.url)), ours.run_until_complete(found())
+        assert client._async is not None
+        assert in_child(lambda: (client._sync._own, dict(client._async._own))) == ({}, {})  # type: ignore[union-attr]
+        after = in_child(child)
+        assert after[0] != before[0]
+        assert after[1] != before[1]
+        ours.run_until_complete(client.aclose())
+
+
 def test_a_child_that_closes_the_client_leaves_the_parents_connection(sandbox: Sandbox) -> None:
     """Close in the child ends nothing of the parent's, which goes on with the connection that it has."""
     with Listener() as listener, CodatLending("key", server_url=listener.url) as client:

@@ -1,6 +1,7 @@
 """Sessions, runs and journals after a fork: the child shares nothing, and the parent notices nothing."""
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -103,6 +104,7 @@ def test_an_inherited_run_is_a_frozen_copy(sandbox: Sandbox, held: RefreshRun) -
 
     def look() -> tuple[Any, ...]:
         told = threading.Event()
+        assert (held.now, held.progress, len(held.operations)) == (held.now, held.progress, len(held.operations))
         return (
             held.done, held.phase, held.counts, repr(held), held.now, held.progress, [row.state for row in held.rows],
             len(held.operations), len(held.summary), held.observe(told.set) is not None,
@@ -147,6 +149,35 @@ def test_acting_on_an_inherited_run_raises(held: RefreshRun, name: str) -> None:
     assert "Wait for it and steer it in the parent process" in in_child(refused)
     assert "parent process" in in_child(lambda: in_child(refused))
     assert held.phase == "following"
+
+
+def test_the_parents_requests_are_not_counted_in_the_child(sandbox: Sandbox) -> None:
+    """What the parent's runs have under way takes no room from the child's."""
+    gate = sandbox.faults.hold()
+    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session:
+        run = session.refresh(str(session.companies(search="Toft").id[0]), "invoices")
+        assert gate.reached.wait(DEADLINE)
+        under_way = session.desk.governor.under_way
+        assert (in_child(lambda: session.desk.governor.under_way), under_way) == (0, 1)
+        gate.open()
+        assert run.wait(DEADLINE).phase == "done"
+
+
+def test_a_task_of_the_parents_is_not_ended_by_the_childs_garbage_collector() -> None:
+    """Its finally blocks would run in the child, as if the parent's work had ended."""
+    here, begun, ended = engine(), threading.Event(), []
+
+    async def wait() -> None:
+        try:
+            begun.set()
+            await asyncio.get_running_loop().create_future()  # held by nobody but the task itself
+        finally:
+            ended.append(True)
+
+    future = here.submit(wait())
+    assert begun.wait(DEADLINE)
+    assert in_child(lambda: (gc.collect(), ended)[1]) == []
+    future.cancel()
 
 
 def test_a_run_that_had_ended_says_that_it_is_a_copy(session: Session, away: Away) -> None:
@@ -295,8 +326,42 @@ def opened(folder: Path) -> list[str]:
     return sorted(file for file in files if file.startswith(str(folder)))
 
 
+_ENDS = """
+import os, sys, threading, warnings
+from pathlib import Path
+from codat_notebook.runs.store import Store
+warnings.simplefilter("ignore")
+store, begun, go_on = Store(Path(sys.argv[1])), threading.Event(), threading.Event()
+
+def changes():
+    yield "INSERT INTO run VALUES (?, ?)", [(f"{i}", 500 * "much") for i in range(3000)]
+    begun.set()
+    go_on.wait(60)
+    yield "INSERT INTO run VALUES (?, ?)", [("last", "")]
+
+writing = threading.Thread(target=lambda: store.write(changes()))
+writing.start()
+begun.wait(60)
+if os.fork() == 0:
+    del store
+    sys.exit(0)
+assert os.wait()[1] == 0
+go_on.set()
+writing.join(60)
+print(len(store.about()), store.read("PRAGMA integrity_check"))
+store.close()
+"""
+
+
+def test_a_child_that_ends_as_interpreters_do_leaves_a_write_to_the_parent(tmp_path: Path) -> None:
+    """To close the database there would roll back what the parent is writing."""
+    arguments = [sys.executable, "-c", _ENDS, str(tmp_path / "j")]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=DEADLINE)
+    assert (done.stdout, done.stderr) == ("3001 [('ok',)]\n", "")
+
+
 def test_a_write_that_is_under_way_is_whole_on_both_sides(tmp_path: Path) -> None:
-    """The fork comes in the middle of a transaction: the child's death, of either kind, leaves it to the parent."""
+    """The fork comes in the middle of a transaction, which is the parent's alone."""
     store = Store(tmp_path / "j")
     begun, go_on = threading.Event(), threading.Event()
 
