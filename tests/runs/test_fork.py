@@ -174,10 +174,10 @@ def test_a_task_of_the_parents_is_not_ended_by_the_childs_garbage_collector() ->
         finally:
             ended.append(True)
 
-    future = here.submit(wait())
+    futures = [here.submit(wait())]
     assert begun.wait(DEADLINE)
-    assert in_child(lambda: (gc.collect(), ended)[1]) == []
-    future.cancel()
+    assert in_child(lambda: (futures.clear(), gc.collect(), ended)[2]) == []
+    futures[0].cancel()
 
 
 def test_a_run_that_had_ended_says_that_it_is_a_copy(session: Session, away: Away) -> None:
@@ -391,7 +391,7 @@ def test_a_write_that_is_under_way_is_whole_on_both_sides(tmp_path: Path) -> Non
 
 
 _PARENT_DIES = """
-import os, sys, warnings
+import os, signal, sys, warnings
 from pathlib import Path
 from codat_notebook.runs.store import Store
 warnings.simplefilter("ignore")
@@ -401,11 +401,12 @@ if os.fork() == 0:
     print("ready", flush=True)
     sys.stdin.readline()   # until the parent is dead
     child = Store(Path(sys.argv[1]))
-    print(sorted(child.about()), flush=True)
+    found = sorted(child.about())
     child.close()
+    print(found, flush=True)
     sys.stdin.readline()   # stays, while others use the journal
     os._exit(0)
-os._exit(0) if sys.stdin.readline() else None
+signal.pause()
 """
 
 
