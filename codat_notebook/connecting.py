@@ -6,10 +6,10 @@ anything else sees it.
 
 import os
 import sys
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from codat_notebook import forking
 from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Security
@@ -67,12 +67,20 @@ def _connect_sandbox(read_only: bool) -> Session:
 
 
 class _Embedded:
-    """The process's own sandbox: one for all sessions on it, so that a cell that is run again adds none."""
+    """The process's own sandbox: one for all sessions on it, so that a cell that is run again adds none.
+
+    Sessions from before a fork stay on the parent's, over the network; new ones are on one of the child's own.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = forking.Lock()
         self._sandbox: Sandbox | None = None
         self._sessions = 0
+        forking.remember(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: that sandbox runs in the parent."""
+        self._sandbox, self._sessions = None, 0
 
     def enter(self) -> "Sandbox":
         from codat_notebook.sandbox import Sandbox

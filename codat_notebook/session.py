@@ -9,7 +9,7 @@ import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from codat_notebook import display, frames
+from codat_notebook import display, forking, frames
 from codat_notebook.client import CodatLending
 from codat_notebook.client import events as client_events
 from codat_notebook.client.quota import Pacing
@@ -45,6 +45,7 @@ class Session(PortfolioMethods):
 
     ``per_minute`` requests at most are sent in any minute (Codat's limit for one address is 1,000); ``None``: no limit.
     ``client_options`` are those of :class:`CodatLending`: retries, time-outs, a client with a transport of your own.
+    In a forked child it goes on with connections and an engine of its own, and without the runs.
 
     >>> session = connect(sandbox=True)             # doctest: +SKIP
     >>> session.companies(search="toft")            # doctest: +SKIP
@@ -76,6 +77,12 @@ class Session(PortfolioMethods):
         self._close_observers: list[Callable[[], object]] = []
         self.desk = Desk(self.client, engine(), self._errors, pacing)
         self.desk.engine.hold(self)
+        forking.remember(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: the runs and the embedded sandbox are the parent's, and do not end with this copy."""
+        self.desk.after_fork()
+        self._on_close = None
 
     # Methods fetch.
 

@@ -1,14 +1,14 @@
 """The driver that obeys a flow's commands by awaiting, with HTTP clients of its own for each event loop."""
 
 import asyncio
-import threading
 import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from codat_notebook.client import transport
+from codat_notebook import forking
+from codat_notebook.client import sockets, transport
 from codat_notebook.client.drivers import Driver, bare
 from codat_notebook.client.retrying import Command, Flow, Join, Sleep
 from codat_notebook.client.wire import Outcome, Request, is_loopback
@@ -33,13 +33,19 @@ class AsyncDriver(Driver):
         super().__init__(secret, timeout, monotonic, client)
         self._own: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, httpx.AsyncClient]]
         self._own = weakref.WeakKeyDictionary()
-        self._lock = threading.Lock()
         self._ended = False
         self._under_way: set[tuple[asyncio.AbstractEventLoop, asyncio.Timeout]] = set()
         self._sleep: Callable[[float], Coroutine[Any, Any, Any]] = asyncio.sleep
 
+    def after_fork(self) -> None:
+        """In a forked child: the loops and what is under way on them are the parent's, too."""
+        forking.keep(dict(self._own), self._under_way)
+        self._own, self._under_way = weakref.WeakKeyDictionary(), set()
+        super().after_fork()
+
     async def drive(self, flow: Flow[T]) -> T:
         """Run a flow to its end."""
+        self.check()
         result: Any = None
         try:
             while True:
@@ -123,6 +129,7 @@ class AsyncDriver(Driver):
         if self._ended:
             raise transport.Unusable("the client was closed")
         if self.given is not None:
+            self.check()
             given: httpx.AsyncClient = self.given
             return given
         loopback = base.startswith("http:") and is_loopback(base)
@@ -132,7 +139,7 @@ class AsyncDriver(Driver):
                 del self._own[closed]
             clients = self._own.setdefault(loop, {})
         if loopback not in clients:  # only this loop's thread touches its own clients
-            clients[loopback] = transport.client(httpx.AsyncClient, loopback)
+            clients[loopback] = sockets.bind(transport.client(httpx.AsyncClient, loopback), self.note)
         return clients[loopback]
 
     async def close(self) -> None:

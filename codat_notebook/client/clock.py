@@ -9,7 +9,6 @@ so in ``X-Sandbox-Speed``; with Codat itself the speed is 1. Time may stop: a la
 
 import re
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from codat_notebook.client.lag import HistoryLag
+from codat_notebook.forking import Lock
 from codat_notebook.models.instants import instant
 
 _NUMBER: Final = re.compile(r"[+-]?\d{1,15}(\.\d*)?")
@@ -93,7 +93,7 @@ class ServerClock:
     def __init__(self, monotonic: Callable[[], float] = steady, wall: Callable[[], float] = time.time) -> None:
         self.monotonic = monotonic
         self._wall = wall
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._speed = 1.0
         #: Whether the server's clock stood still at the latest answer: that of a paused sandbox, until it goes on.
         self.stands = False

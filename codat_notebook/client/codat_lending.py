@@ -4,7 +4,6 @@ It puts the parts together: flows decide, the two drivers send, the groups name 
 nothing heavy is imported before the first call.
 """
 
-import threading
 from collections.abc import Mapping
 from numbers import Real
 from types import TracebackType
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from msgspec import UNSET, UnsetType
 
+from codat_notebook import forking
 from codat_notebook.client import wire
 from codat_notebook.client.calls import Companies, Connections, Integrations, Settings
 from codat_notebook.client.clock import ServerClock
@@ -89,7 +89,7 @@ class CodatLending:
         self._sync = SyncDriver(secret, timeout, self.clock.monotonic, client)
         self._make_async = secret, timeout, self.clock.monotonic, async_client
         self._async: AsyncDriver | None = None
-        self._lock = threading.Lock()
+        self._lock = forking.Lock()
         self.companies = Companies(self)
         self.connections = Connections(self)
         self.manage_data = ManageData(self)

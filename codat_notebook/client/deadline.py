@@ -14,6 +14,8 @@ from typing import Any, Final
 import httpcore
 import httpx
 
+from codat_notebook.client.sockets import Note, pools
+
 #: Bytes to read at once. httpcore asks for 64 kB; fewer reads are fewer changes of thread while pages are fetched
 #: together (measured: a third less CPU for 100 pages).
 _PIECE: Final = 1 << 18
@@ -43,26 +45,23 @@ def left() -> float:
     return seconds
 
 
-def bind(client: httpx.Client) -> httpx.Client:
-    """Make a client's connections keep the deadline of the thread that uses them."""
-    # httpx has no argument for this seam of httpcore's; a test with a server that drips notices if it moves.
-    for transport in (client._transport, *client._mounts.values()):
-        pool = getattr(transport, "_pool", None)
-        if pool is not None:
-            pool._network_backend = _Backend(pool._network_backend)
+def bind(client: httpx.Client, note: Note) -> httpx.Client:
+    """Make a client's connections keep the deadline of the thread that uses them, and tell of their sockets."""
+    for pool in pools(client):
+        pool._network_backend = _Backend(pool._network_backend, note)
     return client
 
 
 class _Backend(httpcore.NetworkBackend):
     """Opens connections that keep deadlines."""
 
-    def __init__(self, inner: httpcore.NetworkBackend) -> None:
-        self._inner = inner
+    def __init__(self, inner: httpcore.NetworkBackend, note: Note) -> None:
+        self._inner, self._note = inner, note
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, *given: Any, **how: Any
     ) -> httpcore.NetworkStream:
-        return _Stream(self._inner.connect_tcp(host, port, _least(timeout), *given, **how))
+        return _Stream(self._inner.connect_tcp(host, port, _least(timeout), *given, **how), self._note)
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(seconds)
@@ -71,8 +70,9 @@ class _Backend(httpcore.NetworkBackend):
 class _Stream(httpcore.NetworkStream):
     """A connection whose every read and write ends by the deadline."""
 
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
-        self._inner = inner
+    def __init__(self, inner: httpcore.NetworkStream, note: Note) -> None:
+        self._inner, self._note = inner, note
+        note(inner.get_extra_info("socket"))  # with TLS it is another one
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._inner.read(max(max_bytes, _PIECE), _least(timeout))
@@ -83,7 +83,7 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, _least(timeout)))
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, _least(timeout)), self._note)
 
     def close(self) -> None:
         self._inner.close()

@@ -14,6 +14,7 @@ from concurrent.futures import wait as wait_futures
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from codat_notebook import forking
 from codat_notebook.client import transport
 from codat_notebook.client.retrying import Command, Flow, Join, Sleep, Together
 from codat_notebook.client.wire import Answer, Outcome, Request, is_loopback
@@ -46,6 +47,34 @@ class Driver:
         self._timeout = timeout
         self.monotonic = monotonic
         self.given = client
+        self._given_before_fork = False
+        self._lock = forking.Lock()
+        self._sockets: list[forking.File] = []
+        forking.remember(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: the connections are the parent's. The next request opens new ones."""
+        sockets, self._sockets = self._sockets, []
+        self._given_before_fork = self.given is not None
+        transport.tls_context.cache_clear()  # a thread of the parent may have locked it, in a handshake
+        forking.let_go(sockets)
+
+    def note(self, socket: forking.File) -> None:
+        """Know of a socket that a client of ours opened."""
+        with self._lock:
+            self._sockets = [socket, *(known for known in self._sockets if known.fileno() >= 0)]
+
+    def check(self) -> None:
+        """Raise where requests cannot be sent.
+
+        Raises:
+            ConfigurationError: the client to send through was given before this process was forked.
+        """
+        if self._given_before_fork:
+            raise errors.ConfigurationError(
+                "The HTTP client that was given (client=, async_client=) has its connections from before this process "
+                "was forked, and the parent uses them. Make a new client here, and pass it to a new CodatLending."
+            )
 
     def prepare(self, request: Request) -> "httpx.Request":
         """The request with the key, for httpx. Only a client of the user's own has defaults to add."""
@@ -82,11 +111,17 @@ class SyncDriver(Driver):
     ) -> None:
         super().__init__(secret, timeout, monotonic, client)
         self._own: dict[bool, httpx.Client] = {}
-        self._lock = threading.Lock()
         self._sleep: Callable[[float], Any] = time.sleep
+
+    def after_fork(self) -> None:
+        """See :class:`Driver`."""
+        forking.keep(self._own)
+        self._own = {}
+        super().after_fork()
 
     def drive(self, flow: Flow[T]) -> T:
         """Run a flow to its end."""
+        self.check()
         result: Any = None
         try:
             while True:
@@ -185,6 +220,7 @@ class SyncDriver(Driver):
         import httpx
 
         if self.given is not None:
+            self.check()
             given: httpx.Client = self.given
             return given
         loopback = base.startswith("http:") and is_loopback(base)
@@ -192,7 +228,7 @@ class SyncDriver(Driver):
             if loopback not in self._own:
                 from codat_notebook.client import deadline
 
-                self._own[loopback] = deadline.bind(transport.client(httpx.Client, loopback))
+                self._own[loopback] = deadline.bind(transport.client(httpx.Client, loopback), self.note)
             return self._own[loopback]
 
     def close(self) -> None:

@@ -302,7 +302,7 @@ def _in_slot(
     done: R | None = None
     failed: errors.CodatLendingError | None = None
     try:
-        record = _record(call, options, slots.opened(name), key, since)
+        record = slots.begin(name, _record(call, options, slots.opened(name), key, since))
         done = yield from sending(record, slots.known(name))
         return done
     except errors.CodatLendingError as error:
@@ -310,9 +310,8 @@ def _in_slot(
         failed = copy.copy(error)  # for the others who wait, without this caller's traceback
         raise
     finally:
-        if done is None and failed is None and record.key_first is not None:
-            # Interrupted, perhaps with a request under way: until now it may have reached the server.
-            record.doubt, record.last = True, call.clock.moment()
+        if done is None and failed is None:
+            record.broken_off(call.clock.moment())  # perhaps with a request under way: until now it may have arrived
         left_open = record if done is None and record.doubt else None
         slots.leave(name, done or failed, left_open, done.ids if done is not None else ())
 

@@ -6,7 +6,6 @@ is shared by threads and tasks: it hands out the moments at which requests may s
 company.
 """
 
-import threading
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -15,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from codat_notebook import forking
 from codat_notebook.client.clock import ServerClock, header_time
 
 _PREFIX: Final = "x-rate-limit-"
@@ -67,7 +67,8 @@ def _number(text: str | None) -> int | None:
 class Pacing:
     """At most ``per_minute`` requests in any minute, and ``per_company`` at a time for each company.
 
-    Give one object to several clients to have them share the pace. None stands for no limit.
+    Give one object to several clients to have them share the pace. None stands for no limit. A forked process keeps
+    a pace of its own: it remembers what was sent before the fork, and the places that its parent holds are free in it.
 
     Args:
         per_minute: Codat takes 1,000 requests a minute from one address.
@@ -80,10 +81,15 @@ class Pacing:
                 raise ValueError(f"{name} is {limit}; it must be at least 1, or None for no limit")
         self._per_minute = per_minute
         self._per_company = per_company
-        self._lock = threading.Lock()
+        self._lock = forking.Lock()
         self._starts: deque[float] = deque(maxlen=per_minute or 1)
         self._inside: dict[str, int] = {}
         self._queues: dict[str, deque[Future[None]]] = {}
+        forking.remember(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: whoever has a place or waits for one is a thread of the parent."""
+        self._inside, self._queues = {}, {}
 
     def reserve(self, now: float, minute: float = _MINUTE) -> float:
         """Book the next start, and return how many real seconds from ``now`` it is.

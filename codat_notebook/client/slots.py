@@ -3,16 +3,17 @@
 Two callers who want the same refresh at the same time send one request: the second waits for the first one's
 outcome. An intent that ended in doubt stays open here with its idempotency key, so that asking again goes on
 with it instead of beginning a second one. Ids that earlier calls brought home are remembered, so that a
-look-up does not take them for new.
+look-up does not take them for new. In a forked process nobody is queueing yet; what its parent may have
+sent when it forked is in doubt there.
 """
 
-import threading
 from concurrent.futures import Future
 from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
+from codat_notebook import forking
 from codat_notebook.client.clock import Moment
 from codat_notebook.models.shared import PullOperation
 
@@ -40,12 +41,19 @@ class Record(msgspec.Struct):
     before: frozenset[str] = frozenset()
     running: tuple[PullOperation, ...] = ()
 
+    def broken_off(self, now: Moment | None = None) -> "Record | None":
+        """What is left of a sending that ended without an outcome: a doubt, if anything may have been sent."""
+        self.doubt = self.doubt or self.key_first is not None
+        self.last = now or self.last
+        return self if self.doubt else None
+
 
 class _Slot:
     def __init__(self) -> None:
         self.taken = False
         self.flight: Future[Any] | None = None  # made for the first one who waits
         self.open: Record | None = None
+        self.under_way: Record | None = None
         self.known: list[str] = []
 
 
@@ -53,8 +61,16 @@ class Slots:
     """The slots of a process. Threads and event loops share them."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = forking.Lock()
         self._slots: dict[Any, _Slot] = {}
+        forking.remember(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: the threads that have slots are the parent's, and what they may have sent is a doubt."""
+        for slot in self._slots.values():
+            if slot.taken:
+                slot.taken, slot.flight = False, None
+                slot.open = slot.under_way.broken_off() if slot.under_way is not None else slot.open
 
     def enter(self, name: Any) -> "Future[Any] | None":
         """Take the slot: None if it is yours now, else the future of whoever has it."""
@@ -69,12 +85,18 @@ class Slots:
                 slot.flight = Future()
             return slot.flight
 
+    def begin(self, name: Any, record: Record) -> Record:
+        """Keep the record of the sending that has the slot, and return it."""
+        with self._lock:
+            self._slots[name].under_way = record
+        return record
+
     def leave(self, name: Any, outcome: Any, left_open: Record | None = None, ids: tuple[str, ...] = ()) -> None:
         """Give the slot back with the outcome for those who wait; ``left_open`` if it ended in doubt."""
         with self._lock:
             slot = self._slots[name]
             flight, slot.flight, slot.taken = slot.flight, None, False
-            slot.open = left_open
+            slot.open, slot.under_way = left_open, None
             slot.known = [*slot.known, *(i for i in ids if i not in slot.known)][-_REMEMBERED:]
             self._tidy(name, slot)
         if flight is not None:

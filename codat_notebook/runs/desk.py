@@ -75,6 +75,11 @@ class Desk:
     def __post_init__(self) -> None:
         self.governor = Governor(self.client.clock, lambda: self.client.quota, self.pacing)
 
+    def after_fork(self) -> None:
+        """In a forked child: the runs are the parent's, and so is what they have under way."""
+        self.runs = WeakSet()
+        self.governor.under_way = 0
+
     @property
     def now(self) -> datetime:
         """The server's time."""

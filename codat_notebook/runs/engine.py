@@ -3,17 +3,19 @@
 A notebook's own loop stands still while a cell computes or sleeps; a thread of its own does not, so what is shown
 stays live. The engine is started by the first use and ended at exit. Its rules: blocking calls are refused on its
 own thread (they would wait for themselves); code of the user's never runs on it, but on a thread beside it; and a
-coroutine's failure is never lost, it goes to the future that ``submit`` returned.
+coroutine's failure is never lost, it goes to the future that ``submit`` returned. A fork copies no threads: in the
+child the engine is the same object, and its first use there starts threads and a loop anew.
 """
 
 import asyncio
 import atexit
 import concurrent.futures
-import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+from codat_notebook import forking
 
 T = TypeVar("T")
 
@@ -33,14 +35,20 @@ class Engine:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        self._loop = loop or asyncio.new_event_loop()
-        self._workers = concurrent.futures.ThreadPoolExecutor(2, "codat-worker")
-        self._users = concurrent.futures.ThreadPoolExecutor(1, "codat-user-code")
         self._closed = False
         self._holders: weakref.WeakSet[object] = weakref.WeakSet()
         self._expected: set[object] = set()
+        self._lock = forking.Lock()
+        self._begin(loop or asyncio.new_event_loop())
+        forking.remember(self)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._workers = concurrent.futures.ThreadPoolExecutor(2, "codat-worker")
+        self._users = concurrent.futures.ThreadPoolExecutor(1, "codat-user-code")
         self._thread = threading.Thread(target=self._run, name="codat-engine", daemon=True)
         self._thread.start()
+        self._begun = True
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -53,15 +61,33 @@ class Engine:
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
+    def after_fork(self) -> None:
+        """In a forked child: the loop, the threads and all that runs on them are the parent's."""
+        forking.keep(self._loop, asyncio.all_tasks(self._loop), self._thread, self._workers, self._users)
+        self._begun, self._expected = False, set()
+
+    def _begin_anew(self) -> None:
+        """After a fork, with the first use."""
+        if not self._begun:
+            with self._lock:
+                if not self._begun:
+                    self._begin(asyncio.new_event_loop())
+
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """The engine's event loop."""
+        self._begin_anew()
         return self._loop
 
     @property
     def on_thread(self) -> bool:
         """Whether the caller runs on the engine's own thread."""
-        return threading.current_thread() is self._thread
+        return self._begun and threading.current_thread() is self._thread
+
+    @property
+    def running(self) -> bool:
+        """Whether its thread is at work: not once it is closed, nor in a forked child before its first use there."""
+        return self._begun and not self._closed
 
     @property
     def closed(self) -> bool:
@@ -73,7 +99,7 @@ class Engine:
         if self._closed:
             coroutine.close()
             raise RuntimeError("The engine is closed: the interpreter is ending.")
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the engine and wait for its result.
@@ -96,14 +122,15 @@ class Engine:
     def post(self, function: Callable[..., object], *arguments: object) -> None:
         """Have a short function called on the engine's thread, soon, in order of posting."""
         if not self._closed:
-            self._loop.call_soon_threadsafe(function, *arguments)
+            self.loop.call_soon_threadsafe(function, *arguments)
 
     async def in_worker(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run a function that computes (framing, sorting) beside the loop, so that nothing waits for it."""
-        return await self._loop.run_in_executor(self._workers, function, *arguments)
+        return await self.loop.run_in_executor(self._workers, function, *arguments)
 
     def run_user_code(self, function: Callable[..., T], *arguments: Any) -> concurrent.futures.Future[T]:
         """Run a function of the user's (a listener, an observer) on the thread kept for such, in order."""
+        self._begin_anew()
         return self._users.submit(function, *arguments)
 
     def expect(self, work: object) -> None:
@@ -115,9 +142,9 @@ class Engine:
         self._expected.discard(work)
 
     async def _settle(self) -> None:
-        until = self._loop.time() + _PATIENCE
+        until = self.loop.time() + _PATIENCE
         await asyncio.sleep(0.01)  # for what has been posted already
-        while self._expected and self._loop.time() < until:  # noqa: ASYNC110 - it is set a few times a second, read once
+        while self._expected and self.loop.time() < until:  # noqa: ASYNC110 - it is set a few times a second, read once
             await asyncio.sleep(0.01)
 
     def hold(self, holder: object) -> None:
@@ -130,7 +157,7 @@ class Engine:
         Else a view would show for ever what was so a moment before the end.
         """
         self._holders.discard(holder)
-        if not (self._holders or self._closed or self.on_thread):
+        if self.running and not (self._holders or self.on_thread):
             self.call(self._settle())
         if not self._holders:  # still: another may have come meanwhile
             self.close()
@@ -140,6 +167,8 @@ class Engine:
         if self._closed:
             return
         self._closed = True
+        if not self._begun:
+            return
         self._loop.call_soon_threadsafe(self._loop.stop)
         if not self.on_thread:
             self._thread.join(5)
@@ -161,7 +190,7 @@ def wait(future: concurrent.futures.Future[T], timeout: float | None = None) -> 
 
 
 _engine: Engine | None = None
-_lock = threading.Lock()
+_lock = forking.Lock()
 _ending = False
 
 
@@ -185,14 +214,4 @@ def _end() -> None:
 
 def running() -> Engine | None:
     """The process's engine if it is at work; never starts one."""
-    return _engine if _engine is not None and not _engine.closed else None
-
-
-def _forget_after_fork() -> None:
-    # A forked child has the object but not the thread; it must start an engine of its own.
-    global _engine, _lock
-    _engine, _lock = None, threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
+    return _engine if _engine is not None and _engine.running else None

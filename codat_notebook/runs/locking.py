@@ -1,7 +1,8 @@
 """A lock beside a file, so that two processes never write it at the same time.
 
 It is the operating system's: it ends with the process that holds it, however that ends, so nothing is left behind that
-somebody would have to clear away. The file beside says who holds it, for the message to the other one.
+somebody would have to clear away. The file beside says who holds it, for the message to the other one. A forked child
+has it not, and does not keep it when its parent is dead.
 """
 
 import os
@@ -9,6 +10,8 @@ import socket
 import sys
 from pathlib import Path
 from typing import IO, Self
+
+from codat_notebook import forking
 
 if sys.platform == "win32":
     import msvcrt
@@ -39,6 +42,12 @@ class FileLock:
 
     def __init__(self, file: IO[str]) -> None:
         self._file: IO[str] | None = file
+        forking.remember(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: the parent alone holds the lock, which would last until the last copy of the file goes."""
+        if self._file is not None:
+            forking.let_go([self._file])
 
     @classmethod
     def take(cls, path: Path) -> Self:

@@ -9,12 +9,13 @@ import asyncio
 import concurrent.futures
 import contextlib
 import time
-from collections.abc import Callable, Generator
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook import display, frames
+from codat_notebook import display, forking, frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.runs import reports
 from codat_notebook.runs.bell import Bell, Observer
@@ -29,13 +30,16 @@ from codat_notebook.runs.starting import Start, again
 if TYPE_CHECKING:
     import pandas as pd
 
+_COPY = "a copy from when this process was forked"
+
 
 class RefreshRun:
     """A refresh of one company or of thousands, live. Made by ``Session.refresh``, ``refresh_all`` and ``resume``.
 
     As a cell's last line it is its live view. ``await run`` and ``run.wait()`` wait for the end; cancelling a waiter
     stops the waiting, not the following. ``run.operations``, ``run.errors`` and ``run.summary`` are frames of what is
-    known at the moment.
+    known at the moment. In a forked child it is a frozen copy that says so: the run goes on in the parent, and to wait
+    for it or steer it raises ``forking.InheritedError``.
 
     >>> run = session.refresh(company_id, "invoices", "bills")  # doctest: +SKIP
     >>> run.wait(timeout=60).operations                         # doctest: +SKIP
@@ -50,11 +54,27 @@ class RefreshRun:
         self._task: asyncio.Task[Any] | None = None
         self._stopping = False
         self._end: tuple[str, str | None] | None = None
+        self._frozen: tuple[datetime, float] | None = None
         self._book = start.open_book(desk, self._on_book)
         self._fleet = Fleet(desk, start.jobs, self._book, start.reserve, start.patience, self._changed)
         self._began, self._before = desk.client.clock.monotonic(), self._ended
         desk.runs.add(self)
+        forking.remember(self)
         self._future: concurrent.futures.Future[None] = desk.engine.submit(self._work())
+
+    def after_fork(self) -> None:
+        """In a forked child: the parent goes on with it, and what is known here stays as it is."""
+        if self._frozen is None:
+            phase, note = self._end or ("stopped", "the run goes on in the parent process")
+            self._end, self._frozen = (phase, "; ".join(filter(None, (_COPY, note)))), self._times
+            self._version += 1  # what was put together may be older than what it was put together from
+
+    def _check(self) -> None:
+        if self._frozen is not None:
+            raise forking.InheritedError(
+                f"This refresh of {self.company_name} is {_COPY}. Wait for it and steer it in the parent process; "
+                "session.refresh() begins one here."
+            )
 
     # Work, on the engine's thread.
 
@@ -213,7 +233,12 @@ class RefreshRun:
     @property
     def counts(self) -> dict[str, int]:
         """State -> number of rows, without the states that no row has; kept up to date, so it costs nothing."""
-        return {state: number for state in STATES if (number := self._fleet.counts.get(state, 0))}
+        counts = self._fleet.counts if self._frozen is None else Counter(row.state for row in self.rows)
+        return {state: number for state in STATES if (number := counts.get(state, 0))}
+
+    @property
+    def _phases(self) -> Mapping[str, int]:
+        return self._fleet.phases if self._frozen is None else Counter(job.phase for job in self._jobs)
 
     @property
     def _ended(self) -> int:
@@ -223,10 +248,10 @@ class RefreshRun:
     @property
     def progress(self) -> reports.Progress:
         """How far it is: totals, throughput, expected end. See :class:`reports.Progress`."""
-        clock, ended = self._desk.client.clock, self._fleet.phases
-        began = self.now - timedelta(seconds=(clock.monotonic() - self._began) * clock.speed)
+        ended, (now, monotonic) = self._phases, self._times
+        began = now - timedelta(seconds=(monotonic - self._began) * self.speed)
         companies = len(self._jobs), sum(ended[phase] for phase in ("done", "failed"))
-        return reports.progress(self.counts, companies, began, self.now, self._before)
+        return reports.progress(self.counts, companies, began, now, self._before)
 
     @property
     def usual(self) -> dict[tuple[str, str], float]:
@@ -240,8 +265,13 @@ class RefreshRun:
 
     @property
     def now(self) -> datetime:
-        """The server's time."""
-        return self._desk.now
+        """The server's time; in a forked child that of the fork."""
+        return self._times[0]
+
+    @property
+    def _times(self) -> tuple[datetime, float]:
+        """The server's time and the monotonic one."""
+        return self._frozen or (self._desk.now, self._desk.client.clock.monotonic())
 
     @property
     def speed(self) -> float:
@@ -295,6 +325,7 @@ class RefreshRun:
         ``tell`` is called with a line about the progress when that has changed, at most once a second:
         ``run.wait(tell=print)``. Raises ``RuntimeError`` on the engine's own thread, where it would wait for itself.
         """
+        self._check()
         if self._desk.engine.on_thread:
             raise RuntimeError("run.wait() would wait for its own thread: use `await run` there.")
         until = None if timeout is None else time.monotonic() + timeout
@@ -310,6 +341,7 @@ class RefreshRun:
         return self
 
     def __await__(self) -> Generator[Any, None, "RefreshRun"]:
+        self._check()
         try:
             yield from asyncio.shield(asyncio.wrap_future(self._future)).__await__()
         except asyncio.CancelledError:
@@ -319,14 +351,17 @@ class RefreshRun:
 
     def pause(self) -> None:
         """Queue nothing more until :meth:`resume`. What is queued is followed on."""
+        self._check()
         self._desk.engine.post(self._fleet.pause, True)
 
     def resume(self) -> None:
         """Go on with queueing after :meth:`pause`."""
+        self._check()
         self._desk.engine.post(self._fleet.pause, False)
 
     def stop_watching(self) -> None:
         """Stop queueing and following. Codat carries on with what is queued: its API cannot cancel."""
+        self._check()
         self._desk.engine.post(self._cancel)
 
     def _cancel(self) -> None:
@@ -341,6 +376,7 @@ class RefreshRun:
         That is what the remedy of each failure tells (``vocabulary.remedy``): an outage or a limit is tried again, a
         missing permission or a type that the platform lacks is not. Raises ``ValueError`` if there is none.
         """
+        self._check()
         return RefreshRun(self._desk, Start.of(self._desk, again(self.rows), journal, self._start.reserve))
 
     def observe(self, observer: Observer) -> Callable[[], None]:

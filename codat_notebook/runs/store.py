@@ -2,15 +2,16 @@
 
 Home folders are often network disks, so the rollback journal is used and not the write-ahead log (which needs shared
 memory), and every commit is on the disk before it counts. What a file is stands in its first hundred bytes and is read
-without opening it as a database: what is none of ours, or of another version, is never written to.
+without opening it as a database: what is none of ours, or of another version, is never written to. No open database
+goes through a fork, which SQLite does not survive: it is closed before, and opened again by the parent's next use.
 """
 
 import sqlite3
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from codat_notebook import forking
 from codat_notebook.runs.locking import FileLock, Taken
 
 #: "CdNb": marks a database as a journal of this package; and the version of its tables.
@@ -56,7 +57,16 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.Lock()
+        self._address = f"{path.absolute().as_uri()}?mode=rw"
+        self._db: sqlite3.Connection | None = None
+        self._inherited = self._closed = False
+        self._lock = forking.Lock(self._rest)
+        forking.remember(self)
+        with self._lock:
+            self._take()
+
+    def _take(self) -> None:
+        path = self.path
         if not Path(f"{path}.lock").exists():
             _check(path)  # so that nothing is put beside a file that is none of ours
         try:
@@ -77,9 +87,7 @@ class Store:
     def _open(self) -> sqlite3.Connection:
         db = None
         try:
-            db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=1)
-            for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", "locking_mode=EXCLUSIVE"):
-                db.execute(f"PRAGMA {pragma}")
+            db = _connect(self.path)
             if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:  # new, or its making was cut short
                 self.is_new = True
                 marks = f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"
@@ -90,26 +98,49 @@ class Store:
             raise _unwritable(self.path, error) from error
         return db
 
+    def _rest(self) -> None:
+        """Close the database; the next use opens it again."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def after_fork(self) -> None:
+        """In a forked child: where it could not be closed, because something was just written, it is not touched."""
+        forking.keep(self._db)
+        self._db, self._inherited = None, True
+
+    def _in_use(self) -> sqlite3.Connection:
+        if self._inherited:
+            raise forking.InheritedError(
+                f"The journal {self.path} belongs to the process that this one was forked from."
+            )
+        if self._closed:
+            raise sqlite3.ProgrammingError("the journal is closed")
+        if self._db is None:
+            self._db = _connect(self._address, uri=True)
+        return self._db
+
     def write(self, changes: Iterable[tuple[str, Sequence[Sequence[Any]]]]) -> None:
         """Carry out statements, each with its rows of values, as one transaction: all of it is kept, or nothing.
 
         Raises ``sqlite3.Error`` as it comes; the file is then as it was.
         """
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
+            db = self._in_use()
+            db.execute("BEGIN IMMEDIATE")
             try:
                 for statement, rows in changes:
-                    self._db.executemany(statement, rows)
-                self._db.execute("COMMIT")
+                    db.executemany(statement, rows)
+                db.execute("COMMIT")
             except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
                 raise
 
     def read(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query."""
         with self._lock:
-            return self._db.execute(query, values).fetchall()
+            return self._in_use().execute(query, values).fetchall()
 
     def about(self) -> Mapping[str, str]:
         """What is kept of the run as a whole."""
@@ -118,8 +149,20 @@ class Store:
     def close(self) -> None:
         """Close the file and let others have it. Safe to call twice."""
         with self._lock:
-            self._db.close()
+            self._rest()
+            self._closed = True
         self._file_lock.free()
+
+
+def _connect(address: Path | str, *, uri: bool = False) -> sqlite3.Connection:
+    db = sqlite3.connect(address, isolation_level=None, check_same_thread=False, timeout=1, uri=uri)
+    try:
+        for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", "locking_mode=EXCLUSIVE"):
+            db.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
 
 
 def _check(path: Path) -> bool:

@@ -6,12 +6,12 @@ this clock. Tests that want no real time at all pause it and :meth:`Clock.advanc
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from codat_notebook.forking import Lock
 from codat_notebook.sandbox.ticks import SECOND, from_datetime, span, to_datetime
 
 _FASTEST: Final = 10_000_000  # a year in about three seconds
@@ -41,7 +41,7 @@ class Clock:
     ) -> None:
         _check(speed)
         self._monotonic = monotonic
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._base = from_datetime(start or datetime.now(UTC))
         self._anchor = monotonic()
         self._speed = speed

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from codat_notebook.forking import Lock
 from codat_notebook.sandbox.exchange import JSON, Answer, Request
 from codat_notebook.sandbox.limits import TOO_MANY, written
 from codat_notebook.sandbox.outcomes import HOLDS, Outcome
@@ -52,7 +53,7 @@ class Gate:
 
     def __init__(self) -> None:
         self.reached = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._wake: list[Callable[[], None]] = []
         self.is_open = False
 
@@ -157,7 +158,7 @@ class Faults(Settings):
     def __init__(self, **switches: Any) -> None:
         super().__init__(**switches)
         self._rules: list[Rule] = []
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._asked = 0
 
     def bind(self, world: World) -> None:

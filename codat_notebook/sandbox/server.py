@@ -16,6 +16,7 @@ import threading
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from codat_notebook import forking
 from codat_notebook.sandbox.clock import Clock
 from codat_notebook.sandbox.draws import Draws
 from codat_notebook.sandbox.faults import Faults
@@ -75,9 +76,24 @@ class Sandbox:
         self._port = port
         self._url: str | None = None
         self._running: _Running | None = None
+        self._inherited = False
+        forking.remember(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: it runs on in the parent, where its :attr:`url` leads as before. Here it does nothing."""
+        self._inherited, self._running = self._inherited or self._running is not None, None
+
+    def _check(self) -> None:
+        if self._inherited:
+            raise forking.InheritedError(
+                f"The sandbox at {self._url} runs in the process that this one was forked from: ask it there, or make "
+                "a new Sandbox() here."
+            )
 
     def __repr__(self) -> str:
         where = self._url if self._running else "not started"
+        if self._inherited:
+            where = f"{self._url} of the parent process"
         return f"<Sandbox {where}, {len(self.world.estate):,} companies>"
 
     @property
@@ -94,11 +110,13 @@ class Sandbox:
     @property
     def events(self) -> list[dict[str, Any]]:
         """The ``read.completed`` events so far, oldest first."""
+        self._check()
         return self.world.events()
 
     @property
     def traffic(self) -> Traffic:
         """The books of requests: how many of each call, how many at once for one company."""
+        self._check()
         return self.service.traffic
 
     def start(self) -> Self:
@@ -106,7 +124,9 @@ class Sandbox:
 
         Raises:
             OSError: the port is taken.
+            InheritedError: it runs in the process that this one was forked from.
         """
+        self._check()
         if self._running is None:
             self._running = _Running(self, self._port)
             self._port = self._running.port
@@ -115,7 +135,7 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Stop answering; returns once the thread and the port are free. Does nothing if it does not run."""
+        """Stop answering; returns once the thread and the port are free. Does nothing if it does not run (here)."""
         running, self._running = self._running, None
         if running is not None:
             self.faults.clear()
@@ -143,11 +163,18 @@ class _Running:
         self.port: int = self._socket.getsockname()[1]
         self._server = _make_server(sandbox, self._up)
         self._up_event = threading.Event()
+        forking.remember(self)
         self._thread = threading.Thread(target=self._serve, name=f"codat-sandbox-{self.port}", daemon=True)
         self._thread.start()
         if not self._up_event.wait(_PATIENCE) or not self._server.started:
             self.stop()
             raise RuntimeError("the sandbox did not start; see the log 'codat_notebook.sandbox'")
+
+    def after_fork(self) -> None:
+        """In a forked child: else the parent's clients would not notice that it ends, or breaks a line."""
+        connections = tuple(self._server.server_state.connections)
+        forking.keep(self, connections)
+        forking.let_go([self._socket, *(one.transport.get_extra_info("socket") for one in connections)])
 
     def _up(self) -> None:
         self._up_event.set()

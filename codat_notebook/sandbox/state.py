@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
+from codat_notebook.forking import Lock
 from codat_notebook.sandbox.clock import Clock
 from codat_notebook.sandbox.companies import Company, Connection, Estate
 from codat_notebook.sandbox.draws import Draws
@@ -48,7 +49,7 @@ class State:
             raise ValueError("a world has no fewer than 0 companies")
         self.clock = clock
         self.settings = settings
-        self.lock = threading.RLock()
+        self.lock = Lock(kind=threading.RLock)
         self.start = clock.ticks()
         self.draws = Draws(seed)
         self.estate = Estate(self.draws, companies, self.start, written)

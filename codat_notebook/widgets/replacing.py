@@ -5,12 +5,13 @@ retired: it acts no more, says so where it is still on a screen, and is closed f
 Several consoles of one run of a cell live side by side.
 """
 
-import threading
 import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from IPython import get_ipython
+
+from codat_notebook.forking import Lock
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
@@ -30,7 +31,7 @@ class Places:
     """Who stands where: for each session, and for each cell of the notebook, the console that is live."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._sessions: weakref.WeakKeyDictionary[Session, weakref.ref[Any]] = weakref.WeakKeyDictionary()
         self._cells: dict[str, tuple[int, list[weakref.ref[Any]]]] = {}
         self._retired: list[weakref.ref[Any]] = []

@@ -10,7 +10,6 @@ import base64
 import functools
 import json
 import re
-import threading
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any
 
 import ipywidgets
 import traitlets
+
+from codat_notebook.forking import Lock
 
 #: What every part needs, and what a table or a run needs that is shown by itself. All other files travel together, too:
 #: packed one by one they would take half as much again.
@@ -63,7 +64,7 @@ class Source(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets has no type
 
 
 _made: dict[str, Source] = {}
-_lock = threading.Lock()
+_lock = Lock()
 
 
 def shared(files: Iterable[str]) -> list[Source]:
