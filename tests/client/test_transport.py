@@ -278,7 +278,7 @@ def test_ca_bundles_of_the_environment_are_honoured(name: str, tmp_path: Any) ->
     [
         ("SSL_CERT_FILE", "nowhere.pem", "SSL_CERT_FILE is nowhere.pem, where no certificates can be read"),
         ("REQUESTS_CA_BUNDLE", __file__, "where no certificates can be read"),
-        ("HTTPS_PROXY", "gopher://127.0.0.1:9", "the proxy that the environment names cannot be used"),
+        ("HTTPS_PROXY", "gopher://127.0.0.1:9", "the proxy that HTTPS_PROXY names cannot be used"),
     ],
 )
 def test_an_environment_that_cannot_be_used_is_told(name: str, value: str, said: str) -> None:
