@@ -1,12 +1,10 @@
 """The key that comes back: found in every form that gateways and pages give it, and in nothing else."""
 
 import base64
-import html
 import json
 import random
 import string
-from collections.abc import Callable
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -14,47 +12,9 @@ from hypothesis import strategies as st
 
 from codat_notebook.models.scrubbing import LEAST, MASK, Scrubber, decoded
 from codat_notebook.models.secret import Secret
+from tests.keys import ENCODED, FORMS, KEY, PLAIN, SECRETS
 
-#: A raw key that is awkward in every form: its Base64 holds a plus and a slash and is padded.
-KEY = "q7Lw~>?0ZpT3/nX+vB5=s'Y&kD2<mJ\"fRc"
-TOKEN = base64.b64encode(KEY.encode()).decode()
 MASKED = MASK.encode()
-
-
-def all_percent(text: str) -> str:
-    """Percent-encoded, letters and digits too."""
-    return "".join(f"%{code:02X}" for code in text.encode())
-
-
-FORMS: dict[str, Callable[[str], str]] = {
-    "plain": str,
-    "percent": lambda text: quote(text, safe=""),
-    "percent, lower": lambda text: "".join(c if c.isalnum() else f"%{ord(c):02x}" for c in text),
-    "percent, but for slashes": quote,
-    "percent, as a form": quote_plus,
-    "percent, twice": lambda text: quote(quote(text, safe=""), safe=""),
-    "percent, all of it": all_percent,
-    "JSON": lambda text: json.dumps(text)[1:-1],
-    "JSON of PHP": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
-    "JSON of .NET": lambda text: "".join(c if c.isalnum() else f"\\u{ord(c):04X}" for c in text),
-    "JSON, all of it": lambda text: "".join(f"\\u{ord(c):04x}" for c in text),
-    "JSON in JSON": lambda text: json.dumps(json.dumps(text)[1:-1])[1:-1],
-    "Python": lambda text: repr(text.encode()),
-    "HTML": html.escape,
-    "HTML, numbers": lambda text: "".join(c if c.isalnum() else f"&#{ord(c)};" for c in text),
-    "HTML, hexadecimal": lambda text: "".join(c if c.isalnum() else f"&#X{ord(c):02x}" for c in text),
-    "HTML, all of it": lambda text: "".join(f"&#{ord(c)};" for c in text),
-    "HTML, names": lambda text: text.replace("&", "&amp;").replace("+", "&plus;").replace("/", "&sol;"),
-    "HTML in JSON": lambda text: html.escape(text).replace("&", "\\u0026").replace('"', '\\"'),
-}
-SECRETS = {
-    "raw": KEY,
-    "encoded": TOKEN,
-    "without padding": TOKEN.rstrip("="),
-    "for URLs": base64.urlsafe_b64encode(KEY.encode()).decode(),
-    "header": f"Basic {TOKEN}",
-    "another case": f"BASIC {TOKEN}",
-}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -70,10 +30,10 @@ def test_every_form_is_masked(name: str, form: str) -> None:
     assert left in ("", "basic ", "b''", 'b""', FORMS[form]("Basic ").lower(), FORMS[form]("BASIC ").lower())
 
 
-@pytest.mark.parametrize("given_key", [KEY, TOKEN, f"Basic {TOKEN}"])
+@pytest.mark.parametrize("given_key", [KEY, ENCODED, f"Basic {ENCODED}"])
 def test_however_the_key_was_given(given_key: str) -> None:
     """A key that was given encoded is found raw, and the other way round."""
-    assert Secret.of(given_key).scrub(f"{KEY} {TOKEN}".encode()) == b" ".join([MASKED, MASKED])
+    assert Secret.of(given_key).scrub(f"{KEY} {ENCODED}".encode()) == b" ".join([MASKED, MASKED])
 
 
 def test_a_users_colon_is_no_part_of_the_key() -> None:
@@ -82,7 +42,7 @@ def test_a_users_colon_is_no_part_of_the_key() -> None:
     assert KEY not in Secret.of(f"Basic {header}").scrub_text(f"user {KEY} refused")
 
 
-@pytest.mark.parametrize("form", ["plain", "percent", "JSON of PHP", "JSON of .NET", "HTML, numbers"])
+@pytest.mark.parametrize("form", PLAIN)
 def test_large_answers_are_searched_too(form: str) -> None:
     """Megabytes around it change nothing, where its letters and digits are plain."""
     rest = b'{"id": "8a210b68-6988-11ed-a1eb-0242ac120002"},' * 20_000
@@ -157,6 +117,6 @@ def test_an_address_that_holds_the_key_is_known(key: str) -> None:
 
 def test_a_scrubber_shows_no_key() -> None:
     """Neither it nor its parts print what they look for."""
-    for shown in (repr(Scrubber(f"Basic {TOKEN}")), repr(Scrubber(f"Basic {TOKEN}")._Scrubber__forms)):  # type: ignore[attr-defined]
-        assert TOKEN not in shown
+    for shown in (repr(Scrubber(f"Basic {ENCODED}")), repr(Scrubber(f"Basic {ENCODED}")._Scrubber__forms)):  # type: ignore[attr-defined]
+        assert ENCODED not in shown
         assert KEY not in shown
