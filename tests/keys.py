@@ -4,6 +4,7 @@ import base64
 import gc
 import html
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -36,6 +37,7 @@ PLAIN: dict[str, Callable[[str], str]] = {
     "JSON of .NET": lambda text: "".join(c if c.isalnum() else f"\\u{ord(c):04X}" for c in text),
     "JSON in JSON": lambda text: json.dumps(json.dumps(text)[1:-1])[1:-1],
     "Python": lambda text: repr(text.encode()),
+    "Python, text": lambda text: repr(text)[1:-1],
     "HTML": html.escape,
     "HTML, numbers": lambda text: "".join(c if c.isalnum() else f"&#{ord(c)};" for c in text),
     "HTML, hexadecimal": lambda text: "".join(c if c.isalnum() else f"&#X{ord(c):02x}" for c in text),
@@ -55,7 +57,8 @@ SECRETS = {
     "header": f"Basic {ENCODED}",
     "another case": f"BASIC {ENCODED}",
 }
-_SPELT = sorted({form(secret) for form in FORMS.values() for secret in (KEY, ENCODED.rstrip("="))})
+_PARTS = (KEY[:10], KEY[-16:], ENCODED[:12], ENCODED[8:24])  # of a text that was cut
+_SPELT = sorted({form(text) for form in FORMS.values() for text in (KEY, ENCODED.rstrip("="))} | set(_PARTS))
 #: What a test may not reach: classes and code, and those whose work it is to know the key.
 _KNOWING = (type, ModuleType, CodeType, FrameType, BuiltinFunctionType, Secret, Scrubber)
 _DRIVERS = ("SyncDriver", "AsyncDriver")
@@ -69,7 +72,7 @@ def leaks(text: object) -> str | None:
 
 def held(*roots: object) -> Iterator[str | bytes]:
     """Every text that can be reached from some objects, through whatever holds it."""
-    seen: dict[int, object] = {id(vars(module)): module for module in _modules()}
+    seen: dict[int, object] = {id(vars(module)): module for module in _modules()} | {id(os.environ): os.environ}
     todo = list(roots)
     while todo:
         one = todo.pop()
@@ -117,7 +120,7 @@ def frames(trace: TracebackType | None) -> Iterator[FrameType]:
 
 
 def shown_by(error: BaseException) -> Iterator[str]:
-    """What tracebacks with variables print of an error, without tests' frames: Python's and rich's."""
+    """What tracebacks with variables print of an error, without tests' frames: every variable, and rich's."""
     from rich.console import Console
     from rich.traceback import Traceback
 
@@ -126,10 +129,18 @@ def shown_by(error: BaseException) -> Iterator[str]:
         first = one.__traceback__
         while first is not None and "tests" in first.tb_frame.f_code.co_filename.split("/"):
             first = first.tb_next
-        yield "".join(traceback.TracebackException(type(one), one, first, capture_locals=True).format())
+        yield "".join(traceback.format_exception(type(one), one, first))
+        yield "".join(_safe_repr(local) for frame in frames(first) for local in frame.f_locals.values())
         console = Console(width=500, record=True, file=_Nowhere())
         console.print(Traceback.from_exception(type(one), one, first, show_locals=True, locals_max_string=None))
         yield console.export_text()
+
+
+def _safe_repr(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001 - of an object that is half made; debuggers say so, too
+        return repr(error)
 
 
 class _Nowhere:
