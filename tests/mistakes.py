@@ -17,6 +17,7 @@ MISTAKES = {
     "the key as a time-out": "CodatLending(key(), timeout_ms=key())",
     "the key as a server's number": 'CodatLending("https://api.codat.io", key())',
     "parameters of the key": 'CodatLending(key(), 0, key(), "https://{a}.codat.io")',
+    "a clock that is none": "CodatLending(key(), clock=5)",
     "an unknown keyword": "CodatLending(key(), colour=1)",
     "a parameter that is no text": 'CodatLending(key(), url_params={"a": key()}, server_url="https://{a}.codat.io")',
     "the key in a mapping": 'CodatLending({"auth_heater": key()})',

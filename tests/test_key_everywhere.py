@@ -115,7 +115,7 @@ def test_a_console_keeps_no_key(gateway: Gateway, session: Session) -> None:
     """Its parts' states, after a company was chosen, refreshed and refused, and every other widget's."""
     desk = Desk(session)
     company = desk.pick("Toft")
-    assert MASK in desk.parts["codat-company"].state["company"]["name"]
+    assert MASK in desk.until("codat-company", lambda state: state["company"])["company"]["name"]
     refuse(gateway, 400, lambda method, path: method == "POST" and path.endswith("/bills"))
     desk.send("codat-bar", type="refresh", company=company, data_types=["creditNotes", "bills"], seq=1)
     desk.until("codat-progress", lambda state: state["status"] == "done")

@@ -33,9 +33,9 @@ NAMES: dict[str, Any] = {
 @pytest.mark.parametrize("name", mistakes.MISTAKES)
 def test_no_frame_holds_the_key(name: str) -> None:
     """Python's and rich's tracebacks with variables, and whatever can be reached from our frames' variables."""
-    with pytest.raises((errors.ConfigurationError, TypeError)) as caught:
+    with pytest.raises((errors.ConfigurationError, TypeError, AttributeError)) as caught:
         eval(mistakes.MISTAKES[name], dict(NAMES))
-    if "unknown keyword" not in name:
+    if "unknown keyword" not in name and "clock" not in name:  # these are Python's own
         assert isinstance(caught.value, errors.ConfigurationError)
     for text in shown_by(caught.value):
         assert not leaks(text), text
