@@ -149,6 +149,21 @@ def test_the_command_line_prints_no_key(gateway: Gateway, tmp_path: Path, status
         assert not leaks(text), text
 
 
+@pytest.mark.parametrize("base", ["https://{}", "https://x:{}@api.codat.io", "https://api.codat.io/{}", "{}"])
+@pytest.mark.parametrize("key", [KEY, f"'{KEY}'", f"Bearer {KEY}"])
+def test_the_command_line_says_what_is_wrong_without_the_key(key: str, base: str) -> None:
+    """A key that cannot be one, or an address that holds it: one line on stderr and code 1."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CODAT_")}
+    environment |= {"CODAT_API_KEY": key, "CODAT_BASE_URL": base.format(KEY)}
+    code = "from codat_notebook.cli import main; raise SystemExit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "refresh", "Toft", "bills"], capture_output=True, env=environment, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert len(done.stderr.splitlines()) == 1
+    assert not leaks(done.stderr)
+
+
 def _company(gateway: Gateway) -> str:
     with Session(Security(auth_header=KEY), server_url=gateway.url) as session:
         return str(session.companies(search="Toft").id[0])
