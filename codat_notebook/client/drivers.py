@@ -92,7 +92,10 @@ class Driver:
 
     def passing(self, request: Request, error: E) -> E:
         """An error that is not about the answer, such as an interruption: without the frames, which hold the key."""
-        error.args = tuple(self._scrubbed(request, each) if isinstance(each, str) else each for each in error.args)
+        shown = [each if isinstance(each, str) else repr(each) for each in error.args]
+        masked = [self._scrubbed(request, text) for text in shown]
+        if masked != shown:
+            error.args = tuple(masked)
         return bare(error)
 
     def _scrubbed(self, request: Request, text: str) -> str:

@@ -77,7 +77,9 @@ class Scrubber:
         """Whether an address holds the key: anywhere, or (however short it is) as one of its parts."""
         whole = address.encode("utf-8", "surrogatepass")
         parts = re.split(r"[/?#&=@:]+", f"{address.strip()}/{unquote(address.strip())}")
-        return any(form.escaped.search(whole) for form in self.__forms) or not self.__texts.isdisjoint(parts)
+        if not self.__texts.isdisjoint(parts):
+            return True
+        return self._may_be_in(whole) and any(form.escaped.search(whole) for form in self.__forms)
 
     def _may_be_in(self, body: bytes) -> bool:
         """Whether it is worth the while to look letter by letter; nearly always it is not."""

@@ -190,12 +190,12 @@ def test_an_exception_of_a_transport_is_masked() -> None:
     """What a transport of the user's own raises is passed on as it is, but for the key."""
 
     def broken(request: httpx.Request) -> httpx.Response:
-        raise ZeroDivisionError(f"no luck with {request.headers['authorization']} and {KEY}")
+        raise ZeroDivisionError(f"no luck with {request.headers['authorization']}", {"key": KEY})
 
     with httpx.Client(transport=httpx.MockTransport(broken)) as own, CodatLending(KEY, client=own) as client:
         with pytest.raises(ZeroDivisionError) as caught:
             client.companies.list()
-        assert str(caught.value) == f"no luck with Basic {MASK} and {MASK}"
+        assert caught.value.args == (f"no luck with Basic {MASK}", f"{{'key': '{MASK}'}}")
         assert not [text for text in shown_by(caught.value) if leaks(text)]
 
 
