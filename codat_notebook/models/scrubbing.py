@@ -157,7 +157,8 @@ def _letter(letter: str, thorough: bool) -> str:
         plain = r"\\{1,4}"
     names = "|".join([f"#0*{code}", f"#[xX]0*{number}", *_names().get(letter, ())])
     ampersand = rf"(?:&|{slashes}+u0026|%26)(?:amp;)*"  # also of HTML that stands in JSON or in an address
-    return rf"{plain}|%(?:25)*{number}|{slashes}+(?:u00|x){number}|{ampersand}(?:{names});?"
+    # The plain letter last: of "&amp;" it would take the beginning and leave the rest.
+    return rf"{ampersand}(?:{names});?|%(?:25)*{number}|{slashes}+(?:u00|x){number}|{plain}"
 
 
 @cache

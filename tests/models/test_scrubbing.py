@@ -68,6 +68,9 @@ def test_short_keys_shred_nothing() -> None:
         assert f'"{key}s"' in found
         assert header.removeprefix("Basic ") not in found
     assert Secret.of("k" * LEAST).scrub_text("k" * LEAST) == MASK
+    assert Secret.of("key").reveal() == "Basic a2V5"
+    for gap in (" ", "%20", "+", "\\u0020", "&#32;", '": "'):
+        assert Secret.of("key").scrub_text(f"sha: a2V5f00, sent: bAsIc{gap}a2V5") == f"sha: a2V5f00, sent: {MASK}"
 
 
 @given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x2FF), max_size=200))
@@ -103,7 +106,7 @@ def test_what_only_begins_like_an_escape_is_left() -> None:
         assert secret.scrub(body) == body
 
 
-@pytest.mark.parametrize("key", [KEY, "key"])
+@pytest.mark.parametrize("key", [KEY, "key", "k+y"])
 def test_an_address_that_holds_the_key_is_known(key: str) -> None:
     """As user, password, host, path, query or fragment, encoded or not, and however short the key is."""
     secret = Secret.of(key)

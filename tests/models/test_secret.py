@@ -45,7 +45,8 @@ def test_what_is_no_key_is_refused_without_showing_it(bad: str) -> None:
         ("export CODAT_API_KEY='{}'", "CODAT_API_KEY"),
         ("CODAT_AUTH_HEADER=Basic {}", "CODAT_AUTH_HEADER"), ("Authorization: Basic {}", "Authorization"),
         ("$env:CODAT_API_KEY = '{}'", "CODAT_API_KEY"), ("{}\r", "carriage return"), ("{}\r\n", "carriage return"),
-        ("https://{}", "an address"), ("Basic {} x", "a space"), ("\ufeff{}", "outside ASCII"), ("{}\0", "holds a"),
+        ("https://{}", "an address"), ('Basic "{}', "quotation"),
+        ("Basic {} x", "a space"), ("\ufeff{}", "outside ASCII"), ("{}\0", "holds a"),
     ],
 )  # fmt: skip
 def test_what_was_copied_along_is_told(mistake: str, told: str) -> None:
