@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from codat_notebook import forking
 from codat_notebook.models.errors import ConfigurationError
+from codat_notebook.models.hiding import hides_arguments
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Security
 from codat_notebook.session import Session
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from codat_notebook.sandbox import Sandbox
 
 
+@hides_arguments
 def connect(
     key: str | Secret | None = None, *, server_url: str | None = None, sandbox: bool = False, read_only: bool = False
 ) -> Session:
@@ -40,22 +42,19 @@ def connect(
     """
     if sandbox:
         return _connect_sandbox(read_only)
-    try:
-        found = Secret.of(key) if key is not None else Secret.from_environment() or _prompt()
-    except ConfigurationError as error:
-        key, message = None, error.message  # a verbose traceback shows each frame's variables: leave no key in one
-        raise ConfigurationError(message) from None
-    del key
+    found = Secret.of(key) if key is not None else Secret.from_environment() or _prompt()
+    del key  # or a traceback would show it
     address = server_url or os.environ.get("CODAT_BASE_URL") or None
     return Session(Security(auth_header=found), server_url=address, read_only=read_only)
 
 
 def _connect_sandbox(read_only: bool) -> Session:
-    url, key = os.environ.get("CODAT_SANDBOX_URL"), os.environ.get("CODAT_SANDBOX_KEY")
+    url = os.environ.get("CODAT_SANDBOX_URL")
     if url:
         from codat_notebook.sandbox.server import usual_key
 
-        return Session(Security(auth_header=key or usual_key()), server_url=url, read_only=read_only, is_sandbox=True)
+        security = Security(auth_header=os.environ.get("CODAT_SANDBOX_KEY") or usual_key())
+        return Session(security, server_url=url, read_only=read_only, is_sandbox=True)
     sandbox = _embedded.enter()
     return Session(
         Security(auth_header=sandbox.key),

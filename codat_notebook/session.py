@@ -14,6 +14,7 @@ from codat_notebook.client import CodatLending
 from codat_notebook.client import events as client_events
 from codat_notebook.client.quota import Pacing
 from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.models.hiding import hides_arguments
 from codat_notebook.models.shared import Company, PullOperation, Security
 from codat_notebook.planning.methods import PortfolioMethods
 from codat_notebook.runs.cells import company_status, status_cells
@@ -51,6 +52,7 @@ class Session(PortfolioMethods):
     >>> session.companies(search="toft")            # doctest: +SKIP
     """
 
+    @hides_arguments
     def __init__(
         self,
         security: Security,
@@ -62,6 +64,7 @@ class Session(PortfolioMethods):
         per_minute: int | None = 1000,
         **client_options: Any,
     ) -> None:
+        security = Security.of(security)  # whatever was given, from here on no frame holds its text
         pacing = client_options.pop("pacing", None) or Pacing(per_minute)
         self.client = CodatLending(
             security, server_url=server_url, read_only=read_only, listener=self._on_event, pacing=pacing,

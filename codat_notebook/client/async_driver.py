@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from codat_notebook import forking
 from codat_notebook.client import sockets, transport
-from codat_notebook.client.drivers import Driver, bare
+from codat_notebook.client.drivers import Driver
 from codat_notebook.client.retrying import Command, Flow, Join, Sleep
 from codat_notebook.client.wire import Outcome, Request, is_loopback
 from codat_notebook.models import errors
@@ -88,14 +88,14 @@ class AsyncDriver(Driver):
                 with self._listed(limit):
                     return await self._answer(client, request, sent)
         except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *transport.REFUSALS) as error:
-            return transport.failure(error, sent, self.monotonic())
+            return self.lost(request, error, sent)
         except BaseException as error:  # noqa: BLE001 - goes on at once, only without frames that hold the key
-            raise bare(error) from None
+            raise self.passing(request, error) from None
 
     async def _answer(self, client: "httpx.AsyncClient", request: Request, sent: float) -> Outcome:
         response = await self._send(client, self.prepare(request))
         try:
-            return self.outcome(response, await self._body(response), sent)
+            return self.outcome(request, response, await self._body(response), sent)
         finally:
             await response.aclose()
 

@@ -23,6 +23,7 @@ from codat_notebook.client.manage_data import ManageData
 from codat_notebook.client.quota import Pacing, Quota, QuotaGauge
 from codat_notebook.client.retrying import Call, Flow
 from codat_notebook.models import errors
+from codat_notebook.models.hiding import hides_arguments
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Security
 from codat_notebook.utils import RetryConfig
@@ -58,6 +59,7 @@ class CodatLending:
     ...     client.companies.list(request={"page_size": 10})
     """
 
+    @hides_arguments
     def __init__(
         self,
         security: Security | Secret | str | Mapping[str, str] | None = None,
@@ -76,6 +78,9 @@ class CodatLending:
         pacing: Pacing | None = None,
         clock: ServerClock | None = None,
     ) -> None:
+        secret = Security.of(security).secret if security is not None else None
+        del security  # or a traceback would show it
+        self._secrets = _all_known(secret)
         self.clock = clock or ServerClock()
         self.read_only = read_only
         self._allow_insecure = allow_insecure
@@ -84,7 +89,6 @@ class CodatLending:
         self._pacing = pacing
         self._tell = Teller(listener, debug_logger)
         self._gauge = QuotaGauge(self.clock)
-        secret = Security.of(security).secret if security is not None else None
         timeout = _seconds(TIMEOUT_MS if timeout_ms is None else timeout_ms)
         self._sync = SyncDriver(secret, timeout, self.clock.monotonic, client)
         self._make_async = secret, timeout, self.clock.monotonic, async_client
@@ -130,10 +134,11 @@ class CodatLending:
         return await self._async.drive(flow)
 
     def _server(self, url: str, params: Mapping[str, str] | None) -> str:
-        if params:
-            for name, value in params.items():
-                url = url.replace("{" + name + "}", value)
-        return wire.server(url, allow_insecure=self._allow_insecure)
+        if not isinstance(params or {}, Mapping):
+            raise errors.ConfigurationError(f"url_params must be a mapping, not {type(params).__name__}.")
+        for name, value in (params or {}).items():
+            url = str(url).replace(f"{{{name}}}", str(value))
+        return wire.server(url, secrets=self._secrets, allow_insecure=self._allow_insecure)
 
     def close(self) -> None:
         """Close the connections of the blocking calls. The client can be used again."""
@@ -177,9 +182,18 @@ class CodatLending:
         return f"CodatLending(server_url={self.server_url!r}{', read_only=True' if self.read_only else ''})"
 
 
+def _all_known(secret: Secret | None) -> tuple[Secret, ...]:
+    """The keys that no address may hold: the client's, and the environment's where it is another."""
+    try:
+        other = Secret.from_environment()
+    except errors.ConfigurationError:  # told to whoever wants to connect with it; here it is not wanted
+        other = None
+    return tuple(key for key in (secret, other) if key is not None)
+
+
 def _listed(server_idx: int | None) -> str:
-    if server_idx not in (None, *range(len(SERVERS))):
-        raise errors.ConfigurationError(f"server_idx is {server_idx}; Codat has one server, which is 0")
+    if server_idx not in (None, *range(len(SERVERS))):  # it may be a key in the wrong place, so it is not shown
+        raise errors.ConfigurationError("server_idx must be 0, for Codat has one server; server_url names another")
     return SERVERS[server_idx or 0]
 
 
@@ -188,12 +202,14 @@ def _plan(retries: Retries, otherwise: RetryConfig) -> RetryConfig:
         return otherwise
     if not hasattr(retries, "strategy"):  # the official SDK's own class is as good as ours
         raise errors.ConfigurationError(
-            f"retries is {retries!r}; it must be a RetryConfig, such as RetryConfig('none') for exactly one request"
+            f"retries is of type {type(retries).__name__}; it must be a RetryConfig, such as RetryConfig('none') for "
+            "exactly one request"
         )
     return retries
 
 
 def _seconds(timeout_ms: float) -> float:
     if not isinstance(timeout_ms, Real) or not timeout_ms > 0:
-        raise errors.ConfigurationError(f"timeout_ms is {timeout_ms!r}; it must be a number of milliseconds above 0")
+        said = timeout_ms if isinstance(timeout_ms, Real) else f"of type {type(timeout_ms).__name__}"
+        raise errors.ConfigurationError(f"timeout_ms is {said}; it must be a number of milliseconds above 0")
     return timeout_ms / 1000

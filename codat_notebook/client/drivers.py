@@ -9,32 +9,33 @@ hold the key; where an interruption passes through, its inner frames are cut off
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import wait as wait_futures
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
 
 from codat_notebook import forking
 from codat_notebook.client import transport
 from codat_notebook.client.retrying import Command, Flow, Join, Sleep, Together
-from codat_notebook.client.wire import Answer, Outcome, Request, is_loopback
+from codat_notebook.client.wire import Answer, Failure, Outcome, Request, is_loopback
 from codat_notebook.models import errors
+from codat_notebook.models.hiding import bare
+from codat_notebook.models.scrubbing import Scrubber
 from codat_notebook.models.secret import Secret
 
 if TYPE_CHECKING:
     import httpx
 
 T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
 
+#: Headers of a request that may hold a key.
+_CREDENTIALS: Final = ("authorization", "proxy-authorization")
 #: Seconds after which a blocking wait wakes: an endless one cannot be interrupted on Windows, and elsewhere misses a
 #: signal that comes just before it begins.
 _WAKE = 0.5
-
-
-def bare(error: BaseException) -> BaseException:
-    """An interruption without the frames that it passed through."""
-    error.__context__ = error.__cause__ = None
-    return error.with_traceback(None)
 
 
 class Driver:
@@ -44,6 +45,8 @@ class Driver:
         self, secret: Secret | None, timeout: float, monotonic: Callable[[], float], client: Any = None
     ) -> None:
         self._secret = secret
+        if secret is not None:
+            transport.mask_in_logs(secret)
         self._timeout = timeout
         self.monotonic = monotonic
         self.given = client
@@ -98,9 +101,45 @@ class Driver:
         seconds = self._timeout if request.timeout is None else request.timeout
         return seconds if request.within is None else min(seconds, request.within)
 
-    def outcome(self, response: "httpx.Response", body: bytes, sent: float) -> Answer:
-        """An answer that came in whole."""
-        return Answer(response.status_code, transport.heard(response), body, sent, self.monotonic())
+    def outcome(self, request: Request, response: "httpx.Response", body: bytes, sent: float) -> Answer:
+        """An answer that came in whole.
+
+        Here, and in :meth:`lost` and :meth:`passing`, is where anything comes in from outside: nobody further in ever
+        sees a key that a gateway sends back.
+        """
+        heard = transport.heard(response)
+        for key in self._keys(request, response):
+            body = key.scrub(body)
+            if key.scrub_text(together := "\n".join(heard.values())) != together:
+                heard = {name: key.scrub_text(text) for name, text in heard.items()}
+        return Answer(response.status_code, heard, body, sent, self.monotonic())
+
+    def lost(self, request: Request, error: BaseException, sent: float) -> Failure:
+        """What it means that no whole answer came."""
+        failure = transport.failure(error, sent, self.monotonic())
+        return msgspec.structs.replace(failure, error=self._scrubbed(request, failure.error))
+
+    def passing(self, request: Request, error: E) -> E:
+        """An error that is not about the answer, such as an interruption: without the frames, which hold the key."""
+        shown = [each if isinstance(each, str) else repr(each) for each in error.args]
+        masked = [self._scrubbed(request, text) for text in shown]
+        if masked != shown:
+            error.args = tuple(masked)
+        return bare(error)
+
+    def _scrubbed(self, request: Request, text: str) -> str:
+        for key in self._keys(request):
+            text = key.scrub_text(text)
+        return text
+
+    def _keys(self, request: Request, response: "httpx.Response | None" = None) -> Iterator[Secret | Scrubber]:
+        """What may come back: the client's key, and what a caller or a client of the user's own sends instead."""
+        if self._secret is not None:
+            yield self._secret
+        headers = list(request.headers)
+        if self.given is not None:
+            headers += (self.given if response is None else response.request).headers.items()
+        yield from (Scrubber(text) for name, text in headers if name.lower() in _CREDENTIALS)
 
 
 class SyncDriver(Driver):
@@ -191,13 +230,13 @@ class SyncDriver(Driver):
             client = self._client(request.base)
             response = self._send(client, self.prepare(request))
             try:
-                return self.outcome(response, self._body(response), sent)
+                return self.outcome(request, response, self._body(response), sent)
             finally:
                 response.close()
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *transport.REFUSALS) as error:
-            return transport.failure(error, sent, self.monotonic())
+            return self.lost(request, error, sent)
         except BaseException as error:  # noqa: BLE001 - goes on at once, only without frames that hold the key
-            raise bare(error) from None
+            raise self.passing(request, error) from None
 
     def _send(self, client: "httpx.Client", request: "httpx.Request") -> "httpx.Response":
         if self.given is not None:

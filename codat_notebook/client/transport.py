@@ -5,7 +5,9 @@ context; all other hosts share one context per process. Answers are read piece b
 limit, so that neither an endless body nor a small one that unpacks to gigabytes fills the memory.
 """
 
+import logging
 import os
+import weakref
 import zlib
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -14,6 +16,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from codat_notebook.client.wire import Failure, Request
+from codat_notebook.models.secret import Secret
 
 if TYPE_CHECKING:
     import ssl
@@ -22,6 +25,12 @@ if TYPE_CHECKING:
 
 MAX_BODY: Final = 64 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
+#: Other ways to pack a body that there are.
+_PACKINGS: Final = ("br", "compress", "zstd")
+#: Loggers of httpx and httpcore that tell what servers send.
+_LOGGERS: Final = (
+    "httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks",
+)  # fmt: skip
 
 
 class BadBody(Exception):
@@ -34,6 +43,33 @@ class BadBody(Exception):
 
 class Unusable(Exception):
     """The environment names certificates or a proxy that cannot be used."""
+
+
+class _MaskKeys(logging.Filter):
+    """httpcore logs the headers of answers, httpx the first line: keys that come back in them are masked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: weakref.WeakValueDictionary[int, Secret] = weakref.WeakValueDictionary()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        told = text = record.getMessage()
+        for known in self.keys.valuerefs():
+            if (secret := known()) is not None:
+                text = secret.scrub_text(text)
+        if text is not told:
+            record.msg, record.args = text, None
+        return True
+
+
+_masking: Final = _MaskKeys()
+
+
+def mask_in_logs(secret: Secret) -> None:
+    """Have the key masked in what httpx and httpcore log, as long as it lives."""
+    _masking.keys[id(secret)] = secret
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_masking)
 
 
 #: What is no exception of httpx and means the same: there is no whole answer.
@@ -88,8 +124,20 @@ def client(kind: Callable[..., C], loopback: bool) -> C:
     trust: dict[str, Any] = {"verify": False, "trust_env": False} if loopback else {"verify": tls_context()}
     try:
         return kind(limits=limits, follow_redirects=False, timeout=None, **trust)
-    except (ImportError, ValueError, httpx.InvalidURL) as error:
-        raise Unusable(f"the proxy that the environment names cannot be used: {error}") from None
+    except ImportError as error:
+        raise Unusable(f"the proxy that {_proxies()} names cannot be used: {error}") from None
+    except (ValueError, httpx.InvalidURL):  # whose texts quote the address, which may hold a password
+        raise Unusable(
+            f"the proxy that {_proxies()} names cannot be used: its address must begin with http:// or https:// (with "
+            "httpx[socks] also socks5://), and a password in it must be percent-encoded"
+        ) from None
+
+
+def _proxies() -> str:
+    """The variables that name a proxy."""
+    names = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+    used = [name for name in names if os.environ.get(name) or os.environ.get(name.lower())]
+    return " or ".join(used) or "the system"
 
 
 def straight(client: Any, request: "httpx.Request") -> Any:
@@ -140,7 +188,8 @@ class Body:
     def __init__(self, encoding: str, limit: int = MAX_BODY) -> None:
         name = encoding.strip().lower()
         if name not in ("", "identity", "gzip", "x-gzip", "deflate"):
-            raise BadBody(f"it is packed as {name[:40]!r}", fatal=True)
+            way = f"as {name!r}" if name in _PACKINGS else "in an unknown way"  # which may be anything, an echo too
+            raise BadBody(f"it is packed {way}", fatal=True)
         self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32) if name not in ("", "identity") else None
         self._parts: list[bytes] = []
         self._left = limit

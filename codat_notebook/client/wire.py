@@ -9,7 +9,7 @@ import contextlib
 import ipaddress
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -18,6 +18,7 @@ import msgspec
 
 from codat_notebook.client import reading
 from codat_notebook.models import errors
+from codat_notebook.models.secret import Secret
 
 T = TypeVar("T")
 #: The statuses for which Codat documents its own body.
@@ -98,11 +99,12 @@ def path(template: str, **parts: str) -> str:
     return template.format(**{name: quote(str(part), safe="") for name, part in parts.items()})
 
 
-def server(url: str, *, allow_insecure: bool = False) -> str:
+def server(url: str, *, secrets: Sequence[Secret] = (), allow_insecure: bool = False) -> str:
     """Check the address of a server, and return it without a trailing slash.
 
     Raises:
-        errors.ConfigurationError: it has no scheme or host, or would send the key in the clear.
+        errors.ConfigurationError: it has no scheme or host, holds one of the ``secrets``, or would send the key in the
+            clear. The message does not show it: what was taken for an address may be a key.
     """
     if not isinstance(url, str):
         raise errors.ConfigurationError(f"The server address must be text, not {type(url).__name__}.")
@@ -115,15 +117,19 @@ def server(url: str, *, allow_insecure: bool = False) -> str:
         readable = False
     if not readable:
         raise errors.ConfigurationError("The server address cannot be read as one: check its host and port.")
+    if any(secret.is_in(url) for secret in secrets):
+        raise errors.ConfigurationError("The server address holds the API key, which belongs nowhere but into the key.")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise errors.ConfigurationError("The server address must hold no user name, query or fragment.")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise errors.ConfigurationError(
-            f"{url.strip()!r} is no server address: write it with its scheme, for example https://api.codat.io"
+            "The server address is none: write it with its scheme, for example https://api.codat.io. "
+            "It is not shown here, for it may be a key in the wrong place."
         )
     if parts.scheme == "http" and not is_loopback(url) and not allow_insecure:
         raise errors.ConfigurationError(
-            f"{url.strip()} would send the API key unencrypted. Use https, or pass allow_insecure=True."
+            "The server address would have the API key sent unencrypted to another machine. "
+            "Use https, or pass allow_insecure=True."
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
@@ -138,7 +144,9 @@ def headers(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
         return ()
     pairs = tuple((str(name), str(text)) for name, text in given.items())
     for name, text in pairs:
-        if not _HEADER_NAME.fullmatch(name) or not text.isascii() or not text.isprintable():
+        if not _HEADER_NAME.fullmatch(name):
+            raise errors.InvalidRequestError("http_headers: one of the names is no header's. Nothing was sent.")
+        if not text.isascii() or not text.isprintable():
             raise errors.InvalidRequestError(f"http_headers: {name[:40]!r} cannot be sent. Nothing was sent.")
     return pairs
 

@@ -1,7 +1,8 @@
 """The API key, so wrapped that nothing shows it: not a repr, a log line, a traceback or a pickle.
 
 Users hold either the raw key or the ready ``Authorization`` header; :meth:`Secret.of` takes both. The text
-comes out at exactly one place, where a request is handed to the network (``Secret.reveal``).
+comes out at exactly one place, where a request is handed to the network (``Secret.reveal``), and is masked wherever
+something comes in from there (``Secret.scrub``).
 """
 
 import base64
@@ -12,8 +13,17 @@ from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
 from codat_notebook.models import errors
+from codat_notebook.models.hiding import hides_arguments
+from codat_notebook.models.scrubbing import MASK, Scrubber
 
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
+_NO_HEADER: Final = (
+    "The API key holds a space, a line break or a character outside ASCII, so it is not a Codat key. "
+    "It is not shown here; copy it again, on one line."
+)
+_QUOTES: Final = "'\"`´‘’‚“”„«»"
+#: What was copied along with the key: the beginning of a line of a shell, of an env file, or of a request.
+_LABEL: Final = re.compile(r"(?i)(?:export\s+|set\s+|\$env:)?(CODAT_API_KEY|CODAT_AUTH_HEADER|Authorization)\s*[=:]")
 
 
 class Secret:
@@ -23,18 +33,25 @@ class Secret:
     Secret('Basic ••••')
     """
 
-    __slots__ = ("__header",)
+    __slots__ = ("__header", "__scrubber", "__weakref__")
 
+    @hides_arguments
     def __init__(self, header: str) -> None:
+        if not isinstance(header, str):
+            raise errors.ConfigurationError(f"The API key is of type {type(header).__name__}, not text.")
+        if not header.isascii() or not header.isprintable():  # an encoder's complaint would hold the text
+            raise errors.ConfigurationError(_NO_HEADER)
         self.__header = header
+        self.__scrubber = Scrubber(header)
 
     @classmethod
+    @hides_arguments
     def of(cls, key: "str | Secret") -> "Secret":
         """Wrap a raw API key, an encoded one, or a ready ``Basic ...`` header.
 
         Raises:
-            errors.ConfigurationError: the key is no text, is empty, holds characters that no header can carry, or is
-                of another scheme. The message never shows it.
+            errors.ConfigurationError: the key is no text, is empty, holds characters that no header can carry, came
+                with quotes or a label, or is of another scheme. Neither the message nor the traceback shows it.
         """
         if isinstance(key, Secret):
             return key
@@ -43,6 +60,7 @@ class Secret:
         return cls(f"Basic {_encoded(key)}")
 
     @classmethod
+    @hides_arguments
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Secret | None":
         """The key in ``CODAT_AUTH_HEADER`` or ``CODAT_API_KEY``, if one is set."""
         text = environ.get("CODAT_AUTH_HEADER") or environ.get("CODAT_API_KEY")
@@ -52,8 +70,20 @@ class Secret:
         """The ``Authorization`` header, in the clear. For the network only."""
         return self.__header
 
+    def scrub(self, body: bytes) -> bytes:
+        """Bytes from outside with the key masked, in whatever form it came back; without it the very same object."""
+        return self.__scrubber.scrub(body)
+
+    def scrub_text(self, text: str) -> str:
+        """The same for text."""
+        return self.__scrubber.scrub_text(text)
+
+    def is_in(self, address: str) -> bool:
+        """Whether an address holds the key, in whatever form."""
+        return self.__scrubber.is_in(address)
+
     def __repr__(self) -> str:
-        return "Secret('Basic ••••')"
+        return f"Secret('Basic {MASK}')"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and other.reveal() == self.__header
@@ -69,19 +99,37 @@ class Secret:
 
 
 def _encoded(key: str) -> str:
-    scheme, gap, rest = key.strip().partition(" ")
-    text = rest.strip() if gap and scheme.lower() == "basic" else key.strip()
-    if not text or text.lower() == "basic":
-        raise errors.ConfigurationError(
+    """The key as it is sent. Runs below ``Secret.of``, which drops its frame."""
+    if problem := _problem(key):
+        raise errors.ConfigurationError(problem)
+    scheme, *rest = key.split(None, 1)
+    text = rest[0].strip() if rest else scheme
+    return text if rest or _is_encoded(text) else base64.b64encode(text.encode()).decode()
+
+
+def _problem(key: str) -> str | None:
+    """What is wrong with a key, in words that do not show it."""
+    scheme, _, text = key.strip().replace("\t", " ").partition(" ")
+    ready = scheme.lower() == "basic"
+    text = text.strip() if ready else key.strip()
+    if not text:
+        return (
             "The API key is empty. Set CODAT_API_KEY to the key from Codat's portal, or CODAT_AUTH_HEADER to "
             "the ready header, which starts with 'Basic '."
         )
+    if label := _LABEL.match(key.strip().lstrip(_QUOTES)):
+        return f"The API key begins with {label[1]!r}, the name of what holds it. Keep only what follows."
+    if {key.strip()[0], key.strip()[-1], text[0]} & set(_QUOTES):
+        return "The API key begins or ends with a quotation mark, which is no part of it. Remove the quotation marks."
+    if scheme.lower() in ("bearer", "bearer:", "basic:"):
+        return f"The API key begins with {scheme!r}. Codat takes the bare key, or 'Basic ' and the encoded key."
+    if "\r" in key:
+        return "The API key holds a carriage return, which comes from a file with Windows line ends. Remove it."
+    if "://" in text:
+        return "The API key is an address. Are the key and server_url swapped?"
     if not _VISIBLE.fullmatch(text):
-        raise errors.ConfigurationError(
-            "The API key holds a space, a line break or a character outside ASCII, so it is not a Codat key. "
-            "It is not shown here; copy it again, on one line."
-        )
-    return text if gap or _is_encoded(text) else base64.b64encode(text.encode()).decode()
+        return _NO_HEADER
+    return None
 
 
 def _is_encoded(text: str) -> bool:

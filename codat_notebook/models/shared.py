@@ -13,6 +13,7 @@ import msgspec
 
 from codat_notebook.models.base import HalRef, Links, Model, Page
 from codat_notebook.models.errors import ConfigurationError, ErrorValidation, ErrorValidationItem
+from codat_notebook.models.hiding import hides_arguments
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.words import (
     CurrentStatus,
@@ -288,6 +289,7 @@ class Security:
 
     __slots__ = ("secret",)
 
+    @hides_arguments
     def __init__(self, *, auth_header: str | Secret) -> None:
         self.secret = Secret.of(auth_header)
 
@@ -297,6 +299,7 @@ class Security:
         return self.secret
 
     @classmethod
+    @hides_arguments
     def of(cls, security: "Security | str | Secret | Mapping[str, str]") -> Self:
         """Take the key in any of the forms that users hold it in."""
         if isinstance(security, Security):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from codat_notebook.client import events
-from codat_notebook.client.codat_lending import SERVERS
+from codat_notebook.client.codat_lending import CodatLending
 from codat_notebook.connecting import connect
 from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.secret import Secret
@@ -64,18 +64,13 @@ class Connector:
     # Messages.
 
     def _on_message(self, message: Message) -> None:
-        key = message.pop("key", None)  # wrapped before anything else happens, and gone from the message
-        secret = problem = None
+        # Wrapped before anything else happens, and gone from the message.
+        secret, problem = _wrapped(str(message.get("way")), message.pop("key", None))
         way, self._state["seq"] = str(message.get("way")), number_of(message, "seq")
         trying = self._trying is not None and not self._trying.done()
         if message.get("type") == "cancel" and self._trying is not None:
             self._trying.cancel()
         elif message.get("type") == "connect" and way in WAYS and not trying:
-            try:
-                secret = _secret(way, key)
-            except ConfigurationError as error:
-                problem = problem_state(error.message, way=way)
-            del key
             if problem is None:
                 opening = partial(_open, secret, message.get("read_only") is True)
                 self._trying = asyncio.get_running_loop().create_task(self._try(opening, way))
@@ -157,14 +152,18 @@ class Connector:
         self.parts.connect.show(state, at_once=True)
 
 
-def _secret(way: str, key: object) -> Secret | None:
-    """The key of a way to connect, wrapped; the sandbox needs none."""
-    if way == "sandbox":
-        return None
-    found = Secret.of(str(key or "")) if way == "key" else Secret.from_environment()
-    if found is None:
-        raise ConfigurationError("The environment holds no key: set CODAT_API_KEY before you start Jupyter.")
-    return found
+def _wrapped(way: str, key: object) -> tuple[Secret | None, Message | None]:
+    """The key of a way to connect, wrapped, or what is wrong with it; the sandbox needs none."""
+    try:
+        if way == "key":
+            return Secret.of(str(key or "")), None
+        found = Secret.from_environment() if way == "environment" else None
+    except ConfigurationError as error:
+        return None, problem_state(error.message, way=way)
+    if way == "environment" and found is None:
+        why = "The environment holds no key: set CODAT_API_KEY before you start Jupyter."
+        return None, problem_state(why, way=way)
+    return found, None
 
 
 def _open(secret: Secret | None, read_only: bool) -> "Session":
@@ -190,8 +189,11 @@ def first_state(required: bool, **more: Any) -> Message:
 
 
 def server_address() -> str:
-    """Host and port of the Codat that keys are sent to."""
-    return urlsplit(os.environ.get("CODAT_BASE_URL") or SERVERS[0]).netloc
+    """Host and port of the Codat that keys are sent to; the variable's name where its text cannot be shown."""
+    try:
+        return urlsplit(CodatLending(server_url=os.environ.get("CODAT_BASE_URL")).server_url).netloc
+    except ConfigurationError:  # told by the client that is made to connect
+        return "CODAT_BASE_URL"
 
 
 def key_variable() -> str | None:

@@ -278,7 +278,7 @@ def test_ca_bundles_of_the_environment_are_honoured(name: str, tmp_path: Any) ->
     [
         ("SSL_CERT_FILE", "nowhere.pem", "SSL_CERT_FILE is nowhere.pem, where no certificates can be read"),
         ("REQUESTS_CA_BUNDLE", __file__, "where no certificates can be read"),
-        ("HTTPS_PROXY", "gopher://127.0.0.1:9", "the proxy that the environment names cannot be used"),
+        ("HTTPS_PROXY", "gopher://127.0.0.1:9", "the proxy that HTTPS_PROXY names cannot be used"),
     ],
 )
 def test_an_environment_that_cannot_be_used_is_told(name: str, value: str, said: str) -> None:
@@ -295,6 +295,30 @@ def test_an_environment_that_cannot_be_used_is_told(name: str, value: str, said:
     unset = dict.fromkeys((*names, *map(str.lower, names)), "")
     lines = _elsewhere(code, **{**unset, name: value}).splitlines()
     assert [(line.startswith("no False "), said in line) for line in lines] == [(True, True)] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "proxy"),
+    [
+        ("HTTPS_PROXY", "gopher://clerk:s3cr3t-word@127.0.0.1:9"), ("https_proxy", "http://clerk:s3cr3t/word@127.0.0.1:9"),
+        ("ALL_PROXY", "http://clerk:s3cr3t-word@127.0.0.1:port"), ("ALL_PROXY", "s3cr3t-word"),
+        ("HTTPS_PROXY", "http://clerk:s3cr3t-word@127.0.0.1:9"), ("HTTPS_PROXY", "http://[clerk:s3cr3t-word@::1"),
+    ],
+)  # fmt: skip
+def test_a_proxys_password_is_not_told(name: str, proxy: str) -> None:
+    """Whether its address cannot be read or nobody answers there: the variable is named, its text is not shown."""
+    code = (
+        "import traceback; from codat_notebook import CodatLending; from codat_notebook.utils import RetryConfig\n"
+        "try: CodatLending('a-raw-key', retry_config=RetryConfig('none')).companies.list()\n"
+        "except Exception as error: \n"
+        "    print(type(error).__name__, error, vars(error), traceback.format_exc())"
+    )
+    names = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+    unset = dict.fromkeys((*names, *map(str.lower, names)), "")
+    shown = _elsewhere(code, **{**unset, name: proxy})
+    assert shown.startswith("NoResponseError")
+    assert not [part for part in ("s3cr3t", "clerk") if part in shown]
+    assert "ConnectError" in shown or name.upper() in shown or "ProxyError" in shown
 
 
 @pytest.mark.parametrize(("bundle", "trusts"), [("", "System"), ("named", "SSLContext")])

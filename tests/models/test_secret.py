@@ -35,6 +35,43 @@ def test_what_is_no_key_is_refused_without_showing_it(bad: str) -> None:
     assert "X-Evil" not in shown.split("Error:")[-1]
 
 
+@pytest.mark.parametrize(
+    ("mistake", "told"),
+    [
+        ("'{}'", "quotation"), ('"{}"', "quotation"), ("“{}”", "quotation"), ("‘{}’", "quotation"),
+        ("`{}`", "quotation"), ("«{}»", "quotation"), ("{}'", "quotation"), ('Basic "{}"', "quotation"),
+        ("'Basic {}'", "quotation"), (" '{}' \n", "quotation"), ("Bearer {}", "Bearer"), ("bearer\t{}", "bearer"),
+        ("Bearer: {}", "Bearer:"), ("CODAT_API_KEY={}", "CODAT_API_KEY"),
+        ("export CODAT_API_KEY='{}'", "CODAT_API_KEY"),
+        ("CODAT_AUTH_HEADER=Basic {}", "CODAT_AUTH_HEADER"), ("Authorization: Basic {}", "Authorization"),
+        ("$env:CODAT_API_KEY = '{}'", "CODAT_API_KEY"), ("{}\r", "carriage return"), ("{}\r\n", "carriage return"),
+        ("https://{}", "an address"), ('Basic "{}', "quotation"),
+        ("Basic {} x", "a space"), ("\ufeff{}", "outside ASCII"), ("{}\0", "holds a"),
+    ],
+)  # fmt: skip
+def test_what_was_copied_along_is_told(mistake: str, told: str) -> None:
+    """Quotes, labels, another scheme, a carriage return: the message says which and does not show the key."""
+    text = mistake.format(RAW)
+    for take in (Secret.of, lambda text: Secret.from_environment({"CODAT_API_KEY": text})):
+        with pytest.raises(errors.ConfigurationError, match=told) as caught:
+            take(text)
+        assert RAW not in str(caught.value)
+
+
+@pytest.mark.parametrize("odd", ["it's-a-key", 'a"b"c-key', "CODAT_KEY=abcdef", "bearer-of-a-key"])
+def test_what_only_looks_like_a_mistake_is_a_key(odd: str) -> None:
+    """Quotes inside, an equals sign, a word that begins like a scheme: sent as they are."""
+    assert Secret.of(odd).reveal() == "Basic " + base64.b64encode(odd.encode()).decode()
+
+
+def test_a_header_that_cannot_be_sent_is_refused() -> None:
+    """Whoever makes a secret by its header gets no encoder's complaint, which would hold the text."""
+    for wrong in ("Basic ключ-ключ", "Basic a\nb", b"Basic a-raw-key"):
+        with pytest.raises(errors.ConfigurationError) as caught:
+            Secret(wrong)  # type: ignore[arg-type]
+        assert "ключ" not in str(caught.value)
+
+
 def test_no_repr_shows_it() -> None:
     """Neither the secret nor what holds it prints the key."""
     security = shared.Security(auth_header=RAW)

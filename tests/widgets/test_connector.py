@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from codat_notebook.connecting import connect
+from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.shared import Security
 from codat_notebook.runs.engine import engine, running
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.widgets.connect import Connect, connect_state, problem_state
+from codat_notebook.widgets.connector import first_state
 from codat_notebook.widgets.console import Console, console
 
 DEADLINE = 60.0
@@ -215,3 +218,16 @@ def test_text_form() -> None:
     assert Connect.text(connect_state(connecting="Connecting to api.codat.io")) == "Connecting to api.codat.io"
     problem = problem_state("Codat did not accept the key.", "Check the key and connect again.")
     assert Connect.text(connect_state(problem=problem)).endswith("connect again.")
+
+
+@pytest.mark.parametrize("base", ["https://{}@api.codat.io", "https://{}", "{}", "https://x.test/{}", "https://[{}"])
+def test_an_address_that_holds_the_key_is_not_shown(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The form says where keys go by the variable's name then, and connecting says what is wrong."""
+    monkeypatch.setenv("CODAT_API_KEY", "a-raw-key-of-somebody")
+    monkeypatch.setenv("CODAT_BASE_URL", base.format("a-raw-key-of-somebody"))
+    state = first_state(True)
+    assert state["address"] == "CODAT_BASE_URL"
+    assert "a-raw-key-of-somebody" not in str(state)
+    with pytest.raises(ConfigurationError) as caught:
+        connect()
+    assert "a-raw-key-of-somebody" not in str(caught.value)
