@@ -13,6 +13,8 @@ from typing import Any, Final, NoReturn
 
 from codat_notebook.models import errors
 
+#: Variables of the environment that may hold a key, in the order in which they are looked at.
+VARIABLES: Final = ("CODAT_AUTH_HEADER", "CODAT_API_KEY")
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
@@ -44,8 +46,8 @@ class Secret:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Secret | None":
-        """The key in ``CODAT_AUTH_HEADER`` or ``CODAT_API_KEY``, if one is set."""
-        text = environ.get("CODAT_AUTH_HEADER") or environ.get("CODAT_API_KEY")
+        """The key in the first of :data:`VARIABLES` that is set; None without one."""
+        text = next((environ[name] for name in VARIABLES if environ.get(name)), None)
         return cls.of(text) if text else None
 
     def reveal(self) -> str:
