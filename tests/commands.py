@@ -116,6 +116,19 @@ def fetch(url: str, headers: Mapping[str, str] | None = None, method: str = "GET
         connection.close()
 
 
+def head(url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """A request without a proxy: the answer's headers, once the body was read."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=START_SECONDS)
+    try:
+        connection.request("GET", parts.path or "/", headers=dict(headers))
+        answer = connection.getresponse()
+        answer.read()
+        return answer.headers
+    finally:
+        connection.close()
+
+
 def ask(url: str, headers: Mapping[str, str], method: str = "GET") -> Any:
     """A request without a proxy; the decoded JSON of a successful answer."""
     status, body = fetch(url, headers, method)
