@@ -68,6 +68,16 @@ class Command:
         """The processes that it started, and those that they started."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
+    def kernels(self) -> int:
+        """How many Jupyter kernels there are among them."""
+        found = 0
+        for process in self.family():
+            try:
+                found += any("ipykernel" in word for word in process.cmdline())
+            except psutil.NoSuchProcess:  # it has just ended
+                continue
+        return found
+
     def end(self, number: signal.Signals | None) -> None:
         """Send a signal (None: it ends by itself); it ends with code 0, no word on stderr, and no process left.
 

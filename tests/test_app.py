@@ -9,7 +9,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
 import pytest
 
 from codat_notebook.cli import main
@@ -29,11 +28,6 @@ ACCOUNT = {"CODAT_API_KEY": KEY, "CODAT_AUTH_HEADER": f"Basic {KEY}", "CODAT_BAS
 def address(command: Command) -> str:
     """Where the page is, once it answers."""
     return command.expect(r"^Page (?:\(LIVE\)|       )\s?(http://127\.0\.0\.1:\d+)$")[1]
-
-
-def kernels(command: Command) -> list[psutil.Process]:
-    """The kernels that run now."""
-    return [process for process in command.family() if any("ipykernel" in word for word in process.cmdline())]
 
 
 def test_each_visitor_gets_a_kernel_that_ends_when_idle(tmp_path: Path) -> None:
@@ -94,14 +88,14 @@ def test_so_many_visitors_and_no_more(tmp_path: Path) -> None:
         assert sorted(status for status, _ in answers) == [200] * 2 + [503] * 6
         said = b"All 2 places are taken. A place is free when somebody closes the page, or after 5 idle minutes."
         assert [said in page for status, page in answers if status == 503] == [True] * 6
-        assert len(kernels(command)) == 2
+        assert command.kernels() == 2
         kernel = next(re.search(rb'"kernelId": "([-0-9a-f]+)"', page) for status, page in answers if status == 200)
         assert kernel is not None
         shutdown = f"{base}/voila/api/shutdown/{kernel[1].decode()}"
         assert fetch(shutdown, {}, "POST")[0] == 403  # by nobody knows whom
         assert fetch(shutdown, {"Origin": base}, "POST")[0] == 204
         command.wait_until(lambda: fetch(base, PERSON)[0] == 200)
-        assert len(kernels(command)) == 2
+        assert command.kernels() == 2
         command.end(signal.SIGINT)
 
 
@@ -114,14 +108,14 @@ def test_who_does_not_come_by_hand_gets_the_door(tmp_path: Path) -> None:
             assert (status, b"Open the console" in page, b"kernelId" in page) == (200, True, False)
         assert fetch(base, {**PERSON, "Sec-Purpose": "prefetch"})[0] == 503
         assert fetch(f"{base}/api/kernels", {"Content-Type": "text/plain"}, "POST")[0] == 403
-        assert kernels(command) == []
+        assert command.kernels() == 0
         for headers in ({}, PERSON):
             sent = head(base, headers)
             assert sent["Content-Security-Policy"] == "frame-ancestors 'none'"
             assert sent["Cross-Origin-Opener-Policy"] == "same-origin"
             assert "no-store" in sent["Cache-Control"]
         assert fetch(base, {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "document"})[0] == 200
-        assert len(kernels(command)) == 2
+        assert command.kernels() == 2
         command.end(signal.SIGINT)
 
 
