@@ -22,7 +22,7 @@ class Kernels(AsyncMappingKernelManager):
     places = Integer(20, help="How many kernels there may be at a time.").tag(config=True)
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)  # type: ignore[no-untyped-call]
+        super().__init__(**options)  # type: ignore[no-untyped-call]  # its own has no types
         self._starting: set[str] = set()
 
     async def start_kernel(self, **options: Any) -> str:  # type: ignore[override]  # as in its own base

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -184,49 +185,8 @@ def test_no_message_of_a_visitor_moves_the_border(live, read_only, page, watch, 
         page.goto("about:blank")
 
 
-ATTACK = """<!doctype html><title>A site</title>
-<img src="{base}/"><img src="{base}/?2"><script src="{base}/"></script><link rel="stylesheet" href="{base}/">
-<link rel="prefetch" href="{base}/"><link rel="prerender" href="{base}/"><video src="{base}/"></video>
-<iframe src="{base}/"></iframe><iframe src="{base}/" sandbox="allow-scripts allow-same-origin allow-forms"></iframe>
-<object data="{base}/"></object><embed src="{base}/"><iframe name="sink"></iframe>
-<form id="get" action="{base}/" target="sink"></form>
-<form id="post" action="{base}/" method="post" target="sink"></form>
-<form id="start" action="{base}/api/kernels" method="post" enctype="text/plain" target="sink">
-  <input name='{{"name":"python3","x":"' value='"}}'></form>
-<form id="end" action="{base}/voila/api/shutdown/{kernel}" method="post" target="sink"></form>
-<script type="speculationrules">
-  {{"prerender": [{{"urls": ["{base}/?1"]}}], "prefetch": [{{"urls": ["{base}/?2"]}}]}}</script>
-<script>
-const base = "{base}", kernel = "{kernel}", blind = {{ mode: "no-cors", credentials: "include" }};
-const opens = (socket) => new Promise((yes, no) => {{
-  socket.onopen = () => yes("opened");
-  socket.onerror = () => {{ socket.close(); no(); }};
-}});
-const submits = (id) => new Promise((done) => {{
-  document.querySelector("[name=sink]").onload = () => done("sent");
-  document.getElementById(id).submit();
-}});
-const tries = [
-  ...["GET", "POST", "HEAD"].map((method) => () => fetch(base + "/", {{ method, ...blind }})),
-  () => fetch(base + "/api/kernels", {{ method: "POST", body: '{{"name":"python3"}}', ...blind }}),
-  () => fetch(base + "/api/kernels/" + kernel, {{ method: "DELETE" }}),
-  () => fetch(base + "/api/kernels/" + kernel),
-  () => fetch(base + "/voila/api/shutdown/" + kernel, {{ method: "POST", keepalive: true, ...blind }}),
-  () => navigator.sendBeacon(base + "/voila/api/shutdown/" + kernel),
-  () => navigator.sendBeacon(base + "/api/sessions", "{{}}"),
-  () => opens(new WebSocket(base.replace("http", "ws") + "/api/kernels/" + kernel + "/channels")),
-  () => opens(new EventSource(base + "/")),
-  () => import(base + "/"),
-  ...["get", "post", "start", "end"].map((id) => () => submits(id)),
-];
-window.attack = async () => {{
-  const outcomes = [];
-  const told = (value) => value?.type ?? String(value);
-  for (const each of tries) outcomes.push(await Promise.resolve().then(each).then(told, () => "refused"));
-  return outcomes;
-}};
-window.open("{base}/?popup"); window.open("{base}/?noopener", "_blank", "noopener");
-</script>"""
+#: Tries each way that a site has to make a browser ask another; BASE and KERNEL are put in.
+ATTACK = (Path(__file__).parent / "other_site.html").read_text("utf-8")
 
 
 @contextmanager
@@ -266,7 +226,7 @@ def test_other_sites_start_and_end_no_kernel(host, page, context, watch, shoot, 
         assert app.command.kernels() == 1
         pages: dict[str, str] = {}
         with site(pages) as port:
-            pages["/"] = ATTACK.format(base=app.base, kernel=kernel)
+            pages["/"] = ATTACK.replace("BASE", app.base).replace("KERNEL", kernel)
             pages["/refresh"] = f'<meta http-equiv="refresh" content="0; url={app.base}/?refreshed">'
             pages["/top"] = f"<script>location = '{app.base}/?led'</script>"
             evil = context.new_page()

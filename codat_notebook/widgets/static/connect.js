@@ -41,6 +41,7 @@ function render({ model, el }) {
     if (offered === names.join()) return;
     offered = names.join();
     ways.replaceChildren(...names.map((name) => sections[name]));
+    sections.key.querySelector("h4").firstChild.textContent = names.includes("environment") ? "Another key" : "Your own key";
     el.replaceChildren(...(names.length ? [head, problem, ways, foot] : [problem]));
   };
 
