@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +72,8 @@ class Command:
         """How many Jupyter kernels there are among them."""
         found = 0
         for process in self.family():
-            try:
+            with suppress(psutil.NoSuchProcess):  # it has just ended
                 found += any("ipykernel" in word for word in process.cmdline())
-            except psutil.NoSuchProcess:  # it has just ended
-                continue
         return found
 
     def end(self, number: signal.Signals | None) -> None:
@@ -106,7 +104,8 @@ def running(
     finally:
         if command.process.poll() is None:
             for process in [*command.family(), psutil.Process(command.process.pid)]:
-                process.kill()
+                with suppress(psutil.NoSuchProcess):  # it has ended with another
+                    process.kill()
         command.process.wait()
         command._reader.join()
         for stream in (command.process.stdout, command.process.stderr):
