@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,14 @@ class Command:
         """The processes that it started, and those that they started."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
+    def kernels(self) -> int:
+        """How many Jupyter kernels there are among them."""
+        found = 0
+        for process in self.family():
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                found += any("ipykernel" in word for word in process.cmdline())
+        return found
+
     def end(self, number: signal.Signals | None) -> None:
         """Send a signal (None: it ends by itself); it ends with code 0, no word on stderr, and no process left.
 
@@ -96,7 +104,8 @@ def running(
     finally:
         if command.process.poll() is None:
             for process in [*command.family(), psutil.Process(command.process.pid)]:
-                process.kill()
+                with suppress(psutil.NoSuchProcess):  # it has ended with another
+                    process.kill()
         command.process.wait()
         command._reader.join()
         for stream in (command.process.stdout, command.process.stderr):
@@ -112,6 +121,19 @@ def fetch(url: str, headers: Mapping[str, str] | None = None, method: str = "GET
         connection.request(method, f"{parts.path or '/'}?{parts.query}", headers=dict(headers or {}))
         answer = connection.getresponse()
         return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def head(url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """A request without a proxy: the answer's headers, once the body was read."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=START_SECONDS)
+    try:
+        connection.request("GET", parts.path or "/", headers=dict(headers))
+        answer = connection.getresponse()
+        answer.read()
+        return answer.headers
     finally:
         connection.close()
 

@@ -1,23 +1,33 @@
-"""`codat-notebook app` as a process: a kernel for each visitor, which ends when idle; no host but the loopback.
+"""`codat-notebook app` as a process: a kernel for each visitor, so many and no more; what its environment holds.
 
-What a visitor sees is in `browser/test_app.py`.
+What a visitor sees is in `browser/test_app.py`, what other sites can do in `browser/test_page_border.py`.
 """
 
 import re
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from codat_notebook.cli import main
 
-from .commands import fetch, refuses, running
+from .commands import Command, fetch, head, refuses, running
 
 pytestmark = [
     pytest.mark.xdist_group("jupyter"),
     pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl-C to one process"),
 ]
+#: What a browser says when its person types an address.
+PERSON = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+KEY = "k-9f2-of-the-operator"
+ACCOUNT = {"CODAT_API_KEY": KEY, "CODAT_AUTH_HEADER": f"Basic {KEY}", "CODAT_BASE_URL": "http://127.0.0.1:9"}
+
+
+def address(command: Command) -> str:
+    """Where the page is, once it answers."""
+    return command.expect(r"^Page (?:\(LIVE\)|       )\s?(http://127\.0\.0\.1:\d+)$")[1]
 
 
 def test_each_visitor_gets_a_kernel_that_ends_when_idle(tmp_path: Path) -> None:
@@ -27,7 +37,7 @@ def test_each_visitor_gets_a_kernel_that_ends_when_idle(tmp_path: Path) -> None:
         assert "There is no login" in command.printed
         assert "made up" in command.printed
         server = command.family()
-        pages = [fetch(base) for _ in range(2)]
+        pages = [fetch(base, PERSON) for _ in range(2)]
         assert [status for status, _ in pages] == [200, 200]
         kernels = {re.search(rb'"kernelId": "([-0-9a-f]+)"', page)[1].decode() for _, page in pages}  # type: ignore[index] # it is there
         assert len(kernels) == 2
@@ -42,14 +52,16 @@ def test_only_the_loopbacks_names_are_answered(tmp_path: Path) -> None:
     with running("app", "--no-browser", "--read-only", cwd=tmp_path) as command:
         base = command.expect(r"^Page        (http://127\.0\.0\.1:\d+)$")[1]
         server = len(command.family())
-        assert fetch(base, {"Host": "evil.example"})[0] == 403
+        status, words = fetch(base, {**PERSON, "Host": "evil.example"})
+        assert (status, words) == (421, b"This page answers to 127.0.0.1, localhost and [::1] only.")
+        assert fetch(f"{base}/voila/static/voila.js", {"Host": "evil.example"})[0] == 421
         for path in (
             "/voila/files/voila.json",
             "/voila/files/Codat%20console.ipynb",
             "/voila/render/other.ipynb",
             "/tree",
         ):
-            assert fetch(base + path)[0] >= 300, path
+            assert fetch(base + path, PERSON)[0] >= 300, path
         assert len(command.family()) == server
         command.end(signal.SIGTERM)
 
@@ -61,7 +73,81 @@ def test_live_needs_a_key(key: str | None, monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.delenv("CODAT_API_KEY", raising=False)
     if key:
         monkeypatch.setenv("CODAT_API_KEY", key)
-    assert main(["app", "--live", "--no-browser"]) == 1
+    assert main(["app", "--live", "--no-browser", *(["--connect-form"] if key else [])]) == 1
     said = capsys.readouterr().err
     assert re.fullmatch(r"codat-notebook: .*key.*\n", said)
     assert "two lines" not in said
+
+
+def test_so_many_visitors_and_no_more(tmp_path: Path) -> None:
+    """Also where all come at the same moment; who comes too late reads why, and gets the place that comes free."""
+    with running("app", "--no-browser", "--visitors", "2", "--idle", "5", cwd=tmp_path) as command:
+        base = address(command)
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: fetch(base, PERSON), range(8)))
+        assert sorted(status for status, _ in answers) == [200] * 2 + [503] * 6
+        said = b"All 2 places are taken. A place is free when somebody closes the page, or after 5 idle minutes."
+        assert [said in page for status, page in answers if status == 503] == [True] * 6
+        assert command.kernels() == 2
+        kernel = next(re.search(rb'"kernelId": "([-0-9a-f]+)"', page) for status, page in answers if status == 200)
+        assert kernel is not None
+        shutdown = f"{base}/voila/api/shutdown/{kernel[1].decode()}"
+        assert fetch(shutdown, {}, "POST")[0] == 403  # by nobody knows whom
+        assert fetch(shutdown, {"Origin": base}, "POST")[0] == 204
+        command.wait_until(lambda: fetch(base, PERSON)[0] == 200)
+        assert command.kernels() == 2
+        command.end(signal.SIGINT)
+
+
+def test_who_does_not_come_by_hand_gets_the_door(tmp_path: Path) -> None:
+    """A small page with a link, and no kernel; no site may frame it or hold its window; a click on it gets one."""
+    with running("app", "--no-browser", cwd=tmp_path) as command:
+        base = address(command)
+        for headers in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}):
+            status, page = fetch(base, headers)
+            assert (status, b"Open the console" in page, b"kernelId" in page) == (200, True, False)
+        assert fetch(base, {**PERSON, "Sec-Purpose": "prefetch"})[0] == 503
+        assert fetch(f"{base}/api/kernels", {"Content-Type": "text/plain"}, "POST")[0] == 403
+        assert command.kernels() == 0
+        for headers in ({}, PERSON):
+            sent = head(base, headers)
+            assert sent["Content-Security-Policy"] == "frame-ancestors 'none'"
+            assert sent["Cross-Origin-Opener-Policy"] == "same-origin"
+            assert "no-store" in sent["Cache-Control"]
+        assert fetch(base, {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "document"})[0] == 200
+        assert command.kernels() == 2
+        command.end(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("options", "known"),
+    [
+        ((), set()),
+        (("--connect-form",), {"CODAT_BASE_URL"}),
+        (("--live", "--read-only"), set(ACCOUNT)),
+        (("--live", "--connect-form"), set(ACCOUNT)),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_a_kernel_knows_no_more_than_it_needs(options: tuple[str, ...], known: set[str], tmp_path: Path) -> None:
+    """On the sandbox neither the operator's key nor, unless visitors use theirs, the server; neither in Voila."""
+    with running("app", "--no-browser", *options, cwd=tmp_path, environment=ACCOUNT) as command:
+        status, page = fetch(address(command), PERSON)
+        assert status == 200
+        assert b"kernelId" in page
+        environments = [process.environ() for process in command.family()]
+        assert len(environments) == 2
+        for environment in environments:
+            assert environment.keys() & ACCOUNT.keys() == known
+            assert ("CODAT_SANDBOX_URL" in environment) == ("--live" not in options)
+        assert KEY not in command.printed
+        assert KEY.encode() not in page
+        command.end(signal.SIGINT)
+
+
+def test_a_live_form_needs_no_key_of_the_operators(tmp_path: Path) -> None:
+    """Visitors bring theirs; without the form the line that refuses names it."""
+    with running("app", "--live", "--connect-form", "--no-browser", cwd=tmp_path) as command:
+        assert b"kernelId" in fetch(address(command), PERSON)[1]
+        assert "connects with their own key" in command.printed
+        command.end(signal.SIGINT)

@@ -40,6 +40,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["sandbox", "--key", ""], "a key is some text"),
         (["sandbox", "--scenario", "year-end"], "invalid choice: 'year-end'"),
         (["app", "--idle", "0"], "a number of minutes above 0"),
+        (["app", "--visitors", "0"], "at least one visitor"),
         (["lab", "--speed", "2"], "unrecognized arguments"),
     ],
 )

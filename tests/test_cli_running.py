@@ -3,13 +3,16 @@
 import re
 import shlex
 import signal
+import stat
 import sys
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from .commands import START_SECONDS, Command, ask, refuses, running
+from .commands import START_SECONDS, Command, ask, fetch, refuses, running
 
 pytestmark = [
     pytest.mark.xdist_group("jupyter"),
@@ -34,8 +37,11 @@ class Demo:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_demo(number: signal.Signals, tmp_path: Path) -> None:
-    """The demo serves the first notebook, its kernels know the sandbox, and Ctrl-C or SIGTERM leaves nothing behind."""
-    with running("demo", "--no-browser", cwd=tmp_path) as command:
+    """The demo serves the first notebook, its kernels know the sandbox and no account, and Ctrl-C or SIGTERM leaves
+    nothing behind.
+    """
+    account = {"CODAT_API_KEY": "k-9f2", "CODAT_AUTH_HEADER": "Basic k-9f2", "CODAT_BASE_URL": "http://127.0.0.1:9"}
+    with running("demo", "--no-browser", cwd=tmp_path, environment=account) as command:
         demo = Demo(command)
         assert demo.ask(f"/api/contents/{demo.notebook}?content=0")["path"] == "01_first_look.ipynb"
         assert (tmp_path / "codat-notebooks" / demo.notebook).is_file()
@@ -46,6 +52,7 @@ def test_demo(number: signal.Signals, tmp_path: Path) -> None:
         assert len(environments) == 2
         assert {environment["CODAT_SANDBOX_URL"] for environment in environments} == {demo.sandbox}
         assert all(environment["CODAT_SANDBOX_KEY"] for environment in environments)
+        assert not any(environment.keys() & account.keys() for environment in environments)
         command.end(number)
         assert refuses(demo.base)
         assert refuses(demo.sandbox)
@@ -69,6 +76,50 @@ def test_lab_knows_the_key_of_its_environment_and_no_sandbox(tmp_path: Path) -> 
         command.end(signal.SIGINT)
         assert "k-9f2" not in command.printed
     assert mine.read_text() == before
+
+
+def test_no_process_list_shows_the_token(tmp_path: Path) -> None:
+    """The browser is started with a private file that leads on to Lab: no program's arguments hold the token."""
+    seen = tmp_path / "seen"
+    browser = tmp_path / "browser"
+    browser.write_text(
+        f'#!/bin/sh\necho "$1" > {seen}.part\nmv {seen}.part {seen}\nwhile [ -e {seen} ]; do sleep 0.05; done\n'
+    )
+    browser.chmod(0o700)
+    arguments: set[str] = set()
+
+    def look() -> bool:
+        for process in psutil.process_iter(["cmdline"]):
+            arguments.update(process.info["cmdline"] or ())
+        return seen.exists()
+
+    with running("demo", "--dir", "here", cwd=tmp_path, environment={"BROWSER": str(browser)}) as command:
+        command.wait_until(look)
+        look()  # while the browser runs
+        demo = Demo(command)
+        assert str(browser) in arguments
+        assert not [text for text in arguments if demo.token in text]
+        opened = Path(urllib.parse.unquote(urllib.parse.urlsplit(seen.read_text().strip()).path))
+        assert stat.S_IMODE(opened.stat().st_mode) == 0o600
+        assert stat.S_IMODE(opened.parent.stat().st_mode) == 0o700
+        target = re.search(r'content="0; url=([^"]+)"', opened.read_text())
+        assert target is not None
+        assert target[1] == f"{demo.base}/lab/tree/{demo.notebook}?token={demo.token}"
+        seen.unlink()
+        command.expect("^Ctrl-C")
+        command.end(signal.SIGINT)
+        assert not opened.exists()
+
+
+def test_lab_answers_to_no_other_hosts_name(tmp_path: Path) -> None:
+    """A page under another host's name (DNS rebinding) is refused, with the token as without."""
+    with running("lab", "--no-browser", "--dir", "here", cwd=tmp_path) as command:
+        demo = Demo(command, sandbox=False)
+        for path in (f"/lab?token={demo.token}", "/api/status", "/login"):
+            headers = {"Host": "evil.example", "Authorization": f"token {demo.token}"}
+            assert fetch(demo.base + path, headers)[0] == 403
+        assert fetch(f"{demo.base}/api/status", {"Authorization": f"token {demo.token}"})[0] == 200
+        command.end(signal.SIGINT)
 
 
 def test_demo_ends_with_lab(tmp_path: Path) -> None:

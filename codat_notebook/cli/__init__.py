@@ -77,6 +77,12 @@ def _add_app(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--read-only", action="store_true", help="refuse everything that queues a refresh")
     command.add_argument(
+        "--connect-form",
+        action="store_true",
+        help="ask each visitor how to connect, also with a key of their own; else nobody can change what you started",
+    )
+    command.add_argument("--visitors", type=_visitors, default=20, help="how many there may be at a time")
+    command.add_argument(
         "--idle", type=_minutes, default=10.0, help="minutes after which a kernel ends that no page holds any more"
     )
 
@@ -94,6 +100,10 @@ def _port(text: str) -> int:
 
 def _count(text: str) -> int:
     return int(_number(text, 1, float("inf"), whole=True, wanted="at least one company"))
+
+
+def _visitors(text: str) -> int:
+    return int(_number(text, 1, float("inf"), whole=True, wanted="at least one visitor"))
 
 
 def _key(text: str) -> str:

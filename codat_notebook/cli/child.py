@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,29 +29,38 @@ class Child:
     """A running server; leaving the ``with`` block ends it.
 
     ``port``: 0 takes a free one. ``code``: the Python that the child runs. ``files``: JSON files of its private folder,
-    by path. ``environment``: variables that it and its kernels get on top of this process's. ``inside``: whether it
-    runs in its private folder. Raises :class:`Problem` if the port is taken.
+    by path. ``environment``: variables that it and its kernels get on top of this process's; ``without``: those of
+    this process that they do not get. ``inside``: whether it runs in its private folder. Raises :class:`Problem` if the
+    port is taken.
     """
 
     #: What messages call it.
     name = "The server"
 
     def __init__(
-        self, port: int, code: str, files: Mapping[str, Any], environment: Mapping[str, str], *, inside: bool = False
+        self,
+        port: int,
+        code: str,
+        files: Mapping[str, Any],
+        environment: Mapping[str, str],
+        *,
+        without: Collection[str] = (),
+        inside: bool = False,
     ) -> None:
         self.port = port
         self._private = tempfile.TemporaryDirectory(prefix="codat-", ignore_cleanup_errors=True)
-        private = Path(self._private.name)
+        self.folder = private = Path(self._private.name)
         for path, content in files.items():
             (private / path).parent.mkdir(exist_ok=True)
             (private / path).write_text(json.dumps(content), encoding="utf-8")
         self._log = private / "server.log"
+        inherited = {name: value for name, value in os.environ.items() if name not in without}
         own = {"JUPYTER_CONFIG_DIR": str(private), "JUPYTER_RUNTIME_DIR": str(private), "JUPYTER_PREFER_ENV_PATH": "1"}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", code],  # -P: nothing is imported from the folder we happen to be in
                 cwd=private if inside else None,
-                env={**os.environ, **environment, **own},
+                env={**inherited, **environment, **own},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

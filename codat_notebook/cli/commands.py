@@ -3,10 +3,10 @@
 import base64
 import webbrowser
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codat_notebook.cli import notebooks
 from codat_notebook.cli.child import Child
@@ -15,6 +15,7 @@ from codat_notebook.cli.page import Page
 from codat_notebook.cli.problem import Problem
 from codat_notebook.cli.refresh import refresh
 from codat_notebook.cli.stopping import Stop, stoppable
+from codat_notebook.models.secret import VARIABLES, Secret
 
 if TYPE_CHECKING:
     from codat_notebook.sandbox import Sandbox
@@ -23,6 +24,8 @@ _MISSING = (
     '{} is not installed in this Python environment. It comes with the extra "lab": in the project\'s folder, '
     "run  python -m pip install '.[lab]'"
 )
+#: What leads to the operator's own account: kept from what is for the sandbox alone.
+_TO_THE_ACCOUNT = (*VARIABLES, "CODAT_BASE_URL")
 _NO_LOGIN = (
     "There is no login: whoever can open this address on this machine {}. "
     "It listens on 127.0.0.1 only; do not forward the port."
@@ -36,7 +39,7 @@ def demo(arguments: Namespace) -> int:
         _copy_notebooks(arguments.dir)
         with _sandbox(12, arguments) as sandbox:
             _say(f"Sandbox     {sandbox.url}")
-            _run_lab(stop, arguments, _joining(sandbox))
+            _run_lab(stop, arguments, _joining(sandbox), without=_TO_THE_ACCOUNT)
             _say("Ending the sandbox ...")
     return 0
 
@@ -55,14 +58,43 @@ def app(arguments: Namespace) -> int:
     _need("voila", "Voila, which serves the page,")
     with stoppable() as stop:
         if arguments.live:
-            _need_key()
-            _serve(
-                stop, arguments, {}, "sees your companies" + ("" if arguments.read_only else " and can refresh them")
-            )
+            ways = _ways_to_the_account(arguments)
+            _serve(stop, arguments, _seen(arguments, ways), ways=ways)
+        elif arguments.connect_form:
+            with _sandbox(12, arguments) as sandbox:
+                visitor = "can use it with made-up companies, or connect with a key of their own"
+                _serve(stop, arguments, visitor, _joining(sandbox), ways=("sandbox", "key"), without=VARIABLES)
         else:
             with _sandbox(12, arguments) as sandbox:
-                _serve(stop, arguments, _joining(sandbox), "can use it; its companies are made up")
+                visitor = "can use it; its companies are made up"
+                _serve(stop, arguments, visitor, _joining(sandbox), without=_TO_THE_ACCOUNT)
     return 0
+
+
+def _ways_to_the_account(arguments: Namespace) -> tuple[str, ...]:
+    """How visitors of a live page connect: not at all (it is, with the operator's key), or by a form."""
+    from codat_notebook.models.errors import ConfigurationError
+
+    try:
+        key = Secret.from_environment()
+    except ConfigurationError as error:
+        raise Problem(error.message) from None
+    if arguments.connect_form:
+        return ("key",) if key is None else ("environment", "key")
+    if key is None:
+        raise Problem(
+            "There is no key. Set CODAT_API_KEY or CODAT_AUTH_HEADER, leave --live out for the sandbox, "
+            "or let visitors use keys of their own with --connect-form."
+        )
+    return ()
+
+
+def _seen(arguments: Namespace, ways: Collection[str]) -> str:
+    """What a visitor of a live page can do."""
+    account = "sees your companies" + ("" if arguments.read_only else " and can refresh them")
+    if not ways:
+        return account
+    return f"{account}, or connects with a key of their own" if "environment" in ways else "connects with their own key"
 
 
 def sandbox(arguments: Namespace) -> int:
@@ -100,44 +132,37 @@ def _need(module: str, name: str) -> None:
         raise Problem(_MISSING.format(name))
 
 
-def _need_key() -> None:
-    from codat_notebook.models.errors import ConfigurationError
-    from codat_notebook.models.secret import Secret
-
-    try:
-        key = Secret.from_environment()
-    except ConfigurationError as error:
-        raise Problem(error.message) from None
-    if key is None:
-        raise Problem("There is no key. Set CODAT_API_KEY or CODAT_AUTH_HEADER, or leave --live out for the sandbox.")
-
-
 def _copy_notebooks(folder: Path) -> None:
     kept = notebooks.copy(notebooks.shipped(), folder)
     _say(f"Notebooks   {folder.resolve()}" + (" (those that were there are kept as they are)" if kept else ""))
 
 
-def _run_lab(stop: Stop, arguments: Namespace, environment: dict[str, str]) -> None:
-    with Lab(arguments.dir, arguments.port, environment) as lab:
+def _run_lab(stop: Stop, arguments: Namespace, environment: dict[str, str], without: Collection[str] = ()) -> None:
+    with Lab(arguments.dir, arguments.port, environment, without=without) as lab:
         if stop.wait_until(lab.answers):
-            _show("JupyterLab", lab.url(notebooks.FIRST), arguments.no_browser)
+            to_open = None if arguments.no_browser else lab.page_to_open(notebooks.FIRST)
+            _show("JupyterLab", lab.url(notebooks.FIRST), to_open)
             _wait_for_end(stop, lab)
         _say("\nEnding JupyterLab ...")
 
 
-def _serve(stop: Stop, arguments: Namespace, environment: dict[str, str], visitor: str) -> None:
-    options = {"sandbox": not arguments.live, "read_only": arguments.read_only, "idle": arguments.idle}
-    with Page(arguments.port, environment, **options) as page:
+def _serve(
+    stop: Stop, arguments: Namespace, visitor: str, environment: dict[str, str] | None = None, **border: Any
+) -> None:
+    options = {name: getattr(arguments, name) for name in ("read_only", "visitors", "idle")}
+    with Page(arguments.port, environment or {}, sandbox=not arguments.live, **options, **border) as page:
         if stop.wait_until(page.answers):
             _say(_NO_LOGIN.format(visitor))
-            _show("Page (LIVE)" if arguments.live else "Page", page.base, arguments.no_browser)
+            to_open = None if arguments.no_browser else page.base
+            _show("Page (LIVE)" if arguments.live else "Page", page.base, to_open)
             _wait_for_end(stop, page)
         _say("\nEnding the page and its kernels ...")
 
 
-def _show(what: str, url: str, no_browser: bool) -> None:
+def _show(what: str, url: str, to_open: str | None) -> None:
+    """Print an address; have a browser open it by ``to_open``, which others may read."""
     _say(f"{what:11} {url}")
-    opened = not no_browser and webbrowser.open(url)
+    opened = to_open is not None and webbrowser.open(to_open)
     _say(("" if opened else "Open this address in a browser. ") + "Ctrl-C ends it all.")
 
 

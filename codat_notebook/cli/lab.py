@@ -1,9 +1,14 @@
 """JupyterLab as a child: a token of its own that stands in no process list, quiet, ended through its own interface.
 
-``/api/shutdown`` ends the kernels too and works alike on every platform. The rest is in ``child``.
+The browser gets the token from a file that only this user can read: every user of a machine can read the arguments
+that a program is started with. ``/api/shutdown`` ends the kernels too and works alike on every platform. The rest is
+in ``child``.
 """
 
+import html
+import os
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +23,10 @@ from jupyterlab.labapp import main
 sys.exit(main())
 """
 
+_LEADS_ON = """<!doctype html><meta charset="utf-8"><title>JupyterLab</title>
+<meta http-equiv="refresh" content="0; url={0}"><p><a href="{0}">Open JupyterLab</a></p>
+"""
+
 #: Without these, Lab asks at each start whether it may fetch news.
 _QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
@@ -26,23 +35,38 @@ class Lab(Child):
     """A running JupyterLab; leaving the ``with`` block ends it.
 
     ``folder``: what it serves. ``port``: 0 takes a free one. ``environment``: variables that its kernels get on top of
-    this process's. Raises :class:`Problem` if the port is taken.
+    this process's; ``without``: those of this process that they do not get. Raises :class:`Problem` if the port is
+    taken.
     """
 
     name = "JupyterLab"
 
-    def __init__(self, folder: Path, port: int = 0, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int = 0,
+        environment: dict[str, str] | None = None,
+        *,
+        without: Collection[str] = (),
+    ) -> None:
         port = free_port(port)
         self._token = secrets.token_urlsafe(24)
         files = {
             "jupyter_server_config.json": _settings(folder, port, self._token),
             "labconfig/default_setting_overrides.json": _QUIET,
         }
-        super().__init__(port, _MAIN, files, environment or {})
+        super().__init__(port, _MAIN, files, environment or {}, without=without)
 
     def url(self, notebook: str) -> str:
         """The address that opens ``notebook``, with the token."""
         return f"{self.base}/lab/tree/{notebook}?token={self._token}"
+
+    def page_to_open(self, notebook: str) -> str:
+        """The address of a private file that leads a browser on to :meth:`url`; itself it holds no secret."""
+        path = self.folder / "open.html"
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(_LEADS_ON.format(html.escape(self.url(notebook))))
+        return path.as_uri()
 
     def is_up(self) -> bool:
         """Whether it knows the token."""
@@ -65,6 +89,7 @@ def _settings(folder: Path, port: int, token: str) -> dict[str, Any]:
         "port_retries": 0,
         "root_dir": str(folder.resolve()),
         "open_browser": False,
+        "allow_remote_access": False,  # answers to no other host's name (DNS rebinding)
         "allow_root": True,  # containers run as root; the loopback and the token are the protection
         "tornado_settings": {"page_config_data": {"buildCheck": False, "buildAvailable": False}},
     }

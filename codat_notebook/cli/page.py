@@ -1,50 +1,86 @@
 """The console as a web page without code: Voila as a child, with a template of our own and one kernel for each visitor.
 
-The page has no login: who can open the port has what it shows. So it listens on the loopback only, answers to no other
-host's name (or a web site could reach it under its own, by DNS rebinding), and its kernels take messages of widgets and
-no code. A kernel whose page was closed ends at once, one whose page was lost ends when it has been idle. The template
-(``voila/templates/codat``) fetches nothing from elsewhere.
+The page has no login: who can open the port has what it shows. So it listens on the loopback only, starts no kernel
+for other sites (``border``, in front of Voila by ``page_server``), and its kernels take messages of widgets and no
+code. The notebook fixes what the operator chose: server, key, read-only. A kernel whose page was closed ends at once,
+one whose page was lost ends when it has been idle. The template (``voila/templates/codat``) fetches nothing from
+elsewhere.
 """
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from codat_notebook.cli.child import LOOPBACK, Child, free_port
 
-_MAIN = "from voila.app import main; main()"
+_MAIN = "from codat_notebook.cli.page_server import main; main()"
 _TEMPLATES = Path(__file__).parent / "template"
 _NOTEBOOK = "Codat console.ipynb"
 #: Seconds between two looks for idle kernels.
 _LOOK = 10
+#: No site may show the page in a frame, include it, or keep a hold on its window.
+_HEADERS = {
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+#: The page's one cell. A browser may ask for the state of widgets, but opens none of its own choice.
+_CELL = """\
+import comm
+import codat_notebook as cn
+frame = {}
+comm.get_comm_manager().targets.pop("jupyter.widget")
+frame"""
+_FIXED = _CELL.format("cn.console(cn.connect(sandbox={}, read_only={}), ways=())")
+_FORM = _CELL.format("cn.console(ways={ways}, read_only={read_only})")
 
 
 class Page(Child):
     """A running page; leaving the ``with`` block ends it and its kernels.
 
     ``sandbox``: whether its consoles are on the sandbox that ``environment`` names; else on Codat itself, with the key
-    of the environment. ``read_only``: refuse everything that queues. ``idle``: minutes after which a kernel ends that
-    no page holds any more. Raises :class:`Problem` if the port is taken.
+    of the environment. ``ways``: how a visitor connects instead, by a form; without any nothing can be changed.
+    ``read_only``: refuse everything that queues. ``visitors``: how many kernels there may be at a time. ``idle``:
+    minutes after which a kernel ends that no page holds any more. ``without``: variables of this process that neither
+    server nor kernels get. Raises :class:`Problem` if the port is taken.
     """
 
     name = "The page's server (Voila)"
 
     def __init__(
-        self, port: int, environment: dict[str, str], *, sandbox: bool, read_only: bool = False, idle: float = 10
+        self,
+        port: int,
+        environment: dict[str, str],
+        *,
+        sandbox: bool,
+        ways: Sequence[str] = (),
+        read_only: bool = False,
+        visitors: int = 20,
+        idle: float = 10,
+        without: Collection[str] = (),
     ) -> None:
         port = free_port(port)
-        files = {"voila.json": _settings(port, idle), _NOTEBOOK: _notebook(sandbox=sandbox, read_only=read_only)}
-        super().__init__(port, _MAIN, files, {**environment, "JUPYTER_PATH": str(_TEMPLATES)}, inside=True)
+        notebook = _notebook(sandbox=sandbox, ways=ways, read_only=read_only)
+        files = {"voila.json": _settings(port, visitors, idle), _NOTEBOOK: notebook}
+        environment = {**environment, "JUPYTER_PATH": str(_TEMPLATES)}
+        super().__init__(port, _MAIN, files, environment, without=without, inside=True)
 
     def is_up(self) -> bool:
         """Whether it serves our template."""
         return self.ask("GET", "/voila/templates/codat/static/page.js")
 
 
-def _settings(port: int, idle: float) -> dict[str, Any]:
+def _settings(port: int, visitors: int, idle: float) -> dict[str, Any]:
     seconds = max(1, round(idle * 60))
-    # What another site's form could post (xsrf) would need the id of a kernel, and those are random; without the check
-    # a page that is left can end its kernel.
-    tornado = {"allow_remote_access": False, "local_hostnames": [LOOPBACK, "localhost"], "disable_check_xsrf": True}
+    # Without Jupyter's own check (xsrf) a page that is left can end its kernel; ``border`` refuses what others post.
+    tornado = {
+        "allow_remote_access": False,
+        "local_hostnames": [LOOPBACK, "localhost"],
+        "disable_check_xsrf": True,
+        "headers": _HEADERS,
+    }
     return {
         "Voila": {
             "ip": LOOPBACK,
@@ -62,7 +98,9 @@ def _settings(port: int, idle: float) -> dict[str, Any]:
             "file_allowlist": [],
             "strip_sources": True,
             "show_tracebacks": False,
+            "multi_kernel_manager_class": "codat_notebook.cli.page_server.Kernels",
         },
+        "Kernels": {"places": visitors},
         "MappingKernelManager": {
             "cull_idle_timeout": seconds,
             "cull_interval": min(_LOOK, seconds),
@@ -71,8 +109,8 @@ def _settings(port: int, idle: float) -> dict[str, Any]:
     }
 
 
-def _notebook(*, sandbox: bool, read_only: bool) -> dict[str, Any]:
-    source = f"import codat_notebook as cn\ncn.console(cn.connect(sandbox={sandbox}, read_only={read_only}))"
+def _notebook(*, sandbox: bool, ways: Sequence[str], read_only: bool) -> dict[str, Any]:
+    source = _FORM.format(ways=tuple(ways), read_only=read_only) if ways else _FIXED.format(sandbox, read_only)
     cell: dict[str, Any] = {
         "cell_type": "code",
         "id": "console",

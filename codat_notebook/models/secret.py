@@ -16,6 +16,8 @@ from codat_notebook.models import errors
 from codat_notebook.models.hiding import hides_arguments
 from codat_notebook.models.scrubbing import MASK, Scrubber
 
+#: Variables of the environment that may hold a key, in the order in which they are looked at.
+VARIABLES: Final = ("CODAT_AUTH_HEADER", "CODAT_API_KEY")
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 _NO_HEADER: Final = (
     "The API key holds a space, a line break or a character outside ASCII, so it is not a Codat key. "
@@ -62,8 +64,8 @@ class Secret:
     @classmethod
     @hides_arguments
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Secret | None":
-        """The key in ``CODAT_AUTH_HEADER`` or ``CODAT_API_KEY``, if one is set."""
-        text = environ.get("CODAT_AUTH_HEADER") or environ.get("CODAT_API_KEY")
+        """The key in the first of :data:`VARIABLES` that is set; None without one."""
+        text = next((environ[name] for name in VARIABLES if environ.get(name)), None)
         return cls.of(text) if text else None
 
     def reveal(self) -> str:

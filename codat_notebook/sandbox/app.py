@@ -1,7 +1,7 @@
 """The sandbox as an ASGI application: bytes to a :class:`Request`, an :class:`Answer` to bytes.
 
-It waits where a fault says so, and where the line is to break it writes to the transport itself, which the server
-of :mod:`codat_notebook.sandbox.server` puts into the scope.
+It answers to this machine's names only, waits where a fault says so, and where the line is to break it writes to the
+transport itself, which the server of :mod:`codat_notebook.sandbox.server` puts into the scope.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from typing import Any, Final, Literal, Protocol
 
 from codat_notebook.sandbox.exchange import Answer, Request
 from codat_notebook.sandbox.faults import Gate, Rule
+from codat_notebook.sandbox.hosts import is_this_machine
+from codat_notebook.sandbox.problems import misdirected
 from codat_notebook.sandbox.service import Service
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _LINGER: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # close by a reset
-_HOST: Final = re.compile(r"^https?://[^/]*", re.IGNORECASE)  # in front of the path, as to a proxy
+_HOST: Final = re.compile(r"^https?://([^/]*)", re.IGNORECASE)  # in front of the path, as to a proxy
 _FLUSH: Final = 0.05  # seconds for the peer to read what was written before the reset
 
 
@@ -42,6 +44,9 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if not is_this_machine(_host(scope)):
+            await _send(self._service.turned_away(misdirected()), send, scope["method"])
+            return
         request = await _read(scope, receive)
         if latency := self._service.faults.latency:
             await asyncio.sleep(latency)
@@ -60,6 +65,18 @@ class App:
             await _break(line, answer, breaking)
         else:
             await _send(answer, send, request.method)
+
+
+def _host(scope: Scope) -> str | None:
+    """The host that is asked; in the target, as to a proxy, it counts more than in the header (RFC 9112, 3.2.2)."""
+    if match := _HOST.match(_target(scope)):
+        return match[1]
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
+
+
+def _target(scope: Scope) -> str:
+    target: bytes = scope.get("raw_path") or scope["path"].encode()
+    return target.decode("latin-1")
 
 
 async def _wait(rule: Rule | None, when: Literal["before", "after"]) -> None:
@@ -90,8 +107,9 @@ async def _read(scope: Scope, receive: Receive) -> Request:
     headers: dict[str, str] = {}
     for name, value in ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]):
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    path = _HOST.sub("", (scope.get("raw_path") or scope["path"].encode()).decode("latin-1"))
-    return Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body)
+    return Request(
+        scope["method"], _HOST.sub("", _target(scope)), scope["query_string"].decode("latin-1"), headers, body
+    )
 
 
 def _fields(answer: Answer) -> list[tuple[bytes, bytes]]:

@@ -44,6 +44,11 @@ def unknown_property(name: str, kind: str) -> Problem:
     return Problem(400, f"Error parsing query - Could not resolve property {name} on {kind}", "PullApi")
 
 
+def misdirected() -> Problem:
+    """A request under the name of another host."""
+    return Problem(421, "This sandbox answers to 127.0.0.1, localhost and [::1] only.", "Sandbox")
+
+
 def invalid(what: str) -> Problem:
     """A request that is not valid for another reason."""
     return Problem(400, f"Error processing request - {what}")

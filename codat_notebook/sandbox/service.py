@@ -152,10 +152,14 @@ class Service:
 
     def unreadable(self) -> Answer:
         """The answer to what is no HTTP request."""
+        return self.turned_away(invalid("not valid HTTP."))
+
+    def turned_away(self, problem: Problem) -> Answer:
+        """The answer to what is refused before it is looked at; the line is closed."""
         with self.world.lock:
             self._count += 1
             exchange = Exchange(Request("", ""), self.world.draws.hex("correlation", self._count), "")
-            answer = self._refusal(invalid("not valid HTTP."), exchange)
+            answer = self._refusal(problem, exchange)
             answer.headers = {**self._common(exchange), **answer.headers, "Connection": "close"}
             return answer
 

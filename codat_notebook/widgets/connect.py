@@ -5,18 +5,20 @@ field is emptied as it is sent. What the form says comes from the kernel: where 
 one, what is being waited for, and why it did not work.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codat_notebook.widgets.part import Message, Part
 
-#: Ways to connect; the last two reach the real Codat.
+#: Ways to connect; the last two reach the real Codat. Who makes a console may leave some of them out, or all.
 WAYS = ("sandbox", "environment", "key")
 
 
 def connect_state(
     address: str = "api.codat.io",
     *,
+    ways: Sequence[str] = WAYS,
+    read_only: bool = False,
     variable: str | None = None,
     required: bool = False,
     connecting: str | None = None,
@@ -32,6 +34,8 @@ def connect_state(
     """
     return {
         "address": address,
+        "ways": list(ways),
+        "read_only": read_only,
         "variable": variable,
         "required": required,
         "connecting": connecting,
@@ -51,13 +55,16 @@ class Connect(Part):
     """The form (class ``codat-connect``), in place of the console while nothing is connected (``required``), else
     below the header when its button asks for it.
 
-    State: ``address`` where keys are sent · ``variable`` of the environment that holds a key, or None · ``required``
-    bool · ``connecting`` None or what is being waited for; ``wait`` None or seconds until the next try, counted down ·
-    ``problem`` None or {``why``, ``do``, ``way``, ``correlation_id``}, made by :func:`problem_state` · ``connection``
-    a number that changes with each new connection, which closes the form · ``seq`` of the last message taken up.
+    State: ``address`` where keys are sent · ``ways`` that are offered, of ``WAYS``; without any there is no form ·
+    ``read_only`` True if every session that it opens is, whatever the box says · ``variable`` of the environment that
+    holds a key, or None · ``required`` bool · ``connecting`` None or what is being waited for; ``wait`` None or
+    seconds until the next try, counted down · ``problem`` None or {``why``, ``do``, ``way``, ``correlation_id``}, made
+    by :func:`problem_state` · ``connection`` a number that changes with each new connection, which closes the form ·
+    ``seq`` of the last message taken up.
 
     Sends: {"type": "connect", "way": one of ``WAYS``, "key"?, "read_only", "seq"} · {"type": "cancel", "seq"}. The
-    key is in no other message and in no state.
+    key is in no other message and in no state. ``ways`` and ``read_only`` only tell the browser what the connector
+    allows.
     """
 
     classes = ("codat-connect",)

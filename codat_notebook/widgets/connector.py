@@ -1,14 +1,18 @@
 """Which session a console acts for: the one it was given, none yet, or one that its form has connected.
 
+Whether a browser may change that is decided here and nowhere else: by ``ways`` and ``read_only``, which come from who
+made the console and are in no trait. A message that asks for more is ignored, and logged.
+
 A connection is tried before it is used: one request tells whether Codat knows the key. While it is tried, and when it
 fails, the console goes on with the session that it had. What the console has opened itself it closes; what it was
 given it leaves to its owner.
 """
 
 import asyncio
+import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,9 +21,9 @@ from codat_notebook.client import events
 from codat_notebook.client.codat_lending import CodatLending
 from codat_notebook.connecting import connect
 from codat_notebook.models.errors import ConfigurationError
-from codat_notebook.models.secret import Secret
+from codat_notebook.models.secret import VARIABLES, Secret
 from codat_notebook.runs.engine import Engine, engine
-from codat_notebook.widgets.connect import WAYS, connect_state, problem_state
+from codat_notebook.widgets.connect import connect_state, problem_state
 from codat_notebook.widgets.controller import Controller, waiting_text
 from codat_notebook.widgets.header import header_state
 from codat_notebook.widgets.part import Message
@@ -29,16 +33,21 @@ from codat_notebook.widgets.run_view import number_of
 if TYPE_CHECKING:
     from codat_notebook.session import Session
 
-#: Variables of the environment that may hold a key, in the order in which ``connect`` looks.
-VARIABLES = ("CODAT_AUTH_HEADER", "CODAT_API_KEY")
+_log = logging.getLogger("codat_notebook")
 
 
 class Connector:
-    """Holds the session of one console and changes it. All but ``start`` happens on the engine thread."""
+    """Holds the session of one console and changes it. All but ``start`` happens on the engine thread.
 
-    def __init__(self, session: "Session | None", parts: Parts) -> None:
+    ``ways``: those of ``connect.WAYS`` that a browser may connect in; without any the session is fixed. ``read_only``:
+    every session that is opened here refuses what queues, whatever the browser asks for.
+    """
+
+    def __init__(self, session: "Session | None", parts: Parts, ways: Sequence[str], *, read_only: bool) -> None:
         self.session = session
         self.parts = parts
+        self._ways = tuple(ways)
+        self._read_only = read_only
         self._owned = False
         self._controller: Controller | None = None
         self._forget_close: Callable[[], None] | None = None
@@ -70,9 +79,11 @@ class Connector:
         trying = self._trying is not None and not self._trying.done()
         if message.get("type") == "cancel" and self._trying is not None:
             self._trying.cancel()
-        elif message.get("type") == "connect" and way in WAYS and not trying:
+        elif message.get("type") == "connect" and way not in self._ways:
+            _log.warning("A browser asked to connect in a way that this console does not offer; nothing was done.")
+        elif message.get("type") == "connect" and not trying:
             if problem is None:
-                opening = partial(_open, secret, message.get("read_only") is True)
+                opening = partial(_open, secret, self._read_only or message.get("read_only") is True)
                 self._trying = asyncio.get_running_loop().create_task(self._try(opening, way))
             else:
                 self._show(problem=problem)
@@ -124,7 +135,7 @@ class Connector:
     def _control(self, session: "Session") -> None:
         post = session.desk.engine.post
         self._forget_close = session.observe_close(lambda: post(self._closed))
-        self._controller = Controller(session, self.parts)
+        self._controller = Controller(session, self.parts, can_switch=bool(self._ways))
         self._controller.start()
 
     def _closed(self) -> None:
@@ -132,7 +143,7 @@ class Connector:
         self._owned = False
         self._let_go()
         self.parts.header.show(header_state("none"), at_once=True)
-        self._show(problem=problem_state("The session was closed.", "Connect again to go on."))
+        self._show(problem=problem_state("The session was closed.", "Connect again to go on." if self._ways else ""))
 
     def _let_go(self) -> None:
         session, self.session = self.session, None
@@ -148,7 +159,8 @@ class Connector:
 
     def _show(self, connecting: str | None = None, wait: float | None = None, problem: Message | None = None) -> None:
         required = self.session is None
-        state = first_state(required, connecting=connecting, wait=wait, problem=problem, **self._state)
+        more = {"connecting": connecting, "wait": wait, "problem": problem, **self._state}
+        state = first_state(self._ways, required, read_only=self._read_only, **more)
         self.parts.connect.show(state, at_once=True)
 
 
@@ -183,9 +195,9 @@ def _problem(error: Exception, session: "Session | None", way: str, address: str
     return problem_state(record.why, record.action, way=way, correlation_id=record.correlation_id)
 
 
-def first_state(required: bool, **more: Any) -> Message:
+def first_state(ways: Sequence[str], required: bool, **more: Any) -> Message:
     """The state of the form: where keys go and whether the environment has one are read anew each time."""
-    return connect_state(server_address(), variable=key_variable(), required=required, **more)
+    return connect_state(server_address(), ways=ways, variable=key_variable(), required=required, **more)
 
 
 def server_address() -> str:

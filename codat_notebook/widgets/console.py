@@ -4,7 +4,7 @@
 has a controller act on their messages and draw them anew. Built once, updated ever after; nothing here asks Codat.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -13,7 +13,7 @@ from codat_notebook.markup import h
 from codat_notebook.runs.engine import engine
 from codat_notebook.widgets import scene
 from codat_notebook.widgets.code import Code
-from codat_notebook.widgets.connect import Connect
+from codat_notebook.widgets.connect import WAYS, Connect
 from codat_notebook.widgets.connector import Connector, first_state
 from codat_notebook.widgets.data_types import DataTypePicker
 from codat_notebook.widgets.details import CLOSED, Details
@@ -43,13 +43,13 @@ REPLACED = "This console was replaced by a newer one. Run this cell again to hav
 DETAILS = {"operations": "operation_details", "errors": "error_details", "requests": "request_details"}
 
 
-def make_parts(session: "Session | None") -> Parts:
+def make_parts(session: "Session | None", ways: Sequence[str] = WAYS, *, read_only: bool = False) -> Parts:
     """The parts of a console in their first states; without a session they stand behind the form that connects."""
-    states = scene.first_states(session)
+    states = scene.first_states(session, can_switch=bool(ways))
     same: dict[str, Any] = {"layout": ipywidgets.Layout()}  # one each would be a third of all messages
     return Parts(
         header=Header(states["header"], **same),
-        connect=Connect(first_state(required=session is None), **same),
+        connect=Connect(first_state(ways, session is None, read_only=read_only), **same),
         notice=Notice(states["notice"], **same),
         company=CompanyPicker(states["company"], **same),
         connection=ConnectionPicker(states["connection"], **same),
@@ -84,11 +84,13 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
 
     children: Any  # a trait of ipywidgets, which has no types
 
-    def __init__(self, session: "Session | None" = None) -> None:
-        self._parts = parts = make_parts(session)
+    def __init__(
+        self, session: "Session | None" = None, *, ways: Sequence[str] = WAYS, read_only: bool = False
+    ) -> None:
+        self._parts = parts = make_parts(session, ways, read_only=read_only)
         classes = ("codat-console",) if session is not None else ("codat-console", "codat-unconnected")
         super().__init__(_arranged(parts), _dom_classes=classes)
-        self._connector = Connector(session, parts)
+        self._connector = Connector(session, parts, ways, read_only=read_only)
         self._connector.start()
         places.take(self, session, current_cell())
 
@@ -140,7 +142,7 @@ def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
     return [parts.header, parts.connect, parts.notice, pick, work, parts.tabs, *panels]
 
 
-def console(session: "Session | None" = None) -> Console:
+def console(session: "Session | None" = None, *, ways: Sequence[str] = WAYS, read_only: bool = False) -> Console:
     """The form: choose a company and data types, refresh, watch, read what went wrong.
 
     Stays live while cells run. Show it as a cell's last line, or by ``display``.
@@ -148,7 +150,14 @@ def console(session: "Session | None" = None) -> Console:
     Parameters
     ----------
     session : what it acts for. Without one it asks how to connect, and ``session`` of the console is what came of it.
+    ways : how its reader may connect: any of ``"sandbox"``, ``"environment"`` (with the key of the environment) and
+        ``"key"`` (with one that is typed). Empty: there is no form, and the console stays with ``session``, whatever
+        a browser sends. For pages that others use.
+    read_only : every session that the form opens refuses what queues. ``session`` itself is as it was made.
 
     >>> console(connect(sandbox=True))  # doctest: +SKIP
+    >>> console(connect(read_only=True), ways=())  # doctest: +SKIP
     """
-    return Console(session)
+    if unknown := set(ways) - set(WAYS):
+        raise ValueError(f"no way to connect: {', '.join(sorted(unknown))}; there are {', '.join(WAYS)}")
+    return Console(session, ways=ways, read_only=read_only)

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 class Controller:
     """Acts for one console on one session, from ``start`` to ``stop``; everything else is messages and events."""
 
-    def __init__(self, session: "Session", parts: Parts) -> None:
+    def __init__(self, session: "Session", parts: Parts, *, can_switch: bool) -> None:
         self.session = session
         self.parts = parts
-        self.scene = Scene()
+        self.scene = Scene(can_switch=can_switch)
         self.guard = Guard(session, self.scene, lambda: self.drawing.all())
         self.drawing = Drawing(session, parts, self.scene, self.guard)
         self.refreshing = Refreshing(session, self.scene, self.guard, self.drawing, parts.progress)

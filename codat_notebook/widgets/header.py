@@ -17,6 +17,7 @@ def header_state(
     address: str = "",
     *,
     read_only: bool = False,
+    can_switch: bool = True,
     running: int = 0,
     remaining: int | None = None,
     limit: int | None = None,
@@ -37,6 +38,7 @@ def header_state(
         "mode": mode,
         "address": address,
         "read_only": read_only,
+        "can_switch": can_switch,
         "running": running,
         "quota": {"remaining": remaining, "limit": limit, "resets_in": resets_in} if known else None,
         "activity": {"text": activity, "wait": wait} if activity else None,
@@ -62,10 +64,11 @@ class Header(Part):
     """The status line (class ``codat-status``). Shows; sends no messages.
 
     State: ``mode`` "sandbox", "live" or "none" (not connected) · ``address`` text after the badge · ``read_only``
-    bool · ``running`` operations running, int · ``quota`` None or {``remaining`` int, ``limit`` int or None,
-    ``resets_in`` seconds or None} · ``activity`` None or {``text``, ``wait`` seconds until the next try or None}:
-    what is being asked or waited for; with ``wait`` the browser counts down ("Codat asks to wait, trying again in
-    12 s") · ``speed`` of the server's clock against the wall's, for the count to the reset.
+    bool · ``can_switch`` bool, whether a form offers another connection · ``running`` operations running, int ·
+    ``quota`` None or {``remaining`` int, ``limit`` int or None, ``resets_in`` seconds or None} · ``activity`` None or
+    {``text``, ``wait`` seconds until the next try or None}: what is being asked or waited for; with ``wait`` the
+    browser counts down ("Codat asks to wait, trying again in 12 s") · ``speed`` of the server's clock against the
+    wall's, for the count to the reset.
     """
 
     classes = ("codat-status",)

@@ -118,6 +118,9 @@ class Part(anywidget.AnyWidget):
             self.state = state
             self.as_of = this_minute()
 
+    def set_state(self, sync_data: Any) -> None:
+        """What a browser writes into traits is left out: it talks by messages, and no script of ours writes one."""
+
     def _receive(self, content: Any) -> None:
         if isinstance(content, dict) and self.on_message is not None:
             self.on_message(content)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 NEVER_PULLED = "Nothing of this company was ever pulled."
 
 
-def first_states(session: "Session | None") -> dict[str, Message]:
+def first_states(session: "Session | None", *, can_switch: bool = True) -> dict[str, Message]:
     """Part -> what it shows before anything was asked: for a session, or while there is none."""
     if session is None:
         blank, now = "Connect to Codat first.", ServerClock().now()
@@ -53,7 +53,7 @@ def first_states(session: "Session | None") -> dict[str, Message]:
             "freshness": heatmap_state([], now, {}, empty=blank), "timeline": timeline_state([], now, empty=blank),
             "code": code_state("Connects to the sandbox", code_text(True, None)),
         }  # fmt: skip
-    first = Scene()
+    first = Scene(can_switch=can_switch)
     connection, cards = connections(first, session.desk.now)
     by_session = (header, company, data_types, bar, progress, tabs, freshness, timeline, code)
     return {
@@ -69,7 +69,8 @@ class Scene:
     ``company`` is the picked one, ``status`` what is known of it (``None`` while it is read or could not be), ``past``
     what was read of its older operations;
     ``runs`` are the refreshes on screen. ``all_clicked``: the last click was *Refresh all*. ``tab`` is what the reader
-    looks at, ``asked_tab`` where the kernel has sent them. The ``seq`` numbers answer the browser's clicks.
+    looks at, ``asked_tab`` where the kernel has sent them. ``can_switch``: a form offers other sessions. The ``seq``
+    numbers answer the browser's clicks.
     """
 
     company: dict[str, str] | None = None
@@ -86,6 +87,7 @@ class Scene:
     notices: list[Message] = field(default_factory=list)
     activity: tuple[str, float | None] | None = None
     all_clicked: bool = False
+    can_switch: bool = True
     tab: str = "operations"
     asked_tab: str = "operations"
     pick_seq: int = 0
@@ -124,6 +126,7 @@ def header(scene: Scene, session: "Session") -> Message:
         "sandbox" if session.is_sandbox else "live",
         urlsplit(session.client.server_url).netloc,
         read_only=session.read_only,
+        can_switch=scene.can_switch,
         running=sum(run.counts.get("running", 0) for run in session.runs if not run.done),
         remaining=quota.remaining if quota else None,
         limit=quota.limit if quota else None,

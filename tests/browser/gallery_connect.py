@@ -24,5 +24,7 @@ def connects() -> dict[str, dict[str, Any]]:
         "waiting": connect_state(required=True, connecting="Connecting to api.codat.io. Codat asks to wait", wait=12),
         "closed": connect_state(ADDRESS, required=True, variable="CODAT_API_KEY", problem=closed),
         "connected": connect_state(variable="CODAT_API_KEY", connection=1),
+        "own key, read only": connect_state(ways=("sandbox", "key"), read_only=True, required=True),
+        "no way, closed": connect_state(ways=(), required=True, problem=problem_state("The session was closed.")),
         "before the first state": {},
     }

@@ -240,10 +240,38 @@ def test_what_is_no_http_gets_an_error_of_codats(sandbox: Sandbox, sent: bytes) 
 def test_a_whole_address_is_a_target_too(sandbox: Sandbox) -> None:
     """Clients behind a proxy name the host in the request line."""
     key = b64encode(sandbox.key.encode())
-    sent = b"GET %s/companies?pageSize=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Basic %s\r\n\r\n"
-    head, body = _raw(sandbox, sent % (sandbox.url.encode(), key))
+    sent = b"GET %s/companies?pageSize=1 HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nAuthorization: Basic %s\r\n\r\n"
+    head, body = _raw(sandbox, sent % (sandbox.url.encode(), b"x", key))  # the header counts less
     assert head.startswith(b"HTTP/1.1 200 ")
     assert body["_links"]["next"]["href"] == "/companies?pageSize=1&page=2"
+    assert _raw(sandbox, sent % (b"http://evil.example", b"localhost", key))[0].startswith(b"HTTP/1.1 421 ")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:1", "LOCALHOST", "[::1]:80"])
+def test_this_machines_names_are_answered(sandbox: Sandbox, host: str) -> None:
+    """At any port, which a forwarder may have changed."""
+    assert _ask(sandbox, Host=host)[0] == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "10.0.0.1", ""])
+@pytest.mark.parametrize(
+    "line", ["GET /companies", "GET /_sandbox", "POST /_sandbox/clock", "GET {link}", "POST {link}"]
+)
+def test_no_other_hosts_name_is_answered(sandbox: Sandbox, host: str, line: str) -> None:
+    """DNS rebinding ends here, with words, before anything is counted or done; the controls and link pages too."""
+    company = sandbox.world.estate.ids[0]
+    link = _ask(sandbox, f"GET /companies/{company}/connections")[1]["results"][2]["linkUrl"]
+    before = sandbox.traffic.requests
+    line = line.format(link=link.removeprefix(sandbox.url))
+    status, body = _ask(sandbox, line, Host=host, X_Sandbox_Token=sandbox.control_token)
+    assert (status, body["error"]) == (421, "This sandbox answers to 127.0.0.1, localhost and [::1] only.")
+    assert sandbox.traffic.requests == before
+    assert _ask(sandbox, f"GET /companies/{company}/connections")[1]["results"][2]["status"] != "Linked"
+
+
+def test_who_names_no_host_is_refused(sandbox: Sandbox) -> None:
+    """As HTTP/1.0 allows, and no browser does."""
+    assert _raw(sandbox, b"GET /companies HTTP/1.0\r\n\r\n")[0].startswith(b"HTTP/1.1 421 ")
 
 
 def test_a_header_sent_twice_is_one_list(sandbox: Sandbox) -> None:
@@ -251,7 +279,7 @@ def test_a_header_sent_twice_is_one_list(sandbox: Sandbox) -> None:
     key, other = b64encode(sandbox.key.encode()), b64encode(b"other")
     for keys in ((key, other), (other, key)):
         sent = b"".join(b"Authorization: Basic %s\r\n" % sent for sent in keys)
-        head, _ = _raw(sandbox, b"GET /companies HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n" % sent)
+        head, _ = _raw(sandbox, b"GET /companies HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n" % sent)
         assert head.startswith(b"HTTP/1.1 401 ")
 
 

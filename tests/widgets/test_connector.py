@@ -35,8 +35,8 @@ def opened() -> Iterator[Callable[..., Console]]:
     """`opened(session)` makes a console; at the end each is closed, and with it what it has opened."""
     made: list[Console] = []
 
-    def make(session: Session | None = None) -> Console:
-        made.append(console(session))
+    def make(session: Session | None = None, **border: Any) -> Console:
+        made.append(console(session, **border))
         return made[-1]
 
     yield make
@@ -200,6 +200,89 @@ def test_a_session_that_its_owner_closes_brings_the_form_back(sandbox: Sandbox, 
     assert (running() is None) == here.closed  # drawing starts no engine, a message does
     send(frame, way="key", key=sandbox.key, seq=5)
     until(part(frame, "codat-status"), lambda s: s["mode"] == "live")
+
+
+def handled(frame: Console, **message: Any) -> None:
+    """Send a message and return once the engine has dealt with it."""
+
+    async def nothing() -> None:
+        """What the engine does after the message."""
+
+    send(frame, **message)
+    engine().call(nothing())
+
+
+@pytest.mark.parametrize("way", ["sandbox", "environment", "key", "elsewhere", None, ["key"]])
+@pytest.mark.parametrize("read_only", [True, False])
+def test_without_ways_no_message_changes_the_session(
+    sandbox: Sandbox,
+    opened: Callable[..., Console],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    way: Any,
+    read_only: bool,
+) -> None:
+    """Whatever the browser asks for, nothing is opened and nothing asked; the log says so, without a key."""
+    monkeypatch.setenv("CODAT_API_KEY", sandbox.key)
+    key = "a-typed-key"
+    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, read_only=read_only) as given:
+        frame = opened(given, ways=())
+        until(part(frame, "codat-company"), lambda s: s["search"] and s["search"]["results"])
+        asked = sandbox.traffic.requests
+        handled(frame, way=way, key=key, read_only=not read_only)
+        assert frame._connector._trying is None
+        assert frame.session is given
+        assert part(frame, "codat-status").state["read_only"] is read_only
+        assert sandbox.traffic.requests == asked
+    assert "does not offer" in caplog.text
+    assert key not in caplog.text
+
+
+def test_without_ways_there_is_no_form(sandbox: Sandbox, opened: Callable[..., Console]) -> None:
+    """No way is offered and no button leads there, from the first state on; a closed session is said all the same."""
+    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url) as given:
+        frame = opened(given, ways=())
+        assert part(frame, "codat-connect").state["ways"] == []
+        assert part(frame, "codat-status").state["can_switch"] is False
+        assert until(part(frame, "codat-status"), lambda s: s["quota"])["can_switch"] is False
+    form = until(part(frame, "codat-connect"), lambda s: s["required"])
+    assert (form["ways"], form["problem"]["why"], form["problem"]["do"]) == ([], "The session was closed.", "")
+    handled(frame, way="sandbox")
+    assert frame.session is None
+
+
+def test_only_the_ways_that_are_offered_are_taken(
+    sandbox: Sandbox, opened: Callable[..., Console], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are ignored, though the environment has a key; the browser is told which ones there are."""
+    monkeypatch.setenv("CODAT_API_KEY", sandbox.key)
+    frame = opened(ways=("key",))
+    assert part(frame, "codat-connect").state["ways"] == ["key"]
+    for way in ("environment", "sandbox"):
+        handled(frame, way=way)
+        assert (frame.session, frame._connector._trying) == (None, None)
+    send(frame, way="key", key=sandbox.key, seq=2)
+    until(part(frame, "codat-status"), lambda s: s["mode"] == "live")
+
+
+@pytest.mark.parametrize(("way", "mode"), [("sandbox", "sandbox"), ("environment", "live"), ("key", "live")])
+def test_a_read_only_form_opens_nothing_else(
+    sandbox: Sandbox, opened: Callable[..., Console], monkeypatch: pytest.MonkeyPatch, way: str, mode: str
+) -> None:
+    """Though the message says otherwise: the session refuses, and the header says READ ONLY."""
+    monkeypatch.setenv("CODAT_API_KEY", sandbox.key)
+    frame = opened(read_only=True)
+    assert part(frame, "codat-connect").state["read_only"] is True
+    send(frame, way=way, key=sandbox.key, read_only=False)
+    assert until(part(frame, "codat-status"), lambda s: s["mode"] == mode)["read_only"]
+    assert frame.session is not None
+    assert frame.session.client.read_only
+
+
+def test_a_way_that_there_is_none_is_refused() -> None:
+    """Where the console is made, by its name."""
+    with pytest.raises(ValueError, match="no way to connect: elsewhere; there are sandbox, environment, key"):
+        console(ways=("key", "elsewhere"))
 
 
 @pytest.mark.parametrize("message", [{"way": "elsewhere"}, {"way": None}, {"type": "cancel"}, {"type": 5}])

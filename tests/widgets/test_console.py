@@ -283,6 +283,22 @@ def test_read_only_blocks_the_buttons_with_the_reason(sandbox: Sandbox) -> None:
         assert (header["read_only"], header["mode"]) == (True, "live")
 
 
+@pytest.mark.parametrize(
+    "message", [{"type": "refresh", "data_types": ["customers"]}, {"type": "refresh_all"}], ids=lambda m: m["type"]
+)
+def test_read_only_queues_nothing_whatever_is_sent(sandbox: Sandbox, message: dict[str, object]) -> None:
+    """A message of a button that is blocked: the client refuses it before anything is sent, and the error says why."""
+    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, read_only=True) as session:
+        desk = Desk(session)
+        id = desk.pick("Toft")
+        desk.send("codat-bar", company=id, seq=7, **message)
+        desk.until("codat-progress", lambda s: s["status"] in ("done", "error"))
+        desk.until("codat-errors", lambda s: s["total"])
+        assert session.errors.why.str.contains("read-only").all()
+        assert not [call for call in sandbox.traffic.calls if call.startswith("POST")]
+        assert sandbox.world.accepted == []
+
+
 def test_waiting_for_a_retry_is_in_the_header(sandbox: Sandbox, desk: Desk) -> None:
     """No silent waiting: why, and for how long."""
     desk.until("codat-company", lambda s: s["search"] and s["search"]["status"] == "ready")

@@ -53,6 +53,14 @@ def test_states_that_come_fast_are_shown_at_the_parts_pace_and_answers_at_once(b
     assert seen == [4]
 
 
+def test_a_browser_writes_no_trait(bare):
+    """An update made by hand changes nothing on Python's side."""
+    before = bare.get_state()
+    for state in ({"state": {"n": 9}}, {"as_of": "2000-01-01T00:00Z", "_dom_classes": ["other"]}, {"none": 1}):
+        bare._handle_msg({"content": {"data": {"method": "update", "state": state}}, "buffers": []})
+    assert bare.get_state() == before
+
+
 def test_messages_reach_the_engine_and_nothing_else_does(bare):
     """A dict from the browser is handled on the engine's thread; what is no dict is not handled."""
     heard = []

@@ -25,21 +25,30 @@ function render({ model, el }) {
   const problem = h("div", { class: "problem", role: "alert" }, h("b", {}), " ", h("span", {}), h("p", { class: "c-dim c-mono" }));
   el.setAttribute("role", "region");
   el.setAttribute("aria-label", "Connect to Codat");
-  el.append(
-    h("div", { class: "head" }, h("h3", {}, "Connect to Codat"), close),
-    problem,
-    h("div", { class: "ways" },
-      way("sandbox", buttons.sandbox), way("environment", buttons.environment),
-      way("key", h("label", { class: "c-sr", for: input.id }, "API key"), h("div", { class: "typed" }, input, buttons.key))),
-    h("div", { class: "foot" },
-      h("label", { class: "read-only", for: readOnly.id }, readOnly, h("span", {}, "Read only ", h("span", { class: "c-dim" }, "shows everything, queues nothing"))),
-      h("span", { class: "under-way" }, waiting, cancel)),
-  );
+  const head = h("div", { class: "head" }, h("h3", {}, "Connect to Codat"), close);
+  const sections = {
+    sandbox: way("sandbox", buttons.sandbox),
+    environment: way("environment", buttons.environment),
+    key: way("key", h("label", { class: "c-sr", for: input.id }, "API key"), h("div", { class: "typed" }, input, buttons.key)),
+  };
+  const ways = h("div", { class: "ways" });
+  const foot = h("div", { class: "foot" },
+    h("label", { class: "read-only", for: readOnly.id }, readOnly, h("span", {}, "Read only ", h("span", { class: "c-dim" }, "shows everything, queues nothing"))),
+    h("span", { class: "under-way" }, waiting, cancel));
+  let offered = null;
+  // Only what the kernel offers is on the page. It refuses the rest, whatever is sent from here.
+  const offer = (names) => {
+    if (offered === names.join()) return;
+    offered = names.join();
+    ways.replaceChildren(...names.map((name) => sections[name]));
+    sections.key.querySelector("h4").firstChild.textContent = names.includes("environment") ? "Another key" : "Your own key";
+    el.replaceChildren(...(names.length ? [head, problem, ways, foot] : [problem]));
+  };
 
   const clicks = guard(model);
   const ui = { open: false, connection: null, since: 0 };
   let state = {};
-  const shown = () => Boolean(state.required || ui.open || state.connecting);
+  const shown = () => Boolean(state.required || (ui.open && state.ways?.length) || state.connecting);
   const busy = () => Boolean(state.connecting) || clicks.held();
   const send = (message) => {
     if (busy() || !clicks.send({ type: "connect", read_only: readOnly.checked, ...message })) return;
@@ -56,7 +65,7 @@ function render({ model, el }) {
     if (state.required || ui.open === open) return;
     ui.open = open;
     draw();
-    if (open) (buttons.environment.hidden ? input : buttons.environment).focus();
+    if (open) [buttons.environment, input, buttons.sandbox].find((each) => each.isConnected && !each.hidden)?.focus();
     else tell(el, "connect-closed");
   };
   const wait = () => {
@@ -67,6 +76,7 @@ function render({ model, el }) {
 
   const draw = () => {
     const { variable, address, required, connecting, problem: trouble } = state;
+    offer(state.ways ?? []);
     el.hidden = !shown();
     close.hidden = Boolean(required);
     setText(notes.environment, variable ? `${variable} is set where Jupyter was started. It goes to ${address}.` : "None is set. Set CODAT_API_KEY before you start Jupyter, and it is offered here.");
@@ -77,6 +87,8 @@ function render({ model, el }) {
     setText(notes.key, `Goes to ${address} alone. Kept in memory only: in no cell, no file and no log.`);
     for (const button of Object.values(buttons)) setDisabled(button, busy());
     input.readOnly = busy();
+    readOnly.disabled = Boolean(state.read_only);
+    if (state.read_only) readOnly.checked = true;
     cancel.hidden = !connecting;
     setText(problem.children[0], trouble?.why ?? "");
     setText(problem.children[1], trouble?.do ?? "");

@@ -45,7 +45,7 @@ function render({ model, el }) {
     badge.title = BADGES[mode][1];
     badge.className = `badge ${mode}`;
     el.classList.toggle("on-live", mode === "live");
-    change.hidden = mode === "none";
+    change.hidden = mode === "none" || !next.can_switch;
     readOnly.hidden = !next.read_only;
     setText(address, next.address ?? "");
     setAttribute(address, "title", next.address);
