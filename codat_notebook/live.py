@@ -18,8 +18,8 @@ from codat_notebook.runs.run import RefreshRun
 from codat_notebook.session import Session
 from codat_notebook.strategies.budget import Budget, days
 from codat_notebook.strategies.cells import CELLS, Columns, name_of
-from codat_notebook.strategies.guard import Guard
 from codat_notebook.strategies.indices import Floats
+from codat_notebook.strategies.keep_alive import KeepAlive
 from codat_notebook.strategies.limits import Limits, choose
 from codat_notebook.strategies.policy import Strategy, score
 
@@ -91,7 +91,7 @@ def run_strategy(
     money, rules = Budget.of(budget), limits or Limits()
     amount = money.a_day * (1 - rules.reserve) * days(every)
     cells = session.cells(reserve=reserve, **options)
-    plan = plan_round(strategy, cells, amount, money.unit, rules, session.desk.now)
+    plan = plan_round(strategy, cells, amount, money.unit, rules, session.context.now)
     if dry_run:
         return plan
     _tell(plan, name_of(strategy), amount, money.unit)
@@ -105,7 +105,7 @@ def plan_round(
     seen = cells[list(CELLS)].assign(cost=_costs(cells, unit))
     columns = Columns.of(seen, now, amount)
     wanted = score(strategy, columns)
-    guard = Guard(limits)
+    guard = KeepAlive(limits)
     guard.look(columns)
     priority = guard(wanted, columns)
     company, cost, age = columns.groups("company"), columns.cost, columns.age

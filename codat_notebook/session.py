@@ -18,15 +18,15 @@ from codat_notebook.models.hiding import hides_arguments
 from codat_notebook.models.shared import Company, PullOperation, Security
 from codat_notebook.planning.methods import PortfolioMethods
 from codat_notebook.runs.cells import company_status, status_cells
-from codat_notebook.runs.desk import CLOSED, Desk
+from codat_notebook.runs.context import CLOSED, RunContext
 from codat_notebook.runs.engine import engine
 from codat_notebook.runs.finding import find_companies, find_operations
-from codat_notebook.runs.orders import Orders, everything, read_orders
 from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.records import ErrorRecord, Log, Subject
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.starting import Start
 from codat_notebook.runs.store import JournalError
+from codat_notebook.runs.targets import Targets, everything, read_targets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,13 +78,13 @@ class Session(PortfolioMethods):
         self._observers: list[Callable[[client_events.Event], object]] = []
         self._closed = False
         self._close_observers: list[Callable[[], object]] = []
-        self.desk = Desk(self.client, engine(), self._errors, pacing)
-        self.desk.engine.hold(self)
+        self.context = RunContext(self.client, engine(), self._errors, pacing)
+        self.context.engine.hold(self)
         forking.remember(self)
 
     def after_fork(self) -> None:
         """In a forked child: the runs and the embedded sandbox are the parent's, and do not end with this copy."""
-        self.desk.after_fork()
+        self.context.after_fork()
         self._on_close = None
 
     # Methods fetch.
@@ -98,7 +98,7 @@ class Session(PortfolioMethods):
 
     def connections(self, company_id: str) -> "pd.DataFrame":
         """The connections of a company and their state."""
-        facts = self._ask(self.desk.company(company_id), "The connections could not be read", company_id)
+        facts = self._ask(self.context.company(company_id), "The connections could not be read", company_id)
         return frames.connections(facts.connections.values(), facts.id)
 
     def report(self, company_id: str, path: "str | os.PathLike[str]", *, overwrite: bool = False) -> "Path":
@@ -114,11 +114,11 @@ class Session(PortfolioMethods):
         from codat_notebook import report
 
         target = report.destination(path, overwrite)
-        status = self._ask(company_status(self.desk, company_id), "The report could not be made", company_id)
+        status = self._ask(company_status(self.context, company_id), "The report could not be made", company_id)
         found = report.Findings(
             status=status,
             errors=[error for error in self._errors if error.company_id == company_id],
-            now=self.desk.now,
+            now=self.context.now,
             server=self.client.server_url,
             is_sandbox=self.is_sandbox,
         )
@@ -130,15 +130,15 @@ class Session(PortfolioMethods):
         The state of a cell comes from the history of its connection (column ``source``); where the history does
         not reach back far enough, from Codat's data status, which does not tell connections apart.
         """
-        cells = self._ask(status_cells(self.desk, company_id), "The data status could not be read", company_id)
+        cells = self._ask(status_cells(self.context, company_id), "The data status could not be read", company_id)
         return frames.data_status(cells)
 
     def history(self, company_id: str, limit: int | None = 1000) -> "pd.DataFrame":
         """The pull operations of a company, newest first, at most ``limit``; ``None`` for all of them."""
         what = "The history could not be read"
-        platforms = self._ask(self.desk.company(company_id), what, company_id).platforms
+        platforms = self._ask(self.context.company(company_id), what, company_id).platforms
         operations = self._ask(self.find_operations(company_id, limit), what, company_id)
-        return frames.pull_operations(operations, platforms, self.desk.now)
+        return frames.pull_operations(operations, platforms, self.context.now)
 
     def refresh(
         self,
@@ -171,7 +171,7 @@ class Session(PortfolioMethods):
         >>> session.refresh(company_id, "invoices", "bills")                                  # doctest: +SKIP
         >>> session.refresh(session.plan(older_than="7D"), journal="refresh.sqlite", reserve=0.1)  # doctest: +SKIP
         """
-        return self._start(read_orders(company, data_types, connection_id), journal, reserve, patience)
+        return self._start(read_targets(company, data_types, connection_id), journal, reserve, patience)
 
     def refresh_all(
         self,
@@ -197,7 +197,7 @@ class Session(PortfolioMethods):
 
         >>> session.resume("refresh.sqlite").wait(tell=print)  # doctest: +SKIP
         """
-        return self._begin(lambda: Start.resumed(self.desk, journal))
+        return self._begin(lambda: Start.resumed(self.context, journal))
 
     # Properties remember.
 
@@ -229,7 +229,7 @@ class Session(PortfolioMethods):
     @property
     def runs(self) -> list[RefreshRun]:
         """The runs of this session that somebody still holds."""
-        return list(self.desk.runs)
+        return list(self.context.runs)
 
     # For the widgets: the same, on the engine thread.
 
@@ -246,23 +246,23 @@ class Session(PortfolioMethods):
         try:
             return await awaitable
         except CodatLendingError as error:
-            self.desk.report(error, what, subject)
+            self.context.report(error, what, subject)
             raise
 
     def _ask(self, coroutine: Coroutine[Any, Any, T], what: str, company_id: str | None = None) -> T:
         if self._closed:
             coroutine.close()
             raise RuntimeError(CLOSED)
-        return self.desk.engine.call(self.guard(coroutine, what, Subject(company_id=company_id)))
+        return self.context.engine.call(self.guard(coroutine, what, Subject(company_id=company_id)))
 
-    def _start(self, orders: Orders, journal: "str | Path | None", reserve: float, patience: float) -> RefreshRun:
-        return self._begin(lambda: Start.of(self.desk, orders, journal, reserve, patience))
+    def _start(self, targets: Targets, journal: "str | Path | None", reserve: float, patience: float) -> RefreshRun:
+        return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
 
     def _begin(self, start: Callable[[], Start]) -> RefreshRun:
         try:
-            return RefreshRun(self.desk, start())
+            return RefreshRun(self.context, start())
         except JournalError as error:
-            self.desk.report(error, "The journal cannot be used")
+            self.context.report(error, "The journal cannot be used")
             raise
 
     def watch(self, observer: Callable[[client_events.Event], object]) -> Callable[[], None]:
@@ -280,7 +280,7 @@ class Session(PortfolioMethods):
         return lambda: self._close_observers.remove(observer)
 
     def _on_event(self, event: client_events.Event) -> None:
-        self.desk.governor.heard(event)
+        self.context.governor.heard(event)
         if isinstance(event, client_events.Attempt):
             self._requests.append(event)
         for observer in tuple(self._observers):
@@ -300,18 +300,18 @@ class Session(PortfolioMethods):
         """
         if self._closed:
             return
-        self._closed = self.desk.closed = True
+        self._closed = self.context.closed = True
         for observer in tuple(self._close_observers):
             observer()
         for run in self.runs:
             run.stop_watching()
-        for run in self.runs if not self.desk.engine.closed else ():
+        for run in self.runs if not self.context.engine.closed else ():
             run.wait(_PATIENCE)  # until its journal is closed
-        if not self.desk.engine.closed:
-            self.desk.engine.call(self.client.aclose(for_good=True))
+        if not self.context.engine.closed:
+            self.context.engine.call(self.client.aclose(for_good=True))
         if self._on_close is not None:
             self._on_close()
-        self.desk.engine.release(self)
+        self.context.engine.release(self)
 
     def __enter__(self) -> "Session":
         return self
@@ -328,7 +328,7 @@ class Session(PortfolioMethods):
     def _repr_html_(self) -> str:
         errors = self.errors[["time", "what", "why", "action"]].iloc[::-1]
         note = "" if len(errors) else "Nothing has gone wrong in this session."
-        return display.static_html(repr(self), errors, self.desk.now, note)
+        return display.static_html(repr(self), errors, self.context.now, note)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return display.mimebundle(self, **options)

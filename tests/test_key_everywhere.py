@@ -24,7 +24,7 @@ from codat_notebook.utils import BackoffStrategy, RetryConfig
 from codat_notebook.widgets.console import Console
 from tests.echoing import Gateway
 from tests.keys import KEY, held, leaks, shown_by
-from tests.widgets.test_console import Desk
+from tests.widgets.test_console import RunContext
 
 DEADLINE = 90.0
 QUICK = RetryConfig("backoff", BackoffStrategy(1, 5, 1.1, 2000), True)
@@ -113,23 +113,23 @@ def widgets_of(frame: Console) -> Iterator[Any]:
 
 def test_a_console_keeps_no_key(gateway: Gateway, session: Session) -> None:
     """Its parts' states, after a company was chosen, refreshed and refused, and every other widget's."""
-    desk = Desk(session)
-    company = desk.pick("Toft")
-    assert MASK in desk.until("codat-company", lambda state: state["company"])["company"]["name"]
+    context = RunContext(session)
+    company = context.pick("Toft")
+    assert MASK in context.until("codat-company", lambda state: state["company"])["company"]["name"]
     refuse(gateway, 400, lambda method, path: method == "POST" and path.endswith("/bills"))
-    desk.send("codat-bar", type="refresh", company=company, data_types=["creditNotes", "bills"], seq=1)
-    desk.until("codat-progress", lambda state: state["status"] == "done")
-    desk.until("codat-errors", lambda state: state["total"] >= 2)
-    desk.send("codat-tabs", type="tab", name="requests")
+    context.send("codat-bar", type="refresh", company=company, data_types=["creditNotes", "bills"], seq=1)
+    context.until("codat-progress", lambda state: state["status"] == "done")
+    context.until("codat-errors", lambda state: state["total"] >= 2)
+    context.send("codat-tabs", type="tab", name="requests")
     for status in (401, 500, 302):
         refuse(gateway, status)
         before = len(session.error_log)
-        desk.send("codat-company", type="search", text=f"x{status}", seq=status)
-        desk.until("codat-notice", lambda state, before=before: len(session.error_log) > before and state["items"])
-    for widget in widgets_of(desk.frame):
+        context.send("codat-company", type="search", text=f"x{status}", seq=status)
+        context.until("codat-notice", lambda state, before=before: len(session.error_log) > before and state["items"])
+    for widget in widgets_of(context.frame):
         clean(widget.get_state())
-    clean(desk.frame, desk.parts)
-    desk.frame.close()
+    clean(context.frame, context.parts)
+    context.frame.close()
 
 
 @pytest.mark.parametrize(("status", "json"), [(None, True), (400, False), (401, True), (500, False)])

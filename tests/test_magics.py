@@ -193,7 +193,7 @@ def test_names_are_learned_after_connecting(shell: InteractiveShell, do: Do) -> 
 
     session = shell.user_ns["own"] = do("connect sandbox")
     memory = names.Names()
-    session.desk.engine.call(names.learn(session, memory))
+    session.context.engine.call(names.learn(session, memory))
     assert f'"{TOFT}"' in memory.typed()
 
 
@@ -202,7 +202,7 @@ def test_names_that_cannot_be_learned_are_an_error_of_the_session(sandbox: Sandb
     from codat_notebook.magics import names
 
     with Session(Security(auth_header="wrong-key"), server_url=sandbox.url) as session:
-        session.desk.engine.call(names.learn(session, names.Names()))
+        session.context.engine.call(names.learn(session, names.Names()))
         assert session.errors.what.tolist() == ["Names for completion could not be read"]
 
 

@@ -176,7 +176,7 @@ def test_closing_gives_up_what_is_on_its_way() -> None:
     with Sandbox() as sandbox, Session(Security(auth_header=sandbox.key), server_url=sandbox.url) as other:
         session = Session(Security(auth_header=sandbox.key), server_url=sandbox.url)
         gate = sandbox.faults.hold("GET /companies*")
-        waiting = other.desk.engine.submit(session.find_companies())
+        waiting = other.context.engine.submit(session.find_companies())
         assert gate.reached.wait(60)
         session.close()
         with pytest.raises(errors.NoResponseError, match="the client was closed"):

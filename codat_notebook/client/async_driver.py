@@ -112,7 +112,7 @@ class AsyncDriver(Driver):
     async def _send(self, client: "httpx.AsyncClient", request: "httpx.Request") -> "httpx.Response":
         if self.given is not None:
             return await client.send(request, stream=True, follow_redirects=False)
-        response: httpx.Response = await transport.straight(client, request).handle_async_request(request)
+        response: httpx.Response = await transport.transport_for(client, request).handle_async_request(request)
         return response
 
     async def _body(self, response: "httpx.Response") -> bytes:

@@ -16,9 +16,9 @@ from codat_notebook.client import wire
 from codat_notebook.client.calls import Companies, Connections, Integrations, Settings
 from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.drivers import SyncDriver
-from codat_notebook.client.events import Listener, Teller
+from codat_notebook.client.events import EventSink, Listener
 from codat_notebook.client.flows import Options
-from codat_notebook.client.groups import Retries, Said
+from codat_notebook.client.groups import CallOptions, Retries
 from codat_notebook.client.manage_data import ManageData
 from codat_notebook.client.quota import Pacing, Quota, QuotaGauge
 from codat_notebook.client.retrying import Call, Flow
@@ -87,7 +87,7 @@ class CodatLending:
         self.server_url = self._server(server_url or _listed(server_idx), url_params)
         self._retries = _plan(retry_config, RetryConfig())
         self._pacing = pacing
-        self._tell = Teller(listener, debug_logger)
+        self._tell = EventSink(listener, debug_logger)
         self._gauge = QuotaGauge(self.clock)
         timeout = _seconds(TIMEOUT_MS if timeout_ms is None else timeout_ms)
         self._sync = SyncDriver(secret, timeout, self.clock.monotonic, client)
@@ -105,7 +105,7 @@ class CodatLending:
         """The daily quota as the latest answer told it, None before the first."""
         return self._gauge.read()
 
-    def prepare(self, name: str, said: Said, *, writes: bool = False) -> tuple[Call, Options]:
+    def prepare(self, name: str, said: CallOptions, *, writes: bool = False) -> tuple[Call, Options]:
         """A call of this client and its options, checked. For the groups of calls.
 
         Raises:

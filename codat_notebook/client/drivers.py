@@ -241,7 +241,7 @@ class SyncDriver(Driver):
     def _send(self, client: "httpx.Client", request: "httpx.Request") -> "httpx.Response":
         if self.given is not None:
             return client.send(request, stream=True, follow_redirects=False)
-        response: httpx.Response = transport.straight(client, request).handle_request(request)
+        response: httpx.Response = transport.transport_for(client, request).handle_request(request)
         return response
 
     def _body(self, response: "httpx.Response") -> bytes:

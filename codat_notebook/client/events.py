@@ -70,7 +70,7 @@ Event = Attempt | Waiting | Decision
 Listener = Callable[[Event], Any]
 
 
-class Teller:
+class EventSink:
     """Passes events on: to the listener, the SDK's ``debug_logger`` and the logging channel."""
 
     def __init__(self, listener: Listener | None = None, debug_logger: Any = None) -> None:

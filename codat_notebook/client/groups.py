@@ -28,13 +28,13 @@ Body = Mapping[str, Any]
 Retries = RetryConfig | UnsetType | None
 Headers = Mapping[str, str] | None
 #: What a caller may say about any call: retries, server_url, timeout_ms, http_headers.
-Said = tuple[Retries, str | None, int | None, Headers]
+CallOptions = tuple[Retries, str | None, int | None, Headers]
 
 
 class Runner(Protocol):
     """What the groups need of the client."""
 
-    def prepare(self, name: str, said: Said, *, writes: bool = False) -> tuple[Call, Options]:
+    def prepare(self, name: str, said: CallOptions, *, writes: bool = False) -> tuple[Call, Options]:
         """A call and its options, checked."""
 
     def drive(self, flow: Flow[T]) -> T:
@@ -50,29 +50,29 @@ class Group:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
-    def _read(self, endpoint: Endpoint[T], request: Any, said: Said) -> T:
+    def _read(self, endpoint: Endpoint[T], request: Any, said: CallOptions) -> T:
         call, options = self._runner.prepare(endpoint.name, said)
         return self._runner.drive(flows.read(call, endpoint, request, options))
 
-    async def _read_async(self, endpoint: Endpoint[T], request: Any, said: Said) -> T:
+    async def _read_async(self, endpoint: Endpoint[T], request: Any, said: CallOptions) -> T:
         call, options = self._runner.prepare(endpoint.name, said)
         return await self._runner.drive_async(flows.read(call, endpoint, request, options))
 
-    def _walk(self, endpoint: Endpoint[Any], request: Any, said: Said) -> Iterator[Any]:
+    def _walk(self, endpoint: Endpoint[Any], request: Any, said: CallOptions) -> Iterator[Any]:
         pager: Pager[Any] = Pager(endpoint, request, self._runner.prepare(endpoint.name, said)[1])
         # A wrong request has raised by now, not at the first row; and rows are handed on without a step of ours each.
         return chain.from_iterable(self._batches(pager, endpoint, said))
 
-    def _batches(self, pager: Pager[Any], endpoint: Endpoint[Any], said: Said) -> Iterator[Sequence[Any]]:
+    def _batches(self, pager: Pager[Any], endpoint: Endpoint[Any], said: CallOptions) -> Iterator[Sequence[Any]]:
         while not pager.done:
             call, _ = self._runner.prepare(endpoint.name, said)  # each batch has the whole budget
             yield self._runner.drive(pager.batch(call))
 
-    def _walk_async(self, endpoint: Endpoint[Any], request: Any, said: Said) -> AsyncIterator[Any]:
+    def _walk_async(self, endpoint: Endpoint[Any], request: Any, said: CallOptions) -> AsyncIterator[Any]:
         pager: Pager[Any] = Pager(endpoint, request, self._runner.prepare(endpoint.name, said)[1])
         return self._rows_async(pager, endpoint, said)
 
-    async def _rows_async(self, pager: Pager[Any], endpoint: Endpoint[Any], said: Said) -> AsyncIterator[Any]:
+    async def _rows_async(self, pager: Pager[Any], endpoint: Endpoint[Any], said: CallOptions) -> AsyncIterator[Any]:
         while not pager.done:
             call, _ = self._runner.prepare(endpoint.name, said)
             for row in await self._runner.drive_async(pager.batch(call)):

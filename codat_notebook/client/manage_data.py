@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import UNSET
 
 from codat_notebook.client import flows, queueing, wire
-from codat_notebook.client.groups import Body, Group, Headers, Retries, Runner, Said
+from codat_notebook.client.groups import Body, CallOptions, Group, Headers, Retries, Runner
 from codat_notebook.client.lookup import Intent
 from codat_notebook.client.queueing import Queued, QueuedAll
 from codat_notebook.client.retrying import Flow
@@ -271,7 +271,7 @@ class Refresh(Group):
         said = (retries, server_url, timeout_ms, http_headers)
         return await self._runner.drive_async(self._all("queue_all", request, said, key=idempotency_key, since=since))
 
-    def _one(self, name: str, request: Any, said: Said, **how: Any) -> Flow[Queued]:
+    def _one(self, name: str, request: Any, said: CallOptions, **how: Any) -> Flow[Queued]:
         made = operations.check(operations.RefreshDataTypeRequest, request)
         if how.get("key"):
             wire.headers({"Idempotency-Key": how["key"]})
@@ -279,7 +279,7 @@ class Refresh(Group):
         call, options = self._runner.prepare(f"manage_data.refresh.{name}", said, writes=True)
         return queueing.queue(call, options, Intent(str(made.company_id), str(made.data_type), connection_id), **how)
 
-    def _all(self, name: str, request: Any, said: Said, **how: Any) -> Flow[QueuedAll]:
+    def _all(self, name: str, request: Any, said: CallOptions, **how: Any) -> Flow[QueuedAll]:
         made = operations.check(operations.RefreshAllDataTypesRequest, request)
         if how.get("key"):
             wire.headers({"Idempotency-Key": how["key"]})

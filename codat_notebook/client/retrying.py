@@ -17,7 +17,7 @@ import msgspec
 
 from codat_notebook.client import wire
 from codat_notebook.client.clock import ServerClock, header_time
-from codat_notebook.client.events import Attempt, Decision, Event, Teller, Waiting
+from codat_notebook.client.events import Attempt, Decision, Event, EventSink, Waiting
 from codat_notebook.client.quota import Pacing, QuotaGauge
 from codat_notebook.client.wire import Answer, Failure, Outcome, Request
 from codat_notebook.models import errors
@@ -71,7 +71,7 @@ class Call:
         name: str,
         retries: RetryConfig,
         clock: ServerClock,
-        tell: Teller,
+        tell: EventSink,
         quota: QuotaGauge | None = None,
         pacing: Pacing | None = None,
         jitter: Callable[[], float] = random.random,

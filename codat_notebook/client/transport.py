@@ -140,7 +140,7 @@ def _proxies() -> str:
     return " or ".join(used) or "the system"
 
 
-def straight(client: Any, request: "httpx.Request") -> Any:
+def transport_for(client: Any, request: "httpx.Request") -> Any:
     """The transport that a client of ours has for an address: direct, or the proxy that the environment names.
 
     What a client does around its transports (cookies, redirects, hooks, lines in its log) is a fifth of a call's cost

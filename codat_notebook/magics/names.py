@@ -50,7 +50,7 @@ async def learn(session: "Session", names: Names) -> None:
         found = await session.guard(session.find_companies(limit=_LEARNED), "Names for completion could not be read")
     except CodatLendingError:
         return  # told by the guard
-    names.add(await session.desk.engine.in_worker(frames.companies, found))
+    names.add(await session.context.engine.in_worker(frames.companies, found))
 
 
 def find(session: "Session", text: str, names: Names) -> str:

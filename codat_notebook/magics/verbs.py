@@ -93,7 +93,7 @@ class Codat:
         try:
             return getattr(self, f"_{verb}")(rest)
         except CodatLendingError as error:
-            told = from_exception(error, f"`%codat {verb}` could not be done", self.session.desk.now)
+            told = from_exception(error, f"`%codat {verb}` could not be done", self.session.context.now)
             raise UsageError(f"{told.what}. {told.why} {told.action}") from None
 
     def _connect(self, rest: list[str]) -> Session:
@@ -104,7 +104,7 @@ class Codat:
         except ConfigurationError as error:
             raise UsageError(error.message) from None
         self.names = names.Names()
-        learning = session.desk.engine.submit(names.learn(session, self.names))
+        learning = session.context.engine.submit(names.learn(session, self.names))
         session.observe_close(learning.cancel)
         return session
 

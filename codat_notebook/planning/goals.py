@@ -14,8 +14,8 @@ from typing import Any
 
 from codat_notebook.models.instants import instant
 from codat_notebook.models.vocabulary import REPORTS
-from codat_notebook.planning.reading import Reading
 from codat_notebook.planning.rules import interval
+from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.runs.cells import Cell
 
 PASS, WARN, FAIL = "pass", "warn", "fail"
@@ -104,29 +104,29 @@ class SkewRow:
     company_id: str
 
 
-def skew_rows(reading: Reading, reports: Iterable[str], limit: timedelta) -> list[SkewRow]:
+def skew_rows(snapshot: CompanySnapshot, reports: Iterable[str], limit: timedelta) -> list[SkewRow]:
     """A row for each report of which the company has two data types or more on linked connections.
 
     Up to ``limit`` apart is a pass, up to twice that a warning; a type that was never read fails.
     """
-    linked = {connection.id for connection in reading.facts.linked} if reading.facts else set()
+    linked = {connection.id for connection in snapshot.facts.linked} if snapshot.facts else set()
     rows = []
     for report in reports:
-        members = [c for c in reading.cells if c.data_type in REPORTS[report] and c.connection_id in linked]
+        members = [c for c in snapshot.cells if c.data_type in REPORTS[report] and c.connection_id in linked]
         readable = [cell for cell in members if cell.status != "NotSupported" or cell.last_success]
         if len({cell.data_type for cell in readable}) > 1:
-            rows.append(_skew(reading, report, readable, limit))
+            rows.append(_skew(snapshot, report, readable, limit))
     return rows
 
 
-def _skew(reading: Reading, report: str, cells: list[Cell], limit: timedelta) -> SkewRow:
+def _skew(snapshot: CompanySnapshot, report: str, cells: list[Cell], limit: timedelta) -> SkewRow:
     read = sorted((cell.last_success, cell.data_type) for cell in cells if cell.last_success is not None)
     never = len({cell.data_type for cell in cells if cell.last_success is None})
     apart = read[-1][0] - read[0][0] if read else None
     verdict = FAIL if never else Goal(limit, 2 * limit).verdict(apart)
     oldest, newest = (read[0], read[-1]) if read else ((None, None), (None, None))
     return SkewRow(
-        company=reading.name,
+        company=snapshot.name,
         report=report,
         verdict=verdict,
         skew=apart,
@@ -136,7 +136,7 @@ def _skew(reading: Reading, report: str, cells: list[Cell], limit: timedelta) ->
         newest=newest[0],
         data_types=len({cell.data_type for cell in cells}),
         never_read=never,
-        company_id=reading.id,
+        company_id=snapshot.id,
     )
 
 
@@ -156,17 +156,17 @@ class TokenRow:
     company_id: str
 
 
-def token_rows(reading: Reading, now: datetime) -> list[TokenRow]:
+def token_rows(snapshot: CompanySnapshot, now: datetime) -> list[TokenRow]:
     """A row for each connection; one that was never read is as old as the connection itself.
 
     A connection that is no longer linked has lost its token and fails; one that never was has none to judge.
     """
     newest: dict[str, datetime] = {}
-    for cell in reading.cells:
+    for cell in snapshot.cells:
         if cell.last_success is not None:
             newest[cell.connection_id] = max(cell.last_success, newest.get(cell.connection_id, cell.last_success))
     rows = []
-    for connection in reading.facts.connections.values() if reading.facts else ():
+    for connection in snapshot.facts.connections.values() if snapshot.facts else ():
         last = newest.get(connection.id) or instant(connection.last_sync)
         since = last or instant(connection.created)
         age = now - since if since else None
@@ -175,7 +175,7 @@ def token_rows(reading: Reading, now: datetime) -> list[TokenRow]:
         verdict = Goal(*TOKEN).verdict(age) if linked else lost
         rows.append(
             TokenRow(
-                company=reading.name,
+                company=snapshot.name,
                 platform=connection.platform_name,
                 verdict=verdict,
                 last_sync=last,
@@ -184,7 +184,7 @@ def token_rows(reading: Reading, now: datetime) -> list[TokenRow]:
                 action=_mending(linked, verdict),
                 link_url=connection.link_url or None,
                 connection_id=connection.id,
-                company_id=reading.id,
+                company_id=snapshot.id,
             )
         )
     return rows

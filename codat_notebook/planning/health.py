@@ -15,8 +15,8 @@ from codat_notebook import display, frames
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning import goals
 from codat_notebook.planning.plan import Durations, plan_rows
-from codat_notebook.planning.reading import Reading
 from codat_notebook.planning.rules import Rule, Target, interval
+from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.runs.cells import Cell
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class PortfolioStatus:
 
     def __init__(
         self,
-        readings: Sequence[Reading],
+        snapshots: Sequence[CompanySnapshot],
         rule: Rule,
         time: datetime,
         *,
@@ -43,25 +43,25 @@ class PortfolioStatus:
         skew: str | timedelta = "7D",
         speed: float = 1.0,
     ) -> None:
-        self.readings = tuple(readings)
+        self.snapshots = tuple(snapshots)
         self.time = time
         self.speed = speed
         self._rule = rule
         self._goals = goals.goals_by_type(goal)
         self._skew = interval(skew, "skew")
-        self._typical = Durations(readings)
+        self._typical = Durations(snapshots)
 
     @property
     def current(self) -> list[Cell]:
         """The cells that are meant: of connections that there still are, of the platforms and types asked for."""
-        return [cell for reading in self.readings for cell in self._cells(reading)]
+        return [cell for snapshot in self.snapshots for cell in self._cells(snapshot)]
 
-    def _cells(self, reading: Reading) -> list[Cell]:
+    def _cells(self, snapshot: CompanySnapshot) -> list[Cell]:
         wanted = self._rule.types
-        connections = reading.facts.connections if reading.facts else {}
+        connections = snapshot.facts.connections if snapshot.facts else {}
         return [
             cell
-            for cell in reading.cells
+            for cell in snapshot.cells
             if (wanted is None or cell.data_type in wanted)
             and (connection := connections.get(cell.connection_id)) is not None
             and self._rule.takes(connection.platform_name, connection.integration_key)
@@ -74,11 +74,11 @@ class PortfolioStatus:
     @property
     def cells(self) -> pd.DataFrame:
         """Each cell: ``company``, ``verdict`` and ``connection_status``, then the columns of ``session.status``."""
-        found = [(reading, cell) for reading in self.readings for cell in self._cells(reading)]
+        found = [(snapshot, cell) for snapshot in self.snapshots for cell in self._cells(snapshot)]
         extra: dict[str, tuple[str, list[Any]]] = {
-            "company": ("text", [reading.name for reading, _ in found]),
+            "company": ("text", [snapshot.name for snapshot, _ in found]),
             "verdict": ("category", [self.verdict(cell) for _, cell in found]),
-            "connection_status": ("category", [_connection_status(reading, cell) for reading, cell in found]),
+            "connection_status": ("category", [_connection_status(snapshot, cell) for snapshot, cell in found]),
         }
         return frames.data_status([cell for _, cell in found], extra=extra)
 
@@ -104,19 +104,19 @@ class PortfolioStatus:
         """Each report of each company: how far apart its data types were read, the widest first."""
         wanted = self._rule.types
         reports = [name for name, types in REPORTS.items() if wanted is None or set(types) & set(wanted)]
-        rows = [row for reading in self.readings for row in goals.skew_rows(reading, reports, self._skew)]
+        rows = [row for snapshot in self.snapshots for row in goals.skew_rows(snapshot, reports, self._skew)]
         return _worst_first(frames.of_rows(frames.SKEW, rows), "skew")
 
     @property
     def tokens(self) -> pd.DataFrame:
         """Each connection: how long ago anything of it was read, and what keeps its token alive. The oldest first."""
-        rows = [row for reading in self.readings for row in goals.token_rows(reading, self.time)]
+        rows = [row for snapshot in self.snapshots for row in goals.token_rows(snapshot, self.time)]
         return _worst_first(frames.of_rows(frames.TOKENS, rows), "age")
 
     @property
     def troubles(self) -> pd.DataFrame:
         """The companies that could not be read, and why."""
-        rows = [(reading.name, reading.trouble, reading.id) for reading in self.readings if reading.trouble]
+        rows = [(snapshot.name, snapshot.trouble, snapshot.id) for snapshot in self.snapshots if snapshot.trouble]
         company, why, id = zip(*rows, strict=True) if rows else ((), (), ())
         return frames.build(frames.TROUBLES, {"company": company, "why": why, "company_id": id})
 
@@ -128,34 +128,34 @@ class PortfolioStatus:
 
         Raises ``ValueError`` for another word.
         """
-        makers: dict[str, Callable[[Reading], list[tuple[str, str]]]] = {
+        makers: dict[str, Callable[[CompanySnapshot], list[tuple[str, str]]]] = {
             "goals": self._behind, "skew": self._apart, "tokens": self._dying,
         }  # fmt: skip
         unknown = [aspect for aspect in aspects if aspect not in makers]
         if unknown:
             raise ValueError(f"There is no {unknown[0]!r} to mend; there are {', '.join(ASPECTS)}.")
         targets: dict[str, tuple[Target, ...]] = {}
-        for reading in self.readings:
-            cells = [key for aspect in aspects or ASPECTS for key in makers[aspect](reading)]
-            targets[reading.id.lower()] = tuple((type, connection) for connection, type in dict.fromkeys(cells))
-        return frames.of_rows(frames.PLAN, plan_rows(self.readings, Rule(targets)))
+        for snapshot in self.snapshots:
+            cells = [key for aspect in aspects or ASPECTS for key in makers[aspect](snapshot)]
+            targets[snapshot.id.lower()] = tuple((type, connection) for connection, type in dict.fromkeys(cells))
+        return frames.of_rows(frames.PLAN, plan_rows(self.snapshots, Rule(targets)))
 
-    def _behind(self, reading: Reading) -> list[tuple[str, str]]:
+    def _behind(self, snapshot: CompanySnapshot) -> list[tuple[str, str]]:
         """The cells that miss their goal."""
-        cells = [cell for cell in self._cells(reading) if self.verdict(cell) in goals.LATE]
+        cells = [cell for cell in self._cells(snapshot) if self.verdict(cell) in goals.LATE]
         return [(cell.connection_id, cell.data_type) for cell in cells]
 
-    def _apart(self, reading: Reading) -> list[tuple[str, str]]:
+    def _apart(self, snapshot: CompanySnapshot) -> list[tuple[str, str]]:
         """The cells of the reports that do not add up."""
-        bad = [row.report for row in goals.skew_rows(reading, REPORTS, self._skew) if row.verdict in goals.LATE]
+        bad = [row.report for row in goals.skew_rows(snapshot, REPORTS, self._skew) if row.verdict in goals.LATE]
         types = {data_type for report in bad for data_type in REPORTS[report]}
-        return [(cell.connection_id, cell.data_type) for cell in self._cells(reading) if cell.data_type in types]
+        return [(cell.connection_id, cell.data_type) for cell in self._cells(snapshot) if cell.data_type in types]
 
-    def _dying(self, reading: Reading) -> list[tuple[str, str]]:
+    def _dying(self, snapshot: CompanySnapshot) -> list[tuple[str, str]]:
         """The quickest data type of each connection whose token is near its end."""
         found = []
-        for row in goals.token_rows(reading, self.time):
-            cells = [cell for cell in self._cells(reading) if cell.connection_id == row.connection_id]
+        for row in goals.token_rows(snapshot, self.time):
+            cells = [cell for cell in self._cells(snapshot) if cell.connection_id == row.connection_id]
             if cells and row.verdict in goals.LATE:
                 found.append((row.connection_id, min(cells, key=self._effort).data_type))
         return found
@@ -167,9 +167,9 @@ class PortfolioStatus:
     def __repr__(self) -> str:
         verdicts = Counter(map(self.verdict, self.current))
         told = ", ".join(f"{verdicts[verdict]:,} {verdict}" for verdict in goals.VERDICTS)
-        troubled = sum(reading.trouble is not None for reading in self.readings)
+        troubled = sum(snapshot.trouble is not None for snapshot in self.snapshots)
         unread = f"; {troubled:,} could not be read" if troubled else ""
-        return f"<PortfolioStatus of {len(self.readings):,} companies: {told}{unread}>"
+        return f"<PortfolioStatus of {len(self.snapshots):,} companies: {told}{unread}>"
 
     def _repr_html_(self) -> str:
         return display.static_html(repr(self), self.goals, self.time)
@@ -178,8 +178,8 @@ class PortfolioStatus:
         return display.mimebundle(self, **options)
 
 
-def _connection_status(reading: Reading, cell: Cell) -> str | None:
-    connection = reading.facts.connections.get(cell.connection_id) if reading.facts else None
+def _connection_status(snapshot: CompanySnapshot, cell: Cell) -> str | None:
+    connection = snapshot.facts.connections.get(cell.connection_id) if snapshot.facts else None
     return connection.status if connection else None
 
 

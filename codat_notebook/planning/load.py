@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codat_notebook.planning.reading import Reading
 from codat_notebook.planning.rules import Rule
+from codat_notebook.planning.snapshots import CompanySnapshot
 
 #: A platform and a data type; ``None`` where a load counts but does not name them.
 Kind = tuple[str | None, str | None]
@@ -58,24 +58,24 @@ def of_numbers(companies: int | Mapping[str, int], data_types: int | Sequence[st
     return Load(cells, by_platform, sum(by_platform.values()), types)
 
 
-def of_companies(readings: Iterable[Reading], rule: Rule) -> Load:
+def of_companies(snapshots: Iterable[CompanySnapshot], rule: Rule) -> Load:
     """What the linked connections of companies support of what is wanted."""
-    return _counted(cell for reading in readings for cell in _cells(reading, rule))
+    return _counted(cell for snapshot in snapshots for cell in _cells(snapshot, rule))
 
 
-def _cells(reading: Reading, rule: Rule) -> set[tuple[str, str, str, str]]:
+def _cells(snapshot: CompanySnapshot, rule: Rule) -> set[tuple[str, str, str, str]]:
     """(company, connection, platform, data type) of each cell."""
     found: set[tuple[str, str, str, str]] = set()
-    if reading.facts is None:
+    if snapshot.facts is None:
         return found
-    targets = rule.of(reading.id.lower())
-    for connection in reading.facts.linked:
+    targets = rule.of(snapshot.id.lower())
+    for connection in snapshot.facts.linked:
         platform = connection.platform_name
         if rule.takes(platform, connection.integration_key):
             for data_type, only in targets:
-                supported = reading.facts.supported[connection.id] if only in (None, connection.id) else frozenset()
+                supported = snapshot.facts.supported[connection.id] if only in (None, connection.id) else frozenset()
                 types = supported if data_type is None else supported & {data_type}
-                found |= {(reading.id, connection.id, platform, name) for name in types}
+                found |= {(snapshot.id, connection.id, platform, name) for name in types}
     return found
 
 

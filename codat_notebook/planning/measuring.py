@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.planning.pasts import Past
+from codat_notebook.planning.cell_history import CellHistory
 from codat_notebook.planning.plan import PlanRow, plan_rows
 from codat_notebook.planning.prices import Prices
-from codat_notebook.planning.reading import Reading
 from codat_notebook.planning.rules import Rule
+from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.sandbox.profiles import DEFAULT_SECONDS, PLATFORMS, SECONDS, median_seconds
 from codat_notebook.strategies.cells import table
 from codat_notebook.strategies.limits import back_off
@@ -35,7 +35,7 @@ _KEYS = ("company_id", "connection_id", "data_type")
 
 
 def measured(
-    readings: Sequence[Reading],
+    snapshots: Sequence[CompanySnapshot],
     rule: Rule,
     now: datetime,
     observed: pd.DataFrame | None = None,
@@ -45,9 +45,9 @@ def measured(
     """The cells of companies that were read; the parameters and columns are those of ``session.cells``."""
     import pandas as pd
 
-    pairs = [(reading, row) for reading in readings for row in plan_rows([reading], rule) if row.connection_id]
-    times, rates = Times(readings), _failure_rates(readings)
-    columns = [_cell(reading, row, times, now) for reading, row in pairs]
+    pairs = [(snapshot, row) for snapshot in snapshots for row in plan_rows([snapshot], rule) if row.connection_id]
+    times, rates = Times(snapshots), _failure_rates(snapshots)
+    columns = [_cell(snapshot, row, times, now) for snapshot, row in pairs]
     cells = (
         table({name: [each[name] for each in columns] for name in columns[0]}, len(columns))
         if columns
@@ -71,18 +71,18 @@ def measured(
     )
 
 
-def _cell(reading: Reading, row: PlanRow, times: Times, now: datetime) -> dict[str, Any]:
+def _cell(snapshot: CompanySnapshot, row: PlanRow, times: Times, now: datetime) -> dict[str, Any]:
     """A row of the table."""
     key = row.connection_id or "", row.data_type or ""
-    past = reading.pasts.get(key) or Past()
-    connection = reading.facts.connections.get(key[0]) if reading.facts else None
+    past = snapshot.histories.get(key) or CellHistory()
+    connection = snapshot.facts.connections.get(key[0]) if snapshot.facts else None
     wait = timedelta(days=back_off(past.kind, past.streak)) if past.kind else None
     retry_at = past.failed_at + wait if wait and past.failed_at else None
     return {
         "company": row.company_id, "connection": row.connection_id, "data_type": row.data_type,
         "platform": row.platform, "source_type": connection.source_type if connection else None, "status": row.status,
         "age": float("inf") if row.age is None else max(row.age.total_seconds() / _DAY, 0.0),
-        "last_success": None if row.age is None else now - row.age, "in_progress": key in reading.running,
+        "last_success": None if row.age is None else now - row.age, "in_progress": key in snapshot.running,
         "failures": past.streak, "last_error": past.kind, "retry_at": retry_at if retry_at and retry_at > now else None,
         "connection_status": connection.status if connection else None,
         "latency_p95": times.of(row.platform or "", row.data_type or "")[1],
@@ -92,11 +92,11 @@ def _cell(reading: Reading, row: PlanRow, times: Times, now: datetime) -> dict[s
 class Times:
     """Days that refreshes take, the median and what 95 % stay below, by platform and data type."""
 
-    def __init__(self, readings: Iterable[Reading]) -> None:
+    def __init__(self, snapshots: Iterable[CompanySnapshot]) -> None:
         self._seen: dict[tuple[str, str], list[float]] = {}
-        for reading in readings:
-            platforms: Mapping[str, str] = reading.facts.platforms if reading.facts else {}
-            for (connection, data_type), past in reading.pasts.items():
+        for snapshot in snapshots:
+            platforms: Mapping[str, str] = snapshot.facts.platforms if snapshot.facts else {}
+            for (connection, data_type), past in snapshot.histories.items():
                 self._seen.setdefault((platforms.get(connection, ""), data_type), []).extend(past.seconds)
         self._known: dict[tuple[str, str], tuple[float, float]] = {}
 
@@ -113,14 +113,14 @@ class Times:
         return self._known[key]
 
 
-def _failure_rates(readings: Iterable[Reading]) -> dict[str, float]:
+def _failure_rates(snapshots: Iterable[CompanySnapshot]) -> dict[str, float]:
     """Platform -> share of refreshes that fail, on connections that are linked."""
     seen: dict[str, list[int]] = {}
-    for reading in readings:
-        linked = {connection.id: connection.platform_name or "" for connection in reading.facts.linked} if (
-            reading.facts
+    for snapshot in snapshots:
+        linked = {connection.id: connection.platform_name or "" for connection in snapshot.facts.linked} if (
+            snapshot.facts
         ) else {}  # fmt: skip
-        for (connection, _), past in reading.pasts.items():
+        for (connection, _), past in snapshot.histories.items():
             if connection in linked:
                 counted = seen.setdefault(linked[connection], [0, 0])
                 counted[0] += past.failed

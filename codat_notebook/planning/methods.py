@@ -20,9 +20,9 @@ from codat_notebook.planning.measuring import measured
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.prices import Prices
 from codat_notebook.planning.reader import Progress, read_cells
-from codat_notebook.planning.reading import read_facts
 from codat_notebook.planning.rules import Rule, interval, rule
-from codat_notebook.runs.desk import Desk
+from codat_notebook.planning.snapshots import read_facts
+from codat_notebook.runs.context import RunContext
 from codat_notebook.strategies.observing import observe_changes
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ _UNREAD = "The state of the portfolio could not be read"
 
 
 class PortfolioMethods:
-    """The methods; ``desk`` and ``_ask`` are the session's."""
+    """The methods; ``context`` and ``_ask`` are the session's."""
 
-    desk: Desk
+    context: RunContext
     _ask: Callable[[Coroutine[Any, Any, Any], str], Any]
 
     def plan(
@@ -87,8 +87,8 @@ class PortfolioMethods:
             what, data_types, companies=companies, older_than=older_than, failed=failed, report=report, tags=tags,
             platform=platform,
         )  # fmt: skip
-        readings = self._ask(read_cells(self.desk, wanted.which, reserve=reserve, progress=progress), _UNREAD)
-        return frames.of_rows(frames.PLAN, plan_rows(readings, wanted))
+        snapshots = self._ask(read_cells(self.context, wanted.which, reserve=reserve, progress=progress), _UNREAD)
+        return frames.of_rows(frames.PLAN, plan_rows(snapshots, wanted))
 
     def cells(
         self,
@@ -125,8 +125,8 @@ class PortfolioMethods:
         wanted = rule(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
         seen = None if observed is None else observe_changes(observed)
         money = Prices.of_frame(prices)
-        readings = self._ask(read_cells(self.desk, wanted.which, reserve=reserve, progress=progress), _UNREAD)
-        return measured(readings, wanted, self.desk.now, seen, known, money)
+        snapshots = self._ask(read_cells(self.context, wanted.which, reserve=reserve, progress=progress), _UNREAD)
+        return measured(snapshots, wanted, self.context.now, seen, known, money)
 
     def estimate(
         self,
@@ -163,10 +163,10 @@ class PortfolioMethods:
         known = Prices.of_frame(prices)
         wanted, counted = _wanted(companies, data_types, report, tags, platform)
         if counted is None:
-            readings = self._ask(read_facts(self.desk, wanted.which), "The companies could not be read")
-            counted = load.of_companies(readings, wanted)
-        schedule = self._ask(_schedule(self.desk), "The sync settings could not be read")
-        told = None if _is_number(companies) else self.desk.client.quota
+            snapshots = self._ask(read_facts(self.context, wanted.which), "The companies could not be read")
+            counted = load.of_companies(snapshots, wanted)
+        schedule = self._ask(_schedule(self.context), "The sync settings could not be read")
+        told = None if _is_number(companies) else self.context.client.quota
         rows = estimate_rows(counted, rhythms, known, limit_of(counted.total, told), schedule)
         return frames.of_rows(frames.ESTIMATE, rows)
 
@@ -198,9 +198,9 @@ class PortfolioMethods:
         >>> health = session.portfolio_status(goals={"financials": "7D", "bank": ("1D", "3D")})  # doctest: +SKIP
         """
         wanted = rule(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
-        readings = self._ask(read_cells(self.desk, wanted.which, reserve=reserve, progress=progress), _UNREAD)
-        clock = self.desk.client.clock
-        return PortfolioStatus(readings, wanted, self.desk.now, goal=goals, skew=skew, speed=clock.speed)
+        snapshots = self._ask(read_cells(self.context, wanted.which, reserve=reserve, progress=progress), _UNREAD)
+        clock = self.context.client.clock
+        return PortfolioStatus(snapshots, wanted, self.context.now, goal=goals, skew=skew, speed=clock.speed)
 
 
 def _wanted(companies: Any, data_types: Any, report: Any, tags: Any, platform: Any) -> tuple[Rule, Load | None]:
@@ -225,11 +225,11 @@ def _is_number(companies: Any) -> bool:
     return all(isinstance(number, int) for number in numbers)
 
 
-async def _schedule(desk: Desk) -> dict[str, int] | None:
+async def _schedule(context: RunContext) -> dict[str, int] | None:
     """Data type -> hours of Codat's own schedule; ``None``, and a word in the errors, where they cannot be read."""
     try:
-        found = await desk.client.settings.get_profile_sync_settings_async()
+        found = await context.client.settings.get_profile_sync_settings_async()
     except CodatLendingError as error:
-        desk.report(error, "The sync settings could not be read")
+        context.report(error, "The sync settings could not be read")
         return None
     return {str(setting.data_type): setting.sync_schedule for setting in found.settings}

@@ -15,8 +15,8 @@ from statistics import median
 from typing import NamedTuple
 
 from codat_notebook.models.vocabulary import is_failed
-from codat_notebook.planning.reading import Reading
 from codat_notebook.planning.rules import Rule, Target
+from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.runs.cells import Cell
 
 NOT_LINKED, NOT_SUPPORTED, IN_PROGRESS, FRESH = "not linked", "not supported", "in progress", "fresh"
@@ -45,32 +45,32 @@ class PlanRow:
     seconds: float | None
 
 
-def plan_rows(readings: Sequence[Reading], rule: Rule) -> list[PlanRow]:
+def plan_rows(snapshots: Sequence[CompanySnapshot], rule: Rule) -> list[PlanRow]:
     """The plan for companies whose cells were read; see the module's docstring."""
-    typical = Durations(readings)
-    return [row for reading in readings for row in _company(reading, rule, typical)]
+    typical = Durations(snapshots)
+    return [row for snapshot in snapshots for row in _company(snapshot, rule, typical)]
 
 
-def _company(reading: Reading, rule: Rule, typical: Durations) -> Iterator[PlanRow]:
+def _company(snapshot: CompanySnapshot, rule: Rule, typical: Durations) -> Iterator[PlanRow]:
     """The rows of a company. A queued one takes a request to queue it, and a share of the looks at the company."""
-    cells = {(cell.connection_id, cell.data_type): cell for cell in reading.cells}
+    cells = {(cell.connection_id, cell.data_type): cell for cell in snapshot.cells}
     pairs: dict[tuple[str | None, str | None], None] = {}
-    for target in rule.of(reading.id.lower()):
-        pairs.update(dict.fromkeys(_pairs(reading, rule, target, cells)))
-    decided = [_decision(reading, rule, pair, cells.get((pair[0] or "", pair[1] or ""))) for pair in pairs]
+    for target in rule.of(snapshot.id.lower()):
+        pairs.update(dict.fromkeys(_pairs(snapshot, rule, target, cells)))
+    decided = [_decision(snapshot, rule, pair, cells.get((pair[0] or "", pair[1] or ""))) for pair in pairs]
     queued = sum(decision.skip is None for decision in decided)
     for decision in decided:
-        yield _row(reading, rule, decision, typical, 1 + LOOKS / queued if queued else 0.0)
+        yield _row(snapshot, rule, decision, typical, 1 + LOOKS / queued if queued else 0.0)
 
 
 def _pairs(
-    reading: Reading, rule: Rule, target: Target, cells: Mapping[tuple[str, str], Cell]
+    snapshot: CompanySnapshot, rule: Rule, target: Target, cells: Mapping[tuple[str, str], Cell]
 ) -> Iterable[tuple[str | None, str | None]]:
     """The connections and data types that one thing asked for stands for."""
     data_type, connection_id = target
-    if reading.facts is None:
+    if snapshot.facts is None:
         return [(connection_id, data_type)]
-    known = reading.facts.connections
+    known = snapshot.facts.connections
     named = list(known) if connection_id is None else [connection_id]
     meant = [id for id in named if id not in known or rule.takes(known[id].platform_name, known[id].integration_key)]
     if not meant and rule.platforms is not None:
@@ -90,18 +90,20 @@ class _Decision(NamedTuple):
     skip: str | None
 
 
-def _decision(reading: Reading, rule: Rule, pair: tuple[str | None, str | None], cell: Cell | None) -> _Decision:
-    skip = _obstacle(reading, pair[0], cell) or (_not_due(cell, rule) if cell else None)
+def _decision(
+    snapshot: CompanySnapshot, rule: Rule, pair: tuple[str | None, str | None], cell: Cell | None
+) -> _Decision:
+    skip = _obstacle(snapshot, pair[0], cell) or (_not_due(cell, rule) if cell else None)
     return _Decision(*pair, cell, skip)
 
 
-def _row(reading: Reading, rule: Rule, decision: _Decision, typical: Durations, requests: float) -> PlanRow:
+def _row(snapshot: CompanySnapshot, rule: Rule, decision: _Decision, typical: Durations, requests: float) -> PlanRow:
     connection_id, data_type, cell, skip = decision
-    connection = reading.facts.connections.get(connection_id or "") if reading.facts else None
+    connection = snapshot.facts.connections.get(connection_id or "") if snapshot.facts else None
     platform = connection.platform_name if connection else None
     return PlanRow(
-        company_id=reading.id,
-        company=reading.name,
+        company_id=snapshot.id,
+        company=snapshot.name,
         connection_id=connection_id,
         data_type=data_type,
         platform=platform,
@@ -114,19 +116,19 @@ def _row(reading: Reading, rule: Rule, decision: _Decision, typical: Durations, 
     )
 
 
-def _obstacle(reading: Reading, connection_id: str | None, cell: Cell | None) -> str | None:
+def _obstacle(snapshot: CompanySnapshot, connection_id: str | None, cell: Cell | None) -> str | None:
     """Why the cell cannot be refreshed now, whatever is wanted."""
-    if reading.trouble or reading.facts is None:
-        return reading.trouble
-    if not reading.facts.connections:
+    if snapshot.trouble or snapshot.facts is None:
+        return snapshot.trouble
+    if not snapshot.facts.connections:
         return NOT_LINKED
-    if connection_id is not None and connection_id not in reading.facts.connections:
+    if connection_id is not None and connection_id not in snapshot.facts.connections:
         return NO_CONNECTION
     if cell is None or cell.status == "NotSupported":
         return NOT_SUPPORTED
-    if reading.facts.connections[cell.connection_id].status != "Linked":
+    if snapshot.facts.connections[cell.connection_id].status != "Linked":
         return NOT_LINKED
-    return IN_PROGRESS if (cell.connection_id, cell.data_type) in reading.running else None
+    return IN_PROGRESS if (cell.connection_id, cell.data_type) in snapshot.running else None
 
 
 def _not_due(cell: Cell, rule: Rule) -> str | None:
@@ -147,10 +149,10 @@ def _occasion(cell: Cell | None, rule: Rule) -> str:
 class Durations:
     """How long refreshes usually take: medians of what the histories show."""
 
-    def __init__(self, readings: Iterable[Reading]) -> None:
+    def __init__(self, snapshots: Iterable[CompanySnapshot]) -> None:
         found: dict[tuple[str, ...], list[float]] = {}
-        for reading in readings:
-            for platform, data_type, seconds in reading.durations:
+        for snapshot in snapshots:
+            for platform, data_type, seconds in snapshot.durations:
                 for key in ((platform, data_type), (data_type,), ()):
                     found.setdefault(key, []).append(seconds)
         self._medians = {key: median(values) for key, values in found.items()}

@@ -15,10 +15,10 @@ from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.vocabulary import is_running
-from codat_notebook.planning.pasts import pasts
-from codat_notebook.planning.reading import UNREADABLE, Reading, Which, read_facts
+from codat_notebook.planning.cell_history import histories
+from codat_notebook.planning.snapshots import UNREADABLE, CompanySnapshot, Which, read_facts
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells
-from codat_notebook.runs.desk import CompanyFacts, Desk
+from codat_notebook.runs.context import CompanyFacts, RunContext
 
 T = TypeVar("T")
 Progress = Callable[[int, int], object]
@@ -33,13 +33,13 @@ OUTAGE = "not read: Codat does not answer"
 
 
 async def read_cells(
-    desk: Desk, which: Which, *, reserve: float = 0.1, progress: Progress | None = None
-) -> list[Reading]:
+    context: RunContext, which: Which, *, reserve: float = 0.1, progress: Progress | None = None
+) -> list[CompanySnapshot]:
     """Companies with their cells: one request for each, sometimes two, after those of ``read_facts``.
 
     Parameters
     ----------
-    desk, which : the session's, and whose.
+    context, which : the session's, and whose.
     reserve : share of the day's quota at which the reading stops.
     progress : called with how many are read and how many there are, never on the engine's thread.
 
@@ -47,22 +47,22 @@ async def read_cells(
     """
     if not (isinstance(reserve, (int, float)) and reserve >= 0):
         raise ValueError(f"reserve: a share of the day's quota, such as 0.1, not {reserve!r}.")
-    readings = await read_facts(desk, which)
-    reader, work = _Reader(desk, reserve), iter(range(len(readings)))
+    snapshots = await read_facts(context, which)
+    reader, work = _Reader(context, reserve), iter(range(len(snapshots)))
     done = 0
 
     async def worker() -> None:
         nonlocal done
         for place in work:
-            readings[place] = await reader.read(readings[place])
+            snapshots[place] = await reader.read(snapshots[place])
             done += 1
             if progress is not None:
-                desk.engine.run_user_code(progress, done, len(readings))
+                context.engine.run_user_code(progress, done, len(snapshots))
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(AT_ONCE, len(readings))):
+        for _ in range(min(AT_ONCE, len(snapshots))):
             group.create_task(worker())
-    return readings
+    return snapshots
 
 
 class _Stopped(Exception):
@@ -72,26 +72,26 @@ class _Stopped(Exception):
 class _Reader:
     """Reads one company after another until something stops it; ``why`` says what."""
 
-    def __init__(self, desk: Desk, reserve: float) -> None:
-        self._desk, self._reserve = desk, reserve
+    def __init__(self, context: RunContext, reserve: float) -> None:
+        self._desk, self._reserve = context, reserve
         self.why: str | None = None
 
-    async def read(self, reading: Reading) -> Reading:
+    async def read(self, snapshot: CompanySnapshot) -> CompanySnapshot:
         """A company with its cells, or with the trouble that there was."""
-        if reading.facts is None or not reading.facts.connections:
-            return reading
+        if snapshot.facts is None or not snapshot.facts.connections:
+            return snapshot
         try:
-            return await self._read(reading, reading.facts)
+            return await self._read(snapshot, snapshot.facts)
         except _Stopped:
-            return replace(reading, trouble=self.why)
+            return replace(snapshot, trouble=self.why)
         except CodatLendingError as error:
-            what = f"The state of {reading.name} could not be read"
-            self._desk.report(error, what, reading.facts.subject())
+            what = f"The state of {snapshot.name} could not be read"
+            self._desk.report(error, what, snapshot.facts.subject())
             if self._desk.governor.trying:
                 self.why = OUTAGE
-            return replace(reading, trouble=UNREADABLE)
+            return replace(snapshot, trouble=UNREADABLE)
 
-    async def _read(self, reading: Reading, facts: CompanyFacts) -> Reading:
+    async def _read(self, snapshot: CompanySnapshot, facts: CompanyFacts) -> CompanySnapshot:
         calls, request = self._desk.client.manage_data, {"company_id": facts.id}
         newest = {**request, "order_by": "-requested", "page_size": DEPTH}
         page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
@@ -100,7 +100,7 @@ class _Reader:
         if not whole and any(cell.last_success is None for cell in cells):
             statuses = await self._in_turn(lambda: calls.get_status_async(request=request))
             cells = make_cells(facts, statuses.by_type, page.results, whole, self._desk.now)
-        return _with(reading, facts, cells, page.results)
+        return _with(snapshot, facts, cells, page.results)
 
     async def _in_turn(self, call: Callable[[], Awaitable[T]]) -> T:
         """Send a request when the session may; the time of waiting is not taken from what its retries may take."""
@@ -128,13 +128,15 @@ def _lower(sentence: str) -> str:
     return f"the{sentence[3:]}" if sentence.startswith("The ") else sentence
 
 
-def _with(reading: Reading, facts: CompanyFacts, cells: list[Cell], operations: list[PullOperation]) -> Reading:
+def _with(
+    snapshot: CompanySnapshot, facts: CompanyFacts, cells: list[Cell], operations: list[PullOperation]
+) -> CompanySnapshot:
     return replace(
-        reading,
+        snapshot,
         cells=tuple(cells),
         running=frozenset((o.connection_id, o.data_type) for o in operations if is_running(o.status, o.completed)),
         durations=_durations(facts, operations),
-        pasts=pasts(operations),
+        histories=histories(operations),
     )
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.models.vocabulary import REPORTS
-from codat_notebook.planning.reading import Which
+from codat_notebook.planning.snapshots import Which
 
 if TYPE_CHECKING:
     import pandas as pd

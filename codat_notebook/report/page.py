@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from codat_notebook.markup import Child, Markup, h, raw
 from codat_notebook.report import sections
-from codat_notebook.report.bricks import minute, time
+from codat_notebook.report.elements import minute, time
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.records import ErrorRecord
 

@@ -12,7 +12,7 @@ from codat_notebook.markup import Child, Markup, h, link
 from codat_notebook.models import vocabulary
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, PullOperation
-from codat_notebook.report.bricks import pill, section, status_pill, table, time
+from codat_notebook.report.elements import pill, section, status_pill, table, time
 from codat_notebook.runs.cells import Cell, CompanyStatus
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.words import ago, count, duration

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import DataStatus, PullOperation
-from codat_notebook.runs.desk import CompanyFacts, Desk
+from codat_notebook.runs.context import CompanyFacts, RunContext
 
 #: Operations of the history that are read to tell connections apart: one request.
 DEPTH = 1000
@@ -48,25 +48,25 @@ class CompanyStatus:
     total: int = 0
 
 
-async def company_status(desk: Desk, company_id: str) -> CompanyStatus:
+async def company_status(context: RunContext, company_id: str) -> CompanyStatus:
     """Ask for all that a company's cells are made of: three requests at the same time, the first time four."""
     request = {"company_id": company_id}
     facts, statuses, page = await asyncio.gather(
-        desk.company(company_id),
-        desk.client.manage_data.get_status_async(request=request),
-        desk.client.manage_data.pull_operations.list_async(
+        context.company(company_id),
+        context.client.manage_data.get_status_async(request=request),
+        context.client.manage_data.pull_operations.list_async(
             request={**request, "order_by": "-requested", "page_size": DEPTH}
         ),
     )
     whole = page.links.next is None
-    cells = make_cells(facts, statuses.by_type, page.results, whole, desk.now)
+    cells = make_cells(facts, statuses.by_type, page.results, whole, context.now)
     total = len(page.results) if whole else page.total_results
     return CompanyStatus(facts, page.results, cells, total)
 
 
-async def status_cells(desk: Desk, company_id: str) -> list[Cell]:
+async def status_cells(context: RunContext, company_id: str) -> list[Cell]:
     """The cells of a company; see the module's docstring."""
-    return (await company_status(desk, company_id)).cells
+    return (await company_status(context, company_id)).cells
 
 
 def make_cells(

@@ -33,7 +33,7 @@ class _Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class Spell:
+class Lifetime:
     """The distribution of one kind of duration: lognormal, with a Pareto tail for those that hang."""
 
     mu: float
@@ -64,7 +64,7 @@ class Durations:
 
     def __init__(self) -> None:
         self._sums: dict[tuple[str, ...], _Sums] = {}
-        self._made: dict[tuple[str, str], Spell] = {}
+        self._made: dict[tuple[str, str], Lifetime] = {}
 
     def learn(self, platform: str, data_type: str, seconds: float) -> None:
         """Take in how long an operation took."""
@@ -75,16 +75,16 @@ class Durations:
         if self._sums[()].n.is_integer() and self._sums[()].n % 64 == 0:
             self._made.clear()  # what rests on the levels above is worth making anew now and then
 
-    def of(self, platform: str, data_type: str) -> Spell:
+    def of(self, platform: str, data_type: str) -> Lifetime:
         """The distribution for a kind of operation, also for one that was never seen."""
         key = (platform, data_type)
-        spell = self._made.get(key)
-        if spell is None:
+        lifetime = self._made.get(key)
+        if lifetime is None:
             mu, variance = math.log(MEDIAN), SPREAD**2
             for level in ((), (data_type,), key):
                 mu, variance = _shrunk(self._sums.get(level), mu, variance)
-            spell = self._made[key] = Spell(mu, max(math.sqrt(variance), LEAST_SPREAD))
-        return spell
+            lifetime = self._made[key] = Lifetime(mu, max(math.sqrt(variance), LEAST_SPREAD))
+        return lifetime
 
     def usual(self, platform: str, data_type: str) -> float | None:
         """Seconds that half of a kind exceed; ``None`` where no operation of the kind was seen to end.

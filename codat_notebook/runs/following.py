@@ -16,8 +16,8 @@ from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.vocabulary import is_running
 from codat_notebook.runs import polling
+from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.durations import Durations
-from codat_notebook.runs.job import Job
 from codat_notebook.runs.queueing import ACCOUNT
 from codat_notebook.runs.rows import Row, absorb
 
@@ -31,168 +31,178 @@ SINGLY = 10
 _FINAL = (403, 404)
 
 
-async def look(job: Job, durations: Durations) -> None:
-    """Look once, take in what is shown, and set the job's phase; ``job.due`` is left to :func:`plan_look`."""
+async def look(company: CompanyRun, durations: Durations) -> None:
+    """Look once, take in what is shown, and set the company's phase; ``company.due`` is left to :func:`plan_look`."""
     try:
-        seen = await job.look()
-        _learn(job, seen, durations)
-        seen = [*seen, *await _absent(job, {operation.id for operation in seen})]
+        seen = await company.look()
+        _learn(company, seen, durations)
+        seen = [*seen, *await _absent(company, {operation.id for operation in seen})]
     except CodatLendingError as error:
-        _trouble(job, error)
+        _trouble(company, error)
         return
-    job.pause, job.note = 0.0, None
-    rows = absorb(job.rows, seen, job.origin)
-    job.news.take(rows, job.desk.client.clock.monotonic())
-    job.set_rows(_end_discovery(rows, job, seen) if job.queued else rows)
-    if job.queued and not _waits(job):
-        job.set_phase("done")
+    company.pause, company.note = 0.0, None
+    rows = absorb(company.rows, seen, company.origin)
+    company.quiet_counter.take(rows, company.context.client.clock.monotonic())
+    company.set_rows(_end_discovery(rows, company, seen) if company.queued else rows)
+    if company.queued and not _waits(company):
+        company.set_phase("done")
 
 
-def _quiet(job: Job) -> float:
+def _quiet(company: CompanyRun) -> float:
     """Server's seconds for which nothing new has turned up."""
-    clock = job.desk.client.clock
-    return (clock.monotonic() - job.news.since) * clock.speed if job.news.looks else 0.0
+    clock = company.context.client.clock
+    return (clock.monotonic() - company.quiet_counter.since) * clock.speed if company.quiet_counter.looks else 0.0
 
 
-def _late(job: Job, seconds: float) -> float:
+def _late(company: CompanyRun, seconds: float) -> float:
     """So many seconds, or more where the history was seen to lag."""
-    return max(seconds, LAGS * job.desk.client.clock.lag.seconds)
+    return max(seconds, LAGS * company.context.client.clock.lag.seconds)
 
 
-def plan_look(job: Job, durations: Durations, price: float) -> float | None:
-    """Real seconds until the next look at a job; ``None`` where there is nothing to be seen yet."""
-    if job.pause:
-        return job.pause
-    clock, running = job.desk.client.clock, _running(job, durations)
-    if clock.stands and (running or job.queued):
+def plan_look(company: CompanyRun, durations: Durations, price: float) -> float | None:
+    """Real seconds until the next look at a company; ``None`` where there is nothing to be seen yet."""
+    if company.pause:
+        return company.pause
+    clock, running = company.context.client.clock, _running(company, durations)
+    if clock.stands and (running or company.queued):
         return polling.SOONEST  # a paused sandbox may go on at any moment, and faster than this clock can know
     seconds = [polling.next_look(running, price)] if running else []
-    if job.queued and (awaited := _awaited(job)) is not None:
+    if company.queued and (awaited := _awaited(company)) is not None:
         seconds.append(awaited)
     if not seconds:
-        return clock.real(polling.SOONEST) if job.queued else None
+        return clock.real(polling.SOONEST) if company.queued else None
     return max(clock.real(min(seconds)), BREATH)
 
 
-def _awaited(job: Job) -> float | None:
+def _awaited(company: CompanyRun) -> float | None:
     """Seconds until it is worth looking for operations that are not known yet, at growing distances."""
-    missing = any(row.state in ("queueing", "unknown") for row in job.rows) or _siblings_missing(job)
+    missing = any(row.state in ("queueing", "unknown") for row in company.rows) or _siblings_missing(company)
     if not missing:
         return None
-    return min(max(2.0, _quiet(job)), QUIET)
+    return min(max(2.0, _quiet(company)), QUIET)
 
 
-def _running(job: Job, durations: Durations) -> list[polling.Running]:
+def _running(company: CompanyRun, durations: Durations) -> list[polling.Running]:
     """The operations on their way, as ``polling`` sees them."""
-    now, platforms = job.desk.now, job.company.platforms if job.company else {}
+    now, platforms = company.context.now, company.facts.platforms if company.facts else {}
     found = []
-    for row in job.rows:
+    for row in company.rows:
         operation = row.operation
         if operation is None or row.state != "running":
             continue
         until = polling.paused_until(operation.status_description)
         age = (now - (instant(operation.requested) or now)).total_seconds()
-        spell = durations.of(platforms.get(operation.connection_id, ""), operation.data_type)
-        found.append(polling.Running(max(age, 0.0), spell, max((until - now).total_seconds(), 0.0) if until else 0.0))
+        lifetime = durations.of(platforms.get(operation.connection_id, ""), operation.data_type)
+        found.append(
+            polling.Running(max(age, 0.0), lifetime, max((until - now).total_seconds(), 0.0) if until else 0.0)
+        )
     return found
 
 
-def _learn(job: Job, seen: Iterable[PullOperation], durations: Durations) -> None:
+def _learn(company: CompanyRun, seen: Iterable[PullOperation], durations: Durations) -> None:
     """Learn durations from what has ended: all of the first look, later the run's own that have ended since."""
-    platforms = job.company.platforms if job.company else {}
-    mine = {row.operation.id: row.open for row in job.rows if row.operation is not None}
+    platforms = company.facts.platforms if company.facts else {}
+    mine = {row.operation.id: row.open for row in company.rows if row.operation is not None}
     for operation in seen:
-        if operation.completed and (mine.get(operation.id) or not job.news.looks):
+        if operation.completed and (mine.get(operation.id) or not company.quiet_counter.looks):
             start, end = instant(operation.requested), instant(operation.completed)
             if start is not None and end is not None and not is_running(operation.status, operation.completed):
                 platform = platforms.get(operation.connection_id, "")
                 durations.learn(platform, operation.data_type, (end - start).total_seconds())
 
 
-def _waits(job: Job) -> bool:
+def _waits(company: CompanyRun) -> bool:
     """Whether to look again: something runs, siblings may lag, or a doubt may still be settled by an operation."""
-    states = {row.state for row in job.rows}
+    states = {row.state for row in company.rows}
     if states & {"queueing", "running"}:
         return True
-    if _siblings_missing(job) or (job.news.looks < 2 and job.wanted is None):
+    if _siblings_missing(company) or (company.quiet_counter.looks < 2 and company.wanted is None):
         return True
-    return "unknown" in states and _quiet(job) < _late(job, polling.SETTLE)
+    return "unknown" in states and _quiet(company) < _late(company, polling.SETTLE)
 
 
-def _siblings_missing(job: Job) -> bool:
+def _siblings_missing(company: CompanyRun) -> bool:
     """Whether a type was queued on whatever connections have it, and not all of these have shown an operation."""
-    if job.company is None or job.wanted is None or (job.news.looks >= 2 and _quiet(job) >= _late(job, 0.0)):
+    if (
+        company.facts is None
+        or company.wanted is None
+        or (company.quiet_counter.looks >= 2 and _quiet(company) >= _late(company, 0.0))
+    ):
         return False
-    supported = job.company.supported
-    shown = {(row.operation.data_type, row.operation.connection_id) for row in job.rows if row.operation is not None}
+    supported = company.facts.supported
+    shown = {
+        (row.operation.data_type, row.operation.connection_id) for row in company.rows if row.operation is not None
+    }
     types = {data_type for data_type, _ in shown}
     return any(
         data_type in types and data_type in supported[connection.id] and (data_type, connection.id) not in shown
-        for data_type, chosen in job.wanted
+        for data_type, chosen in company.wanted
         if chosen is None
-        for connection in job.company.linked
+        for connection in company.facts.linked
     )
 
 
-def _end_discovery(rows: tuple[Row, ...], job: Job, seen: list[PullOperation]) -> tuple[Row, ...]:
+def _end_discovery(rows: tuple[Row, ...], company: CompanyRun, seen: list[PullOperation]) -> tuple[Row, ...]:
     """Close the rows that wait for an operation which Codat evidently did not queue.
 
     Where the answer was lost, nothing at all has appeared or the server tells no time, that is not evident: these are
     unknown.
     """
     appeared = any(row.origin not in (None, "attached") for row in rows)
-    enough = _late(job, QUIET if appeared else polling.NOTHING)
-    if job.news.looks < 3 or _quiet(job) < enough or all(row.state != "queueing" for row in rows):
+    enough = _late(company, QUIET if appeared else polling.NOTHING)
+    if company.quiet_counter.looks < 3 or _quiet(company) < enough or all(row.state != "queueing" for row in rows):
         return rows
-    if len(seen) >= job.page and job.page < polling.LARGEST_PAGE:
-        job.page = polling.LARGEST_PAGE  # a history that is out of order may hold them further back
+    if len(seen) >= company.page and company.page < polling.LARGEST_PAGE:
+        company.page = polling.LARGEST_PAGE  # a history that is out of order may hold them further back
         return rows
-    if job.wanted is None:  # times may be a little behind the server's clock
-        rows = absorb(rows, seen, partial(job.origin, slack=NEAR))
-    evident = appeared and job.all_done != "heard" and job.desk.client.clock.known
+    if company.wanted is None:  # times may be a little behind the server's clock
+        rows = absorb(rows, seen, partial(company.origin, slack=NEAR))
+    evident = appeared and company.all_done != "heard" and company.context.client.clock.known
     outcome = "not queued by Codat" if evident else "unknown"
     return tuple(replace(row, outcome=outcome) if row.state == "queueing" else row for row in rows)
 
 
-async def _absent(job: Job, shown: set[str]) -> list[PullOperation]:
+async def _absent(company: CompanyRun, shown: set[str]) -> list[PullOperation]:
     """What the newest page no longer shows: later pages are larger, and at the largest these are asked for singly."""
     hidden = [
         row.operation
-        for row in job.rows
-        if row.operation is not None and row.open and row.operation.id not in shown and _settled(row.operation, job)
+        for row in company.rows
+        if row.operation is not None and row.open and row.operation.id not in shown and _settled(row.operation, company)
     ]
-    if hidden and job.page < polling.LARGEST_PAGE:
-        job.page = min(job.page * 4, polling.LARGEST_PAGE)
+    if hidden and company.page < polling.LARGEST_PAGE:
+        company.page = min(company.page * 4, polling.LARGEST_PAGE)
         return []
-    return [found for operation in hidden[:SINGLY] if (found := await _one(job, operation.id)) is not None]
+    return [found for operation in hidden[:SINGLY] if (found := await _one(company, operation.id)) is not None]
 
 
-def _settled(operation: PullOperation, job: Job) -> bool:
+def _settled(operation: PullOperation, company: CompanyRun) -> bool:
     """Whether the history should show it by now; it may lag."""
-    now = job.desk.now
-    return (now - (instant(operation.requested) or now)).total_seconds() > _late(job, polling.SETTLE)
+    now = company.context.now
+    return (now - (instant(operation.requested) or now)).total_seconds() > _late(company, polling.SETTLE)
 
 
-async def _one(job: Job, id: str) -> PullOperation | None:
-    request = {"company_id": job.company_id, "dataset_id": id}
+async def _one(company: CompanyRun, id: str) -> PullOperation | None:
+    request = {"company_id": company.company_id, "dataset_id": id}
     try:
-        return await job.desk.client.manage_data.pull_operations.get_async(request=request)
+        return await company.context.client.manage_data.pull_operations.get_async(request=request)
     except CodatLendingError as error:
         if error.status_code != 404:
             raise
         return None  # Codat does not show it, for now; the company is there all the same
 
 
-def _trouble(job: Job, error: CodatLendingError) -> None:
+def _trouble(company: CompanyRun, error: CodatLendingError) -> None:
     """A look failed: end the company's part, or look again after a pause, in sight."""
     if error.status_code in ACCOUNT:
         raise error
-    record = job.desk.report(error, f"The operations of {job.name} could not be looked at", job.subject())
+    record = company.context.report(
+        error, f"The operations of {company.name} could not be looked at", company.subject()
+    )
     if error.status_code in _FINAL:
-        job.refuse(record)
-        job.set_phase("failed", record.why)
+        company.refuse(record)
+        company.set_phase("failed", record.why)
         return
-    job.pause = min(job.pause * 2, BACK_OFF[1]) or BACK_OFF[0]
+    company.pause = min(company.pause * 2, BACK_OFF[1]) or BACK_OFF[0]
     if error.retry_at is not None:
-        job.desk.governor.hold_until(error.retry_at, record.action)
-    job.set_phase(job.phase, f"no answer from Codat, looking again in {job.pause:.0f} s")
+        company.context.governor.hold_until(error.retry_at, record.action)
+    company.set_phase(company.phase, f"no answer from Codat, looking again in {company.pause:.0f} s")

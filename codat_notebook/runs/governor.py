@@ -139,7 +139,7 @@ class Governor:
         if self.pacing is None or not self.pacing.per_minute:
             return None
         minute, most = self._clock.real(60.0) * MARGIN, self._allowed
-        seconds = max(book.room(self._now, minute, most) for book in (self.pacing, self._let_go))
+        seconds = max(intent_log.room(self._now, minute, most) for intent_log in (self.pacing, self._let_go))
         return Hold(seconds) if seconds > 0 else None
 
     # What it hears.

@@ -17,13 +17,13 @@ import msgspec
 
 from codat_notebook.client.reading import read
 from codat_notebook.models.shared import PullOperation
+from codat_notebook.runs.company_run import ALL, CompanyRun, Intent
 from codat_notebook.runs.engine import Engine
-from codat_notebook.runs.job import ALL, Intent, Job
-from codat_notebook.runs.orders import Orders, Skipped
-from codat_notebook.runs.queueing import BookTrouble
+from codat_notebook.runs.queueing import IntentLogError
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.store import Store
+from codat_notebook.runs.targets import Skipped, Targets
 
 #: Real seconds until writing is tried again.
 AGAIN: Final = 2.0
@@ -51,22 +51,22 @@ class Journal:
     def __init__(self, store: Store, engine: Engine, troubled: Callable[[Exception | None], object]) -> None:
         self.trouble: str | None = None
         self._store, self._engine, self._troubled = store, engine, troubled
-        self._noted: dict[tuple[str, int], Job] = {}
+        self._noted: dict[tuple[str, int], CompanyRun] = {}
         self._waiters: list[asyncio.Future[None]] = []
         self._writing: asyncio.Task[None] | None = None
         self._closed = self._finished = False
 
-    async def intend(self, job: Job, position: int) -> None:
-        """See :class:`Book`. Many wait for the same commit."""
+    async def intend(self, company: CompanyRun, position: int) -> None:
+        """See :class:`IntentLog`. Many wait for the same commit."""
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(kept)
-        self.note(job, position)
+        self.note(company, position)
         await kept
 
-    def note(self, job: Job, position: int) -> None:
-        """See :class:`Book`. What is written is how things stand then."""
+    def note(self, company: CompanyRun, position: int) -> None:
+        """See :class:`IntentLog`. What is written is how things stand then."""
         if not self._closed:
-            self._noted[job.company_id, position] = job
+            self._noted[company.company_id, position] = company
             if self._writing is None:
                 self._writing = asyncio.get_running_loop().create_task(self._write())
 
@@ -102,7 +102,7 @@ class Journal:
             except sqlite3.Error as error:
                 self._noted = noted | self._noted
                 self._complain(error)
-                _settle(waiters, BookTrouble(str(error)))
+                _settle(waiters, IntentLogError(str(error)))
                 await asyncio.sleep(AGAIN)
             else:
                 _settle(waiters, None)
@@ -123,57 +123,59 @@ def _settle(waiters: Iterable[asyncio.Future[None]], error: Exception | None) ->
             waiter.set_result(None) if error is None else waiter.set_exception(error)
 
 
-def _changes(noted: dict[tuple[str, int], Job]) -> list[tuple[str, list[Sequence[Any]]]]:
-    """The statements that keep how jobs stand now."""
-    jobs = {job.company_id: job for job in noted.values()}
-    rows = [_operation(job, position) for (_, position), job in noted.items() if position != ALL]
-    return [(_COMPANY, [_company(job) for job in jobs.values()]), (_OPERATION, rows)]
+def _changes(noted: dict[tuple[str, int], CompanyRun]) -> list[tuple[str, list[Sequence[Any]]]]:
+    """The statements that keep how companies stand now."""
+    companies = {company.company_id: company for company in noted.values()}
+    rows = [_operation(company, position) for (_, position), company in noted.items() if position != ALL]
+    return [(_COMPANY, [_company(company) for company in companies.values()]), (_OPERATION, rows)]
 
 
-def _company(job: Job) -> Sequence[Any]:
-    intent = job.intents.get(ALL)
-    wanted = None if job.wanted is None else json.dumps(job.wanted)
+def _company(company: CompanyRun) -> Sequence[Any]:
+    intent = company.intents.get(ALL)
+    wanted = None if company.wanted is None else json.dumps(company.wanted)
     key, at = (intent.key, intent.at) if intent else (None, None)
-    return job.company_id, wanted, job.all_done, key, at, job.began, _DONE.get(job.phase, 0)
+    return company.company_id, wanted, company.all_done, key, at, company.began, _DONE.get(company.phase, 0)
 
 
-def _operation(job: Job, position: int) -> Sequence[Any]:
-    row, intent = job.rows[position], job.intents.get(position)
+def _operation(company: CompanyRun, position: int) -> Sequence[Any]:
+    row, intent = company.rows[position], company.intents.get(position)
     key, at = (intent.key, intent.at) if intent else (None, None)
     operation = msgspec.json.encode(row.operation).decode() if row.operation is not None else None
     error = msgspec.json.encode(row.error).decode() if row.error is not None else None
     seen = row.seen.isoformat() if row.seen is not None else None
     return (
-        job.company_id, position, row.data_type, row.connection_id, key, at, row.outcome, row.origin, operation, error,
-        seen,
+        company.company_id, position, row.data_type, row.connection_id, key, at, row.outcome, row.origin, operation,
+        error, seen,
     )  # fmt: skip
 
 
 # From one kernel to the next.
 
 
-def begin(store: Store, jobs: Iterable[Job], orders: Orders, about: dict[str, str]) -> None:
+def begin(store: Store, companies: Iterable[CompanyRun], targets: Targets, about: dict[str, str]) -> None:
     """Write the plan down, before anything is sent; what an ended run left is cleared."""
-    jobs = list(jobs)
+    companies = list(companies)
     store.write(
         [
             *((f"DELETE FROM {table}", [()]) for table in ("run", "companies", "operations", "skipped")),
             (_ABOUT, list(about.items())),
-            (_COMPANY, [_company(job) for job in jobs]),
-            (_OPERATION, [_operation(job, position) for job in jobs for position in range(len(job.rows))]),
-            (_SKIPPED, [(s.company_id, s.data_type, s.connection_id, s.reason) for s in orders.skipped]),
+            (_COMPANY, [_company(company) for company in companies]),
+            (
+                _OPERATION,
+                [_operation(company, position) for company in companies for position in range(len(company.rows))],
+            ),
+            (_SKIPPED, [(s.company_id, s.data_type, s.connection_id, s.reason) for s in targets.skipped]),
         ]
     )
 
 
-def restore(store: Store, make: Callable[..., Job]) -> list[Job]:
-    """The jobs as the last process left them; what it was about to queue, or had, is marked as a doubt."""
+def restore(store: Store, make: Callable[..., CompanyRun]) -> list[CompanyRun]:
+    """The companies as the last process left them; what it was about to queue, or had, is marked as a doubt."""
     rows: dict[str, list[tuple[Any, ...]]] = {}
     for values in store.read("SELECT * FROM operations ORDER BY company_id, position"):
         rows.setdefault(values[0], []).append(values)
     return [
-        _job(make, company, rows.get(company[0], []))
-        for company in store.read("SELECT * FROM companies ORDER BY rowid")
+        _company_run(make, kept, rows.get(kept[0], [])) for kept in store.read("SELECT * FROM companies ORDER BY rowid")
     ]
 
 
@@ -182,25 +184,27 @@ def skipped(store: Store) -> tuple[Skipped, ...]:
     return tuple(Skipped(*values) for values in store.read("SELECT * FROM skipped"))
 
 
-def _job(make: Callable[..., Job], company: tuple[Any, ...], rows: list[tuple[Any, ...]]) -> Job:
-    company_id, wanted, all_done, all_key, all_at, began, done = company
+def _company_run(make: Callable[..., CompanyRun], kept: tuple[Any, ...], rows: list[tuple[Any, ...]]) -> CompanyRun:
+    company_id, wanted, all_done, all_key, all_at, began, done = kept
     pairs = None if wanted is None else tuple((data_type, connection) for data_type, connection in json.loads(wanted))
-    job = make(company_id=company_id, wanted=pairs, rows=tuple(map(_row, rows)), all_done=all_done, began=began)
-    job.waiting.clear()
+    company = make(company_id=company_id, wanted=pairs, rows=tuple(map(_row, rows)), all_done=all_done, began=began)
+    company.waiting.clear()
     if pairs is None and all_done is None:
-        job.waiting.append(ALL)
+        company.waiting.append(ALL)
         if all_key is not None:
-            job.intents[ALL] = Intent(all_key, all_at, earlier=True)
+            company.intents[ALL] = Intent(all_key, all_at, earlier=True)
     elif pairs is not None or all_done == "singly":
-        for values, row in zip(rows, job.rows, strict=True):
+        for values, row in zip(rows, company.rows, strict=True):
             if row.state == "queueing":
-                job.waiting.append(values[1])
+                company.waiting.append(values[1])
             if row.state == "queueing" and values[4] is not None:
-                job.intents[values[1]] = Intent(values[4], values[5], earlier=True)
+                company.intents[values[1]] = Intent(values[4], values[5], earlier=True)
     if done:
-        job.phase = next(phase for phase, number in _DONE.items() if number == done)
-        job.note = next((row.error.why for row in job.rows if row.error), None) if job.phase == "failed" else None
-    return job
+        company.phase = next(phase for phase, number in _DONE.items() if number == done)
+        company.note = (
+            next((row.error.why for row in company.rows if row.error), None) if company.phase == "failed" else None
+        )
+    return company
 
 
 def _row(values: tuple[Any, ...]) -> Row:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from codat_notebook.runs.durations import Spell
+from codat_notebook.runs.durations import Lifetime
 
 #: What a request is worth where nothing is short: seconds that one operation's end is seen late.
 PRICE = 1.0
@@ -41,14 +41,14 @@ class Running:
     """An operation on its way: for how long, how long such ones take, and for how long it is paused yet."""
 
     age: float
-    spell: Spell
+    lifetime: Lifetime
     paused: float = 0.0
 
     def left(self, seconds: float) -> float:
         """The chance that it still runs in so many seconds."""
         if self.paused:
-            return self.spell.left(seconds - self.paused)  # what it has to do begins when the pause ends
-        return self.spell.left(self.age + seconds) / self.spell.left(self.age)
+            return self.lifetime.left(seconds - self.paused)  # what it has to do begins when the pause ends
+        return self.lifetime.left(self.age + seconds) / self.lifetime.left(self.age)
 
     @property
     def weight(self) -> float:

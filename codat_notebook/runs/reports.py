@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from codat_notebook import frames
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.governor import local
-from codat_notebook.runs.orders import Skipped
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.runs.rows import STATES, Row, counts
+from codat_notebook.runs.targets import Skipped
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from codat_notebook.runs.job import Job
+    from codat_notebook.runs.company_run import CompanyRun
 
 #: State of a row -> its column in ``run.summary``.
 COUNTED = {state: "not_queued" if state.startswith("not") else state for state in STATES}
@@ -82,18 +82,20 @@ def line(name: str, counted: Mapping[str, int], at: Progress, note: str | None) 
     return f"{name}: {', '.join(parts)}{'; ' + note if note else ''}"
 
 
-def summary(jobs: Iterable[Job], skipped: Iterable[Skipped]) -> pd.DataFrame:
+def summary(companies: Iterable[CompanyRun], skipped: Iterable[Skipped]) -> pd.DataFrame:
     """A row for each company: its phase, how many operations are in which state, platforms, and a note."""
-    rows, left_out = list(jobs), _left_out(skipped)
-    counted = [counts(job.rows) for job in rows]
+    rows, left_out = list(companies), _left_out(skipped)
+    counted = [counts(company.rows) for company in rows]
     columns: dict[str, list[object]] = {
-        "company": [job.name for job in rows],
-        "phase": [job.phase for job in rows],
-        "operations": [len(job.rows) for job in rows],
-        "skipped": [left_out.get(job.company_id, 0) for job in rows],
-        "platforms": [", ".join(sorted(set(job.company.platforms.values()))) if job.company else None for job in rows],
-        "note": [job.note for job in rows],
-        "company_id": [job.company_id for job in rows],
+        "company": [company.name for company in rows],
+        "phase": [company.phase for company in rows],
+        "operations": [len(company.rows) for company in rows],
+        "skipped": [left_out.get(company.company_id, 0) for company in rows],
+        "platforms": [
+            ", ".join(sorted(set(company.facts.platforms.values()))) if company.facts else None for company in rows
+        ],
+        "note": [company.note for company in rows],
+        "company_id": [company.company_id for company in rows],
     }
     columns |= {column: [each.get(state, 0) for each in counted] for state, column in COUNTED.items()}
     return frames.build(SUMMARY, columns)

@@ -1,7 +1,7 @@
 """The handle of a refresh: what a notebook user holds while Codat works and afterwards.
 
 A :class:`RefreshRun` starts its work on the engine thread when it is made: facts about the companies, then the
-``fleet``. Whoever holds it reads what it knows, waits for it, steers it, or watches it. What goes wrong on the way
+``scheduler``. Whoever holds it reads what it knows, waits for it, steers it, or watches it. What goes wrong on the way
 ends in the row that it belongs to and in the session's error log; a failed operation is an outcome and raises nothing.
 """
 
@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook import display, forking, frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.runs import reports
-from codat_notebook.runs.bell import Bell, Observer
-from codat_notebook.runs.desk import CompanyFacts, Desk
+from codat_notebook.runs.company_run import CompanyRun
+from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.engine import wait
-from codat_notebook.runs.fleet import Fleet
-from codat_notebook.runs.job import Job
 from codat_notebook.runs.members import facts_of
 from codat_notebook.runs.rows import STATES, Row
+from codat_notebook.runs.scheduler import Scheduler
 from codat_notebook.runs.starting import Start, again
+from codat_notebook.runs.throttle import Observer, Throttle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,20 +47,22 @@ class RefreshRun:
     >>> run.wait(tell=print).summary                            # doctest: +SKIP
     """
 
-    def __init__(self, desk: Desk, start: Start) -> None:
-        self._desk, self._start = desk, start
-        self._bell = Bell(desk.engine.loop)
+    def __init__(self, context: RunContext, start: Start) -> None:
+        self._desk, self._start = context, start
+        self._throttle = Throttle(context.engine.loop)
         self._version, self._rows = 0, (-1, ())  # type: int, tuple[int, tuple[Row, ...]]
         self._task: asyncio.Task[Any] | None = None
         self._stopping = False
         self._end: tuple[str, str | None] | None = None
         self._frozen: tuple[datetime, float] | None = None
-        self._book = start.open_book(desk, self._on_book)
-        self._fleet = Fleet(desk, start.jobs, self._book, start.reserve, start.patience, self._changed)
-        self._began, self._before = desk.client.clock.monotonic(), self._ended
-        desk.runs.add(self)
+        self._intent_log = start.open_intent_log(context, self._on_intent_log)
+        self._scheduler = Scheduler(
+            context, start.companies, self._intent_log, start.reserve, start.patience, self._changed
+        )
+        self._began, self._before = context.client.clock.monotonic(), self._ended
+        context.runs.add(self)
         forking.remember(self)
-        self._future: concurrent.futures.Future[None] = desk.engine.submit(self._work())
+        self._future: concurrent.futures.Future[None] = context.engine.submit(self._work())
 
     def after_fork(self) -> None:
         """In a forked child: the parent goes on with it, and what is known here stays as it is."""
@@ -84,9 +86,9 @@ class RefreshRun:
             if self._stopping:
                 raise asyncio.CancelledError
             await self._learn_facts()
-            await self._fleet.work()
-            failed = all(job.phase == "failed" for job in self._jobs) and bool(self._jobs)
-            self._finish("failed" if failed else "done", self._jobs[0].note if failed else None)
+            await self._scheduler.work()
+            failed = all(company.phase == "failed" for company in self._companies) and bool(self._companies)
+            self._finish("failed" if failed else "done", self._companies[0].note if failed else None)
         except CodatLendingError as error:
             await self._give_up(error)
         except Exception as error:
@@ -96,67 +98,69 @@ class RefreshRun:
         finally:
             if self._end is None:  # cancelled, wherever that was
                 self._finish("stopped", "no longer watched; Codat carries on")
-            if self._book is not None:
-                await self._book.finish()
+            if self._intent_log is not None:
+                await self._intent_log.finish()
 
     async def _learn_facts(self) -> None:
         try:
-            facts = await self._fleet.patiently(lambda: facts_of(self._desk, self.company_ids))
+            facts = await self._scheduler.patiently(lambda: facts_of(self._desk, self.company_ids))
         except CodatLendingError:
-            if self._fleet.open:
+            if self._scheduler.open:
                 raise
             return  # a run that has ended is shown without names
-        for job in self._jobs:
-            found = facts[job.company_id]
+        for company in self._companies:
+            found = facts[company.company_id]
             if isinstance(found, CompanyFacts):
-                job.company = found
-            elif not job.ended:
-                record = self._desk.report(found, f"The refresh of {job.name} could not be started", job.subject())
-                job.refuse(record)
-                job.set_phase("failed", record.why)
+                company.facts = found
+            elif not company.ended:
+                record = self._desk.report(
+                    found, f"The refresh of {company.name} could not be started", company.subject()
+                )
+                company.refuse(record)
+                company.set_phase("failed", record.why)
         self._changed()
 
     async def _give_up(self, error: CodatLendingError) -> None:
         """End by trouble that concerns all; what has no operation was refused, but the journal may still queue it."""
-        if self._book is not None:
-            await self._book.finish()
-        doing = "started" if self._fleet.phases["queueing"] else "followed"
+        if self._intent_log is not None:
+            await self._intent_log.finish()
+        doing = "started" if self._scheduler.phases["queueing"] else "followed"
         what = f"The refresh of {self.company_name} could not be {doing}"
-        record = self._desk.report(error, what, self._jobs[0].subject() if len(self._jobs) == 1 else None)
-        for job in self._jobs:
-            if not job.ended:
-                job.refuse(record)
-                job.set_phase("failed", record.why)
+        record = self._desk.report(error, what, self._companies[0].subject() if len(self._companies) == 1 else None)
+        for company in self._companies:
+            if not company.ended:
+                company.refuse(record)
+                company.set_phase("failed", record.why)
         self._finish("failed", record.why)
 
     def _finish(self, phase: str, note: str | None) -> None:
         self._end = phase, note
         self._version += 1
-        self._bell.ring_now()
+        self._throttle.ring_now()
 
     def _changed(self) -> None:
         self._version += 1
-        self._bell.ring()
+        self._throttle.ring()
 
-    def _on_book(self, trouble: Exception | None) -> None:
+    def _on_intent_log(self, trouble: Exception | None) -> None:
         if trouble is not None:
             self._desk.report(trouble, "The journal of the refresh could not be written")
-        self._fleet.wake()
+        self._scheduler.wake()
 
     # What it knows: from memory, at any time, from any thread.
 
     @property
-    def _jobs(self) -> list[Job]:
-        return self._start.jobs
+    def _companies(self) -> list[CompanyRun]:
+        return self._start.companies
 
     @property
-    def _only(self) -> Job | None:
-        return self._jobs[0] if len(self._jobs) == 1 else None
+    def _only(self) -> CompanyRun | None:
+        return self._companies[0] if len(self._companies) == 1 else None
 
     @property
     def company_ids(self) -> list[str]:
         """The companies' ids, in the order of the plan."""
-        return [job.company_id for job in self._jobs]
+        return [company.company_id for company in self._companies]
 
     @property
     def company_id(self) -> str:
@@ -166,25 +170,25 @@ class RefreshRun:
     @property
     def company_name(self) -> str:
         """The company's name (its id until Codat has told the name), or how many companies there are."""
-        return self._only.name if self._only else f"{len(self._jobs):,} companies"
+        return self._only.name if self._only else f"{len(self._companies):,} companies"
 
     @property
     def company(self) -> CompanyFacts | None:
         """The company and its connections when the run began; ``None`` until Codat has told, and for several."""
-        return self._only.company if self._only else None
+        return self._only.facts if self._only else None
 
     def facts_of(self, company_id: str) -> CompanyFacts | None:
         """A company of the run and its connections; ``None`` until Codat has told."""
-        return self._fleet.jobs[company_id].company
+        return self._scheduler.companies[company_id].facts
 
     def rows_of(self, company_id: str) -> tuple[Row, ...]:
         """The rows of one company, a snapshot."""
-        return self._fleet.jobs[company_id].rows
+        return self._scheduler.companies[company_id].rows
 
     @property
     def platforms(self) -> dict[str, str]:
         """Connection id -> platform, of all companies."""
-        known = (job.company.platforms for job in self._jobs if job.company is not None)
+        known = (company.facts.platforms for company in self._companies if company.facts is not None)
         return dict(chain.from_iterable(platforms.items() for platforms in known))
 
     @property
@@ -193,7 +197,7 @@ class RefreshRun:
         version, rows = self._rows
         if version != self._version:
             version = self._version
-            rows = tuple(chain.from_iterable(job.rows for job in self._jobs))
+            rows = tuple(chain.from_iterable(company.rows for company in self._companies))
             self._rows = version, rows
         return rows
 
@@ -202,16 +206,18 @@ class RefreshRun:
         """``queueing``, ``following``, or how it ended: ``done``, ``stopped`` (watching), ``failed``."""
         if self._end is not None:
             return self._end[0]
-        return "queueing" if self._fleet.phases["queueing"] else "following"
+        return "queueing" if self._scheduler.phases["queueing"] else "following"
 
     @property
     def note(self) -> str | None:
         """A remark about the phase: what is waited for, or why the run ended early."""
         if self._end is not None:
             return self._end[1] or (self._only.note if self._only else None)
-        held = "paused: nothing more is queued" if self._fleet.paused and self._fleet.phases["queueing"] else None
-        trouble = self._book.trouble if self._book is not None else None
-        why = self._fleet.hold.why if self._fleet.hold is not None else None
+        held = (
+            "paused: nothing more is queued" if self._scheduler.paused and self._scheduler.phases["queueing"] else None
+        )
+        trouble = self._intent_log.trouble if self._intent_log is not None else None
+        why = self._scheduler.hold.why if self._scheduler.hold is not None else None
         notes = (held, f"{trouble}; queueing waits" if trouble else None, why, self._only.note if self._only else None)
         return "; ".join(filter(None, notes)) or None
 
@@ -228,17 +234,17 @@ class RefreshRun:
     @property
     def paused(self) -> bool:
         """Whether queueing was paused by :meth:`pause`."""
-        return self._fleet.paused
+        return self._scheduler.paused
 
     @property
     def counts(self) -> dict[str, int]:
         """State -> number of rows, without the states that no row has; kept up to date, so it costs nothing."""
-        counts = self._fleet.counts if self._frozen is None else Counter(row.state for row in self.rows)
+        counts = self._scheduler.counts if self._frozen is None else Counter(row.state for row in self.rows)
         return {state: number for state in STATES if (number := counts.get(state, 0))}
 
     @property
     def _phases(self) -> Mapping[str, int]:
-        return self._fleet.phases if self._frozen is None else Counter(job.phase for job in self._jobs)
+        return self._scheduler.phases if self._frozen is None else Counter(company.phase for company in self._companies)
 
     @property
     def _ended(self) -> int:
@@ -250,13 +256,13 @@ class RefreshRun:
         """How far it is: totals, throughput, expected end. See :class:`reports.Progress`."""
         ended, (now, monotonic) = self._phases, self._times
         began = now - timedelta(seconds=(monotonic - self._began) * self.speed)
-        companies = len(self._jobs), sum(ended[phase] for phase in ("done", "failed"))
+        companies = len(self._companies), sum(ended[phase] for phase in ("done", "failed"))
         return reports.progress(self.counts, companies, began, now, self._before)
 
     @property
     def usual(self) -> dict[tuple[str, str], float]:
         """Connection id and data type -> seconds that such an operation usually takes: of what runs, where known."""
-        return reports.usual(self.rows, self.platforms, self._fleet.durations)
+        return reports.usual(self.rows, self.platforms, self._scheduler.durations)
 
     @property
     def line(self) -> str:
@@ -293,7 +299,7 @@ class RefreshRun:
         """A row for each company: ``company``, ``phase``, ``operations`` and how many of them are in which state
         (``queueing``, ``running``, ``complete``, ``failed``, ``refused``, ``unknown``, ``not_queued``), ``skipped``,
         ``platforms``, ``note``, ``company_id``."""
-        return reports.summary(self._jobs, self._start.skipped)
+        return reports.summary(self._companies, self._start.skipped)
 
     @property
     def remedies(self) -> "pd.DataFrame":
@@ -352,12 +358,12 @@ class RefreshRun:
     def pause(self) -> None:
         """Queue nothing more until :meth:`resume`. What is queued is followed on."""
         self._check()
-        self._desk.engine.post(self._fleet.pause, True)
+        self._desk.engine.post(self._scheduler.pause, True)
 
     def resume(self) -> None:
         """Go on with queueing after :meth:`pause`."""
         self._check()
-        self._desk.engine.post(self._fleet.pause, False)
+        self._desk.engine.post(self._scheduler.pause, False)
 
     def stop_watching(self) -> None:
         """Stop queueing and following. Codat carries on with what is queued: its API cannot cancel."""
@@ -382,5 +388,5 @@ class RefreshRun:
     def observe(self, observer: Observer) -> Callable[[], None]:
         """Have ``observer`` called on the engine thread on changes, a few times a second at most, and at the end;
         returns the function that ends it."""
-        self._bell.observers.append(observer)
-        return lambda: self._bell.observers.remove(observer)
+        self._throttle.observers.append(observer)
+        return lambda: self._throttle.observers.remove(observer)

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from codat_notebook.models.vocabulary import remedy
 from codat_notebook.runs import journal as journals
-from codat_notebook.runs.desk import CLOSED, Desk
-from codat_notebook.runs.job import Job
+from codat_notebook.runs.company_run import CompanyRun
+from codat_notebook.runs.context import CLOSED, RunContext
 from codat_notebook.runs.journal import Journal
-from codat_notebook.runs.orders import Orders, Skipped, Wanted
 from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.store import JournalError, JournalUnwritableError, Store
+from codat_notebook.runs.targets import Skipped, Target, Targets
 
 
 class JournalUnfinishedError(JournalError):
@@ -29,7 +29,7 @@ class JournalUnfinishedError(JournalError):
 class Start:
     """What a run begins with."""
 
-    jobs: list[Job]
+    companies: list[CompanyRun]
     skipped: tuple[Skipped, ...] = ()
     reserve: float = 0
     patience: float = PRICE
@@ -38,25 +38,25 @@ class Start:
     @classmethod
     def of(
         cls,
-        desk: Desk,
-        orders: Orders,
+        context: RunContext,
+        targets: Targets,
         journal: str | Path | None = None,
         reserve: float = 0,
         patience: float = PRICE,
     ) -> "Start":
         """A new run. Raises :class:`JournalError` where there is a journal and it cannot be used."""
-        _open(desk)
+        _open(context)
         if not (reserve >= 0 and patience >= 0):
             raise ValueError("reserve and patience are 0 or more.")
-        jobs = [Job(desk, id, wanted) for id, wanted in orders.companies.items()]
-        about = {"server": desk.client.server_url, "reserve": str(reserve), "patience": str(patience)}
-        store = None if journal is None else _begun(jobs, orders, Path(journal), about)
-        return cls(jobs, orders.skipped, reserve, patience, store)
+        companies = [CompanyRun(context, id, wanted) for id, wanted in targets.companies.items()]
+        about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
+        store = None if journal is None else _begun(companies, targets, Path(journal), about)
+        return cls(companies, targets.skipped, reserve, patience, store)
 
     @classmethod
-    def resumed(cls, desk: Desk, journal: str | Path) -> "Start":
+    def resumed(cls, context: RunContext, journal: str | Path) -> "Start":
         """The run of a journal, as its last kernel left it. Raises :class:`JournalError`."""
-        _open(desk)
+        _open(context)
         path = Path(journal)
         if not path.exists():
             raise JournalError(f"There is no journal {path}.")
@@ -65,12 +65,12 @@ class Start:
             about = store.about()
             if not about:
                 raise JournalError(f"The journal {path} is empty: nothing was begun in it.")
-            if about["server"] != desk.client.server_url:
+            if about["server"] != context.client.server_url:
                 raise JournalError(
-                    f"The journal {path} belongs to {about['server']}, this session to {desk.client.server_url}."
+                    f"The journal {path} belongs to {about['server']}, this session to {context.client.server_url}."
                 )
-            jobs = journals.restore(store, partial(Job, desk))
-            return cls(jobs, journals.skipped(store), float(about["reserve"]), float(about["patience"]), store)
+            companies = journals.restore(store, partial(CompanyRun, context))
+            return cls(companies, journals.skipped(store), float(about["reserve"]), float(about["patience"]), store)
         except sqlite3.Error as error:
             store.close()
             raise JournalError(f"The journal {path} cannot be read: {error}. It was left as it is.") from error
@@ -78,18 +78,18 @@ class Start:
             store.close()
             raise
 
-    def open_book(self, desk: Desk, troubled: Callable[[Exception | None], object]) -> Journal | None:
+    def open_intent_log(self, context: RunContext, troubled: Callable[[Exception | None], object]) -> Journal | None:
         """The journal as the fleet uses it."""
-        return None if self.store is None else Journal(self.store, desk.engine, troubled)
+        return None if self.store is None else Journal(self.store, context.engine, troubled)
 
 
-def _open(desk: Desk) -> None:
+def _open(context: RunContext) -> None:
     """Raises ``RuntimeError`` where the session has ended, before a journal is locked."""
-    if desk.closed:
+    if context.closed:
         raise RuntimeError(CLOSED)
 
 
-def _begun(jobs: list[Job], orders: Orders, path: Path, about: dict[str, str]) -> Store:
+def _begun(companies: list[CompanyRun], targets: Targets, path: Path, about: dict[str, str]) -> Store:
     """A journal with the plan in it. One whose run has ended is begun anew."""
     store = Store(path)
     try:
@@ -98,7 +98,7 @@ def _begun(jobs: list[Job], orders: Orders, path: Path, about: dict[str, str]) -
                 f"The journal {path} holds a run that has not ended. Go on with it by session.resume({str(path)!r}), "
                 "or choose another name."
             )
-        journals.begin(store, jobs, orders, about)
+        journals.begin(store, companies, targets, about)
     except sqlite3.Error as error:
         store.close()
         raise JournalUnwritableError(f"The journal {path} cannot be written: {error}. Nothing was begun.") from error
@@ -108,16 +108,16 @@ def _begun(jobs: list[Job], orders: Orders, path: Path, about: dict[str, str]) -
     return store
 
 
-def again(rows: Iterable[Row]) -> Orders:
+def again(rows: Iterable[Row]) -> Targets:
     """The orders for what failed and may succeed now. Raises ``ValueError`` if there is nothing of the kind."""
-    companies: dict[str, list[Wanted]] = {}
+    companies: dict[str, list[Target]] = {}
     for row in rows:
         if _may_help(row):
             connection_id = row.operation.connection_id if row.operation is not None else row.connection_id
             companies.setdefault(row.company_id, []).append((row.data_type, connection_id))
     if not companies:
         raise ValueError("Nothing of this run can be helped by trying again: run.errors says what to do instead.")
-    return Orders({id: tuple(dict.fromkeys(wanted)) for id, wanted in companies.items()})
+    return Targets({id: tuple(dict.fromkeys(wanted)) for id, wanted in companies.items()})
 
 
 def _may_help(row: Row) -> bool:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from codat_notebook.forking import Lock
-from codat_notebook.sandbox.ticks import SECOND, from_datetime, span, to_datetime
+from codat_notebook.sandbox.time_units import SECOND, from_datetime, span, to_datetime
 
 _FASTEST: Final = 10_000_000  # a year in about three seconds
 _END: Final = from_datetime(datetime(9000, 1, 1, tzinfo=UTC))
@@ -52,7 +52,7 @@ class Clock:
         return f"<Clock {self.now():%Y-%m-%d %H:%M:%S} UTC, {how}>"
 
     def ticks(self) -> int:
-        """Now, in ticks (see :mod:`codat_notebook.sandbox.ticks`)."""
+        """Now, in ticks (see :mod:`codat_notebook.sandbox.time_units`)."""
         with self._lock:
             return self._read()
 

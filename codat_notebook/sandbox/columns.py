@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Final, TypeVar
 
 from codat_notebook.sandbox import population
-from codat_notebook.sandbox.sketch import Sketch
-from codat_notebook.sandbox.ticks import DAY
+from codat_notebook.sandbox.templates import CompanyTemplate
+from codat_notebook.sandbox.time_units import DAY
 
 T = TypeVar("T")
 _MOST_ASKED: Final = ("folded_names", "created", "first_syncs")
@@ -30,7 +30,7 @@ class Columns:
         start: the first instant of the world; past times count back from it.
     """
 
-    def __init__(self, numbers: Sequence[int], written: Sequence[Sketch], start: int) -> None:
+    def __init__(self, numbers: Sequence[int], written: Sequence[CompanyTemplate], start: int) -> None:
         self._numbers = numbers
         self._written = written
         self._start = start
@@ -38,7 +38,7 @@ class Columns:
         for name in _MOST_ASKED:
             getattr(self, name)
 
-    def _column(self, of_sketch: Callable[[Sketch], T], of_number: Callable[[int], T]) -> list[T]:
+    def _column(self, of_sketch: Callable[[CompanyTemplate], T], of_number: Callable[[int], T]) -> list[T]:
         return [of_sketch(sketch) for sketch in self._written] + list(
             map(of_number, self._numbers[len(self._written) :])
         )

@@ -2,7 +2,7 @@
 
 A :class:`Company` is drawn from the seed and its number alone, so that a hundred thousand cost only their names
 and ids. The first few are written by hand in :mod:`codat_notebook.sandbox.showcase`; the rest come from
-:mod:`codat_notebook.sandbox.population`. Both give a :class:`Sketch`, which is made real here.
+:mod:`codat_notebook.sandbox.population`. Both give a :class:`CompanyTemplate`, which is made real here.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from codat_notebook.sandbox import population
 from codat_notebook.sandbox.columns import Columns
-from codat_notebook.sandbox.draws import Draws
 from codat_notebook.sandbox.profiles import BY_KEY, Platform
-from codat_notebook.sandbox.sketch import Link, Sketch
-from codat_notebook.sandbox.ticks import DAY, to_text
+from codat_notebook.sandbox.seeded_random import SeededRandom
+from codat_notebook.sandbox.templates import CompanyTemplate, Link
+from codat_notebook.sandbox.time_units import DAY, to_text
 
 _CACHED: Final = 2_000
 
@@ -98,7 +98,7 @@ class Company:
 
     index: int
     id: str
-    sketch: Sketch
+    sketch: CompanyTemplate
     created: int
     connections: list[Connection]
     parent: dict[str, Any] | None = None
@@ -135,7 +135,7 @@ class Company:
         return document
 
 
-class Estate:
+class CompanyStore:
     """All companies of a world.
 
     Lists are searched and sorted by :attr:`columns`; a company itself is made when it is looked at, and forgotten
@@ -148,7 +148,7 @@ class Estate:
         written: those that are written by hand; the first of the count.
     """
 
-    def __init__(self, draws: Draws, count: int, start: int, written: Sequence[Sketch]) -> None:
+    def __init__(self, draws: SeededRandom, count: int, start: int, written: Sequence[CompanyTemplate]) -> None:
         self._draws = draws
         self._start = start
         self._written = written[:count]

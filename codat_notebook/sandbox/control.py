@@ -17,7 +17,7 @@ from codat_notebook.sandbox.exchange import Answer, Request
 from codat_notebook.sandbox.faults import Faults
 from codat_notebook.sandbox.problems import Problem, invalid
 from codat_notebook.sandbox.settings import Settings
-from codat_notebook.sandbox.ticks import to_text
+from codat_notebook.sandbox.time_units import to_text
 from codat_notebook.sandbox.traffic import Traffic
 from codat_notebook.sandbox.world import World
 

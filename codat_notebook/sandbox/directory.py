@@ -12,7 +12,7 @@ from math import inf
 from typing import Final
 
 from codat_notebook.sandbox import records
-from codat_notebook.sandbox.companies import Estate
+from codat_notebook.sandbox.companies import CompanyStore
 from codat_notebook.sandbox.listing import Listing
 
 CHANGING: Final = "lastSync"
@@ -22,7 +22,7 @@ _FEW: Final = 1_000  # that move; for more it is quicker to sort all of them aga
 class Directory(Listing):
     """The list of an estate's companies."""
 
-    def __init__(self, estate: Estate) -> None:
+    def __init__(self, estate: CompanyStore) -> None:
         super().__init__(len(estate), records.of_companies(estate), "Company")
         self._estate = estate
         self._tags = Listing(len(estate), records.of_tags(estate), "Company")

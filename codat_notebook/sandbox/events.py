@@ -12,13 +12,13 @@ from typing import Any
 
 from codat_notebook.sandbox import validation
 from codat_notebook.sandbox.companies import Company
-from codat_notebook.sandbox.draws import Draws
 from codat_notebook.sandbox.operations import Operation
 from codat_notebook.sandbox.profiles import CHANGES_A_DAY, DEFAULT_CHANGES
-from codat_notebook.sandbox.ticks import DAY, to_text
+from codat_notebook.sandbox.seeded_random import SeededRandom
+from codat_notebook.sandbox.time_units import DAY, to_text
 
 
-def read_completed(draws: Draws, company: Company, op: Operation, before: Operation | None) -> dict[str, Any]:
+def read_completed(draws: SeededRandom, company: Company, op: Operation, before: Operation | None) -> dict[str, Any]:
     """The event of an operation that has completed; ``before`` is the success that preceded it."""
     return {
         "id": draws.uuid("event", op.id),
@@ -59,7 +59,7 @@ def _warning(op: Operation) -> dict[str, Any]:
     }
 
 
-def modified(draws: Draws, op: Operation, before: Operation | None) -> bool:
+def modified(draws: SeededRandom, op: Operation, before: Operation | None) -> bool:
     """Whether the source has changed since it was last read."""
     if before is None:
         return False

@@ -24,7 +24,7 @@ from codat_notebook.sandbox.outcomes import HOLDS, Outcome
 from codat_notebook.sandbox.problems import Problem
 from codat_notebook.sandbox.queueing import Told
 from codat_notebook.sandbox.settings import Settings
-from codat_notebook.sandbox.ticks import SECOND, span
+from codat_notebook.sandbox.time_units import SECOND, span
 
 if TYPE_CHECKING:
     from codat_notebook.sandbox.world import World

@@ -12,7 +12,7 @@ from typing import Final
 
 from codat_notebook.sandbox.exchange import Answer, Request
 from codat_notebook.sandbox.problems import Problem
-from codat_notebook.sandbox.ticks import MINUTE
+from codat_notebook.sandbox.time_units import MINUTE
 
 LIFETIME: Final = 90 * MINUTE
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from codat_notebook.sandbox.companies import Company, Connection
-from codat_notebook.sandbox.draws import Draws
 from codat_notebook.sandbox.operations import Operation, draw
 from codat_notebook.sandbox.outcomes import Outcome, failure
-from codat_notebook.sandbox.ticks import DAY
+from codat_notebook.sandbox.seeded_random import SeededRandom
+from codat_notebook.sandbox.time_units import DAY
 
 Cell = tuple[str, str]  # connection id, data type
 
@@ -30,7 +30,7 @@ class Ledger:
         days: how far the past reaches, if not as far as the company's sketch says.
     """
 
-    def __init__(self, draws: Draws, company: Company, start: int, days: float | None = None) -> None:
+    def __init__(self, draws: SeededRandom, company: Company, start: int, days: float | None = None) -> None:
         self._draws = draws
         self._start = start
         self._days = company.sketch.history_days if days is None else days
@@ -48,7 +48,7 @@ class Ledger:
         self.last_status: tuple[tuple[object, ...], dict[str, Any]] = ((), {})
 
     @classmethod
-    def of_length(cls, draws: Draws, company: Company, start: int, operations: int) -> Ledger:
+    def of_length(cls, draws: SeededRandom, company: Company, start: int, operations: int) -> Ledger:
         """A ledger with the newest ``operations`` of a past that is long enough; makes the company that old."""
         a_day = sum(len(c.platform.types) / c.link.period for c in company.connections if c.link.age is not None)
         if not a_day:

@@ -8,7 +8,7 @@ from typing import Final
 
 from codat_notebook.sandbox.problems import Problem
 from codat_notebook.sandbox.settings import Settings
-from codat_notebook.sandbox.ticks import DAY, MINUTE, SECOND, to_http_date, to_text
+from codat_notebook.sandbox.time_units import DAY, MINUTE, SECOND, to_http_date, to_text
 
 TOO_MANY: Final = "You have made too many requests in a given amount of time; please retry later."
 

@@ -11,10 +11,10 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from codat_notebook.models.vocabulary import FAILURES
-from codat_notebook.sandbox.draws import lognormal
 from codat_notebook.sandbox.outcomes import Outcome, message
 from codat_notebook.sandbox.profiles import FIRST_SYNC, LONGEST_SECONDS, SPREAD, Platform, median_seconds
-from codat_notebook.sandbox.ticks import MINUTE, SECOND, to_text
+from codat_notebook.sandbox.seeded_random import lognormal
+from codat_notebook.sandbox.time_units import MINUTE, SECOND, to_text
 
 #: The way of an operation (assumed): status, progress, share of its time.
 _WAY: Final = (

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from codat_notebook.sandbox.draws import Draws, lognormal, pick
 from codat_notebook.sandbox.profiles import PLATFORMS, Platform
-from codat_notebook.sandbox.sketch import Failing, Link, Sketch
-from codat_notebook.sandbox.ticks import DAY
+from codat_notebook.sandbox.seeded_random import SeededRandom, lognormal, pick
+from codat_notebook.sandbox.templates import CompanyTemplate, Failing, Link
+from codat_notebook.sandbox.time_units import DAY
 
 _WHO: Final = (
     "Abbott", "Alder", "Ashby", "Bannister", "Beacon", "Birch", "Blackwood", "Blythe", "Bramley", "Bridgewater",
@@ -76,17 +76,17 @@ def last_age(number: int) -> int:
     return _AGES[(number >> 91) & 0xFF]
 
 
-def sketch_of(draws: Draws, index: int, number: int) -> Sketch:
+def sketch_of(draws: SeededRandom, index: int, number: int) -> CompanyTemplate:
     """The company of that index and number."""
     u = draws.uniforms("sketch", index)
     kinds = ["Accounting"] if u[0] < 0.93 else []
     kinds += ["Banking"] * ((u[1] < 0.55) + (u[1] < 0.1)) + ["Commerce"] * (u[2] < 0.35)
     links = tuple(_link(draws, index, n, kind, number) for n, kind in enumerate(kinds or ["Banking"]))
     tags = {"region": region(number), "segment": segment(number)}
-    return Sketch(name(number), "", links, tags, age(number) / DAY, _HISTORY_DAYS, created_by(number))
+    return CompanyTemplate(name(number), "", links, tags, age(number) / DAY, _HISTORY_DAYS, created_by(number))
 
 
-def _link(draws: Draws, index: int, order: int, kind: str, number: int) -> Link:
+def _link(draws: SeededRandom, index: int, order: int, kind: str, number: int) -> Link:
     u = draws.uniforms("link", index, order)
     platform = pick(u[0], _OF_KIND[kind])
     last = last_age(number) / DAY * (1 + order * u[1])
@@ -100,7 +100,7 @@ def _link(draws: Draws, index: int, order: int, kind: str, number: int) -> Link:
 
 
 def _exceptions(
-    draws: Draws, index: int, order: int, platform: Platform, age: float
+    draws: SeededRandom, index: int, order: int, platform: Platform, age: float
 ) -> tuple[dict[str, float | None], dict[str, Failing]]:
     """Types that stand otherwise than their connection: never read, stale, or failing."""
     ages: dict[str, float | None] = {}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
 from codat_notebook.sandbox.problems import malformed_query, unknown_property
-from codat_notebook.sandbox.ticks import parse as parse_time
+from codat_notebook.sandbox.time_units import parse as parse_time
 
 Kind = Literal["text", "number", "time", "bool"]
 T = TypeVar("T")

@@ -13,13 +13,13 @@ from typing import Final, NamedTuple
 from codat_notebook.models.vocabulary import COMMERCE
 from codat_notebook.sandbox.catalogue import fetch_on_first_link
 from codat_notebook.sandbox.companies import Company, Connection
-from codat_notebook.sandbox.draws import Draws
 from codat_notebook.sandbox.ledger import Ledger
 from codat_notebook.sandbox.operations import Operation, draw
 from codat_notebook.sandbox.outcomes import Outcome, drawn, told
 from codat_notebook.sandbox.problems import Problem, in_progress, invalid, no_connection
+from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.settings import Settings
-from codat_notebook.sandbox.ticks import SECOND, to_datetime
+from codat_notebook.sandbox.time_units import SECOND, to_datetime
 
 LONGEST: Final = 1_000_000_000  # seconds that an operation may be told to take: no date leaves the calendar
 _APART: Final = 12_345  # ticks between two operations that one request queues (assumed)
@@ -57,7 +57,7 @@ class Told:
 class Queueing:
     """Queues operations into ledgers."""
 
-    def __init__(self, draws: Draws, settings: Settings, ledger_of: Callable[[Company], Ledger]) -> None:
+    def __init__(self, draws: SeededRandom, settings: Settings, ledger_of: Callable[[Company], Ledger]) -> None:
         self._draws = draws
         self._settings = settings
         self._ledger_of = ledger_of

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from codat_notebook.sandbox.companies import Connection, Estate
+from codat_notebook.sandbox.companies import CompanyStore, Connection
 from codat_notebook.sandbox.listing import Property, property_of
 from codat_notebook.sandbox.operations import Operation
 from codat_notebook.sandbox.query import Kind
-from codat_notebook.sandbox.ticks import parse
+from codat_notebook.sandbox.time_units import parse
 
 Properties = Mapping[str, Property]
 
 
-def of_companies(estate: Estate) -> Properties:
+def of_companies(estate: CompanyStore) -> Properties:
     """Properties of companies."""
     columns = estate.columns
     return {
@@ -32,7 +32,7 @@ def of_companies(estate: Estate) -> Properties:
     }
 
 
-def of_tags(estate: Estate) -> Properties:
+def of_tags(estate: CompanyStore) -> Properties:
     """Properties for the ``tags`` parameter, where the name of a tag stands alone."""
     return {"*": Property("text", estate.columns.tags)}
 

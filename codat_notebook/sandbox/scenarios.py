@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from codat_notebook.sandbox.sketch import Failing, Link, Sketch
+from codat_notebook.sandbox.templates import CompanyTemplate, Failing, Link
 
 
 class Scenario(NamedTuple):
     """The companies that come first, and the first instant."""
 
-    sketches: Sequence[Sketch]
+    sketches: Sequence[CompanyTemplate]
     start: datetime
 
 
 _MONTH_END: Final = (
-    Sketch(
+    CompanyTemplate(
         "Toft Stores UK",
         "Convenience stores in the north of England",
         (
@@ -36,14 +36,14 @@ _MONTH_END: Final = (
         {"region": "uk", "segment": "retail"},
         days_old=700,
     ),
-    Sketch(
+    CompanyTemplate(
         "Harbour & Finch Ltd",
-        "Estate agents",
+        "CompanyStore agents",
         (Link("gbol", 12.0, period=3.0, status="Deauthorized", steady=True),),
         {"region": "uk", "segment": "property"},
         days_old=450,
     ),
-    Sketch(
+    CompanyTemplate(
         "Technicalium",
         "Technology services, including web and app design and development",
         (Link("gbol", 0.2, period=1.0, steady=True), Link("ngfh", 0.2, period=1.0, steady=True)),

@@ -15,7 +15,7 @@ from codat_notebook.sandbox.companies import Company
 from codat_notebook.sandbox.ledger import Ledger
 from codat_notebook.sandbox.queueing import Queueing
 from codat_notebook.sandbox.settings import Settings
-from codat_notebook.sandbox.ticks import HOUR
+from codat_notebook.sandbox.time_units import HOUR
 
 
 class Schedule:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from codat_notebook import forking
 from codat_notebook.sandbox.clock import Clock
-from codat_notebook.sandbox.draws import Draws
 from codat_notebook.sandbox.faults import Faults
 from codat_notebook.sandbox.scenarios import scenario as find_scenario
+from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.service import Service
 from codat_notebook.sandbox.showcase import SHOWCASE
 from codat_notebook.sandbox.traffic import Traffic
@@ -36,7 +36,7 @@ _PATIENCE = 60.0  # seconds to start or stop: a busy machine has been seen to ta
 
 def usual_key(seed: int = 7) -> str:
     """The key that a sandbox of that seed accepts where none was chosen."""
-    return f"sandbox-{Draws(seed).hex('key')[:24]}"
+    return f"sandbox-{SeededRandom(seed).hex('key')[:24]}"
 
 
 class Sandbox:

@@ -22,7 +22,7 @@ from codat_notebook.sandbox.faults import Faults
 from codat_notebook.sandbox.idempotency import Idempotency
 from codat_notebook.sandbox.limits import Quota
 from codat_notebook.sandbox.problems import Problem, invalid
-from codat_notebook.sandbox.ticks import SECOND, to_http_date
+from codat_notebook.sandbox.time_units import SECOND, to_http_date
 from codat_notebook.sandbox.traffic import Traffic
 from codat_notebook.sandbox.world import World
 

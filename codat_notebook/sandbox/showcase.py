@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Final
 
 from codat_notebook.models.vocabulary import ACCOUNTING, BANKING, COMMERCE
-from codat_notebook.sandbox.sketch import Failing, Link, Sketch
+from codat_notebook.sandbox.templates import CompanyTemplate, Failing, Link
 
 _NEVER_AT_SALTMARSH: Final = tuple(
     t for t in ACCOUNTING if t not in ("company", "chartOfAccounts", "customers", "invoices", "balanceSheet")
 )
 
 SHOWCASE: Final = (
-    Sketch(
+    CompanyTemplate(
         "Toft Stores UK",
         "Convenience stores in the north of England",
         (
@@ -45,14 +45,14 @@ SHOWCASE: Final = (
         {"region": "uk", "segment": "retail", "team": "lending"},
         days_old=700,
     ),
-    Sketch(
+    CompanyTemplate(
         "Technicalium",
         "Technology services, including web and app design and development",
         (Link("gbol", 0.15, period=1.0), Link("ngfh", 3.3, period=2.0)),
         {"region": "uk", "segment": "services"},
         days_old=520, parent=5,
     ),
-    Sketch(
+    CompanyTemplate(
         "Bank of Dave",
         "Community lender",
         (
@@ -64,7 +64,7 @@ SHOWCASE: Final = (
         {"region": "uk", "segment": "finance"},
         days_old=310,
     ),
-    Sketch(
+    CompanyTemplate(
         "Pandle & Sons",
         "Furniture makers since 1962",
         (
@@ -83,7 +83,7 @@ SHOWCASE: Final = (
         {"region": "uk", "segment": "manufacturing"},
         days_old=640,
     ),
-    Sketch(
+    CompanyTemplate(
         "Northwind Traders GmbH",
         "Importers of fine foods",
         (
@@ -93,15 +93,15 @@ SHOWCASE: Final = (
         {"region": "de", "segment": "wholesale"},
         days_old=810,
     ),
-    Sketch("Technicalium Group", "Holding", (), {"region": "uk"}, days_old=530, subsidiaries=(1,)),
-    Sketch(
+    CompanyTemplate("Technicalium Group", "Holding", (), {"region": "uk"}, days_old=530, subsidiaries=(1,)),
+    CompanyTemplate(
         "Harbour & Finch Ltd",
-        "Estate agents",
+        "CompanyStore agents",
         (Link("gbol", 33.0, period=3.0, status="Deauthorized"), Link("xpnu", 0.6, period=1.0)),
         {"region": "uk", "segment": "property"},
         days_old=450,
     ),
-    Sketch(
+    CompanyTemplate(
         "Saltmarsh Roasters",
         "Coffee roasters, linked this morning",
         (

@@ -15,14 +15,14 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from codat_notebook.forking import Lock
 from codat_notebook.sandbox.clock import Clock
-from codat_notebook.sandbox.companies import Company, Connection, Estate
-from codat_notebook.sandbox.draws import Draws
+from codat_notebook.sandbox.companies import Company, CompanyStore, Connection
 from codat_notebook.sandbox.ledger import Ledger
 from codat_notebook.sandbox.operations import Operation
 from codat_notebook.sandbox.problems import no_company, no_connection, no_dataset
+from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.settings import Settings
-from codat_notebook.sandbox.sketch import Sketch
-from codat_notebook.sandbox.ticks import DAY, SECOND
+from codat_notebook.sandbox.templates import CompanyTemplate
+from codat_notebook.sandbox.time_units import DAY, SECOND
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,15 +44,17 @@ def alone(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P],
 class State:
     """Companies, ledgers and the clock of one world; the arguments are World's."""
 
-    def __init__(self, companies: int, seed: int, clock: Clock, settings: Settings, written: Sequence[Sketch]) -> None:
+    def __init__(
+        self, companies: int, seed: int, clock: Clock, settings: Settings, written: Sequence[CompanyTemplate]
+    ) -> None:
         if companies < 0:
             raise ValueError("a world has no fewer than 0 companies")
         self.clock = clock
         self.settings = settings
         self.lock = Lock(kind=threading.RLock)
         self.start = clock.ticks()
-        self.draws = Draws(seed)
-        self.estate = Estate(self.draws, companies, self.start, written)
+        self.draws = SeededRandom(seed)
+        self.estate = CompanyStore(self.draws, companies, self.start, written)
         self.active: dict[int, tuple[Company, Ledger]] = {}
         self._ledgers: OrderedDict[int, Ledger] = OrderedDict()
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from codat_notebook.sandbox.draws import Draws, pick
 from codat_notebook.sandbox.operations import Operation
+from codat_notebook.sandbox.seeded_random import SeededRandom, pick
 
 _ERRORS: Final = (
     ("LineItemTotalsRule", "The line items add up to {n}.00 less than the total."),
@@ -21,7 +21,7 @@ _WARNINGS: Final = (
 )
 
 
-def results(draws: Draws, op: Operation, now: int) -> dict[str, Any]:
+def results(draws: SeededRandom, op: Operation, now: int) -> dict[str, Any]:
     """``{"errors": [...], "warnings": [...]}`` as the API writes them."""
     u = draws.uniforms("validation", op.id)
     read = op.status in ("Complete", "ValidationError") and not op.running(now)
@@ -33,7 +33,7 @@ def results(draws: Draws, op: Operation, now: int) -> dict[str, Any]:
     }
 
 
-def _item(draws: Draws, op: Operation, rules: tuple[tuple[str, str], ...], kind: str, n: int) -> dict[str, Any]:
+def _item(draws: SeededRandom, op: Operation, rules: tuple[tuple[str, str], ...], kind: str, n: int) -> dict[str, Any]:
     u = draws.uniforms("validation", op.id, kind, n)
     rule, text = pick(u[0], rules)
     return {

@@ -26,9 +26,9 @@ from codat_notebook.sandbox.queueing import Accepted, Queueing, Told
 from codat_notebook.sandbox.schedule import Schedule
 from codat_notebook.sandbox.settings import Settings
 from codat_notebook.sandbox.showcase import SHOWCASE
-from codat_notebook.sandbox.sketch import Sketch
 from codat_notebook.sandbox.state import State, alone
-from codat_notebook.sandbox.ticks import to_text
+from codat_notebook.sandbox.templates import CompanyTemplate
+from codat_notebook.sandbox.time_units import to_text
 
 Document = dict[str, Any]
 Parameters = Mapping[str, str]
@@ -55,7 +55,7 @@ class World(State):
 
     def __init__(
         self, companies: int = 12, seed: int = 7, clock: Clock | None = None, settings: Settings | None = None,
-        link_base: str = "https://link-api.codat.io", written: Sequence[Sketch] = SHOWCASE,
+        link_base: str = "https://link-api.codat.io", written: Sequence[CompanyTemplate] = SHOWCASE,
     ) -> None:  # fmt: skip
         super().__init__(companies, seed, clock or Clock(), settings or Settings(), written)
         self.link_base = link_base

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codat_notebook.models.vocabulary import REPORTS
-from codat_notebook.strategies.board import Board
 from codat_notebook.strategies.indices import Floats
+from codat_notebook.strategies.simulation_state import SimulationState
 
 #: Requests a day that Codat allows: so many for each company, and as many once more.
 QUOTA_PER_COMPANY: Final = 1_000
@@ -26,7 +26,7 @@ class Deadlines:
     is held at that very moment counts, also between two ticks.
     """
 
-    def __init__(self, board: Board, goal: float, daily: str | None) -> None:
+    def __init__(self, board: SimulationState, goal: float, daily: str | None) -> None:
         self._board, self._goal, self._daily = board, goal, None if daily is None else of_day(daily)
         due = board.given.due
         rows = np.flatnonzero(due > 0)
@@ -60,7 +60,7 @@ class Deadlines:
 class Reports:
     """How far apart the copies are that a report puts side by side, company by company."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: SimulationState) -> None:
         codes, names = board.given.labels("data_type")
         rows: list[NDArray[np.intp]] = []
         for types in REPORTS.values():
@@ -77,7 +77,7 @@ class Reports:
         """Mean days between the oldest and the newest copy in a report; NaN where no report is whole."""
         return self._total / self._seen if self._seen else np.nan
 
-    def look(self, board: Board) -> None:
+    def look(self, board: SimulationState) -> None:
         """Add how the reports stand now."""
         if len(self._rows):
             snapshot = board.snapshot[self._rows]
@@ -90,7 +90,7 @@ class Reports:
 class Connections:
     """Linked connections of which nothing was read for longer than platforms keep a token."""
 
-    def __init__(self, board: Board, limit: float) -> None:
+    def __init__(self, board: SimulationState, limit: float) -> None:
         group = board.given.groups("company", "connection").astype(np.int32)
         able = np.flatnonzero(board.given.matches("connection_status", "Linked"))
         self._rows = able.astype(np.int32)
@@ -103,7 +103,7 @@ class Connections:
         """Connections that were left alone for too long at least once."""
         return int(np.count_nonzero(self._late))
 
-    def look(self, board: Board) -> None:
+    def look(self, board: SimulationState) -> None:
         """Note the connections that are too long without a read now. Never read counts from the start."""
         newest = np.full(len(self._late), -np.inf)
         np.maximum.at(newest, self._group, board.snapshot[self._rows])
@@ -124,7 +124,7 @@ def of_day(text: str) -> float:
     return (at.hour * 3600 + at.minute * 60 + at.second) / 86_400
 
 
-def requests(board: Board, requests: Floats, days: int) -> dict[str, float]:
+def requests(board: SimulationState, requests: Floats, days: int) -> dict[str, float]:
     """Requests by kind: one that queues each refresh, the others follow it; and their share of Codat's quota."""
     queueing = float(board.refreshes.sum())
     following = float((board.refreshes * np.maximum(requests - 1, 0.0)).sum())

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codat_notebook.strategies import bounds
-from codat_notebook.strategies.board import FETCHING, Board
 from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.budget import days as in_days
 from codat_notebook.strategies.cells import name_of
-from codat_notebook.strategies.guard import Guard
 from codat_notebook.strategies.indices import Floats
+from codat_notebook.strategies.keep_alive import KeepAlive
 from codat_notebook.strategies.limits import Limits, choose
 from codat_notebook.strategies.policy import Strategy, fresh, score
 from codat_notebook.strategies.portfolio import Portfolio, costs
 from codat_notebook.strategies.result import Result
 from codat_notebook.strategies.scores import Connections, Deadlines, Reports, requests
+from codat_notebook.strategies.simulation_state import FETCHING, SimulationState
 from codat_notebook.strategies.view import View
 
 if TYPE_CHECKING:
@@ -98,14 +98,14 @@ class _Run:
         deadline: str | None,
     ) -> None:
         self.portfolio, self.strategy, self.limits, self.step, self.goal = portfolio, strategy, limits, step, goal
-        self.board = Board(portfolio, costs(portfolio, budget), seed, _START)
+        self.board = SimulationState(portfolio, costs(portfolio, budget), seed, _START)
         self.view = View(self.board, portfolio.cells)
         self.weight = portfolio.cells["weight"].to_numpy()
         # For the bound: what is on its way already is paid for, and can win no more than a copy of this moment.
         self.ages = np.where(self.board.status == FETCHING, 0.0, portfolio.cells["age"])
         self.budget_a_day, self.a_day = budget.a_day, budget.a_day * (1 - limits.reserve)
         self.credit, self.spent = 0.0, 0.0
-        self.guard = Guard(limits)
+        self.guard = KeepAlive(limits)
         # A cell that costs more than what may be saved up is saved up for all the same.
         self.saved = max(self.a_day * in_days(limits.saved), float(self.board.cost.max()))
         self.cheapest = float(self.board.cost.min())

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codat_notebook.strategies.board import FETCHING, STATUSES, Board
 from codat_notebook.strategies.cells import CELLS, Columns, Labels
 from codat_notebook.strategies.indices import Floats
+from codat_notebook.strategies.simulation_state import FETCHING, STATUSES, SimulationState
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ _MOVING: Final = ("age", "last_success", "in_progress", "failures", "retry_at", 
 class View:
     """A board through the eyes of a strategy."""
 
-    def __init__(self, board: Board, cells: pd.DataFrame) -> None:
+    def __init__(self, board: SimulationState, cells: pd.DataFrame) -> None:
         self._board, self._cells = board, cells
         self._labels: dict[str, Labels] = {}
         self._groups: dict[tuple[str, ...], NDArray[np.int64]] = {}

@@ -9,7 +9,7 @@ from typing import Any
 
 from codat_notebook.models.vocabulary import is_failed, is_running
 from codat_notebook.runs.cells import Cell
-from codat_notebook.runs.desk import CompanyFacts
+from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.queueing import expected
 from codat_notebook.words import ago
 

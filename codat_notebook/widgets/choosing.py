@@ -11,12 +11,12 @@ from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.finding import name_query
 from codat_notebook.widgets import pickers
-from codat_notebook.widgets.drawing import Drawing
-from codat_notebook.widgets.guard import Guard
+from codat_notebook.widgets.console_state import ConsoleState
+from codat_notebook.widgets.error_boundary import ErrorBoundary
 from codat_notebook.widgets.part import Message
 from codat_notebook.widgets.refreshing import Refreshing
+from codat_notebook.widgets.renderer import Renderer
 from codat_notebook.widgets.run_view import number_of
-from codat_notebook.widgets.scene import Scene
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
@@ -31,7 +31,7 @@ class Choosing:
     """The choices of one console, on the engine thread."""
 
     def __init__(
-        self, session: "Session", scene: Scene, guard: Guard, drawing: Drawing, refreshing: Refreshing
+        self, session: "Session", scene: ConsoleState, guard: ErrorBoundary, drawing: Renderer, refreshing: Refreshing
     ) -> None:
         self._session, self._scene, self._guard, self._drawing = session, scene, guard, drawing
         self._refreshing = refreshing
@@ -98,7 +98,7 @@ class Choosing:
         now.connection_id, now.selected, now.first_link, now.all_clicked = None, [], None, False
         self._drawing.all()
         try:
-            now.status = await company_status(self._session.desk, company_id)
+            now.status = await company_status(self._session.context, company_id)
         except CodatLendingError as error:
             now.company = None
             now.problem = "Codat knows no company of this id." if error.status_code == 404 else error.message
@@ -113,7 +113,7 @@ class Choosing:
             if run.company_id == company_id and not run.done:
                 self._refreshing.watch(run)
         self._drawing.all()
-        now.first_link = await self._session.desk.first_link(company_id)
+        now.first_link = await self._session.context.first_link(company_id)
         self._drawing.all()
 
     def _name(self, company_id: str) -> str:

@@ -130,10 +130,10 @@ class Connector:
         self._state["connection"] += 1
         self._control(session)
         self._show()
-        session.desk.engine.release(self)
+        session.context.engine.release(self)
 
     def _control(self, session: "Session") -> None:
-        post = session.desk.engine.post
+        post = session.context.engine.post
         self._forget_close = session.observe_close(lambda: post(self._closed))
         self._controller = Controller(session, self.parts, can_switch=bool(self._ways))
         self._controller.start()
@@ -191,7 +191,7 @@ def _problem(error: Exception, session: "Session | None", way: str, address: str
     """What went wrong, in the form and (of the session that is in use, if there is one) in the error log."""
     if session is None:
         return problem_state(str(error), way=way)
-    record = session.desk.report(error, f"The connection to {address} could not be made")
+    record = session.context.report(error, f"The connection to {address} could not be made")
     return problem_state(record.why, record.action, way=way, correlation_id=record.correlation_id)
 
 

@@ -11,7 +11,7 @@ import ipywidgets
 
 from codat_notebook.markup import h
 from codat_notebook.runs.engine import engine
-from codat_notebook.widgets import scene
+from codat_notebook.widgets import console_state
 from codat_notebook.widgets.code import Code
 from codat_notebook.widgets.connect import WAYS, Connect
 from codat_notebook.widgets.connector import Connector, first_state
@@ -25,7 +25,7 @@ from codat_notebook.widgets.parts import Parts
 from codat_notebook.widgets.pickers import CompanyPicker, ConnectionCards, ConnectionPicker
 from codat_notebook.widgets.progress import Progress
 from codat_notebook.widgets.refresh_bar import RefreshBar
-from codat_notebook.widgets.replacing import current_cell, places
+from codat_notebook.widgets.registry import current_cell, places
 from codat_notebook.widgets.tables import errors_table, operations_table, requests_table
 from codat_notebook.widgets.tabs import Tabs
 from codat_notebook.widgets.timeline import Timeline
@@ -45,7 +45,7 @@ DETAILS = {"operations": "operation_details", "errors": "error_details", "reques
 
 def make_parts(session: "Session | None", ways: Sequence[str] = WAYS, *, read_only: bool = False) -> Parts:
     """The parts of a console in their first states; without a session they stand behind the form that connects."""
-    states = scene.first_states(session, can_switch=bool(ways))
+    states = console_state.first_states(session, can_switch=bool(ways))
     same: dict[str, Any] = {"layout": ipywidgets.Layout()}  # one each would be a third of all messages
     return Parts(
         header=Header(states["header"], **same),

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from codat_notebook.client import events
 from codat_notebook.widgets.choosing import Choosing
-from codat_notebook.widgets.drawing import Drawing
-from codat_notebook.widgets.guard import Guard
+from codat_notebook.widgets.console_state import ConsoleState
+from codat_notebook.widgets.error_boundary import ErrorBoundary
 from codat_notebook.widgets.history import History
 from codat_notebook.widgets.inspecting import browsings
 from codat_notebook.widgets.part import Message
 from codat_notebook.widgets.parts import Parts
 from codat_notebook.widgets.refreshing import Refreshing
-from codat_notebook.widgets.scene import Scene
+from codat_notebook.widgets.renderer import Renderer
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
@@ -29,9 +29,9 @@ class Controller:
     def __init__(self, session: "Session", parts: Parts, *, can_switch: bool) -> None:
         self.session = session
         self.parts = parts
-        self.scene = Scene(can_switch=can_switch)
-        self.guard = Guard(session, self.scene, lambda: self.drawing.all())
-        self.drawing = Drawing(session, parts, self.scene, self.guard)
+        self.scene = ConsoleState(can_switch=can_switch)
+        self.guard = ErrorBoundary(session, self.scene, lambda: self.drawing.all())
+        self.drawing = Renderer(session, parts, self.scene, self.guard)
         self.refreshing = Refreshing(session, self.scene, self.guard, self.drawing, parts.progress)
         self.choosing = Choosing(session, self.scene, self.guard, self.drawing, self.refreshing)
         self.history = History(session, self.scene, self.guard, parts.operations, self.drawing.all)
@@ -54,7 +54,7 @@ class Controller:
         """Listen to the parts and to the session, and draw for the first time."""
         for part, handler in self._handlers().items():
             part.on_message = self.guard.caught(handler)
-        post = self.session.desk.engine.post
+        post = self.session.context.engine.post
         self._forget = [
             self.session.watch(lambda event: post(self._on_event, event)),
             self.session.error_log.observe(lambda _: post(self.drawing.errors)),

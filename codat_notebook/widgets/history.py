@@ -13,10 +13,10 @@ from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.records import Subject
+from codat_notebook.widgets.console_state import ConsoleState
+from codat_notebook.widgets.error_boundary import ErrorBoundary
 from codat_notebook.widgets.facets import ends
-from codat_notebook.widgets.guard import Guard
 from codat_notebook.widgets.past import PAGE, WHOLE, Span, followed, more_state
-from codat_notebook.widgets.scene import Scene
 from codat_notebook.widgets.sheet import View
 from codat_notebook.widgets.table import FrameTable
 
@@ -37,7 +37,12 @@ class History:
     """
 
     def __init__(
-        self, session: "Session", scene: Scene, guard: Guard, table: FrameTable, draw: Callable[[], object]
+        self,
+        session: "Session",
+        scene: ConsoleState,
+        guard: ErrorBoundary,
+        table: FrameTable,
+        draw: Callable[[], object],
     ) -> None:
         self._session, self._scene, self._guard, self._table, self._draw = session, scene, guard, table, draw
         self._task: asyncio.Task[None] | None = None
@@ -79,7 +84,7 @@ class History:
         self._wanted = wanted
         if self._scene.past.loading == _DAYS:
             self._cancel()
-        span = ends(wanted, self._session.desk.now)
+        span = ends(wanted, self._session.context.now)
         if (since := span[0]) is None or not self._lacks(span):
             return
         newest = sorted(self._known(), key=lambda o: o.requested, reverse=True)[: self._scene.past.reached]
@@ -108,7 +113,7 @@ class History:
         try:
             await action(*arguments)
         except CodatLendingError as error:
-            record = self._session.desk.report(error, _WHAT, Subject(company_id=self._scene.past.company))
+            record = self._session.context.report(error, _WHAT, Subject(company_id=self._scene.past.company))
             refused = error.status_code == 400 and action == self._span
             failed = _REFUSED if refused else f"{record.what}: {record.why} {record.action}"
         except Exception:

@@ -5,35 +5,35 @@ from typing import TYPE_CHECKING
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.vocabulary import is_running
 from codat_notebook.runs.records import Subject
-from codat_notebook.widgets.browsing import Browsing
 from codat_notebook.widgets.columns import Row
-from codat_notebook.widgets.guard import Guard
+from codat_notebook.widgets.console_state import ConsoleState
+from codat_notebook.widgets.details_presenter import DetailsPresenter
+from codat_notebook.widgets.error_boundary import ErrorBoundary
 from codat_notebook.widgets.part import Message
 from codat_notebook.widgets.parts import Parts
 from codat_notebook.widgets.row_details import error_details, operation_details, request_details
-from codat_notebook.widgets.scene import Scene
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
 
 
-def browsings(session: "Session", scene: Scene, guard: Guard, parts: Parts) -> list[Browsing]:
+def browsings(session: "Session", scene: ConsoleState, guard: ErrorBoundary, parts: Parts) -> list[DetailsPresenter]:
     """What keeps each table's details on screen."""
     operations = _Operations(session, scene)
     return [
-        Browsing(
+        DetailsPresenter(
             session, guard, parts.operations, parts.operation_details,
             operations.details, operations.checked, operations.runs,
         ),
-        Browsing(session, guard, parts.errors, parts.error_details, _error, _checked_of_error),
-        Browsing(session, guard, parts.requests, parts.request_details, _request),
+        DetailsPresenter(session, guard, parts.errors, parts.error_details, _error, _checked_of_error),
+        DetailsPresenter(session, guard, parts.requests, parts.request_details, _request),
     ]  # fmt: skip
 
 
 class _Operations:
     """The operations behind the rows of the history."""
 
-    def __init__(self, session: "Session", scene: Scene) -> None:
+    def __init__(self, session: "Session", scene: ConsoleState) -> None:
         self._session, self._scene = session, scene
 
     def _operation(self, row: Row) -> PullOperation | None:
@@ -46,7 +46,7 @@ class _Operations:
             return None
         known = Subject(company_id=operation.company_id, connection_id=operation.connection_id)
         subject = status.facts.subject(operation.data_type, operation.connection_id) if status else known
-        return operation_details(operation, row, subject, self._session.desk.now)
+        return operation_details(operation, row, subject, self._session.context.now)
 
     def checked(self, row: Row) -> tuple[str, str] | None:
         """Every operation has results of checks, once it has ended."""

@@ -12,11 +12,11 @@ from codat_notebook.words import count
 
 def portfolio_rows(status: PortfolioStatus) -> dict[str, tuple[str, str]]:
     """The heatmap's rows, the companies with most failing cells first: id -> (name, what is to be said of it)."""
-    verdicts: dict[str, Counter[str | None]] = {reading.id: Counter() for reading in status.readings}
+    verdicts: dict[str, Counter[str | None]] = {reading.id: Counter() for reading in status.snapshots}
     for cell in status.current:
         verdicts[cell.company_id][status.verdict(cell)] += 1
-    names = {reading.id: reading.name for reading in status.readings}
-    notes = {reading.id: reading.trouble or _note(verdicts[reading.id]) for reading in status.readings}
+    names = {reading.id: reading.name for reading in status.snapshots}
+    notes = {reading.id: reading.trouble or _note(verdicts[reading.id]) for reading in status.snapshots}
     worst = sorted(verdicts, key=lambda id: [-verdicts[id][verdict] for verdict in reversed(goals.LATE)])
     return {id: (names[id], notes[id]) for id in worst}
 

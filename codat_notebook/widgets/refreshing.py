@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.widgets.drawing import Drawing
+from codat_notebook.widgets.console_state import ConsoleState
+from codat_notebook.widgets.error_boundary import ErrorBoundary
 from codat_notebook.widgets.expectations import usual_durations
-from codat_notebook.widgets.guard import Guard
 from codat_notebook.widgets.part import Message
 from codat_notebook.widgets.progress import Progress
+from codat_notebook.widgets.renderer import Renderer
 from codat_notebook.widgets.run_view import RunView, number_of
-from codat_notebook.widgets.scene import Scene
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class Refreshing:
     """The runs on one console's screen, on the engine thread."""
 
-    def __init__(self, session: "Session", scene: Scene, guard: Guard, drawing: Drawing, part: Progress) -> None:
+    def __init__(
+        self, session: "Session", scene: ConsoleState, guard: ErrorBoundary, drawing: Renderer, part: Progress
+    ) -> None:
         self._session, self._scene, self._guard, self._drawing = session, scene, guard, drawing
         self._part = part
         self._view: RunView | None = None
@@ -81,7 +83,7 @@ class Refreshing:
 
     async def _renew(self, company_id: str) -> None:
         """Read the ages again after a refresh."""
-        status = await company_status(self._session.desk, company_id)
+        status = await company_status(self._session.context, company_id)
         if self._scene.status is not None and self._scene.status.facts.id == company_id:
             self._scene.status = status
             self._drawing.all()

@@ -11,7 +11,7 @@ from codat_notebook import frames
 from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
-from tests.widgets.test_console import Desk
+from tests.widgets.test_console import RunContext
 
 from .bench_table import best, report
 
@@ -26,21 +26,21 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def answered(desk: Desk, seq: int, **message: Any) -> float:
+def answered(context: RunContext, seq: int, **message: Any) -> float:
     """Seconds until the table answers a message."""
 
     def ask() -> None:
-        desk.send(TABLE, **message, seq=seq)
-        desk.until(TABLE, lambda state: state["seq"] == seq)
+        context.send(TABLE, **message, seq=seq)
+        context.until(TABLE, lambda state: state["seq"] == seq)
 
     return seconds(ask)
 
 
-def loaded(desk: Desk) -> None:
+def loaded(context: RunContext) -> None:
     """Load the whole history."""
-    desk.send(TABLE, type="more", name="all", seq=1)
+    context.send(TABLE, type="more", name="all", seq=1)
     deadline = time.monotonic() + 120
-    while desk.parts[TABLE].state["total"] < LENGTH:
+    while context.parts[TABLE].state["total"] < LENGTH:
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -52,30 +52,30 @@ def bench_a_long_history_in_the_console() -> None:
         sandbox.world.lengthen_history(company["id"], LENGTH)
         security = Security(auth_header=sandbox.key)
         with Session(security, server_url=sandbox.url, is_sandbox=True) as session:
-            times = measured(Desk(session), company["id"])
+            times = measured(RunContext(session), company["id"])
     report({what: 1000 * each for what, each in times.items()})
     assert times.pop("first page of 100,000 operations") < 1.5
     times.pop("all of them loaded")
     assert max(times.values()) < 0.5
 
 
-def measured(desk: Desk, company_id: str) -> dict[str, float]:
+def measured(context: RunContext, company_id: str) -> dict[str, float]:
     """Seconds by what was done."""
-    desk.search("toft")
+    context.search("toft")
 
     def pick() -> None:
-        desk.send("codat-company", type="pick", id=company_id, seq=2)
-        desk.until(TABLE, lambda state: state["rows"])
+        context.send("codat-company", type="pick", id=company_id, seq=2)
+        context.until(TABLE, lambda state: state["rows"])
 
     times = {"first page of 100,000 operations": seconds(pick)}
-    desk.until(TABLE, lambda state: state["more"])
-    times["all of them loaded"] = seconds(lambda: loaded(desk))
-    desk.until(TABLE, lambda state: state["more"] is None)
+    context.until(TABLE, lambda state: state["more"])
+    times["all of them loaded"] = seconds(lambda: loaded(context))
+    context.until(TABLE, lambda state: state["more"] is None)
     for seq, column in enumerate(("id", "requested", "status"), start=10):
-        times[f"sorted by {column}"] = answered(desk, seq, type="sort", column=column)
-    times["filtered by status"] = answered(desk, 20, type="facet", column="status", values=["Complete"])
-    times["filtered by a word"] = answered(desk, 21, type="filter", text="netsuite")
-    frame = desk.parts[TABLE].frame
+        times[f"sorted by {column}"] = answered(context, seq, type="sort", column=column)
+    times["filtered by status"] = answered(context, 20, type="facet", column="status", values=["Complete"])
+    times["filtered by a word"] = answered(context, 21, type="filter", text="netsuite")
+    frame = context.parts[TABLE].frame
     newest, older = frame.iloc[:1000], frame.iloc[1000:]
     times["processor: new above old in one frame"] = best(lambda: frames.stacked(newest, older)) / 1000
     return times

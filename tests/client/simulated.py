@@ -16,7 +16,7 @@ from email.utils import format_datetime
 from typing import Any
 
 from codat_notebook.client.clock import ServerClock
-from codat_notebook.client.events import Event, Teller
+from codat_notebook.client.events import Event, EventSink
 from codat_notebook.client.flows import Options
 from codat_notebook.client.lookup import Intent
 from codat_notebook.client.retrying import Call, Join, Sleep, Together
@@ -288,7 +288,7 @@ class Stage:
 
     def call(self, retries: RetryConfig | None = None, jitter: Callable[[], float] = lambda: 1.0) -> Call:
         """A call of the client."""
-        return Call("test", retries or RetryConfig(), self.clock, Teller(self.events.append), jitter=jitter)
+        return Call("test", retries or RetryConfig(), self.clock, EventSink(self.events.append), jitter=jitter)
 
     def drive(self, flow: Any, steps: int | None = None) -> Any:
         """Obey a flow in virtual time; with ``steps``, interrupt it in the middle of that command."""

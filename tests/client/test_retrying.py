@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from codat_notebook.client.clock import ServerClock
-from codat_notebook.client.events import Attempt, Teller, Waiting
+from codat_notebook.client.events import Attempt, EventSink, Waiting
 from codat_notebook.client.quota import Pacing
 from codat_notebook.client.retrying import Call, Join, Sleep, fetch
 from codat_notebook.client.wire import Answer, Failure, Request
@@ -106,17 +106,17 @@ def test_attempts_are_counted_and_told() -> None:
 
 def test_nobody_listening_is_no_work(caplog: pytest.LogCaptureFixture) -> None:
     """Without a listener nothing is told; with the log at debug level everything is."""
-    assert not Teller().heard
+    assert not EventSink().heard
     with caplog.at_level(logging.DEBUG, "codat_notebook"):
-        assert Teller().heard
+        assert EventSink().heard
         stage = Stage()
-        Call("test", RetryConfig(), stage.clock, Teller()).decide("something")
+        Call("test", RetryConfig(), stage.clock, EventSink()).decide("something")
     assert "test: something" in caplog.text
 
 
 def paced(pacing: Pacing) -> Call:
     """A call that keeps to a pace."""
-    return Call("test", RetryConfig(), ServerClock(lambda: 0.0, lambda: 0.0), Teller(), pacing=pacing)
+    return Call("test", RetryConfig(), ServerClock(lambda: 0.0, lambda: 0.0), EventSink(), pacing=pacing)
 
 
 @pytest.mark.parametrize("stop", ["amid the request", "amid the wait for the minute", "amid the wait for a place"])

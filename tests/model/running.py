@@ -19,13 +19,13 @@ from codat_notebook.client.quota import Pacing
 from codat_notebook.client.slots import SLOTS
 from codat_notebook.client.wire import Failure, Request
 from codat_notebook.models.shared import Security
-from codat_notebook.runs.desk import Desk
+from codat_notebook.runs.context import RunContext
 from codat_notebook.runs.engine import Engine
-from codat_notebook.runs.orders import everything, read_orders
 from codat_notebook.runs.records import ErrorRecord, Log
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.starting import Start
+from codat_notebook.runs.targets import everything, read_targets
 
 from ..client.simulated import START, Server, Stage, Time
 from ..runs.virtual import VirtualLoop
@@ -91,7 +91,7 @@ class Scene:
         self.url = f"https://codat{world.seed}.test"
 
     @contextmanager
-    def desk(self) -> Iterator[Desk]:
+    def context(self) -> Iterator[RunContext]:
         """The services of a session of a new process."""
         SLOTS._slots.clear()
         loop = VirtualLoop()
@@ -102,11 +102,11 @@ class Scene:
         engine, pacing = Engine(loop), Pacing(None)
         client = CodatLending(
             Security(auth_header="key"), server_url=self.url, async_client=line, pacing=pacing,
-            clock=ServerClock(time, wall), listener=lambda event: desk.governor.heard(event),
+            clock=ServerClock(time, wall), listener=lambda event: context.governor.heard(event),
         )  # fmt: skip
-        desk = Desk(client, engine, Log[ErrorRecord](), pacing)
+        context = RunContext(client, engine, Log[ErrorRecord](), pacing)
         try:
-            yield desk
+            yield context
         finally:
             engine.close()
 
@@ -124,7 +124,7 @@ def play(world: World, folder: Path) -> Counter[str]:
     journal = folder / f"{world.seed}.sqlite"
     kills = chance.randint(0, 2) if not world.documented and chance.random() < 0.4 else 0
     ids = list(scene.stages)
-    orders = everything(ids) if types is None else read_orders(dict.fromkeys(ids, types))
+    targets = everything(ids) if types is None else read_targets(dict.fromkeys(ids, types))
     asked = types or next(iter(scene.stages.values())).server.types
     for id, book in scene.books.items():
         if not world.documented and chance.random() < 0.3:
@@ -134,14 +134,14 @@ def play(world: World, folder: Path) -> Counter[str]:
         book.ask(*asked)
     while True:
         scene.spoil()
-        with scene.desk() as desk:
+        with scene.context() as context:
             killed = chance.uniform(0.0, 30.0) if kills else None
             start = (
-                (lambda: Start.resumed(desk, journal))
+                (lambda: Start.resumed(context, journal))
                 if journal.exists()
-                else (lambda: Start.of(desk, orders, journal))
+                else (lambda: Start.of(context, targets, journal))
             )
-            rows = desk.engine.call(_run(desk, start, killed, journal))
+            rows = context.engine.call(_run(context, start, killed, journal))
         if rows is not None:
             break
         kills -= 1
@@ -154,9 +154,9 @@ def play(world: World, folder: Path) -> Counter[str]:
     return counts
 
 
-async def _run(desk: Desk, start: Any, killed: float | None, journal: Path) -> tuple[Row, ...] | None:
+async def _run(context: RunContext, start: Any, killed: float | None, journal: Path) -> tuple[Row, ...] | None:
     """Start a run and wait for its end; None if it was killed before."""
-    run = RefreshRun(desk, start())
+    run = RefreshRun(context, start())
     if killed is None:
         await run
         return run.rows

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from codat_notebook.models.shared import Connection
-from codat_notebook.planning.reading import Reading
+from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.runs.cells import Cell
-from codat_notebook.runs.desk import CompanyFacts
+from codat_notebook.runs.context import CompanyFacts
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 #: A cell as (connection, data type, days since the last success or None, status).
@@ -22,7 +22,9 @@ def cell(company: str, connection: str, data_type: str, days: float | None, stat
     )  # fmt: skip
 
 
-def reading(*cells: Given, company: str = "c1", running: tuple[tuple[str, str], ...] = (), **states: str) -> Reading:
+def snapshot(
+    *cells: Given, company: str = "c1", running: tuple[tuple[str, str], ...] = (), **states: str
+) -> CompanySnapshot:
     """A company whose connections are those of its cells; ``states`` are connections that are not linked."""
     ids = dict.fromkeys([connection for connection, *_ in cells] + list(states))
     connections = {
@@ -35,4 +37,4 @@ def reading(*cells: Given, company: str = "c1", running: tuple[tuple[str, str], 
     supported = {id: frozenset(t for connection, t, *_ in cells if connection == id) for id in ids}
     facts = CompanyFacts(company, company.upper(), connections, supported)
     made = tuple(cell(company, *given) for given in cells)
-    return Reading(company, company.upper(), facts, made, frozenset(running))
+    return CompanySnapshot(company, company.upper(), facts, made, frozenset(running))

@@ -13,7 +13,7 @@ from codat_notebook.planning.plan import LOOKS, plan_rows
 from codat_notebook.planning.prices import Prices
 from codat_notebook.planning.rules import rule
 
-from .made import reading
+from .made import snapshot
 
 WEEKLY, DAILY = timedelta(days=7), timedelta(days=1)
 MIX = load.of_numbers({"Xero": 2000, "Plaid": 1000}, ["invoices", "bills"])
@@ -117,8 +117,8 @@ def test_what_is_known_of_the_schedule_is_said(
 
 def test_real_companies_are_counted_by_what_their_linked_connections_support() -> None:
     """Each connection counts; what is not linked or not supported does not."""
-    one = reading(("xero", "bills", 1, None), ("plaid", "banking-accounts", 1, None), plaid="Deauthorized")
-    two = reading(("xero", "bills", 1, None), ("sage", "bills", 1, None), ("sage", "items", 1, None), company="c2")
+    one = snapshot(("xero", "bills", 1, None), ("plaid", "banking-accounts", 1, None), plaid="Deauthorized")
+    two = snapshot(("xero", "bills", 1, None), ("sage", "bills", 1, None), ("sage", "items", 1, None), company="c2")
     counted = load.of_companies([one, two], rule(None, ["bills", "banking-accounts"]))
     assert counted.cells == {("Xero", "bills"): 2, ("Sage", "bills"): 1}
     assert (counted.companies, counted.total) == ({"Xero": 2, "Sage": 1}, 2)
@@ -126,7 +126,7 @@ def test_real_companies_are_counted_by_what_their_linked_connections_support() -
 
 def test_a_plan_is_counted_by_what_it_queues() -> None:
     """Whatever was filtered out of it."""
-    company = reading(("xero", "bills", 9, None), ("xero", "items", 1, None), ("plaid", "banking-accounts", 9, None))
+    company = snapshot(("xero", "bills", 9, None), ("xero", "items", 1, None), ("plaid", "banking-accounts", 9, None))
     plan = frames.of_rows(frames.PLAN, plan_rows([company], rule(older_than="7D")))
     assert load.of_plan(plan).cells == {("Plaid", "banking-accounts"): 1, ("Xero", "bills"): 1}
     assert load.of_plan(plan[plan.platform == "Xero"]).refreshes == 1

@@ -7,18 +7,18 @@ import pytest
 
 from codat_notebook.planning.goals import Goal, goals_by_type
 from codat_notebook.planning.health import PortfolioStatus
-from codat_notebook.planning.reading import Reading
 from codat_notebook.planning.rules import rule
+from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.widgets.portfolio_view import portfolio_rows
 
-from .made import NOW, reading
+from .made import NOW, snapshot
 
 DAY = timedelta(days=1)
 
 
-def health(*readings: Reading, **given: Any) -> PortfolioStatus:
+def health(*snapshots: CompanySnapshot, **given: Any) -> PortfolioStatus:
     """The state of some companies."""
-    return PortfolioStatus(readings, rule(report=given.pop("report", None)), NOW, **given)
+    return PortfolioStatus(snapshots, rule(report=given.pop("report", None)), NOW, **given)
 
 
 def test_usual_goals_are_a_week_and_a_month_for_what_hardly_changes() -> None:
@@ -47,7 +47,7 @@ def test_goals_that_make_no_sense_are_refused(limits: Any) -> None:
 
 def test_each_cell_has_its_verdict() -> None:
     """Pass, warn, fail; never read fails; what the platform lacks, and what has no goal, is not judged."""
-    company = reading(
+    company = snapshot(
         ("xero", "bills", 6, "Complete"), ("xero", "items", 8, "Complete"), ("xero", "payments", 15, "Complete"),
         ("xero", "customers", None, None), ("xero", "journals", None, "NotSupported"),
     )  # fmt: skip
@@ -62,7 +62,7 @@ def test_each_cell_has_its_verdict() -> None:
 
 def test_goals_are_counted_by_report_and_data_type() -> None:
     """How many pass, warn and fail."""
-    company = reading(("xero", "bills", 6, "Complete"), ("xero", "suppliers", 8, "Complete"))
+    company = snapshot(("xero", "bills", 6, "Complete"), ("xero", "suppliers", 8, "Complete"))
     found = health(company).goals.set_index("name")
     assert found.loc["payables", ["of", "pass", "warn", "fail", "share"]].tolist() == ["report", 1, 1, 0, 0.5]
     assert found.loc["suppliers", "of"] == "data type"
@@ -70,12 +70,12 @@ def test_goals_are_counted_by_report_and_data_type() -> None:
 
 def test_a_report_whose_parts_were_read_apart_is_found() -> None:
     """The widest first; a part never read fails; what is not linked does not count."""
-    company = reading(
+    company = snapshot(
         ("xero", "bills", 1, "Complete"), ("xero", "suppliers", 10, "Complete"), ("sage", "bills", 300, "Complete"),
         sage="Unlinked",
     )  # fmt: skip
-    whole = reading(("xero", "bills", 1, "Complete"), ("xero", "suppliers", 2, "Complete"), company="c2")
-    never = reading(("xero", "bills", 1, "Complete"), ("xero", "suppliers", None, None), company="c3")
+    whole = snapshot(("xero", "bills", 1, "Complete"), ("xero", "suppliers", 2, "Complete"), company="c2")
+    never = snapshot(("xero", "bills", 1, "Complete"), ("xero", "suppliers", None, None), company="c3")
     found = health(company, whole, never).skew.set_index("company")
     assert found.verdict.to_dict() == {"C1": "warn", "C2": "pass", "C3": "fail"}
     assert found["skew"]["C1"] == timedelta(days=9)
@@ -85,7 +85,7 @@ def test_a_report_whose_parts_were_read_apart_is_found() -> None:
 
 def test_tokens_near_their_end_are_found() -> None:
     """No sync for 25 days warns, for 60 fails; a lost one is to be relinked, one that never was is not judged."""
-    company = reading(
+    company = snapshot(
         ("live", "bills", 24, "Complete"), ("near", "bills", 26, "Complete"), ("past", "bills", 61, "Complete"),
         ("lost", "bills", 1, "AuthError"), ("mute", "bills", None, None), lost="Deauthorized", new="PendingAuth",
     )  # fmt: skip
@@ -107,23 +107,25 @@ def planned(status: PortfolioStatus, *aspects: str) -> list[tuple[Any, ...]]:
 
 def test_a_dying_token_is_mended_by_its_quickest_data_type() -> None:
     """One refresh keeps it alive; what failed last time is not relied on; a lost one is skipped."""
-    company = reading(
+    company = snapshot(
         ("near", "bills", 40, "Complete"), ("near", "company", 41, "Complete"), ("near", "items", 30, "FetchError"),
         ("lost", "bills", 1, "AuthError"), lost="Deauthorized",
     )  # fmt: skip
-    timed = Reading("c2", "C2", durations=(("Near", "company", 20.0), ("Near", "bills", 90.0), ("Near", "items", 5.0)))
+    timed = CompanySnapshot(
+        "c2", "C2", durations=(("Near", "company", 20.0), ("Near", "bills", 90.0), ("Near", "items", 5.0))
+    )
     assert planned(health(company, timed), "tokens") == [("near", "company", "queue"), ("lost", "bills", "skip")]
 
 
 def test_missed_goals_are_mended_by_what_misses_them() -> None:
     """And nothing else."""
-    company = reading(("xero", "bills", 6, "Complete"), ("xero", "items", 8, "Complete"))
+    company = snapshot(("xero", "bills", 6, "Complete"), ("xero", "items", 8, "Complete"))
     assert planned(health(company), "goals") == [("xero", "items", "queue")]
 
 
 def test_a_skewed_report_is_mended_as_a_whole() -> None:
     """All its types together, also the newest, or it would not add up again."""
-    company = reading(
+    company = snapshot(
         ("xero", "bills", 1, "Complete"), ("xero", "suppliers", 10, "Complete"), ("xero", "items", 300, "Complete")
     )
     assert planned(health(company), "skew") == [("xero", "bills", "queue"), ("xero", "suppliers", "queue")]
@@ -131,8 +133,8 @@ def test_a_skewed_report_is_mended_as_a_whole() -> None:
 
 def test_mending_everything_asks_for_nothing_twice() -> None:
     """All three by default; a healthy company needs no row; another word is refused."""
-    company = reading(("xero", "bills", 26, "Complete"), ("xero", "suppliers", 50, "Complete"))
-    fine = reading(("xero", "bills", 1, "Complete"), ("xero", "suppliers", 1, "Complete"), company="c2")
+    company = snapshot(("xero", "bills", 26, "Complete"), ("xero", "suppliers", 50, "Complete"))
+    fine = snapshot(("xero", "bills", 1, "Complete"), ("xero", "suppliers", 1, "Complete"), company="c2")
     status = health(company, fine)
     assert sorted(planned(status)) == [("xero", "bills", "queue"), ("xero", "suppliers", "queue")]
     assert set(status.plan().company_id) == {"c1"}
@@ -142,7 +144,9 @@ def test_mending_everything_asks_for_nothing_twice() -> None:
 
 def test_what_could_not_be_read_is_said() -> None:
     """In a frame of its own and in the words of the result; nothing to read has columns all the same."""
-    status = health(Reading("c9", "C9", trouble="could not be read"), reading(("xero", "bills", 1, "Complete")))
+    status = health(
+        CompanySnapshot("c9", "C9", trouble="could not be read"), snapshot(("xero", "bills", 1, "Complete"))
+    )
     assert status.troubles.to_dict("records") == [{"company": "C9", "why": "could not be read", "company_id": "c9"}]
     assert repr(status) == "<PortfolioStatus of 2 companies: 1 pass, 0 warn, 0 fail; 1 could not be read>"
     nothing = health()
@@ -153,17 +157,17 @@ def test_what_could_not_be_read_is_said() -> None:
 
 def test_only_the_report_asked_for_is_judged() -> None:
     """Of the cells and of the skews."""
-    company = reading(("xero", "bills", 40, "Complete"), ("xero", "invoices", 1, "Complete"))
+    company = snapshot(("xero", "bills", 40, "Complete"), ("xero", "invoices", 1, "Complete"))
     status = health(company, report="payables")
     assert status.cells.data_type.tolist() == ["bills"]
 
 
 def test_the_heatmap_begins_with_the_worst() -> None:
     """Each company with what is late, or what the trouble was."""
-    late = reading(("xero", "bills", 40, "Complete"), ("xero", "items", 8, "Complete"), company="late")
-    fine = reading(("xero", "bills", 1, "Complete"), company="fine")
+    late = snapshot(("xero", "bills", 40, "Complete"), ("xero", "items", 8, "Complete"), company="late")
+    fine = snapshot(("xero", "bills", 1, "Complete"), company="fine")
     rows = portfolio_rows(
-        health(fine, Reading("none", "NONE", trouble="unknown company"), late, reading(company="new"))
+        health(fine, CompanySnapshot("none", "NONE", trouble="unknown company"), late, snapshot(company="new"))
     )
     assert list(rows.items()) == [
         ("late", ("LATE", "1 fail, 1 warn of 2 cells")),

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 
 from codat_notebook.models.shared import PullOperation
+from codat_notebook.planning.cell_history import histories
 from codat_notebook.planning.measuring import measured
-from codat_notebook.planning.pasts import pasts
 from codat_notebook.planning.prices import Prices
-from codat_notebook.planning.reading import Reading
 from codat_notebook.planning.rules import rule
+from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.strategies.cells import CELLS, table
 
-from .made import NOW, reading
+from .made import NOW, snapshot
 
 
 def operation(status: str, hours_ago: float, seconds: float = 60, connection: str = "xero") -> PullOperation:
@@ -28,13 +28,13 @@ def operation(status: str, hours_ago: float, seconds: float = 60, connection: st
     )  # fmt: skip
 
 
-def past(*operations: PullOperation) -> Reading:
+def past(*operations: PullOperation) -> CompanySnapshot:
     """A company with two data types of one connection, and a history of the bills."""
-    made = reading(("xero", "bills", 2.0, "Complete"), ("xero", "invoices", None, None), xero="Linked")
-    return replace(made, pasts=pasts(operations))
+    made = snapshot(("xero", "bills", 2.0, "Complete"), ("xero", "invoices", None, None), xero="Linked")
+    return replace(made, histories=histories(operations))
 
 
-def cells(made: Reading, **options: Any) -> pd.DataFrame:
+def cells(made: CompanySnapshot, **options: Any) -> pd.DataFrame:
     """Its table."""
     return measured([made], rule(), NOW, **options)
 

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from codat_notebook.planning.plan import LOOKS, plan_rows, totals
-from codat_notebook.planning.reading import Reading
 from codat_notebook.planning.rules import Rule, rule
+from codat_notebook.planning.snapshots import CompanySnapshot
 
-from .made import reading
+from .made import snapshot
 
 
-def planned(company: Reading, **given: Any) -> list[tuple[str | None, str | None, str, str]]:
+def planned(company: CompanySnapshot, **given: Any) -> list[tuple[str | None, str | None, str, str]]:
     """(connection, data type, action, reason) of each row."""
     return [(r.connection_id, r.data_type, r.action, r.reason) for r in plan_rows([company], rule(**given))]
 
@@ -19,7 +19,7 @@ def planned(company: Reading, **given: Any) -> list[tuple[str | None, str | None
 def test_old_and_never_read_cells_are_queued_and_fresh_ones_skipped() -> None:
     """The rule of most: older than a week."""
     cells = ("xero", "bills", 8, "Complete"), ("xero", "items", 6, "Complete"), ("xero", "taxRates", None, None)
-    assert planned(reading(*cells), older_than="7D") == [
+    assert planned(snapshot(*cells), older_than="7D") == [
         ("xero", "bills", "queue", "old"),
         ("xero", "items", "skip", "fresh"),
         ("xero", "taxRates", "queue", "never read"),
@@ -28,7 +28,7 @@ def test_old_and_never_read_cells_are_queued_and_fresh_ones_skipped() -> None:
 
 def test_of_two_banks_the_dead_one_is_seen() -> None:
     """Each connection is a row of its own; what is not linked is skipped, the other refreshed."""
-    company = reading(
+    company = snapshot(
         ("plaid", "banking-accounts", 9, "Complete"),
         ("truelayer", "banking-accounts", 40, "AuthError"),
         truelayer="Deauthorized",
@@ -41,7 +41,7 @@ def test_of_two_banks_the_dead_one_is_seen() -> None:
 
 def test_a_failure_with_fresh_data_behind_it_is_found() -> None:
     """``failed`` looks at the last attempt, whatever the age of the last success; with an age, both must hold."""
-    company = reading(("xero", "bills", 1, "FetchError"), ("xero", "items", 30, "Complete"))
+    company = snapshot(("xero", "bills", 1, "FetchError"), ("xero", "items", 30, "Complete"))
     assert planned(company, failed=True) == [
         ("xero", "bills", "queue", "failed"),
         ("xero", "items", "skip", "did not fail"),
@@ -51,23 +51,27 @@ def test_a_failure_with_fresh_data_behind_it_is_found() -> None:
 
 def test_what_runs_is_left_alone() -> None:
     """Also where its data is old."""
-    company = reading(("xero", "bills", 30, "Mapping"), running=(("xero", "bills"),))
+    company = snapshot(("xero", "bills", 30, "Mapping"), running=(("xero", "bills"),))
     assert planned(company, older_than="7D") == [("xero", "bills", "skip", "in progress")]
 
 
 @pytest.mark.parametrize(
     ("company", "given", "expected"),
     [
-        (reading(("xero", "bills", 1, "Complete")), {"data_types": "transfers"}, (None, "transfers", "not supported")),
-        (reading(("xero", "bills", None, "NotSupported")), {}, ("xero", "bills", "not supported")),
-        (reading(), {"data_types": "bills"}, (None, "bills", "not linked")),
-        (reading(), {}, (None, None, "not linked")),
-        (Reading("c1", "c1", trouble="unknown company"), {"data_types": "bills"}, (None, "bills", "unknown company")),
-        (Reading("c1", "c1", trouble="could not be read"), {}, (None, None, "could not be read")),
+        (snapshot(("xero", "bills", 1, "Complete")), {"data_types": "transfers"}, (None, "transfers", "not supported")),
+        (snapshot(("xero", "bills", None, "NotSupported")), {}, ("xero", "bills", "not supported")),
+        (snapshot(), {"data_types": "bills"}, (None, "bills", "not linked")),
+        (snapshot(), {}, (None, None, "not linked")),
+        (
+            CompanySnapshot("c1", "c1", trouble="unknown company"),
+            {"data_types": "bills"},
+            (None, "bills", "unknown company"),
+        ),
+        (CompanySnapshot("c1", "c1", trouble="could not be read"), {}, (None, None, "could not be read")),
     ],
 )
 def test_what_cannot_be_refreshed_says_why(
-    company: Reading, given: dict[str, Any], expected: tuple[str | None, str | None, str]
+    company: CompanySnapshot, given: dict[str, Any], expected: tuple[str | None, str | None, str]
 ) -> None:
     """One row where there is no cell, so that nothing asked for is lost."""
     [(connection, data_type, action, reason)] = planned(company, **given)
@@ -77,7 +81,7 @@ def test_what_cannot_be_refreshed_says_why(
 
 def test_a_connection_by_name() -> None:
     """Only that one; a connection that the company does not have is said."""
-    company = reading(("plaid", "banking-accounts", 9, "Complete"), ("truelayer", "banking-accounts", 9, "Complete"))
+    company = snapshot(("plaid", "banking-accounts", 9, "Complete"), ("truelayer", "banking-accounts", 9, "Complete"))
     targets = {"c1": (("banking-accounts", "plaid"), ("banking-accounts", "monzo"), (None, "truelayer"))}
     rows = plan_rows([company], Rule(targets))
     assert [(r.connection_id, r.action, r.reason) for r in rows] == [
@@ -89,7 +93,7 @@ def test_a_connection_by_name() -> None:
 
 def test_a_platform_narrows_without_a_word() -> None:
     """Companies that have none of it are no rows; a name or a key will do."""
-    company = reading(("xero", "bills", 9, "Complete"), ("plaid", "banking-accounts", 9, "Complete"))
+    company = snapshot(("xero", "bills", 9, "Complete"), ("plaid", "banking-accounts", 9, "Complete"))
     assert planned(company, platform="plaid") == [("plaid", "banking-accounts", "queue", "asked for")]
     assert planned(company, platform="Shopify") == []
     assert planned(company, platform="plaid", data_types="bills") == [(None, "bills", "skip", "not supported")]
@@ -97,15 +101,19 @@ def test_a_platform_narrows_without_a_word() -> None:
 
 def test_nothing_is_planned_twice() -> None:
     """A cell that is asked for by several lines is one row."""
-    company = reading(("xero", "bills", 9, "Complete"))
+    company = snapshot(("xero", "bills", 9, "Complete"))
     rows = plan_rows([company], Rule({"c1": (("bills", None), ("bills", "xero"), (None, None))}))
     assert len(rows) == 1
 
 
 def test_each_row_says_what_it_takes() -> None:
     """A request to queue it and a share of following its company; seconds as the histories show, else of the like."""
-    company = reading(("xero", "bills", 9, "Complete"), ("xero", "items", 1, "Complete"), ("xero", "journals", 9, None))
-    timed = Reading("c2", "C2", durations=(("Xero", "bills", 60.0), ("Xero", "bills", 80.0), ("Sage", "items", 10.0)))
+    company = snapshot(
+        ("xero", "bills", 9, "Complete"), ("xero", "items", 1, "Complete"), ("xero", "journals", 9, None)
+    )
+    timed = CompanySnapshot(
+        "c2", "C2", durations=(("Xero", "bills", 60.0), ("Xero", "bills", 80.0), ("Sage", "items", 10.0))
+    )
     rows = {row.data_type: row for row in plan_rows([company, timed], rule(older_than="7D")) if row.company_id == "c1"}
     assert rows["bills"].requests == rows["journals"].requests == 1 + LOOKS / 2
     assert rows["items"].requests == 0

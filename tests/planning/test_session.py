@@ -11,7 +11,7 @@ from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.shared import Security
 from codat_notebook.planning.reader import read_cells
-from codat_notebook.planning.reading import Which
+from codat_notebook.planning.snapshots import Which
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.utils import RetryConfig
@@ -131,7 +131,7 @@ def test_reading_waits_for_its_turn(session: Session) -> None:
     """What holds back all runs of the session holds back the reading; it does not wait for hours."""
     later = NOON + timedelta(days=2)
     session.companies(limit=1)  # so that the server's time is known
-    session.desk.engine.post(session.desk.governor.hold_until, later, "Codat asks to wait until later; really")
+    session.context.engine.post(session.context.governor.hold_until, later, "Codat asks to wait until later; really")
     plan = session.plan(data_types="company")
     assert (plan.reason == "not read: Codat asks to wait until later").sum() == 39
     assert "manage_data.pull_operations.list" not in asked(session)
@@ -146,8 +146,8 @@ def test_reading_is_bounded(sandbox: Sandbox, session: Session) -> None:
 def test_progress_is_told(session: Session) -> None:
     """How many of how many, to the end, and not on the engine's thread."""
     told: list[tuple[int, int, bool]] = []
-    session.plan(data_types="company", progress=lambda n, of: told.append((n, of, session.desk.engine.on_thread)))
-    session.desk.engine.run_user_code(lambda: None).result(30)
+    session.plan(data_types="company", progress=lambda n, of: told.append((n, of, session.context.engine.on_thread)))
+    session.context.engine.run_user_code(lambda: None).result(30)
     assert [n for n, _, _ in told] == list(range(1, 41))
     assert {(of, on) for _, of, on in told} == {(40, False)}
 
@@ -155,13 +155,13 @@ def test_progress_is_told(session: Session) -> None:
 def test_a_shallow_history_asks_for_the_data_status(sandbox: Sandbox, session: Session) -> None:
     """Where it does not show a cell's last success; each cell says where it is known from, as ``status`` does."""
     toft = str(session.companies(search="Toft").id[0])
-    [reading] = session.desk.engine.call(read_cells(session.desk, Which((toft,))))
+    [snapshot] = session.context.engine.call(read_cells(session.context, Which((toft,))))
     assert asked(session)["manage_data.get_status"] == 1
     status = session.status(toft)
-    assert {(c.connection_id, c.data_type, c.source) for c in reading.cells} == set(
+    assert {(c.connection_id, c.data_type, c.source) for c in snapshot.cells} == set(
         status[["connection_id", "data_type", "source"]].itertuples(index=False, name=None)
     )
-    assert min(seconds for _, _, seconds in reading.durations) > 0
+    assert min(seconds for _, _, seconds in snapshot.durations) > 0
 
 
 def test_an_interrupted_reading_leaves_no_task(session: Session) -> None:
@@ -169,14 +169,14 @@ def test_an_interrupted_reading_leaves_no_task(session: Session) -> None:
 
     async def give_up() -> set[str]:
         before = asyncio.all_tasks()
-        task = asyncio.create_task(read_cells(session.desk, Which()))
+        task = asyncio.create_task(read_cells(session.context, Which()))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         return {str(task) for task in asyncio.all_tasks() - before}
 
-    assert session.desk.engine.call(give_up()) == set()
+    assert session.context.engine.call(give_up()) == set()
 
 
 def test_three_thousand_companies_are_estimated_without_asking_for_them(session: Session) -> None:

@@ -12,7 +12,7 @@ import pytest
 from codat_notebook import report
 from codat_notebook.models.shared import Connection, PullOperation, Security
 from codat_notebook.runs.cells import CompanyStatus, make_cells
-from codat_notebook.runs.desk import CompanyFacts
+from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from codat_notebook.models.shared import Connection, DataStatus, PullOperation
 from codat_notebook.runs.cells import Cell, make_cells
-from codat_notebook.runs.desk import CompanyFacts
+from codat_notebook.runs.context import CompanyFacts
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 BANKS = {id: Connection(id=id, platform_name=id.title(), status="Linked") for id in ("plaid", "truelayer")}

@@ -6,12 +6,12 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.runs.durations import MEDIAN, Durations, Spell
+from codat_notebook.runs.durations import MEDIAN, Durations, Lifetime
 
 
-def median(spell: Spell) -> float:
+def median(lifetime: Lifetime) -> float:
     """The duration that half of them exceed."""
-    return next(seconds for seconds in range(1, 100_000) if spell.left(seconds) <= 0.5)
+    return next(seconds for seconds in range(1, 100_000) if lifetime.left(seconds) <= 0.5)
 
 
 def learned(**seconds: float) -> Durations:

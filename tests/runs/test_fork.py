@@ -72,7 +72,7 @@ def test_a_session_of_the_parents_answers_in_the_child(session: Session) -> None
     before = len(session.requests)
 
     def ask() -> tuple[int, int, bool]:
-        return len(session.companies(limit=3)), len(session.requests) - before, engine() is session.desk.engine
+        return len(session.companies(limit=3)), len(session.requests) - before, engine() is session.context.engine
 
     assert in_child(ask) == (3, 1, True)
     assert len(session.requests) == before
@@ -157,8 +157,8 @@ def test_the_parents_requests_are_not_counted_in_the_child(sandbox: Sandbox) -> 
     with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session:
         run = session.refresh(str(session.companies(search="Toft").id[0]), "invoices")
         assert gate.reached.wait(DEADLINE)
-        under_way = session.desk.governor.under_way
-        assert (in_child(lambda: session.desk.governor.under_way), under_way) == (0, 1)
+        under_way = session.context.governor.under_way
+        assert (in_child(lambda: session.context.governor.under_way), under_way) == (0, 1)
         gate.open()
         assert run.wait(DEADLINE).phase == "done"
 
@@ -251,7 +251,7 @@ def test_a_fork_while_the_engine_is_in_an_observer(session: Session) -> None:
 
 def test_a_lock_of_the_engines_that_is_held_does_not_hang_the_child(session: Session) -> None:
     """Neither the one under which engines are made nor that of the engine itself."""
-    for lock in (engines._lock, session.desk.engine._lock):
+    for lock in (engines._lock, session.context.engine._lock):
         held, let_go = threading.Event(), threading.Event()
 
         def hold(lock: Any = lock, held: threading.Event = held, let_go: threading.Event = let_go) -> None:
@@ -269,7 +269,7 @@ def test_a_lock_of_the_engines_that_is_held_does_not_hang_the_child(session: Ses
 
 def test_user_code_and_workers_run_in_the_child(session: Session) -> None:
     """The threads beside the engine begin anew as well, whichever is needed first."""
-    here = session.desk.engine
+    here = session.context.engine
     assert here.run_user_code(int).result(DEADLINE) == here.call(here.in_worker(int)) == 0
     assert in_child(lambda: here.run_user_code(lambda: 1).result(DEADLINE) + here.call(here.in_worker(int))) == 1
 

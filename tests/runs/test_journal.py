@@ -6,11 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from codat_notebook.runs.job import ALL
-from codat_notebook.runs.orders import everything, read_orders
+from codat_notebook.runs.company_run import ALL
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.starting import JournalUnfinishedError, Start
 from codat_notebook.runs.store import JournalError
+from codat_notebook.runs.targets import everything, read_targets
 
 from .conftest import DEADLINE
 from .test_fleet import plan, true_ends, twice
@@ -39,7 +39,7 @@ def test_an_intent_is_on_disk_before_its_request_goes_out(tmp_path: Path) -> Non
     """Each of the keys that the server is sent stood in the file before."""
     with staged(20) as stage:
         watcher = Watcher(stage)
-        stage.desk.client._make_async = (*stage.desk.client._make_async[:3], httpx.AsyncClient(transport=watcher))
+        stage.context.client._make_async = (*stage.context.client._make_async[:3], httpx.AsyncClient(transport=watcher))
         stage.run(plan(stage, 8), tmp_path / "j", at={0: lambda run: setattr(watcher, "run", run)}).wait(DEADLINE)
         assert watcher.written == [True] * 24
 
@@ -63,8 +63,8 @@ def test_a_run_that_has_ended_can_be_read_from_its_journal(tmp_path: Path) -> No
 def test_a_run_that_was_stopped_is_finished_by_another(tmp_path: Path, seconds: float, everything_of_it: bool) -> None:
     """Wherever it was stopped, with requests under way: nothing is lost and nothing queued twice."""
     with staged(30, per_minute=200, latency=0.2) as stage:
-        orders = everything(stage.ids[:3]) if everything_of_it else read_orders(plan(stage, 12))
-        start = Start.of(stage.desk, orders, tmp_path / "j")
+        targets = everything(stage.ids[:3]) if everything_of_it else read_targets(plan(stage, 12))
+        start = Start.of(stage.context, targets, tmp_path / "j")
         run = stage._begin(lambda: start, {seconds: RefreshRun.stop_watching}).wait(DEADLINE)
         assert run.phase == "stopped"
         run = stage.resume(tmp_path / "j").wait(DEADLINE)
@@ -79,7 +79,7 @@ def test_what_a_dead_kernel_was_about_to_send_is_looked_for(tmp_path: Path) -> N
     """Of two intents without an outcome one was heard: that is attached to, the other one is queued."""
     with staged(20) as stage:
         id = stage.ids[0]
-        start = Start.of(stage.desk, read_orders({id: ["bills", "items"]}), tmp_path / "j")
+        start = Start.of(stage.context, read_targets({id: ["bills", "items"]}), tmp_path / "j")
         now = stage.world.clock.now().timestamp()
         assert start.store is not None
         start.store.write([("UPDATE operations SET key = data_type, at = ?", [[now - 5]])])
@@ -95,7 +95,7 @@ def test_what_a_dead_kernel_was_about_to_send_is_looked_for(tmp_path: Path) -> N
 def test_a_key_too_old_to_be_sent_again_is_unknown(tmp_path: Path) -> None:
     """More than an hour later, what was being sent and is not in the history cannot be known: it is counted apart."""
     with staged(20) as stage:
-        start = Start.of(stage.desk, read_orders({stage.ids[0]: ["bills", "items"]}), tmp_path / "j")
+        start = Start.of(stage.context, read_targets({stage.ids[0]: ["bills", "items"]}), tmp_path / "j")
         then = stage.world.clock.now().timestamp() - 4000
         assert start.store is not None
         start.store.write([("UPDATE operations SET key = 'k', at = ? WHERE data_type = 'bills'", [[then]])])
@@ -126,7 +126,7 @@ def test_a_full_disk_is_an_error_in_sight_and_not_a_lost_run(tmp_path: Path) -> 
         assert run.phase == "done"
         assert "database or disk is full; queueing waits" in str(seen[0][0])
         assert seen[0][1] == seen[1][1] < 120
-        assert "The journal of the refresh could not be written" in {error.what for error in stage.desk.errors}
+        assert "The journal of the refresh could not be written" in {error.what for error in stage.context.errors}
         assert len(stage.world.accepted) == 120
         assert twice(stage) == []
         assert stage.resume(tmp_path / "j").wait(DEADLINE).counts == run.counts
@@ -138,7 +138,7 @@ def test_a_journal_without_trouble_is_no_error(tmp_path: Path) -> None:
         stage.run(plan(stage, 2, ["items"]), tmp_path / "ended").wait(DEADLINE)
         stage.faults.next(None, status=401)
         stage.run(plan(stage, 2), tmp_path / "given up").wait(DEADLINE)
-        assert [error.what for error in stage.desk.errors if error.status in ("401", "ProgrammingError")] == [
+        assert [error.what for error in stage.context.errors if error.status in ("401", "ProgrammingError")] == [
             "The refresh of 2 companies could not be started"
         ]
 
@@ -208,4 +208,4 @@ def test_skipped_rows_and_options_are_kept(tmp_path: Path) -> None:
         run = stage.resume(tmp_path / "j").wait(DEADLINE)
         assert run.skipped.company_id.tolist() == stage.ids[1:2]
         assert run._start.reserve == 0.25
-        assert ALL not in run._jobs[0].waiting
+        assert ALL not in run._companies[0].waiting

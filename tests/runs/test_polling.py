@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from codat_notebook.runs import polling
-from codat_notebook.runs.durations import Spell
+from codat_notebook.runs.durations import Lifetime
 from codat_notebook.runs.polling import Running
 
 
@@ -29,7 +29,7 @@ def test_the_time_of_a_pause_is_read_from_the_text(text: str | None, until: date
     assert polling.paused_until(text) == until
 
 
-XERO = Spell(math.log(60), 0.5)
+XERO = Lifetime(math.log(60), 0.5)
 running = st.builds(Running, st.floats(0, 1e7), st.just(XERO), st.floats(0, 1e5))
 
 

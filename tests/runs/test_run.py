@@ -204,7 +204,7 @@ def test_waiting_on_the_engines_own_thread_is_refused(session: Session, toft: st
         run.wait()
 
     with pytest.raises(RuntimeError, match="own thread"):
-        session.desk.engine.call(blocking())
+        session.context.engine.call(blocking())
     run.wait(DEADLINE)
 
 

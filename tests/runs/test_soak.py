@@ -99,7 +99,7 @@ def left_over(session: Session) -> list[str]:
     async def others() -> list[str]:
         return [repr(task) for task in asyncio.all_tasks() - {asyncio.current_task()}]
 
-    return session.desk.engine.call(others())
+    return session.context.engine.call(others())
 
 
 def port(away: Away) -> int:

@@ -18,12 +18,12 @@ from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.events import Attempt
 from codat_notebook.client.quota import Pacing
 from codat_notebook.models.shared import Security
-from codat_notebook.runs.desk import Desk
+from codat_notebook.runs.context import RunContext
 from codat_notebook.runs.engine import Engine
-from codat_notebook.runs.orders import read_orders
 from codat_notebook.runs.records import ErrorRecord, Log
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.starting import Start
+from codat_notebook.runs.targets import read_targets
 from codat_notebook.sandbox.clock import Clock
 from codat_notebook.sandbox.exchange import Request
 from codat_notebook.sandbox.faults import Faults
@@ -110,9 +110,9 @@ class Stage:
         self.faults.bind(self.world)
         self.service = Service(self.world, self.faults, "key")
         self.latency = latency
-        self.desk = self._desk(per_minute)
+        self.context = self._desk(per_minute)
 
-    def _desk(self, per_minute: int | None) -> Desk:
+    def _desk(self, per_minute: int | None) -> RunContext:
         transport = httpx.AsyncClient(transport=Line(self.service, self.latency))
         pacing = Pacing(per_minute)
         self.statuses: list[int | None] = []
@@ -126,10 +126,10 @@ class Stage:
             clock=ServerClock(self.loop.time, lambda: START.timestamp()),
             listener=self._heard,
         )
-        return Desk(client, self.engine, Log[ErrorRecord](), pacing)
+        return RunContext(client, self.engine, Log[ErrorRecord](), pacing)
 
     def _heard(self, event: Any) -> None:
-        self.desk.governor.heard(event)
+        self.context.governor.heard(event)
         if isinstance(event, Attempt):
             self.statuses.append(event.status)
             self.asked.append(self.loop.time() - self.born)
@@ -141,17 +141,17 @@ class Stage:
 
     def run(self, plan: Any, journal: Any = None, at: Happenings | None = None, **how: float) -> RefreshRun:
         """Start a refresh. ``at``: what happens so many seconds later, to the run."""
-        return self._begin(lambda: Start.of(self.desk, read_orders(plan), journal, **how), at or {})
+        return self._begin(lambda: Start.of(self.context, read_targets(plan), journal, **how), at or {})
 
     def resume(self, journal: Any, at: Happenings | None = None) -> RefreshRun:
         """Go on with a journal."""
-        return self._begin(lambda: Start.resumed(self.desk, journal), at or {})
+        return self._begin(lambda: Start.resumed(self.context, journal), at or {})
 
     def _begin(self, start: Callable[[], Start], at: Happenings) -> RefreshRun:
         begun = start()
 
         async def begin() -> RefreshRun:  # on the loop, since its time flies as soon as there is a timer
-            run = RefreshRun(self.desk, begun)
+            run = RefreshRun(self.context, begun)
             for seconds, happen in at.items():
                 self.loop.call_later(seconds, happen, run)
             return run

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.models.vocabulary import DATA_TYPES, FAILURES, STAGES
-from codat_notebook.sandbox.draws import Draws
 from codat_notebook.sandbox.operations import WAITING, Operation, draw
 from codat_notebook.sandbox.outcomes import HOLDS, Outcome
 from codat_notebook.sandbox.profiles import PLATFORMS
-from codat_notebook.sandbox.ticks import MINUTE, SECOND
+from codat_notebook.sandbox.seeded_random import SeededRandom
+from codat_notebook.sandbox.time_units import MINUTE, SECOND
 
 from .asking import Api, read
 
@@ -72,7 +72,7 @@ def test_held_operations_say_why(hold: str, status: str, words: str | None) -> N
 
 def test_usual_durations() -> None:
     """Most pulls take one to two minutes, few take ten, first syncs longer."""
-    draws = Draws(1)
+    draws = SeededRandom(1)
 
     def seconds(first: bool) -> list[float]:
         ids = ("op", "company", "connection")

@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
-from codat_notebook.sandbox.ticks import DAY, HOUR, parse
+from codat_notebook.sandbox.time_units import DAY, HOUR, parse
 
 from .asking import Api
 

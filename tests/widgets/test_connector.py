@@ -193,7 +193,7 @@ def test_a_session_that_its_owner_closes_brings_the_form_back(sandbox: Sandbox, 
     frame = opened(Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True))
     until(part(frame, "codat-status"), lambda s: s["quota"])
     assert frame.session is not None
-    here = frame.session.desk.engine
+    here = frame.session.context.engine
     frame.session.close()
     assert "closed" in until(part(frame, "codat-connect"), lambda s: s["required"])["problem"]["why"]
     assert part(frame, "codat-status").state["mode"] == "none"

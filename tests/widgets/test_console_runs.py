@@ -3,110 +3,110 @@
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.widgets.run_view import helped, run_view
 
-from .test_console import Desk, desk, sandbox
+from .test_console import ConsoleBench, bench, sandbox
 
-__all__ = ["desk", "sandbox"]  # the fixtures
+__all__ = ["bench", "sandbox"]  # the fixtures
 
 
-def test_rows_say_how_long_it_usually_takes_here(sandbox: Sandbox, desk: Desk) -> None:
+def test_rows_say_how_long_it_usually_takes_here(sandbox: Sandbox, bench: ConsoleBench) -> None:
     """By the company's own history; what was never read has no usual time."""
-    id = desk.pick("Toft")
+    id = bench.pick("Toft")
     sandbox.clock.pause()
-    desk.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
-    running = desk.until("codat-progress", lambda s: s["rows"] and s["rows"][0]["tone"] == "run")
+    bench.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
+    running = bench.until("codat-progress", lambda s: s["rows"] and s["rows"][0]["tone"] == "run")
     assert 1 < running["rows"][0]["usual"] < 3600
     assert running["due"] > running["now"]
     sandbox.clock.resume()
-    assert desk.until("codat-progress", lambda s: s["status"] == "done")["due"] is None
+    assert bench.until("codat-progress", lambda s: s["status"] == "done")["due"] is None
 
 
-def test_retry_queues_only_what_can_be_helped(sandbox: Sandbox, desk: Desk) -> None:
+def test_retry_queues_only_what_can_be_helped(sandbox: Sandbox, bench: ConsoleBench) -> None:
     """The failure that a pause may cure is queued once more, in a run of its own; the missing permission is not."""
-    id = desk.pick("Toft")
+    id = bench.pick("Toft")
     sandbox.faults.end_next("FetchError", data_type="customers", company_id=id)
-    desk.send("codat-bar", type="refresh", company=id, data_types=["customers", "creditNotes"], seq=1)
-    done = desk.until("codat-progress", lambda s: s["status"] == "done")
+    bench.send("codat-bar", type="refresh", company=id, data_types=["customers", "creditNotes"], seq=1)
+    done = bench.until("codat-progress", lambda s: s["status"] == "done")
     assert {row["type"]: row["kind"] for row in done["rows"]} == {"customers": "failed", "creditNotes": "failed"}
     assert [action["text"] for action in done["actions"]] == ["Retry failed (1)"]
-    desk.send("codat-progress", type="retry", seq=9)
-    again = desk.until("codat-progress", lambda s: s["seq"] == 9 and s["status"] == "done")
+    bench.send("codat-progress", type="retry", seq=9)
+    again = bench.until("codat-progress", lambda s: s["seq"] == 9 and s["status"] == "done")
     assert [(row["type"], row["kind"]) for row in again["rows"]] == [("customers", "complete")]
     assert again["actions"] == []
 
 
-def test_a_click_that_cannot_be_acted_on_is_told(desk: Desk) -> None:
+def test_a_click_that_cannot_be_acted_on_is_told(bench: ConsoleBench) -> None:
     """Its failure does not vanish on the engine's thread: it is an error and a notice, and the buttons come back."""
-    id = desk.pick("Toft")
-    desk.send("codat-bar", type="refresh", company=id, data_types=5, seq=4)
-    notice = desk.until("codat-notice", lambda s: s["items"])["items"][0]
+    id = bench.pick("Toft")
+    bench.send("codat-bar", type="refresh", company=id, data_types=5, seq=4)
+    notice = bench.until("codat-notice", lambda s: s["items"])["items"][0]
     assert notice["what"] == "The click could not be acted on"
-    assert "not iterable" in desk.session.errors.why.iloc[-1]
-    desk.until("codat-bar", lambda s: s["seq"] == 4)
+    assert "not iterable" in bench.session.errors.why.iloc[-1]
+    bench.until("codat-bar", lambda s: s["seq"] == 4)
 
 
-def test_companies_used_before_are_offered_by_the_next_console(desk: Desk) -> None:
+def test_companies_used_before_are_offered_by_the_next_console(bench: ConsoleBench) -> None:
     """Running the cell again forgets the picked company, not that it was used."""
-    id = desk.pick("Toft")
-    again = Desk(desk.session)
+    id = bench.pick("Toft")
+    again = ConsoleBench(bench.session)
     recent = again.until("codat-company", lambda s: s["recent"])["recent"]
     assert [row["id"] for row in recent] == [id]
 
 
-def test_a_click_that_is_delivered_twice_is_acted_on_once(sandbox: Sandbox, desk: Desk) -> None:
+def test_a_click_that_is_delivered_twice_is_acted_on_once(sandbox: Sandbox, bench: ConsoleBench) -> None:
     """A message with the number of one that was taken up queues nothing; the next number does."""
-    id = desk.pick("Toft")
+    id = bench.pick("Toft")
     sandbox.clock.pause()
     for seq, data_type in ((5, "customers"), (5, "bills"), (6, "invoices")):
-        desk.send("codat-bar", type="refresh", company=id, data_types=[data_type], seq=seq)
-    desk.until("codat-bar", lambda s: s["seq"] == 6)
-    assert sorted(row.data_type for run in desk.session.runs for row in run.rows) == ["customers", "invoices"]
+        bench.send("codat-bar", type="refresh", company=id, data_types=[data_type], seq=seq)
+    bench.until("codat-bar", lambda s: s["seq"] == 6)
+    assert sorted(row.data_type for run in bench.session.runs for row in run.rows) == ["customers", "invoices"]
 
 
-def test_the_view_of_a_run_retries_too(sandbox: Sandbox, desk: Desk) -> None:
+def test_the_view_of_a_run_retries_too(sandbox: Sandbox, bench: ConsoleBench) -> None:
     """As a cell's last line, without a console: the new run takes the place of the old one."""
-    id = str(desk.session.companies(search="Toft").id[0])
+    id = str(bench.session.companies(search="Toft").id[0])
     sandbox.faults.end_next("FetchError", data_type="customers", company_id=id)
-    run = desk.session.refresh(id, "customers").wait(60)
+    run = bench.session.refresh(id, "customers").wait(60)
     view = run_view(run)
     assert [action["text"] for action in view.state["actions"]] == ["Retry failed (1)"]
-    desk.parts["view"] = view
-    desk.send("view", type="retry", seq=3)
-    done = desk.until("view", lambda s: s["seq"] == 3 and s["status"] == "done")
+    bench.parts["view"] = view
+    bench.send("view", type="retry", seq=3)
+    done = bench.until("view", lambda s: s["seq"] == 3 and s["status"] == "done")
     assert [(row["type"], row["kind"]) for row in done["rows"]] == [("customers", "complete")]
     view.close()
 
 
-def test_a_run_outside_of_the_console_says_what_is_left(sandbox: Sandbox, desk: Desk) -> None:
+def test_a_run_outside_of_the_console_says_what_is_left(sandbox: Sandbox, bench: ConsoleBench) -> None:
     """It reads no history of its own: each look at the company shows what went before."""
-    id = str(desk.session.companies(search="Toft").id[0])
+    id = str(bench.session.companies(search="Toft").id[0])
     sandbox.clock.pause()
-    view = desk.parts["view"] = run_view(desk.session.refresh(id, "customers"))
-    running = desk.until("view", lambda s: s["rows"] and "usual" in s["rows"][0])
+    view = bench.parts["view"] = run_view(bench.session.refresh(id, "customers"))
+    running = bench.until("view", lambda s: s["rows"] and "usual" in s["rows"][0])
     assert 1 < running["rows"][0]["usual"] < 3600
     assert running["due"] > running["now"]
     sandbox.clock.resume()
-    desk.until("view", lambda s: s["status"] == "done")
+    bench.until("view", lambda s: s["status"] == "done")
     view.close()
 
 
-def test_what_is_paused_has_a_time_of_its_own(sandbox: Sandbox, desk: Desk) -> None:
+def test_what_is_paused_has_a_time_of_its_own(sandbox: Sandbox, bench: ConsoleBench) -> None:
     """ "Any moment now" is not said of an operation that Codat goes on with at three."""
-    id = desk.pick("Toft")
+    id = bench.pick("Toft")
     sandbox.clock.pause()
     sandbox.faults.end_next("Paused", data_type="customers", company_id=id)
-    desk.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
-    desk.until("codat-progress", lambda s: s["rows"] and s["rows"][0]["tone"] == "run")
+    bench.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
+    bench.until("codat-progress", lambda s: s["rows"] and s["rows"][0]["tone"] == "run")
     sandbox.clock.resume()
-    paused = desk.until("codat-progress", lambda s: s["rows"][0]["tone"] == "warn")
+    paused = bench.until("codat-progress", lambda s: s["rows"][0]["tone"] == "warn")
     assert paused["expected"].startswith("customers paused until")
     assert paused["due"] is None
 
 
-def test_a_run_whose_session_is_closed_offers_nothing_to_retry(sandbox: Sandbox, desk: Desk) -> None:
+def test_a_run_whose_session_is_closed_offers_nothing_to_retry(sandbox: Sandbox, bench: ConsoleBench) -> None:
     """Nothing can be begun any more, by whichever view."""
-    id = desk.pick("Toft")
+    id = bench.pick("Toft")
     sandbox.faults.end_next("FetchError", data_type="customers", company_id=id)
-    run = desk.session.refresh(id, "customers").wait(timeout=60)
+    run = bench.session.refresh(id, "customers").wait(timeout=60)
     assert helped(run) == 1
-    desk.session.close()
+    bench.session.close()
     assert helped(run) == 0

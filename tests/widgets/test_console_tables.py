@@ -4,9 +4,9 @@ import json
 
 from codat_notebook.runs.records import KEPT
 
-from .test_console import Desk, desk, sandbox
+from .test_console import ConsoleBench, bench, sandbox
 
-__all__ = ["desk", "sandbox"]  # the fixtures
+__all__ = ["bench", "sandbox"]  # the fixtures
 
 
 def facets(state):
@@ -14,97 +14,97 @@ def facets(state):
     return {facet["key"]: facet for facet in state["facets"]}
 
 
-def test_the_operations_are_filtered_by_status_type_connection_and_date(desk: Desk) -> None:
+def test_the_operations_are_filtered_by_status_type_connection_and_date(bench: ConsoleBench) -> None:
     """Connections are offered by their platform; what is taken away is what is shown."""
-    desk.pick("Toft")
-    table = desk.parts["codat-operations"]
-    state = desk.until("codat-operations", lambda s: s["total"] > 100)
+    bench.pick("Toft")
+    table = bench.parts["codat-operations"]
+    state = bench.until("codat-operations", lambda s: s["total"] > 100)
     found = facets(state)
     assert list(found) == ["data_type", "status", "connection_id", "requested"]
     names = {label for _, label, _, _ in found["connection_id"]["options"]}
     assert {"Oracle NetSuite", "Shopify"} <= names
     shopify = next(value for value, label, _, _ in found["connection_id"]["options"] if label == "Shopify")
-    desk.send("codat-operations", type="facet", column="connection_id", values=[shopify], seq=1)
-    desk.send("codat-operations", type="facet", column="status", values=["Complete"], seq=2)
-    state = desk.until("codat-operations", lambda s: s["seq"] == 2)
+    bench.send("codat-operations", type="facet", column="connection_id", values=[shopify], seq=1)
+    bench.send("codat-operations", type="facet", column="status", values=["Complete"], seq=2)
+    state = bench.until("codat-operations", lambda s: s["seq"] == 2)
     frame = table.frame
     expected = frame[(frame["platform"] == "Shopify") & (frame["status"] == "Complete")]
     assert state["matching"] == len(expected) > 0
     assert set(table.visible["id"]) == set(expected["id"])
-    desk.send("codat-operations", type="facet", column="requested", values=["-3600", ""], seq=3)
-    state = desk.until("codat-operations", lambda s: s["seq"] == 3)
+    bench.send("codat-operations", type="facet", column="requested", values=["-3600", ""], seq=3)
+    state = bench.until("codat-operations", lambda s: s["seq"] == 3)
     assert state["matching"] <= len(expected)  # the last hour is that of the sandbox's clock, which runs
-    desk.send("codat-operations", type="clear", seq=4)
-    assert desk.until("codat-operations", lambda s: s["seq"] == 4)["matching"] == len(frame)
+    bench.send("codat-operations", type="clear", seq=4)
+    assert bench.until("codat-operations", lambda s: s["seq"] == 4)["matching"] == len(frame)
 
 
-def test_an_operation_opens_with_its_checks_and_closes_with_its_company(desk: Desk) -> None:
+def test_an_operation_opens_with_its_checks_and_closes_with_its_company(bench: ConsoleBench) -> None:
     """All of Codat's fields, and no row of the company before."""
-    id = desk.pick("Toft")
-    state = desk.until("codat-operations", lambda s: s["rows"])
-    desk.send("codat-operations", type="select", key=state["keys"][0], seq=1)
-    shown = desk.until("codat-operations-details", lambda s: s["key"] and s["checks"]["status"] == "ready")
+    id = bench.pick("Toft")
+    state = bench.until("codat-operations", lambda s: s["rows"])
+    bench.send("codat-operations", type="select", key=state["keys"][0], seq=1)
+    shown = bench.until("codat-operations-details", lambda s: s["key"] and s["checks"]["status"] == "ready")
     request = {"company_id": id, "dataset_id": state["keys"][0]}
-    operation = desk.session.client.manage_data.pull_operations.get(request=request)
+    operation = bench.session.client.manage_data.pull_operations.get(request=request)
     sent = json.loads(shown["json"])
     assert (sent["id"], sent["dataType"], sent["companyId"]) == (operation.id, operation.data_type, id)
-    desk.pick("Technicalium Group")
-    desk.until("codat-operations-details", lambda s: s["key"] is None)
+    bench.pick("Technicalium Group")
+    bench.until("codat-operations-details", lambda s: s["key"] is None)
 
 
-def test_an_error_opens_to_its_card_with_the_relink_url(desk: Desk) -> None:
+def test_an_error_opens_to_its_card_with_the_relink_url(bench: ConsoleBench) -> None:
     """The same card as the notice's, made of the row; the checks of an operation that failed are there, too."""
-    id = desk.pick("Toft")
-    desk.send("codat-bar", type="refresh", company=id, data_types=["creditNotes"], seq=1)
-    key = desk.until("codat-errors", lambda s: s["rows"])["keys"][0]
-    desk.send("codat-errors", type="select", key=key, seq=2)
-    shown = desk.until("codat-errors-details", lambda s: s["key"] and s["checks"]["status"] == "ready")
-    error = desk.session.errors.iloc[0]
+    id = bench.pick("Toft")
+    bench.send("codat-bar", type="refresh", company=id, data_types=["creditNotes"], seq=1)
+    key = bench.until("codat-errors", lambda s: s["rows"])["keys"][0]
+    bench.send("codat-errors", type="select", key=key, seq=2)
+    shown = bench.until("codat-errors-details", lambda s: s["key"] and s["checks"]["status"] == "ready")
+    error = bench.session.errors.iloc[0]
     assert (shown["card"]["what"], shown["card"]["link"]) == (error["what"], error["link_url"])
     assert shown["card"]["link"]
-    desk.send("codat-errors-details", type="close", seq=3)
-    desk.until("codat-errors", lambda s: s["selected"] is None)
+    bench.send("codat-errors-details", type="close", seq=3)
+    bench.until("codat-errors", lambda s: s["selected"] is None)
 
 
-def test_a_request_opens_to_all_that_is_known_of_it(desk: Desk) -> None:
+def test_a_request_opens_to_all_that_is_known_of_it(bench: ConsoleBench) -> None:
     """Time, call, path, status, milliseconds, attempt."""
-    desk.pick("Toft")
-    desk.send("codat-tabs", type="tab", name="requests")
-    key = desk.until("codat-requests", lambda s: s["rows"])["keys"][0]
-    desk.send("codat-requests", type="select", key=key, seq=1)
-    shown = desk.until("codat-requests-details", lambda s: s["key"])
+    bench.pick("Toft")
+    bench.send("codat-tabs", type="tab", name="requests")
+    key = bench.until("codat-requests", lambda s: s["rows"])["keys"][0]
+    bench.send("codat-requests", type="select", key=key, seq=1)
+    shown = bench.until("codat-requests-details", lambda s: s["key"])
     assert {"time", "call", "method", "path", "status", "ms", "attempt"} <= {field["name"] for field in shown["fields"]}
 
 
-def test_a_selected_request_stays_the_same_one_when_the_oldest_are_forgotten(desk: Desk) -> None:
+def test_a_selected_request_stays_the_same_one_when_the_oldest_are_forgotten(bench: ConsoleBench) -> None:
     """Labels are the records' numbers, so that a full log moves no selection."""
-    desk.pick("Toft")
-    desk.send("codat-tabs", type="tab", name="requests")
-    desk.until("codat-requests", lambda s: s["rows"])
-    log, table = desk.session.request_log, desk.parts["codat-requests"]
+    bench.pick("Toft")
+    bench.send("codat-tabs", type="tab", name="requests")
+    bench.until("codat-requests", lambda s: s["rows"])
+    log, table = bench.session.request_log, bench.parts["codat-requests"]
     oldest = next(iter(log))
     for _ in range(KEPT - len(log) + 3):
         log.append(oldest)
-    desk.search("tech")
-    desk.until("codat-requests", lambda s: s["total"] == KEPT)
+    bench.search("tech")
+    bench.until("codat-requests", lambda s: s["total"] == KEPT)
     assert table.frame.index[-1] + 1 == log.appended > KEPT
 
 
-def test_where_operations_would_be_it_says_why_there_are_none(desk: Desk) -> None:
+def test_where_operations_would_be_it_says_why_there_are_none(bench: ConsoleBench) -> None:
     """Before a company is picked, while it is read, and where nothing of it was ever pulled."""
     said: list[str] = []
-    table = desk.parts["codat-operations"]
+    table = bench.parts["codat-operations"]
     table.observe(lambda change: said.append(change["new"]["empty"]), "state")
     assert table.state["empty"] == "Pick a company to see its pull operations."
-    desk.pick("Technicalium Group")
-    desk.until("codat-operations", lambda s: s["empty"] == "Nothing of this company was ever pulled.")
+    bench.pick("Technicalium Group")
+    bench.until("codat-operations", lambda s: s["empty"] == "Nothing of this company was ever pulled.")
     assert "Reading its pull operations…" in said
 
 
-def test_times_of_requests_have_one_decimal(desk: Desk) -> None:
+def test_times_of_requests_have_one_decimal(bench: ConsoleBench) -> None:
     """So that they can be compared at a glance; the frame has them as they were measured."""
-    desk.pick("Toft")
-    desk.send("codat-tabs", type="tab", name="requests")
-    state = desk.until("codat-requests", lambda s: s["rows"])
+    bench.pick("Toft")
+    bench.send("codat-tabs", type="tab", name="requests")
+    state = bench.until("codat-requests", lambda s: s["rows"])
     ms = [column["key"] for column in state["columns"]].index("ms")
     assert all(row[ms].rpartition(".")[2].isdecimal() and row[ms][-2] == "." for row in state["rows"])

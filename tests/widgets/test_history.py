@@ -12,7 +12,7 @@ from codat_notebook.session import Session
 from codat_notebook.utils import RetryConfig
 from codat_notebook.widgets.past import WHOLE, Past, more_state
 
-from .test_console import Desk
+from .test_console import ConsoleBench
 
 LENGTH = 6_500
 
@@ -28,118 +28,118 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def desk(sandbox: Sandbox) -> Iterator[Desk]:
+def bench(sandbox: Sandbox) -> Iterator[ConsoleBench]:
     """A console on the sandbox, that does not try again."""
     with Session(
         Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True, retry_config=RetryConfig("none")
     ) as session:
-        yield Desk(session)
+        yield ConsoleBench(session)
 
 
-def more(desk, words):
+def more(bench, words):
     """The line below the operations, once it says so."""
-    return desk.until("codat-operations", lambda s: s["more"] and words in s["more"]["text"])["more"]
+    return bench.until("codat-operations", lambda s: s["more"] and words in s["more"]["text"])["more"]
 
 
-def asked(desk):
+def asked(bench):
     """How often the history was asked for."""
-    return int((desk.session.requests["call"] == "manage_data.pull_operations.list").sum())
+    return int((bench.session.requests["call"] == "manage_data.pull_operations.list").sum())
 
 
-def test_older_operations_come_page_by_page_until_all_are_there(desk: Desk) -> None:
+def test_older_operations_come_page_by_page_until_all_are_there(bench: ConsoleBench) -> None:
     """The line says how many there are; the table is in the end the whole history, as the session gives it."""
-    id = desk.pick("Toft")
-    line = more(desk, "The newest 1,000 of 6,500 operations.")
+    id = bench.pick("Toft")
+    line = more(bench, "The newest 1,000 of 6,500 operations.")
     assert [words for _, words in line["actions"]] == ["Load older", "Load all 6,500"]
-    table = desk.parts["codat-operations"]
+    table = bench.parts["codat-operations"]
     for n, held in enumerate((2000, 4000, 6000, 6500)):
-        desk.send("codat-operations", type="more", name="older", seq=n)
-        desk.until("codat-operations", lambda s, held=held: s["total"] == held)
-    desk.until("codat-operations", lambda s: s["more"] is None)
-    history = desk.session.history(id, limit=None)
+        bench.send("codat-operations", type="more", name="older", seq=n)
+        bench.until("codat-operations", lambda s, held=held: s["total"] == held)
+    bench.until("codat-operations", lambda s: s["more"] is None)
+    history = bench.session.history(id, limit=None)
     shown = table.frame.set_index("id").loc[history["id"]].reset_index()[history.columns]
     pd.testing.assert_frame_equal(shown, history, check_categorical=False)
     assert table.state["columns"][3]["sort"] == "desc"
 
 
-def test_all_of_them_are_loaded_at_once_and_open_their_details(desk: Desk) -> None:
+def test_all_of_them_are_loaded_at_once_and_open_their_details(bench: ConsoleBench) -> None:
     """In a few requests; an old row opens like a new one; the filters see them all."""
-    desk.pick("Toft")
-    more(desk, "of 6,500")
-    before = asked(desk)
-    desk.send("codat-operations", type="more", name="all", seq=1)
-    desk.until("codat-operations", lambda s: s["total"] == LENGTH and s["more"] is None)
-    assert asked(desk) - before <= 4
-    desk.until("codat-code", lambda s: "limit=None)" in s["text"])
-    desk.send("codat-tabs", type="tab", name="timeline")
-    desk.until("codat-timeline", lambda s: s["total"] == LENGTH)
-    desk.send("codat-operations", type="sort", column="requested", seq=2)
-    oldest = desk.until("codat-operations", lambda s: s["seq"] == 2)["keys"][0]
-    desk.send("codat-operations", type="select", key=oldest, seq=3)
-    desk.until("codat-operations-details", lambda s: s["key"] == oldest and s["checks"]["status"] == "ready")
-    desk.pick("Elm Tree")
-    desk.until("codat-operations", lambda s: 0 < s["total"] < LENGTH and s["more"] is None)
+    bench.pick("Toft")
+    more(bench, "of 6,500")
+    before = asked(bench)
+    bench.send("codat-operations", type="more", name="all", seq=1)
+    bench.until("codat-operations", lambda s: s["total"] == LENGTH and s["more"] is None)
+    assert asked(bench) - before <= 4
+    bench.until("codat-code", lambda s: "limit=None)" in s["text"])
+    bench.send("codat-tabs", type="tab", name="timeline")
+    bench.until("codat-timeline", lambda s: s["total"] == LENGTH)
+    bench.send("codat-operations", type="sort", column="requested", seq=2)
+    oldest = bench.until("codat-operations", lambda s: s["seq"] == 2)["keys"][0]
+    bench.send("codat-operations", type="select", key=oldest, seq=3)
+    bench.until("codat-operations-details", lambda s: s["key"] == oldest and s["checks"]["status"] == "ready")
+    bench.pick("Elm Tree")
+    bench.until("codat-operations", lambda s: 0 < s["total"] < LENGTH and s["more"] is None)
 
 
-def test_days_before_what_is_loaded_are_asked_of_codat(desk: Desk) -> None:
+def test_days_before_what_is_loaded_are_asked_of_codat(bench: ConsoleBench) -> None:
     """One request for a day of long ago; the line says what is there; the same day is not asked for twice."""
-    id = desk.pick("Toft")
-    more(desk, "The newest 1,000")
-    history = desk.session.history(id, limit=None)
+    id = bench.pick("Toft")
+    more(bench, "The newest 1,000")
+    history = bench.session.history(id, limit=None)
     day = history["requested"].iloc[5000].floor("D")
     wanted = history[(history["requested"] >= day) & (history["requested"] < day + pd.Timedelta("1D"))]
-    before = asked(desk)
+    before = asked(bench)
     ends = [f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (day, day + pd.Timedelta("1D"))]
-    desk.send("codat-operations", type="facet", column="requested", values=ends, seq=1)
-    desk.until("codat-operations", lambda s: s["matching"] == len(wanted) and s["more"] and not s["more"]["busy"])
-    assert set(desk.parts["codat-operations"].visible["id"]) == set(wanted["id"])
-    line = more(desk, " of 6,500 operations. Filters, copies and files hold no others.")
+    bench.send("codat-operations", type="facet", column="requested", values=ends, seq=1)
+    bench.until("codat-operations", lambda s: s["matching"] == len(wanted) and s["more"] and not s["more"]["busy"])
+    assert set(bench.parts["codat-operations"].visible["id"]) == set(wanted["id"])
+    line = more(bench, " of 6,500 operations. Filters, copies and files hold no others.")
     assert "newest" not in line["text"]
-    desk.send("codat-operations", type="clear", seq=2)
-    desk.send("codat-operations", type="facet", column="requested", values=ends, seq=3)
-    desk.until("codat-operations", lambda s: s["seq"] == 3)
-    assert asked(desk) - before == 1
+    bench.send("codat-operations", type="clear", seq=2)
+    bench.send("codat-operations", type="facet", column="requested", values=ends, seq=3)
+    bench.until("codat-operations", lambda s: s["seq"] == 3)
+    assert asked(bench) - before == 1
 
 
-def test_what_cannot_be_loaded_says_why_and_can_be_tried_again(sandbox: Sandbox, desk: Desk) -> None:
+def test_what_cannot_be_loaded_says_why_and_can_be_tried_again(sandbox: Sandbox, bench: ConsoleBench) -> None:
     """The rows that are there stay; a query that Codat refuses is told as what it is."""
-    desk.pick("Toft")
-    more(desk, "of 6,500")
+    bench.pick("Toft")
+    more(bench, "of 6,500")
     sandbox.faults.next(1, status=503, match="*/data/history*")
-    desk.send("codat-operations", type="more", name="older", seq=1)
-    line = more(desk, "Older operations could not be read: Codat had an error of its own.")
+    bench.send("codat-operations", type="more", name="older", seq=1)
+    line = more(bench, "Older operations could not be read: Codat had an error of its own.")
     assert line["failed"]
-    assert desk.session.errors["what"].tolist() == ["Older operations could not be read"]
+    assert bench.session.errors["what"].tolist() == ["Older operations could not be read"]
     sandbox.faults.next(None, status=400, match="*/data/history*")
-    desk.send("codat-operations", type="facet", column="requested", values=["2020-01-01T00:00:00Z", ""], seq=2)
-    more(desk, "Codat does not filter by these days")
+    bench.send("codat-operations", type="facet", column="requested", values=["2020-01-01T00:00:00Z", ""], seq=2)
+    more(bench, "Codat does not filter by these days")
     sandbox.faults.clear()
-    desk.send("codat-operations", type="more", name="older", seq=3)
-    assert not more(desk, "The newest 2,000 of 6,500")["failed"]
+    bench.send("codat-operations", type="more", name="older", seq=3)
+    assert not more(bench, "The newest 2,000 of 6,500")["failed"]
 
 
-def test_a_long_reading_can_be_stopped_and_another_company_stops_it(sandbox: Sandbox, desk: Desk) -> None:
+def test_a_long_reading_can_be_stopped_and_another_company_stops_it(sandbox: Sandbox, bench: ConsoleBench) -> None:
     """What has come is kept; nothing of one company ever stands in another one's table."""
-    desk.pick("Toft")
-    more(desk, "of 6,500")
+    bench.pick("Toft")
+    more(bench, "of 6,500")
     for end in ("stop", "pick"):
         gate = sandbox.faults.hold("*/data/history*")
-        desk.send("codat-operations", type="more", name="all", seq=1)
+        bench.send("codat-operations", type="more", name="all", seq=1)
         assert gate.reached.wait(30)
-        assert more(desk, "Loading all operations:")["busy"]
+        assert more(bench, "Loading all operations:")["busy"]
         if end == "stop":
-            desk.send("codat-operations", type="more", name="stop", seq=2)
-            more(desk, "The newest 1,000 of 6,500")
+            bench.send("codat-operations", type="more", name="stop", seq=2)
+            more(bench, "The newest 1,000 of 6,500")
         gate.open()
         sandbox.faults.clear()
-    id = desk.pick("Elm Tree")
-    desk.until("codat-operations", lambda s: s["more"] is None and s["total"] == held(desk, id))
-    assert 0 < held(desk, id) < LENGTH
+    id = bench.pick("Elm Tree")
+    bench.until("codat-operations", lambda s: s["more"] is None and s["total"] == held(bench, id))
+    assert 0 < held(bench, id) < LENGTH
 
 
-def held(desk, company_id):
+def held(bench, company_id):
     """How many operations the table holds, if they are all of this company."""
-    frame = desk.parts["codat-operations"].frame
+    frame = bench.parts["codat-operations"].frame
     return len(frame) if frame is not None and set(frame["company_id"]) == {company_id} else -1
 
 

@@ -51,7 +51,7 @@ class _Way:
         return _Way(join([self.rows, other.rows]), starts, ends, join([self.luck, other.luck]))
 
 
-class Board:
+class SimulationState:
     """All cells of one simulation, as arrays; ``now`` moves when the simulation says so."""
 
     def __init__(self, portfolio: Portfolio, cost: Floats, seed: int, start: np.datetime64) -> None:

@@ -58,7 +58,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Sketch:
+class CompanyTemplate:
     """One company; its history reaches back ``history_days``."""
 
     name: str

@@ -1,6 +1,6 @@
 """What a run is asked for: companies, and of each the data types (of a connection, or of each that has them).
 
-:func:`read_orders` makes it from whatever ``session.refresh`` takes: a company's id with names of types, a mapping, or
+:func:`read_targets` makes it from whatever ``session.refresh`` takes: a company's id with names of types, a mapping, or
 a plan, which is a DataFrame as ``session.plan`` gives it. Rows of a plan whose ``action`` is not ``queue`` are left
 out, and remembered.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 #: One thing asked for: a data type, and a connection (``None``: each that has the type).
-Wanted = tuple[str, str | None]
+Target = tuple[str, str | None]
 #: The rows of a plan that are queued.
 QUEUE = "queue"
 
@@ -28,14 +28,14 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class Targets:
     """Company id -> what is wanted of it; ``None`` stands for everything (``data/all``)."""
 
-    companies: Mapping[str, tuple[Wanted, ...] | None]
+    companies: Mapping[str, tuple[Target, ...] | None]
     skipped: tuple[Skipped, ...] = field(default=())
 
 
-def read_orders(what: Any, data_types: Sequence[str] = (), connection_id: str | None = None) -> Orders:
+def read_targets(what: Any, data_types: Sequence[str] = (), connection_id: str | None = None) -> Targets:
     """The orders in what the user gave.
 
     Parameters
@@ -56,7 +56,7 @@ def read_orders(what: Any, data_types: Sequence[str] = (), connection_id: str | 
             raise ValueError(
                 f"Data types are texts, given one by one: refresh(id, 'invoices', 'bills'); not {wrong[0]!r}."
             )
-        return Orders({what: _wanted((name, connection_id) for name in data_types)})
+        return Targets({what: _wanted((name, connection_id) for name in data_types)})
     if not isinstance(what, Mapping) and not hasattr(what, "columns"):
         raise ValueError(f"A refresh is given a company's id, a mapping or a DataFrame, not {type(what).__name__}.")
     if data_types or connection_id is not None:
@@ -64,7 +64,7 @@ def read_orders(what: Any, data_types: Sequence[str] = (), connection_id: str | 
     return _of_mapping(what) if isinstance(what, Mapping) else _of_frame(what)
 
 
-def everything(companies: str | Iterable[str]) -> Orders:
+def everything(companies: str | Iterable[str]) -> Targets:
     """All of some companies."""
     if not isinstance(companies, Iterable):
         raise ValueError(f"A refresh of everything is given companies' ids, not {type(companies).__name__}.")
@@ -74,7 +74,7 @@ def everything(companies: str | Iterable[str]) -> Orders:
     ids = [id for same in _spelled(ids).values() for id in same[:1]]
     if not ids:
         raise ValueError("Name at least one company.")
-    return Orders(dict.fromkeys(ids))
+    return Targets(dict.fromkeys(ids))
 
 
 def _spelled(ids: Iterable[str]) -> dict[str, list[str]]:
@@ -85,12 +85,12 @@ def _spelled(ids: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def _wanted(pairs: Iterable[Wanted]) -> tuple[Wanted, ...]:
+def _wanted(pairs: Iterable[Target]) -> tuple[Target, ...]:
     return tuple(dict.fromkeys(pairs))
 
 
-def _of_mapping(what: Mapping[Any, Any]) -> Orders:
-    companies: dict[str, list[Wanted]] = {}
+def _of_mapping(what: Mapping[Any, Any]) -> Targets:
+    companies: dict[str, list[Target]] = {}
     for id, types in what.items():
         names = [types] if isinstance(types, str) else list(types) if isinstance(types, Iterable) else []
         if not names:
@@ -98,20 +98,20 @@ def _of_mapping(what: Mapping[Any, Any]) -> Orders:
         companies[str(id)] = [(str(name), None) for name in names]
     if not companies:
         raise ValueError("The mapping names no company.")
-    return Orders(_merged(companies))
+    return Targets(_merged(companies))
 
 
-def _merged(companies: Mapping[str, list[Wanted]]) -> dict[str, tuple[Wanted, ...]]:
+def _merged(companies: Mapping[str, list[Target]]) -> dict[str, tuple[Target, ...]]:
     """One entry for each company, however its id was written."""
     return {same[0]: _wanted(pair for id in same for pair in companies[id]) for same in _spelled(companies).values()}
 
 
-def _of_frame(frame: Any) -> Orders:
+def _of_frame(frame: Any) -> Targets:
     for name in ("company_id", "data_type"):
         if name not in frame.columns:
             there = ", ".join(map(str, frame.columns)) or "none"
             raise ValueError(f"The plan lacks the column {name!r}; it has {there}.")
-    companies: dict[str, list[Wanted]] = {}
+    companies: dict[str, list[Target]] = {}
     skipped: list[Skipped] = []
     names = ("company_id", "data_type", "connection_id", "action", "reason")
     for company_id, data_type, connection_id, action, reason in zip(*(_texts(frame, n) for n in names), strict=True):
@@ -121,7 +121,7 @@ def _of_frame(frame: Any) -> Orders:
             raise ValueError("A row of the plan that is to be queued lacks its company_id or its data_type.")
         else:
             companies.setdefault(company_id, []).append((data_type, connection_id))
-    return Orders(_merged(companies), tuple(skipped))
+    return Targets(_merged(companies), tuple(skipped))
 
 
 def _texts(frame: Any, name: str) -> list[str | None]:

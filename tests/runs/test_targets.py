@@ -3,18 +3,18 @@
 import pandas as pd
 import pytest
 
-from codat_notebook.runs.orders import Orders, Skipped, everything, read_orders
+from codat_notebook.runs.targets import Skipped, Targets, everything, read_targets
 
 
 def test_one_company_names_its_types() -> None:
     """Each type once, on the connection if one is given."""
-    assert read_orders("c1", ("bills", "bills", "items"), "k").companies == {"c1": (("bills", "k"), ("items", "k"))}
+    assert read_targets("c1", ("bills", "bills", "items"), "k").companies == {"c1": (("bills", "k"), ("items", "k"))}
 
 
 def test_a_mapping_names_companies_and_types() -> None:
     """One type may be given without a list."""
-    orders = read_orders({"c1": ["bills", "items"], "c2": "bills"})
-    assert orders.companies == {"c1": (("bills", None), ("items", None)), "c2": (("bills", None),)}
+    targets = read_targets({"c1": ["bills", "items"], "c2": "bills"})
+    assert targets.companies == {"c1": (("bills", None), ("items", None)), "c2": (("bills", None),)}
 
 
 def test_a_plan_is_queued_as_far_as_it_says_so() -> None:
@@ -28,14 +28,14 @@ def test_a_plan_is_queued_as_far_as_it_says_so() -> None:
             "reason": [None, None, "fresh"],
         }
     )
-    orders = read_orders(plan)
-    assert orders == Orders({"c1": (("bills", "k1"), ("items", None))}, (Skipped("c2", "bills", None, "fresh"),))
+    targets = read_targets(plan)
+    assert targets == Targets({"c1": (("bills", "k1"), ("items", None))}, (Skipped("c2", "bills", None, "fresh"),))
 
 
 def test_a_plan_with_nothing_to_queue_is_a_run_of_nothing() -> None:
     """All is fresh: that is an answer, no mistake."""
     plan = pd.DataFrame({"company_id": ["c1"], "data_type": ["bills"], "action": ["skip"]})
-    assert read_orders(plan).companies == {}
+    assert read_targets(plan).companies == {}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_plan_with_nothing_to_queue_is_a_run_of_nothing() -> None:
 def test_what_cannot_be_meant_is_refused(given: tuple[object, ...], message: str) -> None:
     """The message names what is missing."""
     with pytest.raises(ValueError, match=message):
-        read_orders(*given)  # type: ignore[arg-type]
+        read_targets(*given)  # type: ignore[arg-type]
 
 
 def test_everything_of_some_companies() -> None:
@@ -76,7 +76,7 @@ def test_everything_of_some_companies() -> None:
 def test_a_company_is_one_in_whatever_case_its_id_is_written() -> None:
     """Else one run would queue its types twice."""
     once = {"Ab": (("bills", None), ("items", None))}
-    assert read_orders({"Ab": ["bills"], "aB": ["bills", "items"]}).companies == once
+    assert read_targets({"Ab": ["bills"], "aB": ["bills", "items"]}).companies == once
     frame = pd.DataFrame({"company_id": ["Ab", "AB", "ab"], "data_type": ["bills", "items", "bills"]})
-    assert read_orders(frame).companies == once
+    assert read_targets(frame).companies == once
     assert everything(["Ab", "ab"]).companies == {"Ab": None}

@@ -1,4 +1,4 @@
-"""What the console knows, and how each part draws it: pure functions from a :class:`Scene` to the parts' states."""
+"""What the console knows, and how each part draws it: pure functions from a :class:`ConsoleState` to their states."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +9,7 @@ from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.codat_lending import SERVERS
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import CompanyStatus
-from codat_notebook.runs.desk import CompanyFacts
+from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.widgets import pickers
 from codat_notebook.widgets.choices import (
@@ -53,8 +53,8 @@ def first_states(session: "Session | None", *, can_switch: bool = True) -> dict[
             "freshness": heatmap_state([], now, {}, empty=blank), "timeline": timeline_state([], now, empty=blank),
             "code": code_state("Connects to the sandbox", code_text(True, None)),
         }  # fmt: skip
-    first = Scene(can_switch=can_switch)
-    connection, cards = connections(first, session.desk.now)
+    first = ConsoleState(can_switch=can_switch)
+    connection, cards = connections(first, session.context.now)
     by_session = (header, company, data_types, bar, progress, tabs, freshness, timeline, code)
     return {
         "notice": notice(first), "connection": connection, "cards": cards,
@@ -63,7 +63,7 @@ def first_states(session: "Session | None", *, can_switch: bool = True) -> dict[
 
 
 @dataclass(slots=True)
-class Scene:
+class ConsoleState:
     """The state of one console; changed by its controller only.
 
     ``company`` is the picked one, ``status`` what is known of it (``None`` while it is read or could not be), ``past``
@@ -118,9 +118,9 @@ class Scene:
         return next((each for each in self.operations() if each.id == id), self.past.operations.get(id))
 
 
-def header(scene: Scene, session: "Session") -> Message:
+def header(scene: ConsoleState, session: "Session") -> Message:
     """Where we are connected, what runs, what is left of the quota."""
-    quota, now = session.quota, session.desk.now
+    quota, now = session.quota, session.context.now
     text, wait = scene.activity or ("", None)
     return header_state(
         "sandbox" if session.is_sandbox else "live",
@@ -141,7 +141,7 @@ def _seconds_until(moment: datetime | None, now: datetime) -> float | None:
     return None if moment is None else max(0.0, (moment - now).total_seconds())
 
 
-def company(scene: Scene, session: "Session") -> Message:
+def company(scene: ConsoleState, session: "Session") -> Message:
     """The company picker. A made-up company has no page in Codat's portal."""
     facts = scene.status.facts if scene.status else None
     return pickers.company_state(
@@ -156,7 +156,7 @@ def company(scene: Scene, session: "Session") -> Message:
     )
 
 
-def connections(scene: Scene, now: datetime) -> tuple[Message, Message]:
+def connections(scene: ConsoleState, now: datetime) -> tuple[Message, Message]:
     """The connection picker and the cards beside it."""
     if scene.status is None:
         state = "loading" if scene.loading else "none"
@@ -171,18 +171,18 @@ def connections(scene: Scene, now: datetime) -> tuple[Message, Message]:
     )
 
 
-def data_types(scene: Scene, session: "Session") -> Message:
+def data_types(scene: ConsoleState, session: "Session") -> Message:
     """The list of data types with their ages."""
     status, speed = scene.status, session.client.clock.speed
     if status is None:
         id = scene.company["id"] if scene.company and scene.loading else None
         return data_types_state(id, [], status="loading", speed=speed)
     states = data_type_statuses(status.facts, status.cells, scene.connection_id, scene.running_types)
-    rows = data_type_rows(states, session.desk.now.isoformat(), readable_types(status.facts, scene.connection_id))
+    rows = data_type_rows(states, session.context.now.isoformat(), readable_types(status.facts, scene.connection_id))
     return data_types_state(status.facts.id, rows, selected=scene.selected, speed=speed)
 
 
-def bar(scene: Scene, session: "Session") -> Message:
+def bar(scene: ConsoleState, session: "Session") -> Message:
     """The refresh buttons."""
     facts, cells = (scene.status.facts, scene.status.cells) if scene.status else (None, [])
     everything = _everything(facts, scene.first_link, session) if facts and scene.first_link is not None else None
@@ -205,11 +205,11 @@ def bar(scene: Scene, session: "Session") -> Message:
 
 
 def _everything(facts: CompanyFacts, first_link: frozenset[str], session: "Session") -> list[Message]:
-    cards = pickers.connection_cards(connection_records(facts), session.desk.now.isoformat())
+    cards = pickers.connection_cards(connection_records(facts), session.context.now.isoformat())
     return all_by_connection(facts, first_link, {card["id"]: card["platform"] for card in cards})
 
 
-def _blocked(scene: Scene, session: "Session") -> str | None:
+def _blocked(scene: ConsoleState, session: "Session") -> str | None:
     if session.read_only:
         return "This session is read-only: nothing is queued."
     if scene.status is not None and not scene.status.facts.linked:
@@ -222,36 +222,36 @@ def _queueing_text(runs: list[RefreshRun]) -> str:
     return f"Queueing {count(waiting, 'data type')}…" if waiting else "Queueing…"
 
 
-def progress(scene: Scene, session: "Session") -> Message:
+def progress(scene: ConsoleState, session: "Session") -> Message:
     """The operations on their way, of the runs on screen."""
     if not scene.runs:
-        return progress_state([], session.desk.now.isoformat(), status="idle", speed=session.client.clock.speed)
+        return progress_state([], session.context.now.isoformat(), status="idle", speed=session.client.clock.speed)
     return runs_state(scene.runs)
 
 
-def notice(scene: Scene) -> Message:
+def notice(scene: ConsoleState) -> Message:
     """The cards about what went wrong."""
     return notice_state(scene.notices, scene.notice_seq)
 
 
-def tabs(scene: Scene, session: "Session") -> Message:
+def tabs(scene: ConsoleState, session: "Session") -> Message:
     """The strip of tabs."""
     return tabs_state(scene.asked_tab, errors=len(session.error_log), freshness=0, timeline=0, requests=0, code=0)
 
 
-def no_operations(scene: Scene) -> str:
+def no_operations(scene: ConsoleState) -> str:
     """What stands in the place of operations where there are none."""
     return NEVER_PULLED if scene.status is not None else _until_read(scene, "its pull operations")
 
 
-def _until_read(scene: Scene, what: str) -> str:
+def _until_read(scene: ConsoleState, what: str) -> str:
     """What stands where a company will, before one is picked and while it is read."""
     return f"Reading {what}…" if scene.loading else f"Pick a company to see {what}."
 
 
-def freshness(scene: Scene, session: "Session") -> Message:
+def freshness(scene: ConsoleState, session: "Session") -> Message:
     """The heatmap of the company's connections by data types: the cells of ``session.status``."""
-    now, status, speed = session.desk.now, scene.status, session.client.clock.speed
+    now, status, speed = session.context.now, scene.status, session.client.clock.speed
     if status is None:
         return heatmap_state([], now, {}, empty=_until_read(scene, "how fresh its data is"), speed=speed)
     cards = pickers.connection_cards(connection_records(status.facts), now.isoformat())
@@ -259,9 +259,9 @@ def freshness(scene: Scene, session: "Session") -> Message:
     return heatmap_state(status.cells, now, rows, empty="This company has no connection yet.", speed=speed)
 
 
-def timeline(scene: Scene, session: "Session") -> Message:
+def timeline(scene: ConsoleState, session: "Session") -> Message:
     """The company's operations over time: those of ``session.history``."""
-    now, status, speed = session.desk.now, scene.status, session.client.clock.speed
+    now, status, speed = session.context.now, scene.status, session.client.clock.speed
     if status is None:
         return timeline_state([], now, empty=_until_read(scene, "its operations over time"), speed=speed)
     return timeline_state(
@@ -275,7 +275,7 @@ def timeline(scene: Scene, session: "Session") -> Message:
     )
 
 
-def code(scene: Scene, session: "Session") -> Message:
+def code(scene: ConsoleState, session: "Session") -> Message:
     """The Python for what the buttons do, or for the last click on *Refresh all*."""
     id = scene.company["id"] if scene.company and scene.status else None
     url = session.client.server_url
@@ -292,7 +292,7 @@ def code(scene: Scene, session: "Session") -> Message:
     return code_state(_code_title(scene, session.read_only), text)
 
 
-def _code_title(scene: Scene, read_only: bool) -> str:
+def _code_title(scene: ConsoleState, read_only: bool) -> str:
     if scene.status is None:
         return "Lists the companies, as the field above does"
     if not read_only and scene.all_clicked:

@@ -1,6 +1,6 @@
 """All companies of a run at work: who is queued, who is looked at, and when, within the limits.
 
-A :class:`Fleet` drives :class:`Job`s; one company is a fleet of one. One loop starts requests as tasks, as many as the
+A :class:`Scheduler` drives companies, be they one or thousands. One loop starts requests as tasks, as many as the
 session's governor lets it: looks that are due first (their price already counts what they hold up), then what waits to
 be queued, company after company, so that the operations of one end close together. Nothing is asked twice and nobody
 waits for the trouble of another; only what concerns the whole account (the key, the plan) ends the run.
@@ -14,13 +14,13 @@ from itertools import count
 from typing import Any, TypeVar
 
 from codat_notebook.models.errors import CodatLendingError
-from codat_notebook.runs.desk import Desk
+from codat_notebook.runs.company_run import ALL, CompanyRun
+from codat_notebook.runs.context import RunContext
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import look, plan_look
 from codat_notebook.runs.governor import Hold, local
-from codat_notebook.runs.job import ALL, Job
 from codat_notebook.runs.polling import price_of
-from codat_notebook.runs.queueing import Book, send
+from codat_notebook.runs.queueing import IntentLog, send
 from codat_notebook.runs.records import logger
 from codat_notebook.runs.rows import Row
 from codat_notebook.utils import BackoffStrategy, RetryConfig
@@ -35,12 +35,12 @@ UNATTENDED = RetryConfig("backoff", BackoffStrategy(500, 60_000, 1.5, 45 * 60_00
 OTHERS = 0.1
 
 
-class Fleet:
+class Scheduler:
     """The companies of a run.
 
     Args:
-        desk: the session's services.
-        jobs: a job for each company.
+        context: the session's services.
+        companies: those of the run.
         book: the journal, if there is one.
         reserve: requests of the day's quota that are not touched; below 1 a share of it.
         patience: seconds of waiting that a request is worth; see ``polling``.
@@ -48,60 +48,65 @@ class Fleet:
     """
 
     def __init__(
-        self, desk: Desk, jobs: Iterable[Job], book: Book | None, reserve: float, patience: float,
+        self,
+        context: RunContext,
+        companies: Iterable[CompanyRun],
+        intent_log: IntentLog | None,
+        reserve: float,
+        patience: float,
         changed: Callable[[], object],
-    ) -> None:  # fmt: skip
-        self.desk = desk
-        self.jobs = {job.company_id: job for job in jobs}
+    ) -> None:
+        self.context = context
+        self.companies = {company.company_id: company for company in companies}
         self.counts: Counter[str] = Counter()
         self.phases: Counter[str] = Counter()
         self.paused = False
         self.hold: Hold | None = None
         self._backlog = float("-inf"), 0
         self.durations = Durations()
-        self._book, self._reserve, self._patience, self._changed = book, reserve, patience, changed
-        self._queue: deque[Job] = deque()
-        self._looks: list[tuple[float, int, Job]] = []
+        self._intent_log, self._reserve, self._patience, self._changed = intent_log, reserve, patience, changed
+        self._queue: deque[CompanyRun] = deque()
+        self._looks: list[tuple[float, int, CompanyRun]] = []
         self._order = count()
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._fatal: CodatLendingError | None = None
-        self._phase_of: dict[Job, str] = {}
-        for job in self.jobs.values():
-            self._adopt(job)
+        self._phase_of: dict[CompanyRun, str] = {}
+        for company in self.companies.values():
+            self._adopt(company)
 
-    def _adopt(self, job: Job) -> None:
-        job.changed = self._job_changed
-        job.retries = UNATTENDED if len(self.jobs) > 1 else None
-        self.counts.update(row.state for row in job.rows)
-        self._phase_of[job] = job.phase
-        self.phases[job.phase] += 1
+    def _adopt(self, company: CompanyRun) -> None:
+        company.changed = self._company_changed
+        company.retries = UNATTENDED if len(self.companies) > 1 else None
+        self.counts.update(row.state for row in company.rows)
+        self._phase_of[company] = company.phase
+        self.phases[company.phase] += 1
 
     # What it is told.
 
-    def _job_changed(self, job: Job, before: tuple[Row, ...]) -> None:
-        """Keep the counts and the journal; never more work than the job has rows."""
-        if before is not job.rows:
-            for position, row in enumerate(job.rows):
+    def _company_changed(self, company: CompanyRun, before: tuple[Row, ...]) -> None:
+        """Keep the counts and the journal; never more work than the company has rows."""
+        if before is not company.rows:
+            for position, row in enumerate(company.rows):
                 old = before[position] if position < len(before) else None
                 if old is not row:
-                    self._row_changed(job, position, old, row)
-        if self._phase_of[job] != job.phase:
-            self.phases[self._phase_of[job]] -= 1
-            self.phases[job.phase] += 1
-            self._phase_of[job] = job.phase
-            if self._book is not None and job.ended:  # also where its last look changed no row
-                self._book.note(job, ALL)
+                    self._row_changed(company, position, old, row)
+        if self._phase_of[company] != company.phase:
+            self.phases[self._phase_of[company]] -= 1
+            self.phases[company.phase] += 1
+            self._phase_of[company] = company.phase
+            if self._intent_log is not None and company.ended:  # also where its last look changed no row
+                self._intent_log.note(company, ALL)
         self._changed()
 
-    def _row_changed(self, job: Job, position: int, old: Row | None, row: Row) -> None:
+    def _row_changed(self, company: CompanyRun, position: int, old: Row | None, row: Row) -> None:
         if old is not None:
             self.counts[old.state] -= 1
         self.counts[row.state] += 1
         known = old.operation.id if old is not None and old.operation is not None else None
         new = row.operation is not None and row.operation.id != known
-        if self._book is not None and (new or old is None or old.state != row.state):
-            self._book.note(job, position)
+        if self._intent_log is not None and (new or old is None or old.state != row.state):
+            self._intent_log.note(company, position)
 
     @property
     def open(self) -> int:
@@ -110,9 +115,9 @@ class Fleet:
 
     def backlog(self) -> int:
         """How many requests wait to queue something, counted once a second."""
-        now = self.desk.client.clock.monotonic()
+        now = self.context.client.clock.monotonic()
         if now - self._backlog[0] > 1.0:
-            self._backlog = now, sum(len(job.waiting) for job in tuple(self._queue))
+            self._backlog = now, sum(len(company.waiting) for company in tuple(self._queue))
         return self._backlog[1]
 
     def pause(self, paused: bool) -> None:
@@ -129,7 +134,7 @@ class Fleet:
 
     async def patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """What has to be known before the work begins, asked for again each time that Codat asks to wait first."""
-        governor = self.desk.governor
+        governor = self.context.governor
         while True:
             try:
                 return await ask()
@@ -144,8 +149,8 @@ class Fleet:
     async def work(self) -> None:
         """Until nothing more is to come. Raises what concerns the whole account."""
         try:
-            for job in self.jobs.values():
-                self._begin(job)
+            for company in self.companies.values():
+                self._begin(company)
             while self._fatal is None and self.open:
                 seconds = self._start_what_may()
                 await self._sleep(seconds)
@@ -154,19 +159,19 @@ class Fleet:
         finally:
             await self._stop()
 
-    def _begin(self, job: Job) -> None:
-        if job.ended:
+    def _begin(self, company: CompanyRun) -> None:
+        if company.ended:
             return
-        if job.waiting:
-            self._queue.append(job)
+        if company.waiting:
+            self._queue.append(company)
         else:
-            job.set_phase("following", job.note)
-        self._plan(job)
+            company.set_phase("following", company.note)
+        self._plan(company)
 
     async def _stop(self) -> None:
         """End what is under way. The journal is closed before: to it, what was sent and not answered is a doubt."""
-        if self._book is not None:
-            await self._book.finish()
+        if self._intent_log is not None:
+            await self._intent_log.finish()
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
@@ -183,107 +188,107 @@ class Fleet:
     def _start_what_may(self) -> float | None:
         """Start requests while there is room; gives the seconds after which there may be more to do."""
         while True:
-            job, action = self._next()
-            if job is None:
+            company, action = self._next()
+            if company is None:
                 self._held(None)
                 return self._until_look()
-            hold = self.desk.governor.hold(self._reserve)
+            hold = self.context.governor.hold(self._reserve)
             self._held(hold)
             if hold is not None:
                 return hold.seconds if hold.seconds is not None or self._tasks else OTHERS
             assert action is not None
-            self._start(job, action)
+            self._start(company, action)
 
     def _held(self, hold: Hold | None) -> None:
         before, self.hold = self.hold, hold
         if (before.why if before else None) != (hold.why if hold else None):
             self._changed()
 
-    def _next(self) -> tuple[Job | None, Callable[[Job], Coroutine[Any, Any, None]] | None]:
+    def _next(self) -> tuple[CompanyRun | None, Callable[[CompanyRun], Coroutine[Any, Any, None]] | None]:
         """Who is next, and what for. Nothing is taken yet."""
-        now = self.desk.client.clock.monotonic()
+        now = self.context.client.clock.monotonic()
         while self._looks and self._looks[0][2].due != self._looks[0][0]:
             heapq.heappop(self._looks)
-        if self._looks and (self._looks[0][0] <= now or self.desk.governor.trying):  # in an outage a look is no risk
+        if self._looks and (self._looks[0][0] <= now or self.context.governor.trying):  # in an outage a look is no risk
             return self._looks[0][2], self._look
-        if not self.paused and not (self._book and self._book.trouble):
-            for job in self._queue:
-                if job.under_way < AT_ONCE:
-                    return job, self._send
+        if not self.paused and not (self._intent_log and self._intent_log.trouble):
+            for company in self._queue:
+                if company.under_way < AT_ONCE:
+                    return company, self._send
         return None, None
 
     def _until_look(self) -> float | None:
-        return max(self._looks[0][0] - self.desk.client.clock.monotonic(), 0.0) if self._looks else None
+        return max(self._looks[0][0] - self.context.client.clock.monotonic(), 0.0) if self._looks else None
 
-    def _start(self, job: Job, action: Callable[[Job], Coroutine[Any, Any, None]]) -> None:
-        self.desk.governor.begin()
-        task = asyncio.get_running_loop().create_task(self._guarded(job, action(job)))
+    def _start(self, company: CompanyRun, action: Callable[[CompanyRun], Coroutine[Any, Any, None]]) -> None:
+        self.context.governor.begin()
+        task = asyncio.get_running_loop().create_task(self._guarded(company, action(company)))
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self.desk.governor.end()
+        self.context.governor.end()
         self._tasks.discard(task)
         self._wake.set()
 
-    async def _guarded(self, job: Job, action: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, company: CompanyRun, action: Coroutine[Any, Any, None]) -> None:
         """One company's trouble is its own; the account's is everyone's."""
         try:
             await action
         except CodatLendingError as error:
             self._fatal = self._fatal or error
         except Exception as error:  # noqa: BLE001 - it is told with its traceback, and the other companies go on
-            logger.exception("The refresh of %s was ended by an error of codat_notebook itself", job.company_id)
-            what = f"The refresh of {job.name} was ended by an error of codat_notebook itself"
-            record = self.desk.report(error, what, job.subject())
-            job.refuse(record)
-            job.set_phase("failed", record.why)
-            self._leave(job)
+            logger.exception("The refresh of %s was ended by an error of codat_notebook itself", company.company_id)
+            what = f"The refresh of {company.name} was ended by an error of codat_notebook itself"
+            record = self.context.report(error, what, company.subject())
+            company.refuse(record)
+            company.set_phase("failed", record.why)
+            self._leave(company)
 
-    def _send(self, job: Job) -> Coroutine[Any, Any, None]:
-        """Take the job's next row; the rest happens in the task."""
-        position = job.waiting.popleft()
-        job.under_way += 1
-        if not job.waiting:
-            self._leave(job)
-        return self._sent(job, position)
+    def _send(self, company: CompanyRun) -> Coroutine[Any, Any, None]:
+        """Take the company's next row; the rest happens in the task."""
+        position = company.waiting.popleft()
+        company.under_way += 1
+        if not company.waiting:
+            self._leave(company)
+        return self._sent(company, position)
 
-    def _leave(self, job: Job) -> None:
-        if job in self._queue:
-            self._queue.remove(job)
+    def _leave(self, company: CompanyRun) -> None:
+        if company in self._queue:
+            self._queue.remove(company)
 
-    async def _sent(self, job: Job, position: int) -> None:
+    async def _sent(self, company: CompanyRun, position: int) -> None:
         try:
-            await send(job, position, self._book)
+            await send(company, position, self._intent_log)
         finally:
-            job.under_way -= 1
-            if job.waiting and job not in self._queue:
-                self._queue.appendleft(job)
-        if job.queued and not job.ended:
-            job.set_phase("following", job.note)
-        if job.queued or job.due is None:
-            self._plan(job)
+            company.under_way -= 1
+            if company.waiting and company not in self._queue:
+                self._queue.appendleft(company)
+        if company.queued and not company.ended:
+            company.set_phase("following", company.note)
+        if company.queued or company.due is None:
+            self._plan(company)
 
-    def _look(self, job: Job) -> Coroutine[Any, Any, None]:
-        job.due, job.looking = None, True
-        return self._looked(job)
+    def _look(self, company: CompanyRun) -> Coroutine[Any, Any, None]:
+        company.due, company.looking = None, True
+        return self._looked(company)
 
-    async def _looked(self, job: Job) -> None:
+    async def _looked(self, company: CompanyRun) -> None:
         try:
-            await look(job, self.durations)
+            await look(company, self.durations)
         finally:
-            job.looking = False
-        self._plan(job)
+            company.looking = False
+        self._plan(company)
 
-    def _plan(self, job: Job) -> None:
-        """Settle when to look at a job next; while one looks, that is settled afterwards."""
-        if job.looking:
+    def _plan(self, company: CompanyRun) -> None:
+        """Settle when to look at a company next; while one looks, that is settled afterwards."""
+        if company.looking:
             return
-        price = price_of(self._patience, self.open, self.backlog(), self.desk.governor.slot)
-        seconds = None if job.ended else plan_look(job, self.durations, price)
+        price = price_of(self._patience, self.open, self.backlog(), self.context.governor.slot)
+        seconds = None if company.ended else plan_look(company, self.durations, price)
         if seconds is None:
-            job.due = None
+            company.due = None
         else:
-            job.due = self.desk.client.clock.monotonic() + seconds
-            heapq.heappush(self._looks, (job.due, next(self._order), job))
+            company.due = self.context.client.clock.monotonic() + seconds
+            heapq.heappush(self._looks, (company.due, next(self._order), company))
         self._wake.set()

@@ -1,8 +1,8 @@
 """One company of a run: what is wanted of it, its rows, and what is still to be queued.
 
-A :class:`Job` is changed on the engine thread only, by ``queueing`` and ``following``; each change replaces the tuple
-of rows, so that any thread may read a consistent snapshot. Whoever drives it (``fleet``) is told of each change with
-the rows before, so that nothing has to be counted anew.
+A :class:`CompanyRun` is changed on the engine thread only, by ``queueing`` and ``following``; each change replaces the
+tuple of rows, so that any thread may read a consistent snapshot. Whoever drives it (``scheduler``) is told of each
+change with the rows before, so that nothing has to be counted anew.
 """
 
 import sys
@@ -19,10 +19,10 @@ from codat_notebook.client.lookup import SLACK
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.vocabulary import is_failed
 from codat_notebook.runs import polling
-from codat_notebook.runs.desk import CompanyFacts, Desk
-from codat_notebook.runs.orders import Wanted
+from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.records import ErrorRecord, Subject, from_operation, log_error
 from codat_notebook.runs.rows import Row
+from codat_notebook.runs.targets import Target
 from codat_notebook.utils import RetryConfig
 
 #: Phases of a company and of a run; the last three are ends.
@@ -56,7 +56,7 @@ class Look(NamedTuple):
 
 
 @dataclass(slots=True)
-class News:
+class QuietCounter:
     """How long no new operation has turned up: in looks, and since when (real seconds)."""
 
     known: int = -1
@@ -72,7 +72,7 @@ class News:
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class CompanyRun:
     """The working state of one company. ``wanted`` is ``None`` where everything is refreshed.
 
     ``waiting`` are the positions of rows that are not queued yet (:data:`ALL` for ``data/all``), ``under_way`` counts
@@ -80,13 +80,13 @@ class Job:
     server's time (epoch) of the first send.
     """
 
-    desk: Desk
+    context: RunContext
     company_id: str
-    wanted: tuple[Wanted, ...] | None
+    wanted: tuple[Target, ...] | None
     rows: tuple[Row, ...] = ()
     phase: str = "queueing"
     note: str | None = None
-    company: CompanyFacts | None = None
+    facts: CompanyFacts | None = None
     began: float | None = None
     waiting: deque[int] = field(default_factory=deque)
     intents: dict[int, Intent] = field(default_factory=dict)
@@ -102,8 +102,8 @@ class Job:
     #: ``singly`` (refused, so that each type is queued by itself), ``unknown``, ``refused``; None: it is to be sent.
     all_done: str | None = None
     looked: Look | None = None
-    news: News = field(default_factory=News)
-    changed: Callable[["Job", tuple[Row, ...]], object] = lambda job, before: None
+    quiet_counter: QuietCounter = field(default_factory=QuietCounter)
+    changed: Callable[["CompanyRun", tuple[Row, ...]], object] = lambda company, before: None
 
     def __post_init__(self) -> None:
         if not self.rows:
@@ -113,12 +113,12 @@ class Job:
             self.waiting.extend([ALL] if self.wanted is None else range(len(self.rows)))
         for row in self.rows:  # of an earlier process: the history must show them
             if row.operation is not None and row.open:
-                self.desk.client.clock.lag.expect(row.operation)
+                self.context.client.clock.lag.expect(row.operation)
 
     @property
     def name(self) -> str:
         """The company's name, its id until that is known."""
-        return self.company.name if self.company else self.company_id
+        return self.facts.name if self.facts else self.company_id
 
     @property
     def ended(self) -> bool:
@@ -132,9 +132,9 @@ class Job:
 
     def subject(self, row: Row | None = None) -> Subject:
         """What error records say of a row, or of the company."""
-        if self.company is None:
+        if self.facts is None:
             return Subject(company_id=self.company_id)
-        return self.company.subject(row.data_type, row.connection_id) if row else self.company.subject()
+        return self.facts.subject(row.data_type, row.connection_id) if row else self.facts.subject()
 
     def set_rows(self, rows: Iterable[Row]) -> None:
         """Replace the rows, and tell. An operation that has ended gets its time of seeing and its error here, once."""
@@ -166,16 +166,16 @@ class Job:
         error = row.error
         if error is None and is_failed(operation.status):
             subject = self.subject(Row(operation.data_type, operation.connection_id))
-            error = log_error(self.desk.errors, from_operation(operation, self.desk.now, subject))
-        return replace(row, operation=operation, seen=self.desk.now, error=error)
+            error = log_error(self.context.errors, from_operation(operation, self.context.now, subject))
+        return replace(row, operation=operation, seen=self.context.now, error=error)
 
     def ask(self, position: int, intent: Intent) -> None:
-        """Note an intent; the first one is the job's beginning."""
+        """Note an intent; the first one is the company's beginning."""
         self.intents[position] = intent
         self.began = intent.at if self.began is None else min(self.began, intent.at)
 
     def began_at(self, operation: PullOperation) -> None:
-        """An operation of ours tells when the job began on the history's clock, which may be behind the server's."""
+        """An operation of ours tells when this began on the history's clock, which may be behind the server's."""
         requested = epoch(operation.requested)
         if requested is not None and self.began is not None:
             self.began = min(self.began, requested)
@@ -188,13 +188,13 @@ class Job:
             "order_by": "-requested",
             "page_size": self.page,
         }
-        page = await self.desk.client.manage_data.pull_operations.list_async(request=request)
+        page = await self.context.client.manage_data.pull_operations.list_async(request=request)
         self._measure_lag(page.results, reach(page.results, page.links.next is None))
         return page.results
 
     def _measure_lag(self, seen: list[PullOperation], back: float) -> None:
         """Learn how late the history is: what it does not show yet, and what it could not but have shown before."""
-        clock, before = self.desk.client.clock, self.looked
+        clock, before = self.context.client.clock, self.looked
         now = clock.epoch()
         clock.lag.look(self.company_id, seen, back, now)
         if before is not None:

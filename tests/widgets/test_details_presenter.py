@@ -10,31 +10,31 @@ from codat_notebook.runs.records import Subject
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.utils import RetryConfig
-from codat_notebook.widgets.browsing import Browsing
+from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.details import CLOSED, Details
-from codat_notebook.widgets.guard import Guard
+from codat_notebook.widgets.details_presenter import DetailsPresenter
+from codat_notebook.widgets.error_boundary import ErrorBoundary
 from codat_notebook.widgets.row_details import operation_details
-from codat_notebook.widgets.scene import Scene
 from codat_notebook.widgets.table import FrameTable
 
 DEADLINE = 30.0
 
 
-class Desk:
+class ConsoleBench:
     """A table of a company's history with its details, on a session that does not try again."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.company = str(session.companies(search="Toft").id[0])
-        self.found = session.desk.engine.call(session.find_operations(self.company, 200))
+        self.found = session.context.engine.call(session.find_operations(self.company, 200))
         self.table, self.part = FrameTable(session.history(self.company, 200)), Details(CLOSED)
         by_id = {operation.id: operation for operation in self.found}
-        self.browsing = Browsing(
+        self.browsing = DetailsPresenter(
             session,
-            Guard(session, Scene(), lambda: None),
+            ErrorBoundary(session, ConsoleState(), lambda: None),
             self.table,
             self.part,
-            describe=lambda row: operation_details(by_id[row["id"]], row, Subject(), session.desk.now),
+            describe=lambda row: operation_details(by_id[row["id"]], row, Subject(), session.context.now),
             checked=lambda row: (self.company, row["id"]),
             runs=lambda row: row["status"] == "Fetching",
         )
@@ -42,7 +42,7 @@ class Desk:
 
     def select(self, key):
         """A click on a row."""
-        self.session.desk.engine.post(self.table._receive, {"type": "select", "key": key, "seq": 1})
+        self.session.context.engine.post(self.table._receive, {"type": "select", "key": key, "seq": 1})
 
     def until(self, shows):
         """Wait until the details satisfy ``shows``, and return that state, whatever came after it."""
@@ -73,67 +73,67 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def desk(sandbox) -> Iterator[Desk]:
+def bench(sandbox) -> Iterator[ConsoleBench]:
     """A table with its details on the sandbox."""
     with Session(
         Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True, retry_config=RetryConfig("none")
     ) as session:
-        desk = Desk(session)
-        yield desk
-        desk.table.close()
-        desk.part.close()
+        bench = ConsoleBench(session)
+        yield bench
+        bench.table.close()
+        bench.part.close()
 
 
-def test_a_row_opens_with_the_results_of_its_checks_and_closes(desk):
+def test_a_row_opens_with_the_results_of_its_checks_and_closes(bench):
     """Loading, then what Codat found; asked for once however often the row is opened; closing deselects the row."""
-    ended = [operation for operation in desk.found if operation.status in ("Complete", "ValidationError")]
+    ended = [operation for operation in bench.found if operation.status in ("Complete", "ValidationError")]
     first, second = ended[0].id, ended[1].id
     for key in (first, second, first):
-        desk.select(key)
-        state = desk.until(lambda s, k=key: s["key"] == k and s["checks"]["status"] == "ready")
-    assert desk.asked() == 2
-    request = {"company_id": desk.company, "dataset_id": first}
-    found = desk.session.client.manage_data.pull_operations.get_validation(request=request)
+        bench.select(key)
+        state = bench.until(lambda s, k=key: s["key"] == k and s["checks"]["status"] == "ready")
+    assert bench.asked() == 2
+    request = {"company_id": bench.company, "dataset_id": first}
+    found = bench.session.client.manage_data.pull_operations.get_validation(request=request)
     assert [item["message"] for item in state["checks"]["warnings"]] == [item.message for item in found.warnings]
-    desk.session.desk.engine.post(desk.part._receive, {"type": "close", "seq": 7})
-    assert desk.until(lambda s: s["key"] is None)["seq"] == 7
-    assert desk.table.selected is None
+    bench.session.context.engine.post(bench.part._receive, {"type": "close", "seq": 7})
+    assert bench.until(lambda s: s["key"] is None)["seq"] == 7
+    assert bench.table.selected is None
 
 
-def test_a_live_row_is_followed_and_checked_when_it_has_ended(desk):
+def test_a_live_row_is_followed_and_checked_when_it_has_ended(bench):
     """Its details change in place with the table; while it runs there is nothing to check."""
-    frame = desk.table.frame
+    frame = bench.table.frame
     key = frame["id"].iloc[0]
     running = frame.assign(status=frame["status"].astype("string").where(frame["id"] != key, "Fetching"))
-    desk.table.update(running)
-    desk.select(key)
-    assert desk.until(lambda s: s["key"] == key)["checks"]["status"] == "later"
-    assert desk.asked() == 0
-    desk.table.update(frame)
-    desk.until(lambda s: s["key"] == key and s["checks"]["status"] == "ready")
-    desk.table.update(None)
-    desk.until(lambda s: s["key"] is None)
+    bench.table.update(running)
+    bench.select(key)
+    assert bench.until(lambda s: s["key"] == key)["checks"]["status"] == "later"
+    assert bench.asked() == 0
+    bench.table.update(frame)
+    bench.until(lambda s: s["key"] == key and s["checks"]["status"] == "ready")
+    bench.table.update(None)
+    bench.until(lambda s: s["key"] is None)
 
 
-def test_results_that_cannot_be_read_say_why_and_can_be_asked_for_again(sandbox, desk):
+def test_results_that_cannot_be_read_say_why_and_can_be_asked_for_again(sandbox, bench):
     """The failure stands in the details and in the session's errors; the rest of the row is there all the same."""
     sandbox.faults.next(1, status=503, match="*/validation")
-    key = desk.found[0].id
-    desk.select(key)
-    state = desk.until(lambda s: s["key"] == key and s["checks"]["status"] == "failed")
+    key = bench.found[0].id
+    bench.select(key)
+    state = bench.until(lambda s: s["key"] == key and s["checks"]["status"] == "failed")
     assert "Codat had an error of its own" in state["checks"]["why"]
     assert state["json"]
-    assert desk.session.errors["what"].tolist() == ["The results of the checks could not be read"]
-    desk.session.desk.engine.post(desk.part._receive, {"type": "again", "seq": 2})
-    desk.until(lambda s: s["checks"]["status"] == "ready")
+    assert bench.session.errors["what"].tolist() == ["The results of the checks could not be read"]
+    bench.session.context.engine.post(bench.part._receive, {"type": "again", "seq": 2})
+    bench.until(lambda s: s["checks"]["status"] == "ready")
 
 
-def test_what_is_stopped_draws_no_more(desk):
+def test_what_is_stopped_draws_no_more(bench):
     """Another session may take the parts over."""
-    desk.select(desk.found[0].id)
-    desk.until(lambda s: s["key"])
-    desk.session.desk.engine.post(desk.browsing.stop)
-    desk.until(lambda s: s == CLOSED)
-    desk.select(desk.found[1].id)
-    desk.session.desk.engine.call(desk.table.drawn())
-    assert desk.part.state == CLOSED
+    bench.select(bench.found[0].id)
+    bench.until(lambda s: s["key"])
+    bench.session.context.engine.post(bench.browsing.stop)
+    bench.until(lambda s: s == CLOSED)
+    bench.select(bench.found[1].id)
+    bench.session.context.engine.call(bench.table.drawn())
+    assert bench.part.state == CLOSED

@@ -13,8 +13,8 @@ from codat_notebook import frames
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.records import Log
-from codat_notebook.widgets import scene
-from codat_notebook.widgets.guard import Guard
+from codat_notebook.widgets import console_state
+from codat_notebook.widgets.error_boundary import ErrorBoundary
 from codat_notebook.widgets.parts import Parts
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ TABLES_EVERY = 0.5
 SHARE, TABLES_AT_LEAST_EVERY = 10, 3.0
 
 
-class Drawing:
+class Renderer:
     """Draws one console out of its scene. All methods are for the engine thread."""
 
-    def __init__(self, session: "Session", parts: Parts, now: scene.Scene, guard: Guard) -> None:
+    def __init__(self, session: "Session", parts: Parts, now: console_state.ConsoleState, guard: ErrorBoundary) -> None:
         self._session, self._parts, self._scene, self._guard = session, parts, now, guard
         self._tables_due: asyncio.TimerHandle | None = None
         self._drawn_status: CompanyStatus | None = None
@@ -43,45 +43,45 @@ class Drawing:
     def all(self, at_once: bool = False) -> None:
         """Every part; ``at_once`` for those that answer a click. The tables follow."""
         now, session, parts = self._scene, self._session, self._parts
-        connection, cards = scene.connections(now, session.desk.now)
+        connection, cards = console_state.connections(now, session.context.now)
         self.company()
         parts.connection.show(connection)
         parts.cards.show(cards)
-        parts.data_types.show(scene.data_types(now, session))
-        parts.bar.show(scene.bar(now, session), at_once=at_once)
-        parts.notice.show(scene.notice(now))
-        parts.operations.tell_empty(scene.no_operations(now))
+        parts.data_types.show(console_state.data_types(now, session))
+        parts.bar.show(console_state.bar(now, session), at_once=at_once)
+        parts.notice.show(console_state.notice(now))
+        parts.operations.tell_empty(console_state.no_operations(now))
         if not now.runs:  # else their view draws them
-            parts.progress.show(scene.progress(now, session))
+            parts.progress.show(console_state.progress(now, session))
         self.header()
         self.code()
         self.later()
 
     def company(self, at_once: bool = False) -> None:
         """The field of the company, with what a search has found."""
-        self._parts.company.show(scene.company(self._scene, self._session), at_once=at_once)
+        self._parts.company.show(console_state.company(self._scene, self._session), at_once=at_once)
 
     def header(self) -> None:
         """The status line."""
-        self._parts.header.show(scene.header(self._scene, self._session))
+        self._parts.header.show(console_state.header(self._scene, self._session))
 
     def code(self) -> None:
         """The Python for what is chosen."""
-        self._parts.code.show(scene.code(self._scene, self._session))
+        self._parts.code.show(console_state.code(self._scene, self._session))
 
     def tabs(self) -> None:
         """The strip of tabs, at once: it answers a click."""
-        self._parts.tabs.show(scene.tabs(self._scene, self._session), at_once=True)
+        self._parts.tabs.show(console_state.tabs(self._scene, self._session), at_once=True)
 
     def errors(self) -> None:
         """The errors and how many they are."""
         self._parts.errors.update(_numbered(self._session.errors, self._session.error_log))
-        self._parts.tabs.show(scene.tabs(self._scene, self._session))
+        self._parts.tabs.show(console_state.tabs(self._scene, self._session))
 
     def later(self) -> None:
         """The tables and charts, soon."""
         if self._tables_due is None:
-            loop = self._session.desk.engine.loop
+            loop = self._session.context.engine.loop
             pause = max(TABLES_EVERY, min(SHARE * self._cost, TABLES_AT_LEAST_EVERY))
             self._tables_due = loop.call_later(pause, self._tables)
 
@@ -90,7 +90,7 @@ class Drawing:
         self._tables_due = None
         self.follow()
         status, guard = self._scene.status, self._guard
-        operations, now = self._scene.operations(), self._session.desk.now
+        operations, now = self._scene.operations(), self._session.context.now
         if status is None:
             self._parts.operations.update(None)
         else:
@@ -103,15 +103,15 @@ class Drawing:
 
     async def _tab(self, name: str) -> None:
         if name == "requests":
-            frame = await self._session.desk.engine.in_worker(lambda: self._session.requests)
+            frame = await self._session.context.engine.in_worker(lambda: self._session.requests)
             self._parts.requests.update(_numbered(frame, self._session.request_log))
         else:
-            getattr(self._parts, name).show(getattr(scene, name)(self._scene, self._session))
+            getattr(self._parts, name).show(getattr(console_state, name)(self._scene, self._session))
 
     async def _frame(
         self, newest: list[PullOperation], past: Mapping[str, PullOperation], platforms: dict[str, str], now: datetime
     ) -> None:
-        engine = self._session.desk.engine
+        engine = self._session.context.engine
         begun = engine.loop.time()
         frame = await engine.in_worker(self._framed, newest, past, platforms, now)
         self._parts.operations.update(frame)

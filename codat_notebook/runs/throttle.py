@@ -13,7 +13,7 @@ EVERY = 0.2
 Observer = Callable[[], object]
 
 
-class Bell:
+class Throttle:
     """Rings at once, then at most every :data:`EVERY` seconds. To be used on the thread of ``loop``."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -6,10 +6,10 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
-from codat_notebook.runs.orders import everything
 from codat_notebook.runs.rows import STATES
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.starting import Start
+from codat_notebook.runs.targets import everything
 
 from .conftest import DEADLINE
 from .virtual import Stage, staged
@@ -103,7 +103,7 @@ def test_a_key_that_is_refused_ends_the_run() -> None:
         assert run.phase == "failed"
         assert "key" in str(run.note)
         assert run.counts == {"refused": 30}
-        assert len(stage.desk.errors) == 1
+        assert len(stage.context.errors) == 1
 
 
 def test_an_outage_is_waited_out_and_nothing_is_queued_twice() -> None:
@@ -120,7 +120,7 @@ def test_an_outage_is_waited_out_and_nothing_is_queued_twice() -> None:
 def test_an_outage_is_waited_out_also_where_everything_is_refreshed() -> None:
     """What Codat would queue is asked for as patiently as it is queued."""
     with staged(60) as stage:
-        start = Start.of(stage.desk, everything(stage.ids[:12]))
+        start = Start.of(stage.context, everything(stage.ids[:12]))
         stage.faults.next(None, until="10m", status=503, match="GET /companies/*/syncSettings")
         run = stage._begin(lambda: start, {}).wait(DEADLINE)
         assert "refused" not in run.counts
@@ -131,7 +131,7 @@ def test_a_run_that_begins_with_the_quota_used_up_waits_for_its_reset() -> None:
     """Not even the companies can be read today; tomorrow everything is queued."""
     with staged(60, quota=20) as stage:
         for _ in range(20):
-            stage.engine.call(stage.desk.client.companies.list_async(request={"page_size": 1}))
+            stage.engine.call(stage.context.client.companies.list_async(request={"page_size": 1}))
         notes: set[str | None] = set()
         run = stage.run(plan(stage, 6, ["items"]), at={1: lambda run: notes.add(run.note)}).wait(DEADLINE)
         assert notes.pop().startswith("Codat asks to wait until")  # type: ignore[union-attr]

@@ -19,7 +19,7 @@ _NORMAL: Final = NormalDist()
 _EIGHT: Final = struct.Struct("<8Q").unpack
 
 
-class Draws:
+class SeededRandom:
     """Reproducible draws of one seed.
 
     >>> Draws(7).uuid("company", 0) == Draws(7).uuid("company", 0) != Draws(8).uuid("company", 0)

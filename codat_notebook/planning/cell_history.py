@@ -15,7 +15,7 @@ KEPT = 20
 
 
 @dataclass(slots=True)
-class Past:
+class CellHistory:
     """The operations of one cell that have ended, newest first."""
 
     ended: int = 0
@@ -42,9 +42,9 @@ class Past:
         self.ended += 1
 
 
-def pasts(operations: Iterable[PullOperation]) -> dict[tuple[str, str], Past]:
+def histories(operations: Iterable[PullOperation]) -> dict[tuple[str, str], CellHistory]:
     """Cell (connection id, data type) -> its past, from operations that come newest first."""
-    found: dict[tuple[str, str], Past] = {}
+    found: dict[tuple[str, str], CellHistory] = {}
     for operation in operations:
-        found.setdefault((operation.connection_id, str(operation.data_type)), Past()).add(operation)
+        found.setdefault((operation.connection_id, str(operation.data_type)), CellHistory()).add(operation)
     return found

@@ -27,7 +27,7 @@ class Replaceable(Protocol):
         """Go."""
 
 
-class Places:
+class ConsoleRegistry:
     """Who stands where: for each session, and for each cell of the notebook, the console that is live."""
 
     def __init__(self) -> None:
@@ -79,4 +79,4 @@ def current_cell() -> tuple[str, int] | None:
     return (str(name), shell.execution_count) if name else None
 
 
-places = Places()
+places = ConsoleRegistry()

@@ -11,7 +11,7 @@ from codat_notebook.runs.engine import engine
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.widgets.console import REPLACED, Console
-from codat_notebook.widgets.replacing import Places, current_cell
+from codat_notebook.widgets.registry import ConsoleRegistry, current_cell
 
 
 class Standing:
@@ -67,7 +67,7 @@ def test_a_newer_console_of_a_session_replaces_the_older_one(session: Session) -
 
 def test_a_cell_that_runs_again_replaces_its_consoles() -> None:
     """Those of one run stand side by side; the next run retires them, the one after closes them."""
-    places = Places()
+    places = ConsoleRegistry()
     one, two, again, third = (Standing() for _ in range(4))
     places.take(one, None, ("cell", 1))
     places.take(two, None, ("cell", 1))
@@ -82,7 +82,7 @@ def test_a_cell_that_runs_again_replaces_its_consoles() -> None:
 
 def test_a_console_that_has_both_places_is_retired_once(session: Session) -> None:
     """The same session in the same cell."""
-    places, first = Places(), Standing()
+    places, first = ConsoleRegistry(), Standing()
     places.take(first, session, ("cell", 1))
     places.take(Standing(), session, ("cell", 2))
     assert first.told == ["retired"]

@@ -9,19 +9,19 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.runs.records import ErrorRecord, Subject
+from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.notice import record_item
 from codat_notebook.widgets.part import Message
 from codat_notebook.widgets.run_view import number_of
-from codat_notebook.widgets.scene import Scene
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
 
 
-class Guard:
+class ErrorBoundary:
     """Runs the actions of one console. ``draw`` is called when there is something new to tell."""
 
-    def __init__(self, session: "Session", scene: Scene, draw: Callable[[], object]) -> None:
+    def __init__(self, session: "Session", scene: ConsoleState, draw: Callable[[], object]) -> None:
         self._session, self._scene, self._draw = session, scene, draw
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -39,7 +39,7 @@ class Guard:
             try:
                 handler(message)
             except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
-                self.tell(self._session.desk.report(error, "The click could not be acted on", self._subject()))
+                self.tell(self._session.context.report(error, "The click could not be acted on", self._subject()))
 
         return handle
 
@@ -51,7 +51,7 @@ class Guard:
         try:
             await action(*arguments)
         except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
-            self.tell(self._session.desk.report(error, what, self._subject()))
+            self.tell(self._session.context.report(error, what, self._subject()))
 
     def tell(self, record: ErrorRecord) -> None:
         """Show an error as a notice; one that says the same replaces the older one."""

@@ -12,7 +12,7 @@ from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.runs.records import Subject
 from codat_notebook.widgets.columns import Row
 from codat_notebook.widgets.details import CLOSED, Details, checks_state
-from codat_notebook.widgets.guard import Guard
+from codat_notebook.widgets.error_boundary import ErrorBoundary
 from codat_notebook.widgets.part import Message
 from codat_notebook.widgets.run_view import number_of
 from codat_notebook.widgets.table import FrameTable
@@ -30,13 +30,13 @@ Describe = Callable[[Row], Message | None]
 Checked = Callable[[Row], tuple[str, str] | None]
 
 
-class Browsing:
+class DetailsPresenter:
     """Keeps the details of one table's selected row on screen. All methods are for the engine thread."""
 
     def __init__(
         self,
         session: "Session",
-        guard: Guard,
+        guard: ErrorBoundary,
         table: FrameTable,
         part: Details,
         describe: Describe,
@@ -53,7 +53,7 @@ class Browsing:
 
     def start(self) -> None:
         """Follow the table, whose "last hour" is that of the session's clock."""
-        self._table.now = lambda: self._session.desk.now
+        self._table.now = lambda: self._session.context.now
         self._table.on_row = self._on_row
         self._part.on_message = self._on_message
 
@@ -105,7 +105,7 @@ class Browsing:
             found = await self._session.client.manage_data.pull_operations.get_validation_async(request=request)
             state = checks_state("ready", found)
         except CodatLendingError as error:
-            record = self._session.desk.report(error, _WHAT, Subject(company_id=company_id))
+            record = self._session.context.report(error, _WHAT, Subject(company_id=company_id))
             state = checks_state("failed", why=f"{record.why} {record.action}")
         while len(self._results) >= KEPT:
             self._results.pop(next(iter(self._results)))

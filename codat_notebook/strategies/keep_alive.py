@@ -17,7 +17,7 @@ KEEP_ALIVE: Final = "25D"
 _AHEAD: Final = 2.5  # days: time for the refresh to end, and for a second try
 
 
-class Guard:
+class KeepAlive:
     """Puts the cells that keep connections alive before all else, until they were read."""
 
     def __init__(self, limits: Limits) -> None:

@@ -54,7 +54,7 @@ class CompanyFacts:
 
 
 @dataclass(slots=True)
-class Desk:
+class RunContext:
     """The services that runs share. ``support`` and ``settings`` are filled by the first use.
 
     ``pacing`` is the client's; the ``governor`` slows all runs down together.
