@@ -24,8 +24,6 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
-
 #: The page's one cell. A browser may ask for the state of widgets, but opens none of its own choice.
 _CELL = """\
 import comm
@@ -33,8 +31,6 @@ import codat_notebook as cn
 frame = {}
 comm.get_comm_manager().targets.pop("jupyter.widget")
 frame"""
-_FIXED = _CELL.format("cn.console(cn.connect(sandbox={}, read_only={}), ways=())")
-_FORM = _CELL.format("cn.console(ways={ways}, read_only={read_only})")
 
 
 class Page(Child):
@@ -110,7 +106,8 @@ def _settings(port: int, visitors: int, idle: float) -> dict[str, Any]:
 
 
 def _notebook(*, sandbox: bool, ways: Sequence[str], read_only: bool) -> dict[str, Any]:
-    source = _FORM.format(ways=tuple(ways), read_only=read_only) if ways else _FIXED.format(sandbox, read_only)
+    form = f"cn.console(ways={tuple(ways)}, read_only={read_only})"
+    fixed = f"cn.console(cn.connect(sandbox={sandbox}, read_only={read_only}), ways=())"
     cell: dict[str, Any] = {
         "cell_type": "code",
         "id": "console",
@@ -121,7 +118,7 @@ def _notebook(*, sandbox: bool, ways: Sequence[str], read_only: bool) -> dict[st
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     title = "Codat console" + (", sandbox" if sandbox else "")
     return {
-        "cells": [{**cell, "source": source}],
+        "cells": [{**cell, "source": _CELL.format(form if ways else fixed)}],
         "metadata": {"kernelspec": kernel, "title": title},
         "nbformat": 4,
         "nbformat_minor": 5,

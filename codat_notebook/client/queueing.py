@@ -185,7 +185,7 @@ class AllTypes(Sending[QueuedAll]):
                     raise _in_part(error, missing, len(wanted))
                 looks += 1
                 yield from self.pause(looks, QUIET, error)
-                seen = [op for op in (yield from self.look(error)) if self.counts(op)]
+                seen = yield from self.look(error)
                 if len(seen) > len(found):
                     found, latest, looks = seen, clock.monotonic(), 0
             return found

@@ -170,3 +170,13 @@ def test_what_was_heard_stays_heard_though_the_history_forgets() -> None:
     with pytest.raises(errors.NoResponseError) as caught:
         everything(stage, slots)
     assert (caught.value.queued, stage.server.posts) == ("unknown", 1)
+
+
+def test_times_behind_the_servers_clock_still_add_up_to_all() -> None:
+    """Operations whose times are a little before the first send, shown one by one, are what was queued."""
+    stage = Stage()
+    stage.server.duration, stage.server.behind = 0.2, 20
+    late(stage, invoices=0, bills=25)
+    stage.server.post_faults.append("lost after")
+    assert len(everything(stage, seconds=120).operations) == 2
+    assert stage.server.posts == 1

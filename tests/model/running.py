@@ -98,7 +98,10 @@ class Scene:
         self.time.follow(loop)
         world, time = self.world, self.time
         line = httpx.AsyncClient(transport=Line({id: stage.server for id, stage in self.stages.items()}))
-        wall = lambda: START + time.now + world.wall + (time.asleep if world.wakes else 0.0)  # noqa: E731
+
+        def wall() -> float:
+            return START + time.now + world.wall + (time.asleep if world.wakes else 0.0)
+
         engine, pacing = Engine(loop), Pacing(None)
         client = CodatLending(
             Security(auth_header="key"), server_url=self.url, async_client=line, pacing=pacing,
