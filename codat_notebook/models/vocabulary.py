@@ -1,8 +1,8 @@
-"""Codat's published words as plain constants: data types, statuses, and what a person should do about them.
+"""Codat's published words as plain constants: data types, the reports they make up, and what to do about a failure.
 
 Everything here is *known*, never *allowed*: the API's vocabulary is open, and a value that is missing here is
-kept and shown as it is (see :func:`is_failed` and :func:`is_running`). Source: Codat's public API description
-and documentation, mid 2026.
+kept and shown as it is. What the statuses are and mean is in :mod:`codat_notebook.models.status`. Source: Codat's
+public API description and documentation, mid 2026.
 """
 
 from typing import Final, NamedTuple
@@ -40,24 +40,6 @@ REPORTS: Final = {
     "sales": tuple(t for t in COMMERCE if t not in ("commerce-companyInfo", "commerce-taxComponents")),
 }  # fmt: skip
 
-#: Statuses of a pull operation on its way, in order, each with the stage (0 to 4) that it belongs to.
-STAGES: Final = {
-    "Initial": 0, "Queued": 0,
-    "Fetching": 1,
-    "MapQueued": 2, "Mapping": 2,
-    "ValidationQueued": 3, "Validating": 3,
-    "ProcessingQueued": 4, "Processing": 4,
-}  # fmt: skip
-STAGE_NAMES: Final = ("Queued", "Fetching", "Mapping", "Validating", "Processing")
-#: Last statuses that are no success, with the stage at which the operation ended.
-FAILURES: Final = {
-    "AuthError": 1, "FetchError": 1, "RateLimitError": 1, "PermissionsError": 1, "PrerequisiteNotMet": 1,
-    "NotSupported": 1, "Cancelled": 1, "MapError": 2, "ValidationError": 3, "ProcessingError": 4,
-    "InternalError": 4,
-}  # fmt: skip
-STATUSES: Final = (*STAGES, "Complete", *FAILURES)
-
-CONNECTION_STATUSES: Final = ("PendingAuth", "Linked", "Unlinked", "Deauthorized")
 SOURCE_TYPES: Final = ("Accounting", "Banking", "BankFeed", "Commerce", "Expense", "Other", "Unknown")
 
 
@@ -148,22 +130,6 @@ _UNKNOWN_FAILURE: Final = Remedy(
     "Failed", "Codat reports a failure of a kind that this version does not know.",
     "Read the message; if it stays, write to Codat's support with the operation's id.", "later",
 )  # fmt: skip
-
-
-def is_failed(status: str) -> bool:
-    """Whether ``status`` is a failure: a known one, or an unknown word that ends in ``Error``."""
-    return status in FAILURES or status.endswith("Error")
-
-
-def is_running(status: str, completed: str | None = None) -> bool:
-    """Whether an operation is still on its way. An unknown status is, until ``completed`` is set.
-
-    >>> is_running("Mapping"), is_running("Complete"), is_running("Routing"), is_running("Routing", "2026-01-01")
-    (True, False, True, False)
-    """
-    if status == "Complete" or is_failed(status):
-        return False
-    return status in STAGES or not completed
 
 
 def remedy(status: str) -> Remedy:

@@ -4,15 +4,15 @@ import pickle
 
 import pytest
 
-from codat_notebook.models import shared, vocabulary, words
+from codat_notebook.models import shared, status, vocabulary, words
 
 
 @pytest.mark.parametrize(
     ("kind", "known"),
     [
         (words.SchemaDataType, vocabulary.DATA_TYPES),
-        (words.DatasetStatus, vocabulary.STATUSES),
-        (words.DataConnectionStatus, vocabulary.CONNECTION_STATUSES),
+        (words.DatasetStatus, status.STATUSES),
+        (words.DataConnectionStatus, status.CONNECTION_STATUSES),
         (words.SourceType, vocabulary.SOURCE_TYPES),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from codat_notebook.models import errors
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.models.vocabulary import FAILURES
+from codat_notebook.models.status import FAILURES
 from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exception, from_operation
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
