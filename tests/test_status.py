@@ -63,7 +63,7 @@ PAUSES: dict[str, datetime | None] = {
     "Paused until 2026-11-23T14:05:00.0000000Z": AT,
     "Paused until 2026-11-23 14:05Z": AT,
     "paused until 2026-11-23T15:05:00+01:00.": AT,
-    "Paused until 2026-11-23 09:05 -05:00": AT,
+    "Paused until 2026-11-23 09:05:00.000 -05:00": AT,
     "Fetching. PAUSED UNTIL 2026-11-23 14:05:00, then on": AT,
     "Paused until 2026-11-24": datetime(2026, 11, 24, tzinfo=UTC),
     "Paused until 2026-13-45 99:99": None,
