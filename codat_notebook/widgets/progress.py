@@ -23,11 +23,12 @@ STOP = {
 
 #: Around a text of others, so that one from right to left does not turn the sentence that quotes it.
 _ISOLATE, _END = "\u2068", "\u2069"
-_NOT_QUEUED = {
-    "asking": {"tone": "idle", "symbol": "…", "text": "Queueing", "kind": "running"},
-    "no": {"tone": "bad", "text": "Not queued", "kind": "failed"},
+#: States of a run's row that has no operation.
+_NO_OPERATION = {
+    "queueing": {"tone": "idle", "symbol": "…", "text": "Queueing", "kind": "running"},
+    "refused": {"tone": "bad", "text": "Not queued", "kind": "failed"},
     "unknown": {"tone": "warn", "symbol": "?", "text": "Maybe queued", "kind": "running"},
-    "never": {"tone": "idle", "text": "Not queued by Codat", "kind": "other"},
+    "not queued by Codat": {"tone": "idle", "text": "Not queued by Codat", "kind": "other"},
 }
 
 
@@ -37,7 +38,7 @@ def operation_row(
     status: str = "",
     *,
     platform: str = "",
-    queued: str = "yes",
+    state: str = "",
     description: str | None = None,
     message: str | None = None,
     requested: str | None = None,
@@ -47,21 +48,21 @@ def operation_row(
 ) -> Message:
     """One row of a :class:`Progress` from an operation's plain values.
 
-    ``key`` is unique and stays (the intent, or the operation's id). ``queued`` is "yes", "asking" (no operation yet),
-    "no" (refused: ``message`` says why), "unknown" or "never" ("not queued by Codat"). ``description`` is Codat's
-    statusDescription. ``link_url`` is offered where a relink is the remedy. ``usual`` are the seconds that such an
-    operation usually takes: from them the browser tells what is left, and what takes unusually long.
+    ``key`` is unique and stays (the intent, or the operation's id). ``state`` is that of a run's row as long as it has
+    no operation; ``message`` says why it is refused. ``description`` is Codat's statusDescription. ``link_url`` is
+    offered where a relink is the remedy. ``usual`` are the seconds that such an operation usually takes: from them the
+    browser tells what is left, and what takes unusually long.
 
     >>> operation_row("1", "invoices", "Mapping", platform="NetSuite")["text"]
     'Mapping'
     """
     row: Message = {"key": key, "type": data_type, "platform": platform, "stage": None}
-    if queued != "yes":
-        row |= _NOT_QUEUED[queued] | {"note": message}
+    if state:
+        row |= _NO_OPERATION[state] | {"note": message}
     else:
         row |= meaning(status, completed, description)._asdict()
-    if queued == "yes" and row["kind"] == "failed":
-        row |= _what_to_do(status, data_type, platform, message, link_url)
+        if row["kind"] == "failed":
+            row |= _what_to_do(status, data_type, platform, message, link_url)
     if usual is not None and row["tone"] == "run":
         row["usual"] = round(usual)
     row |= {"since": iso(requested), "until": iso(completed)}

@@ -13,8 +13,6 @@ from codat_notebook.widgets.progress import STOP, Progress, expected_text, opera
 
 #: How a run ended -> the status of the progress part; among several the first that applies.
 _ENDS = {"failed": "error", "stopped": "stopped", "done": "done"}
-#: A row's state before it has an operation -> the word of ``operation_row``.
-_QUEUED = {"queueing": "asking", "refused": "no", "unknown": "unknown", "not queued by Codat": "never"}
 
 
 def company_rows(rows: Iterable[Row], platforms: Mapping[str, str], usual: Usual) -> list[Message]:
@@ -30,7 +28,7 @@ def run_row(row: Row, platforms: Mapping[str, str], usual: Usual) -> Message:
             f"{row.data_type}/{row.connection_id or ''}",
             row.data_type,
             platform=platforms.get(row.connection_id or "", ""),
-            queued=_QUEUED[row.state],
+            state=row.state,
             message=f"{row.error.why} {row.error.action}" if row.error else None,
         )
     return operation_row(

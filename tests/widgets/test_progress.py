@@ -71,11 +71,12 @@ def test_a_remedy_names_platform_and_data_and_offers_the_link_only_where_it_help
 
 
 @pytest.mark.parametrize(
-    ("queued", "kind"), [("asking", "running"), ("no", "failed"), ("unknown", "running"), ("never", "other")]
+    ("state", "kind"),
+    [("queueing", "running"), ("refused", "failed"), ("unknown", "running"), ("not queued by Codat", "other")],
 )
-def test_rows_before_there_is_an_operation(queued, kind):
+def test_rows_before_there_is_an_operation(state, kind):
     """Queueing, refused, unknown and never queued are four different things, each in words."""
-    made = progress.operation_row("k", "bills", queued=queued, message="why")
+    made = progress.operation_row("k", "bills", state=state, message="why")
     assert (made["kind"], made["note"]) == (kind, "why")
     assert "since" not in made
 
