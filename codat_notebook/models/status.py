@@ -8,7 +8,7 @@ failure; any other runs until the operation is completed, and has no stage, a ne
 
 import re
 from datetime import datetime
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from codat_notebook.models.instants import instant
 from codat_notebook.models.vocabulary import remedy
@@ -29,14 +29,14 @@ FAILURES: Final = {
     "InternalError": 4,
 }  # fmt: skip
 STATUSES: Final = (*STAGES, "Complete", *FAILURES)
-CONNECTION_STATUSES: Final = ("PendingAuth", "Linked", "Unlinked", "Deauthorized")
+_CONNECTION_TONES: Final = {"PendingAuth": "warn", "Linked": "ok", "Unlinked": "idle", "Deauthorized": "bad"}
+CONNECTION_STATUSES: Final = tuple(_CONNECTION_TONES)
 
 #: The colours of a status, each with its sign and what it stands for.
 TONES: Final = {
     "ok": ("✓", "complete"), "run": ("◔", "running"), "warn": ("‖", "paused or waiting"), "bad": ("✕", "failed"),
     "idle": ("–", "anything else"),
 }  # fmt: skip
-_CONNECTION_TONES: Final = {"PendingAuth": "warn", "Linked": "ok", "Unlinked": "idle", "Deauthorized": "bad"}
 _WORDS: Final = {
     "Initial": "Starting", "MapQueued": "Waits to map", "ValidationQueued": "Waits for checks",
     "ProcessingQueued": "Waits to process",
@@ -55,11 +55,11 @@ _START_IT: Final = (
 class Meaning(NamedTuple):
     """What a pull operation's status means.
 
-    ``kind`` is ``"other"`` where it ended as neither success nor failure; ``stage`` 0 to 4, 5 for all done, ``None``
-    where none is known; ``tone`` one of :data:`TONES`; ``note`` what to do while it waits.
+    ``kind`` is ``"running"``, ``"complete"``, ``"failed"`` or, ended as neither, ``"other"``; ``stage`` 0 to 4, 5 for
+    all done, ``None`` where none is known; ``tone`` one of :data:`TONES`; ``note`` what to do while it waits.
     """
 
-    kind: Literal["running", "complete", "failed", "other"]
+    kind: str
     stage: int | None
     tone: str
     text: str
@@ -78,18 +78,18 @@ def meaning(status: str, completed: str | None = None, description: str | None =
     if status == "Complete":
         return Meaning("complete", 5, "ok", status)
     if is_failed(status):
-        stage = FAILURES.get(status, 1)
         text = remedy(status).short if status in FAILURES else status
-        return Meaning("failed", stage, "bad", text) if is_problem(status) else Meaning("other", stage, "idle", text)
-    stage_or_none = STAGES.get(status)
+        kind, colour = ("failed", "bad") if is_problem(status) else ("other", "idle")
+        return Meaning(kind, FAILURES.get(status, 1), colour, text)
+    stage = STAGES.get(status)
     text = _WORDS.get(status, status) or "No status"
     if not is_running(status, completed):
-        return Meaning("other", stage_or_none, "idle", text)
+        return Meaning("other", stage, "idle", text)
     if pause := pause_end(description):
-        return Meaning("running", stage_or_none, "warn", f"Paused until {pause}", _LIMIT)
+        return Meaning("running", stage, "warn", f"Paused until {pause}", _LIMIT)
     if _OFFLINE.search(description or ""):
-        return Meaning("running", stage_or_none, "warn", "Waits for a machine", _START_IT)
-    return Meaning("running", stage_or_none, "run" if status in STAGES else "idle", text)
+        return Meaning("running", stage, "warn", "Waits for a machine", _START_IT)
+    return Meaning("running", stage, "run" if status in STAGES else "idle", text)
 
 
 def is_failed(status: str) -> bool:

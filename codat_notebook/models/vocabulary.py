@@ -7,22 +7,12 @@ public API description and documentation, mid 2026.
 
 from typing import Final, NamedTuple
 
-ACCOUNTING: Final = (
-    "accountTransactions", "balanceSheet", "bankAccounts", "bankTransactions", "billCreditNotes",
-    "billPayments", "bills", "cashFlowStatement", "chartOfAccounts", "company", "creditNotes", "customers",
-    "directCosts", "directIncomes", "invoices", "itemReceipts", "items", "journalEntries", "journals",
-    "paymentMethods", "payments", "profitAndLoss", "purchaseOrders", "salesOrders", "suppliers", "taxRates",
-    "trackingCategories", "transfers",
-)  # fmt: skip
-BANKING: Final = (
-    "banking-accountBalances", "banking-accounts", "banking-transactionCategories", "banking-transactions",
-)  # fmt: skip
-COMMERCE: Final = (
-    "commerce-companyInfo", "commerce-customers", "commerce-disputes", "commerce-locations",
-    "commerce-orders", "commerce-paymentMethods", "commerce-payments", "commerce-productCategories",
-    "commerce-products", "commerce-taxComponents", "commerce-transactions",
-)  # fmt: skip
-DATA_TYPES: Final = ACCOUNTING + BANKING + COMMERCE
+from codat_notebook.models.words import SchemaDataType, SourceType
+
+DATA_TYPES: Final = tuple(each.value for each in SchemaDataType)
+ACCOUNTING: Final = tuple(key for key in DATA_TYPES if "-" not in key)
+BANKING: Final = tuple(key for key in DATA_TYPES if key.startswith("banking-"))
+COMMERCE: Final = tuple(key for key in DATA_TYPES if key.startswith("commerce-"))
 
 #: Data types that belong together in one report: refresh them together and compare their dates.
 REPORTS: Final = {
@@ -39,8 +29,7 @@ REPORTS: Final = {
     "bank": ("banking-accounts", "banking-transactions", "banking-accountBalances"),
     "sales": tuple(t for t in COMMERCE if t not in ("commerce-companyInfo", "commerce-taxComponents")),
 }  # fmt: skip
-
-SOURCE_TYPES: Final = ("Accounting", "Banking", "BankFeed", "Commerce", "Expense", "Other", "Unknown")
+SOURCE_TYPES: Final = tuple(each.value for each in SourceType)
 
 
 class Remedy(NamedTuple):

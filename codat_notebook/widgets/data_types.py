@@ -45,7 +45,7 @@ def data_type_rows(
 def _row(key: str, status: Mapping[str, Any], now: str) -> Message:
     current, last = str(status.get("current_status") or ""), status.get("last_success")
     age = seconds_between(last, now)
-    state: str = meaning(current, status.get("completed")).kind if current else "complete"
+    state = meaning(current, status.get("completed")).kind if current else "complete"
     if current == "NotSupported":
         state = "unsupported"
     elif state not in ("running", "failed"):
