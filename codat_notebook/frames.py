@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.columns import PIECE, Column, Numbered, column_of, series_of
-from codat_notebook.models.vocabulary import is_running
+from codat_notebook.models.status import is_running
 
 if TYPE_CHECKING:
     import pandas as pd

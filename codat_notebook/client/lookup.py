@@ -23,7 +23,7 @@ from codat_notebook.client.flows import (
 )
 from codat_notebook.client.lag import reach
 from codat_notebook.client.retrying import Call, Flow, fetch
-from codat_notebook.models import errors, operations, shared, vocabulary
+from codat_notebook.models import errors, operations, shared, status
 from codat_notebook.models.instants import instant
 
 #: How far the server's clock and its history's times may disagree: what is requested since is taken at once, what is
@@ -62,7 +62,7 @@ class Intent(msgspec.Struct, frozen=True):
 
 def is_running(operation: shared.PullOperation) -> bool:
     """Whether an operation is on its way."""
-    return vocabulary.is_running(operation.status, operation.completed)
+    return status.is_running(operation.status, operation.completed)
 
 
 def ended_before(operation: shared.PullOperation, start: datetime | None) -> bool:

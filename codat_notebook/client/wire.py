@@ -23,13 +23,6 @@ from codat_notebook.models.secret import Secret
 T = TypeVar("T")
 #: The statuses for which Codat documents its own body.
 DOCUMENTED: Final = frozenset({400, 401, 402, 403, 404, 429, 500, 503})
-_HINTS: Final = {
-    401: "The API key was not accepted: check CODAT_API_KEY or CODAT_AUTH_HEADER.",
-    402: "The plan behind this API key does not cover it.",
-    403: "This API key may not do it.",
-    404: "Codat knows no such thing: check the ids.",
-    429: "Too many requests.",
-}
 _GAP: Final = re.compile(r"[\s{}]")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SECRET_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
@@ -174,11 +167,11 @@ def error(request: Request, outcome: Outcome) -> errors.CodatLendingError:
         return lost
     data = _error_data(outcome.body)
     told = data.error if data else None
-    said = told or _extract(outcome.body)
-    hint = _HINTS.get(outcome.status) or _redirect(outcome)
+    explanation = told or _extract(outcome.body) or "no explanation"
+    hint = " ".join(errors.ADVICE.get(outcome.status, ())) or _redirect(outcome)
     if told and outcome.status == 404:
         hint = ""  # Codat says what it does not know; it may be a data type, not an id
-    text = f"{outcome.status} from Codat for {where}: {said or 'no explanation'}"
+    text = f"{outcome.status} from Codat for {where}: {explanation}"
     text = " ".join(filter(None, (text if text.endswith((".", "!")) else text + ".", hint)))
     correlation = data.correlation_id if data else None
     if correlation:

@@ -1,5 +1,5 @@
 """The API's vocabulary and objects, laid out as in the official SDK so that import lines swap.
 
 ``shared`` holds what Codat returns, ``operations`` what is sent, ``errors`` what is raised; ``vocabulary`` the
-constants (statuses, data types, sets that belong together), which import nothing.
+constants (data types, sets that belong together, remedies), ``status`` what each status means.
 """

@@ -17,11 +17,19 @@ can be pickled.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 Queued = Literal["no", "unknown"]
+#: HTTP status -> what it means and what to do, where the answer itself is no help.
+ADVICE: Final = {
+    401: ("Codat did not accept the key.", "Check the key and connect again."),
+    402: ("The Codat plan does not include this.", "Ask your Codat account manager."),
+    403: ("The key may not do this.", "Use a key with the right permissions."),
+    404: ("Codat does not know it.", "Check the id: is it of this Codat account, and not deleted?"),
+    429: ("Codat's limit on requests is reached.", "Wait, then try again."),
+}
 
 
 class Headers(Mapping[str, str]):

@@ -1,28 +1,18 @@
-"""Codat's published words as plain constants: data types, statuses, and what a person should do about them.
+"""Codat's published words as plain constants: data types, the reports they make up, and what to do about a failure.
 
 Everything here is *known*, never *allowed*: the API's vocabulary is open, and a value that is missing here is
-kept and shown as it is (see :func:`is_failed` and :func:`is_running`). Source: Codat's public API description
-and documentation, mid 2026.
+kept and shown as it is. What the statuses are and mean is in :mod:`codat_notebook.models.status`. Source: Codat's
+public API description and documentation, mid 2026.
 """
 
 from typing import Final, NamedTuple
 
-ACCOUNTING: Final = (
-    "accountTransactions", "balanceSheet", "bankAccounts", "bankTransactions", "billCreditNotes",
-    "billPayments", "bills", "cashFlowStatement", "chartOfAccounts", "company", "creditNotes", "customers",
-    "directCosts", "directIncomes", "invoices", "itemReceipts", "items", "journalEntries", "journals",
-    "paymentMethods", "payments", "profitAndLoss", "purchaseOrders", "salesOrders", "suppliers", "taxRates",
-    "trackingCategories", "transfers",
-)  # fmt: skip
-BANKING: Final = (
-    "banking-accountBalances", "banking-accounts", "banking-transactionCategories", "banking-transactions",
-)  # fmt: skip
-COMMERCE: Final = (
-    "commerce-companyInfo", "commerce-customers", "commerce-disputes", "commerce-locations",
-    "commerce-orders", "commerce-paymentMethods", "commerce-payments", "commerce-productCategories",
-    "commerce-products", "commerce-taxComponents", "commerce-transactions",
-)  # fmt: skip
-DATA_TYPES: Final = ACCOUNTING + BANKING + COMMERCE
+from codat_notebook.models.words import SchemaDataType, SourceType
+
+DATA_TYPES: Final = tuple(each.value for each in SchemaDataType)
+ACCOUNTING: Final = tuple(key for key in DATA_TYPES if "-" not in key)
+BANKING: Final = tuple(key for key in DATA_TYPES if key.startswith("banking-"))
+COMMERCE: Final = tuple(key for key in DATA_TYPES if key.startswith("commerce-"))
 
 #: Data types that belong together in one report: refresh them together and compare their dates.
 REPORTS: Final = {
@@ -39,26 +29,7 @@ REPORTS: Final = {
     "bank": ("banking-accounts", "banking-transactions", "banking-accountBalances"),
     "sales": tuple(t for t in COMMERCE if t not in ("commerce-companyInfo", "commerce-taxComponents")),
 }  # fmt: skip
-
-#: Statuses of a pull operation on its way, in order, each with the stage (0 to 4) that it belongs to.
-STAGES: Final = {
-    "Initial": 0, "Queued": 0,
-    "Fetching": 1,
-    "MapQueued": 2, "Mapping": 2,
-    "ValidationQueued": 3, "Validating": 3,
-    "ProcessingQueued": 4, "Processing": 4,
-}  # fmt: skip
-STAGE_NAMES: Final = ("Queued", "Fetching", "Mapping", "Validating", "Processing")
-#: Last statuses that are no success, with the stage at which the operation ended.
-FAILURES: Final = {
-    "AuthError": 1, "FetchError": 1, "RateLimitError": 1, "PermissionsError": 1, "PrerequisiteNotMet": 1,
-    "NotSupported": 1, "Cancelled": 1, "MapError": 2, "ValidationError": 3, "ProcessingError": 4,
-    "InternalError": 4,
-}  # fmt: skip
-STATUSES: Final = (*STAGES, "Complete", *FAILURES)
-
-CONNECTION_STATUSES: Final = ("PendingAuth", "Linked", "Unlinked", "Deauthorized")
-SOURCE_TYPES: Final = ("Accounting", "Banking", "BankFeed", "Commerce", "Expense", "Other", "Unknown")
+SOURCE_TYPES: Final = tuple(each.value for each in SourceType)
 
 
 class Remedy(NamedTuple):
@@ -148,22 +119,6 @@ _UNKNOWN_FAILURE: Final = Remedy(
     "Failed", "Codat reports a failure of a kind that this version does not know.",
     "Read the message; if it stays, write to Codat's support with the operation's id.", "later",
 )  # fmt: skip
-
-
-def is_failed(status: str) -> bool:
-    """Whether ``status`` is a failure: a known one, or an unknown word that ends in ``Error``."""
-    return status in FAILURES or status.endswith("Error")
-
-
-def is_running(status: str, completed: str | None = None) -> bool:
-    """Whether an operation is still on its way. An unknown status is, until ``completed`` is set.
-
-    >>> is_running("Mapping"), is_running("Complete"), is_running("Routing"), is_running("Routing", "2026-01-01")
-    (True, False, True, False)
-    """
-    if status == "Complete" or is_failed(status):
-        return False
-    return status in STAGES or not completed
 
 
 def remedy(status: str) -> Remedy:

@@ -3,7 +3,8 @@
 A member is a ``str``: it compares, prints, sorts and hashes as its text, and has ``.value`` and ``.name`` as the
 official SDK's enumerations have. A word that Codat adds tomorrow becomes a member of its own, so that reading
 an answer never fails on it. (Measured: reading these costs no more than reading plain text.) The same words
-as plain constants, with what they mean, are in :mod:`codat_notebook.models.vocabulary`.
+as plain constants, with what they mean, are in :mod:`codat_notebook.models.vocabulary`
+and :mod:`codat_notebook.models.status`.
 """
 
 from enum import StrEnum

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.models.vocabulary import is_failed
+from codat_notebook.models.status import is_problem
 
 #: Durations kept of a cell, the newest ones.
 KEPT = 20
@@ -32,7 +32,7 @@ class CellHistory:
             start = instant(operation.requested)
             if start and end and len(self.seconds) < KEPT:
                 self.seconds.append((end - start).total_seconds())
-        elif not is_failed(status) or status == "NotSupported":
+        elif not is_problem(status):
             return
         elif self.failed == self.ended:  # no success so far: part of the streak
             self.streak += 1

@@ -14,7 +14,7 @@ from datetime import timedelta
 from statistics import median
 from typing import NamedTuple
 
-from codat_notebook.models.vocabulary import is_failed
+from codat_notebook.models.status import is_failed
 from codat_notebook.planning.rules import Rule, Target
 from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.runs.cells import Cell

@@ -14,7 +14,7 @@ from typing import TypeVar
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.models.vocabulary import is_running
+from codat_notebook.models.status import is_running
 from codat_notebook.planning.cell_history import histories
 from codat_notebook.planning.snapshots import UNREADABLE, CompanySnapshot, Which, read_facts
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells

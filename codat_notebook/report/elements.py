@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from codat_notebook.markup import Child, Markup, h
-from codat_notebook.models import vocabulary
-
-_SIGNS = {"ok": "✓", "run": "◔", "bad": "✕", "warn": "!", "idle": "–"}
+from codat_notebook.models.status import sign, tone
 
 
 def minute(at: datetime) -> str:
@@ -19,18 +17,14 @@ def time(at: datetime | None) -> Child:
     return h("time", at.strftime("%Y-%m-%d %H:%M:%S UTC"), datetime=at.isoformat()) if at else None
 
 
-def pill(tone: str, text: str) -> Markup:
+def pill(colour: str, text: str) -> Markup:
     """A state in words, with its sign and colour."""
-    return h("span", f"{_SIGNS[tone]} {text}", class_=f"pill {tone}")
+    return h("span", f"{sign(colour)} {text}", class_=f"pill {colour}")
 
 
 def status_pill(status: str) -> Markup:
-    """The status of an operation."""
-    if status == "NotSupported":
-        return pill("idle", status)
-    if vocabulary.is_failed(status):
-        return pill("bad", status)
-    return pill("ok" if status == "Complete" else "run" if status in vocabulary.STAGES else "idle", status)
+    """The status of an operation or of a connection."""
+    return pill(tone(status), status)
 
 
 def section(title: str, *children: Child) -> Markup:

@@ -12,6 +12,7 @@ from codat_notebook.markup import Child, Markup, h, link
 from codat_notebook.models import vocabulary
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, PullOperation
+from codat_notebook.models.status import can_be_relinked, is_problem, is_running
 from codat_notebook.report.elements import pill, section, status_pill, table, time
 from codat_notebook.runs.cells import Cell, CompanyStatus
 from codat_notebook.runs.records import ErrorRecord
@@ -22,7 +23,6 @@ MOST = 200
 #: Days from which on data counts as old, and as very old; Codat's documentation recommends to refresh weekly.
 OLD, VERY_OLD = 7, 31
 
-_CONNECTIONS = {"Linked": "ok", "PendingAuth": "warn", "Deauthorized": "bad"}
 #: How the ages are counted: name, tone.
 _AGES = (
     ("read within 7 days", "ok"),
@@ -40,7 +40,7 @@ def freshness(status: CompanyStatus, now: datetime) -> Markup:
     for cell in cells:
         counts[_age_class(cell, now)] += 1
     pairs = [(number, *age) for number, age in zip(counts, _AGES, strict=True) if number]
-    failed = sum(vocabulary.is_failed(cell.status or "") for cell in cells)
+    failed = sum(is_problem(cell.status or "") for cell in cells)
     read = f"{count(len(cells), 'data type')} on {count(len(linked), 'linked connection')}"
     tried = f"the last try of {failed} failed" if failed else "no last try failed"
     bar = [h("i", class_=tone, style=f"flex:{number}") for number, _, tone in pairs]
@@ -73,10 +73,10 @@ def connections(status: CompanyStatus, now: datetime) -> Markup:
 
 def _connection(connection: Connection, now: datetime) -> list[Child]:
     synced = instant(connection.last_sync)
-    relink = connection.link_url if connection.status != "Linked" else ""
+    relink = connection.link_url if can_be_relinked(connection.status) else ""
     return [
         connection.platform_name, connection.source_type,
-        pill(_CONNECTIONS.get(connection.status, "idle"), connection.status),
+        status_pill(connection.status),
         [time(synced), h("small", ago((now - synced).total_seconds()))] if synced else "never",
         link(relink, relink) if relink else None, h("code", connection.id),
     ]  # fmt: skip
@@ -84,9 +84,7 @@ def _connection(connection: Connection, now: datetime) -> list[Child]:
 
 def remedies(status: CompanyStatus) -> Markup | None:
     """What to do: one card for each connection and kind of failure, with the data types that it stops."""
-    failed = [
-        cell for cell in status.cells if cell.status != "NotSupported" and vocabulary.is_failed(cell.status or "")
-    ]
+    failed = [cell for cell in status.cells if is_problem(cell.status or "")]
     failed.sort(key=lambda cell: (cell.platform, cell.connection_id, cell.status or "", cell.data_type))
     cards = [
         _remedy(status, list(group)) for _, group in groupby(failed, key=lambda cell: (cell.connection_id, cell.status))
@@ -165,7 +163,7 @@ def operations(status: CompanyStatus, now: datetime) -> Markup:
 
 def _operation(operation: PullOperation, platforms: dict[str, str], now: datetime) -> list[Child]:
     start, end = instant(operation.requested), instant(operation.completed)
-    running = end is None and vocabulary.is_running(operation.status)
+    running = is_running(operation.status, operation.completed)
     until = now if running else end
     took = duration((until - start).total_seconds()) if start and until else None
     return [

@@ -20,7 +20,10 @@ DEPTH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One data type of one connection: a row of ``session.status``. ``status`` is ``None`` where nothing ever ran."""
+    """One data type of one connection: a row of ``session.status``. ``status`` is ``None`` where nothing ever ran.
+
+    ``completed`` is that of the latest operation, without which an unknown status counts as running.
+    """
 
     company_id: str
     connection_id: str
@@ -33,6 +36,7 @@ class Cell:
     message: str | None
     operation_id: str | None
     source: str
+    completed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +130,5 @@ def _cell(
         message=(latest.error_message or latest.status_description) if latest else None,
         operation_id=latest.id if latest else (status.latest_sync_id if from_status and status else None),
         source="dataStatus" if from_status else "history",
+        completed=latest.completed if latest else None,
     )

@@ -17,7 +17,7 @@ import msgspec
 from codat_notebook.client.lag import epoch, reach
 from codat_notebook.client.lookup import SLACK
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.models.vocabulary import is_failed
+from codat_notebook.models.status import is_failed
 from codat_notebook.runs import polling
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.records import ErrorRecord, Subject, from_operation, log_error

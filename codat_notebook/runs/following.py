@@ -14,7 +14,7 @@ from codat_notebook.client.queue_once import LAGS, QUIET
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.models.vocabulary import is_running
+from codat_notebook.models.status import is_running, paused_until
 from codat_notebook.runs import polling
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.durations import Durations
@@ -90,7 +90,7 @@ def _running(company: CompanyRun, durations: Durations) -> list[polling.Running]
         operation = row.operation
         if operation is None or row.state != "running":
             continue
-        until = polling.paused_until(operation.status_description)
+        until = paused_until(operation.status_description)
         age = (now - (instant(operation.requested) or now)).total_seconds()
         lifetime = durations.of(platforms.get(operation.connection_id, ""), operation.data_type)
         found.append(

@@ -8,10 +8,8 @@ server's seconds.
 """
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from codat_notebook.runs.durations import Lifetime
 
@@ -32,8 +30,6 @@ LONG = 120.0
 SETTLE, NOTHING = 120.0, 300.0
 #: Operations that one page of the history may hold.
 LARGEST_PAGE = 5000
-
-_PAUSED = re.compile(r"paused until\s+(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +60,7 @@ def next_look(running: Sequence[Running], price: float = PRICE) -> float:
     running : its operations on their way.
     price : seconds of waiting of one operation that a request is worth; ``math.inf``: delay is free.
 
-    >>> xero = Spell(math.log(60), 0.5)
+    >>> xero = Lifetime(math.log(60), 0.5)
     >>> next_look([Running(0, xero)]) > next_look([Running(0, xero)] * 40) > next_look([Running(50, xero)] * 40)
     True
     >>> 600 <= next_look([Running(5, xero, paused=600)], price=2) + LATEST
@@ -109,21 +105,6 @@ def price_of(patience: float, companies: int, backlog: int, slot: float) -> floa
     (1, 30, 300.0)
     """
     return max(patience * min(max(companies, 1), MANY), backlog * slot)
-
-
-def paused_until(description: str | None) -> datetime | None:
-    """The time in Codat's ``Paused until <time>``, in UTC; ``None`` where the text says nothing of the kind.
-
-    >>> paused_until("Paused until 2026-11-23 14:05")
-    datetime.datetime(2026, 11, 23, 14, 5, tzinfo=datetime.timezone.utc)
-    """
-    found = _PAUSED.search(description or "")
-    if found is None:
-        return None
-    try:
-        return datetime.fromisoformat(found["time"].replace(" ", "T")).replace(tzinfo=UTC)
-    except ValueError:
-        return None  # an impossible time in a text for people: shown as it is, not used
 
 
 def page_size(tracked: int) -> int:

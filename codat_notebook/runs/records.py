@@ -84,20 +84,10 @@ class Subject:
     link_url: str | None = None
 
 
-#: HTTP status -> what it means and what to do, where the answer itself is no help.
-_ADVICE = {
-    401: ("Codat did not accept the key.", "Check the key and connect again."),
-    402: ("The Codat plan does not include this.", "Ask your Codat account manager."),
-    403: ("The key may not do this.", "Use a key with the right permissions."),
-    404: ("Codat does not know it.", "Check the id: is it of this Codat account, and not deleted?"),
-    429: ("Codat's limit on requests is reached.", "Wait, then try again."),
-}
-
-
 def _advice(error: Exception) -> tuple[str, str]:
     status = getattr(error, "status_code", 0)
-    if status in _ADVICE:
-        return _ADVICE[status]
+    if status in errors.ADVICE:
+        return errors.ADVICE[status]
     if status >= 500:
         return "Codat had an error of its own.", "Try again in a few minutes."
     if isinstance(error, errors.NoResponseError):

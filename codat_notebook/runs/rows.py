@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.models.vocabulary import is_failed, is_running
+from codat_notebook.models.status import is_failed, is_running
 from codat_notebook.runs.records import ErrorRecord
 
 #: States of a row, in the order in which totals name them.

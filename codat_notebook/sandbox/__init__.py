@@ -11,7 +11,7 @@ The parts, from the inside out:
 - HTTP without a wire: ``exchange``, ``routes``, ``idempotency``, ``limits``, ``traffic``, ``settings``, ``faults``,
   ``control``, ``linking``, ``service``; and with one: ``app``, ``server``
 
-From the rest of the project it takes the vocabulary's constants only.
+From the rest of the project it takes constants of ``models`` only.
 """
 
 from __future__ import annotations

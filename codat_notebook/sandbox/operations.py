@@ -10,7 +10,7 @@ from bisect import bisect_right
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from codat_notebook.models.vocabulary import FAILURES
+from codat_notebook.models.status import FAILURES
 from codat_notebook.sandbox.outcomes import Outcome, message
 from codat_notebook.sandbox.profiles import FIRST_SYNC, LONGEST_SECONDS, SPREAD, Platform, median_seconds
 from codat_notebook.sandbox.seeded_random import lognormal
@@ -22,7 +22,7 @@ _WAY: Final = (
     ("Mapping", 55, 0.14), ("ValidationQueued", 65, 0.02), ("Validating", 70, 0.08),
     ("ProcessingQueued", 80, 0.02), ("Processing", 85, 0.14),
 )  # fmt: skip
-#: How many entries of the way an operation goes that fails at a stage (see vocabulary.FAILURES).
+#: How many entries of the way an operation goes that fails at a stage (see status.FAILURES).
 _REACH: Final = {0: 1, 1: 3, 2: 5, 3: 7, 4: 9}
 _SHARE: Final = {stage: sum(share for _, _, share in _WAY[:reach]) for stage, reach in _REACH.items()}
 _KEPT: Final = 20_000  # documents of ended operations, which are asked for again and again

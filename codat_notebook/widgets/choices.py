@@ -7,7 +7,7 @@ must not look fresh.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from codat_notebook.models.vocabulary import is_failed, is_running
+from codat_notebook.models.status import is_problem, is_running
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.queueing import expected
@@ -57,7 +57,7 @@ def in_progress(
 ) -> list[str]:
     """The data types that are on their way already on the chosen connection, or on any linked one."""
     linked = {connection.id for connection in facts.linked if connection_id in (None, connection.id)}
-    under_way = {c.data_type for c in cells if c.connection_id in linked and c.status and is_running(c.status)}
+    under_way = {c.data_type for c in cells if c.connection_id in linked and _runs(c)}
     return sorted(under_way | set(running))
 
 
@@ -77,15 +77,19 @@ def data_type_statuses(
     return {name: _status(group, name in now_running) for name, group in by_type.items()}
 
 
+def _runs(cell: Cell) -> bool:
+    return bool(cell.status) and is_running(cell.status or "", cell.completed)
+
+
 def _status(cells: list[Cell], running: bool) -> dict[str, Any]:
     successes = [cell.last_success for cell in cells]
     oldest = None if None in successes else min(time for time in successes if time is not None)
-    statuses = [cell.status or "" for cell in cells]
-    failed = next((status for status in statuses if is_failed(status)), "")
-    under_way = next((status for status in statuses if status and is_running(status)), "")
+    problem = next((cell for cell in cells if is_problem(cell.status or "")), cells[0])
+    shown = next((cell for cell in cells if _runs(cell)), problem)
     several = ", ".join(f"{cell.platform} {ago(cell.age.total_seconds()) if cell.age else 'never'}" for cell in cells)
     return {
-        "current_status": "Queued" if running else under_way or failed or statuses[0],
+        "current_status": "Queued" if running else shown.status or "",
+        "completed": None if running else shown.completed,
         "last_success": oldest.isoformat() if oldest else None,
         "note": several if len(cells) > 1 else None,
         "connections": len(cells),

@@ -15,8 +15,6 @@ from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
-from codat_notebook.models import vocabulary
-
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -29,10 +27,6 @@ Row = dict[str, Any]
 _MOST_CHARACTERS = 600
 #: Characters up to which texts are sorted as bytes of one width.
 _SHORT = 64
-_TONES = {
-    "Complete": "ok", "Linked": "ok", "NotSupported": "idle", "Cancelled": "warn", "PendingAuth": "warn",
-    "Unlinked": "idle", "Deauthorized": "bad",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -135,19 +129,6 @@ def kind_of(name: str, values: pd.Series[Any]) -> Kind:
     if name == "id" or name.endswith("_id"):
         return "id"
     return "status" if name == "status" or name.endswith("_status") else "text"
-
-
-def tone_of(status: str) -> str:
-    """The colour class of a status: ok, run, warn, bad, idle, or ``""`` for a word that nobody knows.
-
-    >>> tone_of("Complete"), tone_of("Mapping"), tone_of("FetchError"), tone_of("NotSupported"), tone_of("Routing")
-    ('ok', 'run', 'bad', 'idle', '')
-    """
-    if status in _TONES:
-        return _TONES[status]
-    if vocabulary.is_failed(status):
-        return "bad"
-    return "run" if status in vocabulary.STAGES else ""
 
 
 def text(value: object) -> str:

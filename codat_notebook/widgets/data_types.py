@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from codat_notebook.models import vocabulary
+from codat_notebook.models.status import meaning
 from codat_notebook.widgets.part import Message, Part
 from codat_notebook.words import ago, iso, seconds_between
 
@@ -27,7 +28,8 @@ def data_type_rows(
     """A row for each data type, by family and then by plain name.
 
     ``statuses`` maps Codat's key to ``current_status`` (of the latest sync; None if never), ``last_success`` (ISO text
-    or None; of several connections the oldest) and maybe ``note`` and ``connections``, how many they are.
+    or None; of several connections the oldest) and maybe ``completed`` of that sync, ``note`` and ``connections``, how
+    many they are.
     ``supported`` says which types to show, also such as have no status yet; by default those in ``statuses``. ``now``
     is the server's time as ISO text.
 
@@ -43,13 +45,10 @@ def data_type_rows(
 def _row(key: str, status: Mapping[str, Any], now: str) -> Message:
     current, last = str(status.get("current_status") or ""), status.get("last_success")
     age = seconds_between(last, now)
-    if current and vocabulary.is_running(current):
-        state = "running"
-    elif current == "NotSupported":
+    state = meaning(current, status.get("completed")).kind if current else "complete"
+    if current == "NotSupported":
         state = "unsupported"
-    elif vocabulary.is_failed(current):
-        state = "failed"
-    else:
+    elif state not in ("running", "failed"):
         state = "never" if age is None else "ok"
     return {
         "key": key,

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.models.instants import instant
+from codat_notebook.models.status import tone
 from codat_notebook.widgets import columns as cols
 from codat_notebook.widgets.columns import Shown
 from codat_notebook.words import short_id
@@ -74,7 +75,7 @@ class Values:
 
     def _tone(self, number: int) -> str:
         status = self.column.kind == "status" and self.column.tone is None
-        return cols.tone_of(self._texts[number]) or "idle" if status else ""
+        return tone(self._texts[number]) if status else ""
 
 
 def _state(column: Shown, kind: str, options: list[list[Any]], chosen: Sequence[str], more: int) -> dict[str, Any]:

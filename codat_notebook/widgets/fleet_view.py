@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from codat_notebook.models.vocabulary import FAILURES, remedy
+from codat_notebook.models.status import FAILURES
+from codat_notebook.models.vocabulary import remedy
 from codat_notebook.runs.engine import engine
 from codat_notebook.widgets.columns import Column, Row
 from codat_notebook.widgets.exports import to_tsv

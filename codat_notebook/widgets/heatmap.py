@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from codat_notebook.models import vocabulary
+from codat_notebook.models.status import is_problem
 from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets.part import Message, Part
 from codat_notebook.words import count
@@ -80,8 +81,8 @@ def _cell(cells: list[Cell] | None) -> list[Any] | None:
     if not readable:
         return None
     oldest = min(int(cell.last_success.timestamp()) if cell.last_success else 0 for cell in readable)
-    failed = next((cell.status for cell in readable if cell.status and vocabulary.is_failed(cell.status)), "")
-    return [oldest, failed if failed != "NotSupported" else ""]
+    failed = next((cell.status for cell in readable if cell.status and is_problem(cell.status)), "")
+    return [oldest, failed]
 
 
 class Heatmap(Part):

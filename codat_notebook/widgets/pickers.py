@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from codat_notebook.models.status import can_be_relinked, tone
 from codat_notebook.widgets.part import Message, Part
 from codat_notebook.words import ago, count, iso, number, seconds_between, short_id
 
@@ -178,8 +179,8 @@ def connection_cards(connections: Iterable[Mapping[str, Any]], now: str) -> list
             "id": row["id"],
             "platform": f"{name} {short_id(row['id'])}" if names.count(name) > 1 else name,
             "words": _card_words(row, now),
-            "tone": _TONES.get(str(row.get("status")), "idle"),
-            "link_url": row.get("link_url") if row.get("status") in _RELINK else None,
+            "tone": tone(str(row.get("status"))),
+            "link_url": row.get("link_url") if can_be_relinked(str(row.get("status"))) else None,
             "url": row.get("link_url") or None,
             "created": iso(row.get("created")),
             "last": iso(row.get("last_sync")),
@@ -189,8 +190,6 @@ def connection_cards(connections: Iterable[Mapping[str, Any]], now: str) -> list
     ]
 
 
-_TONES = {"Linked": "ok", "PendingAuth": "warn", "Deauthorized": "bad", "Unlinked": "idle"}
-_RELINK = ("PendingAuth", "Deauthorized", "Unlinked")
 _STATUS_WORDS = {"PendingAuth": "waiting for the customer to link"}
 
 

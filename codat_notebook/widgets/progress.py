@@ -2,14 +2,13 @@
 
 The same part is the console's right side and the live view of a run that is a cell's last line. Its state is a window:
 the totals are counted over all operations, the rows sent are those of one page. Functions here turn an operation's
-plain values into such a row; what a status means comes from Codat's vocabulary, and one that nobody knows stays
-neutral and as it is.
+plain values into such a row; what a status means is told by :mod:`codat_notebook.models.status`.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from codat_notebook.models import vocabulary
+from codat_notebook.models.status import meaning
+from codat_notebook.models.vocabulary import plain_name, remedy
 from codat_notebook.widgets.part import Message, Part
 from codat_notebook.words import count, duration, iso, number, seconds_between, utc
 
@@ -22,19 +21,14 @@ STOP = {
     "title": "What is queued is read to its end: Codat's API cannot cancel.",
 }
 
-_WORDS = {"Initial": "Starting", "MapQueued": "Waits to map", "ValidationQueued": "Waits for checks",
-          "ProcessingQueued": "Waits to process"}  # fmt: skip
 #: Around a text of others, so that one from right to left does not turn the sentence that quotes it.
 _ISOLATE, _END = "\u2068", "\u2069"
-PAUSED = re.compile(r"paused until (\S+)", re.IGNORECASE)
-_MACHINE = re.compile(r"waiting for asynchronous response", re.IGNORECASE)
-_GOES_ON = "The platform's limit on requests is used up. Codat goes on by itself then: nothing to do."
-_START_IT = "The connector on the customer's machine does not answer: ask them to start it and to open the connector."
-_NOT_QUEUED = {
-    "asking": {"tone": "idle", "symbol": "…", "text": "Queueing", "kind": "running"},
-    "no": {"tone": "bad", "text": "Not queued", "kind": "failed"},
+#: States of a run's row that has no operation.
+_NO_OPERATION = {
+    "queueing": {"tone": "idle", "symbol": "…", "text": "Queueing", "kind": "running"},
+    "refused": {"tone": "bad", "text": "Not queued", "kind": "failed"},
     "unknown": {"tone": "warn", "symbol": "?", "text": "Maybe queued", "kind": "running"},
-    "never": {"tone": "idle", "text": "Not queued by Codat", "kind": "other"},
+    "not queued by Codat": {"tone": "idle", "text": "Not queued by Codat", "kind": "other"},
 }
 
 
@@ -44,7 +38,7 @@ def operation_row(
     status: str = "",
     *,
     platform: str = "",
-    queued: str = "yes",
+    state: str = "",
     description: str | None = None,
     message: str | None = None,
     requested: str | None = None,
@@ -54,58 +48,33 @@ def operation_row(
 ) -> Message:
     """One row of a :class:`Progress` from an operation's plain values.
 
-    ``key`` is unique and stays (the intent, or the operation's id). ``queued`` is "yes", "asking" (no operation yet),
-    "no" (refused: ``message`` says why), "unknown" or "never" ("not queued by Codat"). ``description`` is Codat's
-    statusDescription. ``link_url`` is offered where a relink is the remedy. ``usual`` are the seconds that such an
-    operation usually takes: from them the browser tells what is left, and what takes unusually long.
+    ``key`` is unique and stays (the intent, or the operation's id). ``state`` is that of a run's row as long as it has
+    no operation; ``message`` says why it is refused. ``description`` is Codat's statusDescription. ``link_url`` is
+    offered where a relink is the remedy. ``usual`` are the seconds that such an operation usually takes: from them the
+    browser tells what is left, and what takes unusually long.
 
     >>> operation_row("1", "invoices", "Mapping", platform="NetSuite")["text"]
     'Mapping'
     """
     row: Message = {"key": key, "type": data_type, "platform": platform, "stage": None}
-    if queued != "yes":
-        row |= _NOT_QUEUED[queued] | {"note": message}
-    elif vocabulary.is_failed(status) or status in vocabulary.FAILURES:
-        row |= _failed(status, data_type, platform, message, link_url)
+    if state:
+        row |= _NO_OPERATION[state] | {"note": message}
     else:
-        row |= _on_its_way(status, description, completed)
+        row |= meaning(status, completed, description)._asdict()
+        if row["kind"] == "failed":
+            row |= _what_to_do(status, data_type, platform, message, link_url)
     if usual is not None and row["tone"] == "run":
         row["usual"] = round(usual)
     row |= {"since": iso(requested), "until": iso(completed)}
     return {name: value for name, value in row.items() if value is not None}
 
 
-def _failed(status: str, data_type: str, platform: str, message: str | None, link_url: str | None) -> Message:
-    remedy = vocabulary.remedy(status)
-    known = status in vocabulary.FAILURES
-    skipped = status == "NotSupported"
-    meaning = remedy.meaning.replace("this connection", platform or "this connection")
-    meaning = meaning.replace("this data.", f"{vocabulary.plain_name(data_type).lower()}.")
+def _what_to_do(status: str, data_type: str, platform: str, message: str | None, link_url: str | None) -> Message:
+    cure = remedy(status)
+    means = cure.meaning.replace("this connection", platform or "this connection")
+    means = means.replace("this data.", f"{plain_name(data_type).lower()}.")
     says = f" Codat says: “{_ISOLATE}{message}{_END}”" if message else ""
-    return {
-        "stage": vocabulary.FAILURES.get(status, 1),
-        "tone": "idle" if skipped else "bad",
-        "text": remedy.short if known else status,
-        "kind": "other" if skipped else "failed",
-        "note": None if skipped else f"{meaning} {remedy.action}{says}",
-        "link": link_url if remedy.relink else None,
-    }
-
-
-def _on_its_way(status: str, description: str | None, completed: str | None) -> Message:
-    stage = vocabulary.STAGES.get(status)
-    if status == "Complete":
-        return {"stage": 5, "tone": "ok", "text": "Complete", "kind": "complete"}
-    if stage is None:
-        running = vocabulary.is_running(status, completed)
-        return {"tone": "idle", "symbol": "◌", "text": status or "No status", "kind": "running" if running else "other"}
-    paused = PAUSED.search(description or "")
-    if paused:
-        until = iso(paused[1]) or paused[1]
-        return {"stage": stage, "tone": "warn", "text": f"Paused until {until}", "kind": "running", "note": _GOES_ON}
-    if _MACHINE.search(description or ""):
-        return {"stage": stage, "tone": "warn", "text": "Waits for a machine", "kind": "running", "note": _START_IT}
-    return {"stage": stage, "tone": "run", "text": _WORDS.get(status, status), "kind": "running"}
+    return {"note": f"{means} {cure.action}{says}", "link": link_url if cure.relink else None}
 
 
 def progress_counts(rows: Iterable[Message]) -> dict[str, float]:
@@ -166,12 +135,12 @@ def _without_repeats(rows: list[Message]) -> list[Message]:
 
 
 def expected_text(waits: Iterable[tuple[str, str]]) -> str:
-    """What waits for a platform's limit, two of them by name; ``waits`` are (data type, ISO time of the pause's end).
+    """What waits for a platform's limit, two of them by name; ``waits`` are (data type, end of the pause).
 
-    >>> expected_text([("payments", "2026-11-23T14:05:00")])
+    >>> expected_text([("payments", "2026-11-23T14:05:00Z")])
     'payments paused until 2026-11-23T14:05:00Z'
     """
-    parts = [f"{name} paused until {iso(until) or until}" for name, until in waits]
+    parts = [f"{name} paused until {until}" for name, until in waits]
     more = f", {len(parts) - 2} more" if len(parts) > 2 else ""
     return ", ".join(parts[:2]) + more
 

@@ -11,14 +11,15 @@ from typing import Any
 
 import msgspec
 
-from codat_notebook.models import vocabulary
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
+from codat_notebook.models.status import is_failed, tone
 from codat_notebook.runs.records import Subject, from_operation
-from codat_notebook.widgets.columns import Row, tone_of
+from codat_notebook.widgets.columns import Row
 from codat_notebook.widgets.details import details_state, field
 from codat_notebook.widgets.notice import notice_item, record_item
 from codat_notebook.widgets.part import Message
+from codat_notebook.widgets.tables import answer_tone
 
 #: Fields of an operation that are times.
 _TIMES = ("requested", "completed")
@@ -37,13 +38,13 @@ def operation_details(operation: PullOperation, row: Row, subject: Subject, now:
         "duration": _known(row.get("duration")),
         "not as documented": "; ".join(operation.unread),
     }
-    failed = vocabulary.is_failed(operation.status)
+    failed = is_failed(operation.status)
     ended = instant(operation.completed) or now
     return details_state(
         operation.id,
         f"{operation.data_type} from {subject.platform}" if subject.platform else operation.data_type,
         [*fields, *(field(name, value) for name, value in extra.items() if value)],
-        status=(operation.status or "No status", tone_of(operation.status)),
+        status=(operation.status or "No status", tone(operation.status)),
         card=record_item(from_operation(operation, ended, subject), operation.id) if failed else None,
         json=json.dumps(sent, indent=2, ensure_ascii=False),
     )
@@ -75,9 +76,8 @@ def error_details(key: str, row: Row) -> Message:
 def request_details(key: str, row: Row) -> Message:
     """A row of ``session.requests``: every field."""
     known = {name: _known(value) for name, value in row.items()}
-    status = known["status"]
-    tone = "bad" if status is None or status >= 400 else "ok"
-    return details_state(key, known["call"] or "", _fields(known), status=(str(status or "No answer"), tone))
+    status = (str(known["status"] or "No answer"), answer_tone(known))
+    return details_state(key, known["call"] or "", _fields(known), status=status)
 
 
 def _fields(known: Mapping[str, Any], but: tuple[str, ...] = ()) -> list[Message]:

@@ -1,21 +1,18 @@
 """The live view of runs: their rows as the progress part draws them, in the console or as a cell's last line."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.models.vocabulary import is_failed
+from codat_notebook.models.status import is_failed, pause_end
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.starting import again
 from codat_notebook.widgets.expectations import Usual, due_at
 from codat_notebook.widgets.part import Message
-from codat_notebook.widgets.progress import PAUSED, STOP, Progress, expected_text, operation_row, progress_state
+from codat_notebook.widgets.progress import STOP, Progress, expected_text, operation_row, progress_state
 
 #: How a run ended -> the status of the progress part; among several the first that applies.
 _ENDS = {"failed": "error", "stopped": "stopped", "done": "done"}
-#: A row's state before it has an operation -> the word of ``operation_row``.
-_QUEUED = {"queueing": "asking", "refused": "no", "unknown": "unknown", "not queued by Codat": "never"}
 
 
 def company_rows(rows: Iterable[Row], platforms: Mapping[str, str], usual: Usual) -> list[Message]:
@@ -31,7 +28,7 @@ def run_row(row: Row, platforms: Mapping[str, str], usual: Usual) -> Message:
             f"{row.data_type}/{row.connection_id or ''}",
             row.data_type,
             platform=platforms.get(row.connection_id or "", ""),
-            queued=_QUEUED[row.state],
+            state=row.state,
             message=f"{row.error.why} {row.error.action}" if row.error else None,
         )
     return operation_row(
@@ -59,7 +56,7 @@ def runs_state(
     usual = {key: seconds for run in runs for key, seconds in run.usual.items()} | dict(usual or {})
     rows = {row["key"]: row for run in runs for row in company_rows(run.rows, run.platforms, usual)}
     running = [row.operation for run in runs for row in run.rows if row.operation is not None and row.open]
-    due = due_at((each for each in running if not _paused(each)), usual)
+    due = due_at((each for each in running if not pause_end(each.status_description)), usual)
     last = runs[-1]
     return progress_state(
         list(rows.values()),
@@ -78,11 +75,8 @@ def runs_state(
 
 def _waits(running: Iterable[PullOperation]) -> list[tuple[str, str]]:
     """What is paused by a platform's limit: data type, until when."""
-    return [(operation.data_type, found[1]) for operation in running if (found := _paused(operation))]
-
-
-def _paused(operation: PullOperation) -> "re.Match[str] | None":
-    return PAUSED.search(operation.status_description or "")
+    ends = [(operation.data_type, pause_end(operation.status_description)) for operation in running]
+    return [(data_type, end) for data_type, end in ends if end]
 
 
 def helped(run: RefreshRun) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from codat_notebook.models import status
 from codat_notebook.widgets import columns as cols
 from codat_notebook.widgets.columns import Column, Row, Shown
 from codat_notebook.widgets.facets import Clock, Facet, facet_of
@@ -166,7 +167,7 @@ class Sheet:
     def _with_tones(self, column: Shown, here: Any) -> list[Any]:
         tone = column.tone
         return [
-            None if word is None else [word, (tone and tone(self._row(place))) or cols.tone_of(word)]
+            None if word is None else [word, (tone and tone(self._row(place))) or status.tone(word)]
             for word, place in zip(cols.cells(column, here), here, strict=True)
         ]
 

@@ -19,6 +19,7 @@ import ipywidgets
 import traitlets
 
 from codat_notebook.forking import Lock
+from codat_notebook.models.status import STAGE_NAMES, TONES
 
 #: What every part needs, and what a table or a run needs that is shown by itself. All other files travel together, too:
 #: packed one by one they would take half as much again.
@@ -29,6 +30,12 @@ FIRST = (
 #: Characters of JSON from which on a state travels packed.
 LARGE = 4096
 
+#: What the browser knows of statuses, in front of ``kit.js``.
+STATUS_SCRIPT = "".join(
+    f"const {name} = {json.dumps(value, ensure_ascii=False)};\n"
+    for name, value in (("TONES", TONES), ("STAGES", STAGE_NAMES))
+)
+
 _STATIC = Path(__file__).with_name("static")
 
 # Comments on lines of their own, indentation, trailing blanks. (No text of ours spans lines: a test looks.)
@@ -38,7 +45,8 @@ _DISPENSABLE = re.compile(r"^[ \t]*(?://.*|/\*(?:(?!\*/).|\n)*?\*/[ \t]*)\n|^[ \
 @functools.cache
 def source(name: str) -> str:
     """A file of ``static/`` without comments and indentation."""
-    return _DISPENSABLE.sub("", (_STATIC / name).read_text("utf-8"))
+    text = _DISPENSABLE.sub("", (_STATIC / name).read_text("utf-8"))
+    return STATUS_SCRIPT + text if name == "kit.js" else text
 
 
 def pack(text: str) -> str:

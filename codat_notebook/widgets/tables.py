@@ -32,14 +32,15 @@ ERROR_COLUMNS = {
 }  # fmt: skip
 
 
-def _answer(row: Row) -> str:
-    """The colour of an HTTP status; a row has none where no answer came."""
-    return "ok" if row["status"] < 400 else "warn" if row["status"] == 429 else "bad"
+def answer_tone(row: Row) -> str:
+    """The colour of a request by its HTTP status, ``None`` where no answer came; 429 only has to wait."""
+    status = row["status"]
+    return "bad" if status is None else "ok" if status < 400 else "warn" if status == 429 else "bad"
 
 
 REQUEST_COLUMNS = {
     "time": Column(kind="time", facet=True), "call": Column(facet=True),
-    "status": Column(kind="status", tone=_answer, facet=True), "ms": Column(decimals=1), "attempt": Column(),
+    "status": Column(kind="status", tone=answer_tone, facet=True), "ms": Column(decimals=1), "attempt": Column(),
     "error": Column(), "method": Column(), "path": Column(), "correlation_id": Column(kind="id"),
 }  # fmt: skip
 

@@ -96,8 +96,7 @@ def _bar(operation: PullOperation, platform: str) -> Message | None:
         return None
     if until is None and row["kind"] != "running":
         until = since  # it ended, and nobody says when
-    tone = "bad" if row["kind"] == "failed" else row["tone"]
-    return {"key": row["key"], "since": since, "until": until, "tone": tone, "text": row["text"], "platform": platform}
+    return {name: row[name] for name in ("key", "tone", "text", "platform")} | {"since": since, "until": until}
 
 
 class Timeline(Part):

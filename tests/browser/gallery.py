@@ -183,10 +183,10 @@ def odd_rows() -> list[dict[str, Any]]:
     make, done = progress.operation_row, {"completed": NOW}
     dead: dict[str, Any] = {"platform": "Shopify", "link_url": "https://link.example/3", **done}
     return [
-        make("a", "bills", queued="asking", platform="NetSuite"),
-        make("b", "suppliers", queued="no", message="400: no linked connection offers suppliers."),
-        make("c", "items", queued="unknown", message="Codat gave no answer. Nothing is sent twice."),
-        make("d", "journals", queued="never"),
+        make("a", "bills", state="queueing", platform="NetSuite"),
+        make("b", "suppliers", state="refused", message="400: no linked connection offers suppliers."),
+        make("c", "items", state="unknown", message="Codat gave no answer. Nothing is sent twice."),
+        make("d", "journals", state="not queued by Codat"),
         _row(5, "profitAndLoss", "NotSupported", 9, "Plaid", **done),
         _row(6, "taxRates", "Routing", 300),
         _row(7, "transfers", "QuantumError", 30, message="Schrödinger", **done),

@@ -8,7 +8,7 @@ from codat_notebook.client.queue_once import KEY_AGE
 from codat_notebook.client.queueing import Queued, queue, queue_all
 from codat_notebook.client.slots import Slots
 from codat_notebook.models import errors
-from codat_notebook.models.vocabulary import is_running
+from codat_notebook.models.status import is_running
 
 from ..client.simulated import BANK_A, COMPANY, OPTIONS, Stage, budget
 from .schedules import Ledger, World

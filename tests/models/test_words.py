@@ -4,16 +4,15 @@ import pickle
 
 import pytest
 
-from codat_notebook.models import shared, vocabulary, words
+from codat_notebook.models import shared, status, vocabulary, words
 
 
 @pytest.mark.parametrize(
     ("kind", "known"),
     [
-        (words.SchemaDataType, vocabulary.DATA_TYPES),
-        (words.DatasetStatus, vocabulary.STATUSES),
-        (words.DataConnectionStatus, vocabulary.CONNECTION_STATUSES),
-        (words.SourceType, vocabulary.SOURCE_TYPES),
+        (words.SchemaDataType, vocabulary.ACCOUNTING + vocabulary.BANKING + vocabulary.COMMERCE),
+        (words.DatasetStatus, status.STATUSES),
+        (words.DataConnectionStatus, status.CONNECTION_STATUSES),
     ],
 )
 def test_the_members_are_the_vocabulary(kind: type[words.OpenEnum], known: tuple[str, ...]) -> None:

@@ -2,32 +2,13 @@
 
 import math
 import random
-from datetime import UTC, datetime
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from codat_notebook.runs import polling
 from codat_notebook.runs.durations import Lifetime
 from codat_notebook.runs.polling import Running
-
-
-@pytest.mark.parametrize(
-    ("text", "until"),
-    [
-        ("Paused until 2026-11-23T14:05:00Z", datetime(2026, 11, 23, 14, 5, tzinfo=UTC)),
-        ("Fetching. PAUSED UNTIL 2026-11-23 14:05:30, then on", datetime(2026, 11, 23, 14, 5, 30, tzinfo=UTC)),
-        ("Paused until 2026-13-45 99:99", None),
-        ("Paused until further notice", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_the_time_of_a_pause_is_read_from_the_text(text: str | None, until: datetime | None) -> None:
-    """Codat tells a pause in words only; what cannot be read is no time."""
-    assert polling.paused_until(text) == until
-
 
 XERO = Lifetime(math.log(60), 0.5)
 running = st.builds(Running, st.floats(0, 1e7), st.just(XERO), st.floats(0, 1e5))

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from codat_notebook.client import wire
 from codat_notebook.models import errors
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.models.vocabulary import FAILURES
+from codat_notebook.models.status import FAILURES
 from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exception, from_operation
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
@@ -41,6 +42,17 @@ def test_an_exception_says_why_and_what_to_do(error: Exception, why: str, action
     record = from_exception(error, "It failed", NOW)
     assert why in record.why
     assert action in record.action
+
+
+@pytest.mark.parametrize("status", errors.ADVICE)
+def test_the_client_and_the_session_give_the_same_advice(status: int) -> None:
+    """What an HTTP status means and what to do stands in one place: an exception's message and its record say it."""
+    request = wire.Request("GET", "/companies", base="https://x")
+    error = wire.error(request, wire.Answer(status, {}, b"", 0.0, 0.0))
+    why, action = errors.ADVICE[status]
+    assert error.message.endswith(f"{why} {action}")
+    record = from_exception(error, "It failed", NOW)
+    assert (record.why, record.action) == (why, action)
 
 
 def test_doubt_about_queueing_is_said() -> None:

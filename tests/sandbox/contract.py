@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from codat_notebook.models.vocabulary import CONNECTION_STATUSES, DATA_TYPES, SOURCE_TYPES, STATUSES
+from codat_notebook.models.status import CONNECTION_STATUSES, STATUSES
+from codat_notebook.models.vocabulary import DATA_TYPES, SOURCE_TYPES
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 ANY_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"

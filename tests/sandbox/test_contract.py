@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from codat_notebook.models.vocabulary import CONNECTION_STATUSES, DATA_TYPES
+from codat_notebook.models.status import CONNECTION_STATUSES
+from codat_notebook.models.vocabulary import DATA_TYPES
 
 from . import contract
 from .asking import Api, read

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.models.vocabulary import DATA_TYPES, FAILURES, STAGES
+from codat_notebook.models.status import FAILURES, STAGES
+from codat_notebook.models.vocabulary import DATA_TYPES
 from codat_notebook.sandbox.operations import WAITING, Operation, draw
 from codat_notebook.sandbox.outcomes import HOLDS, Outcome
 from codat_notebook.sandbox.profiles import PLATFORMS

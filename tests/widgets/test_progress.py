@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.models import vocabulary
+from codat_notebook.models.status import FAILURES, STAGES, STATUSES
 from codat_notebook.widgets import progress
 
 NOW = "2026-11-23T13:58:29Z"
@@ -16,18 +17,18 @@ def row(status, **more):
     return progress.operation_row("1", "invoices", status, **{"platform": "NetSuite", "requested": BEGAN, **more})
 
 
-@pytest.mark.parametrize("status", vocabulary.STATUSES)
+@pytest.mark.parametrize("status", STATUSES)
 def test_each_published_status_has_its_stage_tone_and_words(status):
     """Running ones run, failures stop at their stage with a remedy, success is all five."""
-    made = row(status, completed=None if status in vocabulary.STAGES else NOW)
-    if status in vocabulary.STAGES:
-        assert (made["stage"], made["tone"], made["kind"]) == (vocabulary.STAGES[status], "run", "running")
+    made = row(status, completed=None if status in STAGES else NOW)
+    if status in STAGES:
+        assert (made["stage"], made["tone"], made["kind"]) == (STAGES[status], "run", "running")
     elif status == "Complete":
         assert (made["stage"], made["tone"], made["kind"]) == (5, "ok", "complete")
     elif status == "NotSupported":
         assert (made["tone"], made["kind"], made.get("note")) == ("idle", "other", None)
     else:
-        assert (made["stage"], made["tone"], made["kind"]) == (vocabulary.FAILURES[status], "bad", "failed")
+        assert (made["stage"], made["tone"], made["kind"]) == (FAILURES[status], "bad", "failed")
         assert made["note"].endswith(vocabulary.remedy(status).action)
     assert made["text"]
 
@@ -70,16 +71,17 @@ def test_a_remedy_names_platform_and_data_and_offers_the_link_only_where_it_help
 
 
 @pytest.mark.parametrize(
-    ("queued", "kind"), [("asking", "running"), ("no", "failed"), ("unknown", "running"), ("never", "other")]
+    ("state", "kind"),
+    [("queueing", "running"), ("refused", "failed"), ("unknown", "running"), ("not queued by Codat", "other")],
 )
-def test_rows_before_there_is_an_operation(queued, kind):
+def test_rows_before_there_is_an_operation(state, kind):
     """Queueing, refused, unknown and never queued are four different things, each in words."""
-    made = progress.operation_row("k", "bills", queued=queued, message="why")
+    made = progress.operation_row("k", "bills", state=state, message="why")
     assert (made["kind"], made["note"]) == (kind, "why")
     assert "since" not in made
 
 
-STATES = st.sampled_from([*vocabulary.STATUSES, "Routing", "OddError"])
+STATES = st.sampled_from([*STATUSES, "Routing", "OddError"])
 
 
 @given(st.lists(STATES, max_size=60), st.integers(0, 70))
@@ -104,7 +106,7 @@ def test_neighbours_that_share_a_remedy_say_it_once():
 
 def test_expected_names_two_and_counts_the_rest():
     """A sentence, not a list."""
-    waits = [(name, "2026-11-23T14:05") for name in "abc"]
+    waits = [(name, "2026-11-23T14:05:00Z") for name in "abc"]
     until = "paused until 2026-11-23T14:05:00Z"
     assert progress.expected_text(waits) == f"a {until}, b {until}, 1 more"
     assert progress.expected_text([("c", "soon")]) == "c paused until soon"

@@ -61,7 +61,7 @@ def test_cells_are_short_and_say_what_the_browser_needs():
     missing = page(FRAMES["missing"])
     assert column(missing, "n") == ["1.5", None, "∞"]
     assert column(missing, "all") == [None] * 3
-    assert column(missing, "status") == [["Complete", "ok"], None, ["Odd", ""]]
+    assert column(missing, "status") == [["Complete", "ok"], None, ["Odd", "idle"]]
     flags = page(pd.DataFrame({"n": [1284, -5, 10**7], "f": [True, False, True]}))
     assert column(flags, "n") == ["1,284", "-5", "10,000,000"]
     assert column(flags, "f") == ["yes", "no", "yes"]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from codat_notebook.models import vocabulary
 from codat_notebook.models.shared import PullOperation
+from codat_notebook.models.status import STAGES, STATUSES
 from codat_notebook.widgets.timeline import MOST, Timeline, timeline_state
 
 NOW = datetime(2026, 11, 23, 13, 58, tzinfo=UTC)
@@ -35,10 +36,10 @@ def test_a_row_for_each_data_type_in_codats_order():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("status", vocabulary.STATUSES)
+@pytest.mark.parametrize("status", STATUSES)
 def test_each_status_has_the_tone_of_its_outcome(status):
     """Complete is good, a failure bad, what nobody supports neither, and only what runs has no end."""
-    runs = status in vocabulary.STAGES
+    runs = status in STAGES
     bar = timeline_state([operation(status=status, took=None if runs else 1)], NOW)["bars"][0]
     expected = "run" if runs else {"Complete": "ok", "NotSupported": "idle"}.get(status, "bad")
     assert bar["tone"] == expected

@@ -1,7 +1,7 @@
 // A card that says what went wrong: what, to what, why, what to do. The notices are such cards, and so are the details
 // of an error.
 
-const SYMBOLS = { bad: "✕", warn: "!", info: "i" };
+const SYMBOLS = { bad: signOf("bad"), warn: "!", info: "i" };
 
 /** A card. `act` and `dismiss` are called for its buttons; without `dismiss` it has none to close it. */
 function makeCard({ tone }, act, dismiss) {

@@ -1,7 +1,6 @@
 // The browser's half of Details. It stands beside its table; where there is little room, in its place. The focus goes
 // into it when it opens and back to the table's row when it closes.
 
-const SIGNS = { ok: "✓", run: "◔", bad: "✕", warn: "‖", idle: "–" };
 const CHECKS = { later: "Codat checks the data when it has been read.", loading: "Asking Codat for the results of its checks…" };
 
 function section(title) {
@@ -79,7 +78,7 @@ function render({ model, el }) {
     checks.node.hidden = !data;
     if (!data) return;
     const { status, why, errors, warnings, more } = data;
-    const groups = [["bad", "✕", "error", errors, more[0]], ["warn", "!", "warning", warnings, more[1]]];
+    const groups = [["bad", signOf("bad"), "error", errors, more[0]], ["warn", "!", "warning", warnings, more[1]]];
     const counts = groups.filter(([, , , items]) => items.length).map(([, , word, items, rest]) => count(items.length + rest, word));
     setText(said, status === "ready" ? counts.join(", ") || "Codat's checks found nothing." : CHECKS[status] ?? why);
     again.hidden = status !== "failed";
@@ -101,8 +100,8 @@ function render({ model, el }) {
     setText(title, state.title);
     pill.hidden = !state.status;
     const [word, tone] = state.status ?? ["", ""];
-    setText(pill, `${SIGNS[tone] ?? "•"} ${word}`);
-    setAttribute(pill, "class", `c-pill ${tone || "idle"}`);
+    setText(pill, `${signOf(tone)} ${word}`);
+    setAttribute(pill, "class", `c-pill ${tone}`);
     keyed(card, state.card ? [state.card] : [], ({ key }) => key, (data) => makeCard(data), updateCard);
     keyed(list, state.fields, ({ name }) => name, ({ name }) => h("div", {}, h("dt", {}, name), h("dd")), (node, each) => fillField(node.lastChild, each));
     drawChecks(state.checks);

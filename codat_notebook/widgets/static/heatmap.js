@@ -31,7 +31,7 @@ function render({ model, el }) {
 
   /** What a cell shows: its text, its class, and its age in words. */
   function look(cell) {
-    if (!cell) return ["–", "hx", "not supported"];
+    if (!cell) return [signOf("idle"), "hx", "not supported"];
     const [then, failed] = cell;
     if (!then) return ["never", `hn${failed ? " failed" : ""}`, "never synced"];
     const days = Math.max(0, Math.floor((now() / 1000 - then) / DAY));
@@ -59,7 +59,7 @@ function render({ model, el }) {
       ...state.columns.map(({ key: type, name }) => h("th", { scope: "col", title: name }, h("span", {}, type))));
     key.replaceChildren(legend([
       ...stepWords(state.steps).map((text, i) => [`h${i}`, i ? state.steps[i - 1] : "0", text]),
-      ["hn", "never", "never synced"], ["hx", "–", "not supported"], ["", "✕", "last try failed"],
+      ["hn", "never", "never synced"], ["hx", signOf("idle"), "not supported"], ["", signOf("bad"), "last try failed"],
     ]));
   }
 

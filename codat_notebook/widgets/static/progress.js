@@ -1,7 +1,5 @@
 // Operations on their way. Rows are keyed and change only where they differ; elapsed times tick here between states.
 
-const STAGES = ["Queued", "Fetching", "Mapping", "Validating", "Processing"];
-const SYMBOLS = { ok: "✓", run: "◔", warn: "‖", bad: "✕", idle: "–" };
 const PAGE = 50;
 const HINT = "Tick data types and press Refresh. Each operation is followed here through these stages to its end, and a failure says what to do.";
 
@@ -123,7 +121,7 @@ function drawState(item, row, late) {
   const [pill, note] = [item.querySelector(".c-pill"), item.lastChild];
   const [tone, text] = late ? ["warn", "Longer than usual"] : [row.tone, row.text];
   pill.className = `c-pill ${tone}`;
-  setText(pill.firstChild, late ? "!" : row.symbol ?? SYMBOLS[row.tone] ?? "");
+  setText(pill.firstChild, late ? "!" : row.symbol ?? signOf(row.tone));
   setTimedText(pill.lastChild, text);
   pill.title = pill.lastChild.title || (late ? row.text : text);
   setText(note.firstChild, late ? lateNote(row) : row.note ?? "");

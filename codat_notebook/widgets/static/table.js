@@ -1,7 +1,6 @@
 // The browser's half of FrameTable: draws the page that the kernel sent, sends what the reader asks for.
 // Rows and cells are reused: a live update touches the cells that differ and nothing else.
 
-const TONES = { ok: "✓", run: "◔", bad: "✕", warn: "‖", idle: "–", "": "•" };
 const RIGHT = new Set(["number", "percent", "duration"]);
 const WAITING = "Waiting for Python: a cell is running, or this notebook is not live.";
 
@@ -17,8 +16,8 @@ function timeTitle(iso) {
 const FILL = {
   status(cell, [word, tone]) {
     const pill = cell.firstElementChild ?? cell.appendChild(h("span"));
-    setAttribute(pill, "class", `c-pill ${tone || "idle"}`);
-    setText(pill, `${TONES[tone] ?? TONES[""]} ${word}`);
+    setAttribute(pill, "class", `c-pill ${tone}`);
+    setText(pill, `${signOf(tone)} ${word}`);
   },
   id(cell, id) {
     const text = cell.firstElementChild ?? cell.appendChild(h("span", { class: "ct-id" }));

@@ -2,8 +2,6 @@
 
 const [ROW, BAR, TOP] = [28, 16, 4];
 const SPANS = [["10 min", 10 * MINUTE, "The last ten minutes"], ["1 h", HOUR, "The last hour"], ["1 d", WHOLE_DAY, "The last day"], ["7 d", 7 * WHOLE_DAY, "The last week"], ["All", null, "From the first one to now"]];
-const SIGNS = { ok: "✓", run: "◔", bad: "✕", warn: "‖", idle: "–" };
-const KEY = [["ok", "complete"], ["run", "running"], ["warn", "paused or waiting"], ["bad", "failed"], ["idle", "anything else"]];
 const HINT = "← → earlier and later, + − zoom, ↑ ↓ from operation to operation, 0 shows all. Ctrl and wheel zoom, too.";
 const SHORTEST = 5 * SECOND;
 
@@ -44,7 +42,7 @@ function render({ model, el }) {
   const empty = h("div", { class: "k-empty" });
   const swatch = (tone) => s("svg", { width: 22, height: BAR }, s("g", { class: `bar ${tone}` },
     s("rect", { class: "fill", width: 22, height: BAR, rx: 3 }), s("rect", { class: "over", width: 22, height: BAR, rx: 3, fill: over(id, tone) })));
-  const foot = h("div", { class: "k-foot" }, legend(KEY.map(([tone, words]) => ["", swatch(tone), `${SIGNS[tone]} ${words}`])), hint.node, h("p", { class: "c-dim zone" }, `times in ${zoneText()}`));
+  const foot = h("div", { class: "k-foot" }, legend(Object.entries(TONES).map(([tone, [sign, words]]) => ["", swatch(tone), `${sign} ${words}`])), hint.node, h("p", { class: "c-dim zone" }, `times in ${zoneText()}`));
   hint.node.id = `${id}-hint`;
   el.append(tools, scroll, foot, empty);
 
@@ -110,7 +108,7 @@ function render({ model, el }) {
     for (const rect of [fill, pattern]) for (const [name, value] of Object.entries({ x, y, width: w })) setAttribute(rect, name, value);
     setAttribute(pattern, "fill", over(id, bar.tone));
     setText(fill.firstElementChild, wordsOf(bar));
-    const words = withTimes(`${SIGNS[bar.tone] ?? "•"} ${bar.text}`);
+    const words = withTimes(`${signOf(bar.tone)} ${bar.text}`);
     const room = words.length * 7 + 12;
     const plain = w > 22 && over(id, bar.tone) === "none" ? words.slice(0, 1) : ""; // a pattern says it in as little room
     setText(text, w > room ? words : plain);

@@ -1,0 +1,156 @@
+"""What a status means: whether a pull operation runs, ended or failed, its stage, its colour and sign, its plain words.
+
+Everybody who asks about a status asks here: what follows runs, the frames, the progress, the tables, the report and
+the command line. The browser gets :data:`TONES` and :data:`STAGE_NAMES` from here, too
+(:mod:`codat_notebook.widgets.sources`). The API's vocabulary is open. An unknown word that ends in ``Error`` is a
+failure; any other runs until the operation is completed, and has no stage, a neutral colour and itself for words.
+"""
+
+import re
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from codat_notebook.models.instants import instant
+from codat_notebook.models.vocabulary import remedy
+
+#: Statuses of a pull operation on its way, in order, each with the stage (0 to 4) that it belongs to.
+STAGES: Final = {
+    "Initial": 0, "Queued": 0,
+    "Fetching": 1,
+    "MapQueued": 2, "Mapping": 2,
+    "ValidationQueued": 3, "Validating": 3,
+    "ProcessingQueued": 4, "Processing": 4,
+}  # fmt: skip
+STAGE_NAMES: Final = ("Queued", "Fetching", "Mapping", "Validating", "Processing")
+#: Last statuses that are no success, with the stage at which the operation ended.
+FAILURES: Final = {
+    "AuthError": 1, "FetchError": 1, "RateLimitError": 1, "PermissionsError": 1, "PrerequisiteNotMet": 1,
+    "NotSupported": 1, "Cancelled": 1, "MapError": 2, "ValidationError": 3, "ProcessingError": 4,
+    "InternalError": 4,
+}  # fmt: skip
+STATUSES: Final = (*STAGES, "Complete", *FAILURES)
+_CONNECTION_TONES: Final = {"PendingAuth": "warn", "Linked": "ok", "Unlinked": "idle", "Deauthorized": "bad"}
+CONNECTION_STATUSES: Final = tuple(_CONNECTION_TONES)
+
+#: The colours of a status, each with its sign and what it stands for.
+TONES: Final = {
+    "ok": ("✓", "complete"), "run": ("◔", "running"), "warn": ("‖", "paused or waiting"), "bad": ("✕", "failed"),
+    "idle": ("–", "anything else"),
+}  # fmt: skip
+_WORDS: Final = {
+    "Initial": "Starting", "MapQueued": "Waits to map", "ValidationQueued": "Waits for checks",
+    "ProcessingQueued": "Waits to process",
+}  # fmt: skip
+_PAUSED: Final = re.compile(
+    r"paused until\s+(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z| ?[+-]\d\d(?::?\d\d)?)?|[^.,;\n]+)",
+    re.IGNORECASE,
+)
+_OFFLINE: Final = re.compile("waiting for asynchronous response", re.IGNORECASE)
+_LIMIT: Final = "The platform's limit on requests is used up. Codat goes on by itself then: nothing to do."
+_START_IT: Final = (
+    "The connector on the customer's machine does not answer: ask them to start it and to open the connector."
+)
+
+
+class Meaning(NamedTuple):
+    """What a pull operation's status means.
+
+    ``kind`` is ``"running"``, ``"complete"``, ``"failed"`` or, ended as neither, ``"other"``; ``stage`` 0 to 4, 5 for
+    all done, ``None`` where none is known; ``tone`` one of :data:`TONES`; ``note`` what to do while it waits.
+    """
+
+    kind: str
+    stage: int | None
+    tone: str
+    text: str
+    note: str | None = None
+
+
+def meaning(status: str, completed: str | None = None, description: str | None = None) -> Meaning:
+    """What a status means, given the operation's ``completed`` and ``statusDescription``.
+
+    ``Cancelled`` is a failure like any other, and red: somebody has to refresh once more. ``NotSupported`` is one that
+    nobody can mend: it is no error on screen.
+
+    >>> meaning("Cancelled").tone, meaning("NotSupported").tone, meaning("MapQueued").text, meaning("Routing").kind
+    ('bad', 'idle', 'Waits to map', 'running')
+    """
+    if status == "Complete":
+        return Meaning("complete", 5, "ok", status)
+    if is_failed(status):
+        text = remedy(status).short if status in FAILURES else status
+        kind, colour = ("failed", "bad") if is_problem(status) else ("other", "idle")
+        return Meaning(kind, FAILURES.get(status, 1), colour, text)
+    stage = STAGES.get(status)
+    text = _WORDS.get(status, status) or "No status"
+    if not is_running(status, completed):
+        return Meaning("other", stage, "idle", text)
+    if pause := pause_end(description):
+        return Meaning("running", stage, "warn", f"Paused until {pause}", _LIMIT)
+    if _OFFLINE.search(description or ""):
+        return Meaning("running", stage, "warn", "Waits for a machine", _START_IT)
+    return Meaning("running", stage, "run" if status in STAGES else "idle", text)
+
+
+def is_failed(status: str) -> bool:
+    """Whether ``status`` is a failure: a published one, or an unknown word that ends in ``Error``."""
+    return status in FAILURES or status.endswith("Error")
+
+
+def is_problem(status: str) -> bool:
+    """Whether somebody has to do something: every failure, but not where the platform has no such data."""
+    return is_failed(status) and status != "NotSupported"
+
+
+def is_running(status: str, completed: str | None = None) -> bool:
+    """Whether an operation is still on its way. An unknown status is, until ``completed`` is set.
+
+    >>> is_running("Mapping"), is_running("Complete"), is_running("Routing"), is_running("Routing", "2026-01-01")
+    (True, False, True, False)
+    """
+    if status == "Complete" or is_failed(status):
+        return False
+    return status in STAGES or not completed
+
+
+def tone(status: str) -> str:
+    """The colour of a status, of a pull operation or of a connection.
+
+    >>> tone("Complete"), tone("Mapping"), tone("FetchError"), tone("Deauthorized"), tone("Routing")
+    ('ok', 'run', 'bad', 'bad', 'idle')
+    """
+    return _CONNECTION_TONES.get(status) or meaning(status).tone
+
+
+def sign(colour: str) -> str:
+    """The sign of a colour, for those who cannot tell colours apart."""
+    return TONES[colour][0]
+
+
+def can_be_relinked(connection_status: str) -> bool:
+    """Whether the connection's link URL is the way to link it (again)."""
+    return connection_status in CONNECTION_STATUSES and connection_status != "Linked"
+
+
+def paused_until(description: str | None) -> datetime | None:
+    """The time in Codat's ``Paused until <time>``, in UTC; ``None`` where there is none that can be read.
+
+    >>> paused_until("Paused until 2026-11-23 15:05+01:00").isoformat()
+    '2026-11-23T14:05:00+00:00'
+    """
+    return instant(re.sub(r"\s(?=[+-])", "", _pause(description)).upper())
+
+
+def pause_end(description: str | None) -> str | None:
+    """The same time as text with a Z, or as Codat wrote it; ``None`` where nothing is paused.
+
+    >>> pause_end("Paused until 2026-11-23 14:05"), pause_end("Paused until next week."), pause_end("Fetching")
+    ('2026-11-23T14:05:00Z', 'next week', None)
+    """
+    until = paused_until(description)
+    return f"{until:%Y-%m-%dT%H:%M:%SZ}" if until else _pause(description) or None
+
+
+def _pause(description: str | None) -> str:
+    match = _PAUSED.search(description or "")
+    return match[1].strip() if match else ""

@@ -1,0 +1,207 @@
+"""What a status means is told in one place: the module and all who show or use a status give the same answers."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from codat_notebook import frames
+from codat_notebook.cli import outcome
+from codat_notebook.models import status as statuses
+from codat_notebook.models.shared import Connection, PullOperation
+from codat_notebook.models.words import DataConnectionStatus, DatasetStatus, SchemaDataType
+from codat_notebook.report.elements import status_pill
+from codat_notebook.runs.cells import make_cells
+from codat_notebook.runs.company_run import CompanyRun
+from codat_notebook.runs.context import CompanyFacts
+from codat_notebook.runs.durations import Durations
+from codat_notebook.runs.following import plan_look
+from codat_notebook.runs.rows import Row
+from codat_notebook.widgets import choices, sources
+from codat_notebook.widgets.columns import Column
+from codat_notebook.widgets.data_types import data_type_rows
+from codat_notebook.widgets.heatmap import heatmap_state
+from codat_notebook.widgets.pickers import connection_cards
+from codat_notebook.widgets.progress import operation_row
+from codat_notebook.widgets.run_view import run_row
+from codat_notebook.widgets.sheet import Layout, Sheet, View
+from codat_notebook.widgets.timeline import timeline_state
+
+NOW = datetime(2026, 11, 23, 13, 58, tzinfo=UTC)
+BEGAN, ENDED = "2026-11-23T13:57:00Z", "2026-11-23T13:57:41Z"
+
+#: (status, completed) -> kind and tone: what the documentation says, once more and by hand.
+_ON_ITS_WAY = (
+    "Initial", "Queued", "Fetching", "MapQueued", "Mapping", "ValidationQueued", "Validating", "ProcessingQueued",
+    "Processing",
+)  # fmt: skip
+_FAILED = (
+    "AuthError", "FetchError", "RateLimitError", "PermissionsError", "PrerequisiteNotMet", "Cancelled", "MapError",
+    "ValidationError", "ProcessingError", "InternalError", "OddError",
+)  # fmt: skip
+ANSWERS: dict[tuple[str, str | None], tuple[str, str]] = {
+    **{(status, None): ("running", "run") for status in _ON_ITS_WAY},
+    ("Complete", ENDED): ("complete", "ok"),
+    **{(status, ENDED): ("failed", "bad") for status in _FAILED},
+    ("FetchError", None): ("failed", "bad"),
+    ("NotSupported", ENDED): ("other", "idle"),
+    ("Routing", None): ("running", "idle"),
+    ("Routing", ENDED): ("other", "idle"),
+}
+ASKED = pytest.mark.parametrize(("status", "completed"), ANSWERS)
+
+#: Codat's statusDescription -> the end of the pause; ``None`` where there is none or it cannot be read.
+AT = datetime(2026, 11, 23, 14, 5, tzinfo=UTC)
+PAUSES: dict[str, datetime | None] = {
+    "Paused until 2026-11-23 14:05": AT,
+    "Paused until 2026-11-23T14:05": AT,
+    "Paused until 2026-11-23T14:05:00": AT,
+    "Paused until 2026-11-23T14:05:00.0000000Z": AT,
+    "Paused until 2026-11-23 14:05Z": AT,
+    "paused until 2026-11-23T15:05:00+01:00.": AT,
+    "Paused until 2026-11-23 09:05:00.000 -05:00": AT,
+    "Fetching. PAUSED UNTIL 2026-11-23 14:05:00, then on": AT,
+    "Paused until 2026-11-24": datetime(2026, 11, 24, tzinfo=UTC),
+    "Paused until 2026-13-45 99:99": None,
+    "Paused until 23:59:99Z": None,
+    "Paused until further notice": None,
+    "Fetching": None,
+    "": None,
+}
+PAUSED = pytest.mark.parametrize(("description", "until"), PAUSES.items())
+
+
+def operation(status: str, completed: str | None = None, description: str | None = None) -> PullOperation:
+    """A pull operation with this status."""
+    return PullOperation(
+        id="1", company_id="c", connection_id="x", data_type=SchemaDataType.INVOICES, status=DatasetStatus(status),
+        requested=BEGAN, completed=completed, status_description=description,
+    )  # fmt: skip
+
+
+def row_of(description: str) -> Row:
+    """A row of a run whose operation is described so."""
+    return Row("invoices", "x", operation("Fetching", description=description), "queued", company_id="c")
+
+
+def test_every_published_status_is_asked_about() -> None:
+    """The list above leaves out none."""
+    assert {status for status, _ in ANSWERS} == {*statuses.STATUSES, "Routing", "OddError"}
+
+
+@ASKED
+def test_the_module_the_progress_and_the_timeline_agree(status: str, completed: str | None) -> None:
+    """Kind, tone and words of an operation are the same wherever it is drawn."""
+    kind, tone = ANSWERS[status, completed]
+    meaning = statuses.meaning(status, completed)
+    assert (meaning.kind, meaning.tone, statuses.tone(status)) == (kind, tone, tone)
+    assert statuses.is_running(status, completed) == (kind == "running")
+    assert statuses.is_problem(status) == (kind == "failed")
+    drawn = operation_row("1", "invoices", status, requested=BEGAN, completed=completed)
+    assert (drawn["kind"], drawn["tone"], drawn["text"]) == (kind, tone, meaning.text)
+    assert "symbol" not in drawn
+    bar = timeline_state([operation(status, completed)], NOW)["bars"][0]
+    assert (bar["tone"], bar["text"], bar["until"] is None) == (tone, meaning.text, kind == "running")
+
+
+@ASKED
+def test_tables_report_and_pickers_agree(status: str, completed: str | None) -> None:
+    """A table's cell and filter and the report's pill have the module's colour and sign."""
+    _, tone = ANSWERS[status, completed]
+    sheet = Sheet(pd.DataFrame({"status": [status]}), Layout(columns={"status": Column(facet=True)}))
+    page = sheet.page(View(), None)
+    assert page["rows"] == [[[status, tone]]]
+    assert page["facets"][0]["options"] == [[status, status, 1, tone]]
+    assert status_pill(status) == f'<span class="pill {tone}">{statuses.sign(tone)} {status}</span>'
+
+
+@ASKED
+def test_what_the_console_offers_follows_the_status(status: str, completed: str | None) -> None:
+    """A data type that runs cannot be queued again; the heatmap and the list of data types mark the same failures."""
+    kind, _ = ANSWERS[status, completed]
+    linked = Connection(id="x", status=DataConnectionStatus.LINKED)
+    facts = CompanyFacts("c", "C", {"x": linked}, {"x": frozenset({"invoices"})})
+    cells = make_cells(facts, {}, [operation(status, completed)], True, NOW)
+    assert choices.in_progress(facts, cells) == (["invoices"] if kind == "running" else [])
+    (row,) = data_type_rows(choices.data_type_statuses(facts, cells), NOW.isoformat())
+    last = "ok" if status == "Complete" else "unsupported" if status == "NotSupported" else "never"
+    assert row["state"] == (kind if kind in ("running", "failed") else last)
+    drawn = heatmap_state(cells, NOW, {"x": ("Xero", "")})["rows"][0]["cells"]
+    assert drawn == [None if status == "NotSupported" else [drawn[0][0], status if kind == "failed" else ""]]
+
+
+@ASKED
+def test_frames_runs_and_command_line_agree_on_what_runs_and_what_failed(status: str, completed: str | None) -> None:
+    """Only what runs goes on counting; what failed is a failure in the exit code (also where it is not supported)."""
+    kind, _ = ANSWERS[status, completed]
+    frame = frames.pull_operations([operation(status, completed)], now=NOW)
+    counted = frame["duration"].iloc[0]
+    assert (counted == pd.Timedelta(minutes=1)) == (kind == "running")
+    row = Row("invoices", "x", operation(status, completed), "queued", company_id="c")
+    run = SimpleNamespace(rows=[row], facts_of=lambda company_id: None)
+    (record,) = outcome.records(run)  # type: ignore[arg-type]
+    failed = kind == "failed" or status == "NotSupported"
+    assert record["state"] == ("failed" if failed else "running" if kind == "running" else "complete")
+    assert row.open == (kind == "running")
+    assert outcome.exit_code({record["state"]: 1}) == (3 if failed else outcome.OPEN if kind == "running" else 0)
+
+
+@PAUSED
+def test_a_pause_ends_at_the_same_instant_for_screen_and_module(description: str, until: datetime | None) -> None:
+    """With minutes or seconds, T or blank, Z, an offset or none; what cannot be read is shown as it is."""
+    assert statuses.paused_until(description) == until
+    text = run_row(row_of(description), {}, {})["text"]
+    if until is not None:
+        assert text == f"Paused until {until:%Y-%m-%dT%H:%M:%SZ}" == f"Paused until {statuses.pause_end(description)}"
+    else:
+        paused = description.startswith("Paused")
+        assert text == (f"Paused until {statuses.pause_end(description)}" if paused else "Fetching")
+
+
+def look(description: str) -> float | None:
+    """Seconds until the next look at a company whose only operation is described so."""
+    clock = SimpleNamespace(stands=False, real=lambda seconds: seconds)
+    context = SimpleNamespace(now=NOW, client=SimpleNamespace(clock=clock))
+    company = CompanyRun(context, "c", ())  # type: ignore[arg-type]
+    company.rows = (row_of(description),)
+    return plan_look(company, Durations(), 1.0)
+
+
+@PAUSED
+def test_a_pause_ends_at_the_same_instant_for_who_looks_again(description: str, until: datetime | None) -> None:
+    """The next look waits for the instant that is on screen, and for none where there is none to be read."""
+    told = look(f"Paused until {until:%Y-%m-%dT%H:%M:%SZ}") if until else look("Fetching")
+    assert look(description) == told
+    assert until is None or told is None or told >= min(300.0, (until - NOW).total_seconds())
+
+
+@pytest.mark.parametrize("status", statuses.CONNECTION_STATUSES)
+def test_the_status_of_a_connection_looks_the_same_everywhere(status: str) -> None:
+    """Cards, tables and the report; all but a linked one offer the link."""
+    tone = {"Linked": "ok", "PendingAuth": "warn", "Unlinked": "idle", "Deauthorized": "bad"}[status]
+    (card,) = connection_cards([{"id": "x", "status": status, "link_url": "u"}], NOW.isoformat())
+    assert (card["tone"], card["link_url"]) == (tone, None if status == "Linked" else "u")
+    page = Sheet(pd.DataFrame({"connection_status": [status]}), Layout()).page(View(), None)
+    assert page["rows"] == [[[status, tone]]]
+    assert f'class="pill {tone}">{statuses.sign(tone)}' in status_pill(status)
+
+
+def test_the_browser_is_told_and_knows_nothing_by_itself() -> None:
+    """Colours, signs and stages are in the script that is made of the module, and in no other."""
+    tables = dict(re.findall(r"const (\w+) = (.*);\n", sources.STATUS_SCRIPT))
+    assert json.loads(tables["TONES"]) == {tone: list(pair) for tone, pair in statuses.TONES.items()}
+    assert json.loads(tables["STAGES"]) == list(statuses.STAGE_NAMES)
+    assert sources.source("kit.js").startswith(sources.STATUS_SCRIPT)
+    static = Path(sources.__file__).with_name("static")
+    scripts = {path.name: path.read_text("utf-8") for path in static.glob("*.js")}
+    words = [*statuses.STATUSES, *statuses.CONNECTION_STATUSES]
+    assert {name for name, text in scripts.items() if any(f'"{word}"' in text for word in words)} == set()
+    closing = 'setText|"✕", \\(\\) =>|}, "✕"\\)'  # the cross is also what closes things
+    own = {name for name, text in scripts.items() if re.search("[◔✕‖]", re.sub(closing, "", text))}
+    assert own == set()
+    crosses = set(re.findall('content: "(.)"', (static / "heatmap.css").read_text("utf-8")))
+    assert crosses == {statuses.sign("bad")}
