@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
+from codat_notebook.models.platforms import DEFAULT_SECONDS, PLATFORMS, SECONDS, median_seconds
 from codat_notebook.planning.cell_history import CellHistory
 from codat_notebook.planning.plan import PlanRow, plan_rows
 from codat_notebook.planning.prices import Prices
 from codat_notebook.planning.rules import Rule
 from codat_notebook.planning.snapshots import CompanySnapshot
-from codat_notebook.sandbox.profiles import DEFAULT_SECONDS, PLATFORMS, SECONDS, median_seconds
 from codat_notebook.strategies.cells import table
 from codat_notebook.strategies.limits import back_off
 from codat_notebook.strategies.observing import learned

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from codat_notebook.models.platforms import PLATFORMS, Platform
 from codat_notebook.models.vocabulary import DATA_TYPES
-from codat_notebook.sandbox.profiles import PLATFORMS, Platform
 
 #: Types that are read only when asked for by name (assumed).
 NOT_ON_FIRST_LINK: Final = frozenset(

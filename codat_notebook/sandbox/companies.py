@@ -14,9 +14,9 @@ from functools import cached_property
 from math import nan
 from typing import Any, Final
 
+from codat_notebook.models.platforms import BY_KEY, Platform
 from codat_notebook.sandbox import population
 from codat_notebook.sandbox.columns import Columns
-from codat_notebook.sandbox.profiles import BY_KEY, Platform
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.templates import CompanyTemplate, Link
 from codat_notebook.sandbox.time_units import DAY, to_text

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from codat_notebook.models.platforms import CHANGES_A_DAY, DEFAULT_CHANGES
 from codat_notebook.sandbox import validation
 from codat_notebook.sandbox.companies import Company
 from codat_notebook.sandbox.operations import Operation
-from codat_notebook.sandbox.profiles import CHANGES_A_DAY, DEFAULT_CHANGES
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.time_units import DAY, to_text
 

@@ -10,9 +10,9 @@ from bisect import bisect_right
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from codat_notebook.models.platforms import FIRST_SYNC, LONGEST_SECONDS, SPREAD, Platform, median_seconds
 from codat_notebook.models.vocabulary import FAILURES
 from codat_notebook.sandbox.outcomes import Outcome, message
-from codat_notebook.sandbox.profiles import FIRST_SYNC, LONGEST_SECONDS, SPREAD, Platform, median_seconds
 from codat_notebook.sandbox.seeded_random import lognormal
 from codat_notebook.sandbox.time_units import MINUTE, SECOND, to_text
 

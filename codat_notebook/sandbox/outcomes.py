@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from codat_notebook.models.platforms import Platform
 from codat_notebook.models.vocabulary import plain_name
-from codat_notebook.sandbox.profiles import Platform
 from codat_notebook.sandbox.seeded_random import pick
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from codat_notebook.sandbox.profiles import PLATFORMS, Platform
+from codat_notebook.models.platforms import PLATFORMS, Platform
 from codat_notebook.sandbox.seeded_random import SeededRandom, lognormal, pick
 from codat_notebook.sandbox.templates import CompanyTemplate, Failing, Link
 from codat_notebook.sandbox.time_units import DAY

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from codat_notebook.models.platforms import BY_KEY
 from codat_notebook.sandbox import catalogue, records, validation
 from codat_notebook.sandbox.clock import Clock
 from codat_notebook.sandbox.companies import Company
@@ -21,7 +22,6 @@ from codat_notebook.sandbox.listing import Listing
 from codat_notebook.sandbox.operations import Operation
 from codat_notebook.sandbox.paging import page_of, window
 from codat_notebook.sandbox.problems import Problem
-from codat_notebook.sandbox.profiles import BY_KEY
 from codat_notebook.sandbox.queueing import Accepted, Queueing, Told
 from codat_notebook.sandbox.schedule import Schedule
 from codat_notebook.sandbox.settings import Settings

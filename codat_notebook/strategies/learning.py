@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from codat_notebook.sandbox.profiles import CHANGES_A_DAY, DEFAULT_CHANGES
+from codat_notebook.models.platforms import CHANGES_A_DAY, DEFAULT_CHANGES
 from codat_notebook.strategies.cells import Columns, Labels, Moment
 from codat_notebook.strategies.indices import Floats
 

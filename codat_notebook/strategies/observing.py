@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codat_notebook import frames
-from codat_notebook.sandbox.profiles import CHANGES_A_DAY, DEFAULT_CHANGES
+from codat_notebook.models.platforms import CHANGES_A_DAY, DEFAULT_CHANGES
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import SHAPE
 

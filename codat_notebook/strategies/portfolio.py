@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codat_notebook.sandbox.profiles import (
+from codat_notebook.models.platforms import (
     CHANGES_A_DAY,
     DEFAULT_CHANGES,
     PLATFORMS,

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codat_notebook.models.platforms import PLATFORMS
 from codat_notebook.models.vocabulary import DATA_TYPES, FAILURES, STAGES
 from codat_notebook.sandbox.operations import WAITING, Operation, draw
 from codat_notebook.sandbox.outcomes import HOLDS, Outcome
-from codat_notebook.sandbox.profiles import PLATFORMS
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.time_units import MINUTE, SECOND
 
