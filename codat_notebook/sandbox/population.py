@@ -10,8 +10,8 @@ from typing import Final
 
 from codat_notebook.models.platforms import PLATFORMS, Platform
 from codat_notebook.sandbox.seeded_random import SeededRandom, lognormal, pick
-from codat_notebook.sandbox.templates import CompanyTemplate, Failing, Link
-from codat_notebook.sandbox.time_units import DAY
+from codat_notebook.sandbox.stories import CompanyTemplate, Failing, Link
+from codat_notebook.sandbox.virtual_time import DAY
 
 _WHO: Final = (
     "Abbott", "Alder", "Ashby", "Bannister", "Beacon", "Birch", "Blackwood", "Blythe", "Bramley", "Bridgewater",

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
-from codat_notebook.sandbox.problems import malformed_query, unknown_property
-from codat_notebook.sandbox.time_units import parse as parse_time
+from codat_notebook.sandbox.exchange import malformed_query, unknown_property
+from codat_notebook.sandbox.virtual_time import parse_time
 
 Kind = Literal["text", "number", "time", "bool"]
 T = TypeVar("T")

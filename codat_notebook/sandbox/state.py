@@ -14,15 +14,15 @@ from functools import wraps
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from codat_notebook.forking import Lock
-from codat_notebook.sandbox.clock import Clock
-from codat_notebook.sandbox.companies import Company, CompanyStore, Connection
-from codat_notebook.sandbox.ledger import Ledger
-from codat_notebook.sandbox.operations import Operation
-from codat_notebook.sandbox.problems import no_company, no_connection, no_dataset
+from codat_notebook.sandbox.companies import Company, Connection
+from codat_notebook.sandbox.company_history import Ledger
+from codat_notebook.sandbox.directory import CompanyStore
+from codat_notebook.sandbox.exchange import no_company, no_connection, no_dataset
+from codat_notebook.sandbox.faults import Settings
+from codat_notebook.sandbox.pull_operation import Operation
 from codat_notebook.sandbox.seeded_random import SeededRandom
-from codat_notebook.sandbox.settings import Settings
-from codat_notebook.sandbox.templates import CompanyTemplate
-from codat_notebook.sandbox.time_units import DAY, SECOND
+from codat_notebook.sandbox.stories import CompanyTemplate
+from codat_notebook.sandbox.virtual_time import DAY, SECOND, Clock
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -1,7 +1,7 @@
 """The pretend Codat as a plain object: companies, connections, pull operations, all as the API would write them.
 
 A :class:`World` needs no server and waits for nothing. It is seeded, its clock is injected, and each method gives
-the body of one call or raises the :class:`~codat_notebook.sandbox.problems.Problem` that the call would answer.
+the body of one call or raises the :class:`~codat_notebook.sandbox.exchange.Problem` that the call would answer.
 :mod:`codat_notebook.sandbox.service` puts HTTP around it. Methods may be called from any thread.
 """
 
@@ -11,24 +11,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from codat_notebook.models.platforms import BY_KEY
-from codat_notebook.sandbox import catalogue, records, validation
-from codat_notebook.sandbox.clock import Clock
-from codat_notebook.sandbox.companies import Company
+from codat_notebook.sandbox import catalogue
+from codat_notebook.sandbox.companies import Company, of_connections
+from codat_notebook.sandbox.company_history import Cell, History, Ledger
+from codat_notebook.sandbox.completed_reads import read_completed, validation_results
 from codat_notebook.sandbox.directory import CHANGING, Directory
-from codat_notebook.sandbox.events import read_completed
-from codat_notebook.sandbox.history import History
-from codat_notebook.sandbox.ledger import Cell, Ledger
-from codat_notebook.sandbox.listing import Listing
-from codat_notebook.sandbox.operations import Operation
-from codat_notebook.sandbox.paging import page_of, window
-from codat_notebook.sandbox.problems import Problem
-from codat_notebook.sandbox.queueing import Accepted, Queueing, Told
-from codat_notebook.sandbox.schedule import Schedule
-from codat_notebook.sandbox.settings import Settings
-from codat_notebook.sandbox.showcase import SHOWCASE
+from codat_notebook.sandbox.exchange import Problem
+from codat_notebook.sandbox.faults import Settings
+from codat_notebook.sandbox.listing import Listing, of_documents, page_of, window
+from codat_notebook.sandbox.pull_operation import Operation, Told
+from codat_notebook.sandbox.pull_queue import Accepted, Queueing, Schedule
 from codat_notebook.sandbox.state import State, alone
-from codat_notebook.sandbox.templates import CompanyTemplate
-from codat_notebook.sandbox.time_units import to_text
+from codat_notebook.sandbox.stories import SHOWCASE, CompanyTemplate
+from codat_notebook.sandbox.virtual_time import Clock, to_text
 
 Document = dict[str, Any]
 Parameters = Mapping[str, str]
@@ -43,7 +38,7 @@ class World(State):
         companies: how many there are.
         seed: two worlds of one seed and one start are the same.
         clock: what time it is; real time by default.
-        settings: switches, see :class:`~codat_notebook.sandbox.settings.Settings`.
+        settings: switches, see :class:`~codat_notebook.sandbox.faults.Settings`.
         link_base: the scheme and host of link URLs.
         written: the companies that are written by hand; the first of the count.
 
@@ -126,7 +121,7 @@ class World(State):
     def connections(self, company_id: str, parameters: Parameters = _NONE) -> Document:
         """``GET /companies/{companyId}/connections``."""
         all_of_them = self.find_company(company_id).connections
-        listing = Listing(len(all_of_them), records.of_connections(all_of_them), "DataConnection")
+        listing = Listing(len(all_of_them), of_connections(all_of_them), "DataConnection")
         path = f"/companies/{company_id}/connections"
         return self._page(listing, path, parameters, lambda index: all_of_them[index].document(self.link_base))
 
@@ -214,7 +209,7 @@ class World(State):
     @alone
     def validation(self, company_id: str, dataset_id: str) -> Document:
         """``GET /companies/{companyId}/sync/{datasetId}/validation``."""
-        return validation.results(self.draws, self.find_operation(company_id, dataset_id), self.clock.ticks())
+        return validation_results(self.draws, self.find_operation(company_id, dataset_id), self.clock.ticks())
 
     # Settings and integrations
 
@@ -234,7 +229,7 @@ class World(State):
     def integrations(self, parameters: Parameters = _NONE) -> Document:
         """``GET /integrations``."""
         rows = catalogue.integrations(self.settings.new_data_types)
-        listing = Listing(len(rows), records.of_documents(rows), "Integration")
+        listing = Listing(len(rows), of_documents(rows), "Integration")
         return self._page(listing, "/integrations", parameters, rows.__getitem__)
 
     def integration(self, platform_key: str) -> Document:

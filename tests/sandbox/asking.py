@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from codat_notebook.sandbox.clock import Clock
 from codat_notebook.sandbox.exchange import Answer, Request
 from codat_notebook.sandbox.faults import Faults
 from codat_notebook.sandbox.service import Service
+from codat_notebook.sandbox.virtual_time import Clock
 from codat_notebook.sandbox.world import World
 
 START = datetime(2026, 11, 23, 14, tzinfo=UTC)

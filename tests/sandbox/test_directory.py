@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from codat_notebook.sandbox.clock import Clock
+from codat_notebook.sandbox.virtual_time import Clock
 from codat_notebook.sandbox.world import World
 
 from .asking import START

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from codat_notebook.models.platforms import PLATFORMS
 from codat_notebook.models.vocabulary import DATA_TYPES, FAILURES, STAGES
-from codat_notebook.sandbox.operations import WAITING, Operation, draw
-from codat_notebook.sandbox.outcomes import HOLDS, Outcome
+from codat_notebook.sandbox.pull_operation import HOLDS, WAITING, Operation, Outcome, draw
 from codat_notebook.sandbox.seeded_random import SeededRandom
-from codat_notebook.sandbox.time_units import MINUTE, SECOND
+from codat_notebook.sandbox.virtual_time import MINUTE, SECOND
 
 from .asking import Api, read
 

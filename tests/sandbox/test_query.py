@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.sandbox import time_units
-from codat_notebook.sandbox.listing import Listing, Property, property_of
-from codat_notebook.sandbox.paging import Window
-from codat_notebook.sandbox.problems import Problem
+from codat_notebook.sandbox import virtual_time
+from codat_notebook.sandbox.exchange import Problem
+from codat_notebook.sandbox.listing import Listing, Property, Window, property_of
 from codat_notebook.sandbox.query import MAX_LENGTH, Comparison, Joined, parse
 
 Record = dict[str, Any]
@@ -18,7 +17,7 @@ Record = dict[str, Any]
 
 def _listing(records: list[Record]) -> Listing:
     def made(record: Record) -> int | None:
-        return None if record["made"] is None else time_units.parse(record["made"])
+        return None if record["made"] is None else virtual_time.parse_time(record["made"])
 
     properties = {
         "name": property_of("text", lambda: (r["name"] for r in records)),
@@ -66,7 +65,7 @@ class Leaf:
             return self.op == "!="
         want = self.value
         if self.name == "made":
-            have, want = time_units.parse(have), time_units.parse(want)
+            have, want = virtual_time.parse_time(have), virtual_time.parse_time(want)
         elif isinstance(have, str):
             have, want = have.lower(), want.lower()
         if self.op == "~":
@@ -132,7 +131,7 @@ def test_pages_are_what_plain_python_sorts_and_cuts(tree: Any, records: list[Rec
         name, _, key = order.removeprefix("-").partition(".")
         have = records[index][name].get(key) if key else records[index][name]
         if have is not None and name == "made":
-            have = time_units.parse(have)
+            have = virtual_time.parse_time(have)
         return (have is not None, have.lower() if isinstance(have, str) else have or 0)
 
     expected = [index for index, record in enumerate(records) if _holds(tree, record)]

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from codat_notebook.sandbox.clock import Clock
-from codat_notebook.sandbox.problems import Problem
-from codat_notebook.sandbox.scenarios import SCENARIOS, scenario
+from codat_notebook.sandbox.exchange import Problem
+from codat_notebook.sandbox.stories import SCENARIOS, scenario
+from codat_notebook.sandbox.virtual_time import Clock
 from codat_notebook.sandbox.world import World
 
 from . import contract

@@ -1,21 +1,21 @@
 """The pull operations of one company: weeks of past ones, drawn when first asked for, and those queued since.
 
-Past operations count back from the world's first instant by the rhythm of the company's sketch; new ones are
-appended. Everything that the API tells about freshness is read from here.
+Past operations count back from the world's first instant by the rhythm of the company's template; new ones are
+appended. Everything that the API tells about freshness is read from here, and so is the list of operations.
 """
 
 from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from codat_notebook.sandbox.companies import Company, Connection
-from codat_notebook.sandbox.operations import Operation, draw
-from codat_notebook.sandbox.outcomes import Outcome, failure
+from codat_notebook.sandbox.listing import Listing, Properties, properties_of
+from codat_notebook.sandbox.pull_operation import Operation, Outcome, draw, failure
 from codat_notebook.sandbox.seeded_random import SeededRandom
-from codat_notebook.sandbox.time_units import DAY
+from codat_notebook.sandbox.virtual_time import DAY
 
 Cell = tuple[str, str]  # connection id, data type
 
@@ -157,3 +157,43 @@ class Ledger:
 
 def _requested(op: Operation) -> int:
     return op.requested
+
+
+def of_operations(operations: Sequence[Operation], now: int) -> Properties:
+    """What a query for pull operations may name at an instant.
+
+    The facts name one property that is not queryable (``isCompleted``); the others are taken to be.
+    """
+
+    def ended(op: Operation) -> bool:
+        return not op.running(now)
+
+    return properties_of(
+        operations,
+        {
+            "id": ("text", lambda op: op.id),
+            "companyId": ("text", lambda op: op.company_id),
+            "connectionId": ("text", lambda op: op.connection_id),
+            "dataType": ("text", lambda op: op.data_type),
+            "status": ("text", lambda op: op.status if ended(op) else op.step(now).status),
+            "statusDescription": ("text", lambda op: None if ended(op) else op.step(now).description),
+            "errorMessage": ("text", lambda op: op.message if ended(op) else None),
+            "requested": ("time", lambda op: op.requested),
+            "completed": ("time", lambda op: op.completed if ended(op) else None),
+            "progress": ("number", lambda op: op.step(now).progress),
+            "isErrored": ("bool", lambda op: ended(op) and op.errored),
+        },
+    )
+
+
+class History(Listing):
+    """Pull operations of one company at an instant, oldest first."""
+
+    def __init__(self, operations: Sequence[Operation], now: int) -> None:
+        super().__init__(len(operations), of_operations(operations, now), "Dataset")
+
+    def in_order(self, order: str) -> Sequence[int]:
+        """By the time of the request they stand in order already."""
+        if order == "requested":
+            return range(self.count)
+        return range(self.count)[::-1] if order == "-requested" else super().in_order(order)

@@ -1,27 +1,31 @@
 """Queueing pull operations: on which connections, whether one is in progress, and how the new one will end.
 
-The service's two POSTs come here. What is accepted is written into a book, so that a test can count what the
-server took in, whatever the client was told.
+The service's two POSTs come here. What is accepted is kept in a list, so that a test can count what the server took in,
+whatever the client was told.
+
+Codat's own :class:`Schedule` queues here, too, an interval after a type was last read. It is off unless the settings
+say otherwise, as with Codat (its documented default frequency is none). There is no background task: when a company is
+asked for, what the schedule has queued since is drawn in the order of time. The interval counts from the end of the
+last operation, whether it succeeded or not (assumed); a type never read is not scheduled, nor is a connection that is
+not linked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from codat_notebook.models.vocabulary import COMMERCE
 from codat_notebook.sandbox.catalogue import fetch_on_first_link
 from codat_notebook.sandbox.companies import Company, Connection
-from codat_notebook.sandbox.ledger import Ledger
-from codat_notebook.sandbox.operations import Operation, draw
-from codat_notebook.sandbox.outcomes import Outcome, drawn, told
-from codat_notebook.sandbox.problems import Problem, in_progress, invalid, no_connection
+from codat_notebook.sandbox.company_history import Ledger
+from codat_notebook.sandbox.exchange import Problem, in_progress, invalid, no_connection
+from codat_notebook.sandbox.faults import Settings
+from codat_notebook.sandbox.pull_operation import Operation, Outcome, Told, draw, drawn, told
 from codat_notebook.sandbox.seeded_random import SeededRandom
-from codat_notebook.sandbox.settings import Settings
-from codat_notebook.sandbox.time_units import SECOND, to_datetime
+from codat_notebook.sandbox.virtual_time import HOUR, SECOND, to_datetime
 
-LONGEST: Final = 1_000_000_000  # seconds that an operation may be told to take: no date leaves the calendar
 _APART: Final = 12_345  # ticks between two operations that one request queues (assumed)
 
 
@@ -33,25 +37,6 @@ class Accepted(NamedTuple):
     data_type: str | None
     connection_id: str | None
     operations: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class Told:
-    """An ending ordered for coming operations (see :meth:`codat_notebook.sandbox.faults.Faults.end_next`)."""
-
-    outcome: Outcome
-    left: int
-    data_type: str | None = None
-    company_id: str | None = None
-    seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        if not self.outcome.status:
-            raise ValueError("status is some text")
-        if self.left < 0:
-            raise ValueError("n is 0 or more")
-        if self.seconds is not None and not 0 <= self.seconds <= LONGEST:
-            raise ValueError(f"seconds is a number from 0 to {LONGEST:,}")
 
 
 class Queueing:
@@ -206,3 +191,42 @@ class Queueing:
             and not ledger.last_success((connection.id, t), now)
             for t in needed
         )
+
+
+class Schedule:
+    """The schedule of one world, which begins at ``start``."""
+
+    def __init__(self, settings: Settings, queueing: Queueing, start: int) -> None:
+        self._settings = settings
+        self._queueing = queueing
+        self._hours, self._since = settings.sync_schedule, start
+        self._looked = start
+
+    def on(self, now: int) -> bool:
+        """Whether it runs. A change of the settings counts from when the world was last looked at."""
+        hours = self._settings.sync_schedule
+        if hours != self._hours:
+            self._hours, self._since = hours, self._looked
+        self._looked = now
+        return hours > 0
+
+    def run(self, company: Company, ledger: Ledger, now: int, bring: Callable[[Company, int], None]) -> bool:
+        """Queue what fell due until now; whether there was anything.
+
+        Args:
+            company: whose.
+            ledger: its operations.
+            now: the present.
+            bring: brings the company up to an instant, so that a connection's state is right when a type falls due.
+        """
+        every, changed = self._hours * HOUR, False
+        due = [(max(ops[-1].completed + every, self._since), *cell) for cell, ops in ledger.cells.items()]
+        heapify(due)
+        while due and due[0][0] <= now:
+            at, connection_id, data_type = heappop(due)
+            bring(company, at)
+            connection = company.find(connection_id)
+            if connection is not None and connection.status == "Linked":
+                op, changed = self._queueing.scheduled(company, connection, data_type, at), True
+                heappush(due, (op.completed + every, connection_id, data_type))
+        return changed
