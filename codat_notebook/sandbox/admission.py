@@ -1,10 +1,10 @@
 """What stands before the work: the quotas, the count of requests under way, the idempotency keys.
 
-:class:`Quota` counts requests a day, reset at midnight UTC, and writes the headers that tell about it on every answer.
-:class:`Traffic` counts what has been asked, by call and at once: clients that pace themselves are judged by it.
-:class:`Idempotency` keeps the first answer under a key for 90 minutes and gives it again. 4xx and 5xx answers are kept
-too; a 429 releases the key. While the first request is handled the key answers 409, and 422 when it comes with another
-request.
+- :class:`DailyQuota` counts requests against the quota, reset at midnight UTC, and writes the headers about it.
+- :class:`Traffic` counts requests by call, and those under way at once: clients that pace themselves are judged by it.
+- :class:`Idempotency` keeps the first answer under a key for 90 minutes and gives it again, 4xx and 5xx answers too; a
+  429 releases the key. While the first request is handled the key answers 409, and 422 when it comes with another
+  request.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from codat_notebook.sandbox.exchange import TOO_MANY, Answer, Problem, Request
+from codat_notebook.sandbox.exchange import TOO_MANY, ErrorResponse, HttpRequest, HttpResponse
 from codat_notebook.sandbox.faults import Settings
 from codat_notebook.sandbox.virtual_time import DAY, MINUTE, written
 
 
-class Quota:
+class DailyQuota:
     """Counts requests against the day's quota and, where the settings say so, the minute's.
 
     Args:
@@ -46,7 +46,7 @@ class Quota:
         """Count a request.
 
         Raises:
-            Problem: 429 with Retry-After.
+            ErrorResponse: 429 with Retry-After.
         """
         self._turn(now)
         self._check_minute(now)
@@ -64,13 +64,15 @@ class Quota:
             raise self._refusal((self._recent[0] if self._recent else now) + MINUTE, now)
         self._recent.append(now)
 
-    def _refusal(self, until: int, now: int) -> Problem:
+    def _refusal(self, until: int, now: int) -> ErrorResponse:
         after = written(until, now, self._settings.retry_after_format)
-        return Problem(429, TOO_MANY, headers={"Retry-After": after})
+        return ErrorResponse(429, TOO_MANY, headers={"Retry-After": after})
 
     def _turn(self, now: int) -> None:
         if now // DAY != self._day:
-            self._day, self.used, self._companies = now // DAY, 0, self._connected()
+            self._day = now // DAY
+            self.used = 0
+            self._companies = self._connected()
 
     def headers(self, now: int) -> dict[str, str]:
         """The three headers of every answer."""
@@ -103,7 +105,7 @@ class Traffic:
         """All requests."""
         return self.calls.total()
 
-    def come(self, request: Request) -> str:
+    def come(self, request: HttpRequest) -> str:
         """Count a request in; gives what :meth:`go` must be given."""
         self.calls[f"{request.method} {_ID.sub('*', request.path)[:100]}"] += 1
         match = _ID.search(request.path)
@@ -117,10 +119,10 @@ class Traffic:
         """Refuse a request of a company that has too many under way.
 
         Raises:
-            Problem: 429.
+            ErrorResponse: 429.
         """
         if company and most is not None and self._under_way[company] > most:
-            raise Problem(429, TOO_MANY, headers={"Retry-After": "1"})
+            raise ErrorResponse(429, TOO_MANY, headers={"Retry-After": "1"})
 
     def go(self, company: str) -> None:
         """Count a request out."""
@@ -134,12 +136,12 @@ LIFETIME: Final = 90 * MINUTE
 
 @dataclass(slots=True)
 class Slot:
-    """What is known under one key; no answer while the first request is being handled."""
+    """The request under one key and its answer; none while the first request is being handled."""
 
     key: str
     since: int
     fingerprint: tuple[str, str, str, bytes]
-    answer: Answer | None = None
+    answer: HttpResponse | None = None
 
 
 class Idempotency:
@@ -148,11 +150,11 @@ class Idempotency:
     def __init__(self) -> None:
         self._slots: OrderedDict[str, Slot] = OrderedDict()
 
-    def open(self, key: str, request: Request, now: int) -> Slot:
+    def open(self, key: str, request: HttpRequest, now: int) -> Slot:
         """The slot of a key: a new one, or the one whose answer is to be given again.
 
         Raises:
-            Problem: 409, the first request is still being handled; 422, the key was used for another one.
+            ErrorResponse: 409, the first request is still being handled; 422, the key was used for another one.
         """
         self._forget(now)
         fingerprint = (request.method, request.path, request.query, request.body)
@@ -161,12 +163,12 @@ class Idempotency:
             slot = self._slots[key] = Slot(key, now, fingerprint)
             return slot
         if slot.fingerprint != fingerprint:
-            raise Problem(422, "The Idempotency-Key was already used with a different request.")
+            raise ErrorResponse(422, "The Idempotency-Key was already used with a different request.")
         if slot.answer is None:
-            raise Problem(409, "A request with the same Idempotency-Key is still being processed.")
+            raise ErrorResponse(409, "A request with the same Idempotency-Key is still being processed.")
         return slot
 
-    def close(self, slot: Slot, answer: Answer | None) -> None:
+    def close(self, slot: Slot, answer: HttpResponse | None) -> None:
         """The first request under the slot is answered (or was lost: then the key is free again)."""
         if answer is None or answer.status == 429:
             self._slots.pop(slot.key, None)

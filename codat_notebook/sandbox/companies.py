@@ -55,7 +55,8 @@ class Connection:
 
     def authorize(self, at: int) -> None:
         """What the customer does through the link URL: errors are resolved, what needed a relink is mended."""
-        self.status, self.authorized = "Linked", at
+        self.status = "Linked"
+        self.authorized = at
         for error in self.errors:
             if error["status"] == "Active":
                 error.update(status="Resolved", resolvedOnUtc=to_text(at))
@@ -91,7 +92,7 @@ class Company:
 
     index: int
     id: str
-    sketch: CompanyTemplate
+    template: CompanyTemplate
     created: int
     connections: list[Connection]
     parent: dict[str, Any] | None = None
@@ -110,14 +111,14 @@ class Company:
         """The company as Codat writes it."""
         document: dict[str, Any] = {
             "id": self.id,
-            "name": self.sketch.name,
-            "description": self.sketch.description,
+            "name": self.template.name,
+            "description": self.template.description,
             "redirect": f"https://link.codat.io/company/{self.id}",
             "created": to_text(self.created),
-            "createdByUserName": self.sketch.created_by,
+            "createdByUserName": self.template.created_by,
             "products": ["lending"],
             "ownerUserIds": [],
-            "tags": dict(self.sketch.tags),
+            "tags": dict(self.template.tags),
             "referenceSubsidiaryCompanies": self.subsidiaries,
             "dataConnections": [c.document(link_base) for c in self.connections],
         }

@@ -20,20 +20,20 @@ from codat_notebook.sandbox.virtual_time import DAY
 Cell = tuple[str, str]  # connection id, data type
 
 
-class Ledger:
+class CompanyHistory:
     """The operations of one company.
 
     Args:
         draws: the seed's draws.
         company: whose.
         start: the world's first instant.
-        days: how far the past reaches, if not as far as the company's sketch says.
+        days: how far the past reaches, if not as far as the company's template says.
     """
 
     def __init__(self, draws: SeededRandom, company: Company, start: int, days: float | None = None) -> None:
         self._draws = draws
         self._start = start
-        self._days = company.sketch.history_days if days is None else days
+        self._days = company.template.history_days if days is None else days
         self.cells: dict[Cell, list[Operation]] = {}
         for connection in company.connections:
             for data_type in connection.platform.types:
@@ -48,8 +48,8 @@ class Ledger:
         self.last_status: tuple[tuple[object, ...], dict[str, Any]] = ((), {})
 
     @classmethod
-    def of_length(cls, draws: SeededRandom, company: Company, start: int, operations: int) -> Ledger:
-        """A ledger with the newest ``operations`` of a past that is long enough; makes the company that old."""
+    def of_length(cls, draws: SeededRandom, company: Company, start: int, operations: int) -> CompanyHistory:
+        """A history with the newest ``operations`` of a past that is long enough; makes the company that old."""
         a_day = sum(len(c.platform.types) / c.link.period for c in company.connections if c.link.age is not None)
         if not a_day:
             raise ValueError("a company without a synced connection has no past")
@@ -57,9 +57,9 @@ class Ledger:
         company.created = start - round((days + 1) * DAY)
         for connection in company.connections:
             connection.created = company.created
-        ledger = cls(draws, company, start, days)
-        ledger._trim(len(ledger.operations) - operations)
-        return ledger
+        history = cls(draws, company, start, days)
+        history._trim(len(history.operations) - operations)
+        return history
 
     def _trim(self, surplus: int) -> None:
         gone = {op.id for op in self.operations[: max(surplus, 0)]}
@@ -186,7 +186,7 @@ def of_operations(operations: Sequence[Operation], now: int) -> Properties:
     )
 
 
-class History(Listing):
+class OperationList(Listing):
     """Pull operations of one company at an instant, oldest first."""
 
     def __init__(self, operations: Sequence[Operation], now: int) -> None:

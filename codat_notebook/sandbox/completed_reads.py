@@ -2,8 +2,8 @@
 
 The validation results are drawn from the operation's id; there are errors exactly when it ended in ValidationError.
 
-The event is the only place where a change at the source is told. Codat sends it to webhooks; here events are a list.
-One is told for each operation that completes, with ``recordsModified`` drawn from the platform's change rate and the
+The event is the only place where Codat tells of a change at the source. Codat sends it to webhooks; here events are a
+list, one for each operation that completes, with ``recordsModified`` drawn from the platform's change rate and the
 time since the last success, and false the first time after linking.
 """
 
@@ -77,10 +77,10 @@ def read_completed(draws: SeededRandom, company: Company, op: Operation, before:
 def _reference(company: Company) -> dict[str, Any]:
     return {
         "id": company.id,
-        "name": company.sketch.name,
-        "description": company.sketch.description,
+        "name": company.template.name,
+        "description": company.template.description,
         "links": {"portal": f"https://app.codat.io/companies/{company.id}/summary"},
-        "tags": dict(company.sketch.tags),
+        "tags": dict(company.template.tags),
     }
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from codat_notebook.sandbox.admission import Traffic
-from codat_notebook.sandbox.exchange import Answer, Problem, Request, invalid
+from codat_notebook.sandbox.exchange import ErrorResponse, HttpRequest, HttpResponse, invalid
 from codat_notebook.sandbox.faults import Faults, Settings
 from codat_notebook.sandbox.virtual_time import to_text
 from codat_notebook.sandbox.world import World
@@ -61,7 +61,7 @@ class Controls:
 
     ===============================================  ==============================================================
     ``GET /_sandbox``                                clock, companies, POSTs accepted, requests counted
-    ``GET /_sandbox/accepted``, ``/events``          the books
+    ``GET /_sandbox/accepted``, ``/events``          POSTs taken in; ``read.completed`` events
     ``POST /_sandbox/clock``                         ``{"advance": "3h"}``, ``{"speed": 60}``, ``{"paused": true}``
     ``GET``, ``PATCH /_sandbox/settings``            the switches
     ``POST``, ``DELETE /_sandbox/faults``            the arguments of ``Faults.next``; forget all
@@ -87,22 +87,22 @@ class Controls:
             "POST outcomes": lambda wanted: faults.end_next(**msgspec.structs.asdict(msgspec.convert(wanted, Ending))),
         }
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: HttpRequest) -> HttpResponse:
         """Carry out a control call.
 
         Raises:
-            Problem: 401 without the token, 404 for no such control, 400 for a body that makes no sense.
+            ErrorResponse: 401 without the token, 404 for no such control, 400 for a body that makes no sense.
         """
         sent = request.headers.get("x-sandbox-token", "")
         if not hmac.compare_digest(sent.encode(), self._token.encode()):
-            raise Problem(401, "Unauthorized", "Sandbox")
+            raise ErrorResponse(401, "Unauthorized", "Sandbox")
         name = request.path.removeprefix(PREFIX).strip("/")
         call = self._calls.get(f"{request.method} {name}") or self._on_connection(request.method, name)
         try:
             result = call(msgspec.json.decode(request.body) if request.body else None)
         except (msgspec.DecodeError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise invalid(str(error)) from error
-        return Answer(204) if result is None else Answer.of(200, result)
+        return HttpResponse(204) if result is None else HttpResponse.of(200, result)
 
     def _on_connection(self, method: str, name: str) -> Callable[[Any], Any]:
         match (method, *name.split("/")):
@@ -110,14 +110,14 @@ class Controls:
                 return lambda _: self._world.deauthorize(company_id, connection_id)
             case ("POST", "connections", company_id, connection_id, "relink"):
                 return lambda _: self._world.relink(company_id, connection_id)
-        raise Problem(404, "There is no such control.", "Sandbox")
+        raise ErrorResponse(404, "There is no such control.", "Sandbox")
 
     def _overview(self, _: Any) -> dict[str, Any]:
         clock = self._world.clock
         return {
             "now": to_text(clock.ticks()),
             "speed": clock.speed,
-            "companies": len(self._world.estate),
+            "companies": len(self._world.company_store),
             "accepted": len(self._world.accepted),
             "requests": self._traffic.requests,
             "calls": dict(self._traffic.calls),
@@ -168,17 +168,17 @@ _PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Li
 _FORM: Final = '<form method="post"><button style="font: inherit; padding: .6rem 1rem">Authorize</button></form>'
 
 
-def link_page(world: World, request: Request) -> Answer | None:
+def link_page(world: World, request: HttpRequest) -> HttpResponse | None:
     """The page, or None if the request is not for one.
 
     Raises:
-        Problem: 404, there is no such connection.
+        ErrorResponse: 404, there is no such connection.
     """
     match = _PATH.fullmatch(request.path)
     if match is None:
         return None
     if request.method not in ("GET", "POST"):
-        raise Problem(405, "Method not allowed.", headers={"Allow": "GET, POST"})
+        raise ErrorResponse(405, "Method not allowed.", headers={"Allow": "GET, POST"})
     company_id, connection_id = match.groups()
     if request.method == "POST":
         world.relink(company_id, connection_id)
@@ -187,4 +187,4 @@ def link_page(world: World, request: Request) -> Answer | None:
     linked = connection["status"] == "Linked"
     text = f"{name} is linked. You can close this page." if linked else f"Let Codat read the data of {name} again."
     page = _PAGE.format(platform=escape(connection["platformName"]), text=text, form="" if linked else _FORM)
-    return Answer(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
+    return HttpResponse(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})

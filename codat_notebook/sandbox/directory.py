@@ -35,12 +35,12 @@ _MOST_ASKED: Final = ("folded_names", "created", "first_syncs")
 _TAGS: Final[dict[str, Callable[[int], str]]] = {"region": population.region, "segment": population.segment}
 
 
-class Columns:
+class CompanyColumns:
     """The columns of a world's companies that never change.
 
     Args:
         numbers: the number of each company.
-        written: the sketches of the first of them, which were written by hand.
+        written: the templates of the first of them, which were written by hand.
         start: the first instant of the world; past times count back from it.
     """
 
@@ -52,15 +52,15 @@ class Columns:
         for name in _MOST_ASKED:
             getattr(self, name)
 
-    def _column(self, of_sketch: Callable[[CompanyTemplate], T], of_number: Callable[[int], T]) -> list[T]:
-        return [of_sketch(sketch) for sketch in self._written] + list(
+    def _column(self, of_template: Callable[[CompanyTemplate], T], of_number: Callable[[int], T]) -> list[T]:
+        return [of_template(template) for template in self._written] + list(
             map(of_number, self._numbers[len(self._written) :])
         )
 
     @cached_property
     def names(self) -> list[str]:
         """The names as they are written."""
-        return self._column(lambda sketch: sketch.name, population.name)
+        return self._column(lambda template: template.name, population.name)
 
     @cached_property
     def folded_names(self) -> list[str]:
@@ -70,21 +70,21 @@ class Columns:
     @cached_property
     def descriptions(self) -> list[str]:
         """The descriptions."""
-        return self._column(lambda sketch: sketch.description.casefold(), _nothing)
+        return self._column(lambda template: template.description.casefold(), _nothing)
 
     @cached_property
     def created(self) -> list[int]:
         """When they were made."""
         start = self._start
         return self._column(
-            lambda sketch: start - round(sketch.days_old * DAY), lambda number: start - population.age(number)
+            lambda template: start - round(template.days_old * DAY), lambda number: start - population.age(number)
         )
 
     @cached_property
     def created_by(self) -> list[str]:
         """Who made them."""
         return self._column(
-            lambda sketch: (sketch.created_by or "").casefold(),
+            lambda template: (template.created_by or "").casefold(),
             lambda number: (population.created_by(number) or "").casefold(),
         )
 
@@ -92,7 +92,7 @@ class Columns:
     def first_syncs(self) -> list[float]:
         """When those that nobody wrote had last been synced when the world began; nan for the others."""
         start = self._start
-        return self._column(lambda sketch: float("nan"), lambda number: start - population.last_age(number))
+        return self._column(lambda template: float("nan"), lambda number: start - population.last_age(number))
 
     def tags(self, name: str) -> list[str]:
         """That tag."""
@@ -125,7 +125,7 @@ class CompanyStore:
         identities = [draws.identity("company", index) for index in range(count)]
         self.ids = [company_id for company_id, _ in identities]
         self._numbers = [number for _, number in identities]
-        self.columns = Columns(self._numbers, self._written, start)
+        self.columns = CompanyColumns(self._numbers, self._written, start)
         self._by_id = {company_id: index for index, company_id in enumerate(self.ids)}
         self._kept: dict[int, Company] = {}
         self._recent: OrderedDict[int, Company] = OrderedDict()
@@ -181,12 +181,12 @@ class CompanyStore:
 
     def _make(self, index: int) -> Company:
         written = index < len(self._written)
-        sketch = self._written[index] if written else population.sketch_of(self._draws, index, self._numbers[index])
-        company = Company(index, self.ids[index], sketch, self._made(index), [])
-        company.connections = [self._connect(company, n, link) for n, link in enumerate(sketch.links)]
-        if sketch.parent is not None and sketch.parent < len(self.ids):
-            company.parent = self._reference(sketch.parent)
-        company.subsidiaries = [self._reference(i) for i in sketch.subsidiaries if i < len(self.ids)]
+        template = self._written[index] if written else population.template_of(self._draws, index, self._numbers[index])
+        company = Company(index, self.ids[index], template, self._made(index), [])
+        company.connections = [self._connect(company, n, link) for n, link in enumerate(template.links)]
+        if template.parent is not None and template.parent < len(self.ids):
+            company.parent = self._reference(template.parent)
+        company.subsidiaries = [self._reference(i) for i in template.subsidiaries if i < len(self.ids)]
         return company
 
     def _connect(self, company: Company, number: int, link: Link) -> Connection:
@@ -209,33 +209,33 @@ class CompanyStore:
         return {"id": company_id, "name": name, "links": links}
 
 
-def of_companies(estate: CompanyStore) -> Properties:
+def of_companies(store: CompanyStore) -> Properties:
     """Properties of companies."""
-    columns = estate.columns
+    columns = store.columns
     return {
-        "id": Property("text", lambda _: estate.ids),
+        "id": Property("text", lambda _: store.ids),
         "name": Property("text", lambda _: columns.folded_names),
         "description": Property("text", lambda _: columns.descriptions),
         "created": Property("time", lambda _: columns.created),
         "createdByUserName": Property("text", lambda _: columns.created_by),
-        "lastSync": Property("time", lambda _: estate.last_syncs()),
+        "lastSync": Property("time", lambda _: store.last_syncs()),
         "tags.*": Property("text", columns.tags),
-        "referenceParentCompany.*": Property("text", estate.parents),
+        "referenceParentCompany.*": Property("text", store.parents),
     }
 
 
-def of_tags(estate: CompanyStore) -> Properties:
+def of_tags(store: CompanyStore) -> Properties:
     """Properties for the ``tags`` parameter, where the name of a tag stands alone."""
-    return {"*": Property("text", estate.columns.tags)}
+    return {"*": Property("text", store.columns.tags)}
 
 
 class Directory(Listing):
-    """The list of an estate's companies."""
+    """The list of a world's companies."""
 
-    def __init__(self, estate: CompanyStore) -> None:
-        super().__init__(len(estate), of_companies(estate), "Company")
-        self._estate = estate
-        self._tags = Listing(len(estate), of_tags(estate), "Company")
+    def __init__(self, store: CompanyStore) -> None:
+        super().__init__(len(store), of_companies(store), "Company")
+        self._store = store
+        self._tags = Listing(len(store), of_tags(store), "Company")
         self._orders: dict[str, Sequence[int]] = {}
         self._synced: list[float] = []
 
@@ -256,7 +256,7 @@ class Directory(Listing):
 
     def _follow(self) -> None:
         """Take the companies that were synced since to their new places in the orders that are kept."""
-        before, now = self._synced, self._estate.last_syncs()
+        before, now = self._synced, self._store.last_syncs()
         if before == now:
             return
         moved = [index for index, at in enumerate(now) if at != before[index]] if before else range(self.count)

@@ -27,7 +27,7 @@ _ACCEPTS: Final = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q=(?P<weight>[\d]?(?:\.\d
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """What a client sent. Header names are in lower case, the path is as on the wire."""
 
     method: str
@@ -51,7 +51,7 @@ class Request:
 
 
 @dataclass(slots=True)
-class Answer:
+class HttpResponse:
     """What goes back. ``body`` is bytes once encoded."""
 
     status: int
@@ -59,7 +59,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, status: int, document: Any) -> Answer:
+    def of(cls, status: int, document: Any) -> HttpResponse:
         """An answer with a JSON body."""
         return cls(status, msgspec.json.encode(document), {"Content-Type": JSON})
 
@@ -74,16 +74,16 @@ class Answer:
 class Exchange:
     """One request being answered: the rules that spoil it, its idempotency slot, the answer so far."""
 
-    request: Request
+    request: HttpRequest
     correlation_id: str
     company: str
     outside: Rule | None = None
     inside: Rule | None = None
     slot: Slot | None = None
-    answer: Answer | None = None
+    answer: HttpResponse | None = None
 
 
-class Problem(Exception):
+class ErrorResponse(Exception):
     """An error answer: HTTP status, Codat's text, the service that speaks, headers beyond the usual."""
 
     def __init__(
@@ -108,44 +108,47 @@ class Problem(Exception):
         }
 
 
-def malformed_query() -> Problem:
+Problem = ErrorResponse  # the public name
+
+
+def malformed_query() -> ErrorResponse:
     """A query that the grammar refuses."""
-    return Problem(400, "Error parsing query - Malformed query.", "ClientsApi")
+    return ErrorResponse(400, "Error parsing query - Malformed query.", "ClientsApi")
 
 
-def unknown_property(name: str, kind: str) -> Problem:
+def unknown_property(name: str, kind: str) -> ErrorResponse:
     """A query or order by something that cannot be queried."""
-    return Problem(400, f"Error parsing query - Could not resolve property {name} on {kind}", "PullApi")
+    return ErrorResponse(400, f"Error parsing query - Could not resolve property {name} on {kind}", "PullApi")
 
 
-def misdirected() -> Problem:
+def misdirected() -> ErrorResponse:
     """A request under the name of another host."""
-    return Problem(421, "This sandbox answers to 127.0.0.1, localhost and [::1] only.", "Sandbox")
+    return ErrorResponse(421, "This sandbox answers to 127.0.0.1, localhost and [::1] only.", "Sandbox")
 
 
-def invalid(what: str) -> Problem:
+def invalid(what: str) -> ErrorResponse:
     """A request that is not valid for another reason."""
-    return Problem(400, f"Error processing request - {what}")
+    return ErrorResponse(400, f"Error processing request - {what}")
 
 
-def no_company(company_id: str) -> Problem:
+def no_company(company_id: str) -> ErrorResponse:
     """No such company."""
-    return Problem(404, f"No company was found with ID {company_id}", "ClientsApi")
+    return ErrorResponse(404, f"No company was found with ID {company_id}", "ClientsApi")
 
 
-def no_connection(connection_id: str) -> Problem:
+def no_connection(connection_id: str) -> ErrorResponse:
     """No such connection of this company."""
-    return Problem(404, f"Data connection {connection_id} not found")
+    return ErrorResponse(404, f"Data connection {connection_id} not found")
 
 
-def no_dataset(dataset_id: str) -> Problem:
+def no_dataset(dataset_id: str) -> ErrorResponse:
     """No such pull operation of this company."""
-    return Problem(404, f"No dataset was found with ID {dataset_id}", "PullApi")
+    return ErrorResponse(404, f"No dataset was found with ID {dataset_id}", "PullApi")
 
 
-def in_progress(data_type: str, company_id: str, dataset_id: str, status: int) -> Problem:
+def in_progress(data_type: str, company_id: str, dataset_id: str, status: int) -> ErrorResponse:
     """The type is being pulled already."""
-    return Problem(
+    return ErrorResponse(
         status,
         f"DatasetAlreadyInProgressException: Cannot queue {data_type} sync for {company_id} "
         f"as previous sync {dataset_id} is still in progress",

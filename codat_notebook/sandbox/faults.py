@@ -22,8 +22,8 @@ import msgspec
 from msgspec import Meta
 
 from codat_notebook.forking import Lock
-from codat_notebook.sandbox.exchange import JSON, TOO_MANY, Answer, Problem, Request
-from codat_notebook.sandbox.pull_operation import HOLDS, Outcome, Told
+from codat_notebook.sandbox.exchange import JSON, TOO_MANY, ErrorResponse, HttpRequest, HttpResponse
+from codat_notebook.sandbox.pull_operation import HOLDS, OrderedOutcome, Outcome
 from codat_notebook.sandbox.virtual_time import SECOND, span, written
 
 if TYPE_CHECKING:
@@ -181,26 +181,28 @@ class Rule:
         """Whether the request is not carried out."""
         return self.when == "before" and (self.replaces or self.breaks_line)
 
-    def forced(self, correlation_id: str) -> Answer:
+    def forced(self, correlation_id: str) -> HttpResponse:
         """The answer that is given instead."""
         status = self.status or 200
         if self.body is None:
             text = _TEXTS.get(status, "Something went wrong.")
-            answer = Answer.of(status, Problem(status, text).body(correlation_id))
-            return Answer(status) if status in (204, 304) else answer
+            answer = HttpResponse.of(status, ErrorResponse(status, text).body(correlation_id))
+            return HttpResponse(status) if status in (204, 304) else answer
         if isinstance(self.body, str):
             kind = "text/html; charset=utf-8" if self.body.lstrip().startswith("<") else JSON
-            return Answer(status, self.body.encode(), {"Content-Type": kind})
+            return HttpResponse(status, self.body.encode(), {"Content-Type": kind})
         if isinstance(self.body, bytes):
-            return Answer(status, self.body, {"Content-Type": JSON})
-        return Answer(status, msgspec.json.encode(self.body), {"Content-Type": JSON})
+            return HttpResponse(status, self.body, {"Content-Type": JSON})
+        return HttpResponse(status, msgspec.json.encode(self.body), {"Content-Type": JSON})
 
-    def touched(self, answer: Answer) -> Answer:
+    def touched(self, answer: HttpResponse) -> HttpResponse:
         """An answer with the ordered headers (None removes one)."""
         if not self.headers:
             return answer
         headers = {**answer.headers, **self.headers}
-        return Answer(answer.status, answer.body, {name: value for name, value in headers.items() if value is not None})
+        return HttpResponse(
+            answer.status, answer.body, {name: value for name, value in headers.items() if value is not None}
+        )
 
     def end(self) -> None:
         """Spoil nothing from now on; let through what is held."""
@@ -299,7 +301,9 @@ class Faults(Settings):
         Raises:
             ValueError: no status, or a number out of range.
         """
-        self._world.orders.append(Told(HOLDS.get(status) or Outcome(status), n, data_type, company_id, seconds))
+        self._world.orders.append(
+            OrderedOutcome(HOLDS.get(status) or Outcome(status), n, data_type, company_id, seconds)
+        )
 
     def deauthorize(self, company_id: str, connection_id: str) -> None:
         """Revoke a connection's authorization, as its platform or the customer does."""
@@ -317,7 +321,7 @@ class Faults(Settings):
         for rule in rules:
             rule.end()
 
-    def take(self, request: Request, layer: str) -> Rule | None:
+    def take(self, request: HttpRequest, layer: str) -> Rule | None:
         """The rule that spoils this request at that layer, if any; for the service."""
         if not self._rules:
             return None

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 from codat_notebook.sandbox.exchange import invalid
-from codat_notebook.sandbox.query import Comparison, Joined, Kind, parse, resolve, value_of
+from codat_notebook.sandbox.query import Condition, Joined, Kind, parse, resolve, value_of
 from codat_notebook.sandbox.virtual_time import parse_time
 
 Column = Sequence[Any]
@@ -94,14 +94,14 @@ class Listing:
         """The records that stand at some places of the list asked for, and how many all of it has.
 
         Raises:
-            Problem: 400, see :mod:`codat_notebook.sandbox.query`.
+            ErrorResponse: 400, see :mod:`codat_notebook.sandbox.query`.
         """
         mask = self.chosen(parameters)
         order = self.in_order(text) if (text := parameters.get("orderBy")) else range(self.count)
         if mask is None:
             return order[rows], self.count
-        found = compress(order, map(mask.__getitem__, order))
-        return list(islice(found, rows.start, rows.stop)), mask.count(1)
+        matches = compress(order, map(mask.__getitem__, order))
+        return list(islice(matches, rows.start, rows.stop)), mask.count(1)
 
     def chosen(self, parameters: Mapping[str, str]) -> bytes | None:
         """The mask of the records that the request lets through; None: all."""
@@ -112,18 +112,18 @@ class Listing:
         """A byte per record: 1 where the query lets it through."""
         return self._joined(parse(query)).to_bytes(self.count, "little")
 
-    def _joined(self, tree: Comparison | Joined) -> int:
+    def _joined(self, tree: Condition | Joined) -> int:
         if isinstance(tree, Joined):
             return reduce(operator.and_ if tree.joint == "&&" else operator.or_, map(self._joined, tree.parts))
-        found, key = resolve(tree.name, self._properties, self._record)
-        want = value_of(tree.value, found.kind, tree.op)
-        return int.from_bytes(bytes(map(_OPERATORS[tree.op], found.column(key), repeat(want))), "little")
+        named, key = resolve(tree.name, self._properties, self._record)
+        want = value_of(tree.value, named.kind, tree.op)
+        return int.from_bytes(bytes(map(_OPERATORS[tree.op], named.column(key), repeat(want))), "little")
 
     def in_order(self, order: str) -> Sequence[int]:
         """All records in the order of a property, those without a value first, or backwards after a minus sign."""
         name = order.removeprefix("-")
-        found, key = resolve(name, self._properties, self._record)
-        values = [-inf if value != value else value for value in found.column(key)]
+        named, key = resolve(name, self._properties, self._record)
+        values = [-inf if value != value else value for value in named.column(key)]
         return sorted(range(self.count), key=values.__getitem__, reverse=order != name)
 
 
@@ -150,7 +150,7 @@ def window(parameters: Mapping[str, str], largest: int) -> Window:
         largest: the largest page that is given.
 
     Raises:
-        Problem: 400 when one is no positive number or the size is above the largest.
+        ErrorResponse: 400 when one is no positive number or the size is above the largest.
     """
     number = _positive(parameters, "page", 1, 2**31 - 1)
     return Window(number, _positive(parameters, "pageSize", min(DEFAULT_SIZE, largest), largest))

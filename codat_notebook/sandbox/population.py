@@ -76,7 +76,7 @@ def last_age(number: int) -> int:
     return _AGES[(number >> 91) & 0xFF]
 
 
-def sketch_of(draws: SeededRandom, index: int, number: int) -> CompanyTemplate:
+def template_of(draws: SeededRandom, index: int, number: int) -> CompanyTemplate:
     """The company of that index and number."""
     u = draws.uniforms("sketch", index)
     kinds = ["Accounting"] if u[0] < 0.93 else []

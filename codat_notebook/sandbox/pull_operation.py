@@ -26,11 +26,11 @@ class Outcome(NamedTuple):
     hold: str | None = None
 
 
-_LONGEST: Final = 1_000_000_000  # seconds that an operation may be told to take: no date leaves the calendar
+_LONGEST: Final = 1_000_000_000  # seconds that an operation may be ordered to take: no date leaves the calendar
 
 
 @dataclass(slots=True)
-class Told:
+class OrderedOutcome:
     """An ending ordered for coming operations (see :meth:`codat_notebook.sandbox.faults.Faults.end_next`)."""
 
     outcome: Outcome
@@ -48,7 +48,7 @@ class Told:
             raise ValueError(f"seconds is a number from 0 to {_LONGEST:,}")
 
 
-#: Words of a sketch's ``next_outcomes`` that are no status but a hold before completing.
+#: Words of a template's ``next_outcomes`` that are no status but a hold before completing.
 HOLDS: Final = {
     "Paused": Outcome("Complete", "paused"),
     "Waiting": Outcome("Complete", "waiting"),
@@ -87,7 +87,7 @@ def message(status: str, platform: Platform, data_type: str, u: float) -> str | 
     return template.format(platform=platform.name, plain=plain.lower(), plain_title=plain)
 
 
-def told(words: tuple[str, ...], ordinal: int) -> Outcome:
+def outcome_in_story(words: tuple[str, ...], ordinal: int) -> Outcome:
     """The ending that a story tells for the ``ordinal``-th operation (from 0); the last one repeats."""
     word = words[min(ordinal, len(words) - 1)]
     return HOLDS.get(word) or Outcome(word)

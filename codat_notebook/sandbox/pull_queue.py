@@ -1,7 +1,7 @@
 """Queueing pull operations: on which connections, whether one is in progress, and how the new one will end.
 
 The service's two POSTs come here. What is accepted is kept in a list, so that a test can count what the server took in,
-whatever the client was told.
+whatever the client was answered.
 
 Codat's own :class:`Schedule` queues here, too, an interval after a type was last read. It is off unless the settings
 say otherwise, as with Codat (its documented default frequency is none). There is no background task: when a company is
@@ -17,12 +17,12 @@ from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from codat_notebook.models.vocabulary import COMMERCE
-from codat_notebook.sandbox.catalogue import fetch_on_first_link
+from codat_notebook.sandbox.catalogue import fetch_on_first_link, types_of
 from codat_notebook.sandbox.companies import Company, Connection
-from codat_notebook.sandbox.company_history import Ledger
-from codat_notebook.sandbox.exchange import Problem, in_progress, invalid, no_connection
+from codat_notebook.sandbox.company_history import CompanyHistory
+from codat_notebook.sandbox.exchange import ErrorResponse, in_progress, invalid, no_connection
 from codat_notebook.sandbox.faults import Settings
-from codat_notebook.sandbox.pull_operation import Operation, Outcome, Told, draw, drawn, told
+from codat_notebook.sandbox.pull_operation import Operation, OrderedOutcome, Outcome, draw, drawn, outcome_in_story
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.virtual_time import HOUR, SECOND, to_datetime
 
@@ -40,31 +40,30 @@ class Accepted(NamedTuple):
 
 
 class Queueing:
-    """Queues operations into ledgers."""
+    """Queues operations into histories."""
 
-    def __init__(self, draws: SeededRandom, settings: Settings, ledger_of: Callable[[Company], Ledger]) -> None:
+    def __init__(
+        self, draws: SeededRandom, settings: Settings, history_of: Callable[[Company], CompanyHistory]
+    ) -> None:
         self._draws = draws
         self._settings = settings
-        self._ledger_of = ledger_of
+        self._history_of = history_of
         self.accepted: list[Accepted] = []
-        self.orders: list[Told] = []
+        self.orders: list[OrderedOutcome] = []
 
     def one(self, company: Company, data_type: str, connection_id: str | None, now: int) -> Operation:
         """Queue one type; gives the operation of the first connection.
 
         Raises:
-            Problem: 400 (in progress, not linked), 404 (unknown connection, type not supported).
+            ErrorResponse: 400 (in progress, not linked), 404 (unknown connection, type not supported).
         """
         connections = self._targets(company, data_type, connection_id)
-        ledger = self._ledger_of(company)
+        history = self._history_of(company)
         for connection in connections:
-            running = ledger.running(connection.id, data_type, now)
+            running = history.running(connection.id, data_type, now)
             if running is not None:
                 raise in_progress(data_type, company.id, running.id, self._settings.in_progress_status)
-        ops = [
-            self._queue(company, ledger, connection, data_type, now + number * _APART)
-            for number, connection in enumerate(connections)
-        ]
+        ops = self._queue_each(company, [(connection, data_type) for connection in connections], now)
         self._book(now, company, data_type, connection_id, ops)
         return ops[0]
 
@@ -72,9 +71,9 @@ class Queueing:
         """Queue every type with *fetch on first link* on every linked connection that supports it.
 
         Raises:
-            Problem: 400, no connection is linked, or a type is in progress and the settings refuse that.
+            ErrorResponse: 400, no connection is linked, or a type is in progress and the settings refuse that.
         """
-        ledger = self._ledger_of(company)
+        history = self._history_of(company)
         cells = [
             (connection, data_type)
             for connection in self._linked(company.connections)
@@ -83,35 +82,23 @@ class Queueing:
         ]
         if not cells:
             raise invalid(f"company {company.id} has no linked data connection.")
-        busy = [ledger.running(connection.id, data_type, now) for connection, data_type in cells]
+        busy = [history.running(connection.id, data_type, now) for connection, data_type in cells]
         first = next((op for op in busy if op is not None), None)
         if first is not None and self._settings.all_in_progress == "refuse":
             raise in_progress(first.data_type, company.id, first.id, self._settings.in_progress_status)
         free = [cell for cell, op in zip(cells, busy, strict=True) if op is None]
-        ops = [
-            self._queue(company, ledger, connection, data_type, now + number * _APART)
-            for number, (connection, data_type) in enumerate(free)
-        ]
+        ops = self._queue_each(company, free, now)
         self._book(now, company, None, None, ops)
         return ops
 
     def first_sync(self, company: Company, connection: Connection, now: int) -> list[Operation]:
         """Queue what is fetched on first link, as Codat does when a connection has been authorized."""
-        ledger, types = self._ledger_of(company), filter(fetch_on_first_link, self.types_of(connection))
-        return [
-            self._queue(company, ledger, connection, data_type, now + number * _APART)
-            for number, data_type in enumerate(types)
-        ]
-
-    def scheduled(self, company: Company, connection: Connection, data_type: str, at: int) -> Operation:
-        """Queue one type of one connection, as Codat's own schedule does."""
-        return self._queue(company, self._ledger_of(company), connection, data_type, at)
+        types = filter(fetch_on_first_link, self.types_of(connection))
+        return self._queue_each(company, [(connection, data_type) for data_type in types], now)
 
     def types_of(self, connection: Connection) -> tuple[str, ...]:
-        """The types that a connection's platform has, those added since included."""
-        added = self._settings.new_data_types
-        key = connection.platform.key
-        return connection.platform.types + tuple(name for name, keys in added.items() if key in keys)
+        """The types that a connection's platform has."""
+        return types_of(connection.platform, self._settings.new_data_types)
 
     def _book(
         self, now: int, company: Company, data_type: str | None, connection_id: str | None, ops: list[Operation]
@@ -134,25 +121,30 @@ class Queueing:
             able = among
         if among and not able:
             names = ", ".join(dict.fromkeys(connection.platform.name for connection in among))
-            raise Problem(404, f"Datatype {data_type} not supported by platform(s) {names}", "PullApi")
+            raise ErrorResponse(404, f"Datatype {data_type} not supported by platform(s) {names}", "PullApi")
         linked = self._linked(able) or [c for c in able if c.status == "Deauthorized"]
         if not linked:
             raise invalid(f"company {company.id} has no linked data connection for {data_type}.")
         return linked if self._settings.queue_everywhere else linked[:1]
 
-    def _queue(self, company: Company, ledger: Ledger, connection: Connection, data_type: str, now: int) -> Operation:
-        ordinal = ledger.counts[connection.id, data_type]
+    def _queue_each(self, company: Company, cells: Sequence[tuple[Connection, str]], now: int) -> list[Operation]:
+        return [self.queue(company, *cell, now + number * _APART) for number, cell in enumerate(cells)]
+
+    def queue(self, company: Company, connection: Connection, data_type: str, now: int) -> Operation:
+        """Queue one type of one connection, whatever is in progress; Codat's own schedule does so."""
+        history = self._history_of(company)
+        ordinal = history.counts[connection.id, data_type]
         op_id, u = self._draws.occurrence(connection.id, data_type, "new", ordinal)
         order = self._order(company.id, data_type)
-        outcome = order.outcome if order else self._outcome(ledger, connection, data_type, ordinal, u, now)
+        outcome = order.outcome if order else self._outcome(history, connection, data_type, ordinal, u, now)
         ids = (op_id, company.id, connection.id)
-        first = ledger.last_success((connection.id, data_type), now) is None
+        first = history.last_success((connection.id, data_type), now) is None
         length = None if order is None or order.seconds is None else round(order.seconds * SECOND)
         op = draw(ids, connection.platform, data_type, outcome, u, requested=now, first=first, length=length)
-        ledger.add(op)
+        history.add(op)
         return op
 
-    def _order(self, company_id: str, data_type: str) -> Told | None:
+    def _order(self, company_id: str, data_type: str) -> OrderedOutcome | None:
         for order in self.orders:
             fits = order.data_type in (None, data_type) and order.company_id in (None, company_id)
             if fits and order.left > 0:
@@ -161,7 +153,13 @@ class Queueing:
         return None
 
     def _outcome(
-        self, ledger: Ledger, connection: Connection, data_type: str, ordinal: int, u: tuple[float, ...], now: int
+        self,
+        history: CompanyHistory,
+        connection: Connection,
+        data_type: str,
+        ordinal: int,
+        u: tuple[float, ...],
+        now: int,
     ) -> Outcome:
         platform = connection.platform
         if connection.status == "Deauthorized":
@@ -173,22 +171,22 @@ class Queueing:
         if connection.id in self._settings.offline:
             return Outcome("Complete", "queued")
         if words := connection.next_outcomes.get(data_type):
-            return told(words, ordinal)
+            return outcome_in_story(words, ordinal)
         if connection.link.steady:
             return Outcome("Complete")
-        if data_type == "commerce-transactions" and self._lacks_prerequisite(ledger, connection, now):
+        if data_type == "commerce-transactions" and self._lacks_prerequisite(history, connection, now):
             return Outcome("PrerequisiteNotMet")
         hour = to_datetime(now).hour if platform.offline else 0
         return drawn(platform, data_type, u, on_premise_awake=not 7 <= hour < 19)
 
-    def _lacks_prerequisite(self, ledger: Ledger, connection: Connection, now: int) -> bool:
+    def _lacks_prerequisite(self, history: CompanyHistory, connection: Connection, now: int) -> bool:
         """Whether another commerce type of the connection was never read and is not being read now."""
         needed = [t for t in connection.platform.types if t in COMMERCE and t != "commerce-transactions"]
         return any(
             fetch_on_first_link(t)
             and t not in connection.platform.refuses
-            and not ledger.running(connection.id, t, now)
-            and not ledger.last_success((connection.id, t), now)
+            and not history.running(connection.id, t, now)
+            and not history.last_success((connection.id, t), now)
             for t in needed
         )
 
@@ -199,34 +197,36 @@ class Schedule:
     def __init__(self, settings: Settings, queueing: Queueing, start: int) -> None:
         self._settings = settings
         self._queueing = queueing
-        self._hours, self._since = settings.sync_schedule, start
+        self._hours = settings.sync_schedule
+        self._since = start
         self._looked = start
 
     def on(self, now: int) -> bool:
         """Whether it runs. A change of the settings counts from when the world was last looked at."""
         hours = self._settings.sync_schedule
         if hours != self._hours:
-            self._hours, self._since = hours, self._looked
+            self._hours = hours
+            self._since = self._looked
         self._looked = now
         return hours > 0
 
-    def run(self, company: Company, ledger: Ledger, now: int, bring: Callable[[Company, int], None]) -> bool:
+    def run(self, company: Company, history: CompanyHistory, now: int, bring: Callable[[Company, int], None]) -> bool:
         """Queue what fell due until now; whether there was anything.
 
         Args:
             company: whose.
-            ledger: its operations.
+            history: its operations.
             now: the present.
             bring: brings the company up to an instant, so that a connection's state is right when a type falls due.
         """
         every, changed = self._hours * HOUR, False
-        due = [(max(ops[-1].completed + every, self._since), *cell) for cell, ops in ledger.cells.items()]
+        due = [(max(ops[-1].completed + every, self._since), *cell) for cell, ops in history.cells.items()]
         heapify(due)
         while due and due[0][0] <= now:
             at, connection_id, data_type = heappop(due)
             bring(company, at)
             connection = company.find(connection_id)
             if connection is not None and connection.status == "Linked":
-                op, changed = self._queueing.scheduled(company, connection, data_type, at), True
+                op, changed = self._queueing.queue(company, connection, data_type, at), True
                 heappush(due, (op.completed + every, connection_id, data_type))
         return changed

@@ -30,7 +30,7 @@ _ALLOWED: Final[Mapping[Kind, frozenset[str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Condition:
     """``name op value``, as written."""
 
     name: str
@@ -43,14 +43,14 @@ class Joined:
     """Two or more expressions under one ``&&`` or ``||``."""
 
     joint: str
-    parts: tuple[Comparison | Joined, ...]
+    parts: tuple[Condition | Joined, ...]
 
 
-def parse(text: str) -> Comparison | Joined:
+def parse(text: str) -> Condition | Joined:
     """The tree of a query.
 
     Raises:
-        Problem: 400 "Malformed query."
+        ErrorResponse: 400 "Malformed query."
 
     >>> parse("status=Complete && {dataType=bills || dataType=invoices}").joint
     '&&'
@@ -77,11 +77,11 @@ class _Tokens:
         return taken
 
 
-def _alternatives(tokens: _Tokens, depth: int) -> Comparison | Joined:
+def _alternatives(tokens: _Tokens, depth: int) -> Condition | Joined:
     return _chain(tokens, "||", lambda: _chain(tokens, "&&", lambda: _factor(tokens, depth)))
 
 
-def _chain(tokens: _Tokens, joint: str, part: Callable[[], Comparison | Joined]) -> Comparison | Joined:
+def _chain(tokens: _Tokens, joint: str, part: Callable[[], Condition | Joined]) -> Condition | Joined:
     parts = [part()]
     while tokens.peek == joint:
         tokens.take()
@@ -89,7 +89,7 @@ def _chain(tokens: _Tokens, joint: str, part: Callable[[], Comparison | Joined])
     return parts[0] if len(parts) == 1 else Joined(joint, tuple(parts))
 
 
-def _factor(tokens: _Tokens, depth: int) -> Comparison | Joined:
+def _factor(tokens: _Tokens, depth: int) -> Condition | Joined:
     token = tokens.take()
     if token == "{" and depth < 100:
         inside = _alternatives(tokens, depth + 1)
@@ -99,7 +99,7 @@ def _factor(tokens: _Tokens, depth: int) -> Comparison | Joined:
     match = _COMPARISON.fullmatch(token) if token else None
     if match is None or not match["value"]:
         raise malformed_query()
-    return Comparison(match["name"], match["op"], match["value"])
+    return Condition(match["name"], match["op"], match["value"])
 
 
 def resolve(name: str, properties: Mapping[str, T], record: str) -> tuple[T, str]:
@@ -111,24 +111,24 @@ def resolve(name: str, properties: Mapping[str, T], record: str) -> tuple[T, str
         record: what Codat calls such a record in its messages, for example ``"Dataset"``.
 
     Raises:
-        Problem: 400 "Could not resolve property".
+        ErrorResponse: 400 "Could not resolve property".
     """
     if "*" in name:
         raise unknown_property(name, record)
-    found, key = properties.get(name), name
-    if found is None:
+    named, key = properties.get(name), name
+    if named is None:
         parent, _, key = name.rpartition(".") if "*" not in properties else ("", "", name)
-        found = properties.get(f"{parent}.*" if parent else "*")
-    if found is None:
+        named = properties.get(f"{parent}.*" if parent else "*")
+    if named is None:
         raise unknown_property(name, record)
-    return found, key
+    return named, key
 
 
 def value_of(text: str, kind: Kind, op: str) -> Any:
     """The value to compare with, in a property's kind: text case-folded, times in ticks.
 
     Raises:
-        Problem: 400 "Malformed query.", for what makes no sense for that kind.
+        ErrorResponse: 400 "Malformed query.", for what makes no sense for that kind.
     """
     if op not in _ALLOWED[kind]:
         raise malformed_query()

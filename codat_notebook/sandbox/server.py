@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
 
 from codat_notebook import forking
 from codat_notebook.sandbox.admission import Traffic
-from codat_notebook.sandbox.exchange import Answer, Request, is_this_machine, misdirected
+from codat_notebook.sandbox.exchange import HttpRequest, HttpResponse, is_this_machine, misdirected
 from codat_notebook.sandbox.faults import Faults, Gate, Rule
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.service import Service
@@ -113,7 +113,7 @@ async def _pass(gate: Gate) -> None:
     await opened.wait()
 
 
-async def _read(scope: Scope, receive: Receive) -> Request:
+async def _read(scope: Scope, receive: Receive) -> HttpRequest:
     body, more = b"", True
     while more:
         message = await receive()
@@ -122,30 +122,30 @@ async def _read(scope: Scope, receive: Receive) -> Request:
     headers: dict[str, str] = {}
     for name, value in ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]):
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return Request(
+    return HttpRequest(
         scope["method"], _HOST.sub("", _target(scope)), scope["query_string"].decode("latin-1"), headers, body
     )
 
 
-def _fields(answer: Answer) -> list[tuple[bytes, bytes]]:
+def _fields(answer: HttpResponse) -> list[tuple[bytes, bytes]]:
     fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
     if answer.status != 204 and "Content-Length" not in answer.headers:
         fields.append((b"content-length", str(len(answer.body)).encode()))
     return fields
 
 
-async def _send(answer: Answer, send: Send, method: str) -> None:
+async def _send(answer: HttpResponse, send: Send, method: str) -> None:
     await send({"type": "http.response.start", "status": answer.status, "headers": _fields(answer)})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
 
 
-def head_of(answer: Answer) -> bytes:
+def head_of(answer: HttpResponse) -> bytes:
     """Status line and headers, as they go over the line."""
     head = f"HTTP/1.1 {answer.status} {responses.get(answer.status, '')}\r\n".encode()
     return head + b"".join(name + b": " + value + b"\r\n" for name, value in _fields(answer)) + b"\r\n"
 
 
-async def _break(line: Line, answer: Answer, rule: Rule) -> None:
+async def _break(line: Line, answer: HttpResponse, rule: Rule) -> None:
     """Write a part of the answer, then close or reset the connection."""
     head = head_of(answer)
     if rule.close_after is not None:
@@ -201,7 +201,7 @@ class Sandbox:
         story = None if scenario is None else find_scenario(scenario)
         self.clock = Clock(start or (story.start if story else None), speed=speed)
         self.faults = Faults()
-        written = SHOWCASE if story is None else story.sketches
+        written = SHOWCASE if story is None else story.templates
         self.world = World(companies, seed, self.clock, self.faults, written=written)
         self.faults.bind(self.world)
         self.service = Service(self.world, self.faults, self.key, self.control_token)
@@ -213,7 +213,8 @@ class Sandbox:
 
     def after_fork(self) -> None:
         """In a forked child: it runs on in the parent, where its :attr:`url` leads as before. Here it does nothing."""
-        self._inherited, self._running = self._inherited or self._running is not None, None
+        self._inherited = self._inherited or self._running is not None
+        self._running = None
 
     def _check(self) -> None:
         if self._inherited:
@@ -226,7 +227,7 @@ class Sandbox:
         where = self._url if self._running else "not started"
         if self._inherited:
             where = f"{self._url} of the parent process"
-        return f"<Sandbox {where}, {len(self.world.estate):,} companies>"
+        return f"<Sandbox {where}, {len(self.world.company_store):,} companies>"
 
     @property
     def url(self) -> str:
@@ -247,7 +248,7 @@ class Sandbox:
 
     @property
     def traffic(self) -> Traffic:
-        """The books of requests: how many of each call, how many at once for one company."""
+        """The counts of requests: how many of each call, how many at once for one company."""
         self._check()
         return self.service.traffic
 
@@ -330,12 +331,11 @@ def _make_server(sandbox: Sandbox, up: Any) -> Server:
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    from codat_notebook.sandbox.server import App, head_of
-
-    class Connection(H11Protocol):
+    class BreakableConnection(H11Protocol):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self.logger, self.access_log = _LOG, False
+            self.logger = _LOG
+            self.access_log = False
             self.lost = asyncio.Event()
             serve = self.app
 
@@ -364,7 +364,7 @@ def _make_server(sandbox: Sandbox, up: Any) -> Server:
             yield  # signals belong to whoever runs the process
 
     config = uvicorn.Config(
-        App(sandbox.service), loop="asyncio", http=Connection, ws="none", lifespan="off", interface="asgi3",
+        App(sandbox.service), loop="asyncio", http=BreakableConnection, ws="none", lifespan="off", interface="asgi3",
         log_config=None, proxy_headers=False, server_header=False, date_header=False,
     )  # fmt: skip
     return Server(config)

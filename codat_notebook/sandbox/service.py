@@ -19,13 +19,13 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
-from codat_notebook.sandbox.admission import Idempotency, Quota, Traffic
+from codat_notebook.sandbox.admission import DailyQuota, Idempotency, Traffic
 from codat_notebook.sandbox.controls import PREFIX, Controls, link_page
 from codat_notebook.sandbox.exchange import (
-    Answer,
+    ErrorResponse,
     Exchange,
-    Problem,
-    Request,
+    HttpRequest,
+    HttpResponse,
     invalid,
     no_company,
     no_connection,
@@ -92,22 +92,22 @@ ROUTES: Final = (
 )
 
 
-def _carry_out(world: World, method: str, path: str, parameters: Parameters) -> Answer:
+def _carry_out(world: World, method: str, path: str, parameters: Parameters) -> HttpResponse:
     """Carry out a call.
 
     Raises:
-        Problem: any documented error; 404 for a path that is no call, 405 with ``Allow`` for another method.
+        ErrorResponse: any documented error; 404 for a path that is no call, 405 with ``Allow`` for another method.
     """
     parts = path.rstrip("/").split("/")[1:]
     at_path = [route for route in ROUTES if len(route.parts) == len(parts) and _fits(route, parts)]
     if not at_path:
-        raise Problem(404, "The requested resource was not found.")
+        raise ErrorResponse(404, "The requested resource was not found.")
     route = next((route for route in at_path if route.method == method), None)
     if route is None:
         allowed = ", ".join(route.method for route in at_path)
-        raise Problem(405, f"The method {method[:20]} is not allowed here.", headers={"Allow": allowed})
+        raise ErrorResponse(405, f"The method {method[:20]} is not allowed here.", headers={"Allow": allowed})
     document = route.handler(world, _ids(route, parts), parameters)
-    return Answer(204) if document is None else Answer.of(200, document)
+    return HttpResponse(204) if document is None else HttpResponse.of(200, document)
 
 
 def _fits(route: Route, parts: list[str]) -> bool:
@@ -140,14 +140,14 @@ class Service:
     def __init__(self, world: World, faults: Faults, key: str, control_token: str | None = None) -> None:
         self.world = world
         self.faults = faults
-        self.quota = Quota(faults, world.connected)
+        self.quota = DailyQuota(faults, world.connected)
         self.traffic = Traffic()
         self._authorization = "Basic " + base64.b64encode(key.encode()).decode()
         self._controls = Controls(world, faults, self.traffic, control_token) if control_token else None
         self._idempotency = Idempotency()
         self._count = 0
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer without waiting for anything."""
         exchange = self.enter(request)
         self.admit(exchange)
@@ -155,7 +155,7 @@ class Service:
         self.settle(exchange)
         return self.leave(exchange)
 
-    def enter(self, request: Request) -> Exchange:
+    def enter(self, request: HttpRequest) -> Exchange:
         """Take a request in."""
         with self.world.lock:
             self._count += 1
@@ -165,11 +165,11 @@ class Service:
                 exchange.answer = self._beside(request)
                 if exchange.answer is None:
                     self._authorize(exchange)
-            except Problem as problem:
+            except ErrorResponse as problem:
                 exchange.answer = self._refusal(problem, exchange)
             return exchange
 
-    def _beside(self, request: Request) -> Answer | None:
+    def _beside(self, request: HttpRequest) -> HttpResponse | None:
         """The answer to what is no call of the API: the controls, and the page where a customer relinks."""
         if self._controls is not None and request.path.startswith(PREFIX):
             return self._controls.answer(request)
@@ -178,7 +178,7 @@ class Service:
     def _authorize(self, exchange: Exchange) -> None:
         sent = exchange.request.headers.get("authorization", "")
         if not hmac.compare_digest(sent.encode(), self._authorization.encode()):
-            raise Problem(401, "Unauthorized")
+            raise ErrorResponse(401, "Unauthorized")
         rule = exchange.outside = self.faults.take(exchange.request, "outside")
         if rule is not None and rule.skips_work:
             exchange.answer = rule.forced(exchange.correlation_id)
@@ -190,7 +190,7 @@ class Service:
         with self.world.lock:
             try:
                 self._admit(exchange)
-            except Problem as problem:
+            except ErrorResponse as problem:
                 exchange.answer = self._refusal(problem, exchange)
 
     def _admit(self, exchange: Exchange) -> None:
@@ -198,7 +198,7 @@ class Service:
         self.traffic.check(exchange.company, self.faults.concurrent)
         self.quota.count(now)
         if self.faults.payment_required:
-            raise Problem(402, _EXPIRED)
+            raise ErrorResponse(402, _EXPIRED)
         key = request.headers.get("idempotency-key")
         if key and request.method == "POST" and self.faults.honours_keys:
             slot = self._idempotency.open(key, request, now)
@@ -219,7 +219,7 @@ class Service:
             else:
                 try:
                     answer = _carry_out(self.world, request.method, request.path, request.parameters())
-                except Problem as problem:
+                except ErrorResponse as problem:
                     answer = self._refusal(problem, exchange)
                 if rule is not None and rule.replaces:
                     answer = rule.forced(exchange.correlation_id)
@@ -233,7 +233,7 @@ class Service:
                 self._idempotency.close(exchange.slot, exchange.answer)
                 exchange.slot = None
 
-    def leave(self, exchange: Exchange) -> Answer:
+    def leave(self, exchange: Exchange) -> HttpResponse:
         """The finished answer."""
         with self.world.lock:
             self.traffic.go(exchange.company)
@@ -241,28 +241,28 @@ class Service:
             if rule is not None and rule.when == "after" and rule.replaces:
                 kept = rule.forced(exchange.correlation_id)
             assert kept is not None, "an exchange leaves after it was performed"
-            answer = Answer(kept.status, kept.body, {**self._common(exchange), **kept.headers})
+            answer = HttpResponse(kept.status, kept.body, {**self._common(exchange), **kept.headers})
         if rule is not None:
             answer = rule.touched(answer)
         if self.faults.gzip and exchange.request.takes_gzip:
             answer.compress()
         return answer
 
-    def unreadable(self) -> Answer:
+    def unreadable(self) -> HttpResponse:
         """The answer to what is no HTTP request."""
         return self.turned_away(invalid("not valid HTTP."))
 
-    def turned_away(self, problem: Problem) -> Answer:
+    def turned_away(self, problem: ErrorResponse) -> HttpResponse:
         """The answer to what is refused before it is looked at; the line is closed."""
         with self.world.lock:
             self._count += 1
-            exchange = Exchange(Request("", ""), self.world.draws.hex("correlation", self._count), "")
+            exchange = Exchange(HttpRequest("", ""), self.world.draws.hex("correlation", self._count), "")
             answer = self._refusal(problem, exchange)
             answer.headers = {**self._common(exchange), **answer.headers, "Connection": "close"}
             return answer
 
-    def _refusal(self, problem: Problem, exchange: Exchange) -> Answer:
-        answer = Answer.of(problem.status, problem.body(exchange.correlation_id))
+    def _refusal(self, problem: ErrorResponse, exchange: Exchange) -> HttpResponse:
+        answer = HttpResponse.of(problem.status, problem.body(exchange.correlation_id))
         answer.headers |= problem.headers
         return answer
 

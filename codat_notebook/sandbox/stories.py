@@ -192,7 +192,7 @@ SHOWCASE: Final = (
 class Scenario(NamedTuple):
     """The companies that come first, and the first instant."""
 
-    sketches: Sequence[CompanyTemplate]
+    templates: Sequence[CompanyTemplate]
     start: datetime
 
 

@@ -112,7 +112,7 @@ def test_the_story_of_the_showcase(api: Api, data_type: str, endings: tuple[str,
 def test_chance_fails_some_but_not_many(make_api: Callable[..., Api]) -> None:
     """Over many companies a few of a hundred new operations fail, of several kinds, each with a message."""
     api = make_api(companies=30, seed=3)
-    for company_id in api.world.estate.ids[8:]:
+    for company_id in api.world.company_store.ids[8:]:
         api.post(f"/companies/{company_id}/data/all")
     api.clock.advance("3h")
     ended = [

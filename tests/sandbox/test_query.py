@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.sandbox import virtual_time
-from codat_notebook.sandbox.exchange import Problem
+from codat_notebook.sandbox.exchange import ErrorResponse
 from codat_notebook.sandbox.listing import Listing, Property, Window, property_of
-from codat_notebook.sandbox.query import MAX_LENGTH, Comparison, Joined, parse
+from codat_notebook.sandbox.query import MAX_LENGTH, Condition, Joined, parse
 
 Record = dict[str, Any]
 
@@ -149,9 +149,9 @@ def test_any_text_is_a_query_or_malformed(text: str) -> None:
     """Nothing but a tree or the documented 400 comes out."""
     try:
         outcome: object = parse(text)
-    except Problem as problem:
+    except ErrorResponse as problem:
         outcome = (problem.status, problem.error)
-    assert isinstance(outcome, Comparison | Joined) or outcome == (400, "Error parsing query - Malformed query.")
+    assert isinstance(outcome, Condition | Joined) or outcome == (400, "Error parsing query - Malformed query.")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_any_text_is_a_query_or_malformed(text: str) -> None:
 )  # fmt: skip
 def test_malformed_queries(query: str) -> None:
     """Every way to break the grammar or the kinds gives the documented text."""
-    with pytest.raises(Problem) as refusal:
+    with pytest.raises(ErrorResponse) as refusal:
         _listing([]).mask(query)
     assert refusal.value.error == "Error parsing query - Malformed query."
 
@@ -173,7 +173,7 @@ def test_malformed_queries(query: str) -> None:
 @pytest.mark.parametrize("name", ["isCompleted", "Name", "tags", "tags.", "name.x"])
 def test_unknown_properties(name: str) -> None:
     """A property that is not queryable is named in the answer (a dot without a key is malformed)."""
-    with pytest.raises(Problem) as refusal:
+    with pytest.raises(ErrorResponse) as refusal:
         _listing([]).mask(f"{name}=x")
     malformed = name.endswith(".")
     expected = "Malformed query." if malformed else f"Could not resolve property {name} on Thing"
@@ -183,17 +183,17 @@ def test_unknown_properties(name: str) -> None:
 @pytest.mark.parametrize("order", ["tags.*", "-nothing", "--name", "*"])
 def test_unknown_orders(order: str) -> None:
     """An order by what is no property is refused as a query is."""
-    with pytest.raises(Problem, match="Could not resolve property"):
+    with pytest.raises(ErrorResponse, match="Could not resolve property"):
         _listing([]).page({"orderBy": order}, Window(1, 100).rows)
 
 
 def test_and_binds_tighter_than_or() -> None:
     """Without braces ``a || b && c`` is ``a || {b && c}``."""
     tree = parse("a=1 || b=2 && c=3")
-    b_and_c = Joined("&&", (Comparison("b", "=", "2"), Comparison("c", "=", "3")))
-    assert tree == Joined("||", (Comparison("a", "=", "1"), b_and_c))
+    b_and_c = Joined("&&", (Condition("b", "=", "2"), Condition("c", "=", "3")))
+    assert tree == Joined("||", (Condition("a", "=", "1"), b_and_c))
 
 
 def test_values_are_unquoted_and_may_hold_spaces_and_signs() -> None:
     """A value ends at the next joint or brace only."""
-    assert parse("name = Pandle & Sons | Co = x ") == Comparison("name", "=", "Pandle & Sons | Co = x")
+    assert parse("name = Pandle & Sons | Co = x ") == Condition("name", "=", "Pandle & Sons | Co = x")
