@@ -13,7 +13,7 @@ from typing import Any
 
 from codat_notebook.sandbox.companies import Company, Connection
 from codat_notebook.sandbox.listing import Listing, Properties, properties_of
-from codat_notebook.sandbox.pull_operation import Operation, Outcome, draw, failure
+from codat_notebook.sandbox.pull_operation import REQUESTED, Operation, Outcome, draw, failure
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.virtual_time import DAY
 
@@ -37,10 +37,10 @@ class CompanyHistory:
         self.cells: dict[Cell, list[Operation]] = {}
         for connection in company.connections:
             for data_type in connection.platform.types:
-                past = sorted(self._past(connection, data_type), key=_requested)
+                past = sorted(self._past(connection, data_type), key=REQUESTED)
                 if past:
                     self.cells[connection.id, data_type] = past
-        self.operations = sorted((op for ops in self.cells.values() for op in ops), key=_requested)
+        self.operations = sorted((op for ops in self.cells.values() for op in ops), key=REQUESTED)
         self._by_id = {op.id: op for op in self.operations}
         self.queued: list[Operation] = []
         self.counts: Counter[Cell] = Counter()
@@ -74,7 +74,7 @@ class CompanyHistory:
 
     def add(self, op: Operation) -> None:
         """Take in a new operation."""
-        insort(self.operations, op, key=_requested)
+        insort(self.operations, op, key=REQUESTED)
         self.cells.setdefault((op.connection_id, op.data_type), []).append(op)
         self._by_id[op.id] = op
         self.queued.append(op)
@@ -153,10 +153,6 @@ class CompanyHistory:
         ids = (op_id, connection.company_id, connection.id)
         completed = self._start - round(age * DAY)
         return draw(ids, connection.platform, data_type, Outcome(status), u, completed=completed)
-
-
-def _requested(op: Operation) -> int:
-    return op.requested
 
 
 def of_operations(operations: Sequence[Operation], now: int) -> Properties:

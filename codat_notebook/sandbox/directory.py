@@ -31,31 +31,87 @@ _CACHED: Final = 2_000
 CHANGING: Final = "lastSync"
 _FEW: Final = 1_000  # that move; for more it is quicker to sort all of them again
 T = TypeVar("T")
-_MOST_ASKED: Final = ("folded_names", "created", "first_syncs")
+_MOST_ASKED: Final = ("folded_names", "created", "_drawn_syncs")
 _TAGS: Final[dict[str, Callable[[int], str]]] = {"region": population.region, "segment": population.segment}
 
 
-class CompanyColumns:
-    """The columns of a world's companies that never change.
+class CompanyStore:
+    """All companies of a world; one is made when it is looked at, and forgotten unless something has happened to it.
 
     Args:
-        numbers: the number of each company.
-        written: the templates of the first of them, which were written by hand.
+        draws: the seed's draws.
+        count: how many companies.
         start: the first instant of the world; past times count back from it.
+        written: those that are written by hand; the first of the count.
     """
 
-    def __init__(self, numbers: Sequence[int], written: Sequence[CompanyTemplate], start: int) -> None:
-        self._numbers = numbers
-        self._written = written
+    def __init__(self, draws: SeededRandom, count: int, start: int, written: Sequence[CompanyTemplate]) -> None:
+        self._draws = draws
         self._start = start
+        self._written = written[:count]
+        identities = [draws.identity("company", index) for index in range(count)]
+        self.ids = [company_id for company_id, _ in identities]
+        self._numbers = [number for _, number in identities]
+        self._by_id = {company_id: index for index, company_id in enumerate(self.ids)}
+        self._kept: dict[int, Company] = {}
+        self._recent: OrderedDict[int, Company] = OrderedDict()
         self._tags: dict[str, list[str]] = {}
         for name in _MOST_ASKED:
             getattr(self, name)
 
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def find(self, company_id: str) -> Company | None:
+        """The company of that id."""
+        index = self._by_id.get(company_id)
+        return None if index is None else self.at(index)
+
+    def at(self, index: int) -> Company:
+        """The company of that index."""
+        company = self._kept.get(index) or self._recent.get(index)
+        if company is None:
+            company = self._recent[index] = self._make(index)
+            if len(self._recent) > _CACHED:
+                self._recent.popitem(last=False)
+        return company
+
+    def keep(self, company: Company) -> None:
+        """Never forget this company: something has happened to it that the seed does not know."""
+        self._kept[company.index] = company
+
+    def _make(self, index: int) -> Company:
+        written = index < len(self._written)
+        template = self._written[index] if written else population.template_of(self._draws, index, self._numbers[index])
+        company = Company(index, self.ids[index], template, self.created[index], [])
+        company.connections = [self._connect(company, n, link) for n, link in enumerate(template.links)]
+        if template.parent is not None and template.parent < len(self.ids):
+            company.parent = self._reference(template.parent)
+        company.subsidiaries = [self._reference(i) for i in template.subsidiaries if i < len(self.ids)]
+        return company
+
+    def _connect(self, company: Company, number: int, link: Link) -> Connection:
+        platform = BY_KEY[link.platform]
+        linked = company.created + round((self._start - company.created) * 0.02 * (number + 1))
+        age = link.newest
+        last = None if age is None else max(self._start - round(age * DAY), linked)
+        connection = Connection(
+            self._draws.uuid("connection", company.id, number), company.id, platform, link,
+            "Linked" if link.status == "Deauthorized" else link.status, linked, last, linked, link.next_outcomes,
+        )  # fmt: skip
+        if link.status == "Deauthorized":
+            connection.revoke((last or linked) + DAY // 8)
+        return connection
+
+    def _reference(self, index: int) -> dict[str, Any]:
+        company_id = self.ids[index]
+        links: Mapping[str, Any] = {"portal": f"https://app.codat.io/companies/{company_id}/summary"}
+        return {"id": company_id, "name": self.names[index], "links": links}
+
+    # What lists are searched and sorted by
+
     def _column(self, of_template: Callable[[CompanyTemplate], T], of_number: Callable[[int], T]) -> list[T]:
-        return [of_template(template) for template in self._written] + list(
-            map(of_number, self._numbers[len(self._written) :])
-        )
+        return [*map(of_template, self._written), *map(of_number, self._numbers[len(self._written) :])]
 
     @cached_property
     def names(self) -> list[str]:
@@ -88,73 +144,11 @@ class CompanyColumns:
             lambda number: (population.created_by(number) or "").casefold(),
         )
 
-    @cached_property
-    def first_syncs(self) -> list[float]:
-        """When those that nobody wrote had last been synced when the world began; nan for the others."""
-        start = self._start
-        return self._column(lambda template: float("nan"), lambda number: start - population.last_age(number))
-
     def tags(self, name: str) -> list[str]:
         """That tag."""
         if name not in self._tags:
             self._tags[name] = self._column(lambda s: s.tags.get(name, "").casefold(), _TAGS.get(name, _nothing))
         return self._tags[name]
-
-
-def _nothing(number: int) -> str:
-    return ""
-
-
-class CompanyStore:
-    """All companies of a world.
-
-    Lists are searched and sorted by :attr:`columns`; a company itself is made when it is looked at, and forgotten
-    again unless something has happened to it.
-
-    Args:
-        draws: the seed's draws.
-        count: how many companies.
-        start: the first instant of the world; past times count back from it.
-        written: those that are written by hand; the first of the count.
-    """
-
-    def __init__(self, draws: SeededRandom, count: int, start: int, written: Sequence[CompanyTemplate]) -> None:
-        self._draws = draws
-        self._start = start
-        self._written = written[:count]
-        identities = [draws.identity("company", index) for index in range(count)]
-        self.ids = [company_id for company_id, _ in identities]
-        self._numbers = [number for _, number in identities]
-        self.columns = CompanyColumns(self._numbers, self._written, start)
-        self._by_id = {company_id: index for index, company_id in enumerate(self.ids)}
-        self._kept: dict[int, Company] = {}
-        self._recent: OrderedDict[int, Company] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The names of all companies."""
-        return self.columns.names
-
-    def find(self, company_id: str) -> Company | None:
-        """The company of that id."""
-        index = self._by_id.get(company_id)
-        return None if index is None else self.at(index)
-
-    def at(self, index: int) -> Company:
-        """The company of that index."""
-        company = self._kept.get(index) or self._recent.get(index)
-        if company is None:
-            company = self._recent[index] = self._make(index)
-            if len(self._recent) > _CACHED:
-                self._recent.popitem(last=False)
-        return company
-
-    def keep(self, company: Company) -> None:
-        """Never forget this company: something has happened to it that the seed does not know."""
-        self._kept[company.index] = company
 
     def last_syncs(self) -> list[float]:
         """When the companies were last synced, in ticks; nan: never. A column that changes."""
@@ -166,7 +160,12 @@ class CompanyStore:
     @cached_property
     def _last_syncs(self) -> list[float]:
         first = (self.at(index).last_sync for index in range(len(self._written)))
-        return [nan if at is None else at for at in first] + self.columns.first_syncs[len(self._written) :]
+        return [*(nan if at is None else at for at in first), *self._drawn_syncs]
+
+    @cached_property
+    def _drawn_syncs(self) -> list[float]:
+        """When those that nobody wrote had last been synced when the world began."""
+        return [self._start - population.last_age(number) for number in self._numbers[len(self._written) :]]
 
     def parents(self, key: str) -> list[str]:
         """A property of the reference to the parent, case-folded; only companies that are written have one."""
@@ -174,59 +173,28 @@ class CompanyStore:
         values = [value.casefold() if isinstance(value := parent.get(key), str) else "" for parent in parents]
         return values + [""] * (len(self) - len(values))
 
-    def _made(self, index: int) -> int:
-        if index < len(self._written):
-            return self._start - round(self._written[index].days_old * DAY)
-        return self._start - population.age(self._numbers[index])
 
-    def _make(self, index: int) -> Company:
-        written = index < len(self._written)
-        template = self._written[index] if written else population.template_of(self._draws, index, self._numbers[index])
-        company = Company(index, self.ids[index], template, self._made(index), [])
-        company.connections = [self._connect(company, n, link) for n, link in enumerate(template.links)]
-        if template.parent is not None and template.parent < len(self.ids):
-            company.parent = self._reference(template.parent)
-        company.subsidiaries = [self._reference(i) for i in template.subsidiaries if i < len(self.ids)]
-        return company
-
-    def _connect(self, company: Company, number: int, link: Link) -> Connection:
-        platform = BY_KEY[link.platform]
-        linked = company.created + round((self._start - company.created) * 0.02 * (number + 1))
-        age = link.newest
-        last = None if age is None else max(self._start - round(age * DAY), linked)
-        connection = Connection(
-            self._draws.uuid("connection", company.id, number), company.id, platform, link,
-            "Linked" if link.status == "Deauthorized" else link.status, linked, last, linked, link.next_outcomes,
-        )  # fmt: skip
-        if link.status == "Deauthorized":
-            connection.revoke((last or linked) + DAY // 8)
-        return connection
-
-    def _reference(self, index: int) -> dict[str, Any]:
-        company_id, written = self.ids[index], index < len(self._written)
-        name = self._written[index].name if written else population.name(self._numbers[index])
-        links: Mapping[str, Any] = {"portal": f"https://app.codat.io/companies/{company_id}/summary"}
-        return {"id": company_id, "name": name, "links": links}
+def _nothing(number: int) -> str:
+    return ""
 
 
 def of_companies(store: CompanyStore) -> Properties:
     """Properties of companies."""
-    columns = store.columns
     return {
         "id": Property("text", lambda _: store.ids),
-        "name": Property("text", lambda _: columns.folded_names),
-        "description": Property("text", lambda _: columns.descriptions),
-        "created": Property("time", lambda _: columns.created),
-        "createdByUserName": Property("text", lambda _: columns.created_by),
+        "name": Property("text", lambda _: store.folded_names),
+        "description": Property("text", lambda _: store.descriptions),
+        "created": Property("time", lambda _: store.created),
+        "createdByUserName": Property("text", lambda _: store.created_by),
         "lastSync": Property("time", lambda _: store.last_syncs()),
-        "tags.*": Property("text", columns.tags),
+        "tags.*": Property("text", store.tags),
         "referenceParentCompany.*": Property("text", store.parents),
     }
 
 
 def of_tags(store: CompanyStore) -> Properties:
     """Properties for the ``tags`` parameter, where the name of a tag stands alone."""
-    return {"*": Property("text", store.columns.tags)}
+    return {"*": Property("text", store.tags)}
 
 
 class Directory(Listing):

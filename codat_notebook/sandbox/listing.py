@@ -8,7 +8,7 @@ a byte per record; masks are joined as whole numbers. So a hundred thousand reco
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import compress, islice, repeat
@@ -41,27 +41,23 @@ class Property:
     column: Callable[[str], Column]
 
 
-def property_of(kind: Kind, values: Callable[[], Iterable[Any]]) -> Property:
+Properties = Mapping[str, Property]
+
+
+def property_of(kind: Kind, records: Sequence[T], value: Callable[[T], Any]) -> Property:
     """A property read off records; None means that the record has no value."""
 
     def column(key: str) -> Column:
         if kind == "text":
-            return [(value or "").casefold() for value in values()]
-        return [nan if value is None else value for value in values()]
+            return [(text or "").casefold() for text in map(value, records)]
+        return [nan if (quantity := value(record)) is None else quantity for record in records]
 
     return Property(kind, column)
 
 
-Properties = Mapping[str, Property]
-
-
 def properties_of(records: Sequence[T], of_record: Mapping[str, tuple[Kind, Callable[[T], Any]]]) -> Properties:
-    """Properties read off records; None means that the record has no value."""
-    return {name: _read(kind, records, value) for name, (kind, value) in of_record.items()}
-
-
-def _read(kind: Kind, records: Sequence[T], value: Callable[[T], Any]) -> Property:
-    return property_of(kind, lambda: map(value, records))
+    """Several of them: name -> kind and value."""
+    return {name: property_of(kind, records, value) for name, (kind, value) in of_record.items()}
 
 
 def of_documents(rows: Sequence[Mapping[str, Any]]) -> Properties:
@@ -71,9 +67,9 @@ def of_documents(rows: Sequence[Mapping[str, Any]]) -> Properties:
 
 def _of_document(rows: Sequence[Mapping[str, Any]], key: str, example: object) -> Property:
     if isinstance(example, str) and parse_time(example) is not None:
-        return _read("time", rows, lambda row: parse_time(row[key]) if key in row else None)
+        return property_of("time", rows, lambda row: parse_time(row[key]) if key in row else None)
     kind: Kind = "bool" if isinstance(example, bool) else "number" if isinstance(example, int) else "text"
-    return _read(kind, rows, lambda row: row.get(key))
+    return property_of(kind, rows, lambda row: row.get(key))
 
 
 class Listing:
@@ -85,7 +81,7 @@ class Listing:
         record: what Codat calls such a record in its messages, for example ``"Dataset"``.
     """
 
-    def __init__(self, count: int, properties: Mapping[str, Property], record: str) -> None:
+    def __init__(self, count: int, properties: Properties, record: str) -> None:
         self.count = count
         self._properties = properties
         self._record = record

@@ -9,8 +9,9 @@ chance.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from codat_notebook.models.platforms import FIRST_SYNC, LONGEST_SECONDS, SPREAD, Platform, median_seconds
@@ -130,6 +131,10 @@ _KEPT: Final = 20_000  # documents of ended operations, which are asked for agai
 WAITING: Final = "Waiting for asynchronous response from third party"
 
 
+#: Operations stand in the order of their requests.
+REQUESTED: Final = attrgetter("requested")
+
+
 class Step(NamedTuple):
     """From an instant on, an operation shows this."""
 
@@ -139,31 +144,23 @@ class Step(NamedTuple):
     description: str | None = None
 
 
+@dataclass(slots=True, eq=False)
 class Operation:
     """A pull operation. Times are ticks.
 
-    ``completed`` is known from the start; :meth:`document` shows only what is known at the instant asked for.
+    ``completed`` is fixed from the start; :meth:`document` shows only what has happened at the instant asked for.
     """
 
-    __slots__ = (
-        "_steps", "company_id", "completed", "connection_id", "data_type", "hold", "id", "message",
-        "requested", "status",
-    )  # fmt: skip
-
-    def __init__(
-        self, op_id: str, company_id: str, connection_id: str, data_type: str, requested: int, completed: int,
-        status: str, message: str | None = None, hold: tuple[str, int] | None = None,
-    ) -> None:  # fmt: skip
-        self.id = op_id
-        self.company_id = company_id
-        self.connection_id = connection_id
-        self.data_type = data_type
-        self.requested = requested
-        self.completed = completed
-        self.status = status
-        self.message = message
-        self.hold = hold
-        self._steps: list[Step] | None = None
+    id: str
+    company_id: str
+    connection_id: str
+    data_type: str
+    requested: int
+    completed: int
+    status: str
+    message: str | None = None
+    hold: tuple[str, int] | None = None
+    _steps: list[Step] | None = field(default=None, init=False, repr=False)
 
     @property
     def succeeded(self) -> bool:
@@ -185,7 +182,7 @@ class Operation:
             return self._end()
         if self._steps is None:
             self._steps = list(_steps(self))
-        return self._steps[max(bisect_right(self._steps, now, key=_start) - 1, 0)]
+        return self._steps[max(bisect_right(self._steps, now, key=attrgetter("at")) - 1, 0)]
 
     def forget_steps(self) -> None:
         """It has ended: how it got there is not asked any more (and would be drawn again)."""
@@ -226,10 +223,6 @@ def _ended(op: Operation) -> dict[str, Any]:
         "isCompleted": op.succeeded,
         "isErrored": op.errored,
     }
-
-
-def _start(step: Step) -> int:
-    return step.at
 
 
 def _steps(op: Operation) -> list[Step]:

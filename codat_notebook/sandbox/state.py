@@ -19,7 +19,7 @@ from codat_notebook.sandbox.company_history import CompanyHistory
 from codat_notebook.sandbox.directory import CompanyStore
 from codat_notebook.sandbox.exchange import no_company, no_connection, no_dataset
 from codat_notebook.sandbox.faults import Settings
-from codat_notebook.sandbox.pull_operation import Operation
+from codat_notebook.sandbox.pull_operation import REQUESTED, Operation
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.stories import CompanyTemplate
 from codat_notebook.sandbox.virtual_time import DAY, SECOND, Clock
@@ -108,7 +108,7 @@ class State:
         horizon = now - round(self.settings.history_lag * SECOND)
         if not self.settings.history_lag or not history.queued:
             return history.operations
-        return history.operations[: bisect_right(history.operations, horizon, key=_requested)]
+        return history.operations[: bisect_right(history.operations, horizon, key=REQUESTED)]
 
     def activate(self, company: Company) -> None:
         """Something was queued: keep the company and its history for good."""
@@ -134,7 +134,3 @@ class State:
                 ends = max(connection.last_sync or 0, connection.authorized) + round(days * DAY)
                 if now >= ends:
                     connection.revoke(ends)
-
-
-def _requested(op: Operation) -> int:
-    return op.requested

@@ -8,6 +8,7 @@ the body of one call or raises the :class:`~codat_notebook.sandbox.exchange.Erro
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from codat_notebook.models.platforms import BY_KEY
@@ -19,7 +20,7 @@ from codat_notebook.sandbox.directory import CHANGING, Directory
 from codat_notebook.sandbox.exchange import ErrorResponse
 from codat_notebook.sandbox.faults import Settings
 from codat_notebook.sandbox.listing import Listing, of_documents, page_of, window
-from codat_notebook.sandbox.pull_operation import Operation, OrderedOutcome
+from codat_notebook.sandbox.pull_operation import REQUESTED, OrderedOutcome
 from codat_notebook.sandbox.pull_queue import Accepted, Queueing, Schedule
 from codat_notebook.sandbox.state import State, alone
 from codat_notebook.sandbox.stories import SHOWCASE, CompanyTemplate
@@ -162,12 +163,12 @@ class World(State):
         return statuses
 
     def _status(self, history: CompanyHistory, data_type: str, cells: list[Cell], now: int) -> Document:
-        latest = max((history.cells[cell][-1] for cell in cells if cell in history.cells), key=_requested, default=None)
+        latest = max((history.cells[cell][-1] for cell in cells if cell in history.cells), key=REQUESTED, default=None)
         status: Document = {"dataType": data_type}
         if latest is None:
             return status
         good = (history.last_success(cell, now) for cell in cells)
-        success = max((op for op in good if op is not None), key=_completed, default=None)
+        success = max((op for op in good if op is not None), key=attrgetter("completed"), default=None)
         if success is not None:
             status["lastSuccessfulSync"] = to_text(success.completed)
         status["currentStatus"] = latest.document(now)["status"]
@@ -293,11 +294,3 @@ class World(State):
         if self.settings.rename_statuses and field in copy:
             copy[field] = self.settings.rename_statuses.get(copy[field], copy[field])
         return copy
-
-
-def _requested(op: Operation) -> int:
-    return op.requested
-
-
-def _completed(op: Operation) -> int:
-    return op.completed

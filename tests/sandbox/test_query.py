@@ -20,10 +20,10 @@ def _listing(records: list[Record]) -> Listing:
         return None if record["made"] is None else virtual_time.parse_time(record["made"])
 
     properties = {
-        "name": property_of("text", lambda: (r["name"] for r in records)),
-        "size": property_of("number", lambda: (r["size"] for r in records)),
-        "made": property_of("time", lambda: map(made, records)),
-        "done": property_of("bool", lambda: (r["done"] for r in records)),
+        "name": property_of("text", records, lambda r: r["name"]),
+        "size": property_of("number", records, lambda r: r["size"]),
+        "made": property_of("time", records, made),
+        "done": property_of("bool", records, lambda r: r["done"]),
         "tags.*": Property("text", lambda key: [r["tags"].get(key, "") for r in records]),
     }
     return Listing(len(records), properties, "Thing")
