@@ -248,14 +248,11 @@ def _first_words(op: Operation, kind: str, status: str, at: int) -> str | None:
     return WAITING if kind == "waiting" else f"Paused until {to_text(at + (op.hold or ('', 0))[1])}"
 
 
-def duration(platform: Platform, data_type: str, u: float, *, first: bool) -> int:
+def _drawn_length(platform: Platform, data_type: str, outcome: Outcome, u: float, first: bool) -> int:
     """How long a pull takes, in ticks, without any hold."""
     seconds = lognormal(u, median_seconds(platform, data_type), SPREAD) * (FIRST_SYNC if first else 1)
-    return round(min(seconds, LONGEST_SECONDS) * SECOND)
-
-
-def _drawn_length(platform: Platform, data_type: str, outcome: Outcome, u: float, first: bool) -> int:
-    length = round(duration(platform, data_type, u, first=first) * _SHARE[FAILURES.get(outcome.status, 4)])
+    whole = round(min(seconds, LONGEST_SECONDS) * SECOND)
+    length = round(whole * _SHARE[FAILURES.get(outcome.status, 4)])
     return length // 5 if outcome.status in ("NotSupported", "AuthError", "PermissionsError") else length
 
 

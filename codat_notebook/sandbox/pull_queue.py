@@ -26,6 +26,7 @@ from codat_notebook.sandbox.pull_operation import Operation, OrderedOutcome, Out
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.virtual_time import HOUR, SECOND, to_datetime
 
+Target = tuple[Connection, str]  # what one operation is queued for: a connection and a data type
 _APART: Final = 12_345  # ticks between two operations that one request queues (assumed)
 
 
@@ -57,15 +58,9 @@ class Queueing:
         Raises:
             ErrorResponse: 400 (in progress, not linked), 404 (unknown connection, type not supported).
         """
-        connections = self._targets(company, data_type, connection_id)
-        history = self._history_of(company)
-        for connection in connections:
-            running = history.running(connection.id, data_type, now)
-            if running is not None:
-                raise in_progress(data_type, company.id, running.id, self._settings.in_progress_status)
-        ops = self._queue_each(company, [(connection, data_type) for connection in connections], now)
-        self._book(now, company, data_type, connection_id, ops)
-        return ops[0]
+        targets = [(connection, data_type) for connection in self._targets(company, data_type, connection_id)]
+        self._free(company, targets, now, refuse=True)
+        return self._accept(company, targets, now, data_type, connection_id)[0]
 
     def all(self, company: Company, now: int) -> list[Operation]:
         """Queue every type with *fetch on first link* on every linked connection that supports it.
@@ -73,22 +68,34 @@ class Queueing:
         Raises:
             ErrorResponse: 400, no connection is linked, or a type is in progress and the settings refuse that.
         """
-        history = self._history_of(company)
-        cells = [
+        targets = [
             (connection, data_type)
             for connection in self._linked(company.connections)
             for data_type in self.types_of(connection)
             if fetch_on_first_link(data_type)
         ]
-        if not cells:
+        if not targets:
             raise invalid(f"company {company.id} has no linked data connection.")
-        busy = [history.running(connection.id, data_type, now) for connection, data_type in cells]
-        first = next((op for op in busy if op is not None), None)
-        if first is not None and self._settings.all_in_progress == "refuse":
-            raise in_progress(first.data_type, company.id, first.id, self._settings.in_progress_status)
-        free = [cell for cell, op in zip(cells, busy, strict=True) if op is None]
-        ops = self._queue_each(company, free, now)
-        self._book(now, company, None, None, ops)
+        free = self._free(company, targets, now, refuse=self._settings.all_in_progress == "refuse")
+        return self._accept(company, free, now)
+
+    def _free(self, company: Company, targets: Sequence[Target], now: int, refuse: bool) -> list[Target]:
+        """Those without an operation in progress; if there is one, that is refused or left out."""
+        history, free = self._history_of(company), []
+        for connection, data_type in targets:
+            running = history.running(connection.id, data_type, now)
+            if running is None:
+                free.append((connection, data_type))
+            elif refuse:
+                raise in_progress(data_type, company.id, running.id, self._settings.in_progress_status)
+        return free
+
+    def _accept(
+        self, company: Company, targets: Sequence[Target], now: int, data_type: str | None = None,
+        connection_id: str | None = None,
+    ) -> list[Operation]:  # fmt: skip
+        ops = self._queue_each(company, targets, now)
+        self.accepted.append(Accepted(now, company.id, data_type, connection_id, tuple(op.id for op in ops)))
         return ops
 
     def first_sync(self, company: Company, connection: Connection, now: int) -> list[Operation]:
@@ -99,11 +106,6 @@ class Queueing:
     def types_of(self, connection: Connection) -> tuple[str, ...]:
         """The types that a connection's platform has."""
         return types_of(connection.platform, self._settings.new_data_types)
-
-    def _book(
-        self, now: int, company: Company, data_type: str | None, connection_id: str | None, ops: list[Operation]
-    ) -> None:
-        self.accepted.append(Accepted(now, company.id, data_type, connection_id, tuple(op.id for op in ops)))
 
     def _linked(self, connections: Sequence[Connection]) -> list[Connection]:
         return [connection for connection in connections if connection.status == "Linked"]
@@ -127,8 +129,8 @@ class Queueing:
             raise invalid(f"company {company.id} has no linked data connection for {data_type}.")
         return linked if self._settings.queue_everywhere else linked[:1]
 
-    def _queue_each(self, company: Company, cells: Sequence[tuple[Connection, str]], now: int) -> list[Operation]:
-        return [self.queue(company, *cell, now + number * _APART) for number, cell in enumerate(cells)]
+    def _queue_each(self, company: Company, targets: Sequence[Target], now: int) -> list[Operation]:
+        return [self.queue(company, *cell, now + number * _APART) for number, cell in enumerate(targets)]
 
     def queue(self, company: Company, connection: Connection, data_type: str, now: int) -> Operation:
         """Queue one type of one connection, whatever is in progress; Codat's own schedule does so."""

@@ -8,7 +8,7 @@ regard to case, and a property without a value fulfils ``!=`` only. :mod:`codat_
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
@@ -57,43 +57,31 @@ def parse(text: str) -> Condition | Joined:
     """
     if len(text) >= MAX_LENGTH:
         raise malformed_query()
-    tokens = _Tokens(text)
+    tokens = [token for match in _TOKEN.finditer(text) if (token := match.group().strip())][::-1]
     tree = _alternatives(tokens, 0)
-    if tokens.peek is not None:
+    if tokens:
         raise malformed_query()
     return tree
 
 
-class _Tokens:
-    """The tokens of a query with one of look-ahead."""
-
-    def __init__(self, text: str) -> None:
-        self._rest: Iterator[str] = (match.group().strip() for match in _TOKEN.finditer(text))
-        self.peek: str | None = None
-        self.take()
-
-    def take(self) -> str | None:
-        taken, self.peek = self.peek, next((token for token in self._rest if token), None)
-        return taken
-
-
-def _alternatives(tokens: _Tokens, depth: int) -> Condition | Joined:
+def _alternatives(tokens: list[str], depth: int) -> Condition | Joined:
+    """The tree of the tokens up to the end or a closing brace; they are taken off the list, which is backwards."""
     return _chain(tokens, "||", lambda: _chain(tokens, "&&", lambda: _factor(tokens, depth)))
 
 
-def _chain(tokens: _Tokens, joint: str, part: Callable[[], Condition | Joined]) -> Condition | Joined:
+def _chain(tokens: list[str], joint: str, part: Callable[[], Condition | Joined]) -> Condition | Joined:
     parts = [part()]
-    while tokens.peek == joint:
-        tokens.take()
+    while tokens and tokens[-1] == joint:
+        tokens.pop()
         parts.append(part())
     return parts[0] if len(parts) == 1 else Joined(joint, tuple(parts))
 
 
-def _factor(tokens: _Tokens, depth: int) -> Condition | Joined:
-    token = tokens.take()
+def _factor(tokens: list[str], depth: int) -> Condition | Joined:
+    token = tokens.pop() if tokens else None
     if token == "{" and depth < 100:
         inside = _alternatives(tokens, depth + 1)
-        if tokens.take() != "}":
+        if not tokens or tokens.pop() != "}":
             raise malformed_query()
         return inside
     match = _COMPARISON.fullmatch(token) if token else None
