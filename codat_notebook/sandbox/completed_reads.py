@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from codat_notebook.models.platforms import CHANGES_A_DAY, DEFAULT_CHANGES
+from codat_notebook.models.platforms import changes_a_day
 from codat_notebook.sandbox.companies import Company
 from codat_notebook.sandbox.pull_operation import Operation
 from codat_notebook.sandbox.seeded_random import SeededRandom, pick
@@ -98,5 +98,4 @@ def modified(draws: SeededRandom, op: Operation, before: Operation | None) -> bo
     if before is None:
         return False
     days = (op.requested - before.requested) / DAY
-    rate = CHANGES_A_DAY.get(op.data_type, DEFAULT_CHANGES)
-    return draws.number("modified", op.id) < 1 - math.exp(-rate * days)
+    return draws.number("modified", op.id) < 1 - math.exp(-changes_a_day(op.data_type) * days)

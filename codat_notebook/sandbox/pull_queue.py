@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
+from codat_notebook.models.platforms import ON_PREMISE_CLOSED
 from codat_notebook.models.vocabulary import COMMERCE
 from codat_notebook.sandbox.catalogue import fetch_on_first_link, types_of
 from codat_notebook.sandbox.companies import Company, Connection
@@ -179,7 +180,7 @@ class Queueing:
         if data_type == "commerce-transactions" and self._lacks_prerequisite(history, connection, now):
             return Outcome("PrerequisiteNotMet")
         hour = to_datetime(now).hour if platform.offline else 0
-        return drawn(platform, data_type, u, on_premise_awake=not 7 <= hour < 19)
+        return drawn(platform, data_type, u, on_premise_awake=hour not in ON_PREMISE_CLOSED)
 
     def _lacks_prerequisite(self, history: CompanyHistory, connection: Connection, now: int) -> bool:
         """Whether another commerce type of the connection was never read and is not being read now."""

@@ -64,8 +64,8 @@ import time
 from datetime import UTC, datetime
 from codat_notebook.sandbox import Clock, World
 world = World(12, clock=Clock(datetime(2026, 11, 23, 14, tzinfo=UTC), speed=0))
-ids = world.company_store.ids
-linked = [i for i in ids if any(c["status"] == "Linked" for c in world.company(i)["dataConnections"])]
+every = world.company_store.ids
+linked = [i for i in every if any(c["status"] == "Linked" for c in world.company(i)["dataConnections"])]
 start = time.process_time()
 for company in linked: world.queue_all(company)
 for _ in range(24):
