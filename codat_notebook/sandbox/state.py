@@ -30,7 +30,7 @@ S = TypeVar("S", bound="State")
 _HISTORIES: Final = 300
 
 
-def alone(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+def synchronized(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
     """Let a method run while no other thread is in one."""
 
     @wraps(method)

@@ -22,7 +22,7 @@ from codat_notebook.sandbox.faults import Settings
 from codat_notebook.sandbox.listing import Listing, of_documents, page_of, window
 from codat_notebook.sandbox.pull_operation import REQUESTED, OrderedOutcome
 from codat_notebook.sandbox.pull_queue import Accepted, Queueing, Schedule
-from codat_notebook.sandbox.state import State, alone
+from codat_notebook.sandbox.state import State, synchronized
 from codat_notebook.sandbox.stories import SHOWCASE, CompanyTemplate
 from codat_notebook.sandbox.virtual_time import Clock, to_text
 
@@ -102,7 +102,7 @@ class World(State):
 
     # Companies and connections
 
-    @alone
+    @synchronized
     def companies(self, parameters: Parameters = _NONE) -> Document:
         """``GET /companies``."""
         if CHANGING in parameters.get("query", "") + parameters.get("orderBy", ""):
@@ -113,12 +113,12 @@ class World(State):
 
         return self._page(self._directory, "/companies", parameters, document)
 
-    @alone
+    @synchronized
     def company(self, company_id: str) -> Document:
         """``GET /companies/{companyId}``."""
         return self.find_company(company_id).document(self.link_base)
 
-    @alone
+    @synchronized
     def connections(self, company_id: str, parameters: Parameters = _NONE) -> Document:
         """``GET /companies/{companyId}/connections``."""
         all_of_them = self.find_company(company_id).connections
@@ -126,14 +126,14 @@ class World(State):
         path = f"/companies/{company_id}/connections"
         return self._page(listing, path, parameters, lambda index: all_of_them[index].document(self.link_base))
 
-    @alone
+    @synchronized
     def connection(self, company_id: str, connection_id: str) -> Document:
         """``GET /companies/{companyId}/connections/{connectionId}``."""
         return self.find_connection(company_id, connection_id).document(self.link_base)
 
     # Data
 
-    @alone
+    @synchronized
     def status(self, company_id: str) -> Document:
         """``GET /companies/{companyId}/dataStatus``."""
         company = self.find_company(company_id)
@@ -177,7 +177,7 @@ class World(State):
             status["latestSuccessfulSyncId"] = success.id
         return status
 
-    @alone
+    @synchronized
     def queue(self, company_id: str, data_type: str, connection_id: str | None = None) -> Document:
         """``POST /companies/{companyId}/data/queue/{dataType}``."""
         company, now = self.find_company(company_id), self.clock.ticks()
@@ -185,14 +185,14 @@ class World(State):
         self.activate(company)
         return self._renamed(op.document(now))
 
-    @alone
+    @synchronized
     def queue_all(self, company_id: str) -> None:
         """``POST /companies/{companyId}/data/all``."""
         company = self.find_company(company_id)
         if self._queueing.all(company, self.clock.ticks()):
             self.activate(company)
 
-    @alone
+    @synchronized
     def history(self, company_id: str, parameters: Parameters = _NONE) -> Document:
         """``GET /companies/{companyId}/data/history``."""
         company, now = self.find_company(company_id), self.clock.ticks()
@@ -205,12 +205,12 @@ class World(State):
             lambda index: self._renamed(operations[index].document(now)),
         )
 
-    @alone
+    @synchronized
     def operation(self, company_id: str, dataset_id: str) -> Document:
         """``GET /companies/{companyId}/data/history/{datasetId}``."""
         return self._renamed(self.find_operation(company_id, dataset_id).document(self.clock.ticks()))
 
-    @alone
+    @synchronized
     def validation(self, company_id: str, dataset_id: str) -> Document:
         """``GET /companies/{companyId}/sync/{datasetId}/validation``."""
         return validation_results(self.draws, self.find_operation(company_id, dataset_id), self.clock.ticks())
@@ -245,7 +245,7 @@ class World(State):
 
     # What the API does not tell, for Python and the controls
 
-    @alone
+    @synchronized
     def events(self) -> list[Document]:
         """The ``read.completed`` events of the operations queued since the world began, oldest first."""
         self._catch_up()
@@ -259,13 +259,13 @@ class World(State):
         done.sort(key=lambda entry: (entry[0].completed, entry[0].id))
         return [read_completed(self.draws, c, op, history.success_before(op)) for op, c, history in done]
 
-    @alone
+    @synchronized
     def deauthorize(self, company_id: str, connection_id: str) -> None:
         """End a connection's authorization: what is queued on it from now on ends in AuthError."""
         self.find_connection(company_id, connection_id).revoke(self.clock.ticks())
         self.company_store.keep(self.find_company(company_id))
 
-    @alone
+    @synchronized
     def relink(self, company_id: str, connection_id: str) -> None:
         """What a customer does through the link URL: authorize the connection (again).
 
@@ -279,7 +279,7 @@ class World(State):
         if first and self._queueing.first_sync(company, connection, now):
             self.activate(company)
 
-    @alone
+    @synchronized
     def lengthen_history(self, company_id: str, operations: int) -> None:
         """Let a company have so many past operations: its connections become as old as that takes."""
         company = self.find_company(company_id)
