@@ -14,7 +14,7 @@ from codat_notebook.cli import main, notebooks
 from codat_notebook.cli.lab import Lab
 from codat_notebook.cli.problem import Problem
 from codat_notebook.cli.stopping import stoppable
-from codat_notebook.sandbox.scenarios import SCENARIOS
+from codat_notebook.sandbox.stories import SCENARIOS
 
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send itself a signal")
 

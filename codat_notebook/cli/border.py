@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from codat_notebook.sandbox.hosts import is_this_machine
+from codat_notebook.sandbox.exchange import is_this_machine
 
 #: Who made a browser ask: a person, a page of ours, a page of another site, or nobody can tell.
 Sender = Literal["person", "own page", "other site", "unknown"]

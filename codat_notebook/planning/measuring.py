@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
+from codat_notebook.models.platforms import PLATFORMS, median_seconds
 from codat_notebook.planning.cell_history import CellHistory
 from codat_notebook.planning.plan import PlanRow, plan_rows
 from codat_notebook.planning.prices import Prices
 from codat_notebook.planning.rules import Rule
 from codat_notebook.planning.snapshots import CompanySnapshot
-from codat_notebook.sandbox.profiles import DEFAULT_SECONDS, PLATFORMS, SECONDS, median_seconds
 from codat_notebook.strategies.cells import table
 from codat_notebook.strategies.limits import back_off
 from codat_notebook.strategies.observing import learned
@@ -105,8 +105,7 @@ class Times:
         key = platform, data_type
         if key not in self._known:
             seen = self._seen.get(key, [])
-            usual = _PLATFORMS.get(platform)
-            assumed = median_seconds(usual, data_type) if usual else SECONDS.get(data_type, DEFAULT_SECONDS)
+            assumed = median_seconds(_PLATFORMS.get(platform), data_type)
             middle = median(seen) if len(seen) >= _ENOUGH else assumed
             late = quantiles(seen, n=20)[-1] if len(seen) >= _ENOUGH else 2.1 * assumed
             self._known[key] = max(middle, 0.0) / _DAY, max(late, 0.0) / _DAY

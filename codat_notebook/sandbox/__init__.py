@@ -3,15 +3,14 @@
 :class:`Sandbox` serves it on a loopback port, :class:`World` is the same without a server, :class:`Clock` its time.
 The parts, from the inside out:
 
-- time and chance: ``ticks``, ``clock``, ``draws``
-- who there is: ``profiles``, ``sketch``, ``showcase``, ``scenarios``, ``population``, ``companies``
-- what is pulled: ``outcomes``, ``operations``, ``ledger``, ``queueing``, ``events``, ``validation``
-- how it is asked: ``query``, ``listing``, ``records``, ``columns``, ``directory``, ``history``, ``paging``,
-  ``catalogue``; and all of it: ``state``, ``world``
-- HTTP without a wire: ``exchange``, ``routes``, ``idempotency``, ``limits``, ``traffic``, ``settings``, ``faults``,
-  ``control``, ``linking``, ``service``; and with one: ``app``, ``server``
+- time and chance: ``virtual_time``, ``seeded_random``
+- which companies there are: ``stories`` (written by hand), ``population`` (drawn), ``companies``, ``directory``
+- what is pulled: ``pull_operation``, ``company_history``, ``pull_queue``, ``completed_reads``
+- how it is listed: ``query``, ``listing``; and all of it: ``catalogue``, ``state``, ``world``
+- HTTP without a wire: ``exchange``, ``faults`` (with the settings), ``admission``, ``controls``, ``service``; and with
+  one: ``server``
 
-From the rest of the project it takes constants of ``models`` only.
+From the rest of the project it takes constants and the platforms' facts of ``models`` only.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from codat_notebook.sandbox.clock import Clock
+    from codat_notebook.sandbox.exchange import Problem
     from codat_notebook.sandbox.faults import Faults, Gate
-    from codat_notebook.sandbox.problems import Problem
     from codat_notebook.sandbox.server import Sandbox
+    from codat_notebook.sandbox.virtual_time import Clock
     from codat_notebook.sandbox.world import World
 
 _HOME = {
-    "Clock": "clock", "Faults": "faults", "Gate": "faults", "Problem": "problems", "Sandbox": "server",
+    "Clock": "virtual_time", "Faults": "faults", "Gate": "faults", "Problem": "exchange", "Sandbox": "server",
     "World": "world",
 }  # fmt: skip
 __all__ = ["Clock", "Faults", "Gate", "Problem", "Sandbox", "World"]

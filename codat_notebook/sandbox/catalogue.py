@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from codat_notebook.models.platforms import PLATFORMS, Platform
 from codat_notebook.models.vocabulary import DATA_TYPES
-from codat_notebook.sandbox.profiles import PLATFORMS, Platform
 
 #: Types that are read only when asked for by name (assumed).
 NOT_ON_FIRST_LINK: Final = frozenset(
@@ -22,9 +22,13 @@ _REPORTS: Final = frozenset(
 )  # documented: monthsToSync is for these
 
 
+def types_of(platform: Platform, new_types: dict[str, set[str]]) -> tuple[str, ...]:
+    """The types that a platform has, those added since included."""
+    return platform.types + tuple(name for name, keys in new_types.items() if platform.key in keys)
+
+
 def integration(platform: Platform, new_types: dict[str, set[str]]) -> dict[str, Any]:
     """A platform as ``/integrations`` writes it."""
-    added = tuple(name for name, keys in new_types.items() if platform.key in keys)
     return {
         "key": platform.key,
         "logoUrl": f"https://static.codat.io/public/officialLogos/Full/{platform.key}.png",
@@ -36,7 +40,7 @@ def integration(platform: Platform, new_types: dict[str, set[str]]) -> dict[str,
         "isOfflineConnector": platform.offline,
         "isBeta": False,
         "dataProvidedBy": platform.name,
-        "datatypeFeatures": [_feature(data_type) for data_type in platform.types + added],
+        "datatypeFeatures": [_feature(data_type) for data_type in types_of(platform, new_types)],
     }
 
 

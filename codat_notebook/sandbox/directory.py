@@ -1,31 +1,209 @@
-"""Finding companies among a hundred thousand: by query and tags, in an order, in milliseconds.
+"""All companies of a world: kept, searched and ordered.
 
-Orders by what never changes are sorted once and kept. The order of the last sync is kept, too, and the companies that
-have been synced since are moved to their new places in it.
+A :class:`CompanyStore` draws each company when it is looked at, from the seed and its number alone, so that a hundred
+thousand cost only their names and ids. What they are searched and sorted by is one list over all of them for each
+property. Those most asked for are made at once, so that the first page comes as soon as the others; the rest when asked
+for. Text is case-folded and times are ticks, ready to be compared; ``""`` and nan stand for a missing value.
+
+The :class:`Directory` finds companies by query and tags, in an order, in milliseconds. Orders by what never changes are
+sorted once and kept. The order of the last sync is kept, too, and the companies that have been synced since are moved
+to their new places in it.
 """
 
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Mapping, Sequence
-from math import inf
-from typing import Final
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from math import inf, nan
+from typing import Any, Final, TypeVar
 
-from codat_notebook.sandbox import records
-from codat_notebook.sandbox.companies import CompanyStore
-from codat_notebook.sandbox.listing import Listing
+from codat_notebook.models.platforms import BY_KEY
+from codat_notebook.sandbox import population
+from codat_notebook.sandbox.companies import Company, Connection
+from codat_notebook.sandbox.listing import Listing, Properties, Property
+from codat_notebook.sandbox.seeded_random import SeededRandom
+from codat_notebook.sandbox.stories import CompanyTemplate, Link
+from codat_notebook.sandbox.virtual_time import DAY
 
+_CACHED: Final = 2_000
 CHANGING: Final = "lastSync"
 _FEW: Final = 1_000  # that move; for more it is quicker to sort all of them again
+T = TypeVar("T")
+_MOST_ASKED: Final = ("folded_names", "created", "_drawn_syncs")
+_TAGS: Final[dict[str, Callable[[int], str]]] = {"region": population.region, "segment": population.segment}
+
+
+class CompanyStore:
+    """All companies of a world; one is made when it is looked at, and forgotten unless something has happened to it.
+
+    Args:
+        draws: the seed's draws.
+        count: how many companies.
+        start: the first instant of the world; past times count back from it.
+        written: those that are written by hand; the first of the count.
+    """
+
+    def __init__(self, draws: SeededRandom, count: int, start: int, written: Sequence[CompanyTemplate]) -> None:
+        self._draws = draws
+        self._start = start
+        self._written = written[:count]
+        identities = [draws.identity("company", index) for index in range(count)]
+        self.ids = [company_id for company_id, _ in identities]
+        self._numbers = [number for _, number in identities]
+        self._by_id = {company_id: index for index, company_id in enumerate(self.ids)}
+        self._kept: dict[int, Company] = {}
+        self._recent: OrderedDict[int, Company] = OrderedDict()
+        self._tags: dict[str, list[str]] = {}
+        for name in _MOST_ASKED:
+            getattr(self, name)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def find(self, company_id: str) -> Company | None:
+        """The company of that id."""
+        index = self._by_id.get(company_id)
+        return None if index is None else self.at(index)
+
+    def at(self, index: int) -> Company:
+        """The company of that index."""
+        company = self._kept.get(index) or self._recent.get(index)
+        if company is None:
+            company = self._recent[index] = self._make(index)
+            if len(self._recent) > _CACHED:
+                self._recent.popitem(last=False)
+        return company
+
+    def keep(self, company: Company) -> None:
+        """Never forget this company: something has happened to it that the seed does not know."""
+        self._kept[company.index] = company
+
+    def _make(self, index: int) -> Company:
+        written = index < len(self._written)
+        template = self._written[index] if written else population.template_of(self._draws, index, self._numbers[index])
+        company = Company(index, self.ids[index], template, self.created[index], [])
+        company.connections = [self._connect(company, n, link) for n, link in enumerate(template.links)]
+        if template.parent is not None and template.parent < len(self.ids):
+            company.parent = self._reference(template.parent)
+        company.subsidiaries = [self._reference(i) for i in template.subsidiaries if i < len(self.ids)]
+        return company
+
+    def _connect(self, company: Company, number: int, link: Link) -> Connection:
+        platform = BY_KEY[link.platform]
+        linked = company.created + round((self._start - company.created) * 0.02 * (number + 1))
+        age = link.newest
+        last = None if age is None else max(self._start - round(age * DAY), linked)
+        connection = Connection(
+            self._draws.uuid("connection", company.id, number), company.id, platform, link,
+            "Linked" if link.status == "Deauthorized" else link.status, linked, last, linked, link.next_outcomes,
+        )  # fmt: skip
+        if link.status == "Deauthorized":
+            connection.revoke((last or linked) + DAY // 8)
+        return connection
+
+    def _reference(self, index: int) -> dict[str, Any]:
+        company_id = self.ids[index]
+        links: Mapping[str, Any] = {"portal": f"https://app.codat.io/companies/{company_id}/summary"}
+        return {"id": company_id, "name": self.names[index], "links": links}
+
+    # What lists are searched and sorted by
+
+    def _column(self, of_template: Callable[[CompanyTemplate], T], of_number: Callable[[int], T]) -> list[T]:
+        return [*map(of_template, self._written), *map(of_number, self._numbers[len(self._written) :])]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names as they are written."""
+        return self._column(lambda template: template.name, population.name)
+
+    @cached_property
+    def folded_names(self) -> list[str]:
+        """The names."""
+        return list(map(str.casefold, self.names))
+
+    @cached_property
+    def descriptions(self) -> list[str]:
+        """The descriptions."""
+        return self._column(lambda template: template.description.casefold(), _nothing)
+
+    @cached_property
+    def created(self) -> list[int]:
+        """When they were made."""
+        start = self._start
+        return self._column(
+            lambda template: start - round(template.days_old * DAY), lambda number: start - population.age(number)
+        )
+
+    @cached_property
+    def created_by(self) -> list[str]:
+        """Who made them."""
+        return self._column(
+            lambda template: (template.created_by or "").casefold(),
+            lambda number: (population.created_by(number) or "").casefold(),
+        )
+
+    def tags(self, name: str) -> list[str]:
+        """That tag."""
+        if name not in self._tags:
+            self._tags[name] = self._column(lambda s: s.tags.get(name, "").casefold(), _TAGS.get(name, _nothing))
+        return self._tags[name]
+
+    def last_syncs(self) -> list[float]:
+        """When the companies were last synced, in ticks; nan: never. A column that changes."""
+        column = self._last_syncs
+        for index, company in self._kept.items():
+            column[index] = nan if (at := company.last_sync) is None else at
+        return column
+
+    @cached_property
+    def _last_syncs(self) -> list[float]:
+        first = (self.at(index).last_sync for index in range(len(self._written)))
+        return [*(nan if at is None else at for at in first), *self._drawn_syncs]
+
+    @cached_property
+    def _drawn_syncs(self) -> list[float]:
+        """When those that nobody wrote had last been synced when the world began."""
+        return [self._start - population.last_age(number) for number in self._numbers[len(self._written) :]]
+
+    def parents(self, key: str) -> list[str]:
+        """A property of the reference to the parent, case-folded; only companies that are written have one."""
+        parents = [self.at(index).parent or {} for index in range(len(self._written))]
+        values = [value.casefold() if isinstance(value := parent.get(key), str) else "" for parent in parents]
+        return values + [""] * (len(self) - len(values))
+
+
+def _nothing(number: int) -> str:
+    return ""
+
+
+def of_companies(store: CompanyStore) -> Properties:
+    """Properties of companies."""
+    return {
+        "id": Property("text", lambda _: store.ids),
+        "name": Property("text", lambda _: store.folded_names),
+        "description": Property("text", lambda _: store.descriptions),
+        "created": Property("time", lambda _: store.created),
+        "createdByUserName": Property("text", lambda _: store.created_by),
+        "lastSync": Property("time", lambda _: store.last_syncs()),
+        "tags.*": Property("text", store.tags),
+        "referenceParentCompany.*": Property("text", store.parents),
+    }
+
+
+def of_tags(store: CompanyStore) -> Properties:
+    """Properties for the ``tags`` parameter, where the name of a tag stands alone."""
+    return {"*": Property("text", store.tags)}
 
 
 class Directory(Listing):
-    """The list of an estate's companies."""
+    """The list of a world's companies."""
 
-    def __init__(self, estate: CompanyStore) -> None:
-        super().__init__(len(estate), records.of_companies(estate), "Company")
-        self._estate = estate
-        self._tags = Listing(len(estate), records.of_tags(estate), "Company")
+    def __init__(self, store: CompanyStore) -> None:
+        super().__init__(len(store), of_companies(store), "Company")
+        self._store = store
+        self._tags = Listing(len(store), of_tags(store), "Company")
         self._orders: dict[str, Sequence[int]] = {}
         self._synced: list[float] = []
 
@@ -46,7 +224,7 @@ class Directory(Listing):
 
     def _follow(self) -> None:
         """Take the companies that were synced since to their new places in the orders that are kept."""
-        before, now = self._synced, self._estate.last_syncs()
+        before, now = self._synced, self._store.last_syncs()
         if before == now:
             return
         moved = [index for index, at in enumerate(now) if at != before[index]] if before else range(self.count)

@@ -1,4 +1,8 @@
-"""A request and its answer as plain values, on their way through the service."""
+"""A request and its answer as plain values, on their way through the service; and the answers that are errors.
+
+The world raises an error answer; the service turns it into the ErrorMessage body. Texts in quotes of the published
+examples are kept to the letter, because clients read them.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +16,18 @@ from urllib.parse import parse_qsl
 import msgspec
 
 if TYPE_CHECKING:
+    from codat_notebook.sandbox.admission import Slot
     from codat_notebook.sandbox.faults import Rule
-    from codat_notebook.sandbox.idempotency import Slot
 
 JSON: Final = "application/json; charset=utf-8"
+TOO_MANY: Final = "You have made too many requests in a given amount of time; please retry later."
+_NAMES: Final = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?", re.IGNORECASE)
 _GZIP_FROM: Final = 1_000
 _ACCEPTS: Final = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q=(?P<weight>[\d]?(?:\.\d*)?\d))?\s*(?:,|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """What a client sent. Header names are in lower case, the path is as on the wire."""
 
     method: str
@@ -45,7 +51,7 @@ class Request:
 
 
 @dataclass(slots=True)
-class Answer:
+class HttpResponse:
     """What goes back. ``body`` is bytes once encoded."""
 
     status: int
@@ -53,7 +59,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, status: int, document: Any) -> Answer:
+    def of(cls, status: int, document: Any) -> HttpResponse:
         """An answer with a JSON body."""
         return cls(status, msgspec.json.encode(document), {"Content-Type": JSON})
 
@@ -68,10 +74,95 @@ class Answer:
 class Exchange:
     """One request being answered: the rules that spoil it, its idempotency slot, the answer so far."""
 
-    request: Request
+    request: HttpRequest
     correlation_id: str
     company: str
     outside: Rule | None = None
     inside: Rule | None = None
     slot: Slot | None = None
-    answer: Answer | None = None
+    answer: HttpResponse | None = None
+
+
+class ErrorResponse(Exception):
+    """An error answer: HTTP status, Codat's text, the service that speaks, headers beyond the usual."""
+
+    def __init__(
+        self, status: int, error: str, service: str = "PublicApi", headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+        self.service = service
+        self.headers = headers or {}
+
+    def body(self, correlation_id: str) -> dict[str, Any]:
+        """The ErrorMessage that Codat sends."""
+        return {
+            "statusCode": self.status,
+            "service": self.service,
+            "error": self.error,
+            "correlationId": correlation_id,
+            "validation": None,
+            "canBeRetried": "Unknown",
+            "detailedErrorCode": 0,
+        }
+
+
+Problem = ErrorResponse  # the public name
+
+
+def malformed_query() -> ErrorResponse:
+    """A query that the grammar refuses."""
+    return ErrorResponse(400, "Error parsing query - Malformed query.", "ClientsApi")
+
+
+def unknown_property(name: str, kind: str) -> ErrorResponse:
+    """A query or order by something that cannot be queried."""
+    return ErrorResponse(400, f"Error parsing query - Could not resolve property {name} on {kind}", "PullApi")
+
+
+def misdirected() -> ErrorResponse:
+    """A request under the name of another host."""
+    return ErrorResponse(421, "This sandbox answers to 127.0.0.1, localhost and [::1] only.", "Sandbox")
+
+
+def invalid(what: str) -> ErrorResponse:
+    """A request that is not valid for another reason."""
+    return ErrorResponse(400, f"Error processing request - {what}")
+
+
+def no_company(company_id: str) -> ErrorResponse:
+    """No such company."""
+    return ErrorResponse(404, f"No company was found with ID {company_id}", "ClientsApi")
+
+
+def no_connection(connection_id: str) -> ErrorResponse:
+    """No such connection of this company."""
+    return ErrorResponse(404, f"Data connection {connection_id} not found")
+
+
+def no_dataset(dataset_id: str) -> ErrorResponse:
+    """No such pull operation of this company."""
+    return ErrorResponse(404, f"No dataset was found with ID {dataset_id}", "PullApi")
+
+
+def in_progress(data_type: str, company_id: str, dataset_id: str, status: int) -> ErrorResponse:
+    """The type is being pulled already."""
+    return ErrorResponse(
+        status,
+        f"DatasetAlreadyInProgressException: Cannot queue {data_type} sync for {company_id} "
+        f"as previous sync {dataset_id} is still in progress",
+        "PullApi",
+    )
+
+
+def is_this_machine(host: str | None) -> bool:
+    """Whether a ``Host`` header names this machine, at any port.
+
+    A web site whose own name leads to 127.0.0.1 (DNS rebinding) has the browser send that name in the ``Host`` header;
+    a server that looks at it first cannot be reached so.
+
+    >>> is_this_machine("localhost:8765"), is_this_machine("evil.example:8765"), is_this_machine(None)
+    (True, False, False)
+    """
+    return host is not None and _NAMES.fullmatch(host) is not None

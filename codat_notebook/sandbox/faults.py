@@ -1,9 +1,12 @@
-"""Everything that can be made to go wrong, by request: single answers, the line, the platforms, the settings.
+"""Everything that can be made to be otherwise, or to go wrong: the switches, single answers, the line, the platforms.
 
-:class:`Faults` is a :class:`~codat_notebook.sandbox.settings.Settings` with means: its attributes are switches,
-its methods order a misbehaviour. A :class:`Rule` says which requests it spoils and how: what is answered instead,
-whether the real work is done before (``when="after"``) or not at all (``"before"``), on which side of the
-idempotency layer it sits, and what happens on the line.
+:class:`Settings` are what the documentation leaves open, as switches, and what a test or a demo may want to be
+otherwise. Each default is the behaviour that the facts call likeliest. :class:`Faults` are settings with means: their
+attributes are switches, their methods order a misbehaviour.
+
+A :class:`Rule` says which requests it spoils and how: what is answered instead, whether the real work is done before
+(``when="after"``) or not at all (``"before"``), on which side of the idempotency layer it sits, and what happens on the
+line.
 """
 
 from __future__ import annotations
@@ -13,21 +16,77 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from codat_notebook.forking import Lock
-from codat_notebook.sandbox.exchange import JSON, Answer, Request
-from codat_notebook.sandbox.limits import TOO_MANY, written
-from codat_notebook.sandbox.outcomes import HOLDS, Outcome
-from codat_notebook.sandbox.problems import Problem
-from codat_notebook.sandbox.queueing import Told
-from codat_notebook.sandbox.settings import Settings
-from codat_notebook.sandbox.time_units import SECOND, span
+from codat_notebook.sandbox.exchange import JSON, TOO_MANY, ErrorResponse, HttpRequest, HttpResponse
+from codat_notebook.sandbox.pull_operation import HOLDS, OrderedOutcome, Outcome
+from codat_notebook.sandbox.virtual_time import SECOND, span, written
 
 if TYPE_CHECKING:
     from codat_notebook.sandbox.world import World
+
+Count = Annotated[int, Meta(ge=0)]
+ClientError = Annotated[int, Meta(ge=400, le=499)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+Skew = Annotated[float, Meta(ge=-1e9, le=1e9)]
+
+
+@dataclass(slots=True)
+class Settings:
+    """Switches of a sandbox; all can be changed while it runs.
+
+    Attributes:
+        in_progress_status: HTTP status of DatasetAlreadyInProgressException (400 or 409).
+        queue_everywhere: whether queueing a type without a connection queues it on each that has it, or on one.
+        all_in_progress: what ``data/all`` does with types in progress: skip them, or refuse with the exception.
+        never_synced: how ``dataStatus`` shows a type never synced: left out, bare, or null.
+        unsupported: a type that no platform has: 404, or an operation that ends NotSupported.
+        history_lag: virtual seconds until a queued operation appears in lists and look-ups.
+        honours_keys: whether Idempotency-Key has any effect.
+        clock_skew: virtual seconds that the Date header is ahead of the sandbox's clock.
+        max_page_size: the largest page that is given, above it 400; some deployments take no more than 2,000.
+        quota: requests a day; None: 1,000 x (1 + companies with a linked connection, counted once a day). Enforced.
+        per_minute: requests a virtual minute; None: not enforced.
+        concurrent: requests at a time for one company; None: not enforced.
+        time_format: of X-Rate-Limit-Reset: seconds left, epoch seconds, ISO 8601 or HTTP date.
+        retry_after_format: of Retry-After, likewise.
+        payment_required: answer 402 to everything: the plan has ended.
+        latency: real seconds that every answer takes.
+        gzip: compress where the client accepts it.
+        rename_statuses: statuses shown under another name, for words nobody knows.
+        new_data_types: data types added since: name -> keys of the platforms that have it.
+        sync_schedule: hours after which Codat refreshes each type by itself, told in the sync settings; 0: never.
+        maintenance: keys of platforms that are down: reads of them end in FetchError.
+        offline: ids of on-premise connections whose machine is off: their operations wait.
+    """
+
+    in_progress_status: ClientError = 400
+    queue_everywhere: bool = True
+    all_in_progress: Literal["skip", "refuse"] = "skip"
+    never_synced: Literal["omit", "bare", "null"] = "omit"
+    unsupported: Literal["404", "operation"] = "404"
+    history_lag: Seconds = 0
+    honours_keys: bool = True
+    clock_skew: Skew = 0
+    max_page_size: Annotated[int, Meta(ge=1)] = 5_000
+    quota: Count | None = None
+    per_minute: Count | None = None
+    concurrent: Count | None = None
+    time_format: Literal["seconds", "epoch", "iso", "http"] = "iso"
+    retry_after_format: Literal["seconds", "epoch", "iso", "http"] = "seconds"
+    payment_required: bool = False
+    latency: Seconds = 0
+    gzip: bool = True
+    rename_statuses: dict[str, str] = field(default_factory=dict)
+    new_data_types: dict[str, set[str]] = field(default_factory=dict)
+    sync_schedule: Count = 0
+    maintenance: set[str] = field(default_factory=set)
+    offline: set[str] = field(default_factory=set)
+
 
 ANY: Final = "*"
 QUEUEING: Final = "POST /companies/*/data/*"
@@ -122,26 +181,28 @@ class Rule:
         """Whether the request is not carried out."""
         return self.when == "before" and (self.replaces or self.breaks_line)
 
-    def forced(self, correlation_id: str) -> Answer:
+    def forced(self, correlation_id: str) -> HttpResponse:
         """The answer that is given instead."""
         status = self.status or 200
         if self.body is None:
             text = _TEXTS.get(status, "Something went wrong.")
-            answer = Answer.of(status, Problem(status, text).body(correlation_id))
-            return Answer(status) if status in (204, 304) else answer
+            answer = HttpResponse.of(status, ErrorResponse(status, text).body(correlation_id))
+            return HttpResponse(status) if status in (204, 304) else answer
         if isinstance(self.body, str):
             kind = "text/html; charset=utf-8" if self.body.lstrip().startswith("<") else JSON
-            return Answer(status, self.body.encode(), {"Content-Type": kind})
+            return HttpResponse(status, self.body.encode(), {"Content-Type": kind})
         if isinstance(self.body, bytes):
-            return Answer(status, self.body, {"Content-Type": JSON})
-        return Answer(status, msgspec.json.encode(self.body), {"Content-Type": JSON})
+            return HttpResponse(status, self.body, {"Content-Type": JSON})
+        return HttpResponse(status, msgspec.json.encode(self.body), {"Content-Type": JSON})
 
-    def touched(self, answer: Answer) -> Answer:
+    def touched(self, answer: HttpResponse) -> HttpResponse:
         """An answer with the ordered headers (None removes one)."""
         if not self.headers:
             return answer
         headers = {**answer.headers, **self.headers}
-        return Answer(answer.status, answer.body, {name: value for name, value in headers.items() if value is not None})
+        return HttpResponse(
+            answer.status, answer.body, {name: value for name, value in headers.items() if value is not None}
+        )
 
     def end(self) -> None:
         """Spoil nothing from now on; let through what is held."""
@@ -240,7 +301,9 @@ class Faults(Settings):
         Raises:
             ValueError: no status, or a number out of range.
         """
-        self._world.orders.append(Told(HOLDS.get(status) or Outcome(status), n, data_type, company_id, seconds))
+        self._world.orders.append(
+            OrderedOutcome(HOLDS.get(status) or Outcome(status), n, data_type, company_id, seconds)
+        )
 
     def deauthorize(self, company_id: str, connection_id: str) -> None:
         """Revoke a connection's authorization, as its platform or the customer does."""
@@ -258,7 +321,7 @@ class Faults(Settings):
         for rule in rules:
             rule.end()
 
-    def take(self, request: Request, layer: str) -> Rule | None:
+    def take(self, request: HttpRequest, layer: str) -> Rule | None:
         """The rule that spoils this request at that layer, if any; for the service."""
         if not self._rules:
             return None

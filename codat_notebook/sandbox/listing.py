@@ -2,21 +2,26 @@
 
 Records stand for themselves by their index. A comparison is carried out for a whole column at once and gives a mask,
 a byte per record; masks are joined as whole numbers. So a hundred thousand records are searched in milliseconds.
+:func:`window` reads which page is asked for, :func:`page_of` writes it with its links.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import compress, islice, repeat
 from math import inf, nan
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import quote, urlencode
 
-from codat_notebook.sandbox.query import Comparison, Joined, Kind, parse, resolve, value_of
+from codat_notebook.sandbox.exchange import invalid
+from codat_notebook.sandbox.query import Condition, Joined, Kind, parse, resolve, value_of
+from codat_notebook.sandbox.virtual_time import parse_time
 
 Column = Sequence[Any]
+T = TypeVar("T")
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq, "!=": operator.ne, "~": operator.contains,
     ">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le,
@@ -36,15 +41,35 @@ class Property:
     column: Callable[[str], Column]
 
 
-def property_of(kind: Kind, values: Callable[[], Iterable[Any]]) -> Property:
+Properties = Mapping[str, Property]
+
+
+def property_of(kind: Kind, records: Sequence[T], value: Callable[[T], Any]) -> Property:
     """A property read off records; None means that the record has no value."""
 
     def column(key: str) -> Column:
         if kind == "text":
-            return [(value or "").casefold() for value in values()]
-        return [nan if value is None else value for value in values()]
+            return [(text or "").casefold() for text in map(value, records)]
+        return [nan if (quantity := value(record)) is None else quantity for record in records]
 
     return Property(kind, column)
+
+
+def properties_of(records: Sequence[T], of_record: Mapping[str, tuple[Kind, Callable[[T], Any]]]) -> Properties:
+    """Several of them: name -> kind and value."""
+    return {name: property_of(kind, records, value) for name, (kind, value) in of_record.items()}
+
+
+def of_documents(rows: Sequence[Mapping[str, Any]]) -> Properties:
+    """Properties of rows that are plain documents: the simple values of the first of them."""
+    return {key: _of_document(rows, key, v) for key, v in rows[0].items() if isinstance(v, str | bool | int)}
+
+
+def _of_document(rows: Sequence[Mapping[str, Any]], key: str, example: object) -> Property:
+    if isinstance(example, str) and parse_time(example) is not None:
+        return property_of("time", rows, lambda row: parse_time(row[key]) if key in row else None)
+    kind: Kind = "bool" if isinstance(example, bool) else "number" if isinstance(example, int) else "text"
+    return property_of(kind, rows, lambda row: row.get(key))
 
 
 class Listing:
@@ -56,7 +81,7 @@ class Listing:
         record: what Codat calls such a record in its messages, for example ``"Dataset"``.
     """
 
-    def __init__(self, count: int, properties: Mapping[str, Property], record: str) -> None:
+    def __init__(self, count: int, properties: Properties, record: str) -> None:
         self.count = count
         self._properties = properties
         self._record = record
@@ -65,14 +90,14 @@ class Listing:
         """The records that stand at some places of the list asked for, and how many all of it has.
 
         Raises:
-            Problem: 400, see :mod:`codat_notebook.sandbox.query`.
+            ErrorResponse: 400, see :mod:`codat_notebook.sandbox.query`.
         """
         mask = self.chosen(parameters)
         order = self.in_order(text) if (text := parameters.get("orderBy")) else range(self.count)
         if mask is None:
             return order[rows], self.count
-        found = compress(order, map(mask.__getitem__, order))
-        return list(islice(found, rows.start, rows.stop)), mask.count(1)
+        matches = compress(order, map(mask.__getitem__, order))
+        return list(islice(matches, rows.start, rows.stop)), mask.count(1)
 
     def chosen(self, parameters: Mapping[str, str]) -> bytes | None:
         """The mask of the records that the request lets through; None: all."""
@@ -83,16 +108,79 @@ class Listing:
         """A byte per record: 1 where the query lets it through."""
         return self._joined(parse(query)).to_bytes(self.count, "little")
 
-    def _joined(self, tree: Comparison | Joined) -> int:
+    def _joined(self, tree: Condition | Joined) -> int:
         if isinstance(tree, Joined):
             return reduce(operator.and_ if tree.joint == "&&" else operator.or_, map(self._joined, tree.parts))
-        found, key = resolve(tree.name, self._properties, self._record)
-        want = value_of(tree.value, found.kind, tree.op)
-        return int.from_bytes(bytes(map(_OPERATORS[tree.op], found.column(key), repeat(want))), "little")
+        named, key = resolve(tree.name, self._properties, self._record)
+        want = value_of(tree.value, named.kind, tree.op)
+        return int.from_bytes(bytes(map(_OPERATORS[tree.op], named.column(key), repeat(want))), "little")
 
     def in_order(self, order: str) -> Sequence[int]:
         """All records in the order of a property, those without a value first, or backwards after a minus sign."""
         name = order.removeprefix("-")
-        found, key = resolve(name, self._properties, self._record)
-        values = [-inf if value != value else value for value in found.column(key)]
+        named, key = resolve(name, self._properties, self._record)
+        values = [-inf if value != value else value for value in named.column(key)]
         return sorted(range(self.count), key=values.__getitem__, reverse=order != name)
+
+
+DEFAULT_SIZE: Final = 100
+
+
+class Window(NamedTuple):
+    """Which page is asked for, and how large it is."""
+
+    number: int
+    size: int
+
+    @property
+    def rows(self) -> slice:
+        """Its place among all rows."""
+        return slice((self.number - 1) * self.size, self.number * self.size)
+
+
+def window(parameters: Mapping[str, str], largest: int) -> Window:
+    """The page that a request asks for.
+
+    Args:
+        parameters: of the request.
+        largest: the largest page that is given.
+
+    Raises:
+        ErrorResponse: 400 when one is no positive number or the size is above the largest.
+    """
+    number = _positive(parameters, "page", 1, 2**31 - 1)
+    return Window(number, _positive(parameters, "pageSize", min(DEFAULT_SIZE, largest), largest))
+
+
+def _positive(parameters: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = parameters.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 11 and 1 <= int(text) <= most):
+        raise invalid(f"{name} must be a number from 1 to {most}.")
+    return int(text)
+
+
+def page_of(
+    results: Sequence[Mapping[str, Any]], total: int, path: str, parameters: Mapping[str, str], window: Window
+) -> dict[str, Any]:
+    """The body of a page.
+
+    Args:
+        results: its rows.
+        total: how many rows all pages have.
+        path: the path of the call, for the links.
+        parameters: of the request; all are kept in the links.
+        window: which page it is.
+    """
+    page, size = window
+
+    def link(number: int) -> dict[str, str]:
+        return {"href": f"{path}?{urlencode({**parameters, 'page': number, 'pageSize': size}, quote_via=quote)}"}
+
+    links = {"current": link(page), "self": {"href": path}}
+    if page * size < total:
+        links["next"] = link(page + 1)
+    if page > 1:
+        links["previous"] = link(page - 1)
+    return {"results": results, "pageNumber": page, "pageSize": size, "totalResults": total, "_links": links}

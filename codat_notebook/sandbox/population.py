@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from codat_notebook.sandbox.profiles import PLATFORMS, Platform
+from codat_notebook.models.platforms import BY_KIND, Platform
 from codat_notebook.sandbox.seeded_random import SeededRandom, lognormal, pick
-from codat_notebook.sandbox.templates import CompanyTemplate, Failing, Link
-from codat_notebook.sandbox.time_units import DAY
+from codat_notebook.sandbox.stories import CompanyTemplate, Failing, Link
+from codat_notebook.sandbox.virtual_time import DAY
 
 _WHO: Final = (
     "Abbott", "Alder", "Ashby", "Bannister", "Beacon", "Birch", "Blackwood", "Blythe", "Bramley", "Bridgewater",
@@ -38,9 +38,6 @@ _REGIONS: Final = ("uk", "uk", "uk", "us", "us", "ie", "de", "au")
 _SEGMENTS: Final = ("retail", "services", "food", "manufacturing", "wholesale", "construction", "health")
 _PEOPLE: Final = ("Dan Tzabar", "Joe Bloggs", "Mike Smith", "Priya Nair", "Anna Lindqvist", None)
 _FAILURES: Final = ("FetchError", "ValidationError", "PermissionsError", "RateLimitError", "MapError")
-_OF_KIND: Final = {
-    kind: tuple(p for p in PLATFORMS if p.source_type == kind) for kind in ("Accounting", "Banking", "Commerce")
-}
 _HISTORY_DAYS: Final = 35.0  # shorter than the showcase's: thousands of them may be in use at once
 _AGES: Final = tuple(round(min(lognormal((n + 0.5) / 256, 2.5, 1.1), 40.0) * DAY) for n in range(256))
 
@@ -76,7 +73,7 @@ def last_age(number: int) -> int:
     return _AGES[(number >> 91) & 0xFF]
 
 
-def sketch_of(draws: SeededRandom, index: int, number: int) -> CompanyTemplate:
+def template_of(draws: SeededRandom, index: int, number: int) -> CompanyTemplate:
     """The company of that index and number."""
     u = draws.uniforms("sketch", index)
     kinds = ["Accounting"] if u[0] < 0.93 else []
@@ -88,7 +85,7 @@ def sketch_of(draws: SeededRandom, index: int, number: int) -> CompanyTemplate:
 
 def _link(draws: SeededRandom, index: int, order: int, kind: str, number: int) -> Link:
     u = draws.uniforms("link", index, order)
-    platform = pick(u[0], _OF_KIND[kind])
+    platform = pick(u[0], BY_KIND[kind])
     last = last_age(number) / DAY * (1 + order * u[1])
     if order and u[2] < 0.08:
         return Link(platform.key, None, status="PendingAuth")

@@ -8,12 +8,12 @@ regard to case, and a property without a value fulfils ``!=`` only. :mod:`codat_
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
-from codat_notebook.sandbox.problems import malformed_query, unknown_property
-from codat_notebook.sandbox.time_units import parse as parse_time
+from codat_notebook.sandbox.exchange import malformed_query, unknown_property
+from codat_notebook.sandbox.virtual_time import parse_time
 
 Kind = Literal["text", "number", "time", "bool"]
 T = TypeVar("T")
@@ -30,7 +30,7 @@ _ALLOWED: Final[Mapping[Kind, frozenset[str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Condition:
     """``name op value``, as written."""
 
     name: str
@@ -43,63 +43,51 @@ class Joined:
     """Two or more expressions under one ``&&`` or ``||``."""
 
     joint: str
-    parts: tuple[Comparison | Joined, ...]
+    parts: tuple[Condition | Joined, ...]
 
 
-def parse(text: str) -> Comparison | Joined:
+def parse(text: str) -> Condition | Joined:
     """The tree of a query.
 
     Raises:
-        Problem: 400 "Malformed query."
+        ErrorResponse: 400 "Malformed query."
 
     >>> parse("status=Complete && {dataType=bills || dataType=invoices}").joint
     '&&'
     """
     if len(text) >= MAX_LENGTH:
         raise malformed_query()
-    tokens = _Tokens(text)
+    tokens = [token for match in _TOKEN.finditer(text) if (token := match.group().strip())][::-1]
     tree = _alternatives(tokens, 0)
-    if tokens.peek is not None:
+    if tokens:
         raise malformed_query()
     return tree
 
 
-class _Tokens:
-    """The tokens of a query with one of look-ahead."""
-
-    def __init__(self, text: str) -> None:
-        self._rest: Iterator[str] = (match.group().strip() for match in _TOKEN.finditer(text))
-        self.peek: str | None = None
-        self.take()
-
-    def take(self) -> str | None:
-        taken, self.peek = self.peek, next((token for token in self._rest if token), None)
-        return taken
-
-
-def _alternatives(tokens: _Tokens, depth: int) -> Comparison | Joined:
+def _alternatives(tokens: list[str], depth: int) -> Condition | Joined:
+    """The tree of the tokens up to the end or a closing brace; they are taken off the list, which is backwards."""
     return _chain(tokens, "||", lambda: _chain(tokens, "&&", lambda: _factor(tokens, depth)))
 
 
-def _chain(tokens: _Tokens, joint: str, part: Callable[[], Comparison | Joined]) -> Comparison | Joined:
+def _chain(tokens: list[str], joint: str, part: Callable[[], Condition | Joined]) -> Condition | Joined:
     parts = [part()]
-    while tokens.peek == joint:
-        tokens.take()
+    while tokens and tokens[-1] == joint:
+        tokens.pop()
         parts.append(part())
     return parts[0] if len(parts) == 1 else Joined(joint, tuple(parts))
 
 
-def _factor(tokens: _Tokens, depth: int) -> Comparison | Joined:
-    token = tokens.take()
+def _factor(tokens: list[str], depth: int) -> Condition | Joined:
+    token = tokens.pop() if tokens else None
     if token == "{" and depth < 100:
         inside = _alternatives(tokens, depth + 1)
-        if tokens.take() != "}":
+        if not tokens or tokens.pop() != "}":
             raise malformed_query()
         return inside
     match = _COMPARISON.fullmatch(token) if token else None
     if match is None or not match["value"]:
         raise malformed_query()
-    return Comparison(match["name"], match["op"], match["value"])
+    return Condition(match["name"], match["op"], match["value"])
 
 
 def resolve(name: str, properties: Mapping[str, T], record: str) -> tuple[T, str]:
@@ -111,24 +99,24 @@ def resolve(name: str, properties: Mapping[str, T], record: str) -> tuple[T, str
         record: what Codat calls such a record in its messages, for example ``"Dataset"``.
 
     Raises:
-        Problem: 400 "Could not resolve property".
+        ErrorResponse: 400 "Could not resolve property".
     """
     if "*" in name:
         raise unknown_property(name, record)
-    found, key = properties.get(name), name
-    if found is None:
+    named, key = properties.get(name), name
+    if named is None:
         parent, _, key = name.rpartition(".") if "*" not in properties else ("", "", name)
-        found = properties.get(f"{parent}.*" if parent else "*")
-    if found is None:
+        named = properties.get(f"{parent}.*" if parent else "*")
+    if named is None:
         raise unknown_property(name, record)
-    return found, key
+    return named, key
 
 
 def value_of(text: str, kind: Kind, op: str) -> Any:
     """The value to compare with, in a property's kind: text case-folded, times in ticks.
 
     Raises:
-        Problem: 400 "Malformed query.", for what makes no sense for that kind.
+        ErrorResponse: 400 "Malformed query.", for what makes no sense for that kind.
     """
     if op not in _ALLOWED[kind]:
         raise malformed_query()

@@ -22,7 +22,7 @@ _EIGHT: Final = struct.Struct("<8Q").unpack
 class SeededRandom:
     """Reproducible draws of one seed.
 
-    >>> Draws(7).uuid("company", 0) == Draws(7).uuid("company", 0) != Draws(8).uuid("company", 0)
+    >>> SeededRandom(7).uuid("company", 0) == SeededRandom(7).uuid("company", 0) != SeededRandom(8).uuid("company", 0)
     True
     """
 

@@ -1,7 +1,9 @@
 """The embedded Codat on a loopback port: a world, its service, and a server in a thread of its own.
 
-Several can run at once, also inside a Jupyter kernel: each has its own thread, event loop and port, and leaves
-none of them behind.
+Several can run at once, also inside a Jupyter kernel: each has its own thread, event loop and port, and leaves none of
+them behind. :class:`App` is the service as an ASGI application: a request of bytes to a value, an answer to bytes. It
+answers to this machine's names only and waits where a fault says so. Where the line is to break it writes to the
+transport itself, which the server puts into the scope.
 """
 
 from __future__ import annotations
@@ -9,25 +11,155 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import secrets
 import socket
+import struct
 import sys
 import threading
+from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from http.client import responses
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
 
 from codat_notebook import forking
-from codat_notebook.sandbox.clock import Clock
-from codat_notebook.sandbox.faults import Faults
-from codat_notebook.sandbox.scenarios import scenario as find_scenario
+from codat_notebook.sandbox.admission import Traffic
+from codat_notebook.sandbox.exchange import HttpRequest, HttpResponse, is_this_machine, misdirected
+from codat_notebook.sandbox.faults import Faults, Gate, Rule
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.service import Service
-from codat_notebook.sandbox.showcase import SHOWCASE
-from codat_notebook.sandbox.traffic import Traffic
+from codat_notebook.sandbox.stories import SHOWCASE
+from codat_notebook.sandbox.stories import scenario as find_scenario
+from codat_notebook.sandbox.virtual_time import Clock
 from codat_notebook.sandbox.world import World
 
 if TYPE_CHECKING:
     from uvicorn import Server
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_LINGER: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # close by a reset
+_HOST: Final = re.compile(r"^https?://([^/]*)", re.IGNORECASE)  # in front of the path, as to a proxy
+_FLUSH: Final = 0.05  # seconds for the peer to read what was written before the reset
+
+
+class Line(Protocol):
+    """What the server lets the application do to a connection."""
+
+    transport: asyncio.Transport
+    lost: asyncio.Event
+
+
+class App:
+    """The ASGI application of a service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if not is_this_machine(_host(scope)):
+            await _send(self._service.turned_away(misdirected()), send, scope["method"])
+            return
+        request = await _read(scope, receive)
+        if latency := self._service.faults.latency:
+            await asyncio.sleep(latency)
+        exchange = self._service.enter(request)
+        await _wait(exchange.outside, "before")
+        self._service.admit(exchange)
+        await _wait(exchange.inside, "before")
+        self._service.perform(exchange)
+        await _wait(exchange.inside, "after")
+        self._service.settle(exchange)
+        await _wait(exchange.outside, "after")
+        answer = self._service.leave(exchange)
+        line = scope.get("sandbox.line")
+        breaking = next((r for r in (exchange.outside, exchange.inside) if r is not None and r.breaks_line), None)
+        if breaking is not None and line is not None:
+            await _break(line, answer, breaking)
+        else:
+            await _send(answer, send, request.method)
+
+
+def _host(scope: Scope) -> str | None:
+    """The host that is asked; in the target, as to a proxy, it counts more than in the header (RFC 9112, 3.2.2)."""
+    if match := _HOST.match(_target(scope)):
+        return match[1]
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
+
+
+def _target(scope: Scope) -> str:
+    target: bytes = scope.get("raw_path") or scope["path"].encode()
+    return target.decode("latin-1")
+
+
+async def _wait(rule: Rule | None, when: Literal["before", "after"]) -> None:
+    if rule is None or rule.when != when:
+        return
+    if rule.gate is not None:
+        await _pass(rule.gate)
+    if rule.delay:
+        await asyncio.sleep(rule.delay)
+
+
+async def _pass(gate: Gate) -> None:
+    loop, opened = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake() -> None:
+        loop.call_soon_threadsafe(opened.set)
+
+    gate.pass_on(wake)
+    await opened.wait()
+
+
+async def _read(scope: Scope, receive: Receive) -> HttpRequest:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    headers: dict[str, str] = {}
+    for name, value in ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]):
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return HttpRequest(
+        scope["method"], _HOST.sub("", _target(scope)), scope["query_string"].decode("latin-1"), headers, body
+    )
+
+
+def _fields(answer: HttpResponse) -> list[tuple[bytes, bytes]]:
+    fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
+    if answer.status != 204 and "Content-Length" not in answer.headers:
+        fields.append((b"content-length", str(len(answer.body)).encode()))
+    return fields
+
+
+async def _send(answer: HttpResponse, send: Send, method: str) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": _fields(answer)})
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
+
+
+def head_of(answer: HttpResponse) -> bytes:
+    """Status line and headers, as they go over the line."""
+    head = f"HTTP/1.1 {answer.status} {responses.get(answer.status, '')}\r\n".encode()
+    return head + b"".join(name + b": " + value + b"\r\n" for name, value in _fields(answer)) + b"\r\n"
+
+
+async def _break(line: Line, answer: HttpResponse, rule: Rule) -> None:
+    """Write a part of the answer, then close or reset the connection."""
+    head = head_of(answer)
+    if rule.close_after is not None:
+        line.transport.write(head + answer.body[: rule.close_after])
+        line.transport.close()
+    else:
+        if written := (head + answer.body)[: rule.reset_after]:
+            line.transport.write(written)
+            await asyncio.sleep(_FLUSH)
+        sock = line.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
+        line.transport.abort()
+    await line.lost.wait()
+
 
 _LOG = logging.getLogger("codat_notebook.sandbox")
 _LOG.addHandler(logging.NullHandler())
@@ -69,7 +201,7 @@ class Sandbox:
         story = None if scenario is None else find_scenario(scenario)
         self.clock = Clock(start or (story.start if story else None), speed=speed)
         self.faults = Faults()
-        written = SHOWCASE if story is None else story.sketches
+        written = SHOWCASE if story is None else story.templates
         self.world = World(companies, seed, self.clock, self.faults, written=written)
         self.faults.bind(self.world)
         self.service = Service(self.world, self.faults, self.key, self.control_token)
@@ -81,7 +213,8 @@ class Sandbox:
 
     def after_fork(self) -> None:
         """In a forked child: it runs on in the parent, where its :attr:`url` leads as before. Here it does nothing."""
-        self._inherited, self._running = self._inherited or self._running is not None, None
+        self._inherited = self._inherited or self._running is not None
+        self._running = None
 
     def _check(self) -> None:
         if self._inherited:
@@ -94,7 +227,7 @@ class Sandbox:
         where = self._url if self._running else "not started"
         if self._inherited:
             where = f"{self._url} of the parent process"
-        return f"<Sandbox {where}, {len(self.world.estate):,} companies>"
+        return f"<Sandbox {where}, {len(self.world.company_store):,} companies>"
 
     @property
     def url(self) -> str:
@@ -115,7 +248,7 @@ class Sandbox:
 
     @property
     def traffic(self) -> Traffic:
-        """The books of requests: how many of each call, how many at once for one company."""
+        """The counts of requests: how many of each call, how many at once for one company."""
         self._check()
         return self.service.traffic
 
@@ -198,12 +331,11 @@ def _make_server(sandbox: Sandbox, up: Any) -> Server:
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    from codat_notebook.sandbox.app import App, head_of
-
-    class Connection(H11Protocol):
+    class BreakableConnection(H11Protocol):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self.logger, self.access_log = _LOG, False
+            self.logger = _LOG
+            self.access_log = False
             self.lost = asyncio.Event()
             serve = self.app
 
@@ -232,7 +364,7 @@ def _make_server(sandbox: Sandbox, up: Any) -> Server:
             yield  # signals belong to whoever runs the process
 
     config = uvicorn.Config(
-        App(sandbox.service), loop="asyncio", http=Connection, ws="none", lifespan="off", interface="asgi3",
+        App(sandbox.service), loop="asyncio", http=BreakableConnection, ws="none", lifespan="off", interface="asgi3",
         log_config=None, proxy_headers=False, server_header=False, date_header=False,
     )  # fmt: skip
     return Server(config)

@@ -14,19 +14,117 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
 
-from codat_notebook.sandbox import linking, routes
-from codat_notebook.sandbox.control import PREFIX, Controls
-from codat_notebook.sandbox.exchange import Answer, Exchange, Request
+from codat_notebook.sandbox.admission import DailyQuota, Idempotency, Traffic
+from codat_notebook.sandbox.controls import PREFIX, Controls, link_page
+from codat_notebook.sandbox.exchange import (
+    ErrorResponse,
+    Exchange,
+    HttpRequest,
+    HttpResponse,
+    invalid,
+    no_company,
+    no_connection,
+    no_dataset,
+)
 from codat_notebook.sandbox.faults import Faults
-from codat_notebook.sandbox.idempotency import Idempotency
-from codat_notebook.sandbox.limits import Quota
-from codat_notebook.sandbox.problems import Problem, invalid
-from codat_notebook.sandbox.time_units import SECOND, to_http_date
-from codat_notebook.sandbox.traffic import Traffic
+from codat_notebook.sandbox.virtual_time import SECOND, to_http_date
 from codat_notebook.sandbox.world import World
 
-_EXPIRED = "Your Free account is older than 365 days and has expired. Contact support@codat.io."
+Parameters = dict[str, str]
+Handler = Callable[[World, list[str], Parameters], Any]
+_UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_DATA_TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*")
+_EXPIRED: Final = "Your Free account is older than 365 days and has expired. Contact support@codat.io."
+_MISSING: Final = {"companyId": no_company, "connectionId": no_connection, "datasetId": no_dataset}
+
+
+class Route(NamedTuple):
+    """One call: its path in parts (``{...}`` stands for any), its method, its work.
+
+    ``bad_request`` says whether 400 is documented for it: only then are ids of a wrong form 400, else 404.
+    """
+
+    parts: tuple[str, ...]
+    method: str
+    handler: Handler
+    bad_request: bool = False
+
+
+def _queue(world: World, ids: list[str], parameters: Parameters) -> Any:
+    connection_id = parameters.get("connectionId")
+    if connection_id is not None and not _UUID.fullmatch(connection_id):
+        raise invalid(f"connectionId '{connection_id[:100]}' is not valid.")
+    if not _DATA_TYPE.fullmatch(ids[1]) or len(ids[1]) > 100:
+        raise invalid("dataType is not valid.")
+    return world.queue(ids[0], ids[1], connection_id)
+
+
+def _queue_all(world: World, ids: list[str], parameters: Parameters) -> Any:
+    world.queue_all(ids[0])
+    return None
+
+
+def _route(line: str, handler: Handler, bad_request: bool = False) -> Route:
+    method, path = line.split()
+    return Route(tuple(path.split("/")[1:]), method, handler, bad_request)
+
+
+ROUTES: Final = (
+    _route("GET /companies", lambda w, ids, p: w.companies(p), True),
+    _route("GET /companies/{companyId}", lambda w, ids, p: w.company(*ids)),
+    _route("GET /companies/{companyId}/connections", lambda w, ids, p: w.connections(ids[0], p), True),
+    _route("GET /companies/{companyId}/connections/{connectionId}", lambda w, ids, p: w.connection(*ids)),
+    _route("GET /companies/{companyId}/dataStatus", lambda w, ids, p: w.status(*ids)),
+    _route("POST /companies/{companyId}/data/all", _queue_all, True),
+    _route("POST /companies/{companyId}/data/queue/{dataType}", _queue, True),
+    _route("GET /companies/{companyId}/data/history", lambda w, ids, p: w.history(ids[0], p), True),
+    _route("GET /companies/{companyId}/data/history/{datasetId}", lambda w, ids, p: w.operation(*ids)),
+    _route("GET /companies/{companyId}/sync/{datasetId}/validation", lambda w, ids, p: w.validation(*ids)),
+    _route("GET /companies/{companyId}/syncSettings", lambda w, ids, p: w.company_settings(*ids)),
+    _route("GET /profile/syncSettings", lambda w, ids, p: w.profile_settings()),
+    _route("GET /integrations", lambda w, ids, p: w.integrations(p), True),
+    _route("GET /integrations/{platformKey}", lambda w, ids, p: w.integration(*ids)),
+)
+
+
+def _carry_out(world: World, method: str, path: str, parameters: Parameters) -> HttpResponse:
+    """Carry out a call.
+
+    Raises:
+        ErrorResponse: any documented error; 404 for a path that is no call, 405 with ``Allow`` for another method.
+    """
+    parts = path.rstrip("/").split("/")[1:]
+    at_path = [route for route in ROUTES if len(route.parts) == len(parts) and _fits(route, parts)]
+    if not at_path:
+        raise ErrorResponse(404, "The requested resource was not found.")
+    route = next((route for route in at_path if route.method == method), None)
+    if route is None:
+        allowed = ", ".join(route.method for route in at_path)
+        raise ErrorResponse(405, f"The method {method[:20]} is not allowed here.", headers={"Allow": allowed})
+    document = route.handler(world, _ids(route, parts), parameters)
+    return HttpResponse(204) if document is None else HttpResponse.of(200, document)
+
+
+def _fits(route: Route, parts: list[str]) -> bool:
+    return all(want == have or (want[0] == "{" and have != "") for want, have in zip(route.parts, parts, strict=True))
+
+
+def _ids(route: Route, parts: list[str]) -> list[str]:
+    """The variable parts, checked."""
+    ids = []
+    for want, have in zip(route.parts, parts, strict=True):
+        if want[0] == "{":
+            value, name = unquote(have), want[1:-1]
+            if name in _MISSING and not _UUID.fullmatch(value):
+                shown = value[:100]
+                raise invalid(f"{name} '{shown}' is not valid.") if route.bad_request else _MISSING[name](shown)
+            ids.append(value)
+    return ids
 
 
 class Service:
@@ -42,14 +140,14 @@ class Service:
     def __init__(self, world: World, faults: Faults, key: str, control_token: str | None = None) -> None:
         self.world = world
         self.faults = faults
-        self.quota = Quota(faults, world.connected)
+        self.quota = DailyQuota(faults, world.connected)
         self.traffic = Traffic()
         self._authorization = "Basic " + base64.b64encode(key.encode()).decode()
         self._controls = Controls(world, faults, self.traffic, control_token) if control_token else None
         self._idempotency = Idempotency()
         self._count = 0
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer without waiting for anything."""
         exchange = self.enter(request)
         self.admit(exchange)
@@ -57,7 +155,7 @@ class Service:
         self.settle(exchange)
         return self.leave(exchange)
 
-    def enter(self, request: Request) -> Exchange:
+    def enter(self, request: HttpRequest) -> Exchange:
         """Take a request in."""
         with self.world.lock:
             self._count += 1
@@ -67,20 +165,20 @@ class Service:
                 exchange.answer = self._beside(request)
                 if exchange.answer is None:
                     self._authorize(exchange)
-            except Problem as problem:
+            except ErrorResponse as problem:
                 exchange.answer = self._refusal(problem, exchange)
             return exchange
 
-    def _beside(self, request: Request) -> Answer | None:
+    def _beside(self, request: HttpRequest) -> HttpResponse | None:
         """The answer to what is no call of the API: the controls, and the page where a customer relinks."""
         if self._controls is not None and request.path.startswith(PREFIX):
             return self._controls.answer(request)
-        return linking.answer(self.world, request)
+        return link_page(self.world, request)
 
     def _authorize(self, exchange: Exchange) -> None:
         sent = exchange.request.headers.get("authorization", "")
         if not hmac.compare_digest(sent.encode(), self._authorization.encode()):
-            raise Problem(401, "Unauthorized")
+            raise ErrorResponse(401, "Unauthorized")
         rule = exchange.outside = self.faults.take(exchange.request, "outside")
         if rule is not None and rule.skips_work:
             exchange.answer = rule.forced(exchange.correlation_id)
@@ -92,7 +190,7 @@ class Service:
         with self.world.lock:
             try:
                 self._admit(exchange)
-            except Problem as problem:
+            except ErrorResponse as problem:
                 exchange.answer = self._refusal(problem, exchange)
 
     def _admit(self, exchange: Exchange) -> None:
@@ -100,7 +198,7 @@ class Service:
         self.traffic.check(exchange.company, self.faults.concurrent)
         self.quota.count(now)
         if self.faults.payment_required:
-            raise Problem(402, _EXPIRED)
+            raise ErrorResponse(402, _EXPIRED)
         key = request.headers.get("idempotency-key")
         if key and request.method == "POST" and self.faults.honours_keys:
             slot = self._idempotency.open(key, request, now)
@@ -120,8 +218,8 @@ class Service:
                 answer = rule.forced(exchange.correlation_id)
             else:
                 try:
-                    answer = routes.answer(self.world, request.method, request.path, request.parameters())
-                except Problem as problem:
+                    answer = _carry_out(self.world, request.method, request.path, request.parameters())
+                except ErrorResponse as problem:
                     answer = self._refusal(problem, exchange)
                 if rule is not None and rule.replaces:
                     answer = rule.forced(exchange.correlation_id)
@@ -135,7 +233,7 @@ class Service:
                 self._idempotency.close(exchange.slot, exchange.answer)
                 exchange.slot = None
 
-    def leave(self, exchange: Exchange) -> Answer:
+    def leave(self, exchange: Exchange) -> HttpResponse:
         """The finished answer."""
         with self.world.lock:
             self.traffic.go(exchange.company)
@@ -143,28 +241,28 @@ class Service:
             if rule is not None and rule.when == "after" and rule.replaces:
                 kept = rule.forced(exchange.correlation_id)
             assert kept is not None, "an exchange leaves after it was performed"
-            answer = Answer(kept.status, kept.body, {**self._common(exchange), **kept.headers})
+            answer = HttpResponse(kept.status, kept.body, {**self._common(exchange), **kept.headers})
         if rule is not None:
             answer = rule.touched(answer)
         if self.faults.gzip and exchange.request.takes_gzip:
             answer.compress()
         return answer
 
-    def unreadable(self) -> Answer:
+    def unreadable(self) -> HttpResponse:
         """The answer to what is no HTTP request."""
         return self.turned_away(invalid("not valid HTTP."))
 
-    def turned_away(self, problem: Problem) -> Answer:
+    def turned_away(self, problem: ErrorResponse) -> HttpResponse:
         """The answer to what is refused before it is looked at; the line is closed."""
         with self.world.lock:
             self._count += 1
-            exchange = Exchange(Request("", ""), self.world.draws.hex("correlation", self._count), "")
+            exchange = Exchange(HttpRequest("", ""), self.world.draws.hex("correlation", self._count), "")
             answer = self._refusal(problem, exchange)
             answer.headers = {**self._common(exchange), **answer.headers, "Connection": "close"}
             return answer
 
-    def _refusal(self, problem: Problem, exchange: Exchange) -> Answer:
-        answer = Answer.of(problem.status, problem.body(exchange.correlation_id))
+    def _refusal(self, problem: ErrorResponse, exchange: Exchange) -> HttpResponse:
+        answer = HttpResponse.of(problem.status, problem.body(exchange.correlation_id))
         answer.headers |= problem.headers
         return answer
 

@@ -1,6 +1,6 @@
 """What a world holds: companies and their operations, kept or made again, and brought up to the present.
 
-:class:`~codat_notebook.sandbox.world.World` answers calls from it. Companies and ledgers that nothing has happened to
+:class:`~codat_notebook.sandbox.world.World` answers calls from it. Companies and histories that nothing has happened to
 are forgotten and drawn again when needed; the others are kept for good.
 """
 
@@ -14,23 +14,23 @@ from functools import wraps
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from codat_notebook.forking import Lock
-from codat_notebook.sandbox.clock import Clock
-from codat_notebook.sandbox.companies import Company, CompanyStore, Connection
-from codat_notebook.sandbox.ledger import Ledger
-from codat_notebook.sandbox.operations import Operation
-from codat_notebook.sandbox.problems import no_company, no_connection, no_dataset
+from codat_notebook.sandbox.companies import Company, Connection
+from codat_notebook.sandbox.company_history import CompanyHistory
+from codat_notebook.sandbox.directory import CompanyStore
+from codat_notebook.sandbox.exchange import no_company, no_connection, no_dataset
+from codat_notebook.sandbox.faults import Settings
+from codat_notebook.sandbox.pull_operation import REQUESTED, Operation
 from codat_notebook.sandbox.seeded_random import SeededRandom
-from codat_notebook.sandbox.settings import Settings
-from codat_notebook.sandbox.templates import CompanyTemplate
-from codat_notebook.sandbox.time_units import DAY, SECOND
+from codat_notebook.sandbox.stories import CompanyTemplate
+from codat_notebook.sandbox.virtual_time import DAY, SECOND, Clock
 
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S", bound="State")
-_LEDGERS: Final = 300
+_HISTORIES: Final = 300
 
 
-def alone(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+def synchronized(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
     """Let a method run while no other thread is in one."""
 
     @wraps(method)
@@ -42,7 +42,7 @@ def alone(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P],
 
 
 class State:
-    """Companies, ledgers and the clock of one world; the arguments are World's."""
+    """Companies, histories and the clock of one world; the arguments are World's."""
 
     def __init__(
         self, companies: int, seed: int, clock: Clock, settings: Settings, written: Sequence[CompanyTemplate]
@@ -54,17 +54,17 @@ class State:
         self.lock = Lock(kind=threading.RLock)
         self.start = clock.ticks()
         self.draws = SeededRandom(seed)
-        self.estate = CompanyStore(self.draws, companies, self.start, written)
-        self.active: dict[int, tuple[Company, Ledger]] = {}
-        self._ledgers: OrderedDict[int, Ledger] = OrderedDict()
+        self.company_store = CompanyStore(self.draws, companies, self.start, written)
+        self.active: dict[int, tuple[Company, CompanyHistory]] = {}
+        self._histories: OrderedDict[int, CompanyHistory] = OrderedDict()
 
     def find_company(self, company_id: str) -> Company:
         """A company as of now.
 
         Raises:
-            Problem: 404.
+            ErrorResponse: 404.
         """
-        company = self.estate.find(company_id.lower())
+        company = self.company_store.find(company_id.lower())
         if company is None:
             raise no_company(company_id)
         return self.fresh(company)
@@ -73,7 +73,7 @@ class State:
         """A connection of a company as of now.
 
         Raises:
-            Problem: 404.
+            ErrorResponse: 404.
         """
         connection = self.find_company(company_id).find(connection_id.lower())
         if connection is None:
@@ -84,37 +84,37 @@ class State:
         """A pull operation of a company, if the API shows it already.
 
         Raises:
-            Problem: 404.
+            ErrorResponse: 404.
         """
-        op = self.ledger(self.find_company(company_id)).find(dataset_id.lower())
+        op = self.history_of(self.find_company(company_id)).find(dataset_id.lower())
         lag = round(self.settings.history_lag * SECOND)
         if op is None or (lag and op.requested > self.clock.ticks() - lag):
             raise no_dataset(dataset_id)
         return op
 
-    def ledger(self, company: Company) -> Ledger:
+    def history_of(self, company: Company) -> CompanyHistory:
         """A company's operations; queueing into it makes the company one to keep."""
         if company.index in self.active:
             return self.active[company.index][1]
-        ledger = self._ledgers.get(company.index)
-        if ledger is None:
-            ledger = self._ledgers[company.index] = Ledger(self.draws, company, self.start)
-            if len(self._ledgers) > _LEDGERS:
-                self._ledgers.popitem(last=False)
-        return ledger
+        history = self._histories.get(company.index)
+        if history is None:
+            history = self._histories[company.index] = CompanyHistory(self.draws, company, self.start)
+            if len(self._histories) > _HISTORIES:
+                self._histories.popitem(last=False)
+        return history
 
-    def visible(self, ledger: Ledger, now: int) -> list[Operation]:
+    def visible(self, history: CompanyHistory, now: int) -> list[Operation]:
         """The operations that lists show: with a lag, the newest are not there yet."""
         horizon = now - round(self.settings.history_lag * SECOND)
-        if not self.settings.history_lag or not ledger.queued:
-            return ledger.operations
-        return ledger.operations[: bisect_right(ledger.operations, horizon, key=_requested)]
+        if not self.settings.history_lag or not history.queued:
+            return history.operations
+        return history.operations[: bisect_right(history.operations, horizon, key=REQUESTED)]
 
     def activate(self, company: Company) -> None:
-        """Something was queued: keep the company and its ledger for good."""
-        self.active[company.index] = (company, self.ledger(company))
-        self._ledgers.pop(company.index, None)
-        self.estate.keep(company)
+        """Something was queued: keep the company and its history for good."""
+        self.active[company.index] = (company, self.history_of(company))
+        self._histories.pop(company.index, None)
+        self.company_store.keep(company)
 
     def fresh(self, company: Company) -> Company:
         """The company as of now: what has completed counts as synced, what was unused too long is revoked."""
@@ -123,8 +123,8 @@ class State:
 
     def bring(self, company: Company, now: int) -> None:
         """Bring a company up to an instant."""
-        ledger = self.active[company.index][1] if company.index in self.active else self._ledgers.get(company.index)
-        for op in ledger.settle(now) if ledger is not None else ():
+        history = self.active[company.index][1] if company.index in self.active else self._histories.get(company.index)
+        for op in history.settle(now) if history is not None else ():
             connection = company.find(op.connection_id)
             if connection is not None:
                 connection.last_sync = max(connection.last_sync or 0, op.completed)
@@ -134,7 +134,3 @@ class State:
                 ends = max(connection.last_sync or 0, connection.authorized) + round(days * DAY)
                 if now >= ends:
                     connection.revoke(ends)
-
-
-def _requested(op: Operation) -> int:
-    return op.requested

@@ -1,34 +1,30 @@
 """The pretend Codat as a plain object: companies, connections, pull operations, all as the API would write them.
 
 A :class:`World` needs no server and waits for nothing. It is seeded, its clock is injected, and each method gives
-the body of one call or raises the :class:`~codat_notebook.sandbox.problems.Problem` that the call would answer.
+the body of one call or raises the :class:`~codat_notebook.sandbox.exchange.ErrorResponse` that the call would answer.
 :mod:`codat_notebook.sandbox.service` puts HTTP around it. Methods may be called from any thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
-from codat_notebook.sandbox import catalogue, records, validation
-from codat_notebook.sandbox.clock import Clock
-from codat_notebook.sandbox.companies import Company
+from codat_notebook.models.platforms import BY_KEY
+from codat_notebook.sandbox import catalogue
+from codat_notebook.sandbox.companies import Company, of_connections
+from codat_notebook.sandbox.company_history import Cell, CompanyHistory, OperationList
+from codat_notebook.sandbox.completed_reads import read_completed, validation_results
 from codat_notebook.sandbox.directory import CHANGING, Directory
-from codat_notebook.sandbox.events import read_completed
-from codat_notebook.sandbox.history import History
-from codat_notebook.sandbox.ledger import Cell, Ledger
-from codat_notebook.sandbox.listing import Listing
-from codat_notebook.sandbox.operations import Operation
-from codat_notebook.sandbox.paging import page_of, window
-from codat_notebook.sandbox.problems import Problem
-from codat_notebook.sandbox.profiles import BY_KEY
-from codat_notebook.sandbox.queueing import Accepted, Queueing, Told
-from codat_notebook.sandbox.schedule import Schedule
-from codat_notebook.sandbox.settings import Settings
-from codat_notebook.sandbox.showcase import SHOWCASE
-from codat_notebook.sandbox.state import State, alone
-from codat_notebook.sandbox.templates import CompanyTemplate
-from codat_notebook.sandbox.time_units import to_text
+from codat_notebook.sandbox.exchange import ErrorResponse
+from codat_notebook.sandbox.faults import Settings
+from codat_notebook.sandbox.listing import Listing, of_documents, page_of, window
+from codat_notebook.sandbox.pull_operation import REQUESTED, OrderedOutcome
+from codat_notebook.sandbox.pull_queue import Accepted, Queueing, Schedule
+from codat_notebook.sandbox.state import State, synchronized
+from codat_notebook.sandbox.stories import SHOWCASE, CompanyTemplate
+from codat_notebook.sandbox.virtual_time import Clock, to_text
 
 Document = dict[str, Any]
 Parameters = Mapping[str, str]
@@ -43,7 +39,7 @@ class World(State):
         companies: how many there are.
         seed: two worlds of one seed and one start are the same.
         clock: what time it is; real time by default.
-        settings: switches, see :class:`~codat_notebook.sandbox.settings.Settings`.
+        settings: switches, see :class:`~codat_notebook.sandbox.faults.Settings`.
         link_base: the scheme and host of link URLs.
         written: the companies that are written by hand; the first of the count.
 
@@ -59,103 +55,103 @@ class World(State):
     ) -> None:  # fmt: skip
         super().__init__(companies, seed, clock or Clock(), settings or Settings(), written)
         self.link_base = link_base
-        self._directory = Directory(self.estate)
-        self._queueing = Queueing(self.draws, self.settings, self.ledger)
+        self._directory = Directory(self.company_store)
+        self._queueing = Queueing(self.draws, self.settings, self.history_of)
         self._schedule = Schedule(self.settings, self._queueing, self.start)
 
     @property
     def accepted(self) -> list[Accepted]:
-        """The book of POSTs that the server took in, oldest first, whatever the client was told."""
+        """The POSTs that the server took in, oldest first, whatever the client was answered."""
         return self._queueing.accepted
 
     @property
-    def orders(self) -> list[Told]:
+    def orders(self) -> list[OrderedOutcome]:
         """Endings ordered for coming operations."""
         return self._queueing.orders
 
     def fresh(self, company: Company) -> Company:
         """The company as of now, with what Codat's own schedule has queued."""
         now = self.clock.ticks()
-        if self._schedule.on(now) and self._schedule.run(company, self.ledger(company), now, self.bring):
+        if self._schedule.on(now) and self._schedule.run(company, self.history_of(company), now, self.bring):
             self.activate(company)
         return super().fresh(company)
 
     def _page(
         self, listing: Listing, path: str, parameters: Parameters, document: Callable[[int], Document]
     ) -> Document:
-        asked = window(parameters, self.settings.max_page_size)
-        found, total = listing.page(parameters, asked.rows)
-        return page_of([document(index) for index in found], total, path, parameters, asked)
+        place = window(parameters, self.settings.max_page_size)
+        indices, total = listing.page(parameters, place.rows)
+        return page_of([document(index) for index in indices], total, path, parameters, place)
 
     def connected(self) -> int:
         """How many companies have a linked connection; in a large world that of the first ones, in proportion."""
-        counted = min(len(self.estate), _COUNTED)
-        companies = (self.fresh(self.estate.at(index)) for index in range(counted))
+        counted = min(len(self.company_store), _COUNTED)
+        companies = (self.fresh(self.company_store.at(index)) for index in range(counted))
         linked = sum(any(c.status == "Linked" for c in company.connections) for company in companies)
-        return round(len(self.estate) * linked / counted) if counted else 0
+        return round(len(self.company_store) * linked / counted) if counted else 0
 
     def _catch_up(self) -> None:
         """Bring each company up to the present that something can have happened to."""
         if self._schedule.on(self.clock.ticks()):
-            for index in range(len(self.estate)):
-                self.fresh(self.estate.at(index))
+            for index in range(len(self.company_store)):
+                self.fresh(self.company_store.at(index))
         else:
-            for company, ledger in self.active.values():
-                if not ledger.quiet:
+            for company, history in self.active.values():
+                if not history.quiet:
                     self.fresh(company)
 
     # Companies and connections
 
-    @alone
+    @synchronized
     def companies(self, parameters: Parameters = _NONE) -> Document:
         """``GET /companies``."""
         if CHANGING in parameters.get("query", "") + parameters.get("orderBy", ""):
             self._catch_up()
 
         def document(index: int) -> Document:
-            return self.fresh(self.estate.at(index)).document(self.link_base)
+            return self.fresh(self.company_store.at(index)).document(self.link_base)
 
         return self._page(self._directory, "/companies", parameters, document)
 
-    @alone
+    @synchronized
     def company(self, company_id: str) -> Document:
         """``GET /companies/{companyId}``."""
         return self.find_company(company_id).document(self.link_base)
 
-    @alone
+    @synchronized
     def connections(self, company_id: str, parameters: Parameters = _NONE) -> Document:
         """``GET /companies/{companyId}/connections``."""
         all_of_them = self.find_company(company_id).connections
-        listing = Listing(len(all_of_them), records.of_connections(all_of_them), "DataConnection")
+        listing = Listing(len(all_of_them), of_connections(all_of_them), "DataConnection")
         path = f"/companies/{company_id}/connections"
         return self._page(listing, path, parameters, lambda index: all_of_them[index].document(self.link_base))
 
-    @alone
+    @synchronized
     def connection(self, company_id: str, connection_id: str) -> Document:
         """``GET /companies/{companyId}/connections/{connectionId}``."""
         return self.find_connection(company_id, connection_id).document(self.link_base)
 
     # Data
 
-    @alone
+    @synchronized
     def status(self, company_id: str) -> Document:
         """``GET /companies/{companyId}/dataStatus``."""
         company = self.find_company(company_id)
-        ledger, now = self.ledger(company), self.clock.ticks()
-        state = (len(ledger.queued), *self.settings.new_data_types)
-        if ledger.quiet and ledger.last_status[0] == state:
-            statuses = ledger.last_status[1]
+        history, now = self.history_of(company), self.clock.ticks()
+        state = (len(history.queued), *self.settings.new_data_types)
+        if history.quiet and history.last_status[0] == state:
+            statuses = history.last_status[1]
         else:
-            statuses = self._statuses(company, ledger, now)
-            ledger.last_status = (state, statuses) if ledger.quiet else ((), {})
+            statuses = self._statuses(company, history, now)
+            history.last_status = (state, statuses) if history.quiet else ((), {})
         return self._shown(statuses)
 
-    def _statuses(self, company: Company, ledger: Ledger, now: int) -> dict[str, Document]:
+    def _statuses(self, company: Company, history: CompanyHistory, now: int) -> dict[str, Document]:
         by_type: dict[str, list[Cell]] = {}
         for connection in company.connections:
             for data_type in self._queueing.types_of(connection):
                 by_type.setdefault(data_type, []).append((connection.id, data_type))
-        return {data_type: self._status(ledger, data_type, cells, now) for data_type, cells in by_type.items()}
+        return {data_type: self._status(history, data_type, cells, now) for data_type, cells in by_type.items()}
 
     def _shown(self, statuses: dict[str, Document]) -> Document:
         """With the types never synced as the settings say."""
@@ -166,13 +162,13 @@ class World(State):
             return {key: status if len(status) > 1 else None for key, status in statuses.items()}
         return statuses
 
-    def _status(self, ledger: Ledger, data_type: str, cells: list[Cell], now: int) -> Document:
-        latest = max((ledger.cells[cell][-1] for cell in cells if cell in ledger.cells), key=_requested, default=None)
+    def _status(self, history: CompanyHistory, data_type: str, cells: list[Cell], now: int) -> Document:
+        latest = max((history.cells[cell][-1] for cell in cells if cell in history.cells), key=REQUESTED, default=None)
         status: Document = {"dataType": data_type}
         if latest is None:
             return status
-        good = (ledger.last_success(cell, now) for cell in cells)
-        success = max((op for op in good if op is not None), key=_completed, default=None)
+        good = (history.last_success(cell, now) for cell in cells)
+        success = max((op for op in good if op is not None), key=attrgetter("completed"), default=None)
         if success is not None:
             status["lastSuccessfulSync"] = to_text(success.completed)
         status["currentStatus"] = latest.document(now)["status"]
@@ -181,7 +177,7 @@ class World(State):
             status["latestSuccessfulSyncId"] = success.id
         return status
 
-    @alone
+    @synchronized
     def queue(self, company_id: str, data_type: str, connection_id: str | None = None) -> Document:
         """``POST /companies/{companyId}/data/queue/{dataType}``."""
         company, now = self.find_company(company_id), self.clock.ticks()
@@ -189,32 +185,35 @@ class World(State):
         self.activate(company)
         return self._renamed(op.document(now))
 
-    @alone
+    @synchronized
     def queue_all(self, company_id: str) -> None:
         """``POST /companies/{companyId}/data/all``."""
         company = self.find_company(company_id)
         if self._queueing.all(company, self.clock.ticks()):
             self.activate(company)
 
-    @alone
+    @synchronized
     def history(self, company_id: str, parameters: Parameters = _NONE) -> Document:
         """``GET /companies/{companyId}/data/history``."""
         company, now = self.find_company(company_id), self.clock.ticks()
-        operations = self.visible(self.ledger(company), now)
+        operations = self.visible(self.history_of(company), now)
         path = f"/companies/{company_id}/data/history"
         return self._page(
-            History(operations, now), path, parameters, lambda index: self._renamed(operations[index].document(now))
+            OperationList(operations, now),
+            path,
+            parameters,
+            lambda index: self._renamed(operations[index].document(now)),
         )
 
-    @alone
+    @synchronized
     def operation(self, company_id: str, dataset_id: str) -> Document:
         """``GET /companies/{companyId}/data/history/{datasetId}``."""
         return self._renamed(self.find_operation(company_id, dataset_id).document(self.clock.ticks()))
 
-    @alone
+    @synchronized
     def validation(self, company_id: str, dataset_id: str) -> Document:
         """``GET /companies/{companyId}/sync/{datasetId}/validation``."""
-        return validation.results(self.draws, self.find_operation(company_id, dataset_id), self.clock.ticks())
+        return validation_results(self.draws, self.find_operation(company_id, dataset_id), self.clock.ticks())
 
     # Settings and integrations
 
@@ -234,39 +233,39 @@ class World(State):
     def integrations(self, parameters: Parameters = _NONE) -> Document:
         """``GET /integrations``."""
         rows = catalogue.integrations(self.settings.new_data_types)
-        listing = Listing(len(rows), records.of_documents(rows), "Integration")
+        listing = Listing(len(rows), of_documents(rows), "Integration")
         return self._page(listing, "/integrations", parameters, rows.__getitem__)
 
     def integration(self, platform_key: str) -> Document:
         """``GET /integrations/{platformKey}``."""
         platform = BY_KEY.get(platform_key)
         if platform is None:
-            raise Problem(404, f"No integration was found with key {platform_key}", "ClientsApi")
+            raise ErrorResponse(404, f"No integration was found with key {platform_key}", "ClientsApi")
         return catalogue.integration(platform, self.settings.new_data_types)
 
     # What the API does not tell, for Python and the controls
 
-    @alone
+    @synchronized
     def events(self) -> list[Document]:
         """The ``read.completed`` events of the operations queued since the world began, oldest first."""
         self._catch_up()
         now = self.clock.ticks()
         done = [
-            (op, company, ledger)
-            for company, ledger in self.active.values()
-            for op in ledger.queued
+            (op, company, history)
+            for company, history in self.active.values()
+            for op in history.queued
             if op.succeeded and op.completed <= now
         ]
         done.sort(key=lambda entry: (entry[0].completed, entry[0].id))
-        return [read_completed(self.draws, c, op, ledger.success_before(op)) for op, c, ledger in done]
+        return [read_completed(self.draws, c, op, history.success_before(op)) for op, c, history in done]
 
-    @alone
+    @synchronized
     def deauthorize(self, company_id: str, connection_id: str) -> None:
         """End a connection's authorization: what is queued on it from now on ends in AuthError."""
         self.find_connection(company_id, connection_id).revoke(self.clock.ticks())
-        self.estate.keep(self.find_company(company_id))
+        self.company_store.keep(self.find_company(company_id))
 
-    @alone
+    @synchronized
     def relink(self, company_id: str, connection_id: str) -> None:
         """What a customer does through the link URL: authorize the connection (again).
 
@@ -276,18 +275,18 @@ class World(State):
         connection = self.find_connection(company_id, connection_id)
         first = connection.status == "PendingAuth"
         connection.authorize(now)
-        self.estate.keep(company)
+        self.company_store.keep(company)
         if first and self._queueing.first_sync(company, connection, now):
             self.activate(company)
 
-    @alone
+    @synchronized
     def lengthen_history(self, company_id: str, operations: int) -> None:
         """Let a company have so many past operations: its connections become as old as that takes."""
         company = self.find_company(company_id)
         if company.index in self.active:
             raise RuntimeError("lengthen a history before operations are queued")
-        self.estate.keep(company)
-        self.active[company.index] = (company, Ledger.of_length(self.draws, company, self.start, operations))
+        self.company_store.keep(company)
+        self.active[company.index] = (company, CompanyHistory.of_length(self.draws, company, self.start, operations))
 
     def _renamed(self, document: Document, field: str = "status") -> Document:
         """A copy, with another word for its status where the settings say so."""
@@ -295,11 +294,3 @@ class World(State):
         if self.settings.rename_statuses and field in copy:
             copy[field] = self.settings.rename_statuses.get(copy[field], copy[field])
         return copy
-
-
-def _requested(op: Operation) -> int:
-    return op.requested
-
-
-def _completed(op: Operation) -> int:
-    return op.completed

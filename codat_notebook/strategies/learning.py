@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from codat_notebook.sandbox.profiles import CHANGES_A_DAY, DEFAULT_CHANGES
+from codat_notebook.models.platforms import changes_a_day
 from codat_notebook.strategies.cells import Columns, Labels, Moment
 from codat_notebook.strategies.indices import Floats
 
@@ -68,12 +68,9 @@ def assumed_rates(columns: Columns) -> Floats:
     rates = columns.rate
     if not np.isnan(rates.min(initial=0.0)):  # of all, the smallest is missing where any is
         return rates
-    return np.where(np.isnan(rates), _by_type(columns, CHANGES_A_DAY, DEFAULT_CHANGES), rates)
-
-
-def _by_type(columns: Columns, values: Mapping[str, float], default: float) -> Floats:
     codes, categories = columns.labels("data_type")
-    return np.array([*(values.get(label, default) for label in categories), default])[codes]
+    usual = np.array([changes_a_day(label) for label in (*categories, "")])[codes]  # a missing type has the code -1
+    return np.where(np.isnan(rates), usual, rates)
 
 
 def _rows(keys: Sequence[Labels]) -> Iterator[tuple[int | str, ...]]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codat_notebook import frames
-from codat_notebook.sandbox.profiles import CHANGES_A_DAY, DEFAULT_CHANGES
+from codat_notebook.models.platforms import changes_a_day
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import SHAPE
 
@@ -101,7 +101,7 @@ def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     number, keys = pd.MultiIndex.from_arrays(names).factorize()
     gap, changed = _gaps(number, seen["time"].dt.tz_localize(None).to_numpy()), seen["changed"].to_numpy(bool)
     there = gap > 0
-    usual = np.array([CHANGES_A_DAY.get(key[2], DEFAULT_CHANGES) for key in keys], dtype=np.float64)
+    usual = np.array([changes_a_day(key[2]) for key in keys], dtype=np.float64)
     rate = _posterior(number[there], gap[there], changed[there], usual)
     last = pd.Series(changed[there]).groupby(number[there]).last()
     place = {key: row for row, key in enumerate(keys)}

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codat_notebook.sandbox.profiles import (
-    CHANGES_A_DAY,
-    DEFAULT_CHANGES,
-    PLATFORMS,
+from codat_notebook.models.platforms import (
+    BY_KIND,
     SPREAD,
     Platform,
+    changes_a_day,
     median_seconds,
 )
 from codat_notebook.strategies.budget import Budget
@@ -171,13 +170,12 @@ _COLUMNS = (
 def _made_up(
     companies: int, rng: np.random.Generator, data_types: Sequence[str] | None
 ) -> Iterator[tuple[str | float, ...]]:
-    kinds = {kind: [p for p in PLATFORMS if p.source_type == kind] for kind in ("Accounting", "Banking", "Commerce")}
     for number in range(companies):
         weight = float(rng.pareto(1.5) + 1)
         has = {"Accounting": 1.0, "Banking": 0.5, "Commerce": 0.33}
         for kind, chance in has.items():
             if rng.random() < chance:
-                platform = kinds[kind][int(rng.integers(len(kinds[kind])))]
+                platform = BY_KIND[kind][int(rng.integers(len(BY_KIND[kind])))]
                 yield from _connection(f"Company {number:04}", platform, weight, data_types)
 
 
@@ -189,7 +187,7 @@ def _connection(
             continue
         yield (
             company, f"{company}, {platform.name}", data_type, platform.name, platform.source_type, "Complete", weight,
-            CHANGES_A_DAY.get(data_type, DEFAULT_CHANGES), median_seconds(platform, data_type) / _DAY,
+            changes_a_day(data_type), median_seconds(platform, data_type) / _DAY,
             platform.failure_rate,
         )  # fmt: skip
 

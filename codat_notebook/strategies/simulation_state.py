@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codat_notebook.sandbox.profiles import PLATFORMS, SPREAD
+from codat_notebook.models.platforms import PLATFORMS, SPREAD
 from codat_notebook.strategies.cells import Columns
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.ledger import Ledger, Rows

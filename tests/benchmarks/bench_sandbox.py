@@ -18,7 +18,7 @@ import sys, time
 from codat_notebook.sandbox import Sandbox
 sandbox = Sandbox(speed=1).start()
 sandbox.faults.quota = 10**9
-print(sandbox.url.rpartition(":")[2], sandbox.key, sandbox.world.estate.ids[1], flush=True)
+print(sandbox.url.rpartition(":")[2], sandbox.key, sandbox.world.company_store.ids[1], flush=True)
 for _ in sys.stdin: print(time.process_time(), flush=True)
 """
 STARLETTE = """
@@ -64,7 +64,8 @@ import time
 from datetime import UTC, datetime
 from codat_notebook.sandbox import Clock, World
 world = World(12, clock=Clock(datetime(2026, 11, 23, 14, tzinfo=UTC), speed=0))
-linked = [i for i in world.estate.ids if any(c["status"] == "Linked" for c in world.company(i)["dataConnections"])]
+every = world.company_store.ids
+linked = [i for i in every if any(c["status"] == "Linked" for c in world.company(i)["dataConnections"])]
 start = time.process_time()
 for company in linked: world.queue_all(company)
 for _ in range(24):

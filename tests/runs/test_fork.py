@@ -294,7 +294,8 @@ session.companies(limit=1)
 
 def asked(id):
     client = session.client.companies.get(request={"company_id": id}).id
-    return {client, session.context.engine.call(session.client.companies.get_async(request={"company_id": id})).id} == {id}
+    found = session.context.engine.call(session.client.companies.get_async(request={"company_id": id}))
+    return {client, found.id} == {id}
 
 if __name__ == "__main__":
     run = session.refresh(ids[0], "invoices")

@@ -24,11 +24,11 @@ from codat_notebook.runs.records import ErrorRecord, Log
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.starting import Start
 from codat_notebook.runs.targets import read_targets
-from codat_notebook.sandbox.clock import Clock
-from codat_notebook.sandbox.exchange import Request
+from codat_notebook.sandbox.exchange import HttpRequest
 from codat_notebook.sandbox.faults import Faults
 from codat_notebook.sandbox.service import Service
-from codat_notebook.sandbox.showcase import SHOWCASE
+from codat_notebook.sandbox.stories import SHOWCASE
+from codat_notebook.sandbox.virtual_time import Clock
 from codat_notebook.sandbox.world import World
 
 #: Seconds -> what is done to a run then.
@@ -88,7 +88,7 @@ class Line(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         path, _, query = request.url.raw_path.decode().partition("?")
         headers = {name.decode().lower(): value.decode() for name, value in request.headers.raw}
-        exchange = self.service.enter(Request(request.method, path, query, headers, b""))
+        exchange = self.service.enter(HttpRequest(request.method, path, query, headers, b""))
         for step in (self.service.admit, self.service.perform, self.service.settle):
             step(exchange)
         await asyncio.sleep(self.latency)

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from codat_notebook.sandbox.clock import Clock
-from codat_notebook.sandbox.exchange import Answer, Request
+from codat_notebook.sandbox.exchange import HttpRequest, HttpResponse
 from codat_notebook.sandbox.faults import Faults
 from codat_notebook.sandbox.service import Service
+from codat_notebook.sandbox.virtual_time import Clock
 from codat_notebook.sandbox.world import World
 
 START = datetime(2026, 11, 23, 14, tzinfo=UTC)
@@ -28,12 +28,12 @@ class Api:
         self.service = Service(self.world, self.faults, KEY, TOKEN)
         self.headers = {"authorization": "Basic " + base64.b64encode(KEY.encode()).decode()}
 
-    def ask(self, line: str, body: bytes = b"", **headers: str) -> Answer:
+    def ask(self, line: str, body: bytes = b"", **headers: str) -> HttpResponse:
         """The answer to ``"GET /companies?page=2"``; keyword arguments are headers."""
         method, target = line.split(" ", 1)
         path, _, query = target.partition("?")
         sent = self.headers | {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.service.answer(Request(method, path, query, sent, body))
+        return self.service.answer(HttpRequest(method, path, query, sent, body))
 
     def get(self, target: str) -> Any:
         """The JSON of a successful GET."""
@@ -41,13 +41,13 @@ class Api:
         assert answer.status == 200, answer.body
         return msgspec.json.decode(answer.body)
 
-    def post(self, target: str, **headers: str) -> Answer:
+    def post(self, target: str, **headers: str) -> HttpResponse:
         """The answer to a POST."""
         return self.ask(f"POST {target}", **headers)
 
     def company(self, name: str) -> str:
         """The id of a company of the showcase."""
-        return self.world.estate.ids[self.world.estate.names.index(name)]
+        return self.world.company_store.ids[self.world.company_store.names.index(name)]
 
     @property
     def toft(self) -> str:
@@ -55,6 +55,6 @@ class Api:
         return self.company("Toft Stores UK")
 
 
-def read(answer: Answer) -> Any:
+def read(answer: HttpResponse) -> Any:
     """The JSON of an answer."""
     return msgspec.json.decode(answer.body)

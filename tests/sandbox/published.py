@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from codat_notebook.sandbox.exchange import Answer
+from codat_notebook.sandbox.exchange import HttpResponse
 
 from . import contract
 from .contract import Field, check, check_connection, check_error, check_page
@@ -86,7 +86,7 @@ CALLS = (
 )
 
 
-def check_answer(method: str, path: str, answer: Answer) -> None:
+def check_answer(method: str, path: str, answer: HttpResponse) -> None:
     """Assert that an answer is documented for what was asked, and that its body is as published."""
     at_path = [call for call in CALLS if call.path.fullmatch(path)]
     call = next((call for call in at_path if call.method == method), None)

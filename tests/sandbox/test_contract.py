@@ -65,7 +65,7 @@ def test_what_is_optional_is_there_absent_or_null(api: Api) -> None:
 
 def test_data_status(api: Api) -> None:
     """The map of statuses is keyed by type and names operations of the history."""
-    for company_id in api.world.estate.ids:
+    for company_id in api.world.company_store.ids:
         api.post(f"/companies/{company_id}/data/all")
         api.clock.advance("40s")
         for data_type, status in api.get(f"/companies/{company_id}/dataStatus").items():

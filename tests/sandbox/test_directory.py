@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from codat_notebook.sandbox.clock import Clock
+from codat_notebook.sandbox.virtual_time import Clock
 from codat_notebook.sandbox.world import World
 
 from .asking import START
@@ -29,7 +29,7 @@ def world() -> World:
     world = World(COUNT, clock=Clock(START, speed=0))
     _all(world, orderBy="lastSync")
     _all(world, orderBy="-lastSync")
-    for company_id in world.estate.ids[:40:3]:
+    for company_id in world.company_store.ids[:40:3]:
         if world.company(company_id)["dataConnections"]:
             world.queue(company_id, "company")
     world.clock.advance("2h")
@@ -65,7 +65,7 @@ def test_what_was_synced_meanwhile_is_found(world: World) -> None:
     """A company whose refresh has ended counts as synced, though nobody has looked at it since."""
     found = _all(world, query="lastSync>=2026-11-23T14:00:00Z", orderBy="-lastSync")
     assert 5 < len(found) <= 14
-    assert {row["id"] for row in found} <= set(world.estate.ids[:40:3])
+    assert {row["id"] for row in found} <= set(world.company_store.ids[:40:3])
 
 
 def test_tags_and_query_both_hold(world: World) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from codat_notebook.sandbox.exchange import Answer, Request
+from codat_notebook.sandbox.exchange import HttpRequest, HttpResponse
 
 from . import contract
 from .asking import TOKEN, Api, read
@@ -136,7 +136,7 @@ def test_no_request_a_minute_is_a_limit_too(api: Api) -> None:
 def test_requests_at_a_time_can_be_limited(api: Api) -> None:
     """With a limit, a company's requests beyond it are refused while the others are under way; the most is booked."""
     api.faults.concurrent = 2
-    request = Request("GET", f"/companies/{api.toft}/dataStatus", "", api.headers)
+    request = HttpRequest("GET", f"/companies/{api.toft}/dataStatus", "", api.headers)
     under_way = [api.service.enter(request) for _ in range(2)]
     contract.check_error(api.service.answer(request), 429)
     assert api.ask(f"GET /companies/{api.company('Technicalium')}").status == 200
@@ -200,7 +200,7 @@ def test_clearing_forgets_all_rules(api: Api) -> None:
     assert api.world.operation(api.toft, op["id"])["status"] == "Complete"
 
 
-def _control(api: Api, line: str, body: bytes = b"", token: str = TOKEN) -> Answer:
+def _control(api: Api, line: str, body: bytes = b"", token: str = TOKEN) -> HttpResponse:
     return api.ask(line, body, x_sandbox_token=token, authorization="")
 
 

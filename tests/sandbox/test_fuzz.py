@@ -63,7 +63,7 @@ def test_no_request_gets_an_undocumented_answer(method: str, path: str, asked: d
     check_answer(method, path, answer)
 
 
-REAL = st.sampled_from([COMPANY, COMPANY.upper(), *WORLD.world.estate.ids])
+REAL = st.sampled_from([COMPANY, COMPANY.upper(), *WORLD.world.company_store.ids])
 VALID = st.one_of(
     st.builds("GET /companies/{}/{}".format, REAL, PARTS.filter(lambda part: part != "data/all")),
     st.builds("GET /companies/{}".format, REAL),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from codat_notebook.sandbox.exchange import Answer, Request
+from codat_notebook.sandbox.exchange import HttpRequest, HttpResponse
 
 from . import contract
 from .asking import Api, read
@@ -10,7 +10,7 @@ from .asking import Api, read
 KEY = "5e2d9d7a-5a0f-4b7a-9c55-0d6a7c1f2b10"
 
 
-def _queue(api: Api, data_type: str = "bills", key: str = KEY) -> Answer:
+def _queue(api: Api, data_type: str = "bills", key: str = KEY) -> HttpResponse:
     return api.post(f"/companies/{api.toft}/data/queue/{data_type}", idempotency_key=key)
 
 
@@ -52,7 +52,7 @@ def test_errors_are_kept_too(api: Api) -> None:
 def test_the_first_is_still_being_handled(api: Api) -> None:
     """409 while the first request under the key is on its way; then its answer."""
     path = f"/companies/{api.toft}/data/queue/bills"
-    request = Request("POST", path, "", api.headers | {"idempotency-key": KEY})
+    request = HttpRequest("POST", path, "", api.headers | {"idempotency-key": KEY})
     exchange = api.service.enter(request)
     api.service.admit(exchange)
     contract.check_error(api.service.answer(request), 409)
@@ -66,7 +66,7 @@ def test_the_first_is_still_being_handled(api: Api) -> None:
 def test_a_request_held_before_the_layer_has_not_used_its_key(api: Api) -> None:
     """What waits outside the layer is not in flight: a repeat is handled first, and the held one gets its answer."""
     path = f"/companies/{api.toft}/data/queue/bills"
-    request = Request("POST", path, "", api.headers | {"idempotency-key": KEY})
+    request = HttpRequest("POST", path, "", api.headers | {"idempotency-key": KEY})
     held = api.service.enter(request)
     repeat = api.service.answer(request)
     api.service.admit(held)

@@ -34,7 +34,7 @@ def client(sandbox: Sandbox) -> Iterator[CodatLending]:
 @pytest.fixture
 def toft(sandbox: Sandbox) -> str:
     """The id of Toft Stores UK."""
-    return sandbox.world.estate.ids[0]
+    return sandbox.world.company_store.ids[0]
 
 
 def test_companies_are_listed_searched_and_read(client: CodatLending, toft: str) -> None:
@@ -63,7 +63,7 @@ def test_connections_are_listed_and_read(client: CodatLending, toft: str) -> Non
 
 def test_the_status_of_every_company_parses(client: CodatLending, sandbox: Sandbox) -> None:
     """manage_data.get_status accepts every company's default answer, also with operations running."""
-    for company_id in sandbox.world.estate.ids:
+    for company_id in sandbox.world.company_store.ids:
         status = client.manage_data.get_status(request=operations.GetDataStatusRequest(company_id=company_id))
         assert len(status.to_dict()) == len(sandbox.world.status(company_id))
 

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codat_notebook.models.platforms import PLATFORMS
 from codat_notebook.models.status import FAILURES, STAGES
 from codat_notebook.models.vocabulary import DATA_TYPES
-from codat_notebook.sandbox.operations import WAITING, Operation, draw
-from codat_notebook.sandbox.outcomes import HOLDS, Outcome
-from codat_notebook.sandbox.profiles import PLATFORMS
+from codat_notebook.sandbox.pull_operation import HOLDS, WAITING, Operation, Outcome, draw
 from codat_notebook.sandbox.seeded_random import SeededRandom
-from codat_notebook.sandbox.time_units import MINUTE, SECOND
+from codat_notebook.sandbox.virtual_time import MINUTE, SECOND
 
 from .asking import Api, read
 
@@ -114,7 +113,7 @@ def test_the_story_of_the_showcase(api: Api, data_type: str, endings: tuple[str,
 def test_chance_fails_some_but_not_many(make_api: Callable[..., Api]) -> None:
     """Over many companies a few of a hundred new operations fail, of several kinds, each with a message."""
     api = make_api(companies=30, seed=3)
-    for company_id in api.world.estate.ids[8:]:
+    for company_id in api.world.company_store.ids[8:]:
         api.post(f"/companies/{company_id}/data/all")
     api.clock.advance("3h")
     ended = [

@@ -7,24 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.sandbox import time_units
-from codat_notebook.sandbox.listing import Listing, Property, property_of
-from codat_notebook.sandbox.paging import Window
-from codat_notebook.sandbox.problems import Problem
-from codat_notebook.sandbox.query import MAX_LENGTH, Comparison, Joined, parse
+from codat_notebook.sandbox import virtual_time
+from codat_notebook.sandbox.exchange import ErrorResponse
+from codat_notebook.sandbox.listing import Listing, Property, Window, property_of
+from codat_notebook.sandbox.query import MAX_LENGTH, Condition, Joined, parse
 
 Record = dict[str, Any]
 
 
 def _listing(records: list[Record]) -> Listing:
     def made(record: Record) -> int | None:
-        return None if record["made"] is None else time_units.parse(record["made"])
+        return None if record["made"] is None else virtual_time.parse_time(record["made"])
 
     properties = {
-        "name": property_of("text", lambda: (r["name"] for r in records)),
-        "size": property_of("number", lambda: (r["size"] for r in records)),
-        "made": property_of("time", lambda: map(made, records)),
-        "done": property_of("bool", lambda: (r["done"] for r in records)),
+        "name": property_of("text", records, lambda r: r["name"]),
+        "size": property_of("number", records, lambda r: r["size"]),
+        "made": property_of("time", records, made),
+        "done": property_of("bool", records, lambda r: r["done"]),
         "tags.*": Property("text", lambda key: [r["tags"].get(key, "") for r in records]),
     }
     return Listing(len(records), properties, "Thing")
@@ -66,7 +65,7 @@ class Leaf:
             return self.op == "!="
         want = self.value
         if self.name == "made":
-            have, want = time_units.parse(have), time_units.parse(want)
+            have, want = virtual_time.parse_time(have), virtual_time.parse_time(want)
         elif isinstance(have, str):
             have, want = have.lower(), want.lower()
         if self.op == "~":
@@ -132,7 +131,7 @@ def test_pages_are_what_plain_python_sorts_and_cuts(tree: Any, records: list[Rec
         name, _, key = order.removeprefix("-").partition(".")
         have = records[index][name].get(key) if key else records[index][name]
         if have is not None and name == "made":
-            have = time_units.parse(have)
+            have = virtual_time.parse_time(have)
         return (have is not None, have.lower() if isinstance(have, str) else have or 0)
 
     expected = [index for index, record in enumerate(records) if _holds(tree, record)]
@@ -150,9 +149,9 @@ def test_any_text_is_a_query_or_malformed(text: str) -> None:
     """Nothing but a tree or the documented 400 comes out."""
     try:
         outcome: object = parse(text)
-    except Problem as problem:
+    except ErrorResponse as problem:
         outcome = (problem.status, problem.error)
-    assert isinstance(outcome, Comparison | Joined) or outcome == (400, "Error parsing query - Malformed query.")
+    assert isinstance(outcome, Condition | Joined) or outcome == (400, "Error parsing query - Malformed query.")
 
 
 @pytest.mark.parametrize(
@@ -166,7 +165,7 @@ def test_any_text_is_a_query_or_malformed(text: str) -> None:
 )  # fmt: skip
 def test_malformed_queries(query: str) -> None:
     """Every way to break the grammar or the kinds gives the documented text."""
-    with pytest.raises(Problem) as refusal:
+    with pytest.raises(ErrorResponse) as refusal:
         _listing([]).mask(query)
     assert refusal.value.error == "Error parsing query - Malformed query."
 
@@ -174,7 +173,7 @@ def test_malformed_queries(query: str) -> None:
 @pytest.mark.parametrize("name", ["isCompleted", "Name", "tags", "tags.", "name.x"])
 def test_unknown_properties(name: str) -> None:
     """A property that is not queryable is named in the answer (a dot without a key is malformed)."""
-    with pytest.raises(Problem) as refusal:
+    with pytest.raises(ErrorResponse) as refusal:
         _listing([]).mask(f"{name}=x")
     malformed = name.endswith(".")
     expected = "Malformed query." if malformed else f"Could not resolve property {name} on Thing"
@@ -184,17 +183,17 @@ def test_unknown_properties(name: str) -> None:
 @pytest.mark.parametrize("order", ["tags.*", "-nothing", "--name", "*"])
 def test_unknown_orders(order: str) -> None:
     """An order by what is no property is refused as a query is."""
-    with pytest.raises(Problem, match="Could not resolve property"):
+    with pytest.raises(ErrorResponse, match="Could not resolve property"):
         _listing([]).page({"orderBy": order}, Window(1, 100).rows)
 
 
 def test_and_binds_tighter_than_or() -> None:
     """Without braces ``a || b && c`` is ``a || {b && c}``."""
     tree = parse("a=1 || b=2 && c=3")
-    b_and_c = Joined("&&", (Comparison("b", "=", "2"), Comparison("c", "=", "3")))
-    assert tree == Joined("||", (Comparison("a", "=", "1"), b_and_c))
+    b_and_c = Joined("&&", (Condition("b", "=", "2"), Condition("c", "=", "3")))
+    assert tree == Joined("||", (Condition("a", "=", "1"), b_and_c))
 
 
 def test_values_are_unquoted_and_may_hold_spaces_and_signs() -> None:
     """A value ends at the next joint or brace only."""
-    assert parse("name = Pandle & Sons | Co = x ") == Comparison("name", "=", "Pandle & Sons | Co = x")
+    assert parse("name = Pandle & Sons | Co = x ") == Condition("name", "=", "Pandle & Sons | Co = x")

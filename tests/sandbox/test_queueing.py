@@ -1,9 +1,11 @@
 """Queueing: what is queued where, what is refused, and what the settings change."""
 
+from collections.abc import Callable
+
 import pytest
 
 from . import contract
-from .asking import Api, read
+from .asking import START, Api, read
 
 
 def test_a_type_in_progress_is_refused_by_name(api: Api) -> None:
@@ -193,3 +195,16 @@ def test_words_that_nobody_knows(api: Api) -> None:
     assert api.world.operation(api.toft, op["id"])["status"] == "Routing"
     assert api.get(f"/companies/{api.toft}/dataStatus")["bills"]["currentStatus"] == "Routing"
     assert "Routing" in {o["status"] for o in api.get(f"/companies/{api.toft}/data/history?pageSize=5000")["results"]}
+
+
+@pytest.mark.parametrize(("hour", "held"), [(6, False), (7, True), (18, True), (19, False)])
+def test_on_premise_platforms_are_read_at_night(make_api: Callable[..., Api], hour: int, held: bool) -> None:
+    """From 7 to 19 o'clock some operations wait for the customer's machine, at other times none."""
+    api = make_api(100)
+    api.clock.advance(f"{(hour - START.hour) % 24}h")
+    holds: set[str] = set()
+    for company_id in api.world.company_store.ids[12:]:  # those that nobody wrote
+        if api.post(f"/companies/{company_id}/data/all").status == 204:
+            ops = (api.world.find_operation(company_id, id) for id in api.world.accepted[-1].operations)
+            holds |= {op.hold[0] for op in ops if op.hold}
+    assert holds == ({"paused", "queued", "waiting"} if held else {"paused"})

@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
-from codat_notebook.sandbox.time_units import DAY, HOUR, parse
+from codat_notebook.sandbox.virtual_time import DAY, HOUR, parse_time
 
 from .asking import Api
 
@@ -17,7 +17,7 @@ def _new(api: Api) -> list[dict[str, Any]]:
 
 
 def _ticks(text: str) -> int:
-    ticks = parse(text)
+    ticks = parse_time(text)
     assert ticks is not None
     return ticks
 

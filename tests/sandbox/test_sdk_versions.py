@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).with_name("drive_sdk.py")
 def _drive(python: str | Path) -> dict[str, Any]:
     with Sandbox(companies=6, speed=0) as sandbox:
         header = "Basic " + base64.b64encode(sandbox.key.encode()).decode()
-        command = [str(python), str(SCRIPT), sandbox.url, header, sandbox.world.estate.ids[0]]
+        command = [str(python), str(SCRIPT), sandbox.url, header, sandbox.world.company_store.ids[0]]
         done = run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     seen: dict[str, Any] = json.loads(done.stdout)

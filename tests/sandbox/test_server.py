@@ -44,7 +44,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def _queueing(sandbox: Sandbox) -> str:
-    return f"POST /companies/{sandbox.world.estate.ids[0]}/data/queue/bills"
+    return f"POST /companies/{sandbox.world.company_store.ids[0]}/data/queue/bills"
 
 
 def test_it_answers_from_start_to_stop() -> None:
@@ -131,7 +131,7 @@ def test_many_threads_ask_at_once(sandbox: Sandbox) -> None:
 
 def test_link_urls_lead_to_the_sandbox(sandbox: Sandbox) -> None:
     """A customer's browser that opens a link URL gets the page, without a key."""
-    status, page = _ask(sandbox, f"GET /companies/{sandbox.world.estate.ids[0]}/connections")
+    status, page = _ask(sandbox, f"GET /companies/{sandbox.world.company_store.ids[0]}/connections")
     assert status == 200
     assert all(c["linkUrl"].startswith(sandbox.url) for c in page["results"])
     connection = _connect(sandbox)
@@ -259,7 +259,7 @@ def test_this_machines_names_are_answered(sandbox: Sandbox, host: str) -> None:
 )
 def test_no_other_hosts_name_is_answered(sandbox: Sandbox, host: str, line: str) -> None:
     """DNS rebinding ends here, with words, before anything is counted or done; the controls and link pages too."""
-    company = sandbox.world.estate.ids[0]
+    company = sandbox.world.company_store.ids[0]
     link = _ask(sandbox, f"GET /companies/{company}/connections")[1]["results"][2]["linkUrl"]
     before = sandbox.traffic.requests
     line = line.format(link=link.removeprefix(sandbox.url))

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from codat_notebook.sandbox.clock import Clock
-from codat_notebook.sandbox.problems import Problem
-from codat_notebook.sandbox.scenarios import SCENARIOS, scenario
+from codat_notebook.sandbox.exchange import ErrorResponse
+from codat_notebook.sandbox.stories import SCENARIOS, scenario
+from codat_notebook.sandbox.virtual_time import Clock
 from codat_notebook.sandbox.world import World
 
 from . import contract
@@ -17,7 +17,7 @@ from .asking import START, Api, read
 def _story(api: Api) -> list[bytes]:
     """A day in a world: every answer, byte for byte."""
     answers = []
-    for company_id in api.world.estate.ids[:5]:
+    for company_id in api.world.company_store.ids[:5]:
         answers.append(api.post(f"/companies/{company_id}/data/all"))
         answers.append(api.post(f"/companies/{company_id}/data/queue/bills"))
         for _ in range(4):
@@ -38,7 +38,7 @@ def test_two_worlds_of_one_seed_are_the_same(make_api: Callable[..., Api]) -> No
 def test_draws_do_not_depend_on_what_was_asked_before(make_api: Callable[..., Api]) -> None:
     """Queueing or reading one company changes nothing for another."""
     busy, calm = make_api(), make_api()
-    for company_id in busy.world.estate.ids[2:6]:
+    for company_id in busy.world.company_store.ids[2:6]:
         busy.get(f"/companies/{company_id}/data/history")
     busy.post(f"/companies/{busy.company('Pandle & Sons')}/data/all")
     for api in (busy, calm):
@@ -49,7 +49,7 @@ def test_draws_do_not_depend_on_what_was_asked_before(make_api: Callable[..., Ap
 
 def test_a_day_passes_by_advancing_the_clock(api: Api) -> None:
     """Everything queued before a day of virtual time has ended after it, without any waiting."""
-    ids = [id for id in api.world.estate.ids if api.world.company(id)["dataConnections"]]
+    ids = [id for id in api.world.company_store.ids if api.world.company(id)["dataConnections"]]
     for company_id in ids:
         api.post(f"/companies/{company_id}/data/all")
     for _ in range(24):
@@ -180,8 +180,8 @@ def test_prerequisites_come_first(api: Api) -> None:
 def test_month_end_is_always_the_same_story() -> None:
     """The scenario: payments fail once, one relink, everything else completes; the date is fixed."""
     story = scenario("month-end")
-    world = World(3, seed=1, clock=Clock(story.start, speed=0), written=story.sketches)
-    toft, harbour, technicalium = world.estate.ids
+    world = World(3, seed=1, clock=Clock(story.start, speed=0), written=story.templates)
+    toft, harbour, technicalium = world.company_store.ids
     endings = []
     for _ in range(2):
         world.queue_all(toft)
@@ -189,7 +189,7 @@ def test_month_end_is_always_the_same_story() -> None:
         endings.append({world.operation(toft, op)["status"] for op in world.accepted[-1].operations})
     assert endings == [{"Complete", "FetchError"}, {"Complete"}]
     assert world.connections(harbour)["results"][0]["status"] == "Deauthorized"
-    with pytest.raises(Problem, match="no linked data connection"):
+    with pytest.raises(ErrorResponse, match="no linked data connection"):
         world.queue_all(harbour)
     assert all(s["currentStatus"] in ("Complete", "NotSupported") for s in world.status(technicalium).values())
     with pytest.raises(ValueError, match="month-end"):
@@ -223,7 +223,7 @@ def test_many_companies(count: int) -> None:
 def test_a_long_history(operations: int) -> None:
     """A company's past can be made that long; it is paged newest first without a gap."""
     world = World(2, clock=Clock(START, speed=0))
-    company = world.estate.ids[1]
+    company = world.company_store.ids[1]
     world.lengthen_history(company, operations)
     seen: list[str] = []
     for page in range(1, 21):

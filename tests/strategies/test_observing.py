@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from codat_notebook.sandbox.profiles import CHANGES_A_DAY
+from codat_notebook.models.platforms import CHANGES_A_DAY
 from codat_notebook.strategies import observe_changes, observing
 from codat_notebook.strategies.cells import table
 from codat_notebook.strategies.learning import rate_from_gaps

@@ -2,7 +2,8 @@
 
 The keys, names and kinds of platforms, the on-premise window (19:00 to 07:00) and the revocation of unused tokens
 (60 to 100 days) are *documented*. Everything that is a number here (durations, failure and change rates, which
-types exactly) is *assumed*: plausible, and in one place.
+types exactly) is *assumed*: plausible, and in one place. The sandbox draws from these numbers; strategies and planning
+take them where nothing was measured.
 """
 
 from __future__ import annotations
@@ -83,6 +84,11 @@ PLATFORMS: Final = (
     Platform("rxnb", "Square", "Commerce", COMMERCE, 0.8, 0.04, _USUAL, refuses=("commerce-disputes",)),
 )  # fmt: skip
 BY_KEY: Final = {platform.key: platform for platform in PLATFORMS}
+BY_KIND: Final = {
+    kind: tuple(p for p in PLATFORMS if p.source_type == kind) for kind in ("Accounting", "Banking", "Commerce")
+}
+#: Hours at which platforms on the customer's machine are not read (documented: the window is 19:00 to 07:00).
+ON_PREMISE_CLOSED: Final = range(7, 19)
 
 #: Median seconds from request to end for a platform of pace 1 (assumed); other types take DEFAULT_SECONDS.
 SECONDS: Final = {
@@ -107,6 +113,11 @@ CHANGES_A_DAY: Final = {
 DEFAULT_CHANGES: Final = 0.8
 
 
-def median_seconds(platform: Platform, data_type: str) -> float:
-    """Median duration of a pull of that type, in virtual seconds."""
-    return SECONDS.get(data_type, DEFAULT_SECONDS) * platform.pace
+def median_seconds(platform: Platform | None, data_type: str) -> float:
+    """Median duration of a pull of that type, in virtual seconds; of a platform that is not among these: None."""
+    return SECONDS.get(data_type, DEFAULT_SECONDS) * (platform.pace if platform else 1)
+
+
+def changes_a_day(data_type: str) -> float:
+    """How often that type changes at the source, in changes a day."""
+    return CHANGES_A_DAY.get(data_type, DEFAULT_CHANGES)

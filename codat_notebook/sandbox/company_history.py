@@ -1,46 +1,46 @@
 """The pull operations of one company: weeks of past ones, drawn when first asked for, and those queued since.
 
-Past operations count back from the world's first instant by the rhythm of the company's sketch; new ones are
-appended. Everything that the API tells about freshness is read from here.
+Past operations count back from the world's first instant by the rhythm of the company's template; new ones are
+appended. Everything that the API tells about freshness is read from here, and so is the list of operations.
 """
 
 from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from codat_notebook.sandbox.companies import Company, Connection
-from codat_notebook.sandbox.operations import Operation, draw
-from codat_notebook.sandbox.outcomes import Outcome, failure
+from codat_notebook.sandbox.listing import Listing, Properties, properties_of
+from codat_notebook.sandbox.pull_operation import REQUESTED, Operation, Outcome, draw, failure
 from codat_notebook.sandbox.seeded_random import SeededRandom
-from codat_notebook.sandbox.time_units import DAY
+from codat_notebook.sandbox.virtual_time import DAY
 
 Cell = tuple[str, str]  # connection id, data type
 
 
-class Ledger:
+class CompanyHistory:
     """The operations of one company.
 
     Args:
         draws: the seed's draws.
         company: whose.
         start: the world's first instant.
-        days: how far the past reaches, if not as far as the company's sketch says.
+        days: how far the past reaches, if not as far as the company's template says.
     """
 
     def __init__(self, draws: SeededRandom, company: Company, start: int, days: float | None = None) -> None:
         self._draws = draws
         self._start = start
-        self._days = company.sketch.history_days if days is None else days
+        self._days = company.template.history_days if days is None else days
         self.cells: dict[Cell, list[Operation]] = {}
         for connection in company.connections:
             for data_type in connection.platform.types:
-                past = sorted(self._past(connection, data_type), key=_requested)
+                past = sorted(self._past(connection, data_type), key=REQUESTED)
                 if past:
                     self.cells[connection.id, data_type] = past
-        self.operations = sorted((op for ops in self.cells.values() for op in ops), key=_requested)
+        self.operations = sorted((op for ops in self.cells.values() for op in ops), key=REQUESTED)
         self._by_id = {op.id: op for op in self.operations}
         self.queued: list[Operation] = []
         self.counts: Counter[Cell] = Counter()
@@ -48,8 +48,8 @@ class Ledger:
         self.last_status: tuple[tuple[object, ...], dict[str, Any]] = ((), {})
 
     @classmethod
-    def of_length(cls, draws: SeededRandom, company: Company, start: int, operations: int) -> Ledger:
-        """A ledger with the newest ``operations`` of a past that is long enough; makes the company that old."""
+    def of_length(cls, draws: SeededRandom, company: Company, start: int, operations: int) -> CompanyHistory:
+        """A history with the newest ``operations`` of a past that is long enough; makes the company that old."""
         a_day = sum(len(c.platform.types) / c.link.period for c in company.connections if c.link.age is not None)
         if not a_day:
             raise ValueError("a company without a synced connection has no past")
@@ -57,9 +57,9 @@ class Ledger:
         company.created = start - round((days + 1) * DAY)
         for connection in company.connections:
             connection.created = company.created
-        ledger = cls(draws, company, start, days)
-        ledger._trim(len(ledger.operations) - operations)
-        return ledger
+        history = cls(draws, company, start, days)
+        history._trim(len(history.operations) - operations)
+        return history
 
     def _trim(self, surplus: int) -> None:
         gone = {op.id for op in self.operations[: max(surplus, 0)]}
@@ -74,7 +74,7 @@ class Ledger:
 
     def add(self, op: Operation) -> None:
         """Take in a new operation."""
-        insort(self.operations, op, key=_requested)
+        insort(self.operations, op, key=REQUESTED)
         self.cells.setdefault((op.connection_id, op.data_type), []).append(op)
         self._by_id[op.id] = op
         self.queued.append(op)
@@ -155,5 +155,41 @@ class Ledger:
         return draw(ids, connection.platform, data_type, Outcome(status), u, completed=completed)
 
 
-def _requested(op: Operation) -> int:
-    return op.requested
+def of_operations(operations: Sequence[Operation], now: int) -> Properties:
+    """What a query for pull operations may name at an instant.
+
+    The facts name one property that is not queryable (``isCompleted``); the others are taken to be.
+    """
+
+    def ended(op: Operation) -> bool:
+        return not op.running(now)
+
+    return properties_of(
+        operations,
+        {
+            "id": ("text", lambda op: op.id),
+            "companyId": ("text", lambda op: op.company_id),
+            "connectionId": ("text", lambda op: op.connection_id),
+            "dataType": ("text", lambda op: op.data_type),
+            "status": ("text", lambda op: op.status if ended(op) else op.step(now).status),
+            "statusDescription": ("text", lambda op: None if ended(op) else op.step(now).description),
+            "errorMessage": ("text", lambda op: op.message if ended(op) else None),
+            "requested": ("time", lambda op: op.requested),
+            "completed": ("time", lambda op: op.completed if ended(op) else None),
+            "progress": ("number", lambda op: op.step(now).progress),
+            "isErrored": ("bool", lambda op: ended(op) and op.errored),
+        },
+    )
+
+
+class OperationList(Listing):
+    """Pull operations of one company at an instant, oldest first."""
+
+    def __init__(self, operations: Sequence[Operation], now: int) -> None:
+        super().__init__(len(operations), of_operations(operations, now), "Dataset")
+
+    def in_order(self, order: str) -> Sequence[int]:
+        """By the time of the request they stand in order already."""
+        if order == "requested":
+            return range(self.count)
+        return range(self.count)[::-1] if order == "-requested" else super().in_order(order)

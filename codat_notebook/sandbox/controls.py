@@ -1,24 +1,28 @@
-"""The controls over HTTP: what :class:`~codat_notebook.sandbox.faults.Faults` and the clock do, under ``/_sandbox``.
+"""What is served beside the API: the controls, and the page where a customer authorizes a connection again.
 
-They take a token of their own in ``X-Sandbox-Token`` (:attr:`Sandbox.control_token`), so that no web page can post to
-them. For tests and demos whose sandbox runs in another process; its books are read here too.
+:class:`Controls` do what :class:`~codat_notebook.sandbox.faults.Faults` and the clock do, under ``/_sandbox``, for
+tests and demos whose sandbox runs in another process. They take a token of their own in ``X-Sandbox-Token``
+(:attr:`Sandbox.control_token`), so that no web page can post to them.
+
+The page behind a connection's link URL stands in for Codat's hosted page and the platform's sign-in: one button. It
+needs no key, as the real one.
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable
 from dataclasses import fields
+from html import escape
 from typing import Any, Final, Literal
 
 import msgspec
 
-from codat_notebook.sandbox.exchange import Answer, Request
-from codat_notebook.sandbox.faults import Faults
-from codat_notebook.sandbox.problems import Problem, invalid
-from codat_notebook.sandbox.settings import Settings
-from codat_notebook.sandbox.time_units import to_text
-from codat_notebook.sandbox.traffic import Traffic
+from codat_notebook.sandbox.admission import Traffic
+from codat_notebook.sandbox.exchange import ErrorResponse, HttpRequest, HttpResponse, invalid
+from codat_notebook.sandbox.faults import Faults, Settings
+from codat_notebook.sandbox.virtual_time import to_text
 from codat_notebook.sandbox.world import World
 
 PREFIX: Final = "/_sandbox"
@@ -57,7 +61,7 @@ class Controls:
 
     ===============================================  ==============================================================
     ``GET /_sandbox``                                clock, companies, POSTs accepted, requests counted
-    ``GET /_sandbox/accepted``, ``/events``          the books
+    ``GET /_sandbox/accepted``, ``/events``          POSTs taken in; ``read.completed`` events
     ``POST /_sandbox/clock``                         ``{"advance": "3h"}``, ``{"speed": 60}``, ``{"paused": true}``
     ``GET``, ``PATCH /_sandbox/settings``            the switches
     ``POST``, ``DELETE /_sandbox/faults``            the arguments of ``Faults.next``; forget all
@@ -83,22 +87,22 @@ class Controls:
             "POST outcomes": lambda wanted: faults.end_next(**msgspec.structs.asdict(msgspec.convert(wanted, Ending))),
         }
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: HttpRequest) -> HttpResponse:
         """Carry out a control call.
 
         Raises:
-            Problem: 401 without the token, 404 for no such control, 400 for a body that makes no sense.
+            ErrorResponse: 401 without the token, 404 for no such control, 400 for a body that makes no sense.
         """
         sent = request.headers.get("x-sandbox-token", "")
         if not hmac.compare_digest(sent.encode(), self._token.encode()):
-            raise Problem(401, "Unauthorized", "Sandbox")
+            raise ErrorResponse(401, "Unauthorized", "Sandbox")
         name = request.path.removeprefix(PREFIX).strip("/")
         call = self._calls.get(f"{request.method} {name}") or self._on_connection(request.method, name)
         try:
             result = call(msgspec.json.decode(request.body) if request.body else None)
         except (msgspec.DecodeError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise invalid(str(error)) from error
-        return Answer(204) if result is None else Answer.of(200, result)
+        return HttpResponse(204) if result is None else HttpResponse.of(200, result)
 
     def _on_connection(self, method: str, name: str) -> Callable[[Any], Any]:
         match (method, *name.split("/")):
@@ -106,14 +110,14 @@ class Controls:
                 return lambda _: self._world.deauthorize(company_id, connection_id)
             case ("POST", "connections", company_id, connection_id, "relink"):
                 return lambda _: self._world.relink(company_id, connection_id)
-        raise Problem(404, "There is no such control.", "Sandbox")
+        raise ErrorResponse(404, "There is no such control.", "Sandbox")
 
     def _overview(self, _: Any) -> dict[str, Any]:
         clock = self._world.clock
         return {
             "now": to_text(clock.ticks()),
             "speed": clock.speed,
-            "companies": len(self._world.estate),
+            "companies": len(self._world.company_store),
             "accepted": len(self._world.accepted),
             "requests": self._traffic.requests,
             "calls": dict(self._traffic.calls),
@@ -155,3 +159,32 @@ def _mapping(wanted: Any) -> dict[str, Any]:
     if not isinstance(wanted, dict):
         raise ValueError("the body must be a JSON object")
     return wanted
+
+
+_PATH: Final = re.compile(r"/companies/([0-9a-fA-F-]{36})/connections/([0-9a-fA-F-]{36})/start")
+_PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Link {platform}</title>
+<body style="font: 16px system-ui; max-width: 34rem; margin: 4rem auto; padding: 0 1rem">
+<h1>{platform}</h1><p>{text}</p>{form}</body></html>"""
+_FORM: Final = '<form method="post"><button style="font: inherit; padding: .6rem 1rem">Authorize</button></form>'
+
+
+def link_page(world: World, request: HttpRequest) -> HttpResponse | None:
+    """The page, or None if the request is not for one.
+
+    Raises:
+        ErrorResponse: 404, there is no such connection.
+    """
+    match = _PATH.fullmatch(request.path)
+    if match is None:
+        return None
+    if request.method not in ("GET", "POST"):
+        raise ErrorResponse(405, "Method not allowed.", headers={"Allow": "GET, POST"})
+    company_id, connection_id = match.groups()
+    if request.method == "POST":
+        world.relink(company_id, connection_id)
+    name = escape(world.company(company_id)["name"])
+    connection = world.connection(company_id, connection_id)
+    linked = connection["status"] == "Linked"
+    text = f"{name} is linked. You can close this page." if linked else f"Let Codat read the data of {name} again."
+    page = _PAGE.format(platform=escape(connection["platformName"]), text=text, form="" if linked else _FORM)
+    return HttpResponse(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})

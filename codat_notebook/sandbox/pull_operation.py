@@ -1,20 +1,123 @@
 """One pull operation: its whole life is drawn when it is queued, and read off the clock.
 
 Nothing runs in the background. An :class:`Operation` knows when it was requested, when it ends and how; where it
-stands at some instant follows from these.
+stands at some instant follows from these. Which :class:`Outcome` it takes is decided when it is queued, in this order:
+what the connection's state forces, what the company's story says, what the platform refuses, what must come first,
+chance.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
+from codat_notebook.models.platforms import FIRST_SYNC, LONGEST_SECONDS, SPREAD, Platform, median_seconds
 from codat_notebook.models.status import FAILURES
-from codat_notebook.sandbox.outcomes import Outcome, message
-from codat_notebook.sandbox.profiles import FIRST_SYNC, LONGEST_SECONDS, SPREAD, Platform, median_seconds
-from codat_notebook.sandbox.seeded_random import lognormal
-from codat_notebook.sandbox.time_units import MINUTE, SECOND, to_text
+from codat_notebook.models.vocabulary import plain_name
+from codat_notebook.sandbox.seeded_random import lognormal, pick
+from codat_notebook.sandbox.virtual_time import MINUTE, SECOND, to_text
+
+
+class Outcome(NamedTuple):
+    """The last status, the hold on the way (``"paused"``, ``"waiting"``, ``"queued"`` or none)."""
+
+    status: str
+    hold: str | None = None
+
+
+_LONGEST: Final = 1_000_000_000  # seconds that an operation may be ordered to take: no date leaves the calendar
+
+
+@dataclass(slots=True)
+class OrderedOutcome:
+    """An ending ordered for coming operations (see :meth:`codat_notebook.sandbox.faults.Faults.end_next`)."""
+
+    outcome: Outcome
+    left: int
+    data_type: str | None = None
+    company_id: str | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.outcome.status:
+            raise ValueError("status is some text")
+        if self.left < 0:
+            raise ValueError("n is 0 or more")
+        if self.seconds is not None and not 0 <= self.seconds <= _LONGEST:
+            raise ValueError(f"seconds is a number from 0 to {_LONGEST:,}")
+
+
+#: Words of a template's ``next_outcomes`` that are no status but a hold before completing.
+HOLDS: Final = {
+    "Paused": Outcome("Complete", "paused"),
+    "Waiting": Outcome("Complete", "waiting"),
+    "Offline": Outcome("Complete", "queued"),
+}
+
+_MESSAGES: Final = {
+    "AuthError": "The authorization for {platform} has expired or was revoked. The customer must relink.",
+    "FetchError": (
+        "{platform} answered 503 Service Unavailable while {plain} were read.",
+        "{platform} is down for maintenance; {plain} could not be read.",
+        "The connection to {platform} timed out after 100 seconds while {plain} were read.",
+    ),
+    "RateLimitError": "{platform} answered 429: its limit on requests is used up.",
+    "PermissionsError": (
+        "The linked user lacks the role “View {plain_title}” in {platform}.",
+        "{platform} answered 403: the linked user may not read {plain}.",
+    ),
+    "PrerequisiteNotMet": "Other data types of {platform} must be read before {plain}.",
+    "NotSupported": "{platform} has no such data.",
+    "MapError": "A record of {plain} from {platform} has a form that could not be mapped.",
+    "ValidationError": "Validation of {plain} failed; see the validation results of this operation.",
+    "ProcessingError": "{plain_title} could not be stored. Codat has been alerted.",
+    "InternalError": "An internal error occurred. Codat has been alerted.",
+    "Cancelled": "The connector of {platform} was restarted; the operation was cancelled.",
+}  # fmt: skip
+
+
+def message(status: str, platform: Platform, data_type: str, u: float) -> str | None:
+    """What Codat says about an ending of that kind; None when it is no failure."""
+    texts = _MESSAGES.get(status)
+    if texts is None:
+        return None
+    plain = plain_name(data_type)
+    template = texts if isinstance(texts, str) else pick(u, texts)
+    return template.format(platform=platform.name, plain=plain.lower(), plain_title=plain)
+
+
+def outcome_in_story(words: tuple[str, ...], ordinal: int) -> Outcome:
+    """The ending that a story tells for the ``ordinal``-th operation (from 0); the last one repeats."""
+    word = words[min(ordinal, len(words) - 1)]
+    return HOLDS.get(word) or Outcome(word)
+
+
+def drawn(platform: Platform, data_type: str, u: tuple[float, ...], on_premise_awake: bool) -> Outcome:
+    """The ending that chance gives, from four numbers: whether it fails, how, whether it is held, how."""
+    if data_type in platform.refuses:
+        return Outcome("NotSupported")
+    hold = None
+    if platform.offline and not on_premise_awake and u[2] < 0.4:
+        hold = "queued" if u[3] < 0.6 else "waiting"
+    elif u[2] < 0.02:
+        hold = "paused"
+    if u[0] >= platform.failure_rate:
+        return Outcome("Complete", hold)
+    return Outcome(failure(platform, u[1]), hold)
+
+
+def failure(platform: Platform, u: float) -> str:
+    """A kind of failure, by the platform's weights."""
+    left = u * sum(platform.failures.values())
+    for status, weight in platform.failures.items():
+        left -= weight
+        if left < 0:
+            return status
+    return "FetchError"
+
 
 #: The way of an operation (assumed): status, progress, share of its time.
 _WAY: Final = (
@@ -29,6 +132,10 @@ _KEPT: Final = 20_000  # documents of ended operations, which are asked for agai
 WAITING: Final = "Waiting for asynchronous response from third party"
 
 
+#: Operations stand in the order of their requests.
+REQUESTED: Final = attrgetter("requested")
+
+
 class Step(NamedTuple):
     """From an instant on, an operation shows this."""
 
@@ -38,31 +145,23 @@ class Step(NamedTuple):
     description: str | None = None
 
 
+@dataclass(slots=True, eq=False)
 class Operation:
     """A pull operation. Times are ticks.
 
-    ``completed`` is known from the start; :meth:`document` shows only what is known at the instant asked for.
+    ``completed`` is fixed from the start; :meth:`document` shows only what has happened at the instant asked for.
     """
 
-    __slots__ = (
-        "_steps", "company_id", "completed", "connection_id", "data_type", "hold", "id", "message",
-        "requested", "status",
-    )  # fmt: skip
-
-    def __init__(
-        self, op_id: str, company_id: str, connection_id: str, data_type: str, requested: int, completed: int,
-        status: str, message: str | None = None, hold: tuple[str, int] | None = None,
-    ) -> None:  # fmt: skip
-        self.id = op_id
-        self.company_id = company_id
-        self.connection_id = connection_id
-        self.data_type = data_type
-        self.requested = requested
-        self.completed = completed
-        self.status = status
-        self.message = message
-        self.hold = hold
-        self._steps: list[Step] | None = None
+    id: str
+    company_id: str
+    connection_id: str
+    data_type: str
+    requested: int
+    completed: int
+    status: str
+    message: str | None = None
+    hold: tuple[str, int] | None = None
+    _steps: list[Step] | None = field(default=None, init=False, repr=False)
 
     @property
     def succeeded(self) -> bool:
@@ -84,7 +183,7 @@ class Operation:
             return self._end()
         if self._steps is None:
             self._steps = list(_steps(self))
-        return self._steps[max(bisect_right(self._steps, now, key=_start) - 1, 0)]
+        return self._steps[max(bisect_right(self._steps, now, key=attrgetter("at")) - 1, 0)]
 
     def forget_steps(self) -> None:
         """It has ended: how it got there is not asked any more (and would be drawn again)."""
@@ -127,10 +226,6 @@ def _ended(op: Operation) -> dict[str, Any]:
     }
 
 
-def _start(step: Step) -> int:
-    return step.at
-
-
 def _steps(op: Operation) -> list[Step]:
     """Its life before the end."""
     stage = FAILURES.get(op.status, 4)
@@ -154,14 +249,11 @@ def _first_words(op: Operation, kind: str, status: str, at: int) -> str | None:
     return WAITING if kind == "waiting" else f"Paused until {to_text(at + (op.hold or ('', 0))[1])}"
 
 
-def duration(platform: Platform, data_type: str, u: float, *, first: bool) -> int:
+def _drawn_length(platform: Platform, data_type: str, outcome: Outcome, u: float, first: bool) -> int:
     """How long a pull takes, in ticks, without any hold."""
     seconds = lognormal(u, median_seconds(platform, data_type), SPREAD) * (FIRST_SYNC if first else 1)
-    return round(min(seconds, LONGEST_SECONDS) * SECOND)
-
-
-def _drawn_length(platform: Platform, data_type: str, outcome: Outcome, u: float, first: bool) -> int:
-    length = round(duration(platform, data_type, u, first=first) * _SHARE[FAILURES.get(outcome.status, 4)])
+    whole = round(min(seconds, LONGEST_SECONDS) * SECOND)
+    length = round(whole * _SHARE[FAILURES.get(outcome.status, 4)])
     return length // 5 if outcome.status in ("NotSupported", "AuthError", "PermissionsError") else length
 
 

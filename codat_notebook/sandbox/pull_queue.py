@@ -1,0 +1,235 @@
+"""Queueing pull operations: on which connections, whether one is in progress, and how the new one will end.
+
+The service's two POSTs come here. What is accepted is kept in a list, so that a test can count what the server took in,
+whatever the client was answered.
+
+Codat's own :class:`Schedule` queues here, too, an interval after a type was last read. It is off unless the settings
+say otherwise, as with Codat (its documented default frequency is none). There is no background task: when a company is
+asked for, what the schedule has queued since is drawn in the order of time. The interval counts from the end of the
+last operation, whether it succeeded or not (assumed); a type never read is not scheduled, nor is a connection that is
+not linked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heappush
+from typing import Final, NamedTuple
+
+from codat_notebook.models.platforms import ON_PREMISE_CLOSED
+from codat_notebook.models.vocabulary import COMMERCE
+from codat_notebook.sandbox.catalogue import fetch_on_first_link, types_of
+from codat_notebook.sandbox.companies import Company, Connection
+from codat_notebook.sandbox.company_history import CompanyHistory
+from codat_notebook.sandbox.exchange import ErrorResponse, in_progress, invalid, no_connection
+from codat_notebook.sandbox.faults import Settings
+from codat_notebook.sandbox.pull_operation import Operation, OrderedOutcome, Outcome, draw, drawn, outcome_in_story
+from codat_notebook.sandbox.seeded_random import SeededRandom
+from codat_notebook.sandbox.virtual_time import HOUR, SECOND, to_datetime
+
+Target = tuple[Connection, str]  # what one operation is queued for: a connection and a data type
+_APART: Final = 12_345  # ticks between two operations that one request queues (assumed)
+
+
+class Accepted(NamedTuple):
+    """A POST that the server took in: when (ticks), for what, and the operations that it queued."""
+
+    at: int
+    company_id: str
+    data_type: str | None
+    connection_id: str | None
+    operations: tuple[str, ...]
+
+
+class Queueing:
+    """Queues operations into histories."""
+
+    def __init__(
+        self, draws: SeededRandom, settings: Settings, history_of: Callable[[Company], CompanyHistory]
+    ) -> None:
+        self._draws = draws
+        self._settings = settings
+        self._history_of = history_of
+        self.accepted: list[Accepted] = []
+        self.orders: list[OrderedOutcome] = []
+
+    def one(self, company: Company, data_type: str, connection_id: str | None, now: int) -> Operation:
+        """Queue one type; gives the operation of the first connection.
+
+        Raises:
+            ErrorResponse: 400 (in progress, not linked), 404 (unknown connection, type not supported).
+        """
+        targets = [(connection, data_type) for connection in self._targets(company, data_type, connection_id)]
+        self._free(company, targets, now, refuse=True)
+        return self._accept(company, targets, now, data_type, connection_id)[0]
+
+    def all(self, company: Company, now: int) -> list[Operation]:
+        """Queue every type with *fetch on first link* on every linked connection that supports it.
+
+        Raises:
+            ErrorResponse: 400, no connection is linked, or a type is in progress and the settings refuse that.
+        """
+        targets = [
+            (connection, data_type)
+            for connection in self._linked(company.connections)
+            for data_type in self.types_of(connection)
+            if fetch_on_first_link(data_type)
+        ]
+        if not targets:
+            raise invalid(f"company {company.id} has no linked data connection.")
+        free = self._free(company, targets, now, refuse=self._settings.all_in_progress == "refuse")
+        return self._accept(company, free, now)
+
+    def _free(self, company: Company, targets: Sequence[Target], now: int, refuse: bool) -> list[Target]:
+        """Those without an operation in progress; if there is one, that is refused or left out."""
+        history, free = self._history_of(company), []
+        for connection, data_type in targets:
+            running = history.running(connection.id, data_type, now)
+            if running is None:
+                free.append((connection, data_type))
+            elif refuse:
+                raise in_progress(data_type, company.id, running.id, self._settings.in_progress_status)
+        return free
+
+    def _accept(
+        self, company: Company, targets: Sequence[Target], now: int, data_type: str | None = None,
+        connection_id: str | None = None,
+    ) -> list[Operation]:  # fmt: skip
+        ops = self._queue_each(company, targets, now)
+        self.accepted.append(Accepted(now, company.id, data_type, connection_id, tuple(op.id for op in ops)))
+        return ops
+
+    def first_sync(self, company: Company, connection: Connection, now: int) -> list[Operation]:
+        """Queue what is fetched on first link, as Codat does when a connection has been authorized."""
+        types = filter(fetch_on_first_link, self.types_of(connection))
+        return self._queue_each(company, [(connection, data_type) for data_type in types], now)
+
+    def types_of(self, connection: Connection) -> tuple[str, ...]:
+        """The types that a connection's platform has."""
+        return types_of(connection.platform, self._settings.new_data_types)
+
+    def _linked(self, connections: Sequence[Connection]) -> list[Connection]:
+        return [connection for connection in connections if connection.status == "Linked"]
+
+    def _targets(self, company: Company, data_type: str, connection_id: str | None) -> list[Connection]:
+        """The connections to queue on. Without a linked one a deauthorized one serves: it ends in AuthError."""
+        among = company.connections
+        if connection_id is not None:
+            named = company.find(connection_id)
+            if named is None:
+                raise no_connection(connection_id)
+            among = [named]
+        able = [connection for connection in among if data_type in self.types_of(connection)]
+        if not able and self._settings.unsupported == "operation":
+            able = among
+        if among and not able:
+            names = ", ".join(dict.fromkeys(connection.platform.name for connection in among))
+            raise ErrorResponse(404, f"Datatype {data_type} not supported by platform(s) {names}", "PullApi")
+        linked = self._linked(able) or [c for c in able if c.status == "Deauthorized"]
+        if not linked:
+            raise invalid(f"company {company.id} has no linked data connection for {data_type}.")
+        return linked if self._settings.queue_everywhere else linked[:1]
+
+    def _queue_each(self, company: Company, targets: Sequence[Target], now: int) -> list[Operation]:
+        return [self.queue(company, *cell, now + number * _APART) for number, cell in enumerate(targets)]
+
+    def queue(self, company: Company, connection: Connection, data_type: str, now: int) -> Operation:
+        """Queue one type of one connection, whatever is in progress; Codat's own schedule does so."""
+        history = self._history_of(company)
+        ordinal = history.counts[connection.id, data_type]
+        op_id, u = self._draws.occurrence(connection.id, data_type, "new", ordinal)
+        order = self._order(company.id, data_type)
+        outcome = order.outcome if order else self._outcome(history, connection, data_type, ordinal, u, now)
+        ids = (op_id, company.id, connection.id)
+        first = history.last_success((connection.id, data_type), now) is None
+        length = None if order is None or order.seconds is None else round(order.seconds * SECOND)
+        op = draw(ids, connection.platform, data_type, outcome, u, requested=now, first=first, length=length)
+        history.add(op)
+        return op
+
+    def _order(self, company_id: str, data_type: str) -> OrderedOutcome | None:
+        for order in self.orders:
+            fits = order.data_type in (None, data_type) and order.company_id in (None, company_id)
+            if fits and order.left > 0:
+                order.left -= 1
+                return order
+        return None
+
+    def _outcome(
+        self,
+        history: CompanyHistory,
+        connection: Connection,
+        data_type: str,
+        ordinal: int,
+        u: tuple[float, ...],
+        now: int,
+    ) -> Outcome:
+        platform = connection.platform
+        if connection.status == "Deauthorized":
+            return Outcome("AuthError")
+        if data_type not in self.types_of(connection):
+            return Outcome("NotSupported")
+        if platform.key in self._settings.maintenance:
+            return Outcome("FetchError")
+        if connection.id in self._settings.offline:
+            return Outcome("Complete", "queued")
+        if words := connection.next_outcomes.get(data_type):
+            return outcome_in_story(words, ordinal)
+        if connection.link.steady:
+            return Outcome("Complete")
+        if data_type == "commerce-transactions" and self._lacks_prerequisite(history, connection, now):
+            return Outcome("PrerequisiteNotMet")
+        hour = to_datetime(now).hour if platform.offline else 0
+        return drawn(platform, data_type, u, on_premise_awake=hour not in ON_PREMISE_CLOSED)
+
+    def _lacks_prerequisite(self, history: CompanyHistory, connection: Connection, now: int) -> bool:
+        """Whether another commerce type of the connection was never read and is not being read now."""
+        needed = [t for t in connection.platform.types if t in COMMERCE and t != "commerce-transactions"]
+        return any(
+            fetch_on_first_link(t)
+            and t not in connection.platform.refuses
+            and not history.running(connection.id, t, now)
+            and not history.last_success((connection.id, t), now)
+            for t in needed
+        )
+
+
+class Schedule:
+    """The schedule of one world, which begins at ``start``."""
+
+    def __init__(self, settings: Settings, queueing: Queueing, start: int) -> None:
+        self._settings = settings
+        self._queueing = queueing
+        self._hours = settings.sync_schedule
+        self._since = start
+        self._looked = start
+
+    def on(self, now: int) -> bool:
+        """Whether it runs. A change of the settings counts from when the world was last looked at."""
+        hours = self._settings.sync_schedule
+        if hours != self._hours:
+            self._hours = hours
+            self._since = self._looked
+        self._looked = now
+        return hours > 0
+
+    def run(self, company: Company, history: CompanyHistory, now: int, bring: Callable[[Company, int], None]) -> bool:
+        """Queue what fell due until now; whether there was anything.
+
+        Args:
+            company: whose.
+            history: its operations.
+            now: the present.
+            bring: brings the company up to an instant, so that a connection's state is right when a type falls due.
+        """
+        every, changed = self._hours * HOUR, False
+        due = [(max(ops[-1].completed + every, self._since), *cell) for cell, ops in history.cells.items()]
+        heapify(due)
+        while due and due[0][0] <= now:
+            at, connection_id, data_type = heappop(due)
+            bring(company, at)
+            connection = company.find(connection_id)
+            if connection is not None and connection.status == "Linked":
+                op, changed = self._queueing.queue(company, connection, data_type, at), True
+                heappush(due, (op.completed + every, connection_id, data_type))
+        return changed

@@ -1,0 +1,242 @@
+"""Companies written by hand, and the form in which a company is written or drawn.
+
+A :class:`CompanyTemplate` says in a few declarative lines what a company is like; ages and periods are days before the
+world's first instant. :data:`SHOWCASE` holds the companies that a demo shows first, each with one story to tell; their
+order is their number in every world, and a world of fewer companies has only the first ones.
+
+:data:`SCENARIOS` are fixed stories for demos: companies, their state and the date are the same every time.
+``month-end`` is the last working day of November. The reports need fresh data: most of it is stale, one type fails
+until it is refreshed a second time, one connection must be relinked, and then everything adds up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from codat_notebook.models.vocabulary import ACCOUNTING, BANKING, COMMERCE
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A data type that has failed since its last success.
+
+    ``age`` is that of the newest failure, ``times`` how many there were, a period apart.
+    """
+
+    status: str
+    age: float
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One connection: its platform and how its data types stand.
+
+    Args:
+        platform: the platform's key.
+        age: days since its types were last read; None if it never was.
+        ages: types that differ from that; None: never.
+        period: days between two reads in the past.
+        failing: types that have failed since.
+        next_outcomes: how coming operations of a type end: the first, the second, ...; the last one repeats.
+            A status, or ``"Paused"`` for one that waits and then completes. Types not named are drawn.
+        status: the connection's status.
+        steady: whether coming operations that are not named complete, instead of being drawn.
+    """
+
+    platform: str
+    age: float | None
+    ages: Mapping[str, float | None] = field(default_factory=dict)
+    period: float = 7.0
+    failing: Mapping[str, Failing] = field(default_factory=dict)
+    next_outcomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    status: str = "Linked"
+    steady: bool = False
+
+    @property
+    def newest(self) -> float | None:
+        """Days since any of its types was last read; None if none ever was."""
+        return min((age for age in (self.age, *self.ages.values()) if age is not None), default=None)
+
+    def age_of(self, data_type: str) -> float | None:
+        """Days since that type was last read successfully; None if never."""
+        return self.ages.get(data_type, self.age)
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyTemplate:
+    """One company; its history reaches back ``history_days``."""
+
+    name: str
+    description: str
+    links: tuple[Link, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    days_old: float = 400.0
+    history_days: float = 90.0
+    created_by: str | None = "Dan Tzabar"
+    parent: int | None = None
+    subsidiaries: tuple[int, ...] = ()
+
+
+_NEVER_AT_SALTMARSH: Final = tuple(
+    t for t in ACCOUNTING if t not in ("company", "chartOfAccounts", "customers", "invoices", "balanceSheet")
+)
+
+SHOWCASE: Final = (
+    CompanyTemplate(
+        "Toft Stores UK",
+        "Convenience stores in the north of England",
+        (
+            Link(
+                "akxx", 1.2, period=1.6,
+                ages={
+                    "invoices": 0.083, "customers": 0.02, "payments": 8.1, "creditNotes": 31.2, "balanceSheet": 9.0,
+                    "profitAndLoss": 9.0, "company": 2.4, "chartOfAccounts": 2.4, "items": 15.5,
+                    "journalEntries": None, "paymentMethods": 44.0,
+                },
+                failing={
+                    "creditNotes": Failing("PermissionsError", 0.12, 3),
+                    "payments": Failing("RateLimitError", 1.1, 2),
+                    "items": Failing("ValidationError", 2.2, 4),
+                },
+                next_outcomes={
+                    "creditNotes": ("PermissionsError",),
+                    "payments": ("Paused", "Complete"),
+                    "items": ("ValidationError",),
+                    "transfers": ("FetchError", "Complete"),
+                    "invoices": ("Complete",), "customers": ("Complete",), "bills": ("Complete",),
+                },
+            ),
+            Link("xpnu", 0.21, period=1.9),
+            Link("fztf", 62.0, period=3.0, status="Deauthorized"),
+        ),
+        {"region": "uk", "segment": "retail", "team": "lending"},
+        days_old=700,
+    ),
+    CompanyTemplate(
+        "Technicalium",
+        "Technology services, including web and app design and development",
+        (Link("gbol", 0.15, period=1.0), Link("ngfh", 3.3, period=2.0)),
+        {"region": "uk", "segment": "services"},
+        days_old=520, parent=5,
+    ),
+    CompanyTemplate(
+        "Bank of Dave",
+        "Community lender",
+        (
+            Link(
+                "qhyg", 12.4, period=7.0, ages={"balanceSheet": 14.5, "profitAndLoss": 14.5, "bills": 12.9},
+                failing={"journalEntries": Failing("MapError", 5.4)},
+            ),
+        ),
+        {"region": "uk", "segment": "finance"},
+        days_old=310,
+    ),
+    CompanyTemplate(
+        "Pandle & Sons",
+        "Furniture makers since 1962",
+        (
+            Link(
+                "fbrh", 5.3, period=3.5,
+                ages={"profitAndLoss": 6.2, "invoices": 6.2, "payments": 6.2, "creditNotes": 6.2},
+            ),
+            Link("xpnu", 1.1, period=2.0),
+            Link(
+                "ngfh", 24.0, period=2.0,
+                failing={t: Failing("AuthError", 20.0 - n) for n, t in enumerate(BANKING)},
+                next_outcomes=dict.fromkeys(BANKING, ("AuthError",)),
+            ),
+            Link("rxnb", 0.4, period=2.0),
+        ),
+        {"region": "uk", "segment": "manufacturing"},
+        days_old=640,
+    ),
+    CompanyTemplate(
+        "Northwind Traders GmbH",
+        "Importers of fine foods",
+        (
+            Link("pqsw", 28.3, period=7.0, next_outcomes={"invoices": ("Waiting", "Complete")}),
+            Link("ngfh", 91.0, period=7.0, status="Deauthorized"),
+        ),
+        {"region": "de", "segment": "wholesale"},
+        days_old=810,
+    ),
+    CompanyTemplate("Technicalium Group", "Holding", (), {"region": "uk"}, days_old=530, subsidiaries=(1,)),
+    CompanyTemplate(
+        "Harbour & Finch Ltd",
+        "CompanyStore agents",
+        (Link("gbol", 33.0, period=3.0, status="Deauthorized"), Link("xpnu", 0.6, period=1.0)),
+        {"region": "uk", "segment": "property"},
+        days_old=450,
+    ),
+    CompanyTemplate(
+        "Saltmarsh Roasters",
+        "Coffee roasters, linked this morning",
+        (
+            Link(
+                "gbol", 0.06, period=1.0, ages=dict.fromkeys(_NEVER_AT_SALTMARSH),
+                next_outcomes={"invoices": ("Complete",)},
+            ),
+            Link("fztf", None, ages=dict.fromkeys(COMMERCE)),
+            Link("wvzu", None, status="PendingAuth"),
+        ),
+        {"region": "uk", "segment": "food", "stage": "onboarding"},
+        days_old=0.5,
+    ),
+)  # fmt: skip
+
+
+class Scenario(NamedTuple):
+    """The companies that come first, and the first instant."""
+
+    templates: Sequence[CompanyTemplate]
+    start: datetime
+
+
+_MONTH_END: Final = (
+    CompanyTemplate(
+        "Toft Stores UK",
+        "Convenience stores in the north of England",
+        (
+            Link(
+                "akxx", 9.0, period=7.0, steady=True,
+                ages={"invoices": 2.1, "customers": 2.1, "creditNotes": 31.0},
+                failing={"payments": Failing("FetchError", 0.6, 2)},
+                next_outcomes={"payments": ("FetchError", "Complete")},
+            ),
+            Link("xpnu", 8.2, period=7.0, steady=True),
+        ),
+        {"region": "uk", "segment": "retail"},
+        days_old=700,
+    ),
+    CompanyTemplate(
+        "Harbour & Finch Ltd",
+        "CompanyStore agents",
+        (Link("gbol", 12.0, period=3.0, status="Deauthorized", steady=True),),
+        {"region": "uk", "segment": "property"},
+        days_old=450,
+    ),
+    CompanyTemplate(
+        "Technicalium",
+        "Technology services, including web and app design and development",
+        (Link("gbol", 0.2, period=1.0, steady=True), Link("ngfh", 0.2, period=1.0, steady=True)),
+        {"region": "uk", "segment": "services"},
+        days_old=520,
+    ),
+)  # fmt: skip
+
+SCENARIOS: Final = {"month-end": Scenario(_MONTH_END, datetime(2026, 11, 30, 8, 30, tzinfo=UTC))}
+
+
+def scenario(name: str) -> Scenario:
+    """The story of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in SCENARIOS:
+        raise ValueError(f"no scenario {name!r}; there are: {', '.join(SCENARIOS)}")
+    return SCENARIOS[name]

@@ -1,0 +1,50 @@
+"""What is known of platforms: one number for all who ask."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from codat_notebook.models.platforms import BY_KIND, PLATFORMS, changes_a_day, median_seconds
+from codat_notebook.planning.measuring import Times
+from codat_notebook.sandbox.completed_reads import modified
+from codat_notebook.sandbox.seeded_random import SeededRandom
+from codat_notebook.sandbox.virtual_time import DAY
+from codat_notebook.strategies.cells import Columns, table
+from codat_notebook.strategies.learning import assumed_rates
+from codat_notebook.strategies.portfolio import Portfolio
+
+
+def _modified(data_type: str) -> float:
+    """How often the sandbox reports a change a day after the last success, as a rate."""
+    draws, count = SeededRandom(7), 4_000
+    before = SimpleNamespace(requested=0)
+    ops = [SimpleNamespace(id=str(n), data_type=data_type, requested=DAY) for n in range(count)]
+    share = sum(modified(draws, cast(Any, op), cast(Any, before)) for op in ops) / count
+    return float(-np.log(1 - share))
+
+
+@pytest.mark.parametrize("data_type", ["suppliers", "customers", "purchaseOrders"])
+def test_everybody_assumes_the_same_changes(data_type: str) -> None:
+    """The sandbox, a made-up portfolio, a strategy without rates; one type has no number of its own."""
+    rate = changes_a_day(data_type)
+    assert _modified(data_type) == pytest.approx(rate, rel=0.1)
+    cells = table({"data_type": [data_type]})
+    assert assumed_rates(Columns.of(cells)).tolist() == [rate]
+    synthetic = Portfolio.synthetic(3, data_types=[data_type], rates="assumed")
+    assert synthetic.cells["rate"].tolist() == pytest.approx([rate] * len(synthetic.cells))
+
+
+def test_everybody_assumes_the_same_durations() -> None:
+    """A made-up portfolio and a plan without history; of an unknown platform the pace is 1."""
+    times = Times([])
+    for platform in PLATFORMS:
+        data_type = platform.types[0]
+        assert times.of(platform.name, data_type)[0] == median_seconds(platform, data_type) / 86_400
+    assert times.of("Ledgerly", "invoices")[0] == median_seconds(None, "invoices") / 86_400
+
+
+def test_each_platform_is_of_one_kind() -> None:
+    """Accounting, banking or commerce: none is left out."""
+    assert sorted(p.key for kind in BY_KIND.values() for p in kind) == sorted(p.key for p in PLATFORMS)
