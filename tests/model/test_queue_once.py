@@ -49,18 +49,20 @@ def test_whole_runs(chunk: int, documented: bool, tmp_path: Path, caplog: pytest
 
 @pytest.mark.full
 @pytest.mark.parametrize("documented", [True, False], ids=["as documented", "harsh"])
-def test_fifty_thousand_schedules_of_the_client(documented: bool) -> None:
-    """The same, fifty thousand times."""
-    worlds = [World(seed, documented) for seed in range(100_000, 150_000)]
+@pytest.mark.parametrize("chunk", range(10))
+def test_fifty_thousand_schedules_of_the_client(chunk: int, documented: bool) -> None:
+    """The same, fifty thousand times of each kind."""
+    worlds = [World(100_000 + chunk * 5_000 + number, documented) for number in range(5_000)]
     check(worlds, [asking.play(world) for world in worlds])
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("documented", [True, False], ids=["as documented", "harsh"])
-def test_three_thousand_runs(documented: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The same, three thousand times."""
+@pytest.mark.parametrize("chunk", range(10))
+def test_three_thousand_runs(chunk: int, documented: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The same, three thousand times of each kind."""
     caplog.set_level(logging.CRITICAL)
-    worlds = [World(seed, documented) for seed in range(100_000, 103_000)]
+    worlds = [World(100_000 + chunk * 300 + number, documented) for number in range(300)]
     check(worlds, [running.play(world, tmp_path) for world in worlds])
 
 
