@@ -13,6 +13,7 @@ from typing import Any
 
 from codat_notebook.planning.rules import Rule
 from codat_notebook.planning.snapshots import CompanySnapshot
+from codat_notebook.runs.targets import plan_lines
 
 #: A platform and a data type; ``None`` where a load counts but does not name them.
 Kind = tuple[str | None, str | None]
@@ -80,13 +81,11 @@ def _cells(snapshot: CompanySnapshot, rule: Rule) -> set[tuple[str, str, str, st
 
 
 def of_plan(plan: Any) -> Load:
-    """The rows of a plan that are to be queued."""
-    rows = plan[(plan["action"] == "queue").fillna(False).to_numpy(bool)]
-    names = ("company_id", "connection_id", "platform", "data_type")
-    if lacking := [name for name in names if name not in rows.columns]:
-        raise ValueError(f"The plan lacks the column {lacking[0]}: give it as session.plan made it.")
-    columns = [rows[name].astype("object").where(rows[name].notna(), "").tolist() for name in names]
-    return _counted(zip(*columns, strict=True))
+    """The rows of a plan that are to be queued, each cell once."""
+    lines = plan_lines(plan, "company_id", "data_type", "connection_id", "platform")
+    cells = ((line.company_id or "", line.connection_id or "", line.platform or "", line.data_type or "")
+             for line in lines if line.queued)  # fmt: skip
+    return _counted(dict.fromkeys(cells))
 
 
 def _counted(cells: Iterable[tuple[str, str, str, str]]) -> Load:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning.snapshots import Which
+from codat_notebook.runs.targets import plan_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,30 +96,12 @@ def _named(types: Any) -> tuple[Target, ...]:
 
 
 def _from_frame(frame: pd.DataFrame) -> dict[str, tuple[Target, ...]]:
-    """A frame with ``company_id`` (or ``id``, as frames of companies have), maybe ``data_type`` and ``connection_id``.
-
-    Rows that a plan skips are left out.
-    """
-    columns = set(frame.columns)
-    id_column = "company_id" if "company_id" in columns else "id"
-    if id_column not in columns or (id_column == "id" and "data_type" in columns):
-        raise ValueError(f"The frame needs a column company_id; it has {', '.join(map(str, frame.columns)) or 'none'}.")
-    if twice := [name for name in (id_column, "data_type", "connection_id") if list(frame.columns).count(name) > 1]:
-        raise ValueError(f"The frame has the column {twice[0]} more than once.")
-    if "action" in columns:
-        frame = frame[(frame["action"] == "queue").fillna(False).to_numpy(bool)]
-    ids, rows = frame[id_column].tolist(), len(frame)
-    types = frame["data_type"].tolist() if "data_type" in columns else [None] * rows
-    connections = frame["connection_id"].tolist() if "connection_id" in columns else [None] * rows
-    found: dict[str, dict[Target, None]] = {}
-    for id, type, connection in zip(ids, types, connections, strict=True):
-        found.setdefault(_id(id), {})[(_text(type), _text(connection))] = None
-    return {id: tuple(targets) for id, targets in found.items()}
-
-
-def _text(value: Any) -> str | None:
-    """A cell of a frame: its text, ``None`` where it is missing."""
-    return value if isinstance(value, str) and value else None
+    """What a frame asks for: a frame of companies, of cells, or a plan, of which what it skips is left out."""
+    targets: dict[str, dict[Target, None]] = {}
+    for line in plan_lines(frame):
+        if line.queued:
+            targets.setdefault(_id(line.company_id), {})[line.data_type, line.connection_id] = None
+    return {id: tuple(pairs) for id, pairs in targets.items()}
 
 
 def _id(value: Any) -> str:
