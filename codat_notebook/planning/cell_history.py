@@ -9,9 +9,7 @@ from datetime import datetime
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.vocabulary import is_failed
-
-#: Durations kept of a cell, the newest ones.
-KEPT = 20
+from codat_notebook.runs.durations import NEWEST, seconds_taken
 
 
 @dataclass(slots=True)
@@ -27,24 +25,24 @@ class CellHistory:
 
     def add(self, operation: PullOperation) -> None:
         """One that is older than those before. What the platform does not offer is no failure of a refresh."""
-        status, end = str(operation.status or ""), instant(operation.completed)
+        status, seconds = str(operation.status or ""), seconds_taken(operation)
         if status == "Complete":
-            start = instant(operation.requested)
-            if start and end and len(self.seconds) < KEPT:
-                self.seconds.append((end - start).total_seconds())
+            if seconds is not None and len(self.seconds) < NEWEST:
+                self.seconds.append(seconds)
         elif not is_failed(status) or status == "NotSupported":
             return
         elif self.failed == self.ended:  # no success so far: part of the streak
             self.streak += 1
             if self.kind is None:
-                self.kind, self.failed_at = status, end
+                self.kind = status
+                self.failed_at = instant(operation.completed)
         self.failed += status != "Complete"
         self.ended += 1
 
 
 def histories(operations: Iterable[PullOperation]) -> dict[tuple[str, str], CellHistory]:
     """Cell (connection id, data type) -> its past, from operations that come newest first."""
-    found: dict[tuple[str, str], CellHistory] = {}
+    by_cell: dict[tuple[str, str], CellHistory] = {}
     for operation in operations:
-        found.setdefault((operation.connection_id, str(operation.data_type)), CellHistory()).add(operation)
-    return found
+        by_cell.setdefault((operation.connection_id, str(operation.data_type)), CellHistory()).add(operation)
+    return by_cell

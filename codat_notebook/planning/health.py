@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook import display, frames
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning import goals
-from codat_notebook.planning.plan import Durations, plan_rows
+from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.rules import Rule, Target, interval
-from codat_notebook.planning.snapshots import CompanySnapshot
+from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
 from codat_notebook.runs.cells import Cell
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class PortfolioStatus:
         self._rule = rule
         self._goals = goals.goals_by_type(goal)
         self._skew = interval(skew, "skew")
-        self._typical = Durations(snapshots)
+        self._durations = durations_of(snapshots)
 
     @property
     def current(self) -> list[Cell]:
@@ -162,7 +162,7 @@ class PortfolioStatus:
 
     def _effort(self, cell: Cell) -> tuple[bool, float, str]:
         """What is the least trouble to refresh: what worked last time, then what is quick."""
-        return cell.status != "Complete", self._typical.of(cell.platform, cell.data_type), cell.data_type
+        return cell.status != "Complete", self._durations.of(cell.platform, cell.data_type).median, cell.data_type
 
     def __repr__(self) -> str:
         verdicts = Counter(map(self.verdict, self.current))

@@ -11,21 +11,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from statistics import median
 from typing import NamedTuple
 
 from codat_notebook.models.vocabulary import is_failed
 from codat_notebook.planning.rules import Rule, Target
-from codat_notebook.planning.snapshots import CompanySnapshot
+from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
 from codat_notebook.runs.cells import Cell
+from codat_notebook.runs.durations import Durations
 
 NOT_LINKED, NOT_SUPPORTED, IN_PROGRESS, FRESH = "not linked", "not supported", "in progress", "fresh"
 NOT_FAILED, NO_CONNECTION = "did not fail", "unknown connection"
 
 #: Requests that follow a company's refreshes to their end: looks at its history (assumed; more where they take long).
 LOOKS = 4.0
-#: Seconds that a refresh takes where no history tells (assumed).
-SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +45,11 @@ class PlanRow:
 
 def plan_rows(snapshots: Sequence[CompanySnapshot], rule: Rule) -> list[PlanRow]:
     """The plan for companies whose cells were read; see the module's docstring."""
-    typical = Durations(snapshots)
-    return [row for snapshot in snapshots for row in _company(snapshot, rule, typical)]
+    durations = durations_of(snapshots)
+    return [row for snapshot in snapshots for row in _company(snapshot, rule, durations)]
 
 
-def _company(snapshot: CompanySnapshot, rule: Rule, typical: Durations) -> Iterator[PlanRow]:
+def _company(snapshot: CompanySnapshot, rule: Rule, durations: Durations) -> Iterator[PlanRow]:
     """The rows of a company. A queued one takes a request to queue it, and a share of the looks at the company."""
     cells = {(cell.connection_id, cell.data_type): cell for cell in snapshot.cells}
     pairs: dict[tuple[str | None, str | None], None] = {}
@@ -60,7 +58,7 @@ def _company(snapshot: CompanySnapshot, rule: Rule, typical: Durations) -> Itera
     decided = [_decision(snapshot, rule, pair, cells.get((pair[0] or "", pair[1] or ""))) for pair in pairs]
     queued = sum(decision.skip is None for decision in decided)
     for decision in decided:
-        yield _row(snapshot, rule, decision, typical, 1 + LOOKS / queued if queued else 0.0)
+        yield _row(snapshot, rule, decision, durations, 1 + LOOKS / queued if queued else 0.0)
 
 
 def _pairs(
@@ -97,7 +95,7 @@ def _decision(
     return _Decision(*pair, cell, skip)
 
 
-def _row(snapshot: CompanySnapshot, rule: Rule, decision: _Decision, typical: Durations, requests: float) -> PlanRow:
+def _row(snapshot: CompanySnapshot, rule: Rule, decision: _Decision, durations: Durations, requests: float) -> PlanRow:
     connection_id, data_type, cell, skip = decision
     connection = snapshot.facts.connections.get(connection_id or "") if snapshot.facts else None
     platform = connection.platform_name if connection else None
@@ -112,7 +110,7 @@ def _row(snapshot: CompanySnapshot, rule: Rule, decision: _Decision, typical: Du
         action="skip" if skip else "queue",
         reason=skip or _occasion(cell, rule),
         requests=0.0 if skip else requests,
-        seconds=None if skip else typical.of(platform or "", data_type or ""),
+        seconds=None if skip else durations.of(platform or "", data_type or "").median,
     )
 
 
@@ -144,23 +142,6 @@ def _occasion(cell: Cell | None, rule: Rule) -> str:
     if cell is None or cell.age is None:
         return "never read"
     return "old" if rule.older_than is not None else "asked for"
-
-
-class Durations:
-    """How long refreshes usually take: medians of what the histories show."""
-
-    def __init__(self, snapshots: Iterable[CompanySnapshot]) -> None:
-        found: dict[tuple[str, ...], list[float]] = {}
-        for snapshot in snapshots:
-            for platform, data_type, seconds in snapshot.durations:
-                for key in ((platform, data_type), (data_type,), ()):
-                    found.setdefault(key, []).append(seconds)
-        self._medians = {key: median(values) for key, values in found.items()}
-
-    def of(self, platform: str, data_type: str) -> float:
-        """Seconds for a data type of a platform; of the type, or of all, where it was never seen there."""
-        keys: tuple[tuple[str, ...], ...] = ((platform, data_type), (data_type,), ())
-        return next((self._medians[key] for key in keys if key in self._medians), SECONDS)
 
 
 def totals(rows: Iterable[tuple[str, str]]) -> str:

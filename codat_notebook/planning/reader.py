@@ -7,12 +7,11 @@ and those that are left say why.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
 from codat_notebook.models.errors import CodatLendingError
-from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.vocabulary import is_running
 from codat_notebook.planning.cell_history import histories
@@ -100,7 +99,7 @@ class _Reader:
         if not whole and any(cell.last_success is None for cell in cells):
             statuses = await self._in_turn(lambda: calls.get_status_async(request=request))
             cells = make_cells(facts, statuses.by_type, page.results, whole, self._desk.now)
-        return _with(snapshot, facts, cells, page.results)
+        return _with(snapshot, cells, page.results)
 
     async def _in_turn(self, call: Callable[[], Awaitable[T]]) -> T:
         """Send a request when the session may; the time of waiting is not taken from what its retries may take."""
@@ -128,25 +127,10 @@ def _lower(sentence: str) -> str:
     return f"the{sentence[3:]}" if sentence.startswith("The ") else sentence
 
 
-def _with(
-    snapshot: CompanySnapshot, facts: CompanyFacts, cells: list[Cell], operations: list[PullOperation]
-) -> CompanySnapshot:
+def _with(snapshot: CompanySnapshot, cells: list[Cell], operations: list[PullOperation]) -> CompanySnapshot:
     return replace(
         snapshot,
         cells=tuple(cells),
         running=frozenset((o.connection_id, o.data_type) for o in operations if is_running(o.status, o.completed)),
-        durations=_durations(facts, operations),
         histories=histories(operations),
     )
-
-
-def _durations(facts: CompanyFacts, operations: Iterable[PullOperation]) -> tuple[tuple[str, str, float], ...]:
-    """How long the newest operation of each cell that ended well took."""
-    found: dict[tuple[str, str], tuple[str, str, float]] = {}
-    for operation in operations:
-        key = operation.connection_id, str(operation.data_type)
-        start, end = instant(operation.requested), instant(operation.completed)
-        if operation.status == "Complete" and key not in found and start and end:
-            platform = facts.platforms.get(operation.connection_id, "")
-            found[key] = platform, key[1], (end - start).total_seconds()
-    return tuple(found.values())

@@ -4,7 +4,7 @@ A list of companies holds their connections, so one request stands for thousands
 :class:`CompanySnapshot` with its trouble, never the end of the others. ``reader`` adds the cells.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
@@ -12,12 +12,12 @@ from codat_notebook.models.shared import Company
 from codat_notebook.planning.cell_history import CellHistory
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts, RunContext
+from codat_notebook.runs.durations import Durations
+from codat_notebook.runs.members import FEW, PAGE
 from codat_notebook.runs.records import Subject
+from codat_notebook.sandbox.profiles import DEFAULT_SECONDS, PLATFORMS, SECONDS, median_seconds
 
-#: From so many companies on they are listed, not asked for one by one.
-LISTED_FROM = 6
-#: Companies that one page may hold.
-PAGE = 5000
+_PLATFORMS = {platform.name: platform for platform in PLATFORMS}
 
 UNKNOWN = "unknown company"
 UNREADABLE = "could not be read"
@@ -27,9 +27,8 @@ UNREADABLE = "could not be read"
 class CompanySnapshot:
     """What is known of one company. ``facts`` is ``None`` where Codat does not know it.
 
-    ``running`` are the cells (connection id, data type) with an operation under way; ``durations`` are seconds that
-    operations took, with platform and data type; ``histories`` is what the history tells of each cell; ``trouble`` says
-    why there are no cells.
+    ``running`` are the cells (connection id, data type) with an operation under way; ``histories`` is what the history
+    tells of each cell; ``trouble`` says why there are no cells.
     """
 
     id: str
@@ -37,9 +36,25 @@ class CompanySnapshot:
     facts: CompanyFacts | None = None
     cells: tuple[Cell, ...] = ()
     running: frozenset[tuple[str, str]] = frozenset()
-    durations: tuple[tuple[str, str, float], ...] = ()
     histories: Mapping[tuple[str, str], CellHistory] = field(default_factory=dict)
     trouble: str | None = None
+
+
+def assumed_seconds(platform: str, data_type: str) -> float:
+    """Seconds that half of the refreshes take, before any was seen: what the sandbox assumes."""
+    usual = _PLATFORMS.get(platform)
+    return median_seconds(usual, data_type) if usual else SECONDS.get(data_type, DEFAULT_SECONDS)
+
+
+def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:
+    """How long refreshes take, as the histories of these companies show it."""
+    durations = Durations(assumed_seconds)
+    for snapshot in snapshots:
+        platforms = snapshot.facts.platforms if snapshot.facts else {}
+        for (connection, data_type), history in snapshot.histories.items():
+            for seconds in history.seconds:
+                durations.learn(platforms.get(connection, ""), data_type, seconds)
+    return durations
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +75,7 @@ async def read_facts(context: RunContext, which: Which) -> list[CompanySnapshot]
 
     Raises the client's typed errors where the companies cannot be listed.
     """
-    if which.ids is not None and len(which.ids) < LISTED_FROM:
+    if which.ids is not None and len(which.ids) <= FEW:
         singly = [await _company(context, id) for id in which.ids]
         return [await _reading(context, found, which.ids[n]) for n, found in enumerate(singly) if _wanted(found, which)]
     listed = {

@@ -66,11 +66,11 @@ def test_failures_in_a_row_keep_a_cell_away() -> None:
 
 
 def test_durations_and_failures_are_measured_where_enough_was_seen() -> None:
-    """Medians of what ended well, and a failure rate that leaves the assumption as more is seen."""
+    """How long what ended well took, and a failure rate that leaves the assumption as more is seen."""
     few = cells(past(operation("Complete", 1, 600)))
     many = cells(past(*(operation("Complete", n + 1, 600) for n in range(30))))
-    assert many["latency"][0] == pytest.approx(600 / 86_400)
-    assert many["latency_p95"][0] == pytest.approx(600 / 86_400)
+    assert many["latency"][0] == pytest.approx(600 / 86_400, rel=0.05)
+    assert many["latency"][0] < many["latency_p95"][0] < 1200 / 86_400
     assert few["latency"][0] < 300 / 86_400
     failing = cells(past(*(operation("FetchError" if n % 2 else "Complete", n) for n in range(1, 401))))
     assert many["failure_rate"][0] < few["failure_rate"][0] < 0.051

@@ -161,7 +161,7 @@ def test_a_shallow_history_asks_for_the_data_status(sandbox: Sandbox, session: S
     assert {(c.connection_id, c.data_type, c.source) for c in snapshot.cells} == set(
         status[["connection_id", "data_type", "source"]].itertuples(index=False, name=None)
     )
-    assert min(seconds for _, _, seconds in snapshot.durations) > 0
+    assert min(seconds for history in snapshot.histories.values() for seconds in history.seconds) > 0
 
 
 def test_an_interrupted_reading_leaves_no_task(session: Session) -> None:
