@@ -11,11 +11,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.planning.cell_history import CellHistory
+from codat_notebook.planning.estimate import Prices
 from codat_notebook.planning.plan import PlanRow, plan_rows
-from codat_notebook.planning.prices import Prices
 from codat_notebook.planning.rules import Rule
-from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
+from codat_notebook.planning.snapshots import CellHistory, CompanySnapshot, durations_of
 from codat_notebook.runs.durations import Durations
 from codat_notebook.sandbox.profiles import PLATFORMS
 from codat_notebook.strategies.cells import table

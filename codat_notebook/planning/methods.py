@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
-from codat_notebook.planning import load
-from codat_notebook.planning.estimate import estimate_rows, limit_of
+from codat_notebook.planning import estimate
+from codat_notebook.planning.estimate import Load, Prices, estimate_rows, limit_of
 from codat_notebook.planning.health import PortfolioStatus
-from codat_notebook.planning.load import Load
 from codat_notebook.planning.measuring import measured
 from codat_notebook.planning.plan import plan_rows
-from codat_notebook.planning.prices import Prices
-from codat_notebook.planning.reader import Progress, read_cells
 from codat_notebook.planning.rules import Rule, interval, rule
-from codat_notebook.planning.snapshots import read_facts
+from codat_notebook.planning.snapshots import Progress, read_cells, read_facts
 from codat_notebook.runs.context import RunContext
 from codat_notebook.strategies.observing import observe_changes
 
@@ -164,7 +161,7 @@ class PortfolioMethods:
         wanted, counted = _wanted(companies, data_types, report, tags, platform)
         if counted is None:
             snapshots = self._ask(read_facts(self.context, wanted.which), "The companies could not be read")
-            counted = load.of_companies(snapshots, wanted)
+            counted = estimate.of_companies(snapshots, wanted)
         schedule = self._ask(_schedule(self.context), "The sync settings could not be read")
         told = None if _is_number(companies) else self.context.client.quota
         rows = estimate_rows(counted, rhythms, known, limit_of(counted.total, told), schedule)
@@ -209,14 +206,14 @@ def _wanted(companies: Any, data_types: Any, report: Any, tags: Any, platform: A
         if isinstance(data_types, int):
             raise ValueError("A number of data types goes with a number of companies: name the types of real ones.")
         if "action" in getattr(companies, "columns", ()):
-            return Rule(), load.of_plan(companies)
+            return Rule(), estimate.of_plan(companies)
         return rule(companies, data_types, report=report, tags=tags, platform=platform), None
     if tags is not None or platform is not None:
         raise ValueError("tags and platform narrow real companies, not a number of them.")
     types = data_types if isinstance(data_types, int) else rule(None, data_types, report=report).types
     if types is None:
         raise ValueError("Say how many data types, or which: estimate(3000, 5).")
-    return Rule(), load.of_numbers(companies, types)
+    return Rule(), estimate.of_numbers(companies, types)
 
 
 def _is_number(companies: Any) -> bool:

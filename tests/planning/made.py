@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from codat_notebook.models.shared import Connection
-from codat_notebook.planning.cell_history import CellHistory
-from codat_notebook.planning.snapshots import CompanySnapshot
+from codat_notebook.planning.snapshots import CellHistory, CompanySnapshot
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
 

@@ -5,11 +5,10 @@ from datetime import timedelta
 import pytest
 
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.planning.cell_history import histories
 from codat_notebook.planning.measuring import measured
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.rules import rule
-from codat_notebook.planning.snapshots import assumed_seconds, durations_of
+from codat_notebook.planning.snapshots import assumed_seconds, durations_of, histories
 from codat_notebook.runs.durations import Durations, usual_durations
 
 from .made import NOW, snapshot, timed

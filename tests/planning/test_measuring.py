@@ -8,11 +8,10 @@ import pandas as pd
 import pytest
 
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.planning.cell_history import histories
+from codat_notebook.planning.estimate import Prices
 from codat_notebook.planning.measuring import measured
-from codat_notebook.planning.prices import Prices
 from codat_notebook.planning.rules import rule
-from codat_notebook.planning.snapshots import CompanySnapshot
+from codat_notebook.planning.snapshots import CompanySnapshot, histories
 from codat_notebook.strategies.cells import CELLS, table
 
 from .made import NOW, snapshot

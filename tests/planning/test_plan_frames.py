@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from codat_notebook.planning import load
+from codat_notebook.planning import estimate
 from codat_notebook.planning.rules import rule
 from codat_notebook.runs.targets import read_targets
 
@@ -56,7 +56,7 @@ A, B, C = ("c1", "bills", "x"), ("c1", "items", "x"), ("c2", "bills", "y")
 def test_all_who_take_a_plan_queue_the_same_rows(plan: pd.DataFrame, cells: Cells) -> None:
     """Missing and other actions, ids in two spellings, doubled rows, missing values of every kind."""
     assert refreshed(plan) == planned(plan) == cells
-    counted = load.of_plan(plan)
+    counted = estimate.of_plan(plan)
     assert (counted.refreshes, counted.total) == (len(cells), len({id for id, *_ in cells}))
 
 
@@ -73,14 +73,14 @@ def test_all_who_take_a_plan_queue_the_same_rows(plan: pd.DataFrame, cells: Cell
 )
 def test_all_refuse_the_same_plans(plan: pd.DataFrame, message: str) -> None:
     """In the same words."""
-    for take in (read_targets, rule, load.of_plan):
+    for take in (read_targets, rule, estimate.of_plan):
         with pytest.raises(ValueError, match=message):
             take(plan)
 
 
 def test_a_data_type_is_needed_where_it_is_queued_or_counted() -> None:
     """To another plan a missing one stands for all types."""
-    for take in (read_targets, load.of_plan):
+    for take in (read_targets, estimate.of_plan):
         with pytest.raises(ValueError, match="lacks its data_type"):
             take(frame(data_type=["bills", None, None]))
         with pytest.raises(ValueError, match="lacks the column 'data_type'"):

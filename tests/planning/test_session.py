@@ -10,8 +10,7 @@ import pytest
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.shared import Security
-from codat_notebook.planning.reader import read_cells
-from codat_notebook.planning.snapshots import Which
+from codat_notebook.planning.snapshots import Which, read_cells
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.utils import RetryConfig
