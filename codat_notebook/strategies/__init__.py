@@ -3,7 +3,7 @@
 Pure: no I/O and no session. From the inside out:
 
 - the science: ``indices`` (what a refresh is worth now), ``optimum`` (the best way to share out a budget, with the root
-  searches of ``roots``; under ``caps``), ``bounds`` (how good that is, and what nothing can exceed), ``learning``
+  searches of ``roots``), ``bounds`` (what nothing can exceed), ``learning``
 - strategies: ``cells`` (the one table that they see, what they may answer), ``policy``, ``policies`` (built in),
   ``combinators`` (strategies made of strategies), ``budget``
 - trying them out: ``portfolio`` (whom to refresh, and the truth about them), ``limits`` and ``guard`` (what no strategy

@@ -1,8 +1,7 @@
-"""How good refreshing at given frequencies is, and how good any strategy can be.
+"""How good any strategy can be.
 
-The forms are closed: x = rate / f is the number of changes expected between two refreshes. ``upper_bound`` is what no
-strategy exceeds that learns of changes only by refreshing; quotas, latency and failures lower what can be reached, push
-signals and rates that vary in time would raise it. Sources: Cho & Garcia-Molina, TODS 2003 (freshness, orders, age).
+``upper_bound`` is what no strategy exceeds that learns of changes only by refreshing; quotas, latency and failures
+lower what can be reached, push signals and rates that vary in time would raise it.
 """
 
 from __future__ import annotations
@@ -13,73 +12,6 @@ from numpy.typing import ArrayLike
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.optimum import STILL, Problem
 from codat_notebook.strategies.roots import find_price, staleness_root
-
-_NEVER = 1e-100  # refreshes a day that stand for none, so that rate / f stays a number
-
-
-def freshness(rate: ArrayLike, frequency: ArrayLike, *, latency: ArrayLike = 0.0, success: ArrayLike = 1.0) -> Floats:
-    """Share of time in which the copy equals the source, with evenly spaced refreshes.
-
-    (p / x) (1 - e^-x) / (1 - (1 - p) e^-x) e^(-rate latency).
-
-    Parameters
-    ----------
-    rate, frequency : changes and refreshes a day. A cell that is never refreshed is never fresh.
-    latency : days from the snapshot, which is taken at the start, to its being visible at the end.
-    success : probability p that a refresh succeeds, each on its own.
-
-    >>> freshness(1.0, 1.0).round(6).item(), freshness(1.0, 1.0, success=0.5).round(4).item()
-    (0.632121, 0.3873)
-    """
-    rate, frequency = np.asarray(rate, np.float64), np.asarray(frequency, np.float64)
-    success = np.asarray(success, np.float64)
-    x = rate / np.maximum(frequency, _NEVER)
-    changed = -np.expm1(-x)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        even = np.where(x > 0, changed / x, 1.0)
-        value = even * success / (success + (1 - success) * changed) * np.exp(-rate * np.asarray(latency, np.float64))
-    return np.where((frequency > 0) & (success > 0), value, 0.0)
-
-
-def freshness_random_order(rate: ArrayLike, frequency: ArrayLike) -> Floats:
-    """Freshness if all cells are refreshed once a round, each round in another order.
-
-    (1 - ((1 - e^-x) / x)^2) / x.
-
-    >>> freshness_random_order(1.0, 1.0).round(6).item()
-    0.600424
-    """
-    rate, frequency = np.asarray(rate, np.float64), np.asarray(frequency, np.float64)
-    x = np.maximum(rate / np.maximum(frequency, _NEVER), 1e-12)
-    kept, s = -np.expm1(-x) / x, np.minimum(x, 1e-3)
-    lost = np.where(x < 1e-3, s * (1 / 2 - s * (1 / 6 - s * (1 / 24 - s / 120))), 1 - kept)
-    return np.where(frequency > 0, lost * (1 + kept) / x, 0.0)
-
-
-def freshness_randomised(rate: ArrayLike, frequency: ArrayLike) -> Floats:
-    """Freshness if refreshes come at random times (Poisson): f / (f + rate).
-
-    >>> freshness_randomised(1.0, 1.0).item()
-    0.5
-    """
-    rate, frequency = np.asarray(rate, np.float64), np.asarray(frequency, np.float64)
-    return np.where(frequency > 0, frequency / np.maximum(frequency + rate, _NEVER), 0.0)
-
-
-def age(rate: ArrayLike, frequency: ArrayLike) -> Floats:
-    """Mean days since the first unseen change (0 while fresh): (1/2 - 1/x + (1 - e^-x) / x^2) / f.
-
-    >>> age(1.0, 1.0).round(6).item(), age(1.0, 0.0).item()
-    (0.132121, inf)
-    """
-    rate, frequency = np.asarray(rate, np.float64), np.asarray(frequency, np.float64)
-    x = rate / np.maximum(frequency, _NEVER)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        exact = 0.5 - 1 / x - np.expm1(-x) / x**2
-        # Below 0.01 the differences lose digits; the series is exact to 1e-12.
-        s = np.minimum(x, 0.01)
-        value = np.where(x < 0.01, s * (1 / 6 - s * (1 / 24 - s * (1 / 120 - s / 720))), exact) / frequency
-    return np.where(frequency > 0, value, np.where(rate > 0, np.inf, 0.0))
 
 
 def mean(values: ArrayLike, weights: ArrayLike | None = None) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from codat_notebook.sandbox.profiles import CHANGES_A_DAY, DEFAULT_CHANGES
 from codat_notebook.strategies.cells import Columns, Labels, Moment
@@ -23,44 +23,6 @@ _INSTANT = 1e-9  # days: a gap below is rounding, not a refresh
 _KEYS = ("company", "connection", "data_type")
 
 Prior = tuple[float, float] | Mapping[str, tuple[float, float]] | None
-
-
-def rate_from_counts(changed: ArrayLike, refreshes: ArrayLike, interval: float) -> Floats:
-    """Changes a day from ``changed`` of ``refreshes`` that found something, one every ``interval`` days.
-
-    -ln((n - X + 0.5) / (n + 0.5)) / interval (Cho & Garcia-Molina 2003), nearly unbiased; X / n / interval is not,
-    since many changes between two looks are seen as one.
-
-    >>> rate_from_counts(6, 10, 1.0).round(4).item()
-    0.8473
-    """
-    seen, looks = np.asarray(changed, np.float64), np.asarray(refreshes, np.float64)
-    return -np.log((looks - seen + 0.5) / (looks + 0.5)) / interval
-
-
-def rate_from_gaps(gaps: ArrayLike, changed: ArrayLike) -> float:
-    """Changes a day with the highest likelihood, from irregular gaps (days) and whether each showed a change.
-
-    Solves sum over changed of g / (e^(rate g) - 1) = sum over unchanged of g. Zero if nothing changed ever, infinite if
-    every gap showed a change: such a history says no more.
-
-    >>> round(rate_from_gaps([1.0, 1.0, 1.0, 1.0], [True, True, False, False]), 6)
-    0.693147
-    """
-    gap, flag = np.asarray(gaps, np.float64), np.asarray(changed, bool)
-    hit, rest = gap[flag & (gap > 0)], float(gap[~flag].sum())
-    if not len(hit):
-        return 0.0
-    if rest == 0:
-        return np.inf
-    low, high = 0.0, len(hit) / rest  # g / (e^x - 1) < 1 / rate, so the sum at `high` is below `rest`
-    for _ in range(200):
-        rate = (low + high) / 2
-        if rate in (low, high):
-            break
-        with np.errstate(over="ignore"):
-            low, high = (rate, high) if float((hit / np.expm1(rate * hit)).sum()) > rest else (low, rate)
-    return high
 
 
 def assumed_rates(columns: Columns) -> Floats:

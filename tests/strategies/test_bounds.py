@@ -1,4 +1,4 @@
-"""How good frequencies are, and the bound that no strategy exceeds."""
+"""What a refresh is worth, and the bound that no strategy exceeds."""
 
 import doctest
 from types import ModuleType
@@ -18,34 +18,6 @@ FIVE = [1.0, 2.0, 3.0, 4.0, 5.0]
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     """What the docstrings show is what comes out."""
     assert doctest.testmod(module).failed == 0
-
-
-def test_one_change_a_refresh() -> None:
-    """Refreshed as often as it changes: evenly, in random order, at random times."""
-    assert bounds.freshness(1.0, 1.0) == pytest.approx(0.632121, abs=5e-7)
-    assert bounds.freshness_random_order(1.0, 1.0) == pytest.approx(0.600424, abs=5e-7)
-    assert bounds.freshness_randomised(1.0, 1.0) == pytest.approx(0.5)
-
-
-@given(rate=st.floats(1e-6, 1e3), frequency=st.floats(1e-3, 1e3))
-def test_even_refreshes_beat_random_ones(rate: float, frequency: float) -> None:
-    """Evenly spaced is at least as fresh as in random order, and that as at random times."""
-    even, order, chance = (
-        f(rate, frequency) for f in (bounds.freshness, bounds.freshness_random_order, bounds.freshness_randomised)
-    )
-    assert 1 + 1e-9 >= even + 1e-9 >= order
-    assert order + 1e-9 >= chance >= 0
-
-
-def test_failures_and_latency_cost_freshness_as_simulated() -> None:
-    """The closed form agrees with drawing which of many periodic attempts succeed."""
-    rng, rate, interval, success, latency = np.random.default_rng(7), 0.8, 0.5, 0.6, 0.1
-    ends = np.flatnonzero(rng.random(400_000) < success) * interval
-    gaps = np.diff(ends)
-    # A copy is seen from `latency` after its snapshot until the next one is seen.
-    fresh = (np.exp(-rate * latency) - np.exp(-rate * (gaps + latency))) / rate
-    expected = bounds.freshness(rate, 1 / interval, latency=latency, success=success)
-    assert fresh.sum() / gaps.sum() == pytest.approx(float(expected), rel=3e-3)
 
 
 @given(rate=st.floats(1e-4, 1e2), tau=st.floats(1e-3, 1e2))
