@@ -17,11 +17,10 @@ from codat_notebook.runs.records import logger
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.session import Session
 from codat_notebook.strategies.budget import Budget, days
-from codat_notebook.strategies.cells import CELLS, Columns, name_of
+from codat_notebook.strategies.cell_table import CELLS, Columns, name_of
 from codat_notebook.strategies.indices import Floats
-from codat_notebook.strategies.keep_alive import KeepAlive
-from codat_notebook.strategies.limits import Limits, choose
-from codat_notebook.strategies.policy import Strategy, score
+from codat_notebook.strategies.policies import Strategy, score
+from codat_notebook.strategies.rounds import KeepAlive, Limits, choose
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,9 +17,9 @@ from codat_notebook.planning.rules import Rule
 from codat_notebook.planning.snapshots import CellHistory, CompanySnapshot, durations_of
 from codat_notebook.runs.durations import Durations
 from codat_notebook.sandbox.profiles import PLATFORMS
-from codat_notebook.strategies.cells import table
-from codat_notebook.strategies.limits import back_off
-from codat_notebook.strategies.observing import learned
+from codat_notebook.strategies.cell_table import table
+from codat_notebook.strategies.learning import learned
+from codat_notebook.strategies.rounds import back_off
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,7 +20,7 @@ from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.rules import Rule, interval, rule
 from codat_notebook.planning.snapshots import Progress, read_cells, read_facts
 from codat_notebook.runs.context import RunContext
-from codat_notebook.strategies.observing import observe_changes
+from codat_notebook.strategies.learning import observe_changes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.strategies.budget import days
-from codat_notebook.strategies.cells import CELLS, Columns, checked, days_between, moment, name_of
+from codat_notebook.strategies.cell_table import CELLS, Columns, checked, days_between, moment, name_of
 from codat_notebook.strategies.indices import Floats
-from codat_notebook.strategies.policies import optimal
-from codat_notebook.strategies.policy import Policy, Score, Strategy, score
+from codat_notebook.strategies.policies import Policy, Score, Strategy, optimal, score
 
 Condition = Callable[..., Any] | Mapping[str, str | Sequence[str]]
 

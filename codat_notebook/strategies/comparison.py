@@ -14,13 +14,13 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.strategies.budget import Budget
-from codat_notebook.strategies.policy import Strategy
+from codat_notebook.strategies.policies import Strategy
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.result import Result
 from codat_notebook.strategies.simulation import simulate
 
 if TYPE_CHECKING:
-    from codat_notebook.strategies.frontier import Comparison
+    from codat_notebook.strategies.plots import Comparison
 
 _OPTIONS = {"days", "tick", "limits", "goal", "deadline"}
 _Portfolios = Portfolio | Callable[[int], Portfolio]
@@ -66,7 +66,7 @@ def compare(
     >>> frame.groupby("strategy").size().to_dict()
     {'best': 2, 'weekly': 2}
     """
-    from codat_notebook.strategies.frontier import Comparison
+    from codat_notebook.strategies.plots import Comparison
 
     budgets = [budget] if isinstance(budget, str) else list(budget)
     numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)

@@ -22,7 +22,7 @@ from codat_notebook.sandbox.profiles import (
     median_seconds,
 )
 from codat_notebook.strategies.budget import Budget
-from codat_notebook.strategies.cells import CELLS, Columns, table
+from codat_notebook.strategies.cell_table import CELLS, Columns, table
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import assumed_rates
 

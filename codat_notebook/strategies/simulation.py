@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from codat_notebook.strategies import bounds
+from codat_notebook.strategies import optimum
 from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.budget import days as in_days
-from codat_notebook.strategies.cells import name_of
+from codat_notebook.strategies.cell_table import name_of
 from codat_notebook.strategies.indices import Floats
-from codat_notebook.strategies.keep_alive import KeepAlive
-from codat_notebook.strategies.limits import Limits, choose
-from codat_notebook.strategies.policy import Strategy, fresh, score
+from codat_notebook.strategies.policies import Strategy, fresh, score
 from codat_notebook.strategies.portfolio import Portfolio, costs
 from codat_notebook.strategies.result import Result
+from codat_notebook.strategies.rounds import KeepAlive, Limits, choose
 from codat_notebook.strategies.scores import Connections, Deadlines, Reports, requests
-from codat_notebook.strategies.simulation_state import FETCHING, SimulationState
-from codat_notebook.strategies.view import View
+from codat_notebook.strategies.simulation_state import FETCHING, SimulationState, View
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,7 +151,7 @@ class _Run:
         within = float(np.count_nonzero(age <= self.goal)) / len(age)
         if len(known := np.flatnonzero(np.isfinite(age))) < len(age):
             age, missed = age[known], missed[known]
-        until_now = bounds.mean(board.ledger.fresh_days, self.weight)
+        until_now = optimum.mean(board.ledger.fresh_days, self.weight)
         fresh_today, self.before = until_now - self.before, until_now
         return {
             "freshness": fresh_today,
@@ -180,8 +178,8 @@ class _Run:
 
     def _metrics(self, timeline: pd.DataFrame) -> dict[str, float]:
         board, days, cells, truth = self.board, len(timeline), self.portfolio.cells, self.portfolio.truth
-        bound = bounds.upper_bound(board.true_rate, self.budget_a_day, days, self.ages, self.weight, board.cost)
-        freshness = bounds.mean(board.ledger.fresh_days, self.weight) / days
+        bound = optimum.upper_bound(board.true_rate, self.budget_a_day, days, self.ages, self.weight, board.cost)
+        freshness = optimum.mean(board.ledger.fresh_days, self.weight) / days
         means = {name: float(timeline[name].mean()) for name in ("age_mean", "age_p95", "missed", "within_goal")}
         priced = truth["price"].to_numpy(np.float64)
         found = {

@@ -12,7 +12,7 @@ from codat_notebook.planning.estimate import Prices
 from codat_notebook.planning.measuring import measured
 from codat_notebook.planning.rules import rule
 from codat_notebook.planning.snapshots import CompanySnapshot, histories
-from codat_notebook.strategies.cells import CELLS, table
+from codat_notebook.strategies.cell_table import CELLS, table
 
 from .made import NOW, snapshot
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.strategies import bounds, indices, optimum, roots
+from codat_notebook.strategies import indices, optimum
 
 FIVE = [1.0, 2.0, 3.0, 4.0, 5.0]
 
 
-@pytest.mark.parametrize("module", [bounds, indices, optimum, roots], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [indices, optimum], ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     """What the docstrings show is what comes out."""
     assert doctest.testmod(module).failed == 0
@@ -57,13 +57,13 @@ def best_by_trying(rate: float, refreshes: int, days: float, age: float) -> floa
 @pytest.mark.parametrize("refreshes", [0, 1, 3, 12])
 def test_fresh_days_is_the_best_placement(refreshes: int, age: float) -> None:
     """Over a finite horizon no placement of k refreshes is fresher than the formula says, and one is as fresh."""
-    formula = bounds.fresh_days(np.array([0.4]), np.array([float(refreshes)]), 10.0, np.array([age]))[0]
+    formula = optimum.fresh_days(np.array([0.4]), np.array([float(refreshes)]), 10.0, np.array([age]))[0]
     assert formula == pytest.approx(best_by_trying(0.4, refreshes, 10.0, age), abs=1e-5)
 
 
 def test_the_bound_over_a_long_time_is_the_optimum() -> None:
     """The start no longer matters in the end."""
-    assert bounds.upper_bound(FIVE, 5, days=1e6) == pytest.approx(0.373889, abs=1e-5)
+    assert optimum.upper_bound(FIVE, 5, days=1e6) == pytest.approx(0.373889, abs=1e-5)
 
 
 @given(
@@ -76,10 +76,10 @@ def test_no_spending_of_the_budget_exceeds_the_bound(rates: list[float], budget:
     """However the refreshes of a horizon are shared out, and each share placed at its best, the bound holds."""
     rng, days, rate = np.random.default_rng(seed), 9.0, np.array(rates)
     age = np.full(len(rates), ages)
-    bound = bounds.upper_bound(rate, budget, days, age)
+    bound = optimum.upper_bound(rate, budget, days, age)
     for _ in range(20):
         k = rng.multinomial(int(budget * days), rng.dirichlet(np.ones(len(rates)))).astype(float)
-        assert bounds.mean(bounds.fresh_days(rate, k, days, age)) / days <= bound + 1e-9
+        assert optimum.mean(optimum.fresh_days(rate, k, days, age)) / days <= bound + 1e-9
     assert 0 <= bound <= 1
 
 
@@ -88,4 +88,4 @@ def test_the_bound_refuses_times_that_make_no_sense() -> None:
     for arguments in ({"days": 0.0}, {"days": 1.0, "ages": [np.nan]}, {"days": 1.0, "ages": [-1.0]}):
         some: dict[str, Any] = {"rates": [1.0], "budget": 1.0, **arguments}
         with pytest.raises(ValueError, match="days must be > 0"):
-            bounds.upper_bound(**some)
+            optimum.upper_bound(**some)

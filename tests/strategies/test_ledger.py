@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from codat_notebook.strategies.ledger import Ledger
+from codat_notebook.strategies.simulation_state import Ledger
 
 RATE = np.array([0.5, 2.0, 0.0])
 #: Cell, snapshot replaced, start and end of the refresh, the draw; the first cell comes twice.

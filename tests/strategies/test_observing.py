@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from codat_notebook.sandbox.profiles import CHANGES_A_DAY
-from codat_notebook.strategies import observe_changes, observing
-from codat_notebook.strategies.cells import table
-from codat_notebook.strategies.observing import OBSERVED, learned
+from codat_notebook.strategies import learning, observe_changes
+from codat_notebook.strategies.cell_table import table
+from codat_notebook.strategies.learning import OBSERVED, learned
 
 START = pd.Timestamp("2026-11-01T00:00:00Z")
 
@@ -26,7 +26,7 @@ def event(day: float, changed: bool = True, **over: Any) -> dict[str, Any]:
 
 def test_the_examples_in_the_docstrings_hold() -> None:
     """What the docstrings show is what comes out."""
-    assert doctest.testmod(observing).failed == 0
+    assert doctest.testmod(learning).failed == 0
 
 
 def test_events_become_rows_in_the_order_of_time() -> None:

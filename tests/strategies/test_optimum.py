@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from codat_notebook.strategies import indices, optimum, roots
-from codat_notebook.strategies.bounds import mean
+from codat_notebook.strategies import indices, optimum
+from codat_notebook.strategies.optimum import mean
 
 from .closed_forms import age, freshness
 
@@ -115,10 +115,10 @@ def test_uniform_is_never_worse_than_proportional(some: Any, budget: float) -> N
 @given(x=st.floats(1e-9, 20))
 def test_the_roots_undo_the_curves(x: float) -> None:
     """Solving a curve for its own value gives the argument back, from tiny to large."""
-    assert roots.age_root(indices.age_curve(np.array([x])))[0] == pytest.approx(x, rel=1e-9)
+    assert optimum.age_root(indices.age_curve(np.array([x])))[0] == pytest.approx(x, rel=1e-9)
     z = indices.staleness_curve(np.array([x]))
     assume(z[0] < 1 - 1e-7)  # beyond, the last digit of z stands for more than 1e-9 of x
-    assert roots.staleness_root(z)[0] == pytest.approx(x, rel=1e-8)
+    assert optimum.staleness_root(z)[0] == pytest.approx(x, rel=1e-8)
 
 
 def test_what_never_changes_or_weighs_nothing_gets_nothing() -> None:

@@ -10,7 +10,7 @@ import pytest
 from codat_notebook.strategies import combinators as c
 from codat_notebook.strategies import optimum
 from codat_notebook.strategies import policies as p
-from codat_notebook.strategies.cells import table
+from codat_notebook.strategies.cell_table import table
 
 NOW = pd.Timestamp("2026-11-23T06:00:00Z")
 NEVER = np.inf

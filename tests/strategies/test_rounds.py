@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.strategies import limits
-from codat_notebook.strategies.limits import Limits, choose
+from codat_notebook.strategies import rounds
+from codat_notebook.strategies.rounds import Limits, choose
 
 
 @given(data=st.data())
@@ -59,10 +59,10 @@ def test_a_dear_cell_is_saved_up_for() -> None:
 
 def test_back_off_grows_and_ends() -> None:
     """Fetch errors wait 15 minutes, doubling to 12 hours; what nobody knows waits, too."""
-    assert doctest.testmod(limits).failed == 0
-    assert limits.back_off("FetchError", 10_000) == 0.5
-    assert 0 < limits.back_off("NewError", 1) < limits.back_off("NewError", 2) <= 1
-    assert limits.back_off("AuthError", 1) >= 1
+    assert doctest.testmod(rounds).failed == 0
+    assert rounds.back_off("FetchError", 10_000) == 0.5
+    assert 0 < rounds.back_off("NewError", 1) < rounds.back_off("NewError", 2) <= 1
+    assert rounds.back_off("AuthError", 1) >= 1
 
 
 @pytest.mark.parametrize(
