@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import time
 
+#: Requests of a refresh: one that queues it, one look at it.
+REQUESTS = 2.0
 _DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 365.25 / 12, "year": 365.25}
 _FORM = re.compile(r"\s*(?P<amount>[\d,_]*\.?\d+)\s*(?P<unit>[A-Za-z£$€]+)\s*(?:/|per|a|an)\s*(?P<period>[a-z]+)\s*")
 _UNITS = {"refresh": "refreshes", "refreshes": "refreshes", "request": "requests", "requests": "requests"}
@@ -60,3 +63,16 @@ def days(interval: str | float) -> float:
     if not value > 0:
         raise ValueError(f'an interval is a positive time such as "7D" or "36h", not {interval!r}')
     return value
+
+
+def of_day(given: str | time) -> float:
+    """The share of the day that is gone at a time of day.
+
+    >>> of_day("06:00")
+    0.25
+    """
+    try:
+        at = given if isinstance(given, time) else time.fromisoformat(given)
+    except (TypeError, ValueError):
+        raise ValueError(f'deadline: a time of day such as "07:00" (UTC), not {given!r}') from None
+    return (at.hour * 3600 + at.minute * 60 + at.second) / 86_400

@@ -21,7 +21,7 @@ from codat_notebook.sandbox.profiles import (
     Platform,
     median_seconds,
 )
-from codat_notebook.strategies.budget import Budget
+from codat_notebook.strategies.budget import REQUESTS, Budget
 from codat_notebook.strategies.cell_table import CELLS, Columns, table
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import assumed_rates
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _DAY = 86_400.0
 #: Columns that a frame may have beside those of the cells: the truth, and what a refresh takes.
-TRUTH = {"true_rate": np.nan, "latency": 0.0, "failure_rate": 0.0, "requests": 2.0, "price": np.nan}
+TRUTH = {"true_rate": np.nan, "latency": 0.0, "failure_rate": 0.0, "requests": REQUESTS, "price": np.nan}
 _P95 = float(np.exp(1.6448536 * SPREAD))
 
 

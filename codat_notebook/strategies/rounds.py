@@ -1,22 +1,35 @@
-"""What no strategy can break: limits that are applied after the priorities, the same simulated and live.
+"""One round of a strategy, and what no strategy can break: decided here for simulations and for real companies.
 
-``choose`` takes the priorities and gives the cells to refresh now, in order: only eligible ones, only what the budget
-pays, only so many at a time for a company and in all. ``back_off`` says for how long a failure keeps a cell away.
+:class:`Rounds` asks the strategy, puts what keeps connections alive before all else, and has ``choose`` take the cells
+to refresh now: only eligible ones, only what the budget pays, only so many at a time for a company and in all. What a
+round leaves is saved up for the next. ``back_off`` says for how long a failure keeps a cell away. ``plan_round`` tells
+a round on real companies as a plan, with reasons.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codat_notebook.strategies.budget import days
-from codat_notebook.strategies.cell_table import Columns
+from codat_notebook import frames
+from codat_notebook.strategies.budget import REQUESTS, Budget, days
+from codat_notebook.strategies.cell_table import CELLS, Columns, ask
 from codat_notebook.strategies.indices import Floats
-from codat_notebook.strategies.policies import keep_alive
+from codat_notebook.strategies.policies import Strategy, keep_alive
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Column -> kind of the plan: what ``session.refresh`` needs, then why.
+STRATEGY_PLAN: Final = {
+    "company_id": "category", "company": "text", "connection_id": "category", "data_type": "category",
+    "platform": "category", "status": "category", "age": "duration", "action": "category", "reason": "text",
+    "priority": "number", "cost": "number", "rate": "number", "rate_from": "category",
+}  # fmt: skip
+_MOST: Final = 0.97  # of the lowest priority chosen
 _MINUTE: Final = 1 / 1440
 #: Failure -> (days until the first retry, factor of each further one, longest). What a person must mend is looked at
 #: again after three days, as an assumption of how long that takes; not where the connection's status shows it.
@@ -55,6 +68,10 @@ class Limits:
         days(self.saved)
         if self.keep_alive is not None:
             days(self.keep_alive)
+
+    def a_day(self, budget: Budget) -> float:
+        """What strategies may spend a day: the budget less what is kept for others."""
+        return budget.a_day * (1 - self.reserve)
 
 
 def back_off(kind: str, failures: int) -> float:
@@ -167,3 +184,137 @@ class KeepAlive:
         raised = priority.copy()
         raised[self._rows] = np.inf
         return raised
+
+
+class Round(NamedTuple):
+    """The rows to refresh now, in order; the priorities that decided, and those that the strategy gave."""
+
+    rows: NDArray[np.intp]
+    priority: Floats
+    wanted: Floats
+
+
+class Rounds:
+    """The rounds of one strategy; ``credit`` is what may be spent now, ``spent`` what was.
+
+    Parameters
+    ----------
+    strategy, budget, limits : whom to ask, what comes in, and what is held to.
+    cost : what a refresh of each cell costs, in the budget's unit.
+    """
+
+    def __init__(self, strategy: Strategy, budget: Budget, limits: Limits, cost: Floats) -> None:
+        self._strategy = strategy
+        self._a_day = limits.a_day(budget)
+        self._cost = cost
+        self._cheapest = float(cost.min(initial=np.inf))
+        # A cell that costs more than what may be saved up is saved up for all the same.
+        self._saved = max(self._a_day * days(limits.saved), float(cost.max(initial=0.0)))
+        self._above = 0.0  # what the next round's priorities will probably exceed
+        self.guard = KeepAlive(limits)
+        self.credit = 0.0
+        self.spent = 0.0
+
+    def earn(self, days: float) -> None:
+        """Let the budget of so many days come in."""
+        came_in = self._a_day * days
+        self.credit = min(self.credit + came_in, max(self._saved, came_in))
+
+    def next(
+        self,
+        columns: Columns,
+        eligible: NDArray[np.bool_],
+        company: NDArray[np.integer],
+        room: NDArray[np.integer],
+        most: int,
+        look: bool = True,
+    ) -> Round:
+        """Ask the strategy, and spend on what is chosen; ``look`` for connections that are left alone, too.
+
+        The other parameters are those of ``choose``.
+        """
+        if look:
+            self.guard.look(columns)
+        wanted = ask(self._strategy, columns)
+        priority = self.guard(wanted, columns)
+        rows = choose(priority, eligible, self._cost, self.credit, company, room, most, self._above)
+        cost = float(self._cost[rows].sum())
+        self.credit -= cost
+        self.spent += cost
+        # What is left says that all that was wanted has begun: then no priority is too low for the next round.
+        short = len(rows) and self.credit < self._cheapest
+        self._above = _MOST * float(priority[rows[-1]]) if short else 0.0
+        return Round(rows, priority, wanted)
+
+
+def plan_round(
+    strategy: Strategy, cells: pd.DataFrame, budget: Budget, every: float, limits: Limits, now: Any
+) -> pd.DataFrame:
+    """What a strategy would refresh of ``cells`` (as of ``session.cells``) with what comes in in ``every`` days."""
+    cost = _costs(cells, budget.unit)
+    rounds = Rounds(strategy, budget, limits, cost)
+    rounds.earn(every)
+    amount = rounds.credit
+    columns = Columns.of(cells[list(CELLS)].assign(cost=cost), now, amount)
+    company, waiting = columns.groups("company"), columns.retry_at > 0
+    eligible = cells["obstacle"].isna().to_numpy(bool) & ~waiting & (columns.in_progress == 0)
+    room = np.full(int(company.max(initial=-1)) + 1, len(cells))  # how many at a time is for the run to hold
+    rows, priority, wanted = rounds.next(columns, eligible, company, room, len(cells))
+    reasons = _skipped(cells, priority, waiting)
+    for row, left in zip(rows, amount - np.cumsum(cost[rows]), strict=True):
+        alive = np.isinf(priority[row]) and priority[row] != wanted[row]
+        why = "keeps the connection alive" if alive else f"priority {priority[row]:.3g}"
+        age = "never read" if np.isinf(columns.age[row]) else f"{columns.age[row]:.1f} days old"
+        reasons[row] = f"{why}, {age}, {left:,.6g} of {amount:,.6g} {budget.unit} left"
+    return _frame(cells, priority, rows, reasons, cost)
+
+
+def _costs(cells: pd.DataFrame, unit: str) -> Floats:
+    """What a refresh of each cell costs in the budget's unit."""
+    if unit in ("refreshes", "requests"):
+        return np.full(len(cells), 1.0 if unit == "refreshes" else REQUESTS)
+    price = cells["price"].to_numpy(np.float64)
+    if np.isnan(price).any():
+        unknown = sorted({str(name) for name in cells["platform"][np.isnan(price)]})
+        raise ValueError(f"A budget in {unit} needs prices= of a refresh; unknown for {', '.join(unknown)}.")
+    return price
+
+
+def _skipped(cells: pd.DataFrame, priority: Floats, waiting: NDArray[np.bool_]) -> list[str]:
+    """Why each cell is left out, if it is."""
+    reasons = []
+    for row, obstacle in enumerate(cells["obstacle"].astype(object).where(cells["obstacle"].notna(), "")):
+        if obstacle:
+            reasons.append(str(obstacle))
+        elif waiting[row]:
+            kind, until = cells["last_error"].iloc[row], cells["retry_at"].iloc[row]
+            reasons.append(f"waits until {until:%Y-%m-%d %H:%M} UTC after {cells['failures'].iloc[row]} x {kind}")
+        else:
+            reasons.append("beyond the budget" if priority[row] > 0 else "not wanted now")
+    return reasons
+
+
+def _frame(
+    cells: pd.DataFrame, priority: Floats, rows: NDArray[np.intp], reasons: list[str], cost: Floats
+) -> pd.DataFrame:
+    """The plan: what is queued in its order, then the rest, the most wanted first."""
+    import pandas as pd
+
+    chosen = np.zeros(len(cells), dtype=bool)
+    chosen[rows] = True
+    rest = np.flatnonzero(~chosen)
+    shown = np.nan_to_num(priority, nan=0.0, posinf=np.inf, neginf=-np.inf)
+    order = np.concatenate([rows, rest[np.argsort(-shown[rest], kind="stable")]])
+    read = np.isfinite(cells["age"])  # pandas 2.2 multiplies what is missing, too, and at times numpy warns of that
+    age = pd.to_timedelta(cells["age"].where(read, 0.0), unit="D").where(read)
+    columns = {
+        "company_id": cells["company"], "company": cells["name"], "connection_id": cells["connection"],
+        "data_type": cells["data_type"], "platform": cells["platform"], "status": cells["status"], "age": age,
+        "action": pd.Series(np.where(chosen, "queue", "skip")), "reason": pd.Series(reasons, dtype="string"),
+        "priority": pd.Series(priority), "cost": pd.Series(cost), "rate": cells["rate"],
+        "rate_from": cells["rate_from"],
+    }  # fmt: skip
+    given = {
+        name: list(column.astype(object).where(column.notna(), None).iloc[order]) for name, column in columns.items()
+    }
+    return frames.build(STRATEGY_PLAN, given)

@@ -5,13 +5,13 @@ Each counter looks at the board at fixed moments and draws nothing, so counting 
 
 from __future__ import annotations
 
-from datetime import time
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codat_notebook.models.vocabulary import REPORTS
+from codat_notebook.strategies.budget import of_day
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.simulation_state import SimulationState
 
@@ -87,7 +87,7 @@ class Reports:
             self._total, self._seen = self._total + float(apart.sum()), self._seen + len(apart)
 
 
-class Connections:
+class KeepAliveCount:
     """Linked connections of which nothing was read for longer than platforms keep a token."""
 
     def __init__(self, board: SimulationState, limit: float) -> None:
@@ -109,19 +109,6 @@ class Connections:
         np.maximum.at(newest, self._group, board.snapshot[self._rows])
         gone = board.now - np.where(np.isneginf(newest), 0.0, newest)
         self._late |= self._linked & (gone > self._limit)
-
-
-def of_day(text: str) -> float:
-    """The share of the day that is gone at a time of day.
-
-    >>> of_day("06:00")
-    0.25
-    """
-    try:
-        at = time.fromisoformat(text)
-    except (TypeError, ValueError):
-        raise ValueError(f'deadline: a time of day such as "07:00" (UTC), not {text!r}') from None
-    return (at.hour * 3600 + at.minute * 60 + at.second) / 86_400
 
 
 def requests(board: SimulationState, requests: Floats, days: int) -> dict[str, float]:

@@ -137,6 +137,14 @@ def test_learning_follows_what_refreshes_found() -> None:
     assert look(2, [False, False, None, None], slice(0, 2)) == [round((1 + 1 / (1 - np.exp(-1))) / 3, 4), 0.3333]
 
 
+def test_a_fresh_policy_shares_no_memory_with_the_one_it_is_of() -> None:
+    """Also not what strategies inside of it remember; nor does one that was pickled."""
+    used = c.first(c.limit(p.random_order(1), 4), p.oldest())
+    before = wants(used)
+    assert wants(used.fresh()) == wants(pickle.loads(pickle.dumps(used))) == before
+    assert wants(used) != before
+
+
 def test_types_without_a_prior_of_their_own_have_the_usual_one() -> None:
     """A prior for one type leaves the others at the rate that is known or assumed for them."""
     given = p.learn(lambda cells: cells.rate, prior={"bills": (3.0, 1.0)})
