@@ -14,9 +14,9 @@ from typing import Any
 
 from codat_notebook.models.instants import instant
 from codat_notebook.models.vocabulary import REPORTS
-from codat_notebook.planning.rules import interval
 from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.runs.cells import Cell
+from codat_notebook.words import interval
 
 PASS, WARN, FAIL = "pass", "warn", "fail"
 VERDICTS = (PASS, WARN, FAIL)

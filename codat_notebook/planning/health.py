@@ -15,9 +15,10 @@ from codat_notebook import display, frames
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning import goals
 from codat_notebook.planning.plan import plan_rows
-from codat_notebook.planning.rules import Rule, Target, interval
+from codat_notebook.planning.rules import Rule, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
 from codat_notebook.runs.cells import Cell
+from codat_notebook.words import interval
 
 if TYPE_CHECKING:
     import pandas as pd

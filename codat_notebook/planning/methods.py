@@ -15,12 +15,11 @@ from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.planning import estimate
 from codat_notebook.planning.estimate import Load, Prices, estimate_rows, limit_of
 from codat_notebook.planning.health import PortfolioStatus
-from codat_notebook.planning.measuring import measured
 from codat_notebook.planning.plan import plan_rows
-from codat_notebook.planning.rules import Rule, interval, rule
+from codat_notebook.planning.rules import Rule, rule
 from codat_notebook.planning.snapshots import Progress, read_cells, read_facts
 from codat_notebook.runs.context import RunContext
-from codat_notebook.strategies.learning import observe_changes
+from codat_notebook.words import interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,6 +118,10 @@ class PortfolioMethods:
 
         >>> strategies.optimal()(session.cells(report="financials")).nlargest(5)  # doctest: +SKIP
         """
+        # What strategies need is loaded by the first who asks for cells: no session without a strategy waits for it.
+        from codat_notebook.planning.measuring import measured
+        from codat_notebook.strategies.learning import observe_changes
+
         wanted = rule(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
         seen = None if observed is None else observe_changes(observed)
         money = Prices.of_frame(prices)

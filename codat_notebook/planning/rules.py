@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning.snapshots import Which
 from codat_notebook.runs.targets import plan_lines
+from codat_notebook.words import interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,19 +152,3 @@ def _tags(tags: Mapping[str, str] | None) -> Mapping[str, str] | None:
 
 def _age(text: str | timedelta | None) -> timedelta | None:
     return None if text is None else interval(text, "older_than")
-
-
-def interval(value: Any, what: str) -> timedelta:
-    """A time such as ``"7D"`` or ``"36h"``, or a ``timedelta``.
-
-    Raises ``ValueError`` for what is none, or is not positive.
-    """
-    import pandas as pd
-
-    try:
-        length = pd.Timedelta(value) if isinstance(value, (str, timedelta)) else pd.NaT
-    except (ValueError, OverflowError):
-        length = pd.NaT
-    if isinstance(length, pd.Timedelta) and length > pd.Timedelta(0):
-        return length.to_pytimedelta()
-    raise ValueError(f'{what}: a time such as "7D" or "36h", not {value!r}.')

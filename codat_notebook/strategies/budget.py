@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import time
+from datetime import time, timedelta
+
+from codat_notebook.words import interval
 
 #: Requests of a refresh: one that queues it, one look at it.
 REQUESTS = 2.0
@@ -45,24 +47,15 @@ class Budget:
         return cls(amount / _DAYS[period], _UNITS.get(found["unit"].lower(), found["unit"]))
 
 
-def days(interval: str | float) -> float:
-    """Days in an interval: a number of days, or text such as ``"7D"`` or ``"36h"``.
+def days(given: str | float | timedelta) -> float:
+    """Days in an interval: a positive number of days, or what ``words.interval`` reads, such as ``"7D"`` or ``"36h"``.
 
     >>> days("36h"), days("7D"), days(2)
     (1.5, 7.0, 2.0)
     """
-    if isinstance(interval, (int, float)):
-        value = float(interval)
-    else:
-        import pandas as pd
-
-        try:
-            value = pd.Timedelta(interval) / pd.Timedelta(days=1)
-        except ValueError:  # no time at all: said below, with an example
-            value = float("nan")
-    if not value > 0:
-        raise ValueError(f'an interval is a positive time such as "7D" or "36h", not {interval!r}')
-    return value
+    if isinstance(given, (int, float)) and given > 0:
+        return float(given)
+    return interval(given) / timedelta(days=1)
 
 
 def of_day(given: str | time) -> float:

@@ -1,5 +1,6 @@
 """What a user may give, and what is made of it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,10 @@ import pandas as pd
 import pytest
 
 from codat_notebook.models.vocabulary import REPORTS
-from codat_notebook.planning.rules import interval, rule
+from codat_notebook.planning.goals import goals_by_type
+from codat_notebook.planning.rules import rule
+from codat_notebook.strategies.budget import days
+from codat_notebook.words import interval
 
 
 def test_nothing_given_is_everything() -> None:
@@ -95,6 +99,20 @@ def test_what_makes_no_sense_is_refused_by_name(given: dict[str, Any], said: str
         rule(**given)
 
 
-def test_intervals() -> None:
-    """Text as pandas reads it, or a timedelta."""
-    assert interval("36h", "x") == interval(timedelta(hours=36), "x") == timedelta(days=1.5)
+#: Who reads a length of time -> what it makes of one.
+READERS: dict[str, Callable[[Any], timedelta | None]] = {
+    "older_than": lambda text: rule(older_than=text).older_than,
+    "goals": lambda text: goals_by_type({"*": text})["*"].warn,
+    "strategies": lambda text: timedelta(days=days(text)),
+    "words": interval,
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_all_read_the_same_intervals(read: Callable[[Any], timedelta | None]) -> None:
+    """Text as pandas reads it, or a timedelta; what is none is refused in the same words."""
+    for given in ("36h", "1D 12h", "1.5D", timedelta(hours=36)):
+        assert read(given) == timedelta(days=1.5)
+    for wrong in ("soon", "-7D", "0h", "NaT", "", "99999999D", timedelta(0), float("nan"), -7):
+        with pytest.raises(ValueError, match=r'is a positive time such as "7D" or "36h", not '):
+            read(wrong)

@@ -1,6 +1,8 @@
 """Plans, estimates and states of a real portfolio, on the sandbox: what is asked, how often, and what goes wrong."""
 
 import asyncio
+import subprocess
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -260,3 +262,19 @@ def test_a_portfolio_is_shown_as_a_heatmap(session: Session) -> None:
     bundle = data[0] if isinstance(data, tuple) else data
     assert bundle["text/plain"] == repr(health)
     assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_a_session_loads_no_strategies_until_it_is_asked_for_cells(sandbox: Sandbox) -> None:
+    """In a process of its own: plans go without them; the first cells bring them."""
+    code = f"""import sys
+from codat_notebook.models.shared import Security
+from codat_notebook.session import Session
+loaded = lambda: any(name.startswith("codat_notebook.strategies") for name in sys.modules)
+print("numpy" in sys.modules, loaded())
+with Session(Security(auth_header={sandbox.key!r}), server_url={sandbox.url!r}, is_sandbox=True) as session:
+    session.plan(data_types="company", older_than="7D"), session.estimate(3000, 5), session.portfolio_status()
+    print(loaded())
+    session.cells(data_types="company")
+    print(loaded())"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (run.stdout.split(), run.stderr) == (["False", "False", "False", "True"], "")
