@@ -22,7 +22,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from codat_notebook.planning.plan import LOOKS
-from codat_notebook.planning.rules import Rule
+from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.runs.targets import plan_lines
 
@@ -140,20 +140,20 @@ def of_numbers(companies: int | Mapping[str, int], data_types: int | Sequence[st
     return Load(cells, by_platform, sum(by_platform.values()), types)
 
 
-def of_companies(snapshots: Iterable[CompanySnapshot], rule: Rule) -> Load:
+def of_companies(snapshots: Iterable[CompanySnapshot], selection: Selection) -> Load:
     """What the linked connections of companies support of what is wanted."""
-    return _counted(cell for snapshot in snapshots for cell in _cells(snapshot, rule))
+    return _counted(cell for snapshot in snapshots for cell in _cells(snapshot, selection))
 
 
-def _cells(snapshot: CompanySnapshot, rule: Rule) -> set[tuple[str, str, str, str]]:
+def _cells(snapshot: CompanySnapshot, selection: Selection) -> set[tuple[str, str, str, str]]:
     """(company, connection, platform, data type) of each cell."""
     found: set[tuple[str, str, str, str]] = set()
     if snapshot.facts is None:
         return found
-    targets = rule.of(snapshot.id.lower())
+    targets = selection.of(snapshot.id.lower())
     for connection in snapshot.facts.linked:
         platform = connection.platform_name
-        if rule.takes(platform, connection.integration_key):
+        if selection.takes(platform, connection.integration_key):
             for data_type, only in targets:
                 supported = snapshot.facts.supported[connection.id] if only in (None, connection.id) else frozenset()
                 types = supported if data_type is None else supported & {data_type}

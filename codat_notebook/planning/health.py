@@ -15,7 +15,7 @@ from codat_notebook import display, frames
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning import goals
 from codat_notebook.planning.plan import plan_rows
-from codat_notebook.planning.rules import Rule, Target
+from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
 from codat_notebook.runs.cells import Cell
 from codat_notebook.words import interval
@@ -37,7 +37,7 @@ class PortfolioStatus:
     def __init__(
         self,
         snapshots: Sequence[CompanySnapshot],
-        rule: Rule,
+        selection: Selection,
         time: datetime,
         *,
         goal: Mapping[str, Any] | None = None,
@@ -47,7 +47,7 @@ class PortfolioStatus:
         self.snapshots = tuple(snapshots)
         self.time = time
         self.speed = speed
-        self._rule = rule
+        self._selection = selection
         self._goals = goals.goals_by_type(goal)
         self._skew = interval(skew, "skew")
         self._durations = durations_of(snapshots)
@@ -58,14 +58,14 @@ class PortfolioStatus:
         return [cell for snapshot in self.snapshots for cell in self._cells(snapshot)]
 
     def _cells(self, snapshot: CompanySnapshot) -> list[Cell]:
-        wanted = self._rule.types
+        wanted = self._selection.types
         connections = snapshot.facts.connections if snapshot.facts else {}
         return [
             cell
             for cell in snapshot.cells
             if (wanted is None or cell.data_type in wanted)
             and (connection := connections.get(cell.connection_id)) is not None
-            and self._rule.takes(connection.platform_name, connection.integration_key)
+            and self._selection.takes(connection.platform_name, connection.integration_key)
         ]
 
     def verdict(self, cell: Cell) -> str | None:
@@ -103,7 +103,7 @@ class PortfolioStatus:
     @property
     def skew(self) -> pd.DataFrame:
         """Each report of each company: how far apart its data types were read, the widest first."""
-        wanted = self._rule.types
+        wanted = self._selection.types
         reports = [name for name, types in REPORTS.items() if wanted is None or set(types) & set(wanted)]
         rows = [row for snapshot in self.snapshots for row in goals.skew_rows(snapshot, reports, self._skew)]
         return _worst_first(frames.of_rows(frames.SKEW, rows), "skew")
@@ -139,7 +139,7 @@ class PortfolioStatus:
         for snapshot in self.snapshots:
             cells = [key for aspect in aspects or ASPECTS for key in makers[aspect](snapshot)]
             targets[snapshot.id.lower()] = tuple((type, connection) for connection, type in dict.fromkeys(cells))
-        return frames.of_rows(frames.PLAN, plan_rows(self.snapshots, Rule(targets)))
+        return frames.of_rows(frames.PLAN, plan_rows(self.snapshots, Selection(targets)))
 
     def _behind(self, snapshot: CompanySnapshot) -> list[tuple[str, str]]:
         """The cells that miss their goal."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from codat_notebook.planning.estimate import Prices
 from codat_notebook.planning.plan import PlanRow, plan_rows
-from codat_notebook.planning.rules import Rule
+from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.snapshots import CellHistory, CompanySnapshot, durations_of
 from codat_notebook.runs.durations import Durations
 from codat_notebook.sandbox.profiles import PLATFORMS
@@ -34,7 +34,7 @@ _KEYS = ("company_id", "connection_id", "data_type")
 
 def measured(
     snapshots: Sequence[CompanySnapshot],
-    rule: Rule,
+    selection: Selection,
     now: datetime,
     observed: pd.DataFrame | None = None,
     known: pd.DataFrame | None = None,
@@ -43,7 +43,7 @@ def measured(
     """The cells of companies that were read; the parameters and columns are those of ``session.cells``."""
     import pandas as pd
 
-    pairs = [(snapshot, row) for snapshot in snapshots for row in plan_rows([snapshot], rule) if row.connection_id]
+    pairs = [(snapshot, row) for snapshot in snapshots for row in plan_rows([snapshot], selection) if row.connection_id]
     durations, rates = durations_of(snapshots), _failure_rates(snapshots)
     columns = [_cell(snapshot, row, durations, now) for snapshot, row in pairs]
     cells = (

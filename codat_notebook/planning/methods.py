@@ -16,7 +16,7 @@ from codat_notebook.planning import estimate
 from codat_notebook.planning.estimate import Load, Prices, estimate_rows, limit_of
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.plan import plan_rows
-from codat_notebook.planning.rules import Rule, rule
+from codat_notebook.planning.selection import Selection, select
 from codat_notebook.planning.snapshots import Progress, read_cells, read_facts
 from codat_notebook.runs.context import RunContext
 from codat_notebook.words import interval
@@ -79,7 +79,7 @@ class PortfolioMethods:
         >>> plan = session.plan(report="financials", older_than="7D", tags={"region": "uk"})  # doctest: +SKIP
         >>> session.refresh(plan[plan.platform == "Xero"])                                    # doctest: +SKIP
         """
-        wanted = rule(
+        wanted = select(
             what, data_types, companies=companies, older_than=older_than, failed=failed, report=report, tags=tags,
             platform=platform,
         )  # fmt: skip
@@ -122,7 +122,7 @@ class PortfolioMethods:
         from codat_notebook.planning.measuring import measured
         from codat_notebook.strategies.learning import observe_changes
 
-        wanted = rule(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
+        wanted = select(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
         seen = None if observed is None else observe_changes(observed)
         money = Prices.of_frame(prices)
         snapshots = self._ask(read_cells(self.context, wanted.which, reserve=reserve, progress=progress), _UNREAD)
@@ -197,26 +197,26 @@ class PortfolioMethods:
 
         >>> health = session.portfolio_status(goals={"financials": "7D", "bank": ("1D", "3D")})  # doctest: +SKIP
         """
-        wanted = rule(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
+        wanted = select(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
         snapshots = self._ask(read_cells(self.context, wanted.which, reserve=reserve, progress=progress), _UNREAD)
         clock = self.context.client.clock
         return PortfolioStatus(snapshots, wanted, self.context.now, goal=goals, skew=skew, speed=clock.speed)
 
 
-def _wanted(companies: Any, data_types: Any, report: Any, tags: Any, platform: Any) -> tuple[Rule, Load | None]:
+def _wanted(companies: Any, data_types: Any, report: Any, tags: Any, platform: Any) -> tuple[Selection, Load | None]:
     """What is to be counted; and the count itself where it needs no company to be asked for."""
     if not _is_number(companies):
         if isinstance(data_types, int):
             raise ValueError("A number of data types goes with a number of companies: name the types of real ones.")
         if "action" in getattr(companies, "columns", ()):
-            return Rule(), estimate.of_plan(companies)
-        return rule(companies, data_types, report=report, tags=tags, platform=platform), None
+            return Selection(), estimate.of_plan(companies)
+        return select(companies, data_types, report=report, tags=tags, platform=platform), None
     if tags is not None or platform is not None:
         raise ValueError("tags and platform narrow real companies, not a number of them.")
-    types = data_types if isinstance(data_types, int) else rule(None, data_types, report=report).types
+    types = data_types if isinstance(data_types, int) else select(None, data_types, report=report).types
     if types is None:
         raise ValueError("Say how many data types, or which: estimate(3000, 5).")
-    return Rule(), estimate.of_numbers(companies, types)
+    return Selection(), estimate.of_numbers(companies, types)
 
 
 def _is_number(companies: Any) -> bool:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from codat_notebook.models.vocabulary import is_failed
-from codat_notebook.planning.rules import Rule, Target
+from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.durations import Durations
@@ -43,26 +43,26 @@ class PlanRow:
     seconds: float | None
 
 
-def plan_rows(snapshots: Sequence[CompanySnapshot], rule: Rule) -> list[PlanRow]:
+def plan_rows(snapshots: Sequence[CompanySnapshot], selection: Selection) -> list[PlanRow]:
     """The plan for companies whose cells were read; see the module's docstring."""
     durations = durations_of(snapshots)
-    return [row for snapshot in snapshots for row in _company(snapshot, rule, durations)]
+    return [row for snapshot in snapshots for row in _company(snapshot, selection, durations)]
 
 
-def _company(snapshot: CompanySnapshot, rule: Rule, durations: Durations) -> Iterator[PlanRow]:
+def _company(snapshot: CompanySnapshot, selection: Selection, durations: Durations) -> Iterator[PlanRow]:
     """The rows of a company. A queued one takes a request to queue it, and a share of the looks at the company."""
     cells = {(cell.connection_id, cell.data_type): cell for cell in snapshot.cells}
     pairs: dict[tuple[str | None, str | None], None] = {}
-    for target in rule.of(snapshot.id.lower()):
-        pairs.update(dict.fromkeys(_pairs(snapshot, rule, target, cells)))
-    decided = [_decision(snapshot, rule, pair, cells.get((pair[0] or "", pair[1] or ""))) for pair in pairs]
+    for target in selection.of(snapshot.id.lower()):
+        pairs.update(dict.fromkeys(_pairs(snapshot, selection, target, cells)))
+    decided = [_decision(snapshot, selection, pair, cells.get((pair[0] or "", pair[1] or ""))) for pair in pairs]
     queued = sum(decision.skip is None for decision in decided)
     for decision in decided:
-        yield _row(snapshot, rule, decision, durations, 1 + LOOKS / queued if queued else 0.0)
+        yield _row(snapshot, selection, decision, durations, 1 + LOOKS / queued if queued else 0.0)
 
 
 def _pairs(
-    snapshot: CompanySnapshot, rule: Rule, target: Target, cells: Mapping[tuple[str, str], Cell]
+    snapshot: CompanySnapshot, selection: Selection, target: Target, cells: Mapping[tuple[str, str], Cell]
 ) -> Iterable[tuple[str | None, str | None]]:
     """The connections and data types that one thing asked for stands for."""
     data_type, connection_id = target
@@ -70,8 +70,10 @@ def _pairs(
         return [(connection_id, data_type)]
     known = snapshot.facts.connections
     named = list(known) if connection_id is None else [connection_id]
-    meant = [id for id in named if id not in known or rule.takes(known[id].platform_name, known[id].integration_key)]
-    if not meant and rule.platforms is not None:
+    meant = [
+        id for id in named if id not in known or selection.takes(known[id].platform_name, known[id].integration_key)
+    ]
+    if not meant and selection.platforms is not None:
         return []
     if connection_id is not None and data_type is not None:
         return [(connection_id, data_type)]
@@ -89,13 +91,15 @@ class _Decision(NamedTuple):
 
 
 def _decision(
-    snapshot: CompanySnapshot, rule: Rule, pair: tuple[str | None, str | None], cell: Cell | None
+    snapshot: CompanySnapshot, selection: Selection, pair: tuple[str | None, str | None], cell: Cell | None
 ) -> _Decision:
-    skip = _obstacle(snapshot, pair[0], cell) or (_not_due(cell, rule) if cell else None)
+    skip = _obstacle(snapshot, pair[0], cell) or (_not_due(cell, selection) if cell else None)
     return _Decision(*pair, cell, skip)
 
 
-def _row(snapshot: CompanySnapshot, rule: Rule, decision: _Decision, durations: Durations, requests: float) -> PlanRow:
+def _row(
+    snapshot: CompanySnapshot, selection: Selection, decision: _Decision, durations: Durations, requests: float
+) -> PlanRow:
     connection_id, data_type, cell, skip = decision
     connection = snapshot.facts.connections.get(connection_id or "") if snapshot.facts else None
     platform = connection.platform_name if connection else None
@@ -108,7 +112,7 @@ def _row(snapshot: CompanySnapshot, rule: Rule, decision: _Decision, durations: 
         status=cell.status if cell else None,
         age=cell.age if cell else None,
         action="skip" if skip else "queue",
-        reason=skip or _occasion(cell, rule),
+        reason=skip or _occasion(cell, selection),
         requests=0.0 if skip else requests,
         seconds=None if skip else durations.of(platform or "", data_type or "").median,
     )
@@ -129,19 +133,19 @@ def _obstacle(snapshot: CompanySnapshot, connection_id: str | None, cell: Cell |
     return IN_PROGRESS if (cell.connection_id, cell.data_type) in snapshot.running else None
 
 
-def _not_due(cell: Cell, rule: Rule) -> str | None:
-    """Why the cell need not be refreshed by the rule."""
-    if rule.older_than is not None and cell.age is not None and cell.age < rule.older_than:
+def _not_due(cell: Cell, selection: Selection) -> str | None:
+    """Why the cell need not be refreshed by what is selected."""
+    if selection.older_than is not None and cell.age is not None and cell.age < selection.older_than:
         return FRESH
-    return NOT_FAILED if rule.failed and not is_failed(cell.status or "") else None
+    return NOT_FAILED if selection.failed and not is_failed(cell.status or "") else None
 
 
-def _occasion(cell: Cell | None, rule: Rule) -> str:
+def _occasion(cell: Cell | None, selection: Selection) -> str:
     if cell is not None and is_failed(cell.status or ""):
         return "failed"
     if cell is None or cell.age is None:
         return "never read"
-    return "old" if rule.older_than is not None else "asked for"
+    return "old" if selection.older_than is not None else "asked for"
 
 
 def totals(rows: Iterable[tuple[str, str]]) -> str:

@@ -84,7 +84,7 @@ def _in_slices(solve: Callable[[Floats], Floats], values: Floats) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class PriceBracket:
     """A price as a bracket of two that are next to each other, and how the spending falls with it (log by log)."""
 
     low: float
@@ -94,7 +94,7 @@ class Price:
 
 def find_price(
     spend: Callable[[float], float], budget: float, guess: float = 1.0, slope: float = -1.0, tolerance: float = 1e-10
-) -> Price:
+) -> PriceBracket:
     """The price at which ``spend``, which falls with the price, equals the budget within ``tolerance`` (relative).
 
     Secant steps on the logarithms, kept inside the bracket known so far. Both ends of the answer are the same unless
@@ -107,7 +107,7 @@ def find_price(
         spent = spend(float(np.exp(at)))
         gap = float(np.log(spent / budget)) if spent > 0 else -np.inf
         if abs(gap) <= tolerance:
-            return Price(float(np.exp(at)), float(np.exp(at)), slope)
+            return PriceBracket(float(np.exp(at)), float(np.exp(at)), slope)
         low, high = (at, high) if gap > 0 else (low, at)
         if known and np.isfinite(gap):
             slope = min((gap - known[-1][1]) / (at - known[-1][0]), -1e-3)
@@ -117,7 +117,7 @@ def find_price(
         step = float(np.clip(-gap / slope, -_MAX_STEP, _MAX_STEP))
         at = _inside(at + step, low, high, halve=creeps)
         if at in (low, high):
-            return Price(float(np.exp(low)), float(np.exp(high)), slope)
+            return PriceBracket(float(np.exp(low)), float(np.exp(high)), slope)
 
 
 def _inside(at: float, low: float, high: float, halve: bool) -> float:
@@ -319,7 +319,7 @@ def _at_one_price(problem: Problem, frequency: Callable[[Problem, float], Floats
     return Allocation(found, price.low)
 
 
-def _search(problem: Problem, frequency: Callable[[Problem, float], Floats]) -> Price:
+def _search(problem: Problem, frequency: Callable[[Problem, float], Floats]) -> PriceBracket:
     """The price; that of many cells is looked for from the price of a sample on, which saves half of the rounds."""
 
     def spend(price: float) -> float:

@@ -103,7 +103,7 @@ def _optimum(portfolio: Portfolio, days: float, top: float, budgets: pd.Series[A
     return pd.Series([optimum.upper_bound(rates, spent, days, ages, weights, cost) for spent in grid], index=grid)
 
 
-class Comparison(pd.DataFrame):
+class ComparisonFrame(pd.DataFrame):
     """Strategies x budgets x seeds. What is derived from it is a plain DataFrame, with pandas' own ``plot``.
 
     ``whom`` and ``days`` are what was simulated, for the bound that the picture shows.

@@ -20,7 +20,7 @@ from codat_notebook.strategies.portfolio import Portfolio, costs
 from codat_notebook.strategies.result import Result
 from codat_notebook.strategies.rounds import Limits, Rounds
 from codat_notebook.strategies.scores import Deadlines, KeepAliveCount, Reports, requests
-from codat_notebook.strategies.simulation_state import FETCHING, SimulationState, View
+from codat_notebook.strategies.simulation_state import FETCHING, CellsView, SimulationState
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +99,7 @@ class _Run:
         self.step = step
         self.goal = goal
         self.board = SimulationState(portfolio, costs(portfolio, budget), seed, _START)
-        self.view = View(self.board, portfolio.cells)
+        self.view = CellsView(self.board, portfolio.cells)
         self.weight = portfolio.cells["weight"].to_numpy()
         # For the bound: what is on its way already is paid for, and can win no more than a copy of this moment.
         self.ages = np.where(self.board.status == FETCHING, 0.0, portfolio.cells["age"])

@@ -1,9 +1,9 @@
 """A portfolio on a virtual clock: what is held of each cell, what is on its way, how fresh it has been.
 
 Time is days since the start. Nothing is drawn per tick: chance decides when a refresh starts (does it fail, how long
-does it take, did it find changes); the :class:`Ledger` adds up what it won, in expectation, so the score has no
-sampling noise. A strategy sees the cells of this moment through a :class:`View`, and nothing of the truth: as arrays
-that must not be written to, worked out when they are asked for, or as a table of its own.
+does it take, did it find changes). The :class:`FreshnessLedger` adds up what it won, in expectation, so the score has
+no sampling noise. A strategy sees the cells of this moment through a :class:`CellsView`, and nothing of the truth: as
+arrays that must not be written to, worked out when they are asked for, or as a table of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Rows = NDArray[np.intp]
 _AT_ONCE = 4_096  # notes worked out together: enough to make a call cheap, few enough for the processor's cache
 
 
-class Ledger:
+class FreshnessLedger:
     """The copies of all cells that were replaced, and what is expected of them."""
 
     def __init__(self, rate: Floats, changed: NDArray[np.float32], observed: bool) -> None:
@@ -143,7 +143,7 @@ class SimulationState:
         self.snapshot = -self.given.age
         self.refreshes, self.failed = np.zeros(rows, np.int32), np.zeros(rows, np.int32)
         self.failures = cells["failures"].to_numpy(np.int32, copy=True)
-        self.ledger = Ledger(self.true_rate, self.given.changed_last.astype(np.float32), portfolio.observed)
+        self.ledger = FreshnessLedger(self.true_rate, self.given.changed_last.astype(np.float32), portfolio.observed)
         self.status, self.error = (_codes(self.given.labels(name)) for name in ("status", "last_error"))
         self.blocked = _blocked(self.given)
         self._way = _Way(np.empty(0, dtype=np.intp), np.empty(0), np.empty(0), np.empty(0))
@@ -254,7 +254,7 @@ _MOVING_TEXTS: Final = ("status", "last_error")
 _MOVING: Final = ("age", "last_success", "in_progress", "failures", "retry_at", "changed_last", *_MOVING_TEXTS)
 
 
-class View:
+class CellsView:
     """A board through the eyes of a strategy."""
 
     def __init__(self, board: SimulationState, cells: pd.DataFrame) -> None:

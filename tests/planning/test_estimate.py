@@ -9,7 +9,7 @@ from codat_notebook import frames
 from codat_notebook.planning import estimate
 from codat_notebook.planning.estimate import ALL, MONTH, SCHEDULE, EstimateRow, Load, Prices, estimate_rows, limit_of
 from codat_notebook.planning.plan import LOOKS, plan_rows
-from codat_notebook.planning.rules import rule
+from codat_notebook.planning.selection import select
 
 from .made import snapshot
 
@@ -117,7 +117,7 @@ def test_real_companies_are_counted_by_what_their_linked_connections_support() -
     """Each connection counts; what is not linked or not supported does not."""
     one = snapshot(("xero", "bills", 1, None), ("plaid", "banking-accounts", 1, None), plaid="Deauthorized")
     two = snapshot(("xero", "bills", 1, None), ("sage", "bills", 1, None), ("sage", "items", 1, None), company="c2")
-    counted = estimate.of_companies([one, two], rule(None, ["bills", "banking-accounts"]))
+    counted = estimate.of_companies([one, two], select(None, ["bills", "banking-accounts"]))
     assert counted.cells == {("Xero", "bills"): 2, ("Sage", "bills"): 1}
     assert (counted.companies, counted.total) == ({"Xero": 2, "Sage": 1}, 2)
 
@@ -125,7 +125,7 @@ def test_real_companies_are_counted_by_what_their_linked_connections_support() -
 def test_a_plan_is_counted_by_what_it_queues() -> None:
     """Whatever was filtered out of it."""
     company = snapshot(("xero", "bills", 9, None), ("xero", "items", 1, None), ("plaid", "banking-accounts", 9, None))
-    plan = frames.of_rows(frames.PLAN, plan_rows([company], rule(older_than="7D")))
+    plan = frames.of_rows(frames.PLAN, plan_rows([company], select(older_than="7D")))
     assert estimate.of_plan(plan).cells == {("Plaid", "banking-accounts"): 1, ("Xero", "bills"): 1}
     assert estimate.of_plan(plan[plan.platform == "Xero"]).refreshes == 1
     assert estimate.of_plan(plan[plan.action == "none"]).refreshes == 0

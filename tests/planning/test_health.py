@@ -7,7 +7,7 @@ import pytest
 
 from codat_notebook.planning.goals import Goal, goals_by_type
 from codat_notebook.planning.health import PortfolioStatus
-from codat_notebook.planning.rules import rule
+from codat_notebook.planning.selection import select
 from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.widgets.portfolio_view import portfolio_rows
 
@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 
 def health(*snapshots: CompanySnapshot, **given: Any) -> PortfolioStatus:
     """The state of some companies."""
-    return PortfolioStatus(snapshots, rule(report=given.pop("report", None)), NOW, **given)
+    return PortfolioStatus(snapshots, select(report=given.pop("report", None)), NOW, **given)
 
 
 def test_usual_goals_are_a_week_and_a_month_for_what_hardly_changes() -> None:

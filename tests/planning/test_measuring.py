@@ -10,7 +10,7 @@ import pytest
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.planning.estimate import Prices
 from codat_notebook.planning.measuring import measured
-from codat_notebook.planning.rules import rule
+from codat_notebook.planning.selection import select
 from codat_notebook.planning.snapshots import CompanySnapshot, histories
 from codat_notebook.strategies.cell_table import CELLS, table
 
@@ -35,12 +35,12 @@ def past(*operations: PullOperation) -> CompanySnapshot:
 
 def cells(made: CompanySnapshot, **options: Any) -> pd.DataFrame:
     """Its table."""
-    return measured([made], rule(), NOW, **options)
+    return measured([made], select(), NOW, **options)
 
 
 def test_the_table_is_that_of_simulations() -> None:
     """The same columns with the same types, also for no company; then what only real companies have."""
-    for frame in (cells(past()), measured([], rule(), NOW)):
+    for frame in (cells(past()), measured([], select(), NOW)):
         assert list(frame)[: len(CELLS)] == list(CELLS)
         assert frame[list(CELLS)].dtypes.map(str).equals(table({}).dtypes.map(str))
         assert list(frame)[len(CELLS) :] == ["rate_from", "name", "obstacle", "latency", "failure_rate", "price"]

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from codat_notebook.planning import estimate
-from codat_notebook.planning.rules import rule
+from codat_notebook.planning.selection import select
 from codat_notebook.runs.targets import read_targets
 
 Cells = set[tuple[str, str, str | None]]
@@ -29,7 +29,7 @@ def refreshed(plan: pd.DataFrame) -> Cells:
 
 def planned(plan: pd.DataFrame) -> Cells:
     """What a plan that is planned anew asks for."""
-    asked = rule(plan)
+    asked = select(plan)
     return {(id, str(type), key) for id in asked.which.ids or () for type, key in asked.of(id)}
 
 
@@ -73,7 +73,7 @@ def test_all_who_take_a_plan_queue_the_same_rows(plan: pd.DataFrame, cells: Cell
 )
 def test_all_refuse_the_same_plans(plan: pd.DataFrame, message: str) -> None:
     """In the same words."""
-    for take in (read_targets, rule, estimate.of_plan):
+    for take in (read_targets, select, estimate.of_plan):
         with pytest.raises(ValueError, match=message):
             take(plan)
 
@@ -85,4 +85,4 @@ def test_a_data_type_is_needed_where_it_is_queued_or_counted() -> None:
             take(frame(data_type=["bills", None, None]))
         with pytest.raises(ValueError, match="lacks the column 'data_type'"):
             take(frame(data_type=None))
-    assert rule(frame(data_type=["bills", None, None])).of("c1") == [("bills", "x"), (None, "x")]
+    assert select(frame(data_type=["bills", None, None])).of("c1") == [("bills", "x"), (None, "x")]

@@ -1,7 +1,7 @@
 """What is wanted: companies by data types by connections, and the conditions that a cell must meet.
 
-A :class:`Rule` is made from what a user gives: a DataFrame, a mapping, lists, conditions, or several of these; every
-one of them narrows. What makes no sense is refused here, with a message that names it.
+A :class:`Selection` is made from what a user gives: a DataFrame, a mapping, lists, conditions, or several of these;
+every one of them narrows. What makes no sense is refused here, with a message that names it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Target = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """Whom, what, and when: see :func:`rule` for the fields."""
+class Selection:
+    """Whom, what, and when: see :func:`select` for the fields."""
 
     targets: Mapping[str, tuple[Target, ...]] | None = None
     types: tuple[str, ...] | None = None
@@ -55,7 +55,7 @@ class Rule:
         return self.platforms is None or bool({platform.casefold(), (key or "").casefold()} & self.platforms)
 
 
-def rule(
+def select(
     what: Any = None,
     data_types: str | Iterable[str] | None = None,
     *,
@@ -65,10 +65,10 @@ def rule(
     report: str | Iterable[str] | None = None,
     tags: Mapping[str, str] | None = None,
     platform: str | Iterable[str] | None = None,
-) -> Rule:
-    """A rule from what a user gives; the parameters are those of ``Session.plan``.
+) -> Selection:
+    """A selection from what a user gives; the parameters are those of ``Session.plan``.
 
-    >>> rule({"c1": ["invoices", "bills"]}, report="payables").of("c1")
+    >>> select({"c1": ["invoices", "bills"]}, report="payables").of("c1")
     [('bills', None)]
     """
     targets = _targets(what)
@@ -77,7 +77,7 @@ def rule(
         targets = named if targets is None else {id: targets[id] for id in targets if id in named}
     types = _types(data_types, report)
     platforms = None if platform is None else frozenset(name.casefold() for name in _texts(platform, "platform"))
-    return Rule(targets, types, _age(older_than), bool(failed), _tags(tags), platforms)
+    return Selection(targets, types, _age(older_than), bool(failed), _tags(tags), platforms)
 
 
 def _targets(what: Any) -> dict[str, tuple[Target, ...]] | None:
