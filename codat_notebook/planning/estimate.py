@@ -147,9 +147,9 @@ def of_companies(snapshots: Iterable[CompanySnapshot], selection: Selection) -> 
 
 def _cells(snapshot: CompanySnapshot, selection: Selection) -> set[tuple[str, str, str, str]]:
     """(company, connection, platform, data type) of each cell."""
-    found: set[tuple[str, str, str, str]] = set()
+    cells: set[tuple[str, str, str, str]] = set()
     if snapshot.facts is None:
-        return found
+        return cells
     targets = selection.of(snapshot.id.lower())
     for connection in snapshot.facts.linked:
         platform = connection.platform_name
@@ -157,8 +157,8 @@ def _cells(snapshot: CompanySnapshot, selection: Selection) -> set[tuple[str, st
             for data_type, only in targets:
                 supported = snapshot.facts.supported[connection.id] if only in (None, connection.id) else frozenset()
                 types = supported if data_type is None else supported & {data_type}
-                found |= {(snapshot.id, connection.id, platform, name) for name in types}
-    return found
+                cells |= {(snapshot.id, connection.id, platform, name) for name in types}
+    return cells
 
 
 def of_plan(plan: Any) -> Load:
@@ -305,16 +305,16 @@ class _Counter:
         """Money a day with its currency, both unknown where a price is; and what is missing, in words."""
         if not self.prices:
             return None, None, None
-        found = {kind: self.prices.of(*kind) for kind, number in cells.items() if number}
-        lacking = sorted({kind[0] or _UNNAMED for kind, price in found.items() if price is None})
+        priced = {kind: self.prices.of(*kind) for kind, number in cells.items() if number}
+        lacking = sorted({kind[0] or _UNNAMED for kind, price in priced.items() if price is None})
         if lacking:
             return None, None, f"No price for {', '.join(lacking)}."
-        currencies = {price.currency for price in found.values() if price}
+        currencies = {price.currency for price in priced.values() if price}
         if len(currencies) > 1:
             return None, None, "Prices in several currencies are not added up."
-        if not found:
+        if not priced:
             return None, None, None
-        daily = _sum(_times(cells[kind] * price.amount, a_day[kind]) for kind, price in found.items() if price)
+        daily = _sum(_times(cells[kind] * price.amount, a_day[kind]) for kind, price in priced.items() if price)
         return daily, currencies.pop(), None
 
 

@@ -75,13 +75,13 @@ class PortfolioStatus:
     @property
     def cells(self) -> pd.DataFrame:
         """Each cell: ``company``, ``verdict`` and ``connection_status``, then the columns of ``session.status``."""
-        found = [(snapshot, cell) for snapshot in self.snapshots for cell in self._cells(snapshot)]
+        pairs = [(snapshot, cell) for snapshot in self.snapshots for cell in self._cells(snapshot)]
         extra: dict[str, tuple[str, list[Any]]] = {
-            "company": ("text", [snapshot.name for snapshot, _ in found]),
-            "verdict": ("category", [self.verdict(cell) for _, cell in found]),
-            "connection_status": ("category", [_connection_status(snapshot, cell) for snapshot, cell in found]),
+            "company": ("text", [snapshot.name for snapshot, _ in pairs]),
+            "verdict": ("category", [self.verdict(cell) for _, cell in pairs]),
+            "connection_status": ("category", [_connection_status(snapshot, cell) for snapshot, cell in pairs]),
         }
-        return frames.data_status([cell for _, cell in found], extra=extra)
+        return frames.data_status([cell for _, cell in pairs], extra=extra)
 
     @property
     def goals(self) -> pd.DataFrame:
@@ -154,12 +154,12 @@ class PortfolioStatus:
 
     def _dying(self, snapshot: CompanySnapshot) -> list[tuple[str, str]]:
         """The quickest data type of each connection whose token is near its end."""
-        found = []
+        quickest = []
         for row in goals.token_rows(snapshot, self.time):
             cells = [cell for cell in self._cells(snapshot) if cell.connection_id == row.connection_id]
             if cells and row.verdict in goals.LATE:
-                found.append((row.connection_id, min(cells, key=self._effort).data_type))
-        return found
+                quickest.append((row.connection_id, min(cells, key=self._effort).data_type))
+        return quickest
 
     def _effort(self, cell: Cell) -> tuple[bool, float, str]:
         """What is the least trouble to refresh: what worked last time, then what is quick."""

@@ -160,14 +160,14 @@ class PortfolioMethods:
         """
         several = every if isinstance(every, Iterable) and not isinstance(every, str) else [every]
         rhythms = [interval(each, "every") for each in several]
-        known = Prices.of_frame(prices)
+        price_list = Prices.of_frame(prices)
         wanted, counted = _wanted(companies, data_types, report, tags, platform)
         if counted is None:
             snapshots = self._ask(read_facts(self.context, wanted.which), "The companies could not be read")
             counted = estimate.of_companies(snapshots, wanted)
         schedule = self._ask(_schedule(self.context), "The sync settings could not be read")
         told = None if _is_number(companies) else self.context.client.quota
-        rows = estimate_rows(counted, rhythms, known, limit_of(counted.total, told), schedule)
+        rows = estimate_rows(counted, rhythms, price_list, limit_of(counted.total, told), schedule)
         return frames.of_rows(frames.ESTIMATE, rows)
 
     def portfolio_status(
@@ -228,8 +228,8 @@ def _is_number(companies: Any) -> bool:
 async def _schedule(context: RunContext) -> dict[str, int] | None:
     """Data type -> hours of Codat's own schedule; ``None``, and a word in the errors, where they cannot be read."""
     try:
-        found = await context.client.settings.get_profile_sync_settings_async()
+        profile = await context.client.settings.get_profile_sync_settings_async()
     except CodatLendingError as error:
         context.report(error, "The sync settings could not be read")
         return None
-    return {str(setting.data_type): setting.sync_schedule for setting in found.settings}
+    return {str(setting.data_type): setting.sync_schedule for setting in profile.settings}

@@ -68,17 +68,19 @@ def _pairs(
     data_type, connection_id = target
     if snapshot.facts is None:
         return [(connection_id, data_type)]
-    known = snapshot.facts.connections
-    named = list(known) if connection_id is None else [connection_id]
+    connections = snapshot.facts.connections
+    named = list(connections) if connection_id is None else [connection_id]
     meant = [
-        id for id in named if id not in known or selection.takes(known[id].platform_name, known[id].integration_key)
+        id
+        for id in named
+        if id not in connections or selection.takes(connections[id].platform_name, connections[id].integration_key)
     ]
     if not meant and selection.platforms is not None:
         return []
     if connection_id is not None and data_type is not None:
         return [(connection_id, data_type)]
-    found = [key for key in cells if key[0] in meant and data_type in (None, key[1])]
-    return found or [(connection_id, data_type)]
+    there = [key for key in cells if key[0] in meant and data_type in (None, key[1])]
+    return there or [(connection_id, data_type)]
 
 
 class _Decision(NamedTuple):

@@ -115,11 +115,11 @@ def _texts(values: Any, what: str) -> list[str]:
     """One text or several as a list."""
     if isinstance(values, str):
         return [values]
-    found = list(values) if isinstance(values, Iterable) else [values]
-    wrong = next((value for value in found if not isinstance(value, str)), None)
+    texts = list(values) if isinstance(values, Iterable) else [values]
+    wrong = next((value for value in texts if not isinstance(value, str)), None)
     if wrong is not None or not isinstance(values, Iterable):
         raise ValueError(f"{what}: a text, or several; {wrong!r} is none.")
-    return found
+    return texts
 
 
 def _types(data_types: str | Iterable[str] | None, report: str | Iterable[str] | None) -> tuple[str, ...] | None:
@@ -138,10 +138,10 @@ def report_types(name: str) -> tuple[str, ...]:
 
     Raises ``ValueError`` for a report that there is not, naming those that there are.
     """
-    found = REPORTS.get(name.strip().lower())
-    if found is None:
+    types = REPORTS.get(name.strip().lower())
+    if types is None:
         raise ValueError(f"There is no report {name!r}; there are {', '.join(REPORTS)}.")
-    return found
+    return types
 
 
 def _tags(tags: Mapping[str, str] | None) -> Mapping[str, str] | None:

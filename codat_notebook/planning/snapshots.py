@@ -123,7 +123,11 @@ async def read_facts(context: RunContext, which: Which) -> list[CompanySnapshot]
     """
     if which.ids is not None and len(which.ids) <= FEW:
         singly = [await _company(context, id) for id in which.ids]
-        return [await _reading(context, found, which.ids[n]) for n, found in enumerate(singly) if _wanted(found, which)]
+        return [
+            await _reading(context, company, which.ids[n])
+            for n, company in enumerate(singly)
+            if _wanted(company, which)
+        ]
     listed = {
         company.id.lower(): company
         async for company in context.client.companies.iterate_async(request={"order_by": "name", "page_size": PAGE})
@@ -131,11 +135,11 @@ async def read_facts(context: RunContext, which: Which) -> list[CompanySnapshot]
     if which.ids is None:
         return [await _reading(context, company) for company in listed.values() if which.takes(company)]
     named = {id: listed.get(id.lower(), UNKNOWN) for id in which.ids}
-    return [await _reading(context, found, id) for id, found in named.items() if _wanted(found, which)]
+    return [await _reading(context, company, id) for id, company in named.items() if _wanted(company, which)]
 
 
-def _wanted(found: Company | str, which: Which) -> bool:
-    return isinstance(found, str) or which.takes(found)
+def _wanted(company: Company | str, which: Which) -> bool:
+    return isinstance(company, str) or which.takes(company)
 
 
 async def _company(context: RunContext, id: str) -> Company | str:
@@ -151,10 +155,10 @@ async def _company(context: RunContext, id: str) -> Company | str:
         return UNREADABLE
 
 
-async def _reading(context: RunContext, found: Company | str, id: str = "") -> CompanySnapshot:
-    if isinstance(found, str):
-        return CompanySnapshot(id, id, trouble=found)
-    facts = await context.facts(found, id)
+async def _reading(context: RunContext, company: Company | str, id: str = "") -> CompanySnapshot:
+    if isinstance(company, str):
+        return CompanySnapshot(id, id, trouble=company)
+    facts = await context.facts(company, id)
     return CompanySnapshot(facts.id, facts.name, facts)
 
 
@@ -211,7 +215,8 @@ class _Reader:
     """Reads one company after another until something stops it; ``why`` says what."""
 
     def __init__(self, context: RunContext, reserve: float) -> None:
-        self._desk, self._reserve = context, reserve
+        self._context = context
+        self._reserve = reserve
         self.why: str | None = None
 
     async def read(self, snapshot: CompanySnapshot) -> CompanySnapshot:
@@ -224,25 +229,25 @@ class _Reader:
             return replace(snapshot, trouble=self.why)
         except CodatLendingError as error:
             what = f"The state of {snapshot.name} could not be read"
-            self._desk.report(error, what, snapshot.facts.subject())
-            if self._desk.governor.trying:
+            self._context.report(error, what, snapshot.facts.subject())
+            if self._context.governor.trying:
                 self.why = OUTAGE
             return replace(snapshot, trouble=UNREADABLE)
 
     async def _read(self, snapshot: CompanySnapshot, facts: CompanyFacts) -> CompanySnapshot:
-        calls, request = self._desk.client.manage_data, {"company_id": facts.id}
+        calls, request = self._context.client.manage_data, {"company_id": facts.id}
         newest = {**request, "order_by": "-requested", "page_size": DEPTH}
         page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
         whole = page.links.next is None
-        cells = make_cells(facts, {}, page.results, whole, self._desk.now)
+        cells = make_cells(facts, {}, page.results, whole, self._context.now)
         if not whole and any(cell.last_success is None for cell in cells):
             statuses = await self._in_turn(lambda: calls.get_status_async(request=request))
-            cells = make_cells(facts, statuses.by_type, page.results, whole, self._desk.now)
+            cells = make_cells(facts, statuses.by_type, page.results, whole, self._context.now)
         return _with(snapshot, cells, page.results)
 
     async def _in_turn(self, call: Callable[[], Awaitable[T]]) -> T:
         """Send a request when the session may; the time of waiting is not taken from what its retries may take."""
-        governor = self._desk.governor
+        governor = self._context.governor
         while (pause := self._pause()) > 0:  # noqa: ASYNC110 - the governor goes by the time, and has no event
             await asyncio.sleep(pause)
         governor.begin()
@@ -253,7 +258,7 @@ class _Reader:
 
     def _pause(self) -> float:
         """Real seconds until the next look whether a request may go; 0 if one may. Raises what stops the reading."""
-        hold = self._desk.governor.hold(self._reserve)
+        hold = self._context.governor.hold(self._reserve)
         if self.why is None and hold is not None and (hold.seconds or 0.0) > _LONGEST:
             self.why = f"not read: {_lower((hold.why or _LATER).partition(';')[0])}"
         if self.why is not None:

@@ -39,12 +39,12 @@ class Budget:
         """
         if isinstance(text, Budget):
             return text
-        found = _FORM.fullmatch(text) if isinstance(text, str) else None
-        period = found["period"].removesuffix("s") if found else ""
-        if found is None or period not in _DAYS:
+        match = _FORM.fullmatch(text) if isinstance(text, str) else None
+        period = match["period"].removesuffix("s") if match else ""
+        if match is None or period not in _DAYS:
             raise ValueError(f'budget: {text!r} was not understood; write "500 refreshes/day" or "30 GBP/week"')
-        amount = float(found["amount"].replace(",", "").replace("_", ""))
-        return cls(amount / _DAYS[period], _UNITS.get(found["unit"].lower(), found["unit"]))
+        amount = float(match["amount"].replace(",", "").replace("_", ""))
+        return cls(amount / _DAYS[period], _UNITS.get(match["unit"].lower(), match["unit"]))
 
 
 def days(given: str | float | timedelta) -> float:

@@ -234,8 +234,8 @@ def _posterior(number: NDArray[np.intp], gap: Floats, changed: NDArray[np.bool_]
     rate = usual.copy()
     for _ in range(_ROUNDS):
         x = np.maximum(rate[number] * gap, 1e-12)
-        found = np.bincount(number, np.where(changed, x / -np.expm1(-x), 0.0), minlength=cells)
-        before, rate = rate, (SHAPE + found) / days
+        changes = np.bincount(number, np.where(changed, x / -np.expm1(-x), 0.0), minlength=cells)
+        before, rate = rate, (SHAPE + changes) / days
         if np.allclose(before, rate, rtol=1e-6, atol=0.0):
             break
     return np.where(np.bincount(number, minlength=cells) > 0, rate, np.nan)

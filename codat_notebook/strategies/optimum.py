@@ -310,13 +310,13 @@ def _at_one_price(problem: Problem, frequency: Callable[[Problem, float], Floats
     if not len(able) or problem.budget == 0:
         return Allocation(np.zeros(len(problem.rate)), np.inf if len(able) else 0.0)
     price = _search(problem, frequency)
-    found = frequency(problem, price.low)
+    frequencies = frequency(problem, price.low)
     if price.high > price.low:
         # The spending jumps over the budget between two neighbouring prices; a mix of both costs what it should.
         other = frequency(problem, price.high)
-        dear, cheap = float((found * problem.cost).sum()), float((other * problem.cost).sum())
-        found = other + (found - other) * (problem.budget - cheap) / (dear - cheap)
-    return Allocation(found, price.low)
+        dear, cheap = float((frequencies * problem.cost).sum()), float((other * problem.cost).sum())
+        frequencies = other + (frequencies - other) * (problem.budget - cheap) / (dear - cheap)
+    return Allocation(frequencies, price.low)
 
 
 def _search(problem: Problem, frequency: Callable[[Problem, float], Floats]) -> PriceBracket:

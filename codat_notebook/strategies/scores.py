@@ -27,7 +27,9 @@ class Deadlines:
     """
 
     def __init__(self, board: SimulationState, goal: float, daily: str | None) -> None:
-        self._board, self._goal, self._daily = board, goal, None if daily is None else of_day(daily)
+        self._board = board
+        self._goal = goal
+        self._daily = None if daily is None else of_day(daily)
         due = board.given.due
         rows = np.flatnonzero(due > 0)
         self._rows = rows[np.argsort(due[rows], kind="stable")]
@@ -70,7 +72,8 @@ class Reports:
         groups = [group for group in rows if len(group) > 1]
         self._rows = np.concatenate(groups).astype(np.int32) if groups else np.empty(0, np.int32)
         self._starts = np.cumsum([0, *map(len, groups)])[:-1]
-        self._total, self._seen = 0.0, 0
+        self._total = 0.0
+        self._seen = 0
 
     @property
     def skew(self) -> float:
@@ -84,7 +87,8 @@ class Reports:
             oldest = np.minimum.reduceat(snapshot, self._starts)
             whole = np.isfinite(oldest)
             apart = np.maximum.reduceat(snapshot, self._starts)[whole] - oldest[whole]
-            self._total, self._seen = self._total + float(apart.sum()), self._seen + len(apart)
+            self._total += float(apart.sum())
+            self._seen += len(apart)
 
 
 class KeepAliveCount:
@@ -94,7 +98,8 @@ class KeepAliveCount:
         group = board.given.groups("company", "connection").astype(np.int32)
         able = np.flatnonzero(board.given.matches("connection_status", "Linked"))
         self._rows = able.astype(np.int32)
-        self._group, self._limit = group[able], limit
+        self._group = group[able]
+        self._limit = limit
         self._linked = np.bincount(self._group, minlength=int(group.max(initial=-1)) + 1) > 0
         self._late = np.zeros(len(self._linked), dtype=bool)
 

@@ -171,7 +171,7 @@ class _Run:
         freshness = optimum.mean(board.ledger.fresh_days, self.weight) / days
         means = {name: float(timeline[name].mean()) for name in ("age_mean", "age_p95", "missed", "within_goal")}
         priced = truth["price"].to_numpy(np.float64)
-        found = {
+        metrics = {
             "freshness": freshness,
             "bound": bound,
             "ratio": _ratio(freshness, bound),
@@ -191,7 +191,7 @@ class _Run:
             "share_of_budget": self.rounds.spent / (self.budget_a_day * days) if self.budget_a_day > 0 else np.nan,
             "rates_assumed": float(cells["rate"].isna().mean()),
         }
-        return {name: found[name] for name, _ in Result.METRICS}
+        return {name: metrics[name] for name, _ in Result.METRICS}
 
     def _cells(self) -> pd.DataFrame:
         board, cells = self.board, self.portfolio.cells

@@ -33,8 +33,11 @@ class FreshnessLedger:
     """The copies of all cells that were replaced, and what is expected of them."""
 
     def __init__(self, rate: Floats, changed: NDArray[np.float32], observed: bool) -> None:
-        self._rate, self._changed, self._observed = rate, changed, observed
-        self._fresh_days, self._found_nothing = np.zeros(len(rate)), np.zeros(len(rate))
+        self._rate = rate
+        self._changed = changed
+        self._observed = observed
+        self._fresh_days = np.zeros(len(rate))
+        self._found_nothing = np.zeros(len(rate))
         self._settled = np.zeros(len(rate))
         self._notes: list[tuple[Rows, Floats, Floats, Floats, Floats, Floats]] = []
         self._pending = 0
@@ -76,7 +79,8 @@ class FreshnessLedger:
             return
         noted: Iterable[Any] = zip(*self._notes, strict=True)
         rows, settled, snapshot, starts, ends, draw = (np.concatenate(column) for column in noted)
-        self._notes, self._pending = [], 0
+        self._notes = []
+        self._pending = 0
         rate = self._rate[rows]
         unchanged = np.exp(-rate * np.minimum(starts - snapshot, 1e300))
         unchanged[np.isinf(snapshot)] = 0.0
@@ -130,18 +134,22 @@ class SimulationState:
 
     def __init__(self, portfolio: Portfolio, cost: Floats, seed: int, start: np.datetime64) -> None:
         cells, truth = portfolio.cells, portfolio.truth
-        self.now, self.start, self.cost = 0.0, start, cost
+        self.now = 0.0
+        self.start = start
+        self.cost = cost
         self.given = Columns.of(cells, start)
         self._rng = np.random.default_rng(seed)
         self.true_rate = truth["true_rate"].to_numpy(np.float64)
-        self._latency, self._failure_rate = truth["latency"].to_numpy(), truth["failure_rate"].to_numpy()
+        self._latency = truth["latency"].to_numpy()
+        self._failure_rate = truth["failure_rate"].to_numpy()
         self.company = self.given.groups("company").astype(np.int32)
         self._companies = int(self.company.max(initial=-1)) + 1
         self._platform, names = self.given.labels("platform")
         self._edges = _edges(names)
         rows = len(cells)
         self.snapshot = -self.given.age
-        self.refreshes, self.failed = np.zeros(rows, np.int32), np.zeros(rows, np.int32)
+        self.refreshes = np.zeros(rows, np.int32)
+        self.failed = np.zeros(rows, np.int32)
         self.failures = cells["failures"].to_numpy(np.int32, copy=True)
         self.ledger = FreshnessLedger(self.true_rate, self.given.changed_last.astype(np.float32), portfolio.observed)
         self.status, self.error = (_codes(self.given.labels(name)) for name in ("status", "last_error"))
@@ -239,8 +247,8 @@ def _edges(platforms: list[str]) -> Floats:
 
 def _codes(labels: tuple[Codes, list[str]]) -> NDArray[np.int8]:
     """Texts as codes of the board's own statuses; one that it does not know counts as none."""
-    known = {status: code for code, status in enumerate(STATUSES)}
-    return np.array([*(known.get(text, -1) for text in labels[1]), -1], dtype=np.int8)[labels[0]]
+    code_of = {status: code for code, status in enumerate(STATUSES)}
+    return np.array([*(code_of.get(text, -1) for text in labels[1]), -1], dtype=np.int8)[labels[0]]
 
 
 def _blocked(given: Columns) -> Floats:
@@ -258,7 +266,8 @@ class CellsView:
     """A board through the eyes of a strategy."""
 
     def __init__(self, board: SimulationState, cells: pd.DataFrame) -> None:
-        self._board, self._cells = board, cells
+        self._board = board
+        self._cells = cells
         self._labels: dict[str, Labels] = {}
         self._groups: dict[tuple[str, ...], NDArray[np.int64]] = {}
         self._fixed: dict[str, Floats] = {"cost": _locked(board.cost)}
