@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from codat_notebook.models.vocabulary import daily_requests
 from codat_notebook.planning.plan import LOOKS
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.snapshots import CompanySnapshot
@@ -375,4 +376,4 @@ def rhythm_text(every: timedelta) -> str:
 def limit_of(companies: int, told: Any = None) -> int | None:
     """The account's requests a day: as Codat told it, else by its formula for so many connected companies."""
     limit = getattr(told, "limit", None)
-    return int(limit) if limit else A_MINUTE * (1 + companies)
+    return int(limit) if limit else daily_requests(companies)

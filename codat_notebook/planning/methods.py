@@ -51,7 +51,7 @@ class PortfolioMethods:
         """What a refresh of many companies would queue, and what it would skip and why. Queues nothing.
 
         Everything that is given narrows; without anything it is everything. Filter the frame as you like and hand it
-        to ``session.refresh``, which queues the rows whose ``action`` is ``"queue"``.
+        to ``session.refresh``, which queues the rows whose ``action`` is ``"queue"`` or missing.
 
         Parameters
         ----------

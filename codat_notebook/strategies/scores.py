@@ -5,18 +5,13 @@ Each counter looks at the board at fixed moments and draws nothing, so counting 
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
-from codat_notebook.models.vocabulary import REPORTS
+from codat_notebook.models.vocabulary import REPORTS, daily_requests
 from codat_notebook.strategies.budget import of_day
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.simulation_state import SimulationState
-
-#: Requests a day that Codat allows: so many for each company, and as many once more.
-QUOTA_PER_COMPANY: Final = 1_000
 
 
 class Deadlines:
@@ -120,7 +115,7 @@ def requests(board: SimulationState, requests: Floats, days: int) -> dict[str, f
     """Requests by kind: one that queues each refresh, the others follow it; and their share of Codat's quota."""
     queueing = float(board.refreshes.sum())
     following = float((board.refreshes * np.maximum(requests - 1, 0.0)).sum())
-    quota = QUOTA_PER_COMPANY * (1 + int(board.company.max(initial=-1)) + 1)
+    quota = daily_requests(int(board.company.max(initial=-1)) + 1)
     return {
         "requests_queueing": queueing,
         "requests_following": following,
