@@ -10,6 +10,9 @@ import re
 from dataclasses import dataclass
 from datetime import time, timedelta
 
+import numpy as np
+
+from codat_notebook.strategies.indices import Floats
 from codat_notebook.words import interval
 
 #: Requests of a refresh: one that queues it, one look at it.
@@ -45,6 +48,12 @@ class Budget:
             raise ValueError(f'budget: {text!r} was not understood; write "500 refreshes/day" or "30 GBP/week"')
         amount = float(match["amount"].replace(",", "").replace("_", ""))
         return cls(amount / _DAYS[period], _UNITS.get(match["unit"].lower(), match["unit"]))
+
+    def costs(self, requests: Floats, price: Floats) -> Floats:
+        """What refreshes cost in the budget's unit, from their requests and prices; NaN where no price is known."""
+        if self.unit == "refreshes":
+            return np.broadcast_to(np.float64(1.0), price.shape)  # takes no memory, and none is read
+        return requests if self.unit == "requests" else price
 
 
 def days(given: str | float | timedelta) -> float:

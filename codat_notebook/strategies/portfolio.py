@@ -196,9 +196,8 @@ def _connection(
 
 def costs(portfolio: Portfolio, budget: Budget) -> Floats:
     """What a refresh of each cell costs in the budget's unit."""
-    if budget.unit == "refreshes":
-        return np.broadcast_to(np.float64(1.0), (len(portfolio),))  # takes no memory, and none is read
-    cost = portfolio.truth["requests" if budget.unit == "requests" else "price"].to_numpy(np.float64)
+    truth = portfolio.truth
+    cost = budget.costs(truth["requests"].to_numpy(np.float64), truth["price"].to_numpy(np.float64))
     if np.isnan(cost).any() or not (cost > 0).all():
         wanted = "column requests, numbers > 0"
         if budget.unit != "requests":

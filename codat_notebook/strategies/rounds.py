@@ -251,7 +251,7 @@ def plan_round(
     strategy: Strategy, cells: pd.DataFrame, budget: Budget, every: float, limits: Limits, now: Any
 ) -> pd.DataFrame:
     """What a strategy would refresh of ``cells`` (as of ``session.cells``) with what comes in in ``every`` days."""
-    cost = _costs(cells, budget.unit)
+    cost = _costs(cells, budget)
     rounds = Rounds(strategy, budget, limits, cost)
     rounds.earn(every)
     amount = rounds.credit
@@ -269,15 +269,13 @@ def plan_round(
     return _frame(cells, priority, rows, reasons, cost)
 
 
-def _costs(cells: pd.DataFrame, unit: str) -> Floats:
+def _costs(cells: pd.DataFrame, budget: Budget) -> Floats:
     """What a refresh of each cell costs in the budget's unit."""
-    if unit in ("refreshes", "requests"):
-        return np.full(len(cells), 1.0 if unit == "refreshes" else REQUESTS)
-    price = cells["price"].to_numpy(np.float64)
-    if np.isnan(price).any():
-        unknown = sorted({str(name) for name in cells["platform"][np.isnan(price)]})
-        raise ValueError(f"A budget in {unit} needs prices= of a refresh; unknown for {', '.join(unknown)}.")
-    return price
+    cost = budget.costs(np.full(len(cells), REQUESTS), cells["price"].to_numpy(np.float64))
+    if np.isnan(cost).any():
+        unknown = sorted({str(name) for name in cells["platform"][np.isnan(cost)]})
+        raise ValueError(f"A budget in {budget.unit} needs prices= of a refresh; unknown for {', '.join(unknown)}.")
+    return cost
 
 
 def _skipped(cells: pd.DataFrame, priority: Floats, waiting: NDArray[np.bool_]) -> list[str]:
