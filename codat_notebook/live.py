@@ -1,40 +1,25 @@
 """The same strategy on real companies: one round, as a plan to read first and then as a run to watch.
 
 ``run_strategy`` reads the cells, asks the strategy, applies the limits that simulations apply, and either gives the
-plan or has it refreshed. It keeps no clock of its own: call it from your scheduler, as often as ``every`` says.
+plan or has it refreshed; the round itself stands in ``strategies.rounds``. It keeps no clock of its own: call it from
+your scheduler, as often as ``every`` says.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-import numpy as np
-from numpy.typing import NDArray
-
-from codat_notebook import frames
 from codat_notebook.runs.records import logger
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.session import Session
 from codat_notebook.strategies.budget import Budget, days
-from codat_notebook.strategies.cells import CELLS, Columns, name_of
-from codat_notebook.strategies.indices import Floats
-from codat_notebook.strategies.keep_alive import KeepAlive
-from codat_notebook.strategies.limits import Limits, choose
-from codat_notebook.strategies.policy import Strategy, score
+from codat_notebook.strategies.cell_table import name_of
+from codat_notebook.strategies.policies import Strategy
+from codat_notebook.strategies.rounds import Limits, plan_round
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: Column -> kind of the plan: what ``session.refresh`` needs, then why.
-STRATEGY_PLAN: Final = {
-    "company_id": "category", "company": "text", "connection_id": "category", "data_type": "category",
-    "platform": "category", "status": "category", "age": "duration", "action": "category", "reason": "text",
-    "priority": "number", "cost": "number", "rate": "number", "rate_from": "category",
-}  # fmt: skip
-#: Requests of a refresh, as in simulations: one that queues it, one look at it.
-_REQUESTS = 2.0
-_NEVER = "never read"
 
 
 @overload
@@ -88,93 +73,13 @@ def run_strategy(
     >>> run_strategy(session, optimal(), budget="50 refreshes/day", dry_run=True)  # doctest: +SKIP
     >>> run_strategy(session, optimal(), budget="50 refreshes/day", journal="round.sqlite")  # doctest: +SKIP
     """
-    money, rules = Budget.of(budget), limits or Limits()
-    amount = money.a_day * (1 - rules.reserve) * days(every)
+    money, rules, period = Budget.of(budget), limits or Limits(), days(every)
     cells = session.cells(reserve=reserve, **options)
-    plan = plan_round(strategy, cells, amount, money.unit, rules, session.context.now)
+    plan = plan_round(strategy, cells, money, period, rules, session.context.now)
     if dry_run:
         return plan
-    _tell(plan, name_of(strategy), amount, money.unit)
+    _tell(plan, name_of(strategy), rules.a_day(money) * period, money.unit)
     return session.refresh(plan, journal=journal, reserve=reserve)
-
-
-def plan_round(
-    strategy: Strategy, cells: pd.DataFrame, amount: float, unit: str, limits: Limits, now: Any
-) -> pd.DataFrame:
-    """What a strategy would refresh of ``cells`` (as of ``session.cells``) with ``amount`` to spend; pure."""
-    seen = cells[list(CELLS)].assign(cost=_costs(cells, unit))
-    columns = Columns.of(seen, now, amount)
-    wanted = score(strategy, columns)
-    guard = KeepAlive(limits)
-    guard.look(columns)
-    priority = guard(wanted, columns)
-    company, cost, age = columns.groups("company"), columns.cost, columns.age
-    waiting = columns.retry_at > 0
-    eligible = cells["obstacle"].isna().to_numpy(bool) & ~waiting & (columns.in_progress == 0)
-    room = np.full(int(company.max(initial=-1)) + 1, len(cells))  # how many at a time is for the run to hold
-    rows = choose(priority, eligible, cost, amount, company, room, len(cells))
-    reasons = _skipped(cells, priority, waiting)
-    left = amount - np.cumsum(cost[rows])
-    for row, rest in zip(rows, left, strict=True):
-        alive = np.isinf(priority[row]) and priority[row] != wanted[row]
-        why = "keeps the connection alive" if alive else f"priority {priority[row]:.3g}"
-        reasons[row] = f"{why}, {_age(float(age[row]))}, {rest:,.6g} of {amount:,.6g} {unit} left"
-    return _frame(cells, priority, rows, reasons, cost)
-
-
-def _costs(cells: pd.DataFrame, unit: str) -> Floats:
-    """What a refresh of each cell costs in the budget's unit."""
-    if unit in ("refreshes", "requests"):
-        return np.full(len(cells), 1.0 if unit == "refreshes" else _REQUESTS)
-    price = cells["price"].to_numpy(np.float64)
-    if np.isnan(price).any():
-        unknown = sorted({str(name) for name in cells["platform"][np.isnan(price)]})
-        raise ValueError(f"A budget in {unit} needs prices= of a refresh; unknown for {', '.join(unknown)}.")
-    return price
-
-
-def _skipped(cells: pd.DataFrame, priority: Floats, waiting: NDArray[np.bool_]) -> list[str]:
-    """Why each cell is left out, if it is."""
-    reasons = []
-    for row, obstacle in enumerate(cells["obstacle"].astype(object).where(cells["obstacle"].notna(), "")):
-        if obstacle:
-            reasons.append(str(obstacle))
-        elif waiting[row]:
-            kind, until = cells["last_error"].iloc[row], cells["retry_at"].iloc[row]
-            reasons.append(f"waits until {until:%Y-%m-%d %H:%M} UTC after {cells['failures'].iloc[row]} x {kind}")
-        else:
-            reasons.append("beyond the budget" if priority[row] > 0 else "not wanted now")
-    return reasons
-
-
-def _age(age: float) -> str:
-    return _NEVER if np.isinf(age) else f"{age:.1f} days old"
-
-
-def _frame(
-    cells: pd.DataFrame, priority: Floats, rows: NDArray[np.intp], reasons: list[str], cost: Floats
-) -> pd.DataFrame:
-    """The plan: what is queued in its order, then the rest, the most wanted first."""
-    import pandas as pd
-
-    chosen = np.zeros(len(cells), dtype=bool)
-    chosen[rows] = True
-    rest = np.flatnonzero(~chosen)
-    shown = np.nan_to_num(priority, nan=0.0, posinf=np.inf, neginf=-np.inf)
-    order = np.concatenate([rows, rest[np.argsort(-shown[rest], kind="stable")]])
-    known = np.isfinite(cells["age"])  # pandas 2.2 multiplies what is missing, too, and at times numpy warns of that
-    age = pd.to_timedelta(cells["age"].where(known, 0.0), unit="D").where(known)
-    columns = {
-        "company_id": cells["company"], "company": cells["name"], "connection_id": cells["connection"],
-        "data_type": cells["data_type"], "platform": cells["platform"], "status": cells["status"], "age": age,
-        "action": pd.Series(np.where(chosen, "queue", "skip")), "reason": pd.Series(reasons, dtype="string"),
-        "priority": pd.Series(priority), "cost": pd.Series(cost), "rate": cells["rate"],
-        "rate_from": cells["rate_from"],
-    }  # fmt: skip
-    given = {
-        name: list(column.astype(object).where(column.notna(), None).iloc[order]) for name, column in columns.items()
-    }
-    return frames.build(STRATEGY_PLAN, given)
 
 
 def _tell(plan: pd.DataFrame, name: str, amount: float, unit: str) -> None:

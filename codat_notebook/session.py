@@ -154,8 +154,8 @@ class Session(PortfolioMethods):
         Parameters
         ----------
         company : a company's UUID; or a mapping UUID -> data types; or a plan: a DataFrame with the columns
-            ``company_id`` and ``data_type``, if wanted ``connection_id``, and ``action`` (rows other than ``"queue"``
-            are left out, see ``run.skipped``), as ``session.plan`` gives it.
+            ``company_id`` and ``data_type``, if wanted ``connection_id``, and ``action`` (where it is given, rows other
+            than ``"queue"`` are left out, see ``run.skipped``), as ``session.plan`` gives it.
         data_types : Codat's keys, such as ``"invoices"``; at least one beside a UUID, none beside a plan.
         connection_id : only on this connection; without it, on each connection that has the type.
         journal : a file that the run is written down in, so that after a crash ``session.resume(journal)`` finishes it

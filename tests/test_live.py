@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 
 import codat_notebook as cn
-from codat_notebook.live import STRATEGY_PLAN, plan_round, run_strategy
+from codat_notebook.live import run_strategy
 from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.strategies import CELLS, Limits, StrategyError, oldest, optimal, table
+from codat_notebook.strategies.budget import Budget
+from codat_notebook.strategies.rounds import STRATEGY_PLAN, plan_round
 
 NOW = pd.Timestamp("2026-11-23T12:00:00Z")
 
@@ -34,7 +36,7 @@ def plan(
     strategy: Any, amount: float = 2.0, unit: str = "refreshes", limits: Any = None, **columns: Any
 ) -> pd.DataFrame:
     """A round on the three cells."""
-    return plan_round(strategy, cells(**columns), amount, unit, limits or Limits(), NOW)
+    return plan_round(strategy, cells(**columns), Budget(amount, unit), 1.0, limits or Limits(), NOW)
 
 
 def test_a_plan_says_what_and_why() -> None:
@@ -50,7 +52,8 @@ def test_a_plan_says_what_and_why() -> None:
     ]
     assert found["rate_from"].tolist() == ["assumed", "given", "given"]
     assert found["age"].dt.days.tolist() == [5, 3, 1]
-    empty = plan_round(oldest(), cells().iloc[:0].reset_index(drop=True), 1.0, "refreshes", Limits(), NOW)
+    none = cells().iloc[:0].reset_index(drop=True)
+    empty = plan_round(oldest(), none, Budget(1.0, "refreshes"), 1.0, Limits(), NOW)
     assert empty.dtypes.map(str).equals(found.dtypes.map(str))
 
 

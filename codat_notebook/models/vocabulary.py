@@ -151,3 +151,12 @@ def family(data_type: str) -> str:
     """
     prefix = data_type.partition("-")[0]
     return {"banking": "Banking", "commerce": "Commerce"}.get(prefix, "Accounting")
+
+
+def daily_requests(companies: int) -> int:
+    """Requests a day that Codat allows an account of so many connected companies: 1,000 for each, and 1,000 more.
+
+    >>> daily_requests(3000)
+    3001000
+    """
+    return 1_000 * (1 + companies)

@@ -1,5 +1,8 @@
 """What refreshing would cost: refreshes, requests, minutes, shares of the quota, money. Pure arithmetic.
 
+A load is counted from numbers (nobody is asked), from companies with their connections (no company is asked for by
+itself), or from a plan. Prices are the user's own, for Codat tells none.
+
 For each rhythm a row in all and a row for each platform, and the same for Codat's own schedule, which takes no
 requests at all and is therefore the first thing to consider. Money is *unknown* where no price is known, and then so
 is its sum: it is never taken for 0.
@@ -11,14 +14,172 @@ is its sum: it is never taken for 0.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from codat_notebook.planning.load import Kind, Load
+from codat_notebook.models.vocabulary import daily_requests
 from codat_notebook.planning.plan import LOOKS
-from codat_notebook.planning.prices import Prices
+from codat_notebook.planning.selection import Selection
+from codat_notebook.planning.snapshots import CompanySnapshot
+from codat_notebook.runs.targets import plan_lines
+
+
+class Price(NamedTuple):
+    """The price of one refresh."""
+
+    amount: float
+    currency: str | None
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Prices by platform and, where they differ, by data type; the most exact one counts."""
+
+    known: Mapping[tuple[str | None, str | None], Price] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.known)
+
+    def of(self, platform: str | None, data_type: str | None) -> Price | None:
+        """The price of a refresh; ``None`` if it is not known."""
+        name = platform.casefold() if platform is not None else None
+        keys = ((name, data_type), (name, None), (None, data_type), (None, None))
+        return next((self.known[key] for key in keys if key in self.known), None)
+
+    @classmethod
+    def of_frame(cls, prices: Any) -> Prices:
+        """Prices from a frame with ``platform``, ``price``, maybe ``data_type`` and ``currency``; or one for all.
+
+        A missing platform or data type stands for all of them; a missing price is unknown.
+
+        Raises ``ValueError`` for a frame without these columns and for a price that is none.
+
+        >>> Prices.of_frame(0.02).of("Xero", "invoices")
+        Price(amount=0.02, currency=None)
+        """
+        if prices is None:
+            return cls()
+        if isinstance(prices, (int, float)) and not isinstance(prices, bool):
+            return cls({(None, None): Price(_amount(prices), None)})
+        columns = set(getattr(prices, "columns", ()))
+        if not {"platform", "price"} <= columns:
+            raise ValueError("prices: a frame with the columns platform and price (of one refresh), or one number.")
+        rows = prices[[name for name in ("platform", "data_type", "price", "currency") if name in columns]]
+        return cls(dict(_entry(row) for row in rows.to_dict("records") if not _missing(row["price"])))
+
+
+def _entry(row: Mapping[Any, Any]) -> tuple[tuple[str | None, str | None], Price]:
+    platform, data_type, currency = (_text(row.get(name)) for name in ("platform", "data_type", "currency"))
+    return (platform.casefold() if platform else None, data_type), Price(_amount(row["price"]), currency)
+
+
+def _text(value: Any) -> str | None:
+    return None if _missing(value) else str(value)
+
+
+def _missing(value: Any) -> bool:
+    import pandas as pd
+
+    return value is None or bool(pd.isna(value))
+
+
+def _amount(value: Any) -> float:
+    try:
+        amount = float(value)
+    except (TypeError, ValueError):
+        amount = math.nan
+    if not 0 <= amount < math.inf:
+        raise ValueError(f"prices: a price is a number of money, at least 0, not {value!r}.")
+    return amount
+
+
+#: A platform and a data type; ``None`` where a load counts but does not name them.
+Kind = tuple[str | None, str | None]
+
+
+@dataclass(frozen=True)
+class Load:
+    """Cells by platform and data type, and how many companies they are of (by platform, and in all).
+
+    ``types`` are the data types by name, ``None`` where only their number is known.
+    """
+
+    cells: Mapping[Kind, int]
+    companies: Mapping[str | None, int]
+    total: int
+    types: tuple[str, ...] | None
+
+    @property
+    def refreshes(self) -> int:
+        """Cells in all."""
+        return sum(self.cells.values())
+
+    def of(self, platform: str | None) -> dict[Kind, int]:
+        """The cells of one platform."""
+        return {kind: number for kind, number in self.cells.items() if kind[0] == platform}
+
+
+def of_numbers(companies: int | Mapping[str, int], data_types: int | Sequence[str]) -> Load:
+    """So many companies (also: platform -> so many) with so many data types, each on one connection.
+
+    >>> of_numbers({"Xero": 2, "Plaid": 1}, 5).refreshes
+    15
+    """
+    counted = companies.items() if isinstance(companies, Mapping) else [(None, companies)]
+    by_platform: dict[str | None, int] = dict(counted)
+    for number in (*by_platform.values(), *([data_types] if isinstance(data_types, int) else [])):
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise ValueError(f"Companies and data types are counted in whole numbers, not {number!r}.")
+    names: Sequence[str | None] = [None] if isinstance(data_types, int) else list(dict.fromkeys(data_types))
+    each = data_types if isinstance(data_types, int) else 1
+    cells = {(platform, name): number * each for platform, number in by_platform.items() for name in names}
+    types = None if isinstance(data_types, int) else tuple(name for name in names if name)
+    return Load(cells, by_platform, sum(by_platform.values()), types)
+
+
+def of_companies(snapshots: Iterable[CompanySnapshot], selection: Selection) -> Load:
+    """What the linked connections of companies support of what is wanted."""
+    return _counted(cell for snapshot in snapshots for cell in _cells(snapshot, selection))
+
+
+def _cells(snapshot: CompanySnapshot, selection: Selection) -> set[tuple[str, str, str, str]]:
+    """(company, connection, platform, data type) of each cell."""
+    cells: set[tuple[str, str, str, str]] = set()
+    if snapshot.facts is None:
+        return cells
+    targets = selection.of(snapshot.id.lower())
+    for connection in snapshot.facts.linked:
+        platform = connection.platform_name
+        if selection.takes(platform, connection.integration_key):
+            for data_type, only in targets:
+                supported = snapshot.facts.supported[connection.id] if only in (None, connection.id) else frozenset()
+                types = supported if data_type is None else supported & {data_type}
+                cells |= {(snapshot.id, connection.id, platform, name) for name in types}
+    return cells
+
+
+def of_plan(plan: Any) -> Load:
+    """The rows of a plan that are to be queued, each cell once."""
+    lines = plan_lines(plan, "company_id", "data_type", "connection_id", "platform")
+    cells = ((line.company_id or "", line.connection_id or "", line.platform or "", line.data_type or "")
+             for line in lines if line.queued)  # fmt: skip
+    return _counted(dict.fromkeys(cells))
+
+
+def _counted(cells: Iterable[tuple[str, str, str, str]]) -> Load:
+    counted: Counter[Kind] = Counter()
+    companies: dict[str | None, set[str]] = {}
+    for company, _, platform, data_type in cells:
+        counted[platform, data_type] += 1
+        companies.setdefault(platform, set()).add(company)
+    types = tuple(sorted({data_type or "" for _, data_type in counted}))
+    everyone = set().union(*companies.values()) if companies else set()
+    return Load(dict(counted), {platform: len(ids) for platform, ids in companies.items()}, len(everyone), types)
+
 
 #: Codat's limit on requests from one address.
 A_MINUTE = 1000
@@ -145,16 +306,16 @@ class _Counter:
         """Money a day with its currency, both unknown where a price is; and what is missing, in words."""
         if not self.prices:
             return None, None, None
-        found = {kind: self.prices.of(*kind) for kind, number in cells.items() if number}
-        lacking = sorted({kind[0] or _UNNAMED for kind, price in found.items() if price is None})
+        priced = {kind: self.prices.of(*kind) for kind, number in cells.items() if number}
+        lacking = sorted({kind[0] or _UNNAMED for kind, price in priced.items() if price is None})
         if lacking:
             return None, None, f"No price for {', '.join(lacking)}."
-        currencies = {price.currency for price in found.values() if price}
+        currencies = {price.currency for price in priced.values() if price}
         if len(currencies) > 1:
             return None, None, "Prices in several currencies are not added up."
-        if not found:
+        if not priced:
             return None, None, None
-        daily = _sum(_times(cells[kind] * price.amount, a_day[kind]) for kind, price in found.items() if price)
+        daily = _sum(_times(cells[kind] * price.amount, a_day[kind]) for kind, price in priced.items() if price)
         return daily, currencies.pop(), None
 
 
@@ -215,4 +376,4 @@ def rhythm_text(every: timedelta) -> str:
 def limit_of(companies: int, told: Any = None) -> int | None:
     """The account's requests a day: as Codat told it, else by its formula for so many connected companies."""
     limit = getattr(told, "limit", None)
-    return int(limit) if limit else A_MINUTE * (1 + companies)
+    return int(limit) if limit else daily_requests(companies)

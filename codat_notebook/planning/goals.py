@@ -14,9 +14,9 @@ from typing import Any
 
 from codat_notebook.models.instants import instant
 from codat_notebook.models.vocabulary import REPORTS
-from codat_notebook.planning.rules import interval
 from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.runs.cells import Cell
+from codat_notebook.words import interval
 
 PASS, WARN, FAIL = "pass", "warn", "fail"
 VERDICTS = (PASS, WARN, FAIL)
@@ -56,16 +56,16 @@ def goals_by_type(goals: Mapping[str, Any] | None) -> dict[str, Goal]:
     """
     if goals is not None and not isinstance(goals, Mapping):
         raise ValueError(f'goals: a mapping such as {{"bank": "1D"}}, not {goals!r}.')
-    found: dict[str, Goal] = {}
+    of_reports: dict[str, Goal] = {}
     own: dict[str, Goal] = {}
     for name, limits in (USUAL if goals is None else goals).items():
         goal = _goal(name, limits)
         if name in REPORTS:
             for data_type in REPORTS[name]:
-                found[data_type] = min(goal, found.get(data_type, goal), key=lambda g: (g.fail, g.warn))
+                of_reports[data_type] = min(goal, of_reports.get(data_type, goal), key=lambda g: (g.fail, g.warn))
         else:
             own[name] = goal
-    return found | own
+    return of_reports | own
 
 
 def _goal(name: str, limits: Any) -> Goal:

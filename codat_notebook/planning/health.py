@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook import display, frames
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning import goals
-from codat_notebook.planning.plan import Durations, plan_rows
-from codat_notebook.planning.rules import Rule, Target, interval
-from codat_notebook.planning.snapshots import CompanySnapshot
+from codat_notebook.planning.plan import plan_rows
+from codat_notebook.planning.selection import Selection, Target
+from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
 from codat_notebook.runs.cells import Cell
+from codat_notebook.words import interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ class PortfolioStatus:
     def __init__(
         self,
         snapshots: Sequence[CompanySnapshot],
-        rule: Rule,
+        selection: Selection,
         time: datetime,
         *,
         goal: Mapping[str, Any] | None = None,
@@ -46,10 +47,10 @@ class PortfolioStatus:
         self.snapshots = tuple(snapshots)
         self.time = time
         self.speed = speed
-        self._rule = rule
+        self._selection = selection
         self._goals = goals.goals_by_type(goal)
         self._skew = interval(skew, "skew")
-        self._typical = Durations(snapshots)
+        self._durations = durations_of(snapshots)
 
     @property
     def current(self) -> list[Cell]:
@@ -57,14 +58,14 @@ class PortfolioStatus:
         return [cell for snapshot in self.snapshots for cell in self._cells(snapshot)]
 
     def _cells(self, snapshot: CompanySnapshot) -> list[Cell]:
-        wanted = self._rule.types
+        wanted = self._selection.types
         connections = snapshot.facts.connections if snapshot.facts else {}
         return [
             cell
             for cell in snapshot.cells
             if (wanted is None or cell.data_type in wanted)
             and (connection := connections.get(cell.connection_id)) is not None
-            and self._rule.takes(connection.platform_name, connection.integration_key)
+            and self._selection.takes(connection.platform_name, connection.integration_key)
         ]
 
     def verdict(self, cell: Cell) -> str | None:
@@ -74,13 +75,13 @@ class PortfolioStatus:
     @property
     def cells(self) -> pd.DataFrame:
         """Each cell: ``company``, ``verdict`` and ``connection_status``, then the columns of ``session.status``."""
-        found = [(snapshot, cell) for snapshot in self.snapshots for cell in self._cells(snapshot)]
+        pairs = [(snapshot, cell) for snapshot in self.snapshots for cell in self._cells(snapshot)]
         extra: dict[str, tuple[str, list[Any]]] = {
-            "company": ("text", [snapshot.name for snapshot, _ in found]),
-            "verdict": ("category", [self.verdict(cell) for _, cell in found]),
-            "connection_status": ("category", [_connection_status(snapshot, cell) for snapshot, cell in found]),
+            "company": ("text", [snapshot.name for snapshot, _ in pairs]),
+            "verdict": ("category", [self.verdict(cell) for _, cell in pairs]),
+            "connection_status": ("category", [_connection_status(snapshot, cell) for snapshot, cell in pairs]),
         }
-        return frames.data_status([cell for _, cell in found], extra=extra)
+        return frames.data_status([cell for _, cell in pairs], extra=extra)
 
     @property
     def goals(self) -> pd.DataFrame:
@@ -102,7 +103,7 @@ class PortfolioStatus:
     @property
     def skew(self) -> pd.DataFrame:
         """Each report of each company: how far apart its data types were read, the widest first."""
-        wanted = self._rule.types
+        wanted = self._selection.types
         reports = [name for name, types in REPORTS.items() if wanted is None or set(types) & set(wanted)]
         rows = [row for snapshot in self.snapshots for row in goals.skew_rows(snapshot, reports, self._skew)]
         return _worst_first(frames.of_rows(frames.SKEW, rows), "skew")
@@ -138,7 +139,7 @@ class PortfolioStatus:
         for snapshot in self.snapshots:
             cells = [key for aspect in aspects or ASPECTS for key in makers[aspect](snapshot)]
             targets[snapshot.id.lower()] = tuple((type, connection) for connection, type in dict.fromkeys(cells))
-        return frames.of_rows(frames.PLAN, plan_rows(self.snapshots, Rule(targets)))
+        return frames.of_rows(frames.PLAN, plan_rows(self.snapshots, Selection(targets)))
 
     def _behind(self, snapshot: CompanySnapshot) -> list[tuple[str, str]]:
         """The cells that miss their goal."""
@@ -153,16 +154,16 @@ class PortfolioStatus:
 
     def _dying(self, snapshot: CompanySnapshot) -> list[tuple[str, str]]:
         """The quickest data type of each connection whose token is near its end."""
-        found = []
+        quickest = []
         for row in goals.token_rows(snapshot, self.time):
             cells = [cell for cell in self._cells(snapshot) if cell.connection_id == row.connection_id]
             if cells and row.verdict in goals.LATE:
-                found.append((row.connection_id, min(cells, key=self._effort).data_type))
-        return found
+                quickest.append((row.connection_id, min(cells, key=self._effort).data_type))
+        return quickest
 
     def _effort(self, cell: Cell) -> tuple[bool, float, str]:
         """What is the least trouble to refresh: what worked last time, then what is quick."""
-        return cell.status != "Complete", self._typical.of(cell.platform, cell.data_type), cell.data_type
+        return cell.status != "Complete", self._durations.of(cell.platform, cell.data_type).median, cell.data_type
 
     def __repr__(self) -> str:
         verdicts = Counter(map(self.verdict, self.current))

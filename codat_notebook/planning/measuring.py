@@ -1,26 +1,25 @@
 """Real companies as the table that strategies see, with what their histories tell of durations and failures. Pure.
 
-What was measured is pooled: durations by platform and data type, failures by platform, each drawn towards the numbers
+What was measured is pooled: durations as ``runs.durations`` says, failures by platform, each drawn towards the numbers
 that the sandbox assumes as long as little was seen. Codat tells no change rates: they are missing unless changes were
 observed or a rate was given, and ``rate_from`` says which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.models.platforms import PLATFORMS, median_seconds
-from codat_notebook.planning.cell_history import CellHistory
+from codat_notebook.models.platforms import PLATFORMS
+from codat_notebook.planning.estimate import Prices
 from codat_notebook.planning.plan import PlanRow, plan_rows
-from codat_notebook.planning.prices import Prices
-from codat_notebook.planning.rules import Rule
-from codat_notebook.planning.snapshots import CompanySnapshot
-from codat_notebook.strategies.cells import table
-from codat_notebook.strategies.limits import back_off
-from codat_notebook.strategies.observing import learned
+from codat_notebook.planning.selection import Selection
+from codat_notebook.planning.snapshots import CellHistory, CompanySnapshot, durations_of
+from codat_notebook.runs.durations import Durations
+from codat_notebook.strategies.cell_table import table
+from codat_notebook.strategies.learning import learned
+from codat_notebook.strategies.rounds import back_off
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,14 +28,13 @@ _DAY = 86_400.0
 _PLATFORMS = {platform.name: platform for platform in PLATFORMS}
 _FAILURE_RATE = 0.05  # of a platform that the sandbox does not know
 _TRUST = 20  # operations seen that weigh as much as the assumption
-_ENOUGH = 5  # durations that make a percentile
 _GIVEN = ("weight", "rate", "due")
 _KEYS = ("company_id", "connection_id", "data_type")
 
 
 def measured(
     snapshots: Sequence[CompanySnapshot],
-    rule: Rule,
+    selection: Selection,
     now: datetime,
     observed: pd.DataFrame | None = None,
     known: pd.DataFrame | None = None,
@@ -45,9 +43,9 @@ def measured(
     """The cells of companies that were read; the parameters and columns are those of ``session.cells``."""
     import pandas as pd
 
-    pairs = [(snapshot, row) for snapshot in snapshots for row in plan_rows([snapshot], rule) if row.connection_id]
-    times, rates = Times(snapshots), _failure_rates(snapshots)
-    columns = [_cell(snapshot, row, times, now) for snapshot, row in pairs]
+    pairs = [(snapshot, row) for snapshot in snapshots for row in plan_rows([snapshot], selection) if row.connection_id]
+    durations, rates = durations_of(snapshots), _failure_rates(snapshots)
+    columns = [_cell(snapshot, row, durations, now) for snapshot, row in pairs]
     cells = (
         table({name: [each[name] for each in columns] for name in columns[0]}, len(columns))
         if columns
@@ -65,13 +63,15 @@ def measured(
     return cells.assign(
         name=pd.Series([row.company for _, row in pairs], dtype="string"),
         obstacle=pd.Series([row.reason if row.action == "skip" else None for _, row in pairs], dtype="string"),
-        latency=pd.Series([times.of(*pair)[0] for pair in zip(platforms, types, strict=True)], dtype="float64"),
+        latency=pd.Series(
+            [durations.of(*pair).median / _DAY for pair in zip(platforms, types, strict=True)], dtype="float64"
+        ),
         failure_rate=pd.Series([rates.get(platform, _FAILURE_RATE) for platform in platforms], dtype="float64"),
         price=pd.Series([None if price is None else price.amount for price in priced], dtype="float64"),
     )
 
 
-def _cell(snapshot: CompanySnapshot, row: PlanRow, times: Times, now: datetime) -> dict[str, Any]:
+def _cell(snapshot: CompanySnapshot, row: PlanRow, durations: Durations, now: datetime) -> dict[str, Any]:
     """A row of the table."""
     key = row.connection_id or "", row.data_type or ""
     past = snapshot.histories.get(key) or CellHistory()
@@ -85,31 +85,8 @@ def _cell(snapshot: CompanySnapshot, row: PlanRow, times: Times, now: datetime) 
         "last_success": None if row.age is None else now - row.age, "in_progress": key in snapshot.running,
         "failures": past.streak, "last_error": past.kind, "retry_at": retry_at if retry_at and retry_at > now else None,
         "connection_status": connection.status if connection else None,
-        "latency_p95": times.of(row.platform or "", row.data_type or "")[1],
+        "latency_p95": durations.of(row.platform or "", row.data_type or "").late / _DAY,
     }  # fmt: skip
-
-
-class Times:
-    """Days that refreshes take, the median and what 95 % stay below, by platform and data type."""
-
-    def __init__(self, snapshots: Iterable[CompanySnapshot]) -> None:
-        self._seen: dict[tuple[str, str], list[float]] = {}
-        for snapshot in snapshots:
-            platforms: Mapping[str, str] = snapshot.facts.platforms if snapshot.facts else {}
-            for (connection, data_type), past in snapshot.histories.items():
-                self._seen.setdefault((platforms.get(connection, ""), data_type), []).extend(past.seconds)
-        self._known: dict[tuple[str, str], tuple[float, float]] = {}
-
-    def of(self, platform: str, data_type: str) -> tuple[float, float]:
-        """The two numbers for a data type of a platform; what the sandbox assumes where too few were seen."""
-        key = platform, data_type
-        if key not in self._known:
-            seen = self._seen.get(key, [])
-            assumed = median_seconds(_PLATFORMS.get(platform), data_type)
-            middle = median(seen) if len(seen) >= _ENOUGH else assumed
-            late = quantiles(seen, n=20)[-1] if len(seen) >= _ENOUGH else 2.1 * assumed
-            self._known[key] = max(middle, 0.0) / _DAY, max(late, 0.0) / _DAY
-        return self._known[key]
 
 
 def _failure_rates(snapshots: Iterable[CompanySnapshot]) -> dict[str, float]:

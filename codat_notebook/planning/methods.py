@@ -12,18 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
-from codat_notebook.planning import load
-from codat_notebook.planning.estimate import estimate_rows, limit_of
+from codat_notebook.planning import estimate
+from codat_notebook.planning.estimate import Load, Prices, estimate_rows, limit_of
 from codat_notebook.planning.health import PortfolioStatus
-from codat_notebook.planning.load import Load
-from codat_notebook.planning.measuring import measured
 from codat_notebook.planning.plan import plan_rows
-from codat_notebook.planning.prices import Prices
-from codat_notebook.planning.reader import Progress, read_cells
-from codat_notebook.planning.rules import Rule, interval, rule
-from codat_notebook.planning.snapshots import read_facts
+from codat_notebook.planning.selection import Selection, select
+from codat_notebook.planning.snapshots import Progress, read_cells, read_facts
 from codat_notebook.runs.context import RunContext
-from codat_notebook.strategies.observing import observe_changes
+from codat_notebook.words import interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +51,7 @@ class PortfolioMethods:
         """What a refresh of many companies would queue, and what it would skip and why. Queues nothing.
 
         Everything that is given narrows; without anything it is everything. Filter the frame as you like and hand it
-        to ``session.refresh``, which queues the rows whose ``action`` is ``"queue"``.
+        to ``session.refresh``, which queues the rows whose ``action`` is ``"queue"`` or missing.
 
         Parameters
         ----------
@@ -83,7 +79,7 @@ class PortfolioMethods:
         >>> plan = session.plan(report="financials", older_than="7D", tags={"region": "uk"})  # doctest: +SKIP
         >>> session.refresh(plan[plan.platform == "Xero"])                                    # doctest: +SKIP
         """
-        wanted = rule(
+        wanted = select(
             what, data_types, companies=companies, older_than=older_than, failed=failed, report=report, tags=tags,
             platform=platform,
         )  # fmt: skip
@@ -122,7 +118,11 @@ class PortfolioMethods:
 
         >>> strategies.optimal()(session.cells(report="financials")).nlargest(5)  # doctest: +SKIP
         """
-        wanted = rule(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
+        # What strategies need is loaded by the first who asks for cells: no session without a strategy waits for it.
+        from codat_notebook.planning.measuring import measured
+        from codat_notebook.strategies.learning import observe_changes
+
+        wanted = select(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
         seen = None if observed is None else observe_changes(observed)
         money = Prices.of_frame(prices)
         snapshots = self._ask(read_cells(self.context, wanted.which, reserve=reserve, progress=progress), _UNREAD)
@@ -160,14 +160,14 @@ class PortfolioMethods:
         """
         several = every if isinstance(every, Iterable) and not isinstance(every, str) else [every]
         rhythms = [interval(each, "every") for each in several]
-        known = Prices.of_frame(prices)
+        price_list = Prices.of_frame(prices)
         wanted, counted = _wanted(companies, data_types, report, tags, platform)
         if counted is None:
             snapshots = self._ask(read_facts(self.context, wanted.which), "The companies could not be read")
-            counted = load.of_companies(snapshots, wanted)
+            counted = estimate.of_companies(snapshots, wanted)
         schedule = self._ask(_schedule(self.context), "The sync settings could not be read")
         told = None if _is_number(companies) else self.context.client.quota
-        rows = estimate_rows(counted, rhythms, known, limit_of(counted.total, told), schedule)
+        rows = estimate_rows(counted, rhythms, price_list, limit_of(counted.total, told), schedule)
         return frames.of_rows(frames.ESTIMATE, rows)
 
     def portfolio_status(
@@ -197,26 +197,26 @@ class PortfolioMethods:
 
         >>> health = session.portfolio_status(goals={"financials": "7D", "bank": ("1D", "3D")})  # doctest: +SKIP
         """
-        wanted = rule(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
+        wanted = select(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
         snapshots = self._ask(read_cells(self.context, wanted.which, reserve=reserve, progress=progress), _UNREAD)
         clock = self.context.client.clock
         return PortfolioStatus(snapshots, wanted, self.context.now, goal=goals, skew=skew, speed=clock.speed)
 
 
-def _wanted(companies: Any, data_types: Any, report: Any, tags: Any, platform: Any) -> tuple[Rule, Load | None]:
+def _wanted(companies: Any, data_types: Any, report: Any, tags: Any, platform: Any) -> tuple[Selection, Load | None]:
     """What is to be counted; and the count itself where it needs no company to be asked for."""
     if not _is_number(companies):
         if isinstance(data_types, int):
             raise ValueError("A number of data types goes with a number of companies: name the types of real ones.")
         if "action" in getattr(companies, "columns", ()):
-            return Rule(), load.of_plan(companies)
-        return rule(companies, data_types, report=report, tags=tags, platform=platform), None
+            return Selection(), estimate.of_plan(companies)
+        return select(companies, data_types, report=report, tags=tags, platform=platform), None
     if tags is not None or platform is not None:
         raise ValueError("tags and platform narrow real companies, not a number of them.")
-    types = data_types if isinstance(data_types, int) else rule(None, data_types, report=report).types
+    types = data_types if isinstance(data_types, int) else select(None, data_types, report=report).types
     if types is None:
         raise ValueError("Say how many data types, or which: estimate(3000, 5).")
-    return Rule(), load.of_numbers(companies, types)
+    return Selection(), estimate.of_numbers(companies, types)
 
 
 def _is_number(companies: Any) -> bool:
@@ -228,8 +228,8 @@ def _is_number(companies: Any) -> bool:
 async def _schedule(context: RunContext) -> dict[str, int] | None:
     """Data type -> hours of Codat's own schedule; ``None``, and a word in the errors, where they cannot be read."""
     try:
-        found = await context.client.settings.get_profile_sync_settings_async()
+        profile = await context.client.settings.get_profile_sync_settings_async()
     except CodatLendingError as error:
         context.report(error, "The sync settings could not be read")
         return None
-    return {str(setting.data_type): setting.sync_schedule for setting in found.settings}
+    return {str(setting.data_type): setting.sync_schedule for setting in profile.settings}

@@ -11,21 +11,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from statistics import median
 from typing import NamedTuple
 
 from codat_notebook.models.status import is_failed
-from codat_notebook.planning.rules import Rule, Target
-from codat_notebook.planning.snapshots import CompanySnapshot
+from codat_notebook.planning.selection import Selection, Target
+from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
 from codat_notebook.runs.cells import Cell
+from codat_notebook.runs.durations import Durations
 
 NOT_LINKED, NOT_SUPPORTED, IN_PROGRESS, FRESH = "not linked", "not supported", "in progress", "fresh"
 NOT_FAILED, NO_CONNECTION = "did not fail", "unknown connection"
 
 #: Requests that follow a company's refreshes to their end: looks at its history (assumed; more where they take long).
 LOOKS = 4.0
-#: Seconds that a refresh takes where no history tells (assumed).
-SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,40 +43,44 @@ class PlanRow:
     seconds: float | None
 
 
-def plan_rows(snapshots: Sequence[CompanySnapshot], rule: Rule) -> list[PlanRow]:
+def plan_rows(snapshots: Sequence[CompanySnapshot], selection: Selection) -> list[PlanRow]:
     """The plan for companies whose cells were read; see the module's docstring."""
-    typical = Durations(snapshots)
-    return [row for snapshot in snapshots for row in _company(snapshot, rule, typical)]
+    durations = durations_of(snapshots)
+    return [row for snapshot in snapshots for row in _company(snapshot, selection, durations)]
 
 
-def _company(snapshot: CompanySnapshot, rule: Rule, typical: Durations) -> Iterator[PlanRow]:
+def _company(snapshot: CompanySnapshot, selection: Selection, durations: Durations) -> Iterator[PlanRow]:
     """The rows of a company. A queued one takes a request to queue it, and a share of the looks at the company."""
     cells = {(cell.connection_id, cell.data_type): cell for cell in snapshot.cells}
     pairs: dict[tuple[str | None, str | None], None] = {}
-    for target in rule.of(snapshot.id.lower()):
-        pairs.update(dict.fromkeys(_pairs(snapshot, rule, target, cells)))
-    decided = [_decision(snapshot, rule, pair, cells.get((pair[0] or "", pair[1] or ""))) for pair in pairs]
+    for target in selection.of(snapshot.id.lower()):
+        pairs.update(dict.fromkeys(_pairs(snapshot, selection, target, cells)))
+    decided = [_decision(snapshot, selection, pair, cells.get((pair[0] or "", pair[1] or ""))) for pair in pairs]
     queued = sum(decision.skip is None for decision in decided)
     for decision in decided:
-        yield _row(snapshot, rule, decision, typical, 1 + LOOKS / queued if queued else 0.0)
+        yield _row(snapshot, selection, decision, durations, 1 + LOOKS / queued if queued else 0.0)
 
 
 def _pairs(
-    snapshot: CompanySnapshot, rule: Rule, target: Target, cells: Mapping[tuple[str, str], Cell]
+    snapshot: CompanySnapshot, selection: Selection, target: Target, cells: Mapping[tuple[str, str], Cell]
 ) -> Iterable[tuple[str | None, str | None]]:
     """The connections and data types that one thing asked for stands for."""
     data_type, connection_id = target
     if snapshot.facts is None:
         return [(connection_id, data_type)]
-    known = snapshot.facts.connections
-    named = list(known) if connection_id is None else [connection_id]
-    meant = [id for id in named if id not in known or rule.takes(known[id].platform_name, known[id].integration_key)]
-    if not meant and rule.platforms is not None:
+    connections = snapshot.facts.connections
+    named = list(connections) if connection_id is None else [connection_id]
+    meant = [
+        id
+        for id in named
+        if id not in connections or selection.takes(connections[id].platform_name, connections[id].integration_key)
+    ]
+    if not meant and selection.platforms is not None:
         return []
     if connection_id is not None and data_type is not None:
         return [(connection_id, data_type)]
-    found = [key for key in cells if key[0] in meant and data_type in (None, key[1])]
-    return found or [(connection_id, data_type)]
+    there = [key for key in cells if key[0] in meant and data_type in (None, key[1])]
+    return there or [(connection_id, data_type)]
 
 
 class _Decision(NamedTuple):
@@ -91,13 +93,15 @@ class _Decision(NamedTuple):
 
 
 def _decision(
-    snapshot: CompanySnapshot, rule: Rule, pair: tuple[str | None, str | None], cell: Cell | None
+    snapshot: CompanySnapshot, selection: Selection, pair: tuple[str | None, str | None], cell: Cell | None
 ) -> _Decision:
-    skip = _obstacle(snapshot, pair[0], cell) or (_not_due(cell, rule) if cell else None)
+    skip = _obstacle(snapshot, pair[0], cell) or (_not_due(cell, selection) if cell else None)
     return _Decision(*pair, cell, skip)
 
 
-def _row(snapshot: CompanySnapshot, rule: Rule, decision: _Decision, typical: Durations, requests: float) -> PlanRow:
+def _row(
+    snapshot: CompanySnapshot, selection: Selection, decision: _Decision, durations: Durations, requests: float
+) -> PlanRow:
     connection_id, data_type, cell, skip = decision
     connection = snapshot.facts.connections.get(connection_id or "") if snapshot.facts else None
     platform = connection.platform_name if connection else None
@@ -110,9 +114,9 @@ def _row(snapshot: CompanySnapshot, rule: Rule, decision: _Decision, typical: Du
         status=cell.status if cell else None,
         age=cell.age if cell else None,
         action="skip" if skip else "queue",
-        reason=skip or _occasion(cell, rule),
+        reason=skip or _occasion(cell, selection),
         requests=0.0 if skip else requests,
-        seconds=None if skip else typical.of(platform or "", data_type or ""),
+        seconds=None if skip else durations.of(platform or "", data_type or "").median,
     )
 
 
@@ -131,36 +135,19 @@ def _obstacle(snapshot: CompanySnapshot, connection_id: str | None, cell: Cell |
     return IN_PROGRESS if (cell.connection_id, cell.data_type) in snapshot.running else None
 
 
-def _not_due(cell: Cell, rule: Rule) -> str | None:
-    """Why the cell need not be refreshed by the rule."""
-    if rule.older_than is not None and cell.age is not None and cell.age < rule.older_than:
+def _not_due(cell: Cell, selection: Selection) -> str | None:
+    """Why the cell need not be refreshed by what is selected."""
+    if selection.older_than is not None and cell.age is not None and cell.age < selection.older_than:
         return FRESH
-    return NOT_FAILED if rule.failed and not is_failed(cell.status or "") else None
+    return NOT_FAILED if selection.failed and not is_failed(cell.status or "") else None
 
 
-def _occasion(cell: Cell | None, rule: Rule) -> str:
+def _occasion(cell: Cell | None, selection: Selection) -> str:
     if cell is not None and is_failed(cell.status or ""):
         return "failed"
     if cell is None or cell.age is None:
         return "never read"
-    return "old" if rule.older_than is not None else "asked for"
-
-
-class Durations:
-    """How long refreshes usually take: medians of what the histories show."""
-
-    def __init__(self, snapshots: Iterable[CompanySnapshot]) -> None:
-        found: dict[tuple[str, ...], list[float]] = {}
-        for snapshot in snapshots:
-            for platform, data_type, seconds in snapshot.durations:
-                for key in ((platform, data_type), (data_type,), ()):
-                    found.setdefault(key, []).append(seconds)
-        self._medians = {key: median(values) for key, values in found.items()}
-
-    def of(self, platform: str, data_type: str) -> float:
-        """Seconds for a data type of a platform; of the type, or of all, where it was never seen there."""
-        keys: tuple[tuple[str, ...], ...] = ((platform, data_type), (data_type,), ())
-        return next((self._medians[key] for key in keys if key in self._medians), SECONDS)
+    return "old" if selection.older_than is not None else "asked for"
 
 
 def totals(rows: Iterable[tuple[str, str]]) -> str:

@@ -1,23 +1,69 @@
-"""What is known of companies, and the first look at them: who there is, with which connections.
+"""What is known of companies, and how it is read: their connections, their cells, what their histories tell.
 
-A list of companies holds their connections, so one request stands for thousands. A company that cannot be read is a
-:class:`CompanySnapshot` with its trouble, never the end of the others. ``reader`` adds the cells.
+``read_facts`` reads who there is: a list of companies holds their connections, so one request stands for thousands.
+``read_cells`` adds the cells: one request for the history of each company tells its connections apart, and one more is
+sent only where that does not reach back far enough. So many companies are read at once, at the pace that the session's
+governor allows. One company's trouble is a :class:`CompanySnapshot` that says so; what stops all of them (the reserve
+of the day's quota, an outage) ends the asking, and those that are left say why.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar
 
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
-from codat_notebook.models.shared import Company
-from codat_notebook.planning.cell_history import CellHistory
-from codat_notebook.runs.cells import Cell
+from codat_notebook.models.instants import instant
+from codat_notebook.models.platforms import PLATFORMS, median_seconds
+from codat_notebook.models.shared import Company, PullOperation
+from codat_notebook.models.status import is_problem, is_running
+from codat_notebook.runs.cells import DEPTH, Cell, make_cells
 from codat_notebook.runs.context import CompanyFacts, RunContext
+from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
+from codat_notebook.runs.members import FEW, PAGE
 from codat_notebook.runs.records import Subject
 
-#: From so many companies on they are listed, not asked for one by one.
-LISTED_FROM = 6
-#: Companies that one page may hold.
-PAGE = 5000
+
+@dataclass(slots=True)
+class CellHistory:
+    """The operations of one cell that have ended, newest first."""
+
+    ended: int = 0
+    failed: int = 0
+    streak: int = 0  # failures since the last success
+    kind: str | None = None  # the newest one's status, if the cell's last operation failed
+    failed_at: datetime | None = None
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, operation: PullOperation) -> None:
+        """One that is older than those before. What the platform does not offer is no failure of a refresh."""
+        status, seconds = str(operation.status or ""), seconds_taken(operation)
+        if status == "Complete":
+            if seconds is not None and len(self.seconds) < NEWEST:
+                self.seconds.append(seconds)
+        elif not is_problem(status):
+            return
+        elif self.failed == self.ended:  # no success so far: part of the streak
+            self.streak += 1
+            if self.kind is None:
+                self.kind = status
+                self.failed_at = instant(operation.completed)
+        self.failed += status != "Complete"
+        self.ended += 1
+
+
+def histories(operations: Iterable[PullOperation]) -> dict[tuple[str, str], CellHistory]:
+    """Cell (connection id, data type) -> its past, from operations that come newest first."""
+    by_cell: dict[tuple[str, str], CellHistory] = {}
+    for operation in operations:
+        by_cell.setdefault((operation.connection_id, str(operation.data_type)), CellHistory()).add(operation)
+    return by_cell
+
+
+_PLATFORMS = {platform.name: platform for platform in PLATFORMS}
 
 UNKNOWN = "unknown company"
 UNREADABLE = "could not be read"
@@ -27,9 +73,8 @@ UNREADABLE = "could not be read"
 class CompanySnapshot:
     """What is known of one company. ``facts`` is ``None`` where Codat does not know it.
 
-    ``running`` are the cells (connection id, data type) with an operation under way; ``durations`` are seconds that
-    operations took, with platform and data type; ``histories`` is what the history tells of each cell; ``trouble`` says
-    why there are no cells.
+    ``running`` are the cells (connection id, data type) with an operation under way; ``histories`` is what the history
+    tells of each cell; ``trouble`` says why there are no cells.
     """
 
     id: str
@@ -37,9 +82,24 @@ class CompanySnapshot:
     facts: CompanyFacts | None = None
     cells: tuple[Cell, ...] = ()
     running: frozenset[tuple[str, str]] = frozenset()
-    durations: tuple[tuple[str, str, float], ...] = ()
     histories: Mapping[tuple[str, str], CellHistory] = field(default_factory=dict)
     trouble: str | None = None
+
+
+def assumed_seconds(platform: str, data_type: str) -> float:
+    """Seconds that half of the refreshes take, before any was seen: what is assumed of the platform."""
+    return median_seconds(_PLATFORMS.get(platform), data_type)
+
+
+def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:
+    """How long refreshes take, as the histories of these companies show it."""
+    durations = Durations(assumed_seconds)
+    for snapshot in snapshots:
+        platforms = snapshot.facts.platforms if snapshot.facts else {}
+        for (connection, data_type), history in snapshot.histories.items():
+            for seconds in history.seconds:
+                durations.learn(platforms.get(connection, ""), data_type, seconds)
+    return durations
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +120,13 @@ async def read_facts(context: RunContext, which: Which) -> list[CompanySnapshot]
 
     Raises the client's typed errors where the companies cannot be listed.
     """
-    if which.ids is not None and len(which.ids) < LISTED_FROM:
+    if which.ids is not None and len(which.ids) <= FEW:
         singly = [await _company(context, id) for id in which.ids]
-        return [await _reading(context, found, which.ids[n]) for n, found in enumerate(singly) if _wanted(found, which)]
+        return [
+            await _reading(context, company, which.ids[n])
+            for n, company in enumerate(singly)
+            if _wanted(company, which)
+        ]
     listed = {
         company.id.lower(): company
         async for company in context.client.companies.iterate_async(request={"order_by": "name", "page_size": PAGE})
@@ -70,11 +134,11 @@ async def read_facts(context: RunContext, which: Which) -> list[CompanySnapshot]
     if which.ids is None:
         return [await _reading(context, company) for company in listed.values() if which.takes(company)]
     named = {id: listed.get(id.lower(), UNKNOWN) for id in which.ids}
-    return [await _reading(context, found, id) for id, found in named.items() if _wanted(found, which)]
+    return [await _reading(context, company, id) for id, company in named.items() if _wanted(company, which)]
 
 
-def _wanted(found: Company | str, which: Which) -> bool:
-    return isinstance(found, str) or which.takes(found)
+def _wanted(company: Company | str, which: Which) -> bool:
+    return isinstance(company, str) or which.takes(company)
 
 
 async def _company(context: RunContext, id: str) -> Company | str:
@@ -90,8 +154,126 @@ async def _company(context: RunContext, id: str) -> Company | str:
         return UNREADABLE
 
 
-async def _reading(context: RunContext, found: Company | str, id: str = "") -> CompanySnapshot:
-    if isinstance(found, str):
-        return CompanySnapshot(id, id, trouble=found)
-    facts = await context.facts(found, id)
+async def _reading(context: RunContext, company: Company | str, id: str = "") -> CompanySnapshot:
+    if isinstance(company, str):
+        return CompanySnapshot(id, id, trouble=company)
+    facts = await context.facts(company, id)
     return CompanySnapshot(facts.id, facts.name, facts)
+
+
+T = TypeVar("T")
+Progress = Callable[[int, int], object]
+
+#: Companies that are read at the same time.
+AT_ONCE = 24
+#: Real seconds: between two looks whether a request may go, and for which a plan waits until one may.
+_LOOK, _LONGEST = 0.02, 90.0
+
+_LATER = "Codat takes no more requests now"
+OUTAGE = "not read: Codat does not answer"
+
+
+async def read_cells(
+    context: RunContext, which: Which, *, reserve: float = 0.1, progress: Progress | None = None
+) -> list[CompanySnapshot]:
+    """Companies with their cells: one request for each, sometimes two, after those of ``read_facts``.
+
+    Parameters
+    ----------
+    context, which : the session's, and whose.
+    reserve : share of the day's quota at which the reading stops.
+    progress : called with how many are read and how many there are, never on the engine's thread.
+
+    Raises ``ValueError`` for a reserve that is none.
+    """
+    if not (isinstance(reserve, (int, float)) and reserve >= 0):
+        raise ValueError(f"reserve: a share of the day's quota, such as 0.1, not {reserve!r}.")
+    snapshots = await read_facts(context, which)
+    reader, work = _Reader(context, reserve), iter(range(len(snapshots)))
+    done = 0
+
+    async def worker() -> None:
+        nonlocal done
+        for place in work:
+            snapshots[place] = await reader.read(snapshots[place])
+            done += 1
+            if progress is not None:
+                context.engine.run_user_code(progress, done, len(snapshots))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(AT_ONCE, len(snapshots))):
+            group.create_task(worker())
+    return snapshots
+
+
+class _Stopped(Exception):
+    """Nothing more is asked."""
+
+
+class _Reader:
+    """Reads one company after another until something stops it; ``why`` says what."""
+
+    def __init__(self, context: RunContext, reserve: float) -> None:
+        self._context = context
+        self._reserve = reserve
+        self.why: str | None = None
+
+    async def read(self, snapshot: CompanySnapshot) -> CompanySnapshot:
+        """A company with its cells, or with the trouble that there was."""
+        if snapshot.facts is None or not snapshot.facts.connections:
+            return snapshot
+        try:
+            return await self._read(snapshot, snapshot.facts)
+        except _Stopped:
+            return replace(snapshot, trouble=self.why)
+        except CodatLendingError as error:
+            what = f"The state of {snapshot.name} could not be read"
+            self._context.report(error, what, snapshot.facts.subject())
+            if self._context.governor.trying:
+                self.why = OUTAGE
+            return replace(snapshot, trouble=UNREADABLE)
+
+    async def _read(self, snapshot: CompanySnapshot, facts: CompanyFacts) -> CompanySnapshot:
+        calls, request = self._context.client.manage_data, {"company_id": facts.id}
+        newest = {**request, "order_by": "-requested", "page_size": DEPTH}
+        page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
+        whole = page.links.next is None
+        cells = make_cells(facts, {}, page.results, whole, self._context.now)
+        if not whole and any(cell.last_success is None for cell in cells):
+            statuses = await self._in_turn(lambda: calls.get_status_async(request=request))
+            cells = make_cells(facts, statuses.by_type, page.results, whole, self._context.now)
+        return _with(snapshot, cells, page.results)
+
+    async def _in_turn(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Send a request when the session may; the time of waiting is not taken from what its retries may take."""
+        governor = self._context.governor
+        while (pause := self._pause()) > 0:  # noqa: ASYNC110 - the governor goes by the time, and has no event
+            await asyncio.sleep(pause)
+        governor.begin()
+        try:
+            return await call()
+        finally:
+            governor.end()
+
+    def _pause(self) -> float:
+        """Real seconds until the next look whether a request may go; 0 if one may. Raises what stops the reading."""
+        hold = self._context.governor.hold(self._reserve)
+        if self.why is None and hold is not None and (hold.seconds or 0.0) > _LONGEST:
+            self.why = f"not read: {_lower((hold.why or _LATER).partition(';')[0])}"
+        if self.why is not None:
+            raise _Stopped
+        return 0.0 if hold is None else min(hold.seconds or _LOOK, 1.0)
+
+
+def _lower(sentence: str) -> str:
+    """A sentence as a part of another."""
+    return f"the{sentence[3:]}" if sentence.startswith("The ") else sentence
+
+
+def _with(snapshot: CompanySnapshot, cells: list[Cell], operations: list[PullOperation]) -> CompanySnapshot:
+    return replace(
+        snapshot,
+        cells=tuple(cells),
+        running=frozenset((o.connection_id, o.data_type) for o in operations if is_running(o.status, o.completed)),
+        histories=histories(operations),
+    )

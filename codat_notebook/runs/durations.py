@@ -1,14 +1,20 @@
-"""How long operations take: learned from the ends that were seen, by platform and data type.
+"""How long operations take: learned from the ends that were seen, by platform and data type; the one place that says.
 
 The logarithms of durations are summed up per platform and type, per type, and over all; where a cell has few of its
 own, those above it count (each level is worth :data:`WORTH` observations of the next), down to an assumption that
-holds before anything was seen. A few operations hang far beyond all experience (a machine that is off); for these the
-chance to end in the next moment falls with the time that they hang already (a Pareto tail), so that one is looked at
-ever more seldom and never given up. Pure: nothing here knows a clock.
+holds before anything was seen. Where a plain number is wanted, it is the median. A few operations hang far beyond all
+experience (a machine that is off); for these the chance to end in the next moment falls with the time that they hang
+already (a Pareto tail), so that one is looked at ever more seldom and never given up. Pure: nothing here knows a clock.
 """
 
 import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from codat_notebook.models.instants import instant
+from codat_notebook.models.shared import PullOperation
 
 #: Assumed before anything was seen: median seconds, and the standard deviation of their logarithm.
 MEDIAN, SPREAD = 90.0, 0.8
@@ -16,6 +22,9 @@ MEDIAN, SPREAD = 90.0, 0.8
 WORTH = 3.0
 #: The least standard deviation that is believed in, and the share of operations that hang.
 LEAST_SPREAD, HANGING = 0.2, 0.03
+#: So many of the newest complete operations of a cell say how long the next one takes.
+NEWEST = 10
+_P95 = 1.6448536  # standard deviations above the mean
 
 
 @dataclass(slots=True)
@@ -39,36 +48,50 @@ class Lifetime:
     mu: float
     sigma: float
 
+    @property
+    def median(self) -> float:
+        """Seconds that half of them exceed."""
+        return math.exp(self.mu)
+
+    @property
+    def late(self) -> float:
+        """Seconds that one in twenty exceeds."""
+        return math.exp(self.mu + _P95 * self.sigma)
+
     def left(self, seconds: float) -> float:
         """The share that takes longer than so many seconds.
 
-        >>> round(Spell(math.log(90), 0.8).left(90), 2)
+        >>> round(Lifetime(math.log(90), 0.8).left(90), 2)
         0.5
         """
         if seconds <= 0:
             return 1.0
         z = (math.log(seconds) - self.mu) / self.sigma
         usual = 0.5 * math.erfc(z / math.sqrt(2))
-        hanging = 1 / (1 + seconds / math.exp(self.mu))
+        hanging = 1 / (1 + seconds / self.median)
         return (1 - HANGING) * usual + HANGING * hanging
 
 
 class Durations:
     """What is known of durations so far.
 
-    >>> known = Durations()
-    >>> for _ in range(50): known.learn("Xero", "invoices", 40.0)
-    >>> round(known.of("Xero", "invoices").left(60.0), 1), round(known.of("Plaid", "company").left(60.0), 1)
+    ``assumed`` gives the median seconds of a platform and data type before anything was seen; what is learned is how
+    much longer or shorter operations take than that.
+
+    >>> durations = Durations()
+    >>> for _ in range(50): durations.learn("Xero", "invoices", 40.0)
+    >>> round(durations.of("Xero", "invoices").left(60.0), 1), round(durations.of("Plaid", "company").left(60.0), 1)
     (0.0, 0.1)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, assumed: Callable[[str, str], float] = lambda platform, data_type: MEDIAN) -> None:
+        self._assumed = assumed
         self._sums: dict[tuple[str, ...], _Sums] = {}
         self._made: dict[tuple[str, str], Lifetime] = {}
 
     def learn(self, platform: str, data_type: str, seconds: float) -> None:
         """Take in how long an operation took."""
-        value = math.log(max(seconds, 0.1))
+        value = math.log(max(seconds, 0.1) / self._assumed(platform, data_type))
         for level in ((), (data_type,), (platform, data_type)):
             self._sums.setdefault(level, _Sums()).add(value)
         self._made.pop((platform, data_type), None)
@@ -80,9 +103,10 @@ class Durations:
         key = (platform, data_type)
         lifetime = self._made.get(key)
         if lifetime is None:
-            mu, variance = math.log(MEDIAN), SPREAD**2
+            mu, variance = 0.0, SPREAD**2
             for level in ((), (data_type,), key):
                 mu, variance = _shrunk(self._sums.get(level), mu, variance)
+            mu += math.log(self._assumed(platform, data_type))
             lifetime = self._made[key] = Lifetime(mu, max(math.sqrt(variance), LEAST_SPREAD))
         return lifetime
 
@@ -91,7 +115,39 @@ class Durations:
 
         >>> Durations().usual("Xero", "invoices")
         """
-        return math.exp(self.of(platform, data_type).mu) if (platform, data_type) in self._sums else None
+        return self.of(platform, data_type).median if (platform, data_type) in self._sums else None
+
+
+def seconds_taken(operation: PullOperation) -> float | None:
+    """Seconds that an operation took; ``None`` where it is not complete, or does not say when."""
+    start, end = instant(operation.requested), instant(operation.completed)
+    complete = operation.status == "Complete" and start and end and end >= start
+    return (end - start).total_seconds() if complete and start and end else None
+
+
+def usual_durations(operations: Iterable[PullOperation]) -> dict[tuple[str, str], float]:
+    """Connection id and data type -> seconds that such an operation usually takes, by the history of one company.
+
+    ``operations`` are in any order. What never completed has no usual duration.
+    """
+    durations, learned = Durations(), Counter[tuple[str, str]]()
+    for operation in sorted(operations, key=lambda each: each.requested or "", reverse=True):
+        key, seconds = (operation.connection_id, operation.data_type), seconds_taken(operation)
+        if seconds is not None and learned[key] < NEWEST:
+            learned[key] += 1
+            durations.learn(*key, seconds)
+    return {key: durations.of(*key).median for key in learned}
+
+
+def due_at(running: Iterable[PullOperation], usual: Mapping[tuple[str, str], float]) -> datetime | None:
+    """When the last of the running operations should have ended; ``None`` where nothing is known of any of them."""
+    ends = []
+    for operation in running:
+        seconds = usual.get((operation.connection_id, operation.data_type))
+        start = instant(operation.requested)
+        if seconds is not None and start is not None:
+            ends.append(start + timedelta(seconds=seconds))
+    return max(ends, default=None)
 
 
 def _shrunk(sums: _Sums | None, mu: float, variance: float) -> tuple[float, float]:

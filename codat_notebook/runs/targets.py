@@ -1,20 +1,36 @@
 """What a run is asked for: companies, and of each the data types (of a connection, or of each that has them).
 
 :func:`read_targets` makes it from whatever ``session.refresh`` takes: a company's id with names of types, a mapping, or
-a plan, which is a DataFrame as ``session.plan`` gives it. Rows of a plan whose ``action`` is not ``queue`` are left
-out, and remembered.
+a plan, which is a DataFrame as ``session.plan`` gives it. :func:`plan_lines` reads such a frame for all who take one:
+a row whose ``action`` is ``queue`` or missing is queued, any other is left out, and remembered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 #: One thing asked for: a data type, and a connection (``None``: each that has the type).
 Target = tuple[str, str | None]
 #: The rows of a plan that are queued.
 QUEUE = "queue"
+
+
+class PlanLine(NamedTuple):
+    """A row of a plan; ``None`` is what is missing, and empty."""
+
+    company_id: str | None
+    data_type: str | None
+    connection_id: str | None
+    platform: str | None
+    action: str | None
+    reason: str | None
+
+    @property
+    def queued(self) -> bool:
+        """Whether a refresh queues the row."""
+        return self.action in (None, QUEUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +62,7 @@ def read_targets(what: Any, data_types: Sequence[str] = (), connection_id: str |
 
     Raises ``ValueError`` for what cannot be meant.
 
-    >>> read_orders({"id-1": ["invoices", "bills", "invoices"]}).companies
+    >>> read_targets({"id-1": ["invoices", "bills", "invoices"]}).companies
     {'id-1': (('invoices', None), ('bills', None))}
     """
     if isinstance(what, str):
@@ -79,10 +95,10 @@ def everything(companies: str | Iterable[str]) -> Targets:
 
 def _spelled(ids: Iterable[str]) -> dict[str, list[str]]:
     """Each company's id -> as it was written: ids are the same in either case, and a company is one."""
-    found: dict[str, list[str]] = {}
+    spellings: dict[str, list[str]] = {}
     for id in ids:
-        found.setdefault(id.lower(), []).append(id)
-    return found
+        spellings.setdefault(id.lower(), []).append(id)
+    return spellings
 
 
 def _wanted(pairs: Iterable[Target]) -> tuple[Target, ...]:
@@ -107,21 +123,39 @@ def _merged(companies: Mapping[str, list[Target]]) -> dict[str, tuple[Target, ..
 
 
 def _of_frame(frame: Any) -> Targets:
-    for name in ("company_id", "data_type"):
-        if name not in frame.columns:
-            there = ", ".join(map(str, frame.columns)) or "none"
-            raise ValueError(f"The plan lacks the column {name!r}; it has {there}.")
     companies: dict[str, list[Target]] = {}
     skipped: list[Skipped] = []
-    names = ("company_id", "data_type", "connection_id", "action", "reason")
-    for company_id, data_type, connection_id, action, reason in zip(*(_texts(frame, n) for n in names), strict=True):
-        if action not in (None, QUEUE):
-            skipped.append(Skipped(company_id or "", data_type, connection_id, reason))
-        elif company_id is None or data_type is None:
-            raise ValueError("A row of the plan that is to be queued lacks its company_id or its data_type.")
-        else:
-            companies.setdefault(company_id, []).append((data_type, connection_id))
-    return Targets(_merged(companies), tuple(skipped))
+    for line in plan_lines(frame, "company_id", "data_type"):
+        if not line.queued:
+            skipped.append(Skipped(line.company_id or "", line.data_type, line.connection_id, line.reason))
+        elif line.company_id and line.data_type:
+            companies.setdefault(line.company_id, []).append((line.data_type, line.connection_id))
+    return Targets({id: _wanted(pairs) for id, pairs in companies.items()}, tuple(skipped))
+
+
+def plan_lines(frame: Any, *needed: str) -> list[PlanLine]:
+    """The rows of a plan, or of any frame that names companies, each company's id in one spelling: the first.
+
+    ``needed`` are columns that must be there, and filled where a row is queued (``company_id`` always). A frame of
+    companies, which has ``id`` and no ``data_type``, will do where no data type is needed.
+
+    Raises ``ValueError`` for a frame without these, with a column twice, or with a row that is queued for no company.
+    """
+    columns = list(frame.columns)
+    of_companies = not {"company_id", "data_type"} & {*columns, *needed}
+    names = {name: name for name in PlanLine._fields}
+    if of_companies and "id" in columns:
+        names["company_id"] = "id"
+    for name in dict.fromkeys((names["company_id"], *needed)):
+        if name not in columns:
+            raise ValueError(f"The plan lacks the column {name!r}; it has {', '.join(map(str, columns)) or 'none'}.")
+    lines = [PlanLine(*row) for row in zip(*(_texts(frame, name) for name in names.values()), strict=True)]
+    for line in lines:
+        lacking = [name for name in ("company_id", "data_type") if getattr(line, name) is None]
+        if line.queued and {"company_id", *needed}.intersection(lacking):
+            raise ValueError(f"A row of the plan that is to be queued lacks its {' and its '.join(lacking)}.")
+    first = {id: same[0] for same in _spelled(line.company_id or "" for line in lines).values() for id in same}
+    return [line._replace(company_id=first[line.company_id or ""] or None) for line in lines]
 
 
 def _texts(frame: Any, name: str) -> list[str | None]:
@@ -131,4 +165,4 @@ def _texts(frame: Any, name: str) -> list[str | None]:
     if list(frame.columns).count(name) > 1:
         raise ValueError(f"The plan has the column {name!r} more than once.")
     column = frame[name].astype("object")
-    return [str(value) if there else None for value, there in zip(column, column.notna(), strict=True)]
+    return [str(value).strip() or None if there else None for value, there in zip(column, column.notna(), strict=True)]

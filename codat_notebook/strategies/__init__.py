@@ -2,14 +2,14 @@
 
 Pure: no I/O and no session. From the inside out:
 
-- the science: ``indices`` (what a refresh is worth now), ``optimum`` (the best way to share out a budget, with the root
-  searches of ``roots``; under ``caps``), ``bounds`` (how good that is, and what nothing can exceed), ``learning``
-- strategies: ``cells`` (the one table that they see, what they may answer), ``policy``, ``policies`` (built in),
+- the science: ``indices`` (what a refresh is worth now), ``optimum`` (the best way to share out a budget, and what
+  nothing can exceed), ``learning`` (how often cells change, from what was seen)
+- strategies: ``cell_table`` (the one table that they see, what they may answer), ``policies`` (built in),
   ``combinators`` (strategies made of strategies), ``budget``
-- trying them out: ``portfolio`` (whom to refresh, and the truth about them), ``limits`` and ``guard`` (what no strategy
-  can break), ``board`` (a portfolio's state on a virtual clock) and its ``view``, ``simulation``, ``scores``,
-  ``result``, ``comparison``, ``frontier``, ``plots``
-- on real companies: ``observing`` (changes that were seen); ``codat_notebook.live`` runs a strategy on them
+- trying them out: ``portfolio`` (whom to refresh, and the truth about them), ``rounds`` (one round of a strategy, and
+  what no strategy can break), ``simulation_state`` (a portfolio on a virtual clock), ``simulation``, ``scores``,
+  ``result``, ``comparison``, ``plots``
+- on real companies: ``codat_notebook.live`` has them refreshed as a round says
 
 A strategy is any function of the cells that gives a priority for each; those made here are called the same way:
 
@@ -18,11 +18,10 @@ A strategy is any function of the cells that gives a priority for each; those ma
 first(keep_alive('25D'), optimal('age'))
 """
 
-from codat_notebook.strategies.cells import CELLS, StrategyError, table
+from codat_notebook.strategies.cell_table import CELLS, StrategyError, table
 from codat_notebook.strategies.combinators import before, bundle, first, limit, where
 from codat_notebook.strategies.comparison import compare
-from codat_notebook.strategies.limits import Limits
-from codat_notebook.strategies.observing import observe_changes
+from codat_notebook.strategies.learning import observe_changes
 from codat_notebook.strategies.policies import (
     codat_schedule,
     every,
@@ -37,6 +36,7 @@ from codat_notebook.strategies.policies import (
 )
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.result import Result
+from codat_notebook.strategies.rounds import Limits
 from codat_notebook.strategies.simulation import simulate
 
 __all__ = [

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import time, timedelta
 
+import numpy as np
+
+from codat_notebook.strategies.indices import Floats
+from codat_notebook.words import interval
+
+#: Requests of a refresh: one that queues it, one look at it.
+REQUESTS = 2.0
 _DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 365.25 / 12, "year": 365.25}
 _FORM = re.compile(r"\s*(?P<amount>[\d,_]*\.?\d+)\s*(?P<unit>[A-Za-z£$€]+)\s*(?:/|per|a|an)\s*(?P<period>[a-z]+)\s*")
 _UNITS = {"refresh": "refreshes", "refreshes": "refreshes", "request": "requests", "requests": "requests"}
@@ -34,29 +42,39 @@ class Budget:
         """
         if isinstance(text, Budget):
             return text
-        found = _FORM.fullmatch(text) if isinstance(text, str) else None
-        period = found["period"].removesuffix("s") if found else ""
-        if found is None or period not in _DAYS:
+        match = _FORM.fullmatch(text) if isinstance(text, str) else None
+        period = match["period"].removesuffix("s") if match else ""
+        if match is None or period not in _DAYS:
             raise ValueError(f'budget: {text!r} was not understood; write "500 refreshes/day" or "30 GBP/week"')
-        amount = float(found["amount"].replace(",", "").replace("_", ""))
-        return cls(amount / _DAYS[period], _UNITS.get(found["unit"].lower(), found["unit"]))
+        amount = float(match["amount"].replace(",", "").replace("_", ""))
+        return cls(amount / _DAYS[period], _UNITS.get(match["unit"].lower(), match["unit"]))
+
+    def costs(self, requests: Floats, price: Floats) -> Floats:
+        """What refreshes cost in the budget's unit, from their requests and prices; NaN where no price is known."""
+        if self.unit == "refreshes":
+            return np.broadcast_to(np.float64(1.0), price.shape)  # takes no memory, and none is read
+        return requests if self.unit == "requests" else price
 
 
-def days(interval: str | float) -> float:
-    """Days in an interval: a number of days, or text such as ``"7D"`` or ``"36h"``.
+def days(given: str | float | timedelta) -> float:
+    """Days in an interval: a positive number of days, or what ``words.interval`` reads, such as ``"7D"`` or ``"36h"``.
 
     >>> days("36h"), days("7D"), days(2)
     (1.5, 7.0, 2.0)
     """
-    if isinstance(interval, (int, float)):
-        value = float(interval)
-    else:
-        import pandas as pd
+    if isinstance(given, (int, float)) and given > 0:
+        return float(given)
+    return interval(given) / timedelta(days=1)
 
-        try:
-            value = pd.Timedelta(interval) / pd.Timedelta(days=1)
-        except ValueError:  # no time at all: said below, with an example
-            value = float("nan")
-    if not value > 0:
-        raise ValueError(f'an interval is a positive time such as "7D" or "36h", not {interval!r}')
-    return value
+
+def of_day(given: str | time) -> float:
+    """The share of the day that is gone at a time of day.
+
+    >>> of_day("06:00")
+    0.25
+    """
+    try:
+        at = given if isinstance(given, time) else time.fromisoformat(given)
+    except (TypeError, ValueError):
+        raise ValueError(f'deadline: a time of day such as "07:00" (UTC), not {given!r}') from None
+    return (at.hour * 3600 + at.minute * 60 + at.second) / 86_400

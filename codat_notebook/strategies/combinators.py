@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codat_notebook.models.vocabulary import REPORTS
-from codat_notebook.strategies.budget import days
-from codat_notebook.strategies.cells import CELLS, Columns, checked, days_between, moment, name_of
+from codat_notebook.strategies.budget import days, of_day
+from codat_notebook.strategies.cell_table import CELLS, Columns, ask, checked, days_between, moment, name_of
 from codat_notebook.strategies.indices import Floats
-from codat_notebook.strategies.policies import optimal
-from codat_notebook.strategies.policy import Policy, Score, Strategy, score
+from codat_notebook.strategies.policies import Policy, Strategy, optimal
 
 Condition = Callable[..., Any] | Mapping[str, str | Sequence[str]]
 
@@ -26,21 +25,18 @@ def first(*strategies: Strategy) -> Policy:
     """All that the first strategy wants, then what the second wants of the rest, and so on: lexicographic order."""
     if not strategies:
         raise ValueError("first: give at least one strategy")
-    return Policy(f"first({', '.join(map(name_of, strategies))})", _first, strategies=list(strategies))
+    return Policy(f"first({', '.join(map(name_of, strategies))})", _first, {"strategies": list(strategies)})
 
 
-def _first(strategies: list[Strategy]) -> Score:
-    def ranked(cells: Columns) -> Floats:
-        priority = np.zeros(len(cells.age))
-        for strategy in reversed(strategies):  # each one's cells are put above all that are ranked so far
-            wanted = score(strategy, cells)
-            order = np.argsort(wanted, kind="stable")
-            order = order[wanted[order] > 0]
-            priority = np.where(priority > 0, priority, 0.0)
-            priority[order] = priority.max(initial=0.0) + 1 + np.unique(wanted[order], return_inverse=True)[1]
-        return priority
-
-    return ranked
+def _first(cells: Columns, strategies: list[Strategy]) -> Floats:
+    priority = np.zeros(len(cells.age))
+    for strategy in reversed(strategies):  # each one's cells are put above all that are ranked so far
+        wanted = ask(strategy, cells)
+        order = np.argsort(wanted, kind="stable")
+        order = order[wanted[order] > 0]
+        priority = np.where(priority > 0, priority, 0.0)
+        priority[order] = priority.max(initial=0.0) + 1 + np.unique(wanted[order], return_inverse=True)[1]
+    return priority
 
 
 def where(condition: Condition, strategy: Strategy) -> Policy:
@@ -57,19 +53,20 @@ def where(condition: Condition, strategy: Strategy) -> Policy:
     shown = name_of(condition) if callable(condition) else repr(dict(condition))
     if not callable(condition):
         _check_texts("where", condition)
-    return Policy(f"where({shown}, {name_of(strategy)})", _where, condition=condition, strategy=strategy)
+    return Policy(f"where({shown}, {name_of(strategy)})", _where, {"condition": condition, "strategy": strategy})
 
 
-def _where(condition: Condition, strategy: Strategy) -> Score:
-    def fits(cells: Columns) -> NDArray[np.bool_]:
-        if callable(condition):
-            frame = cells.frame()
-            answer = checked(condition(frame), frame, name_of(condition))
-            return np.asarray(np.nan_to_num(answer) != 0)
-        masks = [cells.matches(column, wanted) for column, wanted in condition.items()]
-        return np.logical_and.reduce(masks) if masks else np.ones(len(cells.age), dtype=bool)
+def _where(cells: Columns, condition: Condition, strategy: Strategy) -> Floats:
+    return np.where(_fits(cells, condition), ask(strategy, cells), 0.0)
 
-    return lambda cells: np.where(fits(cells), score(strategy, cells), 0.0)
+
+def _fits(cells: Columns, condition: Condition) -> NDArray[np.bool_]:
+    if callable(condition):
+        frame = cells.frame()
+        answer = checked(condition(frame), frame, name_of(condition))
+        return np.asarray(np.nan_to_num(answer) != 0)
+    masks = [cells.matches(column, wanted) for column, wanted in condition.items()]
+    return np.logical_and.reduce(masks) if masks else np.ones(len(cells.age), dtype=bool)
 
 
 def limit(strategy: Strategy, most: int, per: str | None = None) -> Policy:
@@ -77,19 +74,23 @@ def limit(strategy: Strategy, most: int, per: str | None = None) -> Policy:
     if most < 0:
         raise ValueError(f"limit: expected a number of cells >= 0, not {most}")
     _check_texts("limit", [] if per is None else [per])
-    return Policy(f"limit({name_of(strategy)}, {most}, {per!r})", _limit, strategy=strategy, most=most, per=per)
+    arguments = {"strategy": strategy, "most": most, "per": per}
+    return Policy(f"limit({name_of(strategy)}, {most}, {per!r})", _limit, arguments)
 
 
-def _limit(strategy: Strategy, most: int, per: str | None) -> Score:
-    def cut(cells: Columns) -> Floats:
-        wanted = np.where((given := score(strategy, cells)) > 0, given, 0.0)
-        group = cells.groups(per) if per else np.zeros(len(wanted), dtype=np.int64)
-        order = np.lexsort((-wanted, group))
-        place = np.empty(len(order), dtype=np.int64)
-        place[order] = np.arange(len(order)) - np.searchsorted(group[order], group[order])
-        return np.where(place < most, wanted, 0.0)
+def _limit(cells: Columns, strategy: Strategy, most: int, per: str | None) -> Floats:
+    wanted = _wanted(cells, strategy)
+    group = cells.groups(per) if per else np.zeros(len(wanted), dtype=np.int64)
+    order = np.lexsort((-wanted, group))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order)) - np.searchsorted(group[order], group[order])
+    return np.where(place < most, wanted, 0.0)
 
-    return cut
+
+def _wanted(cells: Columns, strategy: Strategy) -> Floats:
+    """What a strategy wants, 0 where it wants nothing."""
+    priority = ask(strategy, cells)
+    return np.where(priority > 0, priority, 0.0)
 
 
 def _check_texts(who: str, names: Iterable[str]) -> None:
@@ -114,23 +115,20 @@ def bundle(report: str | Sequence[str], strategy: Strategy | None = None) -> Pol
         raise ValueError(f"bundle: no report {report!r}; there are {', '.join(REPORTS)}, or give the data types")
     types = REPORTS[report] if isinstance(report, str) else tuple(report)
     inner = optimal() if strategy is None else strategy
-    return Policy(f"bundle({report!r}, {name_of(inner)})", _bundle, types=types, strategy=inner)
+    return Policy(f"bundle({report!r}, {name_of(inner)})", _bundle, {"types": types, "strategy": inner})
 
 
-def _bundle(types: tuple[str, ...], strategy: Strategy) -> Score:
-    def together(cells: Columns) -> Floats:
-        wanted = np.where((given := score(strategy, cells)) > 0, given, 0.0)
-        inside = np.flatnonzero(cells.matches("data_type", types))
-        company, cost = cells.groups("company")[inside], cells.cost[inside]
-        worth = np.bincount(company, wanted[inside] * cost, minlength=1)
-        total = np.bincount(company, cost, minlength=1)
-        wanted[inside] = worth[company] / total[company]
-        return wanted
-
-    return together
+def _bundle(cells: Columns, types: tuple[str, ...], strategy: Strategy) -> Floats:
+    wanted = _wanted(cells, strategy)
+    inside = np.flatnonzero(cells.matches("data_type", types))
+    company, cost = cells.groups("company")[inside], cells.cost[inside]
+    worth = np.bincount(company, wanted[inside] * cost, minlength=1)
+    total = np.bincount(company, cost, minlength=1)
+    wanted[inside] = worth[company] / total[company]
+    return wanted
 
 
-def before(deadline: str | datetime | None = None, within: str | float = "6h") -> Policy:
+def before(deadline: str | time | datetime | None = None, within: str | float = "6h") -> Policy:
     """Have the cells fresh at a deadline, the earliest deadline first (Liu & Layland 1973), and want nothing else.
 
     A cell is wanted from ``within`` before its deadline on, or from twice its ``latency_p95`` if that is more: time for
@@ -142,31 +140,30 @@ def before(deadline: str | datetime | None = None, within: str | float = "6h") -
     within : how old a copy may be at the deadline.
     """
     try:
-        at = time.fromisoformat(deadline) if isinstance(deadline, str) and len(deadline) <= 8 else deadline
-        fixed = at if at is None or isinstance(at, time) else moment(at)
+        if isinstance(deadline, time) or (isinstance(deadline, str) and len(deadline) <= 8):
+            at: float | np.datetime64 | None = of_day(deadline)
+        else:
+            at = None if deadline is None else moment(deadline)
     except ValueError:
         message = f'before: a time of day such as "07:00" (UTC), or a moment, not {deadline!r}'
         raise ValueError(message) from None
-    return Policy(f"before({deadline!r}, {within!r})", _before, deadline=fixed, within=days(within))
+    arguments = {"deadline": at, "within": days(within)}
+    return Policy(f"before({deadline!r}, {within!r})", _before, arguments)
 
 
-def _before(deadline: time | np.datetime64 | None, within: float) -> Score:
-    def pressing(cells: Columns) -> Floats:
-        left = _left(deadline, cells)
-        window = np.maximum(within, 2 * cells.latency_p95)
-        open_ = (left > 0) & (left <= window) & (cells.age > window - left)
-        return np.where(open_, 1 / np.where(open_, left, 1.0), 0.0)
-
-    return pressing
+def _before(cells: Columns, deadline: float | np.datetime64 | None, within: float) -> Floats:
+    left = _left(deadline, cells)
+    window = np.maximum(within, 2 * cells.latency_p95)
+    open_ = (left > 0) & (left <= window) & (cells.age > window - left)
+    return np.where(open_, 1 / np.where(open_, left, 1.0), 0.0)
 
 
-def _left(deadline: time | np.datetime64 | None, cells: Columns) -> Floats:
-    """Days until the deadline of each cell, NaN where there is none."""
+def _left(deadline: float | np.datetime64 | None, cells: Columns) -> Floats:
+    """Days until the deadline of each cell, NaN where there is none; a number is a share of each day."""
     if deadline is None:
         return cells.due
-    if isinstance(deadline, time):
+    if isinstance(deadline, float):
         gone = (cells.now - cells.now.astype("datetime64[D]")) / np.timedelta64(1, "D")
-        of_day = (deadline.hour * 3600 + deadline.minute * 60 + deadline.second) / 86400
         # At the very moment of the deadline the next day's begins to count.
-        return np.full(len(cells.age), (of_day - gone) % 1.0 or 1.0)
+        return np.full(len(cells.age), (deadline - gone) % 1.0 or 1.0)
     return days_between(cells.now, np.full(len(cells.age), deadline))

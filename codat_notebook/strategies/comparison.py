@@ -14,13 +14,13 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.strategies.budget import Budget
-from codat_notebook.strategies.policy import Strategy
+from codat_notebook.strategies.policies import Strategy
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.result import Result
 from codat_notebook.strategies.simulation import simulate
 
 if TYPE_CHECKING:
-    from codat_notebook.strategies.frontier import Comparison
+    from codat_notebook.strategies.plots import ComparisonFrame
 
 _OPTIONS = {"days", "tick", "limits", "goal", "deadline"}
 _Portfolios = Portfolio | Callable[[int], Portfolio]
@@ -36,7 +36,7 @@ def compare(
     seeds: int | Iterable[int] = 20,
     executor: Executor | None = None,
     **options: Any,
-) -> Comparison:
+) -> ComparisonFrame:
     """Simulate every strategy with every budget and seed.
 
     Parameters
@@ -66,7 +66,7 @@ def compare(
     >>> frame.groupby("strategy").size().to_dict()
     {'best': 2, 'weekly': 2}
     """
-    from codat_notebook.strategies.frontier import Comparison
+    from codat_notebook.strategies.plots import ComparisonFrame
 
     budgets = [budget] if isinstance(budget, str) else list(budget)
     numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
@@ -82,7 +82,7 @@ def compare(
         outcomes = [_outcome(partial(_run, strategies[task[0]], portfolio, task, options)) for task in tasks]
     else:
         outcomes = _elsewhere(executor, tasks, strategies, portfolio, options)
-    frame = Comparison(_columns(tasks, outcomes))
+    frame = ComparisonFrame(_columns(tasks, outcomes))
     frame.whom, frame.days = (portfolio, numbers), float(options.get("days", 90))
     return frame
 

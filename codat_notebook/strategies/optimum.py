@@ -2,8 +2,10 @@
 
 Every allocation answers: given ``rates`` (changes a day at the source), weights w and costs c per refresh, which
 refreshes a day ``f`` with sum c f = budget minimise the weighted metric? At the optimum one price rules: the weighted
-index per cost (``indices``) is the same for all cells that are refreshed. How good an allocation is, and how good any
-strategy can be, is in ``bounds``.
+index per cost (``indices``) is the same for all cells that are refreshed. ``find_price`` looks for it, by secant steps;
+each cell's interval at a price is the root of a curve. ``upper_bound`` is what no strategy exceeds that learns of
+changes only by refreshing; quotas, latency and failures lower what can be reached, push signals and rates that vary in
+time would raise it.
 
 Sources: Cho & Garcia-Molina, TODS 2003 (freshness); Azar et al., PNAS 2018 (randomised); Kolobov et al., NeurIPS 2019
 (harmonic); the staleness-optimal allocation gives cells up that change too fast, the others give up none.
@@ -18,8 +20,112 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from codat_notebook.strategies.indices import Floats
-from codat_notebook.strategies.roots import Price, age_root, find_price, staleness_root
+from codat_notebook.strategies.indices import Floats, age_curve
+
+_SLICE = 16_384  # cells worked on at a time: their temporaries stay in the processor's cache
+_MAX_STEP = 20.0  # of the price's logarithm
+
+
+def staleness_root(z: Floats) -> Floats:
+    """u with 1 - (1 + u) e^-u = z, for 0 <= z; infinite from z = 1 on.
+
+    u = -1 - W(-1, (z - 1) / e). Solved as u - ln(1 + u) = v with v = -ln(1 - z), which has no exponentials and is well
+    conditioned at both ends: a closed guess within 0.6 %, then two Halley steps.
+
+    >>> staleness_root(np.array([0.0, 0.264241117657115, 1.0])).round(12).tolist()
+    [0.0, 1.0, inf]
+    """
+    return _in_slices(_staleness_root, z)
+
+
+def _staleness_root(z: Floats) -> Floats:
+    v: Floats = -np.log1p(-np.minimum(z, 1 - 1e-16))
+    p = np.sqrt(2 * v)
+    guess = p * (1 + p * (1 / 3 + p / (36 + 6 * p)))
+    u: Floats = guess
+    for _ in range(2):
+        gap = u - np.log1p(u) - v
+        u = u - 2 * gap * u * (1 + u) / (2 * u * u - gap + (u == 0))
+    u[z >= 1] = np.inf
+    # Near 0 the step only adds rounding errors to a guess that is exact to p^3 / 1000.
+    u[p < 1e-3] = guess[p < 1e-3]
+    return u
+
+
+def age_root(a: Floats) -> Floats:
+    """x with x^2 / 2 - 1 + (1 + x) e^-x = a, for 0 <= a: Halley steps from a bound on either end.
+
+    >>> age_root(np.array([0.0, 0.235758882342885])).round(12).tolist()
+    [0.0, 1.0]
+    """
+    return _in_slices(_age_root, a)
+
+
+def _age_root(a: Floats) -> Floats:
+    cubic = np.cbrt(3 * a)
+    x = np.minimum(cubic * (1 + cubic / 8), np.sqrt(2 * (a + 1)))
+    for _ in range(12):
+        gap, rise = age_curve(x) - a, -np.expm1(-x)  # the slope is x (1 - e^-x), its own slope 1 - e^-x + x e^-x
+        slope, bend = x * rise, rise + x * (1 - rise)
+        with np.errstate(invalid="ignore"):
+            step = np.where(slope > 0, 2 * gap * slope / (2 * slope * slope - gap * bend), 0.0)
+        x = x - step
+        if not (np.abs(step) > 1e-6 * x).any():  # each step cubes the error
+            break
+    return x
+
+
+def _in_slices(solve: Callable[[Floats], Floats], values: Floats) -> Floats:
+    roots = np.empty_like(values)
+    for start in range(0, len(values), _SLICE):
+        part = slice(start, start + _SLICE)
+        roots[part] = solve(values[part])
+    return roots
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBracket:
+    """A price as a bracket of two that are next to each other, and how the spending falls with it (log by log)."""
+
+    low: float
+    high: float
+    slope: float
+
+
+def find_price(
+    spend: Callable[[float], float], budget: float, guess: float = 1.0, slope: float = -1.0, tolerance: float = 1e-10
+) -> PriceBracket:
+    """The price at which ``spend``, which falls with the price, equals the budget within ``tolerance`` (relative).
+
+    Secant steps on the logarithms, kept inside the bracket known so far. Both ends of the answer are the same unless
+    the spending jumps over the budget between two neighbouring floats (a cell that is about to be given up does that):
+    then spend(low) > budget > spend(high).
+    """
+    low, high, at = -np.inf, np.inf, float(np.log(guess))
+    known: list[tuple[float, float]] = []
+    while True:
+        spent = spend(float(np.exp(at)))
+        gap = float(np.log(spent / budget)) if spent > 0 else -np.inf
+        if abs(gap) <= tolerance:
+            return PriceBracket(float(np.exp(at)), float(np.exp(at)), slope)
+        low, high = (at, high) if gap > 0 else (low, at)
+        if known and np.isfinite(gap):
+            slope = min((gap - known[-1][1]) / (at - known[-1][0]), -1e-3)
+        if np.isfinite(gap):
+            known.append((at, gap))
+        creeps = not np.isfinite(gap) or (len(known) > 3 and abs(gap) > abs(known[-4][1]) / 8)
+        step = float(np.clip(-gap / slope, -_MAX_STEP, _MAX_STEP))
+        at = _inside(at + step, low, high, halve=creeps)
+        if at in (low, high):
+            return PriceBracket(float(np.exp(low)), float(np.exp(high)), slope)
+
+
+def _inside(at: float, low: float, high: float, halve: bool) -> float:
+    """``at`` if it lies within the bracket, else (or where the secant creeps) the bracket's middle."""
+    if np.isfinite(low) and np.isfinite(high) and (halve or not low < at < high):
+        return (low + high) / 2
+    return at
+
 
 #: Changes a day below which a cell counts as one that never changes.
 STILL: Final = 1e-100
@@ -204,16 +310,16 @@ def _at_one_price(problem: Problem, frequency: Callable[[Problem, float], Floats
     if not len(able) or problem.budget == 0:
         return Allocation(np.zeros(len(problem.rate)), np.inf if len(able) else 0.0)
     price = _search(problem, frequency)
-    found = frequency(problem, price.low)
+    frequencies = frequency(problem, price.low)
     if price.high > price.low:
         # The spending jumps over the budget between two neighbouring prices; a mix of both costs what it should.
         other = frequency(problem, price.high)
-        dear, cheap = float((found * problem.cost).sum()), float((other * problem.cost).sum())
-        found = other + (found - other) * (problem.budget - cheap) / (dear - cheap)
-    return Allocation(found, price.low)
+        dear, cheap = float((frequencies * problem.cost).sum()), float((other * problem.cost).sum())
+        frequencies = other + (frequencies - other) * (problem.budget - cheap) / (dear - cheap)
+    return Allocation(frequencies, price.low)
 
 
-def _search(problem: Problem, frequency: Callable[[Problem, float], Floats]) -> Price:
+def _search(problem: Problem, frequency: Callable[[Problem, float], Floats]) -> PriceBracket:
     """The price; that of many cells is looked for from the price of a sample on, which saves half of the rounds."""
 
     def spend(price: float) -> float:
@@ -223,3 +329,77 @@ def _search(problem: Problem, frequency: Callable[[Problem, float], Floats]) -> 
         return find_price(spend, problem.budget)
     sample = _search(problem.every(_SAMPLE), frequency)
     return find_price(spend, problem.budget, sample.low, sample.slope)
+
+
+def mean(values: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """The weighted mean over the cells; with weights that are all 0 it is 0."""
+    values = np.asarray(values, np.float64)
+    weight = np.broadcast_to(np.asarray(1.0 if weights is None else weights, np.float64), values.shape)
+    total = float(weight.sum())
+    # Not a product of vectors: BLAS adds up in an order that depends on its threads.
+    return float((values * weight).sum()) / total if total > 0 else 0.0
+
+
+def upper_bound(
+    rates: ArrayLike,
+    budget: float,
+    days: float,
+    ages: ArrayLike = np.inf,
+    weights: ArrayLike | None = None,
+    costs: ArrayLike | None = None,
+) -> float:
+    """The highest weighted mean freshness over the next ``days`` that ``budget`` a day can buy, by any strategy.
+
+    A cell of age a that gets k refreshes, as well placed as can be, is fresh for ``fresh_days``. The bound spends
+    budget x days where it wins most, lets k be any number, and takes the dual value at the price found; each of
+    these can only raise it.
+
+    Parameters
+    ----------
+    rates, budget, weights, costs : as in ``optimum.freshness``.
+    days : the horizon, > 0.
+    ages : days since the snapshot that is held at the start; infinite where there is none.
+
+    >>> round(upper_bound([1, 2, 3, 4, 5], budget=5, days=100_000), 4)
+    0.3739
+    """
+    problem = Problem.checked(rates, budget, weights, costs)
+    age = np.broadcast_to(np.asarray(ages, np.float64), problem.rate.shape)
+    if not days > 0 or not (age >= 0).all():
+        raise ValueError("upper_bound: days must be > 0, and no age may be negative or missing")
+    total = float(problem.weight.sum())
+    if total == 0:
+        return 0.0
+    if problem.budget == 0:
+        return mean(fresh_days(problem.rate, np.zeros(len(age)), days, age), problem.weight) / days
+    still = problem.rate == 0
+    price = find_price(
+        lambda price: float((_refreshes(problem, price, days, age) * problem.cost).sum()), budget * days
+    ).low if (~still & (problem.weight > 0)).any() else 0.0  # fmt: skip
+    k = _refreshes(problem, price, days, age)
+    won = np.where(still, days, fresh_days(problem.rate, k, days, age)) * problem.weight
+    dual = float(won.sum()) + price * (budget * days - float((k * problem.cost).sum()))
+    return min(dual / (total * days), 1.0)
+
+
+def fresh_days(rate: Floats, refreshes: Floats, days: float, age: Floats) -> Floats:
+    """Days of expected freshness over a horizon, from ``refreshes`` that are placed as well as can be.
+
+    Evenly: the intervals, that of the first snapshot included, are equally long; but where that snapshot is already
+    older than they would be, it is replaced at once.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        stretch = np.where(np.isinf(age), np.inf, (days + age) / (refreshes + 1))
+        kept = -np.expm1(-rate * stretch) * (refreshes + 1) + np.expm1(-rate * age)
+        renewed = np.where(refreshes > 0, -np.expm1(-rate * days / refreshes) * refreshes, 0.0)
+        value = np.where(np.isfinite(age) & (stretch >= age), kept, renewed) / rate
+    return np.where(rate > STILL, value, np.where(np.isfinite(age) | (refreshes > 0), days, 0.0))
+
+
+def _refreshes(problem: Problem, price: float, days: float, age: Floats) -> Floats:
+    """How many refreshes each cell gets at a price, as any number >= 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(problem.weight > 0, price * problem.cost * problem.rate / problem.weight, np.inf)
+        interval = staleness_root(z) / problem.rate
+        count = np.where(interval >= age, (days + age) / interval - 1, days / interval)
+    return np.where((problem.rate > 0) & (z < 1), np.maximum(count, 0.0), 0.0)

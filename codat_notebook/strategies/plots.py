@@ -6,11 +6,13 @@ in a comparison each strategy has a colour, a marker and its name beside it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pandas as pd
 
-from codat_notebook.strategies import bounds
+from codat_notebook.strategies import optimum
 from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.portfolio import Portfolio, costs
 
@@ -98,4 +100,29 @@ def _optimum(portfolio: Portfolio, days: float, top: float, budgets: pd.Series[A
     grid = np.linspace(0.0, top, _POINTS)
     rates, weights = portfolio.truth["true_rate"].to_numpy(), portfolio.cells["weight"].to_numpy()
     ages = portfolio.cells["age"].to_numpy()
-    return pd.Series([bounds.upper_bound(rates, spent, days, ages, weights, cost) for spent in grid], index=grid)
+    return pd.Series([optimum.upper_bound(rates, spent, days, ages, weights, cost) for spent in grid], index=grid)
+
+
+class ComparisonFrame(pd.DataFrame):
+    """Strategies x budgets x seeds. What is derived from it is a plain DataFrame, with pandas' own ``plot``.
+
+    ``whom`` and ``days`` are what was simulated, for the bound that the picture shows.
+    """
+
+    whom: tuple[Portfolio | Callable[[int], Portfolio], list[int]]
+    days: float
+    _metadata = ["whom", "days"]  # noqa: RUF012 - pandas' way of declaring attributes that are no columns
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return pd.DataFrame
+
+    def plot(self, axis: Any = None, **options: Any) -> Any:  # type: ignore[override]  # pandas has an accessor here
+        """Freshness against what was spent a day, each strategy by its name, and the bound above them all.
+
+        With several budgets the points of a strategy make a line: its frontier. Bars are the spread over the seeds.
+        Returns matplotlib's axes; ``options`` go to the line of the bound.
+        """
+        portfolio, seeds = self.whom
+        one = portfolio if isinstance(portfolio, Portfolio) else portfolio(seeds[0])
+        return draw_frontier(self, one, self.days, axis, **options)

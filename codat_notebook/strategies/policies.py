@@ -9,16 +9,74 @@ takes its place. Strategies say what they want; budget, back-off and all limits 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from codat_notebook.strategies import indices, optimum
 from codat_notebook.strategies.budget import Budget, days
-from codat_notebook.strategies.cells import Columns, name_of
+from codat_notebook.strategies.cell_table import Columns, ask, name_of
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import Learner, Prior, assumed_rates
-from codat_notebook.strategies.policy import Policy, Score, Strategy, score
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Strategy = Callable[..., Any]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Policy:
+    """A strategy from this package: ``policy(cells)`` gives the priority of each cell, higher first.
+
+    Simulations call ``score`` with ``Columns`` instead, on a ``fresh`` copy, because some policies remember what they
+    saw (``learn``) or worked out (``threshold``). It travels to other processes by pickle, remembering nothing.
+
+    Parameters
+    ----------
+    name : how it was made, for tables and messages.
+    function : a function of a module that takes the columns and ``arguments`` and gives the priorities.
+    memory : makes what the function remembers from round to round, and is given as ``memory``.
+    """
+
+    name: str
+    function: Callable[..., Floats]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    memory: Callable[[], Any] | None = None
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __call__(self, cells: pd.DataFrame, now: Any = None, budget_left: float | None = None) -> pd.Series[float]:
+        """The priorities of the cells, with the cells' index. ``now`` matters to policies that know deadlines."""
+        import pandas as pd
+
+        return pd.Series(self.score(Columns.of(cells, now, budget_left)), index=cells.index, name="priority")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Policy, (self.name, self.function, self.arguments, self.memory)
+
+    @cached_property
+    def _remembered(self) -> dict[str, Any]:
+        return {} if self.memory is None else {"memory": self.memory()}
+
+    def score(self, columns: Columns) -> Floats:
+        """The priorities as an array."""
+        return self.function(columns, **self.arguments, **self._remembered)
+
+    def fresh(self) -> Policy:
+        """The same policy, remembering nothing."""
+        return replace(self, arguments={name: fresh(value) for name, value in self.arguments.items()})
+
+
+def fresh(strategy: Any) -> Any:
+    """A strategy, or several, as they are before the first round; a plain function is as it is."""
+    if isinstance(strategy, list):
+        return [fresh(each) for each in strategy]
+    return strategy.fresh() if isinstance(strategy, Policy) else strategy
+
 
 #: Objective -> the index W(rate, tau) that strategies put the cells in order by.
 INDICES: Final[Mapping[str, Callable[[Floats, Floats], Floats]]] = {
@@ -34,11 +92,11 @@ def every(interval: str | float) -> Policy:
     tau / interval where it is >= 1. The usual fixed schedule; with equal weights and costs the uniform policy of Cho &
     Garcia-Molina 2000, which is never worse than refreshing in proportion to the changes.
     """
-    return Policy(f"every({interval!r})", _every, period=days(interval))
+    return Policy(f"every({interval!r})", _every, {"period": days(interval)})
 
 
-def _every(period: float) -> Score:
-    return lambda cells: _overdue(cells.age / period)
+def _every(cells: Columns, period: float) -> Floats:
+    return _overdue(cells.age / period)
 
 
 def _overdue(share: Floats) -> Floats:
@@ -51,8 +109,8 @@ def oldest() -> Policy:
     return Policy("oldest()", _oldest)
 
 
-def _oldest() -> Score:
-    return lambda cells: cells.age
+def _oldest(cells: Columns) -> Floats:
+    return cells.age
 
 
 def weighted_age() -> Policy:
@@ -72,13 +130,9 @@ def stale_probability() -> Policy:
     return Policy("stale_probability()", _stale_probability)
 
 
-def _stale_probability() -> Score:
-    def chance(cells: Columns) -> Floats:
-        rate = assumed_rates(cells)
-        x = np.where(np.isinf(cells.age), np.inf, rate * np.minimum(cells.age, 1e150))
-        return cells.weight * -np.expm1(-x) / cells.cost
-
-    return chance
+def _stale_probability(cells: Columns) -> Floats:
+    x = np.where(np.isinf(cells.age), np.inf, assumed_rates(cells) * np.minimum(cells.age, 1e150))
+    return cells.weight * -np.expm1(-x) / cells.cost
 
 
 def optimal(objective: str = "freshness", *, name: str | None = None) -> Policy:
@@ -91,12 +145,11 @@ def optimal(objective: str = "freshness", *, name: str | None = None) -> Policy:
     """
     if objective not in INDICES:
         raise ValueError(f"optimal: no objective {objective!r}; there are {', '.join(INDICES)}")
-    return Policy(name or f"optimal({objective!r})", _optimal, objective=objective)
+    return Policy(name or f"optimal({objective!r})", _optimal, {"objective": objective})
 
 
-def _optimal(objective: str) -> Score:
-    index = INDICES[objective]
-    return lambda cells: _worth(cells, index, assumed_rates(cells))
+def _optimal(cells: Columns, objective: str) -> Floats:
+    return _worth(cells, INDICES[objective], assumed_rates(cells))
 
 
 def _worth(cells: Columns, index: Callable[[Floats, Floats], Floats], rate: Floats) -> Floats:
@@ -123,26 +176,22 @@ def threshold(budget: str | Budget, objective: str = "freshness") -> Policy:
     """
     if objective not in optimum.OBJECTIVES:
         raise ValueError(f"threshold: no objective {objective!r}; there are {', '.join(optimum.OBJECTIVES)}")
-    arguments: dict[str, Any] = {"a_day": Budget.of(budget).a_day, "objective": objective}
-    return Policy(f"threshold({budget!r}, {objective!r})", _threshold, **arguments)
+    name, memory = f"threshold({budget!r}, {objective!r})", partial(_DailyPrice, Budget.of(budget).a_day, objective)
+    return Policy(name, _threshold, {"objective": objective}, memory)
 
 
-def _threshold(a_day: float, objective: str) -> Score:
-    index, known = INDICES[objective], _Price(a_day, objective)
-
-    def above(cells: Columns) -> Floats:
-        rate = assumed_rates(cells)
-        worth = _worth(cells, index, rate)
-        return np.where(worth >= known.price(cells, rate), worth, 0.0)
-
-    return above
+def _threshold(cells: Columns, objective: str, memory: _DailyPrice) -> Floats:
+    rate = assumed_rates(cells)
+    worth = _worth(cells, INDICES[objective], rate)
+    return np.where(worth >= memory.price(cells, rate), worth, 0.0)
 
 
-class _Price:
+class _DailyPrice:
     """The price of a budget, worked out anew when a day has passed or the cells are others."""
 
     def __init__(self, a_day: float, objective: str) -> None:
-        self._a_day, self._allocate = a_day, optimum.OBJECTIVES[objective]
+        self._a_day = a_day
+        self._allocate = optimum.OBJECTIVES[objective]
         self._for: tuple[int, np.datetime64] | None = None
         self._given: tuple[Floats, ...] | None = None
         self._price = 0.0
@@ -170,12 +219,11 @@ def learn(strategy: Strategy | None = None, prior: Prior = None) -> Policy:
     """
     Learner(prior)  # refuses what is no prior here, where it was written
     inner = optimal() if strategy is None else strategy
-    return Policy(f"learn({name_of(inner)})", _learn, strategy=inner, prior=prior)
+    return Policy(f"learn({name_of(inner)})", _learn, {"strategy": inner}, partial(Learner, prior))
 
 
-def _learn(strategy: Strategy, prior: Prior) -> Score:
-    learner = Learner(prior)
-    return lambda cells: score(strategy, cells.with_rates(learner.rates(cells)))
+def _learn(cells: Columns, strategy: Strategy, memory: Learner) -> Floats:
+    return ask(strategy, cells.with_rates(memory.rates(cells)))
 
 
 def keep_alive(limit: str | float = "25D") -> Policy:
@@ -184,25 +232,21 @@ def keep_alive(limit: str | float = "25D") -> Policy:
     Tokens of platforms die unused; Codat's own advice is a sync before 25 days are over. min tau / limit over the
     connection, given to its cheapest cell that failed least.
     """
-    return Policy(f"keep_alive({limit!r})", _keep_alive, limit=days(limit))
+    return Policy(f"keep_alive({limit!r})", _keep_alive, {"limit": days(limit)})
 
 
-def _keep_alive(limit: float) -> Score:
-    def neglected(cells: Columns) -> Floats:
-        connection = cells.groups("company", "connection")
-        youngest = np.full(connection.max(initial=-1) + 1, np.inf)
-        np.minimum.at(youngest, connection, cells.age)
-        priority = np.zeros(len(connection))
-        rows = np.flatnonzero(youngest[connection] >= limit)
-        if len(rows):
-            unfit = cells.matches("status", "NotSupported")[rows] | (cells.in_progress[rows] > 0)
-            keys = (cells.cost[rows], cells.failures[rows], unfit, connection[rows])
-            order = rows[np.lexsort(keys)]
-            chosen = order[np.unique(connection[order], return_index=True)[1]]
-            priority[chosen] = youngest[connection[chosen]] / limit
-        return priority
-
-    return neglected
+def _keep_alive(cells: Columns, limit: float) -> Floats:
+    connection = cells.groups("company", "connection")
+    youngest = np.full(connection.max(initial=-1) + 1, np.inf)
+    np.minimum.at(youngest, connection, cells.age)
+    priority = np.zeros(len(connection))
+    rows = np.flatnonzero(youngest[connection] >= limit)
+    if len(rows):
+        unfit = cells.matches("status", "NotSupported")[rows] | (cells.in_progress[rows] > 0)
+        order = rows[np.lexsort((cells.cost[rows], cells.failures[rows], unfit, connection[rows]))]
+        chosen = order[np.unique(connection[order], return_index=True)[1]]
+        priority[chosen] = youngest[connection[chosen]] / limit
+    return priority
 
 
 def codat_schedule(default: str | float = "7D", **types: str | float) -> Policy:
@@ -217,23 +261,18 @@ def codat_schedule(default: str | float = "7D", **types: str | float) -> Policy:
     """
     periods = {name: days(interval) for name, interval in types.items()}
     shown = ", ".join([repr(default), *(f"{name}={interval!r}" for name, interval in types.items())])
-    return Policy(f"codat_schedule({shown})", _codat_schedule, default=days(default), periods=periods)
+    return Policy(f"codat_schedule({shown})", _codat_schedule, {"default": days(default), "periods": periods})
 
 
-def _codat_schedule(default: float, periods: dict[str, float]) -> Score:
-    def due(cells: Columns) -> Floats:
-        codes, categories = cells.labels("data_type")
-        overdue = cells.age / np.array([*(periods.get(name, default) for name in categories), default])[codes]
-        return _overdue(overdue)
-
-    return due
+def _codat_schedule(cells: Columns, default: float, periods: Mapping[str, float]) -> Floats:
+    codes, categories = cells.labels("data_type")
+    return _overdue(cells.age / np.array([*(periods.get(name, default) for name in categories), default])[codes])
 
 
 def random_order(seed: int = 0) -> Policy:
     """All cells in an order that is drawn anew each round: what knowing nothing is worth."""
-    return Policy(f"random_order({seed})", _random_order, seed=seed)
+    return Policy(f"random_order({seed})", _random_order, memory=partial(np.random.default_rng, seed))
 
 
-def _random_order(seed: int) -> Score:
-    generator = np.random.default_rng(seed)
-    return lambda cells: 1.0 - generator.random(len(cells.age))
+def _random_order(cells: Columns, memory: np.random.Generator) -> Floats:
+    return 1.0 - memory.random(len(cells.age))

@@ -20,8 +20,8 @@ from codat_notebook.models.platforms import (
     changes_a_day,
     median_seconds,
 )
-from codat_notebook.strategies.budget import Budget
-from codat_notebook.strategies.cells import CELLS, Columns, table
+from codat_notebook.strategies.budget import REQUESTS, Budget
+from codat_notebook.strategies.cell_table import CELLS, Columns, table
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import assumed_rates
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _DAY = 86_400.0
 #: Columns that a frame may have beside those of the cells: the truth, and what a refresh takes.
-TRUTH = {"true_rate": np.nan, "latency": 0.0, "failure_rate": 0.0, "requests": 2.0, "price": np.nan}
+TRUTH = {"true_rate": np.nan, "latency": 0.0, "failure_rate": 0.0, "requests": REQUESTS, "price": np.nan}
 _P95 = float(np.exp(1.6448536 * SPREAD))
 
 
@@ -38,7 +38,7 @@ _P95 = float(np.exp(1.6448536 * SPREAD))
 class Portfolio:
     """Cells and the truth about them; ``len(portfolio)`` cells.
 
-    ``cells`` is the table of ``strategies.cells``; ``truth`` has, per cell, ``true_rate`` (changes a day), ``latency``
+    ``cells`` is the table of ``strategies.cell_table``; ``truth`` has, per cell, ``true_rate`` (changes a day), ``latency``
     (median days from start to end), ``failure_rate`` (per refresh), ``requests`` and ``price`` of a refresh.
     ``observed`` says whether refreshes tell if they found changes (webhooks): without it nothing can be learned.
     """
@@ -194,9 +194,8 @@ def _connection(
 
 def costs(portfolio: Portfolio, budget: Budget) -> Floats:
     """What a refresh of each cell costs in the budget's unit."""
-    if budget.unit == "refreshes":
-        return np.broadcast_to(np.float64(1.0), (len(portfolio),))  # takes no memory, and none is read
-    cost = portfolio.truth["requests" if budget.unit == "requests" else "price"].to_numpy(np.float64)
+    truth = portfolio.truth
+    cost = budget.costs(truth["requests"].to_numpy(np.float64), truth["price"].to_numpy(np.float64))
     if np.isnan(cost).any() or not (cost > 0).all():
         wanted = "column requests, numbers > 0"
         if budget.unit != "requests":

@@ -66,8 +66,8 @@ class Result:
         The freshest first. Ages are of cells that were ever synced.
         """
         cells = self.cells
-        known = cells["age"].where(np.isfinite(cells["age"]))
-        parts = cells.assign(worth=cells["freshness"] * cells["weight"], age=known).groupby(column, observed=True)
+        read = cells["age"].where(np.isfinite(cells["age"]))
+        parts = cells.assign(worth=cells["freshness"] * cells["weight"], age=read).groupby(column, observed=True)
         sums = parts[["worth", "weight", "refreshes", "failures"]].sum()
         freshness = (sums["worth"] / sums["weight"]).fillna(0.0)
         frame = sums[["refreshes", "failures"]].assign(cells=parts.size(), age=parts["age"].mean(), freshness=freshness)

@@ -5,18 +5,13 @@ Each counter looks at the board at fixed moments and draws nothing, so counting 
 
 from __future__ import annotations
 
-from datetime import time
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
-from codat_notebook.models.vocabulary import REPORTS
+from codat_notebook.models.vocabulary import REPORTS, daily_requests
+from codat_notebook.strategies.budget import of_day
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.simulation_state import SimulationState
-
-#: Requests a day that Codat allows: so many for each company, and as many once more.
-QUOTA_PER_COMPANY: Final = 1_000
 
 
 class Deadlines:
@@ -27,7 +22,9 @@ class Deadlines:
     """
 
     def __init__(self, board: SimulationState, goal: float, daily: str | None) -> None:
-        self._board, self._goal, self._daily = board, goal, None if daily is None else of_day(daily)
+        self._board = board
+        self._goal = goal
+        self._daily = None if daily is None else of_day(daily)
         due = board.given.due
         rows = np.flatnonzero(due > 0)
         self._rows = rows[np.argsort(due[rows], kind="stable")]
@@ -70,7 +67,8 @@ class Reports:
         groups = [group for group in rows if len(group) > 1]
         self._rows = np.concatenate(groups).astype(np.int32) if groups else np.empty(0, np.int32)
         self._starts = np.cumsum([0, *map(len, groups)])[:-1]
-        self._total, self._seen = 0.0, 0
+        self._total = 0.0
+        self._seen = 0
 
     @property
     def skew(self) -> float:
@@ -84,17 +82,19 @@ class Reports:
             oldest = np.minimum.reduceat(snapshot, self._starts)
             whole = np.isfinite(oldest)
             apart = np.maximum.reduceat(snapshot, self._starts)[whole] - oldest[whole]
-            self._total, self._seen = self._total + float(apart.sum()), self._seen + len(apart)
+            self._total += float(apart.sum())
+            self._seen += len(apart)
 
 
-class Connections:
+class KeepAliveCount:
     """Linked connections of which nothing was read for longer than platforms keep a token."""
 
     def __init__(self, board: SimulationState, limit: float) -> None:
         group = board.given.groups("company", "connection").astype(np.int32)
         able = np.flatnonzero(board.given.matches("connection_status", "Linked"))
         self._rows = able.astype(np.int32)
-        self._group, self._limit = group[able], limit
+        self._group = group[able]
+        self._limit = limit
         self._linked = np.bincount(self._group, minlength=int(group.max(initial=-1)) + 1) > 0
         self._late = np.zeros(len(self._linked), dtype=bool)
 
@@ -111,24 +111,11 @@ class Connections:
         self._late |= self._linked & (gone > self._limit)
 
 
-def of_day(text: str) -> float:
-    """The share of the day that is gone at a time of day.
-
-    >>> of_day("06:00")
-    0.25
-    """
-    try:
-        at = time.fromisoformat(text)
-    except (TypeError, ValueError):
-        raise ValueError(f'deadline: a time of day such as "07:00" (UTC), not {text!r}') from None
-    return (at.hour * 3600 + at.minute * 60 + at.second) / 86_400
-
-
 def requests(board: SimulationState, requests: Floats, days: int) -> dict[str, float]:
     """Requests by kind: one that queues each refresh, the others follow it; and their share of Codat's quota."""
     queueing = float(board.refreshes.sum())
     following = float((board.refreshes * np.maximum(requests - 1, 0.0)).sum())
-    quota = QUOTA_PER_COMPANY * (1 + int(board.company.max(initial=-1)) + 1)
+    quota = daily_requests(int(board.company.max(initial=-1)) + 1)
     return {
         "requests_queueing": queueing,
         "requests_following": following,

@@ -10,24 +10,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from codat_notebook.strategies import bounds
+from codat_notebook.strategies import optimum
 from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.budget import days as in_days
-from codat_notebook.strategies.cells import name_of
+from codat_notebook.strategies.cell_table import name_of
 from codat_notebook.strategies.indices import Floats
-from codat_notebook.strategies.keep_alive import KeepAlive
-from codat_notebook.strategies.limits import Limits, choose
-from codat_notebook.strategies.policy import Strategy, fresh, score
+from codat_notebook.strategies.policies import Strategy, fresh
 from codat_notebook.strategies.portfolio import Portfolio, costs
 from codat_notebook.strategies.result import Result
-from codat_notebook.strategies.scores import Connections, Deadlines, Reports, requests
-from codat_notebook.strategies.simulation_state import FETCHING, SimulationState
-from codat_notebook.strategies.view import View
+from codat_notebook.strategies.rounds import Limits, Rounds
+from codat_notebook.strategies.scores import Deadlines, KeepAliveCount, Reports, requests
+from codat_notebook.strategies.simulation_state import FETCHING, CellsView, SimulationState
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_MOST = 0.97  # of the lowest priority chosen
 _ROUNDING = 1e-9  # of the ratio
 _START = np.datetime64("2026-01-05", "us")  # a Monday
 
@@ -97,22 +94,21 @@ class _Run:
         goal: float,
         deadline: str | None,
     ) -> None:
-        self.portfolio, self.strategy, self.limits, self.step, self.goal = portfolio, strategy, limits, step, goal
+        self.portfolio = portfolio
+        self.limits = limits
+        self.step = step
+        self.goal = goal
         self.board = SimulationState(portfolio, costs(portfolio, budget), seed, _START)
-        self.view = View(self.board, portfolio.cells)
+        self.view = CellsView(self.board, portfolio.cells)
         self.weight = portfolio.cells["weight"].to_numpy()
         # For the bound: what is on its way already is paid for, and can win no more than a copy of this moment.
         self.ages = np.where(self.board.status == FETCHING, 0.0, portfolio.cells["age"])
-        self.budget_a_day, self.a_day = budget.a_day, budget.a_day * (1 - limits.reserve)
-        self.credit, self.spent = 0.0, 0.0
-        self.guard = KeepAlive(limits)
-        # A cell that costs more than what may be saved up is saved up for all the same.
-        self.saved = max(self.a_day * in_days(limits.saved), float(self.board.cost.max()))
-        self.cheapest = float(self.board.cost.min())
+        self.budget_a_day = budget.a_day
+        self.rounds = Rounds(strategy, budget, limits, self.board.cost)
         self.most = max(int(limits.a_minute * 1440 * step), 1)
-        self.cut = 0.0  # what the next round's priorities will probably exceed
-        self.deadlines, self.reports = Deadlines(self.board, goal, deadline), Reports(self.board)
-        self.connections = Connections(self.board, self.guard.limit)
+        self.deadlines = Deadlines(self.board, goal, deadline)
+        self.reports = Reports(self.board)
+        self.connections = KeepAliveCount(self.board, self.rounds.guard.limit)
         self.rows: list[dict[str, float]] = []
         self.before = 0.0
 
@@ -134,26 +130,17 @@ class _Run:
 
     def _round(self, share: float, first: bool) -> None:
         board = self.board
-        self.credit = min(self.credit + self.a_day * share, max(self.saved, self.a_day * share))
-        columns = self.view.columns(self.credit)
-        if first:
-            self.guard.look(columns)
-        priority = self.guard(score(self.strategy, columns), columns)
+        self.rounds.earn(share)
         room = board.room(self.limits.company_at_once)
-        rows = choose(priority, board.eligible(), board.cost, self.credit, board.company, room, self.most, self.cut)
-        board.begin(rows)
-        cost = float(board.cost[rows].sum())
-        self.credit, self.spent = self.credit - cost, self.spent + cost
-        # What is left says that all that was wanted has begun: then no priority is too low for the next round.
-        short = len(rows) and self.credit < self.cheapest
-        self.cut = _MOST * float(priority[rows[-1]]) if short else 0.0
+        columns = self.view.columns(self.rounds.credit)
+        board.begin(self.rounds.next(columns, board.eligible(), board.company, room, self.most, first).rows)
 
     def _row(self) -> dict[str, float]:
         board, age, missed = self.board, self.board.age, self.board.true_rate
         within = float(np.count_nonzero(age <= self.goal)) / len(age)
-        if len(known := np.flatnonzero(np.isfinite(age))) < len(age):
-            age, missed = age[known], missed[known]
-        until_now = bounds.mean(board.ledger.fresh_days, self.weight)
+        if len(read := np.flatnonzero(np.isfinite(age))) < len(age):
+            age, missed = age[read], missed[read]
+        until_now = optimum.mean(board.ledger.fresh_days, self.weight)
         fresh_today, self.before = until_now - self.before, until_now
         return {
             "freshness": fresh_today,
@@ -164,7 +151,7 @@ class _Run:
             "within_goal": within,
             "refreshes": float(board.refreshes.sum()),
             "failures": float(board.failed.sum()),
-            "spent": self.spent,
+            "spent": self.rounds.spent,
         }
 
     def result(self, name: str) -> Result:
@@ -180,11 +167,11 @@ class _Run:
 
     def _metrics(self, timeline: pd.DataFrame) -> dict[str, float]:
         board, days, cells, truth = self.board, len(timeline), self.portfolio.cells, self.portfolio.truth
-        bound = bounds.upper_bound(board.true_rate, self.budget_a_day, days, self.ages, self.weight, board.cost)
-        freshness = bounds.mean(board.ledger.fresh_days, self.weight) / days
+        bound = optimum.upper_bound(board.true_rate, self.budget_a_day, days, self.ages, self.weight, board.cost)
+        freshness = optimum.mean(board.ledger.fresh_days, self.weight) / days
         means = {name: float(timeline[name].mean()) for name in ("age_mean", "age_p95", "missed", "within_goal")}
         priced = truth["price"].to_numpy(np.float64)
-        found = {
+        metrics = {
             "freshness": freshness,
             "bound": bound,
             "ratio": _ratio(freshness, bound),
@@ -200,11 +187,11 @@ class _Run:
             "found_nothing": float(board.ledger.found_nothing.sum()),
             **requests(board, truth["requests"].to_numpy(np.float64), days),
             "money": float((board.refreshes * priced).sum()),
-            "spent": self.spent,
-            "share_of_budget": self.spent / (self.budget_a_day * days) if self.budget_a_day > 0 else np.nan,
+            "spent": self.rounds.spent,
+            "share_of_budget": self.rounds.spent / (self.budget_a_day * days) if self.budget_a_day > 0 else np.nan,
             "rates_assumed": float(cells["rate"].isna().mean()),
         }
-        return {name: found[name] for name, _ in Result.METRICS}
+        return {name: metrics[name] for name, _ in Result.METRICS}
 
     def _cells(self) -> pd.DataFrame:
         board, cells = self.board, self.portfolio.cells

@@ -1,25 +1,103 @@
-"""The state of a simulated portfolio: what is held of each cell, what is on its way, how fresh it has been.
+"""A portfolio on a virtual clock: what is held of each cell, what is on its way, how fresh it has been.
 
 Time is days since the start. Nothing is drawn per tick: chance decides when a refresh starts (does it fail, how long
-does it take, did it find changes); the ``ledger`` adds up what it won. Strategies see the cells as ``view`` shows them.
+does it take, did it find changes). The :class:`FreshnessLedger` adds up what it won, in expectation, so the score has
+no sampling noise. A strategy sees the cells of this moment through a :class:`CellsView`, and nothing of the truth: as
+arrays that must not be written to, worked out when they are asked for, or as a table of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codat_notebook.models.platforms import PLATFORMS, SPREAD
-from codat_notebook.strategies.cells import Columns
+from codat_notebook.strategies.cell_table import CELLS, Columns, Labels
 from codat_notebook.strategies.indices import Floats
-from codat_notebook.strategies.ledger import Ledger, Rows
-from codat_notebook.strategies.limits import back_off
 from codat_notebook.strategies.portfolio import Portfolio
+from codat_notebook.strategies.rounds import back_off
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = NDArray[np.intp]
+_AT_ONCE = 4_096  # notes worked out together: enough to make a call cheap, few enough for the processor's cache
+
+
+class FreshnessLedger:
+    """The copies of all cells that were replaced, and what is expected of them."""
+
+    def __init__(self, rate: Floats, changed: NDArray[np.float32], observed: bool) -> None:
+        self._rate = rate
+        self._changed = changed
+        self._observed = observed
+        self._fresh_days = np.zeros(len(rate))
+        self._found_nothing = np.zeros(len(rate))
+        self._settled = np.zeros(len(rate))
+        self._notes: list[tuple[Rows, Floats, Floats, Floats, Floats, Floats]] = []
+        self._pending = 0
+
+    def replaced(self, rows: Rows, snapshot: Floats, starts: Floats, ends: Floats, draw: Floats) -> None:
+        """Copies of ``snapshot`` gave way at ``ends`` to others of ``starts``; ``draw`` decides if those differ."""
+        self._notes.append((rows, self._settled[rows], snapshot, starts, ends, draw))
+        self._settled[rows] = ends
+        self._pending += len(rows)
+        if self._pending >= _AT_ONCE:
+            self._work_out()
+
+    def settle(self, snapshot: Floats, now: float) -> None:
+        """Add up the freshness of all cells, which hold copies of ``snapshot``, until now."""
+        self._work_out()
+        self._fresh_days += _fresh(self._rate, snapshot, self._settled, now)
+        self._settled[:] = now
+
+    @property
+    def fresh_days(self) -> Floats:
+        """Expected fresh days of each cell until it was last settled."""
+        self._work_out()
+        return self._fresh_days
+
+    @property
+    def found_nothing(self) -> Floats:
+        """Expected refreshes of each cell that found no change."""
+        self._work_out()
+        return self._found_nothing
+
+    @property
+    def changed(self) -> NDArray[np.float32]:
+        """Whether the last refresh of each cell found changes: 1, 0, or NaN where nobody knows."""
+        self._work_out()
+        return self._changed
+
+    def _work_out(self) -> None:
+        if not self._notes:
+            return
+        noted: Iterable[Any] = zip(*self._notes, strict=True)
+        rows, settled, snapshot, starts, ends, draw = (np.concatenate(column) for column in noted)
+        self._notes = []
+        self._pending = 0
+        rate = self._rate[rows]
+        unchanged = np.exp(-rate * np.minimum(starts - snapshot, 1e300))
+        unchanged[np.isinf(snapshot)] = 0.0
+        # A cell may stand here more than once; of what it showed, the last counts.
+        np.add.at(self._fresh_days, rows, _fresh(rate, snapshot, settled, ends))
+        np.add.at(self._found_nothing, rows, unchanged)
+        if self._observed:
+            self._changed[rows] = draw >= unchanged
+
+
+def _fresh(rate: Floats, snapshot: Floats, since: Floats, until: Floats | float) -> Floats:
+    """Expected fresh days of copies from ``since`` to ``until``: (e^-rate a - e^-rate b) / rate."""
+    length, age = until - since, since - snapshot
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fresh = np.where(rate > 0, np.exp(-rate * age) * -np.expm1(-rate * length) / rate, length)
+    return np.where(np.isfinite(snapshot), fresh, 0.0)
+
 
 Codes = NDArray[np.integer]
 #: What a failed refresh ends with where the platform is not one of the sandbox's.
@@ -56,20 +134,24 @@ class SimulationState:
 
     def __init__(self, portfolio: Portfolio, cost: Floats, seed: int, start: np.datetime64) -> None:
         cells, truth = portfolio.cells, portfolio.truth
-        self.now, self.start, self.cost = 0.0, start, cost
+        self.now = 0.0
+        self.start = start
+        self.cost = cost
         self.given = Columns.of(cells, start)
         self._rng = np.random.default_rng(seed)
         self.true_rate = truth["true_rate"].to_numpy(np.float64)
-        self._latency, self._failure_rate = truth["latency"].to_numpy(), truth["failure_rate"].to_numpy()
+        self._latency = truth["latency"].to_numpy()
+        self._failure_rate = truth["failure_rate"].to_numpy()
         self.company = self.given.groups("company").astype(np.int32)
         self._companies = int(self.company.max(initial=-1)) + 1
         self._platform, names = self.given.labels("platform")
         self._edges = _edges(names)
         rows = len(cells)
         self.snapshot = -self.given.age
-        self.refreshes, self.failed = np.zeros(rows, np.int32), np.zeros(rows, np.int32)
+        self.refreshes = np.zeros(rows, np.int32)
+        self.failed = np.zeros(rows, np.int32)
         self.failures = cells["failures"].to_numpy(np.int32, copy=True)
-        self.ledger = Ledger(self.true_rate, self.given.changed_last.astype(np.float32), portfolio.observed)
+        self.ledger = FreshnessLedger(self.true_rate, self.given.changed_last.astype(np.float32), portfolio.observed)
         self.status, self.error = (_codes(self.given.labels(name)) for name in ("status", "last_error"))
         self.blocked = _blocked(self.given)
         self._way = _Way(np.empty(0, dtype=np.intp), np.empty(0), np.empty(0), np.empty(0))
@@ -165,11 +247,127 @@ def _edges(platforms: list[str]) -> Floats:
 
 def _codes(labels: tuple[Codes, list[str]]) -> NDArray[np.int8]:
     """Texts as codes of the board's own statuses; one that it does not know counts as none."""
-    known = {status: code for code, status in enumerate(STATUSES)}
-    return np.array([*(known.get(text, -1) for text in labels[1]), -1], dtype=np.int8)[labels[0]]
+    code_of = {status: code for code, status in enumerate(STATUSES)}
+    return np.array([*(code_of.get(text, -1) for text in labels[1]), -1], dtype=np.int8)[labels[0]]
 
 
 def _blocked(given: Columns) -> Floats:
     """Until when each cell cannot be refreshed: for good if it is not linked or not supported."""
     unable = ~given.matches("connection_status", "Linked") | given.matches("status", "NotSupported")
     return np.where(unable, np.inf, np.nan_to_num(given.retry_at, nan=-np.inf))
+
+
+_DAY_US: Final = 86_400_000_000
+_MOVING_TEXTS: Final = ("status", "last_error")
+_MOVING: Final = ("age", "last_success", "in_progress", "failures", "retry_at", "changed_last", *_MOVING_TEXTS)
+
+
+class CellsView:
+    """A board through the eyes of a strategy."""
+
+    def __init__(self, board: SimulationState, cells: pd.DataFrame) -> None:
+        self._board = board
+        self._cells = cells
+        self._labels: dict[str, Labels] = {}
+        self._groups: dict[tuple[str, ...], NDArray[np.int64]] = {}
+        self._fixed: dict[str, Floats] = {"cost": _locked(board.cost)}
+        self._texts = {
+            name: cells[name].array for name, kind in CELLS.items() if kind == "category" and name not in _MOVING_TEXTS
+        }
+        self._now: dict[str, Floats] = {}
+        self._at = np.nan
+
+    def columns(self, budget_left: float) -> Columns:
+        """The cells as they are now."""
+        at = self._moment()
+        return Columns(self.numbers, self.labels, self.frame, at, budget_left, self._groups)
+
+    def _moment(self) -> np.datetime64:
+        moment: np.datetime64 = self._board.start + np.timedelta64(round(self._board.now * _DAY_US), "us")
+        return moment
+
+    def numbers(self, name: str) -> Floats:
+        """A column as floats, as ``Columns`` wants it."""
+        if self._at != self._board.now:
+            self._now.clear()
+            self._at = self._board.now
+        if name in self._fixed:
+            return self._fixed[name]
+        if name not in self._now:
+            moving = name in _MOVING or name == "due"
+            (self._now if moving else self._fixed)[name] = _locked(self._number(name))
+        return self._now[name] if name in self._now else self._fixed[name]
+
+    def _number(self, name: str) -> Floats:
+        board = self._board
+        if name == "age":
+            return board.age
+        if name == "last_success":
+            return np.where(np.isfinite(board.snapshot), board.snapshot - board.now, np.nan)
+        if name == "retry_at":
+            left = board.blocked - board.now
+            return np.where(np.isfinite(left) & (left > 0) & (board.status != FETCHING), left, np.nan)
+        if name == "in_progress":
+            return np.where(board.status == FETCHING, 1.0, 0.0)
+        if name in ("failures", "changed_last"):
+            return (board.failures if name == "failures" else board.ledger.changed).astype(np.float64)
+        given = board.given.numbers(name)
+        return given - board.now if name == "due" else given
+
+    def labels(self, name: str) -> Labels:
+        """A text column as codes and categories."""
+        if name in _MOVING_TEXTS:
+            return (self._board.status if name == "status" else self._board.error).copy(), STATUSES
+        if name not in self._labels:
+            self._labels[name] = self._board.given.labels(name)
+        return self._labels[name]
+
+    def frame(self) -> pd.DataFrame:
+        """The cells as a table. Made from bare columns: setting them one by one takes several times as long."""
+        import pandas as pd
+
+        columns = {name: self._array(name, kind) for name, kind in CELLS.items()}
+        return pd.DataFrame(columns, index=pd.RangeIndex(len(self._board)), copy=False)
+
+    def _array(self, name: str, kind: str) -> Any:
+        """A column as pandas keeps it; nobody else holds it."""
+        import pandas as pd
+
+        board = self._board
+        if name in self._texts:
+            return self._texts[name].copy()
+        if name in _MOVING_TEXTS:
+            return pd.Categorical.from_codes(self.labels(name)[0], dtype=_statuses(), validate=False)
+        if name == "due":
+            return self._cells[name].array.copy()
+        if kind == "time":
+            return _times(self._moment(), self.numbers(name))
+        if name == "changed_last":
+            return pd.arrays.BooleanArray(board.ledger.changed == 1, np.isnan(board.ledger.changed))
+        if name == "in_progress":
+            return board.status == FETCHING
+        return board.failures.astype(np.int64) if name == "failures" else self.numbers(name).copy()
+
+
+def _locked(values: Floats) -> Floats:
+    """The same numbers, not to be written to."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
+def _times(start: np.datetime64, days: Floats) -> Any:
+    """Moments some days from a start, missing where these are, as pandas keeps times."""
+    import pandas as pd
+
+    missing = np.isnan(days)
+    gaps = np.round(np.where(missing, 0.0, days) * _DAY_US).astype("m8[us]")
+    gaps[missing] = np.timedelta64("NaT", "us")
+    return pd.DatetimeIndex(start + gaps, tz="UTC").array  # pd.array takes twice as long
+
+
+@cache
+def _statuses() -> pd.CategoricalDtype:
+    import pandas as pd
+
+    return pd.CategoricalDtype(pd.Index(STATUSES, dtype="string"))

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from codat_notebook.runs.cells import company_status
+from codat_notebook.runs.durations import usual_durations
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.error_boundary import ErrorBoundary
-from codat_notebook.widgets.expectations import usual_durations
 from codat_notebook.widgets.part import Message
 from codat_notebook.widgets.progress import Progress
 from codat_notebook.widgets.renderer import Renderer

@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_failed, pause_end
+from codat_notebook.runs.durations import due_at
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.starting import again
-from codat_notebook.widgets.expectations import Usual, due_at
 from codat_notebook.widgets.part import Message
 from codat_notebook.widgets.progress import STOP, Progress, expected_text, operation_row, progress_state
 
+#: (connection id, data type) -> seconds.
+Usual = Mapping[tuple[str, str], float]
 #: How a run ended -> the status of the progress part; among several the first that applies.
 _ENDS = {"failed": "error", "stopped": "stopped", "done": "done"}
 

@@ -11,7 +11,7 @@ from codat_notebook.planning.measuring import Times
 from codat_notebook.sandbox.completed_reads import modified
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.virtual_time import DAY
-from codat_notebook.strategies.cells import Columns, table
+from codat_notebook.strategies.cell_table import Columns, table
 from codat_notebook.strategies.learning import assumed_rates
 from codat_notebook.strategies.portfolio import Portfolio
 

@@ -1,9 +1,10 @@
 """Companies made by hand, for what is pure: their connections, cells, and the readings that hold them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from codat_notebook.models.shared import Connection
-from codat_notebook.planning.snapshots import CompanySnapshot
+from codat_notebook.planning.snapshots import CellHistory, CompanySnapshot
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
 
@@ -38,3 +39,10 @@ def snapshot(
     facts = CompanyFacts(company, company.upper(), connections, supported)
     made = tuple(cell(company, *given) for given in cells)
     return CompanySnapshot(company, company.upper(), facts, made, frozenset(running))
+
+
+def timed(seconds: dict[tuple[str, str], list[float]], company: str = "c2") -> CompanySnapshot:
+    """A company whose cells, by connection and data type, are fresh and took so many seconds each time."""
+    made = snapshot(*((*key, 1, "Complete") for key in seconds), company=company)
+    histories = {key: CellHistory(ended=len(taken), seconds=taken) for key, taken in seconds.items()}
+    return replace(made, histories=histories)

@@ -6,17 +6,15 @@ import pandas as pd
 import pytest
 
 from codat_notebook import frames
-from codat_notebook.planning import load
-from codat_notebook.planning.estimate import ALL, MONTH, SCHEDULE, EstimateRow, estimate_rows, limit_of
-from codat_notebook.planning.load import Load
+from codat_notebook.planning import estimate
+from codat_notebook.planning.estimate import ALL, MONTH, SCHEDULE, EstimateRow, Load, Prices, estimate_rows, limit_of
 from codat_notebook.planning.plan import LOOKS, plan_rows
-from codat_notebook.planning.prices import Prices
-from codat_notebook.planning.rules import rule
+from codat_notebook.planning.selection import select
 
 from .made import snapshot
 
 WEEKLY, DAILY = timedelta(days=7), timedelta(days=1)
-MIX = load.of_numbers({"Xero": 2000, "Plaid": 1000}, ["invoices", "bills"])
+MIX = estimate.of_numbers({"Xero": 2000, "Plaid": 1000}, ["invoices", "bills"])
 
 
 def rows(counted: Load, prices: object = None, schedule: dict[str, int] | None = None) -> dict[str, EstimateRow]:
@@ -27,7 +25,7 @@ def rows(counted: Load, prices: object = None, schedule: dict[str, int] | None =
 
 def test_three_thousand_companies_weekly_against_daily() -> None:
     """The arithmetic, in numbers that can be checked by hand."""
-    found = rows(load.of_numbers(3000, 5))
+    found = rows(estimate.of_numbers(3000, 5))
     weekly, daily = found["every 7 days all"], found["every day all"]
     assert weekly.refreshes == daily.refreshes == 15_000
     assert weekly.requests == 15_000 + 3000 * (1 + LOOKS)
@@ -110,7 +108,7 @@ def test_what_is_known_of_the_schedule_is_said(
     types: int | list[str], schedule: dict[str, int] | None, a_day: float | None, said: str
 ) -> None:
     """What is not known is missing, not 0."""
-    own = rows(load.of_numbers(3000, types), schedule=schedule)[f"{SCHEDULE} all"]
+    own = rows(estimate.of_numbers(3000, types), schedule=schedule)[f"{SCHEDULE} all"]
     assert own.refreshes_day == a_day
     assert said in str(own.note)
 
@@ -119,7 +117,7 @@ def test_real_companies_are_counted_by_what_their_linked_connections_support() -
     """Each connection counts; what is not linked or not supported does not."""
     one = snapshot(("xero", "bills", 1, None), ("plaid", "banking-accounts", 1, None), plaid="Deauthorized")
     two = snapshot(("xero", "bills", 1, None), ("sage", "bills", 1, None), ("sage", "items", 1, None), company="c2")
-    counted = load.of_companies([one, two], rule(None, ["bills", "banking-accounts"]))
+    counted = estimate.of_companies([one, two], select(None, ["bills", "banking-accounts"]))
     assert counted.cells == {("Xero", "bills"): 2, ("Sage", "bills"): 1}
     assert (counted.companies, counted.total) == ({"Xero": 2, "Sage": 1}, 2)
 
@@ -127,15 +125,15 @@ def test_real_companies_are_counted_by_what_their_linked_connections_support() -
 def test_a_plan_is_counted_by_what_it_queues() -> None:
     """Whatever was filtered out of it."""
     company = snapshot(("xero", "bills", 9, None), ("xero", "items", 1, None), ("plaid", "banking-accounts", 9, None))
-    plan = frames.of_rows(frames.PLAN, plan_rows([company], rule(older_than="7D")))
-    assert load.of_plan(plan).cells == {("Plaid", "banking-accounts"): 1, ("Xero", "bills"): 1}
-    assert load.of_plan(plan[plan.platform == "Xero"]).refreshes == 1
-    assert load.of_plan(plan[plan.action == "none"]).refreshes == 0
+    plan = frames.of_rows(frames.PLAN, plan_rows([company], select(older_than="7D")))
+    assert estimate.of_plan(plan).cells == {("Plaid", "banking-accounts"): 1, ("Xero", "bills"): 1}
+    assert estimate.of_plan(plan[plan.platform == "Xero"]).refreshes == 1
+    assert estimate.of_plan(plan[plan.action == "none"]).refreshes == 0
 
 
 def test_nothing_costs_nothing() -> None:
     """No company, no division by zero."""
-    found = rows(load.of_numbers(0, 5))["every day all"]
+    found = rows(estimate.of_numbers(0, 5))["every day all"]
     assert (found.refreshes, found.requests, found.requests_day) == (0, 0, 0)
 
 
@@ -143,7 +141,7 @@ def test_nothing_costs_nothing() -> None:
 def test_numbers_are_whole(companies: object) -> None:
     """What is no number of companies is refused."""
     with pytest.raises(ValueError, match="whole numbers"):
-        load.of_numbers(companies, 5)  # type: ignore[arg-type]
+        estimate.of_numbers(companies, 5)  # type: ignore[arg-type]
 
 
 def test_the_limit_is_what_codat_told_or_its_formula() -> None:

@@ -7,18 +7,18 @@ import pytest
 
 from codat_notebook.planning.goals import Goal, goals_by_type
 from codat_notebook.planning.health import PortfolioStatus
-from codat_notebook.planning.rules import rule
+from codat_notebook.planning.selection import select
 from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.widgets.portfolio_view import portfolio_rows
 
-from .made import NOW, snapshot
+from .made import NOW, snapshot, timed
 
 DAY = timedelta(days=1)
 
 
 def health(*snapshots: CompanySnapshot, **given: Any) -> PortfolioStatus:
     """The state of some companies."""
-    return PortfolioStatus(snapshots, rule(report=given.pop("report", None)), NOW, **given)
+    return PortfolioStatus(snapshots, select(report=given.pop("report", None)), NOW, **given)
 
 
 def test_usual_goals_are_a_week_and_a_month_for_what_hardly_changes() -> None:
@@ -111,10 +111,8 @@ def test_a_dying_token_is_mended_by_its_quickest_data_type() -> None:
         ("near", "bills", 40, "Complete"), ("near", "company", 41, "Complete"), ("near", "items", 30, "FetchError"),
         ("lost", "bills", 1, "AuthError"), lost="Deauthorized",
     )  # fmt: skip
-    timed = CompanySnapshot(
-        "c2", "C2", durations=(("Near", "company", 20.0), ("Near", "bills", 90.0), ("Near", "items", 5.0))
-    )
-    assert planned(health(company, timed), "tokens") == [("near", "company", "queue"), ("lost", "bills", "skip")]
+    other = timed({("near", "company"): [20.0], ("near", "bills"): [400.0], ("near", "items"): [5.0]})
+    assert planned(health(company, other), "tokens") == [("near", "company", "queue"), ("lost", "bills", "skip")]
 
 
 def test_missed_goals_are_mended_by_what_misses_them() -> None:

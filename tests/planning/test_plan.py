@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from codat_notebook.planning.plan import LOOKS, plan_rows, totals
-from codat_notebook.planning.rules import Rule, rule
+from codat_notebook.planning.selection import Selection, select
 from codat_notebook.planning.snapshots import CompanySnapshot
 
-from .made import snapshot
+from .made import snapshot, timed
 
 
 def planned(company: CompanySnapshot, **given: Any) -> list[tuple[str | None, str | None, str, str]]:
     """(connection, data type, action, reason) of each row."""
-    return [(r.connection_id, r.data_type, r.action, r.reason) for r in plan_rows([company], rule(**given))]
+    return [(r.connection_id, r.data_type, r.action, r.reason) for r in plan_rows([company], select(**given))]
 
 
 def test_old_and_never_read_cells_are_queued_and_fresh_ones_skipped() -> None:
@@ -83,7 +83,7 @@ def test_a_connection_by_name() -> None:
     """Only that one; a connection that the company does not have is said."""
     company = snapshot(("plaid", "banking-accounts", 9, "Complete"), ("truelayer", "banking-accounts", 9, "Complete"))
     targets = {"c1": (("banking-accounts", "plaid"), ("banking-accounts", "monzo"), (None, "truelayer"))}
-    rows = plan_rows([company], Rule(targets))
+    rows = plan_rows([company], Selection(targets))
     assert [(r.connection_id, r.action, r.reason) for r in rows] == [
         ("plaid", "queue", "asked for"),
         ("monzo", "skip", "unknown connection"),
@@ -102,22 +102,23 @@ def test_a_platform_narrows_without_a_word() -> None:
 def test_nothing_is_planned_twice() -> None:
     """A cell that is asked for by several lines is one row."""
     company = snapshot(("xero", "bills", 9, "Complete"))
-    rows = plan_rows([company], Rule({"c1": (("bills", None), ("bills", "xero"), (None, None))}))
+    rows = plan_rows([company], Selection({"c1": (("bills", None), ("bills", "xero"), (None, None))}))
     assert len(rows) == 1
 
 
 def test_each_row_says_what_it_takes() -> None:
-    """A request to queue it and a share of following its company; seconds as the histories show, else of the like."""
+    """A request to queue it and a share of following its company; seconds as the histories show."""
     company = snapshot(
         ("xero", "bills", 9, "Complete"), ("xero", "items", 1, "Complete"), ("xero", "journals", 9, None)
     )
-    timed = CompanySnapshot(
-        "c2", "C2", durations=(("Xero", "bills", 60.0), ("Xero", "bills", 80.0), ("Sage", "items", 10.0))
-    )
-    rows = {row.data_type: row for row in plan_rows([company, timed], rule(older_than="7D")) if row.company_id == "c1"}
+    other = timed({("xero", "bills"): [400.0] * 9, ("sage", "items"): [10.0]})
+    rows = {
+        row.data_type: row for row in plan_rows([company, other], select(older_than="7D")) if row.company_id == "c1"
+    }
     assert rows["bills"].requests == rows["journals"].requests == 1 + LOOKS / 2
     assert rows["items"].requests == 0
-    assert (rows["bills"].seconds, rows["journals"].seconds, rows["items"].seconds) == (70.0, 60.0, None)
+    assert rows["bills"].seconds == pytest.approx(400, rel=0.1)
+    assert rows["items"].seconds is None
 
 
 def test_totals_of_nothing() -> None:

@@ -1,6 +1,8 @@
 """Plans, estimates and states of a real portfolio, on the sandbox: what is asked, how often, and what goes wrong."""
 
 import asyncio
+import subprocess
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -10,8 +12,7 @@ import pytest
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.shared import Security
-from codat_notebook.planning.reader import read_cells
-from codat_notebook.planning.snapshots import Which
+from codat_notebook.planning.snapshots import Which, read_cells
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.utils import RetryConfig
@@ -161,7 +162,7 @@ def test_a_shallow_history_asks_for_the_data_status(sandbox: Sandbox, session: S
     assert {(c.connection_id, c.data_type, c.source) for c in snapshot.cells} == set(
         status[["connection_id", "data_type", "source"]].itertuples(index=False, name=None)
     )
-    assert min(seconds for _, _, seconds in snapshot.durations) > 0
+    assert min(seconds for history in snapshot.histories.values() for seconds in history.seconds) > 0
 
 
 def test_an_interrupted_reading_leaves_no_task(session: Session) -> None:
@@ -261,3 +262,19 @@ def test_a_portfolio_is_shown_as_a_heatmap(session: Session) -> None:
     bundle = data[0] if isinstance(data, tuple) else data
     assert bundle["text/plain"] == repr(health)
     assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_a_session_loads_no_strategies_until_it_is_asked_for_cells(sandbox: Sandbox) -> None:
+    """In a process of its own: plans go without them; the first cells bring them."""
+    code = f"""import sys
+from codat_notebook.models.shared import Security
+from codat_notebook.session import Session
+loaded = lambda: any(name.startswith("codat_notebook.strategies") for name in sys.modules)
+print("numpy" in sys.modules, loaded())
+with Session(Security(auth_header={sandbox.key!r}), server_url={sandbox.url!r}, is_sandbox=True) as session:
+    session.plan(data_types="company", older_than="7D"), session.estimate(3000, 5), session.portfolio_status()
+    print(loaded())
+    session.cells(data_types="company")
+    print(loaded())"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (run.stdout.split(), run.stderr) == (["False", "False", "False", "True"], "")

@@ -2,16 +2,21 @@
 
 import math
 import random
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.runs.durations import MEDIAN, Durations, Lifetime
+from codat_notebook.models.shared import PullOperation
+from codat_notebook.runs.durations import MEDIAN, NEWEST, Durations, Lifetime, due_at, usual_durations
 
 
 def median(lifetime: Lifetime) -> float:
-    """The duration that half of them exceed."""
-    return next(seconds for seconds in range(1, 100_000) if lifetime.left(seconds) <= 0.5)
+    """The duration that half of them exceed, which is what the median says."""
+    counted = next(seconds for seconds in range(1, 100_000) if lifetime.left(seconds) <= 0.5)
+    assert abs(lifetime.median - counted) <= 1
+    assert lifetime.late > lifetime.median
+    return counted
 
 
 def learned(**seconds: float) -> Durations:
@@ -59,3 +64,46 @@ def test_the_chance_to_run_on_falls_with_time_and_is_never_nothing(seen: list[fl
     left = [known.of("Xero", "invoices").left(seconds) for seconds in sorted(at)]
     assert left == sorted(left, reverse=True)
     assert 0 < left[-1] <= left[0] <= 1
+
+
+def test_an_assumption_is_drawn_along_by_what_is_seen() -> None:
+    """Where all that was seen took twice as long as assumed, so does what was never seen."""
+    durations = Durations(lambda platform, data_type: {"bills": 10.0, "journals": 100.0}[data_type])
+    assert round(durations.of("Xero", "bills").median, 9) == 10.0
+    for _ in range(50):
+        durations.learn("Xero", "bills", 20.0)
+    assert 18 < durations.of("Xero", "bills").median < 21
+    assert 150 < durations.of("Sage", "journals").median < 210
+
+
+def operation(minute: int, seconds: int | None, status: str = "Complete", data_type: str = "invoices") -> PullOperation:
+    """An operation that began in a minute of one hour and took so many seconds."""
+    end = None if seconds is None else f"2026-11-23T13:{minute:02d}:{seconds:02d}Z"
+    return PullOperation(
+        id=f"{data_type}{minute}", connection_id="c", data_type=data_type, status=status,
+        requested=f"2026-11-23T13:{minute:02d}:00", completed=end,
+    )  # fmt: skip
+
+
+def test_the_newest_complete_operations_say_what_is_usual() -> None:
+    """One that hung hardly spoils it; failures, running ones and those before the newest ten do not count."""
+
+    new = [operation(10 + n, 5) for n in range(NEWEST - 1)] + [operation(30, 50)]
+    old = [operation(n, 59) for n in range(10)]
+    odd = [operation(40, 1, "FetchError"), operation(41, None, "Fetching")]
+    assert usual_durations([*odd, *new, *old]) == usual_durations(new)
+    assert list(usual_durations(new)) == [("c", "invoices")]
+    assert 5 < usual_durations(new)["c", "invoices"] < 10
+    assert usual_durations([]) == {}
+
+
+def test_all_are_due_when_the_last_one_is() -> None:
+    """What the history does not know is left out; nothing known is nothing said."""
+    running = [
+        operation(1, None, "Queued"),
+        operation(0, None, "Queued", "bills"),
+        operation(2, None, "Queued", "items"),
+    ]
+    usual = {("c", "invoices"): 30.0, ("c", "bills"): 200.0}
+    assert due_at(running, usual) == datetime(2026, 11, 23, 13, 3, 20, tzinfo=UTC)
+    assert due_at(running[2:], usual) is None

@@ -1,4 +1,4 @@
-"""How good frequencies are, and the bound that no strategy exceeds."""
+"""What a refresh is worth, and the bound that no strategy exceeds."""
 
 import doctest
 from types import ModuleType
@@ -9,43 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.strategies import bounds, indices, optimum, roots
+from codat_notebook.strategies import indices, optimum
 
 FIVE = [1.0, 2.0, 3.0, 4.0, 5.0]
 
 
-@pytest.mark.parametrize("module", [bounds, indices, optimum, roots], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [indices, optimum], ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     """What the docstrings show is what comes out."""
     assert doctest.testmod(module).failed == 0
-
-
-def test_one_change_a_refresh() -> None:
-    """Refreshed as often as it changes: evenly, in random order, at random times."""
-    assert bounds.freshness(1.0, 1.0) == pytest.approx(0.632121, abs=5e-7)
-    assert bounds.freshness_random_order(1.0, 1.0) == pytest.approx(0.600424, abs=5e-7)
-    assert bounds.freshness_randomised(1.0, 1.0) == pytest.approx(0.5)
-
-
-@given(rate=st.floats(1e-6, 1e3), frequency=st.floats(1e-3, 1e3))
-def test_even_refreshes_beat_random_ones(rate: float, frequency: float) -> None:
-    """Evenly spaced is at least as fresh as in random order, and that as at random times."""
-    even, order, chance = (
-        f(rate, frequency) for f in (bounds.freshness, bounds.freshness_random_order, bounds.freshness_randomised)
-    )
-    assert 1 + 1e-9 >= even + 1e-9 >= order
-    assert order + 1e-9 >= chance >= 0
-
-
-def test_failures_and_latency_cost_freshness_as_simulated() -> None:
-    """The closed form agrees with drawing which of many periodic attempts succeed."""
-    rng, rate, interval, success, latency = np.random.default_rng(7), 0.8, 0.5, 0.6, 0.1
-    ends = np.flatnonzero(rng.random(400_000) < success) * interval
-    gaps = np.diff(ends)
-    # A copy is seen from `latency` after its snapshot until the next one is seen.
-    fresh = (np.exp(-rate * latency) - np.exp(-rate * (gaps + latency))) / rate
-    expected = bounds.freshness(rate, 1 / interval, latency=latency, success=success)
-    assert fresh.sum() / gaps.sum() == pytest.approx(float(expected), rel=3e-3)
 
 
 @given(rate=st.floats(1e-4, 1e2), tau=st.floats(1e-3, 1e2))
@@ -85,13 +57,13 @@ def best_by_trying(rate: float, refreshes: int, days: float, age: float) -> floa
 @pytest.mark.parametrize("refreshes", [0, 1, 3, 12])
 def test_fresh_days_is_the_best_placement(refreshes: int, age: float) -> None:
     """Over a finite horizon no placement of k refreshes is fresher than the formula says, and one is as fresh."""
-    formula = bounds.fresh_days(np.array([0.4]), np.array([float(refreshes)]), 10.0, np.array([age]))[0]
+    formula = optimum.fresh_days(np.array([0.4]), np.array([float(refreshes)]), 10.0, np.array([age]))[0]
     assert formula == pytest.approx(best_by_trying(0.4, refreshes, 10.0, age), abs=1e-5)
 
 
 def test_the_bound_over_a_long_time_is_the_optimum() -> None:
     """The start no longer matters in the end."""
-    assert bounds.upper_bound(FIVE, 5, days=1e6) == pytest.approx(0.373889, abs=1e-5)
+    assert optimum.upper_bound(FIVE, 5, days=1e6) == pytest.approx(0.373889, abs=1e-5)
 
 
 @given(
@@ -104,10 +76,10 @@ def test_no_spending_of_the_budget_exceeds_the_bound(rates: list[float], budget:
     """However the refreshes of a horizon are shared out, and each share placed at its best, the bound holds."""
     rng, days, rate = np.random.default_rng(seed), 9.0, np.array(rates)
     age = np.full(len(rates), ages)
-    bound = bounds.upper_bound(rate, budget, days, age)
+    bound = optimum.upper_bound(rate, budget, days, age)
     for _ in range(20):
         k = rng.multinomial(int(budget * days), rng.dirichlet(np.ones(len(rates)))).astype(float)
-        assert bounds.mean(bounds.fresh_days(rate, k, days, age)) / days <= bound + 1e-9
+        assert optimum.mean(optimum.fresh_days(rate, k, days, age)) / days <= bound + 1e-9
     assert 0 <= bound <= 1
 
 
@@ -116,4 +88,4 @@ def test_the_bound_refuses_times_that_make_no_sense() -> None:
     for arguments in ({"days": 0.0}, {"days": 1.0, "ages": [np.nan]}, {"days": 1.0, "ages": [-1.0]}):
         some: dict[str, Any] = {"rates": [1.0], "budget": 1.0, **arguments}
         with pytest.raises(ValueError, match="days must be > 0"):
-            bounds.upper_bound(**some)
+            optimum.upper_bound(**some)

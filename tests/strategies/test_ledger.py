@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from codat_notebook.strategies.ledger import Ledger
+from codat_notebook.strategies.simulation_state import FreshnessLedger
 
 RATE = np.array([0.5, 2.0, 0.0])
 #: Cell, snapshot replaced, start and end of the refresh, the draw; the first cell comes twice.
 STORY = [(0, -1.0, 0.2, 0.3, 0.9), (1, -np.inf, 0.1, 0.4, 0.5), (2, -3.0, 0.1, 0.5, 0.5), (0, 0.2, 1.0, 1.5, 0.1)]
 
 
-def told(each: bool, observed: bool = True) -> Ledger:
+def told(each: bool, observed: bool = True) -> FreshnessLedger:
     """The story in a ledger that is asked after each refresh, or at the end alone."""
-    ledger = Ledger(RATE, np.full(3, np.nan, np.float32), observed)
+    ledger = FreshnessLedger(RATE, np.full(3, np.nan, np.float32), observed)
     for cell, *numbers in STORY:
         ledger.replaced(np.array([cell]), *(np.array([number]) for number in numbers))
         if each:

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from codat_notebook.strategies import bounds, indices, optimum, roots
+from codat_notebook.strategies import indices, optimum
+from codat_notebook.strategies.optimum import mean
+
+from .closed_forms import age, freshness
 
 FIVE = [1.0, 2.0, 3.0, 4.0, 5.0]
 #: Cho & Garcia-Molina's web: a share of pages for each mean number of days between changes; one visit a month.
@@ -41,10 +44,10 @@ def test_five_cells_have_the_known_price_and_freshness() -> None:
     """The optimum's price and mean freshness, and those of the naive allocations, to all digits known."""
     best = optimum.freshness(FIVE, budget=5)
     assert best.price == pytest.approx(0.2164318261, abs=5e-11)
-    assert bounds.mean(bounds.freshness(FIVE, best.frequency)) == pytest.approx(0.373889, abs=5e-7)
-    assert bounds.mean(bounds.freshness(FIVE, 1.0)) == pytest.approx(0.365053, abs=5e-7)
+    assert mean(freshness(FIVE, best.frequency)) == pytest.approx(0.373889, abs=5e-7)
+    assert mean(freshness(FIVE, 1.0)) == pytest.approx(0.365053, abs=5e-7)
     proportional = np.array(FIVE) * 5 / sum(FIVE)
-    assert bounds.mean(bounds.freshness(FIVE, proportional)) == pytest.approx(0.316738, abs=5e-7)
+    assert mean(freshness(FIVE, proportional)) == pytest.approx(0.316738, abs=5e-7)
 
 
 def test_the_web_of_the_year_2000() -> None:
@@ -56,8 +59,8 @@ def test_the_web_of_the_year_2000() -> None:
         "optimal": optimum.freshness(WEB, budget, SHARES, SHARES).frequency,
         "age": optimum.age(WEB, budget, SHARES, SHARES).frequency,
     }
-    fresh = {name: round(bounds.mean(bounds.freshness(WEB, plan), SHARES), 4) for name, plan in plans.items()}
-    ages = {name: bounds.mean(bounds.age(WEB, plan), SHARES) for name, plan in plans.items()}
+    fresh = {name: round(mean(freshness(WEB, plan), SHARES), 4) for name, plan in plans.items()}
+    ages = {name: mean(age(WEB, plan), SHARES) for name, plan in plans.items()}
     assert {name: fresh[name] for name in ("proportional", "uniform", "optimal")} == {
         "proportional": 0.1287, "uniform": 0.5729, "optimal": 0.6162,
     }  # fmt: skip
@@ -94,9 +97,9 @@ def test_no_other_allocation_is_fresher(some: Any, budget: float, seed: int) -> 
     rates, weights, costs = (np.array(column) for column in some)
     best = optimum.freshness(rates, budget, weights, costs).frequency
     drawn = np.random.default_rng(seed).exponential(size=len(rates))
-    reached = bounds.mean(bounds.freshness(rates, best), weights)
+    reached = mean(freshness(rates, best), weights)
     for plan in (drawn, np.ones(len(rates)), rates):
-        other = bounds.mean(bounds.freshness(rates, plan * budget / (plan @ costs)), weights)
+        other = mean(freshness(rates, plan * budget / (plan @ costs)), weights)
         assert other <= reached + 1e-9
 
 
@@ -105,17 +108,17 @@ def test_uniform_is_never_worse_than_proportional(some: Any, budget: float) -> N
     """Refreshing what changes often more often is worse than refreshing all alike (cells of equal weight and cost)."""
     rates = np.array(some[0])
     uniform, proportional = np.full(len(rates), budget / len(rates)), rates * budget / rates.sum()
-    fresh = [bounds.mean(bounds.freshness(rates, plan)) for plan in (uniform, proportional)]
+    fresh = [mean(freshness(rates, plan)) for plan in (uniform, proportional)]
     assert fresh[0] >= fresh[1] - 1e-12
 
 
 @given(x=st.floats(1e-9, 20))
 def test_the_roots_undo_the_curves(x: float) -> None:
     """Solving a curve for its own value gives the argument back, from tiny to large."""
-    assert roots.age_root(indices.age_curve(np.array([x])))[0] == pytest.approx(x, rel=1e-9)
+    assert optimum.age_root(indices.age_curve(np.array([x])))[0] == pytest.approx(x, rel=1e-9)
     z = indices.staleness_curve(np.array([x]))
     assume(z[0] < 1 - 1e-7)  # beyond, the last digit of z stands for more than 1e-9 of x
-    assert roots.staleness_root(z)[0] == pytest.approx(x, rel=1e-8)
+    assert optimum.staleness_root(z)[0] == pytest.approx(x, rel=1e-8)
 
 
 def test_what_never_changes_or_weighs_nothing_gets_nothing() -> None:

@@ -6,13 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from codat_notebook.strategies import combinators as c
-from codat_notebook.strategies import learning, optimum
+from codat_notebook.strategies import optimum
 from codat_notebook.strategies import policies as p
-from codat_notebook.strategies.cells import table
+from codat_notebook.strategies.cell_table import table
 
 NOW = pd.Timestamp("2026-11-23T06:00:00Z")
 NEVER = np.inf
@@ -124,28 +122,6 @@ def test_keep_alive_wants_one_cell_of_a_neglected_connection() -> None:
     assert wants(p.keep_alive("25D"), age=[30.0, 26.0, 1.0, 90.0], cost=[2, 1, 1, 1]) == [0.0, 1.04, 0.0, 0.0]
 
 
-@given(rate=st.floats(0.05, 5), seed=st.integers(0, 2**16))
-def test_the_likelihood_of_gaps_finds_the_rate(rate: float, seed: int) -> None:
-    """The score equation holds at the estimate; thousands of irregular gaps give the rate back."""
-    rng = np.random.default_rng(seed)
-    gaps = rng.exponential(1 / rate, 4000)
-    changed = rng.random(4000) < -np.expm1(-rate * gaps)
-    assert learning.rate_from_gaps(gaps, changed) == pytest.approx(rate, rel=0.15)
-
-
-def test_rates_from_counts_are_nearly_unbiased() -> None:
-    """Ten looks, one expected change between two: the exact mean of the estimate is 1.0031, of the naive one 0.6321."""
-    n, seen = 10, np.arange(11)
-    q = 1 - np.exp(-1)
-    chances = (
-        np.array([float(np.prod([(n - i) / (i + 1) for i in range(x)])) for x in seen])
-        * q**seen
-        * (1 - q) ** (n - seen)
-    )
-    assert chances @ learning.rate_from_counts(seen, n, 1.0) == pytest.approx(1.0031, abs=5e-5)
-    assert chances @ (seen / n) == pytest.approx(0.6321, abs=5e-5)
-
-
 def test_learning_follows_what_refreshes_found() -> None:
     """Bits move the rates, the first after linking does not, and cells keep theirs when the table changes."""
     learner = p.learn(lambda cells: cells.rate, prior=(1.0, 1.0))
@@ -159,6 +135,14 @@ def test_learning_follows_what_refreshes_found() -> None:
     assert look(0, [True, False, None, True]) == [1.0] * 4
     assert look(1, [True, False, None, None]) == [round((1 + 1 / (1 - np.exp(-1))) / 2, 4), 0.5, 1.0, 1.0]
     assert look(2, [False, False, None, None], slice(0, 2)) == [round((1 + 1 / (1 - np.exp(-1))) / 3, 4), 0.3333]
+
+
+def test_a_fresh_policy_shares_no_memory_with_the_one_it_is_of() -> None:
+    """Also not what strategies inside of it remember; nor does one that was pickled."""
+    used = c.first(c.limit(p.random_order(1), 4), p.oldest())
+    before = wants(used)
+    assert wants(used.fresh()) == wants(pickle.loads(pickle.dumps(used))) == before
+    assert wants(used) != before
 
 
 def test_types_without_a_prior_of_their_own_have_the_usual_one() -> None:

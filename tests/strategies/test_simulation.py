@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codat_notebook.strategies import comparison, optimum, policy, simulation
+from codat_notebook.strategies import comparison, optimum, simulation
 from codat_notebook.strategies import policies as p
-from codat_notebook.strategies.cells import CELLS, StrategyError, table
+from codat_notebook.strategies.cell_table import CELLS, StrategyError, table
 from codat_notebook.strategies.combinators import where
-from codat_notebook.strategies.limits import Limits
 from codat_notebook.strategies.portfolio import Portfolio
+from codat_notebook.strategies.rounds import Limits
 from codat_notebook.strategies.simulation import simulate
 
 FREE = Limits(keep_alive=None)
@@ -245,7 +245,7 @@ def test_the_same_seed_gives_the_same_result() -> None:
     portfolio, learner = Portfolio.synthetic(5, seed=2, data_types=["invoices"]), p.learn()
     runs = [simulate(learner, portfolio, days=20, budget="3 refreshes/day", seed=s).metrics for s in (1, 1, 2)]
     assert str(runs[0]) == str(runs[1]) != str(runs[2])  # as text, for what is missing is not equal to itself
-    assert isinstance(policy.fresh(learner), policy.Policy)
+    assert isinstance(p.fresh(learner), p.Policy)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What is wanted: companies by data types by connections, and the conditions that a cell must meet.
 
-A :class:`Rule` is made from what a user gives: a DataFrame, a mapping, lists, conditions, or several of these; every
-one of them narrows. What makes no sense is refused here, with a message that names it.
+A :class:`Selection` is made from what a user gives: a DataFrame, a mapping, lists, conditions, or several of these;
+every one of them narrows. What makes no sense is refused here, with a message that names it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning.snapshots import Which
+from codat_notebook.runs.targets import plan_lines
+from codat_notebook.words import interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +24,8 @@ Target = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """Whom, what, and when: see :func:`rule` for the fields."""
+class Selection:
+    """Whom, what, and when: see :func:`select` for the fields."""
 
     targets: Mapping[str, tuple[Target, ...]] | None = None
     types: tuple[str, ...] | None = None
@@ -53,7 +55,7 @@ class Rule:
         return self.platforms is None or bool({platform.casefold(), (key or "").casefold()} & self.platforms)
 
 
-def rule(
+def select(
     what: Any = None,
     data_types: str | Iterable[str] | None = None,
     *,
@@ -63,10 +65,10 @@ def rule(
     report: str | Iterable[str] | None = None,
     tags: Mapping[str, str] | None = None,
     platform: str | Iterable[str] | None = None,
-) -> Rule:
-    """A rule from what a user gives; the parameters are those of ``Session.plan``.
+) -> Selection:
+    """A selection from what a user gives; the parameters are those of ``Session.plan``.
 
-    >>> rule({"c1": ["invoices", "bills"]}, report="payables").of("c1")
+    >>> select({"c1": ["invoices", "bills"]}, report="payables").of("c1")
     [('bills', None)]
     """
     targets = _targets(what)
@@ -75,7 +77,7 @@ def rule(
         targets = named if targets is None else {id: targets[id] for id in targets if id in named}
     types = _types(data_types, report)
     platforms = None if platform is None else frozenset(name.casefold() for name in _texts(platform, "platform"))
-    return Rule(targets, types, _age(older_than), bool(failed), _tags(tags), platforms)
+    return Selection(targets, types, _age(older_than), bool(failed), _tags(tags), platforms)
 
 
 def _targets(what: Any) -> dict[str, tuple[Target, ...]] | None:
@@ -95,30 +97,12 @@ def _named(types: Any) -> tuple[Target, ...]:
 
 
 def _from_frame(frame: pd.DataFrame) -> dict[str, tuple[Target, ...]]:
-    """A frame with ``company_id`` (or ``id``, as frames of companies have), maybe ``data_type`` and ``connection_id``.
-
-    Rows that a plan skips are left out.
-    """
-    columns = set(frame.columns)
-    id_column = "company_id" if "company_id" in columns else "id"
-    if id_column not in columns or (id_column == "id" and "data_type" in columns):
-        raise ValueError(f"The frame needs a column company_id; it has {', '.join(map(str, frame.columns)) or 'none'}.")
-    if twice := [name for name in (id_column, "data_type", "connection_id") if list(frame.columns).count(name) > 1]:
-        raise ValueError(f"The frame has the column {twice[0]} more than once.")
-    if "action" in columns:
-        frame = frame[(frame["action"] == "queue").fillna(False).to_numpy(bool)]
-    ids, rows = frame[id_column].tolist(), len(frame)
-    types = frame["data_type"].tolist() if "data_type" in columns else [None] * rows
-    connections = frame["connection_id"].tolist() if "connection_id" in columns else [None] * rows
-    found: dict[str, dict[Target, None]] = {}
-    for id, type, connection in zip(ids, types, connections, strict=True):
-        found.setdefault(_id(id), {})[(_text(type), _text(connection))] = None
-    return {id: tuple(targets) for id, targets in found.items()}
-
-
-def _text(value: Any) -> str | None:
-    """A cell of a frame: its text, ``None`` where it is missing."""
-    return value if isinstance(value, str) and value else None
+    """What a frame asks for: a frame of companies, of cells, or a plan, of which what it skips is left out."""
+    targets: dict[str, dict[Target, None]] = {}
+    for line in plan_lines(frame):
+        if line.queued:
+            targets.setdefault(_id(line.company_id), {})[line.data_type, line.connection_id] = None
+    return {id: tuple(pairs) for id, pairs in targets.items()}
 
 
 def _id(value: Any) -> str:
@@ -131,11 +115,11 @@ def _texts(values: Any, what: str) -> list[str]:
     """One text or several as a list."""
     if isinstance(values, str):
         return [values]
-    found = list(values) if isinstance(values, Iterable) else [values]
-    wrong = next((value for value in found if not isinstance(value, str)), None)
+    texts = list(values) if isinstance(values, Iterable) else [values]
+    wrong = next((value for value in texts if not isinstance(value, str)), None)
     if wrong is not None or not isinstance(values, Iterable):
         raise ValueError(f"{what}: a text, or several; {wrong!r} is none.")
-    return found
+    return texts
 
 
 def _types(data_types: str | Iterable[str] | None, report: str | Iterable[str] | None) -> tuple[str, ...] | None:
@@ -154,10 +138,10 @@ def report_types(name: str) -> tuple[str, ...]:
 
     Raises ``ValueError`` for a report that there is not, naming those that there are.
     """
-    found = REPORTS.get(name.strip().lower())
-    if found is None:
+    types = REPORTS.get(name.strip().lower())
+    if types is None:
         raise ValueError(f"There is no report {name!r}; there are {', '.join(REPORTS)}.")
-    return found
+    return types
 
 
 def _tags(tags: Mapping[str, str] | None) -> Mapping[str, str] | None:
@@ -168,19 +152,3 @@ def _tags(tags: Mapping[str, str] | None) -> Mapping[str, str] | None:
 
 def _age(text: str | timedelta | None) -> timedelta | None:
     return None if text is None else interval(text, "older_than")
-
-
-def interval(value: Any, what: str) -> timedelta:
-    """A time such as ``"7D"`` or ``"36h"``, or a ``timedelta``.
-
-    Raises ``ValueError`` for what is none, or is not positive.
-    """
-    import pandas as pd
-
-    try:
-        length = pd.Timedelta(value) if isinstance(value, (str, timedelta)) else pd.NaT
-    except (ValueError, OverflowError):
-        length = pd.NaT
-    if isinstance(length, pd.Timedelta) and length > pd.Timedelta(0):
-        return length.to_pytimedelta()
-    raise ValueError(f'{what}: a time such as "7D" or "36h", not {value!r}.')

@@ -1,15 +1,18 @@
-"""Limits that no strategy can break."""
+"""A round of a strategy, simulated and live, and the limits that no strategy can break."""
 
 import doctest
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.strategies import limits
-from codat_notebook.strategies.limits import Limits, choose
+from codat_notebook.strategies import Portfolio, every, oldest, optimal, rounds, simulate
+from codat_notebook.strategies.budget import Budget
+from codat_notebook.strategies.cell_table import Columns, table
+from codat_notebook.strategies.rounds import Limits, Rounds, choose, plan_round
 
 
 @given(data=st.data())
@@ -59,10 +62,10 @@ def test_a_dear_cell_is_saved_up_for() -> None:
 
 def test_back_off_grows_and_ends() -> None:
     """Fetch errors wait 15 minutes, doubling to 12 hours; what nobody knows waits, too."""
-    assert doctest.testmod(limits).failed == 0
-    assert limits.back_off("FetchError", 10_000) == 0.5
-    assert 0 < limits.back_off("NewError", 1) < limits.back_off("NewError", 2) <= 1
-    assert limits.back_off("AuthError", 1) >= 1
+    assert doctest.testmod(rounds).failed == 0
+    assert rounds.back_off("FetchError", 10_000) == 0.5
+    assert 0 < rounds.back_off("NewError", 1) < rounds.back_off("NewError", 2) <= 1
+    assert rounds.back_off("AuthError", 1) >= 1
 
 
 @pytest.mark.parametrize(
@@ -72,3 +75,46 @@ def test_limits_that_let_nothing_through_are_refused(options: Any) -> None:
     """A reserve of everything, or a limit of nothing, is a mistake."""
     with pytest.raises(ValueError, match=r"limits:|an interval"):
         Limits(**options)
+
+
+@pytest.mark.parametrize("strategy", [oldest(), every("2D"), optimal(), lambda cells: cells.age * 0], ids=str)
+@pytest.mark.parametrize("limits", [Limits(), Limits(reserve=0.5), Limits(keep_alive=None)], ids=str)
+@pytest.mark.parametrize("budget", ["0 refreshes/day", "1 refresh/day", "2 refreshes/day", "9 refreshes/day"])
+def test_a_simulated_and_a_real_round_are_one(strategy: Any, limits: Limits, budget: str) -> None:
+    """The same cells are refreshed: within the budget and its reserve, connections kept alive, failures left alone."""
+    start = pd.Timestamp("2026-01-05", tz="UTC")
+    cells = table(
+        {
+            "company": list("aabbc"), "connection": list("xxyyz"), "data_type": ["bills", "items"] * 2 + ["bills"],
+            "age": [1.0, 5.0, 24.0, 24.5, np.inf], "rate": 1.0, "failures": [0, 1, 0, 0, 0],
+            "retry_at": [None, start + pd.Timedelta(days=2), None, None, None],
+        }
+    )  # fmt: skip
+    simulated = simulate(strategy, Portfolio.from_frame(cells), days=1, tick="1D", budget=budget, limits=limits)
+    real = cells.assign(name="Toft", obstacle=None, rate_from="given", price=np.nan)
+    plan = plan_round(strategy, real, Budget.of(budget), 1.0, limits, start)
+    queued = plan[plan["action"] == "queue"]
+    begun = simulated.cells[simulated.cells["refreshes"] > 0]
+    keys = ("connection", "data_type"), ("connection_id", "data_type")
+    assert sorted(zip(*(begun[key].astype(str) for key in keys[0]), strict=True)) == sorted(
+        zip(*(queued[key].astype(str) for key in keys[1]), strict=True)
+    )
+    assert simulated.metrics["spent"] == queued["cost"].sum() <= Budget.of(budget).a_day * (1 - limits.reserve)
+
+
+def test_what_a_round_leaves_is_carried_to_the_next() -> None:
+    """Up to what may be saved up, or the dearest cell costs."""
+    cost = np.array([3.0, 0.5])
+    rounds = Rounds(oldest(), Budget(1.0, "GBP"), Limits(saved="2D"), cost)
+    columns = Columns.of(table({"company": ["a", "b"], "age": [9.0, 1.0], "cost": cost}))
+    everything = np.ones(2, dtype=bool), np.array([0, 1]), np.array([9, 9]), 9
+    begun = []
+    for _ in range(4):
+        rounds.earn(1.0)
+        begun.append(rounds.next(columns, *everything).rows.tolist())
+    assert begun == [[], [], [0], []]
+    assert (rounds.credit, rounds.spent) == (1.0, 3.0)
+    rounds.earn(30.0)
+    assert rounds.credit == 30.0
+    rounds.earn(1.0)
+    assert rounds.credit == 3.0

@@ -1,5 +1,6 @@
 """What a user may give, and what is made of it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -7,12 +8,15 @@ import pandas as pd
 import pytest
 
 from codat_notebook.models.vocabulary import REPORTS
-from codat_notebook.planning.rules import interval, rule
+from codat_notebook.planning.goals import goals_by_type
+from codat_notebook.planning.selection import select
+from codat_notebook.strategies.budget import days
+from codat_notebook.words import interval
 
 
 def test_nothing_given_is_everything() -> None:
     """All companies, all data types of all connections."""
-    everything = rule()
+    everything = select()
     assert everything.which.ids is None
     assert everything.of("any") == [(None, None)]
     assert everything.takes("Xero", "gbol")
@@ -29,7 +33,7 @@ def test_nothing_given_is_everything() -> None:
 )
 def test_companies_with_data_types(what: Any) -> None:
     """A mapping and a frame say the same; a company without a type stands for all its types."""
-    made = rule(what)
+    made = select(what)
     assert made.which.ids == ("c1", "c2")
     assert made.of("c1") == [("invoices", None), ("bills", None)]
     assert made.of("c2") == [(None, None)]
@@ -38,24 +42,24 @@ def test_companies_with_data_types(what: Any) -> None:
 def test_a_frame_may_name_connections() -> None:
     """As a part of ``session.status`` or ``portfolio_status().cells`` does."""
     frame = pd.DataFrame({"company_id": ["c1", "c1"], "data_type": ["bills", "bills"], "connection_id": ["x", None]})
-    assert rule(frame).of("c1") == [("bills", "x"), ("bills", None)]
+    assert select(frame).of("c1") == [("bills", "x"), ("bills", None)]
 
 
 def test_a_frame_of_companies() -> None:
     """The frame that ``session.companies()`` gives has ``id``."""
-    assert rule(pd.DataFrame({"name": ["A"], "id": ["c1"]}), "bills").of("c1") == [("bills", None)]
+    assert select(pd.DataFrame({"name": ["A"], "id": ["c1"]}), "bills").of("c1") == [("bills", None)]
 
 
 def test_what_a_plan_skips_is_not_asked_for_again() -> None:
     """Plans can be joined and planned anew."""
     plan = pd.DataFrame({"company_id": ["c1", "c2"], "data_type": ["bills", "bills"], "action": ["queue", "skip"]})
-    assert rule(plan).which.ids == ("c1",)
+    assert select(plan).which.ids == ("c1",)
 
 
 def test_everything_that_is_given_narrows() -> None:
     """Data types, reports, companies, platforms."""
     what = {"c1": None, "c2": "bills"}
-    made = rule(what, ["bills", "invoices"], companies=["c1"], report="payables", platform="XERO")
+    made = select(what, ["bills", "invoices"], companies=["c1"], report="payables", platform="XERO")
     assert made.which.ids == ("c1",)
     assert made.of("c1") == [("bills", None)]
     assert made.takes("Xero", None)
@@ -65,7 +69,7 @@ def test_everything_that_is_given_narrows() -> None:
 
 def test_several_reports_are_joined() -> None:
     """The types of each, once."""
-    assert rule(report=["bank", "Payables"]).types == tuple(dict.fromkeys(REPORTS["bank"] + REPORTS["payables"]))
+    assert select(report=["bank", "Payables"]).types == tuple(dict.fromkeys(REPORTS["bank"] + REPORTS["payables"]))
 
 
 @pytest.mark.parametrize(
@@ -92,9 +96,23 @@ def test_several_reports_are_joined() -> None:
 def test_what_makes_no_sense_is_refused_by_name(given: dict[str, Any], said: str) -> None:
     """Before anything is asked of Codat."""
     with pytest.raises(ValueError, match=said):
-        rule(**given)
+        select(**given)
 
 
-def test_intervals() -> None:
-    """Text as pandas reads it, or a timedelta."""
-    assert interval("36h", "x") == interval(timedelta(hours=36), "x") == timedelta(days=1.5)
+#: Who reads a length of time -> what it makes of one.
+READERS: dict[str, Callable[[Any], timedelta | None]] = {
+    "older_than": lambda text: select(older_than=text).older_than,
+    "goals": lambda text: goals_by_type({"*": text})["*"].warn,
+    "strategies": lambda text: timedelta(days=days(text)),
+    "words": interval,
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_all_read_the_same_intervals(read: Callable[[Any], timedelta | None]) -> None:
+    """Text as pandas reads it, or a timedelta; what is none is refused in the same words."""
+    for given in ("36h", "1D 12h", "1.5D", timedelta(hours=36)):
+        assert read(given) == timedelta(days=1.5)
+    for wrong in ("soon", "-7D", "0h", "NaT", "", "99999999D", timedelta(0), float("nan"), -7):
+        with pytest.raises(ValueError, match=r'is a positive time such as "7D" or "36h", not '):
+            read(wrong)

@@ -157,8 +157,8 @@ class Columns:
     def matches(self, name: str, wanted: Any) -> NDArray[np.bool_]:
         """Which cells have one of the wanted texts in a column."""
         codes, categories = self.labels(name)
-        known = {wanted} if isinstance(wanted, str) else set(wanted)
-        return np.append([label in known for label in categories], False).astype(bool)[codes]
+        texts = {wanted} if isinstance(wanted, str) else set(wanted)
+        return np.append([label in texts for label in categories], False).astype(bool)[codes]
 
     def groups(self, *names: str) -> NDArray[np.int64]:
         """A number for each cell: the same for cells that agree in all these columns."""

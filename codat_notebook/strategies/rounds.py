@@ -1,0 +1,318 @@
+"""One round of a strategy, and what no strategy can break: decided here for simulations and for real companies.
+
+:class:`Rounds` asks the strategy, puts what keeps connections alive before all else, and has ``choose`` take the cells
+to refresh now: only eligible ones, only what the budget pays, only so many at a time for a company and in all. What a
+round leaves is saved up for the next. ``back_off`` says for how long a failure keeps a cell away. ``plan_round`` tells
+a round on real companies as a plan, with reasons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codat_notebook import frames
+from codat_notebook.strategies.budget import REQUESTS, Budget, days
+from codat_notebook.strategies.cell_table import CELLS, Columns, ask
+from codat_notebook.strategies.indices import Floats
+from codat_notebook.strategies.policies import Strategy, keep_alive
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Column -> kind of the plan: what ``session.refresh`` needs, then why.
+STRATEGY_PLAN: Final = {
+    "company_id": "category", "company": "text", "connection_id": "category", "data_type": "category",
+    "platform": "category", "status": "category", "age": "duration", "action": "category", "reason": "text",
+    "priority": "number", "cost": "number", "rate": "number", "rate_from": "category",
+}  # fmt: skip
+_MOST: Final = 0.97  # of the lowest priority chosen
+_MINUTE: Final = 1 / 1440
+#: Failure -> (days until the first retry, factor of each further one, longest). What a person must mend is looked at
+#: again after three days, as an assumption of how long that takes; not where the connection's status shows it.
+_BACK_OFF: Final = {
+    "FetchError": (15 * _MINUTE, 2.0, 0.5), "RateLimitError": (4 / 24, 2.0, 1.0), "Cancelled": (_MINUTE, 2.0, 0.5),
+    "AuthError": (3.0, 1.0, 3.0), "PermissionsError": (3.0, 1.0, 3.0), "ValidationError": (3.0, 1.0, 3.0),
+}  # fmt: skip
+_FEW: Final = 1_000  # priorities, for which it does not matter how they are sorted
+_USUAL: Final = (60 * _MINUTE, 2.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the engine holds to, whatever a strategy wants.
+
+    Parameters
+    ----------
+    company_at_once : refreshes of one company that may be on their way at the same time (Codat: 10).
+    a_minute : refreshes that may be started per minute (Codat: 1,000 requests a minute and address).
+    reserve : share of the budget that is kept for others who use the same quota.
+    saved : for how long unspent budget is saved up.
+    keep_alive : a connection of which nothing was read for so long is refreshed before all else; ``None``: never.
+    """
+
+    company_at_once: int = 10
+    a_minute: float = 500.0
+    reserve: float = 0.0
+    saved: str | float = "1D"
+    keep_alive: str | float | None = "25D"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.reserve < 1:
+            raise ValueError(f"limits: reserve is a share from 0 to below 1, not {self.reserve}")
+        if self.company_at_once < 1 or not self.a_minute > 0:
+            raise ValueError("limits: company_at_once and a_minute must let something through")
+        days(self.saved)
+        if self.keep_alive is not None:
+            days(self.keep_alive)
+
+    def a_day(self, budget: Budget) -> float:
+        """What strategies may spend a day: the budget less what is kept for others."""
+        return budget.a_day * (1 - self.reserve)
+
+
+def back_off(kind: str, failures: int) -> float:
+    """Days until a cell may be tried again after its ``failures``-th failure in a row, the last of this kind.
+
+    >>> [round(back_off("FetchError", n) * 24, 2) for n in (1, 2, 3, 9)]
+    [0.25, 0.5, 1.0, 12.0]
+    """
+    first, factor, longest = _BACK_OFF.get(kind, _USUAL)
+    return float(min(first * factor ** min(failures - 1, 60), longest))
+
+
+def choose(
+    priority: Floats,
+    eligible: NDArray[np.bool_],
+    cost: Floats,
+    budget: float,
+    company: NDArray[np.integer],
+    room: NDArray[np.integer],
+    most: int,
+    above: float = 0.0,
+) -> NDArray[np.intp]:
+    """The rows to refresh now, the highest priority first (of equals the first row).
+
+    Parameters
+    ----------
+    priority : one per cell; NaN, 0 and less are left out.
+    eligible : which cells may be refreshed at all.
+    cost, budget : what each costs, and what may be spent now. The first cell that it does not pay ends the round, so
+        that a dear cell with a high priority is saved up for.
+    company, room : the company of each cell as a number, and how many more refreshes each company may have.
+    most : refreshes that may be started in all.
+    above : a guess of what the lowest priority chosen will exceed, such as most of what it was in the last round. The
+        answer does not depend on it; a good guess spares the sorting of all cells.
+    """
+    able = (eligible & (priority > above)).nonzero()[0]
+    wanted, cheapest = priority[able], float(cost[able].min(initial=np.inf))
+    most = int(min(most, len(priority), (budget + 1e-9) / cheapest if cheapest > 0 else len(priority)))
+    depth = most
+    while most > 0:
+        if depth > len(able) and above > 0:
+            return choose(priority, eligible, cost, budget, company, room, most)
+        rows = able[_highest(wanted, depth)]
+        kept = rows[_fits(company[rows], room)]
+        if len(kept) >= most or depth >= len(able):
+            chosen: NDArray[np.intp] = kept[:most]
+            return chosen[np.cumsum(cost[chosen]) <= budget + 1e-9]
+        depth += max(4 * (most - len(kept)), depth // 2)
+    return np.empty(0, dtype=np.intp)
+
+
+def _highest(wanted: Floats, depth: int) -> NDArray[np.intp]:
+    """The places of the ``depth`` highest values, highest first."""
+    if depth >= len(wanted):
+        return _highest_first(wanted)
+    last = np.partition(wanted, -depth)[-depth]
+    places: NDArray[np.intp] = (wanted >= last).nonzero()[0]
+    return places[_highest_first(wanted[places])[:depth]]
+
+
+def _highest_first(wanted: Floats) -> NDArray[np.intp]:
+    """The places in the order of the values, equals in their own order."""
+    if len(wanted) > _FEW:  # the quick sort takes a third of the time, but puts equals anyhow: only if there are none
+        order = np.argsort(-wanted)
+        ranked = wanted[order]
+        if not (ranked[1:] == ranked[:-1]).any():
+            return order
+    return np.argsort(-wanted, kind="stable")
+
+
+def _fits(group: NDArray[np.integer], room: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Which have room in their group, if those before them come first."""
+    over = np.bincount(group, minlength=len(room)) > room
+    if not over.any():
+        return np.ones(len(group), dtype=bool)
+    full: NDArray[np.bool_] = over[group]
+    fits: NDArray[np.bool_] = ~full
+    crowd = np.flatnonzero(full)
+    order = crowd[np.argsort(group[crowd], kind="stable")]
+    ordered = group[order]
+    fits[order] = np.arange(len(order)) - np.searchsorted(ordered, ordered) < room[ordered]
+    return fits
+
+
+#: Codat's advice: a sync of every connection before so many days are over.
+KEEP_ALIVE: Final = "25D"
+_AHEAD: Final = 2.5  # days: time for the refresh to end, and for a second try
+
+
+class KeepAlive:
+    """Puts the cells that keep connections alive before all else, until they were read."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limit = days(KEEP_ALIVE if limits.keep_alive is None else limits.keep_alive)
+        self._ahead = max(self.limit - _AHEAD, self.limit / 2)
+        self._policy = None if limits.keep_alive is None else keep_alive(self._ahead)
+        self._rows = np.empty(0, dtype=np.intp)
+
+    def look(self, columns: Columns) -> None:
+        """Find the cells that connections need; once a day is enough, and all of them is much to look at."""
+        if self._policy is not None:
+            self._rows = np.flatnonzero(self._policy.score(columns) > 0)
+
+    def __call__(self, priority: Floats, columns: Columns) -> Floats:
+        """The priorities, with those cells at the top that were found and not read since."""
+        if len(self._rows):
+            self._rows = self._rows[columns.age[self._rows] >= self._ahead]
+        if not len(self._rows):
+            return priority
+        raised = priority.copy()
+        raised[self._rows] = np.inf
+        return raised
+
+
+class Round(NamedTuple):
+    """The rows to refresh now, in order; the priorities that decided, and those that the strategy gave."""
+
+    rows: NDArray[np.intp]
+    priority: Floats
+    wanted: Floats
+
+
+class Rounds:
+    """The rounds of one strategy; ``credit`` is what may be spent now, ``spent`` what was.
+
+    Parameters
+    ----------
+    strategy, budget, limits : whom to ask, what comes in, and what is held to.
+    cost : what a refresh of each cell costs, in the budget's unit.
+    """
+
+    def __init__(self, strategy: Strategy, budget: Budget, limits: Limits, cost: Floats) -> None:
+        self._strategy = strategy
+        self._a_day = limits.a_day(budget)
+        self._cost = cost
+        self._cheapest = float(cost.min(initial=np.inf))
+        # A cell that costs more than what may be saved up is saved up for all the same.
+        self._saved = max(self._a_day * days(limits.saved), float(cost.max(initial=0.0)))
+        self._above = 0.0  # what the next round's priorities will probably exceed
+        self.guard = KeepAlive(limits)
+        self.credit = 0.0
+        self.spent = 0.0
+
+    def earn(self, days: float) -> None:
+        """Let the budget of so many days come in."""
+        came_in = self._a_day * days
+        self.credit = min(self.credit + came_in, max(self._saved, came_in))
+
+    def next(
+        self,
+        columns: Columns,
+        eligible: NDArray[np.bool_],
+        company: NDArray[np.integer],
+        room: NDArray[np.integer],
+        most: int,
+        look: bool = True,
+    ) -> Round:
+        """Ask the strategy, and spend on what is chosen; ``look`` for connections that are left alone, too.
+
+        The other parameters are those of ``choose``.
+        """
+        if look:
+            self.guard.look(columns)
+        wanted = ask(self._strategy, columns)
+        priority = self.guard(wanted, columns)
+        rows = choose(priority, eligible, self._cost, self.credit, company, room, most, self._above)
+        cost = float(self._cost[rows].sum())
+        self.credit -= cost
+        self.spent += cost
+        # What is left says that all that was wanted has begun: then no priority is too low for the next round.
+        short = len(rows) and self.credit < self._cheapest
+        self._above = _MOST * float(priority[rows[-1]]) if short else 0.0
+        return Round(rows, priority, wanted)
+
+
+def plan_round(
+    strategy: Strategy, cells: pd.DataFrame, budget: Budget, every: float, limits: Limits, now: Any
+) -> pd.DataFrame:
+    """What a strategy would refresh of ``cells`` (as of ``session.cells``) with what comes in in ``every`` days."""
+    cost = _costs(cells, budget)
+    rounds = Rounds(strategy, budget, limits, cost)
+    rounds.earn(every)
+    amount = rounds.credit
+    columns = Columns.of(cells[list(CELLS)].assign(cost=cost), now, amount)
+    company, waiting = columns.groups("company"), columns.retry_at > 0
+    eligible = cells["obstacle"].isna().to_numpy(bool) & ~waiting & (columns.in_progress == 0)
+    room = np.full(int(company.max(initial=-1)) + 1, len(cells))  # how many at a time is for the run to hold
+    rows, priority, wanted = rounds.next(columns, eligible, company, room, len(cells))
+    reasons = _skipped(cells, priority, waiting)
+    for row, left in zip(rows, amount - np.cumsum(cost[rows]), strict=True):
+        alive = np.isinf(priority[row]) and priority[row] != wanted[row]
+        why = "keeps the connection alive" if alive else f"priority {priority[row]:.3g}"
+        age = "never read" if np.isinf(columns.age[row]) else f"{columns.age[row]:.1f} days old"
+        reasons[row] = f"{why}, {age}, {left:,.6g} of {amount:,.6g} {budget.unit} left"
+    return _frame(cells, priority, rows, reasons, cost)
+
+
+def _costs(cells: pd.DataFrame, budget: Budget) -> Floats:
+    """What a refresh of each cell costs in the budget's unit."""
+    cost = budget.costs(np.full(len(cells), REQUESTS), cells["price"].to_numpy(np.float64))
+    if np.isnan(cost).any():
+        unknown = sorted({str(name) for name in cells["platform"][np.isnan(cost)]})
+        raise ValueError(f"A budget in {budget.unit} needs prices= of a refresh; unknown for {', '.join(unknown)}.")
+    return cost
+
+
+def _skipped(cells: pd.DataFrame, priority: Floats, waiting: NDArray[np.bool_]) -> list[str]:
+    """Why each cell is left out, if it is."""
+    reasons = []
+    for row, obstacle in enumerate(cells["obstacle"].astype(object).where(cells["obstacle"].notna(), "")):
+        if obstacle:
+            reasons.append(str(obstacle))
+        elif waiting[row]:
+            kind, until = cells["last_error"].iloc[row], cells["retry_at"].iloc[row]
+            reasons.append(f"waits until {until:%Y-%m-%d %H:%M} UTC after {cells['failures'].iloc[row]} x {kind}")
+        else:
+            reasons.append("beyond the budget" if priority[row] > 0 else "not wanted now")
+    return reasons
+
+
+def _frame(
+    cells: pd.DataFrame, priority: Floats, rows: NDArray[np.intp], reasons: list[str], cost: Floats
+) -> pd.DataFrame:
+    """The plan: what is queued in its order, then the rest, the most wanted first."""
+    import pandas as pd
+
+    chosen = np.zeros(len(cells), dtype=bool)
+    chosen[rows] = True
+    rest = np.flatnonzero(~chosen)
+    shown = np.nan_to_num(priority, nan=0.0, posinf=np.inf, neginf=-np.inf)
+    order = np.concatenate([rows, rest[np.argsort(-shown[rest], kind="stable")]])
+    read = np.isfinite(cells["age"])  # pandas 2.2 multiplies what is missing, too, and at times numpy warns of that
+    age = pd.to_timedelta(cells["age"].where(read, 0.0), unit="D").where(read)
+    columns = {
+        "company_id": cells["company"], "company": cells["name"], "connection_id": cells["connection"],
+        "data_type": cells["data_type"], "platform": cells["platform"], "status": cells["status"], "age": age,
+        "action": pd.Series(np.where(chosen, "queue", "skip")), "reason": pd.Series(reasons, dtype="string"),
+        "priority": pd.Series(priority), "cost": pd.Series(cost), "rate": cells["rate"],
+        "rate_from": cells["rate_from"],
+    }  # fmt: skip
+    given = {
+        name: list(column.astype(object).where(column.notna(), None).iloc[order]) for name, column in columns.items()
+    }
+    return frames.build(STRATEGY_PLAN, given)
