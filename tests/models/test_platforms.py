@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from codat_notebook.models.platforms import BY_KIND, PLATFORMS, changes_a_day, median_seconds
-from codat_notebook.planning.measuring import Times
+from codat_notebook.planning.snapshots import durations_of
 from codat_notebook.sandbox.completed_reads import modified
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.virtual_time import DAY
@@ -38,11 +38,11 @@ def test_everybody_assumes_the_same_changes(data_type: str) -> None:
 
 def test_everybody_assumes_the_same_durations() -> None:
     """A made-up portfolio and a plan without history; of an unknown platform the pace is 1."""
-    times = Times([])
+    durations = durations_of([])
     for platform in PLATFORMS:
         data_type = platform.types[0]
-        assert times.of(platform.name, data_type)[0] == median_seconds(platform, data_type) / 86_400
-    assert times.of("Ledgerly", "invoices")[0] == median_seconds(None, "invoices") / 86_400
+        assert durations.of(platform.name, data_type).median == pytest.approx(median_seconds(platform, data_type))
+    assert durations.of("Ledgerly", "invoices").median == pytest.approx(median_seconds(None, "invoices"))
 
 
 def test_each_platform_is_of_one_kind() -> None:

@@ -77,7 +77,7 @@ def test_limits_that_let_nothing_through_are_refused(options: Any) -> None:
         Limits(**options)
 
 
-@pytest.mark.parametrize("strategy", [oldest(), every("2D"), optimal(), lambda cells: cells.age * 0], ids=str)
+@pytest.mark.parametrize("strategy", [oldest(), every("2D"), optimal(), lambda cells: cells.age * 0], ids=range(4))
 @pytest.mark.parametrize("limits", [Limits(), Limits(reserve=0.5), Limits(keep_alive=None)], ids=str)
 @pytest.mark.parametrize("budget", ["0 refreshes/day", "1 refresh/day", "2 refreshes/day", "9 refreshes/day"])
 def test_a_simulated_and_a_real_round_are_one(strategy: Any, limits: Limits, budget: str) -> None:
