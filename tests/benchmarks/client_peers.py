@@ -33,6 +33,9 @@ def body(target):
         if page * size < TOTAL: links["next"] = {"href": target.replace(f"page={page}&", f"page={page + 1}&")}
         made = (b'{"results": [' + rows + b'], "pageNumber": %d, "pageSize": %d, "totalResults": %d, "_links": '
                 % (page, size, TOTAL) + json.dumps(links).encode() + b"}")
+    elif "/data/queue/" in target:
+        now = {"status": "Fetching", "requested": "2026-11-23T12:00:00Z", "completed": None}
+        made = json.dumps({**row(0), **now}).encode()
     else: made = ROWS[0]
     head = f"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: {len(made)}\\r\\n"
     head += "Date: Mon, 23 Nov 2026 12:00:00 GMT\\r\\nX-Rate-Limit-Remaining: 999\\r\\n\\r\\n"
