@@ -79,6 +79,6 @@ def test_other_errors_keep_their_frames() -> None:
     trace = caught.value.__traceback__
     while trace is not None:
         names.append(trace.tb_frame.f_code.co_name)
-        assert trace.tb_frame.f_code.co_name != "call" or not {"args", "kwargs"} & trace.tb_frame.f_locals.keys()
+        assert trace.tb_frame.f_code.co_name != "call" or not {"args", "kwargs"} & set(trace.tb_frame.f_locals)
         trace = trace.tb_next
     assert names[-2:] == ["call", "broken"]
