@@ -1,5 +1,6 @@
 """Queueing everything, and what is done when the answer is lost."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -180,3 +181,14 @@ def test_times_behind_the_servers_clock_still_add_up_to_all() -> None:
     stage.server.post_faults.append("lost after")
     assert len(everything(stage, seconds=120).operations) == 2
     assert stage.server.posts == 1
+
+
+def test_what_ran_before_an_earlier_process_sent_does_not_count_as_heard() -> None:
+    """After a kill nobody knows what the history showed before: the time of request decides."""
+    stage = Stage()
+    stage.server.add("bills", ago=300, duration=6000)
+    since = stage.clock.now() - timedelta(seconds=60)
+    key = "11111111-1111-4111-8111-111111111112"
+    flow = queue_all(stage.call(), OPTIONS, Intent(COMPANY), key=key, since=since, whole=True, slots=Slots())
+    assert stage.drive(flow).certain
+    assert [op.data_type for op in stage.server.ours()] == ["invoices"]
