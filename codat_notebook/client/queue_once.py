@@ -170,7 +170,7 @@ class Sending(Generic[R]):
             found = yield from self.look(error)
             over = passed >= self.patience  # which the look may have made longer
             # What was requested a little before the first send is taken last: times may be behind the server's clock.
-            if taken := self._since(found) or (found if over else []):
+            if taken := self._since(found) or (self._near(found) if over else []):
                 if self._empty is not None:
                     self.call.clock.lag.missed(taken[-1], 0.0, self._empty)
                 return (yield from self.attached(taken, error))
@@ -211,6 +211,10 @@ class Sending(Generic[R]):
 
     def _since(self, found: list[shared.PullOperation]) -> list[shared.PullOperation]:
         return [op for op in found if self.counts(op)]
+
+    def _near(self, found: list[shared.PullOperation]) -> list[shared.PullOperation]:
+        start = self.window
+        return [] if start is None else [op for op in found if requested_since(op, start - NEAR)]
 
     def counts(self, operation: shared.PullOperation) -> bool:
         """Whether an operation is surely of this intent: what is running, another POST would be refused for."""
