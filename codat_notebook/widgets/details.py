@@ -1,7 +1,7 @@
 """What there is to know about one row of a table: all its fields, what went wrong, what Codat's checks found, its JSON.
 
 The part stands beside its table, or in its place where there is little room. It is drawn from plain values; which row
-it shows, and what is asked of Codat for it, is decided in :mod:`codat_notebook.widgets.details_presenter`.
+it shows, and which requests it makes, is decided in :mod:`codat_notebook.widgets.details_presenter`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

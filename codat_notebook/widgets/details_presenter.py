@@ -1,4 +1,4 @@
-"""The selected row of a table and its details beside it: which row they show, and what is asked of Codat for it.
+"""The selected row of a table and its details beside it: which row they show, and which requests they make.
 
 The details follow the table: another row, a live change of the same one, none. The results of Codat's checks are asked
 for when an operation's details open (once, as long as the console remembers), and again where the reader says so.

@@ -61,7 +61,7 @@ class QueueOnce(RuleBasedStateMachine):
     def refresh(self, retries: RetryConfig) -> None:
         """Ask for a refresh, and hold what comes of it against what the server really did."""
         if self.since is not None and self.stage.time.now - self.since >= KEY_AGE:
-            self._closed()  # keys have died: what is asked for now is another intent
+            self._closed()  # keys have died: this is a new intent
         self.since = self.stage.time.now if self.since is None else self.since
         call = self.stage.call(retries, lambda: self.jitter)
         try:

@@ -112,7 +112,7 @@ class Ledger:
             del self.since[data_type]
 
     def renew(self, *types: str) -> None:
-        """Keys have died: what is asked for now is another intent, though what the first one queued will do, too."""
+        """Keys have died: this is a new intent, though the first one's operation will do, too."""
         since = dict(self.since)
         self.close(*types)
         self.ask(*types)
