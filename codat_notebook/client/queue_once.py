@@ -210,7 +210,8 @@ class Sending(Generic[R]):
         raise error
 
     def _since(self, found: list[shared.PullOperation]) -> list[shared.PullOperation]:
-        return [op for op in found if self.counts(op)]
+        recent = [op for op in found if requested_since(op, self.window)]
+        return recent or [op for op in found if self.counts(op)]  # ours before what ran already
 
     def _near(self, found: list[shared.PullOperation]) -> list[shared.PullOperation]:
         start = self.window
