@@ -13,12 +13,11 @@ from msgspec import UNSET, UnsetType
 
 from codat_notebook import forking
 from codat_notebook.client import wire
-from codat_notebook.client.calls import Companies, Connections, Integrations, Settings
+from codat_notebook.client.calls import CallOptions, Companies, Connections, Integrations, Retries, Settings
 from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.drivers import SyncDriver
 from codat_notebook.client.events import EventSink, Listener
 from codat_notebook.client.flows import Options
-from codat_notebook.client.groups import CallOptions, Retries
 from codat_notebook.client.manage_data import ManageData
 from codat_notebook.client.quota import Pacing, Quota, QuotaGauge
 from codat_notebook.client.retrying import Call, Flow
@@ -105,7 +104,7 @@ class CodatLending:
         """The daily quota as the latest answer told it, None before the first."""
         return self._gauge.read()
 
-    def prepare(self, name: str, said: CallOptions, *, writes: bool = False) -> tuple[Call, Options]:
+    def prepare(self, name: str, given: CallOptions, *, writes: bool = False) -> tuple[Call, Options]:
         """A call of this client and its options, checked. For the groups of calls.
 
         Raises:
@@ -114,11 +113,10 @@ class CodatLending:
         """
         if writes and self.read_only:
             raise errors.ReadOnlyError(f"{name}: this client is read-only (read_only=True). Nothing was sent.")
-        retries, server_url, timeout_ms, headers = said
-        base = self.server_url if server_url is None else self._server(server_url, None)
-        timeout = None if timeout_ms is None else _seconds(timeout_ms)
-        call = Call(name, _plan(retries, self._retries), self.clock, self._tell, self._gauge, self._pacing)
-        return call, Options(base, timeout, wire.headers(headers))
+        base = self.server_url if given.server_url is None else self._server(given.server_url, None)
+        timeout = None if given.timeout_ms is None else _seconds(given.timeout_ms)
+        call = Call(name, _plan(given.retries, self._retries), self.clock, self._tell, self._gauge, self._pacing)
+        return call, Options(base, timeout, wire.headers(given.headers))
 
     def drive(self, flow: Flow[T]) -> T:
         """Run a flow by blocking."""
