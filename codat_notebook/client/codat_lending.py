@@ -22,7 +22,7 @@ from codat_notebook.client.manage_data import ManageData
 from codat_notebook.client.quota import Pacing, Quota, QuotaGauge
 from codat_notebook.client.retrying import Call, Flow
 from codat_notebook.models import errors
-from codat_notebook.models.hiding import hides_arguments
+from codat_notebook.models.errors import hides_arguments
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Security
 from codat_notebook.utils import RetryConfig

@@ -1,4 +1,7 @@
-"""Companies by name: which one a word means, and the names that completion may offer.
+"""What is typed: a line of ``%codat`` as words, which company a word means, and the names that completion may offer.
+
+What stands between double quotes is one word, all else is parted by spaces. No shell rules: an apostrophe or a
+backslash in a company's name is a letter like any other.
 
 To find one, Codat is asked; to offer some, memory is: it is filled once in the background after connecting, and by
 each list that is fetched anyway, so that no key stroke waits for a request.
@@ -10,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
-from codat_notebook.magics.words import quoted
 from codat_notebook.models.errors import CodatLendingError
 
 if TYPE_CHECKING:
@@ -22,6 +24,43 @@ if TYPE_CHECKING:
 _LOOKED_AT, _LISTED, _LEARNED = 200, 10, 1_000
 
 _ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+_WORD = re.compile(r'"([^"]*)"|([^\s"]+)')
+_TYPED = re.compile(r'"[^"]*"?|[^\s"]+')
+_PLAIN = re.compile(r"[\w.-]+")
+
+
+def split(line: str) -> list[str]:
+    """The words of a line. Raises ``UsageError`` where a quote is not closed.
+
+    >>> split('status "Toft Stores UK"')
+    ['status', 'Toft Stores UK']
+    """
+    if line.count('"') % 2:
+        raise UsageError('A quote (") is opened and not closed.')
+    return [match[1] if match[1] is not None else match[2] for match in _WORD.finditer(line.rstrip().rstrip(";"))]
+
+
+def quoted(name: str) -> str | None:
+    """A name as it is typed; ``None`` for one that cannot be: it holds a quote, or signs that nobody sees.
+
+    >>> quoted("Toft"), quoted("Toft Stores UK"), quoted('The "Best"')
+    ('Toft', '"Toft Stores UK"', None)
+    """
+    if '"' in name or not name.isprintable() or not name.strip():
+        return None
+    return name if _PLAIN.fullmatch(name) else f'"{name}"'
+
+
+def unfinished(line: str) -> tuple[list[str], str]:
+    """The finished words of a line that is being typed, and the beginning of the next, its opening quote included.
+
+    >>> unfinished('refresh "Toft Stores UK" inv'), unfinished('status "Toft S')
+    ((['refresh', 'Toft Stores UK'], 'inv'), (['status'], '"Toft S'))
+    """
+    typed = list(_TYPED.finditer(line))
+    start = typed[-1].start() if typed and typed[-1].end() == len(line) else len(line)
+    return split(line[:start]), line[start:]
 
 
 class Names:

@@ -1,16 +1,20 @@
 """The report as one HTML page: what was found, put into sections between a heading and a foot.
 
 The page allows itself no script and no request (a content security policy says so), follows the reader's light or dark
-theme and prints. Times are UTC, since nothing can know the reader's zone, and every one says so.
+theme and prints. Times are UTC, since nothing can know the reader's zone, and every one says so. The file is written in
+one step.
 """
 
+import os
+import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
+from pathlib import Path
 
 from codat_notebook.markup import Child, Markup, h, raw
 from codat_notebook.report import sections
-from codat_notebook.report.elements import minute, time
+from codat_notebook.report.sections import minute, time
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.records import ErrorRecord
 
@@ -86,3 +90,36 @@ def _foot(found: Findings) -> Markup:
         f"Not live: this is what Codat answered at {minute(found.now)}. Made by codat_notebook; the records "
         "themselves stay in Codat.",
     )
+
+
+def destination(path: str | os.PathLike[str], overwrite: bool) -> Path:
+    """The file's whole path, if a report can be put there.
+
+    Raises ``FileNotFoundError`` where the folder does not exist, ``IsADirectoryError`` for a folder, and
+    ``FileExistsError`` for a file that is not to be overwritten.
+    """
+    found = Path(path).expanduser().absolute()
+    if found.is_dir():
+        raise IsADirectoryError(f"{found} is a folder: name a file in it, such as {found / 'report.html'}.")
+    if not found.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {found.parent}: create it, or name another one.")
+    if found.exists() and not overwrite:
+        raise FileExistsError(f"{found} exists: name another file, or say overwrite=True.")
+    return found
+
+
+def save(text: str, path: Path, overwrite: bool) -> Path:
+    """Write the file in one step, so that a reader finds all of it or what was there before; returns its path."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        file.write(text)
+    made = Path(file.name)
+    try:
+        destination(path, overwrite)  # a file may have come there since
+        made.chmod(0o644)
+        made.replace(path)
+    except OSError:
+        made.unlink()
+        raise
+    return path

@@ -12,7 +12,6 @@ from codat_notebook.markup import Child, Markup, h, link
 from codat_notebook.models import vocabulary
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, PullOperation
-from codat_notebook.report.elements import pill, section, status_pill, table, time
 from codat_notebook.runs.cells import Cell, CompanyStatus
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.words import ago, count, duration
@@ -23,6 +22,7 @@ MOST = 200
 OLD, VERY_OLD = 7, 31
 
 _CONNECTIONS = {"Linked": "ok", "PendingAuth": "warn", "Deauthorized": "bad"}
+_SIGNS = {"ok": "✓", "run": "◔", "bad": "✕", "warn": "!", "idle": "–"}
 #: How the ages are counted: name, tone.
 _AGES = (
     ("read within 7 days", "ok"),
@@ -173,3 +173,43 @@ def _operation(operation: PullOperation, platforms: dict[str, str], now: datetim
         took and (f"{took} so far" if running else took), operation.error_message or operation.status_description,
         h("code", operation.id),
     ]  # fmt: skip
+
+
+def minute(at: datetime) -> str:
+    """A time in words, to the minute."""
+    return at.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def time(at: datetime | None) -> Child:
+    """A time to the second, for machines as well."""
+    return h("time", at.strftime("%Y-%m-%d %H:%M:%S UTC"), datetime=at.isoformat()) if at else None
+
+
+def pill(tone: str, text: str) -> Markup:
+    """A state in words, with its sign and colour."""
+    return h("span", f"{_SIGNS[tone]} {text}", class_=f"pill {tone}")
+
+
+def status_pill(status: str) -> Markup:
+    """The status of an operation."""
+    if status == "NotSupported":
+        return pill("idle", status)
+    if vocabulary.is_failed(status):
+        return pill("bad", status)
+    return pill("ok" if status == "Complete" else "run" if status in vocabulary.STAGES else "idle", status)
+
+
+def section(title: str, *children: Child) -> Markup:
+    """A part of the page under its heading."""
+    return h("section", h("h2", title), *children)
+
+
+def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[Child]], empty: str) -> Markup:
+    """A table that scrolls sideways where it must; ``empty`` where it has no rows."""
+    if not rows:
+        return h("p", empty, class_="dim")
+    head = h("thead", h("tr", [h("th", name, scope="col") for name in heads]))
+    lines = [[h("td", h("div", cell) if cell else None, data_name=name) for name, cell in zip(heads, row, strict=True)]
+             for row in rows]  # fmt: skip
+    body = h("tbody", [h("tr", cells) for cells in lines])
+    return h("div", h("table", head, body), class_="wide", tabindex="0", role="region", aria_label=title)

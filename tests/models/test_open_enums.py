@@ -4,19 +4,19 @@ import pickle
 
 import pytest
 
-from codat_notebook.models import shared, vocabulary, words
+from codat_notebook.models import open_enums, shared, vocabulary
 
 
 @pytest.mark.parametrize(
     ("kind", "known"),
     [
-        (words.SchemaDataType, vocabulary.DATA_TYPES),
-        (words.DatasetStatus, vocabulary.STATUSES),
-        (words.DataConnectionStatus, vocabulary.CONNECTION_STATUSES),
-        (words.SourceType, vocabulary.SOURCE_TYPES),
+        (open_enums.SchemaDataType, vocabulary.DATA_TYPES),
+        (open_enums.DatasetStatus, vocabulary.STATUSES),
+        (open_enums.DataConnectionStatus, vocabulary.CONNECTION_STATUSES),
+        (open_enums.SourceType, vocabulary.SOURCE_TYPES),
     ],
 )
-def test_the_members_are_the_vocabulary(kind: type[words.OpenEnum], known: tuple[str, ...]) -> None:
+def test_the_members_are_the_vocabulary(kind: type[open_enums.OpenEnum], known: tuple[str, ...]) -> None:
     """Both lists of words are the same."""
     assert sorted(kind) == sorted(known)
 
