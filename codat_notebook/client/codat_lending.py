@@ -15,6 +15,7 @@ from codat_notebook import forking
 from codat_notebook.client import wire
 from codat_notebook.client.calls import CallOptions, Companies, Connections, Integrations, Retries, Settings
 from codat_notebook.client.clock import ServerClock
+from codat_notebook.client.compatibility import ELSEWHERE
 from codat_notebook.client.drivers import SyncDriver
 from codat_notebook.client.events import EventSink, Listener
 from codat_notebook.client.flows import Options
@@ -33,12 +34,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SERVERS: Final = ("https://api.codat.io",)
 TIMEOUT_MS: Final = 30_000
-#: Parts of codat-lending that are left to it.
-_ELSEWHERE: Final = (
-    "accounting_bank_data", "accounts_payable", "accounts_receivable", "bank_statements", "banking",
-    "company_info", "data_integrity", "excel_reports", "file_upload", "financial_statements",
-    "financial_summary", "liabilities", "loan_writeback", "manage_reports", "sales", "transactions",
-)  # fmt: skip
 
 
 class CodatLending:
@@ -169,7 +164,7 @@ class CodatLending:
         await self.aclose()
 
     def __getattr__(self, name: str) -> Any:
-        if name in _ELSEWHERE:
+        if name in ELSEWHERE:
             raise errors.NotAvailableError(
                 f"client.{name} is not part of this client, which refreshes and diagnoses. "
                 "Codat's own SDK has it: pip install codat-lending"

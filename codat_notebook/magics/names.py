@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError
 
 from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.models.vocabulary import ID
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 #: How many companies are looked at to tell which one is meant, are listed in a message, are learned after connecting.
 _LOOKED_AT, _LISTED, _LEARNED = 200, 10, 1_000
 
-_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 _WORD = re.compile(r'"([^"]*)"|([^\s"]+)')
 _TYPED = re.compile(r'"[^"]*"?|[^\s"]+')
@@ -97,7 +97,7 @@ def find(session: "Session", text: str, names: Names) -> str:
 
     Raises ``UsageError`` with the choices where several companies are meant, or none.
     """
-    if _ID.fullmatch(text):
+    if ID.fullmatch(text):
         return text
     found = names.add(session.companies(search=text, limit=_LOOKED_AT))
     exact = {id: name for id, name in found.items() if name.casefold() == text.casefold()}

@@ -5,7 +5,11 @@ kept and shown as it is (see :func:`is_failed` and :func:`is_running`). Source: 
 and documentation, mid 2026.
 """
 
+import re
 from typing import Final, NamedTuple
+
+#: The form of all ids: of companies, connections and pull operations, in either case.
+ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 ACCOUNTING: Final = (
     "accountTransactions", "balanceSheet", "bankAccounts", "bankTransactions", "billCreditNotes",
@@ -48,7 +52,6 @@ STAGES: Final = {
     "ValidationQueued": 3, "Validating": 3,
     "ProcessingQueued": 4, "Processing": 4,
 }  # fmt: skip
-STAGE_NAMES: Final = ("Queued", "Fetching", "Mapping", "Validating", "Processing")
 #: Last statuses that are no success, with the stage at which the operation ended.
 FAILURES: Final = {
     "AuthError": 1, "FetchError": 1, "RateLimitError": 1, "PermissionsError": 1, "PrerequisiteNotMet": 1,

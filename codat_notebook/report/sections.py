@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 
+from codat_notebook import markup
 from codat_notebook.markup import Child, Markup, h, link
 from codat_notebook.models import vocabulary
 from codat_notebook.models.instants import instant
@@ -208,8 +209,7 @@ def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[Child]], emp
     """A table that scrolls sideways where it must; ``empty`` where it has no rows."""
     if not rows:
         return h("p", empty, class_="dim")
-    head = h("thead", h("tr", [h("th", name, scope="col") for name in heads]))
-    lines = [[h("td", h("div", cell) if cell else None, data_name=name) for name, cell in zip(heads, row, strict=True)]
-             for row in rows]  # fmt: skip
-    body = h("tbody", [h("tr", cells) for cells in lines])
-    return h("div", h("table", head, body), class_="wide", tabindex="0", role="region", aria_label=title)
+    cells = [[h("div", cell) if cell else None for cell in row] for row in rows]
+    return h(
+        "div", markup.table(heads, cells, named=True), class_="wide", tabindex="0", role="region", aria_label=title
+    )

@@ -6,14 +6,12 @@ company, this is where they are refused.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 
+from codat_notebook.models.vocabulary import ID
 from codat_notebook.sandbox.exchange import Request
 from codat_notebook.sandbox.limits import TOO_MANY
 from codat_notebook.sandbox.problems import Problem
-
-_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class Traffic:
@@ -36,8 +34,8 @@ class Traffic:
 
     def come(self, request: Request) -> str:
         """Count a request in; gives what :meth:`go` must be given."""
-        self.calls[f"{request.method} {_ID.sub('*', request.path)[:100]}"] += 1
-        match = _ID.search(request.path)
+        self.calls[f"{request.method} {ID.sub('*', request.path)[:100]}"] += 1
+        match = ID.search(request.path)
         company = match.group() if match else ""
         self._under_way[company] += 1
         if company:
