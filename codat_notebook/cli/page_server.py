@@ -124,8 +124,8 @@ class Border(Matcher):
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         """What :class:`Refused` is made with; None for what goes on to Voila."""
-        found = refusal(request.method or "", request.path, request.headers)
-        return None if found is None else {"target_kwargs": {"refusal": found}}
+        refused = refusal(request.method or "", request.path, request.headers)
+        return None if refused is None else {"target_kwargs": {"refusal": refused}}
 
 
 class Refused(RequestHandler):

@@ -277,8 +277,8 @@ def _company_id(session: "Session", company: str | None) -> str | None:
     try:
         return check(GetCompanyRequest, {"company_id": company}).company_id
     except InvalidRequestError:
-        found = session.companies(search=company, limit=1000)
-    named = found[found["name"].str.casefold() == company.casefold()]["id"].tolist()
+        companies = session.companies(search=company, limit=1000)
+    named = companies[companies["name"].str.casefold() == company.casefold()]["id"].tolist()
     if len(named) == 1:
         return str(named[0])
     if named:
@@ -306,10 +306,14 @@ def _tell(run: "RefreshRun", as_json: bool) -> int:
     """Print the outcome, and give the exit code."""
     from codat_notebook.cli import outcome
 
-    code, found, skipped = outcome.exit_code(run.counts), outcome.records(run), len(run.skipped)
+    code = outcome.exit_code(run.counts)
+    operations = outcome.records(run)
+    skipped = len(run.skipped)
     about = {"exit_code": code, "phase": run.phase, "note": run.note, "counts": run.counts, "skipped": skipped}
     text = (
-        outcome.to_json(found, **about) if as_json else f"{outcome.table(found)}\n\n{outcome.remedies(found)}".strip()
+        outcome.to_json(operations, **about)
+        if as_json
+        else f"{outcome.table(operations)}\n\n{outcome.remedies(operations)}".strip()
     )
     _print(text, sys.stdout)
     _say(f"{run.line}; {skipped:,} skipped" if skipped else run.line)

@@ -141,11 +141,12 @@ def _shown(call: F, method: Callable[..., Any], twin: str = "", of: Any = None) 
     name = method.__name__.removeprefix("_")
     signature = inspect.signature(method)
     result = get_args(signature.return_annotation)[-1]
+    signature = signature.replace(return_annotation=result if of is None else of[result])
     call.__name__ = name + twin
     call.__qualname__ = method.__qualname__.replace("._", ".") + twin
     call.__module__ = method.__module__
     call.__doc__ = f"As :meth:`{name}`, awaited." if twin else method.__doc__
-    call.__signature__ = signature.replace(return_annotation=result if of is None else of[result])  # type: ignore[attr-defined]
+    call.__signature__ = signature  # type: ignore[attr-defined]  # inspect reads it
     return call
 
 

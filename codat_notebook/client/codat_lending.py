@@ -203,6 +203,6 @@ def _plan(retries: Retries, otherwise: RetryConfig) -> RetryConfig:
 
 def _seconds(timeout_ms: float) -> float:
     if not isinstance(timeout_ms, Real) or not timeout_ms > 0:
-        said = timeout_ms if isinstance(timeout_ms, Real) else f"of type {type(timeout_ms).__name__}"
-        raise errors.ConfigurationError(f"timeout_ms is {said}; it must be a number of milliseconds above 0")
+        given = timeout_ms if isinstance(timeout_ms, Real) else f"of type {type(timeout_ms).__name__}"
+        raise errors.ConfigurationError(f"timeout_ms is {given}; it must be a number of milliseconds above 0")
     return timeout_ms / 1000

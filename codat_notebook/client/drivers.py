@@ -65,7 +65,7 @@ class Driver:
     def note(self, socket: forking.File) -> None:
         """Know of a socket that a client of ours opened."""
         with self._lock:
-            self._sockets = [socket, *(known for known in self._sockets if known.fileno() >= 0)]
+            self._sockets = [socket, *(each for each in self._sockets if each.fileno() >= 0)]
 
     def check(self) -> None:
         """Raise where requests cannot be sent.

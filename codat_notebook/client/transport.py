@@ -53,8 +53,8 @@ class _MaskKeys(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         told = text = record.getMessage()
-        for known in self.keys.valuerefs():
-            if (secret := known()) is not None:
+        for reference in self.keys.valuerefs():
+            if (secret := reference()) is not None:
                 text = secret.scrub_text(text)
         if text is not told:
             record.msg, record.args = text, None

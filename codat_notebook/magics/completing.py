@@ -32,8 +32,8 @@ def matcher(codat: "Codat") -> Callable[[CompletionContext], dict[str, Any]]:
         if not line:
             return {"completions": []}
         before, beginning = unfinished(line["rest"])
-        found = [text for text in _choices(before, codat.names) if _begins(text, beginning)][:_OFFERED]
-        completions = [SimpleCompletion(text, type="keyword") for text in found]
+        offered = [text for text in _choices(before, codat.names) if _begins(text, beginning)][:_OFFERED]
+        completions = [SimpleCompletion(text, type="keyword") for text in offered]
         return {"completions": completions, "matched_fragment": beginning, "suppress": True, "ordered": True}
 
     return cast(Callable[[CompletionContext], dict[str, Any]], context_matcher(identifier=IDENTIFIER)(match))

@@ -71,9 +71,9 @@ class Names:
 
     def add(self, frame: "pd.DataFrame") -> dict[str, str]:
         """Remember a frame of companies; returns its companies, id to name."""
-        found = dict(zip(frame["id"].astype(str), frame["name"].fillna("").astype(str), strict=True))
-        self._seen = self._seen | found  # replaced, never changed: another thread may be reading
-        return found
+        companies = dict(zip(frame["id"].astype(str), frame["name"].fillna("").astype(str), strict=True))
+        self._seen = self._seen | companies  # replaced, never changed: another thread may be reading
+        return companies
 
     def typed(self) -> list[str]:
         """Each company as it can be typed: its name, or its id where the name is not its own or cannot be typed."""
@@ -86,10 +86,12 @@ async def learn(session: "Session", names: Names) -> None:
     from codat_notebook import frames
 
     try:
-        found = await session.guard(session.find_companies(limit=_LEARNED), "Names for completion could not be read")
+        companies = await session.guard(
+            session.find_companies(limit=_LEARNED), "Names for completion could not be read"
+        )
     except CodatLendingError:
         return  # told by the guard
-    names.add(await session.context.engine.in_worker(frames.companies, found))
+    names.add(await session.context.engine.in_worker(frames.companies, companies))
 
 
 def find(session: "Session", text: str, names: Names) -> str:
@@ -99,9 +101,9 @@ def find(session: "Session", text: str, names: Names) -> str:
     """
     if ID.fullmatch(text):
         return text
-    found = names.add(session.companies(search=text, limit=_LOOKED_AT))
-    exact = {id: name for id, name in found.items() if name.casefold() == text.casefold()}
-    candidates = exact or found
+    matching = names.add(session.companies(search=text, limit=_LOOKED_AT))
+    exact = {id: name for id, name in matching.items() if name.casefold() == text.casefold()}
+    candidates = exact or matching
     if len(candidates) == 1:
         return next(iter(candidates))
     if not candidates:

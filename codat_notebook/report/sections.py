@@ -63,11 +63,11 @@ def _age_class(cell: Cell, now: datetime) -> int:
 
 def connections(status: CompanyStatus, now: datetime) -> Markup:
     """A row for each connection; the relink address where relinking is the way."""
-    known = sorted(status.facts.connections.values(), key=lambda c: (c.status != "Linked", c.platform_name))
+    ordered = sorted(status.facts.connections.values(), key=lambda c: (c.status != "Linked", c.platform_name))
     return section("Connections", table(
         "Connections",
         ("platform", "kind", "state", "last sync", "link for the customer", "id"),
-        [_connection(connection, now) for connection in known],
+        [_connection(connection, now) for connection in ordered],
         "This company has no connection yet.",
     ))  # fmt: skip
 
