@@ -3,7 +3,7 @@
 It gets a configuration and runtime files of its own in a private temporary folder, so that the user's Jupyter settings
 (a password, another port, a base URL) neither break it nor are touched. Ctrl-C in the terminal does not reach it (it
 would ask back, or end before its kernels): the child has a process group of its own. One that does not end when asked
-to is killed. ``lab`` and ``page`` say what is started and how it is asked.
+to is killed. ``lab`` and ``console_page`` say what is started and how it is asked.
 """
 
 import http.client

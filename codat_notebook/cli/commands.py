@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.cli.child import Child
+from codat_notebook.cli.console_page import ConsolePage
 from codat_notebook.cli.lab import FIRST, Lab, copy_notebooks, shipped_notebooks
-from codat_notebook.cli.page import ConsolePage
 from codat_notebook.cli.refresh import refresh
 from codat_notebook.cli.stopping import CommandError, Stop, stoppable
 from codat_notebook.models.secret import VARIABLES, Secret

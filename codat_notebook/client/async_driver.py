@@ -40,7 +40,8 @@ class AsyncDriver(Driver):
     def after_fork(self) -> None:
         """In a forked child: the loops and what is under way on them are the parent's, too."""
         forking.keep(dict(self._own), self._under_way)
-        self._own, self._under_way = weakref.WeakKeyDictionary(), set()
+        self._own = weakref.WeakKeyDictionary()
+        self._under_way = set()
         super().after_fork()
 
     async def drive(self, flow: Flow[T]) -> T:

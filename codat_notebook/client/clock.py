@@ -219,7 +219,8 @@ class ServerClock:
                 closer = max(low, self._bounds[0]), min(high, self._bounds[1])
                 if closer[0] <= closer[1]:
                     low, high = closer
-            self._speed, self._bounds = speed, (low, high)
+            self._speed = speed
+            self._bounds = low, high
 
 
 def _speed(text: str | None) -> float:
