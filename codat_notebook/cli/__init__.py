@@ -1,7 +1,7 @@
 """The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox`` and ``refresh``.
 
 ``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
-that ``--help`` answers at once. A command starts ``lab`` (JupyterLab and its notebooks) or ``console_page`` (the console
+that ``--help`` answers at once. It starts ``lab`` (JupyterLab and its notebooks) or ``console_page`` (the console
 through Voila, with ``page_server`` inside) as a ``child``. ``refresh`` reads a plan and waits, ``outcome`` words how it
 ended. ``stopping`` holds the errors that are told in one line, and turns Ctrl-C and its relatives into an orderly end.
 Exit codes: 0 done (also by Ctrl-C), 1 an error, told in one line, 2 wrong arguments.
