@@ -16,8 +16,8 @@ import pytest
 
 from codat_notebook.cli import main
 from codat_notebook.cli.outcome import WHOLE, exit_code, remedies, table
-from codat_notebook.cli.plan_file import read_plan
-from codat_notebook.cli.problem import Usage
+from codat_notebook.cli.refresh import read_plan
+from codat_notebook.cli.stopping import ArgumentsError
 from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
@@ -283,7 +283,7 @@ def test_without_a_key_nobody_is_asked_for_one(refresh: Run, monkeypatch: pytest
 )
 def test_a_broken_plan_is_refused_by_line_and_column(lines: list[str], said: str, tmp_path: Path) -> None:
     """Half a plan is worse than none; what is shown of it is short."""
-    with pytest.raises(Usage) as refused:
+    with pytest.raises(ArgumentsError) as refused:
         read_plan(plan_of(tmp_path / "p.csv", *lines))
     assert said in str(refused.value)
     assert len(str(refused.value)) < 400 + len(str(tmp_path))
@@ -292,7 +292,7 @@ def test_a_broken_plan_is_refused_by_line_and_column(lines: list[str], said: str
 def test_a_plan_in_another_encoding_is_refused(tmp_path: Path) -> None:
     """With the line."""
     (tmp_path / "p.csv").write_bytes(b"company_id,data_type,company\n" + f"{ID},bills,".encode() + b"Caf\xe9\n")
-    with pytest.raises(Usage, match="line 2: this is no UTF-8"):
+    with pytest.raises(ArgumentsError, match="line 2: this is no UTF-8"):
         read_plan(tmp_path / "p.csv")
 
 

@@ -12,9 +12,9 @@ import pytest
 from codat_notebook import frames
 from codat_notebook.cli import outcome
 from codat_notebook.models import status as statuses
+from codat_notebook.models.open_enums import DataConnectionStatus, DatasetStatus, SchemaDataType
 from codat_notebook.models.shared import Connection, PullOperation
-from codat_notebook.models.words import DataConnectionStatus, DatasetStatus, SchemaDataType
-from codat_notebook.report.elements import status_pill
+from codat_notebook.report.sections import status_pill
 from codat_notebook.runs.cells import make_cells
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CompanyFacts

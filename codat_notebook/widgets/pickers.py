@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import quote
 
 from codat_notebook.models.status import can_be_relinked, tone
+from codat_notebook.models.vocabulary import ID
 from codat_notebook.widgets.part import Message, Part
 from codat_notebook.words import ago, count, iso, number, seconds_between, short_id
 
 #: As many results are sent and shown at once; the rest is a number.
 MOST = 50
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def company_id(text: str) -> str | None:
@@ -25,7 +25,7 @@ def company_id(text: str) -> str | None:
     >>> company_id("https://app.codat.io/companies/C8D3AF58-7011-47CE-B3F2-89FAF300EF6D/summary")
     'c8d3af58-7011-47ce-b3f2-89faf300ef6d'
     """
-    found = _ID.search(text)
+    found = ID.search(text)
     return found[0].lower() if found else None
 
 
