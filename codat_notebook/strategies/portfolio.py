@@ -38,8 +38,8 @@ _P95 = float(np.exp(1.6448536 * SPREAD))
 class Portfolio:
     """Cells and the truth about them; ``len(portfolio)`` cells.
 
-    ``cells`` is the table of ``strategies.cell_table``; ``truth`` has, per cell, ``true_rate`` (changes a day), ``latency``
-    (median days from start to end), ``failure_rate`` (per refresh), ``requests`` and ``price`` of a refresh.
+    ``cells`` is the table of ``strategies.cell_table``; ``truth`` has, per cell, ``true_rate`` (changes a day),
+    ``latency`` (median days from start to end), ``failure_rate`` (per refresh), ``requests`` and ``price`` of a refresh.
     ``observed`` says whether refreshes tell if they found changes (webhooks): without it nothing can be learned.
     """
 
