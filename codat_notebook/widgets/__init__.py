@@ -4,6 +4,7 @@ Each part is a view of a dict (``part``); nothing here knows HTTP. ``console.con
 ``run_view`` the live view of one run, ``FrameTable`` shows any DataFrame.
 """
 
-from codat_notebook.widgets.table import Column, FrameTable
+from codat_notebook.tables.column import Column
+from codat_notebook.widgets.table import FrameTable
 
 __all__ = ["Column", "FrameTable"]

@@ -15,6 +15,7 @@ from codat_notebook.widgets import console_state
 from codat_notebook.widgets.code import Code
 from codat_notebook.widgets.connect import WAYS, Connect
 from codat_notebook.widgets.connector import Connector, first_state
+from codat_notebook.widgets.console_tables import errors_table, operations_table, requests_table
 from codat_notebook.widgets.data_types import DataTypePicker
 from codat_notebook.widgets.details import CLOSED, Details
 from codat_notebook.widgets.header import Header
@@ -26,7 +27,6 @@ from codat_notebook.widgets.pickers import CompanyPicker, ConnectionCards, Conne
 from codat_notebook.widgets.progress import Progress
 from codat_notebook.widgets.refresh_bar import RefreshBar
 from codat_notebook.widgets.registry import current_cell, places
-from codat_notebook.widgets.tables import errors_table, operations_table, requests_table
 from codat_notebook.widgets.tabs import Tabs
 from codat_notebook.widgets.timeline import Timeline
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from codat_notebook.models.shared import ErrorValidationItem, ValidationResults
-from codat_notebook.widgets.columns import number_text
+from codat_notebook.tables.column import number_text
 from codat_notebook.widgets.part import Message, Part
 from codat_notebook.words import count, duration
 

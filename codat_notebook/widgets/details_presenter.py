@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.runs.records import Subject
-from codat_notebook.widgets.columns import Row
+from codat_notebook.tables.column import Row
 from codat_notebook.widgets.details import CLOSED, Details, checks_state
 from codat_notebook.widgets.error_boundary import ErrorBoundary
 from codat_notebook.widgets.part import Message

@@ -10,7 +10,7 @@ import gzip
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.widgets.exports import FORMATS, ExportError, as_bytes
+from codat_notebook.tables.exports import FORMATS, ExportError, as_bytes
 from codat_notebook.widgets.part import Message
 
 if TYPE_CHECKING:

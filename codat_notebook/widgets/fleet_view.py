@@ -15,14 +15,14 @@ import ipywidgets
 
 from codat_notebook.models.vocabulary import FAILURES, remedy
 from codat_notebook.runs.engine import engine
-from codat_notebook.widgets.columns import Column, Row
-from codat_notebook.widgets.exports import to_tsv
+from codat_notebook.tables.column import Column, Row
+from codat_notebook.tables.exports import to_tsv
+from codat_notebook.widgets.console_tables import ERROR_COLUMNS, OPERATION_COLUMNS
 from codat_notebook.widgets.fleet import Fleet, fleet_state
 from codat_notebook.widgets.part import Message
 from codat_notebook.widgets.progress import STOP, Progress, progress_state
 from codat_notebook.widgets.run_view import company_rows, helped, number_of, run_view
 from codat_notebook.widgets.table import FrameTable
-from codat_notebook.widgets.tables import ERROR_COLUMNS, OPERATION_COLUMNS
 from codat_notebook.widgets.tabs import Tabs
 
 if TYPE_CHECKING:

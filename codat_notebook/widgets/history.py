@@ -13,11 +13,11 @@ from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.records import Subject
+from codat_notebook.tables.facets import ends
+from codat_notebook.tables.sheet import View
 from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.error_boundary import ErrorBoundary
-from codat_notebook.widgets.facets import ends
 from codat_notebook.widgets.past import PAGE, WHOLE, Span, followed, more_state
-from codat_notebook.widgets.sheet import View
 from codat_notebook.widgets.table import FrameTable
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.vocabulary import is_running
 from codat_notebook.runs.records import Subject
-from codat_notebook.widgets.columns import Row
+from codat_notebook.tables.column import Row
 from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.details_presenter import DetailsPresenter
 from codat_notebook.widgets.error_boundary import ErrorBoundary

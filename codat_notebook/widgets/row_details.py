@@ -15,7 +15,7 @@ from codat_notebook.models import vocabulary
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.records import Subject, from_operation
-from codat_notebook.widgets.columns import Row, tone_of
+from codat_notebook.tables.column import Row, tone_of
 from codat_notebook.widgets.details import details_state, field
 from codat_notebook.widgets.notice import notice_item, record_item
 from codat_notebook.widgets.part import Message

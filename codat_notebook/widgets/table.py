@@ -3,7 +3,7 @@
 The browser gets the rows that it shows and no others, so a hundred thousand rows cost what fifty do. What the reader
 asks for (:class:`View`) is kept apart from the frame, so a live update keeps order, filter, page, scroll and selection.
 Sorting and filtering run in a worker, one piece of work at a time; a result for a view that has changed meanwhile is
-dropped. What a page holds is worked out in :mod:`codat_notebook.widgets.sheet`; what the reader takes away, the whole
+dropped. What a page holds is worked out in :mod:`codat_notebook.tables.sheet`; what the reader takes away, the whole
 filtered table, in :mod:`codat_notebook.widgets.downloads`.
 """
 
@@ -18,10 +18,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook import words
+from codat_notebook.tables.column import Column, Row
+from codat_notebook.tables.sheet import Filter, Layout, Sheet, View
 from codat_notebook.widgets import downloads
-from codat_notebook.widgets.columns import Column, Row
 from codat_notebook.widgets.part import Message, Part, not_live
-from codat_notebook.widgets.sheet import Filter, Layout, Sheet, View
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, sync_playwright
 
-from codat_notebook.widgets.columns import Column
-from codat_notebook.widgets.sheet import Layout, Sheet, View
+from codat_notebook.tables.column import Column
+from codat_notebook.tables.sheet import Layout, Sheet, View
 from codat_notebook.widgets.table import FrameTable
 from tests.browser import chromium, notebooks, servers
-from tests.widgets.table_frames import operations
+from tests.tables.table_frames import operations
 
 ROWS = 100_000
 NEWEST = ("requested", "desc")
@@ -26,7 +26,7 @@ SETUP = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from codat_notebook.widgets.table import FrameTable
-from tests.widgets.table_frames import operations
+from tests.tables.table_frames import operations
 frame = operations({ROWS})
 newer = frame.copy()
 newer["message"] = "newer"

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Locator, expect
 
+from codat_notebook.tables.column import Column
 from codat_notebook.widgets.past import Past, more_state
-from codat_notebook.widgets.table import Column, FrameTable
-from tests.widgets.table_frames import HOSTILE, operations
+from codat_notebook.widgets.table import FrameTable
+from tests.tables.table_frames import HOSTILE, operations
 
 COLUMNS = {
     "data_type": Column("data type", facet=True), "status": Column(facet=True), "requested": Column(facet=True),

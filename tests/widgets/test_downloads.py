@@ -9,13 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.runs.engine import engine
+from codat_notebook.tables.exports import as_bytes
+from codat_notebook.tables.sheet import Layout, Sheet, View
 from codat_notebook.widgets import downloads
 from codat_notebook.widgets.downloads import CHOICES, PIECE, deliver, pieces
-from codat_notebook.widgets.exports import as_bytes
-from codat_notebook.widgets.sheet import Layout, Sheet, View
 from codat_notebook.widgets.table import FrameTable
-
-from .table_frames import operations
+from tests.tables.table_frames import operations
 
 
 @pytest.mark.parametrize("choice", CHOICES)

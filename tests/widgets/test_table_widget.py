@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from codat_notebook.runs.engine import engine
 from codat_notebook.widgets.table import FrameTable
-
-from .table_frames import HOSTILE, awkward, operations
+from tests.tables.table_frames import HOSTILE, awkward, operations
 
 FRAMES = awkward() | {"a": operations(60), "b": operations(23, seed=1), "c": operations(130, seed=2)}
 FILTERS = {"Running": lambda frame: frame["status"].isin(["Mapping", "Fetching"]), "Plaid": ("platform", "Plaid")}

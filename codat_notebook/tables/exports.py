@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.widgets.columns import shown_columns
+from codat_notebook.tables.column import shown_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from codat_notebook.widgets.columns import Shown
+    from codat_notebook.tables.column import Shown
 
 Value = str | int | float | bool | datetime | None
 

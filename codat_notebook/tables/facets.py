@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.models.instants import instant
-from codat_notebook.widgets import columns as cols
-from codat_notebook.widgets.columns import Shown
+from codat_notebook.tables import column as cols
+from codat_notebook.tables.column import Shown
 from codat_notebook.words import short_id
 
 if TYPE_CHECKING:

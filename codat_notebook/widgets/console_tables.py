@@ -6,7 +6,7 @@ them. All columns are in the frames, and in what is copied or saved.
 
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.widgets.columns import Column, Row
+from codat_notebook.tables.column import Column, Row
 from codat_notebook.widgets.table import FrameTable
 
 if TYPE_CHECKING:

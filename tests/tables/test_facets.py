@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.widgets.columns import Column
-from codat_notebook.widgets.facets import MOST
-from codat_notebook.widgets.sheet import Layout, Sheet, View
+from codat_notebook.tables.column import Column
+from codat_notebook.tables.facets import MOST
+from codat_notebook.tables.sheet import Layout, Sheet, View
 
 from .table_frames import awkward, operations
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from codat_notebook.widgets import columns as cols
-from codat_notebook.widgets.columns import Column, Row, Shown
-from codat_notebook.widgets.facets import Clock, Facet, facet_of
+from codat_notebook.tables import column as cols
+from codat_notebook.tables.column import Column, Row, Shown
+from codat_notebook.tables.facets import Clock, Facet, facet_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ class View:
     """What the reader asked for: the order, the text in the filter box, the quick filter, the page (from 0).
 
     ``facets`` holds what is chosen by column: values, or the two ends of a span of time
-    (:mod:`codat_notebook.widgets.facets`).
+    (:mod:`codat_notebook.tables.facets`).
     """
 
     sort: tuple[str, str] | None = None
