@@ -20,8 +20,8 @@ MOST = 20
 
 #: Type -> "module:function", where the function makes the widget that shows an object of that type.
 VIEWS = {
-    "PortfolioStatus": "codat_notebook.widgets.portfolio_view:portfolio_view",
-    "RefreshRun": "codat_notebook.widgets.fleet_view:live_view",
+    "PortfolioStatus": "codat_notebook.widgets.heatmap:portfolio_view",
+    "RefreshRun": "codat_notebook.widgets.run_overview:live_view",
     "Session": "codat_notebook.widgets.console:console",
 }
 

@@ -5,9 +5,14 @@ field is emptied as it is sent. What the form says comes from the kernel: where 
 one, what is being waited for, and why it did not work.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
+from codat_notebook.client.codat_lending import CodatLending
+from codat_notebook.models.errors import ConfigurationError
+from codat_notebook.models.secret import VARIABLES
 from codat_notebook.widgets.part import Message, Part
 
 #: Ways to connect; the last two reach the real Codat. Who makes a console may leave some of them out, or all.
@@ -44,6 +49,24 @@ def connect_state(
         "connection": connection,
         "seq": seq,
     }
+
+
+def first_state(ways: Sequence[str], required: bool, **more: Any) -> Message:
+    """The state of the form: where keys go and whether the environment has one are read anew each time."""
+    return connect_state(server_address(), ways=ways, variable=key_variable(), required=required, **more)
+
+
+def server_address() -> str:
+    """Host and port of the Codat that keys are sent to; the variable's name where its text cannot be shown."""
+    try:
+        return urlsplit(CodatLending(server_url=os.environ.get("CODAT_BASE_URL")).server_url).netloc
+    except ConfigurationError:  # told by the client that is made to connect
+        return "CODAT_BASE_URL"
+
+
+def key_variable() -> str | None:
+    """The variable of the environment whose key ``connect`` would take."""
+    return next((name for name in VARIABLES if os.environ.get(name)), None)
 
 
 def problem_state(why: str, to_do: str = "", *, way: str = "", correlation_id: str | None = None) -> Message:

@@ -10,24 +10,21 @@ given it leaves to its owner.
 
 import asyncio
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from codat_notebook.client import events
-from codat_notebook.client.codat_lending import CodatLending
 from codat_notebook.connecting import connect
 from codat_notebook.models.errors import ConfigurationError
-from codat_notebook.models.secret import VARIABLES, Secret
+from codat_notebook.models.secret import Secret
 from codat_notebook.runs.engine import Engine, engine
-from codat_notebook.widgets.connect import connect_state, problem_state
+from codat_notebook.widgets.connect import first_state, problem_state, server_address
+from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.controller import Controller, waiting_text
 from codat_notebook.widgets.header import header_state
 from codat_notebook.widgets.part import Message
-from codat_notebook.widgets.parts import Parts
 from codat_notebook.widgets.run_view import number_of
 
 if TYPE_CHECKING:
@@ -126,7 +123,8 @@ class Connector:
     def _use(self, session: "Session") -> None:
         """Act for another session from now on."""
         self._let_go()
-        self.session, self._owned = session, True
+        self.session = session
+        self._owned = True
         self._state["connection"] += 1
         self._control(session)
         self._show()
@@ -193,21 +191,3 @@ def _problem(error: Exception, session: "Session | None", way: str, address: str
         return problem_state(str(error), way=way)
     record = session.context.report(error, f"The connection to {address} could not be made")
     return problem_state(record.why, record.action, way=way, correlation_id=record.correlation_id)
-
-
-def first_state(ways: Sequence[str], required: bool, **more: Any) -> Message:
-    """The state of the form: where keys go and whether the environment has one are read anew each time."""
-    return connect_state(server_address(), ways=ways, variable=key_variable(), required=required, **more)
-
-
-def server_address() -> str:
-    """Host and port of the Codat that keys are sent to; the variable's name where its text cannot be shown."""
-    try:
-        return urlsplit(CodatLending(server_url=os.environ.get("CODAT_BASE_URL")).server_url).netloc
-    except ConfigurationError:  # told by the client that is made to connect
-        return "CODAT_BASE_URL"
-
-
-def key_variable() -> str | None:
-    """The variable of the environment whose key ``connect`` would take."""
-    return next((name for name in VARIABLES if os.environ.get(name)), None)

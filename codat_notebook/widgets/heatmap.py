@@ -5,15 +5,21 @@ Of any number of rows one window is sent. A cell says its days as a number and a
 pointer or the keyboard is.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from codat_notebook.models import vocabulary
+from codat_notebook.planning import goals
 from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets.part import Message, Part
+from codat_notebook.widgets.run_view import number_of
 from codat_notebook.words import count
+
+if TYPE_CHECKING:
+    from codat_notebook.planning.health import PortfolioStatus
 
 #: Days from which on a cell takes the next colour; Codat's documentation recommends to refresh weekly.
 STEPS = (2, 7, 14, 31)
@@ -114,3 +120,34 @@ def _words(cells: list[Any], columns: list[Message], now: float) -> str:
 
 def _age(then: int, now: float) -> str:
     return f"{max(0, int(now - then)) // _DAY} d" if then else "never"
+
+
+def portfolio_rows(status: "PortfolioStatus") -> dict[str, tuple[str, str]]:
+    """The heatmap's rows, the companies with most failing cells first: id -> (name, what is to be said of it)."""
+    verdicts: dict[str, Counter[str | None]] = {reading.id: Counter() for reading in status.snapshots}
+    for cell in status.current:
+        verdicts[cell.company_id][status.verdict(cell)] += 1
+    names = {reading.id: reading.name for reading in status.snapshots}
+    notes = {reading.id: reading.trouble or _note(verdicts[reading.id]) for reading in status.snapshots}
+    worst = sorted(verdicts, key=lambda id: [-verdicts[id][verdict] for verdict in reversed(goals.LATE)])
+    return {id: (names[id], notes[id]) for id in worst}
+
+
+def _note(verdicts: Counter[str | None]) -> str:
+    late = [f"{verdicts[verdict]:,} {verdict}" for verdict in reversed(goals.LATE) if verdicts[verdict]]
+    if late:
+        return f"{', '.join(late)} of {count(verdicts.total(), 'cell')}"
+    return "all fresh" if verdicts.total() else "nothing to read"
+
+
+def portfolio_view(status: "PortfolioStatus") -> Heatmap:
+    """A heatmap of a portfolio's state: a widget to show anywhere, as often as wanted."""
+    part, cells, rows = Heatmap(), status.current, portfolio_rows(status)
+
+    def state(first: int = 0) -> Message:
+        empty = "No company is in this portfolio."
+        return heatmap_state(cells, status.time, rows, by="company_id", first=first, empty=empty, speed=status.speed)
+
+    part.state = state()
+    part.on_message = lambda message: part.show(state(number_of(message, "first")), at_once=True)
+    return part

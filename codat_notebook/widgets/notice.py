@@ -1,14 +1,21 @@
-"""Cards that say what went wrong: what, to what, why, what to do, and the correlation id that support asks for.
+"""What went wrong in the console: the boundary under which all its actions run, and the cards that tell of it.
 
-Exceptions in click handlers and background tasks vanish in Jupyter; here is where they are seen. The cards are the
-newest few of what ``session.errors`` keeps.
+An exception in a click handler or a background task vanishes in Jupyter. Here it ends in ``session.errors`` and in a
+card: what, to what, why, what to do, and the correlation id that support asks for.
 """
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from codat_notebook.runs.records import ErrorRecord
+from codat_notebook.runs.records import ErrorRecord, Subject
 from codat_notebook.widgets.part import Message, Part
+from codat_notebook.widgets.run_view import number_of
 from codat_notebook.words import iso, number, utc
+
+if TYPE_CHECKING:
+    from codat_notebook.session import Session
+    from codat_notebook.widgets.console_state import ConsoleState
 
 #: Cards shown at once; the others are counted.
 MOST = 3
@@ -102,3 +109,61 @@ class Notice(Part):
         """Each card in a few lines; times in UTC."""
         more = [f"and {number(state['more'])} more"] if state["more"] else []
         return "\n\n".join([utc(item["support"]) for item in state["items"]] + more)
+
+
+class ErrorBoundary:
+    """Runs the actions of one console. ``draw`` is called when there is something new to tell."""
+
+    def __init__(self, session: "Session", state: "ConsoleState", draw: Callable[[], object]) -> None:
+        self._session = session
+        self._state = state
+        self._draw = draw
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def spawn(self, what: str, action: Callable[..., Awaitable[None]], *arguments: Any) -> asyncio.Task[None]:
+        """Run an action as a kept task whose failure is told, as ``what``: in the error log and in a notice."""
+        task = asyncio.get_running_loop().create_task(self._guarded(what, action, *arguments))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def caught(self, handler: Callable[[Message], object]) -> Callable[[Message], None]:
+        """A part's handler whose own failure is told: on the engine thread it would vanish."""
+
+        def handle(message: Message) -> None:
+            try:
+                handler(message)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
+                self.tell(self._session.context.report(error, "The click could not be acted on", self._subject()))
+
+        return handle
+
+    def _subject(self) -> Subject | None:
+        company = self._state.company
+        return Subject(company_id=company["id"]) if company else None
+
+    async def _guarded(self, what: str, action: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        try:
+            await action(*arguments)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
+            self.tell(self._session.context.report(error, what, self._subject()))
+
+    def tell(self, record: ErrorRecord) -> None:
+        """Show an error as a notice; one that says the same replaces the older one."""
+        item = record_item(record)
+        self._state.notices = [item, *(old for old in self._state.notices if old["what"] != record.what)]
+        self._draw()
+
+    def on_notice(self, message: Message) -> None:
+        """A notice was dismissed, or all errors are to be seen."""
+        self._state.notice_seq = number_of(message, "seq")
+        if message.get("type") == "dismiss":
+            self._state.notices = [item for item in self._state.notices if item["key"] != message.get("key")]
+        elif message.get("type") == "errors":
+            self._state.asked_tab = self._state.tab = "errors"
+        self._draw()
+
+    def stop(self) -> None:
+        """Cancel what is under way."""
+        for task in tuple(self._tasks):
+            task.cancel()

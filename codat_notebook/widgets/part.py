@@ -73,7 +73,7 @@ class Part(anywidget.AnyWidget):
     def _engine(self) -> Engine:
         """The engine of the moment: a part outlives one, where the last session is closed and another is opened.
 
-        A message starts one anew; drawing does not, for what ends with an engine draws once more.
+        A message starts one anew; renderer does not, for what ends with an engine draws once more.
         """
         return running() or self._made_on
 
@@ -100,7 +100,8 @@ class Part(anywidget.AnyWidget):
     def _offer(self, state: Message, at_once: bool) -> None:
         self._pending, loop = state, self._engine.loop
         if self._loop is not loop:
-            self._loop, self._timer = loop, None  # a timer of an ended loop never fires
+            self._loop = loop  # a timer of an ended loop never fires
+            self._timer = None
         if at_once:
             self._write()
         elif self._timer is None:

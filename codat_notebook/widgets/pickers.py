@@ -7,9 +7,11 @@ a link. The connections stand beside it as a menu (what to refresh through) and 
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.widgets.part import Message, Part
 from codat_notebook.words import ago, count, iso, number, seconds_between, short_id
 
@@ -163,6 +165,33 @@ def connection_state(
 def cards_state(cards: Iterable[Message] = (), *, status: str = "none", error: str = "") -> Message:
     """The state of :class:`ConnectionCards`; ``cards`` come from :func:`connection_cards`."""
     return {"status": status, "error": error, "connections": list(cards)}
+
+
+def company_cards(facts: CompanyFacts, now: datetime) -> list[Message]:
+    """The cards of a company's connections, linked ones first."""
+    return connection_cards(_records(facts), now.isoformat())
+
+
+def _records(facts: CompanyFacts) -> list[dict[str, Any]]:
+    """The connections as plain values, linked ones first."""
+    ordered = sorted(facts.connections.values(), key=lambda c: (c.status != "Linked", c.platform_name))
+    return [
+        {
+            "id": connection.id,
+            "platform_name": connection.platform_name,
+            "source_type": connection.source_type,
+            "status": connection.status,
+            "last_sync": connection.last_sync,
+            "link_url": connection.link_url,
+            "created": connection.created,
+            "errors": [
+                {"when": each.errored_on_utc, "what": each.status_text or each.status_code, "why": each.error_message}
+                for each in connection.data_connection_errors or ()
+                if each.status != "Resolved" and each.resolved_on_utc is None
+            ],
+        }
+        for connection in ordered
+    ]
 
 
 def connection_cards(connections: Iterable[Mapping[str, Any]], now: str) -> list[Message]:

@@ -1,16 +1,54 @@
-"""The live view of runs: their rows as the progress part draws them, in the console or as a cell's last line."""
+"""The live view of runs: their rows as the progress part draws them, in the console or as a cell's last line.
+
+The company's own history tells how long its operations usually take: from it come the expected end of a run, and what
+takes unusually long.
+"""
 
 import re
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
+from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.vocabulary import is_failed
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.starting import again
-from codat_notebook.widgets.expectations import Usual, due_at
 from codat_notebook.widgets.part import Message
 from codat_notebook.widgets.progress import PAUSED, STOP, Progress, expected_text, operation_row, progress_state
+
+#: So many of the newest complete operations of a kind make its usual duration.
+NEWEST = 10
+
+#: (connection id, data type) -> seconds.
+Usual = Mapping[tuple[str, str], float]
+
+
+def usual_durations(operations: Iterable[PullOperation]) -> dict[tuple[str, str], float]:
+    """Seconds that an operation of each connection and type usually takes: the median of the newest complete ones.
+
+    ``operations`` are in any order. What never completed has no usual duration.
+    """
+    taken: dict[tuple[str, str], list[tuple[datetime, float]]] = {}
+    for operation in operations:
+        start, end = instant(operation.requested), instant(operation.completed)
+        if operation.status == "Complete" and start and end and end >= start:
+            key = (operation.connection_id, operation.data_type)
+            taken.setdefault(key, []).append((start, (end - start).total_seconds()))
+    return {key: statistics.median(s for _, s in sorted(pairs)[-NEWEST:]) for key, pairs in taken.items()}
+
+
+def due_at(running: Iterable[PullOperation], usual: Usual) -> datetime | None:
+    """When the last of the running operations should have ended; ``None`` where the history tells of none of them."""
+    ends = []
+    for operation in running:
+        seconds = usual.get((operation.connection_id, operation.data_type))
+        start = instant(operation.requested)
+        if seconds is not None and start is not None:
+            ends.append(start + timedelta(seconds=seconds))
+    return max(ends, default=None)
+
 
 #: How a run ended -> the status of the progress part; among several the first that applies.
 _ENDS = {"failed": "error", "stopped": "stopped", "done": "done"}
@@ -134,14 +172,18 @@ class RunView:
         usual: Usual | None = None,
         seq: int = 0,
     ) -> None:
-        self._part, self._titled, self._usual = part, titled, usual
-        self._first, self._seq = 0, seq
+        self._part = part
+        self._titled = titled
+        self._usual = usual
+        self._first = 0
+        self._seq = seq
         self._forget: list[Callable[[], None]] = []
         self._follow(runs)
 
     def _follow(self, runs: Sequence[RefreshRun]) -> None:
         self.detach()
-        self.runs, self._first = tuple(runs), 0
+        self.runs = tuple(runs)
+        self._first = 0
         self._forget = [run.observe(self.draw) for run in self.runs]
 
     def state(self) -> Message:
@@ -171,7 +213,7 @@ class RunView:
         return [run.retry_failed() for run in self.runs if helped(run)]
 
     def detach(self) -> None:
-        """Stop drawing; the runs go on."""
+        """Stop renderer; the runs go on."""
         for forget in self._forget:
             forget()
         self._forget = []

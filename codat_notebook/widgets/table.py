@@ -4,7 +4,7 @@ The browser gets the rows that it shows and no others, so a hundred thousand row
 asks for (:class:`View`) is kept apart from the frame, so a live update keeps order, filter, page, scroll and selection.
 Sorting and filtering run in a worker, one piece of work at a time; a result for a view that has changed meanwhile is
 dropped. What a page holds is worked out in :mod:`codat_notebook.tables.sheet`; what the reader takes away, the whole
-filtered table, in :mod:`codat_notebook.widgets.downloads`.
+filtered table, in :mod:`codat_notebook.tables.exports`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook import words
+from codat_notebook.tables import exports
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.sheet import Filter, Layout, Sheet, View
-from codat_notebook.widgets import downloads
 from codat_notebook.widgets.part import Message, Part, not_live
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class FrameTable(Part):
     # On the engine thread, all of it.
 
     def _act(self, message: Message) -> None:
-        if message.get("type") == "export" and message.get("choice") in downloads.CHOICES:
+        if message.get("type") == "export" and message.get("choice") in exports.CHOICES:
             self._export(str(message["choice"]), message.get("seq"))
             return
         seq = message.get("seq")
@@ -223,8 +223,8 @@ class FrameTable(Part):
 
     async def _deliver(self, sheet: Sheet, view: View, choice: str, seq: object) -> None:
         name = "-".join(re.findall(r"\w+", self._layout.title.lower() or f"{self._layout.noun}s"))
-        made = await self._engine.in_worker(lambda: downloads.pieces(sheet.taken_away(view), choice, name))
-        await downloads.deliver(self.send, made, seq)
+        made = await self._engine.in_worker(lambda: exports.pieces(sheet.taken_away(view), choice, name))
+        await exports.deliver(self.send, made, seq)
 
     def _exported(self, done: asyncio.Task[None]) -> None:
         if failure := _failure(done):

@@ -13,8 +13,7 @@ from codat_notebook.models.shared import Security
 from codat_notebook.runs.engine import engine, running
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
-from codat_notebook.widgets.connect import Connect, connect_state, problem_state
-from codat_notebook.widgets.connector import first_state
+from codat_notebook.widgets.connect import Connect, connect_state, first_state, problem_state
 from codat_notebook.widgets.console import Console, console
 
 DEADLINE = 60.0
@@ -308,7 +307,7 @@ def test_an_address_that_holds_the_key_is_not_shown(base: str, monkeypatch: pyte
     """The form says where keys go by the variable's name then, and connecting says what is wrong."""
     monkeypatch.setenv("CODAT_API_KEY", "a-raw-key-of-somebody")
     monkeypatch.setenv("CODAT_BASE_URL", base.format("a-raw-key-of-somebody"))
-    state = first_state(True)
+    state = first_state((), True)
     assert state["address"] == "CODAT_BASE_URL"
     assert "a-raw-key-of-somebody" not in str(state)
     with pytest.raises(ConfigurationError) as caught:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.widgets.expectations import due_at, usual_durations
+from codat_notebook.widgets.run_view import due_at, usual_durations
 
 
 def operation(minute: int, seconds: int | None, status: str = "Complete", data_type: str = "invoices") -> PullOperation:

@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.runs.engine import engine
-from codat_notebook.tables.exports import as_bytes
+from codat_notebook.tables import exports
+from codat_notebook.tables.exports import CHOICES, PIECE, as_bytes, deliver, pieces
 from codat_notebook.tables.sheet import Layout, Sheet, View
-from codat_notebook.widgets import downloads
-from codat_notebook.widgets.downloads import CHOICES, PIECE, deliver, pieces
 from codat_notebook.widgets.table import FrameTable
 from tests.tables.table_frames import operations
 
@@ -38,7 +37,7 @@ def test_the_pieces_of_a_choice_make_its_files(choice, rows):
 
 def test_the_pace_stays_below_what_a_server_lets_through():
     """A Jupyter server's limit is a million bytes a second over three seconds, as a whole."""
-    window = int(3 / downloads.PAUSE) + 1
+    window = int(3 / exports.PAUSE) + 1
     assert window * (PIECE + 2_000) < 3_000_000
 
 

@@ -1,32 +1,124 @@
 """The live view of a run over many companies: its head, and tables of companies, operations and errors.
 
-The head is drawn at each change; the table that somebody looks at is framed in a worker, not more often than a tenth
-of the time may go into it, so that 400,000 operations cost no more than a hundred. A click on a company shows its
-operations as a run of one company shows them.
+The head is counted over the whole run and stays small, whatever the number of companies; a remedy stands once with the
+number of companies that need it. It is drawn at each change; the table that somebody looks at is framed in a worker,
+not more often than a tenth of the time may go into it, so that 400,000 operations cost no more than a hundred. A click
+on a company shows its operations as a run of one company shows them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from codat_notebook.models.vocabulary import FAILURES, remedy
 from codat_notebook.runs.engine import engine
+from codat_notebook.runs.reports import Progress as Numbers
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.exports import to_tsv
-from codat_notebook.widgets.console_tables import ERROR_COLUMNS, OPERATION_COLUMNS
-from codat_notebook.widgets.fleet import Fleet, fleet_state
-from codat_notebook.widgets.part import Message
+from codat_notebook.widgets.console_parts import ERROR_COLUMNS, OPERATION_COLUMNS
+from codat_notebook.widgets.part import Message, Part
 from codat_notebook.widgets.progress import STOP, Progress, progress_state
 from codat_notebook.widgets.run_view import company_rows, helped, number_of, run_view
 from codat_notebook.widgets.table import FrameTable
 from codat_notebook.widgets.tabs import Tabs
+from codat_notebook.words import count, iso, number, utc
 
 if TYPE_CHECKING:
     from codat_notebook.runs.run import RefreshRun
+
+#: Operations that must have ended, and a twentieth of all, before their rate says when the last one will.
+FEW = 5
+#: States of a run's rows -> the words and the tone of their share in the bar, in its order.
+_SHARES = {
+    "complete": ("complete", "ok"), "failed": ("failed", "bad"), "refused": ("not accepted", "bad"),
+    "unknown": ("maybe queued", "warn"), "not queued by Codat": ("not queued by Codat", "other"),
+    "running": ("running", "run"), "queueing": ("to be queued", "idle"),
+}  # fmt: skip
+_PHASES = {
+    "queueing": ("Queueing", "run"), "following": ("Following", "run"), "done": ("Done", "ok"),
+    "stopped": ("No longer watched", "warn"), "failed": ("Ended early", "bad"), "paused": ("Paused", "warn"),
+}  # fmt: skip
+
+
+def overview_state(
+    title: str,
+    phase: str,
+    counts: Mapping[str, int],
+    numbers: Numbers,
+    now: str,
+    *,
+    note: str = "",
+    remedies: Iterable[Message] = (),
+    actions: Iterable[Message] = (),
+    speed: float = 1.0,
+    seq: int = 0,
+) -> Message:
+    """The state of a :class:`RunOverview`; see there for what each key is.
+
+    ``phase`` is a run's, or "paused"; ``counts`` and ``numbers`` are the run's ``counts`` and ``progress``.
+    """
+    words, tone = _PHASES[phase]
+    ended = phase in ("done", "stopped", "failed")
+    certain = numbers.ended >= FEW and numbers.share >= 0.05
+    end = numbers.expected_end if certain and not ended else None
+    return {
+        "title": title,
+        "phase": {"text": words, "tone": tone},
+        "shares": [[name, *_SHARES[name], counts[name]] for name in _SHARES if counts.get(name)],
+        "total": numbers.total,
+        "ended": numbers.ended,
+        "companies": [numbers.companies_ended, numbers.companies],
+        "per_minute": round(numbers.per_minute) if end else None,
+        "end": iso(end.isoformat()) if end else None,
+        "now": now,
+        "speed": speed,
+        "note": note,
+        "remedies": list(remedies),
+        "actions": list(actions),
+        "seq": seq,
+    }
+
+
+class RunOverview(Part):
+    """How a run over many companies stands (class ``codat-fleet``).
+
+    State: ``title`` · ``phase`` {``text``, ``tone``} · ``shares`` list of [state, words, tone, how many operations] in
+    the bar's order, none of them 0 · ``total`` and ``ended`` operations · ``companies`` [ended, all] · ``per_minute``
+    operations that end in a minute of the server's, and ``end`` the ISO time at which all should have, or None ·
+    ``now``, ``speed`` of the server's clock · ``note`` what is waited for, or "" · ``remedies`` list of {``status``,
+    ``short``, ``action``, ``companies``, ``operations``, ``links`` how many link URLs there are to copy} · ``actions``
+    buttons as {``type``, ``text``, ``title``?} · ``seq`` of the last action taken up.
+
+    Sends: {"type": <an action's type>, "seq"} · {"type": "links", "status"}, which is answered by a message {"type":
+    "links", "status", "text"} to be copied.
+    """
+
+    classes = ("codat-fleet",)
+    files = ("fleet.js", "console.css", "fleet.css")
+
+    @staticmethod
+    def text(state: Message) -> str:
+        """The numbers, then a line for each remedy; times in UTC."""
+        ended, companies = state["companies"]
+        head = [
+            f"{state['title']}: {state['phase']['text']}",
+            f"{number(state['ended'])} of {count(state['total'], 'operation')} ended",
+            *(f"{number(many)} {words}" for _, words, _, many in state["shares"]),
+            f"{number(ended)} of {count(companies, 'company', 'companies')} done",
+        ]
+        head += [utc(f"end expected {state['end']}")] if state["end"] else []
+        notes = [utc(state["note"])] if state["note"] else []
+        return "\n".join([", ".join(head), *notes, *map(_remedy_text, state["remedies"])])
+
+
+def _remedy_text(remedy: Message) -> str:
+    concerned = count(remedy["companies"], "company")
+    return f"  {concerned}: {remedy['short']}. {remedy['action']}"
+
 
 #: Real seconds between two updates of a table at the least, and of what it costs to frame it, so many times that.
 TABLES_EVERY, SHARE = 1.0, 10
@@ -50,18 +142,20 @@ LABELS = {"companies": "Companies", "operations": "Pull operations", "errors": "
 NOBODY = "Click a company to see its operations."
 
 
-class FleetView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes without types
+class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes without types
     """The view as a widget. Made by :func:`live_view`."""
 
     def __init__(self, run: RefreshRun) -> None:
         self._run = run
-        self._seq, self._tab, self._cost = 0, "companies", 0.0
+        self._seq = 0
+        self._tab = "companies"
+        self._cost = 0.0
         self._company: str | None = None
         self._first = 0
         self._remedies: list[Message] = []
         self._due: asyncio.TimerHandle | None = None
         self._framing: asyncio.Task[None] | None = None
-        self._head = Fleet(self._head_state())
+        self._head = RunOverview(self._head_state())
         self._tabs = Tabs(self._tabs_state())
         self._one = Progress(_nobody(run))
         self._tables = {  # without rows at first: to frame a large run takes seconds, which nobody shall wait for
@@ -104,7 +198,7 @@ class FleetView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes with
     def _head_state(self) -> Message:
         run = self._run
         phase = "paused" if run.paused and run.phase == "queueing" else run.phase
-        return fleet_state(
+        return overview_state(
             f"Refresh of {run.company_name}",
             phase,
             run.counts,
@@ -209,7 +303,9 @@ class FleetView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes with
     def _follow(self, run: RefreshRun) -> None:
         if self._forget is not None:
             self._forget()
-        self._run, self._company, self._remedies = run, None, []
+        self._run = run
+        self._company = None
+        self._remedies = []
         self._forget = run.observe(self._changed)
         self._tables["companies"].select(None)
         self._changed()
@@ -256,6 +352,6 @@ def _remedy(row: Mapping[Hashable, Any]) -> Message:
     }
 
 
-def live_view(run: RefreshRun) -> FleetView | Progress:
+def live_view(run: RefreshRun) -> PortfolioRunView | Progress:
     """A live view of a run, of one company or of many: a widget to show anywhere, as often as wanted."""
-    return FleetView(run) if len(run.company_ids) > 1 else run_view(run)
+    return PortfolioRunView(run) if len(run.company_ids) > 1 else run_view(run)

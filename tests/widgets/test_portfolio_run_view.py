@@ -5,12 +5,12 @@ import sys
 
 _CLOSED_AT_ONCE = """
 import codat_notebook as cn
-from codat_notebook.widgets.fleet_view import FleetView
+from codat_notebook.widgets.run_overview import PortfolioRunView
 
 session = cn.connect(sandbox=True)
 ids = list(session.companies().id[:3])
 run = session.refresh({id: ["company"] for id in ids})
-view = FleetView(run)
+view = PortfolioRunView(run)
 run.wait(60)
 session.close()
 head, tabs, companies, operations, errors = view.children
