@@ -15,11 +15,12 @@ from codat_notebook.runs.finding import name_query
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.widgets import pickers
 from codat_notebook.widgets.console_state import ConsoleState
+from codat_notebook.widgets.data_types import Select
 from codat_notebook.widgets.notice import ErrorBoundary
-from codat_notebook.widgets.part import Message
-from codat_notebook.widgets.progress import Progress
+from codat_notebook.widgets.progress import Progress, Retry, Stop, Window
+from codat_notebook.widgets.refresh_bar import Refresh, RefreshAll
 from codat_notebook.widgets.renderer import Renderer
-from codat_notebook.widgets.run_view import RunView, number_of, usual_durations
+from codat_notebook.widgets.run_view import RunView, usual_durations
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 #: Companies offered again before anything is typed.
 RECENT = 5
 #: Session -> the companies used last, so that a console that is made anew offers them, too.
-_used: "weakref.WeakKeyDictionary[Session, list[Message]]" = weakref.WeakKeyDictionary()
+_used: "weakref.WeakKeyDictionary[Session, list[pickers.CompanyName]]" = weakref.WeakKeyDictionary()
 
 
 class Choosing:
@@ -54,32 +55,29 @@ class Choosing:
         """Ask for the first companies, to be offered before anything is typed."""
         self._searching = self._boundary.spawn("The companies could not be listed", self._search, "")
 
-    def on_company(self, message: Message) -> None:
+    def on_company(self, message: pickers.Search | pickers.Pick) -> None:
         """A text to search for, or a picked company."""
-        if message.get("type") == "search":
+        if isinstance(message, pickers.Search):
             if self._searching is not None:
                 self._searching.cancel()
-            text = str(message.get("text") or "")
-            self._searching = self._boundary.spawn("The companies could not be searched", self._search, text)
-        elif message.get("type") == "pick":
+            self._searching = self._boundary.spawn("The companies could not be searched", self._search, message.text)
+        else:
             if self._picking is not None:
                 self._picking.cancel()
-            id, self._state.pick_seq = str(message.get("id") or ""), number_of(message, "seq")
-            self._picking = self._boundary.spawn("The company could not be read", self._pick, id)
+            self._state.pick_seq = message.seq
+            self._picking = self._boundary.spawn("The company could not be read", self._pick, message.id)
 
-    def on_connection(self, message: Message) -> None:
+    def on_connection(self, message: pickers.ChooseConnection) -> None:
         """One connection, or all of them."""
-        known = self._state.status.facts.connections if self._state.status else {}
-        chosen = message.get("id")
-        self._state.connection_id = chosen if chosen in known else None
+        connections = self._state.status.facts.connections if self._state.status else {}
+        self._state.connection_id = message.id if message.id in connections else None
         self._renderer.all()
 
-    def on_data_types(self, message: Message) -> None:
+    def on_data_types(self, message: Select) -> None:
         """The ticked data types."""
-        if message.get("type") == "select":
-            self._state.selected = [str(key) for key in message.get("selected") or ()]
-            self._state.all_clicked = False
-            self._renderer.code()
+        self._state.selected = list(message.selected)
+        self._state.all_clicked = False
+        self._renderer.code()
 
     async def _search(self, text: str) -> None:
         self._state.search = {**pickers.search_results(text, []), "status": "searching"}
@@ -91,11 +89,11 @@ class Choosing:
             self._state.search = {**pickers.search_results(text, []), "status": "error", "error": "No answer"}
             self._renderer.company(at_once=True)
             raise
-        found = [
+        companies = [
             {"id": c.id, "name": c.name, "note": ", ".join(k.platform_name for k in c.data_connections or ())}
             for c in page.results
         ]
-        self._state.search = pickers.search_results(text, found, max(page.total_results, len(found)))
+        self._state.search = pickers.search_results(text, companies, max(page.total_results, len(companies)))
         self._renderer.company(at_once=True)
 
     async def _pick(self, company_id: str) -> None:
@@ -133,12 +131,13 @@ class Choosing:
         self._renderer.all()
 
     def _name(self, company_id: str) -> str:
-        offered = [*(self._state.search or {}).get("results", ()), *self._state.recent]
+        results = self._state.search["results"] if self._state.search else []
+        offered = [*results, *self._state.recent]
         return next((row["name"] for row in offered if row["id"] == company_id), company_id)
 
-    def _remember(self, company: dict[str, str]) -> None:
+    def _remember(self, company: pickers.CompanyName) -> None:
         others = [row for row in self._state.recent if row["id"] != company["id"]]
-        self._state.recent = _used[self._session] = [dict(company), *others][:RECENT]
+        self._state.recent = _used[self._session] = [company, *others][:RECENT]
 
 
 class Refreshing:
@@ -156,30 +155,29 @@ class Refreshing:
         self._forget: list[Callable[[], None]] = []
         self._clicked = 0
 
-    def on_bar(self, message: Message) -> None:
+    def on_bar(self, message: Refresh | RefreshAll) -> None:
         """One of the buttons was clicked."""
-        seq = number_of(message, "seq")
+        seq = message.seq
         again, self._clicked = seq and seq == self._clicked, seq
         self._state.bar_seq = max(seq, self._state.bar_seq)
         # The message names the company that was on screen: a click on an older picture queues nothing.
         # One that was delivered twice is acted on once.
-        if not again and self._state.status is not None and message.get("company") == self._state.status.facts.id:
-            types = [str(key) for key in message.get("data_types") or ()]
-            self._state.all_clicked = message.get("type") == "refresh_all"
-            if self._state.all_clicked:
-                self.watch(self._session.refresh_all(self._state.status.facts.id))
-            elif types:
+        if not again and self._state.status is not None and message.company == self._state.status.facts.id:
+            self._state.all_clicked = isinstance(message, RefreshAll)
+            if isinstance(message, RefreshAll):
+                self.watch(self._session.refresh_all(message.company))
+            elif message.data_types:
                 chosen = self._state.connection_id
-                self.watch(self._session.refresh(self._state.status.facts.id, *types, connection_id=chosen))
+                self.watch(self._session.refresh(message.company, *message.data_types, connection_id=chosen))
         self._renderer.all(at_once=True)
 
-    def on_progress(self, message: Message) -> None:
+    def on_progress(self, message: Window | Stop | Retry) -> None:
         """A button beside the progress was clicked."""
         if self._view is None:
             return
-        started = self._view.retry() if message.get("type") == "retry" else []
+        started = self._view.retry() if isinstance(message, Retry) else []
         for run in started:
-            self.watch(run, number_of(message, "seq"))
+            self.watch(run, message.seq if isinstance(message, Retry) else 0)
         if not started:
             self._view.act(message)
 

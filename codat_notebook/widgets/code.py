@@ -5,8 +5,9 @@ the code does behind signs that turn its direction.
 """
 
 from collections.abc import Iterable
+from typing import TypedDict
 
-from codat_notebook.widgets.part import Message, Part
+from codat_notebook.widgets.part import Part
 
 _WIDTH = 88
 _FOLLOWED = (
@@ -88,21 +89,20 @@ def _quoted(text: str) -> str:
     return literal if '"' in literal or "\\'" in literal else f'"{literal[1:-1]}"'
 
 
-def code_state(title: str, text: str) -> Message:
-    """The state of a :class:`Code`."""
-    return {"title": title, "text": text}
+class CodeState(TypedDict):
+    """What the code does, and the code."""
+
+    title: str
+    text: str
 
 
-class Code(Part):
-    """Python with a button to copy it (class ``codat-code``).
-
-    State: ``title`` what the code does · ``text`` the code. Sends no messages.
-    """
+class Code(Part[CodeState]):
+    """Python with a button to copy it (class ``codat-code``). Sends no messages."""
 
     classes = ("codat-code",)
     files = ("code.js", "code.css")
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: CodeState) -> str:
         """The title as a comment, and the code."""
         return f"# {state['title']}\n{state['text']}"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from codat_notebook.client.clock import ServerClock
@@ -12,8 +12,9 @@ from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.widgets import pickers
-from codat_notebook.widgets.code import code_state, code_text
+from codat_notebook.widgets.code import CodeState, code_text
 from codat_notebook.widgets.data_types import (
+    DataTypesState,
     all_by_connection,
     data_type_rows,
     data_type_statuses,
@@ -21,16 +22,15 @@ from codat_notebook.widgets.data_types import (
     in_progress,
     readable_types,
 )
-from codat_notebook.widgets.header import header_state
-from codat_notebook.widgets.heatmap import heatmap_state
+from codat_notebook.widgets.header import HeaderState, header_state
+from codat_notebook.widgets.heatmap import HeatmapState, heatmap_state
 from codat_notebook.widgets.history import WHOLE, LoadedHistory
-from codat_notebook.widgets.notice import notice_state
-from codat_notebook.widgets.part import Message
-from codat_notebook.widgets.progress import progress_state
-from codat_notebook.widgets.refresh_bar import bar_state
+from codat_notebook.widgets.notice import NoticeCard, NoticeState, notice_state
+from codat_notebook.widgets.progress import ProgressState, progress_state
+from codat_notebook.widgets.refresh_bar import BarState, ConnectionTypes, bar_state
 from codat_notebook.widgets.run_view import runs_state
-from codat_notebook.widgets.tabs import tabs_state
-from codat_notebook.widgets.timeline import timeline_state
+from codat_notebook.widgets.tabs import TabsState, tabs_state
+from codat_notebook.widgets.timeline import TimelineState, timeline_state
 from codat_notebook.words import count
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 NEVER_PULLED = "Nothing of this company was ever pulled."
 
 
-def first_states(session: "Session | None", *, can_switch: bool = True) -> dict[str, Message]:
+def first_states(session: "Session | None", *, can_switch: bool = True) -> dict[str, Any]:
     """Part -> what it shows before anything was asked: for a session, or while there is none."""
     if session is None:
         blank, now = "Connect to Codat first.", ServerClock().now()
@@ -51,7 +51,7 @@ def first_states(session: "Session | None", *, can_switch: bool = True) -> dict[
             "data_types": data_types_state(None, []), "bar": bar_state(),
             "progress": progress_state([], now.isoformat(), status="idle"), "tabs": tabs_state(),
             "freshness": heatmap_state([], now, {}, empty=blank), "timeline": timeline_state([], now, empty=blank),
-            "code": code_state("Connects to the sandbox", code_text(True, None)),
+            "code": CodeState(title="Connects to the sandbox", text=code_text(True, None)),
         }  # fmt: skip
     first = ConsoleState(can_switch=can_switch)
     connection, cards = connections(first, session.context.now)
@@ -73,18 +73,18 @@ class ConsoleState:
     numbers answer the browser's clicks.
     """
 
-    company: dict[str, str] | None = None
+    company: pickers.CompanyName | None = None
     status: CompanyStatus | None = None
     first_link: frozenset[str] | None = None
     loading: bool = False
     problem: str | None = None
     connection_id: str | None = None
     selected: list[str] = field(default_factory=list)
-    recent: list[Message] = field(default_factory=list)
-    search: Message | None = None
+    recent: list[pickers.CompanyName] = field(default_factory=list)
+    search: pickers.SearchState | None = None
     past: LoadedHistory = field(default_factory=LoadedHistory)
     runs: list[RefreshRun] = field(default_factory=list)
-    notices: list[Message] = field(default_factory=list)
+    notices: list[NoticeCard] = field(default_factory=list)
     activity: tuple[str, float | None] | None = None
     all_clicked: bool = False
     can_switch: bool = True
@@ -118,7 +118,7 @@ class ConsoleState:
         return next((each for each in self.operations() if each.id == id), self.past.operations.get(id))
 
 
-def header(state: ConsoleState, session: "Session") -> Message:
+def header(state: ConsoleState, session: "Session") -> HeaderState:
     """Where we are connected, what runs, what is left of the quota."""
     quota, now = session.quota, session.context.now
     text, wait = state.activity or ("", None)
@@ -141,7 +141,7 @@ def _seconds_until(moment: datetime | None, now: datetime) -> float | None:
     return None if moment is None else max(0.0, (moment - now).total_seconds())
 
 
-def company(state: ConsoleState, session: "Session") -> Message:
+def company(state: ConsoleState, session: "Session") -> pickers.CompanyState:
     """The company picker. A made-up company has no page in Codat's portal."""
     facts = state.status.facts if state.status else None
     return pickers.company_state(
@@ -156,7 +156,7 @@ def company(state: ConsoleState, session: "Session") -> Message:
     )
 
 
-def connections(state: ConsoleState, now: datetime) -> tuple[Message, Message]:
+def connections(state: ConsoleState, now: datetime) -> tuple[pickers.ConnectionState, pickers.CardsState]:
     """The connection picker and the cards beside it."""
     if state.status is None:
         return pickers.connection_state(), pickers.cards_state(status="loading" if state.loading else "none")
@@ -170,7 +170,7 @@ def connections(state: ConsoleState, now: datetime) -> tuple[Message, Message]:
     )
 
 
-def data_types(state: ConsoleState, session: "Session") -> Message:
+def data_types(state: ConsoleState, session: "Session") -> DataTypesState:
     """The list of data types with their ages."""
     status, speed = state.status, session.client.clock.speed
     if status is None:
@@ -181,7 +181,7 @@ def data_types(state: ConsoleState, session: "Session") -> Message:
     return data_types_state(status.facts.id, rows, selected=state.selected, speed=speed)
 
 
-def bar(state: ConsoleState, session: "Session") -> Message:
+def bar(state: ConsoleState, session: "Session") -> BarState:
     """The refresh buttons."""
     facts, cells = (state.status.facts, state.status.cells) if state.status else (None, [])
     everything = _everything(facts, state.first_link, session) if facts and state.first_link is not None else None
@@ -203,7 +203,7 @@ def bar(state: ConsoleState, session: "Session") -> Message:
     )
 
 
-def _everything(facts: CompanyFacts, first_link: frozenset[str], session: "Session") -> list[Message]:
+def _everything(facts: CompanyFacts, first_link: frozenset[str], session: "Session") -> list[ConnectionTypes]:
     cards = pickers.company_cards(facts, session.context.now)
     return all_by_connection(facts, first_link, {card["id"]: card["platform"] for card in cards})
 
@@ -221,19 +221,19 @@ def _queueing_text(runs: list[RefreshRun]) -> str:
     return f"Queueing {count(waiting, 'data type')}…" if waiting else "Queueing…"
 
 
-def progress(state: ConsoleState, session: "Session") -> Message:
+def progress(state: ConsoleState, session: "Session") -> ProgressState:
     """The operations on their way, of the runs on screen."""
     if not state.runs:
         return progress_state([], session.context.now.isoformat(), status="idle", speed=session.client.clock.speed)
     return runs_state(state.runs)
 
 
-def notice(state: ConsoleState) -> Message:
+def notice(state: ConsoleState) -> NoticeState:
     """The cards about what went wrong."""
     return notice_state(state.notices, state.notice_seq)
 
 
-def tabs(state: ConsoleState, session: "Session") -> Message:
+def tabs(state: ConsoleState, session: "Session") -> TabsState:
     """The strip of tabs."""
     return tabs_state(state.asked_tab, errors=len(session.error_log), freshness=0, timeline=0, requests=0, code=0)
 
@@ -248,7 +248,7 @@ def _until_read(state: ConsoleState, what: str) -> str:
     return f"Reading {what}…" if state.loading else f"Pick a company to see {what}."
 
 
-def freshness(state: ConsoleState, session: "Session") -> Message:
+def freshness(state: ConsoleState, session: "Session") -> HeatmapState:
     """The heatmap of the company's connections by data types: the cells of ``session.status``."""
     now, status, speed = session.context.now, state.status, session.client.clock.speed
     if status is None:
@@ -258,7 +258,7 @@ def freshness(state: ConsoleState, session: "Session") -> Message:
     return heatmap_state(status.cells, now, rows, empty="This company has no connection yet.", speed=speed)
 
 
-def timeline(state: ConsoleState, session: "Session") -> Message:
+def timeline(state: ConsoleState, session: "Session") -> TimelineState:
     """The company's operations over time: those of ``session.history``."""
     now, status, speed = session.context.now, state.status, session.client.clock.speed
     if status is None:
@@ -274,7 +274,7 @@ def timeline(state: ConsoleState, session: "Session") -> Message:
     )
 
 
-def code(state: ConsoleState, session: "Session") -> Message:
+def code(state: ConsoleState, session: "Session") -> CodeState:
     """The Python for what the buttons do, or for the last click on *Refresh all*."""
     id = state.company["id"] if state.company and state.status else None
     url = session.client.server_url
@@ -288,7 +288,7 @@ def code(state: ConsoleState, session: "Session") -> Message:
         read_only=session.read_only,
         server_url=None if url.rstrip("/") in SERVERS else url,
     )
-    return code_state(_code_title(state, session.read_only), text)
+    return CodeState(title=_code_title(state, session.read_only), text=text)
 
 
 def _code_title(state: ConsoleState, read_only: bool) -> str:

@@ -14,9 +14,9 @@ from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.details_presenter import details
 from codat_notebook.widgets.history import HistoryLoader
-from codat_notebook.widgets.notice import ErrorBoundary
-from codat_notebook.widgets.part import Message
+from codat_notebook.widgets.notice import Dismiss, ErrorBoundary, Errors
 from codat_notebook.widgets.renderer import Renderer
+from codat_notebook.widgets.tabs import Tab
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
@@ -38,7 +38,7 @@ class Controller:
         self.details = details(session, self.state, self.boundary, parts)
         self._forget: list[Callable[[], None]] = []
 
-    def _handlers(self) -> dict[Any, Callable[[Message], None]]:
+    def _handlers(self) -> dict[Any, Callable[[Any], None]]:
         return {
             self.parts.company: self.choosing.on_company,
             self.parts.connection: self.choosing.on_connection,
@@ -82,13 +82,13 @@ class Controller:
         self.renderer.stop()
         self.boundary.stop()
 
-    def _on_notice(self, message: Message) -> None:
+    def _on_notice(self, message: Dismiss | Errors) -> None:
         self.boundary.on_notice(message)
-        if message.get("type") == "errors":
+        if isinstance(message, Errors):
             self.renderer.tabs()
 
-    def _on_tabs(self, message: Message) -> None:
-        self.state.tab = str(message.get("name") or "")
+    def _on_tabs(self, message: Tab) -> None:
+        self.state.tab = message.name
         if self.state.asked_tab != "operations":
             self.state.asked_tab = self.state.tab  # so that the errors can be asked for once more
         self.renderer.later()

@@ -17,15 +17,17 @@ from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.details import (
     CLOSED,
+    Again,
+    ChecksState,
+    Close,
     Details,
+    DetailsState,
     checks_state,
     error_details,
     operation_details,
     request_details,
 )
 from codat_notebook.widgets.notice import ErrorBoundary
-from codat_notebook.widgets.part import Message
-from codat_notebook.widgets.run_view import number_of
 from codat_notebook.widgets.table import FrameTable
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ KEPT = 200
 _WHAT = "The results of the checks could not be read"
 
 #: From a selected row to its details, without the checks; ``None`` if there are none.
-Describe = Callable[[Row], Message | None]
+Describe = Callable[[Row], DetailsState | None]
 #: From a row to the operation (company id, operation id) whose checks are shown; ``None`` where there is none.
 Checked = Callable[[Row], tuple[str, str] | None]
 
@@ -63,7 +65,7 @@ class DetailsPresenter:
         self._runs = runs
         self._row: Row | None = None
         self._seq = 0
-        self._results: dict[tuple[str, str], Message] = {}
+        self._results: dict[tuple[str, str], ChecksState] = {}
         self._asking: asyncio.Task[None] | None = None
         self._asked: tuple[str, str] | None = None
 
@@ -84,12 +86,12 @@ class DetailsPresenter:
         self._row = row
         self._draw()
 
-    def _on_message(self, message: Message) -> None:
-        self._seq = number_of(message, "seq")
-        if message.get("type") == "close":
+    def _on_message(self, message: Close | Again) -> None:
+        self._seq = message.seq
+        if isinstance(message, Close):
             self._row = None
             self._table.select(None)
-        elif message.get("type") == "again" and self._asked is not None:
+        elif self._asked is not None:
             self._results.pop(self._asked, None)
             self._cancel()
         self._draw()
@@ -102,8 +104,8 @@ class DetailsPresenter:
             return
         self._part.show({**state, "checks": self._checks(self._row), "seq": self._seq}, at_once=True)
 
-    def _checks(self, row: Row) -> Message | None:
-        """What is known of the row's checks; they are asked for where nothing is known yet."""
+    def _checks(self, row: Row) -> ChecksState | None:
+        """The results of the row's checks; they are asked for where there are none yet."""
         operation = self._checked(row)
         if operation != self._asked:
             self._cancel()
@@ -118,8 +120,8 @@ class DetailsPresenter:
         company_id, dataset_id = operation
         request = {"company_id": company_id, "dataset_id": dataset_id}
         try:
-            found = await self._session.client.manage_data.pull_operations.get_validation_async(request=request)
-            state = checks_state("ready", found)
+            results = await self._session.client.manage_data.pull_operations.get_validation_async(request=request)
+            state = checks_state("ready", results)
         except CodatLendingError as error:
             record = self._session.context.report(error, _WHAT, Subject(company_id=company_id))
             state = checks_state("failed", why=f"{record.why} {record.action}")
@@ -158,7 +160,7 @@ class _Operations:
     def _operation(self, row: Row) -> PullOperation | None:
         return self._state.operation(str(row["id"]))
 
-    def details(self, row: Row) -> Message | None:
+    def details(self, row: Row) -> DetailsState | None:
         """The details of a row, whose operation may be gone with its company."""
         operation, status = self._operation(row), self._state.status
         if operation is None:
@@ -178,7 +180,7 @@ class _Operations:
         return operation is not None and is_running(operation.status or "", operation.completed)
 
 
-def _error(row: Row) -> Message:
+def _error(row: Row) -> DetailsState:
     return error_details(f"{row['what']}@{row['time']}", row)
 
 
@@ -189,5 +191,5 @@ def _checked_of_error(row: Row) -> tuple[str, str] | None:
     return None if pd.isna(ids[0]) or pd.isna(ids[1]) else (str(ids[0]), str(ids[1]))
 
 
-def _request(row: Row) -> Message:
+def _request(row: Row) -> DetailsState:
     return request_details(f"{row['call']}@{row['time']}", row)

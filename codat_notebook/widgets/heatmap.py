@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from codat_notebook.models import vocabulary
 from codat_notebook.planning import goals
 from codat_notebook.runs.cells import Cell
-from codat_notebook.widgets.part import Message, Part
-from codat_notebook.widgets.run_view import number_of
+from codat_notebook.widgets.part import Part
+from codat_notebook.widgets.progress import Window
+from codat_notebook.widgets.timeline import ChartRow
 from codat_notebook.words import count
 
 if TYPE_CHECKING:
@@ -30,6 +31,38 @@ _DAY = 86400
 _ORDER = {key: place for place, key in enumerate(vocabulary.DATA_TYPES)}
 
 
+class HeatmapColumn(TypedDict):
+    """A data type."""
+
+    key: str
+    name: str
+
+
+class HeatmapRow(ChartRow):
+    """A connection or a company with a cell for each column.
+
+    A cell is ``None`` where the data is not supported, or when it was last read with success (seconds since 1970, 0 for
+    never) and the failure of the last try or "".
+    """
+
+    key: str
+    cells: list[list[Any] | None]
+
+
+class HeatmapState(TypedDict):
+    """A window of ``rows`` from the ``first``, of ``total``; ``steps`` are days, ``now`` and ``speed`` the server's."""
+
+    now: str
+    speed: float
+    steps: list[int]
+    columns: list[HeatmapColumn]
+    rows: list[HeatmapRow]
+    first: int
+    window: int
+    total: int
+    empty: str
+
+
 def heatmap_state(
     cells: Iterable[Cell],
     now: datetime,
@@ -39,8 +72,8 @@ def heatmap_state(
     first: int = 0,
     empty: str = "Nothing to show yet.",
     speed: float = 1.0,
-) -> Message:
-    """The state of a :class:`Heatmap`; see there for what each key is.
+) -> HeatmapState:
+    """The state of a :class:`Heatmap`.
 
     Parameters
     ----------
@@ -90,22 +123,15 @@ def _cell(cells: list[Cell] | None) -> list[Any] | None:
     return [oldest, failed if failed != "NotSupported" else ""]
 
 
-class Heatmap(Part):
-    """A heatmap of ages (class ``codat-heatmap``): arrows, Home and End move from cell to cell.
-
-    State: ``columns`` list of {``key``, ``name``} · ``rows`` list of {``key``, ``label``, ``note``, ``cells``}, each
-    cell ``None`` where the data is not supported or [seconds since 1970 of the last good sync or 0 for never, the
-    failure of the last try or ""] · ``first``, ``window``, ``total`` of the rows · ``steps`` days · ``now`` ISO time
-    and ``speed`` of the server's clock · ``empty`` text.
-
-    Sends: {"type": "window", "first"} for other rows.
-    """
+class Heatmap(Part[HeatmapState]):
+    """A heatmap of ages (class ``codat-heatmap``): arrows, Home and End move from cell to cell."""
 
     classes = ("codat-heatmap",)
     files = ("chart.js", "heatmap.js", "chart.css", "heatmap.css")
+    messages = Window
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: HeatmapState) -> str:
         """One line a row, each data type with its days."""
         now = datetime.fromisoformat(state["now"]).timestamp()
         lines = [f"{row['label']}: {_words(row['cells'], state['columns'], now)}" for row in state["rows"]]
@@ -113,7 +139,7 @@ class Heatmap(Part):
         return "\n".join([*lines, *([f"and {count(more, 'more row')}"] if more else [])]) or str(state["empty"])
 
 
-def _words(cells: list[Any], columns: list[Message], now: float) -> str:
+def _words(cells: list[Any], columns: list[HeatmapColumn], now: float) -> str:
     pairs = zip(cells, columns, strict=True)
     return ", ".join(f"{column['key']} {_age(cell[0], now)}" for cell, column in pairs if cell is not None)
 
@@ -144,10 +170,10 @@ def portfolio_view(status: "PortfolioStatus") -> Heatmap:
     """A heatmap of a portfolio's state: a widget to show anywhere, as often as wanted."""
     part, cells, rows = Heatmap(), status.current, portfolio_rows(status)
 
-    def state(first: int = 0) -> Message:
+    def state(first: int = 0) -> HeatmapState:
         empty = "No company is in this portfolio."
         return heatmap_state(cells, status.time, rows, by="company_id", first=first, empty=empty, speed=status.speed)
 
     part.state = state()
-    part.on_message = lambda message: part.show(state(number_of(message, "first")), at_once=True)
+    part.on_message = lambda message: part.show(state(message.first), at_once=True)
     return part

@@ -18,10 +18,9 @@ from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.records import Subject
 from codat_notebook.tables.facets import ends
-from codat_notebook.tables.sheet import View
+from codat_notebook.tables.sheet import TableView
 from codat_notebook.widgets.notice import ErrorBoundary
-from codat_notebook.widgets.part import Message
-from codat_notebook.widgets.table import FrameTable
+from codat_notebook.widgets.table import FrameTable, MoreState
 from codat_notebook.words import count, number
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def followed(past: LoadedHistory, status: CompanyStatus | None) -> LoadedHistory
     return past.holding(status.operations) if past.operations else past
 
 
-def more_state(past: LoadedHistory, known: int, total: int) -> Message | None:
+def more_state(past: LoadedHistory, known: int, total: int) -> MoreState | None:
     """The line below the table: how much of the history is there, and what can be done. ``None`` if it is whole.
 
     ``known`` operations are there, Codat has ``total``, or more than are known where that is 0.
@@ -158,7 +157,7 @@ class HistoryLoader:
         elif name == "all":
             self._load("Loading all operations:", self._span, WHOLE)
 
-    def _on_view(self, view: View) -> None:
+    def _on_view(self, view: TableView) -> None:
         """A span of time that begins before what is there is read from Codat."""
         wanted = view.facets.get("requested", ())
         if wanted == self._wanted:
@@ -247,7 +246,7 @@ class HistoryLoader:
             self._task = None
             self._take(loading="")
 
-    def _more(self) -> Any:
+    def _more(self) -> MoreState | None:
         status, past = self._state.status, self._state.past
         if status is None:
             return None

@@ -6,11 +6,10 @@ card: what, to what, why, what to do, and the correlation id that support asks f
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from codat_notebook.runs.records import ErrorRecord, Subject
-from codat_notebook.widgets.part import Message, Part
-from codat_notebook.widgets.run_view import number_of
+from codat_notebook.widgets.part import Click, Part
 from codat_notebook.words import iso, number, utc
 
 if TYPE_CHECKING:
@@ -19,6 +18,43 @@ if TYPE_CHECKING:
 
 #: Cards shown at once; the others are counted.
 MOST = 3
+
+
+class NoticeCard(TypedDict):
+    """A card: "**subject** what, when, details", then why, then what to do.
+
+    ``link`` is a link to relink, ``support`` the text that "Copy for support" copies.
+    """
+
+    key: str
+    tone: str
+    subject: str
+    what: str
+    when: str | None
+    details: list[str]
+    why: str
+    do: str
+    correlation_id: str | None
+    link: str | None
+    support: str
+
+
+class NoticeState(TypedDict):
+    """The newest cards, and how many more there are."""
+
+    items: list[NoticeCard]
+    more: int
+    seq: int
+
+
+class Dismiss(Click, frozen=True):
+    """Take a card away."""
+
+    key: str = ""
+
+
+class Errors(Click, frozen=True):
+    """Show all errors of the session."""
 
 
 def notice_item(
@@ -32,12 +68,11 @@ def notice_item(
     details: Iterable[str] = (),
     correlation_id: str | None = None,
     tone: str = "bad",
-    action: str | None = None,
     link_url: str | None = None,
-) -> Message:
-    """One card of a :class:`Notice`: "**subject** what, when, details", then why, then what to do.
+) -> NoticeCard:
+    """One card of a :class:`Notice`.
 
-    ``tone`` is "bad", "warn" or "info"; ``action`` the words of a button such as "Try again".
+    ``tone`` is "bad", "warn" or "info".
 
     >>> notice_item("1", "was not accepted", subject="Refresh all", correlation_id="7eb4")["support"]
     'Refresh all was not accepted\\nCorrelation id: 7eb4'
@@ -61,13 +96,12 @@ def notice_item(
         "why": why,
         "do": to_do,
         "correlation_id": correlation_id,
-        "action": action,
         "link": link_url,
         "support": "\n".join(line for line in lines if line),
     }
 
 
-def record_item(record: ErrorRecord, key: str = "") -> Message:
+def record_item(record: ErrorRecord, key: str = "") -> NoticeCard:
     """The card of an error that the session remembers."""
     return notice_item(
         key or f"{record.what}@{record.time.isoformat()}",
@@ -81,7 +115,7 @@ def record_item(record: ErrorRecord, key: str = "") -> Message:
     )
 
 
-def notice_state(items: Sequence[Message], seq: int = 0) -> Message:
+def notice_state(items: Sequence[NoticeCard], seq: int = 0) -> NoticeState:
     """The state of a :class:`Notice`: the first few of ``items`` (newest first) and how many more there are.
 
     >>> notice_state([notice_item(str(n), "failed") for n in range(5)])["more"]
@@ -90,22 +124,15 @@ def notice_state(items: Sequence[Message], seq: int = 0) -> Message:
     return {"items": list(items[:MOST]), "more": max(0, len(items) - MOST), "seq": seq}
 
 
-class Notice(Part):
-    """Cards for errors and warnings (class ``codat-notice``), nothing at all while there are none.
-
-    State: ``items`` at most three of {``key``, ``tone`` "bad", "warn" or "info", ``subject`` in bold, ``what``
-    happened to it, ``when`` ISO or None, ``details`` dimmed texts, ``why``, ``do``, ``correlation_id`` or None,
-    ``action`` a button's words or None, ``link`` relink URL or None, ``support`` the text that "Copy for support"
-    copies}, made by :func:`notice_item` · ``more`` items not sent · ``seq`` of the last message taken up.
-
-    Sends: {"type": "dismiss", "key", "seq"} · {"type": "action", "key", "seq"} · {"type": "errors"}: show them all.
-    """
+class Notice(Part[NoticeState]):
+    """Cards for errors and warnings (class ``codat-notice``), nothing at all while there are none."""
 
     classes = ("codat-notice",)
     files = ("card.js", "notice.js", "card.css", "notice.css")
+    messages = Dismiss | Errors
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: NoticeState) -> str:
         """Each card in a few lines; times in UTC."""
         more = [f"and {number(state['more'])} more"] if state["more"] else []
         return "\n\n".join([utc(item["support"]) for item in state["items"]] + more)
@@ -127,10 +154,10 @@ class ErrorBoundary:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def caught(self, handler: Callable[[Message], object]) -> Callable[[Message], None]:
+    def caught(self, handler: Callable[[Any], object]) -> Callable[[Any], None]:
         """A part's handler whose own failure is told: on the engine thread it would vanish."""
 
-        def handle(message: Message) -> None:
+        def handle(message: Click) -> None:
             try:
                 handler(message)
             except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
@@ -154,12 +181,12 @@ class ErrorBoundary:
         self._state.notices = [item, *(old for old in self._state.notices if old["what"] != record.what)]
         self._draw()
 
-    def on_notice(self, message: Message) -> None:
+    def on_notice(self, message: Dismiss | Errors) -> None:
         """A notice was dismissed, or all errors are to be seen."""
-        self._state.notice_seq = number_of(message, "seq")
-        if message.get("type") == "dismiss":
-            self._state.notices = [item for item in self._state.notices if item["key"] != message.get("key")]
-        elif message.get("type") == "errors":
+        self._state.notice_seq = message.seq
+        if isinstance(message, Dismiss):
+            self._state.notices = [item for item in self._state.notices if item["key"] != message.key]
+        else:
             self._state.asked_tab = self._state.tab = "errors"
         self._draw()
 

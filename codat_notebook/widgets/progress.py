@@ -7,16 +7,27 @@ neutral and as it is.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, NotRequired, TypedDict, cast
 
 from codat_notebook.models import vocabulary
-from codat_notebook.widgets.part import Message, Part
+from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.words import count, duration, iso, number, seconds_between, utc
 
 #: Rows sent at once: every data type there is, or one page of a large run.
 PAGE = 50
+
+
+class ActionButton(TypedDict):
+    """A button that sends a message of this ``type``."""
+
+    type: str
+    text: str
+    title: NotRequired[str]
+
+
 #: Stop is no cancel, and the button must say so.
-STOP = {
+STOP: ActionButton = {
     "type": "stop",
     "text": "Stop watching (Codat carries on)",
     "title": "What is queued is read to its end: Codat's API cannot cancel.",
@@ -38,6 +49,77 @@ _NOT_QUEUED = {
 }
 
 
+class ProgressRow(TypedDict):
+    """An operation on its way, by :func:`operation_row`.
+
+    ``stage`` is 0-4, or 5 for all done. From the ``usual`` seconds the browser says what is left, and names what takes
+    three times as long and two minutes longer.
+    """
+
+    key: str
+    type: str
+    platform: str
+    tone: str
+    text: str
+    kind: str
+    stage: NotRequired[int]
+    symbol: NotRequired[str]
+    since: NotRequired[str]
+    until: NotRequired[str]
+    usual: NotRequired[int]
+    note: NotRequired[str]
+    link: NotRequired[str]
+
+
+class ProgressCounts(TypedDict):
+    """Totals over all rows: ``other`` ended neither well nor badly, ``under_way`` is what the running ones have behind
+    them in operations (0.5 for one that is half done)."""
+
+    total: float
+    complete: float
+    failed: float
+    other: float
+    running: float
+    under_way: float
+
+
+class ProgressState(TypedDict):
+    """The operations of some runs.
+
+    ``status`` is "idle" (the empty form), "asking" (queueing, no row yet), "running", "done", "stopped" or "error";
+    ``message`` a line under the total, or when idle the hint what to do; ``counts`` are over all rows, of which
+    ``rows`` are at most 50, from the ``first``; ``expected`` tells what waits, ``due`` when all should have ended.
+    Elapsed times tick by ``now`` and ``speed``, the server's.
+    """
+
+    title: str
+    status: str
+    now: str
+    speed: float
+    counts: ProgressCounts
+    first: int
+    rows: list[ProgressRow]
+    expected: str
+    due: str | None
+    message: str
+    actions: list[ActionButton]
+    seq: int
+
+
+class Window(FromBrowser, frozen=True):
+    """Another page of rows is wanted."""
+
+    first: int
+
+
+class Stop(Click, frozen=True):
+    """Stop watching."""
+
+
+class Retry(Click, frozen=True):
+    """Queue again what failed and may succeed now."""
+
+
 def operation_row(
     key: str,
     data_type: str,
@@ -51,7 +133,7 @@ def operation_row(
     completed: str | None = None,
     link_url: str | None = None,
     usual: float | None = None,
-) -> Message:
+) -> ProgressRow:
     """One row of a :class:`Progress` from an operation's plain values.
 
     ``key`` is unique and stays (the intent, or the operation's id). ``queued`` is "yes", "asking" (no operation yet),
@@ -62,7 +144,7 @@ def operation_row(
     >>> operation_row("1", "invoices", "Mapping", platform="NetSuite")["text"]
     'Mapping'
     """
-    row: Message = {"key": key, "type": data_type, "platform": platform, "stage": None}
+    row: dict[str, Any] = {"key": key, "type": data_type, "platform": platform, "stage": None}
     if queued != "yes":
         row |= _NOT_QUEUED[queued] | {"note": message}
     elif vocabulary.is_failed(status) or status in vocabulary.FAILURES:
@@ -72,10 +154,10 @@ def operation_row(
     if usual is not None and row["tone"] == "run":
         row["usual"] = round(usual)
     row |= {"since": iso(requested), "until": iso(completed)}
-    return {name: value for name, value in row.items() if value is not None}
+    return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
 
 
-def _failed(status: str, data_type: str, platform: str, message: str | None, link_url: str | None) -> Message:
+def _failed(status: str, data_type: str, platform: str, message: str | None, link_url: str | None) -> dict[str, Any]:
     remedy = vocabulary.remedy(status)
     known = status in vocabulary.FAILURES
     skipped = status == "NotSupported"
@@ -92,7 +174,7 @@ def _failed(status: str, data_type: str, platform: str, message: str | None, lin
     }
 
 
-def _on_its_way(status: str, description: str | None, completed: str | None) -> Message:
+def _on_its_way(status: str, description: str | None, completed: str | None) -> dict[str, Any]:
     stage = vocabulary.STAGES.get(status)
     if status == "Complete":
         return {"stage": 5, "tone": "ok", "text": "Complete", "kind": "complete"}
@@ -108,34 +190,33 @@ def _on_its_way(status: str, description: str | None, completed: str | None) -> 
     return {"stage": stage, "tone": "run", "text": _WORDS.get(status, status), "kind": "running"}
 
 
-def progress_counts(rows: Iterable[Message]) -> dict[str, float]:
-    """Totals over all rows: ``total``, ``complete``, ``failed``, ``other`` (ended as neither), ``running``, and
-    ``under_way``, what the running ones have behind them in operations (0.5 for one that is half done)."""
-    counts: dict[str, float] = {"total": 0, "complete": 0, "failed": 0, "other": 0, "running": 0, "under_way": 0.0}
+def progress_counts(rows: Iterable[ProgressRow]) -> ProgressCounts:
+    """Totals over all rows."""
+    counts = {"total": 0, "complete": 0, "failed": 0, "other": 0, "running": 0, "under_way": 0.0}
     for row in rows:
         counts["total"] += 1
         counts[row["kind"]] += 1
-        if row["kind"] == "running" and row.get("stage") is not None:
+        if row["kind"] == "running" and "stage" in row:
             counts["under_way"] += (row["stage"] + 0.5) / 5
-    return counts
+    return cast(ProgressCounts, counts)
 
 
 def progress_state(
-    rows: Sequence[Message],
+    rows: Sequence[ProgressRow],
     now: str,
     *,
     title: str = "",
     status: str = "running",
-    counts: Mapping[str, float] | None = None,
+    counts: ProgressCounts | None = None,
     first: int = 0,
     expected: str = "",
     due: str | None = None,
     message: str = "",
-    actions: Iterable[Message] = (),
+    actions: Iterable[ActionButton] = (),
     speed: float = 1.0,
     seq: int = 0,
-) -> Message:
-    """The state of a :class:`Progress`; see there for what each key is.
+) -> ProgressState:
+    """The state of a :class:`Progress`.
 
     ``rows`` are all rows, of which the page from ``first`` is sent; or, with ``counts`` over all, that page alone.
     """
@@ -145,7 +226,7 @@ def progress_state(
         "status": status,
         "now": now,
         "speed": speed,
-        "counts": dict(counts) if counts is not None else progress_counts(rows),
+        "counts": counts if counts is not None else progress_counts(rows),
         "first": first,
         "rows": _without_repeats(page),
         "expected": expected,
@@ -156,11 +237,13 @@ def progress_state(
     }
 
 
-def _without_repeats(rows: list[Message]) -> list[Message]:
+def _without_repeats(rows: list[ProgressRow]) -> list[ProgressRow]:
     """Say one remedy once under neighbours that share it (a dead connection fails all its types alike)."""
     notes = [row.get("note") for row in rows]
     return [
-        {name: value for name, value in row.items() if name not in ("note", "link")} if note and note == after else row
+        cast(ProgressRow, {name: value for name, value in row.items() if name not in ("note", "link")})
+        if note and note == after
+        else row
         for row, note, after in zip(rows, notes, [*notes[1:], None], strict=False)
     ]
 
@@ -176,7 +259,7 @@ def expected_text(waits: Iterable[tuple[str, str]]) -> str:
     return ", ".join(parts[:2]) + more
 
 
-def total_text(counts: Mapping[str, float]) -> str:
+def total_text(counts: ProgressCounts) -> str:
     """What is done, in words.
 
     >>> total_text({"total": 4, "complete": 1, "failed": 1, "other": 0})
@@ -187,31 +270,19 @@ def total_text(counts: Mapping[str, float]) -> str:
     return f"{number(done)} of {number(int(counts['total']))} done{failed}"
 
 
-class Progress(Part):
+class Progress(Part[ProgressState]):
     """Operations on their way to the end (class ``codat-progress``), in the console or framed by itself.
 
     Times inside ``text``, ``expected`` and ``message`` (ISO with a Z) are shown in the reader's zone, as hours and
     minutes.
-
-    State: ``title`` or "" · ``status`` "idle" (the empty form), "asking" (queueing, no row yet), "running", "done",
-    "stopped" or "error" · ``message`` a line under the total, e.g. the error; when idle, the hint what to do ·
-    ``now`` the server's time, ISO · ``speed`` of its clock; elapsed times tick by both · ``counts`` as
-    :func:`progress_counts` gives them, over all · ``first`` number of the first row sent, from 0 · ``rows`` at most
-    50 of {``key``, ``type``, ``platform``, ``stage`` 0-4 or 5 for all done, ``tone`` "ok", "run", "warn", "bad" or
-    "idle", ``text``, ``symbol``?, ``kind``, ``since``?, ``until``?, ``usual``?, ``note``?, ``link``?}, made by
-    :func:`operation_row`; with ``usual`` seconds the browser says what is left, and names what takes three times as
-    long and two minutes longer · ``due`` ISO time at which all should have ended, or None · ``expected`` text on what
-    waits · ``actions`` buttons as {``type``, ``text``, ``title``?}, such as ``STOP`` · ``seq`` of the last action taken
-    up.
-
-    Sends: {"type": <an action's type>, "seq"} · {"type": "window", "first"} when another page of rows is wanted.
     """
 
     classes = ("codat-progress",)
     files = ("progress.js", "progress.css")
+    messages = Window | Stop | Retry
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: ProgressState) -> str:
         """The total, then one line an operation with its remedy; times in UTC."""
         if state["status"] == "idle":
             return "Nothing is being refreshed."
@@ -223,8 +294,8 @@ class Progress(Part):
         return "\n".join([", ".join(word for word in head if word), *lines])
 
 
-def _row_text(row: Message, now: str) -> str:
-    passed = seconds_between(row.get("since"), row.get("until") or now) if row.get("since") else None
+def _row_text(row: ProgressRow, now: str) -> str:
+    passed = seconds_between(row["since"], row.get("until") or now) if "since" in row else None
     left = row["usual"] - passed if passed is not None and "usual" in row else 0
     words = [
         row["type"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import ipywidgets
 
@@ -20,11 +20,20 @@ from codat_notebook.runs.reports import Progress as Numbers
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.exports import to_tsv
 from codat_notebook.widgets.console_parts import ERROR_COLUMNS, OPERATION_COLUMNS
-from codat_notebook.widgets.part import Message, Part
-from codat_notebook.widgets.progress import STOP, Progress, progress_state
-from codat_notebook.widgets.run_view import company_rows, helped, number_of, run_view
+from codat_notebook.widgets.part import Click, FromBrowser, Part
+from codat_notebook.widgets.progress import (
+    STOP,
+    ActionButton,
+    Progress,
+    ProgressState,
+    Retry,
+    Stop,
+    Window,
+    progress_state,
+)
+from codat_notebook.widgets.run_view import company_rows, helped, run_view
 from codat_notebook.widgets.table import FrameTable
-from codat_notebook.widgets.tabs import Tabs
+from codat_notebook.widgets.tabs import Tab, Tabs, TabsState, tabs_state
 from codat_notebook.words import count, iso, number, utc
 
 if TYPE_CHECKING:
@@ -44,6 +53,62 @@ _PHASES = {
 }  # fmt: skip
 
 
+class PhaseState(TypedDict):
+    """What the run does, as a word and its tone."""
+
+    text: str
+    tone: str
+
+
+class RemedyState(TypedDict):
+    """What people have to do about a failure: for how many companies, with so many link URLs to copy."""
+
+    status: str
+    short: str
+    action: str
+    companies: int
+    operations: int
+    links: int
+
+
+class OverviewState(TypedDict):
+    """How the run stands.
+
+    ``shares`` are [state, words, tone, how many operations] in the bar's order, none of them 0; ``companies`` [ended,
+    all]; ``per_minute`` operations end in a minute of the server's, and all should have at ``end``; ``note`` is what is
+    waited for.
+    """
+
+    title: str
+    phase: PhaseState
+    shares: list[list[Any]]
+    total: int
+    ended: int
+    companies: list[int]
+    per_minute: int | None
+    end: str | None
+    now: str
+    speed: float
+    note: str
+    remedies: list[RemedyState]
+    actions: list[ActionButton]
+    seq: int
+
+
+class Pause(Click, frozen=True):
+    """Queue nothing more for now."""
+
+
+class Resume(Click, frozen=True):
+    """Go on queueing."""
+
+
+class Links(FromBrowser, frozen=True):
+    """Answer with {"type": "links", "status", "text"}, to be copied."""
+
+    status: str
+
+
 def overview_state(
     title: str,
     phase: str,
@@ -52,12 +117,12 @@ def overview_state(
     now: str,
     *,
     note: str = "",
-    remedies: Iterable[Message] = (),
-    actions: Iterable[Message] = (),
+    remedies: Iterable[RemedyState] = (),
+    actions: Iterable[ActionButton] = (),
     speed: float = 1.0,
     seq: int = 0,
-) -> Message:
-    """The state of a :class:`RunOverview`; see there for what each key is.
+) -> OverviewState:
+    """The state of a :class:`RunOverview`.
 
     ``phase`` is a run's, or "paused"; ``counts`` and ``numbers`` are the run's ``counts`` and ``progress``.
     """
@@ -83,25 +148,15 @@ def overview_state(
     }
 
 
-class RunOverview(Part):
-    """How a run over many companies stands (class ``codat-fleet``).
-
-    State: ``title`` · ``phase`` {``text``, ``tone``} · ``shares`` list of [state, words, tone, how many operations] in
-    the bar's order, none of them 0 · ``total`` and ``ended`` operations · ``companies`` [ended, all] · ``per_minute``
-    operations that end in a minute of the server's, and ``end`` the ISO time at which all should have, or None ·
-    ``now``, ``speed`` of the server's clock · ``note`` what is waited for, or "" · ``remedies`` list of {``status``,
-    ``short``, ``action``, ``companies``, ``operations``, ``links`` how many link URLs there are to copy} · ``actions``
-    buttons as {``type``, ``text``, ``title``?} · ``seq`` of the last action taken up.
-
-    Sends: {"type": <an action's type>, "seq"} · {"type": "links", "status"}, which is answered by a message {"type":
-    "links", "status", "text"} to be copied.
-    """
+class RunOverview(Part[OverviewState]):
+    """How a run over many companies stands (class ``codat-fleet``)."""
 
     classes = ("codat-fleet",)
     files = ("fleet.js", "console.css", "fleet.css")
+    messages = Pause | Resume | Stop | Retry | Links
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: OverviewState) -> str:
         """The numbers, then a line for each remedy; times in UTC."""
         ended, companies = state["companies"]
         head = [
@@ -115,7 +170,7 @@ class RunOverview(Part):
         return "\n".join([", ".join(head), *notes, *map(_remedy_text, state["remedies"])])
 
 
-def _remedy_text(remedy: Message) -> str:
+def _remedy_text(remedy: RemedyState) -> str:
     concerned = count(remedy["companies"], "company")
     return f"  {concerned}: {remedy['short']}. {remedy['action']}"
 
@@ -125,12 +180,16 @@ TABLES_EVERY, SHARE = 1.0, 10
 #: Remedies in the head; the table of errors has all.
 REMEDIES = 5
 
-_PAUSE = {
+_PAUSE: ActionButton = {
     "type": "pause",
     "text": "Pause queueing",
     "title": "Queues nothing more until you resume. What is queued is followed on.",
 }
-_RESUME = {"type": "resume", "text": "Resume queueing", "title": "Goes on with what is still to be queued."}
+_RESUME: ActionButton = {
+    "type": "resume",
+    "text": "Resume queueing",
+    "title": "Goes on with what is still to be queued.",
+}
 _COMPANY = Column("company", kind="id")
 SUMMARY_COLUMNS = {
     "company": Column(), "phase": Column(facet=True), "operations": Column(), "complete": Column(), "failed": Column(),
@@ -152,7 +211,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._cost = 0.0
         self._company: str | None = None
         self._first = 0
-        self._remedies: list[Message] = []
+        self._remedies: list[RemedyState] = []
         self._due: asyncio.TimerHandle | None = None
         self._framing: asyncio.Task[None] | None = None
         self._head = RunOverview(self._head_state())
@@ -195,7 +254,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
 
     # What the parts show.
 
-    def _head_state(self) -> Message:
+    def _head_state(self) -> OverviewState:
         run = self._run
         phase = "paused" if run.paused and run.phase == "queueing" else run.phase
         return overview_state(
@@ -211,7 +270,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
             seq=self._seq,
         )
 
-    def _actions(self) -> list[Message]:
+    def _actions(self) -> list[ActionButton]:
         run = self._run
         if not run.done:
             queueing = [_RESUME if run.paused else _PAUSE] if run.phase == "queueing" else []
@@ -220,18 +279,13 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         title = "Queues again what may succeed now, as a new run. The others need what is said here first."
         return [{"type": "retry", "text": f"Retry failed ({again:,})", "title": title}] if again else []
 
-    def _tabs_state(self) -> Message:
-        counts, numbers = self._run.counts, self._run.progress
-        many = {"companies": numbers.companies, "operations": numbers.queued}
-        many["errors"] = counts.get("failed", 0) + counts.get("refused", 0)
-        tones = {"errors": "bad"}
-        tabs = [
-            {"name": name, "label": label, "count": many[name], "tone": tones.get(name, "idle")}
-            for name, label in LABELS.items()
-        ]
-        return {"active": "companies", "tabs": tabs}
+    def _tabs_state(self) -> TabsState:
+        counts = self._run.counts
+        numbers = self._run.progress
+        errors = counts.get("failed", 0) + counts.get("refused", 0)
+        return tabs_state("companies", LABELS, companies=numbers.companies, operations=numbers.queued, errors=errors)
 
-    def _one_state(self) -> Message:
+    def _one_state(self) -> ProgressState:
         run, id = self._run, self._company
         if id is None:
             return _nobody(run)
@@ -285,19 +339,19 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         elif self._run.done and not ended:
             self._changed()  # it has ended meanwhile
 
-    def _act(self, message: Message) -> None:
-        kind = message.get("type")
-        self._seq = number_of(message, "seq") or self._seq
-        if kind == "pause":
-            self._run.pause()
-        elif kind == "resume":
-            self._run.resume()
-        elif kind == "stop":
-            self._run.stop_watching()
-        elif kind == "retry" and helped(self._run):
-            self._follow(self._run.retry_failed())
-        elif kind == "links":
-            self._tell_links(str(message.get("status") or ""))
+    def _act(self, message: Click | Links) -> None:
+        self._seq = message.seq if isinstance(message, Click) else self._seq
+        match message:
+            case Pause():
+                self._run.pause()
+            case Resume():
+                self._run.resume()
+            case Stop():
+                self._run.stop_watching()
+            case Retry() if helped(self._run):
+                self._follow(self._run.retry_failed())
+            case Links(status=status):
+                self._tell_links(status)
         self._loop.call_soon(lambda: self._head.show(self._head_state(), at_once=True))  # after what was posted
 
     def _follow(self, run: RefreshRun) -> None:
@@ -319,8 +373,8 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         text = to_tsv(found[["company", "company_id", "platform", "link_url"]])
         self._head.send({"type": "links", "status": status, "text": text})
 
-    def _on_tab(self, message: Message) -> None:
-        self._tab = str(message["name"]) if message.get("name") in LABELS else self._tab
+    def _on_tab(self, message: Tab) -> None:
+        self._tab = message.name if message.name in LABELS else self._tab
         if self._due is None and self._framing is None:
             self._frame_soon()
 
@@ -330,17 +384,17 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._company = picked
         self._one.show(self._one_state(), at_once=True)
 
-    def _turn(self, message: Message) -> None:
-        if message.get("type") == "window":
-            self._first = max(0, number_of(message, "first"))
+    def _turn(self, message: Window | Stop | Retry) -> None:
+        if isinstance(message, Window):
+            self._first = max(0, message.first)
             self._one.show(self._one_state(), at_once=True)
 
 
-def _nobody(run: RefreshRun) -> Message:
+def _nobody(run: RefreshRun) -> ProgressState:
     return progress_state([], run.now.isoformat(), status="idle", message=NOBODY, speed=run.speed)
 
 
-def _remedy(row: Mapping[Hashable, Any]) -> Message:
+def _remedy(row: Mapping[Hashable, Any]) -> RemedyState:
     short = remedy(row["status"]).short if row["status"] in FAILURES else row["what"]
     return {
         "status": row["status"],

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from codat_notebook.runs.engine import engine
 from codat_notebook.tables import exports
 from codat_notebook.tables.exports import CHOICES, PIECE, as_bytes, deliver, pieces
-from codat_notebook.tables.sheet import Layout, Sheet, View
+from codat_notebook.tables.sheet import Layout, Sheet, TableView
 from codat_notebook.widgets.table import FrameTable
 from tests.tables.table_frames import operations
 
@@ -54,7 +54,7 @@ def test_row_numbers_stay_at_home_and_an_index_of_names_comes_along():
     """What is filtered has gaps in its numbers, which say nothing; an index that says something is a column."""
     for index, expected in ((None, "size\r\n2\r\n1\r\n"), (["x", "y"], "index,size\r\ny,2\r\nx,1\r\n")):
         sheet = Sheet(pd.DataFrame({"size": [1, 2]}, index=index), Layout())
-        [(_, content)] = pieces(sheet.taken_away(View(sort=("size", "desc"))), "csv", "sizes")
+        [(_, content)] = pieces(sheet.taken_away(TableView(sort=("size", "desc"))), "csv", "sizes")
         assert gzip.decompress(content).decode("utf-8-sig") == expected
 
 

@@ -1,6 +1,14 @@
 // The company field: a combobox after the ARIA pattern. The list stands in the browser's top layer, so that no box
 // around it (a notebook's output, the console's frame) can cut it off.
 
+/**
+ * @typedef {{text: string, status: "searching"|"ready"|"error", results: Array<CompanyName>, more: number,
+ *   error: string=}} SearchState
+ * @typedef {{id: string, name: string, note: string=}} CompanyName
+ * @typedef {{company: CompanyName|null, tags: Array<Array<string>>, portal: string|null, loading: boolean,
+ *   search: SearchState|null, recent: Array<CompanyName>, error: string|null, seq: number}} CompanyState
+ */
+
 const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
 const NEARLY_ID = /^[0-9a-f-]{16,}$/i;
 const [PAUSE, PATIENCE] = [200, 2500]; // milliseconds: before a search is sent; before a late answer is spoken of

@@ -1,5 +1,13 @@
 // The buttons that start refreshes. Their number is told by the list of data types, here in the browser.
 
+/**
+ * @typedef {{platform: string, types: Array<string>}} ConnectionTypes
+ * @typedef {{id: string, name: string, note: string=}} CompanyName
+ * @typedef {{company: CompanyName|null, selected: Array<string>, total: number|null, connection: string|null,
+ *   blocked: string|null, busy: string|null, confirm: string|null, everything: Array<ConnectionTypes>,
+ *   running: Array<string>, what: string, seq: number}} BarState
+ */
+
 const ALL = "What Codat reads on a first link, by this company's sync settings. Always of all linked connections: Codat has no such call for one of them.";
 const PATIENCE = 1500; // milliseconds until an unanswered click is explained
 

@@ -1,6 +1,16 @@
 // The browser's half of FrameTable: draws the page that the kernel sent, sends what the reader asks for.
 // Rows and cells are reused: a live update touches the cells that differ and nothing else.
 
+/**
+ * @typedef {{text: string, busy: boolean, failed: boolean, actions: Array<Array<string>>}} MoreState
+ * @typedef {{label: string, count: number}} QuickFilter
+ * @typedef {{key: string, label: string, kind: string, sort: string}} Heading
+ * @typedef {{title: string, empty: string, noun: string, columns: Array<Heading>, rows: Array<Array<*>>,
+ *   keys: Array<string>, first: number, page: number, pages: number, matching: number, total: number, text: string,
+ *   quick: string, filters: Array<QuickFilter>, facets: Array<FacetState>, selected: string|null, notice: string,
+ *   more: MoreState|null, seq: number}} TableState
+ */
+
 const TONES = { ok: "✓", run: "◔", bad: "✕", warn: "‖", idle: "–", "": "•" };
 const RIGHT = new Set(["number", "percent", "duration"]);
 const WAITING = "Waiting for Python: a cell is running, or this notebook is not live.";
