@@ -7,7 +7,6 @@ message a frozen struct, and one that its part does not know is dropped. What dr
 which all parts share (:mod:`~codat_notebook.widgets.sources`).
 """
 
-import asyncio
 import logging
 import re
 import time
@@ -22,10 +21,8 @@ import traitlets
 
 from codat_notebook.markup import h
 from codat_notebook.runs.engine import Engine, engine, running
+from codat_notebook.runs.throttle import EVERY, Throttle
 from codat_notebook.widgets.sources import packed_state, shared, source
-
-#: Seconds between two updates of one part: five a second look live and cost little.
-INTERVAL = 0.2
 
 _log = logging.getLogger("codat_notebook")
 #: The state of a part.
@@ -69,7 +66,7 @@ class Part(anywidget.AnyWidget, Generic[S]):
     #: CSS classes of the part's element, beside ``codat-part``.
     classes: tuple[str, ...] = ()
     #: Seconds between two updates of this part.
-    interval = INTERVAL
+    interval = EVERY
 
     _esm = source("part.js")
     drawn_by: traitlets.List[str] = traitlets.List().tag(sync=True)
@@ -85,9 +82,7 @@ class Part(anywidget.AnyWidget, Generic[S]):
         self.on_message: Callable[[Any], object] | None = None
         self._made_on = engine()
         self._pending: S | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._written = -INTERVAL
+        self._throttle: Throttle | None = None
         self.on_msg(lambda _, content, __: engine().post(self._receive, content))
 
     @property
@@ -119,23 +114,19 @@ class Part(anywidget.AnyWidget, Generic[S]):
         self._engine.post(self._offer, state, at_once)
 
     def _offer(self, state: S, at_once: bool) -> None:
-        self._pending, loop = state, self._engine.loop
-        if self._loop is not loop:
-            self._loop = loop  # a timer of an ended loop never fires
-            self._timer = None
+        self._pending = state
+        loop = self._engine.loop
+        if self._throttle is None or self._throttle.loop is not loop:  # a timer of an ended loop never fires
+            self._throttle = Throttle(loop, self._write, every=self.interval)
         if at_once:
-            self._write()
-        elif self._timer is None:
-            self._timer = loop.call_later(max(0.0, self._written + self.interval - loop.time()), self._write)
+            self._throttle.ring_now()
+        else:
             self._engine.expect(("state", id(self)))
+            self._throttle.ring()
 
     def _write(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-            self._engine.settled(("state", id(self)))
+        self._engine.settled(("state", id(self)))
         state, self._pending = self._pending, None
-        self._written = self._engine.loop.time()
         if state is not None and self.comm is not None:
             self.state = state
             self.as_of = this_minute()

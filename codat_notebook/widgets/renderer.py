@@ -4,7 +4,6 @@ A draw is cheap and says everything, so that no part can be forgotten. The table
 in a worker, at most twice a second, and only where somebody looks.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from codat_notebook import frames
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.records import Log
+from codat_notebook.runs.throttle import Throttle, pace
 from codat_notebook.widgets import console_state
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.notice import ErrorBoundary
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two updates of the tables while something runs.
 TABLES_EVERY = 0.5
-#: Those of a long history come less often: so many times what it takes to frame it, but at least so often.
-SHARE, TABLES_AT_LEAST_EVERY = 10, 3.0
+#: Those of a long history come less often, by what it takes to frame it, but at least so often.
+TABLES_AT_LEAST_EVERY = 3.0
 
 
 class Renderer:
@@ -38,10 +38,9 @@ class Renderer:
         self._parts = parts
         self._state = state
         self._boundary = boundary
-        self._tables_due: asyncio.TimerHandle | None = None
+        self._soon = Throttle(session.context.engine.loop, self._tables, every=TABLES_EVERY)
         self._drawn_status: CompanyStatus | None = None
         self._older: tuple[Mapping[str, PullOperation], pd.DataFrame] | None = None
-        self._cost = 0.0
         #: Called before the tables are drawn, so that what is known of a company's history is that of its status.
         self.follow: Callable[[], object] = lambda: None
 
@@ -85,14 +84,10 @@ class Renderer:
 
     def later(self) -> None:
         """The tables and charts, soon."""
-        if self._tables_due is None:
-            loop = self._session.context.engine.loop
-            pause = max(TABLES_EVERY, min(SHARE * self._cost, TABLES_AT_LEAST_EVERY))
-            self._tables_due = loop.call_later(pause, self._tables)
+        self._soon.ring()
 
     def _tables(self) -> None:
         """The operations always; the other tabs when they are looked at, and all of them when a company was read."""
-        self._tables_due = None
         self.follow()
         status, boundary = self._state.status, self._boundary
         operations, now = self._state.operations(), self._session.context.now
@@ -120,7 +115,7 @@ class Renderer:
         begun = engine.loop.time()
         frame = await engine.in_worker(self._framed, newest, past, platforms, now)
         self._parts.operations.update(frame)
-        self._cost = engine.loop.time() - begun
+        self._soon.every = pace(engine.loop.time() - begun, TABLES_EVERY, TABLES_AT_LEAST_EVERY)
 
     def _framed(
         self, newest: list[PullOperation], past: Mapping[str, PullOperation], platforms: dict[str, str], now: datetime
@@ -136,8 +131,7 @@ class Renderer:
 
     def stop(self) -> None:
         """Draw no more."""
-        if self._tables_due is not None:
-            self._tables_due.cancel()
+        self._soon.stop()
 
 
 def _numbered(frame: "pd.DataFrame", log: Log[Any]) -> "pd.DataFrame":

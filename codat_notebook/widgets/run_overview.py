@@ -17,6 +17,7 @@ import ipywidgets
 from codat_notebook.models.vocabulary import FAILURES, remedy
 from codat_notebook.runs.engine import engine
 from codat_notebook.runs.reports import Progress as Numbers
+from codat_notebook.runs.throttle import Throttle, pace
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.exports import to_tsv
 from codat_notebook.widgets.console_parts import ERROR_COLUMNS, OPERATION_COLUMNS
@@ -175,8 +176,8 @@ def _remedy_text(remedy: RemedyState) -> str:
     return f"  {concerned}: {remedy['short']}. {remedy['action']}"
 
 
-#: Real seconds between two updates of a table at the least, and of what it costs to frame it, so many times that.
-TABLES_EVERY, SHARE = 1.0, 10
+#: Real seconds between two updates of a table at the least.
+TABLES_EVERY = 1.0
 #: Remedies in the head; the table of errors has all.
 REMEDIES = 5
 
@@ -208,11 +209,10 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._run = run
         self._seq = 0
         self._tab = "companies"
-        self._cost = 0.0
         self._company: str | None = None
         self._first = 0
         self._remedies: list[RemedyState] = []
-        self._due: asyncio.TimerHandle | None = None
+        self._soon = Throttle(self._loop, self._frame_soon, every=0.0)
         self._framing: asyncio.Task[None] | None = None
         self._head = RunOverview(self._head_state())
         self._tabs = Tabs(self._tabs_state())
@@ -301,17 +301,17 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._head.show(self._head_state())
         self._tabs.show(self._tabs_state())
         self._one.show(self._one_state())
-        if self._due is None and self._framing is None:
-            wait = 0.0 if self._run.done or not self._cost else max(TABLES_EVERY, SHARE * self._cost)
-            self._due = self._loop.call_later(wait, self._frame_soon)
+        if self._framing is None:
             engine().expect(("frames", id(self)))
+            self._soon.every = 0.0 if self._run.done else self._soon.every
+            self._soon.ring()
 
     @property
     def _loop(self) -> asyncio.AbstractEventLoop:
         return engine().loop
 
     def _frame_soon(self) -> None:
-        self._due, ended = None, self._run.done
+        ended = self._run.done
         self._framing = self._loop.create_task(self._frame(ended))
         self._framing.add_done_callback(lambda task: self._framed(task, ended))
 
@@ -325,7 +325,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
             self._tables[name].update(await engine().in_worker(frames[name]))
         found = await engine().in_worker(lambda: run.remedies.head(REMEDIES))
         self._remedies = [_remedy(row) for row in found.to_dict("records")]
-        self._cost = self._loop.time() - begun
+        self._soon.every = pace(self._loop.time() - begun, TABLES_EVERY)
 
     def _framed(self, task: asyncio.Task[None], ended: bool) -> None:
         self._framing = None
@@ -375,8 +375,8 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
 
     def _on_tab(self, message: Tab) -> None:
         self._tab = message.name if message.name in LABELS else self._tab
-        if self._due is None and self._framing is None:
-            self._frame_soon()
+        if self._framing is None:
+            self._soon.ring_now()
 
     def _pick(self, row: Row | None) -> None:
         picked = str(row["company_id"]) if row else None
