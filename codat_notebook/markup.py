@@ -36,6 +36,16 @@ def h(tag: str, *children: Child, **attributes: str | None) -> Markup:
     return Markup(start if tag in _VOID else f"{start}{text_of(children)}</{tag}>")
 
 
+def table(headings: Iterable[str], rows: Iterable[Iterable[Child]]) -> Markup:
+    """A table of rows under their headings.
+
+    >>> table(["id"], [["<1>"]])
+    '<table><thead><tr><th>id</th></tr></thead><tbody><tr><td>&lt;1&gt;</td></tr></tbody></table>'
+    """
+    head = h("thead", h("tr", [h("th", each) for each in headings]))
+    return h("table", head, h("tbody", [h("tr", [h("td", cell) for cell in row]) for row in rows]))
+
+
 def text_of(child: Child) -> Markup:
     """The HTML of what an element holds."""
     if child is None or isinstance(child, Markup):

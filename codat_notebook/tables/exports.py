@@ -13,15 +13,15 @@ from __future__ import annotations
 import asyncio
 import csv
 import gzip
-import html
 import io
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
+from codat_notebook.markup import table
 from codat_notebook.tables.column import shown_columns
 
 if TYPE_CHECKING:
@@ -122,12 +122,7 @@ def to_tsv(frame: pd.DataFrame) -> str:
 def to_html(frame: pd.DataFrame) -> str:
     """A frame as an HTML table, for the clipboard (e-mail, documents); everything in it is escaped."""
     headings, rows = table_of(frame)
-
-    def line(tag: str, cells: Iterable[str]) -> str:
-        return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"
-
-    body = "".join(line("td", map(_text, row)) for row in rows)
-    return f"<table><thead>{line('th', headings)}</thead><tbody>{body}</tbody></table>"
+    return table(headings, (map(_text, row) for row in rows))
 
 
 def to_xlsx(frame: pd.DataFrame) -> bytes:

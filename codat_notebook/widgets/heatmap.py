@@ -16,8 +16,8 @@ from codat_notebook.planning import goals
 from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets.part import Part
 from codat_notebook.widgets.progress import Window
-from codat_notebook.widgets.timeline import ChartRow
-from codat_notebook.words import count
+from codat_notebook.widgets.timeline import ChartRow, place
+from codat_notebook.words import and_more, count
 
 if TYPE_CHECKING:
     from codat_notebook.planning.health import PortfolioStatus
@@ -28,7 +28,6 @@ STEPS = (2, 7, 14, 31)
 WINDOW = 200
 
 _DAY = 86400
-_ORDER = {key: place for place, key in enumerate(vocabulary.DATA_TYPES)}
 
 
 class HeatmapColumn(TypedDict):
@@ -94,7 +93,7 @@ def heatmap_state(
         if getattr(cell, by) in rows:
             found.setdefault(getattr(cell, by), {}).setdefault(cell.data_type, []).append(cell)
     types = {data_type for row in found.values() for data_type in row}
-    columns = sorted(types, key=lambda key: (_ORDER.get(key, len(_ORDER)), key))
+    columns = sorted(types, key=place)
     first = max(0, min(first, (len(rows) - 1) // WINDOW * WINDOW))
     window = islice(rows.items(), first, first + WINDOW)
     return {
@@ -135,8 +134,7 @@ class Heatmap(Part[HeatmapState]):
         """One line a row, each data type with its days."""
         now = datetime.fromisoformat(state["now"]).timestamp()
         lines = [f"{row['label']}: {_words(row['cells'], state['columns'], now)}" for row in state["rows"]]
-        more = state["total"] - len(lines)
-        return "\n".join([*lines, *([f"and {count(more, 'more row')}"] if more else [])]) or str(state["empty"])
+        return "\n".join(lines + and_more(state["total"] - len(lines), "more row")) or state["empty"]
 
 
 def _words(cells: list[Any], columns: list[HeatmapColumn], now: float) -> str:

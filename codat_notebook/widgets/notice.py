@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from codat_notebook.runs.records import ErrorRecord, Subject
 from codat_notebook.widgets.part import Click, Part
-from codat_notebook.words import iso, number, utc
+from codat_notebook.words import and_more, iso, utc
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
@@ -134,8 +134,7 @@ class Notice(Part[NoticeState]):
     @staticmethod
     def text(state: NoticeState) -> str:
         """Each card in a few lines; times in UTC."""
-        more = [f"and {number(state['more'])} more"] if state["more"] else []
-        return "\n\n".join([utc(item["support"]) for item in state["items"]] + more)
+        return "\n\n".join([utc(item["support"]) for item in state["items"]] + and_more(state["more"]))
 
 
 class ErrorBoundary:

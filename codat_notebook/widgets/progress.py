@@ -12,7 +12,7 @@ from typing import Any, NotRequired, TypedDict, cast
 
 from codat_notebook.models import vocabulary
 from codat_notebook.widgets.part import Click, FromBrowser, Part
-from codat_notebook.words import count, duration, iso, number, seconds_between, utc
+from codat_notebook.words import and_more, duration, iso, number, seconds_between, utc
 
 #: Rows sent at once: every data type there is, or one page of a large run.
 PAGE = 50
@@ -288,9 +288,8 @@ class Progress(Part[ProgressState]):
             return "Nothing is being refreshed."
         counts, rows = state["counts"], state["rows"]
         head = [state["title"], total_text(counts), utc(state["expected"]), utc(state["message"])]
-        more = int(counts["total"]) - len(rows)
         lines = [_row_text(row, state["now"]) for row in rows]
-        lines += [f"  and {count(more, 'operation')} more"] if more > 0 else []
+        lines += [f"  {line}" for line in and_more(int(counts["total"]) - len(rows), "more operation")]
         return "\n".join([", ".join(word for word in head if word), *lines])
 
 

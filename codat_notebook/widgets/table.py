@@ -10,17 +10,19 @@ filtered table, in :mod:`codat_notebook.tables.exports`.
 from __future__ import annotations
 
 import asyncio
-import html
+import difflib
+import inspect
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from codat_notebook import words
+from codat_notebook.markup import h, table
 from codat_notebook.tables import exports
 from codat_notebook.tables.column import Column, Row
-from codat_notebook.tables.sheet import Filter, Heading, Layout, PageState, Sheet, TableView
+from codat_notebook.tables.sheet import Filter, Layout, PageState, Sheet, TableView
 from codat_notebook.widgets.part import Part, not_live
 
 if TYPE_CHECKING:
@@ -99,6 +101,7 @@ class FrameTable(Part[TableState]):
         now: Callable[[], datetime] | None = None,
         **traits: Any,
     ) -> None:
+        _check_keywords(type(self), traits)
         #: What spans such as the last hour count from; ``None`` for the newest time of the column.
         self.now = now
         self._layout = Layout(title, empty, noun, page_size, key, columns or {}, filters or {}, self._clock)
@@ -320,6 +323,15 @@ def _failure(done: asyncio.Task[None] | Future[Any]) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+def _check_keywords(kind: type[FrameTable], given: Iterable[str]) -> None:
+    """Refuse what is no keyword: a widget takes any and does nothing with it."""
+    names = [name for name in (*inspect.signature(kind).parameters, *kind.class_trait_names()) if name != "traits"]
+    for name in given:
+        if name not in names:
+            nearest = difflib.get_close_matches(name, names, 1, 0)[0]
+            raise TypeError(f"{kind.__name__} has no keyword {name!r}; the nearest is {nearest!r}")
+
+
 def _snapshot(frame: pd.DataFrame | None) -> pd.DataFrame | None:
     return None if frame is None else frame.copy()
 
@@ -328,16 +340,13 @@ def static_html(state: TableState, as_of: str) -> str:
     """The first rows of a table's state as plain HTML, escaped; for front ends without widgets."""
     heads = state["columns"][:_STATIC_COLUMNS]
     if not state["rows"]:
-        return f"<p>{html.escape(state['empty'])}</p>"
-    head = "".join(f"<th>{html.escape(column['label'])}</th>" for column in heads)
-    body = "".join(f"<tr>{_static_row(row, heads)}</tr>" for row in state["rows"][:_STATIC_ROWS])
-    shown = min(_STATIC_ROWS, len(state["rows"]))
-    about = f"{shown} of {words.count(state['total'], state['noun'])}. {not_live(as_of)}"
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{html.escape(about)}</p>"
-
-
-def _static_row(row: list[Any], heads: list[Heading]) -> str:
-    return "".join(f"<td>{html.escape(static_text(c, h['kind']))}</td>" for c, h in zip(row, heads, strict=False))
+        return h("p", state["empty"])
+    rows = [
+        [static_text(cell, head["kind"]) for cell, head in zip(row, heads, strict=False)]
+        for row in state["rows"][:_STATIC_ROWS]
+    ]
+    about = f"{len(rows)} of {words.count(state['total'], state['noun'])}. {not_live(as_of)}"
+    return table([head["label"] for head in heads], rows) + h("p", about)
 
 
 def static_text(cell: Any, kind: str) -> str:

@@ -12,7 +12,7 @@ from codat_notebook.models import vocabulary
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.widgets.part import Part
 from codat_notebook.widgets.progress import operation_row
-from codat_notebook.words import count, duration, seconds_between, utc
+from codat_notebook.words import and_more, duration, seconds_between, utc
 
 #: Bars sent at once, the newest ones.
 MOST = 500
@@ -94,25 +94,26 @@ def timeline_state(
             total -= 1
         else:
             shown.append((bar, operation))
-    keys = sorted({(o.data_type, o.connection_id) for _, o in shown}, key=lambda key: _place(key[0], key[1]))
+    keys = sorted({(o.data_type, o.connection_id) for _, o in shown}, key=lambda key: place(*key))
     types = [data_type for data_type, _ in keys]
     rows: list[ChartRow] = [
         {"label": data_type, "note": names.get(connection, "") if types.count(data_type) > 1 else ""}
         for data_type, connection in keys
     ]
-    place = {key: number for number, key in enumerate(keys)}
+    number = {key: n for n, key in enumerate(keys)}
     return {
         "company": company,
         "now": now.isoformat(),
         "speed": speed,
         "rows": rows,
-        "bars": [bar | {"row": place[o.data_type, o.connection_id]} for bar, o in reversed(shown)],
+        "bars": [bar | {"row": number[o.data_type, o.connection_id]} for bar, o in reversed(shown)],
         "total": total + more,
         "empty": empty,
     }
 
 
-def _place(data_type: str, connection_id: str) -> tuple[int, str, str]:
+def place(data_type: str, connection_id: str = "") -> tuple[int, str, str]:
+    """Where a data type's row or column stands in a chart: in Codat's order, those that it does not know last."""
     return _ORDER.get(data_type, len(_ORDER)), data_type, connection_id
 
 
@@ -151,8 +152,7 @@ class Timeline(Part[TimelineState]):
     def text(state: TimelineState) -> str:
         """One line an operation, newest first."""
         lines = [_line(bar, state) for bar in reversed(state["bars"])]
-        more = state["total"] - len(lines)
-        return "\n".join([*lines, *([f"and {count(more, 'older operation')}"] if more else [])]) or str(state["empty"])
+        return "\n".join(lines + and_more(state["total"] - len(lines), "older operation")) or state["empty"]
 
 
 def _line(bar: Bar, state: TimelineState) -> str:
