@@ -38,6 +38,8 @@ from codat_notebook.widgets.tabs import Tab, Tabs, TabsState, tabs_state
 from codat_notebook.words import count, iso, number, utc
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from codat_notebook.runs.run import RefreshRun
 
 #: Operations that must have ended, and a twentieth of all, before their rate says when the last one will.
@@ -365,12 +367,9 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._changed()
 
     def _tell_links(self, status: str) -> None:
-        """The link URLs of the companies that need them, as a table for a spreadsheet or a mail merge."""
-        found = self._run.errors
-        found = found[(found["status"] == status) & found["link_url"].notna()].drop_duplicates("link_url")
-        facts = {id: self._run.facts_of(id) for id in found["company_id"]}
-        found.insert(0, "company", [known.name if (known := facts[id]) else id for id in found["company_id"]])
-        text = to_tsv(found[["company", "company_id", "platform", "link_url"]])
+        errors = self._run.errors
+        facts = {id: self._run.facts_of(id) for id in errors["company_id"]}
+        text = links_text(errors, status, {id: each.name for id, each in facts.items() if each})
         self._head.send({"type": "links", "status": status, "text": text})
 
     def _on_tab(self, message: Tab) -> None:
@@ -388,6 +387,13 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         if isinstance(message, Window):
             self._first = max(0, message.first)
             self._one.show(self._one_state(), at_once=True)
+
+
+def links_text(errors: pd.DataFrame, status: str, names: Mapping[str, str]) -> str:
+    """The link URLs of the companies that failed like this, as a table for a spreadsheet or a mail merge."""
+    rows = errors[(errors["status"] == status) & errors["link_url"].notna()].drop_duplicates("link_url")
+    rows.insert(0, "company", [names.get(id, id) for id in rows["company_id"]])
+    return to_tsv(rows[["company", "company_id", "platform", "link_url"]])
 
 
 def _nobody(run: RefreshRun) -> ProgressState:

@@ -103,6 +103,25 @@ def test_a_typed_key_connects_and_is_kept_nowhere(sandbox: Sandbox, opened: Call
     assert not [state for state in states if sandbox.key in state]
 
 
+def test_a_console_keeps_no_engine_that_it_does_not_need(sandbox: Sandbox, opened: Callable[..., Console]) -> None:
+    """While it waits for a session it holds the engine; with one, the session does; closed, nobody."""
+    frame = opened()
+    here, connector = engine(), frame._connector
+    assert connector in here._holders
+    send(frame, way="key", key=sandbox.key)
+    until(part(frame, "codat-status"), lambda s: s["mode"] == "live" and s["quota"])
+    assert connector not in here._holders
+    other = console()
+    assert other._connector in here._holders
+    other.close()
+    here.call(_nothing())
+    assert other._connector not in here._holders
+
+
+async def _nothing() -> None:
+    """For a wait until the engine has done what was posted."""
+
+
 def _all(widget: Any) -> Iterator[Any]:
     yield widget
     for child in getattr(widget, "children", ()):

@@ -95,8 +95,11 @@ def test_what_is_paused_has_a_time_of_its_own(sandbox: Sandbox, bench: ConsoleBe
     sandbox.clock.pause()
     sandbox.faults.end_next("Paused", data_type="customers", company_id=id)
     bench.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
-    bench.until("codat-progress", lambda s: s["rows"] and s["rows"][0]["tone"] == "run")
-    sandbox.clock.resume()
+    running = bench.until("codat-progress", lambda s: s["rows"] and s["rows"][0]["tone"] == "run")
+    request = {"company_id": id, "dataset_id": running["rows"][0]["key"]}
+    operations = bench.session.client.manage_data.pull_operations
+    while not (operations.get(request=request).status_description or "").startswith("Paused"):
+        sandbox.clock.advance(30)  # into the pause, which lasts for two minutes at least
     paused = bench.until("codat-progress", lambda s: s["rows"][0]["tone"] == "warn")
     assert paused["expected"].startswith("customers paused until")
     assert paused["due"] is None

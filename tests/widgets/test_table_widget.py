@@ -236,3 +236,10 @@ def test_text_and_html_forms_are_short_and_escaped(make):
     static = static[0] if isinstance(static, tuple) else static
     assert "10 of 1,284 operations" in static["text/html"]
     assert len(static["text/html"]) < 8_000
+
+
+def test_an_unknown_keyword_is_refused_with_the_nearest_one():
+    """A widget takes any keyword and does nothing with it; those of widgets are taken."""
+    with pytest.raises(TypeError, match="FrameTable has no keyword 'titel'; the nearest is 'title'"):
+        FrameTable(titel="Companies")
+    FrameTable(title="Companies", layout={"width": "60%"}).close()
