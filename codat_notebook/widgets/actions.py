@@ -35,13 +35,9 @@ class Choosing:
     """The choices of one console, on the engine thread."""
 
     def __init__(
-        self,
-        session: "Session",
-        state: ConsoleState,
-        boundary: ErrorBoundary,
-        renderer: Renderer,
+        self, session: "Session", state: ConsoleState, boundary: ErrorBoundary, renderer: Renderer,
         refreshing: "Refreshing",
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._session = session
         self._state = state
         self._boundary = boundary

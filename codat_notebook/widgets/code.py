@@ -20,15 +20,9 @@ _READ = (("status", "how fresh each data type is: DataFrame"), ("history", "its 
 
 
 def code_text(
-    is_sandbox: bool,
-    company_id: str | None,
-    data_types: Iterable[str] = (),
-    connection_id: str | None = None,
-    refresh_all: bool = False,
-    read_only: bool = False,
-    server_url: str | None = None,
-    whole_history: bool = False,
-) -> str:
+    is_sandbox: bool, company_id: str | None, data_types: Iterable[str] = (), connection_id: str | None = None,
+    refresh_all: bool = False, read_only: bool = False, server_url: str | None = None, whole_history: bool = False,
+) -> str:  # fmt: skip
     """Python for what the console is asked to do; without anything to refresh, for reading what there is.
 
     Parameters

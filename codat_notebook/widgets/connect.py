@@ -63,35 +63,19 @@ class Cancel(Click, frozen=True):
 
 
 def connect_state(
-    address: str = "api.codat.io",
-    *,
-    ways: Sequence[str] = WAYS,
-    read_only: bool = False,
-    variable: str | None = None,
-    required: bool = False,
-    connecting: str | None = None,
-    wait: float | None = None,
-    problem: ProblemState | None = None,
-    connection: int = 0,
-    seq: int = 0,
-) -> ConnectState:
+    address: str = "api.codat.io", *, ways: Sequence[str] = WAYS, read_only: bool = False, variable: str | None = None,
+    required: bool = False, connecting: str | None = None, wait: float | None = None,
+    problem: ProblemState | None = None, connection: int = 0, seq: int = 0,
+) -> ConnectState:  # fmt: skip
     """The state of a :class:`Connect`.
 
     >>> connect_state(variable="CODAT_API_KEY")["variable"]
     'CODAT_API_KEY'
     """
     return {
-        "address": address,
-        "ways": list(ways),
-        "read_only": read_only,
-        "variable": variable,
-        "required": required,
-        "connecting": connecting,
-        "wait": wait,
-        "problem": problem,
-        "connection": connection,
-        "seq": seq,
-    }
+        "address": address, "ways": list(ways), "read_only": read_only, "variable": variable, "required": required,
+        "connecting": connecting, "wait": wait, "problem": problem, "connection": connection, "seq": seq,
+    }  # fmt: skip
 
 
 def first_state(ways: Sequence[str], required: bool, **more: Any) -> ConnectState:

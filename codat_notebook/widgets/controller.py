@@ -40,14 +40,11 @@ class Controller:
 
     def _handlers(self) -> dict[Any, Callable[[Any], None]]:
         return {
-            self.parts.company: self.choosing.on_company,
-            self.parts.connection: self.choosing.on_connection,
-            self.parts.data_types: self.choosing.on_data_types,
-            self.parts.bar: self.refreshing.on_bar,
-            self.parts.progress: self.refreshing.on_progress,
-            self.parts.notice: self._on_notice,
+            self.parts.company: self.choosing.on_company, self.parts.connection: self.choosing.on_connection,
+            self.parts.data_types: self.choosing.on_data_types, self.parts.bar: self.refreshing.on_bar,
+            self.parts.progress: self.refreshing.on_progress, self.parts.notice: self._on_notice,
             self.parts.tabs: self._on_tabs,
-        }
+        }  # fmt: skip
 
     def start(self) -> None:
         """Listen to the parts and to the session, and draw for the first time."""

@@ -112,15 +112,9 @@ def _row(key: str, status: TypeStatus, now: str) -> DataTypeRow:
     else:
         state = "never" if age is None else "ok"
     return {
-        "key": key,
-        "name": vocabulary.plain_name(key),
-        "family": vocabulary.family(key),
-        "state": state,
-        "age": age,
-        "last": iso(last),
-        "note": status.get("note"),
-        "connections": status.get("connections", 1),
-    }
+        "key": key, "name": vocabulary.plain_name(key), "family": vocabulary.family(key), "state": state, "age": age,
+        "last": iso(last), "note": status.get("note"), "connections": status.get("connections", 1),
+    }  # fmt: skip
 
 
 def readable_types(facts: CompanyFacts, connection_id: str | None = None) -> list[str]:
@@ -220,28 +214,15 @@ def _long(seconds: float) -> str:
 
 
 def data_types_state(
-    company: str | None,
-    rows: list[DataTypeRow],
-    *,
-    status: str = "ready",
-    error: str = "",
-    selected: Iterable[str] = (),
-    notes: list[str] | None = None,
-    speed: float = 1.0,
-) -> DataTypesState:
+    company: str | None, rows: list[DataTypeRow], *, status: str = "ready", error: str = "",
+    selected: Iterable[str] = (), notes: list[str] | None = None, speed: float = 1.0,
+) -> DataTypesState:  # fmt: skip
     """The state of a :class:`DataTypePicker`; ``notes`` are made from the rows unless given."""
     return {
-        "company": company,
-        "status": status if company else "none",
-        "error": error,
-        "types": rows,
-        "sets": report_sets(row["key"] for row in rows),
-        "notes": report_notes(rows) if notes is None else notes,
-        "selected": list(selected),
-        "old_after": OLD_AFTER,
-        "stale_after": STALE_AFTER,
-        "speed": speed,
-    }
+        "company": company, "status": status if company else "none", "error": error, "types": rows,
+        "sets": report_sets(row["key"] for row in rows), "notes": report_notes(rows) if notes is None else notes,
+        "selected": list(selected), "old_after": OLD_AFTER, "stale_after": STALE_AFTER, "speed": speed,
+    }  # fmt: skip
 
 
 class DataTypePicker(Part[DataTypesState]):

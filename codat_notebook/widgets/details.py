@@ -80,14 +80,9 @@ CLOSED: DetailsState = {"key": None}
 
 
 def details_state(
-    key: str,
-    title: str,
-    fields: Iterable[DetailsField],
-    *,
-    status: tuple[str, str] | None = None,
-    card: NoticeCard | None = None,
-    json: str = "",
-) -> DetailsState:
+    key: str, title: str, fields: Iterable[DetailsField], *, status: tuple[str, str] | None = None,
+    card: NoticeCard | None = None, json: str = "",
+) -> DetailsState:  # fmt: skip
     """The state of a :class:`Details`.
 
     >>> details_state("1", "invoices", [field("status", "Complete")])["fields"][0]["text"]

@@ -47,15 +47,9 @@ class DetailsPresenter:
     """Keeps the details of one table's selected row on screen. All methods are for the engine thread."""
 
     def __init__(
-        self,
-        session: "Session",
-        boundary: ErrorBoundary,
-        table: FrameTable,
-        part: Details,
-        describe: Describe,
-        checked: Checked = lambda row: None,
-        runs: Callable[[Row], bool] = lambda row: False,
-    ) -> None:
+        self, session: "Session", boundary: ErrorBoundary, table: FrameTable, part: Details, describe: Describe,
+        checked: Checked = lambda row: None, runs: Callable[[Row], bool] = lambda row: False,
+    ) -> None:  # fmt: skip
         self._session = session
         self._boundary = boundary
         self._table = table

@@ -44,19 +44,10 @@ class HeaderState(TypedDict):
 
 
 def header_state(
-    mode: Mode,
-    address: str = "",
-    *,
-    read_only: bool = False,
-    can_switch: bool = True,
-    running: int = 0,
-    remaining: int | None = None,
-    limit: int | None = None,
-    resets_in: float | None = None,
-    activity: str = "",
-    wait: float | None = None,
-    speed: float = 1.0,
-) -> HeaderState:
+    mode: Mode, address: str = "", *, read_only: bool = False, can_switch: bool = True, running: int = 0,
+    remaining: int | None = None, limit: int | None = None, resets_in: float | None = None, activity: str = "",
+    wait: float | None = None, speed: float = 1.0,
+) -> HeaderState:  # fmt: skip
     """The state of a :class:`Header` from plain values.
 
     ``remaining`` is None while no answer has told the quota; then so are ``limit`` and ``resets_in`` (seconds).
@@ -65,15 +56,10 @@ def header_state(
     {'remaining': 9, 'limit': 10, 'resets_in': None}
     """
     return {
-        "mode": mode,
-        "address": address,
-        "read_only": read_only,
-        "can_switch": can_switch,
-        "running": running,
+        "mode": mode, "address": address, "read_only": read_only, "can_switch": can_switch, "running": running,
         "quota": None if remaining is None else {"remaining": remaining, "limit": limit, "resets_in": resets_in},
-        "activity": {"text": activity, "wait": wait} if activity else None,
-        "speed": speed,
-    }
+        "activity": {"text": activity, "wait": wait} if activity else None, "speed": speed,
+    }  # fmt: skip
 
 
 def quota_text(quota: QuotaState | None) -> str:

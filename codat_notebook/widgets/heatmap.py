@@ -63,15 +63,10 @@ class HeatmapState(TypedDict):
 
 
 def heatmap_state(
-    cells: Iterable[Cell],
-    now: datetime,
-    rows: Mapping[str, tuple[str, str]],
-    *,
-    by: Literal["connection_id", "company_id"] = "connection_id",
-    first: int = 0,
-    empty: str = "Nothing to show yet.",
+    cells: Iterable[Cell], now: datetime, rows: Mapping[str, tuple[str, str]], *,
+    by: Literal["connection_id", "company_id"] = "connection_id", first: int = 0, empty: str = "Nothing to show yet.",
     speed: float = 1.0,
-) -> HeatmapState:
+) -> HeatmapState:  # fmt: skip
     """The state of a :class:`Heatmap`.
 
     Parameters

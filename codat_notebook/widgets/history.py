@@ -113,13 +113,9 @@ class HistoryLoader:
     """
 
     def __init__(
-        self,
-        session: "Session",
-        state: "ConsoleState",
-        boundary: ErrorBoundary,
-        table: FrameTable,
+        self, session: "Session", state: "ConsoleState", boundary: ErrorBoundary, table: FrameTable,
         draw: Callable[[], object],
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._session = session
         self._state = state
         self._boundary = boundary

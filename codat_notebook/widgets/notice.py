@@ -58,18 +58,9 @@ class Errors(Click, frozen=True):
 
 
 def notice_item(
-    key: str,
-    what: str,
-    *,
-    subject: str = "",
-    why: str = "",
-    to_do: str = "",
-    when: str | None = None,
-    details: Iterable[str] = (),
-    correlation_id: str | None = None,
-    tone: str = "bad",
-    link_url: str | None = None,
-) -> NoticeCard:
+    key: str, what: str, *, subject: str = "", why: str = "", to_do: str = "", when: str | None = None,
+    details: Iterable[str] = (), correlation_id: str | None = None, tone: str = "bad", link_url: str | None = None,
+) -> NoticeCard:  # fmt: skip
     """One card of a :class:`Notice`.
 
     ``tone`` is "bad", "warn" or "info".
@@ -87,18 +78,10 @@ def notice_item(
         f"Correlation id: {correlation_id}" if correlation_id else "",
     ]
     return {
-        "key": key,
-        "tone": tone,
-        "subject": subject,
-        "what": what,
-        "when": iso(when),
-        "details": list(details),
-        "why": why,
-        "do": to_do,
-        "correlation_id": correlation_id,
-        "link": link_url,
+        "key": key, "tone": tone, "subject": subject, "what": what, "when": iso(when), "details": list(details),
+        "why": why, "do": to_do, "correlation_id": correlation_id, "link": link_url,
         "support": "\n".join(line for line in lines if line),
-    }
+    }  # fmt: skip
 
 
 def record_item(record: ErrorRecord, key: str = "") -> NoticeCard:

@@ -184,27 +184,16 @@ class CompanyPicker(Part[CompanyState]):
 
 
 def company_state(
-    company: CompanyName | None = None,
-    *,
-    tags: Mapping[str, str] | None = None,
-    portal: str | None = None,
-    loading: bool = False,
-    search: SearchState | None = None,
-    recent: Iterable[CompanyName] = (),
-    error: str | None = None,
-    seq: int = 0,
-) -> CompanyState:
+    company: CompanyName | None = None, *, tags: Mapping[str, str] | None = None, portal: str | None = None,
+    loading: bool = False, search: SearchState | None = None, recent: Iterable[CompanyName] = (),
+    error: str | None = None, seq: int = 0,
+) -> CompanyState:  # fmt: skip
     """The state of a :class:`CompanyPicker`."""
     return {
         "company": {"id": company["id"], "name": company["name"]} if company else None,
-        "tags": [list(pair) for pair in (tags or {}).items()],
-        "portal": portal,
-        "loading": loading,
-        "search": search,
-        "recent": list(recent),
-        "error": error,
-        "seq": seq,
-    }
+        "tags": [list(pair) for pair in (tags or {}).items()], "portal": portal, "loading": loading, "search": search,
+        "recent": list(recent), "error": error, "seq": seq,
+    }  # fmt: skip
 
 
 class ConnectionPicker(Part[ConnectionState]):

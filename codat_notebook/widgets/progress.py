@@ -121,19 +121,10 @@ class Retry(Click, frozen=True):
 
 
 def operation_row(
-    key: str,
-    data_type: str,
-    status: str = "",
-    *,
-    platform: str = "",
-    queued: str = "yes",
-    description: str | None = None,
-    message: str | None = None,
-    requested: str | None = None,
-    completed: str | None = None,
-    link_url: str | None = None,
-    usual: float | None = None,
-) -> ProgressRow:
+    key: str, data_type: str, status: str = "", *, platform: str = "", queued: str = "yes",
+    description: str | None = None, message: str | None = None, requested: str | None = None,
+    completed: str | None = None, link_url: str | None = None, usual: float | None = None,
+) -> ProgressRow:  # fmt: skip
     """One row of a :class:`Progress` from an operation's plain values.
 
     ``key`` is unique and stays (the intent, or the operation's id). ``queued`` is "yes", "asking" (no operation yet),
@@ -165,13 +156,10 @@ def _failed(status: str, data_type: str, platform: str, message: str | None, lin
     meaning = meaning.replace("this data.", f"{vocabulary.plain_name(data_type).lower()}.")
     says = f" Codat says: “{_ISOLATE}{message}{_END}”" if message else ""
     return {
-        "stage": vocabulary.FAILURES.get(status, 1),
-        "tone": "idle" if skipped else "bad",
-        "text": remedy.short if known else status,
-        "kind": "other" if skipped else "failed",
-        "note": None if skipped else f"{meaning} {remedy.action}{says}",
-        "link": link_url if remedy.relink else None,
-    }
+        "stage": vocabulary.FAILURES.get(status, 1), "tone": "idle" if skipped else "bad",
+        "text": remedy.short if known else status, "kind": "other" if skipped else "failed",
+        "note": None if skipped else f"{meaning} {remedy.action}{says}", "link": link_url if remedy.relink else None,
+    }  # fmt: skip
 
 
 def _on_its_way(status: str, description: str | None, completed: str | None) -> dict[str, Any]:
@@ -202,39 +190,21 @@ def progress_counts(rows: Iterable[ProgressRow]) -> ProgressCounts:
 
 
 def progress_state(
-    rows: Sequence[ProgressRow],
-    now: str,
-    *,
-    title: str = "",
-    status: str = "running",
-    counts: ProgressCounts | None = None,
-    first: int = 0,
-    expected: str = "",
-    due: str | None = None,
-    message: str = "",
-    actions: Iterable[ActionButton] = (),
-    speed: float = 1.0,
-    seq: int = 0,
-) -> ProgressState:
+    rows: Sequence[ProgressRow], now: str, *, title: str = "", status: str = "running",
+    counts: ProgressCounts | None = None, first: int = 0, expected: str = "", due: str | None = None,
+    message: str = "", actions: Iterable[ActionButton] = (), speed: float = 1.0, seq: int = 0,
+) -> ProgressState:  # fmt: skip
     """The state of a :class:`Progress`.
 
     ``rows`` are all rows, of which the page from ``first`` is sent; or, with ``counts`` over all, that page alone.
     """
     page = list(rows) if counts is not None else list(rows[first : first + PAGE])
     return {
-        "title": title,
-        "status": status,
-        "now": now,
-        "speed": speed,
-        "counts": counts if counts is not None else progress_counts(rows),
-        "first": first,
-        "rows": _without_repeats(page),
-        "expected": expected,
-        "due": due,
-        "message": message,
-        "actions": list(actions),
+        "title": title, "status": status, "now": now, "speed": speed,
+        "counts": counts if counts is not None else progress_counts(rows), "first": first,
+        "rows": _without_repeats(page), "expected": expected, "due": due, "message": message, "actions": list(actions),
         "seq": seq,
-    }
+    }  # fmt: skip
 
 
 def _without_repeats(rows: list[ProgressRow]) -> list[ProgressRow]:

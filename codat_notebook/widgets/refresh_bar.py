@@ -60,33 +60,16 @@ class RefreshAll(Click, frozen=True):
 
 
 def bar_state(
-    company: CompanyName | None = None,
-    *,
-    selected: Iterable[str] = (),
-    total: int | None = None,
-    connection: str | None = None,
-    blocked: str | None = None,
-    busy: str | None = None,
-    confirm: str | None = None,
-    everything: Iterable[ConnectionTypes] = (),
-    running: Iterable[str] = (),
-    what: str = WHAT,
-    seq: int = 0,
-) -> BarState:
+    company: CompanyName | None = None, *, selected: Iterable[str] = (), total: int | None = None,
+    connection: str | None = None, blocked: str | None = None, busy: str | None = None, confirm: str | None = None,
+    everything: Iterable[ConnectionTypes] = (), running: Iterable[str] = (), what: str = WHAT, seq: int = 0,
+) -> BarState:  # fmt: skip
     """The state of a :class:`RefreshBar`."""
     return {
-        "company": {"id": company["id"], "name": company["name"]} if company else None,
-        "selected": list(selected),
-        "total": total,
-        "connection": connection,
-        "blocked": blocked,
-        "busy": busy,
-        "confirm": confirm,
-        "everything": list(everything),
-        "running": list(running),
-        "what": what,
-        "seq": seq,
-    }
+        "company": {"id": company["id"], "name": company["name"]} if company else None, "selected": list(selected),
+        "total": total, "connection": connection, "blocked": blocked, "busy": busy, "confirm": confirm,
+        "everything": list(everything), "running": list(running), "what": what, "seq": seq,
+    }  # fmt: skip
 
 
 class RefreshBar(Part[BarState]):

@@ -113,18 +113,9 @@ class Links(FromBrowser, frozen=True):
 
 
 def overview_state(
-    title: str,
-    phase: str,
-    counts: Mapping[str, int],
-    numbers: Numbers,
-    now: str,
-    *,
-    note: str = "",
-    remedies: Iterable[RemedyState] = (),
-    actions: Iterable[ActionButton] = (),
-    speed: float = 1.0,
-    seq: int = 0,
-) -> OverviewState:
+    title: str, phase: str, counts: Mapping[str, int], numbers: Numbers, now: str, *, note: str = "",
+    remedies: Iterable[RemedyState] = (), actions: Iterable[ActionButton] = (), speed: float = 1.0, seq: int = 0,
+) -> OverviewState:  # fmt: skip
     """The state of a :class:`RunOverview`.
 
     ``phase`` is a run's, or "paused"; ``counts`` and ``numbers`` are the run's ``counts`` and ``progress``.
@@ -134,21 +125,12 @@ def overview_state(
     certain = numbers.ended >= FEW and numbers.share >= 0.05
     end = numbers.expected_end if certain and not ended else None
     return {
-        "title": title,
-        "phase": {"text": words, "tone": tone},
+        "title": title, "phase": {"text": words, "tone": tone},
         "shares": [[name, *_SHARES[name], counts[name]] for name in _SHARES if counts.get(name)],
-        "total": numbers.total,
-        "ended": numbers.ended,
-        "companies": [numbers.companies_ended, numbers.companies],
-        "per_minute": round(numbers.per_minute) if end else None,
-        "end": iso(end.isoformat()) if end else None,
-        "now": now,
-        "speed": speed,
-        "note": note,
-        "remedies": list(remedies),
-        "actions": list(actions),
-        "seq": seq,
-    }
+        "total": numbers.total, "ended": numbers.ended, "companies": [numbers.companies_ended, numbers.companies],
+        "per_minute": round(numbers.per_minute) if end else None, "end": iso(end.isoformat()) if end else None,
+        "now": now, "speed": speed, "note": note, "remedies": list(remedies), "actions": list(actions), "seq": seq,
+    }  # fmt: skip
 
 
 class RunOverview(Part[OverviewState]):
@@ -403,13 +385,9 @@ def _nobody(run: RefreshRun) -> ProgressState:
 def _remedy(row: Mapping[Hashable, Any]) -> RemedyState:
     short = remedy(row["status"]).short if row["status"] in FAILURES else row["what"]
     return {
-        "status": row["status"],
-        "short": short,
-        "action": row["action"],
-        "companies": int(row["companies"]),
-        "operations": int(row["operations"]),
-        "links": int(row["link_urls"]),
-    }
+        "status": row["status"], "short": short, "action": row["action"], "companies": int(row["companies"]),
+        "operations": int(row["operations"]), "links": int(row["link_urls"]),
+    }  # fmt: skip
 
 
 def live_view(run: RefreshRun) -> PortfolioRunView | Progress:

@@ -170,14 +170,9 @@ class RunView:
     """
 
     def __init__(
-        self,
-        runs: Sequence[RefreshRun],
-        part: Progress,
-        *,
-        titled: bool = False,
-        usual: Usual | None = None,
+        self, runs: Sequence[RefreshRun], part: Progress, *, titled: bool = False, usual: Usual | None = None,
         seq: int = 0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._part = part
         self._titled = titled
         self._usual = usual

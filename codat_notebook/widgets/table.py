@@ -87,20 +87,11 @@ class FrameTable(Part[TableState]):
     files = ("popover.js", "export.js", "facets.js", "table.js", "table.css", "export.css", "facets.css")
 
     def __init__(
-        self,
-        frame: pd.DataFrame | None = None,
-        *,
-        title: str = "",
-        empty: str = "Nothing to show yet.",
-        noun: str = "row",
-        page_size: int = 50,
-        columns: Mapping[str, Column] | None = None,
-        key: str = "id",
-        sort: tuple[str, str] | None = ("requested", "desc"),
-        filters: Mapping[str, Filter] | None = None,
-        now: Callable[[], datetime] | None = None,
-        **traits: Any,
-    ) -> None:
+        self, frame: pd.DataFrame | None = None, *, title: str = "", empty: str = "Nothing to show yet.",
+        noun: str = "row", page_size: int = 50, columns: Mapping[str, Column] | None = None, key: str = "id",
+        sort: tuple[str, str] | None = ("requested", "desc"), filters: Mapping[str, Filter] | None = None,
+        now: Callable[[], datetime] | None = None, **traits: Any,
+    ) -> None:  # fmt: skip
         _check_keywords(type(self), traits)
         #: What spans such as the last hour count from; ``None`` for the newest time of the column.
         self.now = now

@@ -55,16 +55,9 @@ class TimelineState(TypedDict):
 
 
 def timeline_state(
-    operations: Iterable[PullOperation],
-    now: datetime,
-    platforms: Mapping[str, str] | None = None,
-    *,
-    company: str = "",
-    most: int = MOST,
-    more: int = 0,
-    empty: str = "Nothing to show yet.",
-    speed: float = 1.0,
-) -> TimelineState:
+    operations: Iterable[PullOperation], now: datetime, platforms: Mapping[str, str] | None = None, *,
+    company: str = "", most: int = MOST, more: int = 0, empty: str = "Nothing to show yet.", speed: float = 1.0,
+) -> TimelineState:  # fmt: skip
     """The state of a :class:`Timeline`.
 
     Parameters
@@ -102,14 +95,10 @@ def timeline_state(
     ]
     number = {key: n for n, key in enumerate(keys)}
     return {
-        "company": company,
-        "now": now.isoformat(),
-        "speed": speed,
-        "rows": rows,
+        "company": company, "now": now.isoformat(), "speed": speed, "rows": rows,
         "bars": [bar | {"row": number[o.data_type, o.connection_id]} for bar, o in reversed(shown)],
-        "total": total + more,
-        "empty": empty,
-    }
+        "total": total + more, "empty": empty,
+    }  # fmt: skip
 
 
 def place(data_type: str, connection_id: str = "") -> tuple[int, str, str]:
