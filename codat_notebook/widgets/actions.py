@@ -17,8 +17,8 @@ from codat_notebook.widgets import pickers
 from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.data_types import Select
 from codat_notebook.widgets.notice import ErrorBoundary
-from codat_notebook.widgets.progress import Progress, Retry, Stop, Window
-from codat_notebook.widgets.refresh_bar import Refresh, RefreshAll
+from codat_notebook.widgets.progress import Progress, Retry, ShowRows, StopWatching
+from codat_notebook.widgets.refresh_bar import RefreshAll, RefreshSelected
 from codat_notebook.widgets.renderer import Renderer
 from codat_notebook.widgets.run_view import RunView, usual_durations
 
@@ -151,7 +151,7 @@ class Refreshing:
         self._forget: list[Callable[[], None]] = []
         self._clicked = 0
 
-    def on_bar(self, message: Refresh | RefreshAll) -> None:
+    def on_bar(self, message: RefreshSelected | RefreshAll) -> None:
         """One of the buttons was clicked."""
         seq = message.seq
         again, self._clicked = seq and seq == self._clicked, seq
@@ -167,7 +167,7 @@ class Refreshing:
                 self.watch(self._session.refresh(message.company, *message.data_types, connection_id=chosen))
         self._renderer.all(at_once=True)
 
-    def on_progress(self, message: Window | Stop | Retry) -> None:
+    def on_progress(self, message: ShowRows | StopWatching | Retry) -> None:
         """A button beside the progress was clicked."""
         if self._view is None:
             return

@@ -15,7 +15,7 @@ from codat_notebook.models import vocabulary
 from codat_notebook.planning import goals
 from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets.part import Part
-from codat_notebook.widgets.progress import Window
+from codat_notebook.widgets.progress import ShowRows
 from codat_notebook.widgets.timeline import ChartRow, place
 from codat_notebook.words import and_more, count
 
@@ -122,7 +122,7 @@ class Heatmap(Part[HeatmapState]):
 
     classes = ("codat-heatmap",)
     files = ("chart.js", "heatmap.js", "chart.css", "heatmap.css")
-    messages = Window
+    messages = ShowRows
 
     @staticmethod
     def text(state: HeatmapState) -> str:

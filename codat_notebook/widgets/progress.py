@@ -106,13 +106,13 @@ class ProgressState(TypedDict):
     seq: int
 
 
-class Window(FromBrowser, frozen=True):
+class ShowRows(FromBrowser, frozen=True, tag="window"):
     """Another page of rows is wanted."""
 
     first: int
 
 
-class Stop(Click, frozen=True):
+class StopWatching(Click, frozen=True, tag="stop"):
     """Stop watching."""
 
 
@@ -249,7 +249,7 @@ class Progress(Part[ProgressState]):
 
     classes = ("codat-progress",)
     files = ("progress.js", "progress.css")
-    messages = Window | Stop | Retry
+    messages = ShowRows | StopWatching | Retry
 
     @staticmethod
     def text(state: ProgressState) -> str:

@@ -46,7 +46,7 @@ class BarState(TypedDict):
     seq: int
 
 
-class Refresh(Click, frozen=True):
+class RefreshSelected(Click, frozen=True, tag="refresh"):
     """*Refresh selected*: of the company and the types that were on screen."""
 
     company: str = ""
@@ -81,7 +81,7 @@ class RefreshBar(Part[BarState]):
 
     classes = ("codat-bar",)
     files = ("refresh_bar.js", "refresh_bar.css")
-    messages = Refresh | RefreshAll
+    messages = RefreshSelected | RefreshAll
 
     @staticmethod
     def text(state: BarState) -> str:

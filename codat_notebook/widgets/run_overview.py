@@ -16,7 +16,7 @@ import ipywidgets
 
 from codat_notebook.models.vocabulary import FAILURES, remedy
 from codat_notebook.runs.engine import engine
-from codat_notebook.runs.reports import Progress as Numbers
+from codat_notebook.runs.reports import RunProgress
 from codat_notebook.runs.throttle import Throttle, pace
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.exports import to_tsv
@@ -28,8 +28,8 @@ from codat_notebook.widgets.progress import (
     Progress,
     ProgressState,
     Retry,
-    Stop,
-    Window,
+    ShowRows,
+    StopWatching,
     progress_state,
 )
 from codat_notebook.widgets.run_view import company_rows, helped, run_view
@@ -106,14 +106,14 @@ class Resume(Click, frozen=True):
     """Go on queueing."""
 
 
-class Links(FromBrowser, frozen=True):
+class CopyLinks(FromBrowser, frozen=True, tag="links"):
     """Answer with {"type": "links", "status", "text"}, to be copied."""
 
     status: str
 
 
 def overview_state(
-    title: str, phase: str, counts: Mapping[str, int], numbers: Numbers, now: str, *, note: str = "",
+    title: str, phase: str, counts: Mapping[str, int], numbers: RunProgress, now: str, *, note: str = "",
     remedies: Iterable[RemedyState] = (), actions: Iterable[ActionButton] = (), speed: float = 1.0, seq: int = 0,
 ) -> OverviewState:  # fmt: skip
     """The state of a :class:`RunOverview`.
@@ -138,7 +138,7 @@ class RunOverview(Part[OverviewState]):
 
     classes = ("codat-fleet",)
     files = ("fleet.js", "console.css", "fleet.css")
-    messages = Pause | Resume | Stop | Retry | Links
+    messages = Pause | Resume | StopWatching | Retry | CopyLinks
 
     @staticmethod
     def text(state: OverviewState) -> str:
@@ -323,18 +323,18 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         elif self._run.done and not ended:
             self._changed()  # it has ended meanwhile
 
-    def _act(self, message: Click | Links) -> None:
+    def _act(self, message: Click | CopyLinks) -> None:
         self._seq = message.seq if isinstance(message, Click) else self._seq
         match message:
             case Pause():
                 self._run.pause()
             case Resume():
                 self._run.resume()
-            case Stop():
+            case StopWatching():
                 self._run.stop_watching()
             case Retry() if helped(self._run):
                 self._follow(self._run.retry_failed())
-            case Links(status=status):
+            case CopyLinks(status=status):
                 self._tell_links(status)
         self._loop.call_soon(lambda: self._head.show(self._head_state(), at_once=True))  # after what was posted
 
@@ -365,8 +365,8 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._company = picked
         self._one.show(self._one_state(), at_once=True)
 
-    def _turn(self, message: Window | Stop | Retry) -> None:
-        if isinstance(message, Window):
+    def _turn(self, message: ShowRows | StopWatching | Retry) -> None:
+        if isinstance(message, ShowRows):
             self._first = max(0, message.first)
             self._one.show(self._one_state(), at_once=True)
 

@@ -23,8 +23,8 @@ from codat_notebook.widgets.progress import (
     ProgressRow,
     ProgressState,
     Retry,
-    Stop,
-    Window,
+    ShowRows,
+    StopWatching,
     expected_text,
     operation_row,
     progress_state,
@@ -196,12 +196,12 @@ class RunView:
         """Show the runs as they are now."""
         self._part.show(self.state())
 
-    def act(self, message: Window | Stop | Retry) -> None:
+    def act(self, message: ShowRows | StopWatching | Retry) -> None:
         """A message of the part: another page, to stop watching, or to queue again what can be helped by it."""
         match message:
-            case Window(first=first):
+            case ShowRows(first=first):
                 self._first = max(0, first)
-            case Stop(seq=seq):
+            case StopWatching(seq=seq):
                 self._seq = seq
                 for run in self.runs:
                     run.stop_watching()
