@@ -27,7 +27,8 @@ function render({ model, el }) {
   el.append(h("div", { class: "row" }, selectedButton, allButton, sentence), h("div", { class: "facts c-dim" }, facts, more), all, confirm);
 
   const clicks = guard(model);
-  const ui = { told: null, asking: false, open: false, late: false, timer: 0 };
+  const ui = { told: null, asking: false, open: false, late: false };
+  const late = delayed(() => { ui.late = true; draw(); });
   let state = {};
   const chosen = () => {
     if (!state.company) return [];
@@ -37,8 +38,7 @@ function render({ model, el }) {
   const send = (message) => {
     if (!state.company || !clicks.send({ ...message, company: state.company.id })) return;
     ui.late = false;
-    clearTimeout(ui.timer);
-    ui.timer = setTimeout(() => { ui.late = true; draw(); }, PATIENCE);
+    late.start(PATIENCE);
     draw();
   };
   const usable = () => Boolean(state.company) && !state.blocked && !state.busy && !clicks.held();
@@ -107,7 +107,7 @@ function render({ model, el }) {
 
   const off = hear(el, "selection", (told) => { ui.told = told; draw(); });
   const stop = whenAttached(el, () => tell(el, "selection-wanted"));
-  return live(model, (next) => { state = next; draw(); }, off, stop, () => clearTimeout(ui.timer));
+  return live(model, (next) => { state = next; draw(); }, off, stop, late.stop);
 }
 
 export default { render };
