@@ -24,7 +24,7 @@ from codat_notebook.utils import BackoffStrategy, RetryConfig
 from codat_notebook.widgets.console import Console
 from tests.echoing import Gateway
 from tests.keys import KEY, held, leaks, shown_by
-from tests.widgets.test_console import RunContext
+from tests.widgets.test_console import ConsoleBench
 
 DEADLINE = 90.0
 QUICK = RetryConfig("backoff", BackoffStrategy(1, 5, 1.1, 2000), True)
@@ -113,7 +113,7 @@ def widgets_of(frame: Console) -> Iterator[Any]:
 
 def test_a_console_keeps_no_key(gateway: Gateway, session: Session) -> None:
     """Its parts' states, after a company was chosen, refreshed and refused, and every other widget's."""
-    context = RunContext(session)
+    context = ConsoleBench(session)
     company = context.pick("Toft")
     assert MASK in context.until("codat-company", lambda state: state["company"])["company"]["name"]
     refuse(gateway, 400, lambda method, path: method == "POST" and path.endswith("/bills"))

@@ -11,7 +11,7 @@ from codat_notebook import frames
 from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
-from tests.widgets.test_console import RunContext
+from tests.widgets.test_console import ConsoleBench
 
 from .bench_table import best, report
 
@@ -26,7 +26,7 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def answered(context: RunContext, seq: int, **message: Any) -> float:
+def answered(context: ConsoleBench, seq: int, **message: Any) -> float:
     """Seconds until the table answers a message."""
 
     def ask() -> None:
@@ -36,7 +36,7 @@ def answered(context: RunContext, seq: int, **message: Any) -> float:
     return seconds(ask)
 
 
-def loaded(context: RunContext) -> None:
+def loaded(context: ConsoleBench) -> None:
     """Load the whole history."""
     context.send(TABLE, type="more", name="all", seq=1)
     deadline = time.monotonic() + 120
@@ -52,14 +52,14 @@ def bench_a_long_history_in_the_console() -> None:
         sandbox.world.lengthen_history(company["id"], LENGTH)
         security = Security(auth_header=sandbox.key)
         with Session(security, server_url=sandbox.url, is_sandbox=True) as session:
-            times = measured(RunContext(session), company["id"])
+            times = measured(ConsoleBench(session), company["id"])
     report({what: 1000 * each for what, each in times.items()})
     assert times.pop("first page of 100,000 operations") < 1.5
     times.pop("all of them loaded")
     assert max(times.values()) < 0.5
 
 
-def measured(context: RunContext, company_id: str) -> dict[str, float]:
+def measured(context: ConsoleBench, company_id: str) -> dict[str, float]:
     """Seconds by what was done."""
     context.search("toft")
 

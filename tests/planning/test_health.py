@@ -92,7 +92,7 @@ def test_tokens_near_their_end_are_found() -> None:
     found = health(company).tokens.set_index("platform")
     verdicts = found.verdict.astype("object").where(found.verdict.notna(), None)
     assert verdicts.to_dict() == {
-        "Live": "pass", "Near": "warn", "LoadedHistory": "fail", "Lost": "fail", "Mute": "fail", "New": None,
+        "Live": "pass", "Near": "warn", "Past": "fail", "Lost": "fail", "Mute": "fail", "New": None,
     }  # fmt: skip
     assert found.action["Live"] == "nothing"
     assert found.action["Near"] == "refresh one data type"

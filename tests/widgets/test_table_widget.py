@@ -240,6 +240,6 @@ def test_text_and_html_forms_are_short_and_escaped(make):
 
 def test_an_unknown_keyword_is_refused_with_the_nearest_one():
     """A widget takes any keyword and does nothing with it; those of widgets are taken."""
-    with pytest.raises(TypeError, match="FrameTable has no keyword 'titel'; the nearest is 'title'"):
-        FrameTable(titel="Companies")
+    with pytest.raises(TypeError, match="FrameTable has no keyword 'titles'; the nearest is 'title'"):
+        FrameTable(titles="Companies")
     FrameTable(title="Companies", layout={"width": "60%"}).close()
