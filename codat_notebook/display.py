@@ -20,8 +20,8 @@ MOST = 20
 
 #: Type -> "module:function", where the function makes the widget that shows an object of that type.
 VIEWS = {
-    "PortfolioStatus": "codat_notebook.widgets.portfolio_view:portfolio_view",
-    "RefreshRun": "codat_notebook.widgets.fleet_view:live_view",
+    "PortfolioStatus": "codat_notebook.widgets.heatmap:portfolio_view",
+    "RefreshRun": "codat_notebook.widgets.run_overview:live_view",
     "Session": "codat_notebook.widgets.console:console",
 }
 
@@ -56,7 +56,7 @@ def static_html(heading: str, frame: "pd.DataFrame | None" = None, now: datetime
     lines = [note] if note else []
     if frame is not None and len(frame):
         rows = frame.head(MOST).astype("object").where(frame.head(MOST).notna(), "").to_numpy()
-        shown = table(map(str, frame.columns), [map(_cell, row) for row in rows])
+        shown = table(map(str, frame.columns), (map(_cell, row) for row in rows))
         lines += [f"{MOST} of {len(frame):,} rows."] if len(frame) > MOST else []
     if now is not None:
         lines.append(f"Not live: as of {now:%Y-%m-%d %H:%M} UTC.")

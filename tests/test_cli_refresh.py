@@ -154,6 +154,19 @@ def test_a_rule_is_planned_anew_each_time(sandbox: Sandbox, refresh: Run, tmp_pa
     assert len(sandbox.world.accepted) < 2 * wanted
 
 
+def test_a_dry_run_loads_no_widgets(sandbox: Sandbox) -> None:
+    """A plan is written as CSV on machines that have no Jupyter: in a fresh process nothing of it is imported."""
+    code = (
+        "import sys; from codat_notebook.cli import main; main(sys.argv[1:])\n"
+        "loaded = {'ipywidgets', 'anywidget', 'IPython', 'codat_notebook.widgets'} & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+    arguments = ("refresh", "--older-than", "5D", "--sandbox", "--dry-run")
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("company_id,company,")
+
+
 def test_an_interrupted_run_is_gone_on_with_by_the_same_command(sandbox: Sandbox, refresh: Run, tmp_path: Path) -> None:
     """Nothing is queued twice; a run that has ended is begun anew."""
     plan = plan_of(tmp_path / "p.csv", "company_id,data_type", f"{ID},invoices", f"{ID},customers")

@@ -244,7 +244,7 @@ def _reading() -> Callable[[int, int], object]:
 def _show(plan: "pd.DataFrame | None") -> int:
     """Print a plan as CSV, and what it comes to."""
     from codat_notebook.planning.plan import totals
-    from codat_notebook.widgets.exports import to_csv
+    from codat_notebook.tables.exports import to_csv
 
     if plan is not None:
         _print(to_csv(plan).rstrip("\r\n").replace("\r\n", "\n"), sys.stdout)

@@ -9,9 +9,16 @@ from codat_notebook import frames
 from codat_notebook.models.errors import ErrorValidationItem
 from codat_notebook.models.shared import PullOperation, ValidationResults
 from codat_notebook.runs.records import ErrorRecord, Subject
-from codat_notebook.widgets.details import CLOSED, MOST, Details, checks_state
+from codat_notebook.widgets.details import (
+    CLOSED,
+    MOST,
+    Details,
+    checks_state,
+    error_details,
+    operation_details,
+    request_details,
+)
 from codat_notebook.widgets.notice import record_item
-from codat_notebook.widgets.row_details import error_details, operation_details, request_details
 
 NOW = datetime(2026, 11, 23, 14, tzinfo=UTC)
 SENT = {
