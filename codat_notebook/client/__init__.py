@@ -1,4 +1,4 @@
-"""Talks to Codat; the only room that imports httpx, and it does so late.
+"""Talks to Codat; the only room that imports httpx and httpcore, and it does so late.
 
 ``wire`` builds requests, ``reading`` reads answers; ``retrying``, ``flows`` and ``queue_once`` decide, as generators
 that do no I/O; ``drivers`` obey them, blocking or awaiting, over the connections of ``pools``. ``calls`` and
