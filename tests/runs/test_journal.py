@@ -13,7 +13,7 @@ from codat_notebook.runs.store import JournalError
 from codat_notebook.runs.targets import everything, read_targets
 
 from .conftest import DEADLINE
-from .test_fleet import plan, true_ends, twice
+from .test_scheduler import plan, true_ends, twice
 from .virtual import Line, Stage, staged
 
 
