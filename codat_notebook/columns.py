@@ -1,8 +1,8 @@
 """The columns of frames: a kind says what becomes of its values; what cannot be read is missing, and its row stays.
 
-Values may come in pieces. A few thousand at a time stay in the processor's cache from the objects that they are read
-from to the array that they end in: 100,000 pull operations take a sixth less CPU in pieces than one whole column
-after the other (measured). pandas is loaded by the first column.
+Each kind has one function, from values to a Series with the kind's dtype, also where there are no rows. Two are longer
+than they need be, because they stand for most of a history's cost: distinct values become text once, and times of the
+one form that Codat's system writes are read thousands at a time. pandas is loaded by the first column.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
-#: Rows in a piece.
+#: Times that are read at once; they stay in the processor's cache.
 PIECE: Final = 2_000
 _FORM: Final = b"0000-00-00T00:00:00.0000000Z\n"
 _FORMS: Final = _FORM * PIECE
@@ -29,83 +29,52 @@ _BEFORE: Final = 9_214_646_400_000_000
 _TO_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 
 
-class Column(Protocol):
-    """A column that is being filled."""
-
-    def add(self, values: Sequence[Any]) -> None:
-        """Take in further values, in order; all together as many as the column was made for."""
-
-    def series(self) -> pd.Series[Any]:
-        """The whole column, with its dtype also if it has no rows."""
+def series_of(kind: str, values: Sequence[Any]) -> pd.Series[Any]:
+    """A column of a kind: text, category, count, number, flag, time or duration."""
+    return _KINDS[kind](values)
 
 
-class _Filling:
-    """Where the next values go: arrays are made once for all rows, which costs less than to join parts."""
+def numbered(values: Sequence[Any]) -> tuple[list[Any], NDArray[np.intp]]:
+    """The distinct values, and for each row the number of its value among them."""
+    import numpy as np
 
-    def __init__(self) -> None:
-        self._filled = 0
-
-    def _next(self, rows: int) -> slice:
-        start, self._filled = self._filled, self._filled + rows
-        return slice(start, self._filled)
+    numbers: defaultdict[Any, int] = defaultdict(count().__next__)
+    rows = np.fromiter(map(numbers.__getitem__, values), dtype=np.intp, count=len(values))
+    return list(numbers), rows
 
 
-class Numbered(_Filling):
-    """Values of which there are few different ones: each once, and the number of each row's among them."""
+def categories(values: Sequence[Any], text_of: Callable[[Any], str | None] = str) -> pd.Series[Any]:
+    """A category; each distinct value is turned into text once (None: it has none)."""
+    import numpy as np
+    import pandas as pd
 
-    def __init__(self, rows: int) -> None:
-        import numpy as np
-
-        super().__init__()
-        self._numbers: defaultdict[Any, int] = defaultdict(count().__next__)
-        self._rows = np.empty(rows, dtype=np.intp)
-
-    def add(self, values: Sequence[Any]) -> None:
-        """Take in further values."""
-        import numpy as np
-
-        numbers = map(self._numbers.__getitem__, values)
-        self._rows[self._next(len(values))] = np.fromiter(numbers, dtype=np.intp, count=len(values))
-
-    def series(self, text_of: Callable[[Any], str | None] = str) -> pd.Series[Any]:
-        """A category; each distinct value is turned into text once (None: it has none)."""
-        import numpy as np
-        import pandas as pd
-
-        texts = [None if pd.isna(value) else text_of(value) for value in self._numbers]
-        known = sorted({text for text in texts if text is not None})
-        number = {text: i for i, text in enumerate(known)}
-        codes = np.array([-1 if text is None else number[text] for text in texts], dtype=np.intp)[self._rows]
-        return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(known, dtype="string")))
-
-    def texts(self) -> pd.Series[Any]:
-        """Plain text, in half the time that a text for each row takes."""
-        import pandas as pd
-
-        return pd.Series(pd.array(list(self._numbers), dtype="string")[self._rows])
+    distinct, rows = numbered(values)
+    texts = [None if pd.isna(value) else text_of(value) for value in distinct]
+    names = sorted({text for text in texts if text is not None})
+    number = {text: i for i, text in enumerate(names)}
+    codes = np.array([-1 if text is None else number[text] for text in texts], dtype=np.intp)[rows]
+    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(names, dtype="string")))
 
 
-class Times(_Filling):
-    """Times as Codat writes them (ISO 8601, 0 to 7 fractional digits, with or without a zone), as UTC."""
+def repeated_texts(values: Sequence[Any]) -> pd.Series[Any]:
+    """Text of which there is little that differs, in half the time that a text for each row takes."""
+    import pandas as pd
 
-    def __init__(self, rows: int) -> None:
-        import numpy as np
+    distinct, rows = numbered(values)
+    return pd.Series(pd.array(distinct, dtype="string")[rows])
 
-        super().__init__()
-        self._times = np.empty(rows, dtype="datetime64[us]")
 
-    def add(self, values: Sequence[Any]) -> None:
-        """Take in further values."""
-        for start in range(0, len(values), PIECE):
-            some = values[start : start + PIECE]
-            exact = _exact_times(some)
-            self._times[self._next(len(some))] = _any_times(some) if exact is None else exact
+def _times(values: Sequence[Any]) -> pd.Series[Any]:
+    """Times as Codat writes them (ISO 8601, 0 to 7 fractional digits, with or without a zone), UTC to microseconds."""
+    import numpy as np
+    import pandas as pd
 
-    def series(self) -> pd.Series[Any]:
-        """UTC to the microsecond; what cannot be read is ``NaT``."""
-        import pandas as pd
-
-        return pd.Series(pd.DatetimeIndex(self._times, copy=False).tz_localize("UTC"), copy=False)
+    times = np.empty(len(values), dtype="datetime64[us]")
+    for start in range(0, len(values), PIECE):
+        piece = values[start : start + PIECE]
+        exact = _exact_times(piece)
+        times[start : start + PIECE] = _any_times(piece) if exact is None else exact
+    return pd.Series(pd.DatetimeIndex(times, copy=False).tz_localize("UTC"), copy=False)
 
 
 def _exact_times(texts: Sequence[Any]) -> NDArray[np.datetime64] | None:
@@ -118,62 +87,28 @@ def _exact_times(texts: Sequence[Any]) -> NDArray[np.datetime64] | None:
         if lines.translate(_TO_ZEROS) != _FORMS[: len(texts) * len(_FORM)]:
             return None
         to_microseconds = np.ndarray(len(texts), "S26", lines, strides=(len(_FORM),))
-        found: NDArray[np.datetime64] = to_microseconds.astype("datetime64[us]")
+        times: NDArray[np.datetime64] = to_microseconds.astype("datetime64[us]")
     except (TypeError, ValueError):
         return None
-    since_1970 = found.view("int64")
-    return found if since_1970.min() > _AFTER and since_1970.max() < _BEFORE else None
+    since_1970 = times.view("int64")
+    return times if since_1970.min() > _AFTER and since_1970.max() < _BEFORE else None
 
 
 def _any_times(values: Sequence[Any]) -> NDArray[np.datetime64]:
     import pandas as pd
 
     parsed = pd.to_datetime(pd.Series(list(values), dtype="object"), utc=True, format="ISO8601", errors="coerce")
-    found: NDArray[np.datetime64] = parsed.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
-    return found
+    times: NDArray[np.datetime64] = parsed.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    return times
 
 
-class Masked(_Filling):
-    """Numbers or flags, and which of them are missing.
+def _counts(values: Sequence[Any]) -> pd.Series[Any]:
+    import numpy as np
+    import pandas as pd
 
-    ``all_of`` reads values that are nothing but the kind's at once, and gives None if there are others; ``one_of``
-    reads any value, and gives None if it cannot be read.
-    """
-
-    def __init__(
-        self,
-        rows: int,
-        dtype: str,
-        all_of: Callable[[Sequence[Any]], Sequence[int] | None],
-        one_of: Callable[[Any], int | None],
-    ) -> None:
-        import numpy as np
-
-        super().__init__()
-        self._dtype, self._all_of, self._one_of = dtype, all_of, one_of
-        self._array = np.zeros(rows, dtype=bool if dtype == "boolean" else np.int64)
-        self._missing = np.zeros(rows, dtype=bool)
-
-    def add(self, values: Sequence[Any]) -> None:
-        """Take in further values."""
-        place, array = self._next(len(values)), self._all_of(values)
-        if array is None:
-            found = [self._one_of(value) for value in values]
-            array = [value or 0 for value in found]
-            self._missing[place] = [value is None for value in found]
-        self._array[place] = array
-
-    def series(self) -> pd.Series[Any]:
-        """A column of the dtype."""
-        import pandas as pd
-
-        return pd.Series(self._array, dtype=self._dtype).mask(self._missing)
-
-
-def _counts(values: Sequence[Any]) -> Sequence[int] | None:
     with suppress(TypeError, OverflowError):
-        return array("q", values)
-    return None
+        return pd.Series(np.frombuffer(array("q", values), dtype=np.int64), dtype="Int64")
+    return pd.Series([_count(value) for value in values], dtype="Int64")
 
 
 def _count(value: Any) -> int | None:
@@ -185,12 +120,15 @@ def _count(value: Any) -> int | None:
     return None
 
 
-def _flags(values: Sequence[Any]) -> Sequence[int] | None:
+def _flags(values: Sequence[Any]) -> pd.Series[Any]:
+    import numpy as np
+    import pandas as pd
+
     with suppress(TypeError, ValueError):
-        found = bytes(values)  # an array gives its memory, which is something else
-        if len(found) == len(values) and not found.strip(b"\0\1"):
-            return array("b", found)
-    return None
+        packed = bytes(values)  # an array gives its memory, which is something else
+        if len(packed) == len(values) and not packed.strip(b"\0\1"):
+            return pd.Series(np.frombuffer(packed, dtype=bool), dtype="boolean")
+    return pd.Series([_flag(value) for value in values], dtype="boolean")
 
 
 def _flag(value: Any) -> bool | None:
@@ -200,47 +138,24 @@ def _flag(value: Any) -> bool | None:
     return None
 
 
-class Plain(_Filling):
+def _plain(dtype: str) -> Callable[[Sequence[Any]], pd.Series[Any]]:
     """Values of a dtype of pandas that takes them as they are."""
 
-    def __init__(self, rows: int, dtype: str) -> None:
+    def series(values: Sequence[Any]) -> pd.Series[Any]:
         import numpy as np
-
-        super().__init__()
-        self._dtype = dtype
-        self._values = np.empty(rows, dtype=object)
-
-    def add(self, values: Sequence[Any]) -> None:
-        """Take in further values."""
-        import numpy as np
-
-        self._values[self._next(len(values))] = np.fromiter(values, dtype=object, count=len(values))
-
-    def series(self) -> pd.Series[Any]:
-        """A column of the dtype."""
         import pandas as pd
 
-        return pd.Series(self._values, dtype=self._dtype)
+        return pd.Series(np.fromiter(values, dtype=object, count=len(values)), dtype=dtype)
+
+    return series
 
 
-_KINDS: Final[dict[str, Callable[[int], Column]]] = {
-    "time": Times,
-    "category": Numbered,
-    "count": lambda rows: Masked(rows, "Int64", _counts, _count),
-    "flag": lambda rows: Masked(rows, "boolean", _flags, _flag),
-    "text": lambda rows: Plain(rows, "string"),
-    "number": lambda rows: Plain(rows, "Float64"),
-    "duration": lambda rows: Plain(rows, "timedelta64[us]"),
+_KINDS: Final[dict[str, Callable[[Sequence[Any]], pd.Series[Any]]]] = {
+    "time": _times,
+    "category": categories,
+    "count": _counts,
+    "flag": _flags,
+    "text": _plain("string"),
+    "number": _plain("Float64"),
+    "duration": _plain("timedelta64[us]"),
 }
-
-
-def column_of(kind: str, rows: int) -> Column:
-    """An empty column of a kind: text, category, count, number, flag, time or duration."""
-    return _KINDS[kind](rows)
-
-
-def series_of(kind: str, values: Sequence[Any]) -> pd.Series[Any]:
-    """A whole column of a kind."""
-    column = column_of(kind, len(values))
-    column.add(values)
-    return column.series()

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from codat_notebook import forking
-from codat_notebook.models.errors import ConfigurationError
-from codat_notebook.models.hiding import hides_arguments
+from codat_notebook.models.errors import ConfigurationError, hides_arguments
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Security
 from codat_notebook.session import Session

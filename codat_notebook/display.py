@@ -10,7 +10,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.markup import Child, h, text_of
+from codat_notebook.markup import Child, h, table, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +20,8 @@ MOST = 20
 
 #: Type -> "module:function", where the function makes the widget that shows an object of that type.
 VIEWS = {
-    "PortfolioStatus": "codat_notebook.widgets.portfolio_view:portfolio_view",
-    "RefreshRun": "codat_notebook.widgets.fleet_view:live_view",
+    "PortfolioStatus": "codat_notebook.widgets.heatmap:portfolio_view",
+    "RefreshRun": "codat_notebook.widgets.run_overview:live_view",
     "Session": "codat_notebook.widgets.console:console",
 }
 
@@ -52,16 +52,15 @@ def static_html(heading: str, frame: "pd.DataFrame | None" = None, now: datetime
     >>> static_html("<Session>", note="Ask for companies().")
     '<p><b>&lt;Session&gt;</b></p><p>Ask for companies().</p>'
     """
-    table: Child = None
+    shown: Child = None
     lines = [note] if note else []
     if frame is not None and len(frame):
-        head = h("thead", h("tr", [h("th", str(name)) for name in frame.columns]))
         rows = frame.head(MOST).astype("object").where(frame.head(MOST).notna(), "").to_numpy()
-        table = h("table", head, h("tbody", [h("tr", [h("td", _cell(value)) for value in row]) for row in rows]))
+        shown = table(map(str, frame.columns), (map(_cell, row) for row in rows))
         lines += [f"{MOST} of {len(frame):,} rows."] if len(frame) > MOST else []
     if now is not None:
         lines.append(f"Not live: as of {now:%Y-%m-%d %H:%M} UTC.")
-    return text_of([h("p", h("b", heading)), table, h("p", " ".join(lines)) if lines else None])
+    return text_of([h("p", h("b", heading)), shown, h("p", " ".join(lines)) if lines else None])
 
 
 def _cell(value: object) -> str:

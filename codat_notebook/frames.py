@@ -13,7 +13,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.columns import PIECE, Column, Numbered, column_of, series_of
+from codat_notebook.columns import categories, repeated_texts, series_of
 from codat_notebook.models.status import is_running
 
 if TYPE_CHECKING:
@@ -153,14 +153,12 @@ def pull_operations(
     import pandas as pd
 
     items, names, extra = list(found), platforms or {}, extra or {}
-    connections, messages = Numbered(len(items)), Numbered(len(items))
-    filling: dict[str, Column] = {name: column_of(PULL_OPERATIONS[name], len(items)) for name in _pulled(())}
-    filling |= {"connection_id": connections, "message": messages}
-    for start in range(0, len(items), PIECE):
-        for name, values in _pulled(items[start : start + PIECE]).items():
-            filling[name].add(values)
-    columns: dict[str, Any] = {name: column.series() for name, column in filling.items() if column is not messages}
-    columns["message"], columns["platform"] = messages.texts(), connections.series(names.get)
+    values = _pulled(items)
+    columns: dict[str, Any] = {
+        name: series_of(PULL_OPERATIONS[name], values[name]) for name in values.keys() - {"message"}
+    }
+    columns["message"] = repeated_texts(values["message"])
+    columns["platform"] = categories(values["connection_id"], names.get)
     end = columns["completed"]
     if now is not None:
         running = pd.Series([is_running(o.status or "", o.completed) for o in items], dtype="bool")

@@ -45,6 +45,21 @@ def text_of(child: Child) -> Markup:
     return Markup("".join(map(text_of, child)))
 
 
+def table(heads: Iterable[str], rows: Iterable[Iterable[Child]], *, named: bool = False) -> Markup:
+    """A table; ``named``: each cell tells the name of its column, for narrow pages, which show a row as a list.
+
+    >>> table(["id"], [["a"]])
+    '<table><thead><tr><th scope="col">id</th></tr></thead><tbody><tr><td>a</td></tr></tbody></table>'
+    """
+    names = list(heads)
+    lines = [
+        [h("td", cell, data_name=name if named else None) for name, cell in zip(names, row, strict=True)]
+        for row in rows
+    ]
+    head = h("thead", h("tr", [h("th", name, scope="col") for name in names]))
+    return h("table", head, h("tbody", [h("tr", cells) for cells in lines]))
+
+
 def raw(text: str) -> Markup:
     """Text of our own that goes into a page as it is: a style sheet."""
     return Markup(text)

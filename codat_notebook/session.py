@@ -13,8 +13,7 @@ from codat_notebook import display, forking, frames
 from codat_notebook.client import CodatLending
 from codat_notebook.client import events as client_events
 from codat_notebook.client.quota import Pacing
-from codat_notebook.models.errors import CodatLendingError
-from codat_notebook.models.hiding import hides_arguments
+from codat_notebook.models.errors import CodatLendingError, hides_arguments
 from codat_notebook.models.shared import Company, PullOperation, Security
 from codat_notebook.planning.methods import PortfolioMethods
 from codat_notebook.runs.cells import company_status, status_cells

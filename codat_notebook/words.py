@@ -37,6 +37,15 @@ def _plural(word: str) -> str:
     return f"{word[:-1]}ies" if re.search("[^aeiou]y$", word) else f"{word}s"
 
 
+def and_more(more: int, word: str = "") -> list[str]:
+    """The last line of a list, for what it leaves out; none where it is whole.
+
+    >>> and_more(1284), and_more(1, "older operation"), and_more(0)
+    (['and 1,284 more'], ['and 1 older operation'], [])
+    """
+    return [f"and {count(more, word) if word else f'{number(more)} more'}"] if more > 0 else []
+
+
 def duration(seconds: float) -> str:
     """A length of time in two units at most.
 

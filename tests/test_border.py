@@ -3,8 +3,7 @@
 import pytest
 from tornado.httputil import HTTPHeaders
 
-from codat_notebook.cli.border import AHEAD_OF_TIME, DOOR, OTHER_HOST, OTHER_SITE, Refusal, refusal
-from codat_notebook.cli.page_server import full
+from codat_notebook.cli.page_server import AHEAD_OF_TIME, DOOR, OTHER_HOST, OTHER_SITE, Refusal, full, refusal
 
 HOST = "127.0.0.1:8866"
 OWN = f"http://{HOST}"

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from codat_notebook import __version__
-from codat_notebook.cli import main, notebooks
-from codat_notebook.cli.lab import Lab
-from codat_notebook.cli.problem import Problem
-from codat_notebook.cli.stopping import stoppable
+from codat_notebook.cli import main
+from codat_notebook.cli.lab import FIRST, Lab, copy_notebooks, shipped_notebooks
+from codat_notebook.cli.stopping import CommandError, stoppable
 from codat_notebook.sandbox.stories import SCENARIOS
 
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send itself a signal")
@@ -93,14 +92,14 @@ def test_demo_where_the_folder_is_a_file(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_copying_keeps_what_the_user_changed(tmp_path: Path) -> None:
     """The first copy brings every notebook; later ones bring what is missing and leave the rest alone."""
-    shipped = notebooks.shipped()
+    shipped = shipped_notebooks()
     names = sorted(path.name for path in shipped.glob("*.ipynb"))
-    assert notebooks.FIRST in names
-    assert notebooks.copy(shipped, tmp_path / "mine") == []
+    assert FIRST in names
+    assert copy_notebooks(shipped, tmp_path / "mine") == []
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == names
-    (tmp_path / "mine" / notebooks.FIRST).write_text("changed")
-    assert notebooks.copy(shipped, tmp_path / "mine") == names
-    assert (tmp_path / "mine" / notebooks.FIRST).read_text() == "changed"
+    (tmp_path / "mine" / FIRST).write_text("changed")
+    assert copy_notebooks(shipped, tmp_path / "mine") == names
+    assert (tmp_path / "mine" / FIRST).read_text() == "changed"
 
 
 @POSIX_ONLY
@@ -120,13 +119,15 @@ def test_lab_on_a_taken_port(tmp_path: Path) -> None:
     """A port that another program listens on is told before anything is started."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(Problem, match=rf"^Port {port} cannot be used: .*Try another --port, or leave it out\.$"):
+        with pytest.raises(
+            CommandError, match=rf"^Port {port} cannot be used: .*Try another --port, or leave it out\.$"
+        ):
             Lab(tmp_path, port)
 
 
 def test_lab_that_cannot_start(tmp_path: Path) -> None:
     """A Lab that ends instead of answering tells its own last words."""
     with stoppable() as stop, Lab(tmp_path / "nowhere") as lab:
-        with pytest.raises(Problem, match=r"(?s)did not start.*nowhere"):
+        with pytest.raises(CommandError, match=r"(?s)did not start.*nowhere"):
             stop.wait_until(lab.answers)
         assert lab.ended()

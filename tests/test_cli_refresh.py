@@ -16,8 +16,8 @@ import pytest
 
 from codat_notebook.cli import main
 from codat_notebook.cli.outcome import WHOLE, exit_code, remedies, table
-from codat_notebook.cli.plan_file import read_plan
-from codat_notebook.cli.problem import Usage
+from codat_notebook.cli.refresh import read_plan
+from codat_notebook.cli.stopping import ArgumentsError
 from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
@@ -154,6 +154,19 @@ def test_a_rule_is_planned_anew_each_time(sandbox: Sandbox, refresh: Run, tmp_pa
     assert len(sandbox.world.accepted) < 2 * wanted
 
 
+def test_a_dry_run_loads_no_widgets(sandbox: Sandbox) -> None:
+    """A plan is written as CSV on machines that have no Jupyter: in a fresh process nothing of it is imported."""
+    code = (
+        "import sys; from codat_notebook.cli import main; main(sys.argv[1:])\n"
+        "loaded = {'ipywidgets', 'anywidget', 'IPython', 'codat_notebook.widgets'} & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+    arguments = ("refresh", "--older-than", "5D", "--sandbox", "--dry-run")
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("company_id,company,")
+
+
 def test_an_interrupted_run_is_gone_on_with_by_the_same_command(sandbox: Sandbox, refresh: Run, tmp_path: Path) -> None:
     """Nothing is queued twice; a run that has ended is begun anew."""
     plan = plan_of(tmp_path / "p.csv", "company_id,data_type", f"{ID},invoices", f"{ID},customers")
@@ -283,7 +296,7 @@ def test_without_a_key_nobody_is_asked_for_one(refresh: Run, monkeypatch: pytest
 )
 def test_a_broken_plan_is_refused_by_line_and_column(lines: list[str], said: str, tmp_path: Path) -> None:
     """Half a plan is worse than none; what is shown of it is short."""
-    with pytest.raises(Usage) as refused:
+    with pytest.raises(ArgumentsError) as refused:
         read_plan(plan_of(tmp_path / "p.csv", *lines))
     assert said in str(refused.value)
     assert len(str(refused.value)) < 400 + len(str(tmp_path))
@@ -292,7 +305,7 @@ def test_a_broken_plan_is_refused_by_line_and_column(lines: list[str], said: str
 def test_a_plan_in_another_encoding_is_refused(tmp_path: Path) -> None:
     """With the line."""
     (tmp_path / "p.csv").write_bytes(b"company_id,data_type,company\n" + f"{ID},bills,".encode() + b"Caf\xe9\n")
-    with pytest.raises(Usage, match="line 2: this is no UTF-8"):
+    with pytest.raises(ArgumentsError, match="line 2: this is no UTF-8"):
         read_plan(tmp_path / "p.csv")
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.columns import PIECE, Numbered, column_of, series_of
+from codat_notebook.columns import PIECE, categories, repeated_texts, series_of
 
 DTYPES = {
     "text": "string", "category": "category", "count": "Int64", "number": "Float64", "flag": "boolean",
@@ -30,18 +30,14 @@ VALUES = {
 
 @pytest.mark.parametrize("kind", DTYPES)
 @given(data=st.data())
-def test_a_column_in_pieces_is_the_column_as_a_whole(kind: str, data: st.DataObject) -> None:
-    """Each value is read by itself: it does not matter which others come with it."""
-    pieces: list[list[Any]] = data.draw(st.lists(st.lists(VALUES[kind], max_size=4), max_size=4))
-    whole = [value for piece in pieces for value in piece]
-    column = column_of(kind, len(whole))
-    for piece in pieces:
-        column.add(piece)
-    pd.testing.assert_series_equal(column.series(), series_of(kind, whole))
-    for found, value in zip(column.series(), whole, strict=True):
+def test_each_value_is_read_by_itself(kind: str, data: st.DataObject) -> None:
+    """It does not matter which others come with it."""
+    values: list[Any] = data.draw(st.lists(VALUES[kind], max_size=12))
+    column = series_of(kind, values)
+    for read, value in zip(column, values, strict=True):
         alone = series_of(kind, [value])[0]
-        assert pd.isna(found) if pd.isna(alone) else found == alone
-    assert str(column.series().dtype) == DTYPES[kind]
+        assert pd.isna(read) if pd.isna(alone) else read == alone
+    assert str(column.dtype) == DTYPES[kind]
 
 
 @pytest.mark.parametrize("kind", DTYPES)
@@ -107,9 +103,8 @@ def test_what_can_be_read_is_and_the_rest_is_missing(kind: str, value: object, e
 
 def test_few_texts_are_kept_once_and_shown_in_every_row() -> None:
     """A message that stands in thousands of rows is text like any other; a missing one is missing."""
-    column = Numbered(4)
-    column.add(["b", None])
-    column.add(["a", "b"])
-    assert (str(column.texts().dtype), column.texts().isna().tolist()) == ("string", [False, True, False, False])
-    assert column.texts().dropna().tolist() == ["b", "a", "b"]
-    assert column.series({"a": "x", "b": "y"}.get).dropna().tolist() == ["y", "x", "y"]
+    values = ["b", None, "a", "b"]
+    column = repeated_texts(values)
+    assert (str(column.dtype), column.isna().tolist()) == ("string", [False, True, False, False])
+    assert column.dropna().tolist() == ["b", "a", "b"]
+    assert categories(values, {"a": "x", "b": "y"}.get).dropna().tolist() == ["y", "x", "y"]

@@ -10,7 +10,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from codat_notebook.magics import words
+from codat_notebook.magics.names import unfinished
 from codat_notebook.magics.verbs import VERBS
 from codat_notebook.models.shared import Security
 from codat_notebook.runs import RefreshRun
@@ -240,4 +240,4 @@ def test_loading_again_adds_nothing_twice(shell: InteractiveShell) -> None:
 )
 def test_a_line_that_is_being_typed(line: str, whole: list[str], begun: str) -> None:
     """Finished words, and the beginning of the next with its quote."""
-    assert words.unfinished(line) == (whole, begun)
+    assert unfinished(line) == (whole, begun)

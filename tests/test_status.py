@@ -12,23 +12,23 @@ import pytest
 from codat_notebook import frames
 from codat_notebook.cli import outcome
 from codat_notebook.models import status as statuses
+from codat_notebook.models.open_enums import DataConnectionStatus, DatasetStatus, SchemaDataType
 from codat_notebook.models.shared import Connection, PullOperation
-from codat_notebook.models.words import DataConnectionStatus, DatasetStatus, SchemaDataType
-from codat_notebook.report.elements import status_pill
+from codat_notebook.report.sections import status_pill
 from codat_notebook.runs.cells import make_cells
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import plan_look
 from codat_notebook.runs.rows import Row
-from codat_notebook.widgets import choices, sources
-from codat_notebook.widgets.columns import Column
-from codat_notebook.widgets.data_types import data_type_rows
+from codat_notebook.tables.column import Column
+from codat_notebook.tables.sheet import Layout, Sheet, TableView
+from codat_notebook.widgets import sources
+from codat_notebook.widgets.data_types import data_type_rows, data_type_statuses, in_progress
 from codat_notebook.widgets.heatmap import heatmap_state
 from codat_notebook.widgets.pickers import connection_cards
 from codat_notebook.widgets.progress import operation_row
 from codat_notebook.widgets.run_view import run_row
-from codat_notebook.widgets.sheet import Layout, Sheet, View
 from codat_notebook.widgets.timeline import timeline_state
 
 NOW = datetime(2026, 11, 23, 13, 58, tzinfo=UTC)
@@ -113,7 +113,7 @@ def test_tables_report_and_pickers_agree(status: str, completed: str | None) -> 
     """A table's cell and filter and the report's pill have the module's colour and sign."""
     _, tone = ANSWERS[status, completed]
     sheet = Sheet(pd.DataFrame({"status": [status]}), Layout(columns={"status": Column(facet=True)}))
-    page = sheet.page(View(), None)
+    page = sheet.page(TableView(), None)
     assert page["rows"] == [[[status, tone]]]
     assert page["facets"][0]["options"] == [[status, status, 1, tone]]
     assert status_pill(status) == f'<span class="pill {tone}">{statuses.sign(tone)} {status}</span>'
@@ -126,8 +126,8 @@ def test_what_the_console_offers_follows_the_status(status: str, completed: str 
     linked = Connection(id="x", status=DataConnectionStatus.LINKED)
     facts = CompanyFacts("c", "C", {"x": linked}, {"x": frozenset({"invoices"})})
     cells = make_cells(facts, {}, [operation(status, completed)], True, NOW)
-    assert choices.in_progress(facts, cells) == (["invoices"] if kind == "running" else [])
-    (row,) = data_type_rows(choices.data_type_statuses(facts, cells), NOW.isoformat())
+    assert in_progress(facts, cells) == (["invoices"] if kind == "running" else [])
+    (row,) = data_type_rows(data_type_statuses(facts, cells), NOW.isoformat())
     last = "ok" if status == "Complete" else "unsupported" if status == "NotSupported" else "never"
     assert row["state"] == (kind if kind in ("running", "failed") else last)
     drawn = heatmap_state(cells, NOW, {"x": ("Xero", "")})["rows"][0]["cells"]
@@ -185,7 +185,7 @@ def test_the_status_of_a_connection_looks_the_same_everywhere(status: str) -> No
     tone = {"Linked": "ok", "PendingAuth": "warn", "Unlinked": "idle", "Deauthorized": "bad"}[status]
     (card,) = connection_cards([{"id": "x", "status": status, "link_url": "u"}], NOW.isoformat())
     assert (card["tone"], card["link_url"]) == (tone, None if status == "Linked" else "u")
-    page = Sheet(pd.DataFrame({"connection_status": [status]}), Layout()).page(View(), None)
+    page = Sheet(pd.DataFrame({"connection_status": [status]}), Layout()).page(TableView(), None)
     assert page["rows"] == [[[status, tone]]]
     assert f'class="pill {tone}">{statuses.sign(tone)}' in status_pill(status)
 

@@ -1,9 +1,10 @@
 """The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox`` and ``refresh``.
 
 ``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
-that ``--help`` answers at once. ``lab`` (JupyterLab) and ``page`` (the console through Voila) are what a command starts
-as a ``child``, ``notebooks`` finds and copies the notebooks, ``stopping`` turns Ctrl-C and its relatives into an
-orderly end. Exit codes: 0 done (also by Ctrl-C), 1 a problem that is told in one line, 2 wrong arguments.
+that ``--help`` answers at once. It starts ``lab`` (JupyterLab and its notebooks) or ``console_page`` (the console
+through Voila, with ``page_server`` inside) as a ``child``. ``refresh`` reads a plan and waits, ``outcome`` words how it
+ended. ``stopping`` holds the errors that are told in one line, and turns Ctrl-C and its relatives into an orderly end.
+Exit codes: 0 done (also by Ctrl-C), 1 an error, told in one line, 2 wrong arguments.
 """
 
 import argparse
@@ -12,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from codat_notebook import __version__
-from codat_notebook.cli.problem import Problem
 from codat_notebook.cli.refresh import add_arguments as add_refresh
+from codat_notebook.cli.stopping import CommandError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,8 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         return commands.RUN[arguments.command](arguments)
-    except Problem as problem:
-        print(f"codat-notebook: {problem}", file=sys.stderr)
+    except CommandError as error:
+        print(f"codat-notebook: {error}", file=sys.stderr)
         return 1
 
 

@@ -3,7 +3,7 @@
 It gets a configuration and runtime files of its own in a private temporary folder, so that the user's Jupyter settings
 (a password, another port, a base URL) neither break it nor are touched. Ctrl-C in the terminal does not reach it (it
 would ask back, or end before its kernels): the child has a process group of its own. One that does not end when asked
-to is killed. ``lab`` and ``page`` say what is started and how it is asked.
+to is killed. ``lab`` and ``console_page`` say what is started and how it is asked.
 """
 
 import http.client
@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from codat_notebook.cli.problem import Problem
+from codat_notebook.cli.stopping import CommandError
 
 LOOPBACK = "127.0.0.1"
 #: Seconds that an answer may take, and that a server and its kernels are given to end by themselves.
@@ -30,8 +30,8 @@ class Child:
 
     ``port``: 0 takes a free one. ``code``: the Python that the child runs. ``files``: JSON files of its private folder,
     by path. ``environment``: variables that it and its kernels get on top of this process's; ``without``: those of
-    this process that they do not get. ``inside``: whether it runs in its private folder. Raises :class:`Problem` if the
-    port is taken.
+    this process that they do not get. ``inside``: whether it runs in its private folder. Raises
+    :class:`CommandError` if the port is taken.
     """
 
     #: What messages call it.
@@ -77,9 +77,9 @@ class Child:
         return self._process.poll() is not None
 
     def answers(self) -> bool:
-        """Whether it is up and is ours. Raises :class:`Problem` if it ended instead."""
+        """Whether it is up and is ours. Raises :class:`CommandError` if it ended instead."""
         if self.ended():
-            raise Problem(f"{self.name} did not start. It said:\n{self._last_words()}")
+            raise CommandError(f"{self.name} did not start. It said:\n{self._last_words()}")
         return self.is_up()
 
     def is_up(self) -> bool:
@@ -91,9 +91,11 @@ class Child:
         self._process.terminate()
 
     def check_end(self) -> None:
-        """Raise :class:`Problem` if it ended with a failure rather than because it was told to."""
+        """Raise :class:`CommandError` if it ended with a failure rather than because it was told to."""
         if self._process.returncode:
-            raise Problem(f"{self.name} ended with code {self._process.returncode}. It said:\n{self._last_words()}")
+            raise CommandError(
+                f"{self.name} ended with code {self._process.returncode}. It said:\n{self._last_words()}"
+            )
 
     def close(self) -> None:
         """End it and its kernels, within some ten seconds, and remove its private files."""
@@ -131,14 +133,14 @@ class Child:
 
 
 def free_port(wanted: int) -> int:
-    """The port that is wanted, or any free one for 0. Raises :class:`Problem` if it is taken."""
+    """The port that is wanted, or any free one for 0. Raises :class:`CommandError` if it is taken."""
     with socket.socket() as probe:
         if sys.platform != "win32":  # there the option means that two servers may share a port
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, wanted))
         except OSError as error:
-            raise Problem.port(wanted, error) from error
+            raise CommandError.port(wanted, error) from error
         return int(probe.getsockname()[1])
 
 

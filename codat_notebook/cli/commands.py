@@ -8,13 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.cli import notebooks
 from codat_notebook.cli.child import Child
-from codat_notebook.cli.lab import Lab
-from codat_notebook.cli.page import Page
-from codat_notebook.cli.problem import Problem
+from codat_notebook.cli.console_page import ConsolePage
+from codat_notebook.cli.lab import FIRST, Lab, copy_notebooks, shipped_notebooks
 from codat_notebook.cli.refresh import refresh
-from codat_notebook.cli.stopping import Stop, stoppable
+from codat_notebook.cli.stopping import CommandError, Stop, stoppable
 from codat_notebook.models.secret import VARIABLES, Secret
 
 if TYPE_CHECKING:
@@ -78,11 +76,11 @@ def _ways_to_the_account(arguments: Namespace) -> tuple[str, ...]:
     try:
         key = Secret.from_environment()
     except ConfigurationError as error:
-        raise Problem(error.message) from None
+        raise CommandError(error.message) from None
     if arguments.connect_form:
         return ("key",) if key is None else ("environment", "key")
     if key is None:
-        raise Problem(
+        raise CommandError(
             "There is no key. Set CODAT_API_KEY or CODAT_AUTH_HEADER, leave --live out for the sandbox, "
             "or let visitors use keys of their own with --connect-form."
         )
@@ -120,7 +118,7 @@ def _sandbox(companies: int, arguments: Namespace) -> "Sandbox":
     try:
         return sandbox.start()
     except OSError as error:
-        raise Problem.port(arguments.port, error) from error
+        raise CommandError.port(arguments.port, error) from error
 
 
 def _joining(sandbox: "Sandbox") -> dict[str, str]:
@@ -129,19 +127,19 @@ def _joining(sandbox: "Sandbox") -> dict[str, str]:
 
 def _need(module: str, name: str) -> None:
     if find_spec(module) is None:
-        raise Problem(_MISSING.format(name))
+        raise CommandError(_MISSING.format(name))
 
 
 def _copy_notebooks(folder: Path) -> None:
-    kept = notebooks.copy(notebooks.shipped(), folder)
+    kept = copy_notebooks(shipped_notebooks(), folder)
     _say(f"Notebooks   {folder.resolve()}" + (" (those that were there are kept as they are)" if kept else ""))
 
 
 def _run_lab(stop: Stop, arguments: Namespace, environment: dict[str, str], without: Collection[str] = ()) -> None:
     with Lab(arguments.dir, arguments.port, environment, without=without) as lab:
         if stop.wait_until(lab.answers):
-            to_open = None if arguments.no_browser else lab.page_to_open(notebooks.FIRST)
-            _show("JupyterLab", lab.url(notebooks.FIRST), to_open)
+            to_open = None if arguments.no_browser else lab.page_to_open(FIRST)
+            _show("JupyterLab", lab.url(FIRST), to_open)
             _wait_for_end(stop, lab)
         _say("\nEnding JupyterLab ...")
 
@@ -150,7 +148,7 @@ def _serve(
     stop: Stop, arguments: Namespace, visitor: str, environment: dict[str, str] | None = None, **border: Any
 ) -> None:
     options = {name: getattr(arguments, name) for name in ("read_only", "visitors", "idle")}
-    with Page(arguments.port, environment or {}, sandbox=not arguments.live, **options, **border) as page:
+    with ConsolePage(arguments.port, environment or {}, sandbox=not arguments.live, **options, **border) as page:
         if stop.wait_until(page.answers):
             _say(_NO_LOGIN.format(visitor))
             to_open = None if arguments.no_browser else page.base

@@ -3,16 +3,24 @@
 The browser gets the token from a file that only this user can read: every user of a machine can read the arguments
 that a program is started with. ``/api/shutdown`` ends the kernels too and works alike on every platform. The rest is
 in ``child``.
+
+A wheel carries the notebooks inside the package; a source checkout has them beside it. Copies that are already in the
+target folder are the user's and are never written over.
 """
 
 import html
 import os
 import secrets
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from codat_notebook.cli.child import LOOPBACK, Child, free_port
+from codat_notebook.cli.stopping import CommandError
+
+_PACKAGE = Path(__file__).parent.parent
+FIRST = "01_first_look.ipynb"
 
 #: Before Lab: jsonschema's checker of international addresses compiles a grammar for 3 s when it is imported, more than
 #: all else that Lab does at its start. It is optional, nothing here checks such addresses, so it is declared absent.
@@ -35,7 +43,7 @@ class Lab(Child):
     """A running JupyterLab; leaving the ``with`` block ends it.
 
     ``folder``: what it serves. ``port``: 0 takes a free one. ``environment``: variables that its kernels get on top of
-    this process's; ``without``: those of this process that they do not get. Raises :class:`Problem` if the port is
+    this process's; ``without``: those of this process that they do not get. Raises :class:`CommandError` if the port is
     taken.
     """
 
@@ -104,3 +112,28 @@ def _settings(folder: Path, port: int, token: str) -> dict[str, Any]:
         "IdentityProvider": {"token": token},
         "LanguageServerManager": {"autodetect": False},  # or it runs npm to look for some
     }
+
+
+def shipped_notebooks() -> Path:
+    """The folder of the notebooks as shipped. Raises :class:`CommandError` if the installation lacks them."""
+    for folder in (_PACKAGE / "notebooks", _PACKAGE.parent / "notebooks"):
+        if (folder / FIRST).is_file():
+            return folder
+    raise CommandError("The notebooks are missing from this installation. Install codat-notebook again.")
+
+
+def copy_notebooks(source: Path, target: Path) -> list[str]:
+    """Copy the notebooks of ``source`` that ``target`` lacks; return the names of those that were there already."""
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        kept = []
+        for notebook in sorted(source.glob("*.ipynb")):
+            if (target / notebook.name).exists():
+                kept.append(notebook.name)
+            else:
+                shutil.copyfile(notebook, target / notebook.name)
+    except OSError as error:
+        raise CommandError(
+            f"The notebooks cannot be copied to {target}: {error.strerror}. Try another --dir."
+        ) from error
+    return kept

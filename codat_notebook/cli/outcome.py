@@ -59,24 +59,28 @@ def _record(run: RefreshRun, row: Row) -> dict[str, Any]:
     }
 
 
-def to_json(found: Iterable[Mapping[str, Any]], **about: Any) -> str:
+def to_json(operations: Iterable[Mapping[str, Any]], **about: Any) -> str:
     """The outcome as one JSON document, ASCII only."""
-    return json.dumps({**about, "operations": list(found)}, indent=1)
+    return json.dumps({**about, "operations": list(operations)}, indent=1)
 
 
-def table(found: list[dict[str, Any]]) -> str:
+def table(operations: list[dict[str, Any]]) -> str:
     """The outcome as text: all operations, or those that did not complete where there are many."""
-    shown = found if len(found) <= WHOLE else [record for record in found if record["state"] != "complete"]
+    shown = (
+        operations if len(operations) <= WHOLE else [record for record in operations if record["state"] != "complete"]
+    )
     rows = [list(_COLUMNS), *([_cell(record, name) for name in _COLUMNS] for record in shown)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(_COLUMNS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    hidden = len(found) - len(shown)
+    hidden = len(operations) - len(shown)
     return "\n".join(lines if shown else []) + (f"\n{hidden:,} complete" if hidden else "")
 
 
-def remedies(found: Iterable[Mapping[str, Any]]) -> str:
+def remedies(operations: Iterable[Mapping[str, Any]]) -> str:
     """What helps, and how many operations it would help; a line each, the most frequent first."""
-    counted = Counter((record["status"] or record["state"], record["action"]) for record in found if record["action"])
+    counted = Counter(
+        (record["status"] or record["state"], record["action"]) for record in operations if record["action"]
+    )
     return "\n".join(
         f"{number:,} {plain(status)}: {plain(action)}" for (status, action), number in counted.most_common()
     )

@@ -7,6 +7,8 @@ that cannot be read; then, the highest that applies: 3 an operation failed, 4 on
 is not known whether it was queued, 6 stopped before the end.
 """
 
+import csv
+import io
 import os
 import sys
 import time
@@ -16,8 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from codat_notebook.cli.problem import Problem, Usage
-from codat_notebook.cli.stopping import Stop, Stopped, stoppable
+from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop, Stopped, stoppable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +37,10 @@ CODES = """exit codes:
 of 3 to 6 the highest that applies"""
 #: Seconds between two lines of progress: where a person looks, and in a log.
 _WATCHED, _LOGGED = 1.0, 15.0
+#: Columns of a plan; all others are passed over.
+_NEEDED = ("company_id", "data_type")
+_READ = (*_NEEDED, "connection_id", "action", "reason")
+_ACTIONS = ("queue", "skip")
 
 
 def add_arguments(command: ArgumentParser) -> None:
@@ -77,8 +82,8 @@ def refresh(arguments: Namespace) -> int:
             run = _begin(session, arguments, plan, company)
             _watch(run, stop, arguments.timeout)
             return _tell(run, arguments.json)
-    except Usage as problem:
-        print(f"codat-notebook: {problem}", file=sys.stderr)
+    except ArgumentsError as error:
+        print(f"codat-notebook: {error}", file=sys.stderr)
         return 2
     except Stopped:
         _say("Stopped before the refresh began.")
@@ -89,19 +94,19 @@ def _check(arguments: Namespace) -> None:
     """Refuse what does not go together."""
     ways = [bool(arguments.company), arguments.plan is not None, _has_rule(arguments)]
     if sum(ways) > 1:
-        raise Usage("Give a company with data types, or a plan, or a rule, not several of them.")
+        raise ArgumentsError("Give a company with data types, or a plan, or a rule, not several of them.")
     if arguments.company and not arguments.types:
-        raise Usage("Name at least one data type, such as invoices.")
+        raise ArgumentsError("Name at least one data type, such as invoices.")
     if not any(ways) and (arguments.dry_run or arguments.journal is None):
-        raise Usage("Give a company with data types, or a plan, or a rule such as --older-than 7D.")
+        raise ArgumentsError("Give a company with data types, or a plan, or a rule such as --older-than 7D.")
     if arguments.dry_run and not _has_rule(arguments):
-        raise Usage("--dry-run goes with a rule.")
+        raise ArgumentsError("--dry-run goes with a rule.")
     if any("\ud800" <= letter <= "\udfff" for letter in arguments.company or ""):  # bytes that are no text
-        raise Usage("The company's name is no text in the terminal's encoding: give its id.")
+        raise ArgumentsError("The company's name is no text in the terminal's encoding: give its id.")
     if arguments.timeout is not None and not arguments.timeout > 0:
-        raise Usage("--timeout is a number of seconds above 0.")
+        raise ArgumentsError("--timeout is a number of seconds above 0.")
     if not 0 <= arguments.reserve < 1:
-        raise Usage("--reserve is a share from 0 to below 1.")
+        raise ArgumentsError("--reserve is a share from 0 to below 1.")
 
 
 def _has_rule(arguments: Namespace) -> bool:
@@ -119,20 +124,18 @@ def _connected(sandbox: bool) -> "Iterator[Session]":
     try:
         key = None if sandbox else Secret.from_environment()
         if key is None and not sandbox:
-            raise Problem("There is no key. Set CODAT_API_KEY or CODAT_AUTH_HEADER, or try it with --sandbox.")
+            raise CommandError("There is no key. Set CODAT_API_KEY or CODAT_AUTH_HEADER, or try it with --sandbox.")
         with connect(key, sandbox=sandbox) as session:
             yield session
     except (ConfigurationError, JournalError) as error:
-        raise Problem(str(error)) from None
+        raise CommandError(str(error)) from None
     except CodatLendingError as error:
-        raise Problem(f"{error.message} Nothing was queued.") from None
+        raise CommandError(f"{error.message} Nothing was queued.") from None
 
 
 def _plan(session: "Session", arguments: Namespace) -> "pd.DataFrame | None":
     """The plan of the file, or the one that the rule makes."""
     if arguments.plan is not None:
-        from codat_notebook.cli.plan_file import read_plan
-
         return read_plan(arguments.plan)
     if not _has_rule(arguments):
         return None
@@ -147,7 +150,83 @@ def _plan(session: "Session", arguments: Namespace) -> "pd.DataFrame | None":
             progress=_reading(),
         )
     except ValueError as error:
-        raise Usage(str(error)) from None
+        raise ArgumentsError(str(error)) from None
+
+
+def read_plan(path: Path) -> "pd.DataFrame":
+    """The plan of a CSV file, as ``plan.to_csv("plan.csv")`` or a spreadsheet writes it, for ``session.refresh``.
+
+    Needed are ``company_id`` and ``data_type``; rows with an ``action`` other than ``queue`` are left out. Raises
+    :class:`ArgumentsError` with the line and the column at fault, before anything is sent: half a plan is worse than
+    none.
+    """
+    import pandas as pd
+
+    lines = _lines(path, _text(path))
+    places, width = _headings(path, next(lines, (1, []))[1])
+    rows = [_row(path, number, fields, places, width) for number, fields in lines]
+    if not rows:
+        raise ArgumentsError(f"{path} has no row below its headings.")
+    return pd.DataFrame(rows, columns=list(_READ), dtype="object")
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ArgumentsError(f"{path} cannot be read: {error.strerror}.") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ArgumentsError(f"{path}, line {line}: this is no UTF-8. Save it as CSV in UTF-8.") from None
+
+
+def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """The number of its first line and the fields of each row; spreadsheets of some languages write semicolons."""
+    first = text.partition("\n")[0]
+    delimiter = ";" if ";" in first and "," not in first else ","
+    reader, number = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter), 1
+    try:
+        for fields in reader:
+            if any(fields):
+                yield number, fields
+            number = reader.line_num + 1
+    except csv.Error as error:
+        raise ArgumentsError(f"{path}, line {number}: {error}.") from None
+
+
+def _headings(path: Path, headings: list[str]) -> tuple[dict[str, int], int]:
+    """Where the columns that are read stand, and how many there are."""
+    names = [heading.strip() for heading in headings]
+    for name in _NEEDED:
+        if name not in names:
+            there = ", ".join(repr(each[:40]) for each in names[:20]) or "none"
+            raise ArgumentsError(f"{path}, line 1: the column {name} is missing. There are: {there}.")
+    twice = next((name for name in _READ if names.count(name) > 1), None)
+    if twice:
+        raise ArgumentsError(f"{path}, line 1: the column {twice} stands there twice.")
+    return {name: names.index(name) for name in _READ if name in names}, len(names)
+
+
+def _row(path: Path, number: int, fields: list[str], places: dict[str, int], width: int) -> list[str | None]:
+    """The columns of a row that are read, checked if it is to be queued."""
+    if len(fields) != width:
+        raise ArgumentsError(f"{path}, line {number}: {len(fields)} columns, where the headings have {width}.")
+    values = {name: fields[place].strip() or None for name, place in places.items()}
+    action = values.get("action") or "queue"
+    if action not in _ACTIONS:
+        raise ArgumentsError(f"{path}, line {number}: action is {action[:80]!r}, not queue or skip.")
+    if action == "queue":
+        from codat_notebook.models.errors import InvalidRequestError
+        from codat_notebook.models.operations import RefreshDataTypeRequest, check
+
+        request = {name: values.get(name) or "" for name in _NEEDED}
+        try:
+            check(RefreshDataTypeRequest, {**request, "connection_id": values.get("connection_id")})
+        except InvalidRequestError as error:
+            raise ArgumentsError(f"{path}, line {number}: {error.message}") from None
+    return [values.get(name) for name in _READ]
 
 
 def _reading() -> Callable[[int, int], object]:
@@ -165,7 +244,7 @@ def _reading() -> Callable[[int, int], object]:
 def _show(plan: "pd.DataFrame | None") -> int:
     """Print a plan as CSV, and what it comes to."""
     from codat_notebook.planning.plan import totals
-    from codat_notebook.widgets.exports import to_csv
+    from codat_notebook.tables.exports import to_csv
 
     if plan is not None:
         _print(to_csv(plan).rstrip("\r\n").replace("\r\n", "\n"), sys.stdout)
@@ -198,13 +277,13 @@ def _company_id(session: "Session", company: str | None) -> str | None:
     try:
         return check(GetCompanyRequest, {"company_id": company}).company_id
     except InvalidRequestError:
-        found = session.companies(search=company, limit=1000)
-    named = found[found["name"].str.casefold() == company.casefold()]["id"].tolist()
+        companies = session.companies(search=company, limit=1000)
+    named = companies[companies["name"].str.casefold() == company.casefold()]["id"].tolist()
     if len(named) == 1:
         return str(named[0])
     if named:
-        raise Usage(f"There are {len(named)} companies of that name: {', '.join(named[:5])}. Give the id.")
-    raise Usage("There is no company of that name: give its whole name, or its id.")
+        raise ArgumentsError(f"There are {len(named)} companies of that name: {', '.join(named[:5])}. Give the id.")
+    raise ArgumentsError("There is no company of that name: give its whole name, or its id.")
 
 
 def _watch(run: "RefreshRun", stop: Stop, timeout: float | None) -> None:
@@ -227,10 +306,14 @@ def _tell(run: "RefreshRun", as_json: bool) -> int:
     """Print the outcome, and give the exit code."""
     from codat_notebook.cli import outcome
 
-    code, found, skipped = outcome.exit_code(run.counts), outcome.records(run), len(run.skipped)
+    code = outcome.exit_code(run.counts)
+    operations = outcome.records(run)
+    skipped = len(run.skipped)
     about = {"exit_code": code, "phase": run.phase, "note": run.note, "counts": run.counts, "skipped": skipped}
     text = (
-        outcome.to_json(found, **about) if as_json else f"{outcome.table(found)}\n\n{outcome.remedies(found)}".strip()
+        outcome.to_json(operations, **about)
+        if as_json
+        else f"{outcome.table(operations)}\n\n{outcome.remedies(operations)}".strip()
     )
     _print(text, sys.stdout)
     _say(f"{run.line}; {skipped:,} skipped" if skipped else run.line)

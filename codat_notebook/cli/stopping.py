@@ -1,8 +1,9 @@
-"""Ctrl-C, SIGTERM and a closed terminal as a flag that a waiting command looks at.
+"""How a command ends early: with an error that is told in one line, or because somebody asks it to stop.
 
-Python's own answer to Ctrl-C is an exception at any line, also in the middle of starting or ending a child. Here the
-signal only leaves word, and the command ends at a place of its choosing: no traceback, nothing left behind. Signals
-that a platform lacks (Windows has no SIGHUP, the others no SIGBREAK) are passed over.
+Ctrl-C, SIGTERM and a closed terminal are a flag here that a waiting command looks at. Python's own answer to Ctrl-C is
+an exception at any line, also in the middle of starting or ending a child; with the flag the command ends at a place of
+its choosing: no traceback, nothing left behind. Signals that a platform lacks (Windows has no SIGHUP, the others no
+SIGBREAK) are passed over.
 """
 
 import signal
@@ -12,11 +13,24 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Thread
 from types import FrameType
-from typing import TypeVar
+from typing import Self, TypeVar
 
 T = TypeVar("T")
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+
+
+class CommandError(Exception):
+    """A command cannot go on; its text says why and what to do."""
+
+    @classmethod
+    def port(cls, port: int, error: OSError) -> Self:
+        """A port cannot be listened on."""
+        return cls(f"Port {port} cannot be used: {error.strerror}. Try another --port, or leave it out.")
+
+
+class ArgumentsError(CommandError):
+    """The arguments, or a file that they name, cannot be meant: exit code 2."""
 
 
 class Stopped(Exception):

@@ -1,4 +1,4 @@
-"""The driver that obeys a flow's commands by awaiting, with HTTP clients of its own for each event loop."""
+"""The driver that obeys a flow's commands by awaiting, with connections of its own for each event loop."""
 
 import asyncio
 import weakref
@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from codat_notebook import forking
-from codat_notebook.client import sockets, transport
+from codat_notebook.client import transport
 from codat_notebook.client.drivers import Driver
 from codat_notebook.client.retrying import Command, Flow, Join, Sleep
-from codat_notebook.client.wire import Outcome, Request, is_loopback
+from codat_notebook.client.wire import Outcome, Request
 from codat_notebook.models import errors
 from codat_notebook.models.secret import Secret
 
 if TYPE_CHECKING:
-    import httpx
+    import httpcore
 
 T = TypeVar("T")
 
@@ -25,13 +25,13 @@ _PATIENCE = 2.0
 
 
 class AsyncDriver(Driver):
-    """Obeys by awaiting, with HTTP clients of its own for each event loop: one shared by two loops breaks."""
+    """Obeys by awaiting, with connections of its own for each event loop: a pool that two loops share breaks."""
 
     def __init__(
         self, secret: Secret | None, timeout: float, monotonic: Callable[[], float], client: Any = None
     ) -> None:
         super().__init__(secret, timeout, monotonic, client)
-        self._own: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, httpx.AsyncClient]]
+        self._own: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, httpcore.AsyncConnectionPool]]
         self._own = weakref.WeakKeyDictionary()
         self._ended = False
         self._under_way: set[tuple[asyncio.AbstractEventLoop, asyncio.Timeout]] = set()
@@ -40,7 +40,8 @@ class AsyncDriver(Driver):
     def after_fork(self) -> None:
         """In a forked child: the loops and what is under way on them are the parent's, too."""
         forking.keep(dict(self._own), self._under_way)
-        self._own, self._under_way = weakref.WeakKeyDictionary(), set()
+        self._own = weakref.WeakKeyDictionary()
+        self._under_way = set()
         super().after_fork()
 
     async def drive(self, flow: Flow[T]) -> T:
@@ -79,23 +80,21 @@ class AsyncDriver(Driver):
                 return error
 
     async def _request(self, request: Request) -> Outcome:
-        import httpx
-
         sent = self.monotonic()
         try:
-            client = self._client(request.base)
             async with asyncio.timeout(self.limit(request)) as limit:
                 with self._listed(limit):
-                    return await self._answer(client, request, sent)
-        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *transport.REFUSALS) as error:
+                    return await self._answer(request, sent)
+        except transport.no_answer() as error:
             return self.lost(request, error, sent)
         except BaseException as error:  # noqa: BLE001 - goes on at once, only without frames that hold the key
             raise self.passing(request, error) from None
 
-    async def _answer(self, client: "httpx.AsyncClient", request: Request, sent: float) -> Outcome:
-        response = await self._send(client, self.prepare(request))
+    async def _answer(self, request: Request, sent: float) -> Outcome:
+        response = await self._send(request)
         try:
-            return self.outcome(request, response, await self._body(response), sent)
+            heard = transport.heard(response)
+            return self.outcome(request, response, heard, await self._body(response, heard), sent)
         finally:
             await response.aclose()
 
@@ -109,45 +108,41 @@ class AsyncDriver(Driver):
         finally:
             self._under_way.discard(entry)
 
-    async def _send(self, client: "httpx.AsyncClient", request: "httpx.Request") -> "httpx.Response":
-        if self.given is not None:
-            return await client.send(request, stream=True, follow_redirects=False)
-        response: httpx.Response = await transport.transport_for(client, request).handle_async_request(request)
-        return response
+    async def _send(self, request: Request) -> Any:
+        if self._ended:
+            raise transport.Unusable("the client was closed")
+        if self.given is None:
+            return await self._pool(request.base).handle_async_request(self.prepare(request))
+        self.check()
+        return await self.given.send(self.prepare(request), stream=True, follow_redirects=False)
 
-    async def _body(self, response: "httpx.Response") -> bytes:
-        if response.is_stream_consumed:
-            return response.content
-        body = transport.Body(response.headers.get("content-encoding", ""))
-        async for piece in response.aiter_raw():
+    async def _body(self, response: Any, heard: dict[str, str]) -> bytes:
+        if self.given is not None and response.is_stream_consumed:
+            content: bytes = response.content
+            return content
+        body = transport.Body(heard.get("content-encoding", ""))
+        async for piece in response.aiter_stream() if self.given is None else response.aiter_raw():
             body.add(piece)
         return body.whole()
 
-    def _client(self, base: str) -> "httpx.AsyncClient":
-        import httpx
-
-        if self._ended:
-            raise transport.Unusable("the client was closed")
-        if self.given is not None:
-            self.check()
-            given: httpx.AsyncClient = self.given
-            return given
-        loopback = base.startswith("http:") and is_loopback(base)
+    def _pool(self, base: str) -> "httpcore.AsyncConnectionPool":
         loop = asyncio.get_running_loop()
         with self._lock:
-            for closed in [known for known in self._own if known.is_closed()]:
+            for closed in [each for each in self._own if each.is_closed()]:
                 del self._own[closed]
-            clients = self._own.setdefault(loop, {})
-        if loopback not in clients:  # only this loop's thread touches its own clients
-            clients[loopback] = sockets.bind(transport.client(httpx.AsyncClient, loopback), self.note)
-        return clients[loopback]
+            pools = self._own.setdefault(loop, {})
+        if base not in pools:  # only this loop's thread touches its own pools
+            from codat_notebook.client.pools import pool
+
+            pools[base] = pool(base, self.note, awaits=True)
+        return pools[base]
 
     async def close(self) -> None:
         """Close the connections of the running loop; the next request opens new ones."""
         with self._lock:
-            clients = self._own.pop(asyncio.get_running_loop(), {})
-        for client in clients.values():
-            await client.aclose()
+            pools = self._own.pop(asyncio.get_running_loop(), {})
+        for pool in pools.values():
+            await pool.aclose()
 
     async def end(self) -> None:
         """Close the connections of the running loop for good.

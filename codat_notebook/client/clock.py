@@ -1,27 +1,30 @@
-"""The server's time: its ``Date`` header plus monotonic time, in one object that everything else is given.
+"""The server's time: its ``Date`` header plus monotonic time, in one object that everything else is given; its lag.
 
 A header is cut to whole seconds and travels for a while, so each answer only says between which bounds the
 server's clock stands; the bounds of several answers are intersected. A sandbox whose clock runs faster says
 so in ``X-Sandbox-Speed``; with Codat itself the speed is 1. Time may stop: a laptop sleeps, and clocks jump. So a
 :class:`Moment` is kept on every clock, and what has passed since is the largest that any of them allows.
-:func:`header_time` reads every form of time that headers hold.
+:func:`header_time` reads every form of time that headers hold. :class:`HistoryLag` is how late the history shows it.
 """
 
+import math
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from codat_notebook.client.lag import HistoryLag
 from codat_notebook.forking import Lock
 from codat_notebook.models.instants import instant
+from codat_notebook.models.shared import PullOperation
 
 _NUMBER: Final = re.compile(r"[+-]?\d{1,15}(\.\d*)?")
 _EPOCH_FROM: Final = 1_000_000_000.0  # 2001; nobody is asked to wait 30 years
+#: Seconds; what is later is no lag but a time that cannot be right, or an operation that never appears.
+_MOST_LAG: Final = 900.0
 
 
 def header_time(text: str | None, now: datetime) -> datetime | None:
@@ -82,6 +85,64 @@ class Moment(NamedTuple):
     server: float | None
 
 
+def epoch(text: str | None) -> float | None:
+    """A time as Codat writes it, in epoch seconds; None for a missing or an impossible one."""
+    moment = instant(text)
+    return None if moment is None else moment.timestamp()
+
+
+def reach(operations: Sequence[PullOperation], whole: bool) -> float:
+    """How far back a page of the newest operations surely goes; 0 if it is the ``whole`` history."""
+    if whole:
+        return 0.0
+    return (epoch(operations[-1].requested) if operations else None) or math.inf
+
+
+class HistoryLag:
+    """How late a server's history is: learned from what a look at it did not show, though it was there.
+
+    Codat does not document when the history shows an operation. Whoever looks tells what was seen (:meth:`look`),
+    whoever queues tells what must appear (:meth:`expect`). What is in doubt is settled no sooner than the history was
+    seen to lag. All times are the server's epoch seconds.
+
+    >>> lag = HistoryLag()
+    >>> lag.expect(PullOperation(id="a", company_id="c", requested="2026-11-23T14:00:00Z"))
+    >>> lag.look("c", [], 0.0, epoch("2026-11-23T14:00:40Z"))
+    >>> lag.seconds
+    40.0
+    """
+
+    def __init__(self) -> None:
+        #: The longest that the history was seen not to show an operation.
+        self.seconds = 0.0
+        self._expected: dict[str, dict[str, PullOperation]] = {}
+
+    def expect(self, operation: PullOperation) -> None:
+        """An answer told of this operation, so the history must show it."""
+        self._expected.setdefault(operation.company_id.lower(), {})[operation.id] = operation
+
+    def look(self, company_id: str, operations: Sequence[PullOperation], reach: float, now: float) -> None:
+        """A look at ``now`` that went back to ``reach`` showed these."""
+        expected = self._expected.get(company_id.lower())
+        if not expected:
+            return
+        for operation in operations:
+            expected.pop(operation.id, None)
+        for operation in tuple(expected.values()):
+            if not self.missed(operation, reach, now):
+                expected.pop(operation.id, None)
+        if not expected:
+            self._expected.pop(company_id.lower(), None)
+
+    def missed(self, operation: PullOperation, reach: float, now: float) -> bool:
+        """Whether a look that did not show an operation could have; its lag is noted."""
+        requested = epoch(operation.requested)
+        if requested is None or not (reach < requested and now - requested <= _MOST_LAG):
+            return False
+        self.seconds = max(self.seconds, now - requested)
+        return True
+
+
 class ServerClock:
     """What time it is for the server, and how late its history is.
 
@@ -110,11 +171,6 @@ class ServerClock:
     def known(self) -> bool:
         """Whether an answer has told the server's time."""
         return self._bounds is not None
-
-    @property
-    def offset(self) -> timedelta | None:
-        """By how much the server's clock is ahead of the local one, None until an answer told it."""
-        return timedelta(seconds=self.epoch() - self._wall()) if self.known else None
 
     def epoch(self) -> float:
         """The server's time in epoch seconds; the local time until an answer told it."""
@@ -163,7 +219,8 @@ class ServerClock:
                 closer = max(low, self._bounds[0]), min(high, self._bounds[1])
                 if closer[0] <= closer[1]:
                     low, high = closer
-            self._speed, self._bounds = speed, (low, high)
+            self._speed = speed
+            self._bounds = low, high
 
 
 def _speed(text: str | None) -> float:

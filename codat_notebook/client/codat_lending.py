@@ -13,17 +13,17 @@ from msgspec import UNSET, UnsetType
 
 from codat_notebook import forking
 from codat_notebook.client import wire
-from codat_notebook.client.calls import Companies, Connections, Integrations, Settings
+from codat_notebook.client.calls import CallOptions, Companies, Connections, Integrations, Retries, Settings
 from codat_notebook.client.clock import ServerClock
+from codat_notebook.client.compatibility import ELSEWHERE
 from codat_notebook.client.drivers import SyncDriver
 from codat_notebook.client.events import EventSink, Listener
 from codat_notebook.client.flows import Options
-from codat_notebook.client.groups import CallOptions, Retries
 from codat_notebook.client.manage_data import ManageData
 from codat_notebook.client.quota import Pacing, Quota, QuotaGauge
 from codat_notebook.client.retrying import Call, Flow
 from codat_notebook.models import errors
-from codat_notebook.models.hiding import hides_arguments
+from codat_notebook.models.errors import hides_arguments
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Security
 from codat_notebook.utils import RetryConfig
@@ -34,12 +34,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SERVERS: Final = ("https://api.codat.io",)
 TIMEOUT_MS: Final = 30_000
-#: Parts of codat-lending that are left to it.
-_ELSEWHERE: Final = (
-    "accounting_bank_data", "accounts_payable", "accounts_receivable", "bank_statements", "banking",
-    "company_info", "data_integrity", "excel_reports", "file_upload", "financial_statements",
-    "financial_summary", "liabilities", "loan_writeback", "manage_reports", "sales", "transactions",
-)  # fmt: skip
 
 
 class CodatLending:
@@ -105,7 +99,7 @@ class CodatLending:
         """The daily quota as the latest answer told it, None before the first."""
         return self._gauge.read()
 
-    def prepare(self, name: str, said: CallOptions, *, writes: bool = False) -> tuple[Call, Options]:
+    def prepare(self, name: str, given: CallOptions, *, writes: bool = False) -> tuple[Call, Options]:
         """A call of this client and its options, checked. For the groups of calls.
 
         Raises:
@@ -114,11 +108,10 @@ class CodatLending:
         """
         if writes and self.read_only:
             raise errors.ReadOnlyError(f"{name}: this client is read-only (read_only=True). Nothing was sent.")
-        retries, server_url, timeout_ms, headers = said
-        base = self.server_url if server_url is None else self._server(server_url, None)
-        timeout = None if timeout_ms is None else _seconds(timeout_ms)
-        call = Call(name, _plan(retries, self._retries), self.clock, self._tell, self._gauge, self._pacing)
-        return call, Options(base, timeout, wire.headers(headers))
+        base = self.server_url if given.server_url is None else self._server(given.server_url, None)
+        timeout = None if given.timeout_ms is None else _seconds(given.timeout_ms)
+        call = Call(name, _plan(given.retries, self._retries), self.clock, self._tell, self._gauge, self._pacing)
+        return call, Options(base, timeout, wire.headers(given.headers))
 
     def drive(self, flow: Flow[T]) -> T:
         """Run a flow by blocking."""
@@ -171,7 +164,7 @@ class CodatLending:
         await self.aclose()
 
     def __getattr__(self, name: str) -> Any:
-        if name in _ELSEWHERE:
+        if name in ELSEWHERE:
             raise errors.NotAvailableError(
                 f"client.{name} is not part of this client, which refreshes and diagnoses. "
                 "Codat's own SDK has it: pip install codat-lending"
@@ -210,6 +203,6 @@ def _plan(retries: Retries, otherwise: RetryConfig) -> RetryConfig:
 
 def _seconds(timeout_ms: float) -> float:
     if not isinstance(timeout_ms, Real) or not timeout_ms > 0:
-        said = timeout_ms if isinstance(timeout_ms, Real) else f"of type {type(timeout_ms).__name__}"
-        raise errors.ConfigurationError(f"timeout_ms is {said}; it must be a number of milliseconds above 0")
+        given = timeout_ms if isinstance(timeout_ms, Real) else f"of type {type(timeout_ms).__name__}"
+        raise errors.ConfigurationError(f"timeout_ms is {given}; it must be a number of milliseconds above 0")
     return timeout_ms / 1000

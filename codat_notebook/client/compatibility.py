@@ -6,15 +6,17 @@ parameters, defaults, fields, members, exceptions. To move a service to the offi
 
 from typing import Final
 
+#: Parts of codat-lending that are left to it.
+ELSEWHERE: Final = (
+    "accounting_bank_data", "accounts_payable", "accounts_receivable", "bank_statements", "banking",
+    "company_info", "data_integrity", "excel_reports", "file_upload", "financial_statements",
+    "financial_summary", "liabilities", "loan_writeback", "manage_reports", "sales", "transactions",
+)  # fmt: skip
 #: What is there in codat-lending and missing or different here -> why.
 NAMES: Final = {
     **{
         f"client.{group}": "Reading the data itself is codat-lending's; the error here says so."
-        for group in (
-            "accounting_bank_data", "accounts_payable", "accounts_receivable", "bank_statements", "banking",
-            "company_info", "data_integrity", "excel_reports", "file_upload", "financial_statements",
-            "financial_summary", "liabilities", "loan_writeback", "manage_reports", "sales", "transactions",
-        )
+        for group in ELSEWHERE
     },
     **{
         f"client.{call}*": "This client refreshes and diagnoses; it changes no company and no connection."

@@ -2,7 +2,7 @@
 
 Nothing is decided here; the other one, in :mod:`codat_notebook.client.async_driver`, is only imported when it is used.
 
-Exceptions of httpx become values before they meet a flow, so that no traceback of ours leads into frames that
+Exceptions of the transport become values before they meet a flow, so that no traceback of ours leads into frames that
 hold the key; where an interruption passes through, its inner frames are cut off.
 """
 
@@ -19,14 +19,14 @@ import msgspec
 from codat_notebook import forking
 from codat_notebook.client import transport
 from codat_notebook.client.retrying import Command, Flow, Join, Sleep, Together
-from codat_notebook.client.wire import Answer, Failure, Outcome, Request, is_loopback
+from codat_notebook.client.wire import Answer, Failure, Outcome, Request
 from codat_notebook.models import errors
-from codat_notebook.models.hiding import bare
+from codat_notebook.models.errors import bare
 from codat_notebook.models.scrubbing import Scrubber
 from codat_notebook.models.secret import Secret
 
 if TYPE_CHECKING:
-    import httpx
+    import httpcore
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
@@ -65,7 +65,7 @@ class Driver:
     def note(self, socket: forking.File) -> None:
         """Know of a socket that a client of ours opened."""
         with self._lock:
-            self._sockets = [socket, *(known for known in self._sockets if known.fileno() >= 0)]
+            self._sockets = [socket, *(each for each in self._sockets if each.fileno() >= 0)]
 
     def check(self) -> None:
         """Raise where requests cannot be sent.
@@ -79,40 +79,42 @@ class Driver:
                 "was forked, and the parent uses them. Make a new client here, and pass it to a new CodatLending."
             )
 
-    def prepare(self, request: Request) -> "httpx.Request":
-        """The request with the key, for httpx. Only a client of the user's own has defaults to add."""
-        import httpx
-
+    def prepare(self, request: Request) -> Any:
+        """The request with the key: for httpcore, or for a client of the user's own, which has defaults to add."""
         limits = transport.timeouts(self.limit(request))
         headers = transport.headers(request)
         if self._secret is not None:
             headers["authorization"] = self._secret.reveal()
         if self.given is not None:
+            import httpx
+
             timeout = httpx.Timeout(**limits)
-            made: httpx.Request = self.given.build_request(
-                request.method, request.url, headers=headers, timeout=timeout
-            )
-            return made
-        address = transport.address(request.url)
-        return httpx.Request(request.method, address, headers=headers, extensions={"timeout": limits})
+            return self.given.build_request(request.method, request.url, headers=headers, timeout=timeout)
+        import httpcore
+
+        url, host = transport.address(request.url)
+        pairs = [(name.encode("ascii"), text.encode("ascii")) for name, text in headers.items()]
+        if "host" not in headers:
+            pairs.insert(0, (b"host", host))
+        return httpcore.Request(request.method, url, headers=pairs, extensions={"timeout": limits})
 
     def limit(self, request: Request) -> float:
         """How many seconds this attempt has, from the first byte sent to the last one read."""
         seconds = self._timeout if request.timeout is None else request.timeout
         return seconds if request.within is None else min(seconds, request.within)
 
-    def outcome(self, request: Request, response: "httpx.Response", body: bytes, sent: float) -> Answer:
+    def outcome(self, request: Request, response: Any, heard: dict[str, str], body: bytes, sent: float) -> Answer:
         """An answer that came in whole.
 
         Here, and in :meth:`lost` and :meth:`passing`, is where anything comes in from outside: nobody further in ever
         sees a key that a gateway sends back.
         """
-        heard = transport.heard(response)
         for key in self._keys(request, response):
             body = key.scrub(body)
             if key.scrub_text(together := "\n".join(heard.values())) != together:
                 heard = {name: key.scrub_text(text) for name, text in heard.items()}
-        return Answer(response.status_code, heard, body, sent, self.monotonic())
+        status = response.status if self.given is None else response.status_code
+        return Answer(status, heard, body, sent, self.monotonic())
 
     def lost(self, request: Request, error: BaseException, sent: float) -> Failure:
         """What it means that no whole answer came."""
@@ -132,7 +134,7 @@ class Driver:
             text = key.scrub_text(text)
         return text
 
-    def _keys(self, request: Request, response: "httpx.Response | None" = None) -> Iterator[Secret | Scrubber]:
+    def _keys(self, request: Request, response: Any = None) -> Iterator[Secret | Scrubber]:
         """What may come back: the client's key, and what a caller or a client of the user's own sends instead."""
         if self._secret is not None:
             yield self._secret
@@ -149,7 +151,7 @@ class SyncDriver(Driver):
         self, secret: Secret | None, timeout: float, monotonic: Callable[[], float], client: Any = None
     ) -> None:
         super().__init__(secret, timeout, monotonic, client)
-        self._own: dict[bool, httpx.Client] = {}
+        self._own: dict[str, httpcore.ConnectionPool] = {}
         self._sleep: Callable[[float], Any] = time.sleep
 
     def after_fork(self) -> None:
@@ -220,59 +222,51 @@ class SyncDriver(Driver):
             return error
 
     def _request(self, request: Request) -> Outcome:
-        import httpx
-
-        from codat_notebook.client import deadline
+        from codat_notebook.client import pools
 
         sent = self.monotonic()
-        deadline.start(self.limit(request))
+        pools.start(self.limit(request))
         try:
-            client = self._client(request.base)
-            response = self._send(client, self.prepare(request))
+            response = self._send(request)
             try:
-                return self.outcome(request, response, self._body(response), sent)
+                heard = transport.heard(response)
+                return self.outcome(request, response, heard, self._body(response, heard), sent)
             finally:
                 response.close()
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *transport.REFUSALS) as error:
+        except transport.no_answer() as error:
             return self.lost(request, error, sent)
         except BaseException as error:  # noqa: BLE001 - goes on at once, only without frames that hold the key
             raise self.passing(request, error) from None
 
-    def _send(self, client: "httpx.Client", request: "httpx.Request") -> "httpx.Response":
-        if self.given is not None:
-            return client.send(request, stream=True, follow_redirects=False)
-        response: httpx.Response = transport.transport_for(client, request).handle_request(request)
-        return response
+    def _send(self, request: Request) -> Any:
+        if self.given is None:
+            return self._pool(request.base).handle_request(self.prepare(request))
+        self.check()
+        return self.given.send(self.prepare(request), stream=True, follow_redirects=False)
 
-    def _body(self, response: "httpx.Response") -> bytes:
-        if response.is_stream_consumed:  # a transport or a hook has read it
-            return response.content
-        from codat_notebook.client import deadline
+    def _body(self, response: Any, heard: dict[str, str]) -> bytes:
+        if self.given is not None and response.is_stream_consumed:  # a transport or a hook has read it
+            content: bytes = response.content
+            return content
+        from codat_notebook.client import pools
 
-        body = transport.Body(response.headers.get("content-encoding", ""))
-        for piece in response.iter_raw():
+        body = transport.Body(heard.get("content-encoding", ""))
+        for piece in response.iter_stream() if self.given is None else response.iter_raw():
             body.add(piece)
-            deadline.left()  # raises; a client of the user's own does not know of deadlines
+            pools.left()  # raises; a client of the user's own does not know of deadlines
         return body.whole()
 
-    def _client(self, base: str) -> "httpx.Client":
-        import httpx
-
-        if self.given is not None:
-            self.check()
-            given: httpx.Client = self.given
-            return given
-        loopback = base.startswith("http:") and is_loopback(base)
+    def _pool(self, base: str) -> "httpcore.ConnectionPool":
         with self._lock:
-            if loopback not in self._own:
-                from codat_notebook.client import deadline
+            if base not in self._own:
+                from codat_notebook.client import pools
 
-                self._own[loopback] = deadline.bind(transport.client(httpx.Client, loopback), self.note)
-            return self._own[loopback]
+                self._own[base] = pools.pool(base, self.note)
+            return self._own[base]
 
     def close(self) -> None:
         """Close the connections; the next request opens new ones."""
         with self._lock:
-            clients, self._own = self._own, {}
-        for client in clients.values():
-            client.close()
+            pools, self._own = self._own, {}
+        for pool in pools.values():
+            pool.close()

@@ -30,7 +30,6 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     status: int | None = None
     error: str | None = None
     correlation_id: str | None = None
-    size: int = 0
 
     def __str__(self) -> str:
         end = self.error if self.status is None else self.status

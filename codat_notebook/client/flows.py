@@ -18,7 +18,7 @@ from codat_notebook.client import wire
 from codat_notebook.client.retrying import Call, Flow, Together, fetch
 from codat_notebook.client.wire import Request
 from codat_notebook.models import errors, operations, shared
-from codat_notebook.models.base import Page
+from codat_notebook.models.shared import Page
 
 T = TypeVar("T")
 P = TypeVar("P", bound=Page)

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from codat_notebook.client import wire
+from codat_notebook.client.clock import reach
 from codat_notebook.client.flows import (
     COMPANIES_GET,
     COMPANY_SETTINGS,
@@ -21,7 +22,6 @@ from codat_notebook.client.flows import (
     Options,
     read,
 )
-from codat_notebook.client.lag import reach
 from codat_notebook.client.retrying import Call, Flow, fetch
 from codat_notebook.models import errors, operations, shared, status
 from codat_notebook.models.instants import instant

@@ -5,24 +5,37 @@
 whatever happens on the way.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from msgspec import UNSET
 
 from codat_notebook.client import flows, queueing, wire
-from codat_notebook.client.groups import Body, CallOptions, Group, Headers, Retries, Runner
+from codat_notebook.client.calls import (
+    Body,
+    CallOptions,
+    Group,
+    Headers,
+    Retries,
+    Rows,
+    Runner,
+    awaiting,
+    blocking,
+    rows,
+    rows_async,
+)
+from codat_notebook.client.flows import Options
 from codat_notebook.client.lookup import Intent
 from codat_notebook.client.queueing import Queued, QueuedAll
-from codat_notebook.client.retrying import Flow
+from codat_notebook.client.retrying import Call, Flow
 from codat_notebook.models import operations, shared
 
 
 class PullOperations(Group):
     """The history of what was pulled, and of what is being pulled."""
 
-    def list(
+    def _list(
         self,
         *,
         request: operations.ListPullOperationsRequest | Body,
@@ -30,12 +43,14 @@ class PullOperations(Group):
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Headers = None,
-    ) -> shared.PullOperations:
+    ) -> Flow[shared.PullOperations]:
         """A page of a company's pull operations."""
-        said = (retries, server_url, timeout_ms, http_headers)
-        return self._read(flows.PULLS_LIST, request, said)
+        return self._read(flows.PULLS_LIST, request, CallOptions(retries, server_url, timeout_ms, http_headers))
 
-    async def list_async(
+    list = blocking(_list)
+    list_async = awaiting(_list)
+
+    def _iterate(
         self,
         *,
         request: operations.ListPullOperationsRequest | Body,
@@ -43,40 +58,16 @@ class PullOperations(Group):
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Headers = None,
-    ) -> shared.PullOperations:
-        """As :meth:`list`, awaited."""
-        said = (retries, server_url, timeout_ms, http_headers)
-        return await self._read_async(flows.PULLS_LIST, request, said)
-
-    def iterate(
-        self,
-        *,
-        request: operations.ListPullOperationsRequest | Body,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
-    ) -> Iterator[shared.PullOperation]:
+    ) -> Rows[shared.PullOperation]:
         """Everything over all pages, row by row. Where no page size is asked for, the largest that the server
         takes is.
         """
-        said = (retries, server_url, timeout_ms, http_headers)
-        return self._walk(flows.PULLS_LIST, request, said)
+        return self._rows(flows.PULLS_LIST, request, CallOptions(retries, server_url, timeout_ms, http_headers))
 
-    def iterate_async(
-        self,
-        *,
-        request: operations.ListPullOperationsRequest | Body,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
-    ) -> AsyncIterator[shared.PullOperation]:
-        """As :meth:`iterate`, with ``async for``."""
-        said = (retries, server_url, timeout_ms, http_headers)
-        return self._walk_async(flows.PULLS_LIST, request, said)
+    iterate = rows(_iterate)
+    iterate_async = rows_async(_iterate)
 
-    def get(
+    def _get(
         self,
         *,
         request: operations.GetPullOperationRequest | Body,
@@ -84,25 +75,14 @@ class PullOperations(Group):
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Headers = None,
-    ) -> shared.PullOperation:
+    ) -> Flow[shared.PullOperation]:
         """One pull operation."""
-        said = (retries, server_url, timeout_ms, http_headers)
-        return self._read(flows.PULLS_GET, request, said)
+        return self._read(flows.PULLS_GET, request, CallOptions(retries, server_url, timeout_ms, http_headers))
 
-    async def get_async(
-        self,
-        *,
-        request: operations.GetPullOperationRequest | Body,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
-    ) -> shared.PullOperation:
-        """As :meth:`get`, awaited."""
-        said = (retries, server_url, timeout_ms, http_headers)
-        return await self._read_async(flows.PULLS_GET, request, said)
+    get = blocking(_get)
+    get_async = awaiting(_get)
 
-    def get_validation(
+    def _get_validation(
         self,
         *,
         request: operations.GetValidationRequest | Body,
@@ -110,29 +90,18 @@ class PullOperations(Group):
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Headers = None,
-    ) -> shared.ValidationResults:
+    ) -> Flow[shared.ValidationResults]:
         """What Codat's checks found in the data that one operation pulled."""
-        said = (retries, server_url, timeout_ms, http_headers)
-        return self._read(flows.PULLS_VALIDATION, request, said)
+        return self._read(flows.PULLS_VALIDATION, request, CallOptions(retries, server_url, timeout_ms, http_headers))
 
-    async def get_validation_async(
-        self,
-        *,
-        request: operations.GetValidationRequest | Body,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
-    ) -> shared.ValidationResults:
-        """As :meth:`get_validation`, awaited."""
-        said = (retries, server_url, timeout_ms, http_headers)
-        return await self._read_async(flows.PULLS_VALIDATION, request, said)
+    get_validation = blocking(_get_validation)
+    get_validation_async = awaiting(_get_validation)
 
 
 class Refresh(Group):
     """The two calls that queue, each exactly once."""
 
-    def all_data_types(
+    def _all_data_types(
         self,
         *,
         request: operations.RefreshAllDataTypesRequest | Body,
@@ -140,30 +109,19 @@ class Refresh(Group):
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Headers = None,
-    ) -> None:
+    ) -> Flow[None]:
         """Queue every data type of a company. Codat names no operations; see :meth:`queue_all`.
 
         Returns once Codat has confirmed it, or the history shows everything that it should queue. Raises a
         :class:`~codat_notebook.models.errors.CodatLendingError` with ``queued`` ``"unknown"``, and the names of what is
         missing, if the answer was lost and the history shows a part.
         """
-        said = (retries, server_url, timeout_ms, http_headers)
-        self._runner.drive(self._all("all_data_types", request, said))
+        yield from self._all("all_data_types", request, CallOptions(retries, server_url, timeout_ms, http_headers))
 
-    async def all_data_types_async(
-        self,
-        *,
-        request: operations.RefreshAllDataTypesRequest | Body,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
-    ) -> None:
-        """As :meth:`all_data_types`, awaited."""
-        said = (retries, server_url, timeout_ms, http_headers)
-        await self._runner.drive_async(self._all("all_data_types", request, said))
+    all_data_types = blocking(_all_data_types)
+    all_data_types_async = awaiting(_all_data_types)
 
-    def data_type(
+    def _data_type(
         self,
         *,
         request: operations.RefreshDataTypeRequest | Body,
@@ -171,25 +129,15 @@ class Refresh(Group):
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Headers = None,
-    ) -> shared.PullOperation:
+    ) -> Flow[shared.PullOperation]:
         """Queue one data type, or attach to the operation that is in progress already."""
-        said = (retries, server_url, timeout_ms, http_headers)
-        return self._runner.drive(self._one("data_type", request, said)).operation
+        options = CallOptions(retries, server_url, timeout_ms, http_headers)
+        return (yield from self._one("data_type", request, options)).operation
 
-    async def data_type_async(
-        self,
-        *,
-        request: operations.RefreshDataTypeRequest | Body,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
-    ) -> shared.PullOperation:
-        """As :meth:`data_type`, awaited."""
-        said = (retries, server_url, timeout_ms, http_headers)
-        return (await self._runner.drive_async(self._one("data_type", request, said))).operation
+    data_type = blocking(_data_type)
+    data_type_async = awaiting(_data_type)
 
-    def queue(
+    def _queue(
         self,
         *,
         request: operations.RefreshDataTypeRequest | Body,
@@ -201,7 +149,7 @@ class Refresh(Group):
         since: datetime | None = None,
         known: Collection[str] = (),
         siblings: bool = False,
-    ) -> Queued:
+    ) -> Flow[Queued]:
         """Queue one data type, and tell what came of it.
 
         Args:
@@ -216,29 +164,14 @@ class Refresh(Group):
         Raises:
             errors.CodatLendingError: with ``queued`` ``"no"`` or ``"unknown"``.
         """
-        said = (retries, server_url, timeout_ms, http_headers)
+        options = CallOptions(retries, server_url, timeout_ms, http_headers)
         how = {"key": idempotency_key, "since": since, "known": known, "siblings": siblings}
-        return self._runner.drive(self._one("queue", request, said, **how))
+        return self._one("queue", request, options, **how)
 
-    async def queue_async(
-        self,
-        *,
-        request: operations.RefreshDataTypeRequest | Body,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
-        idempotency_key: str | None = None,
-        since: datetime | None = None,
-        known: Collection[str] = (),
-        siblings: bool = False,
-    ) -> Queued:
-        """As :meth:`queue`, awaited."""
-        said = (retries, server_url, timeout_ms, http_headers)
-        how = {"key": idempotency_key, "since": since, "known": known, "siblings": siblings}
-        return await self._runner.drive_async(self._one("queue", request, said, **how))
+    queue = blocking(_queue)
+    queue_async = awaiting(_queue)
 
-    def queue_all(
+    def _queue_all(
         self,
         *,
         request: operations.RefreshAllDataTypesRequest | Body,
@@ -248,43 +181,32 @@ class Refresh(Group):
         http_headers: Headers = None,
         idempotency_key: str | None = None,
         since: datetime | None = None,
-    ) -> QueuedAll:
+    ) -> Flow[QueuedAll]:
         """Queue every data type of a company, and tell what came of it: what ran before, since when to look.
 
         ``idempotency_key`` and ``since`` as in :meth:`queue`.
         """
-        said = (retries, server_url, timeout_ms, http_headers)
-        return self._runner.drive(self._all("queue_all", request, said, key=idempotency_key, since=since))
+        options = CallOptions(retries, server_url, timeout_ms, http_headers)
+        return self._all("queue_all", request, options, key=idempotency_key, since=since)
 
-    async def queue_all_async(
-        self,
-        *,
-        request: operations.RefreshAllDataTypesRequest | Body,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
-        idempotency_key: str | None = None,
-        since: datetime | None = None,
-    ) -> QueuedAll:
-        """As :meth:`queue_all`, awaited."""
-        said = (retries, server_url, timeout_ms, http_headers)
-        return await self._runner.drive_async(self._all("queue_all", request, said, key=idempotency_key, since=since))
+    queue_all = blocking(_queue_all)
+    queue_all_async = awaiting(_queue_all)
 
-    def _one(self, name: str, request: Any, said: CallOptions, **how: Any) -> Flow[Queued]:
+    def _one(self, name: str, request: Any, given: CallOptions, **how: Any) -> Flow[Queued]:
         made = operations.check(operations.RefreshDataTypeRequest, request)
-        if how.get("key"):
-            wire.headers({"Idempotency-Key": how["key"]})
+        call, options = self._prepare(name, given, how.get("key"))
         connection_id = None if made.connection_id is None else str(made.connection_id)
-        call, options = self._runner.prepare(f"manage_data.refresh.{name}", said, writes=True)
         return queueing.queue(call, options, Intent(str(made.company_id), str(made.data_type), connection_id), **how)
 
-    def _all(self, name: str, request: Any, said: CallOptions, **how: Any) -> Flow[QueuedAll]:
+    def _all(self, name: str, request: Any, given: CallOptions, **how: Any) -> Flow[QueuedAll]:
         made = operations.check(operations.RefreshAllDataTypesRequest, request)
-        if how.get("key"):
-            wire.headers({"Idempotency-Key": how["key"]})
-        call, options = self._runner.prepare(f"manage_data.refresh.{name}", said, writes=True)
+        call, options = self._prepare(name, given, how.get("key"))
         return queueing.queue_all(call, options, Intent(str(made.company_id)), whole=name == "all_data_types", **how)
+
+    def _prepare(self, name: str, given: CallOptions, key: str | None) -> tuple[Call, Options]:
+        if key:
+            wire.headers({"Idempotency-Key": key})  # raises for one that cannot be sent
+        return self._runner.prepare(f"manage_data.refresh.{name}", given, writes=True)
 
 
 class ManageData(Group):
@@ -295,7 +217,7 @@ class ManageData(Group):
         self.refresh = Refresh(runner)
         self.pull_operations = PullOperations(runner)
 
-    def get_status(
+    def _get_status(
         self,
         *,
         request: operations.GetDataStatusRequest | Body,
@@ -303,20 +225,9 @@ class ManageData(Group):
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Headers = None,
-    ) -> shared.DataStatuses:
+    ) -> Flow[shared.DataStatuses]:
         """How fresh each data type of a company is, in one request."""
-        said = (retries, server_url, timeout_ms, http_headers)
-        return self._read(flows.GET_STATUS, request, said)
+        return self._read(flows.GET_STATUS, request, CallOptions(retries, server_url, timeout_ms, http_headers))
 
-    async def get_status_async(
-        self,
-        *,
-        request: operations.GetDataStatusRequest | Body,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
-    ) -> shared.DataStatuses:
-        """As :meth:`get_status`, awaited."""
-        said = (retries, server_url, timeout_ms, http_headers)
-        return await self._read_async(flows.GET_STATUS, request, said)
+    get_status = blocking(_get_status)
+    get_status_async = awaiting(_get_status)

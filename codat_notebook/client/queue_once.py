@@ -28,6 +28,7 @@ from codat_notebook.client.retrying import Call, Flow
 from codat_notebook.client.slots import Record
 from codat_notebook.client.wire import Answer, Failure, Outcome, Request
 from codat_notebook.models import errors, shared
+from codat_notebook.models.vocabulary import ID
 
 #: Server seconds after which the history shows what was queued, unless it was seen to lag longer.
 SETTLE: Final = 10.0
@@ -43,7 +44,7 @@ _LOOKS: Final = (1.0, 3.0, 6.0)
 QUIET: Final = 30.0
 #: What a refusal says because of an operation that is in progress, whatever its status.
 IN_PROGRESS: Final = "DatasetAlreadyInProgressException"
-_NAMED: Final = re.compile(r"previous sync\W+([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
+_NAMED: Final = re.compile(rf"previous sync\W+({ID.pattern})")
 
 R = TypeVar("R")
 

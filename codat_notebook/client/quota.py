@@ -89,7 +89,8 @@ class Pacing:
 
     def after_fork(self) -> None:
         """In a forked child: whoever has a place or waits for one is a thread of the parent."""
-        self._inside, self._queues = {}, {}
+        self._inside = {}
+        self._queues = {}
 
     def reserve(self, now: float, minute: float = _MINUTE) -> float:
         """Book the next start, and return how many real seconds from ``now`` it is.

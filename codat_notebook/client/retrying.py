@@ -178,7 +178,6 @@ class Call:
                 status=outcome.status if isinstance(outcome, Answer) else None,
                 error=outcome.error if isinstance(outcome, Failure) else None,
                 correlation_id=wire.correlation_id(outcome),
-                size=len(outcome.body) if isinstance(outcome, Answer) else 0,
             )
         )
 

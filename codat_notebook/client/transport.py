@@ -1,7 +1,6 @@
-"""HTTP clients and how they are made: the one place that knows httpx, TLS and proxies.
+"""What requests and answers are on the wire: addresses, headers, certificates, bodies, and what a failure means.
 
-Clients are made late, on the first request. The loopback gets one that knows no proxy and makes no TLS
-context; all other hosts share one context per process. Answers are read piece by piece, unpacked under a size
+httpx and httpcore are imported late, on the first request. Answers are read piece by piece, unpacked under a size
 limit, so that neither an endless body nor a small one that unpacks to gigabytes fills the memory.
 """
 
@@ -9,11 +8,10 @@ import logging
 import os
 import weakref
 import zlib
-from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from codat_notebook.client.wire import Failure, Request
 from codat_notebook.models.secret import Secret
@@ -21,6 +19,7 @@ from codat_notebook.models.secret import Secret
 if TYPE_CHECKING:
     import ssl
 
+    import httpcore
     import httpx
 
 MAX_BODY: Final = 64 * 1024 * 1024
@@ -54,8 +53,8 @@ class _MaskKeys(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         told = text = record.getMessage()
-        for known in self.keys.valuerefs():
-            if (secret := known()) is not None:
+        for reference in self.keys.valuerefs():
+            if (secret := reference()) is not None:
                 text = secret.scrub_text(text)
         if text is not told:
             record.msg, record.args = text, None
@@ -70,10 +69,6 @@ def mask_in_logs(secret: Secret) -> None:
     _masking.keys[id(secret)] = secret
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_masking)
-
-
-#: What is no exception of httpx and means the same: there is no whole answer.
-REFUSALS: Final = (BadBody, Unusable)
 
 
 @cache
@@ -108,78 +103,50 @@ def _believing(name: str, bundle: str) -> "ssl.SSLContext":
         raise Unusable(f"{name} is {bundle}, where no certificates can be read ({error.strerror or error})") from None
 
 
-C = TypeVar("C")
-
-
-def client(kind: Callable[..., C], loopback: bool) -> C:
-    """An httpx client, sync or async.
-
-    Raises:
-        Unusable: the environment names a proxy or certificates that cannot be used.
-    """
+@cache
+def no_answer() -> tuple[type[Exception], ...]:
+    """What is raised where no whole answer came: by httpcore, by a client of the user's own, and here."""
+    import httpcore
     import httpx
 
-    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
-    # verify=False makes no context; this client is only ever used for http:// on this machine.
-    trust: dict[str, Any] = {"verify": False, "trust_env": False} if loopback else {"verify": tls_context()}
-    try:
-        return kind(limits=limits, follow_redirects=False, timeout=None, **trust)
-    except ImportError as error:
-        raise Unusable(f"the proxy that {_proxies()} names cannot be used: {error}") from None
-    except (ValueError, httpx.InvalidURL):  # whose texts quote the address, which may hold a password
-        raise Unusable(
-            f"the proxy that {_proxies()} names cannot be used: its address must begin with http:// or https:// (with "
-            "httpx[socks] also socks5://), and a password in it must be percent-encoded"
-        ) from None
+    return (
+        BadBody,
+        TimeoutError,
+        Unusable,
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.ProxyError,
+        httpcore.TimeoutException,
+        httpcore.UnsupportedProtocol,
+        httpx.HTTPError,
+        httpx.InvalidURL,
+        httpx.StreamError,
+    )
 
 
-def _proxies() -> str:
-    """The variables that name a proxy."""
-    names = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
-    used = [name for name in names if os.environ.get(name) or os.environ.get(name.lower())]
-    return " or ".join(used) or "the system"
-
-
-def transport_for(client: Any, request: "httpx.Request") -> Any:
-    """The transport that a client of ours has for an address: direct, or the proxy that the environment names.
-
-    What a client does around its transports (cookies, redirects, hooks, lines in its log) is a fifth of a call's cost
-    and nothing that we want. httpx has no public name for the choice; the tests of proxies notice if it moves.
-    """
-    return client._transport_for_url(request.url)
+#: Exceptions of httpcore, and those of httpx with the same names: another try would fail as well.
+_FATAL: Final = frozenset({"InvalidURL", "LocalProtocolError", "UnsupportedProtocol"})
+#: And these: nothing was sent.
+_UNSENT: Final = _FATAL | {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"}
 
 
 def failure(error: BaseException, sent: float, received: float) -> Failure:
-    """What an exception of httpx means: did the request leave, and can trying again help?"""
-    import httpx
-
+    """What an exception means: did the request leave, and can trying again help?"""
     if isinstance(error, Unusable):
         return Failure(True, str(error), sent, received, fatal=True)
     if isinstance(error, BadBody):
         return Failure(False, str(error), sent, received, error.fatal, refused=True)
-    unsent = isinstance(
-        error,
-        httpx.ConnectError
-        | httpx.ConnectTimeout
-        | httpx.PoolTimeout
-        | httpx.ProxyError
-        | httpx.UnsupportedProtocol
-        | httpx.LocalProtocolError
-        | httpx.InvalidURL,
-    )
-    fatal = isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL)
-    return Failure(unsent, _words(error), sent, received, fatal)
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return Failure(bool(kinds & _UNSENT), _words(error, kinds), sent, received, bool(kinds & _FATAL))
 
 
-def _words(error: BaseException) -> str:
-    import httpx
-
-    said = str(error).strip()
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
+def _words(error: BaseException, kinds: set[str]) -> str:
+    text = str(error).strip()
+    if kinds & {"TimeoutException", "TimeoutError"}:
         return f"timed out ({type(error).__name__})"
-    if "CERTIFICATE_VERIFY_FAILED" in said:
-        return f"{said} - behind a company proxy, name its certificates in SSL_CERT_FILE or pip install truststore"
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return f"{text} - behind a company proxy, name its certificates in SSL_CERT_FILE or pip install truststore"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class Body:
@@ -224,11 +191,19 @@ class Body:
 
 
 @lru_cache(maxsize=512)
-def address(text: str) -> "httpx.URL":
-    """An address, taken apart once: following a refresh asks the same few over and over."""
+def address(text: str) -> "tuple[httpcore.URL, bytes]":
+    """An address and its ``Host``, taken apart once: following a refresh asks the same few over and over."""
     import httpx
 
-    return httpx.URL(text)
+    url = httpx.URL(text)
+    return core_url(url), url.netloc
+
+
+def core_url(url: "httpx.URL") -> "httpcore.URL":
+    """An address of httpx for httpcore."""
+    import httpcore
+
+    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
 
 
 def timeouts(seconds: float) -> dict[str, float]:
@@ -248,6 +223,7 @@ def headers(request: Request) -> dict[str, str]:
     return made
 
 
-def heard(response: "httpx.Response") -> dict[str, str]:
-    """The headers of an answer, by lower-case name."""
-    return {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in response.headers.raw}
+def heard(response: Any) -> dict[str, str]:
+    """The headers of an answer, of httpcore's or of httpx's, by lower-case name."""
+    pairs = getattr(response.headers, "raw", response.headers)
+    return {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in pairs}

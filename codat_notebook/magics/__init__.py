@@ -1,7 +1,7 @@
 """The line magic ``%codat``: Codat in a notebook with few words and completion, for those who rarely write Python.
 
 ``%load_ext codat_notebook`` brings it. ``verbs`` holds what it can do and answers with the objects that the Python
-names give: frames, a run, the console. ``words`` takes a line apart, ``names`` finds companies and remembers them for
+names give: frames, a run, the console. ``names`` takes a line apart, finds companies and remembers them for
 ``completing``, which reads memory only. A key never belongs in a cell, so no verb takes one.
 """
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
-from codat_notebook.magics import words
+from codat_notebook.magics.names import Names, unfinished
 from codat_notebook.magics.verbs import ALL, CONNECT_WORDS, VERBS
 from codat_notebook.models.vocabulary import DATA_TYPES
 
 if TYPE_CHECKING:
-    from codat_notebook.magics.names import Names
     from codat_notebook.magics.verbs import Codat
 
 IDENTIFIER = "codat"
@@ -32,15 +31,15 @@ def matcher(codat: "Codat") -> Callable[[CompletionContext], dict[str, Any]]:
         line = _LINE.match(context.text_until_cursor)
         if not line:
             return {"completions": []}
-        before, beginning = words.unfinished(line["rest"])
-        found = [text for text in _choices(before, codat.names) if _begins(text, beginning)][:_OFFERED]
-        completions = [SimpleCompletion(text, type="keyword") for text in found]
+        before, beginning = unfinished(line["rest"])
+        offered = [text for text in _choices(before, codat.names) if _begins(text, beginning)][:_OFFERED]
+        completions = [SimpleCompletion(text, type="keyword") for text in offered]
         return {"completions": completions, "matched_fragment": beginning, "suppress": True, "ordered": True}
 
     return cast(Callable[[CompletionContext], dict[str, Any]], context_matcher(identifier=IDENTIFIER)(match))
 
 
-def _choices(before: list[str], names: "Names") -> Iterable[str]:
+def _choices(before: list[str], names: Names) -> Iterable[str]:
     if not before:
         return VERBS
     verb, *given = before

@@ -1,4 +1,7 @@
-"""Companies by name: which one a word means, and the names that completion may offer.
+"""What is typed: a line of ``%codat`` as words, which company a word means, and the names that completion may offer.
+
+What stands between double quotes is one word, all else is parted by spaces. No shell rules: an apostrophe or a
+backslash in a company's name is a letter like any other.
 
 To find one, Codat is asked; to offer some, memory is: it is filled once in the background after connecting, and by
 each list that is fetched anyway, so that no key stroke waits for a request.
@@ -10,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
-from codat_notebook.magics.words import quoted
 from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.models.vocabulary import ID
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +24,43 @@ if TYPE_CHECKING:
 #: How many companies are looked at to tell which one is meant, are listed in a message, are learned after connecting.
 _LOOKED_AT, _LISTED, _LEARNED = 200, 10, 1_000
 
-_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+_WORD = re.compile(r'"([^"]*)"|([^\s"]+)')
+_TYPED = re.compile(r'"[^"]*"?|[^\s"]+')
+_PLAIN = re.compile(r"[\w.-]+")
+
+
+def split(line: str) -> list[str]:
+    """The words of a line. Raises ``UsageError`` where a quote is not closed.
+
+    >>> split('status "Toft Stores UK"')
+    ['status', 'Toft Stores UK']
+    """
+    if line.count('"') % 2:
+        raise UsageError('A quote (") is opened and not closed.')
+    return [match[1] if match[1] is not None else match[2] for match in _WORD.finditer(line.rstrip().rstrip(";"))]
+
+
+def quoted(name: str) -> str | None:
+    """A name as it is typed; ``None`` for one that cannot be: it holds a quote, or signs that nobody sees.
+
+    >>> quoted("Toft"), quoted("Toft Stores UK"), quoted('The "Best"')
+    ('Toft', '"Toft Stores UK"', None)
+    """
+    if '"' in name or not name.isprintable() or not name.strip():
+        return None
+    return name if _PLAIN.fullmatch(name) else f'"{name}"'
+
+
+def unfinished(line: str) -> tuple[list[str], str]:
+    """The finished words of a line that is being typed, and the beginning of the next, its opening quote included.
+
+    >>> unfinished('refresh "Toft Stores UK" inv'), unfinished('status "Toft S')
+    ((['refresh', 'Toft Stores UK'], 'inv'), (['status'], '"Toft S'))
+    """
+    typed = list(_TYPED.finditer(line))
+    start = typed[-1].start() if typed and typed[-1].end() == len(line) else len(line)
+    return split(line[:start]), line[start:]
 
 
 class Names:
@@ -32,9 +71,9 @@ class Names:
 
     def add(self, frame: "pd.DataFrame") -> dict[str, str]:
         """Remember a frame of companies; returns its companies, id to name."""
-        found = dict(zip(frame["id"].astype(str), frame["name"].fillna("").astype(str), strict=True))
-        self._seen = self._seen | found  # replaced, never changed: another thread may be reading
-        return found
+        companies = dict(zip(frame["id"].astype(str), frame["name"].fillna("").astype(str), strict=True))
+        self._seen = self._seen | companies  # replaced, never changed: another thread may be reading
+        return companies
 
     def typed(self) -> list[str]:
         """Each company as it can be typed: its name, or its id where the name is not its own or cannot be typed."""
@@ -47,10 +86,12 @@ async def learn(session: "Session", names: Names) -> None:
     from codat_notebook import frames
 
     try:
-        found = await session.guard(session.find_companies(limit=_LEARNED), "Names for completion could not be read")
+        companies = await session.guard(
+            session.find_companies(limit=_LEARNED), "Names for completion could not be read"
+        )
     except CodatLendingError:
         return  # told by the guard
-    names.add(await session.context.engine.in_worker(frames.companies, found))
+    names.add(await session.context.engine.in_worker(frames.companies, companies))
 
 
 def find(session: "Session", text: str, names: Names) -> str:
@@ -58,11 +99,11 @@ def find(session: "Session", text: str, names: Names) -> str:
 
     Raises ``UsageError`` with the choices where several companies are meant, or none.
     """
-    if _ID.fullmatch(text):
+    if ID.fullmatch(text):
         return text
-    found = names.add(session.companies(search=text, limit=_LOOKED_AT))
-    exact = {id: name for id, name in found.items() if name.casefold() == text.casefold()}
-    candidates = exact or found
+    matching = names.add(session.companies(search=text, limit=_LOOKED_AT))
+    exact = {id: name for id, name in matching.items() if name.casefold() == text.casefold()}
+    candidates = exact or matching
     if len(candidates) == 1:
         return next(iter(candidates))
     if not candidates:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from codat_notebook.connecting import connect
-from codat_notebook.magics import names, words
+from codat_notebook.magics import names
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError
 from codat_notebook.models.vocabulary import DATA_TYPES
 from codat_notebook.runs.records import from_exception
@@ -84,7 +84,7 @@ class Codat:
 
     def run(self, line: str) -> Any:
         """Do what a line says and return its result. Raises ``UsageError`` with what is wrong."""
-        verb, *rest = words.split(line) or ["help"]
+        verb, *rest = names.split(line) or ["help"]
         if verb not in VERBS:
             near = difflib.get_close_matches(verb.casefold(), VERBS, 1)
             raise UsageError(f"%codat knows no “{verb}”. {f'Did you mean `{near[0]}`?' if near else 'See `%codat`.'}")

@@ -13,14 +13,21 @@
 Errors of the two calls that queue say in ``.queued`` whether an operation may exist: ``"no"`` or
 ``"unknown"``. Where waiting was asked for longer than the budget, ``.retry_at`` says when to try again. All
 can be pickled.
+
+A verbose traceback (``%xmode Verbose``, rich, ``pytest --showlocals``) prints the variables of every frame that an
+error passed. Where those may be a key, the error leaves without its frames: :func:`bare`, :func:`hides_arguments`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final, Literal
+from functools import wraps
+from typing import Any, Final, Literal, ParamSpec, TypeVar
 
 import msgspec
 
+P = ParamSpec("P")
+T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
 Queued = Literal["no", "unknown"]
 #: HTTP status -> what it means and what to do, where the answer itself is no help.
 ADVICE: Final = {
@@ -182,6 +189,33 @@ class ReadOnlyError(CodatLendingError):
 
 class NotAvailableError(CodatLendingError, AttributeError):
     """This part of Codat's API is left to the official SDK."""
+
+
+def bare(error: E) -> E:
+    """An error without the frames that it passed through and the errors behind it."""
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)
+
+
+def hides_arguments(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a function that takes a key: its ``ConfigurationError`` comes from a frame that holds nothing.
+
+    Other errors keep their frames, for they are bugs to be found; this one no longer holds the arguments then.
+    """
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except ConfigurationError as error:
+            problem = bare(error)
+        except BaseException:
+            del args, kwargs
+            raise
+        del args, kwargs
+        raise problem
+
+    return call
 
 
 __all__ = [

@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from codat_notebook.models.errors import InvalidRequestError
+from codat_notebook.models.vocabulary import ID
 
-_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DATA_TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}(-[A-Za-z0-9]{1,64}){0,3}")
 _PLATFORM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -157,9 +157,9 @@ def _make(kind: type[R], request: object) -> R:
 
 
 _FORMS: Final = {
-    "company_id": (_ID, "a UUID"),
-    "connection_id": (_ID, "a UUID"),
-    "dataset_id": (_ID, "a UUID"),
+    "company_id": (ID, "a UUID"),
+    "connection_id": (ID, "a UUID"),
+    "dataset_id": (ID, "a UUID"),
     "data_type": (_DATA_TYPE, "a data type such as 'invoices' or 'banking-accounts'"),
     "platform_key": (_PLATFORM, "a platform key such as 'gbol'"),
 }

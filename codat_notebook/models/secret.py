@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
 from codat_notebook.models import errors
-from codat_notebook.models.hiding import hides_arguments
+from codat_notebook.models.errors import hides_arguments
 from codat_notebook.models.scrubbing import MASK, Scrubber
 
 #: Variables of the environment that may hold a key, in the order in which they are looked at.

@@ -1,21 +1,18 @@
 """What Codat returns: companies, connections, data statuses, pull operations, settings, integrations.
 
 Names and fields are the official SDK's (snake_case here, camelCase in JSON). Objects are immutable. Reading
-is lenient, because the API's vocabulary is open: unknown words stay (see :mod:`codat_notebook.models.words`),
+is lenient, because the API's vocabulary is open: unknown words stay (see :mod:`codat_notebook.models.open_enums`),
 unknown fields are passed over, and a required text that is missing or null reads as ``""``. Nothing of that
 raises; an object tells in ``unread`` what could not be taken as it came. Times stay text; frames parse them.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Final, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final, Protocol, Self
 
 import msgspec
 
-from codat_notebook.models.base import HalRef, Links, Model, Page
-from codat_notebook.models.errors import ConfigurationError, ErrorValidation, ErrorValidationItem
-from codat_notebook.models.hiding import hides_arguments
-from codat_notebook.models.secret import Secret
-from codat_notebook.models.words import (
+from codat_notebook.models.errors import ConfigurationError, ErrorValidation, ErrorValidationItem, hides_arguments
+from codat_notebook.models.open_enums import (
     CurrentStatus,
     DataConnectionStatus,
     DatasetStatus,
@@ -26,8 +23,65 @@ from codat_notebook.models.words import (
     SourceType,
     Status,
 )
+from codat_notebook.models.secret import Secret
 
 _NO_STATUS: Final = DatasetStatus("")
+
+
+class Model(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """Common to all objects: what of the answer could not be taken as it came."""
+
+    REQUIRED: ClassVar[tuple[str, ...]] = ()
+
+    #: Written by the lenient reader; the key is one that no JSON of Codat's has.
+    _notes: tuple[str, ...] = msgspec.field(default=(), name="(notes)")
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """What could not be taken as it came, in words: wrong types, and required fields that are not there."""
+        return (*self._notes, *(f"{name}: missing" for name in self.REQUIRED if getattr(self, name) == ""))
+
+
+class HalRef(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """A link, relative to the server."""
+
+    href: str | None = None
+
+
+class Links(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """The links of a page; ``next`` is there as long as there are more."""
+
+    self_: HalRef | None = msgspec.field(default=None, name="self")
+    current: HalRef | None = None
+    next: HalRef | None = None
+    previous: HalRef | None = None
+
+
+class HasUnread(Protocol):
+    """What pages hold."""
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """What could not be taken as it came."""
+
+
+class Page(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+    """Common to all pages. The numbers are what Codat says; published examples hold zeros."""
+
+    page_number: int = 0
+    page_size: int = 0
+    total_results: int = 0
+    links: Links = msgspec.field(default_factory=Links, name="_links")
+
+    @property
+    def rows(self) -> Sequence[HasUnread]:
+        """The ``results``, whatever their kind."""
+        return getattr(self, "results", ())
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """What could not be taken as it came, also in the rows."""
+        return (*self._notes, *(f"results[{i}].{note}" for i, row in enumerate(self.rows) for note in row.unread))
 
 
 class DataConnectionError(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):

@@ -5,9 +5,13 @@ kept and shown as it is. What the statuses are and mean is in :mod:`codat_notebo
 public API description and documentation, mid 2026.
 """
 
+import re
 from typing import Final, NamedTuple
 
-from codat_notebook.models.words import SchemaDataType, SourceType
+from codat_notebook.models.open_enums import SchemaDataType, SourceType
+
+#: The form of all ids: of companies, connections and pull operations, in either case.
+ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 DATA_TYPES: Final = tuple(each.value for each in SchemaDataType)
 ACCOUNTING: Final = tuple(key for key in DATA_TYPES if "-" not in key)

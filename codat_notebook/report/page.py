@@ -1,16 +1,20 @@
 """The report as one HTML page: what was found, put into sections between a heading and a foot.
 
 The page allows itself no script and no request (a content security policy says so), follows the reader's light or dark
-theme and prints. Times are UTC, since nothing can know the reader's zone, and every one says so.
+theme and prints. Times are UTC, since nothing can know the reader's zone, and every one says so. The file is written in
+one step.
 """
 
+import os
+import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
+from pathlib import Path
 
 from codat_notebook.markup import Child, Markup, h, raw
 from codat_notebook.report import sections
-from codat_notebook.report.elements import minute, time
+from codat_notebook.report.sections import minute, time
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.records import ErrorRecord
 
@@ -31,10 +35,10 @@ class Findings:
     is_sandbox: bool
 
 
-def page(found: Findings) -> str:
+def page(findings: Findings) -> str:
     """The whole file."""
-    facts = found.status.facts
-    title = f"{facts.name}: Codat report of {minute(found.now)}"
+    facts = findings.status.facts
+    title = f"{facts.name}: Codat report of {minute(findings.now)}"
     head = h(
         "head",
         h("meta", charset="utf-8"),
@@ -48,30 +52,30 @@ def page(found: Findings) -> str:
         "body",
         h(
             "main",
-            _heading(found),
-            sections.freshness(found.status, found.now),
-            sections.connections(found.status, found.now),
-            sections.remedies(found.status),
-            sections.data_types(found.status, found.now),
-            sections.errors(found.errors),
-            sections.operations(found.status, found.now),
-            _foot(found),
+            _heading(findings),
+            sections.freshness(findings.status, findings.now),
+            sections.connections(findings.status, findings.now),
+            sections.remedies(findings.status),
+            sections.data_types(findings.status, findings.now),
+            sections.errors(findings.errors),
+            sections.operations(findings.status, findings.now),
+            _foot(findings),
         ),
     )
     return f"<!doctype html>\n{h('html', head, body, lang='en')}\n"
 
 
-def _heading(found: Findings) -> Markup:
-    facts = found.status.facts
-    where = ("sandbox", "SANDBOX") if found.is_sandbox else ("live", "LIVE")
+def _heading(findings: Findings) -> Markup:
+    facts = findings.status.facts
+    where = ("sandbox", "SANDBOX") if findings.is_sandbox else ("live", "LIVE")
     return h(
         "header",
         h("div", h("h1", facts.name), h("span", where[1], class_=f"badge {where[0]}"), class_="name"),
         h(
             "dl",
             _fact("Company id", h("code", facts.id)),
-            _fact("As of", time(found.now)),
-            _fact("Read from", found.server),
+            _fact("As of", time(findings.now)),
+            _fact("Read from", findings.server),
         ),
     )
 
@@ -80,9 +84,42 @@ def _fact(name: str, value: Child) -> Markup:
     return h("div", h("dt", name), h("dd", value))
 
 
-def _foot(found: Findings) -> Markup:
+def _foot(findings: Findings) -> Markup:
     return h(
         "footer",
-        f"Not live: this is what Codat answered at {minute(found.now)}. Made by codat_notebook; the records "
+        f"Not live: this is what Codat answered at {minute(findings.now)}. Made by codat_notebook; the records "
         "themselves stay in Codat.",
     )
+
+
+def destination(path: str | os.PathLike[str], overwrite: bool) -> Path:
+    """The file's whole path, if a report can be put there.
+
+    Raises ``FileNotFoundError`` where the folder does not exist, ``IsADirectoryError`` for a folder, and
+    ``FileExistsError`` for a file that is not to be overwritten.
+    """
+    target = Path(path).expanduser().absolute()
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder: name a file in it, such as {target / 'report.html'}.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {target.parent}: create it, or name another one.")
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target} exists: name another file, or say overwrite=True.")
+    return target
+
+
+def save(text: str, path: Path, overwrite: bool) -> Path:
+    """Write the file in one step, so that a reader finds all of it or what was there before; returns its path."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        file.write(text)
+    made = Path(file.name)
+    try:
+        destination(path, overwrite)  # a file may have come there since
+        made.chmod(0o644)
+        made.replace(path)
+    except OSError:
+        made.unlink()
+        raise
+    return path

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 
+from codat_notebook import markup
 from codat_notebook.markup import Child, Markup, h, link
 from codat_notebook.models import vocabulary
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, PullOperation
-from codat_notebook.models.status import can_be_relinked, is_problem, is_running
-from codat_notebook.report.elements import pill, section, status_pill, table, time
+from codat_notebook.models.status import can_be_relinked, is_problem, is_running, sign, tone
 from codat_notebook.runs.cells import Cell, CompanyStatus
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.words import ago, count, duration
@@ -62,11 +62,11 @@ def _age_class(cell: Cell, now: datetime) -> int:
 
 def connections(status: CompanyStatus, now: datetime) -> Markup:
     """A row for each connection; the relink address where relinking is the way."""
-    known = sorted(status.facts.connections.values(), key=lambda c: (c.status != "Linked", c.platform_name))
+    ordered = sorted(status.facts.connections.values(), key=lambda c: (c.status != "Linked", c.platform_name))
     return section("Connections", table(
         "Connections",
         ("platform", "kind", "state", "last sync", "link for the customer", "id"),
-        [_connection(connection, now) for connection in known],
+        [_connection(connection, now) for connection in ordered],
         "This company has no connection yet.",
     ))  # fmt: skip
 
@@ -171,3 +171,38 @@ def _operation(operation: PullOperation, platforms: dict[str, str], now: datetim
         took and (f"{took} so far" if running else took), operation.error_message or operation.status_description,
         h("code", operation.id),
     ]  # fmt: skip
+
+
+def minute(at: datetime) -> str:
+    """A time in words, to the minute."""
+    return at.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def time(at: datetime | None) -> Child:
+    """A time to the second, for machines as well."""
+    return h("time", at.strftime("%Y-%m-%d %H:%M:%S UTC"), datetime=at.isoformat()) if at else None
+
+
+def pill(colour: str, text: str) -> Markup:
+    """A state in words, with its sign and colour."""
+    return h("span", f"{sign(colour)} {text}", class_=f"pill {colour}")
+
+
+def status_pill(status: str) -> Markup:
+    """The status of an operation or of a connection."""
+    return pill(tone(status), status)
+
+
+def section(title: str, *children: Child) -> Markup:
+    """A part of the page under its heading."""
+    return h("section", h("h2", title), *children)
+
+
+def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[Child]], empty: str) -> Markup:
+    """A table that scrolls sideways where it must; ``empty`` where it has no rows."""
+    if not rows:
+        return h("p", empty, class_="dim")
+    cells = [[h("div", cell) if cell else None for cell in row] for row in rows]
+    return h(
+        "div", markup.table(heads, cells, named=True), class_="wide", tabindex="0", role="region", aria_label=title
+    )

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from codat_notebook.client.lag import epoch, reach
+from codat_notebook.client.clock import epoch, reach
 from codat_notebook.client.lookup import SLACK
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_failed

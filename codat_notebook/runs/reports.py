@@ -35,7 +35,7 @@ SKIPPED = {"company_id": "text", "data_type": "category", "connection_id": "cate
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RunProgress:
     """How far a run is, in numbers.
 
     ``total``: operations asked for or found; ``ended``: those with an end (of whatever kind); ``queued``: those known
@@ -60,7 +60,7 @@ class Progress:
 
 def progress(
     counted: Mapping[str, int], companies: tuple[int, int], began: datetime, now: datetime, ended_before: int
-) -> Progress:
+) -> RunProgress:
     """The numbers. ``companies``: all and ended; ``ended_before``: operations that had ended when the run began."""
     total = sum(counted.values())
     waiting, running = counted.get("queueing", 0), counted.get("running", 0)
@@ -70,10 +70,10 @@ def progress(
     left = (total - ended) / rate if rate else math.inf
     expected = now + timedelta(seconds=left) if 0 < left < 366 * 86_400 else None
     queued = sum(number for state, number in counted.items() if state in ("running", "complete", "failed"))
-    return Progress(total, ended, queued, *companies, seconds, rate * 60, expected)
+    return RunProgress(total, ended, queued, *companies, seconds, rate * 60, expected)
 
 
-def line(name: str, counted: Mapping[str, int], at: Progress, note: str | None) -> str:
+def line(name: str, counted: Mapping[str, int], at: RunProgress, note: str | None) -> str:
     """The progress in a line of text, for terminals and logs."""
     parts = [f"{at.ended:,} of {at.total:,} ended ({at.share:.0%})"]
     parts += [f"{number:,} {state}" for state, number in counted.items() if state not in ("complete",) and number]

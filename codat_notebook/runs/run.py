@@ -252,8 +252,8 @@ class RefreshRun:
         return sum(counted.values()) - counted.get("queueing", 0) - counted.get("running", 0)
 
     @property
-    def progress(self) -> reports.Progress:
-        """How far it is: totals, throughput, expected end. See :class:`reports.Progress`."""
+    def progress(self) -> reports.RunProgress:
+        """How far it is: totals, throughput, expected end. See :class:`reports.RunProgress`."""
         ended, (now, monotonic) = self._phases, self._times
         began = now - timedelta(seconds=(monotonic - self._began) * self.speed)
         companies = len(self._companies), sum(ended[phase] for phase in ("done", "failed"))

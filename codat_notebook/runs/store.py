@@ -78,7 +78,7 @@ class Store:
         except OSError as error:
             raise _unwritable(path, error) from error
         try:
-            self.is_new = _check(path)
+            _check(path)
             self._db = self._open()
         except BaseException:
             self._file_lock.free()
@@ -89,7 +89,6 @@ class Store:
         try:
             db = _connect(self.path)
             if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:  # new, or its making was cut short
-                self.is_new = True
                 marks = f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"
                 db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {marks} COMMIT;")
         except (sqlite3.Error, OSError) as error:
@@ -165,17 +164,17 @@ def _connect(address: Path | str, *, uri: bool = False) -> sqlite3.Connection:
     return db
 
 
-def _check(path: Path) -> bool:
-    """Whether the file is new. Raises if it is there and is not a journal of this version; reads only."""
+def _check(path: Path) -> None:
+    """Raise if the file is there and is not a journal of this version; reads only."""
     try:
         with open(path, "rb") as file:
             head = file.read(100)
     except FileNotFoundError:
-        return True
+        return
     except OSError as error:
         raise _unwritable(path, error) from error
     if not head:
-        return True
+        return
     number = int.from_bytes(head[68:72], "big")
     if not head.startswith(_HEADER) or number != APPLICATION:
         raise NotAJournalError(f"{path} is not a journal of codat_notebook; it was left as it is. Choose another name.")
@@ -184,7 +183,6 @@ def _check(path: Path) -> bool:
             f"The journal {path} is of version {version}, this codat_notebook writes version {VERSION}. "
             "It was left as it is: finish it with the version that began it, or begin another one."
         )
-    return False
 
 
 def _unwritable(path: Path, error: Exception) -> JournalUnwritableError:

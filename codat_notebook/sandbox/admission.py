@@ -9,12 +9,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from codat_notebook.models.vocabulary import ID
 from codat_notebook.sandbox.exchange import TOO_MANY, ErrorResponse, HttpRequest, HttpResponse
 from codat_notebook.sandbox.faults import Settings
 from codat_notebook.sandbox.virtual_time import DAY, MINUTE, written
@@ -84,9 +84,6 @@ class DailyQuota:
         }
 
 
-_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
 class Traffic:
     """Counts of one service.
 
@@ -107,8 +104,8 @@ class Traffic:
 
     def come(self, request: HttpRequest) -> str:
         """Count a request in; gives what :meth:`go` must be given."""
-        self.calls[f"{request.method} {_ID.sub('*', request.path)[:100]}"] += 1
-        match = _ID.search(request.path)
+        self.calls[f"{request.method} {ID.sub('*', request.path)[:100]}"] += 1
+        match = ID.search(request.path)
         company = match.group() if match else ""
         self._under_way[company] += 1
         if company:

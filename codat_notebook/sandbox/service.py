@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
+from codat_notebook.models.vocabulary import ID
 from codat_notebook.sandbox.admission import DailyQuota, Idempotency, Traffic
 from codat_notebook.sandbox.controls import PREFIX, Controls, link_page
 from codat_notebook.sandbox.exchange import (
@@ -37,7 +38,6 @@ from codat_notebook.sandbox.world import World
 
 Parameters = dict[str, str]
 Handler = Callable[[World, list[str], Parameters], Any]
-_UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _DATA_TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*")
 _EXPIRED: Final = "Your Free account is older than 365 days and has expired. Contact support@codat.io."
 _MISSING: Final = {"companyId": no_company, "connectionId": no_connection, "datasetId": no_dataset}
@@ -57,7 +57,7 @@ class Route(NamedTuple):
 
 def _queue(world: World, ids: list[str], parameters: Parameters) -> Any:
     connection_id = parameters.get("connectionId")
-    if connection_id is not None and not _UUID.fullmatch(connection_id):
+    if connection_id is not None and not ID.fullmatch(connection_id):
         raise invalid(f"connectionId '{connection_id[:100]}' is not valid.")
     if not _DATA_TYPE.fullmatch(ids[1]) or len(ids[1]) > 100:
         raise invalid("dataType is not valid.")
@@ -120,7 +120,7 @@ def _ids(route: Route, parts: list[str]) -> list[str]:
     for want, have in zip(route.parts, parts, strict=True):
         if want[0] == "{":
             value, name = unquote(have), want[1:-1]
-            if name in _MISSING and not _UUID.fullmatch(value):
+            if name in _MISSING and not ID.fullmatch(value):
                 shown = value[:100]
                 raise invalid(f"{name} '{shown}' is not valid.") if route.bad_request else _MISSING[name](shown)
             ids.append(value)

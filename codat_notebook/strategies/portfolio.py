@@ -39,9 +39,9 @@ class Portfolio:
     """Cells and the truth about them; ``len(portfolio)`` cells.
 
     ``cells`` is the table of ``strategies.cell_table``; ``truth`` has, per cell, ``true_rate`` (changes a day),
-    ``latency`` (median days from start to end), ``failure_rate`` (per refresh), ``requests`` and ``price`` of one
-    refresh.
-    ``observed`` says whether refreshes tell if they found changes (webhooks): without it nothing can be learned.
+    ``latency`` (median days from start to end), ``failure_rate`` (per refresh), ``requests`` and ``price`` of a
+    refresh. ``observed`` says whether refreshes tell if they found changes (webhooks): without it nothing can be
+    learned.
     """
 
     cells: pd.DataFrame

@@ -5,8 +5,9 @@ the code does behind signs that turn its direction.
 """
 
 from collections.abc import Iterable
+from typing import TypedDict
 
-from codat_notebook.widgets.part import Message, Part
+from codat_notebook.widgets.part import Part
 
 _WIDTH = 88
 _FOLLOWED = (
@@ -19,15 +20,9 @@ _READ = (("status", "how fresh each data type is: DataFrame"), ("history", "its 
 
 
 def code_text(
-    is_sandbox: bool,
-    company_id: str | None,
-    data_types: Iterable[str] = (),
-    connection_id: str | None = None,
-    refresh_all: bool = False,
-    read_only: bool = False,
-    server_url: str | None = None,
-    whole_history: bool = False,
-) -> str:
+    is_sandbox: bool, company_id: str | None, data_types: Iterable[str] = (), connection_id: str | None = None,
+    refresh_all: bool = False, read_only: bool = False, server_url: str | None = None, whole_history: bool = False,
+) -> str:  # fmt: skip
     """Python for what the console is asked to do; without anything to refresh, for reading what there is.
 
     Parameters
@@ -88,21 +83,20 @@ def _quoted(text: str) -> str:
     return literal if '"' in literal or "\\'" in literal else f'"{literal[1:-1]}"'
 
 
-def code_state(title: str, text: str) -> Message:
-    """The state of a :class:`Code`."""
-    return {"title": title, "text": text}
+class CodeState(TypedDict):
+    """What the code does, and the code."""
+
+    title: str
+    text: str
 
 
-class Code(Part):
-    """Python with a button to copy it (class ``codat-code``).
-
-    State: ``title`` what the code does · ``text`` the code. Sends no messages.
-    """
+class Code(Part[CodeState]):
+    """Python with a button to copy it (class ``codat-code``). Sends no messages."""
 
     classes = ("codat-code",)
     files = ("code.js", "code.css")
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: CodeState) -> str:
         """The title as a comment, and the code."""
         return f"# {state['title']}\n{state['text']}"

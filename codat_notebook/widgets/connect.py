@@ -5,77 +5,132 @@ field is emptied as it is sent. What the form says comes from the kernel: where 
 one, what is being waited for, and why it did not work.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import os
+from collections.abc import Sequence
+from typing import Any, TypedDict
+from urllib.parse import urlsplit
 
-from codat_notebook.widgets.part import Message, Part
+from codat_notebook.client.codat_lending import CodatLending
+from codat_notebook.models.errors import ConfigurationError, hides_arguments
+from codat_notebook.models.secret import VARIABLES, Secret
+from codat_notebook.widgets.part import Click, Part
 
 #: Ways to connect; the last two reach the real Codat. Who makes a console may leave some of them out, or all.
 WAYS = ("sandbox", "environment", "key")
 
 
+class ProblemState(TypedDict):
+    """Why connecting did not work, and what to do; ``way`` is the one that was tried."""
+
+    why: str
+    do: str
+    way: str
+    correlation_id: str | None
+
+
+class ConnectState(TypedDict):
+    """The form.
+
+    ``address`` is where keys are sent; without any of ``ways`` there is no form. ``read_only``: every session that it
+    opens is, whatever the box says. ``variable`` of the environment holds a key. ``required``: nothing is connected
+    yet. ``connecting`` is what is waited for, ``wait`` the seconds until the next try, counted down. ``connection`` is
+    a number that changes with each new connection, which closes the form.
+    """
+
+    address: str
+    ways: list[str]
+    read_only: bool
+    variable: str | None
+    required: bool
+    connecting: str | None
+    wait: float | None
+    problem: ProblemState | None
+    connection: int
+    seq: int
+
+
+class ConnectBy(Click, frozen=True, tag="connect"):
+    """Connect in one of ``WAYS``. ``key`` is wrapped, or what is wrong with it; it is in no other message."""
+
+    way: str = ""
+    read_only: bool = False
+    key: Any = None
+
+
+class Cancel(Click, frozen=True):
+    """Give up connecting."""
+
+
 def connect_state(
-    address: str = "api.codat.io",
-    *,
-    ways: Sequence[str] = WAYS,
-    read_only: bool = False,
-    variable: str | None = None,
-    required: bool = False,
-    connecting: str | None = None,
-    wait: float | None = None,
-    problem: Mapping[str, Any] | None = None,
-    connection: int = 0,
-    seq: int = 0,
-) -> Message:
-    """The state of a :class:`Connect`; see there for what each key is.
+    address: str = "api.codat.io", *, ways: Sequence[str] = WAYS, read_only: bool = False, variable: str | None = None,
+    required: bool = False, connecting: str | None = None, wait: float | None = None,
+    problem: ProblemState | None = None, connection: int = 0, seq: int = 0,
+) -> ConnectState:  # fmt: skip
+    """The state of a :class:`Connect`.
 
     >>> connect_state(variable="CODAT_API_KEY")["variable"]
     'CODAT_API_KEY'
     """
     return {
-        "address": address,
-        "ways": list(ways),
-        "read_only": read_only,
-        "variable": variable,
-        "required": required,
-        "connecting": connecting,
-        "wait": wait,
-        "problem": dict(problem) if problem else None,
-        "connection": connection,
-        "seq": seq,
-    }
+        "address": address, "ways": list(ways), "read_only": read_only, "variable": variable, "required": required,
+        "connecting": connecting, "wait": wait, "problem": problem, "connection": connection, "seq": seq,
+    }  # fmt: skip
 
 
-def problem_state(why: str, to_do: str = "", *, way: str = "", correlation_id: str | None = None) -> Message:
+def first_state(ways: Sequence[str], required: bool, **more: Any) -> ConnectState:
+    """The state of the form: where keys go and whether the environment has one are read anew each time."""
+    return connect_state(server_address(), ways=ways, variable=key_variable(), required=required, **more)
+
+
+def server_address() -> str:
+    """Host and port of the Codat that keys are sent to; the variable's name where its text cannot be shown."""
+    try:
+        return urlsplit(CodatLending(server_url=os.environ.get("CODAT_BASE_URL")).server_url).netloc
+    except ConfigurationError:  # told by the client that is made to connect
+        return "CODAT_BASE_URL"
+
+
+def key_variable() -> str | None:
+    """The variable of the environment whose key ``connect`` would take."""
+    return next((name for name in VARIABLES if os.environ.get(name)), None)
+
+
+def problem_state(why: str, to_do: str = "", *, way: str = "", correlation_id: str | None = None) -> ProblemState:
     """Why connecting did not work, and what to do; ``way`` is the one that was tried."""
     return {"why": why, "do": to_do, "way": way, "correlation_id": correlation_id}
 
 
-class Connect(Part):
+class Connect(Part[ConnectState]):
     """The form (class ``codat-connect``), in place of the console while nothing is connected (``required``), else
     below the header when its button asks for it.
 
-    State: ``address`` where keys are sent · ``ways`` that are offered, of ``WAYS``; without any there is no form ·
-    ``read_only`` True if every session that it opens is, whatever the box says · ``variable`` of the environment that
-    holds a key, or None · ``required`` bool · ``connecting`` None or what is being waited for; ``wait`` None or
-    seconds until the next try, counted down · ``problem`` None or {``why``, ``do``, ``way``, ``correlation_id``}, made
-    by :func:`problem_state` · ``connection`` a number that changes with each new connection, which closes the form ·
-    ``seq`` of the last message taken up.
-
-    Sends: {"type": "connect", "way": one of ``WAYS``, "key"?, "read_only", "seq"} · {"type": "cancel", "seq"}. The
-    key is in no other message and in no state. ``ways`` and ``read_only`` only tell the browser what the connector
-    allows.
+    ``ways`` and ``read_only`` only tell the browser what the connector allows.
     """
 
     classes = ("codat-connect",)
     files = ("connect.js", "connect.css")
+    messages = ConnectBy | Cancel
+
+    def _receive(self, content: Any) -> None:
+        """A typed key is wrapped before anything else happens, and gone from the message."""
+        if isinstance(content, dict):
+            content = {**content, "key": _wrapped(content.pop("key", None))}
+        super()._receive(content)
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: ConnectState) -> str:
         """What is waited for, what went wrong, or how to connect; nothing while something is connected."""
         problem = state["problem"]
         if state["connecting"]:
-            return str(state["connecting"])
+            return state["connecting"]
         if problem:
             return f"{problem['why']} {problem['do']}".strip()
         return "Nothing is connected: connect(sandbox=True), or connect() with a key." if state["required"] else ""
+
+
+@hides_arguments
+def _wrapped(key: object) -> Secret | ConfigurationError:
+    try:
+        return Secret.of(str(key or ""))
+    except ConfigurationError as error:
+        return error

@@ -10,25 +10,20 @@ given it leaves to its owner.
 
 import asyncio
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from codat_notebook.client import events
-from codat_notebook.client.codat_lending import CodatLending
 from codat_notebook.connecting import connect
 from codat_notebook.models.errors import ConfigurationError
-from codat_notebook.models.secret import VARIABLES, Secret
+from codat_notebook.models.secret import Secret
 from codat_notebook.runs.engine import Engine, engine
-from codat_notebook.widgets.connect import connect_state, problem_state
+from codat_notebook.widgets.connect import Cancel, ConnectBy, ProblemState, first_state, problem_state, server_address
+from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.controller import Controller, waiting_text
 from codat_notebook.widgets.header import header_state
-from codat_notebook.widgets.part import Message
-from codat_notebook.widgets.parts import Parts
-from codat_notebook.widgets.run_view import number_of
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
@@ -72,21 +67,21 @@ class Connector:
 
     # Messages.
 
-    def _on_message(self, message: Message) -> None:
-        # Wrapped before anything else happens, and gone from the message.
-        secret, problem = _wrapped(str(message.get("way")), message.pop("key", None))
-        way, self._state["seq"] = str(message.get("way")), number_of(message, "seq")
-        trying = self._trying is not None and not self._trying.done()
-        if message.get("type") == "cancel" and self._trying is not None:
-            self._trying.cancel()
-        elif message.get("type") == "connect" and way not in self._ways:
+    def _on_message(self, message: ConnectBy | Cancel) -> None:
+        self._state["seq"] = message.seq
+        if isinstance(message, Cancel):
+            if self._trying is not None:
+                self._trying.cancel()
+        elif message.way not in self._ways:
             _log.warning("A browser asked to connect in a way that this console does not offer; nothing was done.")
-        elif message.get("type") == "connect" and not trying:
-            if problem is None:
-                opening = partial(_open, secret, self._read_only or message.get("read_only") is True)
-                self._trying = asyncio.get_running_loop().create_task(self._try(opening, way))
+        elif self._trying is None or self._trying.done():
+            try:
+                secret = _secret(message)
+            except ConfigurationError as error:
+                self._show(problem=problem_state(error.message, way=message.way))
             else:
-                self._show(problem=problem)
+                opening = partial(_open, secret, self._read_only or message.read_only)
+                self._trying = asyncio.get_running_loop().create_task(self._try(opening, message.way))
 
     async def _try(self, opening: Callable[[], "Session"], way: str) -> None:
         """Open a session and ask it for something; then act for it, or say why not."""
@@ -126,7 +121,8 @@ class Connector:
     def _use(self, session: "Session") -> None:
         """Act for another session from now on."""
         self._let_go()
-        self.session, self._owned = session, True
+        self.session = session
+        self._owned = True
         self._state["connection"] += 1
         self._control(session)
         self._show()
@@ -157,25 +153,25 @@ class Connector:
             _close(session)
         self._owned = False
 
-    def _show(self, connecting: str | None = None, wait: float | None = None, problem: Message | None = None) -> None:
+    def _show(
+        self, connecting: str | None = None, wait: float | None = None, problem: ProblemState | None = None
+    ) -> None:
         required = self.session is None
         more = {"connecting": connecting, "wait": wait, "problem": problem, **self._state}
         state = first_state(self._ways, required, read_only=self._read_only, **more)
         self.parts.connect.show(state, at_once=True)
 
 
-def _wrapped(way: str, key: object) -> tuple[Secret | None, Message | None]:
-    """The key of a way to connect, wrapped, or what is wrong with it; the sandbox needs none."""
-    try:
-        if way == "key":
-            return Secret.of(str(key or "")), None
-        found = Secret.from_environment() if way == "environment" else None
-    except ConfigurationError as error:
-        return None, problem_state(error.message, way=way)
-    if way == "environment" and found is None:
-        why = "The environment holds no key: set CODAT_API_KEY before you start Jupyter."
-        return None, problem_state(why, way=way)
-    return found, None
+def _secret(message: ConnectBy) -> Secret | None:
+    """The key of a way to connect; the sandbox needs none. Raises :class:`ConfigurationError` where it is no key."""
+    if message.way == "sandbox":
+        return None
+    secret = message.key if message.way == "key" else Secret.from_environment()
+    if isinstance(secret, ConfigurationError):
+        raise secret
+    if not isinstance(secret, Secret):
+        raise ConfigurationError("The environment holds no key: set CODAT_API_KEY before you start Jupyter.")
+    return secret
 
 
 def _open(secret: Secret | None, read_only: bool) -> "Session":
@@ -187,27 +183,9 @@ def _close(session: "Session") -> None:
     threading.Thread(target=session.close, name="codat-closing", daemon=True).start()
 
 
-def _problem(error: Exception, session: "Session | None", way: str, address: str) -> Message:
+def _problem(error: Exception, session: "Session | None", way: str, address: str) -> ProblemState:
     """What went wrong, in the form and (of the session that is in use, if there is one) in the error log."""
     if session is None:
         return problem_state(str(error), way=way)
     record = session.context.report(error, f"The connection to {address} could not be made")
     return problem_state(record.why, record.action, way=way, correlation_id=record.correlation_id)
-
-
-def first_state(ways: Sequence[str], required: bool, **more: Any) -> Message:
-    """The state of the form: where keys go and whether the environment has one are read anew each time."""
-    return connect_state(server_address(), ways=ways, variable=key_variable(), required=required, **more)
-
-
-def server_address() -> str:
-    """Host and port of the Codat that keys are sent to; the variable's name where its text cannot be shown."""
-    try:
-        return urlsplit(CodatLending(server_url=os.environ.get("CODAT_BASE_URL")).server_url).netloc
-    except ConfigurationError:  # told by the client that is made to connect
-        return "CODAT_BASE_URL"
-
-
-def key_variable() -> str | None:
-    """The variable of the environment whose key ``connect`` would take."""
-    return next((name for name in VARIABLES if os.environ.get(name)), None)

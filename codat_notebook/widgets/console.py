@@ -11,24 +11,11 @@ import ipywidgets
 
 from codat_notebook.markup import h
 from codat_notebook.runs.engine import engine
-from codat_notebook.widgets import console_state
-from codat_notebook.widgets.code import Code
-from codat_notebook.widgets.connect import WAYS, Connect
-from codat_notebook.widgets.connector import Connector, first_state
-from codat_notebook.widgets.data_types import DataTypePicker
-from codat_notebook.widgets.details import CLOSED, Details
-from codat_notebook.widgets.header import Header
-from codat_notebook.widgets.heatmap import Heatmap
-from codat_notebook.widgets.notice import Notice
+from codat_notebook.widgets.connect import WAYS
+from codat_notebook.widgets.connector import Connector
+from codat_notebook.widgets.console_parts import Parts, make_parts
 from codat_notebook.widgets.part import not_live
-from codat_notebook.widgets.parts import Parts
-from codat_notebook.widgets.pickers import CompanyPicker, ConnectionCards, ConnectionPicker
-from codat_notebook.widgets.progress import Progress
-from codat_notebook.widgets.refresh_bar import RefreshBar
 from codat_notebook.widgets.registry import current_cell, places
-from codat_notebook.widgets.tables import errors_table, operations_table, requests_table
-from codat_notebook.widgets.tabs import Tabs
-from codat_notebook.widgets.timeline import Timeline
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
@@ -41,38 +28,6 @@ REPLACED = "This console was replaced by a newer one. Run this cell again to hav
 
 #: Which part shows the details of a row, of the tabs that are tables.
 DETAILS = {"operations": "operation_details", "errors": "error_details", "requests": "request_details"}
-
-
-def make_parts(session: "Session | None", ways: Sequence[str] = WAYS, *, read_only: bool = False) -> Parts:
-    """The parts of a console in their first states; without a session they stand behind the form that connects."""
-    states = console_state.first_states(session, can_switch=bool(ways))
-    same: dict[str, Any] = {"layout": ipywidgets.Layout()}  # one each would be a third of all messages
-    return Parts(
-        header=Header(states["header"], **same),
-        connect=Connect(first_state(ways, session is None, read_only=read_only), **same),
-        notice=Notice(states["notice"], **same),
-        company=CompanyPicker(states["company"], **same),
-        connection=ConnectionPicker(states["connection"], **same),
-        cards=ConnectionCards(states["cards"], **same),
-        data_types=DataTypePicker(states["data_types"], **same),
-        bar=RefreshBar(states["bar"], **same),
-        progress=Progress(states["progress"], **same),
-        tabs=Tabs(states["tabs"], **same),
-        operations=operations_table(**_named("operations"), **same),
-        operation_details=Details(CLOSED, **_named("operations-details"), **same),
-        errors=errors_table(session, **_named("errors"), **same),
-        error_details=Details(CLOSED, **_named("errors-details"), **same),
-        freshness=Heatmap(states["freshness"], **same),
-        timeline=Timeline(states["timeline"], **same),
-        requests=requests_table(session, **_named("requests"), **same),
-        request_details=Details(CLOSED, **_named("requests-details"), **same),
-        code=Code(states["code"], **same),
-    )
-
-
-def _named(name: str) -> dict[str, Any]:
-    """A class that tells one part from others of its kind."""
-    return {"_dom_classes": (f"codat-{name}",)}
 
 
 def _box(kind: type[ipywidgets.Box], children: list[ipywidgets.Widget], *classes: str) -> ipywidgets.Box:

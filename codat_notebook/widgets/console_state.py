@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from codat_notebook.client.clock import ServerClock
@@ -12,25 +12,25 @@ from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.widgets import pickers
-from codat_notebook.widgets.choices import (
+from codat_notebook.widgets.code import CodeState, code_text
+from codat_notebook.widgets.data_types import (
+    DataTypesState,
     all_by_connection,
-    connection_records,
+    data_type_rows,
     data_type_statuses,
+    data_types_state,
     in_progress,
     readable_types,
 )
-from codat_notebook.widgets.code import code_state, code_text
-from codat_notebook.widgets.data_types import data_type_rows, data_types_state
-from codat_notebook.widgets.header import header_state
-from codat_notebook.widgets.heatmap import heatmap_state
-from codat_notebook.widgets.notice import notice_state
-from codat_notebook.widgets.part import Message
-from codat_notebook.widgets.past import WHOLE, Past
-from codat_notebook.widgets.progress import progress_state
-from codat_notebook.widgets.refresh_bar import bar_state
+from codat_notebook.widgets.header import HeaderState, header_state
+from codat_notebook.widgets.heatmap import HeatmapState, heatmap_state
+from codat_notebook.widgets.history import WHOLE, LoadedHistory
+from codat_notebook.widgets.notice import NoticeCard, NoticeState, notice_state
+from codat_notebook.widgets.progress import ProgressState, progress_state
+from codat_notebook.widgets.refresh_bar import BarState, ConnectionTypes, bar_state
 from codat_notebook.widgets.run_view import runs_state
-from codat_notebook.widgets.tabs import tabs_state
-from codat_notebook.widgets.timeline import timeline_state
+from codat_notebook.widgets.tabs import TabsState, tabs_state
+from codat_notebook.widgets.timeline import TimelineState, timeline_state
 from codat_notebook.words import count
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 NEVER_PULLED = "Nothing of this company was ever pulled."
 
 
-def first_states(session: "Session | None", *, can_switch: bool = True) -> dict[str, Message]:
+def first_states(session: "Session | None", *, can_switch: bool = True) -> dict[str, Any]:
     """Part -> what it shows before anything was asked: for a session, or while there is none."""
     if session is None:
         blank, now = "Connect to Codat first.", ServerClock().now()
@@ -51,7 +51,7 @@ def first_states(session: "Session | None", *, can_switch: bool = True) -> dict[
             "data_types": data_types_state(None, []), "bar": bar_state(),
             "progress": progress_state([], now.isoformat(), status="idle"), "tabs": tabs_state(),
             "freshness": heatmap_state([], now, {}, empty=blank), "timeline": timeline_state([], now, empty=blank),
-            "code": code_state("Connects to the sandbox", code_text(True, None)),
+            "code": CodeState(title="Connects to the sandbox", text=code_text(True, None)),
         }  # fmt: skip
     first = ConsoleState(can_switch=can_switch)
     connection, cards = connections(first, session.context.now)
@@ -73,18 +73,18 @@ class ConsoleState:
     numbers answer the browser's clicks.
     """
 
-    company: dict[str, str] | None = None
+    company: pickers.CompanyName | None = None
     status: CompanyStatus | None = None
     first_link: frozenset[str] | None = None
     loading: bool = False
     problem: str | None = None
     connection_id: str | None = None
     selected: list[str] = field(default_factory=list)
-    recent: list[Message] = field(default_factory=list)
-    search: Message | None = None
-    past: Past = field(default_factory=Past)
+    recent: list[pickers.CompanyName] = field(default_factory=list)
+    search: pickers.SearchState | None = None
+    past: LoadedHistory = field(default_factory=LoadedHistory)
     runs: list[RefreshRun] = field(default_factory=list)
-    notices: list[Message] = field(default_factory=list)
+    notices: list[NoticeCard] = field(default_factory=list)
     activity: tuple[str, float | None] | None = None
     all_clicked: bool = False
     can_switch: bool = True
@@ -118,15 +118,15 @@ class ConsoleState:
         return next((each for each in self.operations() if each.id == id), self.past.operations.get(id))
 
 
-def header(scene: ConsoleState, session: "Session") -> Message:
+def header(state: ConsoleState, session: "Session") -> HeaderState:
     """Where we are connected, what runs, what is left of the quota."""
     quota, now = session.quota, session.context.now
-    text, wait = scene.activity or ("", None)
+    text, wait = state.activity or ("", None)
     return header_state(
         "sandbox" if session.is_sandbox else "live",
         urlsplit(session.client.server_url).netloc,
         read_only=session.read_only,
-        can_switch=scene.can_switch,
+        can_switch=state.can_switch,
         running=sum(run.counts.get("running", 0) for run in session.runs if not run.done),
         remaining=quota.remaining if quota else None,
         limit=quota.limit if quota else None,
@@ -141,78 +141,77 @@ def _seconds_until(moment: datetime | None, now: datetime) -> float | None:
     return None if moment is None else max(0.0, (moment - now).total_seconds())
 
 
-def company(scene: ConsoleState, session: "Session") -> Message:
+def company(state: ConsoleState, session: "Session") -> pickers.CompanyState:
     """The company picker. A made-up company has no page in Codat's portal."""
-    facts = scene.status.facts if scene.status else None
+    facts = state.status.facts if state.status else None
     return pickers.company_state(
-        scene.company,
+        state.company,
         tags=facts.tags if facts else None,
         portal=pickers.portal_url(facts.id) if facts and not session.is_sandbox else None,
-        loading=scene.loading,
-        search=scene.search,
-        recent=scene.recent,
-        error=scene.problem,
-        seq=scene.pick_seq,
+        loading=state.loading,
+        search=state.search,
+        recent=state.recent,
+        error=state.problem,
+        seq=state.pick_seq,
     )
 
 
-def connections(scene: ConsoleState, now: datetime) -> tuple[Message, Message]:
+def connections(state: ConsoleState, now: datetime) -> tuple[pickers.ConnectionState, pickers.CardsState]:
     """The connection picker and the cards beside it."""
-    if scene.status is None:
-        state = "loading" if scene.loading else "none"
-        return pickers.connection_state(), pickers.cards_state(status=state)
-    cards = pickers.connection_cards(connection_records(scene.status.facts), now.isoformat())
-    linked = {connection.id for connection in scene.status.facts.linked}
+    if state.status is None:
+        return pickers.connection_state(), pickers.cards_state(status="loading" if state.loading else "none")
+    cards = pickers.company_cards(state.status.facts, now)
+    linked = {connection.id for connection in state.status.facts.linked}
     choices = [card for card in cards if card["id"] in linked]
-    company_id = scene.status.facts.id
+    company_id = state.status.facts.id
     return (
-        pickers.connection_state(choices, company=company_id, value=scene.connection_id),
+        pickers.connection_state(choices, company=company_id, value=state.connection_id),
         pickers.cards_state(cards, status="ready"),
     )
 
 
-def data_types(scene: ConsoleState, session: "Session") -> Message:
+def data_types(state: ConsoleState, session: "Session") -> DataTypesState:
     """The list of data types with their ages."""
-    status, speed = scene.status, session.client.clock.speed
+    status, speed = state.status, session.client.clock.speed
     if status is None:
-        id = scene.company["id"] if scene.company and scene.loading else None
+        id = state.company["id"] if state.company and state.loading else None
         return data_types_state(id, [], status="loading", speed=speed)
-    states = data_type_statuses(status.facts, status.cells, scene.connection_id, scene.running_types)
-    rows = data_type_rows(states, session.context.now.isoformat(), readable_types(status.facts, scene.connection_id))
-    return data_types_state(status.facts.id, rows, selected=scene.selected, speed=speed)
+    states = data_type_statuses(status.facts, status.cells, state.connection_id, state.running_types)
+    rows = data_type_rows(states, session.context.now.isoformat(), readable_types(status.facts, state.connection_id))
+    return data_types_state(status.facts.id, rows, selected=state.selected, speed=speed)
 
 
-def bar(scene: ConsoleState, session: "Session") -> Message:
+def bar(state: ConsoleState, session: "Session") -> BarState:
     """The refresh buttons."""
-    facts, cells = (scene.status.facts, scene.status.cells) if scene.status else (None, [])
-    everything = _everything(facts, scene.first_link, session) if facts and scene.first_link is not None else None
+    facts, cells = (state.status.facts, state.status.cells) if state.status else (None, [])
+    everything = _everything(facts, state.first_link, session) if facts and state.first_link is not None else None
     total = sum(len(row["types"]) for row in everything) if everything is not None else None
-    queueing = [run for run in scene.runs if run.phase == "queueing"]
+    queueing = [run for run in state.runs if run.phase == "queueing"]
     what = count(total, "operation") if total is not None else "what its sync settings name"
     ask = f"Refresh everything of {facts.name} at Codat: queue {what} on all its connections?" if facts else None
     return bar_state(
-        scene.company if scene.status else None,
-        selected=scene.selected,
+        state.company if state.status else None,
+        selected=state.selected,
         total=total,
-        connection=facts.platforms.get(scene.connection_id or "") if facts else None,
-        blocked=_blocked(scene, session),
+        connection=facts.platforms.get(state.connection_id or "") if facts else None,
+        blocked=_blocked(state, session),
         busy=_queueing_text(queueing) if queueing else None,
         confirm=None if session.is_sandbox else ask,
         everything=everything or (),
-        running=in_progress(facts, cells, scene.connection_id, scene.running_types) if facts else (),
-        seq=scene.bar_seq,
+        running=in_progress(facts, cells, state.connection_id, state.running_types) if facts else (),
+        seq=state.bar_seq,
     )
 
 
-def _everything(facts: CompanyFacts, first_link: frozenset[str], session: "Session") -> list[Message]:
-    cards = pickers.connection_cards(connection_records(facts), session.context.now.isoformat())
+def _everything(facts: CompanyFacts, first_link: frozenset[str], session: "Session") -> list[ConnectionTypes]:
+    cards = pickers.company_cards(facts, session.context.now)
     return all_by_connection(facts, first_link, {card["id"]: card["platform"] for card in cards})
 
 
-def _blocked(scene: ConsoleState, session: "Session") -> str | None:
+def _blocked(state: ConsoleState, session: "Session") -> str | None:
     if session.read_only:
         return "This session is read-only: nothing is queued."
-    if scene.status is not None and not scene.status.facts.linked:
+    if state.status is not None and not state.status.facts.linked:
         return "No connection of this company is linked, so there is nothing to read."
     return None
 
@@ -222,81 +221,81 @@ def _queueing_text(runs: list[RefreshRun]) -> str:
     return f"Queueing {count(waiting, 'data type')}…" if waiting else "Queueing…"
 
 
-def progress(scene: ConsoleState, session: "Session") -> Message:
+def progress(state: ConsoleState, session: "Session") -> ProgressState:
     """The operations on their way, of the runs on screen."""
-    if not scene.runs:
+    if not state.runs:
         return progress_state([], session.context.now.isoformat(), status="idle", speed=session.client.clock.speed)
-    return runs_state(scene.runs)
+    return runs_state(state.runs)
 
 
-def notice(scene: ConsoleState) -> Message:
+def notice(state: ConsoleState) -> NoticeState:
     """The cards about what went wrong."""
-    return notice_state(scene.notices, scene.notice_seq)
+    return notice_state(state.notices, state.notice_seq)
 
 
-def tabs(scene: ConsoleState, session: "Session") -> Message:
+def tabs(state: ConsoleState, session: "Session") -> TabsState:
     """The strip of tabs."""
-    return tabs_state(scene.asked_tab, errors=len(session.error_log), freshness=0, timeline=0, requests=0, code=0)
+    return tabs_state(state.asked_tab, errors=len(session.error_log), freshness=0, timeline=0, requests=0, code=0)
 
 
-def no_operations(scene: ConsoleState) -> str:
+def no_operations(state: ConsoleState) -> str:
     """What stands in the place of operations where there are none."""
-    return NEVER_PULLED if scene.status is not None else _until_read(scene, "its pull operations")
+    return NEVER_PULLED if state.status is not None else _until_read(state, "its pull operations")
 
 
-def _until_read(scene: ConsoleState, what: str) -> str:
+def _until_read(state: ConsoleState, what: str) -> str:
     """What stands where a company will, before one is picked and while it is read."""
-    return f"Reading {what}…" if scene.loading else f"Pick a company to see {what}."
+    return f"Reading {what}…" if state.loading else f"Pick a company to see {what}."
 
 
-def freshness(scene: ConsoleState, session: "Session") -> Message:
+def freshness(state: ConsoleState, session: "Session") -> HeatmapState:
     """The heatmap of the company's connections by data types: the cells of ``session.status``."""
-    now, status, speed = session.context.now, scene.status, session.client.clock.speed
+    now, status, speed = session.context.now, state.status, session.client.clock.speed
     if status is None:
-        return heatmap_state([], now, {}, empty=_until_read(scene, "how fresh its data is"), speed=speed)
-    cards = pickers.connection_cards(connection_records(status.facts), now.isoformat())
+        return heatmap_state([], now, {}, empty=_until_read(state, "how fresh its data is"), speed=speed)
+    cards = pickers.company_cards(status.facts, now)
     rows = {card["id"]: (card["platform"], card["words"]) for card in cards}
     return heatmap_state(status.cells, now, rows, empty="This company has no connection yet.", speed=speed)
 
 
-def timeline(scene: ConsoleState, session: "Session") -> Message:
+def timeline(state: ConsoleState, session: "Session") -> TimelineState:
     """The company's operations over time: those of ``session.history``."""
-    now, status, speed = session.context.now, scene.status, session.client.clock.speed
+    now, status, speed = session.context.now, state.status, session.client.clock.speed
     if status is None:
-        return timeline_state([], now, empty=_until_read(scene, "its operations over time"), speed=speed)
+        return timeline_state([], now, empty=_until_read(state, "its operations over time"), speed=speed)
     return timeline_state(
-        scene.operations(),
+        state.operations(),
         now,
         status.facts.platforms,
         company=status.facts.id,
-        more=max(0, scene.total - len(scene.operations())),
+        more=max(0, state.total - len(state.operations())),
         empty=NEVER_PULLED,
         speed=speed,
     )
 
 
-def code(scene: ConsoleState, session: "Session") -> Message:
+def code(state: ConsoleState, session: "Session") -> CodeState:
     """The Python for what the buttons do, or for the last click on *Refresh all*."""
-    id = scene.company["id"] if scene.company and scene.status else None
+    id = state.company["id"] if state.company and state.status else None
     url = session.client.server_url
     text = code_text(
         session.is_sandbox,
         id,
-        scene.selected,
-        scene.connection_id,
-        refresh_all=scene.all_clicked,
-        whole_history=scene.past.holds(WHOLE),
+        state.selected,
+        state.connection_id,
+        refresh_all=state.all_clicked,
+        whole_history=state.past.holds(WHOLE),
         read_only=session.read_only,
         server_url=None if url.rstrip("/") in SERVERS else url,
     )
-    return code_state(_code_title(scene, session.read_only), text)
+    return CodeState(title=_code_title(state, session.read_only), text=text)
 
 
-def _code_title(scene: ConsoleState, read_only: bool) -> str:
-    if scene.status is None:
+def _code_title(state: ConsoleState, read_only: bool) -> str:
+    if state.status is None:
         return "Lists the companies, as the field above does"
-    if not read_only and scene.all_clicked:
+    if not read_only and state.all_clicked:
         return "What “Refresh all” did"
-    if not read_only and scene.selected:
-        return f"What “Refresh {len(scene.selected)} selected” does"
+    if not read_only and state.selected:
+        return f"What “Refresh {len(state.selected)} selected” does"
     return "Reads what this console shows"

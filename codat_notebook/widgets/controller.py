@@ -1,23 +1,22 @@
 """What happens behind the console: messages of its parts become actions of the session, changes become states.
 
 All of it runs on the engine thread. Each kind of action has its module: ``choosing`` (company, connection, data
-types), ``refreshing`` (runs), ``guard`` (what goes wrong, and its notices); ``drawing`` puts what is known, the
-``scene``, on screen. The controller joins them for one session, and takes them apart again.
+types), ``refreshing`` (runs), ``boundary`` (what goes wrong, and its notices); ``renderer`` puts what is known, the
+``state``, on screen. The controller joins them for one session, and takes them apart again.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.client import events
-from codat_notebook.widgets.choosing import Choosing
+from codat_notebook.widgets.actions import Choosing, Refreshing
+from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.console_state import ConsoleState
-from codat_notebook.widgets.error_boundary import ErrorBoundary
-from codat_notebook.widgets.history import History
-from codat_notebook.widgets.inspecting import browsings
-from codat_notebook.widgets.part import Message
-from codat_notebook.widgets.parts import Parts
-from codat_notebook.widgets.refreshing import Refreshing
+from codat_notebook.widgets.details_presenter import details
+from codat_notebook.widgets.history import HistoryLoader
+from codat_notebook.widgets.notice import Dismiss, ErrorBoundary, Errors
 from codat_notebook.widgets.renderer import Renderer
+from codat_notebook.widgets.tabs import Tab
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
@@ -29,44 +28,41 @@ class Controller:
     def __init__(self, session: "Session", parts: Parts, *, can_switch: bool) -> None:
         self.session = session
         self.parts = parts
-        self.scene = ConsoleState(can_switch=can_switch)
-        self.guard = ErrorBoundary(session, self.scene, lambda: self.drawing.all())
-        self.drawing = Renderer(session, parts, self.scene, self.guard)
-        self.refreshing = Refreshing(session, self.scene, self.guard, self.drawing, parts.progress)
-        self.choosing = Choosing(session, self.scene, self.guard, self.drawing, self.refreshing)
-        self.history = History(session, self.scene, self.guard, parts.operations, self.drawing.all)
-        self.drawing.follow = self.history.follow
-        self.browsings = browsings(session, self.scene, self.guard, parts)
+        self.state = ConsoleState(can_switch=can_switch)
+        self.boundary = ErrorBoundary(session, self.state, lambda: self.renderer.all())
+        self.renderer = Renderer(session, parts, self.state, self.boundary)
+        self.refreshing = Refreshing(session, self.state, self.boundary, self.renderer, parts.progress)
+        self.choosing = Choosing(session, self.state, self.boundary, self.renderer, self.refreshing)
+        self.history = HistoryLoader(session, self.state, self.boundary, parts.operations, self.renderer.all)
+        self.renderer.follow = self.history.follow
+        self.details = details(session, self.state, self.boundary, parts)
         self._forget: list[Callable[[], None]] = []
 
-    def _handlers(self) -> dict[Any, Callable[[Message], None]]:
+    def _handlers(self) -> dict[Any, Callable[[Any], None]]:
         return {
-            self.parts.company: self.choosing.on_company,
-            self.parts.connection: self.choosing.on_connection,
-            self.parts.data_types: self.choosing.on_data_types,
-            self.parts.bar: self.refreshing.on_bar,
-            self.parts.progress: self.refreshing.on_progress,
-            self.parts.notice: self._on_notice,
+            self.parts.company: self.choosing.on_company, self.parts.connection: self.choosing.on_connection,
+            self.parts.data_types: self.choosing.on_data_types, self.parts.bar: self.refreshing.on_bar,
+            self.parts.progress: self.refreshing.on_progress, self.parts.notice: self._on_notice,
             self.parts.tabs: self._on_tabs,
-        }
+        }  # fmt: skip
 
     def start(self) -> None:
         """Listen to the parts and to the session, and draw for the first time."""
         for part, handler in self._handlers().items():
-            part.on_message = self.guard.caught(handler)
+            part.on_message = self.boundary.caught(handler)
         post = self.session.context.engine.post
         self._forget = [
             self.session.watch(lambda event: post(self._on_event, event)),
-            self.session.error_log.observe(lambda _: post(self.drawing.errors)),
+            self.session.error_log.observe(lambda _: post(self.renderer.errors)),
         ]
         self.history.start()
-        for browsing in self.browsings:
-            browsing.start()
+        for presenter in self.details:
+            presenter.start()
         post(self._begin)
 
     def _begin(self) -> None:
-        self.drawing.all()
-        self.drawing.errors()
+        self.renderer.all()
+        self.renderer.errors()
         self.choosing.list_companies()
 
     def stop(self) -> None:
@@ -76,32 +72,32 @@ class Controller:
         for forget in self._forget:
             forget()
         self._forget = []
-        for browsing in self.browsings:
-            browsing.stop()
+        for presenter in self.details:
+            presenter.stop()
         self.history.stop()
         self.refreshing.unwatch()
-        self.drawing.stop()
-        self.guard.stop()
+        self.renderer.stop()
+        self.boundary.stop()
 
-    def _on_notice(self, message: Message) -> None:
-        self.guard.on_notice(message)
-        if message.get("type") == "errors":
-            self.drawing.tabs()
+    def _on_notice(self, message: Dismiss | Errors) -> None:
+        self.boundary.on_notice(message)
+        if isinstance(message, Errors):
+            self.renderer.tabs()
 
-    def _on_tabs(self, message: Message) -> None:
-        self.scene.tab = str(message.get("name") or "")
-        if self.scene.asked_tab != "operations":
-            self.scene.asked_tab = self.scene.tab  # so that the errors can be asked for once more
-        self.drawing.later()
+    def _on_tabs(self, message: Tab) -> None:
+        self.state.tab = message.name
+        if self.state.asked_tab != "operations":
+            self.state.asked_tab = self.state.tab  # so that the errors can be asked for once more
+        self.renderer.later()
 
     def _on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Waiting):
-            self.scene.activity = (waiting_text(event.reason), event.seconds)
+            self.state.activity = (waiting_text(event.reason), event.seconds)
         elif isinstance(event, events.Attempt):
-            self.scene.activity = None
-            if self.scene.tab == "requests":
-                self.drawing.later()
-        self.drawing.header()
+            self.state.activity = None
+            if self.state.tab == "requests":
+                self.renderer.later()
+        self.renderer.header()
 
 
 def waiting_text(reason: str) -> str:

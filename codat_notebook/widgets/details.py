@@ -1,47 +1,100 @@
 """What there is to know about one row of a table: all its fields, what went wrong, what Codat's checks found, its JSON.
 
 The part stands beside its table, or in its place where there is little room. It is drawn from plain values; which row
-it shows, and which requests it makes, is decided in :mod:`codat_notebook.widgets.details_presenter`.
+it shows, and which requests it makes, is decided in :mod:`codat_notebook.widgets.details_presenter`. Fields have
+Codat's own names, so that a reader finds them in Codat's documentation and in an engineer's code.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
-from codat_notebook.models.shared import ErrorValidationItem, ValidationResults
-from codat_notebook.widgets.columns import number_text
-from codat_notebook.widgets.part import Message, Part
+import msgspec
+
+from codat_notebook.models.instants import instant
+from codat_notebook.models.shared import ErrorValidationItem, PullOperation, ValidationResults
+from codat_notebook.models.status import is_failed, tone
+from codat_notebook.runs.records import Subject, from_operation
+from codat_notebook.tables.column import Row, number_text
+from codat_notebook.widgets.notice import NoticeCard, notice_item, record_item
+from codat_notebook.widgets.part import Click, Part
 from codat_notebook.words import count, duration
 
 #: Findings of the checks that are sent, of errors and of warnings each.
 MOST = 50
+
+
+class DetailsField(TypedDict):
+    """A field in words, and what it is: "text", "time" (ISO, UTC), "id" (to copy) or "link"."""
+
+    name: str
+    text: str
+    kind: str
+
+
+class Finding(TypedDict):
+    """What one of Codat's checks found."""
+
+    message: str
+    rule: str
+    item: str
+
+
+class ChecksState(TypedDict):
+    """The results of the checks: "later" (it still runs), "loading", "failed" (``why``) or "ready"."""
+
+    status: str
+    why: str
+    errors: list[Finding]
+    warnings: list[Finding]
+    more: list[int]
+
+
+class DetailsState(TypedDict, total=False):
+    """The details of the row of this ``key``; ``None`` where none is shown.
+
+    ``status`` is a word and its tone, ``card`` what went wrong; ``checks`` is None where there is nothing to check.
+    """
+
+    key: str | None
+    title: str
+    status: list[str] | None
+    card: NoticeCard | None
+    fields: list[DetailsField]
+    checks: ChecksState | None
+    json: str
+    seq: int
+
+
+class Close(Click, frozen=True):
+    """Show no details."""
+
+
+class Again(Click, frozen=True):
+    """Ask for the results of the checks once more."""
+
+
 #: Nothing is shown.
-CLOSED: Message = {"key": None}
+CLOSED: DetailsState = {"key": None}
 
 
 def details_state(
-    key: str,
-    title: str,
-    fields: Iterable[Message],
-    *,
-    status: tuple[str, str] | None = None,
-    card: Message | None = None,
-    checks: Message | None = None,
-    json: str = "",
-    seq: int = 0,
-) -> Message:
-    """The state of a :class:`Details`; see there for what each key is.
+    key: str, title: str, fields: Iterable[DetailsField], *, status: tuple[str, str] | None = None,
+    card: NoticeCard | None = None, json: str = "",
+) -> DetailsState:  # fmt: skip
+    """The state of a :class:`Details`.
 
     >>> details_state("1", "invoices", [field("status", "Complete")])["fields"][0]["text"]
     'Complete'
     """
     return {
         "key": key, "title": title, "status": list(status) if status else None, "card": card,
-        "fields": list(fields), "checks": checks, "json": json, "seq": seq,
+        "fields": list(fields), "checks": None, "json": json, "seq": 0,
     }  # fmt: skip
 
 
-def field(name: str, value: Any, kind: str = "") -> Message:
+def field(name: str, value: Any, kind: str = "") -> DetailsField:
     """One field: its name, its value in words, and what it is: "text", "time" (ISO, UTC), "id" (to copy) or "link".
 
     >>> field("isErrored", False)["text"], field("id", "c8d3")["kind"], field("completed", None)["text"]
@@ -65,46 +118,119 @@ def _kind(name: str) -> str:
     return "id" if lower == "id" or name.endswith(("Id", "_id")) else "text"
 
 
-def checks_state(status: str, results: ValidationResults | None = None, why: str = "") -> Message:
-    """What is known of the checks: ``status`` "later" (it still runs), "loading", "failed" (``why``) or "ready".
+def checks_state(status: str, results: ValidationResults | None = None, why: str = "") -> ChecksState:
+    """What the part says of the checks.
 
     >>> checks_state("ready", ValidationResults())["errors"]
     []
     """
-    found = results or ValidationResults()
+    results = results or ValidationResults()
     return {
-        "status": status, "why": why, "errors": _items(found.errors), "warnings": _items(found.warnings),
-        "more": [max(0, len(each) - MOST) for each in (found.errors, found.warnings)],
+        "status": status, "why": why, "errors": _items(results.errors), "warnings": _items(results.warnings),
+        "more": [max(0, len(each) - MOST) for each in (results.errors, results.warnings)],
     }  # fmt: skip
 
 
-def _items(items: Sequence[ErrorValidationItem]) -> list[Message]:
+def _items(items: Sequence[ErrorValidationItem]) -> list[Finding]:
     return [
         {"message": item.message or "", "rule": item.validator_name or item.rule_id or "", "item": item.item_id or ""}
         for item in items[:MOST]
     ]
 
 
-class Details(Part):
-    """The details of one row (class ``codat-details``), nothing at all while none is chosen.
-
-    State: ``key`` of the row, ``None`` where none is shown · ``title`` · ``status`` [word, tone] or None · ``card``
-    what went wrong, as of :func:`~codat_notebook.widgets.notice.notice_item`, or None · ``fields`` list of {``name``,
-    ``text``, ``kind``} · ``checks`` of :func:`checks_state`, or None where there is nothing to check · ``json`` text ·
-    ``seq`` of the last message taken up.
-
-    Sends: {"type": "close", "seq"} · {"type": "again", "seq"}: ask for the results of the checks once more.
-    """
+class Details(Part[DetailsState]):
+    """The details of one row (class ``codat-details``), nothing at all while none is chosen."""
 
     classes = ("codat-details",)
     files = ("card.js", "details.js", "card.css", "details.css")
+    messages = Close | Again
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: DetailsState) -> str:
         """The title and one line a field; times in UTC."""
         if state.get("key") is None:
             return ""
-        checks: Mapping[str, Any] = state["checks"] or {}
-        found = [f"{count(len(checks[name]), name[:-1])}" for name in ("errors", "warnings") if checks.get(name)]
+        checks = state["checks"] or checks_state("later")
+        findings = [("error", checks["errors"]), ("warning", checks["warnings"])]
         lines = [f"{each['name']}: {each['text']}" for each in state["fields"] if each["text"]]
-        return "\n".join([state["title"], *lines, *found])
+        return "\n".join([state["title"], *lines, *(count(len(items), word) for word, items in findings if items)])
+
+
+#: Fields of an operation that are times.
+_TIMES = ("requested", "completed")
+
+
+def operation_details(operation: PullOperation, row: Row, subject: Subject, now: datetime) -> DetailsState:
+    """A pull operation: every field as Codat sent it, its platform and how long it took, and the remedy of a failure.
+
+    ``row`` is its row in the table, ``subject`` what is known of its connection, ``now`` the server's time.
+    """
+    sent = {name: value for name, value in msgspec.to_builtins(operation).items() if name != "(notes)"}
+    read = {**sent, **{name: instant(sent[name]) or sent[name] for name in _TIMES}}
+    fields = [field(name, value) for name, value in read.items() if value is not None]
+    extra = {
+        "platform": subject.platform,
+        "duration": _value(row.get("duration")),
+        "not as documented": "; ".join(operation.unread),
+    }
+    failed = is_failed(operation.status)
+    ended = instant(operation.completed) or now
+    return details_state(
+        operation.id,
+        f"{operation.data_type} from {subject.platform}" if subject.platform else operation.data_type,
+        [*fields, *(field(name, value) for name, value in extra.items() if value)],
+        status=(operation.status or "No status", tone(operation.status)),
+        card=record_item(from_operation(operation, ended, subject), operation.id) if failed else None,
+        json=json.dumps(sent, indent=2, ensure_ascii=False),
+    )
+
+
+def error_details(key: str, row: Row) -> DetailsState:
+    """A row of ``session.errors``: the card that the notice showed, and every field."""
+    values = {name: _value(value) for name, value in row.items()}
+    card = notice_item(
+        key,
+        values["what"],
+        why=values["why"] or "",
+        to_do=values["action"] or "",
+        when=_iso(values["time"]),
+        details=[values["status"]] if str(values["status"] or "").isdigit() else [],
+        correlation_id=values["correlation_id"],
+        link_url=values["link_url"],
+    )
+    status = str(values["status"] or "")
+    return details_state(
+        key,
+        values["what"],
+        _fields(values, but=("what", "why", "action")),
+        status=(status, "bad") if status else None,
+        card=card,
+    )
+
+
+def answer_tone(row: Row) -> str:
+    """The colour of a request by its HTTP status, ``None`` where no answer came; 429 only has to wait."""
+    status = row["status"]
+    return "bad" if status is None else "ok" if status < 400 else "warn" if status == 429 else "bad"
+
+
+def request_details(key: str, row: Row) -> DetailsState:
+    """A row of ``session.requests``: every field."""
+    values = {name: _value(value) for name, value in row.items()}
+    status = (str(values["status"] or "No answer"), answer_tone(values))
+    return details_state(key, values["call"] or "", _fields(values), status=status)
+
+
+def _fields(values: Mapping[str, Any], but: tuple[str, ...] = ()) -> list[DetailsField]:
+    return [field(name, value) for name, value in values.items() if value not in (None, "") and name not in but]
+
+
+def _value(value: Any) -> Any:
+    """A frame's value, ``None`` where it is missing."""
+    import pandas as pd
+
+    return None if value is None or value is pd.NA or value is pd.NaT or value != value else value
+
+
+def _iso(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()

@@ -5,16 +5,23 @@ Of any number of rows one window is sent. A cell says its days as a number and a
 pointer or the keyboard is.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from codat_notebook.models import vocabulary
 from codat_notebook.models.status import is_problem
+from codat_notebook.planning import goals
 from codat_notebook.runs.cells import Cell
-from codat_notebook.widgets.part import Message, Part
-from codat_notebook.words import count
+from codat_notebook.widgets.part import Part
+from codat_notebook.widgets.progress import ShowRows
+from codat_notebook.widgets.timeline import ChartRow, place
+from codat_notebook.words import and_more, count
+
+if TYPE_CHECKING:
+    from codat_notebook.planning.health import PortfolioStatus
 
 #: Days from which on a cell takes the next colour; Codat's documentation recommends to refresh weekly.
 STEPS = (2, 7, 14, 31)
@@ -22,20 +29,46 @@ STEPS = (2, 7, 14, 31)
 WINDOW = 200
 
 _DAY = 86400
-_ORDER = {key: place for place, key in enumerate(vocabulary.DATA_TYPES)}
+
+
+class HeatmapColumn(TypedDict):
+    """A data type."""
+
+    key: str
+    name: str
+
+
+class HeatmapRow(ChartRow):
+    """A connection or a company with a cell for each column.
+
+    A cell is ``None`` where the data is not supported, or when it was last read with success (seconds since 1970, 0 for
+    never) and the failure of the last try or "".
+    """
+
+    key: str
+    cells: list[list[Any] | None]
+
+
+class HeatmapState(TypedDict):
+    """A window of ``rows`` from the ``first``, of ``total``; ``steps`` are days, ``now`` and ``speed`` the server's."""
+
+    now: str
+    speed: float
+    steps: list[int]
+    columns: list[HeatmapColumn]
+    rows: list[HeatmapRow]
+    first: int
+    window: int
+    total: int
+    empty: str
 
 
 def heatmap_state(
-    cells: Iterable[Cell],
-    now: datetime,
-    rows: Mapping[str, tuple[str, str]],
-    *,
-    by: Literal["connection_id", "company_id"] = "connection_id",
-    first: int = 0,
-    empty: str = "Nothing to show yet.",
+    cells: Iterable[Cell], now: datetime, rows: Mapping[str, tuple[str, str]], *,
+    by: Literal["connection_id", "company_id"] = "connection_id", first: int = 0, empty: str = "Nothing to show yet.",
     speed: float = 1.0,
-) -> Message:
-    """The state of a :class:`Heatmap`; see there for what each key is.
+) -> HeatmapState:  # fmt: skip
+    """The state of a :class:`Heatmap`.
 
     Parameters
     ----------
@@ -56,7 +89,7 @@ def heatmap_state(
         if getattr(cell, by) in rows:
             found.setdefault(getattr(cell, by), {}).setdefault(cell.data_type, []).append(cell)
     types = {data_type for row in found.values() for data_type in row}
-    columns = sorted(types, key=lambda key: (_ORDER.get(key, len(_ORDER)), key))
+    columns = sorted(types, key=place)
     first = max(0, min(first, (len(rows) - 1) // WINDOW * WINDOW))
     window = islice(rows.items(), first, first + WINDOW)
     return {
@@ -85,33 +118,56 @@ def _cell(cells: list[Cell] | None) -> list[Any] | None:
     return [oldest, failed]
 
 
-class Heatmap(Part):
-    """A heatmap of ages (class ``codat-heatmap``): arrows, Home and End move from cell to cell.
-
-    State: ``columns`` list of {``key``, ``name``} · ``rows`` list of {``key``, ``label``, ``note``, ``cells``}, each
-    cell ``None`` where the data is not supported or [seconds since 1970 of the last good sync or 0 for never, the
-    failure of the last try or ""] · ``first``, ``window``, ``total`` of the rows · ``steps`` days · ``now`` ISO time
-    and ``speed`` of the server's clock · ``empty`` text.
-
-    Sends: {"type": "window", "first"} for other rows.
-    """
+class Heatmap(Part[HeatmapState]):
+    """A heatmap of ages (class ``codat-heatmap``): arrows, Home and End move from cell to cell."""
 
     classes = ("codat-heatmap",)
     files = ("chart.js", "heatmap.js", "chart.css", "heatmap.css")
+    messages = ShowRows
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: HeatmapState) -> str:
         """One line a row, each data type with its days."""
         now = datetime.fromisoformat(state["now"]).timestamp()
         lines = [f"{row['label']}: {_words(row['cells'], state['columns'], now)}" for row in state["rows"]]
-        more = state["total"] - len(lines)
-        return "\n".join([*lines, *([f"and {count(more, 'more row')}"] if more else [])]) or str(state["empty"])
+        return "\n".join(lines + and_more(state["total"] - len(lines), "more row")) or state["empty"]
 
 
-def _words(cells: list[Any], columns: list[Message], now: float) -> str:
+def _words(cells: list[Any], columns: list[HeatmapColumn], now: float) -> str:
     pairs = zip(cells, columns, strict=True)
     return ", ".join(f"{column['key']} {_age(cell[0], now)}" for cell, column in pairs if cell is not None)
 
 
 def _age(then: int, now: float) -> str:
     return f"{max(0, int(now - then)) // _DAY} d" if then else "never"
+
+
+def portfolio_rows(status: "PortfolioStatus") -> dict[str, tuple[str, str]]:
+    """The heatmap's rows, the companies with most failing cells first: id -> (name, what is to be said of it)."""
+    verdicts: dict[str, Counter[str | None]] = {reading.id: Counter() for reading in status.snapshots}
+    for cell in status.current:
+        verdicts[cell.company_id][status.verdict(cell)] += 1
+    names = {reading.id: reading.name for reading in status.snapshots}
+    notes = {reading.id: reading.trouble or _note(verdicts[reading.id]) for reading in status.snapshots}
+    worst = sorted(verdicts, key=lambda id: [-verdicts[id][verdict] for verdict in reversed(goals.LATE)])
+    return {id: (names[id], notes[id]) for id in worst}
+
+
+def _note(verdicts: Counter[str | None]) -> str:
+    late = [f"{verdicts[verdict]:,} {verdict}" for verdict in reversed(goals.LATE) if verdicts[verdict]]
+    if late:
+        return f"{', '.join(late)} of {count(verdicts.total(), 'cell')}"
+    return "all fresh" if verdicts.total() else "nothing to read"
+
+
+def portfolio_view(status: "PortfolioStatus") -> Heatmap:
+    """A heatmap of a portfolio's state: a widget to show anywhere, as often as wanted."""
+    part, cells, rows = Heatmap(), status.current, portfolio_rows(status)
+
+    def state(first: int = 0) -> HeatmapState:
+        empty = "No company is in this portfolio."
+        return heatmap_state(cells, status.time, rows, by="company_id", first=first, empty=empty, speed=status.speed)
+
+    part.state = state()
+    part.on_message = lambda message: part.show(state(message.first), at_once=True)
+    return part

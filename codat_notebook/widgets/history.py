@@ -1,27 +1,103 @@
-"""Reads a company's older operations from Codat, where the reader wants to see them.
+"""A company's operations beyond its newest ones: what of them was read, how it is read, what the table says of it.
 
-The line below the table loads older ones, or all of them. A span of time in the filter that begins before what is
-there is asked of Codat by its query, so that a day of last year costs one request and not a hundred.
+The console shows a thousand operations at once; a company may have a hundred thousand. The line below the table loads
+older ones, or all of them. Pages are counted from the newest operation: new ones only move the others to later pages,
+so a page read late overlaps with what is there and leaves no gap. A span of time in the filter that begins before what
+is there is asked of Codat by its query, so that a day of last year costs one request and not a hundred.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
+from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.records import Subject
-from codat_notebook.widgets.console_state import ConsoleState
-from codat_notebook.widgets.error_boundary import ErrorBoundary
-from codat_notebook.widgets.facets import ends
-from codat_notebook.widgets.past import PAGE, WHOLE, Span, followed, more_state
-from codat_notebook.widgets.sheet import View
-from codat_notebook.widgets.table import FrameTable
+from codat_notebook.tables.facets import ends
+from codat_notebook.tables.sheet import TableView
+from codat_notebook.widgets.notice import ErrorBoundary
+from codat_notebook.widgets.table import FrameTable, MoreState
+from codat_notebook.words import count, number
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
+    from codat_notebook.widgets.console_state import ConsoleState
+
+#: Operations of a page: what every deployment of Codat's gives.
+PAGE = 2000
+
+#: Two ends in time; ``None`` for an open one.
+Span = tuple[datetime | None, datetime | None]
+WHOLE: Span = (None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedHistory:
+    """Operations of one company by id, none as long as its newest ones are all that was asked for.
+
+    ``reached`` says how many of the newest are there without a gap, ``spans`` which spans of time are there whole.
+    ``loading`` and ``failed`` are what is told of it.
+    """
+
+    company: str = ""
+    operations: Mapping[str, PullOperation] = field(default_factory=dict)
+    reached: int = 0
+    spans: tuple[Span, ...] = ()
+    loading: str = ""
+    failed: str = ""
+
+    def holding(self, found: Iterable[PullOperation], **changes: Any) -> "LoadedHistory":
+        """The same with further operations."""
+        return replace(self, operations={**self.operations, **{o.id: o for o in found}}, **changes)
+
+    def known(self, newest: Iterable[PullOperation]) -> int:
+        """How many operations are known with the newest ones."""
+        return len(self.operations) + sum(operation.id not in self.operations for operation in newest)
+
+    def holds(self, span: Span) -> bool:
+        """Whether everything within a span of time was read."""
+        return any(_within(span, each) for each in self.spans)
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    begins = outer[0] is None or (inner[0] is not None and outer[0] <= inner[0])
+    return begins and (outer[1] is None or (inner[1] is not None and inner[1] <= outer[1]))
+
+
+def followed(past: LoadedHistory, status: CompanyStatus | None) -> LoadedHistory:
+    """The past with a company's status as it was read last: nothing is lost of the same company, another one is new."""
+    if status is None:
+        return LoadedHistory()
+    if past.company != status.facts.id:
+        return LoadedHistory(company=status.facts.id, reached=len(status.operations))
+    return past.holding(status.operations) if past.operations else past
+
+
+def more_state(past: LoadedHistory, known: int, total: int) -> MoreState | None:
+    """The line below the table: how much of the history is there, and what can be done. ``None`` if it is whole.
+
+    ``known`` operations are there, Codat has ``total``, or more than are known where that is 0.
+
+    >>> more_state(LoadedHistory(), 1000, 100_000)["text"]
+    'The newest 1,000 of 100,000 operations. Filters, copies and files hold no others.'
+    """
+    all_of_them = f" of {number(total)}" if total else ""
+    if past.loading:
+        words = f"{past.loading} {number(known)}{all_of_them}"
+        return {"text": words, "busy": True, "failed": False, "actions": [["stop", "Stop"]]}
+    if past.holds(WHOLE) or known >= (total or known + 1):
+        return None
+    held = f"{number(known)} of {count(total, 'operation')}" if total else count(known, "operation")
+    islands = bool(past.spans) or len(past.operations) > past.reached  # of days that were asked for by themselves
+    held = held if islands else f"The newest {held}"
+    actions = [["older", "Load older"], ["all", f"Load all{' ' + number(total) if total else ''}"]]
+    text = f"{held}. Filters, copies and files hold no others."
+    return {"text": f"{past.failed} {text}".strip(), "busy": False, "failed": bool(past.failed), "actions": actions}
+
 
 #: Operations after which a long reading tells how far it is.
 STEP = 5000
@@ -30,28 +106,29 @@ _DAYS = "Loading the operations of these days:"
 _REFUSED = "Codat does not filter by these days: load older operations instead."
 
 
-class History:
+class HistoryLoader:
     """Reads older operations for one console. All methods are for the engine thread.
 
     ``draw`` is called when the table has more to show.
     """
 
     def __init__(
-        self,
-        session: "Session",
-        scene: ConsoleState,
-        guard: ErrorBoundary,
-        table: FrameTable,
+        self, session: "Session", state: "ConsoleState", boundary: ErrorBoundary, table: FrameTable,
         draw: Callable[[], object],
-    ) -> None:
-        self._session, self._scene, self._guard, self._table, self._draw = session, scene, guard, table, draw
+    ) -> None:  # fmt: skip
+        self._session = session
+        self._state = state
+        self._boundary = boundary
+        self._table = table
+        self._draw = draw
         self._task: asyncio.Task[None] | None = None
         self._coming: list[PullOperation] = []
         self._wanted: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Follow what the reader wants to see."""
-        self._table.on_more, self._table.on_view = self._on_more, self._on_view
+        self._table.on_more = self._on_more
+        self._table.on_view = self._on_view
 
     def stop(self) -> None:
         """Follow it no more."""
@@ -61,10 +138,10 @@ class History:
 
     def follow(self) -> None:
         """Take over a company's status that was read anew; what is under way for another company ends."""
-        status, company = self._scene.status, self._scene.past.company
+        status, company = self._state.status, self._state.past.company
         if status is None or status.facts.id != company:
             self._cancel()
-        self._scene.past = followed(self._scene.past, status)
+        self._state.past = followed(self._state.past, status)
         self._tell()
 
     def _on_more(self, name: str) -> None:
@@ -76,35 +153,35 @@ class History:
         elif name == "all":
             self._load("Loading all operations:", self._span, WHOLE)
 
-    def _on_view(self, view: View) -> None:
+    def _on_view(self, view: TableView) -> None:
         """A span of time that begins before what is there is read from Codat."""
         wanted = view.facets.get("requested", ())
         if wanted == self._wanted:
             return
         self._wanted = wanted
-        if self._scene.past.loading == _DAYS:
+        if self._state.past.loading == _DAYS:
             self._cancel()
         span = ends(wanted, self._session.context.now)
         if (since := span[0]) is None or not self._lacks(span):
             return
-        newest = sorted(self._known(), key=lambda o: o.requested, reverse=True)[: self._scene.past.reached]
+        newest = sorted(self._known(), key=lambda o: o.requested, reverse=True)[: self._state.past.reached]
         oldest = min((time for o in newest if (time := instant(o.requested))), default=since)
         if since < oldest:
             self._load(_DAYS, self._span, span)
 
     def _lacks(self, span: Span) -> bool:
-        state = self._state()
-        return state is not None and not self._scene.past.holds(span)
+        state = self._more()
+        return state is not None and not self._state.past.holds(span)
 
     def _known(self) -> list[PullOperation]:
-        return list({**self._scene.past.operations, **{o.id: o for o in self._scene.operations()}}.values())
+        return list({**self._state.past.operations, **{o.id: o for o in self._state.operations()}}.values())
 
     def _load(self, words: str, action: Callable[..., Awaitable[None]], *arguments: Any) -> None:
-        if self._scene.status is None:
+        if self._state.status is None:
             return
         self._cancel()
-        self._scene.past = replace(self._scene.past, loading=words, failed="")
-        self._task = self._guard.spawn(_WHAT, self._told, action, *arguments)
+        self._state.past = replace(self._state.past, loading=words, failed="")
+        self._task = self._boundary.spawn(_WHAT, self._told, action, *arguments)
         self._tell()
 
     async def _told(self, action: Callable[..., Awaitable[None]], *arguments: Any) -> None:
@@ -113,7 +190,7 @@ class History:
         try:
             await action(*arguments)
         except CodatLendingError as error:
-            record = self._session.context.report(error, _WHAT, Subject(company_id=self._scene.past.company))
+            record = self._session.context.report(error, _WHAT, Subject(company_id=self._state.past.company))
             refused = error.status_code == 400 and action == self._span
             failed = _REFUSED if refused else f"{record.what}: {record.why} {record.action}"
         except Exception:
@@ -128,11 +205,11 @@ class History:
 
     async def _older(self) -> None:
         """The page on which the next older operation stands."""
-        before = self._scene.past.reached // PAGE
+        before = self._state.past.reached // PAGE
         request = self._request(page=before + 1, page_size=PAGE)
         page = await self._session.client.manage_data.pull_operations.list_async(request=request)
         self._coming = list(page.results)
-        past, last = self._scene.past, (WHOLE,) if page.links.next is None else ()
+        past, last = self._state.past, (WHOLE,) if page.links.next is None else ()
         self._take(reached=max(past.reached, before * PAGE + len(page.results)), spans=past.spans + last)
 
     async def _span(self, span: Span) -> None:
@@ -144,19 +221,19 @@ class History:
             self._coming.append(operation)
             if len(self._coming) % STEP == 0:
                 self._tell()
-        past = self._scene.past
+        past = self._state.past
         reached = past.reached if query else max(past.reached, len(self._coming))
         self._take(reached=reached, spans=(*past.spans, span))
 
     def _request(self, **further: Any) -> dict[str, Any]:
-        return {"company_id": self._scene.past.company, "order_by": "-requested", **further}
+        return {"company_id": self._state.past.company, "order_by": "-requested", **further}
 
     def _take(self, **changes: Any) -> None:
         """Keep what has come, with the newest operations, which may be pushed out of the next status by newer ones."""
         coming, self._coming = self._coming, []
-        status = self._scene.status
+        status = self._state.status
         newest = status.operations if coming and status else []
-        self._scene.past = self._scene.past.holding([*coming, *newest], **changes)
+        self._state.past = self._state.past.holding([*coming, *newest], **changes)
         self._tell()
 
     def _cancel(self) -> None:
@@ -165,11 +242,11 @@ class History:
             self._task = None
             self._take(loading="")
 
-    def _state(self) -> Any:
-        status, past = self._scene.status, self._scene.past
+    def _more(self) -> MoreState | None:
+        status, past = self._state.status, self._state.past
         if status is None:
             return None
-        return more_state(past, past.known([*self._scene.operations(), *self._coming]), self._scene.total)
+        return more_state(past, past.known([*self._state.operations(), *self._coming]), self._state.total)
 
     def _tell(self) -> None:
-        self._table.tell_more(self._state())
+        self._table.tell_more(self._more())

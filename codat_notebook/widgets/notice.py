@@ -1,36 +1,69 @@
-"""Cards that say what went wrong: what, to what, why, what to do, and the correlation id that support asks for.
+"""What went wrong in the console: the boundary under which all its actions run, and the cards that tell of it.
 
-Exceptions in click handlers and background tasks vanish in Jupyter; here is where they are seen. The cards are the
-newest few of what ``session.errors`` keeps.
+An exception in a click handler or a background task vanishes in Jupyter. Here it ends in ``session.errors`` and in a
+card: what, to what, why, what to do, and the correlation id that support asks for.
 """
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from codat_notebook.runs.records import ErrorRecord
-from codat_notebook.widgets.part import Message, Part
-from codat_notebook.words import iso, number, utc
+from codat_notebook.runs.records import ErrorRecord, Subject
+from codat_notebook.widgets.part import Click, Part
+from codat_notebook.words import and_more, iso, utc
+
+if TYPE_CHECKING:
+    from codat_notebook.session import Session
+    from codat_notebook.widgets.console_state import ConsoleState
 
 #: Cards shown at once; the others are counted.
 MOST = 3
 
 
-def notice_item(
-    key: str,
-    what: str,
-    *,
-    subject: str = "",
-    why: str = "",
-    to_do: str = "",
-    when: str | None = None,
-    details: Iterable[str] = (),
-    correlation_id: str | None = None,
-    tone: str = "bad",
-    action: str | None = None,
-    link_url: str | None = None,
-) -> Message:
-    """One card of a :class:`Notice`: "**subject** what, when, details", then why, then what to do.
+class NoticeCard(TypedDict):
+    """A card: "**subject** what, when, details", then why, then what to do.
 
-    ``tone`` is "bad", "warn" or "info"; ``action`` the words of a button such as "Try again".
+    ``link`` is a link to relink, ``support`` the text that "Copy for support" copies.
+    """
+
+    key: str
+    tone: str
+    subject: str
+    what: str
+    when: str | None
+    details: list[str]
+    why: str
+    do: str
+    correlation_id: str | None
+    link: str | None
+    support: str
+
+
+class NoticeState(TypedDict):
+    """The newest cards, and how many more there are."""
+
+    items: list[NoticeCard]
+    more: int
+    seq: int
+
+
+class Dismiss(Click, frozen=True):
+    """Take a card away."""
+
+    key: str = ""
+
+
+class Errors(Click, frozen=True):
+    """Show all errors of the session."""
+
+
+def notice_item(
+    key: str, what: str, *, subject: str = "", why: str = "", to_do: str = "", when: str | None = None,
+    details: Iterable[str] = (), correlation_id: str | None = None, tone: str = "bad", link_url: str | None = None,
+) -> NoticeCard:  # fmt: skip
+    """One card of a :class:`Notice`.
+
+    ``tone`` is "bad", "warn" or "info".
 
     >>> notice_item("1", "was not accepted", subject="Refresh all", correlation_id="7eb4")["support"]
     'Refresh all was not accepted\\nCorrelation id: 7eb4'
@@ -45,22 +78,13 @@ def notice_item(
         f"Correlation id: {correlation_id}" if correlation_id else "",
     ]
     return {
-        "key": key,
-        "tone": tone,
-        "subject": subject,
-        "what": what,
-        "when": iso(when),
-        "details": list(details),
-        "why": why,
-        "do": to_do,
-        "correlation_id": correlation_id,
-        "action": action,
-        "link": link_url,
+        "key": key, "tone": tone, "subject": subject, "what": what, "when": iso(when), "details": list(details),
+        "why": why, "do": to_do, "correlation_id": correlation_id, "link": link_url,
         "support": "\n".join(line for line in lines if line),
-    }
+    }  # fmt: skip
 
 
-def record_item(record: ErrorRecord, key: str = "") -> Message:
+def record_item(record: ErrorRecord, key: str = "") -> NoticeCard:
     """The card of an error that the session remembers."""
     return notice_item(
         key or f"{record.what}@{record.time.isoformat()}",
@@ -74,7 +98,7 @@ def record_item(record: ErrorRecord, key: str = "") -> Message:
     )
 
 
-def notice_state(items: Sequence[Message], seq: int = 0) -> Message:
+def notice_state(items: Sequence[NoticeCard], seq: int = 0) -> NoticeState:
     """The state of a :class:`Notice`: the first few of ``items`` (newest first) and how many more there are.
 
     >>> notice_state([notice_item(str(n), "failed") for n in range(5)])["more"]
@@ -83,22 +107,72 @@ def notice_state(items: Sequence[Message], seq: int = 0) -> Message:
     return {"items": list(items[:MOST]), "more": max(0, len(items) - MOST), "seq": seq}
 
 
-class Notice(Part):
-    """Cards for errors and warnings (class ``codat-notice``), nothing at all while there are none.
-
-    State: ``items`` at most three of {``key``, ``tone`` "bad", "warn" or "info", ``subject`` in bold, ``what``
-    happened to it, ``when`` ISO or None, ``details`` dimmed texts, ``why``, ``do``, ``correlation_id`` or None,
-    ``action`` a button's words or None, ``link`` relink URL or None, ``support`` the text that "Copy for support"
-    copies}, made by :func:`notice_item` · ``more`` items not sent · ``seq`` of the last message taken up.
-
-    Sends: {"type": "dismiss", "key", "seq"} · {"type": "action", "key", "seq"} · {"type": "errors"}: show them all.
-    """
+class Notice(Part[NoticeState]):
+    """Cards for errors and warnings (class ``codat-notice``), nothing at all while there are none."""
 
     classes = ("codat-notice",)
     files = ("card.js", "notice.js", "card.css", "notice.css")
+    messages = Dismiss | Errors
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: NoticeState) -> str:
         """Each card in a few lines; times in UTC."""
-        more = [f"and {number(state['more'])} more"] if state["more"] else []
-        return "\n\n".join([utc(item["support"]) for item in state["items"]] + more)
+        return "\n\n".join([utc(item["support"]) for item in state["items"]] + and_more(state["more"]))
+
+
+class ErrorBoundary:
+    """Runs the actions of one console. ``draw`` is called when there is something new to tell."""
+
+    def __init__(self, session: "Session", state: "ConsoleState", draw: Callable[[], object]) -> None:
+        self._session = session
+        self._state = state
+        self._draw = draw
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def spawn(self, what: str, action: Callable[..., Awaitable[None]], *arguments: Any) -> asyncio.Task[None]:
+        """Run an action as a kept task whose failure is told, as ``what``: in the error log and in a notice."""
+        task = asyncio.get_running_loop().create_task(self._guarded(what, action, *arguments))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def caught(self, handler: Callable[[Any], object]) -> Callable[[Any], None]:
+        """A part's handler whose own failure is told: on the engine thread it would vanish."""
+
+        def handle(message: Click) -> None:
+            try:
+                handler(message)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
+                self.tell(self._session.context.report(error, "The click could not be acted on", self._subject()))
+
+        return handle
+
+    def _subject(self) -> Subject | None:
+        company = self._state.company
+        return Subject(company_id=company["id"]) if company else None
+
+    async def _guarded(self, what: str, action: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        try:
+            await action(*arguments)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
+            self.tell(self._session.context.report(error, what, self._subject()))
+
+    def tell(self, record: ErrorRecord) -> None:
+        """Show an error as a notice; one that says the same replaces the older one."""
+        item = record_item(record)
+        self._state.notices = [item, *(old for old in self._state.notices if old["what"] != record.what)]
+        self._draw()
+
+    def on_notice(self, message: Dismiss | Errors) -> None:
+        """A notice was dismissed, or all errors are to be seen."""
+        self._state.notice_seq = message.seq
+        if isinstance(message, Dismiss):
+            self._state.notices = [item for item in self._state.notices if item["key"] != message.key]
+        else:
+            self._state.asked_tab = self._state.tab = "errors"
+        self._draw()
+
+    def stop(self) -> None:
+        """Cancel what is under way."""
+        for task in tuple(self._tasks):
+            task.cancel()

@@ -2,28 +2,43 @@
 
 A :class:`Part` is an anywidget with a single trait that changes, ``state``. It is written by the kernel only (on the
 engine thread, at most five times a second, the newest state winning) and never by the browser, which talks by custom
-messages; these are handed to the engine before anything acts on them. What draws a part are files of ``static/``, which
-all parts share (:mod:`~codat_notebook.widgets.sources`).
+messages; these are handed to the engine before anything acts on them. Both have types: a state is a ``TypedDict``, a
+message a frozen struct, and one that its part does not know is dropped. What draws a part are files of ``static/``,
+which all parts share (:mod:`~codat_notebook.widgets.sources`).
 """
 
-import asyncio
+import logging
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
 import anywidget
 import ipywidgets
+import msgspec
 import traitlets
 
 from codat_notebook.markup import h
 from codat_notebook.runs.engine import Engine, engine, running
+from codat_notebook.runs.throttle import EVERY, Throttle
 from codat_notebook.widgets.sources import packed_state, shared, source
 
-#: Seconds between two updates of one part: five a second look live and cost little.
-INTERVAL = 0.2
+_log = logging.getLogger("codat_notebook")
+#: The state of a part.
+S = TypeVar("S")
 
-Message = dict[str, Any]
+
+class FromBrowser(
+    msgspec.Struct, frozen=True, tag_field="type", tag=lambda name: re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+):
+    """A message from the browser; its ``type`` is the name of the class, as in "refresh_all" for RefreshAll."""
+
+
+class Click(FromBrowser, frozen=True):
+    """A message that a state answers by its ``seq``."""
+
+    seq: int = 0
 
 
 def this_minute() -> str:
@@ -36,11 +51,14 @@ def not_live(as_of: str) -> str:
     return f"Not live: as of {as_of.replace('T', ' ').removesuffix('Z')} UTC."
 
 
-class Part(anywidget.AnyWidget):
-    """A view of a dict. Subclasses set ``files``, ``classes``, and a first ``state``.
+class Part(anywidget.AnyWidget, Generic[S]):
+    """A view of a dict. Subclasses set ``files``, ``classes``, ``messages``, and a first ``state``.
 
-    ``on_message`` is called on the engine thread with each message from the browser: a dict with a ``type``.
+    ``on_message`` is called on the engine thread with each message from the browser that is one of ``messages``.
     """
+
+    #: What the browser may send, a union of structs; by default any dict.
+    messages: ClassVar[Any] = dict[str, Any]
 
     #: The scripts and styles of ``static/`` that draw the part, joined in this order behind ``kit.js`` and
     #: ``tokens.css``, which all parts have. The last script exports ``render``, as an anywidget's module does.
@@ -48,37 +66,35 @@ class Part(anywidget.AnyWidget):
     #: CSS classes of the part's element, beside ``codat-part``.
     classes: tuple[str, ...] = ()
     #: Seconds between two updates of this part.
-    interval = INTERVAL
+    interval = EVERY
 
     _esm = source("part.js")
     drawn_by: traitlets.List[str] = traitlets.List().tag(sync=True)
     sources: traitlets.List[Any] = traitlets.List().tag(sync=True, **ipywidgets.widget_serialization)
-    state = traitlets.Dict().tag(sync=True, to_json=packed_state)
+    state: Any = traitlets.Dict().tag(sync=True, to_json=packed_state)
     #: When the state was written, to the minute, by this machine's clock: what is shown without a kernel says so.
     as_of = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, state: Message | None = None, **traits: Any) -> None:
+    def __init__(self, state: S | None = None, **traits: Any) -> None:
         traits |= {"drawn_by": ["kit.js", "tokens.css", *self.files], "sources": shared(self.files)}
         classes = ("codat-part", *self.classes, *traits.pop("_dom_classes", ()))
         super().__init__(state=state or {}, as_of=this_minute(), _dom_classes=classes, **traits)
-        self.on_message: Callable[[Message], object] | None = None
+        self.on_message: Callable[[Any], object] | None = None
         self._made_on = engine()
-        self._pending: Message | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._written = -INTERVAL
+        self._pending: S | None = None
+        self._throttle: Throttle | None = None
         self.on_msg(lambda _, content, __: engine().post(self._receive, content))
 
     @property
     def _engine(self) -> Engine:
         """The engine of the moment: a part outlives one, where the last session is closed and another is opened.
 
-        A message starts one anew; drawing does not, for what ends with an engine draws once more.
+        A message starts one anew; renderer does not, for what ends with an engine draws once more.
         """
         return running() or self._made_on
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: S) -> str:
         """What the part shows, as plain text."""
         return ""
 
@@ -90,30 +106,27 @@ class Part(anywidget.AnyWidget):
         """For where no widget is drawn: on a web site that shows notebooks, for one."""
         return h("pre", self.text(self.state)) + h("p", not_live(self.as_of))
 
-    def show(self, state: Message, *, at_once: bool = False) -> None:
+    def show(self, state: S, *, at_once: bool = False) -> None:
         """Replace what is shown; from any thread. Of states that come faster than they are shown the last one wins.
 
         ``at_once`` is for the answer to a click, which must not wait for its turn.
         """
         self._engine.post(self._offer, state, at_once)
 
-    def _offer(self, state: Message, at_once: bool) -> None:
-        self._pending, loop = state, self._engine.loop
-        if self._loop is not loop:
-            self._loop, self._timer = loop, None  # a timer of an ended loop never fires
+    def _offer(self, state: S, at_once: bool) -> None:
+        self._pending = state
+        loop = self._engine.loop
+        if self._throttle is None or self._throttle.loop is not loop:  # a timer of an ended loop never fires
+            self._throttle = Throttle(loop, self._write, every=self.interval)
         if at_once:
-            self._write()
-        elif self._timer is None:
-            self._timer = loop.call_later(max(0.0, self._written + self.interval - loop.time()), self._write)
+            self._throttle.ring_now()
+        else:
             self._engine.expect(("state", id(self)))
+            self._throttle.ring()
 
     def _write(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-            self._engine.settled(("state", id(self)))
+        self._engine.settled(("state", id(self)))
         state, self._pending = self._pending, None
-        self._written = self._engine.loop.time()
         if state is not None and self.comm is not None:
             self.state = state
             self.as_of = this_minute()
@@ -122,5 +135,11 @@ class Part(anywidget.AnyWidget):
         """What a browser writes into traits is left out: it talks by messages, and no script of ours writes one."""
 
     def _receive(self, content: Any) -> None:
-        if isinstance(content, dict) and self.on_message is not None:
-            self.on_message(content)
+        if self.on_message is None:
+            return
+        try:
+            message = msgspec.convert(content, self.messages)
+        except msgspec.ValidationError:  # its text may hold what was sent
+            _log.warning("A message that %s does not know was dropped.", type(self).__name__)
+            return
+        self.on_message(message)

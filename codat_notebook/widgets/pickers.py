@@ -7,16 +7,116 @@ a link. The connections stand beside it as a menu (what to refresh through) and 
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal, NotRequired, TypedDict
 from urllib.parse import quote
 
 from codat_notebook.models.status import can_be_relinked, tone
-from codat_notebook.widgets.part import Message, Part
+from codat_notebook.models.vocabulary import ID
+from codat_notebook.runs.context import CompanyFacts
+from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.words import ago, count, iso, number, seconds_between, short_id
 
 #: As many results are sent and shown at once; the rest is a number.
 MOST = 50
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class CompanyName(TypedDict):
+    """A company by its id, and what it is called."""
+
+    id: str
+    name: str
+    note: NotRequired[str]
+
+
+class SearchState(TypedDict):
+    """A search's answer; ``more`` companies match that are not sent."""
+
+    text: str
+    status: Literal["searching", "ready", "error"]
+    results: list[CompanyName]
+    more: int
+    error: NotRequired[str]
+
+
+class CompanyState(TypedDict):
+    """The company field.
+
+    ``tags`` are pairs of name and value, ``portal`` the address of the company's page in Codat's portal (None with a
+    company says that there is none), ``recent`` companies are offered before anything is typed, and ``error`` stands
+    under the field.
+    """
+
+    company: CompanyName | None
+    tags: list[list[str]]
+    portal: str | None
+    loading: bool
+    search: SearchState | None
+    recent: list[CompanyName]
+    error: str | None
+    seq: int
+
+
+class Search(Click, frozen=True):
+    """Answer with ``search`` of the same ``text``; the first companies for ""."""
+
+    text: str = ""
+
+
+class Pick(Click, frozen=True):
+    """A company was chosen; answer with its ``seq``, also where it could not be read."""
+
+    id: str = ""
+
+
+class ConnectionChoice(TypedDict):
+    """A connection in the menu."""
+
+    id: str
+    platform: str
+    words: str
+
+
+class ConnectionState(TypedDict):
+    """The menu of connections; the reader's choice stands until ``company`` or ``value`` (None: all) changes."""
+
+    company: str | None
+    connections: list[ConnectionChoice]
+    value: str | None
+    disabled: str | None
+
+
+class ChooseConnection(FromBrowser, frozen=True, tag="connection"):
+    """One connection, or all of them."""
+
+    id: str | None
+
+
+class DataError(TypedDict):
+    """An error of a connection that Codat reports."""
+
+    when: str | None
+    what: str | None
+    why: str | None
+
+
+class ConnectionCard(ConnectionChoice):
+    """A connection; with ``link_url`` the card itself offers the link to relink, ``url`` is in what a click opens."""
+
+    tone: str
+    link_url: str | None
+    url: str | None
+    created: str | None
+    last: str | None
+    errors: list[DataError]
+
+
+class CardsState(TypedDict):
+    """The cards of a company's connections; "none": no company."""
+
+    status: Literal["none", "loading", "ready", "error"]
+    error: str
+    connections: list[ConnectionCard]
 
 
 def company_id(text: str) -> str | None:
@@ -25,7 +125,7 @@ def company_id(text: str) -> str | None:
     >>> company_id("https://app.codat.io/companies/C8D3AF58-7011-47CE-B3F2-89FAF300EF6D/summary")
     'c8d3af58-7011-47ce-b3f2-89faf300ef6d'
     """
-    found = _ID.search(text)
+    found = ID.search(text)
     return found[0].lower() if found else None
 
 
@@ -43,14 +143,21 @@ def id_problem(text: str) -> str | None:
     return f"Not a company id: {len(text)} characters, an id has 36."
 
 
-def search_results(text: str, found: Sequence[Mapping[str, Any]], total: int | None = None) -> Message:
+def search_results(text: str, found: Sequence[Mapping[str, Any]], total: int | None = None) -> SearchState:
     """A search's answer for a :class:`CompanyPicker`: ``found`` has ``id``, ``name`` and maybe ``note`` in each.
 
     ``total`` is how many companies match on the server; by default as many as were found.
     """
-    rows = [{key: row[key] for key in ("id", "name", "note") if row.get(key)} for row in found[:MOST]]
+    rows = [_company(row) for row in found[:MOST]]
     total = len(found) if total is None else total
     return {"text": text, "status": "ready", "results": rows, "more": max(0, total - len(rows))}
+
+
+def _company(row: Mapping[str, Any]) -> CompanyName:
+    name: CompanyName = {"id": row["id"], "name": row["name"]}
+    if row.get("note"):
+        name["note"] = row["note"]
+    return name
 
 
 def portal_url(company_id: str) -> str:
@@ -62,26 +169,15 @@ def portal_url(company_id: str) -> str:
     return f"https://app.codat.io/companies/{quote(company_id, safe='')}/summary"
 
 
-class CompanyPicker(Part):
-    """A combobox for the company (class ``codat-company``).
-
-    State: ``company`` None or {``id``, ``name``}, the picked one · ``tags`` list of [name, value] · ``portal`` None or
-    the address of its page in Codat's portal; None with a company says that there is none · ``loading`` bool, its data
-    is being read · ``recent`` list of {``id``, ``name``, ``note``?}, offered first, and before anything is typed ·
-    ``search`` None or {``text`` that was searched, ``status`` "searching", "ready" or "error", ``results`` (at most 50
-    as in ``recent``), ``more`` matches not sent, ``error`` text}, made by :func:`search_results` · ``error`` None or a
-    text shown under the field (not an id, unknown company) · ``seq`` of the last "pick" that was answered, with success
-    or ``error``.
-
-    Sends: {"type": "search", "text", "seq"}: answer with ``search`` of the same ``text``; the first companies for ""
-    · {"type": "pick", "id", "seq"}: once per choice.
-    """
+class CompanyPicker(Part[CompanyState]):
+    """A combobox for the company (class ``codat-company``)."""
 
     classes = ("codat-company",)
     files = ("company.js", "pickers.css")
+    messages = Search | Pick
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: CompanyState) -> str:
         """The picked company, or what stands in the way."""
         company = state.get("company")
         words = f"Company: {company['name']} ({company['id']})" if company else "Company: none picked"
@@ -89,84 +185,100 @@ class CompanyPicker(Part):
 
 
 def company_state(
-    company: Mapping[str, str] | None = None,
-    *,
-    tags: Mapping[str, str] | None = None,
-    portal: str | None = None,
-    loading: bool = False,
-    search: Message | None = None,
-    recent: Iterable[Mapping[str, str]] = (),
-    error: str | None = None,
-    seq: int = 0,
-) -> Message:
-    """The state of a :class:`CompanyPicker`; see there for what each key is."""
+    company: CompanyName | None = None, *, tags: Mapping[str, str] | None = None, portal: str | None = None,
+    loading: bool = False, search: SearchState | None = None, recent: Iterable[CompanyName] = (),
+    error: str | None = None, seq: int = 0,
+) -> CompanyState:  # fmt: skip
+    """The state of a :class:`CompanyPicker`."""
     return {
         "company": {"id": company["id"], "name": company["name"]} if company else None,
-        "tags": [list(pair) for pair in (tags or {}).items()],
-        "portal": portal,
-        "loading": loading,
-        "search": search,
-        "recent": [dict(row) for row in recent],
-        "error": error,
-        "seq": seq,
-    }
+        "tags": [list(pair) for pair in (tags or {}).items()], "portal": portal, "loading": loading, "search": search,
+        "recent": list(recent), "error": error, "seq": seq,
+    }  # fmt: skip
 
 
-class ConnectionPicker(Part):
-    """A menu of the company's connections, all of them by default (class ``codat-connection``).
-
-    State: ``company`` id or None · ``connections`` list of {``id``, ``platform``, ``words``} · ``value`` id or None
-    for all; the reader's choice stands until the company or ``value`` itself changes · ``disabled`` None or the
-    reason in words. Sends: {"type": "connection", "id" or None for all}.
-    """
+class ConnectionPicker(Part[ConnectionState]):
+    """A menu of the company's connections, all of them by default (class ``codat-connection``)."""
 
     classes = ("codat-connection",)
     files = ("connection.js", "pickers.css")
+    messages = ChooseConnection
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: ConnectionState) -> str:
         """The connection through which data would be refreshed."""
         chosen = [row["platform"] for row in state["connections"] if row["id"] == state["value"]]
         return f"Connection: {chosen[0] if chosen else 'all ' + number(len(state['connections']))}"
 
 
-class ConnectionCards(Part):
+class ConnectionCards(Part[CardsState]):
     """Every connection with its platform and its state in words, and the link for a relink (class
     ``codat-connections``). Sends nothing: copying happens in the browser.
 
-    State: ``status`` "none" (no company), "loading", "ready" or "error" · ``error`` text · ``connections`` list of
-    {``id``, ``platform``, ``words``, ``tone`` "ok", "warn", "bad" or "idle", ``link_url`` or None, ``url`` or None,
-    ``created`` and ``last`` ISO or None, ``errors`` list of {``when`` ISO or None, ``what``, ``why``}}, made by
-    :func:`connection_cards`; with ``link_url`` the card itself offers "Copy relink URL". A click opens the rest.
+    A click on a card opens the rest.
     """
 
     classes = ("codat-connections",)
     files = ("connection_cards.js", "pickers.css")
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: CardsState) -> str:
         """One line a connection."""
         return "\n".join(f"{row['platform']}: {row['words']}" for row in state["connections"])
 
 
 def connection_state(
-    connections: Iterable[Mapping[str, str]] = (),
+    connections: Iterable[ConnectionChoice] = (),
     *,
     company: str | None = None,
     value: str | None = None,
     disabled: str | None = None,
-) -> Message:
+) -> ConnectionState:
     """The state of a :class:`ConnectionPicker`; ``connections`` may be cards: id, platform and words are taken."""
-    rows = [{key: row[key] for key in ("id", "platform", "words") if key in row} for row in connections]
+    rows: list[ConnectionChoice] = [
+        {"id": row["id"], "platform": row["platform"], "words": row["words"]} for row in connections
+    ]
     return {"company": company, "connections": rows, "value": value, "disabled": disabled}
 
 
-def cards_state(cards: Iterable[Message] = (), *, status: str = "none", error: str = "") -> Message:
+def cards_state(
+    cards: Iterable[ConnectionCard] = (),
+    *,
+    status: Literal["none", "loading", "ready", "error"] = "none",
+    error: str = "",
+) -> CardsState:
     """The state of :class:`ConnectionCards`; ``cards`` come from :func:`connection_cards`."""
     return {"status": status, "error": error, "connections": list(cards)}
 
 
-def connection_cards(connections: Iterable[Mapping[str, Any]], now: str) -> list[Message]:
+def company_cards(facts: CompanyFacts, now: datetime) -> list[ConnectionCard]:
+    """The cards of a company's connections, linked ones first."""
+    return connection_cards(_records(facts), now.isoformat())
+
+
+def _records(facts: CompanyFacts) -> list[dict[str, Any]]:
+    """The connections as plain values, linked ones first."""
+    ordered = sorted(facts.connections.values(), key=lambda c: (c.status != "Linked", c.platform_name))
+    return [
+        {
+            "id": connection.id,
+            "platform_name": connection.platform_name,
+            "source_type": connection.source_type,
+            "status": connection.status,
+            "last_sync": connection.last_sync,
+            "link_url": connection.link_url,
+            "created": connection.created,
+            "errors": [
+                {"when": each.errored_on_utc, "what": each.status_text or each.status_code, "why": each.error_message}
+                for each in connection.data_connection_errors or ()
+                if each.status != "Resolved" and each.resolved_on_utc is None
+            ],
+        }
+        for connection in ordered
+    ]
+
+
+def connection_cards(connections: Iterable[Mapping[str, Any]], now: str) -> list[ConnectionCard]:
     """A card for each connection: ``id``, ``platform_name``, ``source_type``, ``status``, ``last_sync``, ``link_url``.
 
     The words name the state; the tone only colours it. A status that nobody knows is shown as it is. Where several
@@ -184,7 +296,10 @@ def connection_cards(connections: Iterable[Mapping[str, Any]], now: str) -> list
             "url": row.get("link_url") or None,
             "created": iso(row.get("created")),
             "last": iso(row.get("last_sync")),
-            "errors": [{**each, "when": iso(each.get("when"))} for each in row.get("errors") or ()],
+            "errors": [
+                {"when": iso(each["when"]), "what": each["what"], "why": each["why"]}
+                for each in row.get("errors") or ()
+            ],
         }
         for row, name in zip(rows, names, strict=True)
     ]

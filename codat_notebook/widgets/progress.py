@@ -5,17 +5,28 @@ the totals are counted over all operations, the rows sent are those of one page.
 plain values into such a row; what a status means is told by :mod:`codat_notebook.models.status`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, NotRequired, TypedDict, cast
 
 from codat_notebook.models.status import meaning
 from codat_notebook.models.vocabulary import plain_name, remedy
-from codat_notebook.widgets.part import Message, Part
-from codat_notebook.words import count, duration, iso, number, seconds_between, utc
+from codat_notebook.widgets.part import Click, FromBrowser, Part
+from codat_notebook.words import and_more, duration, iso, number, seconds_between, utc
 
 #: Rows sent at once: every data type there is, or one page of a large run.
 PAGE = 50
+
+
+class ActionButton(TypedDict):
+    """A button that sends a message of this ``type``."""
+
+    type: str
+    text: str
+    title: NotRequired[str]
+
+
 #: Stop is no cancel, and the button must say so.
-STOP = {
+STOP: ActionButton = {
     "type": "stop",
     "text": "Stop watching (Codat carries on)",
     "title": "What is queued is read to its end: Codat's API cannot cancel.",
@@ -32,20 +43,82 @@ _NO_OPERATION = {
 }
 
 
+class ProgressRow(TypedDict):
+    """An operation on its way, by :func:`operation_row`.
+
+    ``stage`` is 0-4, or 5 for all done. From the ``usual`` seconds the browser says what is left, and names what takes
+    three times as long and two minutes longer.
+    """
+
+    key: str
+    type: str
+    platform: str
+    tone: str
+    text: str
+    kind: str
+    stage: NotRequired[int]
+    symbol: NotRequired[str]
+    since: NotRequired[str]
+    until: NotRequired[str]
+    usual: NotRequired[int]
+    note: NotRequired[str]
+    link: NotRequired[str]
+
+
+class ProgressCounts(TypedDict):
+    """Totals over all rows: ``other`` ended neither well nor badly, ``under_way`` is what the running ones have behind
+    them in operations (0.5 for one that is half done)."""
+
+    total: float
+    complete: float
+    failed: float
+    other: float
+    running: float
+    under_way: float
+
+
+class ProgressState(TypedDict):
+    """The operations of some runs.
+
+    ``status`` is "idle" (the empty form), "asking" (queueing, no row yet), "running", "done", "stopped" or "error";
+    ``message`` a line under the total, or when idle the hint what to do; ``counts`` are over all rows, of which
+    ``rows`` are at most 50, from the ``first``; ``expected`` tells what waits, ``due`` when all should have ended.
+    Elapsed times tick by ``now`` and ``speed``, the server's.
+    """
+
+    title: str
+    status: str
+    now: str
+    speed: float
+    counts: ProgressCounts
+    first: int
+    rows: list[ProgressRow]
+    expected: str
+    due: str | None
+    message: str
+    actions: list[ActionButton]
+    seq: int
+
+
+class ShowRows(FromBrowser, frozen=True, tag="window"):
+    """Another page of rows is wanted."""
+
+    first: int
+
+
+class StopWatching(Click, frozen=True, tag="stop"):
+    """Stop watching."""
+
+
+class Retry(Click, frozen=True):
+    """Queue again what failed and may succeed now."""
+
+
 def operation_row(
-    key: str,
-    data_type: str,
-    status: str = "",
-    *,
-    platform: str = "",
-    state: str = "",
-    description: str | None = None,
-    message: str | None = None,
-    requested: str | None = None,
-    completed: str | None = None,
-    link_url: str | None = None,
-    usual: float | None = None,
-) -> Message:
+    key: str, data_type: str, status: str = "", *, platform: str = "", state: str = "",
+    description: str | None = None, message: str | None = None, requested: str | None = None,
+    completed: str | None = None, link_url: str | None = None, usual: float | None = None,
+) -> ProgressRow:  # fmt: skip
     """One row of a :class:`Progress` from an operation's plain values.
 
     ``key`` is unique and stays (the intent, or the operation's id). ``state`` is that of a run's row as long as it has
@@ -56,7 +129,7 @@ def operation_row(
     >>> operation_row("1", "invoices", "Mapping", platform="NetSuite")["text"]
     'Mapping'
     """
-    row: Message = {"key": key, "type": data_type, "platform": platform, "stage": None}
+    row: dict[str, Any] = {"key": key, "type": data_type, "platform": platform, "stage": None}
     if state:
         row |= _NO_OPERATION[state] | {"note": message}
     else:
@@ -66,10 +139,12 @@ def operation_row(
     if usual is not None and row["tone"] == "run":
         row["usual"] = round(usual)
     row |= {"since": iso(requested), "until": iso(completed)}
-    return {name: value for name, value in row.items() if value is not None}
+    return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
 
 
-def _what_to_do(status: str, data_type: str, platform: str, message: str | None, link_url: str | None) -> Message:
+def _what_to_do(
+    status: str, data_type: str, platform: str, message: str | None, link_url: str | None
+) -> dict[str, Any]:
     cure = remedy(status)
     means = cure.meaning.replace("this connection", platform or "this connection")
     means = means.replace("this data.", f"{plain_name(data_type).lower()}.")
@@ -77,59 +152,42 @@ def _what_to_do(status: str, data_type: str, platform: str, message: str | None,
     return {"note": f"{means} {cure.action}{says}", "link": link_url if cure.relink else None}
 
 
-def progress_counts(rows: Iterable[Message]) -> dict[str, float]:
-    """Totals over all rows: ``total``, ``complete``, ``failed``, ``other`` (ended as neither), ``running``, and
-    ``under_way``, what the running ones have behind them in operations (0.5 for one that is half done)."""
-    counts: dict[str, float] = {"total": 0, "complete": 0, "failed": 0, "other": 0, "running": 0, "under_way": 0.0}
+def progress_counts(rows: Iterable[ProgressRow]) -> ProgressCounts:
+    """Totals over all rows."""
+    counts = {"total": 0, "complete": 0, "failed": 0, "other": 0, "running": 0, "under_way": 0.0}
     for row in rows:
         counts["total"] += 1
         counts[row["kind"]] += 1
-        if row["kind"] == "running" and row.get("stage") is not None:
+        if row["kind"] == "running" and "stage" in row:
             counts["under_way"] += (row["stage"] + 0.5) / 5
-    return counts
+    return cast(ProgressCounts, counts)
 
 
 def progress_state(
-    rows: Sequence[Message],
-    now: str,
-    *,
-    title: str = "",
-    status: str = "running",
-    counts: Mapping[str, float] | None = None,
-    first: int = 0,
-    expected: str = "",
-    due: str | None = None,
-    message: str = "",
-    actions: Iterable[Message] = (),
-    speed: float = 1.0,
-    seq: int = 0,
-) -> Message:
-    """The state of a :class:`Progress`; see there for what each key is.
+    rows: Sequence[ProgressRow], now: str, *, title: str = "", status: str = "running",
+    counts: ProgressCounts | None = None, first: int = 0, expected: str = "", due: str | None = None,
+    message: str = "", actions: Iterable[ActionButton] = (), speed: float = 1.0, seq: int = 0,
+) -> ProgressState:  # fmt: skip
+    """The state of a :class:`Progress`.
 
     ``rows`` are all rows, of which the page from ``first`` is sent; or, with ``counts`` over all, that page alone.
     """
     page = list(rows) if counts is not None else list(rows[first : first + PAGE])
     return {
-        "title": title,
-        "status": status,
-        "now": now,
-        "speed": speed,
-        "counts": dict(counts) if counts is not None else progress_counts(rows),
-        "first": first,
-        "rows": _without_repeats(page),
-        "expected": expected,
-        "due": due,
-        "message": message,
-        "actions": list(actions),
+        "title": title, "status": status, "now": now, "speed": speed,
+        "counts": counts if counts is not None else progress_counts(rows), "first": first,
+        "rows": _without_repeats(page), "expected": expected, "due": due, "message": message, "actions": list(actions),
         "seq": seq,
-    }
+    }  # fmt: skip
 
 
-def _without_repeats(rows: list[Message]) -> list[Message]:
+def _without_repeats(rows: list[ProgressRow]) -> list[ProgressRow]:
     """Say one remedy once under neighbours that share it (a dead connection fails all its types alike)."""
     notes = [row.get("note") for row in rows]
     return [
-        {name: value for name, value in row.items() if name not in ("note", "link")} if note and note == after else row
+        cast(ProgressRow, {name: value for name, value in row.items() if name not in ("note", "link")})
+        if note and note == after
+        else row
         for row, note, after in zip(rows, notes, [*notes[1:], None], strict=False)
     ]
 
@@ -145,7 +203,7 @@ def expected_text(waits: Iterable[tuple[str, str]]) -> str:
     return ", ".join(parts[:2]) + more
 
 
-def total_text(counts: Mapping[str, float]) -> str:
+def total_text(counts: ProgressCounts) -> str:
     """What is done, in words.
 
     >>> total_text({"total": 4, "complete": 1, "failed": 1, "other": 0})
@@ -156,44 +214,31 @@ def total_text(counts: Mapping[str, float]) -> str:
     return f"{number(done)} of {number(int(counts['total']))} done{failed}"
 
 
-class Progress(Part):
+class Progress(Part[ProgressState]):
     """Operations on their way to the end (class ``codat-progress``), in the console or framed by itself.
 
     Times inside ``text``, ``expected`` and ``message`` (ISO with a Z) are shown in the reader's zone, as hours and
     minutes.
-
-    State: ``title`` or "" · ``status`` "idle" (the empty form), "asking" (queueing, no row yet), "running", "done",
-    "stopped" or "error" · ``message`` a line under the total, e.g. the error; when idle, the hint what to do ·
-    ``now`` the server's time, ISO · ``speed`` of its clock; elapsed times tick by both · ``counts`` as
-    :func:`progress_counts` gives them, over all · ``first`` number of the first row sent, from 0 · ``rows`` at most
-    50 of {``key``, ``type``, ``platform``, ``stage`` 0-4 or 5 for all done, ``tone`` "ok", "run", "warn", "bad" or
-    "idle", ``text``, ``symbol``?, ``kind``, ``since``?, ``until``?, ``usual``?, ``note``?, ``link``?}, made by
-    :func:`operation_row`; with ``usual`` seconds the browser says what is left, and names what takes three times as
-    long and two minutes longer · ``due`` ISO time at which all should have ended, or None · ``expected`` text on what
-    waits · ``actions`` buttons as {``type``, ``text``, ``title``?}, such as ``STOP`` · ``seq`` of the last action taken
-    up.
-
-    Sends: {"type": <an action's type>, "seq"} · {"type": "window", "first"} when another page of rows is wanted.
     """
 
     classes = ("codat-progress",)
     files = ("progress.js", "progress.css")
+    messages = ShowRows | StopWatching | Retry
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: ProgressState) -> str:
         """The total, then one line an operation with its remedy; times in UTC."""
         if state["status"] == "idle":
             return "Nothing is being refreshed."
         counts, rows = state["counts"], state["rows"]
         head = [state["title"], total_text(counts), utc(state["expected"]), utc(state["message"])]
-        more = int(counts["total"]) - len(rows)
         lines = [_row_text(row, state["now"]) for row in rows]
-        lines += [f"  and {count(more, 'operation')} more"] if more > 0 else []
+        lines += [f"  {line}" for line in and_more(int(counts["total"]) - len(rows), "more operation")]
         return "\n".join([", ".join(word for word in head if word), *lines])
 
 
-def _row_text(row: Message, now: str) -> str:
-    passed = seconds_between(row.get("since"), row.get("until") or now) if row.get("since") else None
+def _row_text(row: ProgressRow, now: str) -> str:
+    passed = seconds_between(row["since"], row.get("until") or now) if "since" in row else None
     left = row["usual"] - passed if passed is not None and "usual" in row else 0
     words = [
         row["type"],

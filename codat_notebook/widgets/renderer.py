@@ -1,10 +1,9 @@
-"""How a console is drawn anew: each part gets the state that the scene gives it.
+"""How a console is drawn anew: each part gets its state from that of the console.
 
 A draw is cheap and says everything, so that no part can be forgotten. The tables and charts cost more: they are framed
 in a worker, at most twice a second, and only where somebody looks.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,9 +12,10 @@ from codat_notebook import frames
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.records import Log
+from codat_notebook.runs.throttle import Throttle, pace
 from codat_notebook.widgets import console_state
-from codat_notebook.widgets.error_boundary import ErrorBoundary
-from codat_notebook.widgets.parts import Parts
+from codat_notebook.widgets.console_parts import Parts
+from codat_notebook.widgets.notice import ErrorBoundary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,89 +24,89 @@ if TYPE_CHECKING:
 
 #: Seconds between two updates of the tables while something runs.
 TABLES_EVERY = 0.5
-#: Those of a long history come less often: so many times what it takes to frame it, but at least so often.
-SHARE, TABLES_AT_LEAST_EVERY = 10, 3.0
+#: Those of a long history come less often, by what it takes to frame it, but at least so often.
+TABLES_AT_LEAST_EVERY = 3.0
 
 
 class Renderer:
-    """Draws one console out of its scene. All methods are for the engine thread."""
+    """Draws one console out of its state. All methods are for the engine thread."""
 
-    def __init__(self, session: "Session", parts: Parts, now: console_state.ConsoleState, guard: ErrorBoundary) -> None:
-        self._session, self._parts, self._scene, self._guard = session, parts, now, guard
-        self._tables_due: asyncio.TimerHandle | None = None
+    def __init__(
+        self, session: "Session", parts: Parts, state: console_state.ConsoleState, boundary: ErrorBoundary
+    ) -> None:
+        self._session = session
+        self._parts = parts
+        self._state = state
+        self._boundary = boundary
+        self._soon = Throttle(session.context.engine.loop, self._tables, every=TABLES_EVERY)
         self._drawn_status: CompanyStatus | None = None
         self._older: tuple[Mapping[str, PullOperation], pd.DataFrame] | None = None
-        self._cost = 0.0
         #: Called before the tables are drawn, so that what is known of a company's history is that of its status.
         self.follow: Callable[[], object] = lambda: None
 
     def all(self, at_once: bool = False) -> None:
         """Every part; ``at_once`` for those that answer a click. The tables follow."""
-        now, session, parts = self._scene, self._session, self._parts
-        connection, cards = console_state.connections(now, session.context.now)
+        state, session, parts = self._state, self._session, self._parts
+        connection, cards = console_state.connections(state, session.context.now)
         self.company()
         parts.connection.show(connection)
         parts.cards.show(cards)
-        parts.data_types.show(console_state.data_types(now, session))
-        parts.bar.show(console_state.bar(now, session), at_once=at_once)
-        parts.notice.show(console_state.notice(now))
-        parts.operations.tell_empty(console_state.no_operations(now))
-        if not now.runs:  # else their view draws them
-            parts.progress.show(console_state.progress(now, session))
+        parts.data_types.show(console_state.data_types(state, session))
+        parts.bar.show(console_state.bar(state, session), at_once=at_once)
+        parts.notice.show(console_state.notice(state))
+        parts.operations.tell_empty(console_state.no_operations(state))
+        if not state.runs:  # else their view draws them
+            parts.progress.show(console_state.progress(state, session))
         self.header()
         self.code()
         self.later()
 
     def company(self, at_once: bool = False) -> None:
         """The field of the company, with what a search has found."""
-        self._parts.company.show(console_state.company(self._scene, self._session), at_once=at_once)
+        self._parts.company.show(console_state.company(self._state, self._session), at_once=at_once)
 
     def header(self) -> None:
         """The status line."""
-        self._parts.header.show(console_state.header(self._scene, self._session))
+        self._parts.header.show(console_state.header(self._state, self._session))
 
     def code(self) -> None:
         """The Python for what is chosen."""
-        self._parts.code.show(console_state.code(self._scene, self._session))
+        self._parts.code.show(console_state.code(self._state, self._session))
 
     def tabs(self) -> None:
         """The strip of tabs, at once: it answers a click."""
-        self._parts.tabs.show(console_state.tabs(self._scene, self._session), at_once=True)
+        self._parts.tabs.show(console_state.tabs(self._state, self._session), at_once=True)
 
     def errors(self) -> None:
         """The errors and how many they are."""
         self._parts.errors.update(_numbered(self._session.errors, self._session.error_log))
-        self._parts.tabs.show(console_state.tabs(self._scene, self._session))
+        self._parts.tabs.show(console_state.tabs(self._state, self._session))
 
     def later(self) -> None:
         """The tables and charts, soon."""
-        if self._tables_due is None:
-            loop = self._session.context.engine.loop
-            pause = max(TABLES_EVERY, min(SHARE * self._cost, TABLES_AT_LEAST_EVERY))
-            self._tables_due = loop.call_later(pause, self._tables)
+        self._soon.ring()
 
     def _tables(self) -> None:
         """The operations always; the other tabs when they are looked at, and all of them when a company was read."""
-        self._tables_due = None
         self.follow()
-        status, guard = self._scene.status, self._guard
-        operations, now = self._scene.operations(), self._session.context.now
+        status, boundary = self._state.status, self._boundary
+        operations, now = self._state.operations(), self._session.context.now
         if status is None:
             self._parts.operations.update(None)
         else:
-            platforms, past = status.facts.platforms, self._scene.past.operations
-            guard.spawn("The operations could not be shown", self._frame, operations, past, platforms, now)
+            platforms, past = status.facts.platforms, self._state.past.operations
+            boundary.spawn("The operations could not be shown", self._frame, operations, past, platforms, now)
         anew, self._drawn_status = status is not self._drawn_status, status
         for name in ("freshness", "timeline", "requests"):
-            if anew or name == self._scene.tab:
-                guard.spawn(f"The tab {name} could not be drawn", self._tab, name)
+            if anew or name == self._state.tab:
+                boundary.spawn(f"The tab {name} could not be drawn", self._tab, name)
 
     async def _tab(self, name: str) -> None:
         if name == "requests":
             frame = await self._session.context.engine.in_worker(lambda: self._session.requests)
             self._parts.requests.update(_numbered(frame, self._session.request_log))
         else:
-            getattr(self._parts, name).show(getattr(console_state, name)(self._scene, self._session))
+            getattr(self._parts, name).show(getattr(console_state, name)(self._state, self._session))
 
     async def _frame(
         self, newest: list[PullOperation], past: Mapping[str, PullOperation], platforms: dict[str, str], now: datetime
@@ -115,7 +115,7 @@ class Renderer:
         begun = engine.loop.time()
         frame = await engine.in_worker(self._framed, newest, past, platforms, now)
         self._parts.operations.update(frame)
-        self._cost = engine.loop.time() - begun
+        self._soon.every = pace(engine.loop.time() - begun, TABLES_EVERY, TABLES_AT_LEAST_EVERY)
 
     def _framed(
         self, newest: list[PullOperation], past: Mapping[str, PullOperation], platforms: dict[str, str], now: datetime
@@ -131,8 +131,7 @@ class Renderer:
 
     def stop(self) -> None:
         """Draw no more."""
-        if self._tables_due is not None:
-            self._tables_due.cancel()
+        self._soon.stop()
 
 
 def _numbered(frame: "pd.DataFrame", log: Log[Any]) -> "pd.DataFrame":

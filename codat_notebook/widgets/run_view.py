@@ -8,8 +8,19 @@ from codat_notebook.runs.durations import due_at
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.starting import again
-from codat_notebook.widgets.part import Message
-from codat_notebook.widgets.progress import STOP, Progress, expected_text, operation_row, progress_state
+from codat_notebook.widgets.progress import (
+    STOP,
+    ActionButton,
+    Progress,
+    ProgressRow,
+    ProgressState,
+    Retry,
+    ShowRows,
+    StopWatching,
+    expected_text,
+    operation_row,
+    progress_state,
+)
 
 #: (connection id, data type) -> seconds.
 Usual = Mapping[tuple[str, str], float]
@@ -17,12 +28,12 @@ Usual = Mapping[tuple[str, str], float]
 _ENDS = {"failed": "error", "stopped": "stopped", "done": "done"}
 
 
-def company_rows(rows: Iterable[Row], platforms: Mapping[str, str], usual: Usual) -> list[Message]:
+def company_rows(rows: Iterable[Row], platforms: Mapping[str, str], usual: Usual) -> list[ProgressRow]:
     """Rows of a run as the progress part draws them; ``platforms`` by connection."""
     return [run_row(row, platforms, usual) for row in rows]
 
 
-def run_row(row: Row, platforms: Mapping[str, str], usual: Usual) -> Message:
+def run_row(row: Row, platforms: Mapping[str, str], usual: Usual) -> ProgressRow:
     """One row of a run as the progress part draws it."""
     operation = row.operation
     if operation is None:
@@ -49,7 +60,7 @@ def run_row(row: Row, platforms: Mapping[str, str], usual: Usual) -> Message:
 
 def runs_state(
     runs: Sequence[RefreshRun], *, usual: Usual | None = None, title: str = "", first: int = 0, seq: int = 0
-) -> Message:
+) -> ProgressState:
     """The state of the progress part for some runs; ``first`` is the first row of the page.
 
     ``usual`` is how long the operations usually take, seconds by connection and data type; by default what the runs
@@ -91,7 +102,7 @@ def helped(run: RefreshRun) -> int:
         return 0
 
 
-def _actions(runs: Sequence[RefreshRun]) -> tuple[Message, ...]:
+def _actions(runs: Sequence[RefreshRun]) -> tuple[ActionButton, ...]:
     """To stop watching what runs; to queue again what failed and may succeed now."""
     if not all(run.done for run in runs):
         return (STOP,)
@@ -109,12 +120,6 @@ def _status(runs: Iterable[RefreshRun], any_rows: bool) -> str:
     return next(status for phase, status in _ENDS.items() if phase in phases)
 
 
-def number_of(message: Message, name: str) -> int:
-    """A whole number out of a browser's message, 0 if there is none."""
-    value = message.get(name)
-    return value if isinstance(value, int) else 0
-
-
 class RunView:
     """Keeps a progress part up to date with runs until they have ended, and acts on its buttons.
 
@@ -122,25 +127,24 @@ class RunView:
     """
 
     def __init__(
-        self,
-        runs: Sequence[RefreshRun],
-        part: Progress,
-        *,
-        titled: bool = False,
-        usual: Usual | None = None,
+        self, runs: Sequence[RefreshRun], part: Progress, *, titled: bool = False, usual: Usual | None = None,
         seq: int = 0,
-    ) -> None:
-        self._part, self._titled, self._usual = part, titled, usual
-        self._first, self._seq = 0, seq
+    ) -> None:  # fmt: skip
+        self._part = part
+        self._titled = titled
+        self._usual = usual
+        self._first = 0
+        self._seq = seq
         self._forget: list[Callable[[], None]] = []
         self._follow(runs)
 
     def _follow(self, runs: Sequence[RefreshRun]) -> None:
         self.detach()
-        self.runs, self._first = tuple(runs), 0
+        self.runs = tuple(runs)
+        self._first = 0
         self._forget = [run.observe(self.draw) for run in self.runs]
 
-    def state(self) -> Message:
+    def state(self) -> ProgressState:
         """What is to be shown now."""
         title = f"Refresh of {self.runs[-1].company_name}" if self._titled else ""
         return runs_state(self.runs, usual=self._usual, title=title, first=self._first, seq=self._seq)
@@ -149,17 +153,18 @@ class RunView:
         """Show the runs as they are now."""
         self._part.show(self.state())
 
-    def act(self, message: Message) -> None:
+    def act(self, message: ShowRows | StopWatching | Retry) -> None:
         """A message of the part: another page, to stop watching, or to queue again what can be helped by it."""
-        if message.get("type") == "window":
-            self._first = max(0, number_of(message, "first"))
-        elif message.get("type") == "stop":
-            self._seq = number_of(message, "seq")
-            for run in self.runs:
-                run.stop_watching()
-        elif message.get("type") == "retry":
-            self._seq = number_of(message, "seq")
-            self._follow(self.retry() or self.runs)
+        match message:
+            case ShowRows(first=first):
+                self._first = max(0, first)
+            case StopWatching(seq=seq):
+                self._seq = seq
+                for run in self.runs:
+                    run.stop_watching()
+            case Retry(seq=seq):
+                self._seq = seq
+                self._follow(self.retry() or self.runs)
         self._part.show(self.state(), at_once=True)
 
     def retry(self) -> list[RefreshRun]:
@@ -167,7 +172,7 @@ class RunView:
         return [run.retry_failed() for run in self.runs if helped(run)]
 
     def detach(self) -> None:
-        """Stop drawing; the runs go on."""
+        """Stop renderer; the runs go on."""
         for forget in self._forget:
             forget()
         self._forget = []

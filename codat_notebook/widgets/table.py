@@ -1,27 +1,29 @@
 """FrameTable: a DataFrame of any size on screen, paged, sorted and filtered in the kernel.
 
 The browser gets the rows that it shows and no others, so a hundred thousand rows cost what fifty do. What the reader
-asks for (:class:`View`) is kept apart from the frame, so a live update keeps order, filter, page, scroll and selection.
+asks for (:class:`TableView`) is kept apart from the frame, so a live update keeps all of it.
 Sorting and filtering run in a worker, one piece of work at a time; a result for a view that has changed meanwhile is
-dropped. What a page holds is worked out in :mod:`codat_notebook.widgets.sheet`; what the reader takes away, the whole
-filtered table, in :mod:`codat_notebook.widgets.downloads`.
+dropped. What a page holds is worked out in :mod:`codat_notebook.tables.sheet`; what the reader takes away, the whole
+filtered table, in :mod:`codat_notebook.tables.exports`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import html
+import difflib
+import inspect
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from codat_notebook import words
-from codat_notebook.widgets import downloads
-from codat_notebook.widgets.columns import Column, Row
-from codat_notebook.widgets.part import Message, Part, not_live
-from codat_notebook.widgets.sheet import Filter, Layout, Sheet, View
+from codat_notebook.markup import h, table
+from codat_notebook.tables import exports
+from codat_notebook.tables.column import Column, Row
+from codat_notebook.tables.sheet import Filter, Layout, PageState, Sheet, TableView
+from codat_notebook.widgets.part import Part, not_live
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -30,12 +32,31 @@ if TYPE_CHECKING:
 
 __all__ = ["Column", "FrameTable", "View"]
 
+View = TableView
+
 _log = logging.getLogger("codat_notebook")
 #: Rows and columns of the static form, for front ends without widgets.
 _STATIC_ROWS, _STATIC_COLUMNS = 10, 12
 
 
-class FrameTable(Part):
+class MoreState(TypedDict):
+    """The line below the rows: that there are more than the frame holds, and ``actions`` as [name, words]."""
+
+    text: str
+    busy: bool
+    failed: bool
+    actions: list[list[str]]
+
+
+class TableState(PageState):
+    """A page, what went wrong in the owner's own code (``notice``), and the last message that it answers."""
+
+    notice: str
+    more: MoreState | None
+    seq: int
+
+
+class FrameTable(Part[TableState]):
     """A table of a DataFrame that stays fast at any size and live while its frame changes.
 
     Parameters
@@ -66,25 +87,17 @@ class FrameTable(Part):
     files = ("popover.js", "export.js", "facets.js", "table.js", "table.css", "export.css", "facets.css")
 
     def __init__(
-        self,
-        frame: pd.DataFrame | None = None,
-        *,
-        title: str = "",
-        empty: str = "Nothing to show yet.",
-        noun: str = "row",
-        page_size: int = 50,
-        columns: Mapping[str, Column] | None = None,
-        key: str = "id",
-        sort: tuple[str, str] | None = ("requested", "desc"),
-        filters: Mapping[str, Filter] | None = None,
-        now: Callable[[], datetime] | None = None,
-        **traits: Any,
-    ) -> None:
+        self, frame: pd.DataFrame | None = None, *, title: str = "", empty: str = "Nothing to show yet.",
+        noun: str = "row", page_size: int = 50, columns: Mapping[str, Column] | None = None, key: str = "id",
+        sort: tuple[str, str] | None = ("requested", "desc"), filters: Mapping[str, Filter] | None = None,
+        now: Callable[[], datetime] | None = None, **traits: Any,
+    ) -> None:  # fmt: skip
+        _check_keywords(type(self), traits)
         #: What spans such as the last hour count from; ``None`` for the newest time of the column.
         self.now = now
         self._layout = Layout(title, empty, noun, page_size, key, columns or {}, filters or {}, self._clock)
         self._sheet = Sheet(_snapshot(frame), self._layout)
-        self._view = View(sort=sort)
+        self._view = TableView(sort=sort)
         self._selected: str | None = None
         self._answered = 0
         self._failures = {"draw": "", "listener": "", "export": ""}
@@ -93,12 +106,12 @@ class FrameTable(Part):
         self._task: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[Row], object]] = []
-        self._more: Message | None = None
+        self._more: MoreState | None = None
         self._empty = empty
         #: For the package's own use, called on the engine thread: what the reader asked for beyond the frame (an
         #: action's name, see ``tell_more``), and each other view.
         self.on_more: Callable[[str], object] | None = None
-        self.on_view: Callable[[View], object] | None = None
+        self.on_view: Callable[[TableView], object] | None = None
         #: For the package's own use, called on the engine thread with each draw: the selected row as it is now.
         self.on_row: Callable[[Row | None], object] | None = None
         super().__init__(self._draw(self._sheet, self._view, None), **traits)
@@ -119,7 +132,7 @@ class FrameTable(Part):
         self._engine.post(self._renew, False)
 
     @property
-    def view(self) -> View:
+    def view(self) -> TableView:
         """What the reader asked for: sort, text, quick filter, page."""
         return self._view
 
@@ -136,15 +149,11 @@ class FrameTable(Part):
     def _clock(self) -> datetime | None:
         return self.now() if self.now is not None else None
 
-    def tell_more(self, more: Message | None) -> None:
-        """Say below the rows that there are more than the frame holds, from any thread; ``None`` for nothing.
-
-        ``more`` has a ``text``, ``actions`` as [name, words], ``busy`` while something is loaded, ``failed`` if it was
-        not.
-        """
+    def tell_more(self, more: MoreState | None) -> None:
+        """Say below the rows that there are more than the frame holds, from any thread; ``None`` for nothing."""
         self._engine.post(self._say_more, more)
 
-    def _say_more(self, more: Message | None) -> None:
+    def _say_more(self, more: MoreState | None) -> None:
         if more != self._more:
             self._more = more
             self._offer(self._dressed(self._pending or self.state), True)
@@ -187,8 +196,8 @@ class FrameTable(Part):
 
     # On the engine thread, all of it.
 
-    def _act(self, message: Message) -> None:
-        if message.get("type") == "export" and message.get("choice") in downloads.CHOICES:
+    def _act(self, message: dict[str, Any]) -> None:
+        if message.get("type") == "export" and message.get("choice") in exports.CHOICES:
             self._export(str(message["choice"]), message.get("seq"))
             return
         seq = message.get("seq")
@@ -209,7 +218,7 @@ class FrameTable(Part):
                 self._look(self._view.after(message, self._sheet.kinds))
         self._renew(True)
 
-    def _look(self, view: View) -> None:
+    def _look(self, view: TableView) -> None:
         if view is not self._view and self.on_view is not None:
             self.on_view(view)
         self._view = view
@@ -221,10 +230,10 @@ class FrameTable(Part):
         self._exporting = self._engine.loop.create_task(self._deliver(self._sheet, self._view, choice, seq))
         self._exporting.add_done_callback(self._exported)
 
-    async def _deliver(self, sheet: Sheet, view: View, choice: str, seq: object) -> None:
+    async def _deliver(self, sheet: Sheet, view: TableView, choice: str, seq: object) -> None:
         name = "-".join(re.findall(r"\w+", self._layout.title.lower() or f"{self._layout.noun}s"))
-        made = await self._engine.in_worker(lambda: downloads.pieces(sheet.taken_away(view), choice, name))
-        await downloads.deliver(self.send, made, seq)
+        made = await self._engine.in_worker(lambda: exports.pieces(sheet.taken_away(view), choice, name))
+        await exports.deliver(self.send, made, seq)
 
     def _exported(self, done: asyncio.Task[None]) -> None:
         if failure := _failure(done):
@@ -271,10 +280,10 @@ class FrameTable(Part):
             self._renew(False)
 
     @staticmethod
-    def _draw(sheet: Sheet, view: View, selected: str | None) -> Message:
+    def _draw(sheet: Sheet, view: TableView, selected: str | None) -> TableState:
         return {**sheet.page(view, selected), "notice": "", "more": None, "seq": 0}
 
-    def _dressed(self, state: Message) -> Message:
+    def _dressed(self, state: TableState) -> TableState:
         notice = " ".join(filter(None, self._failures.values()))
         return {**state, "empty": self._empty, "notice": notice, "more": self._more, "seq": self._answered}
 
@@ -305,24 +314,30 @@ def _failure(done: asyncio.Task[None] | Future[Any]) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+def _check_keywords(kind: type[FrameTable], given: Iterable[str]) -> None:
+    """Refuse what is no keyword: a widget takes any and does nothing with it."""
+    names = [name for name in (*inspect.signature(kind).parameters, *kind.class_trait_names()) if name != "traits"]
+    for name in given:
+        if name not in names:
+            nearest = difflib.get_close_matches(name, names, 1, 0)[0]
+            raise TypeError(f"{kind.__name__} has no keyword {name!r}; the nearest is {nearest!r}")
+
+
 def _snapshot(frame: pd.DataFrame | None) -> pd.DataFrame | None:
     return None if frame is None else frame.copy()
 
 
-def static_html(state: Message, as_of: str) -> str:
+def static_html(state: TableState, as_of: str) -> str:
     """The first rows of a table's state as plain HTML, escaped; for front ends without widgets."""
     heads = state["columns"][:_STATIC_COLUMNS]
     if not state["rows"]:
-        return f"<p>{html.escape(state['empty'])}</p>"
-    head = "".join(f"<th>{html.escape(column['label'])}</th>" for column in heads)
-    body = "".join(f"<tr>{_static_row(row, heads)}</tr>" for row in state["rows"][:_STATIC_ROWS])
-    shown = min(_STATIC_ROWS, len(state["rows"]))
-    about = f"{shown} of {words.count(state['total'], state['noun'])}. {not_live(as_of)}"
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{html.escape(about)}</p>"
-
-
-def _static_row(row: list[Any], heads: list[dict[str, str]]) -> str:
-    return "".join(f"<td>{html.escape(static_text(c, h['kind']))}</td>" for c, h in zip(row, heads, strict=False))
+        return h("p", state["empty"])
+    rows = [
+        [static_text(cell, head["kind"]) for cell, head in zip(row, heads, strict=False)]
+        for row in state["rows"][:_STATIC_ROWS]
+    ]
+    about = f"{len(rows)} of {words.count(state['total'], state['noun'])}. {not_live(as_of)}"
+    return table([head["label"] for head in heads], rows) + h("p", about)
 
 
 def static_text(cell: Any, kind: str) -> str:

@@ -5,20 +5,45 @@ the console around it, and ``console.css`` shows the panel whose class is ``coda
 so that it can fill a panel when it is first looked at.
 """
 
-from codat_notebook.widgets.part import Message, Part
+from collections.abc import Mapping
+from typing import Literal, TypedDict
+
+from codat_notebook.widgets.part import FromBrowser, Part
 from codat_notebook.words import number
 
 
-def tabs_state(active: str = "operations", **counts: int) -> Message:
-    """The console's tabs, the count of each by name where there is one; errors count in red.
+class TabState(TypedDict):
+    """One tab. A ``count`` of 0 or None shows nothing; "bad" is red."""
+
+    name: str
+    label: str
+    count: int | None
+    tone: Literal["bad", "idle"]
+
+
+class TabsState(TypedDict):
+    """The strip. ``active`` is the name first shown; later only a *change* of it moves the reader to another tab."""
+
+    active: str
+    tabs: list[TabState]
+
+
+class Tab(FromBrowser, frozen=True):
+    """The reader switched."""
+
+    name: str
+
+
+def tabs_state(active: str = "operations", labels: Mapping[str, str] | None = None, **counts: int) -> TabsState:
+    """The tabs, by default the console's, with the count of each by name where there is one; errors count in red.
 
     >>> [tab["label"] for tab in tabs_state(errors=2)["tabs"] if tab["count"]]
     ['Errors this session']
     """
-    tabs = [
+    tabs: list[TabState] = [
         {"name": name, "label": label, "count": counts.get(name), "tone": "bad" if name == "errors" else "idle"}
-        for name, label in _LABELS.items()
-        if name in ("operations", "errors") or name in counts
+        for name, label in (labels or _LABELS).items()
+        if labels or name in ("operations", "errors") or name in counts
     ]
     return {"active": active, "tabs": tabs}
 
@@ -34,23 +59,19 @@ _LABELS = {
 }
 
 
-class Tabs(Part):
-    """A tab strip (class ``codat-tabs``): arrow keys, Home and End move, and show at once.
-
-    State: ``tabs`` list of {``name``, ``label``, ``count`` int or None (0 and None show nothing), ``tone`` "bad" (red)
-    or "idle"} · ``active`` the name first shown; later only a *change* of it moves the reader to another tab.
-    Sends: {"type": "tab", "name"} when the reader switches.
-    """
+class Tabs(Part[TabsState]):
+    """A tab strip (class ``codat-tabs``): arrow keys, Home and End move, and show at once."""
 
     classes = ("codat-tabs",)
     files = ("tabs.js", "tabs.css")
+    messages = Tab
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: TabsState) -> str:
         """The tabs' names and counts, the active one in brackets."""
         return " | ".join(_tab_text(tab, state["active"]) for tab in state["tabs"])
 
 
-def _tab_text(tab: Message, active: str) -> str:
-    words = f"{tab['label']} {number(tab['count'])}" if tab["count"] else str(tab["label"])
+def _tab_text(tab: TabState, active: str) -> str:
+    words = f"{tab['label']} {number(tab['count'])}" if tab["count"] else tab["label"]
     return f"[{words}]" if tab["name"] == active else words

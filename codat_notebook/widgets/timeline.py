@@ -6,12 +6,13 @@ while the kernel is busy. What a bar says is what its row in the progress says: 
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import TypedDict
 
 from codat_notebook.models import vocabulary
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.widgets.part import Message, Part
+from codat_notebook.widgets.part import Part
 from codat_notebook.widgets.progress import operation_row
-from codat_notebook.words import count, duration, seconds_between, utc
+from codat_notebook.words import and_more, duration, seconds_between, utc
 
 #: Bars sent at once, the newest ones.
 MOST = 500
@@ -19,18 +20,45 @@ MOST = 500
 _ORDER = {key: place for place, key in enumerate(vocabulary.DATA_TYPES)}
 
 
+class ChartRow(TypedDict):
+    """A row's name and a word beside it."""
+
+    label: str
+    note: str
+
+
+class Bar(TypedDict):
+    """An operation in a row (by its index); ``until`` is None while it runs, ``text`` the outcome in words."""
+
+    key: str
+    row: int
+    since: str
+    until: str | None
+    tone: str
+    text: str
+    platform: str
+
+
+class TimelineState(TypedDict):
+    """Bars, oldest first; ``total`` counts the operations, more than the bars if those are cut.
+
+    A ``company`` other than before starts with a view of its own.
+    """
+
+    company: str
+    now: str
+    speed: float
+    rows: list[ChartRow]
+    bars: list[Bar]
+    total: int
+    empty: str
+
+
 def timeline_state(
-    operations: Iterable[PullOperation],
-    now: datetime,
-    platforms: Mapping[str, str] | None = None,
-    *,
-    company: str = "",
-    most: int = MOST,
-    more: int = 0,
-    empty: str = "Nothing to show yet.",
-    speed: float = 1.0,
-) -> Message:
-    """The state of a :class:`Timeline`; see there for what each key is.
+    operations: Iterable[PullOperation], now: datetime, platforms: Mapping[str, str] | None = None, *,
+    company: str = "", most: int = MOST, more: int = 0, empty: str = "Nothing to show yet.", speed: float = 1.0,
+) -> TimelineState:  # fmt: skip
+    """The state of a :class:`Timeline`.
 
     Parameters
     ----------
@@ -49,7 +77,7 @@ def timeline_state(
     """
     names = platforms or {}
     newest = sorted(operations, key=lambda o: o.requested or "", reverse=True)
-    shown: list[tuple[Message, PullOperation]] = []
+    shown: list[tuple[Bar, PullOperation]] = []
     total = len(newest)
     for operation in newest:
         if len(shown) == most:
@@ -59,29 +87,26 @@ def timeline_state(
             total -= 1
         else:
             shown.append((bar, operation))
-    keys = sorted({(o.data_type, o.connection_id) for _, o in shown}, key=lambda key: _place(key[0], key[1]))
+    keys = sorted({(o.data_type, o.connection_id) for _, o in shown}, key=lambda key: place(*key))
     types = [data_type for data_type, _ in keys]
-    rows = [
+    rows: list[ChartRow] = [
         {"label": data_type, "note": names.get(connection, "") if types.count(data_type) > 1 else ""}
         for data_type, connection in keys
     ]
-    place = {key: number for number, key in enumerate(keys)}
+    number = {key: n for n, key in enumerate(keys)}
     return {
-        "company": company,
-        "now": now.isoformat(),
-        "speed": speed,
-        "rows": rows,
-        "bars": [{**bar, "row": place[o.data_type, o.connection_id]} for bar, o in reversed(shown)],
-        "total": total + more,
-        "empty": empty,
-    }
+        "company": company, "now": now.isoformat(), "speed": speed, "rows": rows,
+        "bars": [bar | {"row": number[o.data_type, o.connection_id]} for bar, o in reversed(shown)],
+        "total": total + more, "empty": empty,
+    }  # fmt: skip
 
 
-def _place(data_type: str, connection_id: str) -> tuple[int, str, str]:
+def place(data_type: str, connection_id: str = "") -> tuple[int, str, str]:
+    """Where a data type's row or column stands in a chart: in Codat's order, those that it does not know last."""
     return _ORDER.get(data_type, len(_ORDER)), data_type, connection_id
 
 
-def _bar(operation: PullOperation, platform: str) -> Message | None:
+def _bar(operation: PullOperation, platform: str) -> Bar | None:
     row = operation_row(
         operation.id,
         operation.data_type,
@@ -91,35 +116,34 @@ def _bar(operation: PullOperation, platform: str) -> Message | None:
         requested=operation.requested,
         completed=operation.completed,
     )
-    since, until = row.get("since"), row.get("until")
+    since = row.get("since")
+    until = row.get("until")
     if since is None:
         return None
     if until is None and row["kind"] != "running":
         until = since  # it ended, and nobody says when
-    return {name: row[name] for name in ("key", "tone", "text", "platform")} | {"since": since, "until": until}
+    return {
+        "key": row["key"], "row": 0, "since": since, "until": until, "tone": row["tone"], "text": row["text"],
+        "platform": platform,
+    }  # fmt: skip
 
 
-class Timeline(Part):
+class Timeline(Part[TimelineState]):
     """Operations as bars over time (class ``codat-timeline``), with zoom and pan by buttons, keys, wheel and pointer.
-
-    State: ``company`` id · ``rows`` list of {``label``, ``note``} · ``bars``, oldest first, of {``key``, ``row``
-    index, ``since`` ISO time, ``until`` ISO time or None while it runs, ``tone`` "ok", "run", "warn", "bad" or "idle",
-    ``text`` the outcome in words, ``platform``} · ``total`` of the operations, more than the bars if those are cut ·
-    ``now`` ISO time and ``speed`` of the server's clock · ``empty`` text. Sends no messages.
+    Sends no messages.
     """
 
     classes = ("codat-timeline",)
     files = ("chart.js", "axis.js", "timeline.js", "chart.css", "timeline.css")
 
     @staticmethod
-    def text(state: Message) -> str:
+    def text(state: TimelineState) -> str:
         """One line an operation, newest first."""
         lines = [_line(bar, state) for bar in reversed(state["bars"])]
-        more = state["total"] - len(lines)
-        return "\n".join([*lines, *([f"and {count(more, 'older operation')}"] if more else [])]) or str(state["empty"])
+        return "\n".join(lines + and_more(state["total"] - len(lines), "older operation")) or state["empty"]
 
 
-def _line(bar: Message, state: Message) -> str:
+def _line(bar: Bar, state: TimelineState) -> str:
     row = state["rows"][bar["row"]]
     took = duration(seconds_between(bar["since"], bar["until"] or state["now"]) or 0)
     begun = str(bar["since"]).replace("T", " ").replace("Z", " UTC")

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, sync_playwright
 
-from codat_notebook.widgets.columns import Column
-from codat_notebook.widgets.sheet import Layout, Sheet, View
+from codat_notebook.tables.column import Column
+from codat_notebook.tables.sheet import Layout, Sheet, TableView
 from codat_notebook.widgets.table import FrameTable
 from tests.browser import chromium, notebooks, servers
-from tests.widgets.table_frames import operations
+from tests.tables.table_frames import operations
 
 ROWS = 100_000
 NEWEST = ("requested", "desc")
@@ -26,7 +26,7 @@ SETUP = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from codat_notebook.widgets.table import FrameTable
-from tests.widgets.table_frames import operations
+from tests.tables.table_frames import operations
 frame = operations({ROWS})
 newer = frame.copy()
 newer["message"] = "newer"
@@ -77,7 +77,7 @@ def bench_table_in_the_kernel() -> None:
     frame = operations(ROWS)
 
     def page(**asked: Any) -> float:
-        return best(lambda: Sheet(frame, Layout()).page(View(**{"sort": NEWEST, **asked}), None))
+        return best(lambda: Sheet(frame, Layout()).page(TableView(**{"sort": NEWEST, **asked}), None))
 
     columns = {name: Column(facet=True) for name in ("status", "data_type", "platform", "requested")}
     chosen = {"status": ("Complete",), "requested": ("-2592000", "")}
@@ -86,13 +86,13 @@ def bench_table_in_the_kernel() -> None:
     times = {
         "create": best(lambda: FrameTable(frame).close()),
         "first page of a new frame (each live update)": page(),
-        "next page": best(lambda: known.page(View(NEWEST, page=1), None)),
+        "next page": best(lambda: known.page(TableView(NEWEST, page=1), None)),
         "sort by time": page(sort=("completed", "asc")),
         "sort by a category": page(sort=("status", "asc")),
         "sort by 36-character texts": page(sort=("id", "asc")),
         "filter by a word": page(text="role"),
         "first page with four filters offered, two chosen": best(
-            lambda: Sheet(frame, Layout(columns=columns)).page(View(NEWEST, facets=chosen), None)
+            lambda: Sheet(frame, Layout(columns=columns)).page(TableView(NEWEST, facets=chosen), None)
         ),
     }
     sizes = {

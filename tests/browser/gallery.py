@@ -247,7 +247,6 @@ def notices() -> States:
         why="Codat asked to wait until 2026-11-23T14:05:00Z. Nothing was queued.",
         correlation_id="7eb40d6b415d7bcd",
         tone="warn",
-        action="Try again",
     )
     told = make("3", "Another console of this notebook was closed: one is live at a time.", tone="info")
     words: dict[str, Any] = dict.fromkeys(("subject", "why", "to_do", "correlation_id"))

@@ -6,8 +6,7 @@ from typing import Any
 from codat_notebook.models.errors import ErrorValidationItem
 from codat_notebook.models.shared import PullOperation, ValidationResults
 from codat_notebook.runs.records import Subject
-from codat_notebook.widgets.details import CLOSED, checks_state
-from codat_notebook.widgets.row_details import operation_details
+from codat_notebook.widgets.details import CLOSED, checks_state, operation_details
 
 from .gallery import HOSTILE, NOW, States
 

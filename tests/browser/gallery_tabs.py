@@ -103,7 +103,7 @@ def timelines() -> States:
 
 def codes() -> States:
     """States of the code by name."""
-    make, id = code.code_state, "c8d3af58-7011-47ce-b3f2-89faf300ef6d"
+    make, id = (lambda title, text: code.CodeState(title=title, text=text)), "c8d3af58-7011-47ce-b3f2-89faf300ef6d"
     types = ["invoices", "payments", "creditNotes", "customers"]
     return {
         "refresh": make("What “Refresh 4 selected” does", code.code_text(True, id, types)),

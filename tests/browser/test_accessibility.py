@@ -12,10 +12,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from codat_notebook import report
+from codat_notebook.tables.column import Column
 from codat_notebook.widgets.details import Details
-from codat_notebook.widgets.table import Column, FrameTable
+from codat_notebook.widgets.table import FrameTable
 from tests.report.test_report import found as findings
-from tests.widgets.table_frames import operations
+from tests.tables.table_frames import operations
 
 from . import gallery, gallery_details, gallery_tabs
 from .stage import Stage

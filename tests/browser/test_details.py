@@ -4,10 +4,11 @@ import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
+from codat_notebook.tables.column import Column
 from codat_notebook.widgets.details import CLOSED, Details
 from codat_notebook.widgets.sources import source
-from codat_notebook.widgets.table import Column, FrameTable
-from tests.widgets.table_frames import operations
+from codat_notebook.widgets.table import FrameTable
+from tests.tables.table_frames import operations
 
 from . import gallery_details
 from .test_parts import change

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from codat_notebook.widgets.notice import Notice, notice_item, notice_state
 from codat_notebook.widgets.table import FrameTable
 from codat_notebook.widgets.tabs import Tabs, tabs_state
-from tests.widgets.table_frames import operations
+from tests.tables.table_frames import operations
 
 from .stage import Stage
 

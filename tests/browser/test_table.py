@@ -6,8 +6,9 @@ import threading
 import pytest
 from playwright.sync_api import Locator, expect
 
-from codat_notebook.widgets.table import Column, FrameTable
-from tests.widgets.table_frames import HOSTILE, awkward, operations
+from codat_notebook.tables.column import Column
+from codat_notebook.widgets.table import FrameTable
+from tests.tables.table_frames import HOSTILE, awkward, operations
 
 HIDDEN = {name: Column(hidden=True) for name in ("completed", "is_completed", "is_errored", "company_id")}
 FILTERS = {"Running": ("status", ["Mapping", "Fetching", "Queued"]), "Failed": lambda frame: frame["is_errored"]}

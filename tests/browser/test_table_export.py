@@ -6,9 +6,9 @@ import openpyxl
 import pytest
 from playwright.sync_api import expect
 
-from codat_notebook.widgets import exports
+from codat_notebook.tables import exports
 from codat_notebook.widgets.table import FrameTable
-from tests.widgets.table_frames import HOSTILE, operations
+from tests.tables.table_frames import HOSTILE, operations
 
 #: What the page puts into the clipboard, instead of the machine's own.
 CLIPBOARD = """() => {

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Locator, expect
 
-from codat_notebook.widgets.past import Past, more_state
-from codat_notebook.widgets.table import Column, FrameTable
-from tests.widgets.table_frames import HOSTILE, operations
+from codat_notebook.tables.column import Column
+from codat_notebook.widgets.history import LoadedHistory, more_state
+from codat_notebook.widgets.table import FrameTable
+from tests.tables.table_frames import HOSTILE, operations
 
 COLUMNS = {
     "data_type": Column("data type", facet=True), "status": Column(facet=True), "requested": Column(facet=True),
@@ -107,10 +108,10 @@ def test_what_the_frame_does_not_hold_is_said_below_the_rows(stage, theme, width
     table = stage.mount(part, theme=theme, width=width)
     line = table.locator(".ct-more")
     expect(line).to_be_hidden()
-    whole = more_state(Past(), 300, 100_000)
+    whole = more_state(LoadedHistory(), 300, 100_000)
     states = {
-        "held": whole, "loading": more_state(Past(loading="Loading all operations:"), 35_000, 100_000),
-        "failed": more_state(Past(failed="Older operations could not be read: " + HOSTILE), 300, 100_000),
+        "held": whole, "loading": more_state(LoadedHistory(loading="Loading all operations:"), 35_000, 100_000),
+        "failed": more_state(LoadedHistory(failed="Older operations could not be read: " + HOSTILE), 300, 100_000),
     }  # fmt: skip
     for name, state in states.items():
         part.tell_more(state)

@@ -11,8 +11,9 @@ ROOT = Path(__file__).parents[2]
 SETUP = f"""
 import sys, threading, time
 sys.path.insert(0, {str(ROOT)!r})
-from codat_notebook.widgets.table import Column, FrameTable
-from tests.widgets.table_frames import HOSTILE, operations
+from codat_notebook.tables.column import Column
+from codat_notebook.widgets.table import FrameTable
+from tests.tables.table_frames import HOSTILE, operations
 hidden = {{name: Column(hidden=True) for name in ("completed", "is_completed", "is_errored", "company_id")}}
 look = dict(columns=hidden, noun="operation", filters={{"Running": ("status", ["Mapping", "Fetching", "Queued"])}})
 frame = operations(10_000)

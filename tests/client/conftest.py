@@ -14,7 +14,8 @@ from codat_notebook.sandbox import Sandbox
 
 #: Virtual seconds a second: a settle time of ten is over in a twentieth of one.
 SPEED = 200
-_COMPANIES = 120
+#: More than a module has tests, so that none comes upon what another left running.
+_COMPANIES = 320
 
 
 class Bench:

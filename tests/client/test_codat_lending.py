@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from codat_notebook import CodatLending
+from codat_notebook.client.calls import Group
 from codat_notebook.client.events import Attempt, Waiting
-from codat_notebook.client.groups import Group
 from codat_notebook.models import errors, operations, shared
 from codat_notebook.utils import BackoffStrategy, RetryConfig
 

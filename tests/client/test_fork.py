@@ -98,14 +98,14 @@ def test_the_child_makes_http_clients_of_its_own(client: CodatLending, sandbox: 
 
     async def found() -> int:
         await client.companies.list_async()
-        return id(client._async._client(sandbox.url))  # type: ignore[union-attr]
+        return id(client._async._pool(sandbox.url))  # type: ignore[union-attr]
 
     def child() -> tuple[int, int]:
         with loop() as own:
-            return id(client._sync._client(sandbox.url)), own.run_until_complete(found())
+            return id(client._sync._pool(sandbox.url)), own.run_until_complete(found())
 
     with loop() as ours:
-        before = id(client._sync._client(sandbox.url)), ours.run_until_complete(found())
+        before = id(client._sync._pool(sandbox.url)), ours.run_until_complete(found())
         assert client._async is not None
         assert in_child(lambda: (client._sync._own, dict(client._async._own))) == ({}, {})  # type: ignore[union-attr]
         after = in_child(child)

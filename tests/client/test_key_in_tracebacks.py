@@ -7,7 +7,7 @@ import pytest
 
 from codat_notebook import CodatLending, connect
 from codat_notebook.models import errors
-from codat_notebook.models.hiding import hides_arguments
+from codat_notebook.models.errors import hides_arguments
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Security
 from codat_notebook.session import Session

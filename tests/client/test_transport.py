@@ -1,6 +1,7 @@
 """What goes over the wire, and what comes back over it that no server should send."""
 
 import asyncio
+import base64
 import gzip
 import itertools
 import json
@@ -255,6 +256,24 @@ def test_other_hosts_go_through_the_proxy() -> None:
         for heard in proxy.heard:
             assert heard.startswith(b"CONNECT api.codat.io:443")
             assert b"authorization" not in heard.lower()
+
+
+def test_a_proxy_gets_its_password_and_no_proxy_is_honoured() -> None:
+    """What the address of a proxy says goes to it, decoded; hosts that NO_PROXY names are asked directly."""
+    with Raw(answer(b"no", status="403 Forbidden")) as proxy:
+        code = (
+            "from codat_notebook import CodatLending; from codat_notebook.utils import RetryConfig\n"
+            "from codat_notebook.client import pools\n"
+            "try: CodatLending('key', retry_config=RetryConfig('none')).companies.list()\n"
+            "except Exception as e: print(type(e).__name__)\n"
+            "for url in ('https://codat.test', 'https://api.codat.test', 'https://api.codat.io', 'http://127.0.0.1:9'):\n"
+            "    print(type(pools.pool(url, print)).__name__, type(pools.pool(url, print, awaits=True)).__name__)"
+        )
+        address = proxy.url.replace("://", "://clerk:pa%3Ass@")
+        shown = _elsewhere(code, ALL_PROXY=address, all_proxy=address, NO_PROXY="codat.test", no_proxy="codat.test")
+        direct, through = ["ConnectionPool", "AsyncConnectionPool"], ["HTTPProxy", "AsyncHTTPProxy"]
+        assert shown.split() == ["NoResponseError", *direct, *direct, *through, *direct]
+        assert b"proxy-authorization: basic " + base64.b64encode(b"clerk:pa:ss").lower() in proxy.heard[0].lower()
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])

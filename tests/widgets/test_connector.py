@@ -13,8 +13,7 @@ from codat_notebook.models.shared import Security
 from codat_notebook.runs.engine import engine, running
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
-from codat_notebook.widgets.connect import WAYS, Connect, connect_state, problem_state
-from codat_notebook.widgets.connector import first_state
+from codat_notebook.widgets.connect import WAYS, Connect, connect_state, first_state, problem_state
 from codat_notebook.widgets.console import Console, console
 
 DEADLINE = 60.0
@@ -102,6 +101,25 @@ def test_a_typed_key_connects_and_is_kept_nowhere(sandbox: Sandbox, opened: Call
     assert session.read_only
     states = [str(each.get_state()) for each in _all(frame) if hasattr(each, "get_state")]
     assert not [state for state in states if sandbox.key in state]
+
+
+def test_a_console_keeps_no_engine_that_it_does_not_need(sandbox: Sandbox, opened: Callable[..., Console]) -> None:
+    """While it waits for a session it holds the engine; with one, the session does; closed, nobody."""
+    frame = opened()
+    here, connector = engine(), frame._connector
+    assert connector in here._holders
+    send(frame, way="key", key=sandbox.key)
+    until(part(frame, "codat-status"), lambda s: s["mode"] == "live" and s["quota"])
+    assert connector not in here._holders
+    other = console()
+    assert other._connector in here._holders
+    other.close()
+    here.call(_nothing())
+    assert other._connector not in here._holders
+
+
+async def _nothing() -> None:
+    """For a wait until the engine has done what was posted."""
 
 
 def _all(widget: Any) -> Iterator[Any]:
@@ -234,7 +252,7 @@ def test_without_ways_no_message_changes_the_session(
         assert frame.session is given
         assert part(frame, "codat-status").state["read_only"] is read_only
         assert sandbox.traffic.requests == asked
-    assert "does not offer" in caplog.text
+    assert "does not offer" in caplog.text or "does not know was dropped" in caplog.text
     assert key not in caplog.text
 
 

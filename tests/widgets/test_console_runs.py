@@ -35,13 +35,16 @@ def test_retry_queues_only_what_can_be_helped(sandbox: Sandbox, bench: ConsoleBe
 
 
 def test_a_click_that_cannot_be_acted_on_is_told(bench: ConsoleBench) -> None:
-    """Its failure does not vanish on the engine's thread: it is an error and a notice, and the buttons come back."""
+    """Its failure does not vanish on the engine's thread: it is an error and a notice. One of no use is dropped."""
     id = bench.pick("Toft")
     bench.send("codat-bar", type="refresh", company=id, data_types=5, seq=4)
+    controller = bench.frame._connector._controller
+    assert controller is not None
+    bench.session.context.engine.post(controller.boundary.caught(lambda message: message.of_no_use), None)
     notice = bench.until("codat-notice", lambda s: s["items"])["items"][0]
     assert notice["what"] == "The click could not be acted on"
-    assert "not iterable" in bench.session.errors.why.iloc[-1]
-    bench.until("codat-bar", lambda s: s["seq"] == 4)
+    assert "of_no_use" in bench.session.errors.why.iloc[-1]
+    assert len(bench.session.runs) == 0
 
 
 def test_companies_used_before_are_offered_by_the_next_console(bench: ConsoleBench) -> None:
@@ -95,8 +98,11 @@ def test_what_is_paused_has_a_time_of_its_own(sandbox: Sandbox, bench: ConsoleBe
     sandbox.clock.pause()
     sandbox.faults.end_next("Paused", data_type="customers", company_id=id)
     bench.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
-    bench.until("codat-progress", lambda s: s["rows"] and s["rows"][0]["tone"] == "run")
-    sandbox.clock.resume()
+    running = bench.until("codat-progress", lambda s: s["rows"] and s["rows"][0]["tone"] == "run")
+    request = {"company_id": id, "dataset_id": running["rows"][0]["key"]}
+    operations = bench.session.client.manage_data.pull_operations
+    while not (operations.get(request=request).status_description or "").startswith("Paused"):
+        sandbox.clock.advance(30)  # into the pause, which lasts for two minutes at least
     paused = bench.until("codat-progress", lambda s: s["rows"][0]["tone"] == "warn")
     assert paused["expected"].startswith("customers paused until")
     assert paused["due"] is None

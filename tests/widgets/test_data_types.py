@@ -1,10 +1,15 @@
 """Rows, ages, reports and warnings of the list of data types."""
 
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.models import vocabulary
+from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets import data_types
 
 NOW = "2026-11-23T14:00:00Z"
@@ -78,3 +83,21 @@ def test_text_ticks_what_is_selected_and_repeats_the_warnings():
 def test_without_a_company_there_is_nothing_to_be_loading():
     """The state says so whatever status was asked for."""
     assert data_types.data_types_state(None, [], status="loading")["status"] == "none"
+
+
+def test_a_type_of_several_connections_is_as_old_as_its_oldest() -> None:
+    """With two banks of which one is dead it does not look fresh, and one that was never read makes it never read."""
+    linked = {id: SimpleNamespace(id=id, status="Linked") for id in ("old", "new")}
+    facts: Any = SimpleNamespace(linked=list(linked.values()))
+    times = {"old": datetime(2026, 1, 1, tzinfo=UTC), "new": datetime(2026, 11, 1, tzinfo=UTC)}
+
+    def cell(id: str, time: datetime | None) -> Cell:
+        return Cell(
+            "c", id, "invoices", id, "Complete", time, time, timedelta(days=1) if time else None, None, None, "history"
+        )
+
+    for order in (("old", "new"), ("new", "old")):
+        status = data_types.data_type_statuses(facts, [cell(id, times[id]) for id in order])["invoices"]
+        assert (status["last_success"], status["connections"]) == (times["old"].isoformat(), 2)
+    never = data_types.data_type_statuses(facts, [cell("new", times["new"]), cell("old", None)])["invoices"]
+    assert never["last_success"] is None

@@ -11,10 +11,9 @@ from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.utils import RetryConfig
 from codat_notebook.widgets.console_state import ConsoleState
-from codat_notebook.widgets.details import CLOSED, Details
+from codat_notebook.widgets.details import CLOSED, Details, operation_details
 from codat_notebook.widgets.details_presenter import DetailsPresenter
-from codat_notebook.widgets.error_boundary import ErrorBoundary
-from codat_notebook.widgets.row_details import operation_details
+from codat_notebook.widgets.notice import ErrorBoundary
 from codat_notebook.widgets.table import FrameTable
 
 DEADLINE = 30.0

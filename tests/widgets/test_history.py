@@ -10,7 +10,7 @@ from codat_notebook.models.shared import PullOperation, Security
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.utils import RetryConfig
-from codat_notebook.widgets.past import WHOLE, Past, more_state
+from codat_notebook.widgets.history import WHOLE, LoadedHistory, more_state
 
 from .test_console import ConsoleBench
 
@@ -145,9 +145,9 @@ def held(bench, company_id):
 
 def test_nothing_is_said_where_the_history_is_whole() -> None:
     """And where Codat does not say how many there are, it is said without a number."""
-    assert more_state(Past(), 20, 20) is None
-    assert more_state(Past(spans=(WHOLE,)), 20, 0) is None
-    assert more_state(Past(), 1000, 0)["text"].startswith("The newest 1,000 operations.")
+    assert more_state(LoadedHistory(), 20, 20) is None
+    assert more_state(LoadedHistory(spans=(WHOLE,)), 20, 0) is None
+    assert more_state(LoadedHistory(), 1000, 0)["text"].startswith("The newest 1,000 operations.")
 
 
 def test_stacked_frames_keep_their_types_and_their_words() -> None:

@@ -130,5 +130,5 @@ def test_text_form_has_total_rows_remedies_and_what_is_not_shown():
         "Codat goes on by itself then: nothing to do.",
     ]
     assert lines[3].endswith("Relink URL: u")
-    assert lines[4] == "  and 57 operations more"
+    assert lines[4] == "  and 57 more operations"
     assert progress.Progress.text(progress.progress_state([], NOW, status="idle")) == "Nothing is being refreshed."

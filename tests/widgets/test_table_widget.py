@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from codat_notebook.runs.engine import engine
 from codat_notebook.widgets.table import FrameTable
-
-from .table_frames import HOSTILE, awkward, operations
+from tests.tables.table_frames import HOSTILE, awkward, operations
 
 FRAMES = awkward() | {"a": operations(60), "b": operations(23, seed=1), "c": operations(130, seed=2)}
 FILTERS = {"Running": lambda frame: frame["status"].isin(["Mapping", "Fetching"]), "Plaid": ("platform", "Plaid")}
@@ -237,3 +236,10 @@ def test_text_and_html_forms_are_short_and_escaped(make):
     static = static[0] if isinstance(static, tuple) else static
     assert "10 of 1,284 operations" in static["text/html"]
     assert len(static["text/html"]) < 8_000
+
+
+def test_an_unknown_keyword_is_refused_with_the_nearest_one():
+    """A widget takes any keyword and does nothing with it; those of widgets are taken."""
+    with pytest.raises(TypeError, match="FrameTable has no keyword 'titles'; the nearest is 'title'"):
+        FrameTable(titles="Companies")
+    FrameTable(title="Companies", layout={"width": "60%"}).close()

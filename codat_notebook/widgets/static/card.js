@@ -1,10 +1,15 @@
 // A card that says what went wrong: what, to what, why, what to do. The notices are such cards, and so are the details
 // of an error.
 
+/**
+ * @typedef {{key: string, tone: string, subject: string, what: string, when: string|null, details: Array<string>,
+ *   why: string, do: string, correlation_id: string|null, link: string|null, support: string}} NoticeCard
+ */
+
 const SYMBOLS = { bad: signOf("bad"), warn: "!", info: "i" };
 
-/** A card. `act` and `dismiss` are called for its buttons; without `dismiss` it has none to close it. */
-function makeCard({ tone }, act, dismiss) {
+/** A card. `dismiss` is called by its button; without it there is none to close the card. */
+function makeCard({ tone }, dismiss) {
   const item = h("div", { class: "item", role: tone === "info" ? "status" : "alert" });
   const button = (name, text, done) => {
     const made = h("button", { class: name, type: "button" }, text);
@@ -17,14 +22,13 @@ function makeCard({ tone }, act, dismiss) {
     why: reachable(h("p", { class: "why" })), todo: reachable(h("p", { class: "do" })),
     id: button("c-link c-mono", "", (made) => copyText(made, item.codat.data.correlation_id)),
     link: button("c-link", "Copy relink URL", (made) => copyText(made, item.codat.data.link)),
-    action: button("c-btn small", "", (made) => { setDisabled(made, true); act?.(); }),
     support: button("c-btn small", "Copy for support", (made) => copyText(made, item.codat.data.support)),
     close: button("close", "✕", () => dismiss?.()),
   };
-  const { symbol, subject, what, when, why, todo, id, link, action, support, close } = item.codat;
+  const { symbol, subject, what, when, why, todo, id, link, support, close } = item.codat;
   close.setAttribute("aria-label", "Dismiss");
   item.append(symbol, h("div", { class: "body" }, reachable(h("p", { class: "head" }, subject, " ", what, " ", when)), why, todo,
-    h("p", { class: "ids c-dim" }, h("span", {}, "correlation id "), id), link), h("div", { class: "buttons" }, action, support));
+    h("p", { class: "ids c-dim" }, h("span", {}, "correlation id "), id), link), h("div", { class: "buttons" }, support));
   if (dismiss) item.append(close);
   return item;
 }
@@ -44,10 +48,7 @@ function updateCard(item, data) {
   setAttribute(parts.id, "aria-label", `Copy the correlation id ${data.correlation_id}`);
   parts.id.parentNode.hidden = !data.correlation_id;
   parts.link.hidden = !data.link;
-  setText(parts.action, data.action ?? "");
-  parts.action.hidden = !data.action;
   parts.support.hidden = data.tone === "info";
-  setDisabled(parts.action, false);
 }
 
 /** today 13:58, or the date where it is another day. */

@@ -1,5 +1,9 @@
 // Code to copy. Comments are dimmed; what is copied is the text as it came.
 
+/**
+ * @typedef {{title: string, text: string}} CodeState
+ */
+
 function render({ model, el }) {
   keepKeys(el);
   const title = h("div", { class: "title" });

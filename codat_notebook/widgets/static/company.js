@@ -1,6 +1,14 @@
 // The company field: a combobox after the ARIA pattern. The list stands in the browser's top layer, so that no box
 // around it (a notebook's output, the console's frame) can cut it off.
 
+/**
+ * @typedef {{text: string, status: "searching"|"ready"|"error", results: Array<CompanyName>, more: number,
+ *   error: string=}} SearchState
+ * @typedef {{id: string, name: string, note: string=}} CompanyName
+ * @typedef {{company: CompanyName|null, tags: Array<Array<string>>, portal: string|null, loading: boolean,
+ *   search: SearchState|null, recent: Array<CompanyName>, error: string|null, seq: number}} CompanyState
+ */
+
 const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
 const NEARLY_ID = /^[0-9a-f-]{16,}$/i;
 const [PAUSE, PATIENCE] = [200, 2500]; // milliseconds: before a search is sent; before a late answer is spoken of
@@ -25,7 +33,7 @@ function render({ model, el }) {
   el.append(h("label", { class: "c-label", for: id }, "Company"), field, about, error, popup);
 
   const picks = guard(model);
-  const ui = { open: false, query: "", typed: false, active: -1, seq: 0, timer: 0, late: 0, isLate: false, picked: null };
+  const ui = { open: false, query: "", typed: false, active: -1, seq: 0, isLate: false, picked: null };
   const state = () => model.get("state") ?? {};
   const answered = () => state().search?.text === ui.query && state().search?.status !== "searching";
 
@@ -42,13 +50,13 @@ function render({ model, el }) {
   };
   const ask = () => {
     model.send({ type: "search", text: ui.query, seq: ++ui.seq });
-    clearTimeout(ui.late);
-    ui.late = setTimeout(() => { ui.isLate = true; drawList(); }, PATIENCE);
+    late.start(PATIENCE);
   };
+  const late = delayed(() => { ui.isLate = true; drawList(); });
+  const asking = delayed(ask);
   const search = (pause) => {
-    clearTimeout(ui.timer);
     ui.isLate = false;
-    ui.timer = setTimeout(ask, pause);
+    asking.start(pause);
   };
   const open = () => {
     if (ui.open) return;
@@ -61,8 +69,8 @@ function render({ model, el }) {
   };
   const close = () => {
     [ui.open, ui.typed, ui.query] = [false, false, ""];
-    clearTimeout(ui.timer);
-    clearTimeout(ui.late);
+    asking.stop();
+    late.stop();
     if (popup.matches(":popover-open")) popup.hidePopover();
     draw();
   };
@@ -187,8 +195,8 @@ function render({ model, el }) {
   window.addEventListener("scroll", place, { capture: true, passive: true });
   window.addEventListener("resize", place);
   return live(model, draw, () => {
-    clearTimeout(ui.timer);
-    clearTimeout(ui.late);
+    asking.stop();
+    late.stop();
     window.removeEventListener("scroll", place, { capture: true });
     window.removeEventListener("resize", place);
   });

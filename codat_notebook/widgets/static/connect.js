@@ -1,5 +1,12 @@
 // The form that connects. A typed key is sent in one message and gone from the field at once; nothing here keeps it.
 
+/**
+ * @typedef {{why: string, do: string, way: string, correlation_id: string|null}} ProblemState
+ * @typedef {{address: string, ways: Array<string>, read_only: boolean, variable: string|null, required: boolean,
+ *   connecting: string|null, wait: number|null, problem: ProblemState|null, connection: number, seq: number}}
+ *   ConnectState
+ */
+
 const WAYS = {
   sandbox: ["Sandbox", "An embedded Codat on this machine with made-up companies. It needs no key and no network, and nothing can go wrong that matters."],
   environment: ["Key of the environment", ""],

@@ -1,5 +1,11 @@
 // The menu of connections. What the reader chose stands until the company, or the kernel's own value, changes.
 
+/**
+ * @typedef {{id: string, platform: string, words: string}} ConnectionChoice
+ * @typedef {{company: string|null, connections: Array<ConnectionChoice>, value: string|null, disabled: string|null}}
+ *   ConnectionState
+ */
+
 function render({ model, el }) {
   keepKeys(el);
   const id = uid("connection");

@@ -1,6 +1,14 @@
 // The company's connections as cards: a dot, the platform, the state in words, and the link for a relink. A card opens
 // to all that is known of its connection.
 
+/**
+ * @typedef {{when: string|null, what: string|null, why: string|null}} DataError
+ * @typedef {{id: string, platform: string, words: string, tone: string, link_url: string|null, url: string|null,
+ *   created: string|null, last: string|null, errors: Array<DataError>}} ConnectionCard
+ * @typedef {{status: "none"|"loading"|"ready"|"error", error: string, connections: Array<ConnectionCard>}}
+ *   CardsState
+ */
+
 const EMPTY = { none: "Pick a company to see its connections.", loading: "Reading the connections…", ready: "This company has no connection yet." };
 
 function render({ model, el }) {

@@ -1,6 +1,15 @@
 // The list of data types. The selection lives here, so that ticking works while the kernel is busy; the kernel and the
 // console's other parts are told.
 
+/**
+ * @typedef {{name: string, types: Array<string>}} ReportSet
+ * @typedef {{key: string, name: string, family: string, state: "ok"|"failed"|"never"|"running"|"unsupported",
+ *   age: number|null, last: string|null, note: string|null, connections: number}} DataTypeRow
+ * @typedef {{company: string|null, status: string, error: string, types: Array<DataTypeRow>, sets: Array<ReportSet>,
+ *   notes: Array<string>, selected: Array<string>, old_after: number, stale_after: number, speed: number}}
+ *   DataTypesState
+ */
+
 const EMPTY = { none: "Pick a company to see its data types.", loading: "Reading what there is and how old it is…", ready: "This company's connections offer no data type." };
 
 const AGES = [1, 2, 7, 14, 31]; // days

@@ -1,6 +1,15 @@
 // The browser's half of Details. It stands beside its table; where there is little room, in its place. The focus goes
 // into it when it opens and back to the table's row when it closes.
 
+/**
+ * @typedef {{message: string, rule: string, item: string}} Finding
+ * @typedef {{status: string, why: string, errors: Array<Finding>, warnings: Array<Finding>, more: Array<number>}}
+ *   ChecksState
+ * @typedef {{name: string, text: string, kind: string}} DetailsField
+ * @typedef {{key: string|null, title: string, status: Array<string>|null, card: NoticeCard|null,
+ *   fields: Array<DetailsField>, checks: ChecksState|null, json: string, seq: number}} DetailsState
+ */
+
 const CHECKS = { later: "Codat checks the data when it has been read.", loading: "Asking Codat for the results of its checks…" };
 
 function section(title) {

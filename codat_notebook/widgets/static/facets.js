@@ -1,6 +1,11 @@
 // Filters by what columns hold, in a row of chips. A chip says what it filters by, and opens a list of the values with
 // their counts to tick (typing narrows it) or, for times, the usual spans and two days of the reader's own.
 
+/**
+ * @typedef {{key: string, label: string, kind: "values"|"time", options: Array<Array<*>>, chosen: Array<string>,
+ *   more: number}} FacetState
+ */
+
 const SHORT_LIST = 8; // longer ones can be searched
 
 /** A day of the reader's, such as 2026-11-23, as the instant at which it begins; `after` days later. */

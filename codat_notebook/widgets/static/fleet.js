@@ -1,5 +1,15 @@
 // The head of a run over many companies: one bar for all operations, in words as well, and what people have to do.
 
+/**
+ * @typedef {{type: string, text: string, title: string=}} ActionButton
+ * @typedef {{status: string, short: string, action: string, companies: number, operations: number, links: number}}
+ *   RemedyState
+ * @typedef {{text: string, tone: string}} PhaseState
+ * @typedef {{title: string, phase: PhaseState, shares: Array<Array<*>>, total: number, ended: number,
+ *   companies: Array<number>, per_minute: number|null, end: string|null, now: string, speed: number, note: string,
+ *   remedies: Array<RemedyState>, actions: Array<ActionButton>, seq: number}} OverviewState
+ */
+
 function render({ model, el }) {
   keepKeys(el);
   const title = h("b", { class: "title", dir: "auto", role: "heading", "aria-level": "3" });

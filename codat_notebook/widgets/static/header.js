@@ -1,5 +1,12 @@
 // The status line: where we are, what is left, what is being waited for. Both counts tick here between two states.
 
+/**
+ * @typedef {{text: string, wait: number|null}} ActivityState
+ * @typedef {{remaining: number, limit: number|null, resets_in: number|null}} QuotaState
+ * @typedef {{mode: "sandbox"|"live"|"none", address: string, read_only: boolean, can_switch: boolean,
+ *   running: number, quota: QuotaState|null, activity: ActivityState|null, speed: number}} HeaderState
+ */
+
 const BADGES = {
   sandbox: ["SANDBOX", "An embedded Codat on this machine: nothing here reaches a real company"],
   live: ["LIVE", "The real Codat: what is refreshed here reaches real companies"],

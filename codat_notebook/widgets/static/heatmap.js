@@ -1,5 +1,12 @@
 // The browser's half of Heatmap: makes days of the times that the kernel sent, and words where the reader is.
 
+/**
+ * @typedef {{label: string, note: string, key: string, cells: Array<Array<*>|null>}} HeatmapRow
+ * @typedef {{key: string, name: string}} HeatmapColumn
+ * @typedef {{now: string, speed: number, steps: Array<number>, columns: Array<HeatmapColumn>,
+ *   rows: Array<HeatmapRow>, first: number, window: number, total: number, empty: string}} HeatmapState
+ */
+
 const DAY = 86400;
 const HINT = "Point at a cell, or move with the arrow keys, to read when it was last synced.";
 const LONGEST = 32; // characters of a data type's name; custom ones may be longer, and are cut

@@ -77,6 +77,13 @@ function guard(model) {
   return { held, send };
 }
 
+/** What is done after a pause, unless it is put off or stopped before. */
+function delayed(action) {
+  let timer = 0;
+  const stop = () => clearTimeout(timer);
+  return { stop, start(pause) { stop(); timer = setTimeout(action, pause); } };
+}
+
 /** Say that a button cannot be used now. It stays in the tab order, so that a keyboard user keeps the place. */
 function setDisabled(button, disabled) {
   setAttribute(button, "aria-disabled", disabled ? "true" : null);

@@ -1,5 +1,9 @@
 // Cards for errors and warnings. A card's node stays while its key does, so that it is announced once.
 
+/**
+ * @typedef {{items: Array<NoticeCard>, more: number, seq: number}} NoticeState
+ */
+
 function render({ model, el }) {
   keepKeys(el);
   const list = h("div", { class: "items" });
@@ -10,8 +14,11 @@ function render({ model, el }) {
   let state = {};
 
   const make = (data) => {
-    const say = (type) => model.send({ type, key: data.key, seq: Date.now() });
-    return makeCard(data, () => say("action"), () => { gone.add(data.key); say("dismiss"); draw(); });
+    return makeCard(data, () => {
+      gone.add(data.key);
+      model.send({ type: "dismiss", key: data.key, seq: Date.now() });
+      draw();
+    });
   };
   const draw = () => {
     const items = (state.items ?? []).filter(({ key }) => !gone.has(key));

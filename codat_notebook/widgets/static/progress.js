@@ -1,5 +1,16 @@
 // Operations on their way. Rows are keyed and change only where they differ; elapsed times tick here between states.
 
+/**
+ * @typedef {{type: string, text: string, title: string=}} ActionButton
+ * @typedef {{key: string, type: string, platform: string, tone: string, text: string, kind: string, stage: number=,
+ *   symbol: string=, since: string=, until: string=, usual: number=, note: string=, link: string=}} ProgressRow
+ * @typedef {{total: number, complete: number, failed: number, other: number, running: number, under_way: number}}
+ *   ProgressCounts
+ * @typedef {{title: string, status: string, now: string, speed: number, counts: ProgressCounts, first: number,
+ *   rows: Array<ProgressRow>, expected: string, due: string|null, message: string, actions: Array<ActionButton>,
+ *   seq: number}} ProgressState
+ */
+
 const PAGE = 50;
 const HINT = "Tick data types and press Refresh. Each operation is followed here through these stages to its end, and a failure says what to do.";
 

@@ -1,5 +1,13 @@
 // The buttons that start refreshes. Their number is told by the list of data types, here in the browser.
 
+/**
+ * @typedef {{platform: string, types: Array<string>}} ConnectionTypes
+ * @typedef {{id: string, name: string, note: string=}} CompanyName
+ * @typedef {{company: CompanyName|null, selected: Array<string>, total: number|null, connection: string|null,
+ *   blocked: string|null, busy: string|null, confirm: string|null, everything: Array<ConnectionTypes>,
+ *   running: Array<string>, what: string, seq: number}} BarState
+ */
+
 const ALL = "What Codat reads on a first link, by this company's sync settings. Always of all linked connections: Codat has no such call for one of them.";
 const PATIENCE = 1500; // milliseconds until an unanswered click is explained
 
@@ -19,7 +27,8 @@ function render({ model, el }) {
   el.append(h("div", { class: "row" }, selectedButton, allButton, sentence), h("div", { class: "facts c-dim" }, facts, more), all, confirm);
 
   const clicks = guard(model);
-  const ui = { told: null, asking: false, open: false, late: false, timer: 0 };
+  const ui = { told: null, asking: false, open: false, late: false };
+  const late = delayed(() => { ui.late = true; draw(); });
   let state = {};
   const chosen = () => {
     if (!state.company) return [];
@@ -29,8 +38,7 @@ function render({ model, el }) {
   const send = (message) => {
     if (!state.company || !clicks.send({ ...message, company: state.company.id })) return;
     ui.late = false;
-    clearTimeout(ui.timer);
-    ui.timer = setTimeout(() => { ui.late = true; draw(); }, PATIENCE);
+    late.start(PATIENCE);
     draw();
   };
   const usable = () => Boolean(state.company) && !state.blocked && !state.busy && !clicks.held();
@@ -99,7 +107,7 @@ function render({ model, el }) {
 
   const off = hear(el, "selection", (told) => { ui.told = told; draw(); });
   const stop = whenAttached(el, () => tell(el, "selection-wanted"));
-  return live(model, (next) => { state = next; draw(); }, off, stop, () => clearTimeout(ui.timer));
+  return live(model, (next) => { state = next; draw(); }, off, stop, late.stop);
 }
 
 export default { render };

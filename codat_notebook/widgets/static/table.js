@@ -1,6 +1,16 @@
 // The browser's half of FrameTable: draws the page that the kernel sent, sends what the reader asks for.
 // Rows and cells are reused: a live update touches the cells that differ and nothing else.
 
+/**
+ * @typedef {{text: string, busy: boolean, failed: boolean, actions: Array<Array<string>>}} MoreState
+ * @typedef {{label: string, count: number}} QuickFilter
+ * @typedef {{key: string, label: string, kind: string, sort: string}} Heading
+ * @typedef {{title: string, empty: string, noun: string, columns: Array<Heading>, rows: Array<Array<*>>,
+ *   keys: Array<string>, first: number, page: number, pages: number, matching: number, total: number, text: string,
+ *   quick: string, filters: Array<QuickFilter>, facets: Array<FacetState>, selected: string|null, notice: string,
+ *   more: MoreState|null, seq: number}} TableState
+ */
+
 const RIGHT = new Set(["number", "percent", "duration"]);
 const WAITING = "Waiting for Python: a cell is running, or this notebook is not live.";
 
@@ -73,9 +83,11 @@ function skeleton(el) {
 
 function render({ model, el }) {
   const ui = skeleton(el);
-  let state = {}, chosen = null, active = 0, activeKey = null, heads = "", sent = 0, typing, waiting, said = "";
+  let state = {}, chosen = null, active = 0, activeKey = null, heads = "", sent = 0, said = "";
+  const typing = delayed(() => ask({ type: "filter", text: ui.filter.value }));
+  const waiting = delayed(() => setText(ui.note, WAITING));
   const exports = exportMenu(model, (words) => { said = words; setText(ui.note, said); drawFoot(); }, () => count(state.matching ?? 0, state.noun));
-  const facets = facetBar((message) => { clearTimeout(typing); ask(message); });
+  const facets = facetBar((message) => { typing.stop(); ask(message); });
   ui.clear.before(facets.element);
   ui.tools.append(exports.element);
 
@@ -84,8 +96,7 @@ function render({ model, el }) {
     sent = Math.max(Date.now(), sent + 1);
     model.send({ ...message, seq: sent });
     setAttribute(ui.table, "aria-busy", "true");
-    clearTimeout(waiting);
-    waiting = setTimeout(() => setText(ui.note, WAITING), 800);
+    waiting.start(800);
   }
 
   function select(row, key) {
@@ -179,7 +190,7 @@ function render({ model, el }) {
     setDisabled(ui.back, page <= 0);
     setDisabled(ui.next, page >= pages - 1);
     ui.zone.hidden = !state.columns.some(({ kind }) => kind === "time");
-    if (state.seq >= sent) { clearTimeout(waiting); setText(ui.note, notice || said); setAttribute(ui.table, "aria-busy", null); }
+    if (state.seq >= sent) { waiting.stop(); setText(ui.note, notice || said); setAttribute(ui.table, "aria-busy", null); }
   }
 
   /** That there are more rows than Python holds, and what can be done about it. */
@@ -207,7 +218,7 @@ function render({ model, el }) {
   const filtered = () => Boolean(state.text || state.quick || state.facets.some(({ chosen }) => chosen.length));
 
   function clear() {
-    clearTimeout(typing);
+    typing.stop();
     ui.filter.value = "";
     ask({ type: "clear" });
     ui.filter.focus();
@@ -232,13 +243,12 @@ function render({ model, el }) {
   // ---- what the reader does
 
   ui.filter.addEventListener("input", () => {
-    clearTimeout(typing);
-    typing = setTimeout(() => ask({ type: "filter", text: ui.filter.value }), 200);
+    typing.start(200);
   });
   ui.filter.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !ui.filter.value) return;
     event.stopPropagation();
-    clearTimeout(typing);
+    typing.stop();
     ui.filter.value = "";
     ask({ type: "filter", text: "" });
   });
@@ -282,7 +292,7 @@ function render({ model, el }) {
     if (tr) { active = [...ui.body.children].indexOf(tr); marks(); }
   });
 
-  const end = live(model, draw, () => { clearTimeout(typing); clearTimeout(waiting); });
+  const end = live(model, draw, () => { typing.stop(); waiting.stop(); });
   const off = whenAttached(el, () => state.columns && holdWidths());
   return () => { off(); exports.end(); facets.end(); end(); };
 }

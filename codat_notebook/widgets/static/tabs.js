@@ -1,5 +1,10 @@
 // The tab strip. It shows panels by an attribute on the console around it, in the browser alone.
 
+/**
+ * @typedef {{name: string, label: string, count: number|null, tone: "bad"|"idle"}} TabState
+ * @typedef {{active: string, tabs: Array<TabState>}} TabsState
+ */
+
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
 
 function render({ model, el }) {

@@ -1,5 +1,13 @@
 // The browser's half of Timeline: bars over time, in pixels. What is shown of the time is the browser's own affair.
 
+/**
+ * @typedef {{key: string, row: number, since: string, until: string|null, tone: string, text: string,
+ *   platform: string}} Bar
+ * @typedef {{label: string, note: string}} ChartRow
+ * @typedef {{company: string, now: string, speed: number, rows: Array<ChartRow>, bars: Array<Bar>, total: number,
+ *   empty: string}} TimelineState
+ */
+
 const [ROW, BAR, TOP] = [28, 16, 4];
 const SPANS = [["10 min", 10 * MINUTE, "The last ten minutes"], ["1 h", HOUR, "The last hour"], ["1 d", WHOLE_DAY, "The last day"], ["7 d", 7 * WHOLE_DAY, "The last week"], ["All", null, "From the first one to now"]];
 const HINT = "← → earlier and later, + − zoom, ↑ ↓ from operation to operation, 0 shows all. Ctrl and wheel zoom, too.";

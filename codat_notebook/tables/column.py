@@ -2,7 +2,7 @@
 
 The kernel sends little and leaves to the browser what only the browser knows: times go as UTC texts and are shown in
 the reader's zone, durations as seconds. A missing value is ``None`` whatever its dtype. Nothing here knows about
-pages or views; :mod:`codat_notebook.widgets.sheet` puts columns together.
+pages or views; :mod:`codat_notebook.tables.sheet` puts columns together.
 """
 
 from __future__ import annotations

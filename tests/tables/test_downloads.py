@@ -9,13 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.runs.engine import engine
-from codat_notebook.widgets import downloads
-from codat_notebook.widgets.downloads import CHOICES, PIECE, deliver, pieces
-from codat_notebook.widgets.exports import as_bytes
-from codat_notebook.widgets.sheet import Layout, Sheet, View
+from codat_notebook.tables import exports
+from codat_notebook.tables.exports import CHOICES, PIECE, as_bytes, deliver, pieces
+from codat_notebook.tables.sheet import Layout, Sheet, TableView
 from codat_notebook.widgets.table import FrameTable
-
-from .table_frames import operations
+from tests.tables.table_frames import operations
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -39,7 +37,7 @@ def test_the_pieces_of_a_choice_make_its_files(choice, rows):
 
 def test_the_pace_stays_below_what_a_server_lets_through():
     """A Jupyter server's limit is a million bytes a second over three seconds, as a whole."""
-    window = int(3 / downloads.PAUSE) + 1
+    window = int(3 / exports.PAUSE) + 1
     assert window * (PIECE + 2_000) < 3_000_000
 
 
@@ -56,7 +54,7 @@ def test_row_numbers_stay_at_home_and_an_index_of_names_comes_along():
     """What is filtered has gaps in its numbers, which say nothing; an index that says something is a column."""
     for index, expected in ((None, "size\r\n2\r\n1\r\n"), (["x", "y"], "index,size\r\ny,2\r\nx,1\r\n")):
         sheet = Sheet(pd.DataFrame({"size": [1, 2]}, index=index), Layout())
-        [(_, content)] = pieces(sheet.taken_away(View(sort=("size", "desc"))), "csv", "sizes")
+        [(_, content)] = pieces(sheet.taken_away(TableView(sort=("size", "desc"))), "csv", "sizes")
         assert gzip.decompress(content).decode("utf-8-sig") == expected
 
 

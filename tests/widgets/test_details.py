@@ -4,14 +4,23 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
+import pytest
 
 from codat_notebook import frames
 from codat_notebook.models.errors import ErrorValidationItem
 from codat_notebook.models.shared import PullOperation, ValidationResults
 from codat_notebook.runs.records import ErrorRecord, Subject
-from codat_notebook.widgets.details import CLOSED, MOST, Details, checks_state
+from codat_notebook.widgets.console_parts import REQUEST_COLUMNS
+from codat_notebook.widgets.details import (
+    CLOSED,
+    MOST,
+    Details,
+    checks_state,
+    error_details,
+    operation_details,
+    request_details,
+)
 from codat_notebook.widgets.notice import record_item
-from codat_notebook.widgets.row_details import error_details, operation_details, request_details
 
 NOW = datetime(2026, 11, 23, 14, tzinfo=UTC)
 SENT = {
@@ -94,7 +103,16 @@ def test_a_request_without_an_answer_says_so():
     assert texts(state) == {
         "time": NOW.isoformat(), "call": "companies.list", "ms": "12.5", "error": "refused",
     }  # fmt: skip
-    assert request_details("3", {**row, "status": 200})["status"] == ["200", "ok"]
+
+
+@pytest.mark.parametrize(("status", "tone"), [(200, "ok"), (429, "warn"), (404, "bad"), (503, "bad")])
+def test_a_request_has_one_colour_in_table_and_details(status: int, tone: str):
+    """What only has to wait is no failure, wherever it is shown."""
+    row = {"time": pd.Timestamp(NOW), "call": "companies.list", "status": status}
+    assert request_details("3", row)["status"] == [str(status), tone]
+    in_table = REQUEST_COLUMNS["status"].tone
+    assert in_table is not None
+    assert in_table(row) == tone
 
 
 def test_findings_are_cut_and_the_others_counted():

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from codat_notebook.models.instants import instant
 from codat_notebook.models.status import tone
-from codat_notebook.widgets import columns as cols
-from codat_notebook.widgets.columns import Shown
+from codat_notebook.tables import column as cols
+from codat_notebook.tables.column import Shown
 from codat_notebook.words import short_id
 
 if TYPE_CHECKING:
@@ -33,7 +33,18 @@ SPANS = {"-3600": "last hour", "-86400": "last 24 hours", "-604800": "last 7 day
 _NONE = "(none)"
 
 
-class Values:
+class FacetState(TypedDict):
+    """A filter as the browser draws it: ``options`` are [value, words, count, tone]; ``more`` are not offered."""
+
+    key: str
+    label: str
+    kind: Literal["values", "time"]
+    options: list[list[Any]]
+    chosen: list[str]
+    more: int
+
+
+class ColumnValues:
     """A filter by the values of a column; a row without a value has the value ""."""
 
     def __init__(self, column: Shown, names: Shown | None = None) -> None:
@@ -62,7 +73,7 @@ class Values:
         wanted = set(chosen)
         return np.array([text in wanted for text in self._texts], dtype=bool)[self._codes]
 
-    def state(self, among: NDArray[np.bool_], chosen: Sequence[str]) -> dict[str, Any]:
+    def state(self, among: NDArray[np.bool_], chosen: Sequence[str]) -> FacetState:
         """What the browser draws: values in the order of their words, each with its count in ``among``."""
         import numpy as np
 
@@ -78,9 +89,13 @@ class Values:
         return tone(self._texts[number]) if status else ""
 
 
-def _state(column: Shown, kind: str, options: list[list[Any]], chosen: Sequence[str], more: int) -> dict[str, Any]:
-    about = {"key": column.key, "label": column.label, "kind": kind}
-    return {**about, "options": options, "chosen": list(chosen), "more": more}
+def _state(
+    column: Shown, kind: Literal["values", "time"], options: list[list[Any]], chosen: Sequence[str], more: int
+) -> FacetState:
+    return {
+        "key": column.key, "label": column.label, "kind": kind,
+        "options": options, "chosen": list(chosen), "more": more,
+    }  # fmt: skip
 
 
 def _coded(column: Shown) -> tuple[NDArray[np.intp], list[str]]:
@@ -100,7 +115,7 @@ def _coded(column: Shown) -> tuple[NDArray[np.intp], list[str]]:
     return codes, [[*known, ""][n] for n in used]
 
 
-def _named(facet: Values, names: Shown) -> list[str]:
+def _named(facet: ColumnValues, names: Shown) -> list[str]:
     """For each id what the other column calls it; where two are called the same, with the beginning of the id."""
     words = [cols.text(word or _NONE) for word in names.values.iloc[facet.examples].astype(object).fillna("")]
     often = Counter(words)
@@ -130,7 +145,7 @@ class Span:
             inside &= (self._times < pd.Timestamp(until)).to_numpy()
         return inside
 
-    def state(self, among: NDArray[np.bool_], chosen: Sequence[str]) -> dict[str, Any]:
+    def state(self, among: NDArray[np.bool_], chosen: Sequence[str]) -> FacetState:
         """What the browser draws: the usual spans with their counts."""
         options = [[since, words, int((among & self.mask((since, ""))).sum()), ""] for since, words in SPANS.items()]
         return _state(self.column, "time", options, chosen, 0)
@@ -158,11 +173,11 @@ def _end(text: str, now: datetime | None) -> datetime | None:
     return instant(text)
 
 
-Facet = Values | Span
+Facet = ColumnValues | Span
 
 
 def facet_of(column: Shown, columns: Sequence[Shown], now: Clock | None) -> Facet:
     """The facet of a column among the others of its frame."""
     if column.kind == "time":
         return Span(column, now)
-    return Values(column, next((each for each in columns if each.key == column.named_by), None))
+    return ColumnValues(column, next((each for each in columns if each.key == column.named_by), None))

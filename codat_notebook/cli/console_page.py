@@ -1,7 +1,7 @@
 """The console as a web page without code: Voila as a child, with a template of our own and one kernel for each visitor.
 
 The page has no login: who can open the port has what it shows. So it listens on the loopback only, starts no kernel
-for other sites (``border``, in front of Voila by ``page_server``), and its kernels take messages of widgets and no
+for other sites (``page_server`` refuses them), and its kernels take messages of widgets and no
 code. The notebook fixes what the operator chose: server, key, read-only. A kernel whose page was closed ends at once,
 one whose page was lost ends when it has been idle. The template (``voila/templates/codat``) fetches nothing from
 elsewhere.
@@ -33,14 +33,14 @@ comm.get_comm_manager().targets.pop("jupyter.widget")
 frame"""
 
 
-class Page(Child):
+class ConsolePage(Child):
     """A running page; leaving the ``with`` block ends it and its kernels.
 
     ``sandbox``: whether its consoles are on the sandbox that ``environment`` names; else on Codat itself, with the key
     of the environment. ``ways``: how a visitor connects instead, by a form; without any nothing can be changed.
     ``read_only``: refuse everything that queues. ``visitors``: how many kernels there may be at a time. ``idle``:
     minutes after which a kernel ends that no page holds any more. ``without``: variables of this process that neither
-    server nor kernels get. Raises :class:`Problem` if the port is taken.
+    server nor kernels get. Raises :class:`CommandError` if the port is taken.
     """
 
     name = "The page's server (Voila)"
@@ -70,7 +70,7 @@ class Page(Child):
 
 def _settings(port: int, visitors: int, idle: float) -> dict[str, Any]:
     seconds = max(1, round(idle * 60))
-    # Without Jupyter's own check (xsrf) a page that is left can end its kernel; ``border`` refuses what others post.
+    # Without Jupyter's own check (xsrf) a page that is left can end its kernel; the border refuses what others post.
     tornado = {
         "allow_remote_access": False,
         "local_hostnames": [LOOPBACK, "localhost"],

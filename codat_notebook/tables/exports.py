@@ -1,28 +1,33 @@
-"""A DataFrame as files and as a clipboard's content, made for those who open them in a spreadsheet.
+"""A DataFrame as files and as a clipboard's content, made for spreadsheets, and in pieces on its way to the browser.
 
 Times lose their zone, because spreadsheets have none, and say "(UTC)" in the heading; durations are seconds; what is
 missing is an empty cell. A text that a spreadsheet would take for a formula gets an apostrophe in front: names and
 messages come from third parties. Numbers stay numbers, also negative ones.
+
+A Jupyter server drops what exceeds a megabyte a second (its ``iopub_data_rate_limit``), without a word to the sender.
+So texts are compressed, a file goes in pieces, and between two pieces there is a pause.
 """
 
 from __future__ import annotations
 
+import asyncio
 import csv
-import html
+import gzip
 import io
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.widgets.columns import shown_columns
+from codat_notebook.markup import table
+from codat_notebook.tables.column import shown_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from codat_notebook.widgets.columns import Shown
+    from codat_notebook.tables.column import Shown
 
 Value = str | int | float | bool | datetime | None
 
@@ -117,12 +122,7 @@ def to_tsv(frame: pd.DataFrame) -> str:
 def to_html(frame: pd.DataFrame) -> str:
     """A frame as an HTML table, for the clipboard (e-mail, documents); everything in it is escaped."""
     headings, rows = table_of(frame)
-
-    def line(tag: str, cells: Iterable[str]) -> str:
-        return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"
-
-    body = "".join(line("td", map(_text, row)) for row in rows)
-    return f"<table><thead>{line('th', headings)}</thead><tbody>{body}</tbody></table>"
+    return table(headings, (map(_text, row) for row in rows))
 
 
 def to_xlsx(frame: pd.DataFrame) -> bytes:
@@ -184,3 +184,46 @@ def as_bytes(frame: pd.DataFrame, form: str) -> bytes:
     """A frame in one of the :data:`FORMATS` as the bytes of a file."""
     made = FORMATS[form][2](frame)
     return made if isinstance(made, bytes) else made.encode("utf-8-sig" if form == "csv" else "utf-8")
+
+
+#: Bytes of a piece and seconds between two: 0.7 of the megabyte a second that a server lets through.
+PIECE, PAUSE = 500_000, 0.7
+#: Forms whose bytes are compressed already.
+_PACKED = ("xlsx",)
+#: What each choice of the menu consists of.
+CHOICES = {"copy": ("tsv", "html"), "csv": ("csv",), "xlsx": ("xlsx",)}
+
+Send = Callable[[dict[str, Any], list[bytes]], object]
+
+
+def pieces(frame: pd.DataFrame, choice: str, name: str) -> list[tuple[dict[str, Any], bytes]]:
+    """The messages that bring a frame to the browser, each with its bytes; one with an ``error`` where it cannot be.
+
+    A message: ``type`` "file" · ``choice`` · ``form`` and ``mime`` of the file it belongs to · ``name`` · ``gzip`` ·
+    ``last`` whether the file is complete · ``done`` whether the choice is.
+    """
+    try:
+        files = [(form, as_bytes(frame, form)) for form in CHOICES[choice]]
+    except ExportError as error:
+        return [({"type": "file", "choice": choice, "error": str(error), "done": True}, b"")]
+    made = [piece for form, content in files for piece in _split(form, content, choice, name)]
+    made[-1][0]["done"] = True
+    return made
+
+
+def _split(form: str, content: bytes, choice: str, name: str) -> Iterator[tuple[dict[str, Any], bytes]]:
+    ending, mime, _ = FORMATS[form]
+    packed = form in _PACKED
+    content = content if packed else gzip.compress(content, 6, mtime=0)
+    about = {"type": "file", "choice": choice, "form": form, "mime": mime, "name": f"{name}.{ending}"}
+    for start in range(0, len(content), PIECE):
+        last = start + PIECE >= len(content)
+        yield {**about, "gzip": not packed, "last": last, "done": False}, content[start : start + PIECE]
+
+
+async def deliver(send: Send, made: list[tuple[dict[str, Any], bytes]], seq: Any, pause: float = PAUSE) -> None:
+    """Send the pieces one after the other; each answers the browser's ``seq``."""
+    for number, (message, content) in enumerate(made):
+        if number:
+            await asyncio.sleep(pause)
+        send({**message, "seq": seq}, [content])

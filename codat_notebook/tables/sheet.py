@@ -1,7 +1,7 @@
 """A frame made ready for a table: the rows that a view shows, their order, and one page of them for the browser.
 
 Pure and free of widgets: a :class:`Sheet` belongs to one frame and remembers what it has worked out for it (orders,
-matches, counts), so that turning a page costs nothing. A :class:`View` is what the reader has asked for. The same
+matches, counts), so that turning a page costs nothing. A :class:`TableView` is what the reader has asked for. The same
 frame and view always give the same page, whatever was shown before.
 """
 
@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from codat_notebook.models import status
-from codat_notebook.widgets import columns as cols
-from codat_notebook.widgets.columns import Column, Row, Shown
-from codat_notebook.widgets.facets import Clock, Facet, facet_of
+from codat_notebook.tables import column as cols
+from codat_notebook.tables.column import Column, Row, Shown
+from codat_notebook.tables.facets import Clock, Facet, FacetState, facet_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,12 +29,49 @@ Filter = Callable[["pd.DataFrame"], Any] | tuple[str, Any]
 _SEARCHED = ("text", "prose", "status", "id")
 
 
+class Heading(TypedDict):
+    """A column's heading; ``sort`` is "asc", "desc" or ""."""
+
+    key: str
+    label: str
+    kind: str
+    sort: str
+
+
+class QuickFilter(TypedDict):
+    """A quick filter and how many rows it leaves."""
+
+    label: str
+    count: int
+
+
+class PageState(TypedDict):
+    """One page of a table and all that stands around it. ``keys`` tell its rows apart, ``first`` is its first row."""
+
+    title: str
+    empty: str
+    noun: str
+    columns: list[Heading]
+    rows: list[list[Any]]
+    keys: list[str]
+    first: int
+    page: int
+    pages: int
+    matching: int
+    total: int
+    text: str
+    quick: str
+    filters: list[QuickFilter]
+    facets: list[FacetState]
+    selected: str | None
+
+
 @dataclass(frozen=True)
-class View:
+class TableView:
     """What the reader asked for: the order, the text in the filter box, the quick filter, the page (from 0).
 
     ``facets`` holds what is chosen by column: values, or the two ends of a span of time
-    (:mod:`codat_notebook.widgets.facets`).
+    (:mod:`codat_notebook.tables.facets`).
     """
 
     sort: tuple[str, str] | None = None
@@ -43,7 +80,7 @@ class View:
     page: int = 0
     facets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def after(self, message: Mapping[str, Any], kinds: Mapping[str, str]) -> View:
+    def after(self, message: Mapping[str, Any], kinds: Mapping[str, str]) -> TableView:
         """The view after a message from the browser; the same one if the message does not concern it."""
         match message:
             case {"type": "sort", "column": str(column)} if column in kinds:
@@ -55,7 +92,7 @@ class View:
             case {"type": "facet", "column": str(column), "values": [*values]} if column in kinds:
                 return replace(self, facets=self._facets(column, tuple(map(str, values))), page=0)
             case {"type": "clear"}:
-                return View(self.sort)
+                return TableView(self.sort)
             case {"type": "page", "page": int(page)}:
                 return replace(self, page=max(0, page))
         return self
@@ -94,7 +131,7 @@ class Sheet:
         self._known: dict[Hashable, Any] = {}
         self._drawn: dict[str, int] = {}
 
-    def page(self, view: View, selected: str | None) -> dict[str, Any]:
+    def page(self, view: TableView, selected: str | None) -> PageState:
         """The state that the browser draws: one page and all that stands around it."""
         rows = self.rows(view)
         size = self.layout.page_size
@@ -115,20 +152,20 @@ class Sheet:
             "selected": selected,
         }  # fmt: skip
 
-    def rows(self, view: View) -> NDArray[np.intp] | list[Any]:
+    def rows(self, view: TableView) -> NDArray[np.intp] | list[Any]:
         """Positions in the frame of all rows of the view, over all its pages, in its order."""
         if self.frame is None:
             return []
         order = self._order(view.sort)
         return order[self._kept(view)[order]]
 
-    def visible(self, view: View) -> pd.DataFrame:
+    def visible(self, view: TableView) -> pd.DataFrame:
         """The part of the frame that the view shows, over all pages, with all columns."""
         import pandas as pd
 
         return pd.DataFrame() if self.frame is None else self.frame.iloc[self.rows(view)]
 
-    def taken_away(self, view: View) -> pd.DataFrame:
+    def taken_away(self, view: TableView) -> pd.DataFrame:
         """What is ``visible``, without the row numbers of a frame whose index says nothing."""
         import pandas as pd
 
@@ -156,7 +193,7 @@ class Sheet:
     def _row(self, place: int) -> Row:
         return {column.key: column.values.iloc[place] for column in self.columns}
 
-    def _heading(self, column: Shown, view: View) -> dict[str, str]:
+    def _heading(self, column: Shown, view: TableView) -> Heading:
         direction = view.sort[1] if view.sort and view.sort[0] == column.key else ""
         return {"key": column.key, "label": column.label, "kind": column.kind, "sort": direction}
 
@@ -197,7 +234,7 @@ class Sheet:
 
         return self._once(("order", sort), work)
 
-    def _kept(self, view: View, but: str = "") -> NDArray[np.bool_]:
+    def _kept(self, view: TableView, but: str = "") -> NDArray[np.bool_]:
         """Which rows pass all filters of a view, the facet of the column ``but`` left out."""
         import numpy as np
 
@@ -211,7 +248,7 @@ class Sheet:
                 kept &= self._facet(column.key).mask(view.facets[column.key])
         return kept
 
-    def _facet_state(self, column: Shown, view: View) -> dict[str, Any]:
+    def _facet_state(self, column: Shown, view: TableView) -> FacetState:
         among = self._kept(view, column.key)
         return self._facet(column.key).state(among, view.facets.get(column.key, ()))
 

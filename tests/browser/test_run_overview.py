@@ -9,7 +9,7 @@ from codat_notebook.models.shared import Security
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
-from codat_notebook.widgets.fleet_view import FleetView
+from codat_notebook.widgets.run_overview import PortfolioRunView
 
 from .stage import Stage
 
@@ -45,7 +45,7 @@ def session(sandbox: Sandbox) -> Iterator[Session]:
         yield session
 
 
-def mount(stage: Stage, view: FleetView, **look: object) -> Locator:
+def mount(stage: Stage, view: PortfolioRunView, **look: object) -> Locator:
     """Put the parts of a view on the stage, in boxes as ipywidgets draws them."""
     head, tabs, companies, operations, errors = view.children
     parts = [head, tabs, *companies.children, *operations.children, *errors.children]
@@ -64,7 +64,7 @@ def test_a_run_over_many_companies_is_followed_opened_and_its_links_copied(stage
     """The head counts to the end, a company opens to its operations, and who must relink can be copied at once."""
     run = started(session)
     run.pause()  # before the facts are known, so that something is left to queue
-    console = mount(stage, FleetView(run), height=1100)
+    console = mount(stage, PortfolioRunView(run), height=1100)
     expect(console.locator(".codat-fleet .c-pill").first).to_have_text("Paused")
     stage.shot("fleet-paused")
     console.get_by_role("button", name="Resume queueing").click()
@@ -108,7 +108,7 @@ def test_a_paused_run_is_left_and_says_that_codat_carries_on(stage: Stage, sessi
     """Stop ends the watching of a run, also of one whose queueing is paused; nothing more is queued."""
     run = started(session)
     run.pause()
-    console = mount(stage, FleetView(run))
+    console = mount(stage, PortfolioRunView(run))
     console.get_by_role("button", name="Stop watching").click()
     expect(console.locator(".codat-fleet .c-pill").first).to_have_text("No longer watched")
     expect(console.locator(".codat-fleet .note")).to_contain_text("Codat carries on")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.widgets.columns import Column
-from codat_notebook.widgets.facets import MOST
-from codat_notebook.widgets.sheet import Layout, Sheet, View
+from codat_notebook.tables.column import Column
+from codat_notebook.tables.facets import MOST
+from codat_notebook.tables.sheet import Layout, Sheet, TableView
 
 from .table_frames import awkward, operations
 
@@ -26,7 +26,7 @@ def sheet(frame, columns=FACETS, **layout):
 
 def facets(sheet, view=None):
     """The facets of a page by their columns."""
-    return {facet["key"]: facet for facet in sheet.page(view or View(), None)["facets"]}
+    return {facet["key"]: facet for facet in sheet.page(view or TableView(), None)["facets"]}
 
 
 def counts(facet):
@@ -38,7 +38,7 @@ def test_a_facet_counts_what_the_other_filters_leave():
     """Its own choice does not narrow it, so that more can be ticked; the rows are those that pass them all."""
     frame = operations(800)
     made = sheet(frame)
-    view = View(facets={"status": ("Complete", "Queued"), "platform": ("Plaid",)}, text="in")
+    view = TableView(facets={"status": ("Complete", "Queued"), "platform": ("Plaid",)}, text="in")
     found = facets(made, view)
     text = (
         frame["data_type"].str.contains("in")
@@ -61,12 +61,12 @@ def test_any_column_can_be_a_facet(name):
     frame = awkward()[name]
     kinds = Sheet(frame, Layout()).kinds
     made = sheet(frame, {key: Column(facet=True) for key in kinds})
-    page = made.page(View(), None)
+    page = made.page(TableView(), None)
     json.dumps(page, allow_nan=False).encode("utf-8")
     for facet in page["facets"][:6]:
         for value, count in counts(facet).items():
             chosen = (value, "") if facet["kind"] == "time" else (value,)
-            assert len(made.rows(View(facets={facet["key"]: chosen}))) == count
+            assert len(made.rows(TableView(facets={facet["key"]: chosen}))) == count
         if facet["kind"] == "values":
             assert sum(counts(facet).values()) == len(frame)
 
@@ -75,7 +75,7 @@ def test_rows_without_a_value_have_a_value_of_their_own():
     """A request that got no answer has no status, and can be asked for."""
     made = sheet(pd.DataFrame({"status": pd.array([200, None, 404], dtype="Int64")}))
     assert facets(made)["status"]["options"] == [["200", "200", 1, ""], ["404", "404", 1, ""], ["", "(none)", 1, ""]]
-    assert list(made.rows(View(facets={"status": ("",)}))) == [1]
+    assert list(made.rows(TableView(facets={"status": ("",)}))) == [1]
 
 
 def test_ids_are_named_by_another_column():
@@ -92,7 +92,7 @@ def test_ids_are_named_by_another_column():
 def test_the_most_frequent_values_are_offered_and_the_chosen_one():
     """A column of thousands of values sends no more than a page can hold, and says how many it kept back."""
     frame = pd.DataFrame({"path": [f"/{n:05}" for n in range(5000)] + ["/often"] * 3})
-    found = facets(sheet(frame, {"path": Column(facet=True)}), View(facets={"path": ("/04999", "/gone")}))["path"]
+    found = facets(sheet(frame, {"path": Column(facet=True)}), TableView(facets={"path": ("/04999", "/gone")}))["path"]
     offered = counts(found)
     assert (offered["/often"], offered["/04999"], offered["/gone"]) == (3, 1, 0)
     assert len(offered) == MOST + 1
@@ -106,7 +106,7 @@ def test_spans_of_time_count_from_now_or_from_given_ends():
     made = sheet(frame, now=lambda: NOW)
 
     def rows(*ends, of=made):
-        return list(of.rows(View(facets={"requested": ends})))
+        return list(of.rows(TableView(facets={"requested": ends})))
 
     assert rows("-3600", "") == [0, 1]
     assert rows("-3600", "", of=sheet(frame)) == [0, 1, 2]
@@ -119,7 +119,9 @@ def test_spans_of_time_count_from_now_or_from_given_ends():
 def test_messages_set_change_and_clear_what_is_chosen():
     """Each choice begins at the first page; nothing chosen leaves nothing behind; all is cleared at once."""
     kinds = {"status": "status", "requested": "time"}
-    view = View(("id", "asc"), page=4).after({"type": "facet", "column": "status", "values": ["Complete", 5]}, kinds)
+    view = TableView(("id", "asc"), page=4).after(
+        {"type": "facet", "column": "status", "values": ["Complete", 5]}, kinds
+    )
     assert (view.facets, view.page) == ({"status": ("Complete", "5")}, 0)
     view = view.after({"type": "facet", "column": "requested", "values": ["-3600", ""]}, kinds)
     assert set(view.facets) == {"status", "requested"}
@@ -127,7 +129,7 @@ def test_messages_set_change_and_clear_what_is_chosen():
     assert view.after({"type": "facet", "column": "requested", "values": ["", ""]}, kinds).facets.keys() == {"status"}
     assert view.after({"type": "facet", "column": "nonsense", "values": ["x"]}, kinds) is view
     assert view.after({"type": "facet", "column": "status", "values": "Complete"}, kinds) is view
-    assert view.after({"type": "clear"}, kinds) == View(("id", "asc"))
+    assert view.after({"type": "clear"}, kinds) == TableView(("id", "asc"))
 
 
 values = st.lists(st.one_of(st.none(), st.sampled_from(["a", "b", "", "A"])), min_size=1, max_size=20)
@@ -138,5 +140,5 @@ def test_a_choice_passes_exactly_the_rows_that_hold_it(held, chosen, as_category
     """Whatever the column is made of; the empty text and what is missing are one."""
     column = pd.array(held, dtype="string")
     frame = pd.DataFrame({"v": pd.Categorical(column) if as_category else column})
-    shown = list(sheet(frame, {"v": Column(facet=True)}).rows(View(facets={"v": tuple(chosen)})))
+    shown = list(sheet(frame, {"v": Column(facet=True)}).rows(TableView(facets={"v": tuple(chosen)})))
     assert shown == list(np.flatnonzero([(value or "") in chosen for value in held]))

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from codat_notebook.runs.reports import progress
-from codat_notebook.widgets.fleet import Fleet, fleet_state
+from codat_notebook.widgets.run_overview import RunOverview, overview_state
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 COUNTS = {"queueing": 40, "running": 20, "complete": 36, "failed": 3, "unknown": 1}
@@ -14,7 +14,7 @@ REMEDY = {"status": "AuthError", "short": "Authorization expired", "action": "Se
 def state(phase: str, counts: dict[str, int] = COUNTS, **more: object) -> dict[str, object]:
     """A state of the head twenty minutes after the run began."""
     numbers = progress(counts, (50, 12), NOW - timedelta(minutes=20), NOW, 0)
-    return fleet_state("Refresh of 50 companies", phase, counts, numbers, NOW.isoformat(), **more)  # type: ignore[arg-type]
+    return overview_state("Refresh of 50 companies", phase, counts, numbers, NOW.isoformat(), **more)  # type: ignore[arg-type]
 
 
 def test_the_bar_has_every_state_that_occurs_and_no_other():
@@ -33,7 +33,7 @@ def test_the_end_is_told_while_there_is_a_rate_to_tell_it_by():
 
 def test_the_text_says_how_far_it_is_and_who_has_to_do_what():
     """Where no widget is drawn, the head is a line of numbers, its note, and a line for each remedy."""
-    text = Fleet.text(state("paused", note="paused: nothing more is queued", remedies=[REMEDY]))
+    text = RunOverview.text(state("paused", note="paused: nothing more is queued", remedies=[REMEDY]))
     assert text.splitlines() == [
         "Refresh of 50 companies: Paused, 40 of 100 operations ended, 36 complete, 3 failed, 1 maybe queued, "
         "20 running, 40 to be queued, 12 of 50 companies done, end expected 14:30 UTC",

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.widgets import exports
-from codat_notebook.widgets.exports import ExportError, table_of, to_csv, to_html, to_tsv, to_xlsx
+from codat_notebook.tables import exports
+from codat_notebook.tables.exports import ExportError, table_of, to_csv, to_html, to_tsv, to_xlsx
 
 from .table_frames import HOSTILE, awkward, operations
 
@@ -146,7 +146,7 @@ def test_a_missing_openpyxl_and_a_sheet_too_long_are_told(tmp_path):
     """The message says what to do instead."""
     program = (
         "import sys; sys.modules['openpyxl'] = None\n"
-        "import pandas as pd; from codat_notebook.widgets.exports import to_xlsx, ExportError\n"
+        "import pandas as pd; from codat_notebook.tables.exports import to_xlsx, ExportError\n"
         "try: to_xlsx(pd.DataFrame({'a': [1]}))\n"
         "except ExportError as error: print(error)"
     )

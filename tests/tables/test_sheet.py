@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codat_notebook.widgets.columns import Column
-from codat_notebook.widgets.sheet import Layout, Sheet, View
+from codat_notebook.tables.column import Column
+from codat_notebook.tables.sheet import Layout, Sheet, TableView
 
 from .table_frames import awkward, operations
 
@@ -18,7 +18,7 @@ FRAMES = awkward()
 
 def page(frame, view=None, **layout):
     """The state for a frame, with no selection."""
-    return Sheet(frame, Layout(**layout)).page(view or View(), None)
+    return Sheet(frame, Layout(**layout)).page(view or TableView(), None)
 
 
 def column(state, name):
@@ -34,9 +34,9 @@ def test_any_frame_gives_a_state_that_can_be_sent(name):
     sheet = Sheet(frame, Layout())
     for key in [None, *list(sheet.kinds)[:8]]:
         for direction in ("asc", "desc"):
-            view = View(sort=key and (key, direction), text="a")
+            view = TableView(sort=key and (key, direction), text="a")
             json.dumps(sheet.page(view, "a"), allow_nan=False).encode("utf-8")
-    state = sheet.page(View(), None)
+    state = sheet.page(TableView(), None)
     assert len(state["rows"]) == len(state["keys"]) == len(set(state["keys"])) == len(frame)
     assert all(len(row) == len(state["columns"]) for row in state["rows"])
 
@@ -83,7 +83,7 @@ def test_columns_can_be_named_ordered_hidden_and_given_a_kind():
     }  # fmt: skip
     frame = pd.DataFrame({"id": ["a"], "secret": ["s"], "progress": [5], "status": ["Fetching"], "platform": ["Xero"]})
     sheet = Sheet(frame, Layout(columns=columns))
-    state = sheet.page(View(), None)
+    state = sheet.page(TableView(), None)
     assert [heading["label"] for heading in state["columns"]] == ["where", "status", "progress", "id"]
     assert state["rows"] == [["Xero", ["Fetching", "warn"], "5", "a"]]
     assert sheet.row("a") == {"platform": "Xero", "status": "Fetching", "progress": 5, "secret": "s", "id": "a"}
@@ -99,7 +99,7 @@ def test_order_is_that_of_sizes_and_of_words_without_case_with_the_missing_last(
     sheet = Sheet(frame, Layout())
 
     def order(key, direction):
-        return list(sheet.rows(View(sort=(key, direction))))
+        return list(sheet.rows(TableView(sort=(key, direction))))
 
     assert (order("n", "asc"), order("n", "desc")) == ([1, 0, 2], [0, 1, 2])
     assert (order("s", "asc"), order("s", "desc")) == ([2, 0, 1], [0, 2, 1])
@@ -117,7 +117,7 @@ def test_filter_and_sort_agree_with_plain_python(rows, sought):
     frame = pd.DataFrame(rows, columns=["one", "two", "n"])
     frame["one"] = pd.array(frame["one"], dtype="string")
     frame["two"] = pd.Categorical(pd.array(frame["two"], dtype="string"))
-    shown = list(Sheet(frame, Layout()).rows(View(sort=("n", "desc"), text=sought)))
+    shown = list(Sheet(frame, Layout()).rows(TableView(sort=("n", "desc"), text=sought)))
 
     def holds(row):
         return all(any(word in (t or "").casefold() for t in row[:2]) for word in sought.casefold().split())
@@ -135,7 +135,7 @@ def test_quick_filters_take_functions_and_values_and_are_counted():
     }  # fmt: skip
     frame.loc[:20, "progress"] = pd.NA
     sheet = Sheet(frame, Layout(filters=filters, page_size=7))
-    state = sheet.page(View(quick="Running", text="netsuite"), None)
+    state = sheet.page(TableView(quick="Running", text="netsuite"), None)
     counts = {each["label"]: each["count"] for each in state["filters"]}
     assert counts == {
         "Running": int(frame["status"].isin(["Mapping", "Fetching", "Queued"]).sum()),
@@ -144,16 +144,16 @@ def test_quick_filters_take_functions_and_values_and_are_counted():
     }
     expected = frame[frame["status"].isin(["Mapping", "Fetching", "Queued"]) & (frame["platform"] == "NetSuite")]
     assert state["matching"] == len(expected)
-    pd.testing.assert_frame_equal(sheet.visible(View(quick="Running", text="netsuite")), expected)
-    assert Sheet(frame.iloc[:0], Layout(filters=filters)).page(View(), None)["filters"][0]["count"] == 0
+    pd.testing.assert_frame_equal(sheet.visible(TableView(quick="Running", text="netsuite")), expected)
+    assert Sheet(frame.iloc[:0], Layout(filters=filters)).page(TableView(), None)["filters"][0]["count"] == 0
 
 
 def test_a_page_beyond_the_end_is_the_last_one():
     """When rows go away under the reader, the last page is shown, and one page where there is nothing."""
-    state = page(operations(101), View(page=99))
+    state = page(operations(101), TableView(page=99))
     assert (state["page"], state["pages"], state["first"], len(state["rows"])) == (2, 3, 100, 1)
-    assert page(None, View(page=3))["page"] == 0
-    assert page(operations(5), View(text="no such text"))["rows"] == []
+    assert page(None, TableView(page=3))["page"] == 0
+    assert page(operations(5), TableView(text="no such text"))["rows"] == []
 
 
 @pytest.mark.parametrize("name", ["names twice", "levels", "missing", "index twice"])

@@ -1,0 +1,213 @@
+"""What a reader does in the console: choose a company, a connection and data types, and refresh them.
+
+A search or a choice that is overtaken by the next one is cancelled, so that its answer never stands for the later one.
+Refreshes are followed on screen until they end; the ages are read again then.
+"""
+
+import asyncio
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.runs.cells import company_status
+from codat_notebook.runs.durations import usual_durations
+from codat_notebook.runs.finding import name_query
+from codat_notebook.runs.run import RefreshRun
+from codat_notebook.widgets import pickers
+from codat_notebook.widgets.console_state import ConsoleState
+from codat_notebook.widgets.data_types import Select
+from codat_notebook.widgets.notice import ErrorBoundary
+from codat_notebook.widgets.progress import Progress, Retry, ShowRows, StopWatching
+from codat_notebook.widgets.refresh_bar import RefreshAll, RefreshSelected
+from codat_notebook.widgets.renderer import Renderer
+from codat_notebook.widgets.run_view import RunView
+
+if TYPE_CHECKING:
+    from codat_notebook.session import Session
+
+#: Companies offered again before anything is typed.
+RECENT = 5
+#: Session -> the companies used last, so that a console that is made anew offers them, too.
+_used: "weakref.WeakKeyDictionary[Session, list[pickers.CompanyName]]" = weakref.WeakKeyDictionary()
+
+
+class Choosing:
+    """The choices of one console, on the engine thread."""
+
+    def __init__(
+        self, session: "Session", state: ConsoleState, boundary: ErrorBoundary, renderer: Renderer,
+        refreshing: "Refreshing",
+    ) -> None:  # fmt: skip
+        self._session = session
+        self._state = state
+        self._boundary = boundary
+        self._renderer = renderer
+        self._refreshing = refreshing
+        state.recent = _used.get(session, [])
+        self._searching: asyncio.Task[None] | None = None
+        self._picking: asyncio.Task[None] | None = None
+
+    def list_companies(self) -> None:
+        """Ask for the first companies, to be offered before anything is typed."""
+        self._searching = self._boundary.spawn("The companies could not be listed", self._search, "")
+
+    def on_company(self, message: pickers.Search | pickers.Pick) -> None:
+        """A text to search for, or a picked company."""
+        if isinstance(message, pickers.Search):
+            if self._searching is not None:
+                self._searching.cancel()
+            self._searching = self._boundary.spawn("The companies could not be searched", self._search, message.text)
+        else:
+            if self._picking is not None:
+                self._picking.cancel()
+            self._state.pick_seq = message.seq
+            self._picking = self._boundary.spawn("The company could not be read", self._pick, message.id)
+
+    def on_connection(self, message: pickers.ChooseConnection) -> None:
+        """One connection, or all of them."""
+        connections = self._state.status.facts.connections if self._state.status else {}
+        self._state.connection_id = message.id if message.id in connections else None
+        self._renderer.all()
+
+    def on_data_types(self, message: Select) -> None:
+        """The ticked data types."""
+        self._state.selected = list(message.selected)
+        self._state.all_clicked = False
+        self._renderer.code()
+
+    async def _search(self, text: str) -> None:
+        self._state.search = {**pickers.search_results(text, []), "status": "searching"}
+        self._renderer.company()
+        request = {"query": name_query(text), "order_by": "name", "page_size": pickers.MOST}
+        try:
+            page = await self._session.client.companies.list_async(request=request)
+        except CodatLendingError:
+            self._state.search = {**pickers.search_results(text, []), "status": "error", "error": "No answer"}
+            self._renderer.company(at_once=True)
+            raise
+        companies = [
+            {"id": c.id, "name": c.name, "note": ", ".join(k.platform_name for k in c.data_connections or ())}
+            for c in page.results
+        ]
+        self._state.search = pickers.search_results(text, companies, max(page.total_results, len(companies)))
+        self._renderer.company(at_once=True)
+
+    async def _pick(self, company_id: str) -> None:
+        now = self._state
+        now.problem = pickers.id_problem(company_id)
+        if now.problem:
+            self._renderer.all()
+            return
+        self._refreshing.unwatch()
+        now.company = {"id": company_id, "name": self._name(company_id)}
+        now.status = None
+        now.loading = True
+        now.connection_id = None
+        now.selected = []
+        now.first_link = None
+        now.all_clicked = False
+        self._renderer.all()
+        try:
+            now.status = await company_status(self._session.context, company_id)
+        except CodatLendingError as error:
+            now.company = None
+            now.problem = "Codat knows no company of this id." if error.status_code == 404 else error.message
+            raise
+        finally:
+            if self._picking is asyncio.current_task():  # a later choice has its own loading to end
+                now.loading = False
+                self._renderer.all()
+        now.company = {"id": now.status.facts.id, "name": now.status.facts.name}
+        self._remember(now.company)
+        for run in self._session.runs:
+            if run.company_id == company_id and not run.done:
+                self._refreshing.watch(run)
+        self._renderer.all()
+        now.first_link = await self._session.context.first_link(company_id)
+        self._renderer.all()
+
+    def _name(self, company_id: str) -> str:
+        results = self._state.search["results"] if self._state.search else []
+        offered = [*results, *self._state.recent]
+        return next((row["name"] for row in offered if row["id"] == company_id), company_id)
+
+    def _remember(self, company: pickers.CompanyName) -> None:
+        others = [row for row in self._state.recent if row["id"] != company["id"]]
+        self._state.recent = _used[self._session] = [company, *others][:RECENT]
+
+
+class Refreshing:
+    """The runs on one console's screen, on the engine thread."""
+
+    def __init__(
+        self, session: "Session", state: ConsoleState, boundary: ErrorBoundary, renderer: Renderer, part: Progress
+    ) -> None:
+        self._session = session
+        self._state = state
+        self._boundary = boundary
+        self._renderer = renderer
+        self._part = part
+        self._view: RunView | None = None
+        self._forget: list[Callable[[], None]] = []
+        self._clicked = 0
+
+    def on_bar(self, message: RefreshSelected | RefreshAll) -> None:
+        """One of the buttons was clicked."""
+        seq = message.seq
+        again, self._clicked = seq and seq == self._clicked, seq
+        self._state.bar_seq = max(seq, self._state.bar_seq)
+        # The message names the company that was on screen: a click on an older picture queues nothing.
+        # One that was delivered twice is acted on once.
+        if not again and self._state.status is not None and message.company == self._state.status.facts.id:
+            self._state.all_clicked = isinstance(message, RefreshAll)
+            if isinstance(message, RefreshAll):
+                self.watch(self._session.refresh_all(message.company))
+            elif message.data_types:
+                chosen = self._state.connection_id
+                self.watch(self._session.refresh(message.company, *message.data_types, connection_id=chosen))
+        self._renderer.all(at_once=True)
+
+    def on_progress(self, message: ShowRows | StopWatching | Retry) -> None:
+        """A button beside the progress was clicked."""
+        if self._view is None:
+            return
+        started = self._view.retry() if isinstance(message, Retry) else []
+        for run in started:
+            self.watch(run, message.seq if isinstance(message, Retry) else 0)
+        if not started:
+            self._view.act(message)
+
+    def watch(self, run: RefreshRun, seq: int = 0) -> None:
+        """Put a run on screen, beside those that have not ended yet; ``seq`` is that of the click that started it."""
+        runs = [*(old for old in self._state.runs if not old.done and old is not run), run]
+        self.unwatch()
+        self._state.runs = runs
+        usual = usual_durations(self._state.status.operations) if self._state.status else {}
+        self._view = RunView(runs, self._part, usual=usual, seq=seq)
+        self._view.draw()
+        self._forget = [each.observe(self._changed) for each in runs]
+        self._changed()
+
+    def unwatch(self) -> None:
+        """Take the runs off the screen; they go on."""
+        for forget in self._forget:
+            forget()
+        if self._view is not None:
+            self._view.detach()
+        self._state.runs = []
+        self._view = None
+        self._forget = []
+
+    def _changed(self) -> None:
+        self._renderer.all()
+        company = self._state.company
+        if company and self._state.runs and all(run.done for run in self._state.runs):
+            self._boundary.spawn("The data status could not be read again", self._renew, company["id"])
+
+    async def _renew(self, company_id: str) -> None:
+        """Read the ages again after a refresh."""
+        status = await company_status(self._session.context, company_id)
+        if self._state.status is not None and self._state.status.facts.id == company_id:
+            self._state.status = status
+            self._renderer.all()

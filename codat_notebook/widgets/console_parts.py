@@ -1,0 +1,163 @@
+"""The parts of one console under their names, and what its three tables show.
+
+Each table is the view of a named frame: the history, ``session.errors``, ``session.requests``. All columns are in the
+frames, and in what is copied or saved; some stay out of sight because a row's details have them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from codat_notebook.tables.column import Column
+from codat_notebook.widgets import console_state
+from codat_notebook.widgets.code import Code
+from codat_notebook.widgets.connect import WAYS, Connect, first_state
+from codat_notebook.widgets.data_types import DataTypePicker
+from codat_notebook.widgets.details import CLOSED, Details, answer_tone
+from codat_notebook.widgets.header import Header
+from codat_notebook.widgets.heatmap import Heatmap
+from codat_notebook.widgets.notice import Notice
+from codat_notebook.widgets.pickers import CompanyPicker, ConnectionCards, ConnectionPicker
+from codat_notebook.widgets.progress import Progress
+from codat_notebook.widgets.refresh_bar import RefreshBar
+from codat_notebook.widgets.table import FrameTable
+from codat_notebook.widgets.tabs import Tabs
+from codat_notebook.widgets.timeline import Timeline
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from codat_notebook.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of one console."""
+
+    header: Header
+    connect: Connect
+    notice: Notice
+    company: CompanyPicker
+    connection: ConnectionPicker
+    cards: ConnectionCards
+    data_types: DataTypePicker
+    bar: RefreshBar
+    progress: Progress
+    tabs: Tabs
+    operations: FrameTable
+    operation_details: Details
+    errors: FrameTable
+    error_details: Details
+    freshness: Heatmap
+    timeline: Timeline
+    requests: FrameTable
+    request_details: Details
+    code: Code
+
+
+_HIDDEN = Column(hidden=True)
+_CONNECTION = Column("connection", hidden=True, facet=True, named_by="platform")
+OPERATION_COLUMNS = {
+    "data_type": Column("data type", facet=True), "status": Column(kind="status", facet=True),
+    "connection_id": _CONNECTION, "platform": Column(), "requested": Column(kind="time", facet=True),
+    "duration": Column(kind="duration"), "progress": Column(kind="percent"), "message": Column(),
+    "id": Column(kind="id"), "completed": _HIDDEN, "is_completed": _HIDDEN, "is_errored": _HIDDEN,
+    "company_id": _HIDDEN,
+}  # fmt: skip
+ERROR_COLUMNS = {
+    "time": Column(kind="time", facet=True), "what": Column("what happened", "prose"), "why": Column(kind="prose"),
+    "action": Column("what to do", "prose"), "status": Column(kind="status", tone=lambda _: "bad", facet=True),
+    "data_type": Column("data type", hidden=True, facet=True), "connection_id": _CONNECTION, "platform": Column(),
+    "correlation_id": Column(kind="id"), "operation_id": Column("operation", kind="id"), "retry_at": _HIDDEN,
+    "link_url": _HIDDEN, "company_id": _HIDDEN,
+}  # fmt: skip
+REQUEST_COLUMNS = {
+    "time": Column(kind="time", facet=True), "call": Column(facet=True),
+    "status": Column(kind="status", tone=answer_tone, facet=True), "ms": Column(decimals=1), "attempt": Column(),
+    "error": Column(), "method": Column(), "path": Column(), "correlation_id": Column(kind="id"),
+}  # fmt: skip
+
+
+def _without_success(frame: "pd.DataFrame") -> "pd.Series[bool]":
+    return frame["status"].isna() | (frame["status"] >= 400)
+
+
+def _failed(frame: "pd.DataFrame") -> "pd.Series[bool]":
+    return frame["is_errored"].astype("bool")
+
+
+def _running(frame: "pd.DataFrame") -> "pd.Series[bool]":
+    return frame["completed"].isna() & ~frame["is_errored"].astype("bool")
+
+
+def operations_table(**traits: Any) -> FrameTable:
+    """The pull operations of a company, newest first."""
+    return FrameTable(
+        None,
+        empty="Pick a company to see its pull operations.",
+        noun="operation",
+        columns=OPERATION_COLUMNS,
+        filters={"Running": _running, "Failed": _failed},
+        **traits,
+    )
+
+
+def errors_table(session: "Session | None", **traits: Any) -> FrameTable:
+    """What went wrong in a session, newest first."""
+    return FrameTable(
+        session.errors if session else None,
+        empty="Nothing has gone wrong in this session.",
+        noun="error",
+        columns=ERROR_COLUMNS,
+        key="",
+        sort=("time", "desc"),
+        **traits,
+    )
+
+
+def requests_table(session: "Session | None", **traits: Any) -> FrameTable:
+    """The requests of a session, newest first."""
+    return FrameTable(
+        session.requests if session else None,
+        empty="No request has been sent yet.",
+        noun="request",
+        columns=REQUEST_COLUMNS,
+        key="",
+        sort=("time", "desc"),
+        filters={"Without success": _without_success},
+        **traits,
+    )
+
+
+def make_parts(session: "Session | None", ways: Sequence[str] = WAYS, *, read_only: bool = False) -> Parts:
+    """The parts of a console in their first states; without a session they stand behind the form that connects."""
+    states = console_state.first_states(session, can_switch=bool(ways))
+    same: dict[str, Any] = {"layout": ipywidgets.Layout()}  # one each would be a third of all messages
+    return Parts(
+        header=Header(states["header"], **same),
+        connect=Connect(first_state(ways, session is None, read_only=read_only), **same),
+        notice=Notice(states["notice"], **same),
+        company=CompanyPicker(states["company"], **same),
+        connection=ConnectionPicker(states["connection"], **same),
+        cards=ConnectionCards(states["cards"], **same),
+        data_types=DataTypePicker(states["data_types"], **same),
+        bar=RefreshBar(states["bar"], **same),
+        progress=Progress(states["progress"], **same),
+        tabs=Tabs(states["tabs"], **same),
+        operations=operations_table(**_named("operations"), **same),
+        operation_details=Details(CLOSED, **_named("operations-details"), **same),
+        errors=errors_table(session, **_named("errors"), **same),
+        error_details=Details(CLOSED, **_named("errors-details"), **same),
+        freshness=Heatmap(states["freshness"], **same),
+        timeline=Timeline(states["timeline"], **same),
+        requests=requests_table(session, **_named("requests"), **same),
+        request_details=Details(CLOSED, **_named("requests-details"), **same),
+        code=Code(states["code"], **same),
+    )
+
+
+def _named(name: str) -> dict[str, Any]:
+    """A class that tells one part from others of its kind."""
+    return {"_dom_classes": (f"codat-{name}",)}

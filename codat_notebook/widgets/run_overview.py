@@ -1,0 +1,396 @@
+"""The live view of a run over many companies: its head, and tables of companies, operations and errors.
+
+The head is counted over the whole run and stays small, whatever the number of companies; a remedy stands once with the
+number of companies that need it. It is drawn at each change; the table that somebody looks at is framed in a worker,
+not more often than a tenth of the time may go into it, so that 400,000 operations cost no more than a hundred. A click
+on a company shows its operations as a run of one company shows them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import ipywidgets
+
+from codat_notebook.models.status import FAILURES
+from codat_notebook.models.vocabulary import remedy
+from codat_notebook.runs.engine import engine
+from codat_notebook.runs.reports import RunProgress
+from codat_notebook.runs.throttle import Throttle, pace
+from codat_notebook.tables.column import Column, Row
+from codat_notebook.tables.exports import to_tsv
+from codat_notebook.widgets.console_parts import ERROR_COLUMNS, OPERATION_COLUMNS
+from codat_notebook.widgets.part import Click, FromBrowser, Part
+from codat_notebook.widgets.progress import (
+    STOP,
+    ActionButton,
+    Progress,
+    ProgressState,
+    Retry,
+    ShowRows,
+    StopWatching,
+    progress_state,
+)
+from codat_notebook.widgets.run_view import company_rows, helped, run_view
+from codat_notebook.widgets.table import FrameTable
+from codat_notebook.widgets.tabs import Tab, Tabs, TabsState, tabs_state
+from codat_notebook.words import count, iso, number, utc
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from codat_notebook.runs.run import RefreshRun
+
+#: Operations that must have ended, and a twentieth of all, before their rate says when the last one will.
+FEW = 5
+#: States of a run's rows -> the words and the tone of their share in the bar, in its order.
+_SHARES = {
+    "complete": ("complete", "ok"), "failed": ("failed", "bad"), "refused": ("not accepted", "bad"),
+    "unknown": ("maybe queued", "warn"), "not queued by Codat": ("not queued by Codat", "other"),
+    "running": ("running", "run"), "queueing": ("to be queued", "idle"),
+}  # fmt: skip
+_PHASES = {
+    "queueing": ("Queueing", "run"), "following": ("Following", "run"), "done": ("Done", "ok"),
+    "stopped": ("No longer watched", "warn"), "failed": ("Ended early", "bad"), "paused": ("Paused", "warn"),
+}  # fmt: skip
+
+
+class PhaseState(TypedDict):
+    """What the run does, as a word and its tone."""
+
+    text: str
+    tone: str
+
+
+class RemedyState(TypedDict):
+    """What people have to do about a failure: for how many companies, with so many link URLs to copy."""
+
+    status: str
+    short: str
+    action: str
+    companies: int
+    operations: int
+    links: int
+
+
+class OverviewState(TypedDict):
+    """How the run stands.
+
+    ``shares`` are [state, words, tone, how many operations] in the bar's order, none of them 0; ``companies`` [ended,
+    all]; ``per_minute`` operations end in a minute of the server's, and all should have at ``end``; ``note`` is what is
+    waited for.
+    """
+
+    title: str
+    phase: PhaseState
+    shares: list[list[Any]]
+    total: int
+    ended: int
+    companies: list[int]
+    per_minute: int | None
+    end: str | None
+    now: str
+    speed: float
+    note: str
+    remedies: list[RemedyState]
+    actions: list[ActionButton]
+    seq: int
+
+
+class Pause(Click, frozen=True):
+    """Queue nothing more for now."""
+
+
+class Resume(Click, frozen=True):
+    """Go on queueing."""
+
+
+class CopyLinks(FromBrowser, frozen=True, tag="links"):
+    """Answer with {"type": "links", "status", "text"}, to be copied."""
+
+    status: str
+
+
+def overview_state(
+    title: str, phase: str, counts: Mapping[str, int], numbers: RunProgress, now: str, *, note: str = "",
+    remedies: Iterable[RemedyState] = (), actions: Iterable[ActionButton] = (), speed: float = 1.0, seq: int = 0,
+) -> OverviewState:  # fmt: skip
+    """The state of a :class:`RunOverview`.
+
+    ``phase`` is a run's, or "paused"; ``counts`` and ``numbers`` are the run's ``counts`` and ``progress``.
+    """
+    words, tone = _PHASES[phase]
+    ended = phase in ("done", "stopped", "failed")
+    certain = numbers.ended >= FEW and numbers.share >= 0.05
+    end = numbers.expected_end if certain and not ended else None
+    return {
+        "title": title, "phase": {"text": words, "tone": tone},
+        "shares": [[name, *_SHARES[name], counts[name]] for name in _SHARES if counts.get(name)],
+        "total": numbers.total, "ended": numbers.ended, "companies": [numbers.companies_ended, numbers.companies],
+        "per_minute": round(numbers.per_minute) if end else None, "end": iso(end.isoformat()) if end else None,
+        "now": now, "speed": speed, "note": note, "remedies": list(remedies), "actions": list(actions), "seq": seq,
+    }  # fmt: skip
+
+
+class RunOverview(Part[OverviewState]):
+    """How a run over many companies stands (class ``codat-fleet``)."""
+
+    classes = ("codat-fleet",)
+    files = ("fleet.js", "console.css", "fleet.css")
+    messages = Pause | Resume | StopWatching | Retry | CopyLinks
+
+    @staticmethod
+    def text(state: OverviewState) -> str:
+        """The numbers, then a line for each remedy; times in UTC."""
+        ended, companies = state["companies"]
+        head = [
+            f"{state['title']}: {state['phase']['text']}",
+            f"{number(state['ended'])} of {count(state['total'], 'operation')} ended",
+            *(f"{number(many)} {words}" for _, words, _, many in state["shares"]),
+            f"{number(ended)} of {count(companies, 'company', 'companies')} done",
+        ]
+        head += [utc(f"end expected {state['end']}")] if state["end"] else []
+        notes = [utc(state["note"])] if state["note"] else []
+        return "\n".join([", ".join(head), *notes, *map(_remedy_text, state["remedies"])])
+
+
+def _remedy_text(remedy: RemedyState) -> str:
+    concerned = count(remedy["companies"], "company")
+    return f"  {concerned}: {remedy['short']}. {remedy['action']}"
+
+
+#: Real seconds between two updates of a table at the least.
+TABLES_EVERY = 1.0
+#: Remedies in the head; the table of errors has all.
+REMEDIES = 5
+
+_PAUSE: ActionButton = {
+    "type": "pause",
+    "text": "Pause queueing",
+    "title": "Queues nothing more until you resume. What is queued is followed on.",
+}
+_RESUME: ActionButton = {
+    "type": "resume",
+    "text": "Resume queueing",
+    "title": "Goes on with what is still to be queued.",
+}
+_COMPANY = Column("company", kind="id")
+SUMMARY_COLUMNS = {
+    "company": Column(), "phase": Column(facet=True), "operations": Column(), "complete": Column(), "failed": Column(),
+    "running": Column(), "queueing": Column("to be queued"), "platforms": Column(), "note": Column(kind="prose"),
+    "refused": Column("not accepted"), "unknown": Column("maybe queued"), "not_queued": Column("not queued by Codat"),
+    "skipped": Column(), "company_id": Column("id", kind="id"),
+}  # fmt: skip
+LABELS = {"companies": "Companies", "operations": "Pull operations", "errors": "Errors"}
+NOBODY = "Click a company to see its operations."
+
+
+class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes without types
+    """The view as a widget. Made by :func:`live_view`."""
+
+    def __init__(self, run: RefreshRun) -> None:
+        self._run = run
+        self._seq = 0
+        self._tab = "companies"
+        self._company: str | None = None
+        self._first = 0
+        self._remedies: list[RemedyState] = []
+        self._soon = Throttle(self._loop, self._frame_soon, every=0.0)
+        self._framing: asyncio.Task[None] | None = None
+        self._head = RunOverview(self._head_state())
+        self._tabs = Tabs(self._tabs_state())
+        self._one = Progress(_nobody(run))
+        self._tables = {  # without rows at first: to frame a large run takes seconds, which nobody shall wait for
+            "companies": FrameTable(
+                None, empty="One moment…", noun="company", columns=SUMMARY_COLUMNS, key="company_id", sort=None,
+            ),
+            "operations": FrameTable(
+                None, empty="Nothing is queued yet.", noun="operation",
+                columns=OPERATION_COLUMNS | {"company_id": _COMPANY},
+            ),
+            "errors": FrameTable(
+                None, empty="Nothing has gone wrong in this run.", noun="error", key="", sort=("time", "desc"),
+                columns=ERROR_COLUMNS | {"company_id": _COMPANY},
+            ),
+        }  # fmt: skip
+        super().__init__([self._head, self._tabs, *self._panels()])
+        self.add_class("codat-console")
+        self._listen()
+
+    def _panels(self) -> list[ipywidgets.Widget]:
+        contents: dict[str, list[ipywidgets.Widget]] = {name: [table] for name, table in self._tables.items()}
+        contents["companies"].append(self._one)
+        panels = []
+        for name, children in contents.items():
+            box = ipywidgets.VBox(children)
+            box.add_class(f"codat-panel-{name}")
+            panels.append(box)
+        return panels
+
+    def _listen(self) -> None:
+        self._head.on_message = self._act
+        self._tabs.on_message = self._on_tab
+        self._one.on_message = self._turn
+        self._tables["companies"].on_row = self._pick
+        self._forget: Callable[[], None] | None = self._run.observe(self._changed)
+        engine().post(self._changed)  # what has changed while the view was made
+
+    # What the parts show.
+
+    def _head_state(self) -> OverviewState:
+        run = self._run
+        phase = "paused" if run.paused and run.phase == "queueing" else run.phase
+        return overview_state(
+            f"Refresh of {run.company_name}",
+            phase,
+            run.counts,
+            run.progress,
+            run.now.isoformat(),
+            note=run.note or "",
+            remedies=self._remedies,
+            actions=self._actions(),
+            speed=run.speed,
+            seq=self._seq,
+        )
+
+    def _actions(self) -> list[ActionButton]:
+        run = self._run
+        if not run.done:
+            queueing = [_RESUME if run.paused else _PAUSE] if run.phase == "queueing" else []
+            return [*queueing, STOP]
+        again = helped(run)
+        title = "Queues again what may succeed now, as a new run. The others need what is said here first."
+        return [{"type": "retry", "text": f"Retry failed ({again:,})", "title": title}] if again else []
+
+    def _tabs_state(self) -> TabsState:
+        counts = self._run.counts
+        numbers = self._run.progress
+        errors = counts.get("failed", 0) + counts.get("refused", 0)
+        return tabs_state("companies", LABELS, companies=numbers.companies, operations=numbers.queued, errors=errors)
+
+    def _one_state(self) -> ProgressState:
+        run, id = self._run, self._company
+        if id is None:
+            return _nobody(run)
+        facts = run.facts_of(id)
+        rows = company_rows(run.rows_of(id), facts.platforms if facts else {}, {})
+        status = "done" if run.done else "running"
+        title = facts.name if facts else id
+        return progress_state(rows, run.now.isoformat(), title=title, status=status, first=self._first, speed=run.speed)
+
+    # On the engine's thread, all of it.
+
+    def _changed(self) -> None:
+        self._head.show(self._head_state())
+        self._tabs.show(self._tabs_state())
+        self._one.show(self._one_state())
+        if self._framing is None:
+            engine().expect(("frames", id(self)))
+            self._soon.every = 0.0 if self._run.done else self._soon.every
+            self._soon.ring()
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return engine().loop
+
+    def _frame_soon(self) -> None:
+        ended = self._run.done
+        self._framing = self._loop.create_task(self._frame(ended))
+        self._framing.add_done_callback(lambda task: self._framed(task, ended))
+
+    async def _frame(self, ended: bool) -> None:
+        """The table that is looked at, or all of them at the end; and the remedies, which the head tells."""
+        begun, run = self._loop.time(), self._run
+        frames: dict[str, Callable[[], Any]] = {
+            "companies": lambda: run.summary, "operations": lambda: run.operations, "errors": lambda: run.errors,
+        }  # fmt: skip
+        for name in frames if ended else (self._tab,):
+            self._tables[name].update(await engine().in_worker(frames[name]))
+        found = await engine().in_worker(lambda: run.remedies.head(REMEDIES))
+        self._remedies = [_remedy(row) for row in found.to_dict("records")]
+        self._soon.every = pace(self._loop.time() - begun, TABLES_EVERY)
+
+    def _framed(self, task: asyncio.Task[None], ended: bool) -> None:
+        self._framing = None
+        engine().settled(("frames", id(self)))
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._loop.call_exception_handler({"message": "A run could not be framed", "exception": error})
+        self._head.show(self._head_state())
+        if ended and self._forget is not None:
+            self._forget()
+            self._forget = None
+        elif self._run.done and not ended:
+            self._changed()  # it has ended meanwhile
+
+    def _act(self, message: Click | CopyLinks) -> None:
+        self._seq = message.seq if isinstance(message, Click) else self._seq
+        match message:
+            case Pause():
+                self._run.pause()
+            case Resume():
+                self._run.resume()
+            case StopWatching():
+                self._run.stop_watching()
+            case Retry() if helped(self._run):
+                self._follow(self._run.retry_failed())
+            case CopyLinks(status=status):
+                self._tell_links(status)
+        self._loop.call_soon(lambda: self._head.show(self._head_state(), at_once=True))  # after what was posted
+
+    def _follow(self, run: RefreshRun) -> None:
+        if self._forget is not None:
+            self._forget()
+        self._run = run
+        self._company = None
+        self._remedies = []
+        self._forget = run.observe(self._changed)
+        self._tables["companies"].select(None)
+        self._changed()
+
+    def _tell_links(self, status: str) -> None:
+        errors = self._run.errors
+        facts = {id: self._run.facts_of(id) for id in errors["company_id"]}
+        text = links_text(errors, status, {id: each.name for id, each in facts.items() if each})
+        self._head.send({"type": "links", "status": status, "text": text})
+
+    def _on_tab(self, message: Tab) -> None:
+        self._tab = message.name if message.name in LABELS else self._tab
+        if self._framing is None:
+            self._soon.ring_now()
+
+    def _pick(self, row: Row | None) -> None:
+        picked = str(row["company_id"]) if row else None
+        self._first = self._first if picked == self._company else 0
+        self._company = picked
+        self._one.show(self._one_state(), at_once=True)
+
+    def _turn(self, message: ShowRows | StopWatching | Retry) -> None:
+        if isinstance(message, ShowRows):
+            self._first = max(0, message.first)
+            self._one.show(self._one_state(), at_once=True)
+
+
+def links_text(errors: pd.DataFrame, status: str, names: Mapping[str, str]) -> str:
+    """The link URLs of the companies that failed like this, as a table for a spreadsheet or a mail merge."""
+    rows = errors[(errors["status"] == status) & errors["link_url"].notna()].drop_duplicates("link_url")
+    rows.insert(0, "company", [names.get(id, id) for id in rows["company_id"]])
+    return to_tsv(rows[["company", "company_id", "platform", "link_url"]])
+
+
+def _nobody(run: RefreshRun) -> ProgressState:
+    return progress_state([], run.now.isoformat(), status="idle", message=NOBODY, speed=run.speed)
+
+
+def _remedy(row: Mapping[Hashable, Any]) -> RemedyState:
+    short = remedy(row["status"]).short if row["status"] in FAILURES else row["what"]
+    return {
+        "status": row["status"], "short": short, "action": row["action"], "companies": int(row["companies"]),
+        "operations": int(row["operations"]), "links": int(row["link_urls"]),
+    }  # fmt: skip
+
+
+def live_view(run: RefreshRun) -> PortfolioRunView | Progress:
+    """A live view of a run, of one company or of many: a widget to show anywhere, as often as wanted."""
+    return PortfolioRunView(run) if len(run.company_ids) > 1 else run_view(run)

@@ -1,0 +1,70 @@
+"""The live view of a run over many companies: the table that is looked at, links to copy, the end of everything."""
+
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pandas as pd
+
+from codat_notebook.runs.engine import engine
+from codat_notebook.runs.reports import RunProgress
+from codat_notebook.widgets.run_overview import PortfolioRunView, links_text
+
+_CLOSED_AT_ONCE = """
+import codat_notebook as cn
+from codat_notebook.widgets.run_overview import PortfolioRunView
+
+session = cn.connect(sandbox=True)
+ids = list(session.companies().id[:3])
+run = session.refresh({id: ["company"] for id in ids})
+view = PortfolioRunView(run)
+run.wait(60)
+session.close()
+head, tabs, companies, operations, errors = view.children
+shown = operations.children[0].frame
+print(head.state["phase"]["text"], len(companies.children[0].frame), shown.equals(run.operations))
+"""
+
+
+def test_a_view_shows_the_end_of_a_run_whose_session_is_closed_at_once() -> None:
+    """What is due is still drawn, all tables too, though the last session takes the engine with it."""
+    run = subprocess.run([sys.executable, "-c", _CLOSED_AT_ONCE], capture_output=True, text=True, timeout=300)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.split() == ["Done", "3", "True"]
+
+
+def test_a_tab_that_is_clicked_is_framed_while_the_run_goes_on() -> None:
+    """Only the table that is looked at is framed; a name that is no tab changes nothing."""
+    run = SimpleNamespace(
+        company_name="2 companies", company_ids=["a", "b"], phase="following", done=False, closed=False, paused=False,
+        note=None, speed=1.0, now=datetime(2026, 11, 23, tzinfo=UTC), counts={"running": 2}, rows=[],
+        progress=RunProgress(2, 0, 2, 2, 0, 1.0, 0.0, None), observe=lambda _: lambda: None,
+        summary=pd.DataFrame({"company": ["A", "B"]}), operations=pd.DataFrame({"id": ["1"]}),
+        errors=pd.DataFrame({"what": ["x"]}), remedies=pd.DataFrame(),
+    )  # fmt: skip
+    view = PortfolioRunView(run)
+    for click, shown in (("nothing of ours", "companies"), ("errors", "errors"), ("operations", "operations")):
+        table, drawn = view._tables[shown], threading.Event()
+        table.observe(lambda change, drawn=drawn: change["new"]["total"] and drawn.set(), "state")
+        engine().post(view._tabs._receive, {"type": "tab", "name": click})
+        assert table.state["total"] or drawn.wait(60)
+        if shown == "companies":
+            assert view._tables["errors"].frame is None
+    view.close()
+
+
+def test_links_are_those_of_one_failure_and_each_once() -> None:
+    """Another failure's links are left out, and so are companies that have none."""
+    errors = pd.DataFrame(
+        [
+            ("AuthError", "a", "NetSuite", "https://link/a"),
+            ("AuthError", "a", "NetSuite", "https://link/a"),
+            ("PermissionsError", "b", "Xero", "https://link/b"),
+            ("AuthError", "c", "Xero", None),
+        ],
+        columns=["status", "company_id", "platform", "link_url"],
+    )
+    text = links_text(errors, "AuthError", {"a": "Toft"})
+    assert text.splitlines()[1:] == ["Toft\ta\tNetSuite\thttps://link/a"]
