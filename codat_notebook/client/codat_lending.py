@@ -13,12 +13,11 @@ from msgspec import UNSET, UnsetType
 
 from codat_notebook import forking
 from codat_notebook.client import wire
-from codat_notebook.client.calls import CallOptions, Companies, Connections, Integrations, Retries, Settings
+from codat_notebook.client.calls import Companies, Connections, Given, Integrations, Retries, Settings
 from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.compatibility import ELSEWHERE
 from codat_notebook.client.drivers import SyncDriver
 from codat_notebook.client.events import EventSink, Listener
-from codat_notebook.client.flows import Options
 from codat_notebook.client.manage_data import ManageData
 from codat_notebook.client.quota import Pacing, Quota, QuotaGauge
 from codat_notebook.client.retrying import Call, Flow
@@ -99,19 +98,29 @@ class CodatLending:
         """The daily quota as the latest answer told it, None before the first."""
         return self._gauge.read()
 
-    def prepare(self, name: str, given: CallOptions, *, writes: bool = False) -> tuple[Call, Options]:
-        """A call of this client and its options, checked. For the groups of calls.
+    def prepare(self, name: str, given: Given, *, writes: bool = False) -> Call:
+        """A call of this client, checked. For the groups of calls.
 
         Raises:
             errors.ReadOnlyError: it queues, and this client may not.
             errors.ConfigurationError: its server is not one that the key may go to.
         """
+        if unknown := given.keys() - Given.__annotations__.keys():
+            raise TypeError(f"{name}() got an unexpected keyword argument {unknown.pop()!r}")
         if writes and self.read_only:
             raise errors.ReadOnlyError(f"{name}: this client is read-only (read_only=True). Nothing was sent.")
-        base = self.server_url if given.server_url is None else self._server(given.server_url, None)
-        timeout = None if given.timeout_ms is None else _seconds(given.timeout_ms)
-        call = Call(name, _plan(given.retries, self._retries), self.clock, self._tell, self._gauge, self._pacing)
-        return call, Options(base, timeout, wire.headers(given.headers))
+        url, timeout_ms = given.get("server_url"), given.get("timeout_ms")
+        return Call(
+            name,
+            _plan(given.get("retries"), self._retries),
+            self.clock,
+            self._tell,
+            self._gauge,
+            self._pacing,
+            base=self.server_url if url is None else self._server(url, None),
+            timeout=None if timeout_ms is None else _seconds(timeout_ms),
+            headers=wire.headers(given.get("http_headers")),
+        )
 
     def drive(self, flow: Flow[T]) -> T:
         """Run a flow by blocking."""

@@ -19,7 +19,6 @@ from codat_notebook.client.flows import (
     INTEGRATIONS_GET,
     PULLS_GET,
     PULLS_LIST,
-    Options,
     read,
 )
 from codat_notebook.client.retrying import Call, Flow, fetch
@@ -80,7 +79,7 @@ def requested_since(operation: shared.PullOperation, start: datetime | None) -> 
 
 
 def candidates(
-    call: Call, options: Options, intent: Intent, start: Callable[[], datetime | None], known: Collection[str] = ()
+    call: Call, intent: Intent, start: Callable[[], datetime | None], known: Collection[str] = ()
 ) -> Flow[list[shared.PullOperation]]:
     """The intent's operations that are running or were requested since ``start()``, less :data:`NEAR`, and are not
     known, the newest first.
@@ -93,7 +92,7 @@ def candidates(
     """
     found: dict[str, shared.PullOperation] = {}
     for number in range(1, _PAGES + 1):
-        page = yield from _page(call, options, intent.company_id, number)
+        page = yield from _page(call, intent.company_id, number)
         since = start()
         least = None if since is None else since - NEAR
         new = [op for op in page.results if is_running(op) or requested_since(op, least)]
@@ -109,43 +108,43 @@ def _in_order(results: Sequence[shared.PullOperation]) -> bool:
     return len(told) == len(times) and told == sorted(told, reverse=True)
 
 
-def newest(call: Call, options: Options, intent: Intent) -> Flow[list[shared.PullOperation]]:
+def newest(call: Call, intent: Intent) -> Flow[list[shared.PullOperation]]:
     """The intent's operations among the newest of the company."""
-    page = yield from _page(call, options, intent.company_id, 1)
+    page = yield from _page(call, intent.company_id, 1)
     return [op for op in page.results if intent.covers(op)]
 
 
-def one(call: Call, options: Options, company_id: str, operation_id: str) -> Flow[shared.PullOperation | None]:
+def one(call: Call, company_id: str, operation_id: str) -> Flow[shared.PullOperation | None]:
     """Read an operation; None if there is none of that id."""
     path = wire.path(PULLS_GET.path, company_id=company_id, dataset_id=operation_id)
     try:
-        return (yield from fetch(call, options.get(path, company=company_id), PULLS_GET.gives))
+        return (yield from fetch(call, call.get(path, company=company_id), PULLS_GET.gives))
     except errors.CodatLendingError as error:
         if error.status_code != 404:
             raise
     return None
 
 
-def _page(call: Call, options: Options, company_id: str, number: int) -> Flow[shared.PullOperations]:
-    page = yield from fetch(call, _history(options, company_id, number), PULLS_LIST.gives)
+def _page(call: Call, company_id: str, number: int) -> Flow[shared.PullOperations]:
+    page = yield from fetch(call, _history(call, company_id, number), PULLS_LIST.gives)
     if number == 1:
         back = reach(page.results, page.links.next is None)
         call.clock.lag.look(company_id, page.results, back, call.clock.epoch())
     return page
 
 
-def _history(options: Options, company_id: str, number: int) -> wire.Request:
+def _history(call: Call, company_id: str, number: int) -> wire.Request:
     request = operations.ListPullOperationsRequest(
         company_id=company_id, page=number, page_size=_PAGE, order_by="-requested"
     )
     query = (("page", str(request.page)), ("pageSize", str(request.page_size)), ("orderBy", "-requested"))
-    return options.get(wire.path(PULLS_LIST.path, company_id=company_id), query, company_id)
+    return call.get(wire.path(PULLS_LIST.path, company_id=company_id), query, company_id)
 
 
-def expected(call: Call, options: Options, company_id: str) -> Flow[set[Intent]]:
+def expected(call: Call, company_id: str) -> Flow[set[Intent]]:
     """What a refresh of everything should queue: fetch on first link, supported, on a linked connection."""
-    company = yield from read(call, COMPANIES_GET, {"company_id": company_id}, options)
-    settings = yield from read(call, COMPANY_SETTINGS, {"company_id": company_id}, options)
+    company = yield from read(call, COMPANIES_GET, {"company_id": company_id})
+    settings = yield from read(call, COMPANY_SETTINGS, {"company_id": company_id})
     wanted = {setting.data_type for setting in settings.settings if setting.fetch_on_first_link}
     cells: set[Intent] = set()
     supported: dict[str, set[str]] = {}
@@ -154,7 +153,7 @@ def expected(call: Call, options: Options, company_id: str) -> Flow[set[Intent]]
         if connection.status != "Linked" or not key:
             continue
         if key not in supported:
-            platform = yield from read(call, INTEGRATIONS_GET, {"platform_key": key}, options)
+            platform = yield from read(call, INTEGRATIONS_GET, {"platform_key": key})
             supported[key] = set(platform.readable_data_types)
         cells |= {Intent(company_id, str(data_type), connection.id) for data_type in wanted & supported[key]}
     return cells

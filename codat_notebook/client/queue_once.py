@@ -22,7 +22,6 @@ from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 
 from codat_notebook.client import lookup, wire
-from codat_notebook.client.flows import Options
 from codat_notebook.client.lookup import NEAR, SLACK, Intent, requested_since
 from codat_notebook.client.retrying import Call, Flow
 from codat_notebook.client.slots import Record
@@ -56,9 +55,8 @@ class Sending(Generic[R]):
     the history is worth (``attached``). ``known`` are ids of operations that cannot be the one sought.
     """
 
-    def __init__(self, call: Call, options: Options, intent: Intent, record: Record, known: frozenset[str]) -> None:
+    def __init__(self, call: Call, intent: Intent, record: Record, known: frozenset[str]) -> None:
         self.call = call
-        self.options = options
         self.intent = intent
         self.record = record
         self.known = known | record.before
@@ -104,9 +102,9 @@ class Sending(Generic[R]):
 
     def _request(self) -> Request:
         path, query = self.target()
-        headers = (*self.options.headers, ("Idempotency-Key", self.record.key))
-        base, timeout = self.options.base, self.options.timeout
-        return Request("POST", path, query, base, headers, timeout, self.intent.company_id)
+        call = self.call
+        headers = (*call.headers, ("Idempotency-Key", self.record.key))
+        return Request("POST", path, query, call.base, headers, call.timeout, self.intent.company_id)
 
     def _judge(self, outcome: Outcome, again: bool) -> Flow[R | None]:
         """The end, or None to send again."""
@@ -204,7 +202,7 @@ class Sending(Generic[R]):
     def look(self, error: errors.CodatLendingError) -> Flow[list[shared.PullOperation]]:
         """Look once, also a little before the first send; where that fails, ``error`` stands, and nothing is known."""
         try:
-            return (yield from lookup.candidates(self.call, self.options, self.intent, lambda: self.window, self.known))
+            return (yield from lookup.candidates(self.call, self.intent, lambda: self.window, self.known))
         except errors.CodatLendingError as failed:
             complaint = failed.message
         self.decide(f"the history could not be read: {complaint}")
@@ -283,13 +281,13 @@ class Sending(Generic[R]):
         the history shows the one that is named.
         """
         match = _NAMED.search(outcome.body.decode("utf-8", "replace"))
-        call, options, intent = self.call, self.options, self.intent
+        call, intent = self.call, self.intent
         try:
             if match:
-                named = yield from lookup.one(call, options, intent.company_id, match.group(1))
+                named = yield from lookup.one(call, intent.company_id, match.group(1))
                 shown = [named] if named else []
             else:
-                newest = yield from lookup.newest(call, options, intent)
+                newest = yield from lookup.newest(call, intent)
                 shown = [op for op in newest if lookup.is_running(op)]
         except errors.CodatLendingError as failed:
             complaint = failed.message

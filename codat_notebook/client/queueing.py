@@ -17,7 +17,6 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 
 from codat_notebook.client import lookup, reading, wire
-from codat_notebook.client.flows import Options
 from codat_notebook.client.lookup import Intent
 from codat_notebook.client.queue_once import KEY_AGE, QUIET, Sending
 from codat_notebook.client.retrying import Call, Flow, Join
@@ -117,7 +116,7 @@ class OneType(Sending[Queued]):
 
     def _as_it_is(self, operation: shared.PullOperation) -> Flow[shared.PullOperation]:
         try:
-            current = yield from lookup.one(self.call, self.options, self.intent.company_id, operation.id)
+            current = yield from lookup.one(self.call, self.intent.company_id, operation.id)
         except errors.CodatLendingError as error:
             self.decide(f"queued, but its state could not be read: {error.message}", operation)
             return operation
@@ -129,16 +128,14 @@ class OneType(Sending[Queued]):
 class AllTypes(Sending[QueuedAll]):
     """The sending of all data types. ``whole``: whether a lost answer is made up for by all that it should queue."""
 
-    def __init__(
-        self, call: Call, options: Options, intent: Intent, record: Record, known: frozenset[str], whole: bool
-    ) -> None:
-        super().__init__(call, options, intent, record, known)
+    def __init__(self, call: Call, intent: Intent, record: Record, known: frozenset[str], whole: bool) -> None:
+        super().__init__(call, intent, record, known)
         self._whole = whole
 
     def run(self) -> Flow[QueuedAll]:
         """Note what the history shows, then send until there is an end."""
         if not self.call.single and not self.record.doubt:
-            newest = yield from lookup.newest(self.call, self.options, self.intent)
+            newest = yield from lookup.newest(self.call, self.intent)
             self.record.running = tuple(op for op in newest if lookup.is_running(op))
             self.record.before = frozenset(op.id for op in newest)
             self.known |= self.record.before
@@ -176,7 +173,7 @@ class AllTypes(Sending[QueuedAll]):
         """
         clock, looks, latest = self.call.clock, 0, self.call.clock.monotonic()
         try:
-            wanted = yield from lookup.expected(self.call, self.options, self.intent.company_id)
+            wanted = yield from lookup.expected(self.call, self.intent.company_id)
         except errors.CodatLendingError as failed:
             complaint = failed.message
         else:
@@ -224,7 +221,6 @@ def _in_part(error: errors.CodatLendingError, missing: set[Intent], number: int)
 
 def queue(
     call: Call,
-    options: Options,
     intent: Intent,
     *,
     key: str | None = None,
@@ -241,23 +237,15 @@ def queue(
         known: ids of operations that cannot be this one.
         siblings: look for the operations that were queued on other connections, too.
     """
-    others = frozenset(known)
-    return (
-        yield from _in_slot(
-            call,
-            options,
-            intent,
-            lambda record, seen: OneType(call, options, intent, record, seen | others).run_with(siblings),
-            key,
-            since,
-            slots,
-        )
-    )
+
+    def sending(record: Record, seen: frozenset[str]) -> Flow[Queued]:
+        return OneType(call, intent, record, seen.union(known)).run_with(siblings)
+
+    return _in_slot(call, intent, sending, key, since, slots)
 
 
 def queue_all(
     call: Call,
-    options: Options,
     intent: Intent,
     *,
     key: str | None = None,
@@ -270,22 +258,15 @@ def queue_all(
     Where the answer is lost, the end comes when an operation shows that Codat heard; with ``whole`` when all that it
     should queue are there, so that an end without an error means that everything is.
     """
-    return (
-        yield from _in_slot(
-            call,
-            options,
-            intent,
-            lambda record, seen: AllTypes(call, options, intent, record, seen, whole).run(),
-            key,
-            since,
-            slots,
-        )
-    )
+
+    def sending(record: Record, seen: frozenset[str]) -> Flow[QueuedAll]:
+        return AllTypes(call, intent, record, seen, whole).run()
+
+    return _in_slot(call, intent, sending, key, since, slots)
 
 
 def _in_slot(
     call: Call,
-    options: Options,
     intent: Intent,
     sending: Callable[[Record, frozenset[str]], Flow[R]],
     key: str | None,
@@ -293,7 +274,7 @@ def _in_slot(
     slots: Slots,
 ) -> Flow[R]:
     """One sending at a time per intent and process; one that ended in doubt is taken up again."""
-    name = (options.base, intent)
+    name = (call.base, intent)
     while (flight := slots.enter(name)) is not None:
         theirs: R | None = yield from _shared(call, intent, flight)
         if theirs is not None:
@@ -302,7 +283,7 @@ def _in_slot(
     done: R | None = None
     failed: errors.CodatLendingError | None = None
     try:
-        record = slots.begin(name, _record(call, options, slots.opened(name), key, since))
+        record = slots.begin(name, _record(call, slots.opened(name), key, since))
         done = yield from sending(record, slots.known(name))
         return done
     except errors.CodatLendingError as error:
@@ -329,12 +310,12 @@ def _shared(call: Call, intent: Intent, flight: "Future[Any]") -> Flow[Any]:
     return msgspec.structs.replace(outcome, origin="attached") if isinstance(outcome, Queued) else outcome
 
 
-def _record(call: Call, options: Options, left_open: Record | None, key: str | None, since: datetime | None) -> Record:
+def _record(call: Call, left_open: Record | None, key: str | None, since: datetime | None) -> Record:
     """Where to begin: from an earlier call that ended in doubt (under its key, or a second key could queue twice), from
     an earlier process, or from nothing.
     """
     clock = call.clock
-    key = key or next((text for name, text in options.headers if name.lower() == "idempotency-key"), None)
+    key = key or next((text for name, text in call.headers if name.lower() == "idempotency-key"), None)
     if left_open is not None and left_open.first is not None and clock.elapsed(left_open.first) < KEY_AGE:
         return left_open
     if since is not None:

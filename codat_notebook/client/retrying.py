@@ -64,6 +64,7 @@ class Call:
         retries: how to try again; None is one request.
         clock, tell, quota, pacing: the client's.
         jitter: a random number from 0 to 1; replaced in tests.
+        base, timeout, headers: the server, the seconds for one request, and what is added to each.
     """
 
     def __init__(
@@ -75,6 +76,10 @@ class Call:
         quota: QuotaGauge | None = None,
         pacing: Pacing | None = None,
         jitter: Callable[[], float] = random.random,
+        *,
+        base: str = "",
+        timeout: float | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.name = name
         self.clock = clock
@@ -86,6 +91,13 @@ class Call:
         self.retries_lost = retries.retry_connection_errors
         self._began = clock.monotonic()
         self.attempt = 0
+        self.base = base
+        self.timeout = timeout
+        self.headers = headers
+
+    def get(self, path: str, query: tuple[tuple[str, str], ...] = (), company: str | None = None) -> Request:
+        """A GET of this call."""
+        return Request("GET", path, query, self.base, self.headers, self.timeout, company)
 
     def anew(self) -> "Call":
         """The same call from its beginning: with the whole budget, nothing tried."""

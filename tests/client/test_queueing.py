@@ -11,13 +11,13 @@ from codat_notebook.client.slots import Slots
 from codat_notebook.models import errors
 from codat_notebook.utils import RetryConfig
 
-from .simulated import BANK_A, BANK_B, COMPANY, OPTIONS, Stage, budget, intent, problem
+from .simulated import BANK_A, BANK_B, BASE, COMPANY, Stage, budget, intent, problem
 
 
 def run(stage: Stage, retries: RetryConfig | None = None, connection: str | None = None, **how: object) -> Queued:
     """Queue the invoices on the stage."""
     how.setdefault("slots", Slots())
-    flow = queue(stage.call(retries), OPTIONS, intent(connection), **how)  # type: ignore[arg-type]
+    flow = queue(stage.call(retries), intent(connection), **how)  # type: ignore[arg-type]
     return stage.drive(flow)  # type: ignore[no-any-return]
 
 
@@ -115,7 +115,7 @@ def test_a_replay_whose_state_cannot_be_read_keeps_the_id() -> None:
 def test_waiting_for_another_call_has_an_end() -> None:
     """Whoever waits for another call that never ends is told, and that it is unknown."""
     stage, slots = Stage(), Slots()
-    slots.enter((OPTIONS.base, intent()))
+    slots.enter((BASE, intent()))
     with pytest.raises(errors.NoResponseError, match="another call") as caught:
         run(stage, slots=slots)
     assert caught.value.queued == "unknown"
@@ -125,7 +125,7 @@ def test_waiting_callers_share_an_error() -> None:
     """A refusal is a refusal for all who asked, each with an exception of his own."""
     stage, slots = Stage(), Slots()
     stage.server._post = lambda request, fault: problem(403)  # type: ignore[method-assign]
-    first, second = (queue(stage.call(), OPTIONS, intent(), slots=slots) for _ in range(2))
+    first, second = (queue(stage.call(), intent(), slots=slots) for _ in range(2))
     request = next(first)
     waiting = next(second)
     assert isinstance(waiting, Join)

@@ -7,7 +7,7 @@ from codat_notebook.client.slots import Record, Slots
 from codat_notebook.models import errors
 from codat_notebook.utils import RetryConfig
 
-from .simulated import OPTIONS, Stage, intent
+from .simulated import BASE, Stage, intent
 
 ONCE = RetryConfig("none")
 
@@ -54,24 +54,24 @@ def test_another_key_does_not_step_past_an_open_intent() -> None:
     stage.server.duration = 0.1
     stage.server.post_faults.append("lost after")
     with pytest.raises(errors.NoResponseError):
-        stage.drive(queue(stage.call(ONCE), OPTIONS, intent(), slots=slots))
+        stage.drive(queue(stage.call(ONCE), intent(), slots=slots))
     stage.time.now += 20
-    found = stage.drive(queue(stage.call(), OPTIONS, intent(), key="another-key", slots=slots))
+    found = stage.drive(queue(stage.call(), intent(), key="another-key", slots=slots))
     assert (found.origin, stage.server.posts) == ("attached", 1)
 
 
 def test_an_interrupted_flow_leaves_its_intent_open() -> None:
     """A flow that is closed amid its POST frees the slot, and the next one begins with a look-up."""
     stage, slots = Stage(), Slots()
-    flow = queue(stage.call(), OPTIONS, intent(), slots=slots)
+    flow = queue(stage.call(), intent(), slots=slots)
     stage.server.answer(next(flow))  # type: ignore[arg-type]
     flow.close()
-    found = stage.drive(queue(stage.call(), OPTIONS, intent(), slots=slots))
+    found = stage.drive(queue(stage.call(), intent(), slots=slots))
     assert (found.origin, stage.server.posts) == ("attached", 1)
 
 
 def test_an_interruption_before_anything_was_sent_leaves_nothing() -> None:
     """A flow that is closed before its first request is as if it had never been."""
     stage, slots = Stage(), Slots()
-    queue(stage.call(), OPTIONS, intent(), slots=slots).close()
-    assert slots.opened((OPTIONS.base, intent())) is None
+    queue(stage.call(), intent(), slots=slots).close()
+    assert slots.opened((BASE, intent())) is None
