@@ -13,12 +13,11 @@ from msgspec import UNSET, UnsetType
 
 from codat_notebook import forking
 from codat_notebook.client import wire
-from codat_notebook.client.calls import Companies, Connections, Given, Integrations, Retries, Settings
+from codat_notebook.client.calls import Companies, Connections, Given, Integrations, ManageData, Retries, Settings
 from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.compatibility import ELSEWHERE
 from codat_notebook.client.drivers import SyncDriver
 from codat_notebook.client.events import EventSink, Listener
-from codat_notebook.client.manage_data import ManageData
 from codat_notebook.client.quota import Pacing, Quota, QuotaGauge
 from codat_notebook.client.retrying import Call, Flow
 from codat_notebook.models import errors
