@@ -1,6 +1,6 @@
 """One company of a run: what is wanted of it, its rows, and what is still to be queued.
 
-A :class:`CompanyRun` is changed on the engine thread only, by ``queueing`` and ``following``; each change replaces the
+A :class:`CompanyRun` is changed on the engine thread only, by ``sending`` and ``following``; each change replaces the
 tuple of rows, so that any thread may read a consistent snapshot. Whoever drives it (``scheduler``) is told of each
 change with the rows before, so that nothing has to be counted anew.
 """

@@ -19,9 +19,9 @@ from codat_notebook.client.reading import read
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.company_run import ALL, CompanyRun, Intent
 from codat_notebook.runs.engine import Engine
-from codat_notebook.runs.queueing import IntentLogError
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.runs.rows import Row
+from codat_notebook.runs.sending import IntentLogError
 from codat_notebook.runs.store import Store
 from codat_notebook.runs.targets import Skipped, Targets
 

@@ -12,7 +12,7 @@ from codat_notebook.models import vocabulary
 from codat_notebook.models.status import is_problem, is_running, meaning
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
-from codat_notebook.runs.queueing import expected
+from codat_notebook.runs.sending import expected
 from codat_notebook.widgets.part import FromBrowser, Part
 from codat_notebook.widgets.refresh_bar import ConnectionTypes
 from codat_notebook.words import ago, iso, seconds_between
