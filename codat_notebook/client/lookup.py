@@ -5,7 +5,7 @@ properties be queried. Times are compared on the server's clock only: an answer'
 since the first send. A server that tells no time leaves us with the operations that are running.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -141,19 +141,30 @@ def _history(call: Call, company_id: str, number: int) -> wire.Request:
     return call.get(wire.path(PULLS_LIST.path, company_id=company_id), query, company_id)
 
 
+def expected_cells(
+    connections: Iterable[shared.Connection], first_link: Set[str], supported: Mapping[str, Set[str]]
+) -> list[tuple[str, str]]:
+    """What a refresh of everything should queue, as (connection id, data type): fetch on first link, supported, on a
+    linked connection. ``supported``: connection id -> the data types that its platform can deliver.
+    """
+    return [
+        (connection.id, data_type)
+        for connection in connections
+        if connection.is_linked
+        for data_type in sorted(first_link & supported.get(connection.id, frozenset()))
+    ]
+
+
 def expected(call: Call, company_id: str) -> Flow[set[Intent]]:
-    """What a refresh of everything should queue: fetch on first link, supported, on a linked connection."""
+    """The :func:`expected_cells` of a company, asked of Codat."""
     company = yield from read(call, COMPANIES_GET, {"company_id": company_id})
     settings = yield from read(call, COMPANY_SETTINGS, {"company_id": company_id})
-    wanted = {setting.data_type for setting in settings.settings if setting.fetch_on_first_link}
-    cells: set[Intent] = set()
-    supported: dict[str, set[str]] = {}
-    for connection in company.data_connections or ():
-        key = connection.integration_key
-        if connection.status != "Linked" or not key:
-            continue
-        if key not in supported:
+    connections = company.data_connections or []
+    readable: dict[str, frozenset[str]] = {}
+    for key in dict.fromkeys(each.integration_key for each in connections if each.is_linked):
+        if key:
             platform = yield from read(call, INTEGRATIONS_GET, {"platform_key": key})
-            supported[key] = set(platform.readable_data_types)
-        cells |= {Intent(company_id, str(data_type), connection.id) for data_type in wanted & supported[key]}
-    return cells
+            readable[key] = frozenset(platform.readable_data_types)
+    supported = {each.id: readable.get(each.integration_key or "", frozenset()) for each in connections}
+    cells = expected_cells(connections, settings.first_link, supported)
+    return {Intent(company_id, str(data_type), connection_id) for connection_id, data_type in cells}

@@ -114,6 +114,11 @@ class Connection(Model, frozen=True, gc=False, kw_only=True, rename="camel", rep
     connection_info: dict[str, Any] | None = None
     additional_properties: dict[str, Any] | None = None
 
+    @property
+    def is_linked(self) -> bool:
+        """Whether Codat can read it."""
+        return self.status == "Linked"
+
 
 class CompanyReferenceLinks(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
     """Where a referenced company is shown."""
@@ -257,6 +262,11 @@ class SyncSettings(Model, frozen=True, gc=False, kw_only=True, rename="camel", r
     settings: list[SyncSetting] = msgspec.field(default_factory=list)
     client_id: str | None = None
     overrides_default: bool | None = None
+
+    @property
+    def first_link(self) -> frozenset[str]:
+        """The data types with *fetch on first link*: those that a refresh of everything queues."""
+        return frozenset(setting.data_type for setting in self.settings if setting.fetch_on_first_link)
 
 
 class SupportedFeature(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
