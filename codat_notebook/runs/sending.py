@@ -14,7 +14,7 @@ from typing import Protocol
 from codat_notebook.client.queue_once import IN_PROGRESS, KEY_AGE
 from codat_notebook.client.queueing import QueuedAll
 from codat_notebook.models.errors import CodatLendingError, NoResponseError
-from codat_notebook.runs.company_run import ALL, CompanyRun, Intent
+from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
 from codat_notebook.runs.governor import local
 from codat_notebook.runs.rows import Row, absorb
 
@@ -75,7 +75,7 @@ async def send(company: CompanyRun, position: int, intent_log: IntentLog | None)
 async def _intend(company: CompanyRun, position: int, intent_log: IntentLog | None) -> None:
     """Settle on a key, unless an earlier process did, and have it kept."""
     if position not in company.intents:
-        company.ask(position, Intent(str(uuid.uuid4()), company.context.client.clock.at_least().timestamp()))
+        company.ask(position, KeyedIntent(str(uuid.uuid4()), company.context.client.clock.at_least().timestamp()))
         if intent_log is not None:
             await intent_log.intend(company, position)
 
