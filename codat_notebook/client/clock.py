@@ -155,17 +155,13 @@ class ServerClock:
         self.monotonic = monotonic
         self._wall = wall
         self._lock = Lock()
-        self._speed = 1.0
+        #: Server seconds per real second: 1, or what a sandbox said.
+        self.speed = 1.0
         #: Whether the server's clock stood still at the latest answer: that of a paused sandbox, until it goes on.
         self.stands = False
         #: The server's epoch minus monotonic x speed lies between these.
         self._bounds: tuple[float, float] | None = None
         self.lag = HistoryLag()
-
-    @property
-    def speed(self) -> float:
-        """Server seconds per real second: 1, or what a sandbox said."""
-        return self._speed
 
     @property
     def known(self) -> bool:
@@ -177,7 +173,7 @@ class ServerClock:
         bounds = self._bounds
         if bounds is None:
             return self._wall()
-        return (bounds[0] + bounds[1]) / 2 + self.monotonic() * self._speed
+        return (bounds[0] + bounds[1]) / 2 + self.monotonic() * self.speed
 
     def now(self) -> datetime:
         """The server's time as an aware UTC datetime."""
@@ -186,7 +182,7 @@ class ServerClock:
     def at_least(self) -> datetime:
         """The earliest that the server's time can be: the heard ``Date`` plus the time since."""
         bounds = self._bounds
-        epoch = self._wall() if bounds is None else bounds[0] + self.monotonic() * self._speed
+        epoch = self._wall() if bounds is None else bounds[0] + self.monotonic() * self.speed
         return datetime.fromtimestamp(epoch, UTC)
 
     def moment(self, server: datetime | None = None) -> Moment:
@@ -197,14 +193,14 @@ class ServerClock:
 
     def elapsed(self, since: Moment) -> float:
         """Server seconds since a moment: the most that any clock allows."""
-        passed = max(self.monotonic() - since.steady, self._wall() - since.wall) * self._speed
+        passed = max(self.monotonic() - since.steady, self._wall() - since.wall) * self.speed
         if since.server is not None and self._bounds is not None:
-            passed = max(passed, self._bounds[1] + self.monotonic() * self._speed - since.server)
+            passed = max(passed, self._bounds[1] + self.monotonic() * self.speed - since.server)
         return passed
 
     def real(self, server_seconds: float) -> float:
         """How many real seconds pass while that many pass for the server."""
-        return server_seconds / self._speed
+        return server_seconds / self.speed
 
     def observe(self, headers: Mapping[str, str], sent: float, received: float) -> None:
         """Learn from an answer's headers; ``sent`` and ``received`` are monotonic seconds."""
@@ -215,11 +211,11 @@ class ServerClock:
         speed, self.stands = _speed(told), told == "0"
         low, high = date - received * speed, date + 1.0 - sent * speed
         with self._lock:
-            if self._bounds is not None and speed == self._speed:
+            if self._bounds is not None and speed == self.speed:
                 closer = max(low, self._bounds[0]), min(high, self._bounds[1])
                 if closer[0] <= closer[1]:
                     low, high = closer
-            self._speed = speed
+            self.speed = speed
             self._bounds = low, high
 
 

@@ -22,7 +22,7 @@ from codat_notebook.client.flows import (
     read,
 )
 from codat_notebook.client.retrying import Call, Flow, fetch
-from codat_notebook.models import errors, operations, shared, status
+from codat_notebook.models import errors, shared, status
 from codat_notebook.models.instants import instant
 
 #: How far the server's clock and its history's times may disagree: what is requested since is taken at once, what is
@@ -126,19 +126,12 @@ def one(call: Call, company_id: str, operation_id: str) -> Flow[shared.PullOpera
 
 
 def _page(call: Call, company_id: str, number: int) -> Flow[shared.PullOperations]:
-    page = yield from fetch(call, _history(call, company_id, number), PULLS_LIST.gives)
+    newest_first = {"company_id": company_id, "page": number, "page_size": _PAGE, "order_by": "-requested"}
+    page = yield from read(call, PULLS_LIST, newest_first)
     if number == 1:
         back = reach(page.results, page.links.next is None)
         call.clock.lag.look(company_id, page.results, back, call.clock.epoch())
     return page
-
-
-def _history(call: Call, company_id: str, number: int) -> wire.Request:
-    request = operations.ListPullOperationsRequest(
-        company_id=company_id, page=number, page_size=_PAGE, order_by="-requested"
-    )
-    query = (("page", str(request.page)), ("pageSize", str(request.page_size)), ("orderBy", "-requested"))
-    return call.get(wire.path(PULLS_LIST.path, company_id=company_id), query, company_id)
 
 
 def expected_cells(

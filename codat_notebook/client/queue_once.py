@@ -52,14 +52,16 @@ class Sending(Generic[R]):
     """One intent on its way: what was sent under which key, and what is in doubt.
 
     Subclasses say what is posted (``target``), what a 2XX answer is worth (``accepted``) and what a find in
-    the history is worth (``attached``). ``known`` are ids of operations that cannot be the one sought.
+    the history is worth (``attached``), and what ``thorough`` means. ``known`` are ids of operations that cannot be the
+    one sought.
     """
 
-    def __init__(self, call: Call, intent: Intent, record: Record, known: frozenset[str]) -> None:
+    def __init__(self, call: Call, intent: Intent, record: Record, known: frozenset[str], thorough: bool) -> None:
         self.call = call
         self.intent = intent
         self.record = record
         self.known = known | record.before
+        self.thorough = thorough
         self._failures = 0
         self._correlation: str | None = None
         self._replayed = False
@@ -319,7 +321,7 @@ class Sending(Generic[R]):
 
     def decide(self, text: str, operation: shared.PullOperation | None = None) -> None:
         """Tell what was concluded about this intent."""
-        if self.call.heard:
+        if self.call.tell.heard:
             self.call.decide(
                 f"{self.intent}: {text}",
                 company_id=self.intent.company_id,

@@ -9,7 +9,7 @@ is queued in its stead: what has not appeared yet may only be late. The rules of
 
 import copy
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
@@ -71,7 +71,7 @@ R = TypeVar("R", Queued, QueuedAll)
 
 
 class OneType(Sending[Queued]):
-    """The sending of one data type."""
+    """The sending of one data type. ``thorough``: also look for what the POST queued on other connections."""
 
     def target(self) -> tuple[str, tuple[tuple[str, str], ...]]:
         """Path and query of the POST."""
@@ -102,10 +102,10 @@ class OneType(Sending[Queued]):
         return Queued(operation, "attached", others, self.record.key)
         yield  # a flow, though one without commands
 
-    def run_with(self, siblings: bool) -> Flow[Queued]:
-        """Send until there is an end, and look for what the same POST queued on other connections if asked to."""
-        done = yield from self.run()
-        if not siblings or done.siblings or self.intent.connection_id is not None:
+    def run(self) -> Flow[Queued]:
+        """Send until there is an end."""
+        done = yield from super().run()
+        if not self.thorough or done.siblings or self.intent.connection_id is not None:
             return done
         try:
             found = yield from self.look(errors.NoResponseError())
@@ -126,11 +126,7 @@ class OneType(Sending[Queued]):
 
 
 class AllTypes(Sending[QueuedAll]):
-    """The sending of all data types. ``whole``: whether a lost answer is made up for by all that it should queue."""
-
-    def __init__(self, call: Call, intent: Intent, record: Record, known: frozenset[str], whole: bool) -> None:
-        super().__init__(call, intent, record, known)
-        self._whole = whole
+    """The sending of all data types. ``thorough``: a lost answer is made up for by all that it should queue."""
 
     def run(self) -> Flow[QueuedAll]:
         """Note what the history shows, then send until there is an end."""
@@ -161,7 +157,7 @@ class AllTypes(Sending[QueuedAll]):
         """The answer was lost, but the history shows that Codat heard: this is never sent again."""
         self.record.heard = True
         self.decide(f"the history shows {len(found)} of its operations")
-        if self._whole:
+        if self.thorough:
             found = yield from self._all_of_it(found, error)
         return self._queued(False, found)
 
@@ -237,11 +233,7 @@ def queue(
         known: ids of operations that cannot be this one.
         siblings: look for the operations that were queued on other connections, too.
     """
-
-    def sending(record: Record, seen: frozenset[str]) -> Flow[Queued]:
-        return OneType(call, intent, record, seen.union(known)).run_with(siblings)
-
-    return _in_slot(call, intent, sending, key, since, slots)
+    return _in_slot(OneType, call, intent, key, since, slots, siblings, known)
 
 
 def queue_all(
@@ -258,20 +250,18 @@ def queue_all(
     Where the answer is lost, the end comes when an operation shows that Codat heard; with ``whole`` when all that it
     should queue are there, so that an end without an error means that everything is.
     """
-
-    def sending(record: Record, seen: frozenset[str]) -> Flow[QueuedAll]:
-        return AllTypes(call, intent, record, seen, whole).run()
-
-    return _in_slot(call, intent, sending, key, since, slots)
+    return _in_slot(AllTypes, call, intent, key, since, slots, whole)
 
 
 def _in_slot(
+    kind: type[Sending[R]],
     call: Call,
     intent: Intent,
-    sending: Callable[[Record, frozenset[str]], Flow[R]],
     key: str | None,
     since: datetime | None,
     slots: Slots,
+    thorough: bool,
+    known: Collection[str] = (),
 ) -> Flow[R]:
     """One sending at a time per intent and process; one that ended in doubt is taken up again."""
     name = (call.base, intent)
@@ -284,7 +274,7 @@ def _in_slot(
     failed: errors.CodatLendingError | None = None
     try:
         record = slots.begin(name, _record(call, slots.opened(name), key, since))
-        done = yield from sending(record, slots.known(name))
+        done = yield from kind(call, intent, record, slots.known(name).union(known), thorough).run()
         return done
     except errors.CodatLendingError as error:
         error.queued = error.queued or ("unknown" if record.doubt else "no")

@@ -79,7 +79,7 @@ class Pacing:
         for name, limit in (("per_minute", per_minute), ("per_company", per_company)):
             if limit is not None and limit < 1:
                 raise ValueError(f"{name} is {limit}; it must be at least 1, or None for no limit")
-        self._per_minute = per_minute
+        self.per_minute = per_minute
         self._per_company = per_company
         self._lock = forking.Lock()
         self._starts: deque[float] = deque(maxlen=per_minute or 1)
@@ -97,18 +97,13 @@ class Pacing:
 
         ``minute`` is the length of the server's minute in real seconds.
         """
-        if self._per_minute is None:
+        if self.per_minute is None:
             return 0.0
         with self._lock:
-            full = len(self._starts) == self._per_minute
+            full = len(self._starts) == self.per_minute
             start = max(now, self._starts[0] + minute) if full else now
             self._starts.append(start)
         return start - now
-
-    @property
-    def per_minute(self) -> int | None:
-        """Requests in any minute; None: no limit."""
-        return self._per_minute
 
     def room(self, now: float, minute: float, most: int) -> float:
         """How many real seconds from ``now`` until a request keeps to ``most`` a minute; books nothing.

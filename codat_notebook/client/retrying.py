@@ -17,7 +17,7 @@ import msgspec
 
 from codat_notebook.client import wire
 from codat_notebook.client.clock import ServerClock, header_time
-from codat_notebook.client.events import Attempt, Decision, Event, EventSink, Waiting
+from codat_notebook.client.events import Attempt, Decision, EventSink, Waiting
 from codat_notebook.client.quota import Pacing, QuotaGauge
 from codat_notebook.client.wire import Answer, Failure, Outcome, Request
 from codat_notebook.models import errors
@@ -85,7 +85,7 @@ class Call:
         self.clock = clock
         self.quota = quota
         self._pacing = pacing
-        self._tell = tell
+        self.tell = tell
         self._jitter = jitter
         self._backoff: BackoffStrategy | None = retries.backoff if retries.strategy != "none" else None
         self.retries_lost = retries.retry_connection_errors
@@ -127,19 +127,10 @@ class Call:
             ceiling = float(self._backoff.max_interval)
         return self._jitter() * min(ceiling, self._backoff.max_interval) / 1000
 
-    def tell(self, event: Event) -> None:
-        """Pass an event on."""
-        self._tell(event)
-
-    @property
-    def heard(self) -> bool:
-        """Whether anyone listens."""
-        return self._tell.heard
-
     def decide(self, text: str, **about: str | None) -> None:
         """Tell what was concluded."""
-        if self._tell.heard:
-            self._tell(Decision(self.name, text, **about))
+        if self.tell.heard:
+            self.tell(Decision(self.name, text, **about))
 
     def send(self, request: Request) -> Flow[Outcome]:
         """Send one request, at the pace that was asked for, and tell how it went."""
@@ -176,10 +167,10 @@ class Call:
             self.clock.observe(outcome.headers, outcome.sent, outcome.received)
             if self.quota is not None:
                 self.quota.observe(outcome.headers)
-        if not self._tell.heard:
+        if not self.tell.heard:
             return
         took = outcome.received - outcome.sent
-        self._tell(
+        self.tell(
             Attempt(
                 call=self.name,
                 method=request.method,
@@ -196,7 +187,7 @@ class Call:
     def wait(self, seconds: float, reason: str) -> Flow[None]:
         """Pause visibly."""
         until = self.clock.now() + timedelta(seconds=seconds * self.clock.speed)
-        self._tell(Waiting(self.name, seconds, reason, self.attempt, until))
+        self.tell(Waiting(self.name, seconds, reason, self.attempt, until))
         yield Sleep(seconds)
 
     def asked_pause(self, outcome: Outcome) -> tuple[float, datetime] | None:
@@ -230,16 +221,6 @@ def _reason(outcome: Outcome) -> str:
     return f"status {outcome.status}"
 
 
-_REPEATED: Final = frozenset({408, 429})
-
-
-def repeatable(outcome: Outcome, *, lost: bool) -> bool:
-    """Whether a read may be tried again; ``lost`` says whether connection errors count."""
-    if isinstance(outcome, Failure):
-        return lost and not outcome.fatal
-    return outcome.status in _REPEATED or outcome.status >= 500
-
-
 def fetch(call: Call, request: Request, kind: type[T]) -> Flow[T]:
     """Read something: try again while that can help and the budget lasts."""
     failures = 0
@@ -248,7 +229,11 @@ def fetch(call: Call, request: Request, kind: type[T]) -> Flow[T]:
         if isinstance(outcome, Answer) and 200 <= outcome.status < 300:
             return wire.value(request, outcome, kind)
         error = wire.error(request, outcome)
-        if not repeatable(outcome, lost=call.retries_lost):
+        if isinstance(outcome, Failure):
+            worth_another = call.retries_lost and not outcome.fatal
+        else:
+            worth_another = outcome.status in (408, 429) or outcome.status >= 500
+        if not worth_another:
             raise error
         failures += 1
         yield from call.pause(failures, outcome, error)
