@@ -6,7 +6,6 @@ nothing heavy is imported before the first call.
 
 from collections.abc import Mapping
 from numbers import Real
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from msgspec import UNSET, UnsetType
@@ -70,7 +69,7 @@ class CodatLending:
         pacing: Pacing | None = None,
         clock: ServerClock | None = None,
     ) -> None:
-        secret = Security.of(security).secret if security is not None else None
+        secret = Security.of(security).auth_header if security is not None else None
         del security  # or a traceback would show it
         self._secrets = _all_known(secret)
         self.clock = clock or ServerClock()
@@ -158,17 +157,13 @@ class CodatLending:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
 
     def __getattr__(self, name: str) -> Any:

@@ -134,7 +134,7 @@ class Driver:
             text = key.scrub_text(text)
         return text
 
-    def _keys(self, request: Request, response: Any = None) -> Iterator[Secret | Scrubber]:
+    def _keys(self, request: Request, response: Any = None) -> Iterator[Scrubber]:
         """What may come back: the client's key, and what a caller or a client of the user's own sends instead."""
         if self._secret is not None:
             yield self._secret

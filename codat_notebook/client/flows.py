@@ -41,7 +41,7 @@ class Endpoint(NamedTuple, Generic[T]):
 
     name: str
     path: str
-    takes: type[operations.Request]
+    takes: type[operations.RequestObject]
     gives: type[T]
 
 

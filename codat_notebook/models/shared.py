@@ -7,7 +7,7 @@ raises; an object tells in ``unread`` what could not be taken as it came. Times 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Final, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import msgspec
 
@@ -24,8 +24,6 @@ from codat_notebook.models.open_enums import (
     Status,
 )
 from codat_notebook.models.secret import Secret
-
-_NO_STATUS: Final = DatasetStatus("")
 
 
 class Model(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
@@ -57,14 +55,6 @@ class Links(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omi
     previous: HalRef | None = None
 
 
-class HasUnread(Protocol):
-    """What pages hold."""
-
-    @property
-    def unread(self) -> tuple[str, ...]:
-        """What could not be taken as it came."""
-
-
 class Page(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
     """Common to all pages. The numbers are what Codat says; published examples hold zeros."""
 
@@ -74,7 +64,7 @@ class Page(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit
     links: Links = msgspec.field(default_factory=Links, name="_links")
 
     @property
-    def rows(self) -> Sequence[HasUnread]:
+    def rows(self) -> Sequence[Model]:
         """The ``results``, whatever their kind."""
         return getattr(self, "results", ())
 
@@ -172,11 +162,9 @@ class DataStatus(Model, frozen=True, gc=False, kw_only=True, rename="camel", rep
 
 
 class DataStatuses:
-    """The statuses of a company by data type: ``statuses["invoices"]``, or ``statuses.invoices`` as in the
-    SDK.
+    """The statuses of a company by data type: ``statuses["invoices"]``, or ``statuses.invoices`` as in the SDK.
 
-    ``by_type`` holds them all, custom types included; a known type that Codat left out is None as an
-    attribute.
+    ``by_type`` holds them all, custom types included; a known type that Codat left out is None as an attribute.
     """
 
     __slots__ = ("_notes", "by_type")
@@ -229,7 +217,7 @@ class PullOperation(Model, frozen=True, gc=False, kw_only=True, rename="camel", 
     company_id: str = ""
     connection_id: str = ""
     data_type: SchemaDataType = SchemaDataType("")
-    status: DatasetStatus = _NO_STATUS
+    status: DatasetStatus = DatasetStatus("")
     status_description: str | None = None
     error_message: str | None = None
     requested: str = ""
@@ -240,9 +228,7 @@ class PullOperation(Model, frozen=True, gc=False, kw_only=True, rename="camel", 
 
 
 class SyncSetting(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
-    """When and how far back Codat pulls one data type. ``sync_schedule`` is in hours; 0 means never by
-    itself.
-    """
+    """When and how far back Codat pulls one data type. ``sync_schedule`` is in hours; 0: never by itself."""
 
     REQUIRED: ClassVar = ("data_type",)
 
@@ -351,23 +337,19 @@ class Security:
     Security(auth_header='Basic ••••')
     """
 
-    __slots__ = ("secret",)
+    __slots__ = ("auth_header",)
 
     @hides_arguments
     def __init__(self, *, auth_header: str | Secret) -> None:
-        self.secret = Secret.of(auth_header)
-
-    @property
-    def auth_header(self) -> Secret:
-        """The key, masked; ``.reveal()`` gives the header."""
-        return self.secret
+        #: The key, masked; ``.reveal()`` gives the header.
+        self.auth_header = Secret.of(auth_header)
 
     @classmethod
     @hides_arguments
     def of(cls, security: "Security | str | Secret | Mapping[str, str]") -> Self:
         """Take the key in any of the forms that users hold it in."""
         if isinstance(security, Security):
-            return cls(auth_header=security.secret)
+            return cls(auth_header=security.auth_header)
         if isinstance(security, Mapping):
             if "auth_header" not in security:
                 raise ConfigurationError("security is a mapping without 'auth_header', which holds the key.")
