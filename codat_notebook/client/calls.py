@@ -25,7 +25,7 @@ from msgspec import UNSET, UnsetType
 from codat_notebook.client import flows, queueing, wire
 from codat_notebook.client.flows import Endpoint, Pager
 from codat_notebook.client.lookup import Intent
-from codat_notebook.client.queueing import Queued, QueuedAll
+from codat_notebook.client.queueing import AllTypes, OneType, Queued, QueuedAll
 from codat_notebook.client.retrying import Call, Flow
 from codat_notebook.models import errors, operations, shared
 from codat_notebook.utils import RetryConfig
@@ -67,7 +67,7 @@ class Group:
         if name.startswith("_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         raise errors.NotAvailableError(
-            f"{type(self).__name__}.{name} is not part of this client, which refreshes and diagnoses. "
+            f"{name} is not among the {type(self).__name__} of this client, which refreshes and diagnoses. "
             "Codat's own SDK may have it: pip install codat-lending"
         )
 
@@ -149,7 +149,7 @@ _INTEGRATIONS: Final = operations.ListIntegrationsRequest()
 _PROFILE: Final = operations.GetProfileSyncSettingsRequest()
 
 
-class Companies(Group):
+class CompanyCalls(Group):
     """Companies with their connections."""
 
     def _list(
@@ -180,7 +180,7 @@ class Companies(Group):
     get_async = awaiting(_get)
 
 
-class Connections(Group):
+class ConnectionCalls(Group):
     """A company's connections to platforms."""
 
     def _list(
@@ -210,7 +210,7 @@ class Connections(Group):
     get_async = awaiting(_get)
 
 
-class Settings(Group):
+class SettingsCalls(Group):
     """When Codat refreshes by itself, and how far back."""
 
     def _get_company_sync_settings(
@@ -232,7 +232,7 @@ class Settings(Group):
     get_profile_sync_settings_async = awaiting(_get_profile_sync_settings)
 
 
-class Integrations(Group):
+class IntegrationCalls(Group):
     """The platforms that companies can be linked to."""
 
     def _list(
@@ -262,7 +262,7 @@ class Integrations(Group):
     get_async = awaiting(_get)
 
 
-class PullOperations(Group):
+class PullOperationCalls(Group):
     """The history of what was pulled, and of what is being pulled."""
 
     def _list(
@@ -301,7 +301,7 @@ class PullOperations(Group):
     get_validation_async = awaiting(_get_validation)
 
 
-class Refresh(Group):
+class RefreshCalls(Group):
     """The two calls that queue, each exactly once."""
 
     def _all_data_types(
@@ -313,7 +313,7 @@ class Refresh(Group):
         :class:`~codat_notebook.models.errors.CodatLendingError` with ``queued`` ``"unknown"``, and the names of what is
         missing, if the answer was lost and the history shows a part.
         """
-        yield from self._all("all_data_types", request, given)
+        yield from self._all("all_data_types", request, given, thorough=True)
 
     all_data_types = blocking(_all_data_types)
     all_data_types_async = awaiting(_all_data_types)
@@ -351,7 +351,7 @@ class Refresh(Group):
         Raises:
             errors.CodatLendingError: with ``queued`` ``"no"`` or ``"unknown"``.
         """
-        how = {"key": idempotency_key, "since": since, "known": known, "siblings": siblings}
+        how = {"key": idempotency_key, "since": since, "known": known, "thorough": siblings}
         return self._one("queue", request, given, **how)
 
     queue = blocking(_queue)
@@ -378,12 +378,12 @@ class Refresh(Group):
         made = operations.check(operations.RefreshDataTypeRequest, request)
         connection_id = None if made.connection_id is None else str(made.connection_id)
         intent = Intent(str(made.company_id), str(made.data_type), connection_id)
-        return queueing.queue(self._call(name, given, **how), intent, **how)
+        return queueing.queue(OneType, self._call(name, given, **how), intent, **how)
 
     def _all(self, name: str, request: Any, given: Given, **how: Any) -> Flow[QueuedAll]:
         made = operations.check(operations.RefreshAllDataTypesRequest, request)
         intent = Intent(str(made.company_id))
-        return queueing.queue_all(self._call(name, given, **how), intent, whole=name == "all_data_types", **how)
+        return queueing.queue(AllTypes, self._call(name, given, **how), intent, **how)
 
     def _call(self, name: str, given: Given, key: str | None = None, **_: Any) -> Call:
         if key:
@@ -391,13 +391,13 @@ class Refresh(Group):
         return self._client.prepare(f"manage_data.refresh.{name}", given, writes=True)
 
 
-class ManageData(Group):
+class ManageDataCalls(Group):
     """How data gets to Codat: statuses, refreshes, and the history of pull operations."""
 
     def __init__(self, client: "CodatLending") -> None:
         super().__init__(client)
-        self.refresh = Refresh(client)
-        self.pull_operations = PullOperations(client)
+        self.refresh = RefreshCalls(client)
+        self.pull_operations = PullOperationCalls(client)
 
     def _get_status(
         self, *, request: operations.GetDataStatusRequest | Body, **given: Unpack[Given]

@@ -36,32 +36,23 @@ def header_time(text: str | None, now: datetime) -> datetime | None:
     '2026-01-01T00:01:30+00:00'
     """
     text = (text or "").strip()
+    if not _NUMBER.fullmatch(text):
+        return instant(text) if text[:1].isdigit() else _http_date(text)
+    number = float(text)
     try:
-        if _NUMBER.fullmatch(text):
-            return _from_number(float(text), now)
-        if text[:1].isdigit():
-            return instant(text)
-        return _aware(parsedate_to_datetime(text)) if text else None
-    except (ValueError, OverflowError, TypeError, IndexError):
+        if number < _EPOCH_FROM:
+            return now + timedelta(seconds=max(number, 0.0))
+        return datetime.fromtimestamp(number / 1000 if number > 100 * _EPOCH_FROM else number, UTC)
+    except (ValueError, OverflowError):
         return None
 
 
-def _from_number(number: float, now: datetime) -> datetime:
-    if number < _EPOCH_FROM:
-        return now + timedelta(seconds=max(number, 0.0))
-    return datetime.fromtimestamp(number / 1000 if number > 100 * _EPOCH_FROM else number, UTC)
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 @lru_cache(maxsize=8)
-def http_date(text: str) -> float | None:
-    """The epoch seconds of a ``Date`` header, None if it is none."""
+def _http_date(text: str) -> datetime | None:
     try:
-        return _aware(parsedate_to_datetime(text)).timestamp()
-    except (ValueError, TypeError, IndexError):
+        moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 
@@ -204,9 +195,10 @@ class ServerClock:
 
     def observe(self, headers: Mapping[str, str], sent: float, received: float) -> None:
         """Learn from an answer's headers; ``sent`` and ``received`` are monotonic seconds."""
-        date = http_date(headers.get("date", ""))
-        if date is None:
+        moment = _http_date(headers.get("date", ""))
+        if moment is None:
             return
+        date = moment.timestamp()
         told = headers.get("x-sandbox-speed")
         speed, self.stands = _speed(told), told == "0"
         low, high = date - received * speed, date + 1.0 - sent * speed

@@ -12,7 +12,15 @@ from msgspec import UNSET, UnsetType
 
 from codat_notebook import forking
 from codat_notebook.client import wire
-from codat_notebook.client.calls import Companies, Connections, Given, Integrations, ManageData, Retries, Settings
+from codat_notebook.client.calls import (
+    CompanyCalls,
+    ConnectionCalls,
+    Given,
+    IntegrationCalls,
+    ManageDataCalls,
+    Retries,
+    SettingsCalls,
+)
 from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.compatibility import ELSEWHERE
 from codat_notebook.client.drivers import SyncDriver
@@ -85,11 +93,11 @@ class CodatLending:
         self._make_async = secret, timeout, self.clock.monotonic, async_client
         self._async: AsyncDriver | None = None
         self._lock = forking.Lock()
-        self.companies = Companies(self)
-        self.connections = Connections(self)
-        self.manage_data = ManageData(self)
-        self.settings = Settings(self)
-        self.integrations = Integrations(self)
+        self.companies = CompanyCalls(self)
+        self.connections = ConnectionCalls(self)
+        self.manage_data = ManageDataCalls(self)
+        self.settings = SettingsCalls(self)
+        self.integrations = IntegrationCalls(self)
 
     @property
     def quota(self) -> Quota | None:

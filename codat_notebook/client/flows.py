@@ -50,10 +50,7 @@ COMPANIES_GET: Final = Endpoint(
     "companies.get", "/companies/{company_id}", operations.GetCompanyRequest, shared.Company
 )
 CONNECTIONS_LIST: Final = Endpoint(
-    "connections.list",
-    "/companies/{company_id}/connections",
-    operations.ListConnectionsRequest,
-    shared.Connections,
+    "connections.list", "/companies/{company_id}/connections", operations.ListConnectionsRequest, shared.Connections
 )
 CONNECTIONS_GET: Final = Endpoint(
     "connections.get",
@@ -62,10 +59,7 @@ CONNECTIONS_GET: Final = Endpoint(
     shared.Connection,
 )
 GET_STATUS: Final = Endpoint(
-    "manage_data.get_status",
-    "/companies/{company_id}/dataStatus",
-    operations.GetDataStatusRequest,
-    shared.DataStatuses,
+    "manage_data.get_status", "/companies/{company_id}/dataStatus", operations.GetDataStatusRequest, shared.DataStatuses
 )
 PULLS_LIST: Final = Endpoint(
     "manage_data.pull_operations.list",
@@ -136,8 +130,8 @@ class Pager(Generic[T]):
         self._call = call
         self._endpoint: Endpoint[Page] = endpoint
         # Whoever wants everything and names no size gets the largest pages that the server takes.
-        given = request if isinstance(request, Mapping) else None
-        self._sizes = list(LARGE_PAGES) if request is None or (given is not None and "page_size" not in given) else []
+        any_size = request is None or (isinstance(request, Mapping) and "page_size" not in request)
+        self._sizes = list(LARGE_PAGES) if any_size else []
         made = operations.check(endpoint.takes, request)
         if self._sizes:
             made = msgspec.structs.replace(made, page_size=self._sizes.pop(0))
@@ -264,11 +258,8 @@ def _with_page(request: Request, number: int) -> Request:
 
 
 def _differs_in_page_only(one: Request, other: Request) -> bool:
-    def rest(request: Request) -> dict[str, str]:
-        return {k: v for k, v in request.query if k != "page"}
-
-    try:
-        step = int(dict(other.query)["page"]) - int(dict(one.query)["page"])
-    except (KeyError, ValueError):
+    number = dict(one.query).get("page", "")
+    if not number.isdecimal():
         return False
-    return step == 1 and one.path == other.path and rest(one) == rest(other)
+    following = _with_page(one, int(number) + 1)
+    return (following.path, dict(following.query)) == (other.path, dict(other.query))

@@ -34,9 +34,7 @@ _PAGES: Final = 10
 
 
 class Intent(msgspec.Struct, frozen=True):
-    """What is to be refreshed: a data type (None for all) of a company, on one connection or on whichever
-    have it.
-    """
+    """What is to be refreshed: a data type (None for all) of a company, on one connection or on whichever have it."""
 
     company_id: str
     data_type: str | None = None
@@ -79,10 +77,10 @@ def requested_since(operation: shared.PullOperation, start: datetime | None) -> 
 
 
 def candidates(
-    call: Call, intent: Intent, start: Callable[[], datetime | None], known: Collection[str] = ()
+    call: Call, intent: Intent, start: Callable[[], datetime | None], others: Collection[str] = ()
 ) -> Flow[list[shared.PullOperation]]:
-    """The intent's operations that are running or were requested since ``start()``, less :data:`NEAR`, and are not
-    known, the newest first.
+    """The intent's operations that are running or were requested since ``start()``, less :data:`NEAR`, and are
+    not among the ``others``, the newest first.
 
     ``start`` is asked after each answer, whose ``Date`` has then been heard. Pages are read until one is older
     throughout, so that an operation out of its order is found.
@@ -90,15 +88,15 @@ def candidates(
     Raises:
         errors.ResponseValidationError: the history is out of order, and longer than can be searched.
     """
-    found: dict[str, shared.PullOperation] = {}
+    fitting: dict[str, shared.PullOperation] = {}
     for number in range(1, _PAGES + 1):
         page = yield from _page(call, intent.company_id, number)
         since = start()
         least = None if since is None else since - NEAR
         new = [op for op in page.results if is_running(op) or requested_since(op, least)]
-        found.update({op.id: op for op in new if op.id and intent.covers(op) and op.id not in known})
+        fitting.update({op.id: op for op in new if op.id and intent.covers(op) and op.id not in others})
         if not page.links.next or (len(new) < len(page.results) and _in_order(page.results)):
-            return sorted(found.values(), key=lambda op: op.requested, reverse=True)
+            return sorted(fitting.values(), key=lambda op: op.requested, reverse=True)
     raise errors.ResponseValidationError("The history is too long, or too much out of order, to be searched")
 
 

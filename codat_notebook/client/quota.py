@@ -1,9 +1,7 @@
-"""How much may still be asked: what the rate-limit headers say, and an optional pace that keeps below the
-limits.
+"""How much may still be asked: what the rate-limit headers say, and an optional pace that keeps below the limits.
 
-Headers are kept as they came and read when somebody looks, so they cost nothing per request. :class:`Pacing`
-is shared by threads and tasks: it hands out the moments at which requests may start, and the places per
-company.
+Headers are kept as they came and read when somebody looks, so they cost nothing per request. :class:`Pacing` is shared
+by threads and tasks: it hands out the moments at which requests may start, and the places per company.
 """
 
 from collections import deque
@@ -22,9 +20,7 @@ _MINUTE: Final = 60.0
 
 
 class Quota(msgspec.Struct, frozen=True, gc=False):
-    """The daily quota as last told: requests in all, requests left, when it starts anew, when this was told
-    (UTC).
-    """
+    """The daily quota as last told: requests in all, requests left, when it starts anew, when this was told (UTC)."""
 
     limit: int | None
     remaining: int | None

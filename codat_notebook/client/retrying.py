@@ -10,7 +10,7 @@ import copy
 import random
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, TypeVar, Union
 
 import msgspec
@@ -24,7 +24,6 @@ from codat_notebook.models import errors
 from codat_notebook.utils import BackoffStrategy, RetryConfig
 
 T = TypeVar("T")
-
 
 #: Seconds that an attempt gets even at the very end of a budget: less would only leave a POST in doubt.
 _LEAST: Final = 1.0
@@ -102,7 +101,8 @@ class Call:
     def anew(self) -> "Call":
         """The same call from its beginning: with the whole budget, nothing tried."""
         again = copy.copy(self)
-        again._began, again.attempt = self.clock.monotonic(), 0
+        again._began = self.clock.monotonic()
+        again.attempt = 0
         return again
 
     @property
@@ -190,25 +190,17 @@ class Call:
         self.tell(Waiting(self.name, seconds, reason, self.attempt, until))
         yield Sleep(seconds)
 
-    def asked_pause(self, outcome: Outcome) -> tuple[float, datetime] | None:
-        """How many real seconds the server asks to wait, and until when on its clock."""
-        if isinstance(outcome, Failure):
-            return None
-        now = self.clock.now()
-        until = header_time(outcome.headers.get("retry-after"), now)
-        if until is None:
-            return None
-        return self.clock.real(max((until - now).total_seconds(), 0.0)), until
-
     def pause(self, failures: int, outcome: Outcome, error: errors.CodatLendingError) -> Flow[None]:
-        """Wait before the next attempt, or raise ``error`` if the budget does not allow it."""
-        asked = self.asked_pause(outcome)
+        """Wait before the next attempt, as long as the server asks to, or raise ``error`` if the budget does not allow
+        it.
+        """
+        now = self.clock.now()
+        asked = header_time(outcome.headers.get("retry-after"), now) if isinstance(outcome, Answer) else None
         seconds = self.backoff(failures)
         if asked is not None:
-            seconds = max(seconds, asked[0])
+            seconds = max(seconds, self.clock.real((asked - now).total_seconds()))
         if self.single or seconds > self.left:
-            if asked is not None:
-                error.retry_at = asked[1]
+            error.retry_at = asked
             raise error
         yield from self.wait(seconds, _reason(outcome))
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from codat_notebook.client.queue_once import KEY_AGE
-from codat_notebook.client.queueing import Queued, queue
+from codat_notebook.client.queueing import OneType, Queued, queue
 from codat_notebook.client.slots import Slots
 from codat_notebook.models import errors
 from codat_notebook.utils import RetryConfig
@@ -65,7 +65,7 @@ class QueueOnce(RuleBasedStateMachine):
         self.since = self.stage.time.now if self.since is None else self.since
         call = self.stage.call(retries, lambda: self.jitter)
         try:
-            queued = self.stage.drive(queue(call, intent(), slots=self.slots))
+            queued = self.stage.drive(queue(OneType, call, intent(), slots=self.slots))
         except errors.CodatLendingError as error:
             self._failed(error)
         else:

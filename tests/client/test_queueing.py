@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from codat_notebook.client.events import Decision
-from codat_notebook.client.queueing import Queued, queue
+from codat_notebook.client.queueing import OneType, Queued, queue
 from codat_notebook.client.retrying import Join
 from codat_notebook.client.slots import Slots
 from codat_notebook.models import errors
@@ -17,7 +17,7 @@ from .simulated import BANK_A, BANK_B, BASE, COMPANY, Stage, budget, intent, pro
 def run(stage: Stage, retries: RetryConfig | None = None, connection: str | None = None, **how: object) -> Queued:
     """Queue the invoices on the stage."""
     how.setdefault("slots", Slots())
-    flow = queue(stage.call(retries), intent(connection), **how)  # type: ignore[arg-type]
+    flow = queue(OneType, stage.call(retries), intent(connection), **how)  # type: ignore[arg-type]
     return stage.drive(flow)  # type: ignore[no-any-return]
 
 
@@ -66,7 +66,7 @@ def test_siblings_on_other_connections_are_found() -> None:
     """Without a connection Codat may queue several and name one; the others are looked for on request."""
     stage = Stage()
     stage.server.connections = [BANK_A, BANK_B]
-    queued = run(stage, siblings=True)
+    queued = run(stage, thorough=True)
     assert [op.connection_id for op in (queued.operation, *queued.siblings)] == [BANK_A, BANK_B]
 
 
@@ -98,7 +98,7 @@ def test_siblings_that_cannot_be_looked_for_cost_nothing() -> None:
     """The operation is there; only its siblings are not."""
     stage = Stage()
     stage.server.get_faults.extend(["503"] * 1000)
-    queued = run(stage, budget(5), siblings=True)
+    queued = run(stage, budget(5), thorough=True)
     assert (queued.origin, queued.siblings) == ("queued", ())
 
 
@@ -125,7 +125,7 @@ def test_waiting_callers_share_an_error() -> None:
     """A refusal is a refusal for all who asked, each with an exception of his own."""
     stage, slots = Stage(), Slots()
     stage.server._post = lambda request, fault: problem(403)  # type: ignore[method-assign]
-    first, second = (queue(stage.call(), intent(), slots=slots) for _ in range(2))
+    first, second = (queue(OneType, stage.call(), intent(), slots=slots) for _ in range(2))
     request = next(first)
     waiting = next(second)
     assert isinstance(waiting, Join)

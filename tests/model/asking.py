@@ -5,7 +5,7 @@ from typing import Any
 
 from codat_notebook.client.lookup import Intent
 from codat_notebook.client.queue_once import KEY_AGE
-from codat_notebook.client.queueing import Queued, queue, queue_all
+from codat_notebook.client.queueing import AllTypes, OneType, Queued, queue
 from codat_notebook.client.slots import Slots
 from codat_notebook.models import errors
 from codat_notebook.models.status import is_running
@@ -49,9 +49,9 @@ def _ask(world: World, stage: Stage, slots: Slots, ledger: Ledger, types: tuple[
     connection = BANK_A if len(world.connections) > 1 else None
     flow: Any
     if everything:
-        flow = queue_all(call, Intent(COMPANY), whole=True, slots=slots)
+        flow = queue(AllTypes, call, Intent(COMPANY), thorough=True, slots=slots)
     else:
-        flow = queue(call, Intent(COMPANY, types[0], connection), slots=slots)
+        flow = queue(OneType, call, Intent(COMPANY, types[0], connection), slots=slots)
     steps = chance.randint(1, 8) if chance.random() < world.interrupts else None
     try:
         done = stage.drive(flow, steps)
