@@ -157,19 +157,8 @@ _FORMS: Final = {
 
 
 __all__ = [
-    "GetCompanyRequest",
-    "GetCompanySyncSettingsRequest",
-    "GetConnectionRequest",
-    "GetDataStatusRequest",
-    "GetIntegrationRequest",
-    "GetProfileSyncSettingsRequest",
-    "GetPullOperationRequest",
-    "GetValidationRequest",
-    "ListCompaniesRequest",
-    "ListConnectionsRequest",
-    "ListIntegrationsRequest",
-    "ListPullOperationsRequest",
-    "RefreshAllDataTypesRequest",
-    "RefreshDataTypeRequest",
-    "check",
-]
+    "GetCompanyRequest", "GetCompanySyncSettingsRequest", "GetConnectionRequest", "GetDataStatusRequest",
+    "GetIntegrationRequest", "GetProfileSyncSettingsRequest", "GetPullOperationRequest", "GetValidationRequest",
+    "ListCompaniesRequest", "ListConnectionsRequest", "ListIntegrationsRequest", "ListPullOperationsRequest",
+    "RefreshAllDataTypesRequest", "RefreshDataTypeRequest", "check",
+]  # fmt: skip
