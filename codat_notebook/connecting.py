@@ -41,27 +41,21 @@ def connect(
     """
     if sandbox:
         return _connect_sandbox(read_only)
-    found = Secret.of(key) if key is not None else Secret.from_environment() or _prompt()
+    secret = Secret.of(key) if key is not None else Secret.from_environment() or _prompt()
     del key  # or a traceback would show it
     address = server_url or os.environ.get("CODAT_BASE_URL") or None
-    return Session(Security(auth_header=found), server_url=address, read_only=read_only)
+    return Session(Security(auth_header=secret), server_url=address, read_only=read_only)
 
 
 def _connect_sandbox(read_only: bool) -> Session:
-    url = os.environ.get("CODAT_SANDBOX_URL")
-    if url:
+    if url := os.environ.get("CODAT_SANDBOX_URL"):
         from codat_notebook.sandbox.server import usual_key
 
         security = Security(auth_header=os.environ.get("CODAT_SANDBOX_KEY") or usual_key())
         return Session(security, server_url=url, read_only=read_only, is_sandbox=True)
-    sandbox = _embedded.enter()
-    return Session(
-        Security(auth_header=sandbox.key),
-        server_url=sandbox.url,
-        read_only=read_only,
-        is_sandbox=True,
-        on_close=_embedded.leave,
-    )
+    sandbox, leave = _embedded.enter(), _embedded.leave
+    security = Security(auth_header=sandbox.key)
+    return Session(security, server_url=sandbox.url, read_only=read_only, is_sandbox=True, on_close=leave)
 
 
 class _Embedded:
@@ -78,7 +72,8 @@ class _Embedded:
 
     def after_fork(self) -> None:
         """In a forked child: that sandbox runs in the parent."""
-        self._sandbox, self._sessions = None, 0
+        self._sandbox = None
+        self._sessions = 0
 
     def enter(self) -> "Sandbox":
         from codat_notebook.sandbox import Sandbox

@@ -51,7 +51,8 @@ class Lock:
 
     def __init__(self, settle: Callable[[], object] | None = None, kind: Callable[[], Any] = threading.Lock) -> None:
         self._lock = kind()
-        self._settle, self._kind = settle, kind
+        self._settle = settle
+        self._kind = kind
         _locks[id(self)] = self
 
     def __enter__(self) -> None:

@@ -25,7 +25,7 @@ from codat_notebook.runs.records import ErrorRecord, Log, Subject
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.starting import Start
 from codat_notebook.runs.store import JournalError
-from codat_notebook.runs.targets import Targets, everything, read_targets
+from codat_notebook.runs.targets import everything, read_targets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,12 +72,12 @@ class Session(PortfolioMethods):
         self.is_sandbox = is_sandbox
         self.read_only = read_only
         self._on_close = on_close
-        self._errors: Log[ErrorRecord] = Log()
-        self._requests: Log[client_events.Attempt] = Log()
+        #: The records behind ``errors``, and the client's attempts behind ``requests``, to observe.
+        self.error_log: Log[ErrorRecord] = Log()
+        self.request_log: Log[client_events.Attempt] = Log()
         self._observers: list[Callable[[client_events.Event], object]] = []
-        self._closed = False
         self._close_observers: list[Callable[[], object]] = []
-        self.context = RunContext(self.client, engine(), self._errors, pacing)
+        self.context = RunContext(self.client, engine(), self.error_log, pacing)
         self.context.engine.hold(self)
         forking.remember(self)
 
@@ -114,14 +114,14 @@ class Session(PortfolioMethods):
 
         target = report.destination(path, overwrite)
         status = self._ask(company_status(self.context, company_id), "The report could not be made", company_id)
-        found = report.Findings(
+        findings = report.Findings(
             status=status,
-            errors=[error for error in self._errors if error.company_id == company_id],
+            errors=[error for error in self.error_log if error.company_id == company_id],
             now=self.context.now,
             server=self.client.server_url,
             is_sandbox=self.is_sandbox,
         )
-        return report.save(report.page(found), target, overwrite)
+        return report.save(report.page(findings), target, overwrite)
 
     def status(self, company_id: str) -> "pd.DataFrame":
         """How fresh each data type of each connection is: one row per cell, the stale ones included.
@@ -170,7 +170,8 @@ class Session(PortfolioMethods):
         >>> session.refresh(company_id, "invoices", "bills")                                  # doctest: +SKIP
         >>> session.refresh(session.plan(older_than="7D"), journal="refresh.sqlite", reserve=0.1)  # doctest: +SKIP
         """
-        return self._start(read_targets(company, data_types, connection_id), journal, reserve, patience)
+        targets = read_targets(company, data_types, connection_id)
+        return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
 
     def refresh_all(
         self,
@@ -183,7 +184,8 @@ class Session(PortfolioMethods):
         """Have Codat read everything of a company (or of several) anew: each type with *fetch on first link*, of all
         connections. The keywords are those of :meth:`refresh`.
         """
-        return self._start(everything(company), journal, reserve, patience)
+        targets = everything(company)
+        return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
 
     def resume(self, journal: "str | Path") -> RefreshRun:
         """Go on with a run from its journal, after a crash or a stop, and return it at once.
@@ -203,27 +205,17 @@ class Session(PortfolioMethods):
     @property
     def errors(self) -> "pd.DataFrame":
         """What went wrong in this session: requests and operations, with cause and remedy. Oldest first."""
-        return frames.errors(self._errors)
+        return frames.errors(self.error_log)
 
     @property
     def requests(self) -> "pd.DataFrame":
         """The requests that this session sent. Oldest first."""
-        return frames.requests(self._requests)
+        return frames.requests(self.request_log)
 
     @property
     def quota(self) -> "Quota | None":
         """Codat's limit on requests as the last answer told it; ``None`` before the first one."""
         return self.client.quota
-
-    @property
-    def error_log(self) -> Log[ErrorRecord]:
-        """The records behind ``errors``, to observe."""
-        return self._errors
-
-    @property
-    def request_log(self) -> Log[client_events.Attempt]:
-        """The client's attempts behind ``requests``, to observe."""
-        return self._requests
 
     @property
     def runs(self) -> list[RefreshRun]:
@@ -249,13 +241,10 @@ class Session(PortfolioMethods):
             raise
 
     def _ask(self, coroutine: Coroutine[Any, Any, T], what: str, company_id: str | None = None) -> T:
-        if self._closed:
+        if self.closed:
             coroutine.close()
             raise RuntimeError(CLOSED)
         return self.context.engine.call(self.guard(coroutine, what, Subject(company_id=company_id)))
-
-    def _start(self, targets: Targets, journal: "str | Path | None", reserve: float, patience: float) -> RefreshRun:
-        return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
 
     def _begin(self, start: Callable[[], Start]) -> RefreshRun:
         try:
@@ -281,7 +270,7 @@ class Session(PortfolioMethods):
     def _on_event(self, event: client_events.Event) -> None:
         self.context.governor.heard(event)
         if isinstance(event, client_events.Attempt):
-            self._requests.append(event)
+            self.request_log.append(event)
         for observer in tuple(self._observers):
             observer(event)
 
@@ -290,16 +279,16 @@ class Session(PortfolioMethods):
     @property
     def closed(self) -> bool:
         """Whether ``close`` was called; a closed session answers no more."""
-        return self._closed
+        return self.context.closed
 
     def close(self) -> None:
         """Stop watching what runs and close the connections. Safe to call twice.
 
         The embedded sandbox ends with the last session on it.
         """
-        if self._closed:
+        if self.closed:
             return
-        self._closed = self.context.closed = True
+        self.context.closed = True
         for observer in tuple(self._close_observers):
             observer()
         for run in self.runs:
