@@ -98,19 +98,20 @@ def build(
     return pd.DataFrame(made, copy=False)  # nobody else holds the columns
 
 
-def _columns(items: Sequence[Any], **attributes: str) -> dict[str, list[Any]]:
-    """Column name -> the values of an attribute of each item; no function of ours is called per row."""
-    return {name: list(map(attrgetter(attribute), items)) for name, attribute in attributes.items()}
+def _columns(items: Sequence[Any], *names: str, **attributes: str) -> dict[str, list[Any]]:
+    """Column name -> the values of an attribute of each item; no function of ours is called per row.
+
+    ``names`` are attributes of the column's own name, ``attributes`` those of another.
+    """
+    pairs = (*zip(names, names, strict=True), *attributes.items())
+    return {name: list(map(attrgetter(attribute), items)) for name, attribute in pairs}
 
 
 def companies(answers: Iterable[Any]) -> pd.DataFrame:
-    """Companies with the state of their connections.
-
-    Columns: name, id, connections and linked (how many), platforms, last_sync, created, tags, description.
-    """
+    """Companies; ``connections`` is how many they have, ``linked`` how many of these Codat can read."""
     items = list(answers)
     connections_of: list[Sequence[Any]] = [item.data_connections or () for item in items]
-    columns = _columns(items, name="name", id="id", last_sync="last_sync", created="created", description="description")
+    columns = _columns(items, "name", "id", "last_sync", "created", "description")
     columns["connections"] = [len(each) for each in connections_of]
     columns["linked"] = [sum(c.status == "Linked" for c in each) for each in connections_of]
     columns["platforms"] = [", ".join(sorted({c.platform_name or "" for c in each})) for each in connections_of]
@@ -122,8 +123,8 @@ def connections(answers: Iterable[Any], company_id: str | None = None) -> pd.Dat
     """Connections of a company. ``active_errors`` counts the connection errors that are not resolved."""
     items = list(answers)
     columns = _columns(
-        items, platform="platform_name", source_type="source_type", status="status", last_sync="last_sync",
-        created="created", integration_key="integration_key", link_url="link_url", id="id",
+        items, "source_type", "status", "last_sync", "created", "integration_key", "link_url", "id",
+        platform="platform_name",
     )  # fmt: skip
     columns["active_errors"] = [
         sum(error.status != "Resolved" for error in item.data_connection_errors or ()) for item in items
@@ -142,7 +143,6 @@ def pull_operations(
 
     Parameters
     ----------
-    operations : pull operations.
     platforms : connection id -> platform name, for the column ``platform``.
     now : the server's time; with it ``duration`` counts on for operations that still run, else it is ``NaT`` there.
     extra : further columns that go in front.
@@ -198,7 +198,7 @@ def stacked(above: pd.DataFrame, below: pd.DataFrame) -> pd.DataFrame:
 
 def of_rows(schema: Mapping[str, str], rows: Iterable[Any], extra: Mapping[str, Extra] | None = None) -> pd.DataFrame:
     """Objects whose attributes are the schema's columns: the rows of a plan, an estimate, a portfolio's state."""
-    return build(schema, _columns(list(rows), **{name: name for name in schema}), extra)
+    return build(schema, _columns(list(rows), *schema), extra)
 
 
 def errors(records: Iterable[Any]) -> pd.DataFrame:
@@ -208,12 +208,9 @@ def errors(records: Iterable[Any]) -> pd.DataFrame:
 
 def requests(records: Iterable[Any]) -> pd.DataFrame:
     """The requests that were sent, one row per attempt, newest last. ``ms`` is the time until the answer was read."""
-    return build(REQUESTS, _columns(list(records), **{**{name: name for name in REQUESTS}, "time": "started"}))
+    return build(REQUESTS, _columns(list(records), *(REQUESTS.keys() - {"time"}), time="started"))
 
 
 def data_status(cells: Iterable[Any], extra: Mapping[str, Extra] | None = None) -> pd.DataFrame:
-    """How fresh each cell (connection x data type) is. ``source`` says where that is known from; see ``runs.cells``.
-
-    ``extra`` are further columns that go in front.
-    """
+    """How fresh each cell (connection x data type) is. ``source`` says where that is known from; see ``runs.cells``."""
     return of_rows(DATA_STATUS, cells, extra)

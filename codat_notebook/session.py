@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from codat_notebook import display, forking, frames
 from codat_notebook.client import CodatLending
 from codat_notebook.client import events as client_events
-from codat_notebook.client.quota import Pacing
+from codat_notebook.client.quota import Pacing, Quota
 from codat_notebook.models.errors import CodatLendingError, hides_arguments
-from codat_notebook.models.shared import Company, PullOperation, Security
+from codat_notebook.models.shared import Security
 from codat_notebook.planning.methods import PortfolioMethods
 from codat_notebook.runs.cells import company_status, status_cells
 from codat_notebook.runs.context import CLOSED, RunContext
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-
-    from codat_notebook.client.quota import Quota
 
 T = TypeVar("T")
 
@@ -91,9 +89,10 @@ class Session(PortfolioMethods):
     def companies(self, search: str | None = None, limit: int | None = None) -> "pd.DataFrame":
         """The account's companies, those whose name contains ``search``; at most ``limit`` of them.
 
-        Columns as in ``frames.companies``. Raises the client's typed errors.
+        Columns as in ``frames.COMPANIES``. Raises the client's typed errors.
         """
-        return frames.companies(self._ask(self.find_companies(search, limit), "The companies could not be listed"))
+        finding = find_companies(self.client, search, limit)
+        return frames.companies(self._ask(finding, "The companies could not be listed"))
 
     def connections(self, company_id: str) -> "pd.DataFrame":
         """The connections of a company and their state."""
@@ -136,7 +135,7 @@ class Session(PortfolioMethods):
         """The pull operations of a company, newest first, at most ``limit``; ``None`` for all of them."""
         what = "The history could not be read"
         platforms = self._ask(self.context.company(company_id), what, company_id).platforms
-        operations = self._ask(self.find_operations(company_id, limit), what, company_id)
+        operations = self._ask(find_operations(self.client, company_id, limit), what, company_id)
         return frames.pull_operations(operations, platforms, self.context.now)
 
     def refresh(
@@ -213,7 +212,7 @@ class Session(PortfolioMethods):
         return frames.requests(self.request_log)
 
     @property
-    def quota(self) -> "Quota | None":
+    def quota(self) -> Quota | None:
         """Codat's limit on requests as the last answer told it; ``None`` before the first one."""
         return self.client.quota
 
@@ -222,15 +221,7 @@ class Session(PortfolioMethods):
         """The runs of this session that somebody still holds."""
         return list(self.context.runs)
 
-    # For the widgets: the same, on the engine thread.
-
-    async def find_companies(self, search: str | None = None, limit: int | None = None) -> list[Company]:
-        """Companies by name; see ``companies``."""
-        return await find_companies(self.client, search, limit)
-
-    async def find_operations(self, company_id: str, limit: int | None) -> list[PullOperation]:
-        """Pull operations, newest first; see ``history``."""
-        return await find_operations(self.client, company_id, limit)
+    # For those who ask by themselves.
 
     async def guard(self, awaitable: Awaitable[T], what: str, subject: Subject | None = None) -> T:
         """Await something of Codat's; what goes wrong is put into ``errors`` and raised on."""
@@ -254,16 +245,12 @@ class Session(PortfolioMethods):
             raise
 
     def watch(self, observer: Callable[[client_events.Event], object]) -> Callable[[], None]:
-        """Have ``observer`` called with each event of the client (attempts, waits, decisions), on the thread that does
-        the I/O; returns the function that ends it.
-        """
+        """Call ``observer`` with each event of the client, on the thread that does the I/O; returns what ends that."""
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
 
     def observe_close(self, observer: Callable[[], object]) -> Callable[[], None]:
-        """Have ``observer`` called when the session is closed, on the thread that closes it; returns the function that
-        ends it.
-        """
+        """Call ``observer`` when the session is closed, on the thread that closes it; returns what ends that."""
         self._close_observers.append(observer)
         return lambda: self._close_observers.remove(observer)
 
