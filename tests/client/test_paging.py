@@ -217,6 +217,7 @@ def test_a_link_of_another_form_is_followed_as_it_is() -> None:
     """A cursor instead of a number is no page: it is taken as the link says."""
     pages = Pages(lambda n, size: ([f"{n}"], f"/companies?cursor=x&page={n + 1}&pageSize={size}" if n < 4 else None), 4)
     assert pages.walk() == ["1", "2", "3", "4"]
+    assert pages.together == [(2, 10)]  # from the second page on, whose own link differs in nothing but the page
 
 
 def test_a_server_under_a_path_keeps_it() -> None:

@@ -74,6 +74,15 @@ def test_a_lost_answer_is_made_up_for_by_all_that_it_should_queue() -> None:
     assert (done.certain, stage.server.posts, len(stage.server.ours())) == (False, 1, 2)
 
 
+def test_without_thoroughness_the_first_sign_is_the_end() -> None:
+    """Whoever follows by himself is told as soon as something shows that Codat heard."""
+    stage = Stage()
+    late(stage, invoices=0, bills=100_000)
+    stage.server.post_faults.append("lost after")
+    done = stage.drive(queue(AllTypes, stage.call(), Intent(COMPANY), slots=Slots()))
+    assert ([op.data_type for op in done.operations], done.certain) == (["invoices"], False)
+
+
 @pytest.mark.parametrize("seconds", [15, 60, 3600])
 def test_found_in_part_is_unknown(seconds: float) -> None:
     """What has not come when none come any more may be late, or what was found somebody else's: that is not known, the

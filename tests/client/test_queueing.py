@@ -51,6 +51,16 @@ def test_a_resumed_intent_looks_before_it_sends() -> None:
     assert (queued.operation.id, stage.server.posts) == (made.id, 0)
 
 
+@pytest.mark.parametrize(("others", "posts"), [(False, 1), (True, 2)])
+def test_what_is_said_to_be_another_is_not_taken(others: bool, posts: int) -> None:
+    """After a lost answer an operation of the type is taken for ours, but not one that the caller knows."""
+    stage = Stage()
+    stage.server.post_faults.append("lost before")
+    theirs = stage.server.add(ago=0, duration=0.01)
+    queued = run(stage, known=(theirs.id,) if others else ())
+    assert (queued.operation.id == theirs.id, stage.server.posts) == (not others, posts)
+
+
 def test_a_replayed_body_gives_the_id_never_the_state() -> None:
     """On a repeat the answer may be old: the operation's state is read anew."""
     stage = Stage()
