@@ -6,7 +6,6 @@ anything else sees it.
 
 import os
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from codat_notebook import forking
@@ -96,22 +95,19 @@ _embedded = _Embedded()
 
 
 def _prompt() -> Secret:
-    ask = _asker()
-    if ask is None:
-        raise ConfigurationError(
-            "There is no API key. Set CODAT_API_KEY (or CODAT_AUTH_HEADER) before you start Jupyter, "
-            "or use connect(sandbox=True), which needs none."
-        )
-    return Secret.of(ask("Codat API key: "))
-
-
-def _asker() -> Callable[[str], str] | None:
-    """A hidden prompt, where somebody can answer it: a notebook's front end that takes input, or a terminal."""
+    """Ask for the key unseen, where somebody can answer: in a notebook's front end that takes input, or a terminal."""
     import getpass
 
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     kernel = getattr(shell, "kernel", None)
     if kernel is not None:
-        return getpass.getpass if getattr(kernel, "_allow_stdin", False) else None
-    return getpass.getpass if sys.stdin is not None and sys.stdin.isatty() else None
+        answered = getattr(kernel, "_allow_stdin", False)
+    else:
+        answered = sys.stdin is not None and sys.stdin.isatty()
+    if not answered:
+        raise ConfigurationError(
+            "There is no API key. Set CODAT_API_KEY (or CODAT_AUTH_HEADER) before you start Jupyter, "
+            "or use connect(sandbox=True), which needs none."
+        )
+    return Secret.of(getpass.getpass("Codat API key: "))
