@@ -8,7 +8,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from codat_notebook.models.vocabulary import instant
+from codat_notebook.models.instants import instant
 
 _UNITS = ((172_800, "d", 86_400), (3_600, "h", 3_600), (60, "min", 60))
 #: A time in a text of ours, as :func:`iso` writes it. The browser shows it in the reader's zone, as hours and minutes.

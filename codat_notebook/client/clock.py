@@ -18,8 +18,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from codat_notebook.forking import Lock
+from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.models.vocabulary import instant
 
 _NUMBER: Final = re.compile(r"[+-]?\d{1,15}(\.\d*)?")
 _EPOCH_FROM: Final = 1_000_000_000.0  # 2001; nobody is asked to wait 30 years

@@ -23,7 +23,7 @@ from codat_notebook.client.flows import (
 )
 from codat_notebook.client.retrying import Call, Flow, fetch
 from codat_notebook.models import errors, shared, status
-from codat_notebook.models.vocabulary import instant
+from codat_notebook.models.instants import instant
 
 #: How far the server's clock and its history's times may disagree: what is requested since is taken at once, what is
 #: requested at most ``NEAR`` earlier is taken when nothing else has turned up in the settle time.

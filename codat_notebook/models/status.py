@@ -10,7 +10,8 @@ import re
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from codat_notebook.models.vocabulary import instant, remedy
+from codat_notebook.models.instants import instant
+from codat_notebook.models.vocabulary import remedy
 
 #: Statuses of a pull operation on its way, in order, each with the stage (0 to 4) that it belongs to.
 STAGES: Final = {

@@ -2,12 +2,10 @@
 
 Everything here is *known*, never *allowed*: the API's vocabulary is open, and a value that is missing here is
 kept and shown as it is. What the statuses are and mean is in :mod:`codat_notebook.models.status`. Source: Codat's
-public API description and documentation, mid 2026. Times are text in all objects, because the published material holds
-impossible ones: whoever computes with one asks :func:`instant`; frames parse whole columns, to the same result.
+public API description and documentation, mid 2026.
 """
 
 import re
-from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from codat_notebook.models.open_enums import SchemaDataType
@@ -165,22 +163,3 @@ def daily_requests(companies: int) -> int:
     3001000
     """
     return 1_000 * (1 + companies)
-
-
-def instant(text: str | None) -> datetime | None:
-    """A time as Codat writes it, in UTC; ``None`` for a missing or an impossible one.
-
-    That is ISO 8601 with 0 to 7 fractional digits, ``Z``, an offset, or no zone, which is UTC; or a bare date.
-
-    >>> instant("2026-11-23T13:58:07.1234567Z").isoformat()
-    '2026-11-23T13:58:07.123456+00:00'
-    >>> instant("2026-11-23").isoformat(), instant("2026-11-23T23:59:99Z"), instant(None)
-    ('2026-11-23T00:00:00+00:00', None, None)
-    """
-    if not text:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, TypeError, OverflowError):
-        return None

@@ -16,10 +16,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
+from codat_notebook.models.instants import instant
 from codat_notebook.models.platforms import PLATFORMS, median_seconds
 from codat_notebook.models.shared import Company, PullOperation
 from codat_notebook.models.status import is_problem, is_running
-from codat_notebook.models.vocabulary import instant
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken

@@ -11,9 +11,9 @@ from itertools import groupby
 from codat_notebook import markup
 from codat_notebook.markup import Child, Markup, h, link
 from codat_notebook.models import vocabulary
+from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.status import can_be_relinked, is_problem, is_running, sign, tone
-from codat_notebook.models.vocabulary import instant
 from codat_notebook.runs.cells import Cell, CompanyStatus
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.words import ago, count, duration

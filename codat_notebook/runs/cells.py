@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import DataStatus, PullOperation
-from codat_notebook.models.vocabulary import instant
 from codat_notebook.runs.context import CompanyFacts, RunContext
 
 #: Operations of the history that are read to tell connections apart: one request.

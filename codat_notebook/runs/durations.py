@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.models.vocabulary import instant
 
 #: Assumed before anything was seen: median seconds, and the standard deviation of their logarithm.
 MEDIAN, SPREAD = 90.0, 0.8

@@ -12,9 +12,9 @@ from functools import partial
 from codat_notebook.client.lookup import NEAR
 from codat_notebook.client.queue_once import LAGS, QUIET
 from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_running, paused_until
-from codat_notebook.models.vocabulary import instant
 from codat_notebook.runs import polling
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.durations import Durations

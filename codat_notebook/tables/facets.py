@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from codat_notebook.models.instants import instant
 from codat_notebook.models.status import tone
-from codat_notebook.models.vocabulary import instant
 from codat_notebook.tables import column as cols
 from codat_notebook.tables.column import Shown
 from codat_notebook.words import short_id

@@ -12,9 +12,9 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import ErrorValidationItem, PullOperation, ValidationResults
 from codat_notebook.models.status import is_failed, tone
-from codat_notebook.models.vocabulary import instant
 from codat_notebook.runs.records import Subject, from_operation
 from codat_notebook.tables.column import Row, number_text
 from codat_notebook.widgets.notice import NoticeCard, notice_item, record_item

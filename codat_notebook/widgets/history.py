@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.models.vocabulary import instant
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.records import Subject
 from codat_notebook.tables.facets import ends

@@ -31,7 +31,7 @@ ONE = "Pandle"
 
 OURS = """
 import json, math, sys
-from codat_notebook.models.vocabulary import instant
+from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Security
 from codat_notebook.session import Session
 url, key, per_minute, patience = sys.argv[1:]
