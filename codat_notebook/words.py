@@ -30,11 +30,8 @@ def count(value: int, word: str, plural: str = "") -> str:
     >>> count(1, "operation"), count(1284, "operation"), count(2, "company")
     ('1 operation', '1,284 operations', '2 companies')
     """
-    return f"{number(value)} {word if value == 1 else plural or _plural(word)}"
-
-
-def _plural(word: str) -> str:
-    return f"{word[:-1]}ies" if re.search("[^aeiou]y$", word) else f"{word}s"
+    usual = f"{word[:-1]}ies" if re.search("[^aeiou]y$", word) else f"{word}s"
+    return f"{number(value)} {word if value == 1 else plural or usual}"
 
 
 def and_more(more: int, word: str = "") -> list[str]:

@@ -84,11 +84,11 @@ class Names:
 async def learn(session: "Session", names: Names) -> None:
     """Fill the memory from Codat, in the background. A failure stands in ``session.errors``; nothing waits for it."""
     from codat_notebook import frames
+    from codat_notebook.runs.finding import find_companies
 
     try:
-        companies = await session.guard(
-            session.find_companies(limit=_LEARNED), "Names for completion could not be read"
-        )
+        finding = find_companies(session.client, None, _LEARNED)
+        companies = await session.guard(finding, "Names for completion could not be read")
     except CodatLendingError:
         return  # told by the guard
     names.add(await session.context.engine.in_worker(frames.companies, companies))

@@ -1,6 +1,6 @@
 """One company of a run: what is wanted of it, its rows, and what is still to be queued.
 
-A :class:`CompanyRun` is changed on the engine thread only, by ``queueing`` and ``following``; each change replaces the
+A :class:`CompanyRun` is changed on the engine thread only, by ``sending`` and ``following``; each change replaces the
 tuple of rows, so that any thread may read a consistent snapshot. Whoever drives it (``scheduler``) is told of each
 change with the rows before, so that nothing has to be counted anew.
 """
@@ -33,7 +33,7 @@ ALL = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class KeyedIntent:
     """Under which key something was sent, and when at the earliest (server's epoch seconds)."""
 
     key: str
@@ -89,7 +89,7 @@ class CompanyRun:
     facts: CompanyFacts | None = None
     began: float | None = None
     waiting: deque[int] = field(default_factory=deque)
-    intents: dict[int, Intent] = field(default_factory=dict)
+    intents: dict[int, KeyedIntent] = field(default_factory=dict)
     tries: dict[int, int] = field(default_factory=dict)
     under_way: int = 0
     looking: bool = False
@@ -169,7 +169,7 @@ class CompanyRun:
             error = log_error(self.context.errors, from_operation(operation, self.context.now, subject))
         return replace(row, operation=operation, seen=self.context.now, error=error)
 
-    def ask(self, position: int, intent: Intent) -> None:
+    def ask(self, position: int, intent: KeyedIntent) -> None:
         """Note an intent; the first one is the company's beginning."""
         self.intents[position] = intent
         self.began = intent.at if self.began is None else min(self.began, intent.at)

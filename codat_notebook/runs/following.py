@@ -2,7 +2,7 @@
 
 One request shows all operations of the company. A look that fails is tried again for as long as waiting can help, in
 sight; what waiting cannot mend (the company is gone, the key may not see it) ends the company's part of the run, and
-what concerns the whole account (``queueing.ACCOUNT``) is raised.
+what concerns the whole account (``sending.ACCOUNT``) is raised.
 """
 
 from collections.abc import Iterable
@@ -18,8 +18,8 @@ from codat_notebook.models.status import is_running, paused_until
 from codat_notebook.runs import polling
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.durations import Durations
-from codat_notebook.runs.queueing import ACCOUNT
 from codat_notebook.runs.rows import Row, absorb
+from codat_notebook.runs.sending import ACCOUNT
 
 #: Real seconds before a failed look is tried again: the first wait and the longest.
 BACK_OFF = (2.0, 60.0)

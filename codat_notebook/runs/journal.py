@@ -17,11 +17,11 @@ import msgspec
 
 from codat_notebook.client.reading import read
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.runs.company_run import ALL, CompanyRun, Intent
+from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
 from codat_notebook.runs.engine import Engine
-from codat_notebook.runs.queueing import IntentLogError
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.runs.rows import Row
+from codat_notebook.runs.sending import IntentLogError
 from codat_notebook.runs.store import Store
 from codat_notebook.runs.targets import Skipped, Targets
 
@@ -192,13 +192,13 @@ def _company_run(make: Callable[..., CompanyRun], kept: tuple[Any, ...], rows: l
     if pairs is None and all_done is None:
         company.waiting.append(ALL)
         if all_key is not None:
-            company.intents[ALL] = Intent(all_key, all_at, earlier=True)
+            company.intents[ALL] = KeyedIntent(all_key, all_at, earlier=True)
     elif pairs is not None or all_done == "singly":
         for values, row in zip(rows, company.rows, strict=True):
             if row.state == "queueing":
                 company.waiting.append(values[1])
             if row.state == "queueing" and values[4] is not None:
-                company.intents[values[1]] = Intent(values[4], values[5], earlier=True)
+                company.intents[values[1]] = KeyedIntent(values[4], values[5], earlier=True)
     if done:
         company.phase = next(phase for phase, number in _DONE.items() if number == done)
         company.note = (

@@ -20,9 +20,9 @@ from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import look, plan_look
 from codat_notebook.runs.governor import Hold, local
 from codat_notebook.runs.polling import price_of
-from codat_notebook.runs.queueing import IntentLog, send
 from codat_notebook.runs.records import logger
 from codat_notebook.runs.rows import Row
+from codat_notebook.runs.sending import IntentLog, send
 from codat_notebook.utils import BackoffStrategy, RetryConfig
 
 T = TypeVar("T")

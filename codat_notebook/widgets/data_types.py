@@ -12,7 +12,6 @@ from codat_notebook.models import vocabulary
 from codat_notebook.models.status import is_problem, is_running, meaning
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
-from codat_notebook.runs.queueing import expected
 from codat_notebook.widgets.part import FromBrowser, Part
 from codat_notebook.widgets.refresh_bar import ConnectionTypes
 from codat_notebook.words import ago, iso, seconds_between
@@ -128,8 +127,8 @@ def all_by_connection(
 ) -> list[ConnectionTypes]:
     """What *Refresh all* queues: each linked connection, by its name on screen, with its data types."""
     by_connection: dict[str, list[str]] = {}
-    for row in expected(facts, first_link):
-        by_connection.setdefault(row.connection_id or "", []).append(row.data_type)
+    for connection_id, data_type in facts.refreshed_by_all(first_link):
+        by_connection.setdefault(connection_id, []).append(data_type)
     return [{"platform": names.get(id, id), "types": types} for id, types in by_connection.items()]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from codat_notebook.models.shared import Security
+from codat_notebook.runs.finding import find_operations
 from codat_notebook.runs.records import Subject
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
@@ -25,7 +26,7 @@ class ConsoleBench:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.company = str(session.companies(search="Toft").id[0])
-        self.found = session.context.engine.call(session.find_operations(self.company, 200))
+        self.found = session.context.engine.call(find_operations(session.client, self.company, 200))
         self.table, self.part = FrameTable(session.history(self.company, 200)), Details(CLOSED)
         by_id = {operation.id: operation for operation in self.found}
         self.browsing = DetailsPresenter(

@@ -14,8 +14,7 @@ from typing import Protocol
 from codat_notebook.client.queue_once import IN_PROGRESS, KEY_AGE
 from codat_notebook.client.queueing import QueuedAll
 from codat_notebook.models.errors import CodatLendingError, NoResponseError
-from codat_notebook.runs.company_run import ALL, CompanyRun, Intent
-from codat_notebook.runs.context import CompanyFacts
+from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
 from codat_notebook.runs.governor import local
 from codat_notebook.runs.rows import Row, absorb
 
@@ -76,7 +75,7 @@ async def send(company: CompanyRun, position: int, intent_log: IntentLog | None)
 async def _intend(company: CompanyRun, position: int, intent_log: IntentLog | None) -> None:
     """Settle on a key, unless an earlier process did, and have it kept."""
     if position not in company.intents:
-        company.ask(position, Intent(str(uuid.uuid4()), company.context.client.clock.at_least().timestamp()))
+        company.ask(position, KeyedIntent(str(uuid.uuid4()), company.context.client.clock.at_least().timestamp()))
         if intent_log is not None:
             await intent_log.intend(company, position)
 
@@ -147,7 +146,10 @@ async def _send_all(company: CompanyRun) -> None:
     intent = company.intents[ALL]
     if not company.rows:
         first_link = await company.context.first_link(company.company_id, company.retries)
-        company.set_rows(replace(row, company_id=company.company_id) for row in expected(company.facts, first_link))
+        company.set_rows(
+            Row(data_type, connection_id, company_id=company.company_id)
+            for connection_id, data_type in company.facts.refreshed_by_all(first_link)
+        )
     try:
         queued = await company.context.client.manage_data.refresh.queue_all_async(
             request={"company_id": company.company_id},
@@ -184,12 +186,3 @@ def _all_failed(company: CompanyRun, error: CodatLendingError, unknown: bool) ->
         return
     rows = company.rows or (Row("all data types", company_id=company.company_id),)
     company.set_rows(replace(row, outcome="unknown", error=record) for row in rows)
-
-
-def expected(company: CompanyFacts, first_link: frozenset[str]) -> list[Row]:
-    """A row for each operation that ``data/all`` should queue: fetch on first link, supported, linked."""
-    return [
-        Row(data_type, connection.id)
-        for connection in company.linked
-        for data_type in sorted(first_link & company.supported[connection.id])
-    ]
