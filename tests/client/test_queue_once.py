@@ -77,6 +77,17 @@ def test_a_repeat_waits_for_the_settle_time() -> None:
     assert second - first >= 10.0
 
 
+def test_looks_grow_rarer_until_the_history_must_have_shown_it() -> None:
+    """After one, three and six seconds, then half as many again; sent anew when a lag like the longest is well over."""
+    stage = Stage()
+    stage.clock.lag.seconds = 40.0
+    stage.server.post_faults.append("lost before")
+    run(stage, budget(3000))
+    waits = [event.seconds for event in stage.events if isinstance(event, Waiting)]
+    assert waits == pytest.approx([1, 3, 6, 9, 13.5, 20.25, 6.9], abs=0.1)
+    assert stage.server.post_times[1] - stage.server.post_times[0] == pytest.approx(60, abs=0.2)
+
+
 def test_a_replayed_failure_is_unknown() -> None:
     """A kept 5XX is replayed until the key dies, and a new key could queue twice: so the end is "unknown", soon."""
     stage = Stage()
