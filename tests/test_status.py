@@ -27,7 +27,7 @@ from codat_notebook.widgets import sources
 from codat_notebook.widgets.data_types import data_type_rows, data_type_statuses, in_progress
 from codat_notebook.widgets.heatmap import heatmap_state
 from codat_notebook.widgets.pickers import connection_cards
-from codat_notebook.widgets.progress import operation_row
+from codat_notebook.widgets.progress import operation_row, progress_counts
 from codat_notebook.widgets.run_view import run_row
 from codat_notebook.widgets.timeline import timeline_state
 
@@ -48,7 +48,7 @@ ANSWERS: dict[tuple[str, str | None], tuple[str, str]] = {
     ("Complete", ENDED): ("complete", "ok"),
     **{(status, ENDED): ("failed", "bad") for status in _FAILED},
     ("FetchError", None): ("failed", "bad"),
-    ("NotSupported", ENDED): ("other", "idle"),
+    ("NotSupported", ENDED): ("failed", "idle"),
     ("Routing", None): ("running", "idle"),
     ("Routing", ENDED): ("other", "idle"),
 }
@@ -100,7 +100,8 @@ def test_the_module_the_progress_and_the_timeline_agree(status: str, completed: 
     meaning = statuses.meaning(status, completed)
     assert (meaning.kind, meaning.tone, statuses.tone(status)) == (kind, tone, tone)
     assert statuses.is_running(status, completed) == (kind == "running")
-    assert statuses.is_problem(status) == (kind == "failed")
+    assert statuses.is_failed(status) == (kind == "failed")
+    assert statuses.is_problem(status) == (tone == "bad")
     drawn = operation_row("1", "invoices", status, requested=BEGAN, completed=completed)
     assert (drawn["kind"], drawn["tone"], drawn["text"]) == (kind, tone, meaning.text)
     assert "symbol" not in drawn
@@ -129,14 +130,14 @@ def test_what_the_console_offers_follows_the_status(status: str, completed: str 
     assert in_progress(facts, cells) == (["invoices"] if kind == "running" else [])
     (row,) = data_type_rows(data_type_statuses(facts, cells), NOW.isoformat())
     last = "ok" if status == "Complete" else "unsupported" if status == "NotSupported" else "never"
-    assert row["state"] == (kind if kind in ("running", "failed") else last)
+    assert row["state"] == (last if last == "unsupported" else kind if kind in ("running", "failed") else last)
     drawn = heatmap_state(cells, NOW, {"x": ("Xero", "")})["rows"][0]["cells"]
     assert drawn == [None if status == "NotSupported" else [drawn[0][0], status if kind == "failed" else ""]]
 
 
 @ASKED
 def test_frames_runs_and_command_line_agree_on_what_runs_and_what_failed(status: str, completed: str | None) -> None:
-    """Only what runs goes on counting; what failed is a failure in the exit code (also where it is not supported)."""
+    """Only what runs goes on counting; what failed counts as failed in the progress, the run and the exit code."""
     kind, _ = ANSWERS[status, completed]
     frame = frames.pull_operations([operation(status, completed)], now=NOW)
     counted = frame["duration"].iloc[0]
@@ -144,10 +145,12 @@ def test_frames_runs_and_command_line_agree_on_what_runs_and_what_failed(status:
     row = Row("invoices", "x", operation(status, completed), "queued", company_id="c")
     run = SimpleNamespace(rows=[row], facts_of=lambda company_id: None)
     (record,) = outcome.records(run)  # type: ignore[arg-type]
-    failed = kind == "failed" or status == "NotSupported"
-    assert record["state"] == ("failed" if failed else "running" if kind == "running" else "complete")
+    assert record["state"] == (kind if kind in ("failed", "running") else "complete")
     assert row.open == (kind == "running")
-    assert outcome.exit_code({record["state"]: 1}) == (3 if failed else outcome.OPEN if kind == "running" else 0)
+    code = {"failed": 3, "running": outcome.OPEN}.get(kind, 0)
+    assert outcome.exit_code({record["state"]: 1}) == code
+    counts = progress_counts([run_row(row, {}, {})])
+    assert {name for name in ("complete", "failed", "other", "running") if counts[name]} == {kind}  # type: ignore[literal-required]
 
 
 @PAUSED
