@@ -20,7 +20,8 @@ from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import plan_look
-from codat_notebook.runs.rows import Row
+from codat_notebook.runs.reports import COUNTED, progress
+from codat_notebook.runs.rows import STATES, Row
 from codat_notebook.tables.column import Column
 from codat_notebook.tables.sheet import Layout, Sheet, TableView
 from codat_notebook.widgets import sources
@@ -28,6 +29,7 @@ from codat_notebook.widgets.data_types import data_type_rows, data_type_statuses
 from codat_notebook.widgets.heatmap import heatmap_state
 from codat_notebook.widgets.pickers import connection_cards
 from codat_notebook.widgets.progress import operation_row, progress_counts
+from codat_notebook.widgets.run_overview import SUMMARY_COLUMNS, overview_state
 from codat_notebook.widgets.run_view import run_row
 from codat_notebook.widgets.timeline import timeline_state
 
@@ -163,6 +165,18 @@ def test_a_pause_ends_at_the_same_instant_for_screen_and_module(description: str
     else:
         paused = description.startswith("Paused")
         assert text == (f"Paused until {statuses.pause_end(description)}" if paused else "Fetching")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_row_without_an_operation_looks_the_same_in_one_company_and_in_many(state: str) -> None:
+    """A state's words and colour are those of ``rows.STATES`` in the progress, the bar and the summary's columns."""
+    words, tone, kind, _ = STATES[state]
+    drawn = operation_row("k", "bills", state=state)
+    assert (drawn["text"].lower(), drawn["tone"], drawn["kind"]) == (words.lower(), tone, kind)
+    numbers = progress({state: 1}, (2, 0), NOW, NOW, 0)
+    ((_, told, colour, _),) = overview_state("", "following", {state: 1}, numbers, NOW.isoformat())["shares"]
+    assert (told, colour) == (words, "other" if state == "not queued by Codat" else tone)
+    assert (SUMMARY_COLUMNS[COUNTED[state]].label or state) == words
 
 
 def look(description: str) -> float | None:

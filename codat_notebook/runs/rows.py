@@ -7,13 +7,33 @@ pull operation that answers it. :func:`absorb` takes what Codat's history shows 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final, NamedTuple
 
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_failed, is_running
 from codat_notebook.runs.records import ErrorRecord
 
-#: States of a row, in the order in which totals name them.
-STATES = ("queueing", "running", "complete", "failed", "refused", "unknown", "not queued by Codat")
+
+class RowState(NamedTuple):
+    """How a state of a row is shown: its words, its tone (see ``status.TONES``), as what a total counts it (as
+    ``status.Meaning.kind``), and its sign where that is not the tone's."""
+
+    words: str
+    tone: str
+    kind: str
+    symbol: str | None = None
+
+
+#: States of a row, in the order in which totals name them; a row with an operation is shown by that one's status.
+STATES: Final = {
+    "queueing": RowState("to be queued", "idle", "running", "…"),
+    "running": RowState("running", "run", "running"),
+    "complete": RowState("complete", "ok", "complete"),
+    "failed": RowState("failed", "bad", "failed"),
+    "refused": RowState("not accepted", "bad", "failed"),
+    "unknown": RowState("maybe queued", "warn", "running", "?"),
+    "not queued by Codat": RowState("not queued by Codat", "idle", "other"),
+}
 
 
 @dataclass(frozen=True, slots=True)
