@@ -23,7 +23,7 @@ from codat_notebook.models.status import is_problem, is_running
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
-from codat_notebook.runs.members import FEW, PAGE
+from codat_notebook.runs.finding import FEW, PAGE
 from codat_notebook.runs.records import Subject
 
 

@@ -5,11 +5,16 @@ stays live. The engine is started by the first use and ended at exit. Its rules:
 own thread (they would wait for themselves); code of the user's never runs on it, but on a thread beside it; and a
 coroutine's failure is never lost, it goes to the future that ``submit`` returned. A fork copies no threads: in the
 child the engine is the same object, and its first use there starts threads and a loop anew.
+
+A :class:`Throttle` tells what changes all the time: at once, then at most so many times a second. A portfolio changes
+thousands of times a minute; who draws it wants to know that it changed, not how often. What an observer raises goes to
+the loop's exception handler, never into what changes.
 """
 
 import asyncio
 import atexit
 import concurrent.futures
+import math
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
@@ -23,6 +28,12 @@ T = TypeVar("T")
 _WAKE = 0.5
 #: Seconds that what is being drawn may take when the last session is closed.
 _PATIENCE = 5.0
+#: Real seconds between two tellings at the least.
+EVERY = 0.2
+#: So many times what a drawing costs lies between two of them.
+SHARE = 10
+
+Observer = Callable[[], object]
 
 
 class Engine:
@@ -215,3 +226,45 @@ def _end() -> None:
 def running() -> Engine | None:
     """The process's engine if it is at work; never starts one."""
     return _engine if _engine is not None and _engine.running else None
+
+
+def pace(cost: float, least: float, most: float = math.inf) -> float:
+    """Seconds between two drawings that cost so many seconds each: a tenth of the time may go into it.
+
+    >>> pace(0.01, 0.5), pace(2, 0.5), pace(2, 0.5, 3)
+    (0.5, 20, 3)
+    """
+    return max(least, min(SHARE * cost, most))
+
+
+class Throttle:
+    """Rings at once, then at most every ``every`` seconds. To be used on the thread of ``loop``."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *observers: Observer, every: float = EVERY) -> None:
+        self.observers = list(observers)
+        self.every = every
+        self.loop = loop
+        self._last = float("-inf")
+        self._pending: asyncio.TimerHandle | None = None
+
+    def ring(self) -> None:
+        """Something has changed: the observers are told now or soon."""
+        if self._pending is None:
+            delay = max(self._last + self.every - self.loop.time(), 0.0)
+            self._pending = self.loop.call_later(delay, self.ring_now)
+
+    def ring_now(self) -> None:
+        """Tell the observers at once: something ended, or a click is answered."""
+        self.stop()
+        self._last = self.loop.time()
+        for observer in tuple(self.observers):
+            try:
+                observer()
+            except Exception as error:  # noqa: BLE001 - told to the loop's handler; the run goes on
+                self.loop.call_exception_handler({"message": "An observer of a run failed", "exception": error})
+
+    def stop(self) -> None:
+        """Tell nobody of what has changed so far."""
+        if self._pending is not None:
+            self._pending.cancel()
+        self._pending = None

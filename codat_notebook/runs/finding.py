@@ -1,14 +1,31 @@
-"""Finding companies by their names, and a company's pull operations: lists, read no further than is asked for."""
+"""Finding companies, their facts and their pull operations: lists, read no further than is asked for.
 
+The facts about a run's companies are asked for one by one where they are few, else read off the list of companies,
+which holds their connections: one request stands for thousands. A company that is not on it is asked for by itself,
+so that the answer says why.
+"""
+
+import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import TypeVar
 
 from codat_notebook.client import CodatLending
+from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
 from codat_notebook.models.shared import Company, PullOperation
+from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.polling import LARGEST_PAGE
 
 T = TypeVar("T")
+
+#: Up to so many companies are asked for one by one.
+FEW = 5
+#: Companies that one page may hold.
+PAGE = 5000
+#: Statuses of an answer that concern one company only.
+_ITS_OWN = (403, 404)
+
+Facts = dict[str, CompanyFacts | CodatLendingError]
 
 
 async def find_companies(client: CodatLending, search: str | None, limit: int | None) -> list[Company]:
@@ -46,3 +63,36 @@ def name_query(search: str | None) -> str | None:
     text = re.sub(r"&&|\|\||[{}]", " ", search or "")
     text = re.sub(r"\s+", " ", text).strip()[:200]
     return f"name~{text}" if text else None
+
+
+async def facts_of(context: RunContext, ids: Sequence[str]) -> Facts:
+    """Company id -> its facts, or why there are none. Raises what concerns all companies."""
+    found: Facts = {}
+    if len(ids) > FEW:
+        await _list(context, set(ids), found)
+    missing = [id for id in ids if id not in found]
+    for start in range(0, len(missing), FEW):
+        some = missing[start : start + FEW]
+        found.update(zip(some, await asyncio.gather(*(_one(context, id) for id in some)), strict=True))
+    return found
+
+
+async def _list(context: RunContext, wanted: Iterable[str], found: Facts) -> None:
+    """Read the list, page after page, while that is fewer requests than to ask for those that are missing."""
+    left, number, pages = {id.lower(): id for id in wanted}, 1, 1
+    while left and pages - number < len(left) and number <= pages:
+        page = await context.client.companies.list_async(request={"page": number, "page_size": PAGE})
+        for company in page.results:
+            if (id := left.pop(company.id.lower(), None)) is not None:
+                found[id] = await context.facts(company)
+        pages = -(-page.total_results // PAGE) if page.links.next else number
+        number += 1
+
+
+async def _one(context: RunContext, id: str) -> CompanyFacts | CodatLendingError:
+    try:
+        return await context.company(id)
+    except CodatLendingError as error:
+        if isinstance(error, InvalidRequestError) or error.status_code in _ITS_OWN:
+            return error
+        raise

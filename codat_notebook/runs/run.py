@@ -20,12 +20,11 @@ from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.runs import reports
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CompanyFacts, RunContext
-from codat_notebook.runs.engine import wait
-from codat_notebook.runs.members import facts_of
+from codat_notebook.runs.engine import Observer, Throttle, wait
+from codat_notebook.runs.finding import facts_of
 from codat_notebook.runs.rows import STATES, Row
 from codat_notebook.runs.scheduler import Scheduler
 from codat_notebook.runs.starting import Start, again
-from codat_notebook.runs.throttle import Observer, Throttle
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,15 +4,35 @@ Home folders are often network disks, so the rollback journal is used and not th
 memory), and every commit is on the disk before it counts. What a file is stands in its first hundred bytes and is read
 without opening it as a database: what is none of ours, or of another version, is never written to. No open database
 goes through a fork, which SQLite does not survive: it is closed before, and opened again by the parent's next use.
+
+A lock beside the file keeps two processes from writing it at the same time. It is the operating system's, so it ends
+with the process that holds it, however that ends.
 """
 
+import os
+import socket
 import sqlite3
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, Self
 
 from codat_notebook import forking
-from codat_notebook.runs.locking import FileLock, Taken
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _FAR = 1 << 30  # beyond the text, which others read meanwhile
+
+    def _take(file: IO[str]) -> None:
+        file.seek(_FAR)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _take(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
 
 #: "CdNb": marks a database as a journal of this package; and the version of its tables.
 APPLICATION: Final = 0x43644E62
@@ -189,3 +209,59 @@ def _unwritable(path: Path, error: Exception) -> JournalUnwritableError:
     damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
     what = "Choose another name" if damaged else "Choose a folder that exists and that you may write to"
     return JournalUnwritableError(f"The journal {path} cannot be written: {error}. {what}.")
+
+
+# The lock beside it.
+
+
+class Taken(Exception):
+    """Another process, or another session of this one, holds the lock; its text says who."""
+
+
+class FileLock:
+    """Held from :meth:`take` to :meth:`free`. The lock file stays; removing it would let two hold it.
+
+    It says who holds it, for the message to the other one. A forked child does not have it, nor keep it when its parent
+    is dead.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     FileLock.take(Path(folder, "x")).free()
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file: IO[str] | None = file
+        forking.remember(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: the parent alone holds the lock, which would last until the last copy of the file goes."""
+        if self._file is not None:
+            forking.let_go([self._file])
+
+    @classmethod
+    def take(cls, path: Path) -> Self:
+        """Lock the file ``path`` + ``.lock``.
+
+        Raises:
+            Taken: somebody else has it.
+            OSError: the file cannot be made.
+        """
+        file = open(f"{path}.lock", "a+", encoding="utf-8")  # noqa: SIM115 - it is held, and closed by free()
+        try:
+            _take(file)
+        except OSError as error:
+            file.seek(0)
+            who = file.read(200).strip() or "another process"
+            file.close()
+            raise Taken(who) from error
+        file.seek(0)
+        file.truncate()
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+        return cls(file)
+
+    def free(self) -> None:
+        """Let others have it. Safe to call twice."""
+        if self._file is not None:
+            self._file.close()  # the lock goes with it
+            self._file = None

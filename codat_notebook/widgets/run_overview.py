@@ -16,10 +16,9 @@ import ipywidgets
 
 from codat_notebook.models.status import FAILURES
 from codat_notebook.models.vocabulary import remedy
-from codat_notebook.runs.engine import engine
+from codat_notebook.runs.engine import Throttle, engine, pace
 from codat_notebook.runs.reports import RunProgress
 from codat_notebook.runs.rows import STATES
-from codat_notebook.runs.throttle import Throttle, pace
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.exports import to_tsv
 from codat_notebook.widgets.console_parts import ERROR_COLUMNS, OPERATION_COLUMNS
