@@ -25,9 +25,8 @@ from codat_notebook.runs.rows import Row
 from codat_notebook.runs.targets import Target
 from codat_notebook.utils import RetryConfig
 
-#: Phases of a company and of a run; the last three are ends.
-PHASES = ("queueing", "following", "done", "stopped", "failed")
-ENDS = PHASES[2:]
+#: How a company and a run may end; before, their phases are ``queueing`` and ``following``.
+ENDS = ("done", "stopped", "failed")
 #: Stands among the positions for ``data/all``, which has no row of its own.
 ALL = -1
 
@@ -67,7 +66,9 @@ class QuietCounter:
         """Count a look."""
         known = sum(row.operation is not None for row in rows)
         if known > self.known:
-            self.known, self.looks, self.since = known, 0, now
+            self.known = known
+            self.looks = 0
+            self.since = now
         self.looks += 1
 
 
@@ -121,6 +122,11 @@ class CompanyRun:
         return self.facts.name if self.facts else self.company_id
 
     @property
+    def platforms(self) -> dict[str, str]:
+        """Connection id -> platform, as far as Codat has told."""
+        return self.facts.platforms if self.facts else {}
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more is to come."""
         return self.phase in ENDS
@@ -143,18 +149,25 @@ class CompanyRun:
 
     def set_phase(self, phase: str, note: str | None = None) -> None:
         """Enter a phase, with a remark for the reader, and tell."""
-        self.phase, self.note = phase, note
+        self.phase = phase
+        self.note = note
         self.changed(self, self.rows)
 
     def replace(self, position: int, row: Row) -> None:
         """Replace one row."""
         self.set_rows(row if place == position else old for place, old in enumerate(self.rows))
 
+    @property
+    def all_types(self) -> Row:
+        """Stands for everything where the rows of ``data/all`` are not known."""
+        return Row("all data types", company_id=self.company_id)
+
     def refuse(self, record: ErrorRecord) -> None:
-        """Close the rows that have no operation yet."""
-        rows = self.rows or (Row("all data types", company_id=self.company_id),)
+        """End in failure: close the rows that have no operation yet, and tell why."""
+        rows = self.rows or (self.all_types,)
         self.waiting.clear()
         self.set_rows(replace(row, outcome="refused", error=record) if row.state == "queueing" else row for row in rows)
+        self.set_phase("failed", record.why)
 
     def _finished(self, row: Row) -> Row:
         operation = row.operation
@@ -183,11 +196,7 @@ class CompanyRun:
     async def look(self) -> list[PullOperation]:
         """The company's newest operations: one request, whatever the number of rows."""
         self.page = max(self.page, polling.page_size(len(self.rows)))
-        request = {
-            "company_id": self.company_id,
-            "order_by": "-requested",
-            "page_size": self.page,
-        }
+        request = {"company_id": self.company_id, "order_by": "-requested", "page_size": self.page}
         page = await self.context.client.manage_data.pull_operations.list_async(request=request)
         self._measure_lag(page.results, reach(page.results, page.links.next is None))
         return page.results

@@ -19,7 +19,7 @@ from codat_notebook.client.reading import read
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.company_run import ALL, CompanyRun, Intent
 from codat_notebook.runs.engine import Engine
-from codat_notebook.runs.queueing import IntentLogError
+from codat_notebook.runs.queueing import UnwrittenError
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.store import Store
@@ -40,31 +40,34 @@ _DONE: Final = {"done": 1, "failed": 2}
 
 
 class Journal:
-    """The book of one run, in a :class:`Store`. To be used on the engine's thread.
+    """The journal of one run, in an open :class:`Store`. To be used on the engine's thread, in whose workers it writes.
 
-    Args:
-        store: the open file.
-        engine: the writing happens in its workers.
-        troubled: called when writing begins to fail, with the error, and with None when it works again.
+    ``troubled`` is called when writing begins to fail, with the error, and with ``None`` when it works again.
     """
 
     def __init__(self, store: Store, engine: Engine, troubled: Callable[[Exception | None], object]) -> None:
+        #: Why nothing can be written at the moment.
         self.trouble: str | None = None
-        self._store, self._engine, self._troubled = store, engine, troubled
+        self._store = store
+        self._engine = engine
+        self._troubled = troubled
         self._noted: dict[tuple[str, int], CompanyRun] = {}
         self._waiters: list[asyncio.Future[None]] = []
         self._writing: asyncio.Task[None] | None = None
         self._closed = self._finished = False
 
     async def intend(self, company: CompanyRun, position: int) -> None:
-        """See :class:`IntentLog`. Many wait for the same commit."""
+        """Return once the company's intent at ``position`` is on disk; many wait for the same commit.
+
+        Raises :class:`~codat_notebook.runs.queueing.UnwrittenError`.
+        """
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(kept)
         self.note(company, position)
         await kept
 
     def note(self, company: CompanyRun, position: int) -> None:
-        """See :class:`IntentLog`. What is written is how things stand then."""
+        """Keep how the company stands at ``position``, soon; what is written is how things stand then."""
         if not self._closed:
             self._noted[company.company_id, position] = company
             if self._writing is None:
@@ -102,7 +105,7 @@ class Journal:
             except sqlite3.Error as error:
                 self._noted = noted | self._noted
                 self._complain(error)
-                _settle(waiters, IntentLogError(str(error)))
+                _settle(waiters, UnwrittenError(str(error)))
                 await asyncio.sleep(AGAIN)
             else:
                 _settle(waiters, None)

@@ -109,7 +109,7 @@ def absorb(
             continue
         place = next((i for i, row in enumerate(after) if fits(row, operation)), None)
         if place is None:
-            after.append(_row(operation, _unasked(origin), rows))
+            after.append(_row(operation, origin if origin == "attached" else "appeared", rows))
         else:
             after[place] = _row(operation, origin, rows)
     return tuple(after)
@@ -118,17 +118,3 @@ def absorb(
 def _row(operation: PullOperation, origin: str, rows: Sequence[Row]) -> Row:
     company_id = rows[0].company_id if rows else operation.company_id
     return Row(operation.data_type, operation.connection_id, operation, origin, company_id=company_id)
-
-
-def _unasked(origin: str) -> str:
-    return "attached" if origin == "attached" else "appeared"
-
-
-def counts(rows: Iterable[Row]) -> dict[str, int]:
-    """State -> number of rows, without the states that no row has.
-
-    >>> counts([Row("invoices"), Row("bills", outcome="refused")])
-    {'queueing': 1, 'refused': 1}
-    """
-    states = [row.state for row in rows]
-    return {state: states.count(state) for state in STATES if state in states}

@@ -9,7 +9,7 @@ waits for the trouble of another; only what concerns the whole account (the key,
 import asyncio
 import heapq
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine
 from itertools import count
 from typing import Any, TypeVar
 
@@ -19,10 +19,12 @@ from codat_notebook.runs.context import RunContext
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import look, plan_look
 from codat_notebook.runs.governor import Hold, local
+from codat_notebook.runs.journal import Journal
 from codat_notebook.runs.polling import price_of
-from codat_notebook.runs.queueing import IntentLog, send
+from codat_notebook.runs.queueing import send
 from codat_notebook.runs.records import logger
 from codat_notebook.runs.rows import Row
+from codat_notebook.runs.starting import Start
 from codat_notebook.utils import BackoffStrategy, RetryConfig
 
 T = TypeVar("T")
@@ -36,35 +38,27 @@ OTHERS = 0.1
 
 
 class Scheduler:
-    """The companies of a run.
-
-    Args:
-        context: the session's services.
-        companies: those of the run.
-        book: the journal, if there is one.
-        reserve: requests of the day's quota that are not touched; below 1 a share of it.
-        patience: seconds of waiting that a request is worth; see ``polling``.
-        changed: called after each change, on the engine thread.
-    """
+    """The companies of a run, which are those of ``start``; ``changed`` is called after each change."""
 
     def __init__(
         self,
         context: RunContext,
-        companies: Iterable[CompanyRun],
-        intent_log: IntentLog | None,
-        reserve: float,
-        patience: float,
+        start: Start,
+        journal: Journal | None,
         changed: Callable[[], object],
     ) -> None:
         self.context = context
-        self.companies = {company.company_id: company for company in companies}
+        self.companies = {company.company_id: company for company in start.companies}
         self.counts: Counter[str] = Counter()
         self.phases: Counter[str] = Counter()
         self.paused = False
         self.hold: Hold | None = None
         self._backlog = float("-inf"), 0
         self.durations = Durations()
-        self._intent_log, self._reserve, self._patience, self._changed = intent_log, reserve, patience, changed
+        self._journal = journal
+        self._reserve = start.reserve
+        self._patience = start.patience
+        self._changed = changed
         self._queue: deque[CompanyRun] = deque()
         self._looks: list[tuple[float, int, CompanyRun]] = []
         self._order = count()
@@ -73,14 +67,11 @@ class Scheduler:
         self._fatal: CodatLendingError | None = None
         self._phase_of: dict[CompanyRun, str] = {}
         for company in self.companies.values():
-            self._adopt(company)
-
-    def _adopt(self, company: CompanyRun) -> None:
-        company.changed = self._company_changed
-        company.retries = UNATTENDED if len(self.companies) > 1 else None
-        self.counts.update(row.state for row in company.rows)
-        self._phase_of[company] = company.phase
-        self.phases[company.phase] += 1
+            company.changed = self._company_changed
+            company.retries = UNATTENDED if len(self.companies) > 1 else None
+            self.counts.update(row.state for row in company.rows)
+            self._phase_of[company] = company.phase
+            self.phases[company.phase] += 1
 
     # What it is told.
 
@@ -95,8 +86,8 @@ class Scheduler:
             self.phases[self._phase_of[company]] -= 1
             self.phases[company.phase] += 1
             self._phase_of[company] = company.phase
-            if self._intent_log is not None and company.ended:  # also where its last look changed no row
-                self._intent_log.note(company, ALL)
+            if self._journal is not None and company.ended:  # also where its last look changed no row
+                self._journal.note(company, ALL)
         self._changed()
 
     def _row_changed(self, company: CompanyRun, position: int, old: Row | None, row: Row) -> None:
@@ -105,8 +96,8 @@ class Scheduler:
         self.counts[row.state] += 1
         known = old.operation.id if old is not None and old.operation is not None else None
         new = row.operation is not None and row.operation.id != known
-        if self._intent_log is not None and (new or old is None or old.state != row.state):
-            self._intent_log.note(company, position)
+        if self._journal is not None and (new or old is None or old.state != row.state):
+            self._journal.note(company, position)
 
     @property
     def open(self) -> int:
@@ -170,8 +161,8 @@ class Scheduler:
 
     async def _stop(self) -> None:
         """End what is under way. The journal is closed before: to it, what was sent and not answered is a doubt."""
-        if self._intent_log is not None:
-            await self._intent_log.finish()
+        if self._journal is not None:
+            await self._journal.finish()
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
@@ -211,7 +202,7 @@ class Scheduler:
             heapq.heappop(self._looks)
         if self._looks and (self._looks[0][0] <= now or self.context.governor.trying):  # in an outage a look is no risk
             return self._looks[0][2], self._look
-        if not self.paused and not (self._intent_log and self._intent_log.trouble):
+        if not self.paused and not (self._journal and self._journal.trouble):
             for company in self._queue:
                 if company.under_way < AT_ONCE:
                     return company, self._send
@@ -240,9 +231,7 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001 - it is told with its traceback, and the other companies go on
             logger.exception("The refresh of %s was ended by an error of codat_notebook itself", company.company_id)
             what = f"The refresh of {company.name} was ended by an error of codat_notebook itself"
-            record = self.context.report(error, what, company.subject())
-            company.refuse(record)
-            company.set_phase("failed", record.why)
+            company.refuse(self.context.report(error, what, company.subject()))
             self._leave(company)
 
     def _send(self, company: CompanyRun) -> Coroutine[Any, Any, None]:
@@ -259,7 +248,7 @@ class Scheduler:
 
     async def _sent(self, company: CompanyRun, position: int) -> None:
         try:
-            await send(company, position, self._intent_log)
+            await send(company, position, self._journal)
         finally:
             company.under_way -= 1
             if company.waiting and company not in self._queue:
@@ -270,7 +259,8 @@ class Scheduler:
             self._plan(company)
 
     def _look(self, company: CompanyRun) -> Coroutine[Any, Any, None]:
-        company.due, company.looking = None, True
+        company.due = None
+        company.looking = True
         return self._looked(company)
 
     async def _looked(self, company: CompanyRun) -> None:

@@ -5,7 +5,7 @@ and raises at once.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,6 @@ from codat_notebook.models.vocabulary import remedy
 from codat_notebook.runs import journal as journals
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CLOSED, RunContext
-from codat_notebook.runs.journal import Journal
 from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.store import JournalError, JournalUnwritableError, Store
@@ -77,10 +76,6 @@ class Start:
         except BaseException:
             store.close()
             raise
-
-    def open_intent_log(self, context: RunContext, troubled: Callable[[Exception | None], object]) -> Journal | None:
-        """The journal as the fleet uses it."""
-        return None if self.store is None else Journal(self.store, context.engine, troubled)
 
 
 def _open(context: RunContext) -> None:
