@@ -23,7 +23,8 @@ from codat_notebook.models.status import is_problem, is_running
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
-from codat_notebook.runs.finding import FEW, PAGE
+from codat_notebook.runs.finding import FEW
+from codat_notebook.runs.polling import LARGEST_PAGE
 from codat_notebook.runs.records import Subject
 
 
@@ -129,7 +130,9 @@ async def read_facts(context: RunContext, which: Which) -> list[CompanySnapshot]
         ]
     listed = {
         company.id.lower(): company
-        async for company in context.client.companies.iterate_async(request={"order_by": "name", "page_size": PAGE})
+        async for company in context.client.companies.iterate_async(
+            request={"order_by": "name", "page_size": LARGEST_PAGE}
+        )
     }
     if which.ids is None:
         return [await _reading(context, company) for company in listed.values() if which.takes(company)]

@@ -120,10 +120,7 @@ class RunContext:
     async def first_link(self, company_id: str, retries: RetryConfig | None = None) -> frozenset[str]:
         """The data types with *fetch on first link*: those that ``data/all`` queues."""
         if company_id not in self.settings:
-            found = await self.client.settings.get_company_sync_settings_async(
-                request={"company_id": company_id}, retries=retries
-            )
-            self.settings[company_id] = frozenset(
-                setting.data_type for setting in found.settings if setting.fetch_on_first_link
-            )
+            ask = self.client.settings.get_company_sync_settings_async
+            settings = (await ask(request={"company_id": company_id}, retries=retries)).settings
+            self.settings[company_id] = frozenset(each.data_type for each in settings if each.fetch_on_first_link)
         return self.settings[company_id]

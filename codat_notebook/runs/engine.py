@@ -75,7 +75,8 @@ class Engine:
     def after_fork(self) -> None:
         """In a forked child: the loop, the threads and all that runs on them are the parent's."""
         forking.keep(self._loop, asyncio.all_tasks(self._loop), self._thread, self._workers, self._users)
-        self._begun, self._expected = False, set()
+        self._begun = False
+        self._expected = set()
 
     def _begin_anew(self) -> None:
         """After a fork, with the first use."""
@@ -175,10 +176,9 @@ class Engine:
 
     def close(self) -> None:
         """Cancel what runs, end the threads. Called at exit; safe to call twice."""
-        if self._closed:
-            return
+        running = self.running
         self._closed = True
-        if not self._begun:
+        if not running:
             return
         self._loop.call_soon_threadsafe(self._loop.stop)
         if not self.on_thread:

@@ -20,8 +20,6 @@ T = TypeVar("T")
 
 #: Up to so many companies are asked for one by one.
 FEW = 5
-#: Companies that one page may hold.
-PAGE = 5000
 #: Statuses of an answer that concern one company only.
 _ITS_OWN = (403, 404)
 
@@ -44,11 +42,11 @@ def _page_size(limit: int | None) -> int:
     return min(limit or LARGEST_PAGE, LARGEST_PAGE)
 
 
-async def _first(found: AsyncIterator[T], limit: int | None) -> list[T]:
+async def _first(items: AsyncIterator[T], limit: int | None) -> list[T]:
     """The first of them; no page is asked for beyond."""
     first: list[T] = []
-    async for each in found:
-        first.append(each)
+    async for item in items:
+        first.append(item)
         if limit is not None and len(first) >= limit:
             break
     return first
@@ -67,26 +65,26 @@ def name_query(search: str | None) -> str | None:
 
 async def facts_of(context: RunContext, ids: Sequence[str]) -> Facts:
     """Company id -> its facts, or why there are none. Raises what concerns all companies."""
-    found: Facts = {}
-    if len(ids) > FEW:
-        await _list(context, set(ids), found)
-    missing = [id for id in ids if id not in found]
+    facts: Facts = await _listed(context, ids) if len(ids) > FEW else {}
+    missing = [id for id in ids if id not in facts]
     for start in range(0, len(missing), FEW):
         some = missing[start : start + FEW]
-        found.update(zip(some, await asyncio.gather(*(_one(context, id) for id in some)), strict=True))
-    return found
+        facts.update(zip(some, await asyncio.gather(*(_one(context, id) for id in some)), strict=True))
+    return facts
 
 
-async def _list(context: RunContext, wanted: Iterable[str], found: Facts) -> None:
+async def _listed(context: RunContext, ids: Iterable[str]) -> Facts:
     """Read the list, page after page, while that is fewer requests than to ask for those that are missing."""
-    left, number, pages = {id.lower(): id for id in wanted}, 1, 1
+    facts: Facts = {}
+    left, number, pages = {id.lower(): id for id in ids}, 1, 1
     while left and pages - number < len(left) and number <= pages:
-        page = await context.client.companies.list_async(request={"page": number, "page_size": PAGE})
+        page = await context.client.companies.list_async(request={"page": number, "page_size": LARGEST_PAGE})
         for company in page.results:
             if (id := left.pop(company.id.lower(), None)) is not None:
-                found[id] = await context.facts(company)
-        pages = -(-page.total_results // PAGE) if page.links.next else number
+                facts[id] = await context.facts(company)
+        pages = -(-page.total_results // LARGEST_PAGE) if page.links.next else number
         number += 1
+    return facts
 
 
 async def _one(context: RunContext, id: str) -> CompanyFacts | CodatLendingError:

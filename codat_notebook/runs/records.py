@@ -9,7 +9,7 @@ of :mod:`logging` is told the same. Nothing here ever holds the key.
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -97,12 +97,6 @@ def _advice(error: Exception) -> tuple[str, str]:
     return str(error), "Correct what the message names and try again."
 
 
-def _detail(error: Exception) -> str | None:
-    """Codat's own words, where they add something to ours."""
-    data = getattr(error, "data", None)
-    return getattr(data, "error", None)
-
-
 def _sentence(text: str) -> str:
     return text if not text or text[-1] in ".!?…" else f"{text}."
 
@@ -115,12 +109,11 @@ _QUEUED = {
 
 def from_exception(error: Exception, what: str, now: datetime, subject: Subject | None = None) -> ErrorRecord:
     """An exception in plain words. ``what`` is the action that failed, as a sentence without its full stop."""
-    subject = subject or Subject()
     why, action = _advice(error)
     retry_at = getattr(error, "retry_at", None)
     if retry_at is not None:
         action = f"Try again at {retry_at:%Y-%m-%dT%H:%M:%SZ}."
-    detail = _detail(error)
+    detail = getattr(getattr(error, "data", None), "error", None)  # Codat's own words
     queued = _QUEUED.get(getattr(error, "queued", None) or "", "")
     status = getattr(error, "status_code", 0)
     return ErrorRecord(
@@ -131,11 +124,7 @@ def from_exception(error: Exception, what: str, now: datetime, subject: Subject 
         status=str(status) if status else type(error).__name__,
         retry_at=retry_at,
         correlation_id=getattr(error, "correlation_id", None),
-        company_id=subject.company_id,
-        connection_id=subject.connection_id,
-        data_type=subject.data_type,
-        platform=subject.platform,
-        link_url=subject.link_url,
+        **asdict(subject or Subject()),
     )
 
 

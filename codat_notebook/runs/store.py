@@ -126,7 +126,8 @@ class Store:
     def after_fork(self) -> None:
         """In a forked child: where it could not be closed, because something was just written, it is not touched."""
         forking.keep(self._db)
-        self._db, self._inherited = None, True
+        self._db = None
+        self._inherited = True
 
     def _in_use(self) -> sqlite3.Connection:
         if self._inherited:
