@@ -5,8 +5,8 @@ memory), and every commit is on the disk before it counts. What a file is stands
 without opening it as a database: what is none of ours, or of another version, is never written to. No open database
 goes through a fork, which SQLite does not survive: it is closed before, and opened again by the parent's next use.
 
-A lock beside the file keeps two processes from writing it at the same time. It is the operating system's, so it ends
-with the process that holds it, however that ends.
+A lock beside the file keeps two processes from writing it at the same time; it says who holds it. It is the operating
+system's, so it ends with the process that holds it, however that ends.
 """
 
 import os
@@ -15,7 +15,7 @@ import sqlite3
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final
 
 from codat_notebook import forking
 
@@ -79,6 +79,7 @@ class Store:
         self.path = path
         self._address = f"{path.absolute().as_uri()}?mode=rw"
         self._db: sqlite3.Connection | None = None
+        self._lock_file: IO[str] | None = None
         self._inherited = self._closed = False
         self._lock = forking.Lock(self._rest)
         forking.remember(self)
@@ -90,18 +91,14 @@ class Store:
         if not Path(f"{path}.lock").exists():
             _check(path)  # so that nothing is put beside a file that is none of ours
         try:
-            self._file_lock = FileLock.take(path)
-        except Taken as taken:
-            raise JournalInUseError(
-                f"The journal {path} is in use by {taken}. Wait for that run, or end it, before you go on with it here."
-            ) from None
+            self._lock_file = _locked(path)
         except OSError as error:
             raise _unwritable(path, error) from error
         try:
             _check(path)
             self._db = self._open()
         except BaseException:
-            self._file_lock.free()
+            self._lock_file.close()
             raise
 
     def _open(self) -> sqlite3.Connection:
@@ -124,7 +121,12 @@ class Store:
             self._db = None
 
     def after_fork(self) -> None:
-        """In a forked child: where it could not be closed, because something was just written, it is not touched."""
+        """In a forked child: where it could not be closed, because something was just written, it is not touched.
+
+        The lock is the parent's alone; it would last until the last copy of its file goes.
+        """
+        if self._lock_file is not None and not self._lock_file.closed:
+            forking.let_go([self._lock_file])
         forking.keep(self._db)
         self._db = None
         self._inherited = True
@@ -171,7 +173,8 @@ class Store:
         with self._lock:
             self._rest()
             self._closed = True
-        self._file_lock.free()
+        if self._lock_file is not None:
+            self._lock_file.close()  # the lock goes with it
 
 
 def _connect(address: Path | str, *, uri: bool = False) -> sqlite3.Connection:
@@ -212,57 +215,23 @@ def _unwritable(path: Path, error: Exception) -> JournalUnwritableError:
     return JournalUnwritableError(f"The journal {path} cannot be written: {error}. {what}.")
 
 
-# The lock beside it.
+def _locked(path: Path) -> IO[str]:
+    """The file ``path`` + ``.lock``, locked until it is closed. It stays: removing it would let two hold the lock.
 
-
-class Taken(Exception):
-    """Another process, or another session of this one, holds the lock; its text says who."""
-
-
-class FileLock:
-    """Held from :meth:`take` to :meth:`free`. The lock file stays; removing it would let two hold it.
-
-    It says who holds it, for the message to the other one. A forked child does not have it, nor keep it when its parent
-    is dead.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     FileLock.take(Path(folder, "x")).free()
+    Raises :class:`JournalInUseError` where somebody else has it, or ``OSError`` where it cannot be made.
     """
-
-    def __init__(self, file: IO[str]) -> None:
-        self._file: IO[str] | None = file
-        forking.remember(self)
-
-    def after_fork(self) -> None:
-        """In a forked child: the parent alone holds the lock, which would last until the last copy of the file goes."""
-        if self._file is not None:
-            forking.let_go([self._file])
-
-    @classmethod
-    def take(cls, path: Path) -> Self:
-        """Lock the file ``path`` + ``.lock``.
-
-        Raises:
-            Taken: somebody else has it.
-            OSError: the file cannot be made.
-        """
-        file = open(f"{path}.lock", "a+", encoding="utf-8")  # noqa: SIM115 - it is held, and closed by free()
-        try:
-            _take(file)
-        except OSError as error:
-            file.seek(0)
-            who = file.read(200).strip() or "another process"
-            file.close()
-            raise Taken(who) from error
+    file = open(f"{path}.lock", "a+", encoding="utf-8")  # noqa: SIM115 - it is held, and closed by close()
+    try:
+        _take(file)
+    except OSError as error:
         file.seek(0)
-        file.truncate()
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
-        return cls(file)
-
-    def free(self) -> None:
-        """Let others have it. Safe to call twice."""
-        if self._file is not None:
-            self._file.close()  # the lock goes with it
-            self._file = None
+        who = file.read(200).strip() or "another process"
+        file.close()
+        raise JournalInUseError(
+            f"The journal {path} is in use by {who}. Wait for that run, or end it, before you go on with it here."
+        ) from error
+    file.seek(0)
+    file.truncate()
+    file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+    file.flush()
+    return file
