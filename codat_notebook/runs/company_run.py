@@ -2,7 +2,7 @@
 
 A :class:`CompanyRun` is changed on the engine thread only, by ``queueing`` and ``following``; each change replaces the
 tuple of rows, so that any thread may read a consistent snapshot. Whoever drives it (``scheduler``) is told of each
-change with the rows before, so that nothing has to be counted anew.
+change and what was before, so that nothing has to be counted anew.
 """
 
 import sys
@@ -104,7 +104,8 @@ class CompanyRun:
     all_done: str | None = None
     looked: Look | None = None
     quiet_counter: QuietCounter = field(default_factory=QuietCounter)
-    changed: Callable[["CompanyRun", tuple[Row, ...]], object] = lambda company, before: None
+    #: Called with the company after each change, and with the rows and the phase before it.
+    changed: Callable[["CompanyRun", tuple[Row, ...], str], object] = lambda company, rows, phase: None
 
     def __post_init__(self) -> None:
         if not self.rows:
@@ -143,15 +144,15 @@ class CompanyRun:
         return self.facts.subject(row.data_type, row.connection_id) if row else self.facts.subject()
 
     def set_rows(self, rows: Iterable[Row]) -> None:
-        """Replace the rows, and tell. An operation that has ended gets its time of seeing and its error here, once."""
+        """Replace the rows. An operation that has ended gets its time of seeing and its error here, once."""
         before, self.rows = self.rows, tuple(map(self._finished, rows))
-        self.changed(self, before)
+        self.changed(self, before, self.phase)
 
     def set_phase(self, phase: str, note: str | None = None) -> None:
-        """Enter a phase, with a remark for the reader, and tell."""
-        self.phase = phase
+        """Enter a phase, with a remark for the reader."""
+        before, self.phase = self.phase, phase
         self.note = note
-        self.changed(self, self.rows)
+        self.changed(self, self.rows, before)
 
     def replace(self, position: int, row: Row) -> None:
         """Replace one row."""

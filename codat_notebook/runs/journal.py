@@ -9,6 +9,7 @@ following goes on, and what it finds is kept in memory until it can be written. 
 import asyncio
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -163,23 +164,18 @@ def begin(store: Store, companies: Iterable[CompanyRun], targets: Targets, about
             *((f"DELETE FROM {table}", [()]) for table in ("run", "companies", "operations", "skipped")),
             (_ABOUT, list(about.items())),
             (_COMPANY, [_company(company) for company in companies]),
-            (
-                _OPERATION,
-                [_operation(company, position) for company in companies for position in range(len(company.rows))],
-            ),
-            (_SKIPPED, [(s.company_id, s.data_type, s.connection_id, s.reason) for s in targets.skipped]),
+            (_OPERATION, [_operation(each, position) for each in companies for position in range(len(each.rows))]),
+            (_SKIPPED, targets.skipped),
         ]
     )
 
 
 def restore(store: Store, make: Callable[..., CompanyRun]) -> list[CompanyRun]:
     """The companies as the last process left them; what it was about to queue, or had, is marked as a doubt."""
-    rows: dict[str, list[tuple[Any, ...]]] = {}
+    rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for values in store.read("SELECT * FROM operations ORDER BY company_id, position"):
-        rows.setdefault(values[0], []).append(values)
-    return [
-        _company_run(make, kept, rows.get(kept[0], [])) for kept in store.read("SELECT * FROM companies ORDER BY rowid")
-    ]
+        rows[values[0]].append(values)
+    return [_company_run(make, kept, rows[kept[0]]) for kept in store.read("SELECT * FROM companies ORDER BY rowid")]
 
 
 def skipped(store: Store) -> tuple[Skipped, ...]:
@@ -189,7 +185,7 @@ def skipped(store: Store) -> tuple[Skipped, ...]:
 
 def _company_run(make: Callable[..., CompanyRun], kept: tuple[Any, ...], rows: list[tuple[Any, ...]]) -> CompanyRun:
     company_id, wanted, all_done, all_key, all_at, began, done = kept
-    pairs = None if wanted is None else tuple((data_type, connection) for data_type, connection in json.loads(wanted))
+    pairs = None if wanted is None else tuple(map(tuple, json.loads(wanted)))
     company = make(company_id=company_id, wanted=pairs, rows=tuple(map(_row, rows)), all_done=all_done, began=began)
     company.waiting.clear()
     if pairs is None and all_done is None:
@@ -197,16 +193,15 @@ def _company_run(make: Callable[..., CompanyRun], kept: tuple[Any, ...], rows: l
         if all_key is not None:
             company.intents[ALL] = Intent(all_key, all_at, earlier=True)
     elif pairs is not None or all_done == "singly":
-        for values, row in zip(rows, company.rows, strict=True):
+        for (_, position, _, _, key, at, *_), row in zip(rows, company.rows, strict=True):
             if row.state == "queueing":
-                company.waiting.append(values[1])
-            if row.state == "queueing" and values[4] is not None:
-                company.intents[values[1]] = Intent(values[4], values[5], earlier=True)
+                company.waiting.append(position)
+                if key is not None:
+                    company.intents[position] = Intent(key, at, earlier=True)
     if done:
         company.phase = next(phase for phase, number in _DONE.items() if number == done)
-        company.note = (
-            next((row.error.why for row in company.rows if row.error), None) if company.phase == "failed" else None
-        )
+    if company.phase == "failed":
+        company.note = next((row.error.why for row in company.rows if row.error), None)
     return company
 
 

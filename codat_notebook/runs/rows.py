@@ -81,19 +81,12 @@ def fits(row: Row, operation: PullOperation) -> bool:
 
 
 def absorb(
-    rows: Sequence[Row],
-    seen: Iterable[PullOperation],
-    origin_of: Callable[[PullOperation], str | None],
+    rows: Sequence[Row], seen: Iterable[PullOperation], origin_of: Callable[[PullOperation], str | None]
 ) -> tuple[Row, ...]:
-    """The rows after a look at the history.
+    """The rows after a look at the history that shows the operations ``seen``, in any order.
 
-    Parameters
-    ----------
-    rows : the rows before.
-    seen : the operations that the history shows, in any order.
-    origin_of : gives the origin of an operation that no row has yet, or ``None`` if it is none of this run's.
-
-    An operation that has ended never runs again: a late answer does not undo it.
+    ``origin_of`` gives the origin of an operation that no row has yet, or ``None`` if it is none of this run's. An
+    operation that has ended never runs again: a late answer does not undo it.
     """
     now = {operation.id: operation for operation in seen if operation.id}
     after = [

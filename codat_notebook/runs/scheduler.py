@@ -7,10 +7,11 @@ waits for the trouble of another; only what concerns the whole account (the key,
 """
 
 import asyncio
+import contextlib
 import heapq
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
-from itertools import count
+from itertools import count, zip_longest
 from typing import Any, TypeVar
 
 from codat_notebook.models.errors import CodatLendingError
@@ -65,27 +66,23 @@ class Scheduler:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._fatal: CodatLendingError | None = None
-        self._phase_of: dict[CompanyRun, str] = {}
         for company in self.companies.values():
             company.changed = self._company_changed
             company.retries = UNATTENDED if len(self.companies) > 1 else None
             self.counts.update(row.state for row in company.rows)
-            self._phase_of[company] = company.phase
             self.phases[company.phase] += 1
 
     # What it is told.
 
-    def _company_changed(self, company: CompanyRun, before: tuple[Row, ...]) -> None:
-        """Keep the counts and the journal; never more work than the company has rows."""
-        if before is not company.rows:
-            for position, row in enumerate(company.rows):
-                old = before[position] if position < len(before) else None
+    def _company_changed(self, company: CompanyRun, rows: tuple[Row, ...], phase: str) -> None:
+        """Keep the counts and the journal, given the rows and the phase before."""
+        if rows is not company.rows:
+            for position, (old, row) in enumerate(zip_longest(rows, company.rows)):
                 if old is not row:
                     self._row_changed(company, position, old, row)
-        if self._phase_of[company] != company.phase:
-            self.phases[self._phase_of[company]] -= 1
+        if phase != company.phase:
+            self.phases[phase] -= 1
             self.phases[company.phase] += 1
-            self._phase_of[company] = company.phase
             if self._journal is not None and company.ended:  # also where its last look changed no row
                 self._journal.note(company, ALL)
         self._changed()
@@ -94,9 +91,7 @@ class Scheduler:
         if old is not None:
             self.counts[old.state] -= 1
         self.counts[row.state] += 1
-        known = old.operation.id if old is not None and old.operation is not None else None
-        new = row.operation is not None and row.operation.id != known
-        if self._journal is not None and (new or old is None or old.state != row.state):
+        if self._journal is not None and (old is None or (old.state, _id(old)) != (row.state, _id(row))):
             self._journal.note(company, position)
 
     @property
@@ -143,8 +138,7 @@ class Scheduler:
             for company in self.companies.values():
                 self._begin(company)
             while self._fatal is None and self.open:
-                seconds = self._start_what_may()
-                await self._sleep(seconds)
+                await self._sleep(self._start_what_may())
             if self._fatal is not None:
                 raise self._fatal
         finally:
@@ -170,11 +164,10 @@ class Scheduler:
 
     async def _sleep(self, seconds: float | None) -> None:
         """Until something happens, or so many seconds."""
-        timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._wake.set)
-        await self._wake.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
         self._wake.clear()
-        if timer is not None:
-            timer.cancel()
 
     def _start_what_may(self) -> float | None:
         """Start requests while there is room; gives the seconds after which there may be more to do."""
@@ -282,3 +275,8 @@ class Scheduler:
             company.due = self.context.client.clock.monotonic() + seconds
             heapq.heappush(self._looks, (company.due, next(self._order), company))
         self._wake.set()
+
+
+def _id(row: Row) -> str | None:
+    """Of the row's operation."""
+    return row.operation.id if row.operation is not None else None

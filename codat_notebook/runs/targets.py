@@ -33,8 +33,7 @@ class PlanLine(NamedTuple):
         return self.action in (None, QUEUE)
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A row of a plan that is left out, and why."""
 
     company_id: str
@@ -62,15 +61,9 @@ class Targets:
 
 
 def read_targets(what: Any, data_types: Sequence[str] = (), connection_id: str | None = None) -> Targets:
-    """The orders in what the user gave.
-
-    Parameters
-    ----------
-    what : a company's id, a mapping company id -> data types, or a DataFrame with the columns ``company_id`` and
-        ``data_type``, and if wanted ``connection_id``, ``action`` and ``reason``.
-    data_types, connection_id : with an id only.
-
-    Raises ``ValueError`` for what cannot be meant.
+    """What the user asks for: by a company's id with data types and perhaps a connection, a mapping company id -> data
+    types, or a DataFrame with the columns ``company_id`` and ``data_type``, and if wanted ``connection_id``, ``action``
+    and ``reason``. Raises ``ValueError`` for what cannot be meant.
 
     >>> read_targets({"id-1": ["invoices", "bills", "invoices"]}).companies
     {'id-1': (('invoices', None), ('bills', None))}
