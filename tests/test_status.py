@@ -145,8 +145,8 @@ def test_frames_runs_and_command_line_agree_on_what_runs_and_what_failed(status:
     counted = frame["duration"].iloc[0]
     assert (counted == pd.Timedelta(minutes=1)) == (kind == "running")
     row = Row("invoices", "x", operation(status, completed), "queued", company_id="c")
-    run = SimpleNamespace(rows=[row], facts_of=lambda company_id: None)
-    (record,) = outcome.records(run)  # type: ignore[arg-type]
+    run = SimpleNamespace(facts_of=lambda company_id: None)
+    record = outcome.record(run, row)  # type: ignore[arg-type]
     assert record["state"] == (kind if kind in ("failed", "running") else "complete")
     assert row.open == (kind == "running")
     code = {"failed": 3, "running": outcome.OPEN}.get(kind, 0)

@@ -50,12 +50,7 @@ class Lab(Child):
     name = "JupyterLab"
 
     def __init__(
-        self,
-        folder: Path,
-        port: int = 0,
-        environment: dict[str, str] | None = None,
-        *,
-        without: Collection[str] = (),
+        self, folder: Path, port: int = 0, environment: dict[str, str] | None = None, *, without: Collection[str] = ()
     ) -> None:
         port = free_port(port)
         self._token = secrets.token_urlsafe(24)
