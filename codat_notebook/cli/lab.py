@@ -42,9 +42,7 @@ _QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", 
 class Lab(Child):
     """A running JupyterLab; leaving the ``with`` block ends it.
 
-    ``folder``: what it serves. ``port``: 0 takes a free one. ``environment``: variables that its kernels get on top of
-    this process's; ``without``: those of this process that they do not get. Raises :class:`CommandError` if the port is
-    taken.
+    ``folder``: what it serves; the rest is :class:`Child`'s.
     """
 
     name = "JupyterLab"

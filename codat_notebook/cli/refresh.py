@@ -10,6 +10,7 @@ is not known whether it was queued, 6 stopped before the end.
 import csv
 import io
 import json
+import math
 import os
 import sys
 import time
@@ -100,42 +101,38 @@ def read_plan(path: Path) -> pd.DataFrame:
     :class:`ArgumentsError` with the line and the column at fault, before anything is sent: half a plan is worse than
     none.
     """
-    lines = _lines(path, _text(path))
-    places, width = _headings(path, next(lines, (1, []))[1])
-    rows = [_row(path, number, fields, places, width) for number, fields in lines]
+    lines = _lines(path)
+    names = _headings(path, next(lines, (1, []))[1])
+    rows = [_row(path, number, names, fields) for number, fields in lines]
     if not rows:
         raise ArgumentsError(f"{path} has no row below its headings.")
     return pd.DataFrame(rows, columns=list(_READ), dtype="object")
 
 
-def _text(path: Path) -> str:
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The number of its first line and the fields of each row; spreadsheets of some languages write semicolons."""
+    number = 1
     try:
         data = path.read_bytes()
-    except OSError as error:
-        raise ArgumentsError(f"{path} cannot be read: {error.strerror}.") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ArgumentsError(f"{path}, line {line}: this is no UTF-8. Save it as CSV in UTF-8.") from None
-
-
-def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """The number of its first line and the fields of each row; spreadsheets of some languages write semicolons."""
-    first = text.partition("\n")[0]
-    delimiter = ";" if ";" in first and "," not in first else ","
-    reader, number = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter), 1
-    try:
+        text = data.decode("utf-8-sig")
+        first = text.partition("\n")[0]
+        delimiter = ";" if ";" in first and "," not in first else ","
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
         for fields in reader:
             if any(fields):
                 yield number, fields
             number = reader.line_num + 1
+    except OSError as error:
+        raise ArgumentsError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        raise ArgumentsError(f"{path}, line {number}: this is no UTF-8. Save it as CSV in UTF-8.") from None
     except csv.Error as error:
         raise ArgumentsError(f"{path}, line {number}: {error}.") from None
 
 
-def _headings(path: Path, headings: list[str]) -> tuple[dict[str, int], int]:
-    """Where the columns that are read stand, and how many there are."""
+def _headings(path: Path, headings: list[str]) -> list[str]:
+    """The columns' names, among which those that are needed stand, and those that are read stand once."""
     names = [heading.strip() for heading in headings]
     for name in _NEEDED:
         if name not in names:
@@ -144,14 +141,14 @@ def _headings(path: Path, headings: list[str]) -> tuple[dict[str, int], int]:
     twice = next((name for name in _READ if names.count(name) > 1), None)
     if twice:
         raise ArgumentsError(f"{path}, line 1: the column {twice} stands there twice.")
-    return {name: names.index(name) for name in _READ if name in names}, len(names)
+    return names
 
 
-def _row(path: Path, number: int, fields: list[str], places: dict[str, int], width: int) -> list[str | None]:
+def _row(path: Path, number: int, names: list[str], fields: list[str]) -> list[str | None]:
     """The columns of a row that are read, checked if it is to be queued."""
-    if len(fields) != width:
-        raise ArgumentsError(f"{path}, line {number}: {len(fields)} columns, where the headings have {width}.")
-    values = {name: fields[place].strip() or None for name, place in places.items()}
+    if len(fields) != len(names):
+        raise ArgumentsError(f"{path}, line {number}: {len(fields)} columns, where the headings have {len(names)}.")
+    values = {name: field.strip() or None for name, field in zip(names, fields, strict=True)}
     action = values.get("action") or "queue"
     if action not in _ACTIONS:
         raise ArgumentsError(f"{path}, line {number}: action is {action[:80]!r}, not queue or skip.")
@@ -216,12 +213,12 @@ def _company_id(session: Session, company: str | None) -> str | None:
 def _watch(run: RefreshRun, stop: Stop, timeout: float | None) -> None:
     """Tell the progress until the run has ended, the time is over, or somebody asks to stop."""
     every = _WATCHED if sys.stderr.isatty() else _LOGGED
-    until = None if timeout is None else time.monotonic() + timeout
+    until = math.inf if timeout is None else time.monotonic() + timeout
     told, next_line = None, 0.0
-    while not run.done and not stop.asked and (until is None or time.monotonic() < until):
-        if time.monotonic() >= next_line and (line := run.line) != told:
+    while not run.done and not stop.asked and (now := time.monotonic()) < until:
+        if now >= next_line and (line := run.line) != told:
             _say(line)
-            told, next_line = line, time.monotonic() + every
+            told, next_line = line, now + every
         run.wait(0.2)
     if not run.done:
         _say("Stopped watching. Codat carries on with what is queued; with its journal the run can be gone on with.")
@@ -234,13 +231,11 @@ def _tell(run: RefreshRun, as_json: bool) -> int:
     code = outcome.exit_code(run.counts)
     operations = [outcome.record(run, row) for row in run.rows]
     skipped = len(run.skipped)
-    about = {"exit_code": code, "phase": run.phase, "note": run.note, "counts": run.counts, "skipped": skipped}
-    text = (
-        json.dumps({**about, "operations": operations}, indent=1)
-        if as_json
-        else f"{outcome.table(operations)}\n\n{outcome.remedies(operations)}".strip()
-    )
-    _print(text, sys.stdout)
+    if as_json:
+        about = {"exit_code": code, "phase": run.phase, "note": run.note, "counts": run.counts, "skipped": skipped}
+        _print(json.dumps({**about, "operations": operations}, indent=1), sys.stdout)
+    else:
+        _print(f"{outcome.table(operations)}\n\n{outcome.remedies(operations)}".strip(), sys.stdout)
     _say(f"{run.line}; {skipped:,} skipped" if skipped else run.line)
     return code
 
