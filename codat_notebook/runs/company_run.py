@@ -58,15 +58,15 @@ class Look(NamedTuple):
 class QuietCounter:
     """How long no new operation has turned up: in looks, and since when (real seconds)."""
 
-    known: int = -1
+    operations: int = -1
     looks: int = 0
     since: float = 0.0
 
     def take(self, rows: Iterable[Row], now: float) -> None:
         """Count a look."""
-        known = sum(row.operation is not None for row in rows)
-        if known > self.known:
-            self.known = known
+        operations = sum(row.operation is not None for row in rows)
+        if operations > self.operations:
+            self.operations = operations
             self.looks = 0
             self.since = now
         self.looks += 1

@@ -16,6 +16,7 @@ import atexit
 import concurrent.futures
 import math
 import threading
+import time
 import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -46,7 +47,8 @@ class Engine:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        self._closed = False
+        #: Whether the engine has been ended; a closed one is not started again.
+        self.closed = False
         self._holders: weakref.WeakSet[object] = weakref.WeakSet()
         self._expected: set[object] = set()
         self._lock = forking.Lock()
@@ -99,16 +101,11 @@ class Engine:
     @property
     def running(self) -> bool:
         """Whether its thread is at work: not once it is closed, nor in a forked child before its first use there."""
-        return self._begun and not self._closed
-
-    @property
-    def closed(self) -> bool:
-        """Whether the engine has been ended; a closed one is not started again."""
-        return self._closed
+        return self._begun and not self.closed
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Start a coroutine on the engine, from any thread, and return its future at once."""
-        if self._closed:
+        if self.closed:
             coroutine.close()
             raise RuntimeError("The engine is closed: the interpreter is ending.")
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
@@ -133,7 +130,7 @@ class Engine:
 
     def post(self, function: Callable[..., object], *arguments: object) -> None:
         """Have a short function called on the engine's thread, soon, in order of posting."""
-        if not self._closed:
+        if not self.closed:
             self.loop.call_soon_threadsafe(function, *arguments)
 
     async def in_worker(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -177,7 +174,7 @@ class Engine:
     def close(self) -> None:
         """Cancel what runs, end the threads. Called at exit; safe to call twice."""
         running = self.running
-        self._closed = True
+        self.closed = True
         if not running:
             return
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -189,15 +186,13 @@ class Engine:
 
 def wait(future: concurrent.futures.Future[T], timeout: float | None = None) -> T:
     """Wait for a future, interruptibly on every system. Raises ``TimeoutError`` after ``timeout`` seconds."""
-    while True:
-        step = _WAKE if timeout is None else min(_WAKE, timeout)
-        done, _ = concurrent.futures.wait([future], step)
-        if done:
-            return future.result()
-        if timeout is not None:
-            timeout -= step
-            if timeout <= 0:
-                raise TimeoutError
+    until = math.inf if timeout is None else time.monotonic() + timeout
+    while not future.done():
+        rest = until - time.monotonic()
+        if rest <= 0:
+            raise TimeoutError
+        concurrent.futures.wait([future], min(_WAKE, rest))
+    return future.result()
 
 
 _engine: Engine | None = None

@@ -104,7 +104,7 @@ def _age(operation: PullOperation, now: datetime) -> float:
 def _learn(company: CompanyRun, seen: Iterable[PullOperation], durations: Durations) -> None:
     """Learn durations from what has ended: all of the first look, later the run's own that have ended since."""
     platforms = company.platforms
-    mine = {row.operation.id: row.open for row in company.rows if row.operation is not None}
+    mine = {row.operation_id: row.open for row in company.rows}
     for operation in seen:
         if operation.completed and (mine.get(operation.id) or not company.quiet_counter.looks):
             start, end = instant(operation.requested), instant(operation.completed)

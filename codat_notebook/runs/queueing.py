@@ -72,18 +72,14 @@ async def _send_row(company: CompanyRun, position: int) -> None:
         retries=company.retries,
         idempotency_key=intent.key,
         since=intent.since,
-        known=_others(company, row),
+        # Operations of the same type that other rows have cannot be this one's.
+        known={r.operation.id for r in company.rows if r.operation is not None and r.data_type == row.data_type},
     )
     company.replace(position, replace(row, operation=queued.operation, origin=queued.origin, outcome=None))
     if queued.siblings:
         company.set_rows(absorb(company.rows, queued.siblings, lambda _: "appeared"))
     if queued.origin == "queued":
         company.began_at(queued.operation)
-
-
-def _others(company: CompanyRun, row: Row) -> set[str]:
-    """Operations of the same type that other rows have: they cannot be this one's."""
-    return {r.operation.id for r in company.rows if r.operation is not None and r.data_type == row.data_type}
 
 
 def _put_back(company: CompanyRun, position: int, doubt: bool = False) -> None:

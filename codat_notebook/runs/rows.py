@@ -55,6 +55,11 @@ class Row:
     seen: datetime | None = None
 
     @property
+    def operation_id(self) -> str | None:
+        """Of its operation, once that is known."""
+        return self.operation.id if self.operation is not None else None
+
+    @property
     def state(self) -> str:
         """One of :data:`STATES`."""
         if self.operation is None:
@@ -90,12 +95,9 @@ def absorb(
     """
     now = {operation.id: operation for operation in seen if operation.id}
     after = [
-        replace(row, operation=now[row.operation.id])
-        if row.operation is not None and row.open and row.operation.id in now
-        else row
-        for row in rows
+        replace(row, operation=now[row.operation_id]) if row.open and row.operation_id in now else row for row in rows
     ]
-    taken = {row.operation.id for row in rows if row.operation is not None}
+    taken = {row.operation_id for row in rows}
     for operation in sorted(now.values(), key=lambda o: o.requested or ""):
         origin = None if operation.id in taken else origin_of(operation)
         if origin is None:

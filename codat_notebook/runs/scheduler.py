@@ -29,6 +29,7 @@ from codat_notebook.runs.starting import Start
 from codat_notebook.utils import BackoffStrategy, RetryConfig
 
 T = TypeVar("T")
+Action = Callable[[CompanyRun], Coroutine[Any, Any, None]]
 
 #: Queueing requests at the same time for one company; Codat allows ten in all, so one is left for a person.
 AT_ONCE = 9
@@ -42,11 +43,7 @@ class Scheduler:
     """The companies of a run, which are those of ``start``; ``changed`` is called after each change."""
 
     def __init__(
-        self,
-        context: RunContext,
-        start: Start,
-        journal: Journal | None,
-        changed: Callable[[], object],
+        self, context: RunContext, start: Start, journal: Journal | None, changed: Callable[[], object]
     ) -> None:
         self.context = context
         self.companies = {company.company_id: company for company in start.companies}
@@ -91,7 +88,8 @@ class Scheduler:
         if old is not None:
             self.counts[old.state] -= 1
         self.counts[row.state] += 1
-        if self._journal is not None and (old is None or (old.state, _id(old)) != (row.state, _id(row))):
+        new = old is None or (old.state, old.operation_id) != (row.state, row.operation_id)
+        if self._journal is not None and new:
             self._journal.note(company, position)
 
     @property
@@ -101,9 +99,8 @@ class Scheduler:
 
     def backlog(self) -> int:
         """How many requests wait to queue something, counted once a second."""
-        now = self.context.client.clock.monotonic()
-        if now - self._backlog[0] > 1.0:
-            self._backlog = now, sum(len(company.waiting) for company in tuple(self._queue))
+        if self._now - self._backlog[0] > 1.0:
+            self._backlog = self._now, sum(len(company.waiting) for company in tuple(self._queue))
         return self._backlog[1]
 
     def pause(self, paused: bool) -> None:
@@ -136,22 +133,19 @@ class Scheduler:
         """Until nothing more is to come. Raises what concerns the whole account."""
         try:
             for company in self.companies.values():
-                self._begin(company)
+                if company.ended:
+                    continue
+                if company.waiting:
+                    self._queue.append(company)
+                else:
+                    company.set_phase("following", company.note)
+                self._plan(company)
             while self._fatal is None and self.open:
                 await self._sleep(self._start_what_may())
             if self._fatal is not None:
                 raise self._fatal
         finally:
             await self._stop()
-
-    def _begin(self, company: CompanyRun) -> None:
-        if company.ended:
-            return
-        if company.waiting:
-            self._queue.append(company)
-        else:
-            company.set_phase("following", company.note)
-        self._plan(company)
 
     async def _stop(self) -> None:
         """End what is under way. The journal is closed before: to it, what was sent and not answered is a doubt."""
@@ -172,39 +166,39 @@ class Scheduler:
     def _start_what_may(self) -> float | None:
         """Start requests while there is room; gives the seconds after which there may be more to do."""
         while True:
-            company, action = self._next()
-            if company is None:
+            chosen = self._next()
+            if chosen is None:
                 self._held(None)
-                return self._until_look()
+                return max(self._looks[0][0] - self._now, 0.0) if self._looks else None
             hold = self.context.governor.hold(self._reserve)
             self._held(hold)
             if hold is not None:
                 return hold.seconds if hold.seconds is not None or self._tasks else OTHERS
-            assert action is not None
-            self._start(company, action)
+            self._start(*chosen)
 
     def _held(self, hold: Hold | None) -> None:
         before, self.hold = self.hold, hold
         if (before.why if before else None) != (hold.why if hold else None):
             self._changed()
 
-    def _next(self) -> tuple[CompanyRun | None, Callable[[CompanyRun], Coroutine[Any, Any, None]] | None]:
+    @property
+    def _now(self) -> float:
+        return self.context.client.clock.monotonic()
+
+    def _next(self) -> tuple[CompanyRun, Action] | None:
         """Who is next, and what for. Nothing is taken yet."""
-        now = self.context.client.clock.monotonic()
         while self._looks and self._looks[0][2].due != self._looks[0][0]:
             heapq.heappop(self._looks)
-        if self._looks and (self._looks[0][0] <= now or self.context.governor.trying):  # in an outage a look is no risk
+        # In an outage a look is no risk.
+        if self._looks and (self._looks[0][0] <= self._now or self.context.governor.trying):
             return self._looks[0][2], self._look
         if not self.paused and not (self._journal and self._journal.trouble):
             for company in self._queue:
                 if company.under_way < AT_ONCE:
                     return company, self._send
-        return None, None
+        return None
 
-    def _until_look(self) -> float | None:
-        return max(self._looks[0][0] - self.context.client.clock.monotonic(), 0.0) if self._looks else None
-
-    def _start(self, company: CompanyRun, action: Callable[[CompanyRun], Coroutine[Any, Any, None]]) -> None:
+    def _start(self, company: CompanyRun, action: Action) -> None:
         self.context.governor.begin()
         task = asyncio.get_running_loop().create_task(self._guarded(company, action(company)))
         self._tasks.add(task)
@@ -272,11 +266,6 @@ class Scheduler:
         if seconds is None:
             company.due = None
         else:
-            company.due = self.context.client.clock.monotonic() + seconds
+            company.due = self._now + seconds
             heapq.heappush(self._looks, (company.due, next(self._order), company))
         self._wake.set()
-
-
-def _id(row: Row) -> str | None:
-    """Of the row's operation."""
-    return row.operation.id if row.operation is not None else None

@@ -1,4 +1,4 @@
-"""Looking at one company, in one process and on a time of the test's: when it looks again, and what it then believes."""
+"""Looking at one company, on a time of the test's: when it looks again, and what it then believes."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
