@@ -130,9 +130,7 @@ def _copy_notebooks(folder: Path) -> None:
 def _run_lab(stop: Stop, arguments: Namespace, environment: dict[str, str], without: Collection[str] = ()) -> None:
     with Lab(arguments.dir, arguments.port, environment, without=without) as lab:
         if stop.wait_until(lab.answers):
-            to_open = None if arguments.no_browser else lab.page_to_open(FIRST)
-            _show("JupyterLab", lab.url(FIRST), to_open)
-            _wait_for_end(stop, lab)
+            _show(stop, lab, "JupyterLab", lab.url(FIRST), None if arguments.no_browser else lab.page_to_open(FIRST))
         _say("\nEnding JupyterLab ...")
 
 
@@ -143,20 +141,16 @@ def _serve(
     with ConsolePage(arguments.port, environment or {}, sandbox=not arguments.live, **options, **border) as page:
         if stop.wait_until(page.answers):
             _say(_NO_LOGIN.format(visitor))
-            to_open = None if arguments.no_browser else page.base
-            _show("Page (LIVE)" if arguments.live else "Page", page.base, to_open)
-            _wait_for_end(stop, page)
+            what = "Page (LIVE)" if arguments.live else "Page"
+            _show(stop, page, what, page.base, None if arguments.no_browser else page.base)
         _say("\nEnding the page and its kernels ...")
 
 
-def _show(what: str, url: str, to_open: str | None) -> None:
-    """Print an address; have a browser open it by ``to_open``, which others may read."""
+def _show(stop: Stop, child: Child, what: str, url: str, to_open: str | None) -> None:
+    """Print an address, have a browser open it by ``to_open``, which others may read, and wait for the end."""
     _say(f"{what:11} {url}")
     opened = to_open is not None and webbrowser.open(to_open)
     _say(("" if opened else "Open this address in a browser. ") + "Ctrl-C ends it all.")
-
-
-def _wait_for_end(stop: Stop, child: Child) -> None:
     if stop.wait_until(child.ended, every=0.2):
         child.check_end()
 

@@ -151,7 +151,7 @@ class Codat:
 
 
 def _no_data_type(name: str) -> str:
-    near = difflib.get_close_matches(name.casefold(), {known.casefold() for known in DATA_TYPES}, 1, 0.7)
-    meant = next((known for known in DATA_TYPES if near and known.casefold() == near[0]), None)
-    hint = f"Did you mean `{meant}`?" if meant else "Tab completes them."
+    spelled = {data_type.casefold(): data_type for data_type in DATA_TYPES}
+    near = difflib.get_close_matches(name.casefold(), spelled, 1, 0.7)
+    hint = f"Did you mean `{spelled[near[0]]}`?" if near else "Tab completes them."
     return f"“{name}” is no data type. {hint} A company's name with spaces stands in quotes."
