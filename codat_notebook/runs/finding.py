@@ -7,8 +7,8 @@ so that the answer says why.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from codat_notebook.client import CodatLending
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
@@ -28,24 +28,19 @@ Facts = dict[str, CompanyFacts | CodatLendingError]
 
 async def find_companies(client: CodatLending, search: str | None, limit: int | None) -> list[Company]:
     """Companies whose name contains a text, by name; at most ``limit``."""
-    request = {"query": name_query(search), "order_by": "name", "page_size": _page_size(limit)}
-    return await _first(client.companies.iterate_async(request=request), limit)
+    return await _first(client.companies.iterate_async, {"query": name_query(search), "order_by": "name"}, limit)
 
 
 async def find_operations(client: CodatLending, company_id: str, limit: int | None) -> list[PullOperation]:
     """A company's pull operations, newest first; at most ``limit``."""
-    request = {"company_id": company_id, "order_by": "-requested", "page_size": _page_size(limit)}
-    return await _first(client.manage_data.pull_operations.iterate_async(request=request), limit)
+    request = {"company_id": company_id, "order_by": "-requested"}
+    return await _first(client.manage_data.pull_operations.iterate_async, request, limit)
 
 
-def _page_size(limit: int | None) -> int:
-    return min(limit or LARGEST_PAGE, LARGEST_PAGE)
-
-
-async def _first(items: AsyncIterator[T], limit: int | None) -> list[T]:
-    """The first of them; no page is asked for beyond."""
+async def _first(iterate: Callable[..., AsyncIterator[T]], request: Mapping[str, Any], limit: int | None) -> list[T]:
+    """The first that a request gives; no page is asked for beyond."""
     first: list[T] = []
-    async for item in items:
+    async for item in iterate(request={**request, "page_size": min(limit or LARGEST_PAGE, LARGEST_PAGE)}):
         first.append(item)
         if limit is not None and len(first) >= limit:
             break

@@ -69,19 +69,14 @@ def plan_look(company: CompanyRun, durations: Durations, price: float) -> float 
     if clock.stands and (running or company.queued):
         return polling.SOONEST  # a paused sandbox may go on at any moment, and faster than this clock can know
     seconds = [polling.next_look(running, price)] if running else []
-    if company.queued and (awaited := _awaited(company)) is not None:
-        seconds.append(awaited)
+    if company.queued and (
+        any(row.state in ("queueing", "unknown") for row in company.rows) or _siblings_missing(company)
+    ):
+        # Operations that are not known yet are worth looking for at growing distances.
+        seconds.append(min(max(2.0, _quiet(company)), QUIET))
     if not seconds:
         return clock.real(polling.SOONEST) if company.queued else None
     return max(clock.real(min(seconds)), BREATH)
-
-
-def _awaited(company: CompanyRun) -> float | None:
-    """Seconds until it is worth looking for operations that are not known yet, at growing distances."""
-    missing = any(row.state in ("queueing", "unknown") for row in company.rows) or _siblings_missing(company)
-    if not missing:
-        return None
-    return min(max(2.0, _quiet(company)), QUIET)
 
 
 def _running(company: CompanyRun, durations: Durations) -> list[polling.Running]:
@@ -125,17 +120,14 @@ def _waits(company: CompanyRun) -> bool:
 
 def _siblings_missing(company: CompanyRun) -> bool:
     """Whether a type was queued on whatever connections have it, and not all of these have shown an operation."""
-    if (
-        company.facts is None
-        or company.wanted is None
-        or (company.quiet_counter.looks >= 2 and _quiet(company) >= _late(company, 0.0))
-    ):
+    if company.facts is None or company.wanted is None:
+        return False
+    if company.quiet_counter.looks >= 2 and _quiet(company) >= _late(company, 0.0):
         return False
     supported = company.facts.supported
-    shown = {
-        (row.operation.data_type, row.operation.connection_id) for row in company.rows if row.operation is not None
-    }
-    types = {data_type for data_type, _ in shown}
+    operations = [row.operation for row in company.rows if row.operation is not None]
+    shown = {(operation.data_type, operation.connection_id) for operation in operations}
+    types = {operation.data_type for operation in operations}
     return any(
         data_type in types and data_type in supported[connection.id] and (data_type, connection.id) not in shown
         for data_type, chosen in company.wanted
