@@ -20,7 +20,7 @@ from codat_notebook.runs import polling
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.queueing import ACCOUNT
-from codat_notebook.runs.rows import Row, absorb
+from codat_notebook.runs.rows import OPEN_STATES, Row, absorb
 
 #: Real seconds before a failed look is tried again: the first wait and the longest.
 BACK_OFF = (2.0, 60.0)
@@ -111,7 +111,7 @@ def _learn(company: CompanyRun, seen: Iterable[PullOperation], durations: Durati
 def _waits(company: CompanyRun) -> bool:
     """Whether to look again: something runs, siblings may lag, or a doubt may still be settled by an operation."""
     states = {row.state for row in company.rows}
-    if states & {"queueing", "running"}:
+    if states.intersection(OPEN_STATES):
         return True
     if _siblings_missing(company) or (company.quiet_counter.looks < 2 and company.wanted is None):
         return True

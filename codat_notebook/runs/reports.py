@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from codat_notebook import frames
 from codat_notebook.runs.records import ErrorRecord
-from codat_notebook.runs.rows import STATES, Row
+from codat_notebook.runs.rows import OPEN_STATES, STATES, Row
 from codat_notebook.runs.targets import Skipped
 
 if TYPE_CHECKING:
@@ -60,15 +60,18 @@ def progress(
     counted: Mapping[str, int], companies: tuple[int, int], began: datetime, now: datetime, ended_before: int
 ) -> RunProgress:
     """The numbers. ``companies``: all and ended; ``ended_before``: operations that had ended when the run began."""
-    total = sum(counted.values())
-    waiting, running = counted.get("queueing", 0), counted.get("running", 0)
-    ended = total - waiting - running
+    total, over = sum(counted.values()), ended(counted)
     seconds = max((now - began).total_seconds(), 0.0)
-    rate = (ended - ended_before) / seconds if seconds else 0.0
-    left = (total - ended) / rate if rate else math.inf
+    rate = (over - ended_before) / seconds if seconds else 0.0
+    left = (total - over) / rate if rate else math.inf
     expected = now + timedelta(seconds=left) if 0 < left < 366 * 86_400 else None
-    queued = sum(number for state, number in counted.items() if state in ("running", "complete", "failed"))
-    return RunProgress(total, ended, queued, *companies, seconds, rate * 60, expected)
+    queued = sum(counted.get(state, 0) for state in ("running", "complete", "failed"))
+    return RunProgress(total, over, queued, *companies, seconds, rate * 60, expected)
+
+
+def ended(counted: Mapping[str, int]) -> int:
+    """How many of so many rows in each state have ended."""
+    return sum(number for state, number in counted.items() if state not in OPEN_STATES)
 
 
 def summary(companies: Iterable[CompanyRun], skipped: Iterable[Skipped]) -> pd.DataFrame:
@@ -80,9 +83,7 @@ def summary(companies: Iterable[CompanyRun], skipped: Iterable[Skipped]) -> pd.D
         "phase": [company.phase for company in rows],
         "operations": [len(company.rows) for company in rows],
         "skipped": [left_out[company.company_id] for company in rows],
-        "platforms": [
-            ", ".join(sorted(set(company.facts.platforms.values()))) if company.facts else None for company in rows
-        ],
+        "platforms": [", ".join(sorted({*company.platforms.values()})) if company.facts else None for company in rows],
         "note": [company.note for company in rows],
         "company_id": [company.company_id for company in rows],
     }

@@ -34,6 +34,8 @@ STATES: Final = {
     "unknown": RowState("maybe queued", "warn", "running", "?"),
     "not queued by Codat": RowState("not queued by Codat", "idle", "other"),
 }
+#: Those of which something is still to come; a row in any other has ended.
+OPEN_STATES: Final = ("queueing", "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Row:
     @property
     def open(self) -> bool:
         """Whether something is still to come."""
-        return self.state in ("queueing", "running")
+        return self.state in OPEN_STATES
 
 
 def fits(row: Row, operation: PullOperation) -> bool:

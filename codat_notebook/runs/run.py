@@ -63,7 +63,7 @@ class RefreshRun:
         self._journal = Journal(start.store, context.engine, self._on_journal) if start.store is not None else None
         self._scheduler = Scheduler(context, start, self._journal, self._changed)
         self._began = context.client.clock.monotonic()
-        self._ended_before = self._ended
+        self._ended_before = reports.ended(self.counts)
         context.runs.add(self)
         forking.remember(self)
         self._future: concurrent.futures.Future[None] = context.engine.submit(self._work())
@@ -241,11 +241,6 @@ class RefreshRun:
     @property
     def _phases(self) -> Mapping[str, int]:
         return self._scheduler.phases if self._frozen is None else Counter(company.phase for company in self._companies)
-
-    @property
-    def _ended(self) -> int:
-        counted = self.counts
-        return sum(counted.values()) - counted.get("queueing", 0) - counted.get("running", 0)
 
     @property
     def progress(self) -> reports.RunProgress:

@@ -18,7 +18,7 @@ from codat_notebook.models.status import FAILURES
 from codat_notebook.models.vocabulary import remedy
 from codat_notebook.runs.engine import Throttle, engine, pace
 from codat_notebook.runs.reports import RunProgress
-from codat_notebook.runs.rows import STATES
+from codat_notebook.runs.rows import OPEN_STATES, STATES
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.exports import to_tsv
 from codat_notebook.widgets.console_parts import ERROR_COLUMNS, OPERATION_COLUMNS
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 #: Operations that must have ended, and a twentieth of all, before their rate says when the last one will.
 FEW = 5
 #: States in the order of their shares in the bar: what has ended, then what is still to come.
-_SHARES = (*[state for state in STATES if state not in ("queueing", "running")], "running", "queueing")
+_SHARES = (*[state for state in STATES if state not in OPEN_STATES], *reversed(OPEN_STATES))
 _PHASES = {
     "queueing": ("Queueing", "run"), "following": ("Following", "run"), "done": ("Done", "ok"),
     "stopped": ("No longer watched", "warn"), "failed": ("Ended early", "bad"), "paused": ("Paused", "warn"),
