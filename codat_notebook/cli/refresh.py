@@ -30,8 +30,7 @@ from codat_notebook.models.operations import GetCompanyRequest, RefreshDataTypeR
 from codat_notebook.models.secret import Secret
 from codat_notebook.planning.plan import totals
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.starting import JournalUnfinishedError
-from codat_notebook.runs.store import JournalError
+from codat_notebook.runs.store import JournalError, JournalUnfinishedError
 from codat_notebook.session import Session
 from codat_notebook.tables.exports import to_csv
 

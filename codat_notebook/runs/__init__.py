@@ -9,10 +9,10 @@ how often it tells; ``reports`` says in numbers and frames how a run stands.
 """
 
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.starting import JournalUnfinishedError
 from codat_notebook.runs.store import (
     JournalError,
     JournalInUseError,
+    JournalUnfinishedError,
     JournalUnwritableError,
     JournalVersionError,
     NotAJournalError,

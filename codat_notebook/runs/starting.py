@@ -17,12 +17,8 @@ from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CLOSED, RunContext
 from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.rows import Row
-from codat_notebook.runs.store import JournalError, JournalUnwritableError, Store
+from codat_notebook.runs.store import JournalError, JournalUnfinishedError, JournalUnwritableError, Store
 from codat_notebook.runs.targets import Skipped, Target, Targets
-
-
-class JournalUnfinishedError(JournalError):
-    """The journal holds a run that has not ended: ``session.resume(path)`` goes on with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,10 @@ class JournalInUseError(JournalError):
     """Another kernel (or another run of this one) works on the journal."""
 
 
+class JournalUnfinishedError(JournalError):
+    """The journal holds a run that has not ended: ``session.resume(path)`` goes on with it."""
+
+
 class NotAJournalError(JournalError):
     """The file is something else; it was not touched."""
 
