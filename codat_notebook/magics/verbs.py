@@ -46,14 +46,11 @@ _NOT_CONNECTED = "There is no open session: `%codat connect`, or `%codat connect
 _WHICH = 'Which company? A part of its name, the whole name in quotes ("Toft Stores UK"), or its id.'
 
 
-class Help:
-    """A text that shows itself as a cell's result."""
+class Help(str):
+    """A text that shows itself as it is, as a cell's result."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return self._text
+    __slots__ = ()
+    __repr__ = str.__str__
 
 
 def help_text() -> str:

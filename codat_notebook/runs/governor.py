@@ -83,12 +83,12 @@ class Governor:
             return Hold(None)
         return self._of_quota(reserve) or self._of_pace()
 
-    def hold_until(self, moment: datetime, why: str) -> None:
-        """Send nothing before ``moment`` (server's time)."""
+    def hold_until(self, moment: datetime, why: str | None = None) -> None:
+        """Send nothing before ``moment`` (server's time); ``why``: by default that Codat asks for it."""
         until = self._now + self._clock.real(max((moment - self._clock.now()).total_seconds(), 0.0))
         if until > self._until:
             self._until = until
-            self._why = why
+            self._why = why or f"Codat asks to wait until {local(moment)}"
 
     @property
     def trying(self) -> bool:
@@ -152,7 +152,7 @@ class Governor:
         """Take in an event of the client. Trouble with one company alone is no reason to be slow with the others."""
         if isinstance(event, Waiting):
             if event.reason.startswith("429") and self._common:
-                self.hold_until(event.until, f"Codat asks to wait until {local(event.until)}")
+                self.hold_until(event.until)
         elif isinstance(event, Attempt):
             self._heard(event)
 

@@ -15,7 +15,6 @@ from codat_notebook.client.queue_once import IN_PROGRESS, KEY_AGE
 from codat_notebook.models.errors import CodatLendingError, NoResponseError
 from codat_notebook.runs.company_run import ALL, CompanyRun, Intent
 from codat_notebook.runs.context import CompanyFacts
-from codat_notebook.runs.governor import local
 from codat_notebook.runs.rows import Row, absorb
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def _later(company: CompanyRun, position: int, error: CodatLendingError) -> bool
     """
     tries = company.tries[position] = company.tries.get(position, 0) + 1
     if error.retry_at is not None:
-        company.context.governor.hold_until(error.retry_at, f"Codat asks to wait until {local(error.retry_at)}")
+        company.context.governor.hold_until(error.retry_at)
     if error.queued == "unknown":
         intent = company.intents[position]
         age = company.context.client.clock.epoch() - intent.at

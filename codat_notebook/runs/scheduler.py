@@ -19,7 +19,7 @@ from codat_notebook.runs.company_run import ALL, CompanyRun
 from codat_notebook.runs.context import RunContext
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import look, plan_look
-from codat_notebook.runs.governor import Hold, local
+from codat_notebook.runs.governor import Hold
 from codat_notebook.runs.journal import Journal
 from codat_notebook.runs.polling import price_of
 from codat_notebook.runs.queueing import send
@@ -124,7 +124,7 @@ class Scheduler:
             except CodatLendingError as error:
                 if error.status_code != 429 or error.retry_at is None or not self.open:
                     raise
-                governor.hold_until(error.retry_at, f"Codat asks to wait until {local(error.retry_at)}")
+                governor.hold_until(error.retry_at)
             while (hold := governor.hold(self._reserve)) is not None:
                 self._held(hold)
                 await asyncio.sleep(OTHERS if hold.seconds is None else hold.seconds)

@@ -24,13 +24,13 @@ if sys.platform == "win32":
 
     _FAR = 1 << 30  # beyond the text, which others read meanwhile
 
-    def _take(file: IO[str]) -> None:
+    def _lock(file: IO[str]) -> None:
         file.seek(_FAR)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
 
-    def _take(file: IO[str]) -> None:
+    def _lock(file: IO[str]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -226,7 +226,7 @@ def _locked(path: Path) -> IO[str]:
     """
     file = open(f"{path}.lock", "a+", encoding="utf-8")  # noqa: SIM115 - it is held, and closed by close()
     try:
-        _take(file)
+        _lock(file)
     except OSError as error:
         file.seek(0)
         who = file.read(200).strip() or "another process"
