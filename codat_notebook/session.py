@@ -16,7 +16,7 @@ from codat_notebook.client.quota import Pacing, Quota
 from codat_notebook.models.errors import CodatLendingError, hides_arguments
 from codat_notebook.models.shared import Security
 from codat_notebook.planning.methods import PortfolioMethods
-from codat_notebook.runs.cells import company_status, status_cells
+from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.context import CLOSED, RunContext
 from codat_notebook.runs.engine import engine
 from codat_notebook.runs.finding import find_companies, find_operations
@@ -128,8 +128,8 @@ class Session(PortfolioMethods):
         The state of a cell comes from the history of its connection (column ``source``); where the history does
         not reach back far enough, from Codat's data status, which does not tell connections apart.
         """
-        cells = self._ask(status_cells(self.context, company_id), "The data status could not be read", company_id)
-        return frames.data_status(cells)
+        what = "The data status could not be read"
+        return frames.data_status(self._ask(company_status(self.context, company_id), what, company_id).cells)
 
     def history(self, company_id: str, limit: int | None = 1000) -> "pd.DataFrame":
         """The pull operations of a company, newest first, at most ``limit``; ``None`` for all of them."""

@@ -20,14 +20,16 @@ from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import plan_look
-from codat_notebook.runs.rows import Row
+from codat_notebook.runs.reports import COUNTED, progress
+from codat_notebook.runs.rows import STATES, Row
 from codat_notebook.tables.column import Column
 from codat_notebook.tables.sheet import Layout, Sheet, TableView
 from codat_notebook.widgets import sources
 from codat_notebook.widgets.data_types import data_type_rows, data_type_statuses, in_progress
 from codat_notebook.widgets.heatmap import heatmap_state
 from codat_notebook.widgets.pickers import connection_cards
-from codat_notebook.widgets.progress import operation_row
+from codat_notebook.widgets.progress import operation_row, progress_counts
+from codat_notebook.widgets.run_overview import SUMMARY_COLUMNS, overview_state
 from codat_notebook.widgets.run_view import run_row
 from codat_notebook.widgets.timeline import timeline_state
 
@@ -48,7 +50,7 @@ ANSWERS: dict[tuple[str, str | None], tuple[str, str]] = {
     ("Complete", ENDED): ("complete", "ok"),
     **{(status, ENDED): ("failed", "bad") for status in _FAILED},
     ("FetchError", None): ("failed", "bad"),
-    ("NotSupported", ENDED): ("other", "idle"),
+    ("NotSupported", ENDED): ("failed", "idle"),
     ("Routing", None): ("running", "idle"),
     ("Routing", ENDED): ("other", "idle"),
 }
@@ -100,7 +102,8 @@ def test_the_module_the_progress_and_the_timeline_agree(status: str, completed: 
     meaning = statuses.meaning(status, completed)
     assert (meaning.kind, meaning.tone, statuses.tone(status)) == (kind, tone, tone)
     assert statuses.is_running(status, completed) == (kind == "running")
-    assert statuses.is_problem(status) == (kind == "failed")
+    assert statuses.is_failed(status) == (kind == "failed")
+    assert statuses.is_problem(status) == (tone == "bad")
     drawn = operation_row("1", "invoices", status, requested=BEGAN, completed=completed)
     assert (drawn["kind"], drawn["tone"], drawn["text"]) == (kind, tone, meaning.text)
     assert "symbol" not in drawn
@@ -129,25 +132,27 @@ def test_what_the_console_offers_follows_the_status(status: str, completed: str 
     assert in_progress(facts, cells) == (["invoices"] if kind == "running" else [])
     (row,) = data_type_rows(data_type_statuses(facts, cells), NOW.isoformat())
     last = "ok" if status == "Complete" else "unsupported" if status == "NotSupported" else "never"
-    assert row["state"] == (kind if kind in ("running", "failed") else last)
+    assert row["state"] == (last if last == "unsupported" else kind if kind in ("running", "failed") else last)
     drawn = heatmap_state(cells, NOW, {"x": ("Xero", "")})["rows"][0]["cells"]
     assert drawn == [None if status == "NotSupported" else [drawn[0][0], status if kind == "failed" else ""]]
 
 
 @ASKED
 def test_frames_runs_and_command_line_agree_on_what_runs_and_what_failed(status: str, completed: str | None) -> None:
-    """Only what runs goes on counting; what failed is a failure in the exit code (also where it is not supported)."""
+    """Only what runs goes on counting; what failed counts as failed in the progress, the run and the exit code."""
     kind, _ = ANSWERS[status, completed]
     frame = frames.pull_operations([operation(status, completed)], now=NOW)
     counted = frame["duration"].iloc[0]
     assert (counted == pd.Timedelta(minutes=1)) == (kind == "running")
     row = Row("invoices", "x", operation(status, completed), "queued", company_id="c")
-    run = SimpleNamespace(rows=[row], facts_of=lambda company_id: None)
-    (record,) = outcome.records(run)  # type: ignore[arg-type]
-    failed = kind == "failed" or status == "NotSupported"
-    assert record["state"] == ("failed" if failed else "running" if kind == "running" else "complete")
+    run = SimpleNamespace(facts_of=lambda company_id: None)
+    record = outcome.record(run, row)  # type: ignore[arg-type]
+    assert record["state"] == (kind if kind in ("failed", "running") else "complete")
     assert row.open == (kind == "running")
-    assert outcome.exit_code({record["state"]: 1}) == (3 if failed else outcome.OPEN if kind == "running" else 0)
+    code = {"failed": 3, "running": outcome.OPEN}.get(kind, 0)
+    assert outcome.exit_code({record["state"]: 1}) == code
+    counts = progress_counts([run_row(row, {}, {})])
+    assert {name for name in ("complete", "failed", "other", "running") if counts[name]} == {kind}  # type: ignore[literal-required]
 
 
 @PAUSED
@@ -160,6 +165,18 @@ def test_a_pause_ends_at_the_same_instant_for_screen_and_module(description: str
     else:
         paused = description.startswith("Paused")
         assert text == (f"Paused until {statuses.pause_end(description)}" if paused else "Fetching")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_row_without_an_operation_looks_the_same_in_one_company_and_in_many(state: str) -> None:
+    """A state's words and colour are those of ``rows.STATES`` in the progress, the bar and the summary's columns."""
+    words, tone, kind, _ = STATES[state]
+    drawn = operation_row("k", "bills", state=state)
+    assert (drawn["text"].lower(), drawn["tone"], drawn["kind"]) == (words.lower(), tone, kind)
+    numbers = progress({state: 1}, (2, 0), NOW, NOW, 0)
+    ((_, told, colour, _),) = overview_state("", "following", {state: 1}, numbers, NOW.isoformat())["shares"]
+    assert (told, colour) == (words, "other" if state == "not queued by Codat" else tone)
+    assert (SUMMARY_COLUMNS[COUNTED[state]].label or state) == words
 
 
 def look(description: str) -> float | None:

@@ -69,18 +69,17 @@ class Meaning(NamedTuple):
 def meaning(status: str, completed: str | None = None, description: str | None = None) -> Meaning:
     """What a status means, given the operation's ``completed`` and ``statusDescription``.
 
-    ``Cancelled`` is a failure like any other, and red: somebody has to refresh once more. ``NotSupported`` is one that
-    nobody can mend: it is no error on screen.
+    ``Cancelled`` is a failure like any other, and red: somebody has to refresh once more. ``NotSupported`` counts as a
+    failure, too (the data did not come), but is not red: nobody has to do anything, and no retry changes it.
 
-    >>> meaning("Cancelled").tone, meaning("NotSupported").tone, meaning("MapQueued").text, meaning("Routing").kind
-    ('bad', 'idle', 'Waits to map', 'running')
+    >>> meaning("Cancelled").tone, meaning("NotSupported").kind, meaning("NotSupported").tone, meaning("Routing").kind
+    ('bad', 'failed', 'idle', 'running')
     """
     if status == "Complete":
         return Meaning("complete", 5, "ok", status)
     if is_failed(status):
         text = remedy(status).short if status in FAILURES else status
-        kind, colour = ("failed", "bad") if is_problem(status) else ("other", "idle")
-        return Meaning(kind, FAILURES.get(status, 1), colour, text)
+        return Meaning("failed", FAILURES.get(status, 1), "bad" if is_problem(status) else "idle", text)
     stage = STAGES.get(status)
     text = _WORDS.get(status, status) or "No status"
     if not is_running(status, completed):
@@ -93,7 +92,10 @@ def meaning(status: str, completed: str | None = None, description: str | None =
 
 
 def is_failed(status: str) -> bool:
-    """Whether ``status`` is a failure: a published one, or an unknown word that ends in ``Error``."""
+    """Whether an operation ended without its data: by a published failure, or an unknown word that ends in ``Error``.
+
+    What counts as failed (in a run, the progress, an exit code) is this; what is drawn red is :func:`is_problem`.
+    """
     return status in FAILURES or status.endswith("Error")
 
 

@@ -23,7 +23,7 @@ from codat_notebook.models.status import is_problem, is_running
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
-from codat_notebook.runs.members import FEW, PAGE
+from codat_notebook.runs.finding import FEW, find_companies
 from codat_notebook.runs.records import Subject
 
 
@@ -127,10 +127,7 @@ async def read_facts(context: RunContext, which: Which) -> list[CompanySnapshot]
             for n, company in enumerate(singly)
             if _wanted(company, which)
         ]
-    listed = {
-        company.id.lower(): company
-        async for company in context.client.companies.iterate_async(request={"order_by": "name", "page_size": PAGE})
-    }
+    listed = {company.id.lower(): company for company in await find_companies(context.client, None, None)}
     if which.ids is None:
         return [await _reading(context, company) for company in listed.values() if which.takes(company)]
     named = {id: listed.get(id.lower(), UNKNOWN) for id in which.ids}

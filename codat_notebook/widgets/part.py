@@ -20,8 +20,7 @@ import msgspec
 import traitlets
 
 from codat_notebook.markup import h
-from codat_notebook.runs.engine import Engine, engine, running
-from codat_notebook.runs.throttle import EVERY, Throttle
+from codat_notebook.runs.engine import EVERY, Engine, Throttle, engine, running
 from codat_notebook.widgets.sources import packed_state, shared, source
 
 _log = logging.getLogger("codat_notebook")

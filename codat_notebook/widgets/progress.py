@@ -10,6 +10,7 @@ from typing import Any, NotRequired, TypedDict, cast
 
 from codat_notebook.models.status import meaning
 from codat_notebook.models.vocabulary import plain_name, remedy
+from codat_notebook.runs.rows import STATES
 from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.words import and_more, duration, iso, number, seconds_between, utc
 
@@ -34,13 +35,6 @@ STOP: ActionButton = {
 
 #: Around a text of others, so that one from right to left does not turn the sentence that quotes it.
 _ISOLATE, _END = "\u2068", "\u2069"
-#: States of a run's row that has no operation.
-_NO_OPERATION = {
-    "queueing": {"tone": "idle", "symbol": "…", "text": "Queueing", "kind": "running"},
-    "refused": {"tone": "bad", "text": "Not queued", "kind": "failed"},
-    "unknown": {"tone": "warn", "symbol": "?", "text": "Maybe queued", "kind": "running"},
-    "not queued by Codat": {"tone": "idle", "text": "Not queued by Codat", "kind": "other"},
-}
 
 
 class ProgressRow(TypedDict):
@@ -131,7 +125,9 @@ def operation_row(
     """
     row: dict[str, Any] = {"key": key, "type": data_type, "platform": platform, "stage": None}
     if state:
-        row |= _NO_OPERATION[state] | {"note": message}
+        shown = STATES[state]
+        row |= {"text": shown.words[0].upper() + shown.words[1:], "note": message}
+        row |= {"tone": shown.tone, "kind": shown.kind, "symbol": shown.symbol}
     else:
         row |= meaning(status, completed, description)._asdict()
         if row["kind"] == "failed":

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook import frames
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import CompanyStatus
+from codat_notebook.runs.engine import Throttle, pace
 from codat_notebook.runs.records import Log
-from codat_notebook.runs.throttle import Throttle, pace
 from codat_notebook.widgets import console_state
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.notice import ErrorBoundary

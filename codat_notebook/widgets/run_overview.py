@@ -16,9 +16,9 @@ import ipywidgets
 
 from codat_notebook.models.status import FAILURES
 from codat_notebook.models.vocabulary import remedy
-from codat_notebook.runs.engine import engine
+from codat_notebook.runs.engine import Throttle, engine, pace
 from codat_notebook.runs.reports import RunProgress
-from codat_notebook.runs.throttle import Throttle, pace
+from codat_notebook.runs.rows import OPEN_STATES, STATES
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.exports import to_tsv
 from codat_notebook.widgets.console_parts import ERROR_COLUMNS, OPERATION_COLUMNS
@@ -45,12 +45,8 @@ if TYPE_CHECKING:
 
 #: Operations that must have ended, and a twentieth of all, before their rate says when the last one will.
 FEW = 5
-#: States of a run's rows -> the words and the tone of their share in the bar, in its order.
-_SHARES = {
-    "complete": ("complete", "ok"), "failed": ("failed", "bad"), "refused": ("not accepted", "bad"),
-    "unknown": ("maybe queued", "warn"), "not queued by Codat": ("not queued by Codat", "other"),
-    "running": ("running", "run"), "queueing": ("to be queued", "idle"),
-}  # fmt: skip
+#: States in the order of their shares in the bar: what has ended, then what is still to come.
+_SHARES = (*[state for state in STATES if state not in OPEN_STATES], *reversed(OPEN_STATES))
 _PHASES = {
     "queueing": ("Queueing", "run"), "following": ("Following", "run"), "done": ("Done", "ok"),
     "stopped": ("No longer watched", "warn"), "failed": ("Ended early", "bad"), "paused": ("Paused", "warn"),
@@ -127,11 +123,16 @@ def overview_state(
     end = numbers.expected_end if certain and not ended else None
     return {
         "title": title, "phase": {"text": words, "tone": tone},
-        "shares": [[name, *_SHARES[name], counts[name]] for name in _SHARES if counts.get(name)],
+        "shares": [[name, STATES[name].words, _share_tone(name), counts[name]] for name in _SHARES if counts.get(name)],
         "total": numbers.total, "ended": numbers.ended, "companies": [numbers.companies_ended, numbers.companies],
         "per_minute": round(numbers.per_minute) if end else None, "end": iso(end.isoformat()) if end else None,
         "now": now, "speed": speed, "note": note, "remedies": list(remedies), "actions": list(actions), "seq": seq,
     }  # fmt: skip
+
+
+def _share_tone(state: str) -> str:
+    """A state's tone; what Codat did not queue is told in the bar from what is still to be queued."""
+    return "other" if state == "not queued by Codat" else STATES[state].tone
 
 
 class RunOverview(Part[OverviewState]):
@@ -179,8 +180,9 @@ _RESUME: ActionButton = {
 _COMPANY = Column("company", kind="id")
 SUMMARY_COLUMNS = {
     "company": Column(), "phase": Column(facet=True), "operations": Column(), "complete": Column(), "failed": Column(),
-    "running": Column(), "queueing": Column("to be queued"), "platforms": Column(), "note": Column(kind="prose"),
-    "refused": Column("not accepted"), "unknown": Column("maybe queued"), "not_queued": Column("not queued by Codat"),
+    "running": Column(), "queueing": Column(STATES["queueing"].words), "platforms": Column(),
+    "note": Column(kind="prose"), "refused": Column(STATES["refused"].words),
+    "unknown": Column(STATES["unknown"].words), "not_queued": Column(STATES["not queued by Codat"].words),
     "skipped": Column(), "company_id": Column("id", kind="id"),
 }  # fmt: skip
 LABELS = {"companies": "Companies", "operations": "Pull operations", "errors": "Errors"}
