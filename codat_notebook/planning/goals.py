@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from codat_notebook.models.instants import instant
+from codat_notebook.models.instants import instant, interval
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.runs.cells import Cell
-from codat_notebook.words import interval
 
 PASS, WARN, FAIL = "pass", "warn", "fail"
 VERDICTS = (PASS, WARN, FAIL)

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook import display, frames
+from codat_notebook.models.instants import interval
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning import goals
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
 from codat_notebook.runs.cells import Cell
-from codat_notebook.words import interval
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from codat_notebook.models.instants import interval
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning.snapshots import Which
 from codat_notebook.runs.targets import plan_lines
-from codat_notebook.words import interval
 
 if TYPE_CHECKING:
     import pandas as pd

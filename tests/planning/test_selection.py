@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from codat_notebook.models.instants import interval
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning.goals import goals_by_type
 from codat_notebook.planning.selection import select
 from codat_notebook.strategies.budget import days
-from codat_notebook.words import interval
 
 
 def test_nothing_given_is_everything() -> None:
@@ -111,7 +111,7 @@ READERS: dict[str, Callable[[Any], timedelta | None]] = {
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 def test_all_read_the_same_intervals(read: Callable[[Any], timedelta | None]) -> None:
     """Text as pandas reads it, or a timedelta; what is none is refused in the same words."""
-    for given in ("36h", "1D 12h", "1.5D", timedelta(hours=36)):
+    for given in ("36h", "1D 12h", "1d 12H", "1.5D", timedelta(hours=36)):
         assert read(given) == timedelta(days=1.5)
     for wrong in ("soon", "-7D", "0h", "NaT", "", "99999999D", timedelta(0), float("nan"), -7):
         with pytest.raises(ValueError, match=r'is a positive time such as "7D" or "36h", not '):
