@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.models.platforms import PLATFORMS
+from codat_notebook.models.platforms import BY_NAME
 from codat_notebook.planning.estimate import Prices
 from codat_notebook.planning.plan import PlanRow, plan_rows
 from codat_notebook.planning.selection import Selection
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DAY = 86_400.0
-_PLATFORMS = {platform.name: platform for platform in PLATFORMS}
 _FAILURE_RATE = 0.05  # of a platform that the sandbox does not know
 _TRUST = 20  # operations seen that weigh as much as the assumption
 _GIVEN = ("weight", "rate", "due")
@@ -101,7 +100,7 @@ def _failure_rates(snapshots: Iterable[CompanySnapshot]) -> dict[str, float]:
                 counted = seen.setdefault(linked[connection], [0, 0])
                 counted[0] += past.failed
                 counted[1] += past.ended
-    usual = {name: platform.failure_rate for name, platform in _PLATFORMS.items()}
+    usual = {name: platform.failure_rate for name, platform in BY_NAME.items()}
     return {
         name: (failed + _TRUST * usual.get(name, _FAILURE_RATE)) / (ended + _TRUST)
         for name, (failed, ended) in seen.items()

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
 from codat_notebook.models.instants import instant
-from codat_notebook.models.platforms import PLATFORMS, median_seconds
+from codat_notebook.models.platforms import BY_NAME, median_seconds
 from codat_notebook.models.shared import Company, PullOperation
 from codat_notebook.models.status import is_problem, is_running
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells
@@ -63,8 +63,6 @@ def histories(operations: Iterable[PullOperation]) -> dict[tuple[str, str], Cell
     return by_cell
 
 
-_PLATFORMS = {platform.name: platform for platform in PLATFORMS}
-
 UNKNOWN = "unknown company"
 UNREADABLE = "could not be read"
 
@@ -88,7 +86,7 @@ class CompanySnapshot:
 
 def assumed_seconds(platform: str, data_type: str) -> float:
     """Seconds that half of the refreshes take, before any was seen: what is assumed of the platform."""
-    return median_seconds(_PLATFORMS.get(platform), data_type)
+    return median_seconds(BY_NAME.get(platform), data_type)
 
 
 def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codat_notebook.models.platforms import PLATFORMS, SPREAD
+from codat_notebook.models.platforms import BY_NAME, PLATFORMS, SPREAD
 from codat_notebook.strategies.cell_table import CELLS, Columns, Labels
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.portfolio import Portfolio
@@ -102,7 +102,6 @@ def _fresh(rate: Floats, snapshot: Floats, since: Floats, until: Floats | float)
 Codes = NDArray[np.integer]
 #: What a failed refresh ends with where the platform is not one of the sandbox's.
 _FAILURES: Final[Mapping[str, float]] = {"FetchError": 1.0}
-_FAILURES_OF: Final = {platform.name: platform.failures for platform in PLATFORMS}
 _KINDS: Final = sorted({kind for platform in PLATFORMS for kind in platform.failures} | set(_FAILURES))
 STATUSES: Final = ["Complete", "Fetching", *_KINDS]
 COMPLETE, FETCHING, _FIRST_KIND = 0, 1, 2
@@ -239,7 +238,7 @@ def _waits() -> Floats:
 
 def _edges(platforms: list[str]) -> Floats:
     """For each platform, and last for none, the running share of each kind among its failures."""
-    weights = [_FAILURES_OF.get(name) or _FAILURES for name in [*platforms, ""]]
+    weights = [BY_NAME[name].failures if name in BY_NAME else _FAILURES for name in [*platforms, ""]]
     shares = np.cumsum([[each.get(kind, 0.0) for kind in _KINDS] for each in weights], axis=1)
     edges: Floats = shares / shares[:, -1:]
     return edges
