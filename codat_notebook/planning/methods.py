@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.models.instants import interval
 from codat_notebook.planning import estimate
 from codat_notebook.planning.estimate import Load, Prices, estimate_rows, limit_of
 from codat_notebook.planning.health import PortfolioStatus
@@ -19,7 +20,6 @@ from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.selection import Selection, select
 from codat_notebook.planning.snapshots import Progress, read_cells, read_facts
 from codat_notebook.runs.context import RunContext
-from codat_notebook.words import interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,7 +168,7 @@ class PortfolioMethods:
         schedule = self._ask(_schedule(self.context), "The sync settings could not be read")
         told = None if _is_number(companies) else self.context.client.quota
         rows = estimate_rows(counted, rhythms, price_list, limit_of(counted.total, told), schedule)
-        return frames.of_rows(frames.ESTIMATE, rows)
+        return frames.build(frames.ESTIMATE, {name: [row[name] for row in rows] for name in frames.ESTIMATE})
 
     def portfolio_status(
         self,

@@ -1,13 +1,16 @@
 """The arithmetic of an estimate: per round, day and month, with money only where a price is known."""
 
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from codat_notebook import frames
+from codat_notebook.models.instants import MONTH
 from codat_notebook.planning import estimate
-from codat_notebook.planning.estimate import ALL, MONTH, SCHEDULE, EstimateRow, Load, Prices, estimate_rows, limit_of
+from codat_notebook.planning.estimate import ALL, SCHEDULE, Load, Prices, estimate_rows, limit_of
 from codat_notebook.planning.plan import LOOKS, plan_rows
 from codat_notebook.planning.selection import select
 
@@ -17,10 +20,10 @@ WEEKLY, DAILY = timedelta(days=7), timedelta(days=1)
 MIX = estimate.of_numbers({"Xero": 2000, "Plaid": 1000}, ["invoices", "bills"])
 
 
-def rows(counted: Load, prices: object = None, schedule: dict[str, int] | None = None) -> dict[str, EstimateRow]:
+def rows(counted: Load, prices: object = None, schedule: dict[str, int] | None = None) -> dict[str, Any]:
     """Rhythm and platform -> the row."""
     made = estimate_rows(counted, [WEEKLY, DAILY], Prices.of_frame(prices), 4_000_000, schedule)
-    return {f"{row.rhythm} {row.platform}": row for row in made}
+    return {f"{row['rhythm']} {row['platform']}": SimpleNamespace(**row) for row in made}
 
 
 def test_three_thousand_companies_weekly_against_daily() -> None:
