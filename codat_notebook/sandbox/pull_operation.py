@@ -14,6 +14,8 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from codat_notebook.models.platforms import FIRST_SYNC, LONGEST_SECONDS, SPREAD, Platform, median_seconds
 from codat_notebook.models.status import FAILURES
 from codat_notebook.models.vocabulary import plain_name
@@ -31,27 +33,26 @@ class Outcome(NamedTuple):
 _LONGEST: Final = 1_000_000_000  # seconds that an operation may be ordered to take: no date leaves the calendar
 
 
-@dataclass(slots=True)
-class OrderedOutcome:
-    """An ending ordered for coming operations (see :meth:`codat_notebook.sandbox.faults.Faults.end_next`)."""
+class OrderedOutcome(msgspec.Struct, forbid_unknown_fields=True):
+    """An ending ordered for the next ``n`` operations; see :meth:`codat_notebook.sandbox.faults.Faults.end_next`."""
 
-    outcome: Outcome
-    left: int
+    status: str
+    n: int = 1
     data_type: str | None = None
     company_id: str | None = None
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.outcome.status:
+        if not self.status:
             raise ValueError("status is some text")
-        if self.left < 0:
+        if self.n < 0:
             raise ValueError("n is 0 or more")
         if self.seconds is not None and not 0 <= self.seconds <= _LONGEST:
             raise ValueError(f"seconds is a number from 0 to {_LONGEST:,}")
 
 
-#: Words of a template's ``next_outcomes`` that are no status but a hold before completing.
-HOLDS: Final = {
+#: Words for endings that are no status but a hold before completing.
+_HOLDS: Final = {
     "Paused": Outcome("Complete", "paused"),
     "Waiting": Outcome("Complete", "waiting"),
     "Offline": Outcome("Complete", "queued"),
@@ -89,10 +90,9 @@ def message(status: str, platform: Platform, data_type: str, u: float) -> str | 
     return template.format(platform=platform.name, plain=plain.lower(), plain_title=plain)
 
 
-def outcome_in_story(words: tuple[str, ...], ordinal: int) -> Outcome:
-    """The ending that a story tells for the ``ordinal``-th operation (from 0); the last one repeats."""
-    word = words[min(ordinal, len(words) - 1)]
-    return HOLDS.get(word) or Outcome(word)
+def outcome_of(word: str) -> Outcome:
+    """The ending that a word stands for in a story or an order: a status, or one of the holds."""
+    return _HOLDS.get(word) or Outcome(word)
 
 
 def drawn(platform: Platform, data_type: str, u: tuple[float, ...], on_premise_awake: bool) -> Outcome:
