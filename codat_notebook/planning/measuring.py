@@ -7,6 +7,7 @@ observed or a rate was given, and ``rate_from`` says which.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -44,14 +45,8 @@ def measured(
 
     pairs = [(snapshot, row) for snapshot in snapshots for row in plan_rows([snapshot], selection) if row.connection_id]
     durations, rates = durations_of(snapshots), _failure_rates(snapshots)
-    columns = [_cell(snapshot, row, durations, now) for snapshot, row in pairs]
-    cells = (
-        table({name: [each[name] for each in columns] for name in columns[0]}, len(columns))
-        if columns
-        else table({}, 0)
-    )
-    platforms, types = list(cells["platform"].astype(object)), list(cells["data_type"].astype(object))
-    priced = [(prices or Prices()).of(*pair) for pair in zip(platforms, types, strict=True)]
+    rows = [_cell(snapshot, row, durations, now) for snapshot, row in pairs]
+    cells = table({name: [each[name] for each in rows] for name in rows[0]} if rows else {}, len(rows))
     cells["rate_from"] = pd.Series([None] * len(cells), dtype="string")
     if observed is not None:
         cells[["rate", "changed_last"]] = learned(observed, cells)
@@ -59,13 +54,14 @@ def measured(
     if known is not None:
         _give(cells, known)
     cells["rate_from"] = cells["rate_from"].fillna("assumed")
+    kinds = [(row.platform, row.data_type) for _, row in pairs]
+    priced = [(prices or Prices()).of(*kind) for kind in kinds]
+    medians = [durations.of(platform or "", data_type or "").median / _DAY for platform, data_type in kinds]
     return cells.assign(
         name=pd.Series([row.company for _, row in pairs], dtype="string"),
         obstacle=pd.Series([row.reason if row.action == "skip" else None for _, row in pairs], dtype="string"),
-        latency=pd.Series(
-            [durations.of(*pair).median / _DAY for pair in zip(platforms, types, strict=True)], dtype="float64"
-        ),
-        failure_rate=pd.Series([rates.get(platform, _FAILURE_RATE) for platform in platforms], dtype="float64"),
+        latency=pd.Series(medians, dtype="float64"),
+        failure_rate=pd.Series([rates.get(platform or "", _FAILURE_RATE) for platform, _ in kinds], dtype="float64"),
         price=pd.Series([None if price is None else price.amount for price in priced], dtype="float64"),
     )
 
@@ -90,21 +86,17 @@ def _cell(snapshot: CompanySnapshot, row: PlanRow, durations: Durations, now: da
 
 def _failure_rates(snapshots: Iterable[CompanySnapshot]) -> dict[str, float]:
     """Platform -> share of refreshes that fail, on connections that are linked."""
-    seen: dict[str, list[int]] = {}
+    failed: Counter[str] = Counter()
+    ended: Counter[str] = Counter()
     for snapshot in snapshots:
-        linked = {connection.id: connection.platform_name or "" for connection in snapshot.facts.linked} if (
-            snapshot.facts
-        ) else {}  # fmt: skip
+        linked = {connection.id for connection in snapshot.facts.linked} if snapshot.facts else set()
+        platforms = snapshot.facts.platforms if snapshot.facts else {}
         for (connection, _), past in snapshot.histories.items():
             if connection in linked:
-                counted = seen.setdefault(linked[connection], [0, 0])
-                counted[0] += past.failed
-                counted[1] += past.ended
-    usual = {name: platform.failure_rate for name, platform in BY_NAME.items()}
-    return {
-        name: (failed + _TRUST * usual.get(name, _FAILURE_RATE)) / (ended + _TRUST)
-        for name, (failed, ended) in seen.items()
-    }
+                failed[platforms[connection]] += past.failed
+                ended[platforms[connection]] += past.ended
+    usual = {name: BY_NAME[name].failure_rate if name in BY_NAME else _FAILURE_RATE for name in ended}
+    return {name: (failed[name] + _TRUST * usual[name]) / (ended[name] + _TRUST) for name in ended}
 
 
 def _give(cells: pd.DataFrame, known: pd.DataFrame) -> None:
@@ -119,8 +111,8 @@ def _give(cells: pd.DataFrame, known: pd.DataFrame) -> None:
     places = {tuple(map(str, key)): row for row, key in enumerate(known[keys].itertuples(index=False))}
     rows = [places.get(key) for key in zip(*(cells[name].astype(str) for name in own), strict=True)]
     there = [place for place, row in enumerate(rows) if row is not None]
+    values = known.iloc[[row for row in rows if row is not None]]
     for name in given:
-        values = known[name].iloc[[row for row in rows if row is not None]]
-        cells.loc[there, name] = values.to_numpy() if name != "due" else list(values)
+        cells.loc[there, name] = values[name].to_numpy() if name != "due" else list(values[name])
     if "rate" in given:
         cells.loc[there, "rate_from"] = "given"

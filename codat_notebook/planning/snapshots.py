@@ -10,6 +10,7 @@ of the day's quota, an outage) ends the asking, and those that are left say why.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -119,24 +120,19 @@ async def read_facts(context: RunContext, which: Which) -> list[CompanySnapshot]
     Raises the client's typed errors where the companies cannot be listed.
     """
     if which.ids is not None and len(which.ids) <= FEW:
-        singly = [await _company(context, id) for id in which.ids]
-        return [
-            await _reading(context, company, which.ids[n])
-            for n, company in enumerate(singly)
-            if _wanted(company, which)
-        ]
-    listed = {
-        company.id.lower(): company
-        async for company in context.client.companies.iterate_async(request={"order_by": "name", "page_size": PAGE})
-    }
-    if which.ids is None:
-        return [await _reading(context, company) for company in listed.values() if which.takes(company)]
-    named = {id: listed.get(id.lower(), UNKNOWN) for id in which.ids}
-    return [await _reading(context, company, id) for id, company in named.items() if _wanted(company, which)]
-
-
-def _wanted(company: Company | str, which: Which) -> bool:
-    return isinstance(company, str) or which.takes(company)
+        companies = [(id, await _company(context, id)) for id in which.ids]
+    else:
+        page = context.client.companies.iterate_async(request={"order_by": "name", "page_size": PAGE})
+        listed = {company.id.lower(): company async for company in page}
+        companies = [(id, listed.get(id.lower(), UNKNOWN)) for id in (listed if which.ids is None else which.ids)]
+    snapshots = []
+    for id, company in companies:
+        if isinstance(company, str):
+            snapshots.append(CompanySnapshot(id, id, trouble=company))
+        elif which.takes(company):
+            facts = await context.facts(company, id)
+            snapshots.append(CompanySnapshot(facts.id, facts.name, facts))
+    return snapshots
 
 
 async def _company(context: RunContext, id: str) -> Company | str:
@@ -150,13 +146,6 @@ async def _company(context: RunContext, id: str) -> Company | str:
             return UNKNOWN
         context.report(error, "A company could not be read", Subject(company_id=id))
         return UNREADABLE
-
-
-async def _reading(context: RunContext, company: Company | str, id: str = "") -> CompanySnapshot:
-    if isinstance(company, str):
-        return CompanySnapshot(id, id, trouble=company)
-    facts = await context.facts(company, id)
-    return CompanySnapshot(facts.id, facts.name, facts)
 
 
 T = TypeVar("T")
@@ -240,7 +229,8 @@ class _Reader:
         if not whole and any(cell.last_success is None for cell in cells):
             statuses = await self._in_turn(lambda: calls.get_status_async(request=request))
             cells = make_cells(facts, statuses.by_type, page.results, whole, self._context.now)
-        return _with(snapshot, cells, page.results)
+        running = frozenset((o.connection_id, o.data_type) for o in page.results if is_running(o.status, o.completed))
+        return replace(snapshot, cells=tuple(cells), running=running, histories=histories(page.results))
 
     async def _in_turn(self, call: Callable[[], Awaitable[T]]) -> T:
         """Send a request when the session may; the time of waiting is not taken from what its retries may take."""
@@ -257,21 +247,8 @@ class _Reader:
         """Real seconds until the next look whether a request may go; 0 if one may. Raises what stops the reading."""
         hold = self._context.governor.hold(self._reserve)
         if self.why is None and hold is not None and (hold.seconds or 0.0) > _LONGEST:
-            self.why = f"not read: {_lower((hold.why or _LATER).partition(';')[0])}"
+            why = (hold.why or _LATER).partition(";")[0]
+            self.why = f"not read: {re.sub('^The ', 'the ', why)}"
         if self.why is not None:
             raise _Stopped
         return 0.0 if hold is None else min(hold.seconds or _LOOK, 1.0)
-
-
-def _lower(sentence: str) -> str:
-    """A sentence as a part of another."""
-    return f"the{sentence[3:]}" if sentence.startswith("The ") else sentence
-
-
-def _with(snapshot: CompanySnapshot, cells: list[Cell], operations: list[PullOperation]) -> CompanySnapshot:
-    return replace(
-        snapshot,
-        cells=tuple(cells),
-        running=frozenset((o.connection_id, o.data_type) for o in operations if is_running(o.status, o.completed)),
-        histories=histories(operations),
-    )
