@@ -26,7 +26,7 @@ def reference(cells: int = 400, seed: int = 1, believed: Any = "known") -> Portf
     is the budget that goes with it."""
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({"true_rate": rng.gamma(0.5, 2, cells), "weight": rng.pareto(1.5, cells) + 1})
-    frequency = optimum.freshness(frame["true_rate"], cells / 2, frame["weight"]).frequency
+    frequency = optimum.allocate("freshness", frame["true_rate"], cells / 2, frame["weight"]).frequency
     with np.errstate(divide="ignore"):
         frame["age"] = np.where(frequency > 0, rng.random(cells) / frequency, np.inf)
     return Portfolio.from_frame(frame).believing(believed)
