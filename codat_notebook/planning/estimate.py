@@ -40,16 +40,16 @@ class Price(NamedTuple):
 class Prices:
     """Prices by platform and, where they differ, by data type; the most exact one counts."""
 
-    known: Mapping[tuple[str | None, str | None], Price] = field(default_factory=dict)
+    by_kind: Mapping[tuple[str | None, str | None], Price] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.known)
+        return bool(self.by_kind)
 
     def of(self, platform: str | None, data_type: str | None) -> Price | None:
         """The price of a refresh; ``None`` if it is not known."""
         name = platform.casefold() if platform is not None else None
         keys = ((name, data_type), (name, None), (None, data_type), (None, None))
-        return next((self.known[key] for key in keys if key in self.known), None)
+        return next((self.by_kind[key] for key in keys if key in self.by_kind), None)
 
     @classmethod
     def of_frame(cls, prices: Any) -> Prices:
@@ -68,11 +68,11 @@ class Prices:
             return cls({(None, None): Price(_amount(prices), None)})
         if not {"platform", "price"} <= set(getattr(prices, "columns", ())):
             raise ValueError("prices: a frame with the columns platform and price (of one refresh), or one number.")
-        known = {}
+        by_kind = {}
         for row in prices[prices["price"].notna()].to_dict("records"):
             platform, data_type, currency = (_text(row.get(name)) for name in ("platform", "data_type", "currency"))
-            known[platform.casefold() if platform else None, data_type] = Price(_amount(row["price"]), currency)
-        return cls(known)
+            by_kind[platform.casefold() if platform else None, data_type] = Price(_amount(row["price"]), currency)
+        return cls(by_kind)
 
 
 def _text(value: Any) -> str | None:

@@ -150,8 +150,12 @@ def observe_changes(seen: pd.DataFrame | Mapping[str, Any] | Iterable[Mapping[st
     >>> observe_changes([event])[["data_type", "changed"]].values.tolist()
     [['bills', True]]
     """
-    if hasattr(seen, "columns"):
-        frame = _of_frame(seen)
+    import pandas as pd
+
+    if isinstance(seen, pd.DataFrame):
+        if missing := [name for name in _NEEDED if name not in seen.columns]:
+            raise ValueError(f"observed changes lack the column {', '.join(missing)}; they need {', '.join(_NEEDED)}")
+        frame = frames.build(OBSERVED, {name: list(seen[name]) for name in OBSERVED if name in seen.columns})
     else:
         events = [seen] if isinstance(seen, (str, Mapping)) else seen
         rows = [row for number, event in enumerate(events) for row in _of_event(event, number)]
@@ -160,14 +164,6 @@ def observe_changes(seen: pd.DataFrame | Mapping[str, Any] | Iterable[Mapping[st
     if bad.any():
         raise ValueError(f"observed changes: what, when and whether must be given:\n{frame[bad].head(5).to_string()}")
     return frame.sort_values("time", kind="stable", ignore_index=True)
-
-
-def _of_frame(seen: Any) -> pd.DataFrame:
-    missing = [name for name in _NEEDED if name not in seen.columns]
-    if missing:
-        raise ValueError(f"observed changes lack the column {', '.join(missing)}; they need {', '.join(_NEEDED)}")
-    columns = {name: list(seen[name]) for name in OBSERVED if name in seen.columns}
-    return frames.build(OBSERVED, columns)
 
 
 def _of_event(event: Any, number: int) -> Iterator[tuple[Any, ...]]:
@@ -205,14 +201,10 @@ def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     rate = _posterior(number[there], gap[there], changed[there], usual)
     last = pd.Series(changed[there]).groupby(number[there]).last()
     place = {key: row for row, key in enumerate(keys)}
-    wanted = zip(*(cells[name].astype(str) for name in ("company", "connection", "data_type")), strict=True)
+    wanted = zip(*(cells[name].astype(str) for name in _KEYS), strict=True)
     rows = [place.get((a, b, c), place.get((a, "", c), -1)) for a, b, c in wanted]
-    return pd.DataFrame(
-        {
-            "rate": pd.Series(np.append(rate, np.nan)[rows], dtype="float64"),
-            "changed_last": pd.Series([last.get(row) for row in rows], dtype="boolean"),
-        }
-    ).set_axis(cells.index)
+    changed_last = pd.array([last.get(row) for row in rows], dtype="boolean")
+    return pd.DataFrame({"rate": np.append(rate, np.nan)[rows], "changed_last": changed_last}, index=cells.index)
 
 
 def _gaps(number: NDArray[np.intp], when: NDArray[np.datetime64]) -> Floats:

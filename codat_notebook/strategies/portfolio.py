@@ -8,18 +8,12 @@ they fail; the ``rate`` in the cells is what is believed of the first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codat_notebook.models.platforms import (
-    BY_KIND,
-    SPREAD,
-    Platform,
-    changes_a_day,
-    median_seconds,
-)
+from codat_notebook.models.platforms import BY_KIND, SPREAD, changes_a_day, median_seconds
 from codat_notebook.strategies.budget import REQUESTS, Budget
 from codat_notebook.strategies.cell_table import CELLS, Columns, table
 from codat_notebook.strategies.indices import Floats
@@ -47,6 +41,9 @@ class Portfolio:
     cells: pd.DataFrame
     truth: pd.DataFrame
     observed: bool = True
+
+    def __post_init__(self) -> None:
+        _check(self.cells, self.truth)
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -81,7 +78,6 @@ class Portfolio:
             index=cells.index,
         )
         truth["true_rate"] = truth["true_rate"].fillna(pd.Series(assumed_rates(Columns.of(cells))))
-        _check(cells, truth)
         return cls(cells, truth, observed)
 
     @classmethod
@@ -144,9 +140,7 @@ class Portfolio:
         """The same portfolio, where other rates are believed: one number per cell, or ``"known"`` for the truth."""
         given = self.truth["true_rate"].to_numpy() if isinstance(rates, str) and rates == "known" else rates
         believed = np.broadcast_to(np.asarray(given, dtype=np.float64), (len(self),))
-        made = Portfolio(self.cells.assign(rate=believed), self.truth, self.observed)
-        _check(made.cells, made.truth)
-        return made
+        return replace(self, cells=self.cells.assign(rate=believed))
 
     def priced(self, prices: Mapping[str, float], default: float | None = None) -> Portfolio:
         """The same portfolio with a price of a refresh for each platform, and one for all others.
@@ -157,9 +151,7 @@ class Portfolio:
         """
         price = self.cells["platform"].map({str(name): float(value) for name, value in prices.items()})
         price = price.astype("float64").fillna(np.nan if default is None else float(default))
-        made = Portfolio(self.cells, self.truth.assign(price=price), self.observed)
-        _check(made.cells, made.truth)
-        return made
+        return replace(self, truth=self.truth.assign(price=price))
 
 
 _COLUMNS = (
@@ -172,25 +164,18 @@ def _made_up(
     companies: int, rng: np.random.Generator, data_types: Sequence[str] | None
 ) -> Iterator[tuple[str | float, ...]]:
     for number in range(companies):
-        weight = float(rng.pareto(1.5) + 1)
-        has = {"Accounting": 1.0, "Banking": 0.5, "Commerce": 0.33}
-        for kind, chance in has.items():
-            if rng.random() < chance:
-                platform = BY_KIND[kind][int(rng.integers(len(BY_KIND[kind])))]
-                yield from _connection(f"Company {number:04}", platform, weight, data_types)
-
-
-def _connection(
-    company: str, platform: Platform, weight: float, data_types: Sequence[str] | None
-) -> Iterator[tuple[str | float, ...]]:
-    for data_type in platform.types:
-        if data_type in platform.refuses or (data_types is not None and data_type not in data_types):
-            continue
-        yield (
-            company, f"{company}, {platform.name}", data_type, platform.name, platform.source_type, "Complete", weight,
-            changes_a_day(data_type), median_seconds(platform, data_type) / _DAY,
-            platform.failure_rate,
-        )  # fmt: skip
+        company, weight = f"Company {number:04}", float(rng.pareto(1.5) + 1)
+        for kind, chance in (("Accounting", 1.0), ("Banking", 0.5), ("Commerce", 0.33)):
+            if rng.random() >= chance:
+                continue
+            platform = BY_KIND[kind][int(rng.integers(len(BY_KIND[kind])))]
+            for data_type in platform.types:
+                if data_type not in platform.refuses and (data_types is None or data_type in data_types):
+                    yield (
+                        company, f"{company}, {platform.name}", data_type, platform.name, platform.source_type,
+                        "Complete", weight, changes_a_day(data_type), median_seconds(platform, data_type) / _DAY,
+                        platform.failure_rate,
+                    )  # fmt: skip
 
 
 def costs(portfolio: Portfolio, budget: Budget) -> Floats:

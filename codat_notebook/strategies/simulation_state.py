@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 
 from codat_notebook.models.platforms import BY_NAME, PLATFORMS, SPREAD
 from codat_notebook.strategies.cell_table import CELLS, Columns, Labels
-from codat_notebook.strategies.indices import Floats
+from codat_notebook.strategies.indices import Flags, Floats, Rows
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.rounds import back_off
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Rows = NDArray[np.intp]
 _AT_ONCE = 4_096  # notes worked out together: enough to make a call cheap, few enough for the processor's cache
 
 
@@ -117,7 +116,7 @@ class _Way:
     ends: Floats
     luck: Floats
 
-    def only(self, which: NDArray[np.bool_]) -> _Way:
+    def only(self, which: Flags) -> _Way:
         return _Way(self.rows[which], self.starts[which], self.ends[which], self.luck[which])
 
     def joined(self, other: _Way) -> _Way:
@@ -151,7 +150,8 @@ class SimulationState:
         self.failed = np.zeros(rows, np.int32)
         self.failures = cells["failures"].to_numpy(np.int32, copy=True)
         self.ledger = FreshnessLedger(self.true_rate, self.given.changed_last.astype(np.float32), portfolio.observed)
-        self.status, self.error = (_codes(self.given.labels(name)) for name in ("status", "last_error"))
+        self.status = _codes(self.given.labels("status"))
+        self.error = _codes(self.given.labels("last_error"))
         self.blocked = _blocked(self.given)
         self._way = _Way(np.empty(0, dtype=np.intp), np.empty(0), np.empty(0), np.empty(0))
         self._age = np.empty(rows)
@@ -162,7 +162,7 @@ class SimulationState:
     def __len__(self) -> int:
         return len(self.snapshot)
 
-    def eligible(self) -> NDArray[np.bool_]:
+    def eligible(self) -> Flags:
         """Which cells may be refreshed now: linked, supported, not on their way, not waiting after a failure."""
         return self.blocked <= self.now
 
