@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.models.instants import interval
+from codat_notebook.models.shared import Company
 from codat_notebook.models.vocabulary import REPORTS
-from codat_notebook.planning.snapshots import Which
 from codat_notebook.runs.targets import plan_lines
 
 if TYPE_CHECKING:
@@ -34,10 +34,9 @@ class Selection:
     tags: Mapping[str, str] | None = None
     platforms: frozenset[str] | None = None
 
-    @property
-    def which(self) -> Which:
-        """The companies."""
-        return Which(None if self.targets is None else tuple(self.targets), self.tags)
+    def takes_company(self, company: Company) -> bool:
+        """Whether a company has all the tags."""
+        return all((company.tags or {}).get(name) == value for name, value in (self.tags or {}).items())
 
     def of(self, company_id: str) -> list[Target]:
         """What is asked for of a company."""
@@ -77,7 +76,11 @@ def select(
         targets = named if targets is None else {id: targets[id] for id in targets if id in named}
     types = _types(data_types, report)
     platforms = None if platform is None else frozenset(name.casefold() for name in _texts(platform, "platform"))
-    return Selection(targets, types, _age(older_than), bool(failed), _tags(tags), platforms)
+    age = None if older_than is None else interval(older_than, "older_than")
+    if tags is not None and not isinstance(tags, Mapping):
+        raise ValueError(f'tags: a mapping such as {{"region": "uk"}}, not {tags!r}.')
+    texts = None if tags is None else {str(name): str(value) for name, value in tags.items()}
+    return Selection(targets, types, age, bool(failed), texts, platforms)
 
 
 def _targets(what: Any) -> dict[str, tuple[Target, ...]] | None:
@@ -86,14 +89,9 @@ def _targets(what: Any) -> dict[str, tuple[Target, ...]] | None:
     if hasattr(what, "columns"):
         return _from_frame(what)
     if isinstance(what, Mapping):
-        return {_id(id): _named(types) for id, types in what.items()}
+        named = {_id(id): [None] if types is None else _texts(types, "data types") for id, types in what.items()}
+        return {id: tuple((name, None) for name in dict.fromkeys(types)) for id, types in named.items()}
     return dict.fromkeys((_id(id) for id in _texts(what, "companies")), ((None, None),))
-
-
-def _named(types: Any) -> tuple[Target, ...]:
-    if types is None:
-        return ((None, None),)
-    return tuple((name, None) for name in dict.fromkeys(_texts(types, "data types")))
 
 
 def _from_frame(frame: pd.DataFrame) -> dict[str, tuple[Target, ...]]:
@@ -142,13 +140,3 @@ def report_types(name: str) -> tuple[str, ...]:
     if types is None:
         raise ValueError(f"There is no report {name!r}; there are {', '.join(REPORTS)}.")
     return types
-
-
-def _tags(tags: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    if tags is not None and not isinstance(tags, Mapping):
-        raise ValueError(f'tags: a mapping such as {{"region": "uk"}}, not {tags!r}.')
-    return None if tags is None else {str(name): str(value) for name, value in tags.items()}
-
-
-def _age(text: str | timedelta | None) -> timedelta | None:
-    return None if text is None else interval(text, "older_than")

@@ -21,6 +21,7 @@ from codat_notebook.models.instants import instant
 from codat_notebook.models.platforms import BY_NAME, median_seconds
 from codat_notebook.models.shared import Company, PullOperation
 from codat_notebook.models.status import is_problem, is_running
+from codat_notebook.planning.selection import Selection
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
@@ -85,14 +86,9 @@ class CompanySnapshot:
     trouble: str | None = None
 
 
-def assumed_seconds(platform: str, data_type: str) -> float:
-    """Seconds that half of the refreshes take, before any was seen: what is assumed of the platform."""
-    return median_seconds(BY_NAME.get(platform), data_type)
-
-
 def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:
     """How long refreshes take, as the histories of these companies show it."""
-    durations = Durations(assumed_seconds)
+    durations = Durations(lambda platform, data_type: median_seconds(BY_NAME.get(platform), data_type))
     for snapshot in snapshots:
         platforms = snapshot.facts.platforms if snapshot.facts else {}
         for (connection, data_type), history in snapshot.histories.items():
@@ -101,35 +97,23 @@ def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:
     return durations
 
 
-@dataclass(frozen=True, slots=True)
-class Which:
-    """Which companies: those of ``ids`` (``None``: all) that have all the ``tags``."""
-
-    ids: tuple[str, ...] | None = None
-    tags: Mapping[str, str] | None = None
-
-    def takes(self, company: Company) -> bool:
-        """Whether a company has the tags."""
-        has = company.tags or {}
-        return all(has.get(name) == value for name, value in (self.tags or {}).items())
-
-
-async def read_facts(context: RunContext, which: Which) -> list[CompanySnapshot]:
+async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnapshot]:
     """The companies with their connections and nothing more: one request for 5,000 of them.
 
     Raises the client's typed errors where the companies cannot be listed.
     """
-    if which.ids is not None and len(which.ids) <= FEW:
-        companies = [(id, await _company(context, id)) for id in which.ids]
+    if wanted.targets is not None and len(wanted.targets) <= FEW:
+        companies = [(id, await _company(context, id)) for id in wanted.targets]
     else:
         page = context.client.companies.iterate_async(request={"order_by": "name", "page_size": PAGE})
         listed = {company.id.lower(): company async for company in page}
-        companies = [(id, listed.get(id.lower(), UNKNOWN)) for id in (listed if which.ids is None else which.ids)]
+        ids = listed if wanted.targets is None else wanted.targets
+        companies = [(id, listed.get(id, UNKNOWN)) for id in ids]
     snapshots = []
     for id, company in companies:
         if isinstance(company, str):
             snapshots.append(CompanySnapshot(id, id, trouble=company))
-        elif which.takes(company):
+        elif wanted.takes_company(company):
             facts = await context.facts(company, id)
             snapshots.append(CompanySnapshot(facts.id, facts.name, facts))
     return snapshots
@@ -161,13 +145,13 @@ OUTAGE = "not read: Codat does not answer"
 
 
 async def read_cells(
-    context: RunContext, which: Which, *, reserve: float = 0.1, progress: Progress | None = None
+    context: RunContext, wanted: Selection, *, reserve: float = 0.1, progress: Progress | None = None
 ) -> list[CompanySnapshot]:
     """Companies with their cells: one request for each, sometimes two, after those of ``read_facts``.
 
     Parameters
     ----------
-    context, which : the session's, and whose.
+    context, wanted : the session's, and whose.
     reserve : share of the day's quota at which the reading stops.
     progress : called with how many are read and how many there are, never on the engine's thread.
 
@@ -175,7 +159,7 @@ async def read_cells(
     """
     if not (isinstance(reserve, (int, float)) and reserve >= 0):
         raise ValueError(f"reserve: a share of the day's quota, such as 0.1, not {reserve!r}.")
-    snapshots = await read_facts(context, which)
+    snapshots = await read_facts(context, wanted)
     reader, work = _Reader(context, reserve), iter(range(len(snapshots)))
     done = 0
 

@@ -53,9 +53,7 @@ class StrategyError(ValueError):
     """
 
     def __init__(self, message: str, rows: Any = None) -> None:
-        shown = rows is not None and len(
-            rows
-        )  # without rows where it comes from another process, with both in the text
+        shown = rows is not None and len(rows)  # from another process it comes without rows: they are in its text
         super().__init__(f"{message}\n{rows.head(5).to_string()}" if shown else message)
         self.rows: pd.DataFrame = rows
 

@@ -28,6 +28,7 @@ SHAPE = 0.5
 _FASTEST = 1e4  # changes a day; what changes at every look could change any number of times
 
 _INSTANT = 1e-9  # days: a gap below is rounding, not a refresh
+_DAY: Final = np.timedelta64(1, "D")
 _KEYS = ("company", "connection", "data_type")
 
 Prior = tuple[float, float] | Mapping[str, tuple[float, float]] | None
@@ -72,7 +73,10 @@ class Learner:
         """What is believed now, after the refreshes that ended since the last call."""
         self._know(columns)
         snapshot = columns.last_success
-        gap = snapshot - self._snapshot + self._moved(columns)
+        # Snapshots are told as days from now, so those of the last round are the time since then further off.
+        moved = 0.0 if self._at is None else (columns.now - self._at) / _DAY
+        self._at = columns.now
+        gap = snapshot - self._snapshot + moved
         fresh = np.flatnonzero(gap > _INSTANT)
         if len(fresh):
             changed = columns.changed_last[fresh]
@@ -108,12 +112,6 @@ class Learner:
             self._shape[own], self._days[own] = pair
         self._snapshot = np.full(len(columns.age), np.nan)
 
-    def _moved(self, columns: Columns) -> float:
-        """Days between the last round and this one: snapshots are told as days from now."""
-        moved = 0.0 if self._at is None else (columns.now - self._at) / np.timedelta64(1, "D")
-        self._at = columns.now
-        return float(moved)
-
     def _update(self, cells: NDArray[np.intp], gaps: Floats, changed: NDArray[np.bool_]) -> None:
         rate = np.minimum(self._shape[cells] / self._days[cells], _FASTEST)
         expected = rate * gaps / -np.expm1(-np.maximum(rate * gaps, 1e-12))
@@ -127,7 +125,6 @@ OBSERVED: Final = {
 }  # fmt: skip
 _NEEDED: Final = ("company_id", "data_type", "time", "changed")
 _NAMES: Final = ("company_id", "connection_id", "data_type")
-_DAY: Final = np.timedelta64(1, "D")
 _ROUNDS: Final = 500
 
 

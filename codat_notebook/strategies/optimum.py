@@ -25,6 +25,7 @@ from codat_notebook.strategies.indices import Floats, age_curve
 
 _SLICE = 16_384  # cells worked on at a time: their temporaries stay in the processor's cache
 _MAX_STEP = 20.0  # of the price's logarithm
+_TOLERANCE = 1e-10  # of the budget
 
 
 def staleness_root(z: Floats) -> Floats:
@@ -93,21 +94,19 @@ class PriceBracket:
     slope: float
 
 
-def find_price(
-    spend: Callable[[float], float], budget: float, guess: float = 1.0, slope: float = -1.0, tolerance: float = 1e-10
-) -> PriceBracket:
-    """The price at which ``spend``, which falls with the price, equals the budget within ``tolerance`` (relative).
+def find_price(spend: Callable[[float], float], budget: float, guess: float = 1.0, slope: float = -1.0) -> PriceBracket:
+    """The price at which ``spend``, which falls with the price, equals the budget to 1e-10 of it.
 
-    Secant steps on the logarithms, kept inside the bracket known so far. Both ends of the answer are the same unless
-    the spending jumps over the budget between two neighbouring floats (a cell that is about to be given up does that):
-    then spend(low) > budget > spend(high).
+    Secant steps on the logarithms; where they leave the bracket so far, or creep, its middle. Both ends of the answer
+    are the same unless the spending jumps over the budget between two neighbouring floats (a cell that is about to be
+    given up does that): then spend(low) > budget > spend(high).
     """
     low, high, at = -np.inf, np.inf, float(np.log(guess))
     tried: list[tuple[float, float]] = []
     while True:
         spent = spend(float(np.exp(at)))
         gap = float(np.log(spent / budget)) if spent > 0 else -np.inf
-        if abs(gap) <= tolerance:
+        if abs(gap) <= _TOLERANCE:
             return PriceBracket(float(np.exp(at)), float(np.exp(at)), slope)
         low, high = (at, high) if gap > 0 else (low, at)
         if tried and np.isfinite(gap):
@@ -115,17 +114,11 @@ def find_price(
         if np.isfinite(gap):
             tried.append((at, gap))
         creeps = not np.isfinite(gap) or (len(tried) > 3 and abs(gap) > abs(tried[-4][1]) / 8)
-        step = float(np.clip(-gap / slope, -_MAX_STEP, _MAX_STEP))
-        at = _inside(at + step, low, high, halve=creeps)
+        at += float(np.clip(-gap / slope, -_MAX_STEP, _MAX_STEP))
+        if np.isfinite(low) and np.isfinite(high) and (creeps or not low < at < high):
+            at = (low + high) / 2
         if at in (low, high):
             return PriceBracket(float(np.exp(low)), float(np.exp(high)), slope)
-
-
-def _inside(at: float, low: float, high: float, halve: bool) -> float:
-    """``at`` if it lies within the bracket, else (or where the secant creeps) the bracket's middle."""
-    if np.isfinite(low) and np.isfinite(high) and (halve or not low < at < high):
-        return (low + high) / 2
-    return at
 
 
 #: Changes a day below which a cell counts as one that never changes.
@@ -165,10 +158,6 @@ class Problem:
         if not (np.isfinite(budget) and budget >= 0):
             raise ValueError(f"budget: expected a finite number >= 0 a day, not {budget}")
         return cls(np.where(rate < STILL, 0.0, rate), weight, cost, float(budget))
-
-    def every(self, step: int) -> Problem:
-        """A sample: each ``step``-th cell, with the share of the budget that falls to it."""
-        return Problem(self.rate[::step], self.weight[::step], self.cost[::step], self.budget / step)
 
 
 def _column(name: str, values: ArrayLike | None, length: int) -> Floats:
@@ -292,7 +281,9 @@ def _search(problem: Problem, frequency: Callable[[Problem, float], Floats]) -> 
 
     if len(problem.rate) < _MANY:
         return find_price(spend, problem.budget)
-    sample = _search(problem.every(_SAMPLE), frequency)
+    part = slice(None, None, _SAMPLE)
+    few = Problem(problem.rate[part], problem.weight[part], problem.cost[part], problem.budget / _SAMPLE)
+    sample = _search(few, frequency)
     return find_price(spend, problem.budget, sample.low, sample.slope)
 
 

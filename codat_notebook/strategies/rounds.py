@@ -239,7 +239,10 @@ def plan_round(
     strategy: Strategy, cells: pd.DataFrame, budget: Budget, every: float, limits: Limits, now: Any
 ) -> pd.DataFrame:
     """What a strategy would refresh of ``cells`` (as of ``session.cells``) with what comes in in ``every`` days."""
-    cost = _costs(cells, budget)
+    cost = budget.costs(np.full(len(cells), REQUESTS), cells["price"].to_numpy(np.float64))
+    if np.isnan(cost).any():
+        unknown = sorted({str(name) for name in cells["platform"][np.isnan(cost)]})
+        raise ValueError(f"A budget in {budget.unit} needs prices= of a refresh; unknown for {', '.join(unknown)}.")
     rounds = Rounds(strategy, budget, limits, cost)
     rounds.earn(every)
     amount = rounds.credit
@@ -255,15 +258,6 @@ def plan_round(
         age = "never read" if np.isinf(columns.age[row]) else f"{columns.age[row]:.1f} days old"
         reasons[row] = f"{why}, {age}, {left:,.6g} of {amount:,.6g} {budget.unit} left"
     return _frame(cells, priority, rows, reasons, cost)
-
-
-def _costs(cells: pd.DataFrame, budget: Budget) -> Floats:
-    """What a refresh of each cell costs in the budget's unit."""
-    cost = budget.costs(np.full(len(cells), REQUESTS), cells["price"].to_numpy(np.float64))
-    if np.isnan(cost).any():
-        unknown = sorted({str(name) for name in cells["platform"][np.isnan(cost)]})
-        raise ValueError(f"A budget in {budget.unit} needs prices= of a refresh; unknown for {', '.join(unknown)}.")
-    return cost
 
 
 def _skipped(cells: pd.DataFrame, priority: Floats, waiting: Flags) -> list[str]:

@@ -84,16 +84,9 @@ class _Run:
     """One simulation on its way."""
 
     def __init__(
-        self,
-        portfolio: Portfolio,
-        strategy: Strategy,
-        budget: Budget,
-        limits: Limits,
-        step: float,
-        seed: int,
-        goal: float,
-        deadline: str | None,
-    ) -> None:
+        self, portfolio: Portfolio, strategy: Strategy, budget: Budget, limits: Limits, step: float, seed: int,
+        goal: float, deadline: str | None,
+    ) -> None:  # fmt: skip
         self.portfolio = portfolio
         self.limits = limits
         self.step = step

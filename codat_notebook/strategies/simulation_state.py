@@ -29,14 +29,17 @@ _AT_ONCE = 4_096  # notes worked out together: enough to make a call cheap, few 
 
 
 class FreshnessLedger:
-    """The copies of all cells that were replaced, and what is expected of them."""
+    """The copies of all cells that were replaced, and what is expected of them.
+
+    ``fresh_days`` of each cell, and ``found_nothing`` (its refreshes that found no change), as of when it was settled.
+    """
 
     def __init__(self, rate: Floats, changed: NDArray[np.float32], observed: bool) -> None:
         self._rate = rate
         self._changed = changed
         self._observed = observed
-        self._fresh_days = np.zeros(len(rate))
-        self._found_nothing = np.zeros(len(rate))
+        self.fresh_days = np.zeros(len(rate))
+        self.found_nothing = np.zeros(len(rate))
         self._settled = np.zeros(len(rate))
         self._notes: list[tuple[Rows, Floats, Floats, Floats, Floats, Floats]] = []
         self._pending = 0
@@ -52,20 +55,8 @@ class FreshnessLedger:
     def settle(self, snapshot: Floats, now: float) -> None:
         """Add up the freshness of all cells, which hold copies of ``snapshot``, until now."""
         self._work_out()
-        self._fresh_days += _fresh(self._rate, snapshot, self._settled, now)
+        self.fresh_days += _fresh(self._rate, snapshot, self._settled, now)
         self._settled[:] = now
-
-    @property
-    def fresh_days(self) -> Floats:
-        """Expected fresh days of each cell until it was last settled."""
-        self._work_out()
-        return self._fresh_days
-
-    @property
-    def found_nothing(self) -> Floats:
-        """Expected refreshes of each cell that found no change."""
-        self._work_out()
-        return self._found_nothing
 
     @property
     def changed(self) -> NDArray[np.float32]:
@@ -84,8 +75,8 @@ class FreshnessLedger:
         unchanged = np.exp(-rate * np.minimum(starts - snapshot, 1e300))
         unchanged[np.isinf(snapshot)] = 0.0
         # A cell may stand here more than once; of what it showed, the last counts.
-        np.add.at(self._fresh_days, rows, _fresh(rate, snapshot, settled, ends))
-        np.add.at(self._found_nothing, rows, unchanged)
+        np.add.at(self.fresh_days, rows, _fresh(rate, snapshot, settled, ends))
+        np.add.at(self.found_nothing, rows, unchanged)
         if self._observed:
             self._changed[rows] = draw >= unchanged
 
@@ -258,7 +249,7 @@ def _blocked(given: Columns) -> Floats:
 
 _DAY_US: Final = 86_400_000_000
 _MOVING_TEXTS: Final = ("status", "last_error")
-_MOVING: Final = ("age", "last_success", "in_progress", "failures", "retry_at", "changed_last", *_MOVING_TEXTS)
+_MOVING: Final = ("age", "last_success", "in_progress", "failures", "retry_at", "changed_last", "due")
 
 
 class CellsView:
@@ -290,12 +281,10 @@ class CellsView:
         if self._at != self._board.now:
             self._now.clear()
             self._at = self._board.now
-        if name in self._fixed:
-            return self._fixed[name]
-        if name not in self._now:
-            moving = name in _MOVING or name == "due"
-            (self._now if moving else self._fixed)[name] = _locked(self._number(name))
-        return self._now[name] if name in self._now else self._fixed[name]
+        kept = self._now if name in _MOVING else self._fixed
+        if name not in kept:
+            kept[name] = _locked(self._number(name))
+        return kept[name]
 
     def _number(self, name: str) -> Floats:
         board = self._board
