@@ -125,13 +125,13 @@ def of_numbers(companies: int | Mapping[str, int], data_types: int | Sequence[st
     """
     counted = companies.items() if isinstance(companies, Mapping) else [(None, companies)]
     by_platform: dict[str | None, int] = dict(counted)
-    for number in (*by_platform.values(), *([data_types] if isinstance(data_types, int) else [])):
+    names = [None] if isinstance(data_types, int) else list(dict.fromkeys(data_types))
+    each = data_types if isinstance(data_types, int) else 1
+    for number in (*by_platform.values(), each):
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
             raise ValueError(f"Companies and data types are counted in whole numbers, not {number!r}.")
-    names: Sequence[str | None] = [None] if isinstance(data_types, int) else list(dict.fromkeys(data_types))
-    each = data_types if isinstance(data_types, int) else 1
     cells = {(platform, name): number * each for platform, number in by_platform.items() for name in names}
-    types = None if isinstance(data_types, int) else tuple(name for name in names if name)
+    types = None if isinstance(data_types, int) else tuple(dict.fromkeys(data_types))
     return Load(cells, by_platform, sum(by_platform.values()), types)
 
 
@@ -184,21 +184,12 @@ _UNNAMED = "refreshes of no named platform"
 
 
 def estimate_rows(
-    load: Load,
-    rhythms: Sequence[timedelta],
-    prices: Prices,
-    limit: int | None,
-    schedule: Mapping[str, int] | None,
+    load: Load, rhythms: Sequence[timedelta], prices: Prices, limit: int | None, schedule: Mapping[str, int] | None
 ) -> list[dict[str, Any]]:
     """The estimate's rows, one in all and one for each named platform: column of ``session.estimate`` -> value.
 
-    Parameters
-    ----------
-    load : what one round refreshes.
-    rhythms : how long from one round to the next.
-    prices : of one refresh.
-    limit : the account's requests a day.
-    schedule : data type -> hours of Codat's own schedule (0: off); ``None`` where that is not known.
+    ``load`` is what one round refreshes, ``rhythms`` how long from one to the next, ``limit`` the account's requests a
+    day; ``schedule``: data type -> hours of Codat's own schedule (0: off), ``None`` where that is not known.
     """
     parts = [(ALL, load.cells, load.total)]
     for platform in sorted(name for name in load.companies if name is not None):

@@ -103,21 +103,12 @@ def skew_rows(snapshot: CompanySnapshot, reports: Iterable[str], limit: timedelt
         read = sorted((cell.last_success, cell.data_type) for cell in cells if cell.last_success is not None)
         oldest, newest = (read[0], read[-1]) if read else ((None, None), (None, None))
         apart = read[-1][0] - read[0][0] if read else None
-        rows.append(
-            {
-                "company": snapshot.name,
-                "report": report,
-                "verdict": FAIL if never else Goal(limit, 2 * limit).verdict(apart),
-                "skew": apart,
-                "oldest_type": oldest[1],
-                "oldest": oldest[0],
-                "newest_type": newest[1],
-                "newest": newest[0],
-                "data_types": len(types),
-                "never_read": len(never),
-                "company_id": snapshot.id,
-            }
-        )
+        rows.append({
+            "company": snapshot.name, "report": report, "skew": apart, "data_types": len(types),
+            "verdict": FAIL if never else Goal(limit, 2 * limit).verdict(apart),
+            "oldest_type": oldest[1], "oldest": oldest[0], "newest_type": newest[1], "newest": newest[0],
+            "never_read": len(never), "company_id": snapshot.id,
+        })  # fmt: skip
     return rows
 
 
@@ -139,18 +130,9 @@ def token_rows(snapshot: CompanySnapshot, now: datetime) -> list[dict[str, Any]]
         lost = None if connection.status == "PendingAuth" else FAIL
         verdict = Goal(*TOKEN).verdict(age) if linked else lost
         mending = "nothing" if verdict == PASS else "refresh one data type"
-        rows.append(
-            {
-                "company": snapshot.name,
-                "platform": connection.platform_name,
-                "verdict": verdict,
-                "last_sync": last,
-                "age": age,
-                "status": connection.status,
-                "action": mending if linked else "send the customer the link URL",
-                "link_url": connection.link_url or None,
-                "connection_id": connection.id,
-                "company_id": snapshot.id,
-            }
-        )
+        rows.append({
+            "company": snapshot.name, "platform": connection.platform_name, "verdict": verdict, "last_sync": last,
+            "age": age, "status": connection.status, "action": mending if linked else "send the customer the link URL",
+            "link_url": connection.link_url or None, "connection_id": connection.id, "company_id": snapshot.id,
+        })  # fmt: skip
     return rows

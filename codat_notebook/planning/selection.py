@@ -6,7 +6,7 @@ every one of them narrows. What makes no sense is refused here, with a message t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -124,11 +124,8 @@ def _types(data_types: str | Iterable[str] | None, report: str | Iterable[str] |
     """The data types of both, where both are given those in both."""
     named = None if data_types is None else _texts(data_types, "data_types")
     reported = None if report is None else [t for name in _texts(report, "report") for t in report_types(name)]
-    if named is None or reported is None:
-        both: Sequence[str] | None = reported if named is None else named
-    else:
-        both = [name for name in named if name in reported]
-    return None if both is None else tuple(dict.fromkeys(both))
+    given = [names for names in (named, reported) if names is not None]
+    return tuple(dict.fromkeys(name for name in given[0] if name in given[-1])) if given else None
 
 
 def report_types(name: str) -> tuple[str, ...]:

@@ -239,14 +239,8 @@ class Faults(SandboxSettings):
                 ``close_after``: close it after that many bytes of the body, whatever Content-Length says.
                 ``chance``: spoil each match only with that probability.
 
-        Returns:
-            The rule; its ``hits`` counts.
-
-        Raises:
-            ValueError: a number out of range, or a header that HTTP does not have.
-
-        Example:
-            ``sandbox.faults.next(2, status=503, when="after", layer="inside", match="POST *")``
+        Returns the rule; its ``hits`` counts. Raises ``ValueError`` for a number out of range and a header that HTTP
+        does not have. Example: ``sandbox.faults.next(2, status=503, when="after", layer="inside", match="POST *")``
         """
         return self.order(Rule(n, **how))
 
@@ -259,12 +253,9 @@ class Faults(SandboxSettings):
         return rule
 
     def rate_limit(self, n: int | None = 1, retry_after: str | float | None = 1, match: str = ANY) -> Rule:
-        """Answer 429 to the next ``n`` requests.
+        """Answer 429 to the next ``n`` requests that match (None: all).
 
-        Args:
-            n: how many; None: all.
-            retry_after: seconds, written as ``retry_after_format`` says; text goes out as it is; None: no header.
-            match: which requests.
+        ``retry_after``: seconds, written as ``retry_after_format`` says; text goes out as it is; None: no header.
         """
         if isinstance(retry_after, (int, float)):
             now = self._world.clock.ticks()
@@ -292,12 +283,10 @@ class Faults(SandboxSettings):
             status: the last status, known or not, or ``"Paused"``, ``"Waiting"``, ``"Offline"`` for one that is
                 held and then completes.
             n: how many operations.
-            data_type: only of this type.
-            company_id: only of this company.
+            data_type, company_id: only of this type, only of this company.
             seconds: how long they take, in virtual seconds.
 
-        Raises:
-            ValueError: no status, or a number out of range.
+        Raises ``ValueError`` for no status, and for a number out of range.
         """
         self._world.orders.append(OrderedOutcome(status, n, data_type, company_id, seconds))
 

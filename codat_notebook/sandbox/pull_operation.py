@@ -59,34 +59,33 @@ _HOLDS: Final = {
 }
 
 _MESSAGES: Final = {
-    "AuthError": "The authorization for {platform} has expired or was revoked. The customer must relink.",
+    "AuthError": ("The authorization for {platform} has expired or was revoked. The customer must relink.",),
     "FetchError": (
         "{platform} answered 503 Service Unavailable while {plain} were read.",
         "{platform} is down for maintenance; {plain} could not be read.",
         "The connection to {platform} timed out after 100 seconds while {plain} were read.",
     ),
-    "RateLimitError": "{platform} answered 429: its limit on requests is used up.",
+    "RateLimitError": ("{platform} answered 429: its limit on requests is used up.",),
     "PermissionsError": (
         "The linked user lacks the role “View {plain_title}” in {platform}.",
         "{platform} answered 403: the linked user may not read {plain}.",
     ),
-    "PrerequisiteNotMet": "Other data types of {platform} must be read before {plain}.",
-    "NotSupported": "{platform} has no such data.",
-    "MapError": "A record of {plain} from {platform} has a form that could not be mapped.",
-    "ValidationError": "Validation of {plain} failed; see the validation results of this operation.",
-    "ProcessingError": "{plain_title} could not be stored. Codat has been alerted.",
-    "InternalError": "An internal error occurred. Codat has been alerted.",
-    "Cancelled": "The connector of {platform} was restarted; the operation was cancelled.",
+    "PrerequisiteNotMet": ("Other data types of {platform} must be read before {plain}.",),
+    "NotSupported": ("{platform} has no such data.",),
+    "MapError": ("A record of {plain} from {platform} has a form that could not be mapped.",),
+    "ValidationError": ("Validation of {plain} failed; see the validation results of this operation.",),
+    "ProcessingError": ("{plain_title} could not be stored. Codat has been alerted.",),
+    "InternalError": ("An internal error occurred. Codat has been alerted.",),
+    "Cancelled": ("The connector of {platform} was restarted; the operation was cancelled.",),
 }  # fmt: skip
 
 
 def message(status: str, platform: Platform, data_type: str, u: float) -> str | None:
     """What Codat says about an ending of that kind; None when it is no failure."""
-    texts = _MESSAGES.get(status)
-    if texts is None:
+    if status not in _MESSAGES:
         return None
     plain = plain_name(data_type)
-    template = texts if isinstance(texts, str) else pick(u, texts)
+    template = pick(u, _MESSAGES[status])
     return template.format(platform=platform.name, plain=plain.lower(), plain_title=plain)
 
 
@@ -185,10 +184,6 @@ class Operation:
             self._steps = list(_steps(self))
         return self._steps[max(bisect_right(self._steps, now, key=attrgetter("at")) - 1, 0)]
 
-    def forget_steps(self) -> None:
-        """It has ended: how it got there is not asked any more (and would be drawn again)."""
-        self._steps = None
-
     def _end(self) -> Step:
         unsupported = self.status == "NotSupported"
         reached = 100 if self.succeeded or unsupported else _WAY[_REACH[FAILURES.get(self.status, 4)] - 1][1]
@@ -217,7 +212,7 @@ def _running(op: Operation, step: Step) -> dict[str, Any]:
 
 @lru_cache(_KEPT)
 def _ended(op: Operation) -> dict[str, Any]:
-    op.forget_steps()
+    op._steps = None  # how it got there is not asked any more (and would be drawn again)
     return _running(op, op.step(op.completed)) | {
         "errorMessage": op.message,
         "completed": to_text(op.completed),
@@ -261,16 +256,12 @@ def draw(
     ids: tuple[str, str, str], platform: Platform, data_type: str, outcome: Outcome, u: tuple[float, ...],
     *, requested: int | None = None, completed: int | None = None, first: bool = False, length: int | None = None,
 ) -> Operation:  # fmt: skip
-    """An operation whose start (one queued now) or end (one of the past) is given.
+    """An operation, of which is given when it was ``requested`` (one queued now) or ``completed`` (one of the past).
 
     Args:
         ids: the operation's, the company's and the connection's id.
-        platform: of the connection.
-        data_type: what is pulled.
-        outcome: how it ends.
+        platform, data_type, outcome: what is pulled, and how it ends.
         u: eight numbers between 0 and 1; used here are the last three: length, length of a hold, wording.
-        requested: when it is queued, in ticks.
-        completed: or when it ended.
         first: whether it is the first sync of that type.
         length: how long it takes, in ticks, if that is not to be drawn.
     """

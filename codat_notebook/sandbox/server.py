@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
 
 from codat_notebook import forking
 from codat_notebook.sandbox.admission import Traffic
-from codat_notebook.sandbox.exchange import ErrorResponse, HttpRequest, HttpResponse, is_this_machine
+from codat_notebook.sandbox.exchange import ErrorResponse, HttpRequest, HttpResponse, invalid, is_this_machine
 from codat_notebook.sandbox.faults import Faults, Rule
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.service import Service
@@ -331,7 +331,7 @@ def _make_server(sandbox: Sandbox, up: Any) -> Server:
             self.app = app
 
         def send_400_response(self, msg: str) -> None:
-            answer = sandbox.service.unreadable()
+            answer = sandbox.service.turned_away(invalid("not valid HTTP."))
             self.transport.write(head_of(answer) + answer.body)
             self.transport.close()
 

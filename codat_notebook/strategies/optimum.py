@@ -19,9 +19,9 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from codat_notebook.strategies.indices import Floats, age_curve
+from codat_notebook.strategies.indices import Flags, Floats, age_curve
 
 _SLICE = 16_384  # cells worked on at a time: their temporaries stay in the processor's cache
 _MAX_STEP = 20.0  # of the price's logarithm
@@ -152,9 +152,9 @@ class Problem:
         if rate.ndim != 1:
             raise ValueError(f"rates: expected one number per cell, not an array of {rate.ndim} dimensions")
         weight, cost = _column("weights", weights, len(rate)), _column("costs", costs, len(rate))
-        _refuse("rates", rate, ~(np.isfinite(rate) & (rate >= 0)), "a finite number >= 0")
-        _refuse("weights", weight, ~(np.isfinite(weight) & (weight >= 0)), "a finite number >= 0")
-        _refuse("costs", cost, ~(np.isfinite(cost) & (cost > 0)), "a finite number > 0")
+        refuse("rates", rate, np.isfinite(rate) & (rate >= 0), "a finite number >= 0")
+        refuse("weights", weight, np.isfinite(weight) & (weight >= 0), "a finite number >= 0")
+        refuse("costs", cost, np.isfinite(cost) & (cost > 0), "a finite number > 0")
         if not (np.isfinite(budget) and budget >= 0):
             raise ValueError(f"budget: expected a finite number >= 0 a day, not {budget}")
         return cls(np.where(rate < STILL, 0.0, rate), weight, cost, float(budget))
@@ -167,9 +167,10 @@ def _column(name: str, values: ArrayLike | None, length: int) -> Floats:
     return np.broadcast_to(column, (length,))
 
 
-def _refuse(name: str, values: Floats, bad: NDArray[np.bool_], wanted: str) -> None:
-    if bad.any():
-        row = int(np.argmax(bad))
+def refuse(name: str, values: Floats, good: Flags, wanted: str) -> None:
+    """``ValueError`` for the first value that is not good."""
+    if not good.all():
+        row = int(np.argmin(good))
         raise ValueError(f"{name}: expected {wanted} for each cell, but row {row} is {values[row]}")
 
 

@@ -113,7 +113,7 @@ class ComparisonFrame(pd.DataFrame):
             error = spread.loc[own.index].to_numpy()
             style = f"{_MARKERS[number % len(_MARKERS)]}-"
             axis.errorbar(own["cost"], own["freshness"], yerr=error, fmt=style, lw=1, capsize=2, label=str(name))
-        axis.set(xlabel=f"{budget.unit} a day", ylabel="freshness", title="Freshness against cost", xlim=(0, top))
-        axis.set_ylim(0, 1.02)
+        axis.set(xlabel=f"{budget.unit} a day", ylabel="freshness", title="Freshness against cost")
+        axis.set(xlim=(0, top), ylim=(0, 1.02))
         axis.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.01, 0.5))
         return axis

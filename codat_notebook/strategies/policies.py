@@ -199,7 +199,8 @@ class _DailyPrice:
     def price(self, cells: Columns, rate: Floats) -> float:
         current = (len(rate), cells.now.astype("datetime64[D]"))
         if current != self._for:  # without a time (NaT) this is always so
-            self._for, given = current, (rate, cells.weight, cells.cost)
+            self._for = current
+            given = (rate, cells.weight, cells.cost)
             if self._given is None or not all(map(np.array_equal, given, self._given)):
                 self._given = tuple(map(np.copy, given))
                 self._price = optimum.allocate(self._objective, rate, self._a_day, cells.weight, cells.cost).price

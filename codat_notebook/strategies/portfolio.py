@@ -18,6 +18,7 @@ from codat_notebook.strategies.budget import REQUESTS, Budget
 from codat_notebook.strategies.cell_table import CELLS, Columns, table
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import assumed_rates
+from codat_notebook.strategies.optimum import refuse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,19 +193,13 @@ def costs(portfolio: Portfolio, budget: Budget) -> Floats:
 
 def _check(cells: pd.DataFrame, truth: pd.DataFrame) -> None:
     """``ValueError`` for the first number that makes no sense. An age may be infinite, a rate and a price unknown."""
-
-    def refuse(name: str, values: Floats, good: Any, wanted: str) -> None:
-        if not good.all():
-            row = int(np.argmin(good))
-            raise ValueError(f"portfolio: {name} is {wanted}, but row {row} has {values[row]}")
-
     for name in ("weight", "true_rate", "latency", "requests"):
         values = (cells if name in cells else truth)[name].to_numpy(np.float64)
-        refuse(name, values, np.isfinite(values) & (values >= 0), "a finite number >= 0")
+        refuse(f"portfolio: {name}", values, np.isfinite(values) & (values >= 0), "a finite number >= 0")
     for name, values in (("cost", cells["cost"].to_numpy()), ("price", truth["price"].fillna(1.0).to_numpy())):
-        refuse(name, values, np.isfinite(values) & (values > 0), "a finite number > 0")
+        refuse(f"portfolio: {name}", values, np.isfinite(values) & (values > 0), "a finite number > 0")
     rate = cells["rate"].fillna(0.0).to_numpy()
-    refuse("rate", rate, np.isfinite(rate) & (rate >= 0), "a finite number >= 0, or missing")
+    refuse("portfolio: rate", rate, np.isfinite(rate) & (rate >= 0), "a finite number >= 0, or none,")
     chance, age = truth["failure_rate"].to_numpy(np.float64), cells["age"].to_numpy(np.float64)
-    refuse("failure_rate", chance, (chance >= 0) & (chance < 1), "from 0 to below 1")
-    refuse("age", age, age >= 0, "a number of days >= 0, or infinite")
+    refuse("portfolio: failure_rate", chance, (chance >= 0) & (chance < 1), "a number from 0 to below 1")
+    refuse("portfolio: age", age, age >= 0, "a number of days >= 0, or infinity,")

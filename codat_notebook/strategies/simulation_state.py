@@ -201,7 +201,8 @@ class SimulationState:
         self.ledger.replaced(rows, self.snapshot[rows], done.starts, done.ends, draw)
         self.snapshot[rows] = done.starts
         self.failures[rows] = 0
-        self.status[rows], self.error[rows] = COMPLETE, -1
+        self.status[rows] = COMPLETE
+        self.error[rows] = -1
 
     def _fail(self, rows: Rows, draw: Floats) -> None:
         # The last edge is 1; a quotient that was rounded up to it is of the last kind, too.
