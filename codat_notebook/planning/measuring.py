@@ -44,7 +44,7 @@ def measured(
     import pandas as pd
 
     pairs = [(snapshot, row) for snapshot in snapshots for row in plan_rows([snapshot], selection) if row.connection_id]
-    durations, rates = durations_of(snapshots), _failure_rates(snapshots)
+    durations, (failed, ended) = durations_of(snapshots), _failures(snapshots)
     rows = [_cell(snapshot, row, durations, now) for snapshot, row in pairs]
     cells = table({name: [each[name] for each in rows] for name in rows[0]} if rows else {}, len(rows))
     cells["rate_from"] = pd.Series([None] * len(cells), dtype="string")
@@ -56,12 +56,16 @@ def measured(
     cells["rate_from"] = cells["rate_from"].fillna("assumed")
     kinds = [(row.platform, row.data_type) for _, row in pairs]
     priced = [(prices or Prices()).of(*kind) for kind in kinds]
+    failing = []
+    for platform in (row.platform or "" for _, row in pairs):
+        usual = BY_NAME[platform].failure_rate if platform in BY_NAME else _FAILURE_RATE
+        failing.append((failed[platform] + _TRUST * usual) / (ended[platform] + _TRUST))
     medians = [durations.of(platform or "", data_type or "").median / _DAY for platform, data_type in kinds]
     return cells.assign(
         name=pd.Series([row.company for _, row in pairs], dtype="string"),
         obstacle=pd.Series([row.reason if row.action == "skip" else None for _, row in pairs], dtype="string"),
         latency=pd.Series(medians, dtype="float64"),
-        failure_rate=pd.Series([rates.get(platform or "", _FAILURE_RATE) for platform, _ in kinds], dtype="float64"),
+        failure_rate=pd.Series(failing, dtype="float64"),
         price=pd.Series([None if price is None else price.amount for price in priced], dtype="float64"),
     )
 
@@ -84,8 +88,8 @@ def _cell(snapshot: CompanySnapshot, row: PlanRow, durations: Durations, now: da
     }  # fmt: skip
 
 
-def _failure_rates(snapshots: Iterable[CompanySnapshot]) -> dict[str, float]:
-    """Platform -> share of refreshes that fail, on connections that are linked."""
+def _failures(snapshots: Iterable[CompanySnapshot]) -> tuple[Counter[str], Counter[str]]:
+    """Platform -> how many refreshes failed, and how many ended, on connections that are linked."""
     failed: Counter[str] = Counter()
     ended: Counter[str] = Counter()
     for snapshot in snapshots:
@@ -95,8 +99,7 @@ def _failure_rates(snapshots: Iterable[CompanySnapshot]) -> dict[str, float]:
             if connection in linked:
                 failed[platforms[connection]] += past.failed
                 ended[platforms[connection]] += past.ended
-    usual = {name: BY_NAME[name].failure_rate if name in BY_NAME else _FAILURE_RATE for name in ended}
-    return {name: (failed[name] + _TRUST * usual[name]) / (ended[name] + _TRUST) for name in ended}
+    return failed, ended
 
 
 def _give(cells: pd.DataFrame, known: pd.DataFrame) -> None:

@@ -134,6 +134,12 @@ def test_a_plan_is_counted_by_what_it_queues() -> None:
     assert estimate.of_plan(plan[plan.action == "none"]).refreshes == 0
 
 
+def test_a_share_of_no_known_quota_is_missing() -> None:
+    """The requests are told all the same."""
+    row = estimate_rows(MIX, [DAILY], Prices(), None, None)[0]
+    assert (row["quota"], row["quota_day"], row["requests"] > 0) == (None, None, True)
+
+
 def test_nothing_costs_nothing() -> None:
     """No company, no division by zero."""
     found = rows(estimate.of_numbers(0, 5))["every day all"]
