@@ -33,13 +33,9 @@ _KEYS = ("company_id", "connection_id", "data_type")
 
 
 def measured(
-    snapshots: Sequence[CompanySnapshot],
-    selection: Selection,
-    now: datetime,
-    observed: pd.DataFrame | None = None,
-    known: pd.DataFrame | None = None,
-    prices: Prices | None = None,
-) -> pd.DataFrame:
+    snapshots: Sequence[CompanySnapshot], selection: Selection, now: datetime, observed: pd.DataFrame | None = None,
+    known: pd.DataFrame | None = None, prices: Prices | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """The cells of companies that were read; the parameters and columns are those of ``session.cells``."""
     import pandas as pd
 

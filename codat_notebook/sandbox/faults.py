@@ -247,7 +247,8 @@ class Faults(SandboxSettings):
     def order(self, rule: Rule) -> Rule:
         """Spoil requests as the rule says from now on."""
         if rule.until is not None:
-            rule.n, rule.ends = None, self._world.clock.ticks() + span(rule.until)
+            rule.n = None
+            rule.ends = self._world.clock.ticks() + span(rule.until)
         with self._lock:
             self._rules.append(rule)
         return rule
@@ -257,7 +258,7 @@ class Faults(SandboxSettings):
 
         ``retry_after``: seconds, written as ``retry_after_format`` says; text goes out as it is; None: no header.
         """
-        if isinstance(retry_after, (int, float)):
+        if retry_after is not None and not isinstance(retry_after, str):
             now = self._world.clock.ticks()
             retry_after = written(now + round(retry_after * SECOND), now, self.retry_after_format)
         headers = {} if retry_after is None else {"Retry-After": retry_after}

@@ -106,10 +106,12 @@ class Learner:
         self._shape = np.full(len(columns.age), SHAPE)
         self._days = SHAPE / np.maximum(assumed_rates(columns), 1e-9)
         if isinstance(self._prior, tuple):
-            self._shape[:], self._days[:] = self._prior
-        for name, pair in self._prior.items() if isinstance(self._prior, Mapping) else ():
+            self._shape[:] = self._prior[0]
+            self._days[:] = self._prior[1]
+        for name, (shape, days) in self._prior.items() if isinstance(self._prior, Mapping) else ():
             own = columns.matches("data_type", name)
-            self._shape[own], self._days[own] = pair
+            self._shape[own] = shape
+            self._days[own] = days
         self._snapshot = np.full(len(columns.age), np.nan)
 
     def _update(self, cells: NDArray[np.intp], gaps: Floats, changed: NDArray[np.bool_]) -> None:

@@ -7,12 +7,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from codat_notebook import frames
+from codat_notebook import frames, strategies
 from codat_notebook.models.instants import MONTH
+from codat_notebook.models.vocabulary import daily_requests
 from codat_notebook.planning import estimate
 from codat_notebook.planning.estimate import ALL, SCHEDULE, Load, Prices, estimate_rows, limit_of
 from codat_notebook.planning.plan import LOOKS, plan_rows
 from codat_notebook.planning.selection import select
+from codat_notebook.sandbox.admission import DailyQuota
+from codat_notebook.sandbox.faults import SandboxSettings
+from codat_notebook.strategies.budget import Budget
 
 from .made import snapshot
 
@@ -138,6 +142,18 @@ def test_a_share_of_no_known_quota_is_missing() -> None:
     """The requests are told all the same."""
     row = estimate_rows(MIX, [DAILY], Prices(), None, None)[0]
     assert (row["quota"], row["quota_day"], row["requests"] > 0) == (None, None, True)
+
+
+def test_all_count_the_same_quota_and_month() -> None:
+    """The estimate, the sandbox, the simulation and the words of a budget."""
+    quota = DailyQuota(SandboxSettings(), lambda: 3)
+    quota.count(now=0)
+    portfolio = strategies.Portfolio.synthetic(3, data_types=["bills"])
+    spent = strategies.simulate(strategies.oldest(), portfolio, days=2, budget="2 refreshes/day").metrics
+    simulated = (spent["requests_queueing"] + spent["requests_following"]) / spent["share_of_quota"] / 2
+    assert limit_of(3) == daily_requests(3) == quota.limit == pytest.approx(simulated)
+    row = estimate_rows(MIX, [DAILY], Prices(), None, None)[0]
+    assert Budget.of("1 GBP/month").a_day == pytest.approx(row["refreshes_day"] / row["refreshes_month"])
 
 
 def test_nothing_costs_nothing() -> None:
