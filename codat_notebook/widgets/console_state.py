@@ -28,7 +28,6 @@ from codat_notebook.widgets.history import WHOLE, LoadedHistory
 from codat_notebook.widgets.notice import NoticeCard, NoticeState, notice_state
 from codat_notebook.widgets.progress import ProgressState, progress_state
 from codat_notebook.widgets.refresh_bar import BarState, ConnectionTypes, bar_state
-from codat_notebook.widgets.run_view import runs_state
 from codat_notebook.widgets.tabs import TabsState, tabs_state
 from codat_notebook.widgets.timeline import TimelineState, timeline_state
 from codat_notebook.words import count
@@ -66,15 +65,16 @@ def first_states(session: "Session | None", *, can_switch: bool = True) -> dict[
 class ConsoleState:
     """The state of one console; changed by its controller only.
 
-    ``company`` is the picked one, ``status`` what is known of it (``None`` while it is read or could not be), ``past``
-    what was read of its older operations;
-    ``runs`` are the refreshes on screen. ``all_clicked``: the last click was *Refresh all*. ``tab`` is what the reader
-    looks at, ``asked_tab`` where the kernel has sent them. ``can_switch``: a form offers other sessions. The ``seq``
+    ``company`` is the picked one, ``status`` what is known of it since ``read_at`` (monotonic seconds; ``None`` while
+    it is read or could not be), ``past`` what was read of its older operations; ``runs`` are the refreshes on screen.
+    ``all_clicked``: the last click was *Refresh all*. ``tab`` is what the reader looks at, ``asked_tab`` where the
+    kernel has sent them. ``can_switch``: a form offers other sessions. The ``seq``
     numbers answer the browser's clicks.
     """
 
     company: pickers.CompanyName | None = None
     status: CompanyStatus | None = None
+    read_at: float = 0.0
     first_link: frozenset[str] | None = None
     loading: bool = False
     problem: str | None = None
@@ -83,7 +83,7 @@ class ConsoleState:
     recent: list[pickers.CompanyName] = field(default_factory=list)
     search: pickers.SearchState | None = None
     past: LoadedHistory = field(default_factory=LoadedHistory)
-    runs: list[RefreshRun] = field(default_factory=list)
+    runs: tuple[RefreshRun, ...] = ()
     notices: list[NoticeCard] = field(default_factory=list)
     activity: tuple[str, float | None] | None = None
     all_clicked: bool = False
@@ -93,6 +93,11 @@ class ConsoleState:
     pick_seq: int = 0
     bar_seq: int = 0
     notice_seq: int = 0
+
+    def take(self, status: CompanyStatus, at: float) -> None:
+        """Know of the company what was read at this moment."""
+        self.status = status
+        self.read_at = at
 
     @property
     def running_types(self) -> set[str]:
@@ -222,10 +227,8 @@ def _queueing_text(runs: list[RefreshRun]) -> str:
 
 
 def progress(state: ConsoleState, session: "Session") -> ProgressState:
-    """The operations on their way, of the runs on screen."""
-    if not state.runs:
-        return progress_state([], session.context.now.isoformat(), status="idle", speed=session.client.clock.speed)
-    return runs_state(state.runs)
+    """The progress while there is no run to follow."""
+    return progress_state([], session.context.now.isoformat(), status="idle", speed=session.client.clock.speed)
 
 
 def notice(state: ConsoleState) -> NoticeState:

@@ -44,15 +44,15 @@ class Renderer:
         #: Called before the tables are drawn, so that what is known of a company's history is that of its status.
         self.follow: Callable[[], object] = lambda: None
 
-    def all(self, at_once: bool = False) -> None:
-        """Every part; ``at_once`` for those that answer a click. The tables follow."""
+    def all(self) -> None:
+        """Every part. The tables follow."""
         state, session, parts = self._state, self._session, self._parts
         connection, cards = console_state.connections(state, session.context.now)
         self.company()
         parts.connection.show(connection)
         parts.cards.show(cards)
         parts.data_types.show(console_state.data_types(state, session))
-        parts.bar.show(console_state.bar(state, session), at_once=at_once)
+        parts.bar.show(console_state.bar(state, session))
         parts.notice.show(console_state.notice(state))
         parts.operations.tell_empty(console_state.no_operations(state))
         if not state.runs:  # else their view draws them
@@ -60,6 +60,10 @@ class Renderer:
         self.header()
         self.code()
         self.later()
+
+    def bar(self) -> None:
+        """The refresh buttons, at once: it answers a click."""
+        self._parts.bar.show(console_state.bar(self._state, self._session), at_once=True)
 
     def company(self, at_once: bool = False) -> None:
         """The field of the company, with what a search has found."""

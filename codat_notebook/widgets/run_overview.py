@@ -33,7 +33,7 @@ from codat_notebook.widgets.progress import (
     StopWatching,
     progress_state,
 )
-from codat_notebook.widgets.run_view import company_rows, helped, run_view
+from codat_notebook.widgets.run_view import helped, run_row, run_view
 from codat_notebook.widgets.table import FrameTable
 from codat_notebook.widgets.tabs import Tab, Tabs, TabsState, tabs_state
 from codat_notebook.words import count, iso, number, utc
@@ -275,7 +275,8 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         if id is None:
             return _nobody(run)
         facts = run.facts_of(id)
-        rows = company_rows(run.rows_of(id), facts.platforms if facts else {}, {})
+        platforms = facts.platforms if facts else {}
+        rows = [run_row(row, platforms, {}) for row in run.rows_of(id)]
         status = "done" if run.done else "running"
         title = facts.name if facts else id
         return progress_state(rows, run.now.isoformat(), title=title, status=status, first=self._first, speed=run.speed)
