@@ -77,7 +77,10 @@ def walk(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[Walk]:
         bench.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=3)
         assert line.posted.wait(DEADLINE)
         yield line
-        sandbox.clock.resume()
+        bench.frame.close()
+        for run in session.runs:
+            run.stop_watching()
+            run.wait(DEADLINE)
         session.context.engine.call(client.aclose())
 
 
