@@ -88,11 +88,11 @@ class Choosing:
             self._state.search = {**pickers.search_results(text, []), "status": "error", "error": "No answer"}
             self._renderer.company(at_once=True)
             raise
-        companies = [
+        companies: list[pickers.CompanyName] = [
             {"id": c.id, "name": c.name, "note": ", ".join(k.platform_name for k in c.data_connections or ())}
             for c in page.results
         ]
-        self._state.search = pickers.search_results(text, companies, max(page.total_results, len(companies)))
+        self._state.search = pickers.search_results(text, companies, page.total_results)
         self._renderer.company(at_once=True)
 
     async def _pick(self, company_id: str) -> None:

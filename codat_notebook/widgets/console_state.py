@@ -17,10 +17,8 @@ from codat_notebook.widgets.data_types import (
     DataTypesState,
     all_by_connection,
     data_type_rows,
-    data_type_statuses,
     data_types_state,
     in_progress,
-    readable_types,
 )
 from codat_notebook.widgets.header import HeaderState, header_state
 from codat_notebook.widgets.heatmap import HeatmapState, heatmap_state
@@ -165,7 +163,7 @@ def connections(state: ConsoleState, now: datetime) -> tuple[pickers.ConnectionS
     """The connection picker and the cards beside it."""
     if state.status is None:
         return pickers.connection_state(), pickers.cards_state(status="loading" if state.loading else "none")
-    cards = pickers.company_cards(state.status.facts, now)
+    cards = pickers.connection_cards(state.status.facts.connections.values(), now)
     linked = {connection.id for connection in state.status.facts.linked}
     choices = [card for card in cards if card["id"] in linked]
     company_id = state.status.facts.id
@@ -181,8 +179,8 @@ def data_types(state: ConsoleState, session: "Session") -> DataTypesState:
     if status is None:
         id = state.company["id"] if state.company and state.loading else None
         return data_types_state(id, [], status="loading", speed=speed)
-    states = data_type_statuses(status.facts, status.cells, state.connection_id, state.running_types)
-    rows = data_type_rows(states, session.context.now.isoformat(), readable_types(status.facts, state.connection_id))
+    now, connection_id = session.context.now, state.connection_id
+    rows = data_type_rows(status.facts, status.cells, now, connection_id, state.running_types)
     return data_types_state(status.facts.id, rows, selected=state.selected, speed=speed)
 
 
@@ -209,7 +207,7 @@ def bar(state: ConsoleState, session: "Session") -> BarState:
 
 
 def _everything(facts: CompanyFacts, first_link: frozenset[str], session: "Session") -> list[ConnectionTypes]:
-    cards = pickers.company_cards(facts, session.context.now)
+    cards = pickers.connection_cards(facts.connections.values(), session.context.now)
     return all_by_connection(facts, first_link, {card["id"]: card["platform"] for card in cards})
 
 
@@ -256,7 +254,7 @@ def freshness(state: ConsoleState, session: "Session") -> HeatmapState:
     now, status, speed = session.context.now, state.status, session.client.clock.speed
     if status is None:
         return heatmap_state([], now, {}, empty=_until_read(state, "how fresh its data is"), speed=speed)
-    cards = pickers.company_cards(status.facts, now)
+    cards = pickers.connection_cards(status.facts.connections.values(), now)
     rows = {card["id"]: (card["platform"], card["words"]) for card in cards}
     return heatmap_state(status.cells, now, rows, empty="This company has no connection yet.", speed=speed)
 

@@ -188,17 +188,17 @@ def operation_details(operation: PullOperation, row: Row, subject: Subject, now:
 def error_details(key: str, row: Row) -> DetailsState:
     """A row of ``session.errors``: the card that the notice showed, and every field."""
     values = {name: _value(value) for name, value in row.items()}
+    status = str(values["status"] or "")
     card = notice_item(
         key,
         values["what"],
         why=values["why"] or "",
         to_do=values["action"] or "",
         when=_iso(values["time"]),
-        details=[values["status"]] if str(values["status"] or "").isdigit() else [],
+        status=status,
         correlation_id=values["correlation_id"],
         link_url=values["link_url"],
     )
-    status = str(values["status"] or "")
     return details_state(
         key,
         values["what"],

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from codat_notebook.models import vocabulary
-from codat_notebook.models.status import is_problem
+from codat_notebook.models.status import OLD, STALE, is_problem
 from codat_notebook.planning import goals
 from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets.part import Part
@@ -23,8 +23,8 @@ from codat_notebook.words import and_more, count
 if TYPE_CHECKING:
     from codat_notebook.planning.health import PortfolioStatus
 
-#: Days from which on a cell takes the next colour; Codat's documentation recommends to refresh weekly.
-STEPS = (2, 7, 14, 31)
+#: Days from which on a cell takes the next colour.
+STEPS = (2, OLD, 14, STALE)
 #: Rows sent at once.
 WINDOW = 200
 

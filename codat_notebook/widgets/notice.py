@@ -5,7 +5,7 @@ card: what, to what, why, what to do, and the correlation id that support asks f
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from codat_notebook.runs.records import ErrorRecord, Subject
@@ -21,14 +21,12 @@ MOST = 3
 
 
 class NoticeCard(TypedDict):
-    """A card: "**subject** what, when, details", then why, then what to do.
+    """A card: "what, when, details", then why, then what to do.
 
     ``link`` is a link to relink, ``support`` the text that "Copy for support" copies.
     """
 
     key: str
-    tone: str
-    subject: str
     what: str
     when: str | None
     details: list[str]
@@ -58,19 +56,17 @@ class Errors(Click, frozen=True):
 
 
 def notice_item(
-    key: str, what: str, *, subject: str = "", why: str = "", to_do: str = "", when: str | None = None,
-    details: Iterable[str] = (), correlation_id: str | None = None, tone: str = "bad", link_url: str | None = None,
+    key: str, what: str, *, why: str = "", to_do: str = "", when: str | None = None, status: str | None = None,
+    correlation_id: str | None = None, link_url: str | None = None,
 ) -> NoticeCard:  # fmt: skip
-    """One card of a :class:`Notice`.
+    """One card of a :class:`Notice`; of a ``status`` it tells only that of an HTTP answer.
 
-    ``tone`` is "bad", "warn" or "info".
-
-    >>> notice_item("1", "was not accepted", subject="Refresh all", correlation_id="7eb4")["support"]
+    >>> notice_item("1", "Refresh all was not accepted", correlation_id="7eb4")["support"]
     'Refresh all was not accepted\\nCorrelation id: 7eb4'
     """
-    head = f"{subject} {what}".strip()
+    details = [status] if status and status.isdigit() else []
     lines = [
-        head,
+        what,
         f"When: {when}" if when else "",
         *details,
         why,
@@ -78,9 +74,8 @@ def notice_item(
         f"Correlation id: {correlation_id}" if correlation_id else "",
     ]
     return {
-        "key": key, "tone": tone, "subject": subject, "what": what, "when": iso(when), "details": list(details),
-        "why": why, "do": to_do, "correlation_id": correlation_id, "link": link_url,
-        "support": "\n".join(line for line in lines if line),
+        "key": key, "what": what, "when": iso(when), "details": details, "why": why, "do": to_do,
+        "correlation_id": correlation_id, "link": link_url, "support": "\n".join(filter(None, lines)),
     }  # fmt: skip
 
 
@@ -92,7 +87,7 @@ def record_item(record: ErrorRecord, key: str = "") -> NoticeCard:
         why=record.why,
         to_do=record.action,
         when=record.time.isoformat(),
-        details=[record.status] if record.status and record.status.isdigit() else [],
+        status=record.status,
         correlation_id=record.correlation_id,
         link_url=record.link_url,
     )

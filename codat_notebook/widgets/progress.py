@@ -164,24 +164,19 @@ def progress_counts(rows: Iterable[ProgressRow]) -> ProgressCounts:
 
 
 def progress_state(
-    rows: Sequence[ProgressRow], now: str, *, title: str = "", status: str = "running",
-    counts: ProgressCounts | None = None, first: int = 0, expected: str = "", due: str | None = None,
-    message: str = "", actions: Iterable[ActionButton] = (), speed: float = 1.0, seq: int = 0,
+    rows: Sequence[ProgressRow], now: str, *, title: str = "", status: str = "running", first: int = 0,
+    expected: str = "", due: str | None = None, message: str = "", actions: Iterable[ActionButton] = (),
+    speed: float = 1.0, seq: int = 0,
 ) -> ProgressState:  # fmt: skip
-    """The state of a :class:`Progress`.
-
-    ``rows`` are all rows, of which the page from ``first`` is sent; or, with ``counts`` over all, that page alone.
-    """
-    page = list(rows) if counts is not None else list(rows[first : first + PAGE])
+    """The state of a :class:`Progress`. ``rows`` are all rows, of which the page from ``first`` is sent."""
     return {
-        "title": title, "status": status, "now": now, "speed": speed,
-        "counts": counts if counts is not None else progress_counts(rows), "first": first,
-        "rows": _without_repeats(page), "expected": expected, "due": due, "message": message, "actions": list(actions),
-        "seq": seq,
+        "title": title, "status": status, "now": now, "speed": speed, "counts": progress_counts(rows), "first": first,
+        "rows": _without_repeats(rows[first : first + PAGE]), "expected": expected, "due": due, "message": message,
+        "actions": list(actions), "seq": seq,
     }  # fmt: skip
 
 
-def _without_repeats(rows: list[ProgressRow]) -> list[ProgressRow]:
+def _without_repeats(rows: Sequence[ProgressRow]) -> list[ProgressRow]:
     """Say one remedy once under neighbours that share it (a dead connection fails all its types alike)."""
     notes = [row.get("note") for row in rows]
     return [

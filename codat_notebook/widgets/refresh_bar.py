@@ -42,7 +42,6 @@ class BarState(TypedDict):
     confirm: str | None
     everything: list[ConnectionTypes]
     running: list[str]
-    what: str
     seq: int
 
 
@@ -62,13 +61,13 @@ class RefreshAll(Click, frozen=True):
 def bar_state(
     company: CompanyName | None = None, *, selected: Iterable[str] = (), total: int | None = None,
     connection: str | None = None, blocked: str | None = None, busy: str | None = None, confirm: str | None = None,
-    everything: Iterable[ConnectionTypes] = (), running: Iterable[str] = (), what: str = WHAT, seq: int = 0,
+    everything: Iterable[ConnectionTypes] = (), running: Iterable[str] = (), seq: int = 0,
 ) -> BarState:  # fmt: skip
     """The state of a :class:`RefreshBar`."""
     return {
         "company": {"id": company["id"], "name": company["name"]} if company else None, "selected": list(selected),
         "total": total, "connection": connection, "blocked": blocked, "busy": busy, "confirm": confirm,
-        "everything": list(everything), "running": list(running), "what": what, "seq": seq,
+        "everything": list(everything), "running": list(running), "seq": seq,
     }  # fmt: skip
 
 
@@ -89,5 +88,5 @@ class RefreshBar(Part[BarState]):
         if not state["company"]:
             return "Pick a company first."
         everything = f" {number(state['total'])}" if state["total"] is not None else ""
-        offer = f"{len(state['selected'])} selected, or all{everything}, of {state['company']['name']}. {state['what']}"
+        offer = f"{len(state['selected'])} selected, or all{everything}, of {state['company']['name']}. {WHAT}"
         return state["blocked"] or state["busy"] or offer

@@ -56,7 +56,7 @@ class TimelineState(TypedDict):
 
 def timeline_state(
     operations: Iterable[PullOperation], now: datetime, platforms: Mapping[str, str] | None = None, *,
-    company: str = "", most: int = MOST, more: int = 0, empty: str = "Nothing to show yet.", speed: float = 1.0,
+    company: str = "", more: int = 0, empty: str = "Nothing to show yet.", speed: float = 1.0,
 ) -> TimelineState:  # fmt: skip
     """The state of a :class:`Timeline`.
 
@@ -66,7 +66,6 @@ def timeline_state(
     now : the server's time, at which running operations end for now.
     platforms : connection id -> platform, for the rows' names.
     company : whose operations these are; another one starts with a view of its own.
-    most : bars that are sent; ``total`` tells how many there are.
     more : operations that Codat has beside these.
     empty : what stands in place of bars when there are none.
     speed : of the server's clock against the wall's.
@@ -80,7 +79,7 @@ def timeline_state(
     shown: list[tuple[Bar, PullOperation]] = []
     total = len(newest)
     for operation in newest:
-        if len(shown) == most:
+        if len(shown) == MOST:
             break
         bar = _bar(operation, names.get(operation.connection_id, ""))
         if bar is None:

@@ -10,12 +10,17 @@ from typing import Any
 from playwright.sync_api import Page
 
 from codat_notebook.models import vocabulary
+from codat_notebook.models.open_enums import DataConnectionStatus as Status
+from codat_notebook.models.open_enums import SourceType
+from codat_notebook.models.shared import Connection, DataConnectionError
 from codat_notebook.widgets import connect, data_types, header, notice, pickers, progress, refresh_bar, tabs
+from tests.widgets.type_cells import NEVER, Read, type_rows
 
 from .gallery_connect import connects
 
 States = dict[str, dict[str, Any]]
 NOW = "2026-11-23T13:58:29Z"
+THEN = datetime.fromisoformat(NOW)
 COMPANY = {"id": "c8d3af58-7011-47ce-b3f2-89faf300ef6d", "name": "Toft Stores UK"}
 HOSTILE = (
     "<img src=x onerror=\"document.body.dataset.hurt='yes'\">",
@@ -28,7 +33,7 @@ HOSTILE = (
 
 
 def _ago(**units: float) -> str:
-    return (datetime.fromisoformat(NOW) - timedelta(**units)).isoformat()
+    return (THEN - timedelta(**units)).isoformat()
 
 
 def headers() -> States:
@@ -71,26 +76,39 @@ def companies() -> States:
     }
 
 
-NETSUITE = {"id": "1f3c3a52-0001", "platform_name": "Oracle NetSuite", "source_type": "Accounting", "status": "Linked"}
-PLAID = {"id": "2e9d0b71-0002", "platform_name": "Plaid", "source_type": "Banking", "status": "Linked"}
-SHOPIFY = {"id": "3d8e1c90-0003", "platform_name": "Shopify", "source_type": "Commerce", "status": "Deauthorized"}
-_REVOKED = {"when": _ago(days=62), "what": "Unauthorized", "why": "Shopify answered 401: the access token was revoked."}
+def connection(id: str, platform: str, kind: str, status: str = "Linked", **fields: Any) -> Connection:
+    """A connection of the company."""
+    return Connection(id=id, platform_name=platform, source_type=SourceType(kind), status=Status(status), **fields)
+
+
+PLAID = connection("2e9d0b71-0002", "Plaid", "Banking")
+_REVOKED = DataConnectionError(
+    errored_on_utc=_ago(days=62),
+    status_text="Unauthorized",
+    error_message="Shopify answered 401: the access token was revoked.",
+)
 CONNECTIONS = [
-    NETSUITE | {"last_sync": _ago(hours=2), "created": _ago(days=400), "link_url": "https://link.example/1"},
+    connection(
+        "1f3c3a52-0001", "Oracle NetSuite", "Accounting",
+        last_sync=_ago(hours=2), created=_ago(days=400), link_url="https://link.example/1",
+    ),
     PLAID,
-    SHOPIFY | {"link_url": "https://link.example/3", "errors": [_REVOKED]},
-]
+    connection(
+        "3d8e1c90-0003", "Shopify", "Commerce", "Deauthorized",
+        link_url="https://link.example/3", data_connection_errors=[_REVOKED],
+    ),
+]  # fmt: skip
 
 
 def connections() -> States:
     """States of the connection menu by name."""
-    make, rows, company = pickers.connection_state, pickers.connection_cards(CONNECTIONS, NOW), COMPANY["id"]
+    make, rows, company = pickers.connection_state, pickers.connection_cards(CONNECTIONS, THEN), COMPANY["id"]
     hostile = [{"id": str(n), "platform": name, "words": name} for n, name in enumerate(HOSTILE)]
     return {
         "three": make(rows, company=company),
         "one": make(rows[:1], company=company),
         "none": make(),
-        "disabled": make(rows, company=company, value=PLAID["id"], disabled="Refreshes are being queued"),
+        "chosen": make(rows, company=company, value=PLAID.id),
         "hostile": make(hostile, company="x", value="3"),
     }
 
@@ -98,45 +116,44 @@ def connections() -> States:
 def cards() -> States:
     """States of the connections' cards by name."""
     make, rows = pickers.cards_state, pickers.connection_cards
-    hostile = [SHOPIFY | {"id": str(n), "platform_name": name, "status": name} for n, name in enumerate(HOSTILE)]
+    hostile = [connection(str(n), name, "Commerce", name) for n, name in enumerate(HOSTILE)]
+    banks = [connection(f"{n:08d}-bank", "Plaid", "Banking") for n in range(14)]
     return {
-        "three": make(rows(CONNECTIONS, NOW), status="ready"),
-        "hostile": make(rows(hostile, NOW), status="ready"),
-        "crowded": make(rows([PLAID | {"id": f"{n:08d}-bank"} for n in range(14)], NOW), status="ready"),
+        "three": make(rows(CONNECTIONS, THEN), status="ready"),
+        "hostile": make(rows(hostile, THEN), status="ready"),
+        "crowded": make(rows(banks, THEN), status="ready"),
         "none": make(),
         "loading": make(status="loading"),
         "empty": make(status="ready"),
-        "error": make(status="error", error="The connections could not be read: no network."),
     }
 
 
-STATUSES: dict[str, dict[str, Any]] = {
-    "invoices": {"current_status": "Complete", "last_success": _ago(hours=2)},
-    "payments": {"current_status": "Complete", "last_success": _ago(days=8)},
-    "creditNotes": {"current_status": "PermissionsError", "last_success": _ago(days=31)},
-    "customers": {"current_status": "Complete", "last_success": _ago(seconds=20)},
-    "balanceSheet": {"current_status": "Complete", "last_success": _ago(days=9)},
-    "banking-transactions": {"current_status": "Complete", "last_success": _ago(hours=5), "connections": 2},
-    "bills": {"current_status": "Fetching", "last_success": _ago(days=1)},
-    "suppliers": {"current_status": "FetchError", "last_success": None},
+READS: dict[str, Read] = {
+    "invoices": ("Complete", timedelta(hours=2)),
+    "payments": ("Complete", timedelta(days=8)),
+    "creditNotes": ("PermissionsError", timedelta(days=31)),
+    "customers": ("Complete", timedelta(seconds=20)),
+    "balanceSheet": ("Complete", timedelta(days=9)),
+    "banking-transactions": ("Complete", timedelta(hours=5)),
+    "bills": ("Fetching", timedelta(days=1)),
+    "suppliers": ("FetchError", None),
 }
 SELECTED = ["invoices", "payments", "creditNotes", "customers"]
 
 
 def type_lists() -> States:
     """States of the list of data types by name."""
-    make, rows, company = data_types.data_types_state, data_types.data_type_rows, COMPANY["id"]
-    done = {"current_status": "Complete"}
-    every = {key: done | {"last_success": _ago(hours=n)} for n, key in enumerate(vocabulary.DATA_TYPES)}
-    main = rows(STATUSES, NOW, [*STATUSES, "journalEntries", "banking-accounts"])
+    make, company = data_types.data_types_state, COMPANY["id"]
+    every = {key: ("Complete", timedelta(hours=n)) for n, key in enumerate(vocabulary.DATA_TYPES)}
+    second = {"banking-transactions": ("Complete", timedelta(hours=4)), "banking-accounts": NEVER}
+    main = type_rows(THEN, READS | {"journalEntries": NEVER}, second)
     return {
         "main": make(company, main, selected=SELECTED),
-        "all 43": make(company, rows(every, NOW), selected=["bills"]),
-        "hostile": make(company, rows({name: done | {"last_success": NOW} for name in HOSTILE}, NOW)),
+        "all 43": make(company, type_rows(THEN, every), selected=["bills"]),
+        "hostile": make(company, type_rows(THEN, dict.fromkeys(HOSTILE, ("Complete", timedelta(0))))),
         "no company": make(None, []),
         "loading": make(company, [], status="loading"),
         "empty": make(company, []),
-        "error": make(company, [], status="error", error="The data status could not be read: 503. Try again."),
     }
 
 
@@ -230,27 +247,22 @@ def notices() -> States:
     make, state = notice.notice_item, notice.notice_state
     denied = make(
         "1",
-        "could not be read from NetSuite",
-        subject="creditNotes",
+        "creditNotes could not be read from NetSuite",
         when=NOW,
-        details=["PermissionsError", "3rd time in a row"],
         why="The linked user lacks the right to read credit notes. Refreshing again will not help.",
         to_do="Send the customer the relink URL and have a user with the role “View Credit Memos” sign in.",
         link_url="https://link.example/1",
     )
     limited = make(
         "2",
-        "was not accepted",
-        subject="Refresh all",
+        "Refresh all was not accepted",
         when="2026-11-22T13:41:00Z",
-        details=["429 Too Many Requests"],
+        status="429",
         why="Codat asked to wait until 2026-11-23T14:05:00Z. Nothing was queued.",
         correlation_id="7eb40d6b415d7bcd",
-        tone="warn",
     )
-    told = make("3", "Another console of this notebook was closed: one is live at a time.", tone="info")
-    words: dict[str, Any] = dict.fromkeys(("subject", "why", "to_do", "correlation_id"))
-    hostile = [make(f"h{n}", name, **dict.fromkeys(words, name), details=[name]) for n, name in enumerate(HOSTILE)]
+    told = make("3", "The click could not be acted on")
+    hostile = [make(f"h{n}", name, why=name, to_do=name, correlation_id=name) for n, name in enumerate(HOSTILE)]
     return {
         "three": state([denied, limited, told]),
         "one": state([limited]),

@@ -7,10 +7,9 @@ def test_support_text_holds_all_that_support_asks_for():
     """What, to what, when, why, what to do and the correlation id, each on its line, and no empty line."""
     item = notice_item(
         "1",
-        "was not accepted",
-        subject="Refresh all",
+        "Refresh all was not accepted",
         when="2026-11-23T13:41:00.5",
-        details=["429 Too Many Requests"],
+        status="429",
         why="Codat asked to wait.",
         to_do="Try again later.",
         correlation_id="7eb4",
@@ -18,7 +17,7 @@ def test_support_text_holds_all_that_support_asks_for():
     assert item["support"].splitlines() == [
         "Refresh all was not accepted",
         "When: 2026-11-23T13:41:00.5",
-        "429 Too Many Requests",
+        "429",
         "Codat asked to wait.",
         "Try again later.",
         "Correlation id: 7eb4",

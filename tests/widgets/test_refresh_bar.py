@@ -2,7 +2,7 @@
 
 import pytest
 
-from codat_notebook.widgets.refresh_bar import RefreshBar, bar_state
+from codat_notebook.widgets.refresh_bar import WHAT, RefreshBar, bar_state
 
 TOFT = {"id": "1", "name": "Toft", "tags": "not sent"}
 
@@ -13,11 +13,8 @@ TOFT = {"id": "1", "name": "Toft", "tags": "not sent"}
         ({}, "Pick a company first."),
         ({"company": TOFT, "blocked": "Read-only."}, "Read-only."),
         ({"company": TOFT, "busy": "Queueing…"}, "Queueing…"),
-        (
-            {"company": TOFT, "selected": ["bills"], "total": 21, "what": "Asks."},
-            "1 selected, or all 21, of Toft. Asks.",
-        ),
-        ({"company": TOFT, "what": "Asks."}, "0 selected, or all, of Toft. Asks."),
+        ({"company": TOFT, "selected": ["bills"], "total": 21}, f"1 selected, or all 21, of Toft. {WHAT}"),
+        ({"company": TOFT}, f"0 selected, or all, of Toft. {WHAT}"),
     ],
 )
 def test_text_says_what_could_be_refreshed_or_why_nothing_can(options, text):

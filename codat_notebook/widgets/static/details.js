@@ -111,7 +111,7 @@ function render({ model, el }) {
     const [word, tone] = state.status ?? ["", ""];
     setText(pill, `${signOf(tone)} ${word}`);
     setAttribute(pill, "class", `c-pill ${tone}`);
-    keyed(card, state.card ? [state.card] : [], ({ key }) => key, (data) => makeCard(data), updateCard);
+    keyed(card, state.card ? [state.card] : [], ({ key }) => key, () => makeCard(), updateCard);
     keyed(list, state.fields, ({ name }) => name, ({ name }) => h("div", {}, h("dt", {}, name), h("dd")), (node, each) => fillField(node.lastChild, each));
     drawChecks(state.checks);
     json.node.hidden = !state.json;
