@@ -80,30 +80,15 @@ class TableView:
     page: int = 0
     facets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def after(self, message: Mapping[str, Any], kinds: Mapping[str, str]) -> TableView:
-        """The view after a message from the browser; the same one if the message does not concern it."""
-        match message:
-            case {"type": "sort", "column": str(column)} if column in kinds:
-                return replace(self, sort=(column, self._direction(column, kinds[column])), page=0)
-            case {"type": "filter", "text": str(text)}:
-                return replace(self, text=text, page=0)
-            case {"type": "quick", "label": str(label)}:
-                return replace(self, quick=label, page=0)
-            case {"type": "facet", "column": str(column), "values": [*values]} if column in kinds:
-                return replace(self, facets=self._facets(column, tuple(map(str, values))), page=0)
-            case {"type": "clear"}:
-                return TableView(self.sort)
-            case {"type": "page", "page": int(page)}:
-                return replace(self, page=max(0, page))
-        return self
-
-    def _facets(self, column: str, chosen: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        others = {key: each for key, each in self.facets.items() if key != column}
-        return others if chosen in ((), ("", "")) else {**others, column: chosen}
-
-    def _direction(self, column: str, kind: str) -> str:
+    def sorted_by(self, column: str, kind: str) -> TableView:
+        """In the order of a column of this kind: texts from A on, all else from the largest on; then the other way."""
         first, second = ("asc", "desc") if kind in _SEARCHED else ("desc", "asc")
-        return second if self.sort == (column, first) else first
+        return replace(self, sort=(column, second if self.sort == (column, first) else first), page=0)
+
+    def with_facet(self, column: str, chosen: tuple[str, ...]) -> TableView:
+        """Filtered by what is chosen of a column: nothing, or two open ends, is no filter."""
+        others = {key: each for key, each in self.facets.items() if key != column}
+        return replace(self, facets=others if chosen in ((), ("", "")) else {**others, column: chosen}, page=0)
 
 
 @dataclass(frozen=True)

@@ -55,50 +55,21 @@ class Errors(Click, frozen=True):
     """Show all errors of the session."""
 
 
-def notice_item(
-    key: str, what: str, *, why: str = "", to_do: str = "", when: str | None = None, status: str | None = None,
-    correlation_id: str | None = None, link_url: str | None = None,
-) -> NoticeCard:  # fmt: skip
-    """One card of a :class:`Notice`; of a ``status`` it tells only that of an HTTP answer.
-
-    >>> notice_item("1", "Refresh all was not accepted", correlation_id="7eb4")["support"]
-    'Refresh all was not accepted\\nCorrelation id: 7eb4'
-    """
-    details = [status] if status and status.isdigit() else []
-    lines = [
-        what,
-        f"When: {when}" if when else "",
-        *details,
-        why,
-        to_do,
-        f"Correlation id: {correlation_id}" if correlation_id else "",
-    ]
+def record_item(record: ErrorRecord) -> NoticeCard:
+    """The card of an error that the session remembers; of its status it tells only that of an HTTP answer."""
+    when = record.time.isoformat()
+    details = [record.status] if record.status and record.status.isdigit() else []
+    correlation = f"Correlation id: {record.correlation_id}" if record.correlation_id else ""
+    support = (record.what, f"When: {when}", *details, record.why, record.action, correlation)
     return {
-        "key": key, "what": what, "when": iso(when), "details": details, "why": why, "do": to_do,
-        "correlation_id": correlation_id, "link": link_url, "support": "\n".join(filter(None, lines)),
+        "key": f"{record.what}@{when}", "what": record.what, "when": iso(when), "details": details, "why": record.why,
+        "do": record.action, "correlation_id": record.correlation_id, "link": record.link_url,
+        "support": "\n".join(filter(None, support)),
     }  # fmt: skip
 
 
-def record_item(record: ErrorRecord, key: str = "") -> NoticeCard:
-    """The card of an error that the session remembers."""
-    return notice_item(
-        key or f"{record.what}@{record.time.isoformat()}",
-        record.what,
-        why=record.why,
-        to_do=record.action,
-        when=record.time.isoformat(),
-        status=record.status,
-        correlation_id=record.correlation_id,
-        link_url=record.link_url,
-    )
-
-
 def notice_state(items: Sequence[NoticeCard], seq: int = 0) -> NoticeState:
-    """The state of a :class:`Notice`: the first few of ``items`` (newest first) and how many more there are.
-
-    >>> notice_state([notice_item(str(n), "failed") for n in range(5)])["more"]
-    2
-    """
+    """The state of a :class:`Notice`: the first few of ``items`` (newest first) and how many more there are."""
     return {"items": list(items[:MOST]), "more": max(0, len(items) - MOST), "seq": seq}
 
 

@@ -13,6 +13,7 @@ from codat_notebook.models import vocabulary
 from codat_notebook.models.open_enums import DataConnectionStatus as Status
 from codat_notebook.models.open_enums import SourceType
 from codat_notebook.models.shared import Connection, DataConnectionError
+from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.widgets import connect, data_types, header, notice, pickers, progress, refresh_bar, tabs
 from tests.widgets.type_cells import NEVER, Read, type_rows
 
@@ -242,27 +243,29 @@ def runs() -> States:
     }
 
 
+def failure(what: str, **fields: Any) -> dict[str, Any]:
+    """The card of an error."""
+    return notice.record_item(ErrorRecord(**{"time": THEN, "why": "", "action": "", **fields}, what=what))
+
+
 def notices() -> States:
     """States of the notice by name."""
-    make, state = notice.notice_item, notice.notice_state
+    make, state = failure, notice.notice_state
     denied = make(
-        "1",
         "creditNotes could not be read from NetSuite",
-        when=NOW,
         why="The linked user lacks the right to read credit notes. Refreshing again will not help.",
-        to_do="Send the customer the relink URL and have a user with the role “View Credit Memos” sign in.",
+        action="Send the customer the relink URL and have a user with the role “View Credit Memos” sign in.",
         link_url="https://link.example/1",
     )
     limited = make(
-        "2",
         "Refresh all was not accepted",
-        when="2026-11-22T13:41:00Z",
+        time=THEN - timedelta(days=1),
         status="429",
         why="Codat asked to wait until 2026-11-23T14:05:00Z. Nothing was queued.",
         correlation_id="7eb40d6b415d7bcd",
     )
-    told = make("3", "The click could not be acted on")
-    hostile = [make(f"h{n}", name, why=name, to_do=name, correlation_id=name) for n, name in enumerate(HOSTILE)]
+    told = make("The click could not be acted on")
+    hostile = [make(name, why=name, action=name, correlation_id=name) for name in HOSTILE]
     return {
         "three": state([denied, limited, told]),
         "one": state([limited]),

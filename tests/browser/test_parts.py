@@ -168,7 +168,7 @@ def test_notice_is_announced_once_and_can_be_dismissed_before_the_kernel_answers
     expect(alerts).to_have_count(3)
     change(stage, 0, items=items, x=1)
     expect(alerts).to_have_count(2)
-    assert [m["key"] for m in sent(stage, "dismiss")] == ["1"]
+    assert [m["key"] for m in sent(stage, "dismiss")] == [items[0]["key"]]
 
 
 def test_copy_buttons_copy_what_they_say(stage):
