@@ -104,7 +104,7 @@ def test_the_module_the_progress_and_the_timeline_agree(status: str, completed: 
     assert (meaning.kind, meaning.tone, statuses.tone(status)) == (kind, tone, tone)
     assert statuses.is_running(status, completed) == (kind == "running")
     assert statuses.is_problem(status) == (kind == "failed")
-    drawn = operation_row("1", "invoices", status, requested=BEGAN, completed=completed)
+    drawn = operation_row(operation(status, completed))
     assert (drawn["kind"], drawn["tone"], drawn["text"]) == (kind, tone, meaning.text)
     assert "symbol" not in drawn
     bar = timeline_state([operation(status, completed)], NOW)["bars"][0]

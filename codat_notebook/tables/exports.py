@@ -134,6 +134,7 @@ def to_xlsx(frame: pd.DataFrame) -> bytes:
         from openpyxl import Workbook
         from openpyxl.cell import WriteOnlyCell
         from openpyxl.styles import Font
+        from openpyxl.utils import get_column_letter
     except ImportError as error:
         raise ExportError("Excel files need openpyxl: pip install openpyxl. CSV works without it.") from error
     headings, rows = table_of(frame)
@@ -145,22 +146,14 @@ def to_xlsx(frame: pd.DataFrame) -> bytes:
     bold = [WriteOnlyCell(sheet, value=_sheet_value(heading)) for heading in headings]
     for cell in bold:
         cell.font = Font(bold=True)
-    for number, heading in enumerate(headings):
-        sheet.column_dimensions[_letters(number)].width = min(60, max(12, len(heading) + 2))
+    for number, heading in enumerate(headings, start=1):
+        sheet.column_dimensions[get_column_letter(number)].width = min(60, max(12, len(heading) + 2))
     sheet.append(bold)
     for row in rows:
         sheet.append([_sheet_value(value) for value in row])
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
-
-
-def _letters(number: int) -> str:
-    letters = ""
-    while number >= 0:
-        number, rest = divmod(number, 26)
-        letters, number = chr(65 + rest) + letters, number - 1
-    return letters
 
 
 def _sheet_value(value: Value) -> Value:

@@ -50,21 +50,17 @@ class ColumnValues:
     def __init__(self, column: Shown, names: Shown | None = None) -> None:
         self.column = column
         self._codes, self._texts = _coded(column)
-        self._labels = [text or _NONE for text in self._texts] if names is None else _named(self, names)
+        self._labels = [text or _NONE for text in self._texts] if names is None else self._named(names)
 
-    @property
-    def examples(self) -> NDArray[np.intp]:
-        """For each value one of the rows that have it."""
+    def _named(self, names: Shown) -> list[str]:
+        """For each id what the other column calls it; where two are called the same, with the beginning of the id."""
         import numpy as np
 
-        places = np.zeros(len(self._texts), dtype=np.intp)
+        places = np.zeros(len(self._texts), dtype=np.intp)  # for each value one of the rows that have it
         places[self._codes] = np.arange(len(self._codes))
-        return places
-
-    @property
-    def texts(self) -> list[str]:
-        """The values."""
-        return self._texts
+        words = [cols.text(word or _NONE) for word in names.values.iloc[places].astype(object).fillna("")]
+        often = Counter(words)
+        return [f"{w} {short_id(t)}".strip() if often[w] > 1 else w for w, t in zip(words, self._texts, strict=True)]
 
     def mask(self, chosen: Sequence[str]) -> NDArray[np.bool_]:
         """Which rows have one of these values."""
@@ -113,13 +109,6 @@ def _coded(column: Shown) -> tuple[NDArray[np.intp], list[str]]:
     codes = np.where(codes < 0, len(known), codes)  # what is missing comes last
     used, codes = np.unique(codes, return_inverse=True)
     return codes, [[*known, ""][n] for n in used]
-
-
-def _named(facet: ColumnValues, names: Shown) -> list[str]:
-    """For each id what the other column calls it; where two are called the same, with the beginning of the id."""
-    words = [cols.text(word or _NONE) for word in names.values.iloc[facet.examples].astype(object).fillna("")]
-    often = Counter(words)
-    return [f"{w} {short_id(t)}".strip() if often[w] > 1 else w for w, t in zip(words, facet.texts, strict=True)]
 
 
 class Span:

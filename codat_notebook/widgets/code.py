@@ -25,16 +25,9 @@ def code_text(
 ) -> str:  # fmt: skip
     """Python for what the console is asked to do; without anything to refresh, for reading what there is.
 
-    Parameters
-    ----------
-    is_sandbox : connect to the sandbox, else to Codat with the key of the environment.
-    company_id : the chosen company, ``None`` for none.
-    data_types : Codat's keys of what is refreshed.
-    connection_id : only on this connection.
-    refresh_all : everything of the company, on all its connections.
-    read_only : the session refuses to refresh, so the code only reads.
-    server_url : another server than Codat's.
-    whole_history : all pull operations are read, not the newest thousand.
+    ``is_sandbox``: connect to the sandbox, else to Codat (or ``server_url``) with the key of the environment.
+    ``data_types`` are refreshed, or everything (``refresh_all``); where the session is ``read_only``, nothing.
+    ``whole_history``: all pull operations are read, not the newest thousand.
 
     >>> print(code_text(True, None))
     import codat_notebook as cn

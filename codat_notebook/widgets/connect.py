@@ -95,11 +95,6 @@ def key_variable() -> str | None:
     return next((name for name in VARIABLES if os.environ.get(name)), None)
 
 
-def problem_state(why: str, to_do: str = "", *, way: str = "", correlation_id: str | None = None) -> ProblemState:
-    """Why connecting did not work, and what to do; ``way`` is the one that was tried."""
-    return {"why": why, "do": to_do, "way": way, "correlation_id": correlation_id}
-
-
 class Connect(Part[ConnectState]):
     """The form (class ``codat-connect``), in place of the console while nothing is connected (``required``), else
     below the header when its button asks for it.

@@ -236,7 +236,7 @@ def notice(state: ConsoleState) -> NoticeState:
 
 def tabs(state: ConsoleState, session: "Session") -> TabsState:
     """The strip of tabs."""
-    return tabs_state(state.asked_tab, errors=len(session.error_log), freshness=0, timeline=0, requests=0, code=0)
+    return tabs_state(state.asked_tab, errors=len(session.error_log))
 
 
 def no_operations(state: ConsoleState) -> str:

@@ -94,8 +94,8 @@ def details_state(
     }  # fmt: skip
 
 
-def field(name: str, value: Any, kind: str = "") -> DetailsField:
-    """One field: its name, its value in words, and what it is: "text", "time" (ISO, UTC), "id" (to copy) or "link".
+def field(name: str, value: Any) -> DetailsField:
+    """One field from its name and value.
 
     >>> field("isErrored", False)["text"], field("id", "c8d3")["kind"], field("completed", None)["text"]
     ('no', 'id', '')
@@ -108,7 +108,7 @@ def field(name: str, value: Any, kind: str = "") -> DetailsField:
         text = duration(value.total_seconds())
     else:
         text = number_text(value) if isinstance(value, float) else "" if value is None else str(value)
-    return {"name": name, "text": text, "kind": kind or _kind(name)}
+    return {"name": name, "text": text, "kind": _kind(name)}
 
 
 def _kind(name: str) -> str:

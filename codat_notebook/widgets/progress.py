@@ -1,13 +1,14 @@
 """What is being refreshed: one row an operation, with its stage, its time, and a failure's remedy where it happens.
 
 The same part is the console's right side and the live view of a run that is a cell's last line. Its state is a window:
-the totals are counted over all operations, the rows sent are those of one page. Functions here turn an operation's
-plain values into such a row; what a status means is told by :mod:`codat_notebook.models.status`.
+the totals are counted over all operations, the rows sent are those of one page. What a status means is told by
+:mod:`codat_notebook.models.status`.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NotRequired, TypedDict, cast
 
+from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import meaning
 from codat_notebook.models.vocabulary import plain_name, remedy
 from codat_notebook.widgets.part import Click, FromBrowser, Part
@@ -115,39 +116,36 @@ class Retry(Click, frozen=True):
 
 
 def operation_row(
-    key: str, data_type: str, status: str = "", *, platform: str = "", state: str = "",
-    description: str | None = None, message: str | None = None, requested: str | None = None,
-    completed: str | None = None, link_url: str | None = None, usual: float | None = None,
-) -> ProgressRow:  # fmt: skip
-    """One row of a :class:`Progress` from an operation's plain values.
+    operation: PullOperation, platform: str = "", *, link_url: str | None = None, usual: float | None = None
+) -> ProgressRow:
+    """One row of a :class:`Progress`: an operation.
 
-    ``key`` is unique and stays (the intent, or the operation's id). ``state`` is that of a run's row as long as it has
-    no operation; ``message`` says why it is refused. ``description`` is Codat's statusDescription. ``link_url`` is
-    offered where a relink is the remedy. ``usual`` are the seconds that such an operation usually takes: from them the
-    browser tells what is left, and what takes unusually long.
+    ``link_url`` is offered where a relink is the remedy. ``usual`` are the seconds that such an operation usually
+    takes: from them the browser tells what is left, and what takes unusually long.
 
-    >>> operation_row("1", "invoices", "Mapping", platform="NetSuite")["text"]
+    >>> operation_row(PullOperation(id="1", data_type="invoices", status="Mapping"))["text"]
     'Mapping'
     """
-    row: dict[str, Any] = {"key": key, "type": data_type, "platform": platform, "stage": None}
-    if state:
-        row |= _NO_OPERATION[state] | {"note": message}
-    else:
-        row |= meaning(status, completed, description)._asdict()
-        if row["kind"] == "failed":
-            row |= _what_to_do(status, data_type, platform, message, link_url)
+    row: dict[str, Any] = {"key": operation.id, "type": operation.data_type, "platform": platform}
+    row |= meaning(operation.status, operation.completed, operation.status_description)._asdict()
+    if row["kind"] == "failed":
+        row |= _what_to_do(operation, platform, link_url)
     if usual is not None and row["tone"] == "run":
         row["usual"] = round(usual)
-    row |= {"since": iso(requested), "until": iso(completed)}
+    row |= {"since": iso(operation.requested), "until": iso(operation.completed)}
     return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
 
 
-def _what_to_do(
-    status: str, data_type: str, platform: str, message: str | None, link_url: str | None
-) -> dict[str, Any]:
-    cure = remedy(status)
+def waiting_row(key: str, data_type: str, platform: str, state: str, note: str | None = None) -> ProgressRow:
+    """One row of a :class:`Progress`: a row of a run, of this state, that has no operation (yet); ``note`` says why."""
+    row = {"key": key, "type": data_type, "platform": platform, **_NO_OPERATION[state], "note": note}
+    return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
+
+
+def _what_to_do(operation: PullOperation, platform: str, link_url: str | None) -> dict[str, Any]:
+    cure, message = remedy(operation.status), operation.error_message
     means = cure.meaning.replace("this connection", platform or "this connection")
-    means = means.replace("this data.", f"{plain_name(data_type).lower()}.")
+    means = means.replace("this data.", f"{plain_name(operation.data_type).lower()}.")
     says = f" Codat says: “{_ISOLATE}{message}{_END}”" if message else ""
     return {"note": f"{means} {cure.action}{says}", "link": link_url if cure.relink else None}
 

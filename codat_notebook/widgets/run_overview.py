@@ -183,7 +183,7 @@ SUMMARY_COLUMNS = {
     "refused": Column("not accepted"), "unknown": Column("maybe queued"), "not_queued": Column("not queued by Codat"),
     "skipped": Column(), "company_id": Column("id", kind="id"),
 }  # fmt: skip
-LABELS = {"companies": "Companies", "operations": "Pull operations", "errors": "Errors"}
+TABS = {"companies": "Companies", "operations": "Pull operations", "errors": "Errors"}
 NOBODY = "Click a company to see its operations."
 
 
@@ -268,7 +268,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         counts = self._run.counts
         numbers = self._run.progress
         errors = counts.get("failed", 0) + counts.get("refused", 0)
-        return tabs_state("companies", LABELS, companies=numbers.companies, operations=numbers.queued, errors=errors)
+        return tabs_state("companies", TABS, companies=numbers.companies, operations=numbers.queued, errors=errors)
 
     def _one_state(self) -> ProgressState:
         run, id = self._run, self._company
@@ -357,7 +357,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._head.send({"type": "links", "status": status, "text": text})
 
     def _on_tab(self, message: Tab) -> None:
-        self._tab = message.name if message.name in LABELS else self._tab
+        self._tab = message.name if message.name in TABS else self._tab
         if self._framing is None:
             self._soon.ring_now()
 

@@ -20,6 +20,7 @@ from codat_notebook.widgets.progress import (
     expected_text,
     operation_row,
     progress_state,
+    waiting_row,
 )
 
 #: (connection id, data type) -> seconds.
@@ -30,25 +31,14 @@ _ENDS = {"failed": "error", "stopped": "stopped", "done": "done"}
 
 def run_row(row: Row, platforms: Mapping[str, str], usual: Usual) -> ProgressRow:
     """One row of a run as the progress part draws it; ``platforms`` by connection."""
-    operation = row.operation
+    operation, error = row.operation, row.error
     if operation is None:
-        return operation_row(
-            f"{row.data_type}/{row.connection_id or ''}",
-            row.data_type,
-            platform=platforms.get(row.connection_id or "", ""),
-            state=row.state,
-            message=f"{row.error.why} {row.error.action}" if row.error else None,
-        )
+        key, platform = f"{row.data_type}/{row.connection_id or ''}", platforms.get(row.connection_id or "", "")
+        return waiting_row(key, row.data_type, platform, row.state, f"{error.why} {error.action}" if error else None)
     return operation_row(
-        operation.id,
-        operation.data_type,
-        operation.status,
-        platform=platforms.get(operation.connection_id, ""),
-        description=operation.status_description,
-        message=operation.error_message,
-        requested=operation.requested,
-        completed=operation.completed,
-        link_url=row.error.link_url if row.error else None,
+        operation,
+        platforms.get(operation.connection_id, ""),
+        link_url=error.link_url if error else None,
         usual=usual.get((operation.connection_id, operation.data_type)),
     )
 

@@ -15,6 +15,7 @@ from codat_notebook.models.open_enums import SourceType
 from codat_notebook.models.shared import Connection, DataConnectionError
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.widgets import connect, data_types, header, notice, pickers, progress, refresh_bar, tabs
+from tests.widgets.drawn_rows import drawn_row
 from tests.widgets.type_cells import NEVER, Read, type_rows
 
 from .gallery_connect import connects
@@ -182,7 +183,7 @@ def _row(
     key: object, data_type: str, status: str, since: int, platform: str = "NetSuite", **more: Any
 ) -> dict[str, Any]:
     began = _ago(seconds=since)
-    return progress.operation_row(str(key), data_type, status, platform=platform, requested=began, **more)
+    return drawn_row(str(key), data_type, status, platform, requested=began, **more)
 
 
 def main_rows() -> list[dict[str, Any]]:
@@ -191,27 +192,29 @@ def main_rows() -> list[dict[str, Any]]:
     return [
         _row(1, "customers", "Complete", 43, completed=_ago(seconds=25)),
         _row(2, "invoices", "Mapping", 41, usual=81),
-        _row(3, "payments", "Fetching", 22, description="Paused until 2026-11-23T14:05:00"),
+        _row(3, "payments", "Fetching", 22, status_description="Paused until 2026-11-23T14:05:00"),
         _row(4, "creditNotes", "PermissionsError", 22, **relink),
     ]
 
 
 def odd_rows() -> list[dict[str, Any]]:
     """Every other kind of row."""
-    make, done = progress.operation_row, {"completed": NOW}
+    make, done = progress.waiting_row, {"completed": NOW}
     dead: dict[str, Any] = {"platform": "Shopify", "link_url": "https://link.example/3", **done}
     return [
-        make("a", "bills", state="queueing", platform="NetSuite"),
-        make("b", "suppliers", state="refused", message="400: no linked connection offers suppliers."),
-        make("c", "items", state="unknown", message="Codat gave no answer. Nothing is sent twice."),
-        make("d", "journals", state="not queued by Codat"),
+        make("a", "bills", "NetSuite", "queueing"),
+        make("b", "suppliers", "", "refused", "400: no linked connection offers suppliers."),
+        make("c", "items", "", "unknown", "Codat gave no answer. Nothing is sent twice."),
+        make("d", "journals", "", "not queued by Codat"),
         _row(5, "profitAndLoss", "NotSupported", 9, "Plaid", **done),
         _row(6, "taxRates", "Routing", 300),
-        _row(7, "transfers", "QuantumError", 30, message="Schrödinger", **done),
+        _row(7, "transfers", "QuantumError", 30, error_message="Schrödinger", **done),
         _row(8, "bankAccounts", "Queued", 9),
         _row(10, "bankTransactions", "Queued", 4000, "Sage 50", usual=44),
         _row(11, "items", "Validating", 60, usual=44),
-        _row(9, "directCosts", "Fetching", 4000, description="Waiting for asynchronous response from third party"),
+        _row(
+            9, "directCosts", "Fetching", 4000, status_description="Waiting for asynchronous response from third party"
+        ),
         *[_row(key, key, "AuthError", 9, **dead) for key in ("commerce-orders", "commerce-payments")],
     ]
 
@@ -224,7 +227,7 @@ def runs() -> States:
     many = [_row(n, f"type{n}", "Complete" if n < 400 else "Mapping", 60 + n, completed=None) for n in range(1000)]
     ended = [_row(n, key, "Complete", 60, completed=NOW) for n, key in enumerate(SELECTED)]
     again = {"type": "retry", "text": "Retry failed (1)", "title": "Queues again what may succeed now."}
-    hostile = [_row(n, name, "MapError", 12, name, message=name) for n, name in enumerate(HOSTILE)]
+    hostile = [_row(n, name, "MapError", 12, name, error_message=name) for n, name in enumerate(HOSTILE)]
     return {
         "main": make(main_rows(), NOW, expected=expected, due=due, actions=stop),
         "odd": make(odd_rows(), NOW, actions=stop),
@@ -292,7 +295,7 @@ PARTS = {
 def console_parts(**names: str) -> list[Any]:
     """The console's parts in the drawing's main state; ``names`` replaces some, e.g. ``progress="idle"``."""
     *parts, form = [kind(states()[names.get(part, first)]) for part, (kind, states, first) in PARTS.items()]
-    return [*parts, tabs.Tabs(tabs.tabs_state(errors=2, freshness=0, timeline=0, requests=0, code=0)), form]
+    return [*parts, tabs.Tabs(tabs.tabs_state(errors=2)), form]
 
 
 #: What ipywidgets and JupyterLab say of boxes and buttons, which our style has to undo or outweigh.

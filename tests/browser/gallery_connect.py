@@ -2,20 +2,20 @@
 
 from typing import Any
 
-from codat_notebook.widgets.connect import connect_state, problem_state
+from codat_notebook.widgets.connect import ProblemState, connect_state
 
 ADDRESS = "proxy.of-a-bank-with-a-long-name.example.internal:8443"
 
 
 def connects() -> dict[str, dict[str, Any]]:
     """States of the form by name."""
-    wrong = problem_state(
-        "Codat did not accept the key. Codat says: Unauthorized.",
-        "Check the key and connect again.",
+    wrong = ProblemState(
+        why="Codat did not accept the key. Codat says: Unauthorized.",
+        do="Check the key and connect again.",
         way="key",
         correlation_id="7eb40d6b415d7bcd",
     )
-    closed = problem_state("The session was closed.", "Connect again to go on.")
+    closed = ProblemState(why="The session was closed.", do="Connect again to go on.", way="", correlation_id=None)
     return {
         "first": connect_state(required=True),
         "environment": connect_state(required=True, variable="CODAT_API_KEY"),
@@ -25,6 +25,6 @@ def connects() -> dict[str, dict[str, Any]]:
         "closed": connect_state(ADDRESS, required=True, variable="CODAT_API_KEY", problem=closed),
         "connected": connect_state(variable="CODAT_API_KEY", connection=1),
         "own key, read only": connect_state(ways=("sandbox", "key"), read_only=True, required=True),
-        "no way, closed": connect_state(ways=(), required=True, problem=problem_state("The session was closed.")),
+        "no way, closed": connect_state(ways=(), required=True, problem=closed | {"do": ""}),
         "before the first state": {},
     }

@@ -13,7 +13,7 @@ from codat_notebook.models.shared import Security
 from codat_notebook.runs.engine import engine, running
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
-from codat_notebook.widgets.connect import WAYS, Connect, connect_state, first_state, problem_state
+from codat_notebook.widgets.connect import WAYS, Connect, ProblemState, connect_state, first_state
 from codat_notebook.widgets.console import Console, console
 
 DEADLINE = 60.0
@@ -317,7 +317,7 @@ def test_text_form() -> None:
     assert Connect.text(connect_state()) == ""
     assert "connect(sandbox=True)" in Connect.text(connect_state(required=True))
     assert Connect.text(connect_state(connecting="Connecting to api.codat.io")) == "Connecting to api.codat.io"
-    problem = problem_state("Codat did not accept the key.", "Check the key and connect again.")
+    problem = ProblemState(why="The key is wrong.", do="Check it and connect again.", way="key", correlation_id=None)
     assert Connect.text(connect_state(problem=problem)).endswith("connect again.")
 
 
