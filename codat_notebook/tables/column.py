@@ -250,8 +250,8 @@ def matching(column: Shown, folded: Callable[[], list[str]], word: str) -> NDArr
 
     values = column.values
     if isinstance(values.dtype, pd.CategoricalDtype):
-        found = [word in text(each).casefold() for each in values.cat.categories]
-        return np.array([*found, False]).take(values.cat.codes)  # the code of a missing value is -1: the last is taken
+        holds = [word in text(each).casefold() for each in values.cat.categories]
+        return np.array([*holds, False]).take(values.cat.codes)  # the code of a missing value is -1: the last is taken
     if pd.api.types.is_bool_dtype(values.dtype):
         return np.zeros(len(values), dtype=bool)  # nobody looks for a yes or a no
     return np.fromiter((word in each for each in folded()), dtype=bool, count=len(values))

@@ -49,7 +49,9 @@ class ColumnValues:
 
     def __init__(self, column: Shown, names: Shown | None = None) -> None:
         self.column = column
-        self._codes, self._texts = _coded(column)
+        codes, texts = _coded(column)
+        self._codes = codes
+        self._texts = texts
         self._labels = [text or _NONE for text in self._texts] if names is None else self._named(names)
 
     def _named(self, names: Shown) -> list[str]:
@@ -101,14 +103,14 @@ def _coded(column: Shown) -> tuple[NDArray[np.intp], list[str]]:
 
     values = column.values
     if isinstance(values.dtype, pd.CategoricalDtype):
-        codes, known = values.cat.codes.to_numpy().astype(np.intp), values.cat.categories.map(cols.text).tolist()
+        codes, texts = values.cat.codes.to_numpy().astype(np.intp), values.cat.categories.map(cols.text).tolist()
     else:
         plain = values.map(cols.text, na_action="ignore") if values.dtype == object else values  # a list has no hash
         codes, distinct = pd.factorize(plain)
-        known = [cols.text(value) for value in distinct]
-    codes = np.where(codes < 0, len(known), codes)  # what is missing comes last
+        texts = [cols.text(value) for value in distinct]
+    codes = np.where(codes < 0, len(texts), codes)  # what is missing comes last
     used, codes = np.unique(codes, return_inverse=True)
-    return codes, [[*known, ""][n] for n in used]
+    return codes, [[*texts, ""][n] for n in used]
 
 
 class Span:
@@ -160,13 +162,3 @@ def _end(text: str, now: datetime | None) -> datetime | None:
     if text in SPANS:
         return now and now - timedelta(seconds=-int(text))
     return instant(text)
-
-
-Facet = ColumnValues | Span
-
-
-def facet_of(column: Shown, columns: Sequence[Shown], now: Clock | None) -> Facet:
-    """The facet of a column among the others of its frame."""
-    if column.kind == "time":
-        return Span(column, now)
-    return ColumnValues(column, next((each for each in columns if each.key == column.named_by), None))

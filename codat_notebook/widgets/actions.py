@@ -50,16 +50,12 @@ class Choosing:
         self._searching: asyncio.Task[None] | None = None
         self._picking: asyncio.Task[None] | None = None
 
-    def list_companies(self) -> None:
-        """Ask for the first companies, to be offered before anything is typed."""
-        self._searching = self._boundary.spawn("The companies could not be listed", self._search, "")
-
     def on_company(self, message: pickers.Search | pickers.Pick) -> None:
-        """A text to search for, or a picked company."""
+        """A text to search for ("": the first companies, which are offered before one is typed), or a company."""
         if isinstance(message, pickers.Search):
             if self._searching is not None:
                 self._searching.cancel()
-            self._searching = self._boundary.spawn("The companies could not be searched", self._search, message.text)
+            self._searching = self._boundary.spawn("The companies could not be listed", self._search, message.text)
         else:
             if self._picking is not None:
                 self._picking.cancel()

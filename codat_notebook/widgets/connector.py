@@ -13,17 +13,17 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from codat_notebook.client import events
 from codat_notebook.connecting import connect
 from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.secret import Secret
 from codat_notebook.runs.engine import Engine, engine
-from codat_notebook.widgets.connect import Cancel, ConnectBy, ProblemState, first_state, server_address
+from codat_notebook.widgets.connect import Cancel, ConnectBy, ProblemState, connect_state, server_address
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.controller import Controller, waiting_text
-from codat_notebook.widgets.header import header_state
+from codat_notebook.widgets.header import NOT_CONNECTED
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
@@ -47,7 +47,7 @@ class Connector:
         self._controller: Controller | None = None
         self._forget_close: Callable[[], None] | None = None
         self._trying: asyncio.Task[None] | None = None
-        self._state: dict[str, Any] = {"connection": 0, "seq": 0}
+        self._state = {"connection": 0, "seq": 0}
 
     def start(self) -> None:
         """Act for the session that was given, or wait for one."""
@@ -139,7 +139,7 @@ class Connector:
         """Somebody else closed the session."""
         self._owned = False
         self._let_go()
-        self.parts.header.show(header_state("none"), at_once=True)
+        self.parts.header.show(NOT_CONNECTED, at_once=True)
         what_to_do = "Connect again to go on." if self._ways else ""
         self._show(problem=ProblemState(why="The session was closed.", do=what_to_do, way="", correlation_id=None))
 
@@ -158,9 +158,10 @@ class Connector:
     def _show(
         self, connecting: str | None = None, wait: float | None = None, problem: ProblemState | None = None
     ) -> None:
-        required = self.session is None
-        more = {"connecting": connecting, "wait": wait, "problem": problem, **self._state}
-        state = first_state(self._ways, required, read_only=self._read_only, **more)
+        state = connect_state(
+            self._ways, required=self.session is None, read_only=self._read_only, connecting=connecting, wait=wait,
+            problem=problem, **self._state,
+        )  # fmt: skip
         self.parts.connect.show(state, at_once=True)
 
 

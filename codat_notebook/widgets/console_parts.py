@@ -13,7 +13,7 @@ import ipywidgets
 from codat_notebook.tables.column import Column
 from codat_notebook.widgets import console_state
 from codat_notebook.widgets.code import Code
-from codat_notebook.widgets.connect import WAYS, Connect, first_state
+from codat_notebook.widgets.connect import WAYS, Connect, connect_state
 from codat_notebook.widgets.data_types import DataTypePicker
 from codat_notebook.widgets.details import CLOSED, Details, answer_tone
 from codat_notebook.widgets.header import Header
@@ -98,7 +98,7 @@ def make_parts(session: "Session | None", ways: Sequence[str] = WAYS, *, read_on
     same: dict[str, Any] = {"layout": ipywidgets.Layout()}  # one each would be a third of all messages
     return Parts(
         header=Header(states["header"], **same),
-        connect=Connect(first_state(ways, session is None, read_only=read_only), **same),
+        connect=Connect(connect_state(ways, required=session is None, read_only=read_only), **same),
         notice=Notice(states["notice"], **same),
         company=CompanyPicker(states["company"], **same),
         connection=ConnectionPicker(states["connection"], **same),

@@ -20,12 +20,12 @@ from codat_notebook.widgets.data_types import (
     data_types_state,
     in_progress,
 )
-from codat_notebook.widgets.header import HeaderState, header_state
+from codat_notebook.widgets.header import NOT_CONNECTED, ActivityState, HeaderState, QuotaState
 from codat_notebook.widgets.heatmap import HeatmapState, heatmap_state
 from codat_notebook.widgets.history import WHOLE, LoadedHistory
 from codat_notebook.widgets.notice import NoticeCard, NoticeState, notice_state
 from codat_notebook.widgets.progress import ProgressState, progress_state
-from codat_notebook.widgets.refresh_bar import BarState, ConnectionTypes, bar_state
+from codat_notebook.widgets.refresh_bar import NO_OFFER, BarState, ConnectionTypes
 from codat_notebook.widgets.tabs import TabsState, tabs_state
 from codat_notebook.widgets.timeline import TimelineState, timeline_state
 from codat_notebook.words import count
@@ -43,9 +43,9 @@ def first_states(session: "Session | None", *, can_switch: bool = True) -> dict[
     if session is None:
         blank, now = "Connect to Codat first.", ServerClock().now()
         return {
-            "header": header_state("none"), "notice": notice_state([]), "company": pickers.company_state(),
+            "header": NOT_CONNECTED, "notice": notice_state([]), "company": pickers.NONE_PICKED,
             "connection": pickers.connection_state(), "cards": pickers.cards_state(),
-            "data_types": data_types_state(None, []), "bar": bar_state(),
+            "data_types": data_types_state(None, []), "bar": NO_OFFER,
             "progress": progress_state([], now.isoformat(), status="idle"), "tabs": tabs_state(),
             "freshness": heatmap_state([], now, {}, empty=blank), "timeline": timeline_state([], now, empty=blank),
             "code": CodeState(title="Connects to the sandbox", text=code_text(True, None)),
@@ -83,7 +83,7 @@ class ConsoleState:
     past: LoadedHistory = field(default_factory=LoadedHistory)
     runs: tuple[RefreshRun, ...] = ()
     notices: list[NoticeCard] = field(default_factory=list)
-    activity: tuple[str, float | None] | None = None
+    activity: ActivityState | None = None
     all_clicked: bool = False
     can_switch: bool = True
     tab: str = "operations"
@@ -124,39 +124,35 @@ class ConsoleState:
 def header(state: ConsoleState, session: "Session") -> HeaderState:
     """Where we are connected, what runs, what is left of the quota."""
     quota, now = session.quota, session.context.now
-    text, wait = state.activity or ("", None)
-    return header_state(
-        "sandbox" if session.is_sandbox else "live",
-        urlsplit(session.client.server_url).netloc,
-        read_only=session.read_only,
-        can_switch=state.can_switch,
-        running=sum(run.counts.get("running", 0) for run in session.runs if not run.done),
-        remaining=quota.remaining if quota else None,
-        limit=quota.limit if quota else None,
-        resets_in=_seconds_until(quota.resets_at, now) if quota else None,
-        activity=text,
-        wait=wait,
-        speed=session.client.clock.speed,
-    )
-
-
-def _seconds_until(moment: datetime | None, now: datetime) -> float | None:
-    return None if moment is None else max(0.0, (moment - now).total_seconds())
+    left: QuotaState | None = None
+    if quota and quota.remaining is not None:
+        resets_in = max(0.0, (quota.resets_at - now).total_seconds()) if quota.resets_at else None
+        left = {"remaining": quota.remaining, "limit": quota.limit, "resets_in": resets_in}
+    return {
+        "mode": "sandbox" if session.is_sandbox else "live",
+        "address": urlsplit(session.client.server_url).netloc,
+        "read_only": session.read_only,
+        "can_switch": state.can_switch,
+        "running": sum(run.counts.get("running", 0) for run in session.runs if not run.done),
+        "quota": left,
+        "activity": state.activity,
+        "speed": session.client.clock.speed,
+    }
 
 
 def company(state: ConsoleState, session: "Session") -> pickers.CompanyState:
     """The company picker. A made-up company has no page in Codat's portal."""
     facts = state.status.facts if state.status else None
-    return pickers.company_state(
-        state.company,
-        tags=facts.tags if facts else None,
-        portal=pickers.portal_url(facts.id) if facts and not session.is_sandbox else None,
-        loading=state.loading,
-        search=state.search,
-        recent=state.recent,
-        error=state.problem,
-        seq=state.pick_seq,
-    )
+    return {
+        "company": state.company,
+        "tags": [[name, value] for name, value in facts.tags.items()] if facts else [],
+        "portal": pickers.portal_url(facts.id) if facts and not session.is_sandbox else None,
+        "loading": state.loading,
+        "search": state.search,
+        "recent": state.recent,
+        "error": state.problem,
+        "seq": state.pick_seq,
+    }
 
 
 def connections(state: ConsoleState, now: datetime) -> tuple[pickers.ConnectionState, pickers.CardsState]:
@@ -192,18 +188,18 @@ def bar(state: ConsoleState, session: "Session") -> BarState:
     queueing = [run for run in state.runs if run.phase == "queueing"]
     what = count(total, "operation") if total is not None else "what its sync settings name"
     ask = f"Refresh everything of {facts.name} at Codat: queue {what} on all its connections?" if facts else None
-    return bar_state(
-        state.company if state.status else None,
-        selected=state.selected,
-        total=total,
-        connection=facts.platforms.get(state.connection_id or "") if facts else None,
-        blocked=_blocked(state, session),
-        busy=_queueing_text(queueing) if queueing else None,
-        confirm=None if session.is_sandbox else ask,
-        everything=everything or (),
-        running=in_progress(facts, cells, state.connection_id, state.running_types) if facts else (),
-        seq=state.bar_seq,
-    )
+    return {
+        "company": state.company if state.status else None,
+        "selected": state.selected,
+        "total": total,
+        "connection": facts.platforms.get(state.connection_id or "") if facts else None,
+        "blocked": _blocked(state, session),
+        "busy": _queueing_text(queueing) if queueing else None,
+        "confirm": None if session.is_sandbox else ask,
+        "everything": everything or [],
+        "running": in_progress(facts, cells, state.connection_id, state.running_types) if facts else [],
+        "seq": state.bar_seq,
+    }
 
 
 def _everything(facts: CompanyFacts, first_link: frozenset[str], session: "Session") -> list[ConnectionTypes]:

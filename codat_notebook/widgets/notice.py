@@ -109,33 +109,22 @@ class ErrorBoundary:
             try:
                 handler(message)
             except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
-                self.tell(self._session.context.report(error, "The click could not be acted on", self._subject()))
+                self._tell(error, "The click could not be acted on")
 
         return handle
-
-    def _subject(self) -> Subject | None:
-        company = self._state.company
-        return Subject(company_id=company["id"]) if company else None
 
     async def _guarded(self, what: str, action: Callable[..., Awaitable[None]], *arguments: Any) -> None:
         try:
             await action(*arguments)
         except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
-            self.tell(self._session.context.report(error, what, self._subject()))
+            self._tell(error, what)
 
-    def tell(self, record: ErrorRecord) -> None:
-        """Show an error as a notice; one that says the same replaces the older one."""
-        item = record_item(record)
-        self._state.notices = [item, *(old for old in self._state.notices if old["what"] != record.what)]
-        self._draw()
-
-    def on_notice(self, message: Dismiss | Errors) -> None:
-        """A notice was dismissed, or all errors are to be seen."""
-        self._state.notice_seq = message.seq
-        if isinstance(message, Dismiss):
-            self._state.notices = [item for item in self._state.notices if item["key"] != message.key]
-        else:
-            self._state.asked_tab = self._state.tab = "errors"
+    def _tell(self, error: Exception, what: str) -> None:
+        """Log an error and show it as a notice; one that says the same replaces the older one."""
+        company = self._state.company
+        subject = Subject(company_id=company["id"]) if company else None
+        record = self._session.context.report(error, what, subject)
+        self._state.notices = [record_item(record), *(old for old in self._state.notices if old["what"] != what)]
         self._draw()
 
     def stop(self) -> None:

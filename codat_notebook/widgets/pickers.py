@@ -7,7 +7,7 @@ a link. The connections stand beside it as a menu (what to refresh through) and 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NotRequired, TypedDict
 from urllib.parse import quote
@@ -119,16 +119,6 @@ class CardsState(TypedDict):
     connections: list[ConnectionCard]
 
 
-def company_id(text: str) -> str | None:
-    """The company id in a pasted text, be it alone or inside a link; None if there is none.
-
-    >>> company_id("https://app.codat.io/companies/C8D3AF58-7011-47CE-B3F2-89FAF300EF6D/summary")
-    'c8d3af58-7011-47ce-b3f2-89faf300ef6d'
-    """
-    match = ID.search(text)
-    return match[0].lower() if match else None
-
-
 def id_problem(text: str) -> str | None:
     """What is wrong with a text that was meant as an id and is none; None for ids, and for what reads as a name.
 
@@ -136,7 +126,7 @@ def id_problem(text: str) -> str | None:
     'Not a company id: 35 characters, an id has 36.'
     """
     text = text.strip()
-    if company_id(text) or not re.fullmatch(r"[0-9a-fA-F-]{16,}", text):
+    if ID.search(text) or not re.fullmatch(r"[0-9a-fA-F-]{16,}", text):
         return None
     if len(text) == 36:
         return "Not a company id: its dashes do not stand as in 8-4-4-4-12."
@@ -173,17 +163,11 @@ class CompanyPicker(Part[CompanyState]):
         return f"{words}. {state['error']}" if state.get("error") else words
 
 
-def company_state(
-    company: CompanyName | None = None, *, tags: Mapping[str, str] | None = None, portal: str | None = None,
-    loading: bool = False, search: SearchState | None = None, recent: Iterable[CompanyName] = (),
-    error: str | None = None, seq: int = 0,
-) -> CompanyState:  # fmt: skip
-    """The state of a :class:`CompanyPicker`."""
-    return {
-        "company": {"id": company["id"], "name": company["name"]} if company else None,
-        "tags": [list(pair) for pair in (tags or {}).items()], "portal": portal, "loading": loading, "search": search,
-        "recent": list(recent), "error": error, "seq": seq,
-    }  # fmt: skip
+#: The company field before a company is picked.
+NONE_PICKED: CompanyState = {
+    "company": None, "tags": [], "portal": None, "loading": False, "search": None, "recent": [], "error": None,
+    "seq": 0,
+}  # fmt: skip
 
 
 class ConnectionPicker(Part[ConnectionState]):

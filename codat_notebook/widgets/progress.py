@@ -5,6 +5,7 @@ the totals are counted over all operations, the rows sent are those of one page.
 :mod:`codat_notebook.models.status`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NotRequired, TypedDict, cast
 
@@ -150,15 +151,14 @@ def _what_to_do(operation: PullOperation, platform: str, link_url: str | None) -
     return {"note": f"{means} {cure.action}{says}", "link": link_url if cure.relink else None}
 
 
-def progress_counts(rows: Iterable[ProgressRow]) -> ProgressCounts:
+def progress_counts(rows: Sequence[ProgressRow]) -> ProgressCounts:
     """Totals over all rows."""
-    counts = {"total": 0, "complete": 0, "failed": 0, "other": 0, "running": 0, "under_way": 0.0}
-    for row in rows:
-        counts["total"] += 1
-        counts[row["kind"]] += 1
-        if row["kind"] == "running" and "stage" in row:
-            counts["under_way"] += (row["stage"] + 0.5) / 5
-    return cast(ProgressCounts, counts)
+    kinds = Counter(row["kind"] for row in rows)
+    stages = [row["stage"] for row in rows if row["kind"] == "running" and "stage" in row]
+    return {
+        "total": len(rows), "complete": kinds["complete"], "failed": kinds["failed"], "other": kinds["other"],
+        "running": kinds["running"], "under_way": sum((stage + 0.5) / 5 for stage in stages),
+    }  # fmt: skip
 
 
 def progress_state(

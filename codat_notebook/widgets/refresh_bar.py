@@ -6,7 +6,6 @@ is busy, and the message carries exactly the types that were on screen. A click 
 the kernel's state answers it by its ``seq``.
 """
 
-from collections.abc import Iterable
 from typing import TypedDict
 
 from codat_notebook.widgets.part import Click, Part
@@ -58,17 +57,11 @@ class RefreshAll(Click, frozen=True):
     company: str = ""
 
 
-def bar_state(
-    company: CompanyName | None = None, *, selected: Iterable[str] = (), total: int | None = None,
-    connection: str | None = None, blocked: str | None = None, busy: str | None = None, confirm: str | None = None,
-    everything: Iterable[ConnectionTypes] = (), running: Iterable[str] = (), seq: int = 0,
-) -> BarState:  # fmt: skip
-    """The state of a :class:`RefreshBar`."""
-    return {
-        "company": {"id": company["id"], "name": company["name"]} if company else None, "selected": list(selected),
-        "total": total, "connection": connection, "blocked": blocked, "busy": busy, "confirm": confirm,
-        "everything": list(everything), "running": list(running), "seq": seq,
-    }  # fmt: skip
+#: The buttons before a company is picked.
+NO_OFFER: BarState = {
+    "company": None, "selected": [], "total": None, "connection": None, "blocked": None, "busy": None, "confirm": None,
+    "everything": [], "running": [], "seq": 0,
+}  # fmt: skip
 
 
 class RefreshBar(Part[BarState]):

@@ -42,18 +42,18 @@ class ConsoleRegistry:
     def _of_session(self, console: "Console", session: "Session | None") -> list[Any]:
         if session is None:
             return []
-        known = self._sessions.get(session)
+        before = self._sessions.get(session)
         self._sessions[session] = weakref.ref(console)
-        return _alive([known] if known else [])
+        return _alive([before] if before else [])
 
     def _of_cell(self, console: "Console", cell: tuple[str, int] | None) -> list[Any]:
         if cell is None:
             return []
         name, run = cell
-        before, known = self._cells.get(name, (run, []))
-        again = before != run
-        self._cells[name] = (run, [*([] if again else known), weakref.ref(console)])
-        return _alive(known) if again else []
+        last_run, before = self._cells.get(name, (run, []))
+        again = last_run != run
+        self._cells[name] = (run, [*([] if again else before), weakref.ref(console)])
+        return _alive(before) if again else []
 
 
 def _alive(references: Iterable[weakref.ref[Any]]) -> list[Any]:

@@ -201,7 +201,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._framing: asyncio.Task[None] | None = None
         self._head = RunOverview(self._head_state())
         self._tabs = Tabs(self._tabs_state())
-        self._one = Progress(_nobody(run))
+        self._one = Progress(self._one_state())
         self._tables = {  # without rows at first: to frame a large run takes seconds, which nobody shall wait for
             "companies": FrameTable(
                 None, empty="One moment…", noun="company", columns=SUMMARY_COLUMNS, key="company_id", sort=None,
@@ -215,19 +215,13 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
                 columns=ERROR_COLUMNS | {"company_id": _COMPANY},
             ),
         }  # fmt: skip
-        super().__init__([self._head, self._tabs, *self._panels()])
-        self.add_class("codat-console")
+        super().__init__([self._head, self._tabs, *self._panels()], _dom_classes=("codat-console",))
         self._listen()
 
     def _panels(self) -> list[ipywidgets.Widget]:
         contents: dict[str, list[ipywidgets.Widget]] = {name: [table] for name, table in self._tables.items()}
         contents["companies"].append(self._one)
-        panels = []
-        for name, children in contents.items():
-            box = ipywidgets.VBox(children)
-            box.add_class(f"codat-panel-{name}")
-            panels.append(box)
-        return panels
+        return [ipywidgets.VBox(parts, _dom_classes=(f"codat-panel-{name}",)) for name, parts in contents.items()]
 
     def _listen(self) -> None:
         self._head.on_message = self._act
@@ -273,7 +267,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
     def _one_state(self) -> ProgressState:
         run, id = self._run, self._company
         if id is None:
-            return _nobody(run)
+            return progress_state([], run.now.isoformat(), status="idle", message=NOBODY, speed=run.speed)
         facts = run.facts_of(id)
         platforms = facts.platforms if facts else {}
         rows = [run_row(row, platforms, {}) for row in run.rows_of(id)]
@@ -297,9 +291,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         return engine().loop
 
     def _frame_soon(self) -> None:
-        ended = self._run.done
-        self._framing = self._loop.create_task(self._frame(ended))
-        self._framing.add_done_callback(lambda task: self._framed(task, ended))
+        self._framing = self._loop.create_task(self._frame(self._run.done))
 
     async def _frame(self, ended: bool) -> None:
         """The table that is looked at, or all of them at the end; and the remedies, which the head tells."""
@@ -307,17 +299,17 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         frames: dict[str, Callable[[], Any]] = {
             "companies": lambda: run.summary, "operations": lambda: run.operations, "errors": lambda: run.errors,
         }  # fmt: skip
-        for name in frames if ended else (self._tab,):
-            self._tables[name].update(await engine().in_worker(frames[name]))
-        found = await engine().in_worker(lambda: run.remedies.head(REMEDIES))
-        self._remedies = [_remedy(row) for row in found.to_dict("records")]
-        self._soon.every = pace(self._loop.time() - begun, TABLES_EVERY)
-
-    def _framed(self, task: asyncio.Task[None], ended: bool) -> None:
-        self._framing = None
-        engine().settled(("frames", id(self)))
-        if not task.cancelled() and (error := task.exception()) is not None:
+        try:
+            for name in frames if ended else (self._tab,):
+                self._tables[name].update(await engine().in_worker(frames[name]))
+            remedies = await engine().in_worker(lambda: run.remedies.head(REMEDIES))
+            self._remedies = [_remedy(row) for row in remedies.to_dict("records")]
+        except Exception as error:  # noqa: BLE001 - nobody awaits the task: it is told to the loop, and the view goes on
             self._loop.call_exception_handler({"message": "A run could not be framed", "exception": error})
+        finally:
+            self._framing = None
+            engine().settled(("frames", id(self)))
+        self._soon.every = pace(self._loop.time() - begun, TABLES_EVERY)
         self._head.show(self._head_state())
         if ended and self._forget is not None:
             self._forget()
@@ -378,10 +370,6 @@ def links_text(errors: pd.DataFrame, status: str, names: Mapping[str, str]) -> s
     rows = errors[(errors["status"] == status) & errors["link_url"].notna()].drop_duplicates("link_url")
     rows.insert(0, "company", [names.get(id, id) for id in rows["company_id"]])
     return to_tsv(rows[["company", "company_id", "platform", "link_url"]])
-
-
-def _nobody(run: RefreshRun) -> ProgressState:
-    return progress_state([], run.now.isoformat(), status="idle", message=NOBODY, speed=run.speed)
 
 
 def _remedy(row: Mapping[Hashable, Any]) -> RemedyState:

@@ -43,12 +43,6 @@ def run_row(row: Row, platforms: Mapping[str, str], usual: Usual) -> ProgressRow
     )
 
 
-def _waits(running: Iterable[PullOperation]) -> list[tuple[str, str]]:
-    """What is paused by a platform's limit: data type, until when."""
-    ends = [(operation.data_type, pause_end(operation.status_description)) for operation in running]
-    return [(data_type, end) for data_type, end in ends if end]
-
-
 def helped(run: RefreshRun) -> int:
     """How many operations of an ended run can be helped by queueing them again."""
     if not run.done or run.closed or not any(row.error for row in run.rows):
@@ -116,6 +110,7 @@ class RunView:
         usual = {key: seconds for run in self.runs for key, seconds in run.usual.items()} | dict(self._usual)
         rows = {row["key"]: row for run in self.runs for row in (run_row(r, run.platforms, usual) for r in run.rows)}
         running = [row.operation for run in self.runs for row in run.rows if row.operation is not None and row.open]
+        waits = [(each.data_type, end) for each in running if (end := pause_end(each.status_description))]
         due = due_at((each for each in running if not pause_end(each.status_description)), usual)
         last = self.runs[-1]
         return progress_state(
@@ -124,7 +119,7 @@ class RunView:
             title=f"Refresh of {last.company_name}" if self._titled else "",
             status=_status(self.runs, bool(rows)),
             first=self._first,
-            expected=expected_text(_waits(running)),
+            expected=expected_text(waits),
             due=due.isoformat() if due else None,
             message="; ".join(dict.fromkeys(run.note for run in self.runs if run.note)),
             actions=_actions(self.runs),

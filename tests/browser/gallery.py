@@ -40,24 +40,34 @@ def _ago(**units: float) -> str:
 
 def headers() -> States:
     """States of the header by name."""
-    make = header.header_state
     address = "proxy.of-a-bank-with-a-long-name.example.internal:8443"
-    crowded = {"remaining": 1_010_140, "limit": 1_301_000, "resets_in": 36060, "activity": "Codat asks to wait"}
+
+    def make(mode: str, address: str, remaining: int | None = None, activity: str = "", **more: Any) -> dict[str, Any]:
+        quota = {"remaining": remaining, "limit": more.pop("limit", None), "resets_in": more.pop("resets_in", None)}
+        told = {"text": activity, "wait": more.pop("wait", None)} if activity else None
+        state: dict[str, Any] = {"mode": mode, "address": address, "quota": quota if remaining is not None else None}
+        return {**header.NOT_CONNECTED, **state, "activity": told, **more}
+
+    crowded: dict[str, Any] = {"remaining": 1_010_140, "limit": 1_301_000, "resets_in": 36060, "wait": 3599}
     return {
-        "sandbox": make("sandbox", "127.0.0.1:8765", running=2, remaining=10140, limit=13000, resets_in=36090),
-        "live, read only": make("live", "api.codat.io", read_only=True, remaining=640, limit=13000, resets_in=4000),
-        "live, used up": make("live", "api.codat.io", running=1284, remaining=0, limit=13000, resets_in=50),
+        "sandbox": make("sandbox", "127.0.0.1:8765", 10140, running=2, limit=13000, resets_in=36090),
+        "live, read only": make("live", "api.codat.io", 640, read_only=True, limit=13000, resets_in=4000),
+        "live, used up": make("live", "api.codat.io", 0, running=1284, limit=13000, resets_in=50),
         "asking": make("live", "api.codat.io", activity="Reading the companies"),
-        "waiting": make("sandbox", "127.0.0.1:8765", remaining=12, activity="Codat asks to wait", wait=12),
+        "waiting": make("sandbox", "127.0.0.1:8765", 12, "Codat asks to wait", wait=12),
         "not connected": make("none", "No key was found"),
-        "crowded": make("live", address, read_only=True, running=12840, wait=3599, **crowded),
+        "crowded": make("live", address, activity="Codat asks to wait", read_only=True, running=12840, **crowded),
         "before the first state": {},
     }
 
 
 def companies() -> States:
     """States of the company field by name."""
-    make, found = pickers.company_state, pickers.search_results
+    found = pickers.search_results
+
+    def make(company: Any = None, *, tags: Any = (), **more: Any) -> dict[str, Any]:
+        return {**pickers.NONE_PICKED, "company": company, "tags": [list(pair) for pair in dict(tags).items()], **more}
+
     row = {"note": "Xero, Plaid"}
     many = [row | {"id": f"{n:08x}-7011-47ce-b3f2-89faf300ef6d", "name": f"Toft Stores {n}"} for n in range(60)]
     hostile = [{"id": f"{n:08x}-0000-47ce-b3f2-89faf300ef6d", "name": name} for n, name in enumerate(HOSTILE)]
@@ -161,7 +171,10 @@ def type_lists() -> States:
 
 def bars() -> States:
     """States of the refresh buttons by name."""
-    make = refresh_bar.bar_state
+
+    def make(company: Any = None, **more: Any) -> dict[str, Any]:
+        return {**refresh_bar.NO_OFFER, "company": company, **more}
+
     keys = [*vocabulary.ACCOUNTING[:17], *vocabulary.BANKING]
     everything = [{"platform": "Oracle NetSuite", "types": keys[:17]}, {"platform": "Plaid", "types": keys[17:]}]
     ready: dict[str, Any] = {"company": COMPANY, "selected": SELECTED, "total": 21, "everything": everything}
