@@ -113,7 +113,8 @@ class Choosing:
             now.problem = "Codat knows no company of this id." if error.status_code == 404 else error.message
             raise
         else:
-            now.take(status, self._session.client.clock.monotonic())
+            now.status = status
+            now.read_at = self._session.client.clock.monotonic()
             now.company = {"id": status.facts.id, "name": status.facts.name}
             self._remember(now.company)
             self._refreshing.watch(*(run for run in self._session.runs if run.company_id == company_id))
@@ -205,5 +206,6 @@ class Refreshing:
         """Read the ages again after a refresh."""
         status = await company_status(self._session.context, company_id)
         if self._state.status is not None and self._state.status.facts.id == company_id:
-            self._state.take(status, self._session.client.clock.monotonic())
+            self._state.status = status
+            self._state.read_at = self._session.client.clock.monotonic()
             self._renderer.all()

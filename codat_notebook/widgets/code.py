@@ -46,7 +46,7 @@ def code_text(
         lines += [(f"session.{name}({_quoted(company_id)}{limit.get(name, '')})", what) for name, what in _READ]
     else:
         lines += [(_refresh(company_id, [] if refresh_all else keys, connection_id), ""), *_FOLLOWED]
-    longest = max(len(code) for code, what in lines if what) if any(what for _, what in lines) else 0
+    longest = max((len(code) for code, what in lines if what), default=0)
     texts = [f"{code.ljust(longest)}  # {what}" if what else code for code, what in lines]
     return "\n".join(["import codat_notebook as cn", "", *texts])
 

@@ -92,11 +92,6 @@ class ConsoleState:
     bar_seq: int = 0
     notice_seq: int = 0
 
-    def take(self, status: CompanyStatus, at: float) -> None:
-        """Know of the company what was read at this moment."""
-        self.status = status
-        self.read_at = at
-
     @property
     def running_types(self) -> set[str]:
         """The data types that the runs on screen are refreshing now."""

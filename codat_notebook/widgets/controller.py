@@ -1,8 +1,7 @@
 """What happens behind the console: messages of its parts become actions of the session, changes become states.
 
-All of it runs on the engine thread. Each kind of action has its module: ``choosing`` (company, connection, data
-types), ``refreshing`` (runs), ``boundary`` (what goes wrong, and its notices); ``renderer`` puts what is known, the
-``state``, on screen. The controller joins them for one session, and takes them apart again.
+All of it runs on the engine thread, under the boundary of ``notice``. What readers choose and refresh is in
+``actions``; ``renderer`` puts the ``state`` on screen. The controller joins them for one session, and takes them apart.
 """
 
 from collections.abc import Callable

@@ -28,8 +28,6 @@ STEPS = (2, OLD, 14, STALE)
 #: Rows sent at once.
 WINDOW = 200
 
-_DAY = 86400
-
 
 class HeatmapColumn(TypedDict):
     """A data type."""
@@ -129,7 +127,7 @@ def _words(cells: list[Any], columns: list[HeatmapColumn], now: float) -> str:
 
 
 def _age(then: int, now: float) -> str:
-    return f"{max(0, int(now - then)) // _DAY} d" if then else "never"
+    return f"{max(0, int(now - then)) // 86400} d" if then else "never"
 
 
 def portfolio_rows(status: "PortfolioStatus") -> dict[str, tuple[str, str]]:

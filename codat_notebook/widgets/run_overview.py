@@ -9,7 +9,7 @@ on a company shows its operations as a run of one company shows them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import ipywidgets
@@ -17,7 +17,6 @@ import ipywidgets
 from codat_notebook.models.status import FAILURES
 from codat_notebook.models.vocabulary import remedy
 from codat_notebook.runs.engine import engine
-from codat_notebook.runs.reports import RunProgress
 from codat_notebook.runs.throttle import Throttle, pace
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.exports import to_tsv
@@ -114,23 +113,21 @@ class CopyLinks(FromBrowser, frozen=True, tag="links"):
 
 
 def overview_state(
-    title: str, phase: str, counts: Mapping[str, int], numbers: RunProgress, now: str, *, note: str = "",
-    remedies: Iterable[RemedyState] = (), actions: Iterable[ActionButton] = (), speed: float = 1.0, seq: int = 0,
-) -> OverviewState:  # fmt: skip
-    """The state of a :class:`RunOverview`.
-
-    ``phase`` is a run's, or "paused"; ``counts`` and ``numbers`` are the run's ``counts`` and ``progress``.
-    """
+    run: RefreshRun, remedies: list[RemedyState], actions: list[ActionButton], seq: int = 0
+) -> OverviewState:
+    """The state of a :class:`RunOverview`: how a run stands, and what can be done."""
+    phase = "paused" if run.paused and run.phase == "queueing" else run.phase
     words, tone = _PHASES[phase]
-    ended = phase in ("done", "stopped", "failed")
+    counts, numbers = run.counts, run.progress
     certain = numbers.ended >= FEW and numbers.share >= 0.05
-    end = numbers.expected_end if certain and not ended else None
+    end = numbers.expected_end if certain and phase not in ("done", "stopped", "failed") else None
     return {
-        "title": title, "phase": {"text": words, "tone": tone},
+        "title": f"Refresh of {run.company_name}", "phase": {"text": words, "tone": tone},
         "shares": [[name, *_SHARES[name], counts[name]] for name in _SHARES if counts.get(name)],
         "total": numbers.total, "ended": numbers.ended, "companies": [numbers.companies_ended, numbers.companies],
         "per_minute": round(numbers.per_minute) if end else None, "end": iso(end.isoformat()) if end else None,
-        "now": now, "speed": speed, "note": note, "remedies": list(remedies), "actions": list(actions), "seq": seq,
+        "now": run.now.isoformat(), "speed": run.speed, "note": run.note or "", "remedies": remedies,
+        "actions": actions, "seq": seq,
     }  # fmt: skip
 
 
@@ -234,20 +231,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
     # What the parts show.
 
     def _head_state(self) -> OverviewState:
-        run = self._run
-        phase = "paused" if run.paused and run.phase == "queueing" else run.phase
-        return overview_state(
-            f"Refresh of {run.company_name}",
-            phase,
-            run.counts,
-            run.progress,
-            run.now.isoformat(),
-            note=run.note or "",
-            remedies=self._remedies,
-            actions=self._actions(),
-            speed=run.speed,
-            seq=self._seq,
-        )
+        return overview_state(self._run, self._remedies, self._actions(), self._seq)
 
     def _actions(self) -> list[ActionButton]:
         run = self._run

@@ -35,7 +35,7 @@ function updateCard(item, data) {
   parts.data = data;
   setText(parts.what, data.what);
   setText(parts.when, [data.when && whenText(data.when), ...data.details].filter(Boolean).join(", "));
-  setAttribute(parts.when, "title", data.when && `${data.when.replace("T", " ").replace("Z", " UTC")}; shown in ${zoneText()}`);
+  setAttribute(parts.when, "title", data.when && `${utcTime(data.when)}; shown in ${zoneText()}`);
   setText(parts.why, withTimes(data.why));
   setText(parts.todo, withTimes(data.do));
   if (!parts.id.codatLabel) setText(parts.id, data.correlation_id ?? "");

@@ -83,7 +83,7 @@ function drawFact(fact, { name, text, copy, time, none, bad }) {
   setAttribute(button, "title", copy && "Copy");
   setAttribute(button, "aria-label", copy && `Copy ${name}: ${copy}`);
   setText(words, copy ? "" : text || (time ? `${localTime(time)}, ${ZONE}` : none ?? ""));
-  setAttribute(words, "title", time && time.replace("T", " ").replace("Z", " UTC"));
+  setAttribute(words, "title", time && utcTime(time));
   words.className = bad ? "bad" : "";
 }
 

@@ -86,7 +86,7 @@ function render({ model, el }) {
     setText(name.firstChild, row.name);
     drawAge(word, row, age(row));
     word.className = `age ${tone(row, age(row))}`;
-    const last = row.last ? `last good sync ${localTime(row.last)} (${row.last.replace("T", " ").replace("Z", " UTC")})` : "no good sync yet";
+    const last = row.last ? `last good sync ${localTime(row.last)} (${utcTime(row.last)})` : "no good sync yet";
     setAttribute(label, "title", [`${row.name} (${row.key})`, last, row.note].filter(Boolean).join("\n"));
   };
 
