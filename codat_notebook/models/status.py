@@ -1,7 +1,7 @@
 """What a status means: whether a pull operation runs, ended or failed, its stage, its colour and sign, its plain words.
 
-Everybody who asks about a status asks here: what follows runs, the frames, the progress, the tables, the report and
-the command line. The browser gets :data:`TONES` and :data:`STAGE_NAMES` from here, too
+Everybody who asks about a status, or from which age on data is old, asks here: what follows runs, the frames, the
+progress, the tables, the report and the command line. The browser gets its constants from here, too
 (:mod:`codat_notebook.widgets.sources`). The API's vocabulary is open. An unknown word that ends in ``Error`` is a
 failure; any other runs until the operation is completed, and has no stage, a neutral colour and itself for words.
 """
@@ -37,6 +37,10 @@ TONES: Final = {
     "ok": ("✓", "complete"), "run": ("◔", "running"), "warn": ("‖", "paused or waiting"), "bad": ("✕", "failed"),
     "idle": ("–", "anything else"),
 }  # fmt: skip
+#: Days since the last good sync from which on data is old (Codat's documentation recommends to refresh weekly), and
+#: stale: without one sync a month a connection's authorization may lapse.
+OLD: Final = 7
+STALE: Final = 31
 _WORDS: Final = {
     "Initial": "Starting", "MapQueued": "Waits to map", "ValidationQueued": "Waits for checks",
     "ProcessingQueued": "Waits to process",

@@ -13,21 +13,18 @@ from codat_notebook.markup import Child, Markup, h, link
 from codat_notebook.models import vocabulary
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, PullOperation
-from codat_notebook.models.status import can_be_relinked, is_problem, is_running, sign, tone
+from codat_notebook.models.status import OLD, STALE, can_be_relinked, is_problem, is_running, sign, tone
 from codat_notebook.runs.cells import Cell, CompanyStatus
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.words import ago, count, duration
 
 #: Pull operations in the table; more are in ``session.history``.
 MOST = 200
-#: Days from which on data counts as old, and as very old; Codat's documentation recommends to refresh weekly.
-OLD, VERY_OLD = 7, 31
-
 #: How the ages are counted: name, tone.
 _AGES = (
-    ("read within 7 days", "ok"),
-    ("7 to 30 days old", "warn"),
-    ("31 days and older", "bad"),
+    (f"read within {OLD} days", "ok"),
+    (f"{OLD} to {STALE - 1} days old", "warn"),
+    (f"{STALE} days and older", "bad"),
     ("never read", "idle"),
 )
 
@@ -57,7 +54,7 @@ def _age_class(cell: Cell, now: datetime) -> int:
     if cell.last_success is None:
         return 3
     days = (now - cell.last_success).days
-    return 0 if days < OLD else 1 if days < VERY_OLD else 2
+    return 0 if days < OLD else 1 if days < STALE else 2
 
 
 def connections(status: CompanyStatus, now: datetime) -> Markup:

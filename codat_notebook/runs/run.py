@@ -107,13 +107,15 @@ class RefreshRun:
                 await self._journal.finish()
 
     async def _learn_facts(self) -> None:
+        unread = [company for company in self._companies if company.facts is None]
+        ids = [company.company_id for company in unread]
         try:
-            facts = await self._scheduler.patiently(lambda: facts_of(self._desk, self.company_ids))
+            facts = await self._scheduler.patiently(lambda: facts_of(self._desk, ids))
         except CodatLendingError:
             if self._scheduler.open:
                 raise
             return  # a run that has ended is shown without names
-        for company in self._companies:
+        for company in unread:
             answer = facts[company.company_id]
             if isinstance(answer, CompanyFacts):
                 company.facts = answer

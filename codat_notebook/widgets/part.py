@@ -56,8 +56,8 @@ class Part(anywidget.AnyWidget, Generic[S]):
     ``on_message`` is called on the engine thread with each message from the browser that is one of ``messages``.
     """
 
-    #: What the browser may send, a union of structs; by default any dict.
-    messages: ClassVar[Any] = dict[str, Any]
+    #: What the browser may send, a union of structs; by default nothing.
+    messages: ClassVar[Any] = FromBrowser
 
     #: The scripts and styles of ``static/`` that draw the part, joined in this order behind ``kit.js`` and
     #: ``tokens.css``, which all parts have. The last script exports ``render``, as an anywidget's module does.
