@@ -154,8 +154,10 @@ class Session(PortfolioMethods):
         company : a company's UUID; or a mapping UUID -> data types; or a plan: a DataFrame with the columns
             ``company_id`` and ``data_type``, if wanted ``connection_id``, and ``action`` (where it is given, rows other
             than ``"queue"`` are left out, see ``run.skipped``), as ``session.plan`` gives it.
-        data_types : Codat's keys, such as ``"invoices"``; at least one beside a UUID, none beside a plan.
-        connection_id : only on this connection; without it, on each connection that has the type.
+        data_types : Codat's keys, such as ``"invoices"``; at least one beside a UUID, none beside a plan. A custom data
+            type is named ``"custom/my-type"``.
+        connection_id : only on this connection; without it, on each connection that has the type. A custom data type is
+            queued on one: without it the only linked one, or the only one whose history has the type.
         journal : a file that the run is written down in, so that after a crash ``session.resume(journal)`` finishes it
             with nothing lost and nothing queued twice. One whose run has ended is begun anew.
         reserve : requests of the day's quota that are left to others; below 1 a share of it. The run pauses there and

@@ -187,7 +187,9 @@ def _begin(session: Session, arguments: Namespace, plan: pd.DataFrame | None, co
     if what is None:
         return session.resume(journal)
     try:
-        return session.refresh(what, *arguments.types, journal=journal, reserve=reserve)
+        return session.refresh(
+            what, *arguments.types, connection_id=arguments.connection, journal=journal, reserve=reserve
+        )
     except JournalUnfinishedError:
         _say(f"Going on with the unfinished run of {journal}; run again for a new one.")
         return session.resume(journal)

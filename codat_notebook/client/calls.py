@@ -28,6 +28,7 @@ from codat_notebook.client.lookup import Intent
 from codat_notebook.client.queueing import AllTypes, OneType, Queued, QueuedAll
 from codat_notebook.client.retrying import Call, Flow
 from codat_notebook.models import errors, operations, shared
+from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.utils import RetryConfig
 
 if TYPE_CHECKING:
@@ -321,7 +322,11 @@ class RefreshCalls(Group):
     def _data_type(
         self, *, request: operations.RefreshDataTypeRequest | Body, **given: Unpack[Given]
     ) -> Flow[shared.PullOperation]:
-        """Queue one data type, or attach to the operation that is in progress already."""
+        """Queue one data type, or attach to the operation that is in progress already.
+
+        A custom data type is named ``custom/{identifier}``, with a ``connection_id``: its platform is configured to
+        have it (docs/using-the-api/custom-data.md).
+        """
         return (yield from self._one("data_type", request, given)).operation
 
     data_type = blocking(_data_type)
@@ -377,6 +382,10 @@ class RefreshCalls(Group):
     def _one(self, name: str, request: Any, given: Given, **how: Any) -> Flow[Queued]:
         made = operations.check(operations.RefreshDataTypeRequest, request)
         connection_id = None if made.connection_id is None else str(made.connection_id)
+        if connection_id is None and custom_identifier(str(made.data_type)) is not None:
+            raise errors.InvalidRequestError(
+                f"{made.data_type} is configured for one platform, so it needs a connection_id. Nothing was sent."
+            )
         intent = Intent(str(made.company_id), str(made.data_type), connection_id)
         return queueing.queue(OneType, self._call(name, given, **how), intent, **how)
 

@@ -22,6 +22,7 @@ from codat_notebook.client.retrying import Call, Flow, Join
 from codat_notebook.client.slots import SLOTS, Record, Slots
 from codat_notebook.client.wire import Answer
 from codat_notebook.models import errors, shared
+from codat_notebook.models.vocabulary import custom_identifier
 
 #: How long a call without a budget waits for another one that queues the same, in real seconds.
 _PATIENCE: Final = 60.0
@@ -75,9 +76,13 @@ class OneType(Sending[Queued]):
     def target(self) -> tuple[str, tuple[tuple[str, str], ...]]:
         """Path and query of the POST."""
         intent = self.intent
+        parts = {"company_id": intent.company_id, "connection_id": intent.connection_id or ""}
+        if (custom := custom_identifier(intent.data_type or "")) is not None:
+            template = "/companies/{company_id}/connections/{connection_id}/data/queue/custom/{data_type}"
+            return wire.path(template, **parts, data_type=custom), ()
         query = (("connectionId", intent.connection_id),) if intent.connection_id else ()
         template = "/companies/{company_id}/data/queue/{data_type}"
-        return wire.path(template, company_id=intent.company_id, data_type=intent.data_type or ""), query
+        return wire.path(template, **parts, data_type=intent.data_type or ""), query
 
     def accepted(self, answer: Answer, again: bool) -> Flow[Queued | None]:
         """The operation. A body that may be replayed gives its id only; the state is read."""

@@ -12,9 +12,11 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from codat_notebook.models.errors import InvalidRequestError
-from codat_notebook.models.vocabulary import ID
+from codat_notebook.models.vocabulary import CUSTOM, ID
 
-_DATA_TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}(-[A-Za-z0-9]{1,64}){0,3}")
+_DATA_TYPE: Final = re.compile(
+    rf"[A-Za-z][A-Za-z0-9]{{0,63}}(-[A-Za-z0-9]{{1,64}}){{0,3}}|{CUSTOM}[A-Za-z0-9][A-Za-z0-9._-]{{0,127}}"
+)
 _PLATFORM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 R = TypeVar("R", bound="RequestObject")
@@ -66,7 +68,10 @@ class RefreshAllDataTypesRequest(_OfCompany, kw_only=True):
 
 
 class RefreshDataTypeRequest(_OfCompany, kw_only=True):
-    """What to refresh. Without ``connection_id``, Codat may queue one operation per connection."""
+    """What to refresh. Without ``connection_id``, Codat may queue one operation per connection.
+
+    A custom data type (``custom/{identifier}``) needs one.
+    """
 
     data_type: str
     connection_id: str | None = None
@@ -128,6 +133,15 @@ def check(kind: type[R], request: R | Mapping[str, Any] | None) -> R:
     return made
 
 
+def can_be_queued(data_type: str) -> bool:
+    """Whether a data type is of a form that can be sent, so that what is planned can also be queued.
+
+    >>> can_be_queued("custom/qbo-cashflow-report"), can_be_queued("custom/../invoices")
+    (True, False)
+    """
+    return _DATA_TYPE.fullmatch(data_type) is not None
+
+
 def _make(kind: type[R], request: object) -> R:
     if request is None:
         request = {}
@@ -151,7 +165,7 @@ _FORMS: Final = {
     "company_id": (ID, "a UUID"),
     "connection_id": (ID, "a UUID"),
     "dataset_id": (ID, "a UUID"),
-    "data_type": (_DATA_TYPE, "a data type such as 'invoices' or 'banking-accounts'"),
+    "data_type": (_DATA_TYPE, "a data type such as 'invoices', 'banking-accounts' or 'custom/my-type'"),
     "platform_key": (_PLATFORM, "a platform key such as 'gbol'"),
 }
 
@@ -160,5 +174,5 @@ __all__ = [
     "GetCompanyRequest", "GetCompanySyncSettingsRequest", "GetConnectionRequest", "GetDataStatusRequest",
     "GetIntegrationRequest", "GetProfileSyncSettingsRequest", "GetPullOperationRequest", "GetValidationRequest",
     "ListCompaniesRequest", "ListConnectionsRequest", "ListIntegrationsRequest", "ListPullOperationsRequest",
-    "RefreshAllDataTypesRequest", "RefreshDataTypeRequest", "check",
+    "RefreshAllDataTypesRequest", "RefreshDataTypeRequest", "can_be_queued", "check",
 ]  # fmt: skip

@@ -12,6 +12,9 @@ from codat_notebook.models.open_enums import SchemaDataType
 
 #: The form of all ids: of companies, connections and pull operations, in either case.
 ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+#: What the client's own data types begin with: ``custom/`` and the identifier they were configured under, for one
+#: platform each (docs/using-the-api/custom-data.md). They are in no sync settings and in no refresh of everything.
+CUSTOM: Final = "custom/"
 
 DATA_TYPES: Final = tuple(each.value for each in SchemaDataType)
 ACCOUNTING: Final = tuple(key for key in DATA_TYPES if "-" not in key)
@@ -129,6 +132,15 @@ def remedy(status: str) -> Remedy:
     return REMEDIES.get(status, _UNKNOWN_FAILURE)
 
 
+def custom_identifier(data_type: str) -> str | None:
+    """The identifier of a custom data type; ``None`` for one of Codat's own.
+
+    >>> custom_identifier("custom/qbo-cashflow-report"), custom_identifier("invoices")
+    ('qbo-cashflow-report', None)
+    """
+    return data_type.removeprefix(CUSTOM) if data_type.startswith(CUSTOM) else None
+
+
 def plain_name(data_type: str) -> str:
     """Codat's key for a data type in plain words.
 
@@ -142,16 +154,24 @@ def plain_name(data_type: str) -> str:
     }  # fmt: skip
     if data_type in special:
         return special[data_type]
+    if (identifier := custom_identifier(data_type)) is not None:
+        return identifier
     family, _, key = data_type.rpartition("-")
     words = "".join(f" {c.lower()}" if c.isupper() else c for c in key).strip()
     return f"{'bank' if family == 'banking' else family} {words}".strip().capitalize()
 
 
+#: The families in the order in which they are shown.
+FAMILIES: Final = ("Accounting", "Banking", "Commerce", "Custom")
+
+
 def family(data_type: str) -> str:
-    """The family of a data type: ``"Accounting"``, ``"Banking"`` or ``"Commerce"``.
+    """The family of a data type: ``"Accounting"``, ``"Banking"``, ``"Commerce"`` or ``"Custom"``, see :data:`FAMILIES`.
 
     A type nobody knows is sorted by its prefix, else with accounting, whose keys have none.
     """
+    if data_type.startswith(CUSTOM):
+        return "Custom"
     prefix = data_type.partition("-")[0]
     return {"banking": "Banking", "commerce": "Commerce"}.get(prefix, "Accounting")
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from codat_notebook.models.operations import can_be_queued
 from codat_notebook.models.status import is_failed
 from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
@@ -20,6 +21,8 @@ from codat_notebook.runs.durations import Durations
 
 NOT_LINKED, NOT_SUPPORTED, IN_PROGRESS, FRESH = "not linked", "not supported", "in progress", "fresh"
 NOT_FAILED, NO_CONNECTION = "did not fail", "unknown connection"
+#: The history holds a word that no call can name, such as one with a slash that is no custom data type.
+NOT_QUEUEABLE = "no data type that can be queued"
 
 #: Requests that follow a company's refreshes to their end: looks at its history (assumed; more where they take long).
 LOOKS = 4.0
@@ -116,6 +119,8 @@ def _obstacle(snapshot: CompanySnapshot, connection_id: str | None, cell: Cell |
         return NO_CONNECTION
     if cell is None or cell.status == "NotSupported":
         return NOT_SUPPORTED
+    if not can_be_queued(cell.data_type):
+        return NOT_QUEUEABLE
     if snapshot.facts.connections[cell.connection_id].status != "Linked":
         return NOT_LINKED
     return IN_PROGRESS if (cell.connection_id, cell.data_type) in snapshot.running else None

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from codat_notebook.client.queue_once import IN_PROGRESS, KEY_AGE
 from codat_notebook.models.errors import CodatLendingError, NoResponseError
+from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
+from codat_notebook.runs.finding import custom_connection
 from codat_notebook.runs.rows import Row, absorb
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ async def send(company: CompanyRun, position: int, journal: "Journal | None") ->
         return
     try:
         if position not in company.intents:  # else an earlier process settled on a key
+            if position != ALL:
+                await _choose_connection(company, position)
             company.ask(position, KeyedIntent(str(uuid.uuid4()), company.context.client.clock.at_least().timestamp()))
             if journal is not None:
                 await journal.intend(company, position)
@@ -60,6 +64,14 @@ async def send(company: CompanyRun, position: int, journal: "Journal | None") ->
             journal.note(company, position)
 
 
+async def _choose_connection(company: CompanyRun, position: int) -> None:
+    """A custom data type is queued on one connection: it is part of the intent, and on disk before that is sent."""
+    row = company.rows[position]
+    if row.connection_id is None and custom_identifier(row.data_type) is not None and company.facts is not None:
+        chosen = await custom_connection(company.context.client, company.facts, row.data_type)
+        company.replace(position, replace(row, connection_id=chosen))
+
+
 async def _send_row(company: CompanyRun, position: int) -> None:
     row, intent = company.rows[position], company.intents[position]
     request = {"company_id": company.company_id, "data_type": row.data_type}
@@ -82,7 +94,8 @@ async def _send_row(company: CompanyRun, position: int) -> None:
 
 def _put_back(company: CompanyRun, position: int, doubt: bool = False) -> None:
     """It waits again. What was surely not queued is a new intent when its turn comes; a doubt goes on as it was."""
-    if not (doubt or company.intents[position].earlier):
+    intent = company.intents.get(position)  # none where not even its connection could be found out
+    if intent is not None and not (doubt or intent.earlier):
         del company.intents[position]
     company.waiting.appendleft(position)
 

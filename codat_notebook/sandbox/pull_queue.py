@@ -6,8 +6,8 @@ whatever the client was answered.
 Codat's own :class:`Schedule` queues here, too, an interval after a type was last read. It is off unless the settings
 say otherwise, as with Codat (its documented default frequency is none). There is no background task: when a company is
 asked for, what the schedule has queued since is drawn in the order of time. The interval counts from the end of the
-last operation, whether it succeeded or not (assumed); a type never read is not scheduled, nor is a connection that is
-not linked.
+last operation, whether it succeeded or not (assumed); a type never read is not scheduled, nor is a custom one
+(assumed), nor a connection that is not linked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from codat_notebook.models.platforms import ON_PREMISE_CLOSED
-from codat_notebook.models.vocabulary import COMMERCE
+from codat_notebook.models.vocabulary import COMMERCE, CUSTOM, custom_identifier
 from codat_notebook.sandbox.catalogue import fetch_on_first_link, types_of
 from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection
 from codat_notebook.sandbox.company_history import CompanyHistory
@@ -61,6 +61,25 @@ class Queueing:
         targets = [(connection, data_type) for connection in self._targets(company, data_type, connection_id)]
         self._free(company, targets, now, refuse=True)
         return self._accept(company, targets, now, data_type, connection_id)[0]
+
+    def custom(self, company: SimulatedCompany, connection: SimulatedConnection, name: str, now: int) -> Operation:
+        """Queue a custom data type on one connection.
+
+        404 where it is not configured for the platform or the connection is not to be read (assumed), 451 where the
+        platform may not be read; in progress as for any other type (assumed: no 400 is documented).
+        """
+        platform = connection.platform
+        if platform.key in self._settings.legal_hold:
+            text = f"Platform '{platform.key}' is not currently available for compliance purposes."
+            raise ErrorResponse(451, text, "StdznCustomData")
+        if platform.key not in self._settings.custom_data_types.get(name, ()):
+            text = f"Custom data type {name} is not configured for platform {platform.key}."
+            raise ErrorResponse(404, text, "StdznCustomData")
+        if connection.status not in ("Linked", "Deauthorized"):
+            raise ErrorResponse(404, f"Data connection {connection.id} is not linked", "StdznCustomData")
+        targets = [(connection, CUSTOM + name)]
+        self._free(company, targets, now, refuse=True)
+        return self._accept(company, targets, now, CUSTOM + name, connection.id)[0]
 
     def all(self, company: SimulatedCompany, now: int) -> list[Operation]:
         """Queue every type with *fetch on first link* on every linked connection that supports it.
@@ -167,7 +186,7 @@ class Queueing:
         platform = connection.platform
         if connection.status == "Deauthorized":
             return Outcome("AuthError")
-        if data_type not in self.types_of(connection):
+        if custom_identifier(data_type) is None and data_type not in self.types_of(connection):
             return Outcome("NotSupported")
         if platform.key in self._settings.maintenance:
             return Outcome("FetchError")
@@ -219,7 +238,8 @@ class Schedule:
         """
         every, changed = self._hours * HOUR, False
         cells = self._queueing.history_of(company).cells
-        due = [(max(ops[-1].completed + every, self._since), *cell) for cell, ops in cells.items()]
+        scheduled = ((cell, ops) for cell, ops in cells.items() if custom_identifier(cell[1]) is None)
+        due = [(max(ops[-1].completed + every, self._since), *cell) for cell, ops in scheduled]
         heapify(due)
         while due and due[0][0] <= now:
             at, connection_id, data_type = heappop(due)

@@ -82,6 +82,10 @@ ROUTES: Final = (
     _route("GET /companies/{companyId}/dataStatus", lambda w, ids, p: w.status(*ids)),
     _route("POST /companies/{companyId}/data/all", _queue_all, True),
     _route("POST /companies/{companyId}/data/queue/{dataType}", _queue, True),
+    _route(
+        "POST /companies/{companyId}/connections/{connectionId}/data/queue/custom/{customDataIdentifier}",
+        lambda w, ids, p: w.queue_custom(*ids),
+    ),
     _route("GET /companies/{companyId}/data/history", lambda w, ids, p: w.history(ids[0], p), True),
     _route("GET /companies/{companyId}/data/history/{datasetId}", lambda w, ids, p: w.operation(*ids)),
     _route("GET /companies/{companyId}/sync/{datasetId}/validation", lambda w, ids, p: w.validation(*ids)),

@@ -18,6 +18,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from codat_notebook.forking import Lock
 from codat_notebook.models.platforms import BY_KEY
+from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.sandbox import catalogue
 from codat_notebook.sandbox.companies import CONNECTION, SimulatedCompany, SimulatedConnection
 from codat_notebook.sandbox.company_history import Cell, CompanyHistory, OperationList
@@ -239,6 +240,9 @@ class World:
         for connection in company.connections:
             for data_type in self._queueing.types_of(connection):
                 by_type.setdefault(data_type, []).append((connection.id, data_type))
+        for cell in history.cells:
+            if custom_identifier(cell[1]) is not None:
+                by_type.setdefault(cell[1], []).append(cell)
         return {data_type: self._status(history, data_type, cells, now) for data_type, cells in by_type.items()}
 
     def _shown(self, statuses: dict[str, Document]) -> Document:
@@ -270,6 +274,14 @@ class World:
         """``POST /companies/{companyId}/data/queue/{dataType}``."""
         company, now = self.find_company(company_id), self.clock.ticks()
         op = self._queueing.one(company, data_type, connection_id, now)
+        self.activate(company)
+        return self._renamed(op.document(now))
+
+    @synchronized
+    def queue_custom(self, company_id: str, connection_id: str, identifier: str) -> Document:
+        """``POST /companies/{companyId}/connections/{connectionId}/data/queue/custom/{customDataIdentifier}``."""
+        company, now = self.find_company(company_id), self.clock.ticks()
+        op = self._queueing.custom(company, self.find_connection(company_id, connection_id), identifier, now)
         self.activate(company)
         return self._renamed(op.document(now))
 

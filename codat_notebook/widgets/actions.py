@@ -6,9 +6,11 @@ Refreshes are followed on screen until they end; the ages are read again then.
 
 import asyncio
 import weakref
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.runs.cells import CompanyStatus, company_status
 from codat_notebook.runs.finding import name_query
 from codat_notebook.runs.run import RefreshRun
@@ -160,9 +162,20 @@ class Refreshing:
             if isinstance(message, RefreshAll):
                 self.watch(self._begun(status, None))
             elif message.data_types:
-                chosen = self._state.connection_id
-                self.watch(self._begun(status, tuple((name, chosen) for name in dict.fromkeys(message.data_types))))
+                self.watch(self._begun(status, self._targets(status, message.data_types)))
         self._renderer.bar()
+
+    def _targets(self, status: CompanyStatus, data_types: Iterable[str]) -> tuple[Target, ...]:
+        """The types on the chosen connection, or on whichever have them; a custom one on each that has read it."""
+        chosen = self._state.connection_id
+        linked = {connection.id for connection in status.facts.linked}
+        targets: dict[Target, None] = {}
+        for name in data_types:
+            several = chosen is None and custom_identifier(name) is not None
+            read = [cell.connection_id for cell in status.cells if several and cell.data_type == name]
+            places: list[str | None] = [id for id in read if id in linked]
+            targets.update(dict.fromkeys((name, id) for id in places or [chosen]))
+        return tuple(targets)
 
     def _begun(self, status: CompanyStatus, wanted: tuple[Target, ...] | None) -> RefreshRun:
         """A run as ``session.refresh`` begins it, but facts that were read just now are not asked for once more."""

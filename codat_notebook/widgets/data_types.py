@@ -68,19 +68,19 @@ def data_type_rows(
     facts: CompanyFacts, cells: Iterable[Cell], now: datetime, connection_id: str | None = None,
     running: Iterable[str] = (),
 ) -> list[DataTypeRow]:  # fmt: skip
-    """A row for each data type that the chosen connection, or any linked one, supports: by family and plain name.
+    """A row for each data type that the chosen connection, or any linked one, supports or has read as a custom one: by
+    family and plain name.
 
     ``now`` is the server's time; ``running`` names data types that are being refreshed now, whatever the cells say.
     """
     linked = _linked(facts, connection_id)
     by_type: dict[str, list[Cell]] = {key: [] for id in linked for key in facts.supported[id]}
     for cell in cells:
-        if cell.connection_id in linked and cell.data_type in by_type:
-            by_type[cell.data_type].append(cell)
+        if cell.connection_id in linked and (cell.data_type in by_type or vocabulary.custom_identifier(cell.data_type)):
+            by_type.setdefault(cell.data_type, []).append(cell)
     now_running = set(running)
     rows = [_row(key, group, now, key in now_running) for key, group in by_type.items()]
-    families = ("Accounting", "Banking", "Commerce")
-    return sorted(rows, key=lambda row: (families.index(row["family"]), row["name"].lower()))
+    return sorted(rows, key=lambda row: (vocabulary.FAMILIES.index(row["family"]), row["name"].lower()))
 
 
 def _linked(facts: CompanyFacts, connection_id: str | None) -> list[str]:
