@@ -106,7 +106,8 @@ STAGES_AND_WORDS = {
     "AuthError": (1, "Authorization expired"), "FetchError": (1, "Source not readable"),
     "RateLimitError": (1, "Platform limit reached"), "PermissionsError": (1, "No permission"),
     "PrerequisiteNotMet": (1, "Needs another data type"), "NotSupported": (1, "Not supported"),
-    "Cancelled": (1, "Cancelled"), "MapError": (2, "Codat could not map it"), "ValidationError": (3, "Data fails checks"),
+    "Cancelled": (1, "Cancelled"), "MapError": (2, "Codat could not map it"),
+    "ValidationError": (3, "Data fails checks"),
     "ProcessingError": (4, "Codat could not process it"), "InternalError": (4, "Error inside Codat"),
     "OddError": (1, "OddError"), "Routing": (None, "Routing"), "": (None, "No status"), "Aardvark": (None, "Aardvark"),
 }  # fmt: skip
