@@ -33,7 +33,7 @@ CONNECTIONS = {
 }  # fmt: skip
 DATA_STATUS = {
     "data_type": "category", "platform": "category", "status": "category", "age": "duration",
-    "last_success": "time", "last_requested": "time", "message": "text", "source": "category",
+    "last_success": "time", "last_requested": "time", "message": "text", "setting": "category", "source": "category",
     "operation_id": "text", "connection_id": "category", "company_id": "category",
 }  # fmt: skip
 PULL_OPERATIONS = {
@@ -49,6 +49,15 @@ ERRORS = {
 REQUESTS = {
     "time": "time", "call": "category", "method": "category", "path": "text", "status": "count", "ms": "number",
     "attempt": "count", "error": "text", "correlation_id": "text",
+}  # fmt: skip
+SETTINGS = {
+    "data_type": "category", "fetch_on_first_link": "flag", "schedule": "duration", "order": "count",
+    "from_utc": "time", "window_months": "count", "months_to_sync": "count", "locked": "flag", "level": "category",
+    "company_id": "category",
+}  # fmt: skip
+AUDIT = {
+    "finding": "category", "data_type": "category", "what": "text", "action": "text", "source": "category",
+    "level": "category", "company_id": "category",
 }  # fmt: skip
 
 PLAN = {

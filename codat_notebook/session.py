@@ -16,6 +16,8 @@ from codat_notebook.client.quota import Pacing, Quota
 from codat_notebook.models.errors import CodatLendingError, hides_arguments
 from codat_notebook.models.shared import Security
 from codat_notebook.planning.methods import PortfolioMethods
+from codat_notebook.planning.settings_audit import SettingsMethods
+from codat_notebook.planning.sync_settings import with_settings
 from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.context import CLOSED, RunContext
 from codat_notebook.runs.engine import engine
@@ -38,7 +40,7 @@ T = TypeVar("T")
 _PATIENCE = 5.0
 
 
-class Session(PortfolioMethods):
+class Session(PortfolioMethods, SettingsMethods):
     """A connection to Codat whose answers are DataFrames. Made by :func:`connect`; a context manager.
 
     ``per_minute`` requests at most are sent in any minute (Codat's limit for one address is 1,000); ``None``: no limit.
@@ -126,10 +128,13 @@ class Session(PortfolioMethods):
         """How fresh each data type of each connection is: one row per cell, the stale ones included.
 
         The state of a cell comes from the history of its connection (column ``source``); where the history does
-        not reach back far enough, from Codat's data status, which does not tell connections apart.
+        not reach back far enough, from Codat's data status, which does not tell connections apart. Where something was
+        never read, the sync settings are asked for as well (up to two requests, once), and ``setting`` says what they
+        do for each data type; else that column is empty.
         """
         what = "The data status could not be read"
-        return frames.data_status(self._ask(company_status(self.context, company_id), what, company_id).cells)
+        status = self._ask(company_status(self.context, company_id), what, company_id)
+        return frames.data_status(self._ask(with_settings(self.context, status), what, company_id))
 
     def history(self, company_id: str, limit: int | None = 1000) -> "pd.DataFrame":
         """The pull operations of a company, newest first, at most ``limit``; ``None`` for all of them."""

@@ -37,6 +37,36 @@ REPORTS: Final = {
     "sales": tuple(t for t in COMMERCE if t not in ("commerce-companyInfo", "commerce-taxComponents")),
 }  # fmt: skip
 
+#: Financial statements: their history is set in months to sync, for them alone (advanced-sync-settings.md).
+STATEMENTS: Final = ("balanceSheet", "profitAndLoss", "cashFlowStatement")
+#: Lists that other records refer to: no window is advised for them (advanced-sync-settings.md).
+REFERENCE_DATA: Final = ("customers", "suppliers", "chartOfAccounts", "taxRates", "trackingCategories", "items")
+
+
+class Purpose(NamedTuple):
+    """What data is for: the data types that it needs, and the page of Codat's documentation that says so."""
+
+    data_types: tuple[str, ...]
+    source: str
+
+
+_PAGES: Final = {
+    "financials": "financial-statements", "receivables": "accounts-receivable", "payables": "accounts-payable",
+    "liabilities": "liabilities", "bank": "bank-statements", "sales": "sales",
+}  # fmt: skip
+#: What data may be for: two of Codat's solutions by their documented minimum, and each report.
+PURPOSES: Final = {
+    "lending": Purpose((
+        "company", "chartOfAccounts", "balanceSheet", "profitAndLoss", "bankAccounts", "bankTransactions",
+        "banking-accounts", "banking-transactions", "banking-transactionCategories", "banking-accountBalances",
+        "commerce-companyInfo", "commerce-customers", "commerce-orders",
+    ), "docs/lending/get-started.md"),
+    "expenses": Purpose((
+        "chartOfAccounts", "bankAccounts", "company", "customers", "suppliers", "taxRates", "trackingCategories",
+    ), "docs/expenses/getting-started.md"),
+    **{name: Purpose(REPORTS[name], f"docs/lending/features/{page}-overview.md") for name, page in _PAGES.items()},
+}  # fmt: skip
+
 
 class Remedy(NamedTuple):
     """What a failure means in plain words, and what to do about it.

@@ -16,10 +16,12 @@ from codat_notebook.models.operations import can_be_queued
 from codat_notebook.models.status import is_failed
 from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
+from codat_notebook.planning.sync_settings import explained
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.durations import Durations
 
 NOT_LINKED, NOT_SUPPORTED, IN_PROGRESS, FRESH = "not linked", "not supported", "in progress", "fresh"
+NEVER = "never read"
 NOT_FAILED, NO_CONNECTION = "did not fail", "unknown connection"
 #: The history holds a word that no call can name, such as one with a slash that is no custom data type.
 NOT_QUEUEABLE = "no data type that can be queued"
@@ -103,7 +105,7 @@ def _row(
         status=cell.status if cell else None,
         age=cell.age if cell else None,
         action="skip" if skip else "queue",
-        reason=skip or _occasion(cell, selection),
+        reason=skip or _told(snapshot, cell, _occasion(cell, selection)),
         requests=0.0,
         seconds=None if skip else durations.of(platform or "", data_type or "").median,
     )
@@ -137,8 +139,16 @@ def _occasion(cell: Cell | None, selection: Selection) -> str:
     if cell is not None and is_failed(cell.status or ""):
         return "failed"
     if cell is None or cell.age is None:
-        return "never read"
+        return NEVER
     return "old" if selection.older_than is not None else "asked for"
+
+
+def _told(snapshot: CompanySnapshot, cell: Cell | None, occasion: str) -> str:
+    """The occasion, with what the company's settings do for the data type where they were read."""
+    if snapshot.settings is None or cell is None:
+        return occasion
+    told = explained(snapshot.settings, cell.data_type, occasion == NEVER)
+    return told if told.startswith("never") else f"{occasion}; {told}"
 
 
 def totals(rows: Iterable[tuple[str, str]]) -> str:

@@ -38,6 +38,8 @@ class Cell:
     operation_id: str | None
     source: str
     completed: str | None = None
+    #: What the company's sync settings do for it, in words, where they were read.
+    setting: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -23,7 +24,7 @@ from codat_notebook.runs.engine import Engine
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.sending import UnwrittenError
-from codat_notebook.runs.store import Store
+from codat_notebook.runs.store import JournalError, Store
 from codat_notebook.runs.targets import Skipped, Targets
 
 #: Real seconds until writing is tried again.
@@ -176,6 +177,24 @@ def restore(store: Store, make: Callable[..., CompanyRun]) -> list[CompanyRun]:
     for values in store.read("SELECT * FROM operations ORDER BY company_id, position"):
         rows[values[0]].append(values)
     return [_company_run(make, kept, rows[kept[0]]) for kept in store.read("SELECT * FROM companies ORDER BY rowid")]
+
+
+def kinds(path: Path, company_id: str) -> set[str | None]:
+    """The data types of a company that a journal's run refreshes; ``None`` among them: everything of it.
+
+    Raises :class:`JournalError`.
+    """
+    if not path.exists():
+        raise JournalError(f"There is no journal {path}.")
+    store = Store(path)
+    try:
+        rows = store.read("SELECT data_type FROM operations WHERE lower(company_id) = ?", [company_id.lower()])
+        whole = "SELECT 1 FROM companies WHERE lower(company_id) = ? AND wanted IS NULL"
+        return {name for (name,) in rows} | ({None} if store.read(whole, [company_id.lower()]) else set())
+    except sqlite3.Error as error:
+        raise JournalError(f"The journal {path} cannot be read: {error}.") from error
+    finally:
+        store.close()
 
 
 def skipped(store: Store) -> tuple[Skipped, ...]:

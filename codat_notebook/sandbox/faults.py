@@ -62,6 +62,9 @@ class SandboxSettings:
         custom_data_types: the client's own data types: identifier -> keys of the platforms it is configured for.
         legal_hold: keys of platforms whose custom data types are refused with 451.
         sync_schedule: hours after which Codat refreshes each type by itself, told in the sync settings; 0: never.
+        profile_settings: data type -> fields of its sync setting that the client has otherwise; None: it has none.
+        company_settings: company id -> the same, for a company whose settings override the client's; None: its list
+            leaves the type out, so that the client's setting holds.
         maintenance: keys of platforms that are down: reads of them end in FetchError.
         offline: ids of on-premise connections whose machine is off: their operations wait.
     """
@@ -88,6 +91,8 @@ class SandboxSettings:
     custom_data_types: dict[str, set[str]] = field(default_factory=dict)
     legal_hold: set[str] = field(default_factory=set)
     sync_schedule: Count = 0
+    profile_settings: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    company_settings: dict[str, dict[str, dict[str, Any] | None]] = field(default_factory=dict)
     maintenance: set[str] = field(default_factory=set)
     offline: set[str] = field(default_factory=set)
 

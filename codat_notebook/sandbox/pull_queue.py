@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from codat_notebook.models.platforms import ON_PREMISE_CLOSED
 from codat_notebook.models.vocabulary import COMMERCE, CUSTOM, custom_identifier
-from codat_notebook.sandbox.catalogue import fetch_on_first_link, types_of
+from codat_notebook.sandbox.catalogue import fetch_on_first_link, settings_of, types_of
 from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection
 from codat_notebook.sandbox.company_history import CompanyHistory
 from codat_notebook.sandbox.exchange import ErrorResponse, invalid, no_connection
@@ -86,11 +86,12 @@ class Queueing:
 
         400 where no connection is linked, or a type is in progress and the settings refuse that.
         """
+        first = self._first_link(company)
         targets = [
             (connection, data_type)
             for connection in company.connections
             for data_type in self.types_of(connection)
-            if connection.status == "Linked" and fetch_on_first_link(data_type)
+            if connection.status == "Linked" and data_type in first
         ]
         if not targets:
             raise invalid(f"company {company.id} has no linked data connection.")
@@ -123,8 +124,15 @@ class Queueing:
 
     def first_sync(self, company: SimulatedCompany, connection: SimulatedConnection, now: int) -> list[Operation]:
         """Queue what is fetched on first link, as Codat does when a connection has been authorized."""
-        types = filter(fetch_on_first_link, self.types_of(connection))
+        first = self._first_link(company)
+        types = (data_type for data_type in self.types_of(connection) if data_type in first)
         return self._queue_each(company, [(connection, data_type) for data_type in types], now)
+
+    def _first_link(self, company: SimulatedCompany) -> set[str]:
+        """The types with *fetch on first link*; one that is added to the platforms has it, and no setting (assumed)."""
+        settings = settings_of(self._settings, company.id)
+        chosen = {name for name, setting in settings.items() if setting["fetchOnFirstLink"]}
+        return chosen | set(self._settings.new_data_types) - set(settings)
 
     def types_of(self, connection: SimulatedConnection) -> tuple[str, ...]:
         """The types that a connection's platform has."""
@@ -229,17 +237,29 @@ class Schedule:
             self._hours = hours
             self._since = self._looked
         self._looked = now
-        return hours > 0
+        return hours > 0 or self._differs
+
+    @property
+    def _differs(self) -> bool:
+        """Whether some data type, or some company, has settings of its own."""
+        return bool(self._settings.profile_settings or self._settings.company_settings)
+
+    def _every(self, company: SimulatedCompany) -> Callable[[str], int]:
+        """Data type -> ticks from one read to the next; 0: never."""
+        if not self._differs:
+            return lambda _: self._hours * HOUR
+        settings = settings_of(self._settings, company.id)
+        return lambda data_type: max(settings.get(data_type, {}).get("syncSchedule") or 0, 0) * HOUR
 
     def run(self, company: SimulatedCompany, now: int, bring: Callable[[SimulatedCompany, int], None]) -> bool:
         """Queue what fell due for a company until now; whether there was anything.
 
         ``bring`` brings it up to an instant, so that a connection's state is right when a type falls due.
         """
-        every, changed = self._hours * HOUR, False
+        every, changed = self._every(company), False
         cells = self._queueing.history_of(company).cells
-        scheduled = ((cell, ops) for cell, ops in cells.items() if custom_identifier(cell[1]) is None)
-        due = [(max(ops[-1].completed + every, self._since), *cell) for cell, ops in scheduled]
+        scheduled = [cell for cell in cells if every(cell[1]) and custom_identifier(cell[1]) is None]
+        due = [(max(cells[cell][-1].completed + every(cell[1]), self._since), *cell) for cell in scheduled]
         heapify(due)
         while due and due[0][0] <= now:
             at, connection_id, data_type = heappop(due)
@@ -247,5 +267,5 @@ class Schedule:
             connection = company.find(connection_id)
             if connection is not None and connection.status == "Linked":
                 op, changed = self._queueing.queue(company, connection, data_type, at), True
-                heappush(due, (op.completed + every, connection_id, data_type))
+                heappush(due, (op.completed + every(data_type), connection_id, data_type))
         return changed

@@ -319,15 +319,16 @@ class World:
     def company_settings(self, company_id: str) -> Document:
         """``GET /companies/{companyId}/syncSettings``."""
         company = self.find_company(company_id)
-        return {"companyId": company.id, "overridesDefaults": False, "settings": self._sync_settings()}
+        settings = catalogue.settings_of(self.settings, company.id)
+        own = self.settings.company_settings.get(company.id)
+        told = [each for name, each in settings.items() if (own or {}).get(name, {}) is not None]
+        return {"companyId": company.id, "overridesDefaults": own is not None, "settings": told}
 
     def profile_settings(self) -> Document:
         """``GET /profile/syncSettings``."""
         client_id = self.draws.uuid("client")
-        return {"clientId": client_id, "overridesDefaults": True, "settings": self._sync_settings()}
-
-    def _sync_settings(self) -> list[Document]:
-        return catalogue.sync_settings(max(self.settings.sync_schedule, 0))
+        settings = list(catalogue.settings_of(self.settings).values())
+        return {"clientId": client_id, "overridesDefaults": True, "settings": settings}
 
     def integrations(self, parameters: Parameters = _NONE) -> Document:
         """``GET /integrations``."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.vocabulary import custom_identifier
+from codat_notebook.planning.sync_settings import merged
 from codat_notebook.runs.cells import CompanyStatus, company_status
 from codat_notebook.runs.finding import name_query
 from codat_notebook.runs.run import RefreshRun
@@ -105,7 +106,7 @@ class Choosing:
         now.loading = True
         now.connection_id = None
         now.selected = []
-        now.first_link = None
+        now.first_link = now.settings = None
         now.all_clicked = False
         self._renderer.all()
         try:
@@ -124,7 +125,9 @@ class Choosing:
             if self._picking is asyncio.current_task():  # a later choice has its own loading to end
                 now.loading = False
                 self._refreshing.draw()
-        now.first_link = await self._session.context.first_link(company_id)
+        told = await self._session.context.company_settings(company_id)
+        now.first_link = told.first_link
+        now.settings = merged(company_id, told)  # the client's are not asked for: Codat tells what holds here
         self._renderer.all()
 
     def _name(self, company_id: str) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.codat_lending import SERVERS
 from codat_notebook.models.shared import PullOperation
+from codat_notebook.planning.sync_settings import Settings
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.run import RefreshRun
@@ -74,6 +75,7 @@ class ConsoleState:
     status: CompanyStatus | None = None
     read_at: float = 0.0
     first_link: frozenset[str] | None = None
+    settings: Settings | None = None
     loading: bool = False
     problem: str | None = None
     connection_id: str | None = None
@@ -171,7 +173,7 @@ def data_types(state: ConsoleState, session: "Session") -> DataTypesState:
         id = state.company["id"] if state.company and state.loading else None
         return data_types_state(id, [], status="loading", speed=speed)
     now, connection_id = session.context.now, state.connection_id
-    rows = data_type_rows(status.facts, status.cells, now, connection_id, state.running_types)
+    rows = data_type_rows(status.facts, status.cells, now, connection_id, state.running_types, state.settings)
     return data_types_state(status.facts.id, rows, selected=state.selected, speed=speed)
 
 

@@ -160,11 +160,13 @@ class Details(Part[DetailsState]):
 _TIMES = ("requested", "completed")
 
 
-def operation_details(operation: PullOperation, row: Row, subject: Subject, now: datetime) -> DetailsState:
+def operation_details(
+    operation: PullOperation, row: Row, subject: Subject, now: datetime, setting: str | None = None
+) -> DetailsState:
     """A pull operation: every field as Codat sent it, its platform and how long it took, and the remedy of a failure.
 
-    ``row`` is its row in the table, ``subject`` what is known of its connection, ``now`` the server's time. What runs
-    is checked later.
+    ``row`` is its row in the table, ``subject`` what is known of its connection, ``now`` the server's time, ``setting``
+    what Codat does for the data type by itself. What runs is checked later.
     """
     sent = {name: value for name, value in msgspec.to_builtins(operation).items() if name != "(notes)"}
     read = {**sent, **{name: instant(sent[name]) or sent[name] for name in _TIMES}}
@@ -172,6 +174,7 @@ def operation_details(operation: PullOperation, row: Row, subject: Subject, now:
     extra = {
         "platform": subject.platform,
         "duration": _value(row.get("duration")),
+        "sync settings": setting,
         "not as documented": "; ".join(operation.unread),
     }
     failed = is_failed(operation.status)

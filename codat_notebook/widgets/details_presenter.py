@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.planning.sync_settings import explained
 from codat_notebook.runs.records import Subject
 from codat_notebook.tables.column import Row
 from codat_notebook.widgets.console_parts import Parts
@@ -131,7 +132,8 @@ def details(session: "Session", state: ConsoleState, boundary: ErrorBoundary, pa
             return None
         unread = Subject(company_id=operation.company_id, connection_id=operation.connection_id)
         subject = status.facts.subject(operation.data_type, operation.connection_id) if status else unread
-        shown = operation_details(operation, row, subject, session.context.now)
+        setting = None if state.settings is None else explained(state.settings, operation.data_type, False)
+        shown = operation_details(operation, row, subject, session.context.now, setting)
         return shown, (company["id"], operation.id) if company and not shown["checks"] else None
 
     return [
