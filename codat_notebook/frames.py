@@ -25,7 +25,8 @@ Extra = tuple[str, Sequence[Any]]
 #: Column -> kind of the frames that this module makes; the kinds are those of ``columns``.
 COMPANIES = {
     "name": "text", "id": "text", "connections": "count", "linked": "count", "platforms": "text",
-    "last_sync": "time", "created": "time", "tags": "text", "description": "text",
+    "last_sync": "time", "created": "time", "tags": "text", "products": "text",
+    "description": "text",
 }  # fmt: skip
 CONNECTIONS = {
     "platform": "category", "source_type": "category", "status": "category", "last_sync": "time", "created": "time",
@@ -125,6 +126,7 @@ def companies(answers: Iterable[Any]) -> pd.DataFrame:
     columns["linked"] = [sum(c.status == "Linked" for c in each) for each in connections_of]
     columns["platforms"] = [", ".join(sorted({c.platform_name or "" for c in each})) for each in connections_of]
     columns["tags"] = [", ".join(f"{k}={v}" for k, v in (item.tags or {}).items()) for item in items]
+    columns["products"] = [", ".join(item.products or ()) for item in items]
     return build(COMPANIES, columns)
 
 

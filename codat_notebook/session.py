@@ -148,6 +148,7 @@ class Session(PortfolioMethods, SettingsMethods):
         company: "str | Mapping[str, str | Sequence[str]] | pd.DataFrame",
         *data_types: str,
         connection_id: str | None = None,
+        product: str | None = None,
         journal: "str | Path | None" = None,
         reserve: float = 0,
         patience: float = PRICE,
@@ -163,6 +164,9 @@ class Session(PortfolioMethods, SettingsMethods):
             type is named ``"custom/my-type"``.
         connection_id : only on this connection; without it, on each connection that has the type. A custom data type is
             queued on one: without it the only linked one, or the only one whose history has the type.
+        product : a custom product of the company (see the column ``products`` of ``companies()``): its own refresh, by
+            its own settings, of these data types, or of all that it has where none is named. It takes no connection.
+            Codat's standard products are refreshed as their documents say, and are refused.
         journal : a file that the run is written down in, so that after a crash ``session.resume(journal)`` finishes it
             with nothing lost and nothing queued twice. One whose run has ended is begun anew.
         reserve : requests of the day's quota that are left to others; below 1 a share of it. The run pauses there and
@@ -176,21 +180,24 @@ class Session(PortfolioMethods, SettingsMethods):
         >>> session.refresh(company_id, "invoices", "bills")                                  # doctest: +SKIP
         >>> session.refresh(session.plan(older_than="7D"), journal="refresh.sqlite", reserve=0.1)  # doctest: +SKIP
         """
-        targets = read_targets(company, data_types, connection_id)
+        targets = read_targets(company, data_types, connection_id, product)
         return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
 
     def refresh_all(
         self,
         company: str | Sequence[str],
         *,
+        product: str | None = None,
         journal: "str | Path | None" = None,
         reserve: float = 0,
         patience: float = PRICE,
     ) -> RefreshRun:
         """Have Codat read everything of a company (or of several) anew: each type with *fetch on first link*, of all
-        connections. The keywords are those of :meth:`refresh`.
+        connections; or everything of a custom ``product`` of theirs. The keywords are those of :meth:`refresh`.
+
+        >>> session.refresh_all(company_id, product="credit-monitoring")  # doctest: +SKIP
         """
-        targets = everything(company)
+        targets = everything(company, product)
         return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
 
     def resume(self, journal: "str | Path") -> RefreshRun:

@@ -73,7 +73,8 @@ class PortfolioMethods:
         (since the last success), action (``queue`` or ``skip``), reason, requests (that the row takes: the one that
         queues, and its share of following the company) and seconds (that the refresh usually takes). A skip is
         ``not linked``, ``not supported``, ``in progress``, ``fresh``, ``did not fail``, ``unknown company``,
-        ``unknown connection``, ``no data type that can be queued``, or says why the company could not be read.
+        ``unknown connection``, ``no data type that can be queued``, or says why the company could not be read, or how
+        its products are refreshed instead (Bank Feeds, Bill Pay, Spend Insights).
 
         Raises ``ValueError`` for what makes no sense, and the client's typed errors where the companies cannot be
         listed. Takes one request for 5,000 companies and one or two for each that is meant.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from codat_notebook.models.operations import can_be_queued
+from codat_notebook.models.products import caution
 from codat_notebook.models.status import is_failed
 from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
@@ -117,6 +118,8 @@ def _obstacle(snapshot: CompanySnapshot, connection_id: str | None, cell: Cell |
         return snapshot.trouble
     if not snapshot.facts.connections:
         return NOT_LINKED
+    if told := caution(snapshot.facts.products):
+        return told
     if connection_id is not None and connection_id not in snapshot.facts.connections:
         return NO_CONNECTION
     if cell is None or cell.status == "NotSupported":

@@ -25,13 +25,14 @@ CLOSED = "This session is closed: connect() again."
 
 @dataclass(frozen=True, slots=True)
 class CompanyFacts:
-    """A company's name, its connections and tags as they were when asked for."""
+    """A company's name, its connections, tags and products as they were when asked for."""
 
     id: str
     name: str
     connections: Mapping[str, Connection]
     supported: Mapping[str, frozenset[str]]
     tags: Mapping[str, str] = field(default_factory=dict)
+    products: tuple[str, ...] = ()
 
     @property
     def linked(self) -> list[Connection]:
@@ -115,6 +116,7 @@ class RunContext:
                 id: support.get(connection.integration_key or "", frozenset()) for id, connection in connections.items()
             },
             tags=company.tags or {},
+            products=tuple(company.products or ()),
         )
 
     async def _support(self) -> dict[str, frozenset[str]]:

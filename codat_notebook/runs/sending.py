@@ -9,9 +9,10 @@ queued is found in the history (by ``following``); the rows made here say what t
 import asyncio
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codat_notebook.client.queue_once import IN_PROGRESS, KEY_AGE
+from codat_notebook.client.queueing import QueuedAll
 from codat_notebook.models.errors import CodatLendingError, NoResponseError
 from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
@@ -120,7 +121,8 @@ def _failed(company: CompanyRun, position: int, error: CodatLendingError) -> Non
     unknown = error.queued == "unknown"
     outcome = "unknown" if unknown else "refused"
     row = None if position == ALL else company.rows[position]
-    it = row.data_type if row is not None else f"{'all' if unknown else 'All'} of {company.name}"
+    all_of = f"{'all' if unknown else 'All'} of {company.name}"
+    it = row.data_type if row is not None else all_of if company.product is None else f"{company.product}, {all_of}"
     what = f"Whether {it} was queued is not known" if unknown else f"{it} was not queued"
     record = company.context.report(error, what, company.subject(row))
     if row is not None:
@@ -140,19 +142,14 @@ def _failed(company: CompanyRun, position: int, error: CodatLendingError) -> Non
 async def _send_all(company: CompanyRun) -> None:
     assert company.facts is not None, "what to expect follows from the company's connections"
     intent = company.intents[ALL]
-    if not company.rows:
+    if company.product is None and not company.rows:
         first_link = await company.context.first_link(company.company_id, company.retries)
         company.set_rows(
             Row(data_type, connection_id, company_id=company.company_id)
             for connection_id, data_type in company.facts.refreshed_by_all(first_link)
         )
     try:
-        queued = await company.context.client.manage_data.refresh.queue_all_async(
-            request={"company_id": company.company_id},
-            retries=company.retries,
-            idempotency_key=intent.key,
-            since=intent.since,
-        )
+        queued = await _queue_all(company, intent)
     except CodatLendingError as error:
         if error.queued != "no" or IN_PROGRESS not in error.body:
             raise
@@ -162,4 +159,17 @@ async def _send_all(company: CompanyRun) -> None:
     else:  # What is not there yet is found in the history; where the answer was lost, nothing is queued in its stead.
         company.set_rows(absorb(company.rows, queued.running, lambda _: "attached"))
         company.set_rows(absorb(company.rows, queued.operations, lambda _: "queued"))
-        company.all_done = "queued" if queued.certain else "heard"
+        company.all_done = "attached" if queued.attached else "queued" if queued.certain else "heard"
+
+
+async def _queue_all(company: CompanyRun, intent: KeyedIntent) -> QueuedAll:
+    """Send the one request: for everything, or for the product."""
+    refresh = company.context.client.manage_data.refresh
+    how: dict[str, Any] = {"retries": company.retries, "idempotency_key": intent.key, "since": intent.since}
+    request: dict[str, Any] = {"company_id": company.company_id}
+    if company.product is None:
+        return await refresh.queue_all_async(request=request, **how)
+    types = None if company.wanted is None else [data_type for data_type, _ in company.wanted]
+    return await refresh.queue_product_async(
+        request={**request, "product": company.product, "data_types": types}, **how
+    )

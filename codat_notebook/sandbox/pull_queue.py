@@ -17,6 +17,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from codat_notebook.models.platforms import ON_PREMISE_CLOSED
+from codat_notebook.models.products import STANDARD
 from codat_notebook.models.vocabulary import COMMERCE, CUSTOM, custom_identifier
 from codat_notebook.sandbox.catalogue import fetch_on_first_link, settings_of, types_of
 from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection
@@ -28,6 +29,15 @@ from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.virtual_time import HOUR, SECOND, to_datetime
 
 Target = tuple[SimulatedConnection, str]  # what one operation is queued for: a connection and a data type
+#: What a product refresh says of a standard product, and while the product is being read (documented).
+NO_PRODUCT_REFRESH: Final = (
+    "doesn't support data refreshing. For more information, refer to your solution’s documentation "
+    "[here](https://docs.codat.io)."
+)
+PRODUCT_BUSY: Final = (
+    "Data cannot be refreshed while a read operation is in progress. "
+    "Allow the read to complete before attempting to refresh."
+)
 _APART: Final = 12_345  # ticks between two operations that one request queues (assumed)
 
 
@@ -39,6 +49,7 @@ class Accepted(NamedTuple):
     data_type: str | None
     connection_id: str | None
     operations: tuple[str, ...]
+    product: str | None = None
 
 
 class Queueing:
@@ -81,6 +92,30 @@ class Queueing:
         self._free(company, targets, now, refuse=True)
         return self._accept(company, targets, now, CUSTOM + name, connection.id)[0]
 
+    def product(
+        self, company: SimulatedCompany, product: str, data_types: Sequence[str] | None, now: int
+    ) -> list[Operation]:
+        """Queue a custom product's data types, or some of them, on every linked connection that has them.
+
+        404 where the company has no such product (assumed). 400 for a standard product, for a data type that the
+        product lacks (its wording is assumed), and while one of the product's types is being read.
+        """
+        if product not in company.products:
+            raise ErrorResponse(404, f"Product {product[:100]} is not assigned to company {company.id}")
+        of_product = self._settings.custom_products.get(product)
+        if of_product is None:
+            name = STANDARD[product].name if product in STANDARD else product
+            raise ErrorResponse(400, f"{name} {NO_PRODUCT_REFRESH}")
+        if wrong := [name for name in data_types or () if name not in of_product]:
+            text = f"Data types not valid for product {product}: {', '.join(wrong)[:200]}. Valid data types are: "
+            raise ErrorResponse(400, text + ", ".join(of_product) + ".")
+        linked = [connection for connection in company.connections if connection.status == "Linked"]
+        cells = [(c, name) for c in linked for name in of_product if name in self.types_of(c)]
+        if len(self._free(company, cells, now, refuse=False)) < len(cells):
+            raise ErrorResponse(400, PRODUCT_BUSY)
+        wanted = of_product if data_types is None else data_types
+        return self._accept(company, [cell for cell in cells if cell[1] in wanted], now, product=product)
+
     def all(self, company: SimulatedCompany, now: int) -> list[Operation]:
         """Queue every type with *fetch on first link* on every linked connection that supports it.
 
@@ -116,10 +151,11 @@ class Queueing:
 
     def _accept(
         self, company: SimulatedCompany, targets: Sequence[Target], now: int, data_type: str | None = None,
-        connection_id: str | None = None,
+        connection_id: str | None = None, product: str | None = None,
     ) -> list[Operation]:  # fmt: skip
         ops = self._queue_each(company, targets, now)
-        self.accepted.append(Accepted(now, company.id, data_type, connection_id, tuple(op.id for op in ops)))
+        ids = tuple(op.id for op in ops)
+        self.accepted.append(Accepted(now, company.id, data_type, connection_id, ids, product))
         return ops
 
     def first_sync(self, company: SimulatedCompany, connection: SimulatedConnection, now: int) -> list[Operation]:

@@ -286,6 +286,20 @@ class World:
         return self._renamed(op.document(now))
 
     @synchronized
+    def refresh_product(self, company_id: str, product: str, data_types: Sequence[str] | None = None) -> None:
+        """``POST /companies/{companyId}/products/{productIdentifier}/refresh``."""
+        company = self.find_company(company_id)
+        if self._queueing.product(company, product, data_types, self.clock.ticks()):
+            self.activate(company)
+
+    @synchronized
+    def assign(self, company_id: str, *products: str) -> None:
+        """Give a company these products, and no others."""
+        company = self.find_company(company_id)
+        company.products = products
+        self.company_store.keep(company)
+
+    @synchronized
     def queue_all(self, company_id: str) -> None:
         """``POST /companies/{companyId}/data/all``."""
         company = self.find_company(company_id)

@@ -66,9 +66,10 @@ class ConsoleState:
 
     ``company`` is the picked one, ``status`` what is known of it since ``read_at`` (monotonic seconds; ``None`` while
     it is read or could not be), ``past`` what was read of its older operations; ``runs`` are the refreshes on screen.
-    ``all_clicked``: the last click was *Refresh all*. ``tab`` is what the reader looks at, ``asked_tab`` where the
-    kernel has sent them. ``can_switch``: a form offers other sessions. The ``seq``
-    numbers answer the browser's clicks.
+    ``all_clicked``: the last click was *Refresh all*; ``products`` have a refresh of their own, ``product`` is the
+    chosen one, ``caution`` what they say against the other way. ``tab`` is what the reader looks at, ``asked_tab``
+    where the kernel has sent them. ``can_switch``: a form offers other sessions. The ``seq`` numbers answer the
+    browser's clicks.
     """
 
     company: pickers.CompanyName | None = None
@@ -87,6 +88,9 @@ class ConsoleState:
     notices: list[NoticeCard] = field(default_factory=list)
     activity: ActivityState | None = None
     all_clicked: bool = False
+    products: list[str] = field(default_factory=list)
+    caution: str | None = None
+    product: str | None = None
     can_switch: bool = True
     tab: str = "operations"
     asked_tab: str = "operations"
@@ -142,7 +146,7 @@ def company(state: ConsoleState, session: "Session") -> pickers.CompanyState:
     facts = state.status.facts if state.status else None
     return {
         "company": state.company,
-        "tags": [[name, value] for name, value in facts.tags.items()] if facts else [],
+        "tags": _tags(facts) if facts else [],
         "portal": pickers.portal_url(facts.id) if facts and not session.is_sandbox else None,
         "loading": state.loading,
         "search": state.search,
@@ -150,6 +154,12 @@ def company(state: ConsoleState, session: "Session") -> pickers.CompanyState:
         "error": state.problem,
         "seq": state.pick_seq,
     }
+
+
+def _tags(facts: CompanyFacts) -> list[list[str]]:
+    """The tags, and the products beside them."""
+    products = {"products": ", ".join(facts.products)} if facts.products else {}
+    return [[name, value] for name, value in (products | dict(facts.tags)).items()]
 
 
 def connections(state: ConsoleState, now: datetime) -> tuple[pickers.ConnectionState, pickers.CardsState]:
@@ -194,6 +204,8 @@ def bar(state: ConsoleState, session: "Session") -> BarState:
         "busy": _queueing_text(queueing) if queueing else None,
         "confirm": None if session.is_sandbox else ask,
         "everything": everything or [],
+        "products": state.products if facts else [],
+        "caution": state.caution if facts else None,
         "running": in_progress(facts, cells, state.connection_id, state.running_types) if facts else [],
         "seq": state.bar_seq,
     }
@@ -281,6 +293,7 @@ def code(state: ConsoleState, session: "Session") -> CodeState:
         whole_history=state.past.holds(WHOLE),
         read_only=session.read_only,
         server_url=None if url.rstrip("/") in SERVERS else url,
+        product=state.product,
     )
     return CodeState(title=_code_title(state, session.read_only), text=text)
 

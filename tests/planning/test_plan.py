@@ -1,5 +1,6 @@
 """Cell by cell: what would be queued, what not, and why."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -124,3 +125,22 @@ def test_each_row_says_what_it_takes() -> None:
 def test_totals_of_nothing() -> None:
     """An empty plan has totals too."""
     assert totals([]) == "0 to queue; 0 skipped"
+
+
+def test_a_word_that_no_call_can_name_is_left_out() -> None:
+    """What the history holds is not always what can be queued; custom types can."""
+    company = snapshot(("xero", "custom/my-type", 9, "Complete"), ("xero", "odd/word", 9, "Complete"))
+    assert planned(company) == [
+        ("xero", "custom/my-type", "queue", "asked for"),
+        ("xero", "odd/word", "skip", "no data type that can be queued"),
+    ]
+
+
+def test_products_that_are_refreshed_otherwise_are_left_out() -> None:
+    """The reason is the documented way; beside a product that needs the data nothing is said."""
+    company = snapshot(("xero", "bills", 9, "Complete"))
+    assert company.facts is not None
+    for products, told in ((("payables",), True), (("payables", "lending"), False)):
+        other = replace(company, facts=replace(company.facts, products=products))
+        ((_, _, action, reason),) = planned(other)
+        assert (action, "Bill Pay" in reason) == (("skip", True) if told else ("queue", False))
