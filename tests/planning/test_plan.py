@@ -144,3 +144,11 @@ def test_products_that_are_refreshed_otherwise_are_left_out() -> None:
         other = replace(company, facts=replace(company.facts, products=products))
         ((_, _, action, reason),) = planned(other)
         assert (action, "Bill Pay" in reason) == (("skip", True) if told else ("queue", False))
+
+
+def test_a_share_of_the_looks_belongs_to_each_that_is_queued() -> None:
+    """A company's operations are followed together: four looks, shared; what is skipped takes nothing."""
+    cells = [("xero", name, 9, "Complete") for name in ("bills", "items", "taxRates")]
+    rows = plan_rows([snapshot(*cells, ("xero", "invoices", 1, "Complete"))], select(older_than="7D"))
+    assert [row.requests for row in rows if row.action == "queue"] == [pytest.approx(1 + 4 / 3)] * 3
+    assert [row.requests for row in rows if row.action == "skip"] == [0]
