@@ -250,20 +250,26 @@ class OneProduct(AllTypes):
         error = self.error(outcome)
         if self.call.single:
             raise error
-        if self.record.doubt and (done := (yield from self.settle(error))) is not None:
-            return done
         looks = 0
         while True:
             passed = self._since_last()
+            if self.record.doubt and (done := (yield from self.settle(error))) is not None:
+                return done
             newest = yield from self.reading("what is in progress", lookup.newest(self.call, self.intent), error)
             if running := tuple(op for op in newest if lookup.is_running(op)):
-                self.decide(f"attached to {len(running)} operations that are in progress")
-                since = self.window or self.call.clock.at_least()
-                return QueuedAll(since, False, running, (), self.record.key, attached=True)
-            if passed >= self.patience:
+                return self._attached_to(running)
+            if passed >= self.patience and not self.record.doubt:
                 raise error
             looks += 1
-            yield from self.pause(looks, self.patience - self._since_last(), error)
+            most = QUIET if self.record.doubt else self.patience - self._since_last()
+            yield from self.pause(looks, most, error)
+
+    def _attached_to(self, running: tuple[shared.PullOperation, ...]) -> QueuedAll:
+        """What is being read: after a doubtful send what was not there before is its own, else nothing was queued."""
+        self.decide(f"attached to {len(running)} operations that are in progress")
+        own = [op for op in running if self.record.doubt and op.id not in self.others]
+        self.record.running = () if own else running
+        return msgspec.structs.replace(self._queued(False, own), attached=not own)
 
     def error(self, outcome: Outcome) -> errors.CodatLendingError:
         """The error that an outcome is; a standard product's with the documented way, and a wrong data type's as one of

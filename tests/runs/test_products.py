@@ -65,6 +65,37 @@ def test_a_lost_answer_is_looked_up(lag: int) -> None:
         assert set(run.operations.id) == set(stage.world.accepted[0].operations)
 
 
+@pytest.mark.parametrize("status", [200, 204, 303])
+def test_only_a_202_is_taken_for_an_acceptance(status: int) -> None:
+    """Any other answer may be a proxy's: it is looked up, and sent again under the same key."""
+    with staged(4) as stage:
+        stage.faults.next(match=POST, when="before", status=status)
+        run = begun(stage).wait(DEADLINE)
+        assert kinds(stage) == [(PRODUCT, 4)]
+        assert set(run.operations.id) == set(stage.world.accepted[0].operations)
+
+
+def test_a_refusal_after_a_lost_answer_is_about_our_own() -> None:
+    """Keys are not honoured and the history is late: the second POST is refused, and the first one's are found."""
+    with staged(4, history_lag=25, honours_keys=False) as stage:
+        stage.faults.next(match=POST, when="after", status=503)
+        run = begun(stage).wait(DEADLINE)
+        assert kinds(stage) == [(PRODUCT, 4)]
+        assert stage.statuses.count(400) == 1
+        assert set(run.operations.id) == set(stage.world.accepted[0].operations)
+        assert run.phase == "done"
+
+
+def test_what_failed_is_refreshed_again_as_the_product() -> None:
+    """By the product's own call, with the data types that failed."""
+    with staged(4) as stage:
+        stage.faults.end_next("FetchError", data_type="invoices")
+        run = begun(stage).wait(DEADLINE)
+        assert run.counts["failed"] == 1
+        run.retry_failed().wait(DEADLINE)
+        assert kinds(stage) == [(PRODUCT, 4), (PRODUCT, 1)]
+
+
 def test_a_standard_product_is_told_its_way() -> None:
     """One POST, refused; the row says how the documents say it is refreshed, and trying again is not offered."""
     with staged(4) as stage:
