@@ -191,7 +191,8 @@ def kinds(path: Path, company_id: str) -> set[str | None]:
     try:
         rows = store.read("SELECT data_type FROM operations WHERE lower(company_id) = ?", [company_id.lower()])
         whole = "SELECT 1 FROM companies WHERE lower(company_id) = ? AND wanted IS NULL"
-        return {name for (name,) in rows} | ({None} if store.read(whole, [company_id.lower()]) else set())
+        everything = "product" not in store.about() and store.read(whole, [company_id.lower()])
+        return {name for (name,) in rows} | ({None} if everything else set())
     except sqlite3.Error as error:
         raise JournalError(f"The journal {path} cannot be read: {error}.") from error
     finally:

@@ -149,6 +149,24 @@ def test_the_audit(sandbox: Sandbox, session: Session, tmp_path: Path) -> None:
     assert audit.action.str.len().min() > 20
 
 
+def test_a_journal_of_everything(sandbox: Sandbox, session: Session, tmp_path: Path) -> None:
+    """It stands for what is fetched on first link; one of a product for the data types that it has brought."""
+    id = toft(session)
+    sandbox.faults.sync_schedule = 24
+    for name, product in (("all", None), ("product", "credit-monitoring")):
+        run = session.refresh_all(id, product=product, journal=tmp_path / name)
+        sandbox.clock.resume()
+        run.wait(60)
+        sandbox.clock.pause()
+    twice = {}
+    for name in ("all", "product"):
+        audit = session.settings_audit(id, "payables", journal=tmp_path / name)
+        twice[name] = {data_type for finding, data_type in found(audit) if finding == "read twice"}
+    assert twice["product"] == set(sandbox.faults.custom_products["credit-monitoring"])
+    assert len(twice["all"]) > 30
+    assert "journals" not in twice["all"]  # not fetched on first link
+
+
 def test_an_audit_without_findings(sandbox: Sandbox, session: Session) -> None:
     """Everything fetched and scheduled: an empty frame with its columns."""
     sandbox.faults.sync_schedule = 24
