@@ -276,11 +276,14 @@ class OneProduct(AllTypes):
         configuration: neither gets better by asking again.
         """
         error = super().error(outcome)
-        if not isinstance(outcome, Answer) or outcome.status != 400 or self.in_progress_text in error.body:
+        if not isinstance(outcome, Answer) or outcome.status != 400:
             return error
-        if "support data refreshing" in error.body:
+        if self.in_progress_text in error.body:
+            error.action = "Wait until what is being read has ended, then refresh the product again."
+        elif "support data refreshing" in error.body:
             way = way_of(self.intent.product or "") or "See its own documentation (https://docs.codat.io)."
             error.message += f" Only custom products can be refreshed by themselves. {way}"
+            error.action = "Refresh it as its documentation says; this call is never the way."
         elif self.intent.data_types:
             queued, raw = error.queued, error.raw_response
             error = errors.ConfigurationError(

@@ -68,6 +68,8 @@ class CodatLendingError(Exception):
     queued: Queued | None = None
     #: When to try again (UTC), where the server asked for a longer pause than the budget allows.
     retry_at: datetime | None = None
+    #: What to do, where more is known than the status tells.
+    action: str | None = None
     #: What Codat's support asks for.
     correlation_id: str | None = None
 

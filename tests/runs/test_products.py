@@ -104,6 +104,7 @@ def test_a_standard_product_is_told_its_way() -> None:
         run = stage._begin(lambda: Start.of(stage.context, targets), {}).wait(DEADLINE)
         assert (run.counts, kinds(stage), stage.statuses.count(400)) == ({"refused": 1}, [], 1)
         assert "Bank Feeds: it has nothing to pull" in run.errors.why.iloc[0]
+        assert run.errors.action.iloc[0].startswith("Refresh it as its documentation says")
         with pytest.raises(ValueError, match="trying again"):
             run.retry_failed()
 
