@@ -1,8 +1,8 @@
 """Why a refresh failed, waits or is stuck, what to do, and who: :func:`diagnose`.
 
-One answer for all who ask: runs and their errors, the console, the report, plans, ``retry_failed`` and the command line.
-What is known stands in :mod:`codat_notebook.diagnosis.rules` as data, each rule with its source; here is how the rules
-are asked.
+One answer for all who ask: runs and their errors, the console, the report, plans, ``retry_failed``, the command line.
+What is known stands in :mod:`codat_notebook.diagnosis.rules` as data, each rule with its source; here is how the
+rules are asked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
 
-from codat_notebook.diagnosis.rules import RULES, UNKNOWN, UNKNOWN_END, UNKNOWN_ERROR, Basis, Retry, Rule, Span, Who
+from codat_notebook.diagnosis.rule import UNKNOWN, UNKNOWN_END, UNKNOWN_ERROR, Basis, Retry, Rule, Span, Who
+from codat_notebook.diagnosis.rules import RULES
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, PullOperation, ValidationResults
 from codat_notebook.models.status import STATUSES, is_failed, is_running, pause_end
@@ -166,14 +167,14 @@ class _Case:
 
     @cached_property
     def shape(self) -> str:
-        """What the connection's operations look like together: one of ``rules.SHAPES``, or nothing."""
+        """What the connection's operations look like together: one of ``rule.SHAPES``, or nothing."""
         if not is_failed(self.word):
             return ""
         newer = [each for each in self._same if _requested(each) > _requested(self._operation)]
         if newer and (newer[-1].status == "Complete" or not _is_over(newer[-1])):
             return "mended" if _is_over(newer[-1]) else "tried again"
-        if self._together():
-            return "together"
+        if together := self._together():
+            return together
         older = [each for each in self._same if each not in newer and _is_over(each)]
         if self.unseen and older and any(each.status == "Complete" for each in self._others):
             return "no success"
@@ -190,20 +191,17 @@ class _Case:
         """Whether no success of the type on the connection is known."""
         return not any(each.status == "Complete" for each in self._same)
 
-    def _together(self) -> bool:
-        """Whether two other data types or more failed likewise about then, and fewer have succeeded since."""
-        near = [
-            each
-            for each in self._others
-            if each.data_type.lower() != self.data_type
-            and _is_over(each)
-            and abs(_requested(each) - _requested(self._operation)) <= _DAY
-        ]
+    def _together(self) -> str:
+        """Whether other data types failed likewise about then, and whether more or fewer have succeeded since."""
+        mine = _requested(self._operation)
+        others = [each for each in self._others if each.data_type.lower() != self.data_type and _is_over(each)]
+        near = [each for each in others if abs(_requested(each) - mine) <= _DAY]
         alike = {each.data_type.lower(): _requested(each) for each in near if each.status == self._operation.status}
-        if len(alike) < 2:
-            return False
-        since = min(_requested(self._operation), *alike.values())
-        return len(alike) > sum(each.status == "Complete" and _requested(each) > since for each in near)
+        if self.word == "AuthError" and alike and any(e.status == "Complete" and _requested(e) > mine for e in others):
+            return "linked again"
+        since = min(mine, *alike.values()) if alike else mine
+        succeeded = sum(each.status == "Complete" and _requested(each) > since for each in near)
+        return "together" if len(alike) >= max(2, succeeded + 1) else ""
 
 
 def _word(operation: PullOperation) -> str:

@@ -1,44 +1,25 @@
 """What Codat's documents say about refreshes that fail, wait or are stuck, as data.
 
-A rule holds the conditions that it names; those it does not name do not matter. Of the rules that hold, the one with the
-most specific conditions is the diagnosis (:attr:`Rule.rank`): the connection's state says more than a message, a message
-more than a data type, and so on down to the status alone. Each rule names its source, a page of ``codatio/codat-docs``
-or a line of ``codatio/oas``; ``basis`` says whether the advice stands there or follows from what stands there.
+A rule holds where the conditions that it names do; those it does not name do not matter. Of the rules that hold, the
+one with the most specific conditions is the diagnosis (:attr:`Rule.rank`): the connection's state says more than a data
+type, a data type more than a message, and so on down to the status alone. Each rule names its source, a page of
+``codatio/codat-docs`` (``@commit^`` where it stands in its history only) or a line of ``codatio/oas``; ``basis`` says
+whether the advice stands there or follows from it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Final
 
+from codat_notebook.diagnosis.rule import UNKNOWN, UNKNOWN_END, UNKNOWN_ERROR, Rule, Span
 from codat_notebook.models.status import CONNECTION_STATUSES, FAILURES, STAGES
 
-Retry = Literal["now", "later", "after", "never"]
-Who = Literal["nobody", "customer", "us", "codat", "platform"]
-Basis = Literal["documented", "inferred"]
-Span = tuple[timedelta, timedelta]
-
-#: What the operations of a connection look like together, in the order in which they are looked for.
-SHAPES: Final = {
-    "mended": "a newer operation of the type succeeded",
-    "tried again": "a newer operation of the type is on its way",
-    "together": "two more data types of the connection failed likewise within a day, and fewer succeeded since",
-    "no success": "the type never succeeded on the connection, at two attempts or more, while other types did",
-    "first": "nothing older of the type is in the history",
-    "by turns": "success and failure alternate",
-    "again": "the third failure of the type in a row or later, over a day or more",
-}
 NEVER: Final = timedelta.max
-#: Statuses that nobody knows: failures, others that are over, and all the rest.
-UNKNOWN_ERROR: Final = "?Error"
-UNKNOWN_END: Final = "?Ended"
-UNKNOWN: Final = "?"
 _FAILED: Final = tuple(FAILURES)
 _ENDED: Final = (*_FAILED, UNKNOWN_ERROR)
 _RUNNING: Final = (*STAGES, UNKNOWN)
 _CODATS: Final = ("MapError", "ProcessingError", "InternalError")
-
 _DAY: Final = timedelta(days=1)
 
 
@@ -48,48 +29,6 @@ def _minutes(low: float, high: float) -> Span:
 
 def _hours(low: float, high: float) -> Span:
     return timedelta(hours=low), timedelta(hours=high)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """Conditions, and the advice where they hold.
-
-    ``platforms`` are integration keys, words of platform names, or source types; ``data_types`` may end in ``*``. ``text`` is a pattern for what
-    the operation, the connection's errors and its ``connectionInfo`` say. ``linked`` is the time from the connection's
-    creation to the operation's request, ``age`` that from the request until now: from (included) to (excluded). ``unseen``: no success of the
-    type on the connection is in the history.
-    """
-
-    name: str
-    cause: str
-    action: str
-    retry: Retry
-    who: Who
-    source: str
-    basis: Basis = "documented"
-    wait: Span | None = None
-    relink: bool = False
-    one_cause: bool = False
-    connection: tuple[str, ...] = ()
-    text: str = ""
-    data_types: tuple[str, ...] = ()
-    linked: Span | None = None
-    age: Span | None = None
-    shape: str = ""
-    platforms: tuple[str, ...] = ()
-    statuses: tuple[str, ...] = ()
-    unseen: bool = False
-
-    @property
-    def rank(self) -> int:
-        """How specific the conditions are: a number that compares."""
-        conditions = (
-            self.statuses, self.platforms, self.shape, self.age, self.linked, self.text, self.data_types,
-            self.connection,
-        )  # fmt: skip
-        return sum(bool(condition) << place for place, condition in enumerate(conditions)) + (
-            256 * (self.shape in ("mended", "tried again"))
-        )
 
 
 BUSINESS_CENTRAL: Final = ("trji", "business central")
@@ -123,10 +62,10 @@ REMOVED: Final = (
     "chargebee", "recurly", "kashflow", "clear books", "clearbooks", "pandle",
 )  # fmt: skip
 #: Source types whose connections nothing is pulled from.
-WRITE_ONLY: Final = ("bankfeed", "expense")
+WRITE_ONLY: Final = ("bankfeed", "expense", "file upload")
 
 #: How sources say that a limit is used up, and that rights are missing.
-_LIMIT: Final = r"HTTP 429\b|too ?many ?requests|rate[ -]?limit|\blimit\b.{0,40}\b(?:exceeded|reached)|quota"
+_LIMIT: Final = r"HTTP 429\b|dailycap|too ?many ?requests|rate[ -]?limit|\blimit\b.{0,40}\b(?:exceeded|reached)|quota"
 _RIGHTS: Final = r"HTTP 403\b|\bforbidden\b|\bscopes?\b|\bpermissions?\b"
 _STATUS: Final = "docs/core-concepts/status.md"
 _CONNECTIONS: Final = "docs/core-concepts/connections.md"
@@ -158,6 +97,9 @@ RULES: Final = (
          cause="It failed, and the type is being read again.",
          action="Nothing to do: the next of its type can be queued when that has ended.",
          retry="never", who="nobody", source="docs/using-the-api/queueing-data-syncs.md"),
+    Rule(name="linked again", statuses=("AuthError",), shape="linked again",
+         cause="The authorization had expired; other data types have been read since, so the connection works again.",
+         action="Refresh again.", retry="now", who="nobody", source=_STATUS, basis="inferred"),
     # The connection.
     Rule(name="deauthorized", connection=("Deauthorized",), statuses=(*_ENDED, *_RUNNING),
          cause="The customer or the platform has withdrawn access, or it has expired.",
@@ -219,7 +161,7 @@ RULES: Final = (
          source=f"{_PLATFORM_API}:4096"),
     Rule(name="limit told", statuses=("FetchError", UNKNOWN_ERROR), text=_LIMIT,
          cause="The platform's limit on requests is used up.",
-         action="Leave the connection alone for some hours; then refresh fewer data types at a time, or a shorter span.",
+         action="Leave the connection alone for some hours, then refresh fewer data types at a time.",
          retry="later", wait=_hours(1, 24), who="nobody", one_cause=True, basis="inferred",
          source="docs/knowledge-base/advanced-sync-settings.md"),
     Rule(name="rights told", statuses=("FetchError", UNKNOWN_ERROR),
@@ -268,7 +210,8 @@ RULES: Final = (
          cause="The balance sheet does not balance: net assets differ from equity.",
          action="Look at what Codat's checks found. The customer corrects the books; then refresh again.",
          retry="after", who="customer", basis="inferred", source="docs/lending/troubleshooting.md"),
-    Rule(name="wave reports", unseen=True, platforms=WAVE, data_types=("profitAndLoss", "balanceSheet"), statuses=_ENDED,
+    Rule(name="wave reports", unseen=True, platforms=WAVE, statuses=_ENDED,
+         data_types=("profitAndLoss", "balanceSheet"),
          cause="Wave gives its reports to partners only, if your app was registered before July 2022.",
          action="Ask Wave for partner status.", retry="after", who="us",
          source=f"{_ACCOUNTING}/overview.md"),
@@ -303,11 +246,6 @@ RULES: Final = (
          "error.",
          action="Refresh again in a few minutes: that usually succeeds.",
          retry="later", wait=_minutes(5, 30), who="nobody", source=f"{_BANKING}/plaid/faqs-plaid.md"),
-    Rule(name="plaid transactions", platforms=PLAID, data_types=("banking-transactions",), statuses=("FetchError",),
-         cause="The bank could not be read, or Plaid took over 15 minutes to prepare very many transactions.",
-         action="Refresh again after a pause: 15 minutes, then twice as long each time.",
-         retry="later", wait=(timedelta(minutes=15), timedelta(hours=12)), who="nobody",
-         source=f"{_BANKING}/plaid/faqs-plaid.md"),
     Rule(name="plaid product", platforms=PLAID, shape="no success", statuses=_FAILED,
          data_types=("banking-accounts", "banking-accountBalances", "banking-transactionCategories"),
          cause="The type never succeeded: the Plaid product behind it is probably not enabled on your Plaid account.",
@@ -318,6 +256,12 @@ RULES: Final = (
     Rule(name="not supported by platform", text=r"not supported by platform", statuses=_ENDED,
          cause="The platform has no such data.", action="Leave this data type out for the connection.",
          retry="never", who="nobody", source="docs/using-the-api/errors.md"),
+    Rule(name="subscription", statuses=_ENDED, data_types=("*",),
+         text=r"subscription\b.{0,30}\b(?:lapsed|expired|ended|cancell?ed)|(?:lapsed|expired|inactive) subscription",
+         cause="The customer's subscription to the platform has ended.",
+         action="Ask the customer to renew it, then refresh again.",
+         retry="after", who="customer", one_cause=True, basis="inferred",
+         source="docs/expenses/sync-process/syncing-expenses.md"),
     Rule(name="quickbooks does not start", platforms=DESKTOP, statuses=(*_ENDED, *_RUNNING),
          text=r"could not start quickbooks|internal quickbooks error|0x80040414|qbsdklog\.txt",
          cause="QuickBooks does not start on the customer's machine.",
@@ -335,22 +279,24 @@ RULES: Final = (
          cause="QuickBooks does not let the connector in: automatic login, the certificate or a password is missing.",
          action="Ask the customer's QuickBooks admin to allow it under Integrated Applications, then refresh again.",
          retry="after", who="customer", source=_DESKTOP_HELP),
-    Rule(name="netsuite setup", platforms=NETSUITE, statuses=_ENDED,
+    Rule(name="netsuite setup", connection=CONNECTION_STATUSES, platforms=NETSUITE, statuses=_ENDED,
          text=r"suitecloud not configured|too many access tokens|unable to access data",
-         cause="NetSuite is not set up for Codat: a feature is off, all 25 access tokens of the user are in use, or the "
+         cause="NetSuite is not set up for Codat: a feature is off, all 25 access tokens of the user are taken, or the "
          "bundle is missing.",
          action="Ask the customer's NetSuite admin to correct it, then refresh again.",
          retry="after", who="customer", source=_NETSUITE_HELP),
-    Rule(name="intacct setup", platforms=INTACCT, statuses=_ENDED,
+    Rule(name="intacct setup", connection=CONNECTION_STATUSES, platforms=INTACCT, statuses=_ENDED,
          text=r"unable to connect to intacct|missing permissions|top level access only",
          cause="Sage Intacct is not set up for Codat: the user, its role or its access is too narrow.",
          action="Ask the customer's Intacct admin to correct it, then refresh again.",
          retry="after", who="customer", source=_INTACCT_HELP),
-    Rule(name="plaid not enabled", platforms=PLAID, statuses=_ENDED, text=r"connectivity not supported",
+    Rule(name="plaid not enabled", connection=CONNECTION_STATUSES, platforms=PLAID, statuses=_ENDED,
+         text=r"connectivity not supported",
          cause="The bank, product or country is not enabled on your Plaid account.",
          action="Enable it at Plaid, then refresh again.", retry="after", who="us",
          source=f"{_BANKING}/plaid/faqs-plaid.md"),
-    Rule(name="plaid rights", platforms=PLAID, statuses=_ENDED, text=r"action required with your account",
+    Rule(name="plaid rights", connection=CONNECTION_STATUSES, platforms=PLAID, statuses=_ENDED,
+         text=r"action required with your account",
          cause="The customer's bank user lacks rights, or the bank wants something of the customer.",
          action="Ask the customer to settle it at the bank, then refresh again.",
          retry="after", who="customer", source=f"{_BANKING}/plaid/faqs-plaid.md"),
@@ -378,7 +324,7 @@ RULES: Final = (
          source=f"{_ACCOUNTING}/exact-online/accounting-exact-setup.md"),
     Rule(name="business central installing", platforms=BUSINESS_CENTRAL, statuses=("FetchError",),
          linked=_minutes(0, 30),
-         cause="Linking installs an extension in Business Central, which takes 10 to 20 minutes; until then reads fail.",
+         cause="Linking installs an extension in Business Central in 10 to 20 minutes; reads fail until then.",
          action="Refresh again half an hour after linking.",
          retry="later", wait=_minutes(30, 60), who="nobody", one_cause=True,
          source=f"{_ACCOUNTING}/dynamics365businesscentral/accounting-dynamics365businesscentral-setup.md"),
@@ -400,11 +346,6 @@ RULES: Final = (
          cause="The shop fails again and again: probably an add-on that is not supported.",
          action="Ask the merchant about add-ons; else " + _SUPPORT + ".",
          retry="after", who="customer", basis="inferred", source=f"{_COMMERCE}/woocommerce/commerce-woocommerce.md"),
-    Rule(name="rights in the software", platforms=(*INTACCT, *NETSUITE), statuses=("PermissionsError",),
-         cause="The role, features or bundle in the customer's software do not allow it.",
-         action="Ask the customer's admin to allow it, then refresh again.",
-         retry="after", who="customer", basis="inferred",
-         source=f"{_ACCOUNTING}/sage-intacct/accounting-sage-intacct-setup.md"),
     # The customer's machine.
     Rule(name="sage 50 restarted", platforms=SAGE_50, statuses=("Cancelled",),
          cause="The connector was restarted, which cancels what runs, for all its companies.",
@@ -474,7 +415,7 @@ RULES: Final = (
     Rule(name="fails again", statuses=("FetchError",), shape="again",
          cause="It used to work and now fails each time: rights or plan changed at the source, or a lasting outage.",
          action="Look at the platform's state and ask the customer what changed; else " + _SUPPORT + ".",
-         retry="after", who="us", basis="inferred",
+         retry="after", who="customer", basis="inferred",
          source=f"{_ACCOUNTING}/quickbooksonline/qbo-app-assessment-questionnaire.md"),
     Rule(name="codat fails again", statuses=_CODATS, shape="again",
          cause="It fails on Codat's side again and again.", action=_SUPPORT[0].upper() + _SUPPORT[1:] + ".",

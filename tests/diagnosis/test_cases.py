@@ -25,26 +25,26 @@ CASES = json.loads(Path(__file__).with_name("cases.json").read_text(encoding="ut
 _NUMBERS = count(1)
 
 
-def ago(hours: float | None) -> str | None:
+def ago(hours: float | None, now: datetime = NOW) -> str | None:
     """A time as Codat writes it."""
-    return None if hours is None else f"{NOW - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
+    return None if hours is None else f"{now - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def operation(case: dict[str, Any]) -> PullOperation:
+def operation(case: dict[str, Any], now: datetime = NOW) -> PullOperation:
     """An operation of the case's connection."""
     return PullOperation(
         id=f"{next(_NUMBERS):08x}-0000-4000-8000-000000000000",
         connection_id="k",
         data_type=case["dataType"],
         status=case["status"],
-        requested=ago(case.get("requestedHoursAgo")) or "",
-        completed=ago(case.get("completedHoursAgo")),
+        requested=ago(case.get("requestedHoursAgo"), now) or "",
+        completed=ago(case.get("completedHoursAgo"), now),
         error_message=case.get("errorMessage"),
         status_description=case.get("statusDescription"),
     )
 
 
-def connection(case: dict[str, Any]) -> Connection:
+def connection(case: dict[str, Any], now: datetime) -> Connection:
     """The case's connection."""
     return Connection(
         id="k",
@@ -52,14 +52,14 @@ def connection(case: dict[str, Any]) -> Connection:
         integration_key=case.get("integrationKey"),
         platform_name=case.get("platformName", ""),
         source_type=case.get("sourceType", ""),
-        created=ago(24 * case["linkedDaysAgo"]) if "linkedDaysAgo" in case else "",
+        created=ago(24 * case["linkedDaysAgo"], now) if "linkedDaysAgo" in case else "",
         connection_info=case.get("connectionInfo"),
         data_connection_errors=[
             DataConnectionError(
                 status_code=error.get("statusCode"),
                 status_text=error.get("statusText"),
                 error_message=error.get("errorMessage"),
-                resolved_on_utc=ago(error.get("resolvedHoursAgo")),
+                resolved_on_utc=ago(error.get("resolvedHoursAgo"), now),
             )
             for error in case.get("dataConnectionErrors", ())
         ],
@@ -77,12 +77,13 @@ def validation(case: dict[str, Any]) -> ValidationResults:
 
 def advise(case: dict[str, Any]) -> Advice:
     """The advice for a case."""
+    now = datetime.fromisoformat(case["now"]) if "now" in case else NOW
     return diagnose(
-        operation(case["operation"]),
-        connection(case["connection"]) if case.get("connection") else None,
-        [operation(each) for each in case.get("history", ())],
+        operation(case["operation"], now),
+        connection(case["connection"], now) if case.get("connection") else None,
+        [operation(each, now) for each in case.get("history", ())],
         validation=validation(case["validation"]) if case.get("validation") else None,
-        now=NOW,
+        now=now,
     )
 
 

@@ -7,7 +7,8 @@ from itertools import combinations
 import pytest
 
 from codat_notebook.diagnosis import diagnose
-from codat_notebook.diagnosis.rules import RULES, SHAPES, Rule, Span
+from codat_notebook.diagnosis.rule import SHAPES, Rule, Span
+from codat_notebook.diagnosis.rules import RULES
 from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.status import STATUSES
 
@@ -21,6 +22,7 @@ TEXTS = {
     "429 TooManyRequests": "limit told exact minute",
     "missing scope": "rights told bigcommerce scopes",
     "Datatype items not supported by platform(s)": "not supported by platform",
+    "Your subscription has ended": "subscription",
     "Could not start QuickBooks": "quickbooks does not start",
     "already logged in from another machine": "quickbooks in use",
     "not allowed to log into": "quickbooks rights",
@@ -38,6 +40,10 @@ OK = {"dataType": "suppliers", "status": "Complete", "requestedHoursAgo": 200}
 AROUND = {
     "mended": [{"status": "Complete", "requestedHoursAgo": 50}],
     "tried again": [{"status": "Fetching", "requestedHoursAgo": 50}],
+    "linked again": [
+        {"dataType": "suppliers", "requestedHoursAgo": 100},
+        {"dataType": "items", "status": "Complete", "requestedHoursAgo": 50},
+    ],
     "together": [{"dataType": name, "requestedHoursAgo": 100} for name in ("suppliers", "items")],
     "no success": [OK, {"requestedHoursAgo": 150}],
     "first": [OK],
@@ -82,7 +88,8 @@ def test_no_text_is_an_example_of_two_rules_of_equal_rank() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_each_rule_can_be_met(rule: Rule) -> None:
     """Where just its conditions hold, it is the diagnosis."""
-    hours = 100.0 if rule.shape or rule.age is None else rule.age[0].total_seconds() / 3600 + 0.01
+    first = 100.0 if rule.shape else 0.1
+    hours = first if rule.age is None else rule.age[0].total_seconds() / 3600 + 0.01
     status = rule.statuses[0].replace("?Error", "NewError").replace("?", "New")
     data_type = (rule.data_types[0] if rule.data_types else "customers").replace("*", "new")
     message = next((text for text, names in TEXTS.items() if rule.text and rule.name in names), None)
