@@ -33,7 +33,7 @@ FORBIDDEN = {
 #: (file, dotted name) -> why it may stand there after all.
 ALLOWED = {
     ("codat_notebook/forking.py", "threading.Lock"): "what forking.Lock is made of",
-    ("codat_notebook/sandbox/state.py", "threading.RLock"): "the kind of forking.Lock that is wanted",
+    ("codat_notebook/sandbox/world.py", "threading.RLock"): "the kind of forking.Lock that is wanted",
     ("codat_notebook/client/clock.py", "time.time"): "the machine's time, until the server has told its own",
     ("codat_notebook/widgets/part.py", "time.time"): "when something was shown is the reader's machine's time",
     ("codat_notebook/sandbox/virtual_time.py", "datetime.now"): "a sandbox starts at the machine's time by default",
@@ -140,6 +140,17 @@ def test_each_test_says_what_it_shows() -> None:
         and not ast.get_docstring(node)
     ]
     assert mute == []
+
+
+def test_a_name_stands_in_one_room() -> None:
+    """No class and no file has the name of one in another room, so that a name says where it is."""
+    rooms: dict[str, set[str]] = {}
+    for path in PACKAGE:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+        for name in (*names, *([] if path.name == "__init__.py" else [path.name])):
+            rooms.setdefault(name, set()).add(path.parent.name)
+    assert {name: where for name, where in rooms.items() if len(where) > 1} == {}
 
 
 def test_files_are_short() -> None:

@@ -101,7 +101,7 @@ class Stage:
 
     def receive(self, number: int, content: dict[str, Any]) -> None:
         """Hand a message from the page to its part, by the door that a kernel uses."""
-        self.sent.append(content)
+        self.sent.append(dict(content))  # as it came: a part may take the key out
         self.parts[number]._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
 
     def listen(self) -> Iterator[str]:

@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+import contextlib
 import gzip
 import itertools
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -167,6 +169,27 @@ def test_a_server_that_drips_outlasts_nothing(ask: Any, part: str, limit: str) -
         hung_up.set()
     assert caught.value.sent
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue of connections refuses or accepts them")
+def test_a_server_that_accepts_nobody_was_surely_sent_nothing(ask: Any) -> None:
+    """The time for connecting ends before the whole does, so that it is known that nothing was queued."""
+    with socket.socket() as full, contextlib.ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            other = waiting.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(full.getsockname())
+        with pytest.raises(errors.NoResponseError) as caught:
+            ask(f"http://127.0.0.1:{full.getsockname()[1]}", timeout_ms=1000)
+    assert not caught.value.sent
+
+
+def test_a_connection_gets_at_most_ten_seconds() -> None:
+    """However long the answer may take; what comes before the request ends before the whole time."""
+    assert transport.timeouts(60) == {"connect": 10.0, "read": 60, "write": 60, "pool": 54.0}
+    assert transport.timeouts(5)["connect"] == 4.5
 
 
 def test_a_dripping_answer_to_a_client_of_the_users_own(ask: Any) -> None:
