@@ -16,13 +16,15 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
 
-from codat_notebook.diagnosis.rule import UNKNOWN, UNKNOWN_END, UNKNOWN_ERROR, Basis, Retry, Rule, Span, Who
+from codat_notebook.diagnosis.rule import UNKNOWN, UNKNOWN_END, UNKNOWN_ERROR, Basis, DiagnosisRule, Retry, Span, Who
 from codat_notebook.diagnosis.rules import RULES
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, PullOperation, ValidationResults
 from codat_notebook.models.status import STATUSES, is_failed, is_running, pause_end
 
 _DAY: Final = timedelta(days=1)
+#: After so long what a person has to mend may have been mended (assumed).
+MENDED: Final = timedelta(days=3)
 #: Failures in a row from which on a type "fails again and again".
 AGAIN: Final = 3
 #: Status, as the rules name it -> its rules, the most specific first.
@@ -53,6 +55,21 @@ class Advice:
     rule: str
     source: str
     basis: Basis
+
+    def due(self, ended: datetime) -> datetime | None:
+        """From when on it may be queued again without asking anybody; ``None``: never.
+
+        What a person has to mend is tried again after three days, as an assumption of how long that takes.
+        """
+        if self.retry == "never":
+            return None
+        wait = self.retry_after[0] if self.retry_after else MENDED if self.retry == "after" else timedelta()
+        return ended + wait
+
+    @property
+    def normal(self) -> bool:
+        """Whether there is nothing to say: it is on its way, or has succeeded."""
+        return self.rule in ("running", "complete")
 
     @property
     def expected(self) -> bool:
@@ -122,7 +139,7 @@ class _Case:
         self._same = sorted(same, key=_requested)
         self._now = now or max(_times((operation, *history)), default=None)
 
-    def meets(self, rule: Rule) -> bool:
+    def meets(self, rule: DiagnosisRule) -> bool:
         """Whether all conditions of a rule of this status hold; the cheap ones are asked first."""
         return (
             (not rule.connection or (self.connection is not None and self.connection.status in rule.connection))

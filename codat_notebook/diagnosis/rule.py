@@ -29,7 +29,7 @@ UNKNOWN: Final = "?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class DiagnosisRule:
     """Conditions, and the advice where they hold.
 
     ``platforms`` are integration keys, words of platform names, or source types; ``data_types`` may end in ``*``.

@@ -1,8 +1,8 @@
 """What Codat's documents say about refreshes that fail, wait or are stuck, as data.
 
 A rule holds where the conditions that it names do; those it does not name do not matter. Of the rules that hold, the
-one with the most specific conditions is the diagnosis (:attr:`Rule.rank`): the connection's state says more than a data
-type, a data type more than a message, and so on down to the status alone. Each rule names its source, a page of
+one with the most specific conditions is the diagnosis (its ``rank``): the connection's state says more than a data type,
+a data type more than a message, and so on down to the status alone. Each rule names its source, a page of
 ``codatio/codat-docs`` (``@commit^`` where it stands in its history only) or a line of ``codatio/oas``; ``basis`` says
 whether the advice stands there or follows from it.
 """
@@ -12,7 +12,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from codat_notebook.diagnosis.rule import UNKNOWN, UNKNOWN_END, UNKNOWN_ERROR, Rule, Span
+from codat_notebook.diagnosis.rule import UNKNOWN, UNKNOWN_END, UNKNOWN_ERROR, Span
+from codat_notebook.diagnosis.rule import DiagnosisRule as Rule
 from codat_notebook.models.status import CONNECTION_STATUSES, FAILURES, STAGES
 
 NEVER: Final = timedelta.max

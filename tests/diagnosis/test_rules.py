@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 
 from codat_notebook.diagnosis import diagnose
-from codat_notebook.diagnosis.rule import SHAPES, Rule, Span
+from codat_notebook.diagnosis.rule import SHAPES, DiagnosisRule, Span
 from codat_notebook.diagnosis.rules import RULES
 from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.status import STATUSES
@@ -56,7 +56,7 @@ AROUND = {
 }
 
 
-def apart(a: Rule, b: Rule) -> bool:
+def apart(a: DiagnosisRule, b: DiagnosisRule) -> bool:
     """Whether no case can meet both rules."""
     for one, other in ((a.statuses, b.statuses), (a.connection, b.connection)):
         if one and other and not set(one) & set(other):
@@ -86,7 +86,7 @@ def test_no_text_is_an_example_of_two_rules_of_equal_rank() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_each_rule_can_be_met(rule: Rule) -> None:
+def test_each_rule_can_be_met(rule: DiagnosisRule) -> None:
     """Where just its conditions hold, it is the diagnosis."""
     first = 100.0 if rule.shape else 0.1
     hours = first if rule.age is None else rule.age[0].total_seconds() / 3600 + 0.01
