@@ -20,7 +20,7 @@ from codat_notebook.diagnosis.rule import UNKNOWN, UNKNOWN_END, UNKNOWN_ERROR, B
 from codat_notebook.diagnosis.rules import RULES
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, PullOperation, ValidationResults
-from codat_notebook.models.status import STATUSES, is_failed, is_running, pause_end
+from codat_notebook.models.status import STATUSES, is_failed, is_running
 
 _DAY: Final = timedelta(days=1)
 #: After so long what a person has to mend may have been mended (assumed).
@@ -103,8 +103,6 @@ def diagnose(
     case = _Case(operation, connection, tuple(history), now)
     rule = next(rule for rule in _RULES[case.word] if case.meets(rule))
     cause = rule.cause
-    if until := pause_end(operation.status_description) if rule.name == "paused" else None:
-        cause = f"{cause} It is paused until {until}."
     if rule.statuses == ("ValidationError",) and (finding := _first(validation)):
         cause = f"{cause} The first: {finding}"
     return Advice(

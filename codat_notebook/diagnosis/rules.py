@@ -1,8 +1,8 @@
 """What Codat's documents say about refreshes that fail, wait or are stuck, as data.
 
 A rule holds where the conditions that it names do; those it does not name do not matter. Of the rules that hold, the
-one with the most specific conditions is the diagnosis (its ``rank``): the connection's state says more than a data type,
-a data type more than a message, and so on down to the status alone. Each rule names its source, a page of
+one with the most specific conditions is the diagnosis (its ``rank``): the connection's state says more than a data
+type, a data type more than a message, and so on down to the status alone. Each rule names its source, a page of
 ``codatio/codat-docs`` (``@commit^`` where it stands in its history only) or a line of ``codatio/oas``; ``basis`` says
 whether the advice stands there or follows from it.
 """
@@ -339,7 +339,8 @@ RULES: Final = (
          action="Refresh once more at another hour. If it stays, the customer has to make the file smaller.",
          retry="later", wait=_hours(4, 24), who="nobody",
          source=f"{_ACCOUNTING}/myob/myob-integration-reference.md"),
-    Rule(name="netsuite volume", platforms=NETSUITE, statuses=("FetchError",), text=r"time[d -]*out|too (?:many|large)",
+    Rule(name="netsuite volume", unseen=True, platforms=NETSUITE, statuses=("FetchError",),
+         text=r"time[d -]*out|too (?:many|large)",
          cause="NetSuite companies with very many records time out.",
          action="Set syncFromUtc for the big data types (invoices, journal entries, payments), then refresh again.",
          retry="after", who="us", source=f"{_ACCOUNTING}/netsuite/accounting-netsuite.md"),
@@ -403,7 +404,7 @@ RULES: Final = (
          cause="Several data types of the connection failed together: the platform is down, or has had enough.",
          action="Refresh them again after a pause: an hour, then twice as long each time.",
          retry="later", wait=_hours(1, 12), who="nobody", one_cause=True, basis="inferred", source=_STATUS),
-    Rule(name="never succeeded", statuses=(*_ENDED,), shape="no success",
+    Rule(name="never succeeded", statuses=("FetchError", UNKNOWN_ERROR), shape="no success",
          cause="This type never succeeded on the connection while others did: the customer's plan or rights, a product "
          "that is not enabled, or no support.",
          action="Compare the integration's supported types and the customer's plan; leave it out until then.",

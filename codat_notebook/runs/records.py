@@ -141,15 +141,16 @@ def from_operation(
     advice = diagnose(operation, connection, history, now=now)
     platform = connection.platform_name if connection else None
     message = operation.error_message or operation.status_description
+    ended = instant(operation.completed) or now
     return ErrorRecord(
-        time=now,
+        time=ended,
         what=f"{operation.data_type} was not refreshed" + (f" from {platform}" if platform else ""),
         why=" ".join(filter(None, (advice.cause, message))),
         action=advice.action,
         status=operation.status,
         data_type=operation.data_type,
         platform=platform,
-        retry_at=advice.due(instant(operation.completed) or now) if advice.retry == "later" else None,
+        retry_at=advice.due(ended) if advice.retry == "later" else None,
         link_url=connection.link_url if connection and advice.relink else None,
         operation_id=operation.id,
         connection_id=operation.connection_id,
