@@ -137,7 +137,7 @@ def test_a_share_of_the_looks_belongs_to_each_that_is_queued() -> None:
 
 
 def test_what_is_expected_to_fail_is_never_queued() -> None:
-    """Xero's bank transactions end in an error each time: no rule and no name queues them, and they are not unhealthy."""
+    """Xero's bank transactions end in an error each time: no rule and no name queues them, and none is unhealthy."""
     company = snapshot(("gbol", "bankTransactions", None, "FetchError"), ("gbol", "bills", None, "FetchError"))
     for given in ({}, {"older_than": "7D"}, {"failed": True}, {"data_types": ["bankTransactions", "bills"]}):
         assert planned(company, **given) == [
