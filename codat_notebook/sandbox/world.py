@@ -138,7 +138,7 @@ class World(State):
         """``GET /companies/{companyId}/dataStatus``."""
         company = self.find_company(company_id)
         history, now = self.history_of(company), self.clock.ticks()
-        state = (len(history.queued), *self.settings.new_data_types)
+        state = (len(history.queued), self.settings.status_of, *self.settings.new_data_types)
         if history.quiet and history.last_status[0] == state:
             statuses = history.last_status[1]
         else:
@@ -163,7 +163,8 @@ class World(State):
         return statuses
 
     def _status(self, history: CompanyHistory, data_type: str, cells: list[Cell], now: int) -> Document:
-        latest = max((history.cells[cell][-1] for cell in cells if cell in history.cells), key=REQUESTED, default=None)
+        told = max if self.settings.status_of == "newest" else min
+        latest = told((history.cells[cell][-1] for cell in cells if cell in history.cells), key=REQUESTED, default=None)
         status: Document = {"dataType": data_type}
         if latest is None:
             return status
