@@ -1,10 +1,12 @@
-"""The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox`` and ``refresh``.
+"""The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox``, ``refresh`` and ``doctor``.
 
 ``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
 that ``--help`` answers at once. It starts ``lab`` (JupyterLab and its notebooks) or ``console_page`` (the console
 through Voila, with ``page_server`` inside) as a ``child``. ``refresh`` reads a plan and waits, ``outcome`` words how it
-ended. ``stopping`` holds the errors that are told in one line, and turns Ctrl-C and its relatives into an orderly end.
-Exit codes: 0 done (also by Ctrl-C), 1 an error, told in one line, 2 wrong arguments.
+ended; ``doctor`` looks at the machine and at Codat. ``stopping`` holds the errors that are told in one line, and turns
+Ctrl-C and its relatives into an orderly end.
+Exit codes: 0 done (also by Ctrl-C), 1 an error, told in one line, 2 wrong arguments; 3 and more are ``refresh``'s own
+and ``doctor``'s.
 """
 
 import argparse
@@ -13,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from codat_notebook import __version__
+from codat_notebook.cli.doctor import add_arguments as add_doctor
 from codat_notebook.cli.refresh import add_arguments as add_refresh
 from codat_notebook.cli.stopping import CommandError
 
@@ -69,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
     add_refresh(
         commands.add_parser("refresh", help="refresh a company, a plan, or what a rule finds; wait for the end")
     )
+    add_doctor(commands.add_parser("doctor", help="look at this machine, and whether Codat is as we take it to be"))
     return whole
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from codat_notebook.cli.child import Child
 from codat_notebook.cli.console_page import ConsolePage
+from codat_notebook.cli.doctor import doctor
 from codat_notebook.cli.lab import FIRST, Lab, copy_notebooks, shipped_notebooks
 from codat_notebook.cli.refresh import refresh
 from codat_notebook.cli.stopping import CommandError, Stop, stoppable
@@ -180,4 +181,5 @@ RUN: dict[str, Callable[[Namespace], int]] = {
     "app": app,
     "sandbox": sandbox,
     "refresh": refresh,
+    "doctor": doctor,
 }

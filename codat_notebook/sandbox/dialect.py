@@ -25,62 +25,33 @@ _TYPES: Final = frozenset(DATA_TYPES)
 
 @dataclass(slots=True)
 class Dialect:
-    """Switches of a sandbox that change how it is asked and how it writes.
-
-    Attributes:
-        usual_page_size: rows of a page where no size is asked for.
-        past_the_end: a page past the end is empty, or 404.
-        absolute_links: links of pages with scheme and host.
-        links_by_cursor: the next link carries a cursor beside the page.
-        zero_page_numbers: pageNumber and pageSize are 0, as in published examples.
-        zero_totals: totalResults is 0.
-        passes_over_queries: a query that cannot be read is passed over instead of 400.
-        unqueryable: properties by which nothing can be filtered or ordered.
-        ignores_order: orderBy has no effect.
-        left_to_right: without braces, ``&&`` and ``||`` bind alike.
-        case_matters: ``~`` and ``=`` on text go by capitals.
-        capital_ids: ids in capital letters.
-        id_case_matters: an id in capitals is not found.
-        malformed_id_status: of an id of another form, where the usual answer is 404.
-        unknown_status: of a company's id that there is not.
-        time_form: of times: with seven digits and Z; whole seconds; without a zone; with an offset.
-        capital_data_types: data types with a capital first letter.
-        rename_connection_statuses: statuses of connections shown under another name.
-        not_supported_is_error: isErrored of NotSupported.
-        status_of: whose operation a data status tells: the newest of all connections, or the oldest.
-        other_company_settings: a company's fetchOnFirstLink is the opposite of the account's.
-        left_out: names of fields that no document has.
-        bare_errors: errors hold their text alone.
-        retried_as_bool: canBeRetried is true or false.
-        status_in_body: statusCode in the body of every error; 0: the answer's.
-        hidden_headers: names of headers that no answer has.
-    """
+    """Switches of a sandbox that change how it is asked and how it writes; ``Faults`` has them all."""
 
     usual_page_size: Annotated[int, Meta(ge=1)] = 100
     past_the_end: Literal["empty", "404"] = "empty"
     absolute_links: bool = False
-    links_by_cursor: bool = False
+    links_by_cursor: bool = False  # the next link carries more than the page
     zero_page_numbers: bool = False
     zero_totals: bool = False
-    passes_over_queries: bool = False
-    unqueryable: set[str] = field(default_factory=set)
+    passes_over_queries: bool = False  # instead of 400
+    unqueryable: set[str] = field(default_factory=set)  # neither filtered nor ordered by
     ignores_order: bool = False
-    left_to_right: bool = False
-    case_matters: bool = False
+    left_to_right: bool = False  # && and || bind alike
+    case_matters: bool = False  # in text that is compared
     capital_ids: bool = False
     id_case_matters: bool = False
-    malformed_id_status: Annotated[int, Meta(ge=400, le=499)] = 404
+    malformed_id_status: Annotated[int, Meta(ge=400, le=499)] = 404  # where 400 is not documented
     unknown_status: Annotated[int, Meta(ge=400, le=499)] = 404
     time_form: Literal["digits", "seconds", "no zone", "offset"] = "digits"
     capital_data_types: bool = False
     rename_connection_statuses: dict[str, str] = field(default_factory=dict)
     not_supported_is_error: bool = False
-    status_of: Literal["newest", "oldest"] = "newest"
-    other_company_settings: bool = False
-    left_out: set[str] = field(default_factory=set)
+    status_of: Literal["newest", "oldest"] = "newest"  # the connection that dataStatus speaks of
+    other_company_settings: bool = False  # fetchOnFirstLink is not the account's
+    left_out: set[str] = field(default_factory=set)  # fields that no document has
     bare_errors: bool = False
     retried_as_bool: bool = False
-    status_in_body: int = 0
+    status_in_body: int = 0  # statusCode of errors; 0: the answer's
     hidden_headers: set[str] = field(default_factory=set)
 
 
@@ -164,7 +135,9 @@ class _Writing:
         way, links = self.way, page["_links"]
         if way.past_the_end == "404" and not page["results"] and page["pageNumber"] > 1:
             raise ErrorResponse(404, "There is no such page.")
-        if way.case_matters and (one := re.fullmatch(r"(\w+)([~=])([^&|{}]+)", self.parameters.get("query", ""))):
+        if way.case_matters and (
+            one := re.fullmatch(r"(\w+)([~=])((?:(?!&&|\|\|).)+)", self.parameters.get("query", ""))
+        ):
             name, sign, text = one.groups()
             told = [(row, str(row.get(name))) for row in page["results"]]
             fits = [row for row, value in told if text == value or (sign == "~" and text in value)]

@@ -17,7 +17,7 @@ from codat_notebook.sandbox.faults import Faults, Settings
 
 PACKAGE = Path(__file__).parents[2] / "codat_notebook"
 #: How the code says that something was not documented: in comments, docstrings and other texts.
-UNCERTAIN = re.compile(r"\b(assum(?:e|es|ed)|undocumented|not\s+documented)\b")
+UNCERTAIN = re.compile(r"\b(assume|assumes|assumed|undocumented|not\s+documented)\b")
 SWITCHES = tuple(field.name for field in fields(Settings))
 
 
@@ -61,7 +61,8 @@ def test_there_are_enough_and_none_twice() -> None:
 def test_an_entry_is_whole(entry: Assumption) -> None:
     """It says something in a sentence, where it is from, what is affected; what it names is there."""
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", entry.name)
-    assert entry.statement.endswith(".") and entry.effect.endswith(".")
+    assert entry.statement.endswith(".")
+    assert entry.effect.endswith(".")
     assert re.search(r"^(docs/[\w/-]+\.md|oas:\d+|inferred)", entry.source)
     assert entry.used_by
     for name in entry.used_by:

@@ -1,0 +1,152 @@
+"""What the doctor asks: a fixed list of GETs, at most sixty, as a flow.
+
+A :class:`Desk` sends them one by one, without repeats, and keeps what came. It stops by itself where going on is no use
+or not right: the key is refused, the plan has ended, Codat asks to slow down, or little of the day's quota is left.
+"""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from codat_notebook.client import wire
+from codat_notebook.client.flows import Options
+from codat_notebook.client.retrying import Call, Flow
+from codat_notebook.client.wire import Answer
+from codat_notebook.models.errors import ReadOnlyError
+from codat_notebook.models.vocabulary import ID
+from codat_notebook.runs.finding import name_query
+
+MOST: Final = 60
+#: Companies whose data status and history are compared.
+LOOKED_AT: Final = 6
+#: Requests that are left to others when the doctor stops.
+_RESERVE: Final = 100
+_STOPPING: Final = (401, 402, 429)
+_FAR: Final = "1000000"
+NOBODY: Final = "00000000-0000-0000-0000-000000000000"
+
+
+class Sight(NamedTuple):
+    """One answer: its status (0: none came), headers by small names, its JSON."""
+
+    status: int = 0
+    headers: Mapping[str, str] = {}
+    document: Any = None
+    size: int = 0
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The results of a page, those that are objects."""
+        found = self.document.get("results") if isinstance(self.document, dict) else None
+        return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The links of a page."""
+        found = self.document.get("_links") if isinstance(self.document, dict) else None
+        return {name: str(link.get("href")) for name, link in (found or {}).items() if isinstance(link, dict)}
+
+
+class Desk:
+    """Sends requests and keeps the answers by label; ``stopped`` is the status for which it sends no more (0: it does,
+    -1: no answer came)."""
+
+    def __init__(self, call: Call, options: Options, writes: bool = False) -> None:
+        self._call, self._options, self._writes = call, options, writes
+        self.sights: dict[str, Sight] = {}
+        self.requests = 0
+        self.stopped = 0
+
+    def ask(self, label: str, path: str, **query: str) -> Flow[Sight]:
+        """Send one GET; nothing once stopped."""
+        request = self._options.get(path, tuple(query.items()), found[0] if (found := ID.findall(path)) else None)
+        return (yield from self._send(label, request))
+
+    def post(self, label: str, path: str, query: tuple[tuple[str, str], ...], key: str, company: str) -> Flow[Sight]:
+        """Send one POST under an idempotency key.
+
+        Raises:
+            ReadOnlyError: this desk only reads.
+        """
+        if not self._writes:
+            raise ReadOnlyError("The doctor only reads here. Nothing was sent.")
+        given = self._options
+        headers = (*given.headers, ("Idempotency-Key", key))
+        request = wire.Request("POST", path, query, given.base, headers, given.timeout, company)
+        return (yield from self._send(label, request))
+
+    def _send(self, label: str, request: wire.Request) -> Flow[Sight]:
+        if self.stopped or self.requests >= MOST:
+            return Sight()
+        self.requests += 1
+        outcome = yield from self._call.anew().send(request)
+        if not isinstance(outcome, Answer):
+            self.stopped = -1
+            return Sight()
+        document = None
+        with contextlib.suppress(ValueError, RecursionError):
+            document = json.loads(outcome.body)
+        sight = Sight(outcome.status, outcome.headers, document, len(outcome.body))
+        self.sights[label] = sight
+        left = outcome.headers.get("x-rate-limit-remaining", "")
+        if outcome.status in _STOPPING or (left.isdecimal() and int(left) < _RESERVE):
+            self.stopped = outcome.status
+        return sight
+
+
+def look(desk: Desk) -> Flow[None]:
+    """Ask everything."""
+    first = yield from desk.ask("companies", "/companies")
+    yield from desk.ask("one row", "/companies", page="1", pageSize="1")
+    yield from desk.ask("past the end", "/companies", page=_FAR, pageSize="1")
+    yield from desk.ask("largest", "/companies", page=_FAR, pageSize="5000")
+    yield from desk.ask("too large", "/companies", page=_FAR, pageSize="5001")
+    yield from desk.ask("in order", "/companies", orderBy="name", pageSize="1")
+    yield from desk.ask("no company", f"/companies/{NOBODY}")
+    yield from desk.ask("no id", "/companies/no-id")
+    yield from desk.ask("account settings", "/profile/syncSettings")
+    yield from desk.ask("integrations", "/integrations", pageSize="100")
+    companies = _telling(first.rows)
+    if companies:
+        yield from _subject(desk, companies[0])
+    for number, company in enumerate(companies[:LOOKED_AT]):
+        path = f"/companies/{company['id']}"
+        yield from desk.ask(f"status {number}", f"{path}/dataStatus")
+        yield from desk.ask(f"history {number}", f"{path}/data/history", orderBy="-requested", pageSize="200")
+        if number == 0:
+            yield from _history(desk, path)
+
+
+def _telling(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Companies whose ids can be asked for, those first that have the most connections that were synced."""
+
+    def tells(row: dict[str, Any]) -> int:
+        return sum("lastSync" in each for each in row.get("dataConnections") or () if isinstance(each, dict))
+
+    return sorted((row for row in rows if ID.fullmatch(str(row.get("id")))), key=tells, reverse=True)
+
+
+def _subject(desk: Desk, company: dict[str, Any]) -> Flow[None]:
+    """What is asked of one company alone."""
+    own, path = company["id"], f"/companies/{company['id']}"
+    search = name_query(str(company.get("name") or "")) or "name~a"
+    yield from desk.ask("by name", "/companies", query=search)
+    yield from desk.ask("by swapped name", "/companies", query="name~" + search[5:].swapcase())
+    yield from desk.ask("joined", "/companies", query=f"id={own}||id={own}&&id={NOBODY}", pageSize="2")
+    yield from desk.ask("company", path)
+    yield from desk.ask("capitals", f"/companies/{own.swapcase()}")
+    yield from desk.ask("linked", f"{path}/connections", query="status=Linked")
+    yield from desk.ask("company settings", f"{path}/syncSettings")
+
+
+def _history(desk: Desk, path: str) -> Flow[None]:
+    """How the history can be asked."""
+    for label, query in {
+        "by time": "requested>=2020-01-01T00:00:00Z&&requested<2100-01-01T00:00:00Z", "by status": "status=Complete",
+        "not supported": "status=NotSupported", "unresolved": "isCompleted=true", "malformed": "status=",
+    }.items():  # fmt: skip
+        yield from desk.ask(label, f"{path}/data/history", query=query, pageSize="5")
+    operation = next((str(row.get("id")) for row in desk.sights.get("history 0", Sight()).rows), "")
+    if ID.fullmatch(operation):
+        yield from desk.ask("validation", f"{path}/sync/{operation}/validation")
