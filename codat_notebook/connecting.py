@@ -6,7 +6,6 @@ anything else sees it.
 
 import os
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from codat_notebook import forking
@@ -41,27 +40,21 @@ def connect(
     """
     if sandbox:
         return _connect_sandbox(read_only)
-    found = Secret.of(key) if key is not None else Secret.from_environment() or _prompt()
+    secret = Secret.of(key) if key is not None else Secret.from_environment() or _prompt()
     del key  # or a traceback would show it
     address = server_url or os.environ.get("CODAT_BASE_URL") or None
-    return Session(Security(auth_header=found), server_url=address, read_only=read_only)
+    return Session(Security(auth_header=secret), server_url=address, read_only=read_only)
 
 
 def _connect_sandbox(read_only: bool) -> Session:
-    url = os.environ.get("CODAT_SANDBOX_URL")
-    if url:
+    if url := os.environ.get("CODAT_SANDBOX_URL"):
         from codat_notebook.sandbox.server import usual_key
 
         security = Security(auth_header=os.environ.get("CODAT_SANDBOX_KEY") or usual_key())
         return Session(security, server_url=url, read_only=read_only, is_sandbox=True)
-    sandbox = _embedded.enter()
-    return Session(
-        Security(auth_header=sandbox.key),
-        server_url=sandbox.url,
-        read_only=read_only,
-        is_sandbox=True,
-        on_close=_embedded.leave,
-    )
+    sandbox, leave = _embedded.enter(), _embedded.leave
+    security = Security(auth_header=sandbox.key)
+    return Session(security, server_url=sandbox.url, read_only=read_only, is_sandbox=True, on_close=leave)
 
 
 class _Embedded:
@@ -78,7 +71,8 @@ class _Embedded:
 
     def after_fork(self) -> None:
         """In a forked child: that sandbox runs in the parent."""
-        self._sandbox, self._sessions = None, 0
+        self._sandbox = None
+        self._sessions = 0
 
     def enter(self) -> "Sandbox":
         from codat_notebook.sandbox import Sandbox
@@ -101,22 +95,19 @@ _embedded = _Embedded()
 
 
 def _prompt() -> Secret:
-    ask = _asker()
-    if ask is None:
-        raise ConfigurationError(
-            "There is no API key. Set CODAT_API_KEY (or CODAT_AUTH_HEADER) before you start Jupyter, "
-            "or use connect(sandbox=True), which needs none."
-        )
-    return Secret.of(ask("Codat API key: "))
-
-
-def _asker() -> Callable[[str], str] | None:
-    """A hidden prompt, where somebody can answer it: a notebook's front end that takes input, or a terminal."""
+    """Ask for the key unseen, where somebody can answer: in a notebook's front end that takes input, or a terminal."""
     import getpass
 
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     kernel = getattr(shell, "kernel", None)
     if kernel is not None:
-        return getpass.getpass if getattr(kernel, "_allow_stdin", False) else None
-    return getpass.getpass if sys.stdin is not None and sys.stdin.isatty() else None
+        answered = getattr(kernel, "_allow_stdin", False)
+    else:
+        answered = sys.stdin is not None and sys.stdin.isatty()
+    if not answered:
+        raise ConfigurationError(
+            "There is no API key. Set CODAT_API_KEY (or CODAT_AUTH_HEADER) before you start Jupyter, "
+            "or use connect(sandbox=True), which needs none."
+        )
+    return Secret.of(getpass.getpass("Codat API key: "))

@@ -14,7 +14,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import Any, Final, Protocol
 from weakref import WeakValueDictionary
 
@@ -52,15 +51,14 @@ class Lock:
 
     def __init__(self, settle: Callable[[], object] | None = None, kind: Callable[[], Any] = threading.Lock) -> None:
         self._lock = kind()
-        self._settle, self._kind = settle, kind
+        self._settle = settle
+        self._kind = kind
         _locks[id(self)] = self
 
     def __enter__(self) -> None:
         self._lock.acquire()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._lock.release()
 
     def before_fork(self, seconds: float, taken: "list[Lock]") -> None:
@@ -137,7 +135,7 @@ def _importing() -> bool:
 
 def _in_parent() -> None:
     while _taken.locks:
-        _taken.locks.pop().__exit__(None, None, None)
+        _taken.locks.pop().__exit__()
 
 
 def _in_child() -> None:

@@ -19,6 +19,9 @@ from codat_notebook.models.status import is_running
 if TYPE_CHECKING:
     import pandas as pd
 
+#: The kind of a column, and its values.
+Extra = tuple[str, Sequence[Any]]
+
 #: Column -> kind of the frames that this module makes; the kinds are those of ``columns``.
 COMPANIES = {
     "name": "text", "id": "text", "connections": "count", "linked": "count", "platforms": "text",
@@ -74,24 +77,18 @@ TOKENS = {
 TROUBLES = {"company": "category", "why": "category", "company_id": "category"}
 
 
-def times(texts: Sequence[str | datetime | None]) -> pd.Series[Any]:
-    """Times as Codat writes them (ISO 8601, 0 to 7 fractional digits, with or without a zone) as UTC.
-
-    A time without a zone is UTC, for Codat's system times are. What cannot be read is ``NaT``.
-
-    >>> times(["2026-11-23T13:58:07.1234567", "2026-11-23", "2026-11-23T23:59:99Z", None]).isna().tolist()
-    [False, False, True, True]
-    """
-    return series_of("time", texts)
-
-
-def build(schema: Mapping[str, str], columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+def build(
+    schema: Mapping[str, str], columns: Mapping[str, Sequence[Any]], extra: Mapping[str, Extra] | None = None
+) -> pd.DataFrame:
     """A frame with the schema's columns in its order; a column that was not given is empty in every row.
 
-    Columns are values, or a Series that is ready.
+    Columns are values, or a Series that is ready; ``extra`` are further ones that go in front.
     """
     import pandas as pd
 
+    if extra:
+        schema = {name: kind for name, (kind, _) in extra.items()} | dict(schema)
+        columns = dict(columns) | {name: values for name, (_, values) in extra.items()}
     rows = max((len(values) for values in columns.values()), default=0)
     given = {name: columns.get(name, [None] * rows) for name in schema}
     made = {
@@ -101,19 +98,20 @@ def build(schema: Mapping[str, str], columns: Mapping[str, Sequence[Any]]) -> pd
     return pd.DataFrame(made, copy=False)  # nobody else holds the columns
 
 
-def _columns(items: Sequence[Any], **attributes: str) -> dict[str, list[Any]]:
-    """Column name -> the values of an attribute of each item; no function of ours is called per row."""
-    return {name: list(map(attrgetter(attribute), items)) for name, attribute in attributes.items()}
+def _columns(items: Sequence[Any], *names: str, **attributes: str) -> dict[str, list[Any]]:
+    """Column name -> the values of an attribute of each item; no function of ours is called per row.
 
-
-def companies(found: Iterable[Any]) -> pd.DataFrame:
-    """Companies with the state of their connections.
-
-    Columns: name, id, connections and linked (how many), platforms, last_sync, created, tags, description.
+    ``names`` are attributes of the column's own name, ``attributes`` those of another.
     """
-    items = list(found)
+    pairs = (*zip(names, names, strict=True), *attributes.items())
+    return {name: list(map(attrgetter(attribute), items)) for name, attribute in pairs}
+
+
+def companies(answers: Iterable[Any]) -> pd.DataFrame:
+    """Companies; ``connections`` is how many they have, ``linked`` how many of these Codat can read."""
+    items = list(answers)
     connections_of: list[Sequence[Any]] = [item.data_connections or () for item in items]
-    columns = _columns(items, name="name", id="id", last_sync="last_sync", created="created", description="description")
+    columns = _columns(items, "name", "id", "last_sync", "created", "description")
     columns["connections"] = [len(each) for each in connections_of]
     columns["linked"] = [sum(c.status == "Linked" for c in each) for each in connections_of]
     columns["platforms"] = [", ".join(sorted({c.platform_name or "" for c in each})) for each in connections_of]
@@ -121,12 +119,12 @@ def companies(found: Iterable[Any]) -> pd.DataFrame:
     return build(COMPANIES, columns)
 
 
-def connections(found: Iterable[Any], company_id: str | None = None) -> pd.DataFrame:
+def connections(answers: Iterable[Any], company_id: str | None = None) -> pd.DataFrame:
     """Connections of a company. ``active_errors`` counts the connection errors that are not resolved."""
-    items = list(found)
+    items = list(answers)
     columns = _columns(
-        items, platform="platform_name", source_type="source_type", status="status", last_sync="last_sync",
-        created="created", integration_key="integration_key", link_url="link_url", id="id",
+        items, "source_type", "status", "last_sync", "created", "integration_key", "link_url", "id",
+        platform="platform_name",
     )  # fmt: skip
     columns["active_errors"] = [
         sum(error.status != "Resolved" for error in item.data_connection_errors or ()) for item in items
@@ -136,23 +134,22 @@ def connections(found: Iterable[Any], company_id: str | None = None) -> pd.DataF
 
 
 def pull_operations(
-    found: Iterable[Any],
+    operations: Iterable[Any],
     platforms: Mapping[str, str] | None = None,
     now: datetime | None = None,
-    extra: Mapping[str, tuple[str, Sequence[Any]]] | None = None,
+    extra: Mapping[str, Extra] | None = None,
 ) -> pd.DataFrame:
     """Pull operations, in the order given.
 
     Parameters
     ----------
-    found : pull operations.
     platforms : connection id -> platform name, for the column ``platform``.
     now : the server's time; with it ``duration`` counts on for operations that still run, else it is ``NaT`` there.
-    extra : further columns that go in front: name -> (kind, values).
+    extra : further columns that go in front.
     """
     import pandas as pd
 
-    items, names, extra = list(found), platforms or {}, extra or {}
+    items, names = list(operations), platforms or {}
     values = _pulled(items)
     columns: dict[str, Any] = {
         name: series_of(PULL_OPERATIONS[name], values[name]) for name in values.keys() - {"message"}
@@ -164,8 +161,7 @@ def pull_operations(
         running = pd.Series([is_running(o.status or "", o.completed) for o in items], dtype="bool")
         end = end.mask(running, pd.Timestamp(now).tz_convert("UTC").as_unit("us"))
     columns["duration"] = (end - columns["requested"]).astype("timedelta64[us]")
-    schema = {name: kind for name, (kind, _) in extra.items()} | PULL_OPERATIONS
-    return build(schema, columns | {name: values for name, (_, values) in extra.items()})
+    return build(PULL_OPERATIONS, columns, extra)
 
 
 def _pulled(items: Sequence[Any]) -> dict[str, list[Any]]:
@@ -200,29 +196,21 @@ def stacked(above: pd.DataFrame, below: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, copy=False)
 
 
+def of_rows(schema: Mapping[str, str], rows: Iterable[Any], extra: Mapping[str, Extra] | None = None) -> pd.DataFrame:
+    """Objects whose attributes are the schema's columns: the rows of a plan, an estimate, a portfolio's state."""
+    return build(schema, _columns(list(rows), *schema), extra)
+
+
 def errors(records: Iterable[Any]) -> pd.DataFrame:
     """What went wrong, newest last: requests that failed and operations that ended in a failure."""
-    items = list(records)
-    return build(ERRORS, _columns(items, **{name: name for name in ERRORS}))
+    return of_rows(ERRORS, records)
 
 
 def requests(records: Iterable[Any]) -> pd.DataFrame:
     """The requests that were sent, one row per attempt, newest last. ``ms`` is the time until the answer was read."""
-    items = list(records)
-    return build(REQUESTS, _columns(items, **{**{name: name for name in REQUESTS}, "time": "started"}))
+    return build(REQUESTS, _columns(list(records), *(REQUESTS.keys() - {"time"}), time="started"))
 
 
-def data_status(cells: Iterable[Any], extra: Mapping[str, tuple[str, Sequence[Any]]] | None = None) -> pd.DataFrame:
-    """How fresh each cell (connection x data type) is. ``source`` says where that is known from; see ``runs.cells``.
-
-    ``extra`` are further columns that go in front: name -> (kind, values).
-    """
-    items, extra = list(cells), extra or {}
-    schema = {name: kind for name, (kind, _) in extra.items()} | DATA_STATUS
-    columns = _columns(items, **{name: name for name in DATA_STATUS})
-    return build(schema, columns | {name: values for name, (_, values) in extra.items()})
-
-
-def of_rows(schema: Mapping[str, str], rows: Iterable[Any]) -> pd.DataFrame:
-    """Objects whose attributes are the schema's columns: the rows of a plan, an estimate, a portfolio's state."""
-    return build(schema, _columns(list(rows), **{name: name for name in schema}))
+def data_status(cells: Iterable[Any], extra: Mapping[str, Extra] | None = None) -> pd.DataFrame:
+    """How fresh each cell (connection x data type) is. ``source`` says where that is known from; see ``runs.cells``."""
+    return of_rows(DATA_STATUS, cells, extra)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 
 class Markup(str):
-    """HTML that was made by :func:`h`."""
+    """HTML that was made by :func:`h`, or text of our own that goes into a page as it is: a style sheet."""
 
     __slots__ = ()
 
@@ -58,11 +58,6 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[Child]], *, named: bool 
     ]
     head = h("thead", h("tr", [h("th", name, scope="col") for name in names]))
     return h("table", head, h("tbody", [h("tr", cells) for cells in lines]))
-
-
-def raw(text: str) -> Markup:
-    """Text of our own that goes into a page as it is: a style sheet."""
-    return Markup(text)
 
 
 def link(url: str, *children: Child) -> Markup:

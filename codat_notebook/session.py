@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from codat_notebook import display, forking, frames
 from codat_notebook.client import CodatLending
 from codat_notebook.client import events as client_events
-from codat_notebook.client.quota import Pacing
+from codat_notebook.client.quota import Pacing, Quota
 from codat_notebook.models.errors import CodatLendingError, hides_arguments
-from codat_notebook.models.shared import Company, PullOperation, Security
+from codat_notebook.models.shared import Security
 from codat_notebook.planning.methods import PortfolioMethods
-from codat_notebook.runs.cells import company_status, status_cells
+from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.context import CLOSED, RunContext
 from codat_notebook.runs.engine import engine
 from codat_notebook.runs.finding import find_companies, find_operations
@@ -25,14 +25,12 @@ from codat_notebook.runs.records import ErrorRecord, Log, Subject
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.starting import Start
 from codat_notebook.runs.store import JournalError
-from codat_notebook.runs.targets import Targets, everything, read_targets
+from codat_notebook.runs.targets import everything, read_targets
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-
-    from codat_notebook.client.quota import Quota
 
 T = TypeVar("T")
 
@@ -72,12 +70,12 @@ class Session(PortfolioMethods):
         self.is_sandbox = is_sandbox
         self.read_only = read_only
         self._on_close = on_close
-        self._errors: Log[ErrorRecord] = Log()
-        self._requests: Log[client_events.Attempt] = Log()
+        #: The records behind ``errors``, and the client's attempts behind ``requests``, to observe.
+        self.error_log: Log[ErrorRecord] = Log()
+        self.request_log: Log[client_events.Attempt] = Log()
         self._observers: list[Callable[[client_events.Event], object]] = []
-        self._closed = False
         self._close_observers: list[Callable[[], object]] = []
-        self.context = RunContext(self.client, engine(), self._errors, pacing)
+        self.context = RunContext(self.client, engine(), self.error_log, pacing)
         self.context.engine.hold(self)
         forking.remember(self)
 
@@ -91,9 +89,10 @@ class Session(PortfolioMethods):
     def companies(self, search: str | None = None, limit: int | None = None) -> "pd.DataFrame":
         """The account's companies, those whose name contains ``search``; at most ``limit`` of them.
 
-        Columns as in ``frames.companies``. Raises the client's typed errors.
+        Columns as in ``frames.COMPANIES``. Raises the client's typed errors.
         """
-        return frames.companies(self._ask(self.find_companies(search, limit), "The companies could not be listed"))
+        finding = find_companies(self.client, search, limit)
+        return frames.companies(self._ask(finding, "The companies could not be listed"))
 
     def connections(self, company_id: str) -> "pd.DataFrame":
         """The connections of a company and their state."""
@@ -114,14 +113,14 @@ class Session(PortfolioMethods):
 
         target = report.destination(path, overwrite)
         status = self._ask(company_status(self.context, company_id), "The report could not be made", company_id)
-        found = report.Findings(
+        findings = report.Findings(
             status=status,
-            errors=[error for error in self._errors if error.company_id == company_id],
+            errors=[error for error in self.error_log if error.company_id == company_id],
             now=self.context.now,
             server=self.client.server_url,
             is_sandbox=self.is_sandbox,
         )
-        return report.save(report.page(found), target, overwrite)
+        return report.save(report.page(findings), target, overwrite)
 
     def status(self, company_id: str) -> "pd.DataFrame":
         """How fresh each data type of each connection is: one row per cell, the stale ones included.
@@ -129,14 +128,14 @@ class Session(PortfolioMethods):
         The state of a cell comes from the history of its connection (column ``source``); where the history does
         not reach back far enough, from Codat's data status, which does not tell connections apart.
         """
-        cells = self._ask(status_cells(self.context, company_id), "The data status could not be read", company_id)
-        return frames.data_status(cells)
+        what = "The data status could not be read"
+        return frames.data_status(self._ask(company_status(self.context, company_id), what, company_id).cells)
 
     def history(self, company_id: str, limit: int | None = 1000) -> "pd.DataFrame":
         """The pull operations of a company, newest first, at most ``limit``; ``None`` for all of them."""
         what = "The history could not be read"
         platforms = self._ask(self.context.company(company_id), what, company_id).platforms
-        operations = self._ask(self.find_operations(company_id, limit), what, company_id)
+        operations = self._ask(find_operations(self.client, company_id, limit), what, company_id)
         return frames.pull_operations(operations, platforms, self.context.now)
 
     def refresh(
@@ -170,7 +169,8 @@ class Session(PortfolioMethods):
         >>> session.refresh(company_id, "invoices", "bills")                                  # doctest: +SKIP
         >>> session.refresh(session.plan(older_than="7D"), journal="refresh.sqlite", reserve=0.1)  # doctest: +SKIP
         """
-        return self._start(read_targets(company, data_types, connection_id), journal, reserve, patience)
+        targets = read_targets(company, data_types, connection_id)
+        return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
 
     def refresh_all(
         self,
@@ -183,7 +183,8 @@ class Session(PortfolioMethods):
         """Have Codat read everything of a company (or of several) anew: each type with *fetch on first link*, of all
         connections. The keywords are those of :meth:`refresh`.
         """
-        return self._start(everything(company), journal, reserve, patience)
+        targets = everything(company)
+        return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
 
     def resume(self, journal: "str | Path") -> RefreshRun:
         """Go on with a run from its journal, after a crash or a stop, and return it at once.
@@ -203,42 +204,24 @@ class Session(PortfolioMethods):
     @property
     def errors(self) -> "pd.DataFrame":
         """What went wrong in this session: requests and operations, with cause and remedy. Oldest first."""
-        return frames.errors(self._errors)
+        return frames.errors(self.error_log)
 
     @property
     def requests(self) -> "pd.DataFrame":
         """The requests that this session sent. Oldest first."""
-        return frames.requests(self._requests)
+        return frames.requests(self.request_log)
 
     @property
-    def quota(self) -> "Quota | None":
+    def quota(self) -> Quota | None:
         """Codat's limit on requests as the last answer told it; ``None`` before the first one."""
         return self.client.quota
-
-    @property
-    def error_log(self) -> Log[ErrorRecord]:
-        """The records behind ``errors``, to observe."""
-        return self._errors
-
-    @property
-    def request_log(self) -> Log[client_events.Attempt]:
-        """The client's attempts behind ``requests``, to observe."""
-        return self._requests
 
     @property
     def runs(self) -> list[RefreshRun]:
         """The runs of this session that somebody still holds."""
         return list(self.context.runs)
 
-    # For the widgets: the same, on the engine thread.
-
-    async def find_companies(self, search: str | None = None, limit: int | None = None) -> list[Company]:
-        """Companies by name; see ``companies``."""
-        return await find_companies(self.client, search, limit)
-
-    async def find_operations(self, company_id: str, limit: int | None) -> list[PullOperation]:
-        """Pull operations, newest first; see ``history``."""
-        return await find_operations(self.client, company_id, limit)
+    # For those who ask by themselves.
 
     async def guard(self, awaitable: Awaitable[T], what: str, subject: Subject | None = None) -> T:
         """Await something of Codat's; what goes wrong is put into ``errors`` and raised on."""
@@ -249,13 +232,10 @@ class Session(PortfolioMethods):
             raise
 
     def _ask(self, coroutine: Coroutine[Any, Any, T], what: str, company_id: str | None = None) -> T:
-        if self._closed:
+        if self.closed:
             coroutine.close()
             raise RuntimeError(CLOSED)
         return self.context.engine.call(self.guard(coroutine, what, Subject(company_id=company_id)))
-
-    def _start(self, targets: Targets, journal: "str | Path | None", reserve: float, patience: float) -> RefreshRun:
-        return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
 
     def _begin(self, start: Callable[[], Start]) -> RefreshRun:
         try:
@@ -265,23 +245,19 @@ class Session(PortfolioMethods):
             raise
 
     def watch(self, observer: Callable[[client_events.Event], object]) -> Callable[[], None]:
-        """Have ``observer`` called with each event of the client (attempts, waits, decisions), on the thread that does
-        the I/O; returns the function that ends it.
-        """
+        """Call ``observer`` with each event of the client, on the thread that does the I/O; returns what ends that."""
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
 
     def observe_close(self, observer: Callable[[], object]) -> Callable[[], None]:
-        """Have ``observer`` called when the session is closed, on the thread that closes it; returns the function that
-        ends it.
-        """
+        """Call ``observer`` when the session is closed, on the thread that closes it; returns what ends that."""
         self._close_observers.append(observer)
         return lambda: self._close_observers.remove(observer)
 
     def _on_event(self, event: client_events.Event) -> None:
         self.context.governor.heard(event)
         if isinstance(event, client_events.Attempt):
-            self._requests.append(event)
+            self.request_log.append(event)
         for observer in tuple(self._observers):
             observer(event)
 
@@ -290,16 +266,16 @@ class Session(PortfolioMethods):
     @property
     def closed(self) -> bool:
         """Whether ``close`` was called; a closed session answers no more."""
-        return self._closed
+        return self.context.closed
 
     def close(self) -> None:
         """Stop watching what runs and close the connections. Safe to call twice.
 
         The embedded sandbox ends with the last session on it.
         """
-        if self._closed:
+        if self.closed:
             return
-        self._closed = self.context.closed = True
+        self.context.closed = True
         for observer in tuple(self._close_observers):
             observer()
         for run in self.runs:

@@ -5,8 +5,6 @@ shown without a browser's help (a report, a part's text form) is worded here. A 
 """
 
 import re
-from datetime import timedelta
-from typing import Any
 
 from codat_notebook.models.instants import instant
 
@@ -30,11 +28,8 @@ def count(value: int, word: str, plural: str = "") -> str:
     >>> count(1, "operation"), count(1284, "operation"), count(2, "company")
     ('1 operation', '1,284 operations', '2 companies')
     """
-    return f"{number(value)} {word if value == 1 else plural or _plural(word)}"
-
-
-def _plural(word: str) -> str:
-    return f"{word[:-1]}ies" if re.search("[^aeiou]y$", word) else f"{word}s"
+    usual = f"{word[:-1]}ies" if re.search("[^aeiou]y$", word) else f"{word}s"
+    return f"{number(value)} {word if value == 1 else plural or usual}"
 
 
 def and_more(more: int, word: str = "") -> list[str]:
@@ -106,22 +101,3 @@ def short_id(text: str) -> str:
     'c8d3af58…'
     """
     return text if len(text) <= 9 else f"{text[:8]}…"
-
-
-def interval(value: Any, what: str = "an interval") -> timedelta:
-    """A length of time in words, such as ``"7D"`` or ``"36h"``, or a ``timedelta``: what users give, read in one place.
-
-    Raises ``ValueError``, which begins with ``what``, for what is none, or is not positive.
-
-    >>> interval("36h") == interval("1D 12h") == interval(timedelta(hours=36))
-    True
-    """
-    import pandas as pd
-
-    try:
-        length = pd.Timedelta(value) if isinstance(value, (str, timedelta)) else pd.NaT
-    except (ValueError, OverflowError):
-        length = pd.NaT
-    if isinstance(length, pd.Timedelta) and length > pd.Timedelta(0):
-        return length.to_pytimedelta()
-    raise ValueError(f'{what} is a positive time such as "7D" or "36h", not {value!r}.')

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from codat_notebook import frames
 from codat_notebook.client.events import Attempt
+from codat_notebook.columns import series_of
 from codat_notebook.models.shared import Company, Connection, DataConnectionError, PullOperation
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.records import ErrorRecord
@@ -61,7 +62,7 @@ def test_times_are_utc_and_a_time_without_a_zone_is_utc() -> None:
         "?",
         None,
     ]
-    found = frames.times(texts)
+    found = series_of("time", texts)
     assert str(found.dtype) == "datetime64[us, UTC]"
     assert found.isna().tolist() == [False, False, False, False, True, True]
     assert found[0] == pd.Timestamp("2026-11-23T13:58:07.123456Z")
@@ -71,8 +72,8 @@ def test_times_are_utc_and_a_time_without_a_zone_is_utc() -> None:
 def test_times_in_one_text_are_no_times() -> None:
     """Two times in two lines of one text cannot be read; the other rows keep their own times."""
     text = "2026-11-23T13:58:07.1234567Z"
-    assert frames.times([f"{text}\n{text}", text]).isna().tolist() == [True, False]
-    assert frames.times([f"{text}\n{text}", ""]).isna().tolist() == [True, True]
+    assert series_of("time", [f"{text}\n{text}", text]).isna().tolist() == [True, False]
+    assert series_of("time", [f"{text}\n{text}", ""]).isna().tolist() == [True, True]
 
 
 @pytest.mark.parametrize("place", [0, 3_999, 4_000, 9_999])
@@ -81,8 +82,8 @@ def test_one_time_of_another_form_among_many_changes_no_other(place: int) -> Non
     exact = [f"2026-11-23T13:{i // 60 % 60:02d}:{i % 60:02d}.{i:07d}Z" for i in range(10_000)]
     mixed = [*exact[:place], "2026-11-23", *exact[place + 1 :]]
     expected = [pd.Timestamp(text[:26] + "Z").as_unit("us") for text in exact]
-    assert frames.times(exact).tolist() == expected
-    assert frames.times(mixed).tolist() == [
+    assert series_of("time", exact).tolist() == expected
+    assert series_of("time", mixed).tolist() == [
         *expected[:place],
         pd.Timestamp("2026-11-23", tz="UTC"),
         *expected[place + 1 :],
@@ -92,7 +93,7 @@ def test_one_time_of_another_form_among_many_changes_no_other(place: int) -> Non
 @given(st.lists(st.one_of(st.none(), st.text(max_size=30), st.datetimes().map(datetime.isoformat))))
 def test_no_text_makes_the_times_raise(texts: list[str | None]) -> None:
     """One unreadable time costs neither the column nor its row."""
-    found = frames.times(texts)
+    found = series_of("time", texts)
     assert len(found) == len(texts)
     assert str(found.dtype) == "datetime64[us, UTC]"
 
@@ -110,14 +111,14 @@ ALMOST = st.tuples(EXACT, st.integers(0, 27), st.sampled_from("0139 -+.:TZzé"))
 @given(st.lists(EXACT) | st.lists(st.one_of(EXACT, ALMOST), max_size=4))
 def test_a_column_in_one_form_is_read_as_any_other(texts: list[str]) -> None:
     """What is read all at once, because it is in Codat's own form, is what is read among other forms."""
-    among_others = frames.times([*texts, "2026-11-23"])[:-1]
-    pd.testing.assert_series_equal(frames.times(texts), among_others)
+    among_others = series_of("time", [*texts, "2026-11-23"])[:-1]
+    pd.testing.assert_series_equal(series_of("time", texts), among_others)
 
 
 def test_the_duration_of_a_running_operation_counts_to_now() -> None:
     """With the server's time, what runs has a duration so far; without it, none."""
     with_now = frames.pull_operations([OPERATION, DONE], now=NOW).duration
-    assert with_now[0] == pd.Timestamp(NOW) - frames.times([OPERATION.requested])[0]
+    assert with_now[0] == pd.Timestamp(NOW) - series_of("time", [OPERATION.requested])[0]
     assert with_now[1] == pd.Timedelta(seconds=9)
     assert frames.pull_operations([OPERATION, DONE]).duration.isna().tolist() == [True, False]
 

@@ -33,7 +33,7 @@ FORBIDDEN = {
 #: (file, dotted name) -> why it may stand there after all.
 ALLOWED = {
     ("codat_notebook/forking.py", "threading.Lock"): "what forking.Lock is made of",
-    ("codat_notebook/sandbox/state.py", "threading.RLock"): "the kind of forking.Lock that is wanted",
+    ("codat_notebook/sandbox/world.py", "threading.RLock"): "the kind of forking.Lock that is wanted",
     ("codat_notebook/client/clock.py", "time.time"): "the machine's time, until the server has told its own",
     ("codat_notebook/widgets/part.py", "time.time"): "when something was shown is the reader's machine's time",
     ("codat_notebook/sandbox/virtual_time.py", "datetime.now"): "a sandbox starts at the machine's time by default",

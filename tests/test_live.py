@@ -135,3 +135,15 @@ def test_a_round_that_wants_nothing_ends_at_once(session: Session) -> None:
     assert run.wait(timeout=30).phase == "done"
     assert len(run.operations) == 0
     assert not any(attempt.method == "POST" for attempt in session.request_log)
+
+
+def test_the_reserve_is_left_to_others() -> None:
+    """Cells are read down to it, and the run holds to it."""
+    with (
+        Sandbox(companies=3, speed=0) as sandbox,  # no new day begins
+        Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session,
+    ):
+        assert len(session.companies()) == 3  # the answer tells the quota
+        assert run_strategy(session, oldest(), dry_run=True, reserve=0.99999).empty
+        run = run_strategy(session, lambda cells: cells.age * 0, limits=Limits(keep_alive=None), reserve=0.25)
+        assert run.wait(timeout=30)._start.reserve == 0.25

@@ -14,7 +14,7 @@ import codat_notebook as cn
 from codat_notebook.models import errors
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Security
-from codat_notebook.runs.finding import name_query
+from codat_notebook.runs.finding import find_companies, name_query
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.utils import RetryConfig
@@ -176,7 +176,7 @@ def test_closing_gives_up_what_is_on_its_way() -> None:
     with Sandbox() as sandbox, Session(Security(auth_header=sandbox.key), server_url=sandbox.url) as other:
         session = Session(Security(auth_header=sandbox.key), server_url=sandbox.url)
         gate = sandbox.faults.hold("GET /companies*")
-        waiting = other.context.engine.submit(session.find_companies())
+        waiting = other.context.engine.submit(find_companies(session.client, None, None))
         assert gate.reached.wait(60)
         session.close()
         with pytest.raises(errors.NoResponseError, match="the client was closed"):

@@ -2,10 +2,12 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import msgspec
 import pandas as pd
 import pytest
 
@@ -14,24 +16,27 @@ from codat_notebook.cli import outcome
 from codat_notebook.models import status as statuses
 from codat_notebook.models.open_enums import DataConnectionStatus, DatasetStatus, SchemaDataType
 from codat_notebook.models.shared import Connection, PullOperation
-from codat_notebook.report.sections import status_pill
-from codat_notebook.runs.cells import make_cells
+from codat_notebook.report.sections import freshness, status_pill
+from codat_notebook.runs.cells import CompanyStatus, make_cells
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import plan_look
-from codat_notebook.runs.rows import Row
+from codat_notebook.runs.reports import COUNTED, progress
+from codat_notebook.runs.rows import STATES, Row
 from codat_notebook.tables.column import Column
 from codat_notebook.tables.sheet import Layout, Sheet, TableView
 from codat_notebook.widgets import sources
-from codat_notebook.widgets.data_types import data_type_rows, data_type_statuses, in_progress
+from codat_notebook.widgets.data_types import age_text, data_type_rows, in_progress, report_notes
 from codat_notebook.widgets.heatmap import heatmap_state
 from codat_notebook.widgets.pickers import connection_cards
-from codat_notebook.widgets.progress import operation_row
+from codat_notebook.widgets.progress import operation_row, progress_counts, waiting_row
+from codat_notebook.widgets.run_overview import SUMMARY_COLUMNS, overview_state
 from codat_notebook.widgets.run_view import run_row
 from codat_notebook.widgets.timeline import timeline_state
 
 NOW = datetime(2026, 11, 23, 13, 58, tzinfo=UTC)
+LINKED = Connection(id="x", status=DataConnectionStatus.LINKED)
 BEGAN, ENDED = "2026-11-23T13:57:00Z", "2026-11-23T13:57:41Z"
 
 #: (status, completed) -> kind and tone: what the documentation says, once more and by hand.
@@ -48,7 +53,7 @@ ANSWERS: dict[tuple[str, str | None], tuple[str, str]] = {
     ("Complete", ENDED): ("complete", "ok"),
     **{(status, ENDED): ("failed", "bad") for status in _FAILED},
     ("FetchError", None): ("failed", "bad"),
-    ("NotSupported", ENDED): ("other", "idle"),
+    ("NotSupported", ENDED): ("failed", "idle"),
     ("Routing", None): ("running", "idle"),
     ("Routing", ENDED): ("other", "idle"),
 }
@@ -100,8 +105,9 @@ def test_the_module_the_progress_and_the_timeline_agree(status: str, completed: 
     meaning = statuses.meaning(status, completed)
     assert (meaning.kind, meaning.tone, statuses.tone(status)) == (kind, tone, tone)
     assert statuses.is_running(status, completed) == (kind == "running")
-    assert statuses.is_problem(status) == (kind == "failed")
-    drawn = operation_row("1", "invoices", status, requested=BEGAN, completed=completed)
+    assert statuses.is_failed(status) == (kind == "failed")
+    assert statuses.is_problem(status) == (tone == "bad")
+    drawn = operation_row(operation(status, completed))
     assert (drawn["kind"], drawn["tone"], drawn["text"]) == (kind, tone, meaning.text)
     assert "symbol" not in drawn
     bar = timeline_state([operation(status, completed)], NOW)["bars"][0]
@@ -123,31 +129,32 @@ def test_tables_report_and_pickers_agree(status: str, completed: str | None) -> 
 def test_what_the_console_offers_follows_the_status(status: str, completed: str | None) -> None:
     """A data type that runs cannot be queued again; the heatmap and the list of data types mark the same failures."""
     kind, _ = ANSWERS[status, completed]
-    linked = Connection(id="x", status=DataConnectionStatus.LINKED)
-    facts = CompanyFacts("c", "C", {"x": linked}, {"x": frozenset({"invoices"})})
+    facts = CompanyFacts("c", "C", {"x": LINKED}, {"x": frozenset({"invoices"})})
     cells = make_cells(facts, {}, [operation(status, completed)], True, NOW)
     assert in_progress(facts, cells) == (["invoices"] if kind == "running" else [])
-    (row,) = data_type_rows(data_type_statuses(facts, cells), NOW.isoformat())
+    (row,) = data_type_rows(facts, cells, NOW)
     last = "ok" if status == "Complete" else "unsupported" if status == "NotSupported" else "never"
-    assert row["state"] == (kind if kind in ("running", "failed") else last)
+    assert row["state"] == (last if last == "unsupported" else kind if kind in ("running", "failed") else last)
     drawn = heatmap_state(cells, NOW, {"x": ("Xero", "")})["rows"][0]["cells"]
     assert drawn == [None if status == "NotSupported" else [drawn[0][0], status if kind == "failed" else ""]]
 
 
 @ASKED
 def test_frames_runs_and_command_line_agree_on_what_runs_and_what_failed(status: str, completed: str | None) -> None:
-    """Only what runs goes on counting; what failed is a failure in the exit code (also where it is not supported)."""
+    """Only what runs goes on counting; what failed counts as failed in the progress, the run and the exit code."""
     kind, _ = ANSWERS[status, completed]
     frame = frames.pull_operations([operation(status, completed)], now=NOW)
     counted = frame["duration"].iloc[0]
     assert (counted == pd.Timedelta(minutes=1)) == (kind == "running")
     row = Row("invoices", "x", operation(status, completed), "queued", company_id="c")
-    run = SimpleNamespace(rows=[row], facts_of=lambda company_id: None)
-    (record,) = outcome.records(run)  # type: ignore[arg-type]
-    failed = kind == "failed" or status == "NotSupported"
-    assert record["state"] == ("failed" if failed else "running" if kind == "running" else "complete")
+    run = SimpleNamespace(facts_of=lambda company_id: None)
+    record = outcome.record(run, row)  # type: ignore[arg-type]
+    assert record["state"] == (kind if kind in ("failed", "running") else "complete")
     assert row.open == (kind == "running")
-    assert outcome.exit_code({record["state"]: 1}) == (3 if failed else outcome.OPEN if kind == "running" else 0)
+    code = {"failed": 3, "running": outcome.OPEN}.get(kind, 0)
+    assert outcome.exit_code({record["state"]: 1}) == code
+    counts = progress_counts([run_row(row, {}, {})])
+    assert {name for name in ("complete", "failed", "other", "running") if counts[name]} == {kind}  # type: ignore[literal-required]
 
 
 @PAUSED
@@ -160,6 +167,28 @@ def test_a_pause_ends_at_the_same_instant_for_screen_and_module(description: str
     else:
         paused = description.startswith("Paused")
         assert text == (f"Paused until {statuses.pause_end(description)}" if paused else "Fetching")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_row_without_an_operation_looks_the_same_in_one_company_and_in_many(state: str) -> None:
+    """A state's words and colour are those of ``rows.STATES`` in the progress, the bar and the summary's columns."""
+    words, tone, kind, _ = STATES[state]
+    drawn = waiting_row("k", "bills", "", state)
+    assert (drawn["text"].lower(), drawn["tone"], drawn["kind"]) == (words.lower(), tone, kind)
+    numbers = progress({state: 1}, (2, 0), NOW, NOW, 0)
+    run = SimpleNamespace(
+        phase="following",
+        paused=False,
+        counts={state: 1},
+        progress=numbers,
+        company_name="",
+        now=NOW,
+        speed=1,
+        note=None,
+    )
+    ((_, told, colour, _),) = overview_state(run, [], [])["shares"]  # type: ignore[arg-type]
+    assert (told, colour) == (words, "other" if state == "not queued by Codat" else tone)
+    assert (SUMMARY_COLUMNS[COUNTED[state]].label or state) == words
 
 
 def look(description: str) -> float | None:
@@ -183,11 +212,37 @@ def test_a_pause_ends_at_the_same_instant_for_who_looks_again(description: str, 
 def test_the_status_of_a_connection_looks_the_same_everywhere(status: str) -> None:
     """Cards, tables and the report; all but a linked one offer the link."""
     tone = {"Linked": "ok", "PendingAuth": "warn", "Unlinked": "idle", "Deauthorized": "bad"}[status]
-    (card,) = connection_cards([{"id": "x", "status": status, "link_url": "u"}], NOW.isoformat())
+    (card,) = connection_cards([Connection(id="x", status=DataConnectionStatus(status), link_url="u")], NOW)
     assert (card["tone"], card["link_url"]) == (tone, None if status == "Linked" else "u")
     page = Sheet(pd.DataFrame({"connection_status": [status]}), Layout()).page(TableView(), None)
     assert page["rows"] == [[[status, tone]]]
     assert f'class="pill {tone}">{statuses.sign(tone)}' in status_pill(status)
+
+
+@pytest.mark.parametrize(
+    ("days", "word", "counted", "colour"),
+    [
+        (6.99, "", "read within 7 days", "ok"),
+        (7, "old", "7 to 30 days old", "warn"),
+        (30.99, "old", "7 to 30 days old", "warn"),
+        (31, "stale", "31 days and older", "bad"),
+    ],
+)
+def test_data_is_old_and_stale_from_the_same_age_on_everywhere(
+    days: float, word: str, counted: str, colour: str
+) -> None:
+    """The list of data types, the report and the heatmap; a report may not reconcile from the same age on."""
+    last = (NOW - timedelta(days=days)).isoformat()
+    done = msgspec.structs.replace(operation("Complete", last), requested=last)
+    facts = CompanyFacts("c", "C", {"x": LINKED}, {"x": frozenset({"invoices"})})
+    cells = make_cells(facts, {}, [done], True, NOW)
+    (row,) = data_type_rows(facts, cells, NOW)
+    assert age_text(row).rpartition(", ")[0] == word
+    assert f'<i class="{colour}"></i><b>1</b> {counted}' in str(freshness(CompanyStatus(facts, [done], cells), NOW))
+    steps = [step for step in heatmap_state(cells, NOW, {})["steps"] if step in (7, 31)]
+    assert sum(days >= step for step in steps) == ["ok", "warn", "bad"].index(colour)
+    rows: Any = [{"key": "invoices", "age": row["age"]}, {"key": "customers", "age": 0.0}]
+    assert bool(report_notes(rows)) == (days > 7)
 
 
 def test_the_browser_is_told_and_knows_nothing_by_itself() -> None:
@@ -195,6 +250,7 @@ def test_the_browser_is_told_and_knows_nothing_by_itself() -> None:
     tables = dict(re.findall(r"const (\w+) = (.*);\n", sources.STATUS_SCRIPT))
     assert json.loads(tables["TONES"]) == {tone: list(pair) for tone, pair in statuses.TONES.items()}
     assert json.loads(tables["STAGES"]) == list(statuses.STAGE_NAMES)
+    assert (tables["OLD"], tables["STALE"]) == ("7", "31")
     assert sources.source("kit.js").startswith(sources.STATUS_SCRIPT)
     static = Path(sources.__file__).with_name("static")
     scripts = {path.name: path.read_text("utf-8") for path in static.glob("*.js")}

@@ -12,9 +12,7 @@ from codat_notebook.checkup.probing import Desk, look
 from codat_notebook.checkup.trial import refresh_once
 from codat_notebook.checkup.verdicts import CheckUp, conclude
 from codat_notebook.client import CodatLending
-from codat_notebook.client.calls import CallOptions
 from codat_notebook.runs.engine import engine
-from codat_notebook.utils import RetryConfig
 
 
 class Connected(Protocol):
@@ -45,8 +43,7 @@ def examine(session: Connected, refresh: str | None = None) -> CheckUp:
 
     Raises ``ReadOnlyError`` where the session may not queue.
     """
-    given = CallOptions(RetryConfig("none"), None, None, None)
-    desk = Desk(*session.client.prepare("doctor", given, writes=refresh is not None), writes=refresh is not None)
+    desk = Desk.of(session.client, refresh is not None)
 
     def all_of_it() -> Any:
         yield from look(desk)

@@ -15,8 +15,9 @@ from codat_notebook.checkup.evidence import Atom, Discretion, listed, told
 from codat_notebook.checkup.probing import LOOKED_AT, Sight
 from codat_notebook.client.clock import header_time
 from codat_notebook.models.instants import instant
+from codat_notebook.models.open_enums import SourceType
 from codat_notebook.models.status import CONNECTION_STATUSES, FAILURES, STATUSES
-from codat_notebook.models.vocabulary import DATA_TYPES, ID, SOURCE_TYPES, daily_requests
+from codat_notebook.models.vocabulary import DATA_TYPES, ID, daily_requests
 
 Row = dict[str, Any]
 Verdict = tuple[bool, Atom]
@@ -278,7 +279,7 @@ JUDGES: Final[dict[str, Callable[[Case], Verdict | None]]] = {
     ),
     "connection-words": lambda case: _words(
         case, (str(row[name]) for row in case.connections for name in ("status", "sourceType") if row.get(name)),
-        (*CONNECTION_STATUSES, *SOURCE_TYPES),
+        (*CONNECTION_STATUSES, *SourceType),
     ),
     "completed-told": lambda case: _share(
         bool(row.get("completed")) for row in case.operations if row["status"] in ("Complete", *FAILURES)

@@ -9,13 +9,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from codat_notebook.client import wire
-from codat_notebook.client.flows import Options
+from codat_notebook.client import CodatLending, wire
 from codat_notebook.client.retrying import Call, Flow
 from codat_notebook.client.wire import Answer
 from codat_notebook.models.errors import ReadOnlyError
 from codat_notebook.models.vocabulary import ID
 from codat_notebook.runs.finding import name_query
+from codat_notebook.utils import RetryConfig
 
 MOST: Final = 60
 #: Companies whose data status and history are compared.
@@ -52,28 +52,29 @@ class Desk:
     """Sends requests and keeps the answers by label; ``stopped`` is the status for which it sends no more (0: it does,
     -1: no answer came)."""
 
-    def __init__(self, call: Call, options: Options, writes: bool = False) -> None:
-        self._call, self._options, self._writes = call, options, writes
+    def __init__(self, call: Call, writes: bool) -> None:
+        self._call, self._writes = call, writes
         self.sights: dict[str, Sight] = {}
         self.requests = 0
         self.stopped = 0
 
+    @classmethod
+    def of(cls, client: CodatLending, writes: bool = False) -> "Desk":
+        """A desk of a client. Raises ``ReadOnlyError`` where it is to write and the client may not."""
+        return cls(client.prepare("doctor", {"retries": RetryConfig("none")}, writes=writes), writes)
+
     def ask(self, label: str, path: str, **query: str) -> Flow[Sight]:
         """Send one GET; nothing once stopped."""
-        request = self._options.get(path, tuple(query.items()), found[0] if (found := ID.findall(path)) else None)
-        return (yield from self._send(label, request))
+        company = found[0] if (found := ID.findall(path)) else None
+        return (yield from self._send(label, self._call.get(path, tuple(query.items()), company)))
 
-    def post(self, label: str, path: str, query: tuple[tuple[str, str], ...], key: str, company: str) -> Flow[Sight]:
-        """Send one POST under an idempotency key.
-
-        Raises:
-            ReadOnlyError: this desk only reads.
-        """
+    def post(self, label: str, path: str, key: str, **query: str) -> Flow[Sight]:
+        """Send one POST under an idempotency key. Raises ``ReadOnlyError`` where this desk only reads."""
         if not self._writes:
             raise ReadOnlyError("The doctor only reads here. Nothing was sent.")
-        given = self._options
-        headers = (*given.headers, ("Idempotency-Key", key))
-        request = wire.Request("POST", path, query, given.base, headers, given.timeout, company)
+        call = self._call
+        headers = (*call.headers, ("Idempotency-Key", key))
+        request = wire.Request("POST", path, tuple(query.items()), call.base, headers, call.timeout)
         return (yield from self._send(label, request))
 
     def _send(self, label: str, request: wire.Request) -> Flow[Sight]:

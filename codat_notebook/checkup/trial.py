@@ -57,5 +57,4 @@ def _runs(desk: Desk, company: str, operation: str) -> Flow[bool]:
 
 def _post(desk: Desk, label: str, company: str, chosen: dict[str, Any], key: str) -> Flow[Sight]:
     path = wire.path("/companies/{c}/data/queue/{t}", c=company, t=chosen["dataType"])
-    query = (("connectionId", str(chosen["connectionId"])),)
-    return (yield from desk.post(label, path, query, key, company))
+    return (yield from desk.post(label, path, key, connectionId=str(chosen["connectionId"])))

@@ -5,36 +5,56 @@ that ``--help`` answers at once. It starts ``lab`` (JupyterLab and its notebooks
 through Voila, with ``page_server`` inside) as a ``child``. ``refresh`` reads a plan and waits, ``outcome`` words how it
 ended; ``doctor`` looks at the machine and at Codat. ``stopping`` holds the errors that are told in one line, and turns
 Ctrl-C and its relatives into an orderly end.
-Exit codes: 0 done (also by Ctrl-C), 1 an error, told in one line, 2 wrong arguments; 3 and more are ``refresh``'s own
-and ``doctor``'s.
+Exit codes: 0 done (also by Ctrl-C), 1 an error, told in one line, 2 wrong arguments; ``refresh`` and ``doctor`` have
+more.
 """
 
 import argparse
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from codat_notebook import __version__
-from codat_notebook.cli.doctor import add_arguments as add_doctor
-from codat_notebook.cli.refresh import add_arguments as add_refresh
-from codat_notebook.cli.stopping import CommandError
+from codat_notebook.cli.stopping import ArgumentsError, CommandError, stoppable
+
+CODES = """exit codes:
+  0  everything complete (also: nothing to do)
+  1  a problem, told in one line; nothing was queued
+  2  wrong arguments, or a plan that cannot be read
+  3  an operation failed
+  4  an operation was refused or not queued
+  5  of an operation it is not known whether it was queued
+  6  stopped before the end: the same command with the same journal goes on
+of 3 to 6 the highest that applies"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code (0, 1 or 2 as the module's docstring says).
+    """Run one command and return the exit code, as the module's docstring says.
 
     ``argv``: the arguments without the program's name; the process's own by default.
 
     >>> main(["sandbox", "--companies", "3"])  # doctest: +SKIP
     """
     arguments = parser().parse_args(argv)
-    from codat_notebook.cli import commands
-
     try:
-        return commands.RUN[arguments.command](arguments)
+        with stoppable() as stop:
+            if arguments.command == "refresh":
+                _check_refresh(arguments)
+                from codat_notebook.cli.refresh import refresh
+
+                return refresh(arguments, stop)
+            if arguments.command == "doctor":
+                from codat_notebook.cli.doctor import doctor
+
+                return doctor(arguments, stop)
+            from codat_notebook.cli import commands
+
+            getattr(commands, arguments.command)(arguments, stop)
+            return 0
     except CommandError as error:
         print(f"codat-notebook: {error}", file=sys.stderr)
-        return 1
+        return error.code
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,25 +74,28 @@ def parser() -> argparse.ArgumentParser:
     made = {name: commands.add_parser(name, help=text, formatter_class=shows_defaults) for name, text in about.items()}
     for name in ("demo", "lab", "app"):
         made[name].add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
+    port = _number(int, 0, 65535, "a port is a number from 0 to 65535")
     for name in made:
-        made[name].add_argument("--port", type=_port, default=0, help="the port to listen on; 0 takes a free one")
+        made[name].add_argument("--port", type=port, default=0, help="the port to listen on; 0 takes a free one")
     for name in ("demo", "lab"):
         made[name].add_argument(
             "--dir", type=Path, default=Path("codat-notebooks"), help="where the notebooks are copied to"
         )
     _add_app(made["app"])
     _add_sandbox(made["sandbox"])
+    speed = _number(float, 1e-9, 1e9, "a speed is a number above 0")
     for name in ("demo", "app", "sandbox"):
-        made[name].add_argument("--speed", type=_speed, default=60.0, help="seconds that pass there in one of ours")
+        made[name].add_argument("--speed", type=speed, default=60.0, help="seconds that pass there in one of ours")
         made[name].add_argument("--seed", type=int, default=7, help="the same seed, the same companies and outcomes")
         made[name].add_argument(
             "--scenario", choices=("month-end",), default=argparse.SUPPRESS, metavar="NAME",
             help="a fixed story that begins on a date of its own: month-end",
         )  # fmt: skip
-    add_refresh(
-        commands.add_parser("refresh", help="refresh a company, a plan, or what a rule finds; wait for the end")
-    )
-    add_doctor(commands.add_parser("doctor", help="look at this machine, and whether Codat is as we take it to be"))
+    _add_refresh(commands.add_parser(
+        "refresh", help="refresh a company, a plan, or what a rule finds; wait for the end",
+        formatter_class=argparse.RawDescriptionHelpFormatter, epilog=CODES,
+    ))  # fmt: skip
+    _add_doctor(commands.add_parser("doctor", help="look at this machine, and whether Codat is as we take it to be"))
     return whole
 
 
@@ -86,50 +109,96 @@ def _add_app(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="ask each visitor how to connect, also with a key of their own; else nobody can change what you started",
     )
-    command.add_argument("--visitors", type=_visitors, default=20, help="how many there may be at a time")
+    visitors = _number(int, 1, math.inf, "at least one visitor")
+    command.add_argument("--visitors", type=visitors, default=20, help="how many there may be at a time")
+    minutes = _number(float, 1 / 60, 1e6, "a number of minutes above 0")
     command.add_argument(
-        "--idle", type=_minutes, default=10.0, help="minutes after which a kernel ends that no page holds any more"
+        "--idle", type=minutes, default=10.0, help="minutes after which a kernel ends that no page holds any more"
     )
 
 
 def _add_sandbox(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--companies", type=_count, default=12, help="how many companies there are")
+    companies = _number(int, 1, math.inf, "at least one company")
+    command.add_argument("--companies", type=companies, default=12, help="how many companies there are")
     command.add_argument(
         "--key", type=_key, default=argparse.SUPPRESS, help="the API key it accepts (default: one made of the seed)"
     )
 
 
-def _port(text: str) -> int:
-    return int(_number(text, 0, 65535, whole=True, wanted="a port is a number from 0 to 65535"))
+def _add_doctor(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--deep", action="store_true", help="probe Codat by reading: at most 60 requests, no refresh")
+    command.add_argument("--output", type=Path, metavar="FILE", help="write the report of --deep there, too")
+    command.add_argument(
+        "--write-probes", metavar="COMPANY", help="with --deep: queue ONE refresh of this company, by id or whole name"
+    )
+    command.add_argument("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
 
 
-def _count(text: str) -> int:
-    return int(_number(text, 1, float("inf"), whole=True, wanted="at least one company"))
+def _add_refresh(command: argparse.ArgumentParser) -> None:
+    command.add_argument("company", nargs="?", metavar="COMPANY", help="a company's id, or its whole name")
+    command.add_argument("types", nargs="*", metavar="TYPE", help="Codat's keys of data types, such as invoices")
+    command.add_argument("--plan", type=Path, help="a CSV with company_id and data_type, such as session.plan() gives")
+    rule = command.add_argument_group("or a rule", "the companies are looked at, and what meets all of it is refreshed")
+    rule.add_argument("--older-than", metavar="AGE", help="what was not read with success for so long, such as 7D")
+    rule.add_argument("--failed", action="store_true", help="what failed at its last attempt")
+    rule.add_argument("--report", action="append", help="the data types of a report: financials, receivables, ...")
+    rule.add_argument("--tag", action="append", type=_tag, metavar="NAME=VALUE", help="companies with this tag")
+    rule.add_argument("--platform", action="append", help="connections to this platform, by name or key")
+    rule.add_argument("--dry-run", action="store_true", help="queue nothing: print the plan as CSV")
+    command.add_argument("--journal", type=Path, help="a file in which the run survives; if one is unfinished, go on")
+    command.add_argument("--reserve", type=float, default=0.0, help="share of the day's quota that is left to others")
+    command.add_argument("--timeout", type=float, help="seconds after which to stop watching (exit code 6)")
+    command.add_argument("--json", action="store_true", help="print one JSON document instead of the table")
+    command.add_argument("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
 
 
-def _visitors(text: str) -> int:
-    return int(_number(text, 1, float("inf"), whole=True, wanted="at least one visitor"))
+def _tag(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError("a tag is NAME=VALUE, such as region=uk")
+    return name, value
+
+
+def _check_refresh(arguments: argparse.Namespace) -> None:
+    """Refuse what does not go together."""
+    ways = [bool(arguments.company), arguments.plan is not None, has_rule(arguments)]
+    if sum(ways) > 1:
+        raise ArgumentsError("Give a company with data types, or a plan, or a rule, not several of them.")
+    if arguments.company and not arguments.types:
+        raise ArgumentsError("Name at least one data type, such as invoices.")
+    if not any(ways) and (arguments.dry_run or arguments.journal is None):
+        raise ArgumentsError("Give a company with data types, or a plan, or a rule such as --older-than 7D.")
+    if arguments.dry_run and not has_rule(arguments):
+        raise ArgumentsError("--dry-run goes with a rule.")
+    if any("\ud800" <= letter <= "\udfff" for letter in arguments.company or ""):  # bytes that are no text
+        raise ArgumentsError("The company's name is no text in the terminal's encoding: give its id.")
+    if arguments.timeout is not None and not arguments.timeout > 0:
+        raise ArgumentsError("--timeout is a number of seconds above 0.")
+    if not 0 <= arguments.reserve < 1:
+        raise ArgumentsError("--reserve is a share from 0 to below 1.")
+
+
+def has_rule(arguments: argparse.Namespace) -> bool:
+    """Whether a rule says what is refreshed."""
+    return bool(arguments.older_than or arguments.failed or arguments.report or arguments.tag or arguments.platform)
+
+
+def _number(kind: type[int] | type[float], least: float, most: float, wanted: str) -> Callable[[str], float]:
+    """Reads a number from ``least`` to ``most``; what is none is answered with what is ``wanted``."""
+
+    def read(text: str) -> float:
+        try:
+            number = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(wanted) from None
+        if not least <= number <= most:  # also refuses NaN, which compares false
+            raise argparse.ArgumentTypeError(wanted)
+        return number
+
+    return read
 
 
 def _key(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("a key is some text; leave it out for one made of the seed")
     return text
-
-
-def _speed(text: str) -> float:
-    return _number(text, 1e-9, 1e9, whole=False, wanted="a speed is a number above 0")
-
-
-def _minutes(text: str) -> float:
-    return _number(text, 1 / 60, 1e6, whole=False, wanted="a number of minutes above 0")
-
-
-def _number(text: str, least: float, most: float, *, whole: bool, wanted: str) -> float:
-    try:
-        number = int(text) if whole else float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(wanted) from None
-    if not least <= number <= most:  # also refuses NaN, which compares false
-        raise argparse.ArgumentTypeError(wanted)
-    return number

@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from codat_notebook.cli.stopping import CommandError
@@ -64,7 +63,8 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                **_own_process_group(),
+                start_new_session=sys.platform != "win32",
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same, on Windows
             )
 
     @property
@@ -123,9 +123,7 @@ class Child:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def _last_words(self) -> str:
@@ -142,9 +140,3 @@ def free_port(wanted: int) -> int:
         except OSError as error:
             raise CommandError.port(wanted, error) from error
         return int(probe.getsockname()[1])
-
-
-def _own_process_group() -> dict[str, Any]:
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}

@@ -1,19 +1,17 @@
-"""What each command does. All run in the foreground until they are asked to stop, and then leave nothing behind."""
+"""What each command does but ``refresh``. All run in the foreground until they are asked to stop, and leave nothing."""
 
 import base64
 import webbrowser
 from argparse import Namespace
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.cli.child import Child
 from codat_notebook.cli.console_page import ConsolePage
-from codat_notebook.cli.doctor import doctor
 from codat_notebook.cli.lab import FIRST, Lab, copy_notebooks, shipped_notebooks
-from codat_notebook.cli.refresh import refresh
-from codat_notebook.cli.stopping import CommandError, Stop, stoppable
+from codat_notebook.cli.stopping import CommandError, Stop
 from codat_notebook.models.secret import VARIABLES, Secret
 
 if TYPE_CHECKING:
@@ -31,43 +29,37 @@ _NO_LOGIN = (
 )
 
 
-def demo(arguments: Namespace) -> int:
+def demo(arguments: Namespace, stop: Stop) -> None:
     """Start the sandbox and JupyterLab, show the first notebook, and wait for Ctrl-C (or Lab's own "Shut Down")."""
     _need("jupyterlab", "JupyterLab")
-    with stoppable() as stop:
-        _copy_notebooks(arguments.dir)
-        with _sandbox(12, arguments) as sandbox:
-            _say(f"Sandbox     {sandbox.url}")
-            _run_lab(stop, arguments, _joining(sandbox), without=_TO_THE_ACCOUNT)
-            _say("Ending the sandbox ...")
-    return 0
+    _copy_notebooks(arguments.dir)
+    with _sandbox(12, arguments) as sandbox:
+        _say(f"Sandbox     {sandbox.url}")
+        _run_lab(stop, arguments, _joining(sandbox), without=_TO_THE_ACCOUNT)
+        _say("Ending the sandbox ...")
 
 
-def lab(arguments: Namespace) -> int:
+def lab(arguments: Namespace, stop: Stop) -> None:
     """Start JupyterLab with the notebooks; they connect as they say, or as the environment does."""
     _need("jupyterlab", "JupyterLab")
-    with stoppable() as stop:
-        _copy_notebooks(arguments.dir)
-        _run_lab(stop, arguments, {})
-    return 0
+    _copy_notebooks(arguments.dir)
+    _run_lab(stop, arguments, {})
 
 
-def app(arguments: Namespace) -> int:
+def app(arguments: Namespace, stop: Stop) -> None:
     """Serve the console as a page, and wait for Ctrl-C."""
     _need("voila", "Voila, which serves the page,")
-    with stoppable() as stop:
-        if arguments.live:
-            ways = _ways_to_the_account(arguments)
-            _serve(stop, arguments, _seen(arguments, ways), ways=ways)
-        elif arguments.connect_form:
-            with _sandbox(12, arguments) as sandbox:
-                visitor = "can use it with made-up companies, or connect with a key of their own"
-                _serve(stop, arguments, visitor, _joining(sandbox), ways=("sandbox", "key"), without=VARIABLES)
+    if arguments.live:
+        ways = _ways_to_the_account(arguments)
+        _serve(stop, arguments, _seen(arguments, ways), ways=ways)
+        return
+    with _sandbox(12, arguments) as sandbox:
+        if arguments.connect_form:
+            visitor = "can use it with made-up companies, or connect with a key of their own"
+            _serve(stop, arguments, visitor, _joining(sandbox), ways=("sandbox", "key"), without=VARIABLES)
         else:
-            with _sandbox(12, arguments) as sandbox:
-                visitor = "can use it; its companies are made up"
-                _serve(stop, arguments, visitor, _joining(sandbox), without=_TO_THE_ACCOUNT)
-    return 0
+            visitor = "can use it; its companies are made up"
+            _serve(stop, arguments, visitor, _joining(sandbox), without=_TO_THE_ACCOUNT)
 
 
 def _ways_to_the_account(arguments: Namespace) -> tuple[str, ...]:
@@ -96,9 +88,9 @@ def _seen(arguments: Namespace, ways: Collection[str]) -> str:
     return f"{account}, or connects with a key of their own" if "environment" in ways else "connects with their own key"
 
 
-def sandbox(arguments: Namespace) -> int:
+def sandbox(arguments: Namespace, stop: Stop) -> None:
     """Start a sandbox alone, say how to talk to it, and wait for Ctrl-C."""
-    with stoppable() as stop, _sandbox(arguments.companies, arguments) as running:
+    with _sandbox(arguments.companies, arguments) as running:
         token = base64.b64encode(running.key.encode()).decode()
         _say(f"URL   {running.url}")
         _say(f"Key   {running.key}")
@@ -107,7 +99,6 @@ def sandbox(arguments: Namespace) -> int:
         _say("Join  set CODAT_SANDBOX_URL and CODAT_SANDBOX_KEY to these, then: connect(sandbox=True)")
         _say("Ctrl-C ends it.")
         stop.wait_until(lambda: False, every=0.2)
-    return 0
 
 
 def _sandbox(companies: int, arguments: Namespace) -> "Sandbox":
@@ -139,9 +130,7 @@ def _copy_notebooks(folder: Path) -> None:
 def _run_lab(stop: Stop, arguments: Namespace, environment: dict[str, str], without: Collection[str] = ()) -> None:
     with Lab(arguments.dir, arguments.port, environment, without=without) as lab:
         if stop.wait_until(lab.answers):
-            to_open = None if arguments.no_browser else lab.page_to_open(FIRST)
-            _show("JupyterLab", lab.url(FIRST), to_open)
-            _wait_for_end(stop, lab)
+            _show(stop, lab, "JupyterLab", lab.url(FIRST), None if arguments.no_browser else lab.page_to_open(FIRST))
         _say("\nEnding JupyterLab ...")
 
 
@@ -152,34 +141,19 @@ def _serve(
     with ConsolePage(arguments.port, environment or {}, sandbox=not arguments.live, **options, **border) as page:
         if stop.wait_until(page.answers):
             _say(_NO_LOGIN.format(visitor))
-            to_open = None if arguments.no_browser else page.base
-            _show("Page (LIVE)" if arguments.live else "Page", page.base, to_open)
-            _wait_for_end(stop, page)
+            what = "Page (LIVE)" if arguments.live else "Page"
+            _show(stop, page, what, page.base, None if arguments.no_browser else page.base)
         _say("\nEnding the page and its kernels ...")
 
 
-def _show(what: str, url: str, to_open: str | None) -> None:
-    """Print an address; have a browser open it by ``to_open``, which others may read."""
+def _show(stop: Stop, child: Child, what: str, url: str, to_open: str | None) -> None:
+    """Print an address, have a browser open it by ``to_open``, which others may read, and wait for the end."""
     _say(f"{what:11} {url}")
     opened = to_open is not None and webbrowser.open(to_open)
     _say(("" if opened else "Open this address in a browser. ") + "Ctrl-C ends it all.")
-
-
-def _wait_for_end(stop: Stop, child: Child) -> None:
     if stop.wait_until(child.ended, every=0.2):
         child.check_end()
 
 
 def _say(line: str) -> None:
     print(line, flush=True)
-
-
-#: Command -> what does it.
-RUN: dict[str, Callable[[Namespace], int]] = {
-    "demo": demo,
-    "lab": lab,
-    "app": app,
-    "sandbox": sandbox,
-    "refresh": refresh,
-    "doctor": doctor,
-}

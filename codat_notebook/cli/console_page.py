@@ -39,8 +39,7 @@ class ConsolePage(Child):
     ``sandbox``: whether its consoles are on the sandbox that ``environment`` names; else on Codat itself, with the key
     of the environment. ``ways``: how a visitor connects instead, by a form; without any nothing can be changed.
     ``read_only``: refuse everything that queues. ``visitors``: how many kernels there may be at a time. ``idle``:
-    minutes after which a kernel ends that no page holds any more. ``without``: variables of this process that neither
-    server nor kernels get. Raises :class:`CommandError` if the port is taken.
+    minutes after which a kernel ends that no page holds any more. The rest is :class:`Child`'s.
     """
 
     name = "The page's server (Voila)"
@@ -108,17 +107,12 @@ def _settings(port: int, visitors: int, idle: float) -> dict[str, Any]:
 def _notebook(*, sandbox: bool, ways: Sequence[str], read_only: bool) -> dict[str, Any]:
     form = f"cn.console(ways={tuple(ways)}, read_only={read_only})"
     fixed = f"cn.console(cn.connect(sandbox={sandbox}, read_only={read_only}), ways=())"
-    cell: dict[str, Any] = {
-        "cell_type": "code",
-        "id": "console",
-        "execution_count": None,
-        "metadata": {},
-        "outputs": [],
-    }
+    source = _CELL.format(form if ways else fixed)
+    cell: dict[str, Any] = {"cell_type": "code", "id": "console", "execution_count": None, "metadata": {}}
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     title = "Codat console" + (", sandbox" if sandbox else "")
     return {
-        "cells": [{**cell, "source": _CELL.format(form if ways else fixed)}],
+        "cells": [{**cell, "outputs": [], "source": source}],
         "metadata": {"kernelspec": kernel, "title": title},
         "nbformat": 4,
         "nbformat_minor": 5,

@@ -42,20 +42,13 @@ _QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", 
 class Lab(Child):
     """A running JupyterLab; leaving the ``with`` block ends it.
 
-    ``folder``: what it serves. ``port``: 0 takes a free one. ``environment``: variables that its kernels get on top of
-    this process's; ``without``: those of this process that they do not get. Raises :class:`CommandError` if the port is
-    taken.
+    ``folder``: what it serves; the rest is :class:`Child`'s.
     """
 
     name = "JupyterLab"
 
     def __init__(
-        self,
-        folder: Path,
-        port: int = 0,
-        environment: dict[str, str] | None = None,
-        *,
-        without: Collection[str] = (),
+        self, folder: Path, port: int = 0, environment: dict[str, str] | None = None, *, without: Collection[str] = ()
     ) -> None:
         port = free_port(port)
         self._token = secrets.token_urlsafe(24)

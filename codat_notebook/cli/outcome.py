@@ -3,7 +3,6 @@
 Names and messages come from third parties, so what could steer a terminal is taken out of the table; JSON escapes it.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -32,12 +31,8 @@ def exit_code(counts: Mapping[str, int]) -> int:
     return max((CODES.get(state, OPEN) for state, number in counts.items() if number), default=0)
 
 
-def records(run: RefreshRun) -> list[dict[str, Any]]:
-    """Each row of a run as plain values."""
-    return [_record(run, row) for row in run.rows]
-
-
-def _record(run: RefreshRun, row: Row) -> dict[str, Any]:
+def record(run: RefreshRun, row: Row) -> dict[str, Any]:
+    """A row of a run as plain values."""
     operation, error, facts = row.operation, row.error, run.facts_of(row.company_id)
     connection_id = operation.connection_id if operation else row.connection_id
     return {
@@ -57,11 +52,6 @@ def _record(run: RefreshRun, row: Row) -> dict[str, Any]:
         "action": error.action if error else None,
         "link_url": error.link_url if error else None,
     }
-
-
-def to_json(operations: Iterable[Mapping[str, Any]], **about: Any) -> str:
-    """The outcome as one JSON document, ASCII only."""
-    return json.dumps({**about, "operations": list(operations)}, indent=1)
 
 
 def table(operations: list[dict[str, Any]]) -> str:

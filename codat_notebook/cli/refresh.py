@@ -9,32 +9,31 @@ is not known whether it was queued, 6 stopped before the end.
 
 import csv
 import io
+import json
+import math
 import os
 import sys
 import time
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
-from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop, Stopped, stoppable
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
+from codat_notebook.cli import has_rule, outcome
+from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop, Stopped
+from codat_notebook.connecting import connect
+from codat_notebook.models.errors import CodatLendingError, ConfigurationError, InvalidRequestError
+from codat_notebook.models.operations import GetCompanyRequest, RefreshDataTypeRequest, check
+from codat_notebook.models.secret import Secret
+from codat_notebook.planning.plan import totals
+from codat_notebook.runs.run import RefreshRun
+from codat_notebook.runs.store import JournalError, JournalUnfinishedError
+from codat_notebook.session import Session
+from codat_notebook.tables.exports import to_csv
 
-    from codat_notebook.runs.run import RefreshRun
-    from codat_notebook.session import Session
-
-CODES = """exit codes:
-  0  everything complete (also: nothing to do)
-  1  a problem, told in one line; nothing was queued
-  2  wrong arguments, or a plan that cannot be read
-  3  an operation failed
-  4  an operation was refused or not queued
-  5  of an operation it is not known whether it was queued
-  6  stopped before the end: the same command with the same journal goes on
-of 3 to 6 the highest that applies"""
 #: Seconds between two lines of progress: where a person looks, and in a log.
 _WATCHED, _LOGGED = 1.0, 15.0
 #: Columns of a plan; all others are passed over.
@@ -43,38 +42,10 @@ _READ = (*_NEEDED, "connection_id", "action", "reason")
 _ACTIONS = ("queue", "skip")
 
 
-def add_arguments(command: ArgumentParser) -> None:
-    """What the command takes."""
-    command.formatter_class, command.epilog = RawDescriptionHelpFormatter, CODES
-    command.add_argument("company", nargs="?", metavar="COMPANY", help="a company's id, or its whole name")
-    command.add_argument("types", nargs="*", metavar="TYPE", help="Codat's keys of data types, such as invoices")
-    command.add_argument("--plan", type=Path, help="a CSV with company_id and data_type, such as session.plan() gives")
-    rule = command.add_argument_group("or a rule", "the companies are looked at, and what meets all of it is refreshed")
-    rule.add_argument("--older-than", metavar="AGE", help="what was not read with success for so long, such as 7D")
-    rule.add_argument("--failed", action="store_true", help="what failed at its last attempt")
-    rule.add_argument("--report", action="append", help="the data types of a report: financials, receivables, ...")
-    rule.add_argument("--tag", action="append", type=_tag, metavar="NAME=VALUE", help="companies with this tag")
-    rule.add_argument("--platform", action="append", help="connections to this platform, by name or key")
-    rule.add_argument("--dry-run", action="store_true", help="queue nothing: print the plan as CSV")
-    command.add_argument("--journal", type=Path, help="a file in which the run survives; if one is unfinished, go on")
-    command.add_argument("--reserve", type=float, default=0.0, help="share of the day's quota that is left to others")
-    command.add_argument("--timeout", type=float, help="seconds after which to stop watching (exit code 6)")
-    command.add_argument("--json", action="store_true", help="print one JSON document instead of the table")
-    command.add_argument("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
-
-
-def _tag(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise ArgumentTypeError("a tag is NAME=VALUE, such as region=uk")
-    return name, value
-
-
-def refresh(arguments: Namespace) -> int:
+def refresh(arguments: Namespace, stop: Stop) -> int:
     """Refresh what the arguments say, and return the exit code."""
     try:
-        _check(arguments)
-        with stoppable() as stop, _connected(arguments.sandbox) as session:
+        with _connected(arguments.sandbox) as session:
             plan = stop.unless(lambda: _plan(session, arguments))
             if arguments.dry_run:
                 return _show(plan)
@@ -82,45 +53,14 @@ def refresh(arguments: Namespace) -> int:
             run = _begin(session, arguments, plan, company)
             _watch(run, stop, arguments.timeout)
             return _tell(run, arguments.json)
-    except ArgumentsError as error:
-        print(f"codat-notebook: {error}", file=sys.stderr)
-        return 2
     except Stopped:
         _say("Stopped before the refresh began.")
         return 6
 
 
-def _check(arguments: Namespace) -> None:
-    """Refuse what does not go together."""
-    ways = [bool(arguments.company), arguments.plan is not None, _has_rule(arguments)]
-    if sum(ways) > 1:
-        raise ArgumentsError("Give a company with data types, or a plan, or a rule, not several of them.")
-    if arguments.company and not arguments.types:
-        raise ArgumentsError("Name at least one data type, such as invoices.")
-    if not any(ways) and (arguments.dry_run or arguments.journal is None):
-        raise ArgumentsError("Give a company with data types, or a plan, or a rule such as --older-than 7D.")
-    if arguments.dry_run and not _has_rule(arguments):
-        raise ArgumentsError("--dry-run goes with a rule.")
-    if any("\ud800" <= letter <= "\udfff" for letter in arguments.company or ""):  # bytes that are no text
-        raise ArgumentsError("The company's name is no text in the terminal's encoding: give its id.")
-    if arguments.timeout is not None and not arguments.timeout > 0:
-        raise ArgumentsError("--timeout is a number of seconds above 0.")
-    if not 0 <= arguments.reserve < 1:
-        raise ArgumentsError("--reserve is a share from 0 to below 1.")
-
-
-def _has_rule(arguments: Namespace) -> bool:
-    return bool(arguments.older_than or arguments.failed or arguments.report or arguments.tag or arguments.platform)
-
-
 @contextmanager
-def _connected(sandbox: bool) -> "Iterator[Session]":
+def _connected(sandbox: bool) -> Iterator[Session]:
     """A session, with the key of the environment."""
-    from codat_notebook.connecting import connect
-    from codat_notebook.models.errors import CodatLendingError, ConfigurationError
-    from codat_notebook.models.secret import Secret
-    from codat_notebook.runs.store import JournalError
-
     try:
         key = None if sandbox else Secret.from_environment()
         if key is None and not sandbox:
@@ -133,11 +73,11 @@ def _connected(sandbox: bool) -> "Iterator[Session]":
         raise CommandError(f"{error.message} Nothing was queued.") from None
 
 
-def _plan(session: "Session", arguments: Namespace) -> "pd.DataFrame | None":
+def _plan(session: Session, arguments: Namespace) -> pd.DataFrame | None:
     """The plan of the file, or the one that the rule makes."""
     if arguments.plan is not None:
         return read_plan(arguments.plan)
-    if not _has_rule(arguments):
+    if not has_rule(arguments):
         return None
     try:
         return session.plan(
@@ -153,51 +93,45 @@ def _plan(session: "Session", arguments: Namespace) -> "pd.DataFrame | None":
         raise ArgumentsError(str(error)) from None
 
 
-def read_plan(path: Path) -> "pd.DataFrame":
+def read_plan(path: Path) -> pd.DataFrame:
     """The plan of a CSV file, as ``plan.to_csv("plan.csv")`` or a spreadsheet writes it, for ``session.refresh``.
 
     Needed are ``company_id`` and ``data_type``; rows with an ``action`` other than ``queue`` are left out. Raises
     :class:`ArgumentsError` with the line and the column at fault, before anything is sent: half a plan is worse than
     none.
     """
-    import pandas as pd
-
-    lines = _lines(path, _text(path))
-    places, width = _headings(path, next(lines, (1, []))[1])
-    rows = [_row(path, number, fields, places, width) for number, fields in lines]
+    lines = _lines(path)
+    names = _headings(path, next(lines, (1, []))[1])
+    rows = [_row(path, number, names, fields) for number, fields in lines]
     if not rows:
         raise ArgumentsError(f"{path} has no row below its headings.")
     return pd.DataFrame(rows, columns=list(_READ), dtype="object")
 
 
-def _text(path: Path) -> str:
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The number of its first line and the fields of each row; spreadsheets of some languages write semicolons."""
+    number = 1
     try:
         data = path.read_bytes()
-    except OSError as error:
-        raise ArgumentsError(f"{path} cannot be read: {error.strerror}.") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ArgumentsError(f"{path}, line {line}: this is no UTF-8. Save it as CSV in UTF-8.") from None
-
-
-def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """The number of its first line and the fields of each row; spreadsheets of some languages write semicolons."""
-    first = text.partition("\n")[0]
-    delimiter = ";" if ";" in first and "," not in first else ","
-    reader, number = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter), 1
-    try:
+        text = data.decode("utf-8-sig")
+        first = text.partition("\n")[0]
+        delimiter = ";" if ";" in first and "," not in first else ","
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
         for fields in reader:
             if any(fields):
                 yield number, fields
             number = reader.line_num + 1
+    except OSError as error:
+        raise ArgumentsError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        raise ArgumentsError(f"{path}, line {number}: this is no UTF-8. Save it as CSV in UTF-8.") from None
     except csv.Error as error:
         raise ArgumentsError(f"{path}, line {number}: {error}.") from None
 
 
-def _headings(path: Path, headings: list[str]) -> tuple[dict[str, int], int]:
-    """Where the columns that are read stand, and how many there are."""
+def _headings(path: Path, headings: list[str]) -> list[str]:
+    """The columns' names, among which those that are needed stand, and those that are read stand once."""
     names = [heading.strip() for heading in headings]
     for name in _NEEDED:
         if name not in names:
@@ -206,21 +140,18 @@ def _headings(path: Path, headings: list[str]) -> tuple[dict[str, int], int]:
     twice = next((name for name in _READ if names.count(name) > 1), None)
     if twice:
         raise ArgumentsError(f"{path}, line 1: the column {twice} stands there twice.")
-    return {name: names.index(name) for name in _READ if name in names}, len(names)
+    return names
 
 
-def _row(path: Path, number: int, fields: list[str], places: dict[str, int], width: int) -> list[str | None]:
+def _row(path: Path, number: int, names: list[str], fields: list[str]) -> list[str | None]:
     """The columns of a row that are read, checked if it is to be queued."""
-    if len(fields) != width:
-        raise ArgumentsError(f"{path}, line {number}: {len(fields)} columns, where the headings have {width}.")
-    values = {name: fields[place].strip() or None for name, place in places.items()}
+    if len(fields) != len(names):
+        raise ArgumentsError(f"{path}, line {number}: {len(fields)} columns, where the headings have {len(names)}.")
+    values = {name: field.strip() or None for name, field in zip(names, fields, strict=True)}
     action = values.get("action") or "queue"
     if action not in _ACTIONS:
         raise ArgumentsError(f"{path}, line {number}: action is {action[:80]!r}, not queue or skip.")
     if action == "queue":
-        from codat_notebook.models.errors import InvalidRequestError
-        from codat_notebook.models.operations import RefreshDataTypeRequest, check
-
         request = {name: values.get(name) or "" for name in _NEEDED}
         try:
             check(RefreshDataTypeRequest, {**request, "connection_id": values.get("connection_id")})
@@ -241,21 +172,16 @@ def _reading() -> Callable[[int, int], object]:
     return tell
 
 
-def _show(plan: "pd.DataFrame | None") -> int:
+def _show(plan: pd.DataFrame | None) -> int:
     """Print a plan as CSV, and what it comes to."""
-    from codat_notebook.planning.plan import totals
-    from codat_notebook.tables.exports import to_csv
-
     if plan is not None:
         _print(to_csv(plan).rstrip("\r\n").replace("\r\n", "\n"), sys.stdout)
         _say(totals(zip(plan["action"], plan["reason"], strict=True)))
     return 0
 
 
-def _begin(session: "Session", arguments: Namespace, plan: "pd.DataFrame | None", company: str | None) -> "RefreshRun":
+def _begin(session: Session, arguments: Namespace, plan: pd.DataFrame | None, company: str | None) -> RefreshRun:
     """The run: of the plan, of the company, or of the journal where one is unfinished."""
-    from codat_notebook.runs.starting import JournalUnfinishedError
-
     journal, reserve = arguments.journal, arguments.reserve
     what = plan if company is None else company
     if what is None:
@@ -267,11 +193,8 @@ def _begin(session: "Session", arguments: Namespace, plan: "pd.DataFrame | None"
         return session.resume(journal)
 
 
-def company_id(session: "Session", company: str | None) -> str | None:
+def company_id(session: Session, company: str | None) -> str | None:
     """The id that was given, or that of the company of that name; ``None`` where there is no company."""
-    from codat_notebook.models.errors import InvalidRequestError
-    from codat_notebook.models.operations import GetCompanyRequest, check
-
     if not company:
         return None
     try:
@@ -286,15 +209,15 @@ def company_id(session: "Session", company: str | None) -> str | None:
     raise ArgumentsError("There is no company of that name: give its whole name, or its id.")
 
 
-def _watch(run: "RefreshRun", stop: Stop, timeout: float | None) -> None:
+def _watch(run: RefreshRun, stop: Stop, timeout: float | None) -> None:
     """Tell the progress until the run has ended, the time is over, or somebody asks to stop."""
     every = _WATCHED if sys.stderr.isatty() else _LOGGED
-    until = None if timeout is None else time.monotonic() + timeout
+    until = math.inf if timeout is None else time.monotonic() + timeout
     told, next_line = None, 0.0
-    while not run.done and not stop.asked and (until is None or time.monotonic() < until):
-        if time.monotonic() >= next_line and (line := run.line) != told:
+    while not run.done and not stop.asked and (now := time.monotonic()) < until:
+        if now >= next_line and (line := run.line) != told:
             _say(line)
-            told, next_line = line, time.monotonic() + every
+            told, next_line = line, now + every
         run.wait(0.2)
     if not run.done:
         _say("Stopped watching. Codat carries on with what is queued; with its journal the run can be gone on with.")
@@ -302,28 +225,22 @@ def _watch(run: "RefreshRun", stop: Stop, timeout: float | None) -> None:
         run.wait(30)
 
 
-def _tell(run: "RefreshRun", as_json: bool) -> int:
+def _tell(run: RefreshRun, as_json: bool) -> int:
     """Print the outcome, and give the exit code."""
-    from codat_notebook.cli import outcome
-
     code = outcome.exit_code(run.counts)
-    operations = outcome.records(run)
+    operations = [outcome.record(run, row) for row in run.rows]
     skipped = len(run.skipped)
-    about = {"exit_code": code, "phase": run.phase, "note": run.note, "counts": run.counts, "skipped": skipped}
-    text = (
-        outcome.to_json(operations, **about)
-        if as_json
-        else f"{outcome.table(operations)}\n\n{outcome.remedies(operations)}".strip()
-    )
-    _print(text, sys.stdout)
+    if as_json:
+        about = {"exit_code": code, "phase": run.phase, "note": run.note, "counts": run.counts, "skipped": skipped}
+        _print(json.dumps({**about, "operations": operations}, indent=1), sys.stdout)
+    else:
+        _print(f"{outcome.table(operations)}\n\n{outcome.remedies(operations)}".strip(), sys.stdout)
     _say(f"{run.line}; {skipped:,} skipped" if skipped else run.line)
     return code
 
 
 def _say(line: str) -> None:
-    from codat_notebook.cli.outcome import plain
-
-    _print(plain(line), sys.stderr)
+    _print(outcome.plain(line), sys.stderr)
 
 
 def _print(text: str, stream: TextIO) -> None:

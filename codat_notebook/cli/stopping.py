@@ -23,6 +23,9 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 class CommandError(Exception):
     """A command cannot go on; its text says why and what to do."""
 
+    #: The exit code.
+    code = 1
+
     @classmethod
     def port(cls, port: int, error: OSError) -> Self:
         """A port cannot be listened on."""
@@ -30,7 +33,9 @@ class CommandError(Exception):
 
 
 class ArgumentsError(CommandError):
-    """The arguments, or a file that they name, cannot be meant: exit code 2."""
+    """The arguments, or a file that they name, cannot be meant."""
+
+    code = 2
 
 
 class Stopped(Exception):

@@ -1,9 +1,9 @@
 """Talks to Codat; the only room that imports httpx and httpcore, and it does so late.
 
 ``wire`` builds requests, ``reading`` reads answers; ``retrying``, ``flows`` and ``queue_once`` decide, as generators
-that do no I/O; ``drivers`` obey them, blocking or awaiting, over the connections of ``pools``. ``calls`` and
-``manage_data`` name the calls as the official SDK does, and :class:`CodatLending` puts all together. ``clock`` and
-``quota`` know what headers say, ``events`` what a listener hears, ``slots`` what is being queued.
+that do no I/O; ``drivers`` obey them, blocking or awaiting, over the connections of ``pools``. ``calls`` names the
+calls as the official SDK does, and :class:`CodatLending` puts all together. ``clock`` and ``quota`` know what headers
+say, ``events`` what a listener hears, ``slots`` what is being queued.
 """
 
 from codat_notebook.client.clock import ServerClock

@@ -2,9 +2,7 @@
 
 import asyncio
 import weakref
-from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from codat_notebook import forking
@@ -13,7 +11,6 @@ from codat_notebook.client.drivers import Driver
 from codat_notebook.client.retrying import Command, Flow, Join, Sleep
 from codat_notebook.client.wire import Outcome, Request
 from codat_notebook.models import errors
-from codat_notebook.models.secret import Secret
 
 if TYPE_CHECKING:
     import httpcore
@@ -27,21 +24,16 @@ _PATIENCE = 2.0
 class AsyncDriver(Driver):
     """Obeys by awaiting, with connections of its own for each event loop: a pool that two loops share breaks."""
 
-    def __init__(
-        self, secret: Secret | None, timeout: float, monotonic: Callable[[], float], client: Any = None
-    ) -> None:
-        super().__init__(secret, timeout, monotonic, client)
-        self._own: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, httpcore.AsyncConnectionPool]]
+    _own: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, httpcore.AsyncConnectionPool]]"
+    _ended = False
+
+    def _anew(self) -> None:
         self._own = weakref.WeakKeyDictionary()
-        self._ended = False
         self._under_way: set[tuple[asyncio.AbstractEventLoop, asyncio.Timeout]] = set()
-        self._sleep: Callable[[float], Coroutine[Any, Any, Any]] = asyncio.sleep
 
     def after_fork(self) -> None:
         """In a forked child: the loops and what is under way on them are the parent's, too."""
         forking.keep(dict(self._own), self._under_way)
-        self._own = weakref.WeakKeyDictionary()
-        self._under_way = set()
         super().after_fork()
 
     async def drive(self, flow: Flow[T]) -> T:
@@ -63,7 +55,7 @@ class AsyncDriver(Driver):
         if isinstance(command, Request):
             return await self._request(command)
         if isinstance(command, Sleep):
-            return await self._sleep(command.seconds)
+            return await asyncio.sleep(command.seconds)
         if isinstance(command, Join):
             return await _joined(command.future, command.seconds)
         places, failed = asyncio.Semaphore(command.at_once), list[errors.CodatLendingError]()
@@ -83,8 +75,13 @@ class AsyncDriver(Driver):
         sent = self.monotonic()
         try:
             async with asyncio.timeout(self.limit(request)) as limit:
-                with self._listed(limit):
+                # Known while it is under way, so that :meth:`end` can bring its limit forward.
+                entry = (asyncio.get_running_loop(), limit)
+                self._under_way.add(entry)
+                try:
                     return await self._answer(request, sent)
+                finally:
+                    self._under_way.discard(entry)
         except transport.no_answer() as error:
             return self.lost(request, error, sent)
         except BaseException as error:  # noqa: BLE001 - goes on at once, only without frames that hold the key
@@ -97,16 +94,6 @@ class AsyncDriver(Driver):
             return self.outcome(request, response, heard, await self._body(response, heard), sent)
         finally:
             await response.aclose()
-
-    @contextmanager
-    def _listed(self, limit: asyncio.Timeout) -> Iterator[None]:
-        """While a request is under way its limit is known, so that :meth:`end` can bring it forward."""
-        entry = (asyncio.get_running_loop(), limit)
-        self._under_way.add(entry)
-        try:
-            yield
-        finally:
-            self._under_way.discard(entry)
 
     async def _send(self, request: Request) -> Any:
         if self._ended:

@@ -1,4 +1,4 @@
-"""The calls that only read, and what all groups of calls share. ``manage_data`` has those that refresh.
+"""The calls, in the official SDK's groups, and what all groups share.
 
 A method such as ``_list`` names an endpoint and gives a flow; ``list`` runs it by blocking, ``list_async`` by awaiting.
 What all calls raise is in :mod:`codat_notebook.models.errors`. Parameters common to all calls:
@@ -9,20 +9,29 @@ What all calls raise is in :mod:`codat_notebook.models.errors`. Parameters commo
 * ``timeout_ms``: milliseconds for one request, from its first byte to the last one of its answer; the whole call
   has the budget of ``retries``;
 * ``http_headers``: headers to add.
+
+``refresh.data_type`` and ``refresh.all_data_types`` are the official SDK's; ``refresh.queue`` and ``refresh.queue_all``
+are what they use, for those who want to know how it came about. Both pairs queue once, whatever happens on the way.
 """
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import chain
-from typing import Any, Concatenate, Final, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypedDict, TypeVar, Unpack, get_args
 
 from msgspec import UNSET, UnsetType
 
-from codat_notebook.client import flows
-from codat_notebook.client.flows import Endpoint, Options, Pager
+from codat_notebook.client import flows, queueing, wire
+from codat_notebook.client.flows import Endpoint, Pager
+from codat_notebook.client.lookup import Intent
+from codat_notebook.client.queueing import AllTypes, OneType, Queued, QueuedAll
 from codat_notebook.client.retrying import Call, Flow
 from codat_notebook.models import errors, operations, shared
 from codat_notebook.utils import RetryConfig
+
+if TYPE_CHECKING:
+    from codat_notebook.client.codat_lending import CodatLending
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -31,71 +40,34 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: A request as a mapping of its fields.
 Body = Mapping[str, Any]
 Retries = RetryConfig | UnsetType | None
-Headers = Mapping[str, str] | None
 
 
-class CallOptions(NamedTuple):
-    """What a caller may say about any call."""
+class Given(TypedDict, total=False):
+    """What a caller may say about any call. The default is None, but for ``retries``: UNSET, as in the official SDK."""
 
     retries: Retries
     server_url: str | None
     timeout_ms: int | None
-    headers: Headers
-
-
-class Runner(Protocol):
-    """What the groups need of the client."""
-
-    def prepare(self, name: str, given: CallOptions, *, writes: bool = False) -> tuple[Call, Options]:
-        """A call and its options, checked."""
-
-    def drive(self, flow: Flow[T]) -> T:
-        """Run a flow by blocking."""
-
-    async def drive_async(self, flow: Flow[T]) -> T:
-        """Run a flow by awaiting."""
-
-
-class Rows(Generic[T]):
-    """The rows of all pages. A wrong request raises when this is made, not at the first row."""
-
-    def __init__(self, runner: Runner, endpoint: Endpoint[Any], request: Any, given: CallOptions) -> None:
-        self._runner = runner
-        self._name = endpoint.name
-        self._given = given
-        self._pager: Pager[Any] = Pager(endpoint, request, runner.prepare(endpoint.name, given)[1])
-
-    def batches(self) -> Iterator[Sequence[T]]:
-        """Some pages at a time; each batch has the whole budget."""
-        while not self._pager.done:
-            yield self._runner.drive(self._pager.batch(self._runner.prepare(self._name, self._given)[0]))
-
-    async def rows(self) -> AsyncIterator[T]:
-        """Row by row, awaited."""
-        while not self._pager.done:
-            batch = self._pager.batch(self._runner.prepare(self._name, self._given)[0])
-            for row in await self._runner.drive_async(batch):
-                yield row
+    http_headers: Mapping[str, str] | None
 
 
 class Group:
     """Calls that belong together."""
 
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
+    def __init__(self, client: "CodatLending") -> None:
+        self._client = client
 
-    def _read(self, endpoint: Endpoint[T], request: Any, given: CallOptions) -> Flow[T]:
-        call, options = self._runner.prepare(endpoint.name, given)
-        return flows.read(call, endpoint, request, options)
+    def _read(self, endpoint: Endpoint[T], request: Any, given: Given) -> Flow[T]:
+        return flows.read(self._client.prepare(endpoint.name, given), endpoint, request)
 
-    def _rows(self, endpoint: Endpoint[Any], request: Any, given: CallOptions) -> Rows[Any]:
-        return Rows(self._runner, endpoint, request, given)
+    def _rows(self, endpoint: Endpoint[Any], request: Any, given: Given) -> Pager[Any]:
+        return Pager(self._client.prepare(endpoint.name, given), endpoint, request)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         raise errors.NotAvailableError(
-            f"{type(self).__name__}.{name} is not part of this client, which refreshes and diagnoses. "
+            f"{name} is not among the {type(self).__name__} of this client, which refreshes and diagnoses. "
             "Codat's own SDK may have it: pip install codat-lending"
         )
 
@@ -104,7 +76,7 @@ def blocking(method: Callable[Concatenate[G, P], Flow[T]]) -> Callable[Concatena
     """The call that runs a method's flow by blocking."""
 
     def call(group: G, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return group._runner.drive(method(group, *args, **kwargs))
+        return group._client.drive(method(group, *args, **kwargs))
 
     return _shown(call, method)
 
@@ -113,40 +85,62 @@ def awaiting(method: Callable[Concatenate[G, P], Flow[T]]) -> Callable[Concatena
     """The call that runs a method's flow by awaiting."""
 
     async def call(group: G, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await group._runner.drive_async(method(group, *args, **kwargs))
+        return await group._client.drive_async(method(group, *args, **kwargs))
 
     return _shown(call, method, "_async")
 
 
-def rows(method: Callable[Concatenate[G, P], Rows[T]]) -> Callable[Concatenate[G, P], Iterator[T]]:
-    """The call that goes through a method's rows by blocking, without a step of ours for each."""
+def rows(method: Callable[Concatenate[G, P], Pager[T]]) -> Callable[Concatenate[G, P], Iterator[T]]:
+    """The call that goes through all rows by blocking, without a step of ours for each."""
 
     def call(group: G, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
-        return chain.from_iterable(method(group, *args, **kwargs).batches())
+        return chain.from_iterable(_batches(group._client, method(group, *args, **kwargs)))
 
     return _shown(call, method, of=Iterator)
 
 
-def rows_async(method: Callable[Concatenate[G, P], Rows[T]]) -> Callable[Concatenate[G, P], AsyncIterator[T]]:
-    """The call that goes through a method's rows with ``async for``."""
+def rows_async(method: Callable[Concatenate[G, P], Pager[T]]) -> Callable[Concatenate[G, P], AsyncIterator[T]]:
+    """The call that goes through all rows with ``async for``."""
 
     def call(group: G, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
-        return method(group, *args, **kwargs).rows()
+        return _awaited(group._client, method(group, *args, **kwargs))
 
     return _shown(call, method, "_async", AsyncIterator)
+
+
+# Apart from the calls, so that a wrong request raises when the call is made, not at its first row.
+def _batches(client: "CodatLending", pager: Pager[T]) -> Iterator[Sequence[T]]:
+    while not pager.done:
+        yield client.drive(pager.batch())
+
+
+async def _awaited(client: "CodatLending", pager: Pager[T]) -> AsyncIterator[T]:
+    while not pager.done:
+        for row in await client.drive_async(pager.batch()):
+            yield row
+
+
+_ALL_ROWS: Final = """Everything over all pages, row by row. Where no page size is asked for, the largest that the
+server takes is."""
 
 
 def _shown(call: F, method: Callable[..., Any], twin: str = "", of: Any = None) -> F:
     """Give a call the name, the parameters and the docstring of its method, for ``help`` and for completion."""
     name = method.__name__.removeprefix("_")
     signature = inspect.signature(method)
+    group, request, *own, _ = signature.parameters.values()
+    common = [
+        inspect.Parameter(name, request.kind, default=UNSET if name == "retries" else None, annotation=kind)
+        for name, kind in Given.__annotations__.items()
+    ]
     result = get_args(signature.return_annotation)[-1]
-    signature = signature.replace(return_annotation=result if of is None else of[result])
     call.__name__ = name + twin
     call.__qualname__ = method.__qualname__.replace("._", ".") + twin
     call.__module__ = method.__module__
-    call.__doc__ = f"As :meth:`{name}`, awaited." if twin else method.__doc__
-    call.__signature__ = signature  # type: ignore[attr-defined]  # inspect reads it
+    call.__doc__ = f"As :meth:`{name}`, awaited." if twin else method.__doc__ or _ALL_ROWS
+    call.__signature__ = signature.replace(  # type: ignore[attr-defined]  # inspect reads it
+        parameters=[group, request, *common, *own], return_annotation=result if of is None else of[result]
+    )
     return call
 
 
@@ -155,191 +149,261 @@ _INTEGRATIONS: Final = operations.ListIntegrationsRequest()
 _PROFILE: Final = operations.GetProfileSyncSettingsRequest()
 
 
-class Companies(Group):
+class CompanyCalls(Group):
     """Companies with their connections."""
 
     def _list(
-        self,
-        *,
-        request: operations.ListCompaniesRequest | Body = _COMPANIES,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
+        self, *, request: operations.ListCompaniesRequest | Body = _COMPANIES, **given: Unpack[Given]
     ) -> Flow[shared.Companies]:
         """A page of companies.
 
         >>> client.companies.list(request={"query": "name~toft"})  # doctest: +SKIP
         """
-        return self._read(flows.COMPANIES_LIST, request, CallOptions(retries, server_url, timeout_ms, http_headers))
+        return self._read(flows.COMPANIES_LIST, request, given)
 
     list = blocking(_list)
     list_async = awaiting(_list)
 
     def _iterate(
-        self,
-        *,
-        request: operations.ListCompaniesRequest | Body | None = None,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
-    ) -> Rows[shared.Company]:
-        """Everything over all pages, row by row. Where no page size is asked for, the largest that the server
-        takes is.
-        """
-        return self._rows(flows.COMPANIES_LIST, request, CallOptions(retries, server_url, timeout_ms, http_headers))
+        self, *, request: operations.ListCompaniesRequest | Body | None = None, **given: Unpack[Given]
+    ) -> Pager[shared.Company]:
+        return self._rows(flows.COMPANIES_LIST, request, given)
 
     iterate = rows(_iterate)
     iterate_async = rows_async(_iterate)
 
-    def _get(
-        self,
-        *,
-        request: operations.GetCompanyRequest | Body,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
-    ) -> Flow[shared.Company]:
+    def _get(self, *, request: operations.GetCompanyRequest | Body, **given: Unpack[Given]) -> Flow[shared.Company]:
         """One company."""
-        return self._read(flows.COMPANIES_GET, request, CallOptions(retries, server_url, timeout_ms, http_headers))
+        return self._read(flows.COMPANIES_GET, request, given)
 
     get = blocking(_get)
     get_async = awaiting(_get)
 
 
-class Connections(Group):
+class ConnectionCalls(Group):
     """A company's connections to platforms."""
 
     def _list(
-        self,
-        *,
-        request: operations.ListConnectionsRequest | Body,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
+        self, *, request: operations.ListConnectionsRequest | Body, **given: Unpack[Given]
     ) -> Flow[shared.Connections]:
         """A page of a company's connections."""
-        return self._read(flows.CONNECTIONS_LIST, request, CallOptions(retries, server_url, timeout_ms, http_headers))
+        return self._read(flows.CONNECTIONS_LIST, request, given)
 
     list = blocking(_list)
     list_async = awaiting(_list)
 
     def _iterate(
-        self,
-        *,
-        request: operations.ListConnectionsRequest | Body,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
-    ) -> Rows[shared.Connection]:
-        """Everything over all pages, row by row. Where no page size is asked for, the largest that the server
-        takes is.
-        """
-        return self._rows(flows.CONNECTIONS_LIST, request, CallOptions(retries, server_url, timeout_ms, http_headers))
+        self, *, request: operations.ListConnectionsRequest | Body, **given: Unpack[Given]
+    ) -> Pager[shared.Connection]:
+        return self._rows(flows.CONNECTIONS_LIST, request, given)
 
     iterate = rows(_iterate)
     iterate_async = rows_async(_iterate)
 
     def _get(
-        self,
-        *,
-        request: operations.GetConnectionRequest | Body,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
+        self, *, request: operations.GetConnectionRequest | Body, **given: Unpack[Given]
     ) -> Flow[shared.Connection]:
         """One connection."""
-        return self._read(flows.CONNECTIONS_GET, request, CallOptions(retries, server_url, timeout_ms, http_headers))
+        return self._read(flows.CONNECTIONS_GET, request, given)
 
     get = blocking(_get)
     get_async = awaiting(_get)
 
 
-class Settings(Group):
+class SettingsCalls(Group):
     """When Codat refreshes by itself, and how far back."""
 
     def _get_company_sync_settings(
-        self,
-        *,
-        request: operations.GetCompanySyncSettingsRequest | Body,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
+        self, *, request: operations.GetCompanySyncSettingsRequest | Body, **given: Unpack[Given]
     ) -> Flow[shared.SyncSettings]:
         """A company's sync settings."""
-        return self._read(flows.COMPANY_SETTINGS, request, CallOptions(retries, server_url, timeout_ms, http_headers))
+        return self._read(flows.COMPANY_SETTINGS, request, given)
 
     get_company_sync_settings = blocking(_get_company_sync_settings)
     get_company_sync_settings_async = awaiting(_get_company_sync_settings)
 
     def _get_profile_sync_settings(
-        self,
-        *,
-        request: operations.GetProfileSyncSettingsRequest | Body = _PROFILE,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
+        self, *, request: operations.GetProfileSyncSettingsRequest | Body = _PROFILE, **given: Unpack[Given]
     ) -> Flow[shared.SyncSettings]:
         """The account's sync settings, which hold for companies without their own."""
-        return self._read(flows.PROFILE_SETTINGS, request, CallOptions(retries, server_url, timeout_ms, http_headers))
+        return self._read(flows.PROFILE_SETTINGS, request, given)
 
     get_profile_sync_settings = blocking(_get_profile_sync_settings)
     get_profile_sync_settings_async = awaiting(_get_profile_sync_settings)
 
 
-class Integrations(Group):
+class IntegrationCalls(Group):
     """The platforms that companies can be linked to."""
 
     def _list(
-        self,
-        *,
-        request: operations.ListIntegrationsRequest | Body = _INTEGRATIONS,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
+        self, *, request: operations.ListIntegrationsRequest | Body = _INTEGRATIONS, **given: Unpack[Given]
     ) -> Flow[shared.Integrations]:
         """A page of integrations."""
-        return self._read(flows.INTEGRATIONS_LIST, request, CallOptions(retries, server_url, timeout_ms, http_headers))
+        return self._read(flows.INTEGRATIONS_LIST, request, given)
 
     list = blocking(_list)
     list_async = awaiting(_list)
 
     def _iterate(
-        self,
-        *,
-        request: operations.ListIntegrationsRequest | Body | None = None,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
-    ) -> Rows[shared.Integration]:
-        """Everything over all pages, row by row. Where no page size is asked for, the largest that the server
-        takes is.
-        """
-        return self._rows(flows.INTEGRATIONS_LIST, request, CallOptions(retries, server_url, timeout_ms, http_headers))
+        self, *, request: operations.ListIntegrationsRequest | Body | None = None, **given: Unpack[Given]
+    ) -> Pager[shared.Integration]:
+        return self._rows(flows.INTEGRATIONS_LIST, request, given)
 
     iterate = rows(_iterate)
     iterate_async = rows_async(_iterate)
 
     def _get(
-        self,
-        *,
-        request: operations.GetIntegrationRequest | Body,
-        retries: Retries = UNSET,
-        server_url: str | None = None,
-        timeout_ms: int | None = None,
-        http_headers: Headers = None,
+        self, *, request: operations.GetIntegrationRequest | Body, **given: Unpack[Given]
     ) -> Flow[shared.Integration]:
         """One integration, by its platform key."""
-        return self._read(flows.INTEGRATIONS_GET, request, CallOptions(retries, server_url, timeout_ms, http_headers))
+        return self._read(flows.INTEGRATIONS_GET, request, given)
 
     get = blocking(_get)
     get_async = awaiting(_get)
+
+
+class PullOperationCalls(Group):
+    """The history of what was pulled, and of what is being pulled."""
+
+    def _list(
+        self, *, request: operations.ListPullOperationsRequest | Body, **given: Unpack[Given]
+    ) -> Flow[shared.PullOperations]:
+        """A page of a company's pull operations."""
+        return self._read(flows.PULLS_LIST, request, given)
+
+    list = blocking(_list)
+    list_async = awaiting(_list)
+
+    def _iterate(
+        self, *, request: operations.ListPullOperationsRequest | Body, **given: Unpack[Given]
+    ) -> Pager[shared.PullOperation]:
+        return self._rows(flows.PULLS_LIST, request, given)
+
+    iterate = rows(_iterate)
+    iterate_async = rows_async(_iterate)
+
+    def _get(
+        self, *, request: operations.GetPullOperationRequest | Body, **given: Unpack[Given]
+    ) -> Flow[shared.PullOperation]:
+        """One pull operation."""
+        return self._read(flows.PULLS_GET, request, given)
+
+    get = blocking(_get)
+    get_async = awaiting(_get)
+
+    def _get_validation(
+        self, *, request: operations.GetValidationRequest | Body, **given: Unpack[Given]
+    ) -> Flow[shared.ValidationResults]:
+        """What Codat's checks found in the data that one operation pulled."""
+        return self._read(flows.PULLS_VALIDATION, request, given)
+
+    get_validation = blocking(_get_validation)
+    get_validation_async = awaiting(_get_validation)
+
+
+class RefreshCalls(Group):
+    """The two calls that queue, each exactly once."""
+
+    def _all_data_types(
+        self, *, request: operations.RefreshAllDataTypesRequest | Body, **given: Unpack[Given]
+    ) -> Flow[None]:
+        """Queue every data type of a company. Codat names no operations; see :meth:`queue_all`.
+
+        Returns once Codat has confirmed it, or the history shows everything that it should queue. Raises a
+        :class:`~codat_notebook.models.errors.CodatLendingError` with ``queued`` ``"unknown"``, and the names of what is
+        missing, if the answer was lost and the history shows a part.
+        """
+        yield from self._all("all_data_types", request, given, thorough=True)
+
+    all_data_types = blocking(_all_data_types)
+    all_data_types_async = awaiting(_all_data_types)
+
+    def _data_type(
+        self, *, request: operations.RefreshDataTypeRequest | Body, **given: Unpack[Given]
+    ) -> Flow[shared.PullOperation]:
+        """Queue one data type, or attach to the operation that is in progress already."""
+        return (yield from self._one("data_type", request, given)).operation
+
+    data_type = blocking(_data_type)
+    data_type_async = awaiting(_data_type)
+
+    def _queue(
+        self,
+        *,
+        request: operations.RefreshDataTypeRequest | Body,
+        idempotency_key: str | None = None,
+        since: datetime | None = None,
+        known: Collection[str] = (),
+        siblings: bool = False,
+        **given: Unpack[Given],
+    ) -> Flow[Queued]:
+        """Queue one data type, and tell what came of it.
+
+        Args:
+            idempotency_key: the key to send it under; by default a new one. What is in doubt keeps its own.
+            since: the server's time at which an earlier process first sent it; begins with a look-up.
+            known: ids of operations that cannot be this one.
+            siblings: also look for what was queued on the company's other connections (one more request).
+
+        Returns:
+            The operation, whether it was ``"queued"`` or ``"attached"`` to, and its siblings.
+
+        Raises:
+            errors.CodatLendingError: with ``queued`` ``"no"`` or ``"unknown"``.
+        """
+        how = {"key": idempotency_key, "since": since, "known": known, "thorough": siblings}
+        return self._one("queue", request, given, **how)
+
+    queue = blocking(_queue)
+    queue_async = awaiting(_queue)
+
+    def _queue_all(
+        self,
+        *,
+        request: operations.RefreshAllDataTypesRequest | Body,
+        idempotency_key: str | None = None,
+        since: datetime | None = None,
+        **given: Unpack[Given],
+    ) -> Flow[QueuedAll]:
+        """Queue every data type of a company, and tell what came of it: what ran before, since when to look.
+
+        ``idempotency_key`` and ``since`` as in :meth:`queue`.
+        """
+        return self._all("queue_all", request, given, key=idempotency_key, since=since)
+
+    queue_all = blocking(_queue_all)
+    queue_all_async = awaiting(_queue_all)
+
+    def _one(self, name: str, request: Any, given: Given, **how: Any) -> Flow[Queued]:
+        made = operations.check(operations.RefreshDataTypeRequest, request)
+        connection_id = None if made.connection_id is None else str(made.connection_id)
+        intent = Intent(str(made.company_id), str(made.data_type), connection_id)
+        return queueing.queue(OneType, self._call(name, given, **how), intent, **how)
+
+    def _all(self, name: str, request: Any, given: Given, **how: Any) -> Flow[QueuedAll]:
+        made = operations.check(operations.RefreshAllDataTypesRequest, request)
+        intent = Intent(str(made.company_id))
+        return queueing.queue(AllTypes, self._call(name, given, **how), intent, **how)
+
+    def _call(self, name: str, given: Given, key: str | None = None, **_: Any) -> Call:
+        if key:
+            wire.headers({"Idempotency-Key": key})  # raises for one that cannot be sent
+        return self._client.prepare(f"manage_data.refresh.{name}", given, writes=True)
+
+
+class ManageDataCalls(Group):
+    """How data gets to Codat: statuses, refreshes, and the history of pull operations."""
+
+    def __init__(self, client: "CodatLending") -> None:
+        super().__init__(client)
+        self.refresh = RefreshCalls(client)
+        self.pull_operations = PullOperationCalls(client)
+
+    def _get_status(
+        self, *, request: operations.GetDataStatusRequest | Body, **given: Unpack[Given]
+    ) -> Flow[shared.DataStatuses]:
+        """How fresh each data type of a company is, in one request."""
+        return self._read(flows.GET_STATUS, request, given)
+
+    get_status = blocking(_get_status)
+    get_status_async = awaiting(_get_status)

@@ -36,32 +36,23 @@ def header_time(text: str | None, now: datetime) -> datetime | None:
     '2026-01-01T00:01:30+00:00'
     """
     text = (text or "").strip()
+    if not _NUMBER.fullmatch(text):
+        return instant(text) if text[:1].isdigit() else _http_date(text)
+    number = float(text)
     try:
-        if _NUMBER.fullmatch(text):
-            return _from_number(float(text), now)
-        if text[:1].isdigit():
-            return instant(text)
-        return _aware(parsedate_to_datetime(text)) if text else None
-    except (ValueError, OverflowError, TypeError, IndexError):
+        if number < _EPOCH_FROM:
+            return now + timedelta(seconds=max(number, 0.0))
+        return datetime.fromtimestamp(number / 1000 if number > 100 * _EPOCH_FROM else number, UTC)
+    except (ValueError, OverflowError):
         return None
 
 
-def _from_number(number: float, now: datetime) -> datetime:
-    if number < _EPOCH_FROM:
-        return now + timedelta(seconds=max(number, 0.0))
-    return datetime.fromtimestamp(number / 1000 if number > 100 * _EPOCH_FROM else number, UTC)
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 @lru_cache(maxsize=8)
-def http_date(text: str) -> float | None:
-    """The epoch seconds of a ``Date`` header, None if it is none."""
+def _http_date(text: str) -> datetime | None:
     try:
-        return _aware(parsedate_to_datetime(text)).timestamp()
-    except (ValueError, TypeError, IndexError):
+        moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 
@@ -155,17 +146,13 @@ class ServerClock:
         self.monotonic = monotonic
         self._wall = wall
         self._lock = Lock()
-        self._speed = 1.0
+        #: Server seconds per real second: 1, or what a sandbox said.
+        self.speed = 1.0
         #: Whether the server's clock stood still at the latest answer: that of a paused sandbox, until it goes on.
         self.stands = False
         #: The server's epoch minus monotonic x speed lies between these.
         self._bounds: tuple[float, float] | None = None
         self.lag = HistoryLag()
-
-    @property
-    def speed(self) -> float:
-        """Server seconds per real second: 1, or what a sandbox said."""
-        return self._speed
 
     @property
     def known(self) -> bool:
@@ -177,7 +164,7 @@ class ServerClock:
         bounds = self._bounds
         if bounds is None:
             return self._wall()
-        return (bounds[0] + bounds[1]) / 2 + self.monotonic() * self._speed
+        return (bounds[0] + bounds[1]) / 2 + self.monotonic() * self.speed
 
     def now(self) -> datetime:
         """The server's time as an aware UTC datetime."""
@@ -186,7 +173,7 @@ class ServerClock:
     def at_least(self) -> datetime:
         """The earliest that the server's time can be: the heard ``Date`` plus the time since."""
         bounds = self._bounds
-        epoch = self._wall() if bounds is None else bounds[0] + self.monotonic() * self._speed
+        epoch = self._wall() if bounds is None else bounds[0] + self.monotonic() * self.speed
         return datetime.fromtimestamp(epoch, UTC)
 
     def moment(self, server: datetime | None = None) -> Moment:
@@ -197,29 +184,30 @@ class ServerClock:
 
     def elapsed(self, since: Moment) -> float:
         """Server seconds since a moment: the most that any clock allows."""
-        passed = max(self.monotonic() - since.steady, self._wall() - since.wall) * self._speed
+        passed = max(self.monotonic() - since.steady, self._wall() - since.wall) * self.speed
         if since.server is not None and self._bounds is not None:
-            passed = max(passed, self._bounds[1] + self.monotonic() * self._speed - since.server)
+            passed = max(passed, self._bounds[1] + self.monotonic() * self.speed - since.server)
         return passed
 
     def real(self, server_seconds: float) -> float:
         """How many real seconds pass while that many pass for the server."""
-        return server_seconds / self._speed
+        return server_seconds / self.speed
 
     def observe(self, headers: Mapping[str, str], sent: float, received: float) -> None:
         """Learn from an answer's headers; ``sent`` and ``received`` are monotonic seconds."""
-        date = http_date(headers.get("date", ""))
-        if date is None:
+        moment = _http_date(headers.get("date", ""))
+        if moment is None:
             return
+        date = moment.timestamp()
         told = headers.get("x-sandbox-speed")
         speed, self.stands = _speed(told), told == "0"
         low, high = date - received * speed, date + 1.0 - sent * speed
         with self._lock:
-            if self._bounds is not None and speed == self._speed:
+            if self._bounds is not None and speed == self.speed:
                 closer = max(low, self._bounds[0]), min(high, self._bounds[1])
                 if closer[0] <= closer[1]:
                     low, high = closer
-            self._speed = speed
+            self.speed = speed
             self._bounds = low, high
 
 

@@ -6,20 +6,25 @@ nothing heavy is imported before the first call.
 
 from collections.abc import Mapping
 from numbers import Real
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from msgspec import UNSET, UnsetType
 
 from codat_notebook import forking
 from codat_notebook.client import wire
-from codat_notebook.client.calls import CallOptions, Companies, Connections, Integrations, Retries, Settings
+from codat_notebook.client.calls import (
+    CompanyCalls,
+    ConnectionCalls,
+    Given,
+    IntegrationCalls,
+    ManageDataCalls,
+    Retries,
+    SettingsCalls,
+)
 from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.compatibility import ELSEWHERE
 from codat_notebook.client.drivers import SyncDriver
 from codat_notebook.client.events import EventSink, Listener
-from codat_notebook.client.flows import Options
-from codat_notebook.client.manage_data import ManageData
 from codat_notebook.client.quota import Pacing, Quota, QuotaGauge
 from codat_notebook.client.retrying import Call, Flow
 from codat_notebook.models import errors
@@ -72,7 +77,7 @@ class CodatLending:
         pacing: Pacing | None = None,
         clock: ServerClock | None = None,
     ) -> None:
-        secret = Security.of(security).secret if security is not None else None
+        secret = Security.of(security).auth_header if security is not None else None
         del security  # or a traceback would show it
         self._secrets = _all_known(secret)
         self.clock = clock or ServerClock()
@@ -88,30 +93,40 @@ class CodatLending:
         self._make_async = secret, timeout, self.clock.monotonic, async_client
         self._async: AsyncDriver | None = None
         self._lock = forking.Lock()
-        self.companies = Companies(self)
-        self.connections = Connections(self)
-        self.manage_data = ManageData(self)
-        self.settings = Settings(self)
-        self.integrations = Integrations(self)
+        self.companies = CompanyCalls(self)
+        self.connections = ConnectionCalls(self)
+        self.manage_data = ManageDataCalls(self)
+        self.settings = SettingsCalls(self)
+        self.integrations = IntegrationCalls(self)
 
     @property
     def quota(self) -> Quota | None:
         """The daily quota as the latest answer told it, None before the first."""
         return self._gauge.read()
 
-    def prepare(self, name: str, given: CallOptions, *, writes: bool = False) -> tuple[Call, Options]:
-        """A call of this client and its options, checked. For the groups of calls.
+    def prepare(self, name: str, given: Given, *, writes: bool = False) -> Call:
+        """A call of this client, checked. For the groups of calls.
 
         Raises:
             errors.ReadOnlyError: it queues, and this client may not.
             errors.ConfigurationError: its server is not one that the key may go to.
         """
+        if unknown := given.keys() - Given.__annotations__.keys():
+            raise TypeError(f"{name}() got an unexpected keyword argument {unknown.pop()!r}")
         if writes and self.read_only:
             raise errors.ReadOnlyError(f"{name}: this client is read-only (read_only=True). Nothing was sent.")
-        base = self.server_url if given.server_url is None else self._server(given.server_url, None)
-        timeout = None if given.timeout_ms is None else _seconds(given.timeout_ms)
-        call = Call(name, _plan(given.retries, self._retries), self.clock, self._tell, self._gauge, self._pacing)
-        return call, Options(base, timeout, wire.headers(given.headers))
+        url, timeout_ms = given.get("server_url"), given.get("timeout_ms")
+        return Call(
+            name,
+            _plan(given.get("retries"), self._retries),
+            self.clock,
+            self._tell,
+            self._gauge,
+            self._pacing,
+            base=self.server_url if url is None else self._server(url, None),
+            timeout=None if timeout_ms is None else _seconds(timeout_ms),
+            headers=wire.headers(given.get("http_headers")),
+        )
 
     def drive(self, flow: Flow[T]) -> T:
         """Run a flow by blocking."""
@@ -150,17 +165,13 @@ class CodatLending:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
 
     def __getattr__(self, name: str) -> Any:

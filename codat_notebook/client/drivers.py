@@ -53,10 +53,16 @@ class Driver:
         self._given_before_fork = False
         self._lock = forking.Lock()
         self._sockets: list[forking.File] = []
+        self._anew()
         forking.remember(self)
+
+    def _anew(self) -> None:
+        """Have no connections."""
+        raise NotImplementedError
 
     def after_fork(self) -> None:
         """In a forked child: the connections are the parent's. The next request opens new ones."""
+        self._anew()
         sockets, self._sockets = self._sockets, []
         self._given_before_fork = self.given is not None
         transport.tls_context.cache_clear()  # a thread of the parent may have locked it, in a handshake
@@ -134,7 +140,7 @@ class Driver:
             text = key.scrub_text(text)
         return text
 
-    def _keys(self, request: Request, response: Any = None) -> Iterator[Secret | Scrubber]:
+    def _keys(self, request: Request, response: Any = None) -> Iterator[Scrubber]:
         """What may come back: the client's key, and what a caller or a client of the user's own sends instead."""
         if self._secret is not None:
             yield self._secret
@@ -147,17 +153,12 @@ class Driver:
 class SyncDriver(Driver):
     """Obeys by blocking. Threads may share it."""
 
-    def __init__(
-        self, secret: Secret | None, timeout: float, monotonic: Callable[[], float], client: Any = None
-    ) -> None:
-        super().__init__(secret, timeout, monotonic, client)
+    def _anew(self) -> None:
         self._own: dict[str, httpcore.ConnectionPool] = {}
-        self._sleep: Callable[[float], Any] = time.sleep
 
     def after_fork(self) -> None:
         """See :class:`Driver`."""
         forking.keep(self._own)
-        self._own = {}
         super().after_fork()
 
     def drive(self, flow: Flow[T]) -> T:
@@ -177,7 +178,7 @@ class SyncDriver(Driver):
         if isinstance(command, Request):
             return self._request(command)
         if isinstance(command, Sleep):
-            return self._sleep(command.seconds)
+            return time.sleep(command.seconds)
         if isinstance(command, Join):
             return bool(wait_futures([command.future], command.seconds).done)
         return self._together(command)

@@ -37,9 +37,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """A pause that begins now: for how many real ``seconds``, why, after which attempt, until when (server's
-    time).
-    """
+    """A pause that begins now: for how many real ``seconds``, why, after which attempt, until when (server's time)."""
 
     call: str
     seconds: float

@@ -21,7 +21,6 @@ from codat_notebook.models import errors, operations, shared
 from codat_notebook.models.shared import Page
 
 T = TypeVar("T")
-P = TypeVar("P", bound=Page)
 
 #: Codat's page sizes for those who want everything: some deployments take no more than 2,000.
 LARGE_PAGES: Final = (5000, 2000, 100)
@@ -42,7 +41,7 @@ class Endpoint(NamedTuple, Generic[T]):
 
     name: str
     path: str
-    takes: type[operations.Request]
+    takes: type[operations.RequestObject]
     gives: type[T]
 
 
@@ -51,10 +50,7 @@ COMPANIES_GET: Final = Endpoint(
     "companies.get", "/companies/{company_id}", operations.GetCompanyRequest, shared.Company
 )
 CONNECTIONS_LIST: Final = Endpoint(
-    "connections.list",
-    "/companies/{company_id}/connections",
-    operations.ListConnectionsRequest,
-    shared.Connections,
+    "connections.list", "/companies/{company_id}/connections", operations.ListConnectionsRequest, shared.Connections
 )
 CONNECTIONS_GET: Final = Endpoint(
     "connections.get",
@@ -63,10 +59,7 @@ CONNECTIONS_GET: Final = Endpoint(
     shared.Connection,
 )
 GET_STATUS: Final = Endpoint(
-    "manage_data.get_status",
-    "/companies/{company_id}/dataStatus",
-    operations.GetDataStatusRequest,
-    shared.DataStatuses,
+    "manage_data.get_status", "/companies/{company_id}/dataStatus", operations.GetDataStatusRequest, shared.DataStatuses
 )
 PULLS_LIST: Final = Endpoint(
     "manage_data.pull_operations.list",
@@ -106,19 +99,7 @@ INTEGRATIONS_GET: Final = Endpoint(
 )
 
 
-class Options(msgspec.Struct, frozen=True):
-    """What a caller may say about one call, besides the request itself."""
-
-    base: str
-    timeout: float | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-
-    def get(self, path: str, query: tuple[tuple[str, str], ...] = (), company: str | None = None) -> Request:
-        """A GET under these options."""
-        return Request("GET", path, query, self.base, self.headers, self.timeout, company)
-
-
-def build(endpoint: Endpoint[Any], request: Any, options: Options) -> Request:
+def build(call: Call, endpoint: Endpoint[Any], request: Any) -> Request:
     """The request for a call; what cannot be right is refused here, before anything is sent.
 
     Raises:
@@ -128,32 +109,34 @@ def build(endpoint: Endpoint[Any], request: Any, options: Options) -> Request:
     fields = {name: getattr(made, name) for name in made.__struct_fields__}
     query = tuple((_QUERY[k], str(v)) for k, v in fields.items() if k in _QUERY and v is not None)
     parts = {k: str(v) for k, v in fields.items() if k not in _QUERY}
-    return options.get(wire.path(endpoint.path, **parts), query, parts.get("company_id"))
+    return call.get(wire.path(endpoint.path, **parts), query, parts.get("company_id"))
 
 
-def read(call: Call, endpoint: Endpoint[T], request: Any, options: Options) -> Flow[T]:
+def read(call: Call, endpoint: Endpoint[T], request: Any) -> Flow[T]:
     """The flow of a call that only reads."""
-    return (yield from fetch(call, build(endpoint, request, options), endpoint.gives))
+    return (yield from fetch(call, build(call, endpoint, request), endpoint.gives))
 
 
-class Pager(Generic[P]):
-    """All pages, a batch at a time: ``while not pager.done: rows = drive(pager.batch(call))``.
+class Pager(Generic[T]):
+    """All pages, a batch at a time: ``while not pager.done: rows = drive(pager.batch())``.
+
+    Each batch has the whole budget of the call.
 
     A row that comes twice, because rows shifted between pages meanwhile, is given once. A server that repeats
     a page or whose link leads back ends the walk; a link to another host is refused.
     """
 
-    def __init__(self, endpoint: Endpoint[P], request: Any, options: Options) -> None:
-        self._endpoint = endpoint
+    def __init__(self, call: Call, endpoint: Endpoint[Any], request: Any) -> None:
+        self._call = call
+        self._endpoint: Endpoint[Page] = endpoint
         # Whoever wants everything and names no size gets the largest pages that the server takes.
-        given = request if isinstance(request, Mapping) else None
-        self._sizes = list(LARGE_PAGES) if request is None or (given is not None and "page_size" not in given) else []
+        any_size = request is None or (isinstance(request, Mapping) and "page_size" not in request)
+        self._sizes = list(LARGE_PAGES) if any_size else []
         made = operations.check(endpoint.takes, request)
         if self._sizes:
             made = msgspec.structs.replace(made, page_size=self._sizes.pop(0))
         self._template = made
-        self._options = options
-        self._next: Request | None = build(endpoint, made, options)
+        self._next: Request | None = build(call, endpoint, made)
         self._visited: set[str] = set()
         self._seen: set[str] = set()  # the keys of all rows
         self._given: set[str] = set()  # the same, but for those of ``_since``
@@ -168,9 +151,9 @@ class Pager(Generic[P]):
         """Whether there are no more pages."""
         return self._next is None
 
-    def batch(self, call: Call) -> Flow[Sequence[Any]]:
+    def batch(self) -> Flow[Sequence[T]]:
         """The rows of the next page, or of the next few."""
-        request = self._next
+        request, call = self._next, self._call.anew()
         assert request is not None, "the walk is over"
         if self._first:
             self._first = False
@@ -189,17 +172,17 @@ class Pager(Generic[P]):
             rows.extend(self._take(one, result))
         return rows
 
-    def _alone(self, call: Call, request: Request) -> Flow[P]:
+    def _alone(self, call: Call, request: Request) -> Flow[Page]:
         begun = call.clock.monotonic()
         page = yield from fetch(call, request, self._endpoint.gives)
         self._near = call.clock.monotonic() - begun < _NEAR * len(page.rows)
         return page
 
-    def _page(self, call: Call, request: Request) -> Flow[P]:
+    def _page(self, call: Call, request: Request) -> Flow[Page]:
         """One of several pages. Its budget begins with its turn, so that many slow ones take no more of it than one."""
         return (yield from fetch(call.anew(), request, self._endpoint.gives))
 
-    def _first_page(self, call: Call) -> Flow[P]:
+    def _first_page(self, call: Call) -> Flow[Page]:
         while True:
             assert self._next is not None
             try:
@@ -208,9 +191,9 @@ class Pager(Generic[P]):
                 if refused.status_code != 400 or not self._sizes:
                     raise
             self._template = msgspec.structs.replace(self._template, page_size=self._sizes.pop(0))
-            self._next = build(self._endpoint, self._template, self._options)
+            self._next = build(call, self._endpoint, self._template)
 
-    def _take(self, request: Request, page: P) -> Sequence[Any]:
+    def _take(self, request: Request, page: Page) -> Sequence[Any]:
         """Count a page in: its new rows, and where it says the walk goes on."""
         self._visited.add(request.url)
         new = self._new(page.rows)
@@ -237,7 +220,7 @@ class Pager(Generic[P]):
             self._given.add(key)
         return new
 
-    def _follow(self, request: Request, page: P) -> Request | None:
+    def _follow(self, request: Request, page: Page) -> Request | None:
         href = page.links.next.href if page.links.next else None
         if not href:
             return None
@@ -258,7 +241,7 @@ class Pager(Generic[P]):
         count = max(1, min(self._ahead, _AHEAD))
         return [_with_page(first, int(number) + i) for i in range(count)]
 
-    def _pages_left(self, request: Request, page: P) -> int:
+    def _pages_left(self, request: Request, page: Page) -> int:
         """How many pages seem to follow; 1 where nothing trustworthy says so. Only a hint: links decide."""
         if self._next is None or not _differs_in_page_only(request, self._next):
             return 1
@@ -275,11 +258,8 @@ def _with_page(request: Request, number: int) -> Request:
 
 
 def _differs_in_page_only(one: Request, other: Request) -> bool:
-    def rest(request: Request) -> dict[str, str]:
-        return {k: v for k, v in request.query if k != "page"}
-
-    try:
-        step = int(dict(other.query)["page"]) - int(dict(one.query)["page"])
-    except (KeyError, ValueError):
+    number = dict(one.query).get("page", "")
+    if not number.isdecimal():
         return False
-    return step == 1 and one.path == other.path and rest(one) == rest(other)
+    following = _with_page(one, int(number) + 1)
+    return (following.path, dict(following.query)) == (other.path, dict(other.query))

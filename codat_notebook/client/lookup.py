@@ -5,7 +5,7 @@ properties be queried. Times are compared on the server's clock only: an answer'
 since the first send. A server that tells no time leaves us with the operations that are running.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,11 +19,10 @@ from codat_notebook.client.flows import (
     INTEGRATIONS_GET,
     PULLS_GET,
     PULLS_LIST,
-    Options,
     read,
 )
 from codat_notebook.client.retrying import Call, Flow, fetch
-from codat_notebook.models import errors, operations, shared, status
+from codat_notebook.models import errors, shared, status
 from codat_notebook.models.instants import instant
 
 #: How far the server's clock and its history's times may disagree: what is requested since is taken at once, what is
@@ -35,9 +34,7 @@ _PAGES: Final = 10
 
 
 class Intent(msgspec.Struct, frozen=True):
-    """What is to be refreshed: a data type (None for all) of a company, on one connection or on whichever
-    have it.
-    """
+    """What is to be refreshed: a data type (None for all) of a company, on one connection or on whichever have it."""
 
     company_id: str
     data_type: str | None = None
@@ -80,10 +77,10 @@ def requested_since(operation: shared.PullOperation, start: datetime | None) -> 
 
 
 def candidates(
-    call: Call, options: Options, intent: Intent, start: Callable[[], datetime | None], known: Collection[str] = ()
+    call: Call, intent: Intent, start: Callable[[], datetime | None], others: Collection[str] = ()
 ) -> Flow[list[shared.PullOperation]]:
-    """The intent's operations that are running or were requested since ``start()``, less :data:`NEAR`, and are not
-    known, the newest first.
+    """The intent's operations that are running or were requested since ``start()``, less :data:`NEAR`, and are
+    not among the ``others``, the newest first.
 
     ``start`` is asked after each answer, whose ``Date`` has then been heard. Pages are read until one is older
     throughout, so that an operation out of its order is found.
@@ -91,15 +88,15 @@ def candidates(
     Raises:
         errors.ResponseValidationError: the history is out of order, and longer than can be searched.
     """
-    found: dict[str, shared.PullOperation] = {}
+    fitting: dict[str, shared.PullOperation] = {}
     for number in range(1, _PAGES + 1):
-        page = yield from _page(call, options, intent.company_id, number)
+        page = yield from _page(call, intent.company_id, number)
         since = start()
         least = None if since is None else since - NEAR
         new = [op for op in page.results if is_running(op) or requested_since(op, least)]
-        found.update({op.id: op for op in new if op.id and intent.covers(op) and op.id not in known})
+        fitting.update({op.id: op for op in new if op.id and intent.covers(op) and op.id not in others})
         if not page.links.next or (len(new) < len(page.results) and _in_order(page.results)):
-            return sorted(found.values(), key=lambda op: op.requested, reverse=True)
+            return sorted(fitting.values(), key=lambda op: op.requested, reverse=True)
     raise errors.ResponseValidationError("The history is too long, or too much out of order, to be searched")
 
 
@@ -109,52 +106,56 @@ def _in_order(results: Sequence[shared.PullOperation]) -> bool:
     return len(told) == len(times) and told == sorted(told, reverse=True)
 
 
-def newest(call: Call, options: Options, intent: Intent) -> Flow[list[shared.PullOperation]]:
+def newest(call: Call, intent: Intent) -> Flow[list[shared.PullOperation]]:
     """The intent's operations among the newest of the company."""
-    page = yield from _page(call, options, intent.company_id, 1)
+    page = yield from _page(call, intent.company_id, 1)
     return [op for op in page.results if intent.covers(op)]
 
 
-def one(call: Call, options: Options, company_id: str, operation_id: str) -> Flow[shared.PullOperation | None]:
+def one(call: Call, company_id: str, operation_id: str) -> Flow[shared.PullOperation | None]:
     """Read an operation; None if there is none of that id."""
     path = wire.path(PULLS_GET.path, company_id=company_id, dataset_id=operation_id)
     try:
-        return (yield from fetch(call, options.get(path, company=company_id), PULLS_GET.gives))
+        return (yield from fetch(call, call.get(path, company=company_id), PULLS_GET.gives))
     except errors.CodatLendingError as error:
         if error.status_code != 404:
             raise
     return None
 
 
-def _page(call: Call, options: Options, company_id: str, number: int) -> Flow[shared.PullOperations]:
-    page = yield from fetch(call, _history(options, company_id, number), PULLS_LIST.gives)
+def _page(call: Call, company_id: str, number: int) -> Flow[shared.PullOperations]:
+    newest_first = {"company_id": company_id, "page": number, "page_size": _PAGE, "order_by": "-requested"}
+    page = yield from read(call, PULLS_LIST, newest_first)
     if number == 1:
         back = reach(page.results, page.links.next is None)
         call.clock.lag.look(company_id, page.results, back, call.clock.epoch())
     return page
 
 
-def _history(options: Options, company_id: str, number: int) -> wire.Request:
-    request = operations.ListPullOperationsRequest(
-        company_id=company_id, page=number, page_size=_PAGE, order_by="-requested"
-    )
-    query = (("page", str(request.page)), ("pageSize", str(request.page_size)), ("orderBy", "-requested"))
-    return options.get(wire.path(PULLS_LIST.path, company_id=company_id), query, company_id)
+def expected_cells(
+    connections: Iterable[shared.Connection], first_link: Set[str], supported: Mapping[str, Set[str]]
+) -> list[tuple[str, str]]:
+    """What a refresh of everything should queue, as (connection id, data type): fetch on first link, supported, on a
+    linked connection. ``supported``: connection id -> the data types that its platform can deliver.
+    """
+    return [
+        (connection.id, data_type)
+        for connection in connections
+        if connection.is_linked
+        for data_type in sorted(first_link & supported.get(connection.id, frozenset()))
+    ]
 
 
-def expected(call: Call, options: Options, company_id: str) -> Flow[set[Intent]]:
-    """What a refresh of everything should queue: fetch on first link, supported, on a linked connection."""
-    company = yield from read(call, COMPANIES_GET, {"company_id": company_id}, options)
-    settings = yield from read(call, COMPANY_SETTINGS, {"company_id": company_id}, options)
-    wanted = {setting.data_type for setting in settings.settings if setting.fetch_on_first_link}
-    cells: set[Intent] = set()
-    supported: dict[str, set[str]] = {}
-    for connection in company.data_connections or ():
-        key = connection.integration_key
-        if connection.status != "Linked" or not key:
-            continue
-        if key not in supported:
-            platform = yield from read(call, INTEGRATIONS_GET, {"platform_key": key}, options)
-            supported[key] = set(platform.readable_data_types)
-        cells |= {Intent(company_id, str(data_type), connection.id) for data_type in wanted & supported[key]}
-    return cells
+def expected(call: Call, company_id: str) -> Flow[set[Intent]]:
+    """The :func:`expected_cells` of a company, asked of Codat."""
+    company = yield from read(call, COMPANIES_GET, {"company_id": company_id})
+    settings = yield from read(call, COMPANY_SETTINGS, {"company_id": company_id})
+    connections = company.data_connections or []
+    readable: dict[str, frozenset[str]] = {}
+    for key in dict.fromkeys(each.integration_key for each in connections if each.is_linked):
+        if key:
+            platform = yield from read(call, INTEGRATIONS_GET, {"platform_key": key})
+            readable[key] = frozenset(platform.readable_data_types)
+    supported = {each.id: readable.get(each.integration_key or "", frozenset()) for each in connections}
+    cells = expected_cells(connections, settings.first_link, supported)
+    return {Intent(company_id, str(data_type), connection_id) for connection_id, data_type in cells}

@@ -22,7 +22,6 @@ from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 
 from codat_notebook.client import lookup, wire
-from codat_notebook.client.flows import Options
 from codat_notebook.client.lookup import NEAR, SLACK, Intent, requested_since
 from codat_notebook.client.retrying import Call, Flow
 from codat_notebook.client.slots import Record
@@ -47,21 +46,29 @@ IN_PROGRESS: Final = "DatasetAlreadyInProgressException"
 _NAMED: Final = re.compile(rf"previous sync\W+({ID.pattern})")
 
 R = TypeVar("R")
+T = TypeVar("T")
+
+
+def unknown(text: str) -> errors.NoResponseError:
+    """The error that leaves in doubt whether something was queued."""
+    error = errors.NoResponseError(text)
+    error.queued = "unknown"
+    return error
 
 
 class Sending(Generic[R]):
     """One intent on its way: what was sent under which key, and what is in doubt.
 
-    Subclasses say what is posted (``target``), what a 2XX answer is worth (``accepted``) and what a find in
-    the history is worth (``attached``). ``known`` are ids of operations that cannot be the one sought.
+    Subclasses say what is posted (``target``), what a 2XX answer is worth (``accepted``), what a find in the history is
+    worth (``attached``), and what ``thorough`` means. ``others`` are ids of operations that cannot be the one sought.
     """
 
-    def __init__(self, call: Call, options: Options, intent: Intent, record: Record, known: frozenset[str]) -> None:
+    def __init__(self, call: Call, intent: Intent, record: Record, others: frozenset[str], thorough: bool) -> None:
         self.call = call
-        self.options = options
         self.intent = intent
         self.record = record
-        self.known = known | record.before
+        self.others = others | record.before
+        self.thorough = thorough
         self._failures = 0
         self._correlation: str | None = None
         self._replayed = False
@@ -75,7 +82,7 @@ class Sending(Generic[R]):
         """What a 2XX answer is worth; None if it is not about the intent. ``again`` if it may be a replay."""
         raise NotImplementedError
 
-    def attached(self, found: list[shared.PullOperation], error: errors.CodatLendingError) -> Flow[R]:
+    def attached(self, operations: list[shared.PullOperation], error: errors.CodatLendingError) -> Flow[R]:
         """What was found instead of an answer, the newest first, comes to; ``error`` if that is not known."""
         raise NotImplementedError
 
@@ -83,7 +90,7 @@ class Sending(Generic[R]):
         """Send until there is an end."""
         done: R | None = None
         if self.record.doubt:
-            done = yield from self.settle(self._unknown(f"Whether {self.intent} was queued before is not known"))
+            done = yield from self.settle(unknown(f"Whether {self.intent} was queued before is not known"))
         while done is None:
             again = self._stamp()
             outcome = yield from self.call.send(self._request())
@@ -96,24 +103,27 @@ class Sending(Generic[R]):
         clock, record = self.call.clock, self.record
         record.last = clock.moment()
         if record.key_first is None:
-            record.key_first, record.first = record.last, record.first or record.last
+            record.key_first = record.last
+            record.first = record.first or record.last
             return False
         if clock.elapsed(record.key_first) > KEY_AGE:
-            raise self._unknown(f"{self.intent}: its key is too old to be sent again safely")
+            raise unknown(f"{self.intent}: its key is too old to be sent again safely")
         return True
 
     def _request(self) -> Request:
         path, query = self.target()
-        headers = (*self.options.headers, ("Idempotency-Key", self.record.key))
-        base, timeout = self.options.base, self.options.timeout
-        return Request("POST", path, query, base, headers, timeout, self.intent.company_id)
+        call = self.call
+        headers = (*call.headers, ("Idempotency-Key", self.record.key))
+        return Request("POST", path, query, call.base, headers, call.timeout, self.intent.company_id)
 
     def _judge(self, outcome: Outcome, again: bool) -> Flow[R | None]:
         """The end, or None to send again."""
         if isinstance(outcome, Failure):
             if not outcome.unsent:
                 return (yield from self._ambiguous(outcome))
-            yield from self._unsent(outcome, again)
+            if outcome.fatal or not self.call.retries_lost:
+                raise self.error(outcome)
+            yield from self._wait(outcome, again)
             return None
         if 200 <= outcome.status < 300:
             done = yield from self.accepted(outcome, again)
@@ -129,11 +139,6 @@ class Sending(Generic[R]):
 
     # -- surely not queued -----------------------------------------------------------------------------------
 
-    def _unsent(self, outcome: Failure, again: bool) -> Flow[None]:
-        if outcome.fatal or not self.call.retries_lost:
-            raise self.error(outcome)
-        yield from self._wait(outcome, again)
-
     def _wait(self, outcome: Outcome, again: bool) -> Flow[None]:
         """Pause and send again under the same key, which nothing holds unless it was sent before."""
         if not again:
@@ -146,8 +151,8 @@ class Sending(Generic[R]):
         """Any other 4XX. Of an earlier, doubtful send it says nothing; the history may."""
         error = self.error(outcome)
         if self.record.doubt and not self.call.single:
-            found = yield from self.look(error)
-            if taken := self._since(found):
+            shown = yield from self.look(error)
+            if taken := self._since(shown):
                 return (yield from self.attached(taken, error))
         raise error
 
@@ -168,10 +173,10 @@ class Sending(Generic[R]):
         looks = 0
         while True:
             passed = self._since_last()
-            found = yield from self.look(error)
+            shown = yield from self.look(error)
             over = passed >= self.patience  # which the look may have made longer
             # What was requested a little before the first send is taken last: times may be behind the server's clock.
-            if taken := self._since(found) or (self._near(found) if over else []):
+            if taken := self._since(shown) or (self._near(shown) if over else []):
                 if self._empty is not None:
                     self.call.clock.lag.missed(taken[-1], 0.0, self._empty)
                 return (yield from self.attached(taken, error))
@@ -203,20 +208,25 @@ class Sending(Generic[R]):
 
     def look(self, error: errors.CodatLendingError) -> Flow[list[shared.PullOperation]]:
         """Look once, also a little before the first send; where that fails, ``error`` stands, and nothing is known."""
+        looking = lookup.candidates(self.call, self.intent, lambda: self.window, self.others)
+        return (yield from self.reading("the history", looking, error))
+
+    def reading(self, what: str, flow: Flow[T], error: errors.CodatLendingError) -> Flow[T]:
+        """Read something that would clear things up; where that fails, tell it and raise ``error``."""
         try:
-            return (yield from lookup.candidates(self.call, self.options, self.intent, lambda: self.window, self.known))
+            return (yield from flow)
         except errors.CodatLendingError as failed:
             complaint = failed.message
-        self.decide(f"the history could not be read: {complaint}")
+        self.decide(f"{what} could not be read: {complaint}")
         raise error
 
-    def _since(self, found: list[shared.PullOperation]) -> list[shared.PullOperation]:
-        recent = [op for op in found if requested_since(op, self.window)]
-        return recent or [op for op in found if self.counts(op)]  # ours before what ran already
+    def _since(self, shown: list[shared.PullOperation]) -> list[shared.PullOperation]:
+        recent = [op for op in shown if requested_since(op, self.window)]
+        return recent or [op for op in shown if self.counts(op)]  # ours before what ran already
 
-    def _near(self, found: list[shared.PullOperation]) -> list[shared.PullOperation]:
+    def _near(self, shown: list[shared.PullOperation]) -> list[shared.PullOperation]:
         start = self.window
-        return [] if start is None else [op for op in found if requested_since(op, start - NEAR)]
+        return [] if start is None else [op for op in shown if requested_since(op, start - NEAR)]
 
     def counts(self, operation: shared.PullOperation) -> bool:
         """Whether an operation is surely of this intent: what is running, another POST would be refused for."""
@@ -264,7 +274,9 @@ class Sending(Generic[R]):
             yield from self.pause(looks, self.patience - self._since_last(), error)
         if self.record.renewed:
             raise error
-        self.record.key, self.record.key_first, self.record.renewed = str(uuid.uuid4()), None, True
+        self.record.key = str(uuid.uuid4())
+        self.record.key_first = None
+        self.record.renewed = True
         self.decide("sending it under a new key: what was named as in progress had ended before")
         return None
 
@@ -283,45 +295,28 @@ class Sending(Generic[R]):
         the history shows the one that is named.
         """
         match = _NAMED.search(outcome.body.decode("utf-8", "replace"))
-        call, options, intent = self.call, self.options, self.intent
-        try:
-            if match:
-                named = yield from lookup.one(call, options, intent.company_id, match.group(1))
-                shown = [named] if named else []
-            else:
-                newest = yield from lookup.newest(call, options, intent)
-                shown = [op for op in newest if lookup.is_running(op)]
-        except errors.CodatLendingError as failed:
-            complaint = failed.message
+        call, intent, what = self.call, self.intent, "the operation in progress"
+        if match:
+            named = yield from self.reading(what, lookup.one(call, intent.company_id, match.group(1)), error)
+            shown = [named] if named else []
         else:
-            start = self.window
-            fitting = (op for op in shown if intent.covers(op) and not lookup.ended_before(op, start))
-            return next(fitting, None), bool(shown)
-        self.decide(f"the operation in progress could not be read: {complaint}")
-        raise error
+            newest = yield from self.reading(what, lookup.newest(call, intent), error)
+            shown = [op for op in newest if lookup.is_running(op)]
+        start = self.window
+        fitting = (op for op in shown if intent.covers(op) and not lookup.ended_before(op, start))
+        return next(fitting, None), bool(shown)
 
     # -- what all of them need -------------------------------------------------------------------------------
 
     def error(self, outcome: Outcome) -> errors.CodatLendingError:
         """The error that an outcome is, if there is no better end."""
-        request = self._request()
-        error: errors.CodatLendingError
-        if isinstance(outcome, Answer) and outcome.status < 300:
-            error = wire.unreadable(request, outcome)
-        else:
-            error = wire.error(request, outcome)
+        error = wire.error(self._request(), outcome)
         error.queued = "unknown" if self.record.doubt else "no"
-        return error
-
-    @staticmethod
-    def _unknown(text: str) -> errors.NoResponseError:
-        error = errors.NoResponseError(text)
-        error.queued = "unknown"
         return error
 
     def decide(self, text: str, operation: shared.PullOperation | None = None) -> None:
         """Tell what was concluded about this intent."""
-        if self.call.heard:
+        if self.call.tell.heard:
             self.call.decide(
                 f"{self.intent}: {text}",
                 company_id=self.intent.company_id,

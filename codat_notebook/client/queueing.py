@@ -1,15 +1,14 @@
-"""The two calls that queue, each through its intent's slot, and what comes of them.
+"""The two requests that queue, each through its intent's slot, and what comes of them.
 
-:func:`queue` is one data type: its result names the operation. :func:`queue_all` is every data type of a
-company: Codat answers 204 and names nothing, so what the history shows is noted before, and what appears in it
-since is what was queued; where its answer is lost and anything has appeared, it is never sent again, and nothing
-is queued in its stead: what has not appeared yet may only be late. The rules of sending are in
-:mod:`codat_notebook.client.queue_once`.
+:class:`OneType` is one data type: its result names the operation. :class:`AllTypes` is every data type of a company:
+Codat answers 204 and names nothing, so what the history shows is noted before, and what appears in it since is what was
+queued; where its answer is lost and anything has appeared, it is never sent again, and nothing is queued in its stead:
+what has not appeared yet may only be late. The rules of sending are in :mod:`codat_notebook.client.queue_once`.
 """
 
 import copy
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
@@ -17,9 +16,8 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 
 from codat_notebook.client import lookup, reading, wire
-from codat_notebook.client.flows import Options
 from codat_notebook.client.lookup import Intent
-from codat_notebook.client.queue_once import KEY_AGE, QUIET, Sending
+from codat_notebook.client.queue_once import KEY_AGE, QUIET, Sending, unknown
 from codat_notebook.client.retrying import Call, Flow, Join
 from codat_notebook.client.slots import SLOTS, Record, Slots
 from codat_notebook.client.wire import Answer
@@ -72,7 +70,7 @@ R = TypeVar("R", Queued, QueuedAll)
 
 
 class OneType(Sending[Queued]):
-    """The sending of one data type."""
+    """The sending of one data type. ``thorough``: also look for what the POST queued on other connections."""
 
     def target(self) -> tuple[str, tuple[tuple[str, str], ...]]:
         """Path and query of the POST."""
@@ -95,29 +93,29 @@ class OneType(Sending[Queued]):
         self.decide("queued", operation)
         return Queued(operation, "queued", (), self.record.key)
 
-    def attached(self, found: list[shared.PullOperation], error: errors.CodatLendingError) -> Flow[Queued]:
+    def attached(self, operations: list[shared.PullOperation], error: errors.CodatLendingError) -> Flow[Queued]:
         """The oldest is what the first send queued; the others are its siblings on other connections."""
-        operation = found[-1]
+        operation = operations[-1]
         self.decide("the history shows it", operation)
-        others = tuple(op for op in found[:-1] if op.connection_id != operation.connection_id)
+        others = tuple(op for op in operations[:-1] if op.connection_id != operation.connection_id)
         return Queued(operation, "attached", others, self.record.key)
         yield  # a flow, though one without commands
 
-    def run_with(self, siblings: bool) -> Flow[Queued]:
-        """Send until there is an end, and look for what the same POST queued on other connections if asked to."""
-        done = yield from self.run()
-        if not siblings or done.siblings or self.intent.connection_id is not None:
+    def run(self) -> Flow[Queued]:
+        """Send until there is an end."""
+        done = yield from super().run()
+        if not self.thorough or done.siblings or self.intent.connection_id is not None:
             return done
         try:
-            found = yield from self.look(errors.NoResponseError())
+            shown = yield from self.look(errors.NoResponseError())
         except errors.CodatLendingError:
             return done  # what is queued is queued, though its siblings could not be looked for
-        others = tuple(op for op in found if op.id != done.operation.id and self.counts(op))
+        others = tuple(op for op in shown if op.id != done.operation.id and self.counts(op))
         return msgspec.structs.replace(done, siblings=others)
 
     def _as_it_is(self, operation: shared.PullOperation) -> Flow[shared.PullOperation]:
         try:
-            current = yield from lookup.one(self.call, self.options, self.intent.company_id, operation.id)
+            current = yield from lookup.one(self.call, self.intent.company_id, operation.id)
         except errors.CodatLendingError as error:
             self.decide(f"queued, but its state could not be read: {error.message}", operation)
             return operation
@@ -127,21 +125,19 @@ class OneType(Sending[Queued]):
 
 
 class AllTypes(Sending[QueuedAll]):
-    """The sending of all data types. ``whole``: whether a lost answer is made up for by all that it should queue."""
+    """The sending of all data types.
 
-    def __init__(
-        self, call: Call, options: Options, intent: Intent, record: Record, known: frozenset[str], whole: bool
-    ) -> None:
-        super().__init__(call, options, intent, record, known)
-        self._whole = whole
+    Where the answer is lost, the end comes when an operation shows that Codat heard; if ``thorough`` when all that it
+    should queue are there, so that an end without an error means that everything is.
+    """
 
     def run(self) -> Flow[QueuedAll]:
         """Note what the history shows, then send until there is an end."""
         if not self.call.single and not self.record.doubt:
-            newest = yield from lookup.newest(self.call, self.options, self.intent)
+            newest = yield from lookup.newest(self.call, self.intent)
             self.record.running = tuple(op for op in newest if lookup.is_running(op))
             self.record.before = frozenset(op.id for op in newest)
-            self.known |= self.record.before
+            self.others |= self.record.before
         return (yield from super().run())
 
     def target(self) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -160,40 +156,35 @@ class AllTypes(Sending[QueuedAll]):
         """Whether an operation shows that Codat heard; one that ran before does not."""
         return lookup.requested_since(operation, self.window)
 
-    def attached(self, found: list[shared.PullOperation], error: errors.CodatLendingError) -> Flow[QueuedAll]:
+    def attached(self, operations: list[shared.PullOperation], error: errors.CodatLendingError) -> Flow[QueuedAll]:
         """The answer was lost, but the history shows that Codat heard: this is never sent again."""
         self.record.heard = True
-        self.decide(f"the history shows {len(found)} of its operations")
-        if self._whole:
-            found = yield from self._all_of_it(found, error)
-        return self._queued(False, found)
+        self.decide(f"the history shows {len(operations)} of its operations")
+        if self.thorough:
+            operations = yield from self._all_of_it(operations, error)
+        return self._queued(False, operations)
 
     def _all_of_it(
-        self, found: list[shared.PullOperation], error: errors.CodatLendingError
+        self, operations: list[shared.PullOperation], error: errors.CodatLendingError
     ) -> Flow[list[shared.PullOperation]]:
         """Look until every expected operation is there. Raises ``error`` if some have not come when none come any more:
         they may be late, or what was found is somebody else's.
         """
         clock, looks, latest = self.call.clock, 0, self.call.clock.monotonic()
-        try:
-            wanted = yield from lookup.expected(self.call, self.options, self.intent.company_id)
-        except errors.CodatLendingError as failed:
-            complaint = failed.message
-        else:
-            while missing := wanted - self._cells(found):
-                if (clock.monotonic() - latest) * clock.speed >= max(QUIET, self.patience):
-                    raise _in_part(error, missing, len(wanted))
-                looks += 1
-                yield from self.pause(looks, QUIET, error)
-                seen = yield from self.look(error)
-                if len(seen) > len(found):
-                    found, latest, looks = seen, clock.monotonic(), 0
-            return found
-        self.decide(f"what it should queue could not be read: {complaint}")
-        raise error
+        expecting = lookup.expected(self.call, self.intent.company_id)
+        wanted = yield from self.reading("what it should queue", expecting, error)
+        while missing := wanted - self._cells(operations):
+            if (clock.monotonic() - latest) * clock.speed >= max(QUIET, self.patience):
+                raise _in_part(error, missing, len(wanted))
+            looks += 1
+            yield from self.pause(looks, QUIET, error)
+            seen = yield from self.look(error)
+            if len(seen) > len(operations):
+                operations, latest, looks = seen, clock.monotonic(), 0
+        return operations
 
-    def _cells(self, found: list[shared.PullOperation]) -> set[Intent]:
-        there = (*self.record.running, *found)
+    def _cells(self, operations: list[shared.PullOperation]) -> set[Intent]:
+        there = (*self.record.running, *operations)
         return {Intent(self.intent.company_id, op.data_type, op.connection_id) for op in there}
 
     def in_progress(self, outcome: Answer) -> Flow[QueuedAll | None]:
@@ -206,9 +197,9 @@ class AllTypes(Sending[QueuedAll]):
             raise error
         return done
 
-    def _queued(self, certain: bool, found: list[shared.PullOperation]) -> QueuedAll:
+    def _queued(self, certain: bool, operations: list[shared.PullOperation]) -> QueuedAll:
         since = self.window or self.call.clock.at_least()
-        return QueuedAll(since, certain, self.record.running, tuple(found), self.record.key)
+        return QueuedAll(since, certain, self.record.running, tuple(operations), self.record.key)
 
 
 def _in_part(error: errors.CodatLendingError, missing: set[Intent], number: int) -> errors.CodatLendingError:
@@ -223,77 +214,25 @@ def _in_part(error: errors.CodatLendingError, missing: set[Intent], number: int)
 
 
 def queue(
+    kind: type[Sending[R]],
     call: Call,
-    options: Options,
     intent: Intent,
     *,
     key: str | None = None,
     since: datetime | None = None,
     known: Collection[str] = (),
-    siblings: bool = False,
+    thorough: bool = False,
     slots: Slots = SLOTS,
-) -> Flow[Queued]:
-    """Queue one data type, once.
+) -> Flow[R]:
+    """Queue an intent, once: one sending at a time per intent and process; one that ended in doubt is taken up again.
 
     Args:
         key: the idempotency key; by default a new one. An intent that is left open keeps its own.
         since: server time of a first send in an earlier process; the flow then begins with a look-up.
-        known: ids of operations that cannot be this one.
-        siblings: look for the operations that were queued on other connections, too.
+        known: ids of operations that cannot be the one sought.
+        thorough: what more is asked of the sending; see its kind.
     """
-    others = frozenset(known)
-    return (
-        yield from _in_slot(
-            call,
-            options,
-            intent,
-            lambda record, seen: OneType(call, options, intent, record, seen | others).run_with(siblings),
-            key,
-            since,
-            slots,
-        )
-    )
-
-
-def queue_all(
-    call: Call,
-    options: Options,
-    intent: Intent,
-    *,
-    key: str | None = None,
-    since: datetime | None = None,
-    whole: bool = False,
-    slots: Slots = SLOTS,
-) -> Flow[QueuedAll]:
-    """Queue every data type of a company, once. ``key`` and ``since`` as in :func:`queue`.
-
-    Where the answer is lost, the end comes when an operation shows that Codat heard; with ``whole`` when all that it
-    should queue are there, so that an end without an error means that everything is.
-    """
-    return (
-        yield from _in_slot(
-            call,
-            options,
-            intent,
-            lambda record, seen: AllTypes(call, options, intent, record, seen, whole).run(),
-            key,
-            since,
-            slots,
-        )
-    )
-
-
-def _in_slot(
-    call: Call,
-    options: Options,
-    intent: Intent,
-    sending: Callable[[Record, frozenset[str]], Flow[R]],
-    key: str | None,
-    since: datetime | None,
-    slots: Slots,
-) -> Flow[R]:
-    """One sending at a time per intent and process; one that ended in doubt is taken up again."""
-    name = (options.base, intent)
+    name = (call.base, intent)
     while (flight := slots.enter(name)) is not None:
         theirs: R | None = yield from _shared(call, intent, flight)
         if theirs is not None:
@@ -302,8 +241,8 @@ def _in_slot(
     done: R | None = None
     failed: errors.CodatLendingError | None = None
     try:
-        record = slots.begin(name, _record(call, options, slots.opened(name), key, since))
-        done = yield from sending(record, slots.known(name))
+        record = slots.begin(name, _record(call, slots.opened(name), key, since))
+        done = yield from kind(call, intent, record, slots.ids(name).union(known), thorough).run()
         return done
     except errors.CodatLendingError as error:
         error.queued = error.queued or ("unknown" if record.doubt else "no")
@@ -320,21 +259,19 @@ def _shared(call: Call, intent: Intent, flight: "Future[Any]") -> Flow[Any]:
     """The outcome of the caller who queues the same; None if it was interrupted, so that it is our turn."""
     call.decide(f"{intent}: another call is queueing it, waiting for that", company_id=intent.company_id)
     if not (yield Join(flight, call.left if call.left > 0 else _PATIENCE)):
-        late = errors.NoResponseError(f"{intent}: another call is still queueing it")
-        late.queued = "unknown"
-        raise late
+        raise unknown(f"{intent}: another call is still queueing it")
     outcome = flight.result()
     if isinstance(outcome, errors.CodatLendingError):
         raise copy.copy(outcome)
     return msgspec.structs.replace(outcome, origin="attached") if isinstance(outcome, Queued) else outcome
 
 
-def _record(call: Call, options: Options, left_open: Record | None, key: str | None, since: datetime | None) -> Record:
+def _record(call: Call, left_open: Record | None, key: str | None, since: datetime | None) -> Record:
     """Where to begin: from an earlier call that ended in doubt (under its key, or a second key could queue twice), from
     an earlier process, or from nothing.
     """
     clock = call.clock
-    key = key or next((text for name, text in options.headers if name.lower() == "idempotency-key"), None)
+    key = key or next((text for name, text in call.headers if name.lower() == "idempotency-key"), None)
     if left_open is not None and left_open.first is not None and clock.elapsed(left_open.first) < KEY_AGE:
         return left_open
     if since is not None:

@@ -1,9 +1,7 @@
-"""How much may still be asked: what the rate-limit headers say, and an optional pace that keeps below the
-limits.
+"""How much may still be asked: what the rate-limit headers say, and an optional pace that keeps below the limits.
 
-Headers are kept as they came and read when somebody looks, so they cost nothing per request. :class:`Pacing`
-is shared by threads and tasks: it hands out the moments at which requests may start, and the places per
-company.
+Headers are kept as they came and read when somebody looks, so they cost nothing per request. :class:`Pacing` is shared
+by threads and tasks: it hands out the moments at which requests may start, and the places per company.
 """
 
 from collections import deque
@@ -22,9 +20,7 @@ _MINUTE: Final = 60.0
 
 
 class Quota(msgspec.Struct, frozen=True, gc=False):
-    """The daily quota as last told: requests in all, requests left, when it starts anew, when this was told
-    (UTC).
-    """
+    """The daily quota as last told: requests in all, requests left, when it starts anew, when this was told (UTC)."""
 
     limit: int | None
     remaining: int | None
@@ -79,7 +75,7 @@ class Pacing:
         for name, limit in (("per_minute", per_minute), ("per_company", per_company)):
             if limit is not None and limit < 1:
                 raise ValueError(f"{name} is {limit}; it must be at least 1, or None for no limit")
-        self._per_minute = per_minute
+        self.per_minute = per_minute
         self._per_company = per_company
         self._lock = forking.Lock()
         self._starts: deque[float] = deque(maxlen=per_minute or 1)
@@ -97,18 +93,13 @@ class Pacing:
 
         ``minute`` is the length of the server's minute in real seconds.
         """
-        if self._per_minute is None:
+        if self.per_minute is None:
             return 0.0
         with self._lock:
-            full = len(self._starts) == self._per_minute
+            full = len(self._starts) == self.per_minute
             start = max(now, self._starts[0] + minute) if full else now
             self._starts.append(start)
         return start - now
-
-    @property
-    def per_minute(self) -> int | None:
-        """Requests in any minute; None: no limit."""
-        return self._per_minute
 
     def room(self, now: float, minute: float, most: int) -> float:
         """How many real seconds from ``now`` until a request keeps to ``most`` a minute; books nothing.

@@ -1,10 +1,8 @@
 """Reading an answer's JSON: typed and fast where it is as documented, tolerant where it is not.
 
-The fast way is one pass of msgspec. Where that refuses, the JSON is read without types and each object is
-built field by
-field: what fits is kept, what can be converted is (``"10"`` for a number), what cannot is left out, and each
-of these is noted in the object's ``unread``. One bad row never costs the page; only bytes that are no JSON at
-all are an error.
+The fast way is one pass of msgspec. Where that refuses, the JSON is read without types and each object is built field
+by field: what fits is kept, what can be converted is (``"10"`` for a number), what cannot is left out, and each of
+these is noted in the object's ``unread``. One bad row never costs the page; only bytes that are no JSON are an error.
 """
 
 import json
@@ -19,7 +17,6 @@ from codat_notebook.models.shared import DataStatus, DataStatuses, Model, Page
 T = TypeVar("T")
 _MISSING: Final = object()
 _DECODERS: Final[dict[Any, msgspec.json.Decoder[Any]]] = {}
-_STATUSES: Final = msgspec.json.Decoder(dict[str, DataStatus])
 
 
 class Unreadable(ValueError):
@@ -34,37 +31,33 @@ def read(body: bytes, kind: type[T]) -> T:
     """
     if kind is DataStatuses:
         return cast(T, _statuses(body))
-    value = _read(body, kind)
+    value, notes = _decode(body, kind)
     if isinstance(value, Page) and not value.rows and b'"results"' not in body:
         raise Unreadable("it is no page: it has no results")  # {"message": "..."} must not pass for an empty page
-    return cast(T, value)
-
-
-def _read(body: bytes, kind: Any) -> Any:
-    decoder = _DECODERS.get(kind) or _DECODERS.setdefault(kind, msgspec.json.Decoder(kind))
-    try:
-        return decoder.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        notes: list[str] = []
-        value = _convert(_untyped(body), kind, "", notes)
-    if value is _MISSING:
-        raise Unreadable(notes[0] if notes else "not the documented shape")
-    return _with_notes(value, notes) if isinstance(value, Model) else value
+    return cast(T, _with_notes(value, notes) if notes and isinstance(value, Model) else value)
 
 
 def _statuses(body: bytes) -> DataStatuses:
-    by_type: dict[str, DataStatus] = {}
+    rows, notes = _decode(body, dict[str, DataStatus])
+    # The key names the type even where the row does not.
+    by_type = {
+        key: row if row.data_type else msgspec.structs.replace(row, data_type=SchemaDataType(key))
+        for key, row in rows.items()
+    }
+    return DataStatuses(by_type, tuple(notes))
+
+
+def _decode(body: bytes, kind: Any) -> tuple[Any, list[str]]:
+    """What the bytes hold, and what of it could not be taken as it came."""
+    decoder = _DECODERS.get(kind) or _DECODERS.setdefault(kind, msgspec.json.Decoder(kind))
     notes: list[str] = []
     try:
-        rows = _STATUSES.decode(body)
+        return decoder.decode(body), notes
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        rows = _convert(_untyped(body), dict[str, DataStatus], "", notes)
-        if rows is _MISSING:
-            raise Unreadable(notes[0]) from None
-    for key, row in rows.items():
-        # The key names the type even where the row does not.
-        by_type[key] = row if row.data_type else msgspec.structs.replace(row, data_type=SchemaDataType(key))
-    return DataStatuses(by_type, tuple(notes))
+        value = _convert(_untyped(body), kind, "", notes)
+    if value is _MISSING:
+        raise Unreadable(notes[0] if notes else "not the documented shape")
+    return value, notes
 
 
 def _untyped(body: bytes) -> Any:

@@ -10,21 +10,20 @@ import copy
 import random
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, TypeVar, Union
 
 import msgspec
 
 from codat_notebook.client import wire
 from codat_notebook.client.clock import ServerClock, header_time
-from codat_notebook.client.events import Attempt, Decision, Event, EventSink, Waiting
+from codat_notebook.client.events import Attempt, Decision, EventSink, Waiting
 from codat_notebook.client.quota import Pacing, QuotaGauge
 from codat_notebook.client.wire import Answer, Failure, Outcome, Request
 from codat_notebook.models import errors
 from codat_notebook.utils import BackoffStrategy, RetryConfig
 
 T = TypeVar("T")
-
 
 #: Seconds that an attempt gets even at the very end of a budget: less would only leave a POST in doubt.
 _LEAST: Final = 1.0
@@ -64,6 +63,7 @@ class Call:
         retries: how to try again; None is one request.
         clock, tell, quota, pacing: the client's.
         jitter: a random number from 0 to 1; replaced in tests.
+        base, timeout, headers: the server, the seconds for one request, and what is added to each.
     """
 
     def __init__(
@@ -75,22 +75,34 @@ class Call:
         quota: QuotaGauge | None = None,
         pacing: Pacing | None = None,
         jitter: Callable[[], float] = random.random,
+        *,
+        base: str = "",
+        timeout: float | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.name = name
         self.clock = clock
         self.quota = quota
         self._pacing = pacing
-        self._tell = tell
+        self.tell = tell
         self._jitter = jitter
         self._backoff: BackoffStrategy | None = retries.backoff if retries.strategy != "none" else None
         self.retries_lost = retries.retry_connection_errors
         self._began = clock.monotonic()
         self.attempt = 0
+        self.base = base
+        self.timeout = timeout
+        self.headers = headers
+
+    def get(self, path: str, query: tuple[tuple[str, str], ...] = (), company: str | None = None) -> Request:
+        """A GET of this call."""
+        return Request("GET", path, query, self.base, self.headers, self.timeout, company)
 
     def anew(self) -> "Call":
         """The same call from its beginning: with the whole budget, nothing tried."""
         again = copy.copy(self)
-        again._began, again.attempt = self.clock.monotonic(), 0
+        again._began = self.clock.monotonic()
+        again.attempt = 0
         return again
 
     @property
@@ -115,19 +127,10 @@ class Call:
             ceiling = float(self._backoff.max_interval)
         return self._jitter() * min(ceiling, self._backoff.max_interval) / 1000
 
-    def tell(self, event: Event) -> None:
-        """Pass an event on."""
-        self._tell(event)
-
-    @property
-    def heard(self) -> bool:
-        """Whether anyone listens."""
-        return self._tell.heard
-
     def decide(self, text: str, **about: str | None) -> None:
         """Tell what was concluded."""
-        if self._tell.heard:
-            self._tell(Decision(self.name, text, **about))
+        if self.tell.heard:
+            self.tell(Decision(self.name, text, **about))
 
     def send(self, request: Request) -> Flow[Outcome]:
         """Send one request, at the pace that was asked for, and tell how it went."""
@@ -164,10 +167,10 @@ class Call:
             self.clock.observe(outcome.headers, outcome.sent, outcome.received)
             if self.quota is not None:
                 self.quota.observe(outcome.headers)
-        if not self._tell.heard:
+        if not self.tell.heard:
             return
         took = outcome.received - outcome.sent
-        self._tell(
+        self.tell(
             Attempt(
                 call=self.name,
                 method=request.method,
@@ -184,28 +187,20 @@ class Call:
     def wait(self, seconds: float, reason: str) -> Flow[None]:
         """Pause visibly."""
         until = self.clock.now() + timedelta(seconds=seconds * self.clock.speed)
-        self._tell(Waiting(self.name, seconds, reason, self.attempt, until))
+        self.tell(Waiting(self.name, seconds, reason, self.attempt, until))
         yield Sleep(seconds)
 
-    def asked_pause(self, outcome: Outcome) -> tuple[float, datetime] | None:
-        """How many real seconds the server asks to wait, and until when on its clock."""
-        if isinstance(outcome, Failure):
-            return None
-        now = self.clock.now()
-        until = header_time(outcome.headers.get("retry-after"), now)
-        if until is None:
-            return None
-        return self.clock.real(max((until - now).total_seconds(), 0.0)), until
-
     def pause(self, failures: int, outcome: Outcome, error: errors.CodatLendingError) -> Flow[None]:
-        """Wait before the next attempt, or raise ``error`` if the budget does not allow it."""
-        asked = self.asked_pause(outcome)
+        """Wait before the next attempt, as long as the server asks to, or raise ``error`` if the budget does not allow
+        it.
+        """
+        now = self.clock.now()
+        asked = header_time(outcome.headers.get("retry-after"), now) if isinstance(outcome, Answer) else None
         seconds = self.backoff(failures)
         if asked is not None:
-            seconds = max(seconds, asked[0])
+            seconds = max(seconds, self.clock.real((asked - now).total_seconds()))
         if self.single or seconds > self.left:
-            if asked is not None:
-                error.retry_at = asked[1]
+            error.retry_at = asked
             raise error
         yield from self.wait(seconds, _reason(outcome))
 
@@ -218,16 +213,6 @@ def _reason(outcome: Outcome) -> str:
     return f"status {outcome.status}"
 
 
-_REPEATED: Final = frozenset({408, 429})
-
-
-def repeatable(outcome: Outcome, *, lost: bool) -> bool:
-    """Whether a read may be tried again; ``lost`` says whether connection errors count."""
-    if isinstance(outcome, Failure):
-        return lost and not outcome.fatal
-    return outcome.status in _REPEATED or outcome.status >= 500
-
-
 def fetch(call: Call, request: Request, kind: type[T]) -> Flow[T]:
     """Read something: try again while that can help and the budget lasts."""
     failures = 0
@@ -236,7 +221,11 @@ def fetch(call: Call, request: Request, kind: type[T]) -> Flow[T]:
         if isinstance(outcome, Answer) and 200 <= outcome.status < 300:
             return wire.value(request, outcome, kind)
         error = wire.error(request, outcome)
-        if not repeatable(outcome, lost=call.retries_lost):
+        if isinstance(outcome, Failure):
+            worth_another = call.retries_lost and not outcome.fatal
+        else:
+            worth_another = outcome.status in (408, 429) or outcome.status >= 500
+        if not worth_another:
             raise error
         failures += 1
         yield from call.pause(failures, outcome, error)

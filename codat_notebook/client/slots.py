@@ -54,7 +54,7 @@ class _Slot:
         self.flight: Future[Any] | None = None  # made for the first one who waits
         self.open: Record | None = None
         self.under_way: Record | None = None
-        self.known: list[str] = []
+        self.ids: list[str] = []
 
 
 class Slots:
@@ -69,7 +69,8 @@ class Slots:
         """In a forked child: the threads that have slots are the parent's, and what they may have sent is a doubt."""
         for slot in self._slots.values():
             if slot.taken:
-                slot.taken, slot.flight = False, None
+                slot.taken = False
+                slot.flight = None
                 slot.open = slot.under_way.broken_off() if slot.under_way is not None else slot.open
 
     def enter(self, name: Any) -> "Future[Any] | None":
@@ -95,9 +96,12 @@ class Slots:
         """Give the slot back with the outcome for those who wait; ``left_open`` if it ended in doubt."""
         with self._lock:
             slot = self._slots[name]
-            flight, slot.flight, slot.taken = slot.flight, None, False
-            slot.open, slot.under_way = left_open, None
-            slot.known = [*slot.known, *(i for i in ids if i not in slot.known)][-_REMEMBERED:]
+            flight = slot.flight
+            slot.flight = None
+            slot.taken = False
+            slot.open = left_open
+            slot.under_way = None
+            slot.ids = [*slot.ids, *(i for i in ids if i not in slot.ids)][-_REMEMBERED:]
             self._tidy(name, slot)
         if flight is not None:
             flight.set_result(outcome)
@@ -105,7 +109,7 @@ class Slots:
     def _tidy(self, name: Any, slot: _Slot) -> None:
         """Forget this slot if it is empty, and those that were used longest ago if there are many."""
         del self._slots[name]
-        if slot.known or slot.open is not None:
+        if slot.ids or slot.open is not None:
             self._slots[name] = slot  # as the latest
         if len(self._slots) > _KEPT:
             idle = (n for n, s in self._slots.items() if not s.taken and s.open is None)
@@ -118,11 +122,11 @@ class Slots:
             slot = self._slots.get(name)
             return slot.open if slot else None
 
-    def known(self, name: Any) -> frozenset[str]:
+    def ids(self, name: Any) -> frozenset[str]:
         """The ids that earlier calls brought home."""
         with self._lock:
             slot = self._slots.get(name)
-            return frozenset(slot.known if slot else ())
+            return frozenset(slot.ids if slot else ())
 
 
 #: The process's own.

@@ -57,7 +57,8 @@ class _MaskKeys(logging.Filter):
             if (secret := reference()) is not None:
                 text = secret.scrub_text(text)
         if text is not told:
-            record.msg, record.args = text, None
+            record.msg = text
+            record.args = None
         return True
 
 

@@ -1,5 +1,4 @@
-"""The API as bytes, with no I/O: build a request, read an answer into a value or an error, keep the key out
-of both.
+"""The API as bytes, with no I/O: build a request, read an answer into a value or an error, keep the key out of both.
 
 A driver sends a :class:`Request` and gives back an :class:`Answer`, or a :class:`Failure` that says whether
 the request ever left. Everything that a flow decides, it decides on these three.
@@ -130,8 +129,8 @@ def server(url: str, *, secrets: Sequence[Secret] = (), allow_insecure: bool = F
 def headers(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     """Check headers that a caller adds.
 
-    Raises: errors.InvalidRequestError: a name or value that would break the request apart. The value is not
-        shown.
+    Raises:
+        errors.InvalidRequestError: a name or value that would break the request apart. The value is not shown.
     """
     if not given:
         return ()
@@ -157,7 +156,7 @@ def is_loopback(url: str) -> bool:
 
 
 def error(request: Request, outcome: Outcome) -> errors.CodatLendingError:
-    """The exception for an outcome that is not a 2XX answer."""
+    """The exception for an outcome that is no answer, an error, or a 2XX answer that cannot be read."""
     where = f"{request.method} {request.path}"
     if isinstance(outcome, Failure):
         if outcome.refused:
@@ -165,12 +164,16 @@ def error(request: Request, outcome: Outcome) -> errors.CodatLendingError:
         lost = errors.NoResponseError(f"No answer from {request.base} to {where}: {outcome.error}")
         lost.sent = not outcome.unsent
         return lost
+    if outcome.status < 300:
+        return unreadable(request, outcome)
     data = _error_data(outcome.body)
     told = data.error if data else None
     explanation = told or _extract(outcome.body) or "no explanation"
-    hint = " ".join(errors.ADVICE.get(outcome.status, ())) or _redirect(outcome)
+    hint = " ".join(errors.ADVICE.get(outcome.status, ()))
     if told and outcome.status == 404:
         hint = ""  # Codat says what it does not know; it may be a data type, not an id
+    elif 300 <= outcome.status < 400:
+        hint = "Redirects are not followed, so that the key goes to no other host: check server_url."
     text = f"{outcome.status} from Codat for {where}: {explanation}"
     text = " ".join(filter(None, (text if text.endswith((".", "!")) else text + ".", hint)))
     correlation = data.correlation_id if data else None
@@ -256,9 +259,3 @@ def _extract(body: bytes) -> str:
         with contextlib.suppress(ValueError, RecursionError):  # what only looks like JSON stays as it is
             text = json.dumps(json.loads(body), ensure_ascii=False)
     return text if len(text) <= 200 else f"{text[:197]}..."
-
-
-def _redirect(answer: Answer) -> str:
-    if 300 <= answer.status < 400:
-        return "Redirects are not followed, so that the key goes to no other host: check server_url."
-    return ""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 #: How many companies are looked at to tell which one is meant, are listed in a message, are learned after connecting.
 _LOOKED_AT, _LISTED, _LEARNED = 200, 10, 1_000
 
-
 _WORD = re.compile(r'"([^"]*)"|([^\s"]+)')
 _TYPED = re.compile(r'"[^"]*"?|[^\s"]+')
 _PLAIN = re.compile(r"[\w.-]+")
@@ -84,11 +83,11 @@ class Names:
 async def learn(session: "Session", names: Names) -> None:
     """Fill the memory from Codat, in the background. A failure stands in ``session.errors``; nothing waits for it."""
     from codat_notebook import frames
+    from codat_notebook.runs.finding import find_companies
 
     try:
-        companies = await session.guard(
-            session.find_companies(limit=_LEARNED), "Names for completion could not be read"
-        )
+        finding = find_companies(session.client, None, _LEARNED)
+        companies = await session.guard(finding, "Names for completion could not be read")
     except CodatLendingError:
         return  # told by the guard
     names.add(await session.context.engine.in_worker(frames.companies, companies))
@@ -108,13 +107,7 @@ def find(session: "Session", text: str, names: Names) -> str:
         return next(iter(candidates))
     if not candidates:
         raise UsageError(f"No company's name contains “{text}”. `%codat companies` lists them.")
-    raise UsageError(_choices(text, candidates))
-
-
-def _choices(text: str, candidates: dict[str, str]) -> str:
-    shown = list(candidates.items())[:_LISTED]
-    lines = [f"    {quoted(name) or repr(name):40} {id}" for id, name in shown]
-    if len(candidates) > len(shown):
-        lines.append(f"    … and {len(candidates) - len(shown)} more")
+    lines = [f"    {quoted(name) or repr(name):40} {id}" for id, name in candidates.items()]
+    more = [f"    … and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
     head = f"“{text}” is in the names of several companies. Type one whole, in quotes, or its id:"
-    return "\n".join([head, *lines])
+    raise UsageError("\n".join([head, *lines[:_LISTED], *more]))

@@ -46,14 +46,11 @@ _NOT_CONNECTED = "There is no open session: `%codat connect`, or `%codat connect
 _WHICH = 'Which company? A part of its name, the whole name in quotes ("Toft Stores UK"), or its id.'
 
 
-class Help:
-    """A text that shows itself as a cell's result."""
+class Help(str):
+    """A text that shows itself as it is, as a cell's result."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return self._text
+    __slots__ = ()
+    __repr__ = str.__str__
 
 
 def help_text() -> str:
@@ -151,7 +148,7 @@ class Codat:
 
 
 def _no_data_type(name: str) -> str:
-    near = difflib.get_close_matches(name.casefold(), {known.casefold() for known in DATA_TYPES}, 1, 0.7)
-    meant = next((known for known in DATA_TYPES if near and known.casefold() == near[0]), None)
-    hint = f"Did you mean `{meant}`?" if meant else "Tab completes them."
+    spelled = {data_type.casefold(): data_type for data_type in DATA_TYPES}
+    near = difflib.get_close_matches(name.casefold(), spelled, 1, 0.7)
+    hint = f"Did you mean `{spelled[near[0]]}`?" if near else "Tab completes them."
     return f"“{name}” is no data type. {hint} A company's name with spaces stands in quotes."

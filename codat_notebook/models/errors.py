@@ -219,17 +219,7 @@ def hides_arguments(function: Callable[P, T]) -> Callable[P, T]:
 
 
 __all__ = [
-    "CodatLendingError",
-    "ConfigurationError",
-    "ErrorMessage",
-    "ErrorMessageData",
-    "ErrorValidation",
-    "ErrorValidationItem",
-    "Headers",
-    "InvalidRequestError",
-    "NoResponseError",
-    "NotAvailableError",
-    "ReadOnlyError",
-    "ResponseValidationError",
-    "SDKError",
-]
+    "CodatLendingError", "ConfigurationError", "ErrorMessage", "ErrorMessageData", "ErrorValidation",
+    "ErrorValidationItem", "Headers", "InvalidRequestError", "NoResponseError", "NotAvailableError",
+    "ReadOnlyError", "ResponseValidationError", "SDKError",
+]  # fmt: skip

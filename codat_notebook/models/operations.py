@@ -17,32 +17,32 @@ from codat_notebook.models.vocabulary import ID
 _DATA_TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}(-[A-Za-z0-9]{1,64}){0,3}")
 _PLATFORM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-R = TypeVar("R", bound="Request")
+R = TypeVar("R", bound="RequestObject")
 
 
-class Request(msgspec.Struct, kw_only=True):
+class RequestObject(msgspec.Struct, kw_only=True):
     """Common to all requests."""
 
 
-class _Paged(Request, kw_only=True):
+class _Paged(RequestObject, kw_only=True):
     page: int | None = 1
     page_size: int | None = 100
     query: str | None = None
     order_by: str | None = None
 
 
+class _OfCompany(RequestObject, kw_only=True):
+    company_id: str
+
+
 class ListCompaniesRequest(_Paged, kw_only=True):
-    """Which companies. ``query`` is Codat's query language; ``order_by`` a property, ``-`` in front for
-    downwards.
-    """
+    """Which companies. ``query`` is Codat's query language; ``order_by`` a property, ``-`` in front: downwards."""
 
     tags: str | None = None
 
 
-class GetCompanyRequest(Request, kw_only=True):
+class GetCompanyRequest(_OfCompany, kw_only=True):
     """Which company."""
-
-    company_id: str
 
 
 class ListConnectionsRequest(_Paged, kw_only=True):
@@ -51,29 +51,23 @@ class ListConnectionsRequest(_Paged, kw_only=True):
     company_id: str
 
 
-class GetConnectionRequest(Request, kw_only=True):
+class GetConnectionRequest(_OfCompany, kw_only=True):
     """Which connection."""
 
-    company_id: str
     connection_id: str
 
 
-class GetDataStatusRequest(Request, kw_only=True):
+class GetDataStatusRequest(_OfCompany, kw_only=True):
     """Whose data statuses."""
 
-    company_id: str
 
-
-class RefreshAllDataTypesRequest(Request, kw_only=True):
+class RefreshAllDataTypesRequest(_OfCompany, kw_only=True):
     """Whose data to refresh: every data type with *fetch on first link*, of every linked connection."""
 
-    company_id: str
 
-
-class RefreshDataTypeRequest(Request, kw_only=True):
+class RefreshDataTypeRequest(_OfCompany, kw_only=True):
     """What to refresh. Without ``connection_id``, Codat may queue one operation per connection."""
 
-    company_id: str
     data_type: str
     connection_id: str | None = None
 
@@ -84,27 +78,21 @@ class ListPullOperationsRequest(_Paged, kw_only=True):
     company_id: str
 
 
-class GetPullOperationRequest(Request, kw_only=True):
+class GetPullOperationRequest(_OfCompany, kw_only=True):
     """Which pull operation."""
 
-    company_id: str
     dataset_id: str
 
 
-class GetValidationRequest(Request, kw_only=True):
+class GetValidationRequest(GetPullOperationRequest, kw_only=True):
     """The findings about which pull operation."""
 
-    company_id: str
-    dataset_id: str
 
-
-class GetCompanySyncSettingsRequest(Request, kw_only=True):
+class GetCompanySyncSettingsRequest(_OfCompany, kw_only=True):
     """Whose sync settings."""
 
-    company_id: str
 
-
-class GetProfileSyncSettingsRequest(Request, kw_only=True):
+class GetProfileSyncSettingsRequest(RequestObject, kw_only=True):
     """The account's own sync settings: there is nothing to say."""
 
 
@@ -112,7 +100,7 @@ class ListIntegrationsRequest(_Paged, kw_only=True):
     """Which integrations."""
 
 
-class GetIntegrationRequest(Request, kw_only=True):
+class GetIntegrationRequest(RequestObject, kw_only=True):
     """Which integration, by its platform key."""
 
     platform_key: str
@@ -131,9 +119,12 @@ def check(kind: type[R], request: R | Mapping[str, Any] | None) -> R:
     """
     made = request if isinstance(request, kind) else _make(kind, request)
     for name in _FORMS.keys() & kind.__struct_fields__:
+        pattern, words = _FORMS[name]
         value = getattr(made, name)
-        if value is not None or (kind, name) != _OPTIONAL:
-            _check_form(name, value)
+        if value is None and (kind, name) == (RefreshDataTypeRequest, "connection_id"):
+            continue
+        if not value or not pattern.fullmatch(str(value)):
+            raise InvalidRequestError(f"{name} is {str(value)[:80]!r}, not {words}. Nothing was sent.")
     return made
 
 
@@ -144,11 +135,11 @@ def _make(kind: type[R], request: object) -> R:
         raise InvalidRequestError(
             f"request is of type {type(request).__name__}; it takes a mapping or a {kind.__name__}. Nothing was sent."
         )
-    known = set(kind.__struct_fields__)
-    wrong = sorted(set(map(str, request)) - known)
+    fields = set(kind.__struct_fields__)
+    wrong = sorted(set(map(str, request)) - fields)
     if wrong:
         raise InvalidRequestError(
-            f"{kind.__name__} has no field {', '.join(wrong)}; it has {', '.join(sorted(known))}. Nothing was sent."
+            f"{kind.__name__} has no field {', '.join(wrong)}; it has {', '.join(sorted(fields))}. Nothing was sent."
         )
     try:
         return kind(**request)
@@ -165,29 +156,9 @@ _FORMS: Final = {
 }
 
 
-_OPTIONAL: Final = (RefreshDataTypeRequest, "connection_id")
-
-
-def _check_form(name: str, value: object) -> None:
-    pattern, words = _FORMS[name]
-    if not pattern.fullmatch(str(value)) or not value:
-        raise InvalidRequestError(f"{name} is {str(value)[:80]!r}, not {words}. Nothing was sent.")
-
-
 __all__ = [
-    "GetCompanyRequest",
-    "GetCompanySyncSettingsRequest",
-    "GetConnectionRequest",
-    "GetDataStatusRequest",
-    "GetIntegrationRequest",
-    "GetProfileSyncSettingsRequest",
-    "GetPullOperationRequest",
-    "GetValidationRequest",
-    "ListCompaniesRequest",
-    "ListConnectionsRequest",
-    "ListIntegrationsRequest",
-    "ListPullOperationsRequest",
-    "RefreshAllDataTypesRequest",
-    "RefreshDataTypeRequest",
-    "check",
-]
+    "GetCompanyRequest", "GetCompanySyncSettingsRequest", "GetConnectionRequest", "GetDataStatusRequest",
+    "GetIntegrationRequest", "GetProfileSyncSettingsRequest", "GetPullOperationRequest", "GetValidationRequest",
+    "ListCompaniesRequest", "ListConnectionsRequest", "ListIntegrationsRequest", "ListPullOperationsRequest",
+    "RefreshAllDataTypesRequest", "RefreshDataTypeRequest", "check",
+]  # fmt: skip

@@ -84,6 +84,7 @@ PLATFORMS: Final = (
     Platform("rxnb", "Square", "Commerce", COMMERCE, 0.8, 0.04, _USUAL, refuses=("commerce-disputes",)),
 )  # fmt: skip
 BY_KEY: Final = {platform.key: platform for platform in PLATFORMS}
+BY_NAME: Final = {platform.name: platform for platform in PLATFORMS}
 BY_KIND: Final = {
     kind: tuple(p for p in PLATFORMS if p.source_type == kind) for kind in ("Accounting", "Banking", "Commerce")
 }

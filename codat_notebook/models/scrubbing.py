@@ -52,26 +52,26 @@ class Scrubber:
         return f"Scrubber({MASK!r})"
 
     def scrub(self, body: bytes) -> bytes:
-        """The same bytes with the key masked; without the key the very same object."""
+        """Bytes with the key masked, in whatever form it came back; without the key the very same object."""
         if len(body) > _SMALL:
             for form in self.__forms:
                 # One letter of it that does not occur is found out ten times as fast as the whole.
                 if all(letter in body for letter in form.letters) and form.word in body:
-                    body = form.plain.sub(_MASK, body)
+                    body = form.pattern(thorough=False).sub(_MASK, body)
             return body
         if not self._may_be_in(body):
             return body
         for form in self.__forms:
-            body = form.escaped.sub(_MASK, body)
-        if b"\0" in body and any(form.escaped.search(body.replace(b"\0", b"")) for form in self.__forms):
+            body = form.pattern(thorough=True).sub(_MASK, body)
+        if b"\0" in body and any(form.pattern(thorough=True).search(body.replace(b"\0", b"")) for form in self.__forms):
             return _MASK  # letters of two or four bytes
         return body
 
     def scrub_text(self, text: str) -> str:
         """The same for text."""
         body = text.encode("utf-8", "surrogatepass")
-        found = self.scrub(body)
-        return text if found is body else found.decode("utf-8", "surrogatepass")
+        masked = self.scrub(body)
+        return text if masked is body else masked.decode("utf-8", "surrogatepass")
 
     def is_in(self, address: str) -> bool:
         """Whether an address holds the key: anywhere, or (however short it is) as one of its parts."""
@@ -79,7 +79,7 @@ class Scrubber:
         parts = re.split(r"[/?#&=@:]+", f"{address.strip()}/{unquote(address.strip())}")
         if not self.__texts.isdisjoint(parts):
             return True
-        return self._may_be_in(whole) and any(form.escaped.search(whole) for form in self.__forms)
+        return self._may_be_in(whole) and any(form.pattern(thorough=True).search(whole) for form in self.__forms)
 
     def _may_be_in(self, body: bytes) -> bool:
         """Whether it is worth the while to look letter by letter; nearly always it is not."""
@@ -97,7 +97,8 @@ class _Form:
     __slots__ = ("__encoded", "__patterns", "__text", "letters", "word")
 
     def __init__(self, text: str, *, encoded: bool) -> None:
-        self.__text, self.__encoded = text, encoded
+        self.__text = text
+        self.__encoded = encoded
         self.__patterns: dict[bool, re.Pattern[bytes]] = {}
         #: Where this does not occur the key does not either, unless its letters are escaped. Found as fast as memory.
         self.word = max(_WORD.findall(text), key=len, default=text).encode()
@@ -106,17 +107,8 @@ class _Form:
     def __repr__(self) -> str:
         return f"_Form({MASK!r})"
 
-    @property
-    def escaped(self) -> re.Pattern[bytes]:
-        """Finds it however each letter is spelt."""
-        return self._pattern(True)
-
-    @property
-    def plain(self) -> re.Pattern[bytes]:
-        """Finds it where letters and digits stand plain; much faster."""
-        return self._pattern(False)
-
-    def _pattern(self, thorough: bool) -> re.Pattern[bytes]:
+    def pattern(self, *, thorough: bool) -> re.Pattern[bytes]:
+        """Finds it however each letter is spelt; else where letters and digits stand plain, which is much faster."""
         if thorough not in self.__patterns:
             text = self.__text.rstrip("=") if self.__encoded else self.__text
             spelt = _spelt(text, _BASE64 if self.__encoded else {}, thorough)
@@ -166,8 +158,8 @@ def _names() -> dict[str, list[str]]:
     """Letter -> its names in HTML."""
     from html.entities import html5  # two thousand of them, hardly ever needed
 
-    found: dict[str, list[str]] = {}
+    names: dict[str, list[str]] = {}
     for name, text in html5.items():
         if name.endswith(";"):
-            found.setdefault(text, []).append(name[:-1])
-    return found
+            names.setdefault(text, []).append(name[:-1])
+    return names

@@ -28,14 +28,14 @@ _QUOTES: Final = "'\"`´‘’‚“”„«»"
 _LABEL: Final = re.compile(r"(?i)(?:export\s+|set\s+|\$env:)?(CODAT_API_KEY|CODAT_AUTH_HEADER|Authorization)\s*[=:]")
 
 
-class Secret:
-    """A key that is only revealed on purpose.
+class Secret(Scrubber):
+    """A key that is only revealed on purpose, and that masks itself in what comes from outside.
 
     >>> Secret.of("an-api-key")
     Secret('Basic ••••')
     """
 
-    __slots__ = ("__header", "__scrubber", "__weakref__")
+    __slots__ = ("__header", "__weakref__")
 
     @hides_arguments
     def __init__(self, header: str) -> None:
@@ -43,8 +43,8 @@ class Secret:
             raise errors.ConfigurationError(f"The API key is of type {type(header).__name__}, not text.")
         if not header.isascii() or not header.isprintable():  # an encoder's complaint would hold the text
             raise errors.ConfigurationError(_NO_HEADER)
+        super().__init__(header)
         self.__header = header
-        self.__scrubber = Scrubber(header)
 
     @classmethod
     @hides_arguments
@@ -71,18 +71,6 @@ class Secret:
     def reveal(self) -> str:
         """The ``Authorization`` header, in the clear. For the network only."""
         return self.__header
-
-    def scrub(self, body: bytes) -> bytes:
-        """Bytes from outside with the key masked, in whatever form it came back; without it the very same object."""
-        return self.__scrubber.scrub(body)
-
-    def scrub_text(self, text: str) -> str:
-        """The same for text."""
-        return self.__scrubber.scrub_text(text)
-
-    def is_in(self, address: str) -> bool:
-        """Whether an address holds the key, in whatever form."""
-        return self.__scrubber.is_in(address)
 
     def __repr__(self) -> str:
         return f"Secret('Basic {MASK}')"

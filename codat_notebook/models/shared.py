@@ -7,7 +7,7 @@ raises; an object tells in ``unread`` what could not be taken as it came. Times 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Final, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import msgspec
 
@@ -25,11 +25,9 @@ from codat_notebook.models.open_enums import (
 )
 from codat_notebook.models.secret import Secret
 
-_NO_STATUS: Final = DatasetStatus("")
-
 
 class Model(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
-    """Common to all objects: what of the answer could not be taken as it came."""
+    """Common to all objects: what of the answer could not be taken as it came. Options not repeated are inherited."""
 
     REQUIRED: ClassVar[tuple[str, ...]] = ()
 
@@ -42,13 +40,13 @@ class Model(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel",
         return (*self._notes, *(f"{name}: missing" for name in self.REQUIRED if getattr(self, name) == ""))
 
 
-class HalRef(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class HalRef(Model, frozen=True, kw_only=True):
     """A link, relative to the server."""
 
     href: str | None = None
 
 
-class Links(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class Links(Model, frozen=True, kw_only=True):
     """The links of a page; ``next`` is there as long as there are more."""
 
     self_: HalRef | None = msgspec.field(default=None, name="self")
@@ -57,15 +55,7 @@ class Links(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omi
     previous: HalRef | None = None
 
 
-class HasUnread(Protocol):
-    """What pages hold."""
-
-    @property
-    def unread(self) -> tuple[str, ...]:
-        """What could not be taken as it came."""
-
-
-class Page(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class Page(Model, frozen=True, kw_only=True):
     """Common to all pages. The numbers are what Codat says; published examples hold zeros."""
 
     page_number: int = 0
@@ -74,7 +64,7 @@ class Page(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit
     links: Links = msgspec.field(default_factory=Links, name="_links")
 
     @property
-    def rows(self) -> Sequence[HasUnread]:
+    def rows(self) -> Sequence[Model]:
         """The ``results``, whatever their kind."""
         return getattr(self, "results", ())
 
@@ -84,7 +74,7 @@ class Page(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit
         return (*self._notes, *(f"results[{i}].{note}" for i, row in enumerate(self.rows) for note in row.unread))
 
 
-class DataConnectionError(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class DataConnectionError(Model, frozen=True, kw_only=True):
     """A failure of a connection, resolved or not."""
 
     status_code: str | None = None
@@ -95,7 +85,7 @@ class DataConnectionError(Model, frozen=True, gc=False, kw_only=True, rename="ca
     resolved_on_utc: str | None = None
 
 
-class Connection(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class Connection(Model, frozen=True, kw_only=True):
     """A company's link to one platform. ``link_url`` is where the customer (re)authorizes it."""
 
     REQUIRED: ClassVar = ("id", "status")
@@ -114,14 +104,19 @@ class Connection(Model, frozen=True, gc=False, kw_only=True, rename="camel", rep
     connection_info: dict[str, Any] | None = None
     additional_properties: dict[str, Any] | None = None
 
+    @property
+    def is_linked(self) -> bool:
+        """Whether Codat can read it."""
+        return self.status == "Linked"
 
-class CompanyReferenceLinks(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+
+class CompanyReferenceLinks(Model, frozen=True, kw_only=True):
     """Where a referenced company is shown."""
 
     portal: str | None = None
 
 
-class CompanyReference(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class CompanyReference(Model, frozen=True, kw_only=True):
     """A parent or a subsidiary."""
 
     id: str | None = None
@@ -131,7 +126,7 @@ class CompanyReference(Model, frozen=True, gc=False, kw_only=True, rename="camel
     tags: dict[str, str] | None = None
 
 
-class Company(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class Company(Model, frozen=True, kw_only=True):
     """A company with its connections. A parent may have none of its own."""
 
     REQUIRED: ClassVar = ("id", "name")
@@ -151,7 +146,7 @@ class Company(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_o
     data_connections: list[Connection] | None = None
 
 
-class DataStatus(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class DataStatus(Model, frozen=True, kw_only=True):
     """How fresh one data type of a company is, over all its connections: the *latest* sync decides.
 
     ``current_status`` is None for a type that has never been synced.
@@ -167,11 +162,9 @@ class DataStatus(Model, frozen=True, gc=False, kw_only=True, rename="camel", rep
 
 
 class DataStatuses:
-    """The statuses of a company by data type: ``statuses["invoices"]``, or ``statuses.invoices`` as in the
-    SDK.
+    """The statuses of a company by data type: ``statuses["invoices"]``, or ``statuses.invoices`` as in the SDK.
 
-    ``by_type`` holds them all, custom types included; a known type that Codat left out is None as an
-    attribute.
+    ``by_type`` holds them all, custom types included; a known type that Codat left out is None as an attribute.
     """
 
     __slots__ = ("_notes", "by_type")
@@ -215,7 +208,7 @@ class DataStatuses:
         return f"DataStatuses({self.by_type!r})"
 
 
-class PullOperation(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class PullOperation(Model, frozen=True, kw_only=True):
     """One pull of one data type from one connection. ``is_completed`` means: with success."""
 
     REQUIRED: ClassVar = ("id", "data_type", "status", "requested")
@@ -224,7 +217,7 @@ class PullOperation(Model, frozen=True, gc=False, kw_only=True, rename="camel", 
     company_id: str = ""
     connection_id: str = ""
     data_type: SchemaDataType = SchemaDataType("")
-    status: DatasetStatus = _NO_STATUS
+    status: DatasetStatus = DatasetStatus("")
     status_description: str | None = None
     error_message: str | None = None
     requested: str = ""
@@ -234,10 +227,8 @@ class PullOperation(Model, frozen=True, gc=False, kw_only=True, rename="camel", 
     is_errored: bool = False
 
 
-class SyncSetting(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
-    """When and how far back Codat pulls one data type. ``sync_schedule`` is in hours; 0 means never by
-    itself.
-    """
+class SyncSetting(Model, frozen=True, kw_only=True):
+    """When and how far back Codat pulls one data type. ``sync_schedule`` is in hours; 0: never by itself."""
 
     REQUIRED: ClassVar = ("data_type",)
 
@@ -251,29 +242,34 @@ class SyncSetting(Model, frozen=True, gc=False, kw_only=True, rename="camel", re
     is_locked: bool | None = None
 
 
-class SyncSettings(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class SyncSettings(Model, frozen=True, kw_only=True):
     """The sync settings of a company or of the whole account."""
 
     settings: list[SyncSetting] = msgspec.field(default_factory=list)
     client_id: str | None = None
     overrides_default: bool | None = None
 
+    @property
+    def first_link(self) -> frozenset[str]:
+        """The data types with *fetch on first link*: those that a refresh of everything queues."""
+        return frozenset(setting.data_type for setting in self.settings if setting.fetch_on_first_link)
 
-class SupportedFeature(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+
+class SupportedFeature(Model, frozen=True, kw_only=True):
     """What can be done with a data type (``Get``, ``Create``, ...), and how ready that is."""
 
     feature_type: str = ""
     feature_state: str = ""
 
 
-class DataTypeFeature(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class DataTypeFeature(Model, frozen=True, kw_only=True):
     """What a platform can do with one data type."""
 
     datatype: SchemaDataType = SchemaDataType("")
     supported_features: list[SupportedFeature] = msgspec.field(default_factory=list)
 
 
-class Integration(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class Integration(Model, frozen=True, kw_only=True):
     """A platform that companies can be linked to."""
 
     REQUIRED: ClassVar = ("key", "name")
@@ -303,31 +299,31 @@ class Integration(Model, frozen=True, gc=False, kw_only=True, rename="camel", re
         )
 
 
-class Companies(Page, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class Companies(Page, frozen=True, kw_only=True):
     """A page of companies."""
 
     results: list[Company] = msgspec.field(default_factory=list)
 
 
-class Connections(Page, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class Connections(Page, frozen=True, kw_only=True):
     """A page of connections."""
 
     results: list[Connection] = msgspec.field(default_factory=list)
 
 
-class PullOperations(Page, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class PullOperations(Page, frozen=True, kw_only=True):
     """A page of pull operations."""
 
     results: list[PullOperation] = msgspec.field(default_factory=list)
 
 
-class Integrations(Page, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class Integrations(Page, frozen=True, kw_only=True):
     """A page of integrations."""
 
     results: list[Integration] = msgspec.field(default_factory=list)
 
 
-class ValidationResults(Model, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
+class ValidationResults(Model, frozen=True, kw_only=True):
     """Codat's findings about the data that one operation pulled."""
 
     errors: list[ErrorValidationItem] = msgspec.field(default_factory=list)
@@ -341,23 +337,19 @@ class Security:
     Security(auth_header='Basic ••••')
     """
 
-    __slots__ = ("secret",)
+    __slots__ = ("auth_header",)
 
     @hides_arguments
     def __init__(self, *, auth_header: str | Secret) -> None:
-        self.secret = Secret.of(auth_header)
-
-    @property
-    def auth_header(self) -> Secret:
-        """The key, masked; ``.reveal()`` gives the header."""
-        return self.secret
+        #: The key, masked; ``.reveal()`` gives the header.
+        self.auth_header = Secret.of(auth_header)
 
     @classmethod
     @hides_arguments
     def of(cls, security: "Security | str | Secret | Mapping[str, str]") -> Self:
         """Take the key in any of the forms that users hold it in."""
         if isinstance(security, Security):
-            return cls(auth_header=security.secret)
+            return cls(auth_header=security.auth_header)
         if isinstance(security, Mapping):
             if "auth_header" not in security:
                 raise ConfigurationError("security is a mapping without 'auth_header', which holds the key.")
@@ -369,37 +361,9 @@ class Security:
 
 
 __all__ = [
-    "Companies",
-    "Company",
-    "CompanyReference",
-    "CompanyReferenceLinks",
-    "Connection",
-    "Connections",
-    "CurrentStatus",
-    "DataConnectionError",
-    "DataConnectionStatus",
-    "DataStatus",
-    "DataStatuses",
-    "DataType",
-    "DataTypeFeature",
-    "DataTypes",
-    "DatasetStatus",
-    "ErrorStatus",
-    "ErrorValidation",
-    "ErrorValidationItem",
-    "HalRef",
-    "Integration",
-    "Integrations",
-    "Links",
-    "PullOperation",
-    "PullOperations",
-    "SchemaDataType",
-    "Secret",
-    "Security",
-    "SourceType",
-    "Status",
-    "SupportedFeature",
-    "SyncSetting",
-    "SyncSettings",
-    "ValidationResults",
-]
+    "Companies", "Company", "CompanyReference", "CompanyReferenceLinks", "Connection", "Connections",
+    "CurrentStatus", "DataConnectionError", "DataConnectionStatus", "DataStatus", "DataStatuses", "DataType",
+    "DataTypeFeature", "DataTypes", "DatasetStatus", "ErrorStatus", "ErrorValidation", "ErrorValidationItem",
+    "HalRef", "Integration", "Integrations", "Links", "PullOperation", "PullOperations", "SchemaDataType", "Secret",
+    "Security", "SourceType", "Status", "SupportedFeature", "SyncSetting", "SyncSettings", "ValidationResults",
+]  # fmt: skip

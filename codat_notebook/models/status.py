@@ -1,7 +1,7 @@
 """What a status means: whether a pull operation runs, ended or failed, its stage, its colour and sign, its plain words.
 
-Everybody who asks about a status asks here: what follows runs, the frames, the progress, the tables, the report and
-the command line. The browser gets :data:`TONES` and :data:`STAGE_NAMES` from here, too
+Everybody who asks about a status, or from which age on data is old, asks here: what follows runs, the frames, the
+progress, the tables, the report and the command line. The browser gets its constants from here, too
 (:mod:`codat_notebook.widgets.sources`). The API's vocabulary is open. An unknown word that ends in ``Error`` is a
 failure; any other runs until the operation is completed, and has no stage, a neutral colour and itself for words.
 """
@@ -37,6 +37,10 @@ TONES: Final = {
     "ok": ("✓", "complete"), "run": ("◔", "running"), "warn": ("‖", "paused or waiting"), "bad": ("✕", "failed"),
     "idle": ("–", "anything else"),
 }  # fmt: skip
+#: Days since the last good sync from which on data is old (Codat's documentation recommends to refresh weekly), and
+#: stale: without one sync a month a connection's authorization may lapse.
+OLD: Final = 7
+STALE: Final = 31
 _WORDS: Final = {
     "Initial": "Starting", "MapQueued": "Waits to map", "ValidationQueued": "Waits for checks",
     "ProcessingQueued": "Waits to process",
@@ -69,18 +73,17 @@ class Meaning(NamedTuple):
 def meaning(status: str, completed: str | None = None, description: str | None = None) -> Meaning:
     """What a status means, given the operation's ``completed`` and ``statusDescription``.
 
-    ``Cancelled`` is a failure like any other, and red: somebody has to refresh once more. ``NotSupported`` is one that
-    nobody can mend: it is no error on screen.
+    ``Cancelled`` is a failure like any other, and red: somebody has to refresh once more. ``NotSupported`` counts as a
+    failure, too (the data did not come), but is not red: nobody has to do anything, and no retry changes it.
 
-    >>> meaning("Cancelled").tone, meaning("NotSupported").tone, meaning("MapQueued").text, meaning("Routing").kind
-    ('bad', 'idle', 'Waits to map', 'running')
+    >>> meaning("Cancelled").tone, meaning("NotSupported").kind, meaning("NotSupported").tone, meaning("Routing").kind
+    ('bad', 'failed', 'idle', 'running')
     """
     if status == "Complete":
         return Meaning("complete", 5, "ok", status)
     if is_failed(status):
         text = remedy(status).short if status in FAILURES else status
-        kind, colour = ("failed", "bad") if is_problem(status) else ("other", "idle")
-        return Meaning(kind, FAILURES.get(status, 1), colour, text)
+        return Meaning("failed", FAILURES.get(status, 1), "bad" if is_problem(status) else "idle", text)
     stage = STAGES.get(status)
     text = _WORDS.get(status, status) or "No status"
     if not is_running(status, completed):
@@ -93,7 +96,10 @@ def meaning(status: str, completed: str | None = None, description: str | None =
 
 
 def is_failed(status: str) -> bool:
-    """Whether ``status`` is a failure: a published one, or an unknown word that ends in ``Error``."""
+    """Whether an operation ended without its data: by a published failure, or an unknown word that ends in ``Error``.
+
+    What counts as failed (in a run, the progress, an exit code) is this; what is drawn red is :func:`is_problem`.
+    """
     return status in FAILURES or status.endswith("Error")
 
 

@@ -8,7 +8,7 @@ public API description and documentation, mid 2026.
 import re
 from typing import Final, NamedTuple
 
-from codat_notebook.models.open_enums import SchemaDataType, SourceType
+from codat_notebook.models.open_enums import SchemaDataType
 
 #: The form of all ids: of companies, connections and pull operations, in either case.
 ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -33,7 +33,6 @@ REPORTS: Final = {
     "bank": ("banking-accounts", "banking-transactions", "banking-accountBalances"),
     "sales": tuple(t for t in COMMERCE if t not in ("commerce-companyInfo", "commerce-taxComponents")),
 }  # fmt: skip
-SOURCE_TYPES: Final = tuple(each.value for each in SourceType)
 
 
 class Remedy(NamedTuple):

@@ -9,18 +9,19 @@ is its sum: it is never taken for 0.
 
     requests of a round = refreshes (one POST each) + companies x (1 to read its state + LOOKS to follow it)
     minutes of a round  = requests / 1,000, Codat's limit on requests a minute from one address
-    a month             = 365.25 / 12 days
+    a month             = models.instants.MONTH days
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from codat_notebook.models.instants import MONTH
 from codat_notebook.models.vocabulary import daily_requests
 from codat_notebook.planning.plan import LOOKS
 from codat_notebook.planning.selection import Selection
@@ -39,16 +40,16 @@ class Price(NamedTuple):
 class Prices:
     """Prices by platform and, where they differ, by data type; the most exact one counts."""
 
-    known: Mapping[tuple[str | None, str | None], Price] = field(default_factory=dict)
+    by_kind: Mapping[tuple[str | None, str | None], Price] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.known)
+        return bool(self.by_kind)
 
     def of(self, platform: str | None, data_type: str | None) -> Price | None:
         """The price of a refresh; ``None`` if it is not known."""
         name = platform.casefold() if platform is not None else None
         keys = ((name, data_type), (name, None), (None, data_type), (None, None))
-        return next((self.known[key] for key in keys if key in self.known), None)
+        return next((self.by_kind[key] for key in keys if key in self.by_kind), None)
 
     @classmethod
     def of_frame(cls, prices: Any) -> Prices:
@@ -65,26 +66,19 @@ class Prices:
             return cls()
         if isinstance(prices, (int, float)) and not isinstance(prices, bool):
             return cls({(None, None): Price(_amount(prices), None)})
-        columns = set(getattr(prices, "columns", ()))
-        if not {"platform", "price"} <= columns:
+        if not {"platform", "price"} <= set(getattr(prices, "columns", ())):
             raise ValueError("prices: a frame with the columns platform and price (of one refresh), or one number.")
-        rows = prices[[name for name in ("platform", "data_type", "price", "currency") if name in columns]]
-        return cls(dict(_entry(row) for row in rows.to_dict("records") if not _missing(row["price"])))
-
-
-def _entry(row: Mapping[Any, Any]) -> tuple[tuple[str | None, str | None], Price]:
-    platform, data_type, currency = (_text(row.get(name)) for name in ("platform", "data_type", "currency"))
-    return (platform.casefold() if platform else None, data_type), Price(_amount(row["price"]), currency)
+        by_kind = {}
+        for row in prices[prices["price"].notna()].to_dict("records"):
+            platform, data_type, currency = (_text(row.get(name)) for name in ("platform", "data_type", "currency"))
+            by_kind[platform.casefold() if platform else None, data_type] = Price(_amount(row["price"]), currency)
+        return cls(by_kind)
 
 
 def _text(value: Any) -> str | None:
-    return None if _missing(value) else str(value)
-
-
-def _missing(value: Any) -> bool:
     import pandas as pd
 
-    return value is None or bool(pd.isna(value))
+    return None if pd.isna(value) else str(value)
 
 
 def _amount(value: Any) -> float:
@@ -131,13 +125,13 @@ def of_numbers(companies: int | Mapping[str, int], data_types: int | Sequence[st
     """
     counted = companies.items() if isinstance(companies, Mapping) else [(None, companies)]
     by_platform: dict[str | None, int] = dict(counted)
-    for number in (*by_platform.values(), *([data_types] if isinstance(data_types, int) else [])):
+    names = [None] if isinstance(data_types, int) else list(dict.fromkeys(data_types))
+    each = data_types if isinstance(data_types, int) else 1
+    for number in (*by_platform.values(), each):
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
             raise ValueError(f"Companies and data types are counted in whole numbers, not {number!r}.")
-    names: Sequence[str | None] = [None] if isinstance(data_types, int) else list(dict.fromkeys(data_types))
-    each = data_types if isinstance(data_types, int) else 1
     cells = {(platform, name): number * each for platform, number in by_platform.items() for name in names}
-    types = None if isinstance(data_types, int) else tuple(name for name in names if name)
+    types = None if isinstance(data_types, int) else tuple(dict.fromkeys(data_types))
     return Load(cells, by_platform, sum(by_platform.values()), types)
 
 
@@ -183,161 +177,77 @@ def _counted(cells: Iterable[tuple[str, str, str, str]]) -> Load:
 
 #: Codat's limit on requests from one address.
 A_MINUTE = 1000
-MONTH = 365.25 / 12
 ALL = "all"
 SCHEDULE = "Codat's own schedule"
 _DAY = timedelta(days=1)
 _UNNAMED = "refreshes of no named platform"
 
 
-@dataclass(frozen=True, slots=True)
-class EstimateRow:
-    """A row of ``session.estimate``; see there for the columns."""
-
-    rhythm: str
-    platform: str
-    companies: int
-    refreshes: int
-    requests: float
-    minutes: float
-    quota: float | None
-    refreshes_day: float | None
-    requests_day: float | None
-    minutes_day: float | None
-    quota_day: float | None
-    money_day: float | None
-    refreshes_month: float | None
-    requests_month: float | None
-    minutes_month: float | None
-    money_month: float | None
-    currency: str | None
-    note: str | None
-
-
 def estimate_rows(
-    load: Load,
-    rhythms: Sequence[timedelta],
-    prices: Prices,
-    limit: int | None,
-    schedule: Mapping[str, int] | None,
-) -> list[EstimateRow]:
-    """The estimate's rows.
+    load: Load, rhythms: Sequence[timedelta], prices: Prices, limit: int | None, schedule: Mapping[str, int] | None
+) -> list[dict[str, Any]]:
+    """The estimate's rows, one in all and one for each named platform: column of ``session.estimate`` -> value.
 
-    Parameters
-    ----------
-    load : what one round refreshes.
-    rhythms : how long from one round to the next.
-    prices : of one refresh.
-    limit : the account's requests a day.
-    schedule : data type -> hours of Codat's own schedule (0: off); ``None`` where that is not known.
+    ``load`` is what one round refreshes, ``rhythms`` how long from one to the next, ``limit`` the account's requests a
+    day; ``schedule``: data type -> hours of Codat's own schedule (0: off), ``None`` where that is not known.
     """
-    counter = _Counter(load, prices, limit)
-    a_day = {every: dict.fromkeys(load.cells, _DAY / every) for every in rhythms}
-    rows = [row for every in rhythms for row in counter.rows(rhythm_text(every), a_day[every])]
-    by_codat = counter.rows(SCHEDULE, _scheduled(load, schedule), by_codat=True, note=schedule_note(load, schedule))
+    parts = [(ALL, load.cells, load.total)]
+    for platform in sorted(name for name in load.companies if name is not None):
+        parts.append((platform or "unknown", load.of(platform), load.companies[platform]))
+    # Of one refresh: its POST, and its share of reading and following its company.
+    each = 1 + load.total * (1 + LOOKS) / load.refreshes if load.refreshes else 0.0
+    rows = []
+    for every in rhythms:
+        a_day = dict.fromkeys(load.cells, _DAY / every)
+        rows += [{"rhythm": rhythm_text(every)} | _row(*part, a_day, each, prices, limit) for part in parts]
+    a_day = _scheduled(load, schedule)
+    by_codat = [{"rhythm": SCHEDULE} | _row(*part, a_day, 0.0, prices, limit) for part in parts]
+    by_codat[0]["note"] = " ".join(filter(None, (schedule_note(load, schedule), by_codat[0]["note"])))
     return [*rows, *by_codat]
 
 
-@dataclass(frozen=True, slots=True)
-class _Counter:
-    """Makes rows of one load."""
-
-    load: Load
-    prices: Prices
-    limit: int | None
-
-    def rows(
-        self, rhythm: str, a_day: Mapping[Kind, float | None], by_codat: bool = False, note: str | None = None
-    ) -> Iterator[EstimateRow]:
-        """The row in all, and one for each platform if they are named. ``a_day``: rounds a day of each kind of cell."""
-        load = self.load
-        yield self._row(rhythm, ALL, load.cells, load.total, a_day, by_codat, note)
-        for platform in sorted(name for name in load.companies if name is not None):
-            cells, companies = load.of(platform), load.companies[platform]
-            yield self._row(rhythm, platform or "unknown", cells, companies, a_day, by_codat, None)
-
-    def _row(
-        self,
-        rhythm: str,
-        platform: str,
-        cells: Mapping[Kind, int],
-        companies: int,
-        a_day: Mapping[Kind, float | None],
-        by_codat: bool,
-        note: str | None,
-    ) -> EstimateRow:
-        refreshes = sum(cells.values())
-        daily = _sum(_times(number, a_day[kind]) for kind, number in cells.items())
-        each = 0.0 if by_codat else self._requests_each()
-        money, currency, missing = self._money(cells, a_day)
-        requests_day = _times(each, daily)
-        return EstimateRow(
-            rhythm=rhythm,
-            platform=platform,
-            companies=companies,
-            refreshes=refreshes,
-            requests=each * refreshes,
-            minutes=each * refreshes / A_MINUTE,
-            quota=self._share(each * refreshes),
-            refreshes_day=daily,
-            requests_day=requests_day,
-            minutes_day=_times(1 / A_MINUTE, requests_day),
-            quota_day=self._share(requests_day),
-            money_day=money,
-            refreshes_month=_times(MONTH, daily),
-            requests_month=_times(MONTH, requests_day),
-            minutes_month=_times(MONTH / A_MINUTE, requests_day),
-            money_month=_times(MONTH, money),
-            currency=currency,
-            note=" ".join(filter(None, (note, missing))) or None,
-        )
-
-    def _requests_each(self) -> float:
-        """Requests of one refresh: its POST, and its share of reading and following its company."""
-        refreshes = self.load.refreshes
-        return 1 + self.load.total * (1 + LOOKS) / refreshes if refreshes else 0.0
-
-    def _share(self, requests: float | None) -> float | None:
-        return None if requests is None or not self.limit else requests / self.limit
-
-    def _money(
-        self, cells: Mapping[Kind, int], a_day: Mapping[Kind, float | None]
-    ) -> tuple[float | None, str | None, str | None]:
-        """Money a day with its currency, both unknown where a price is; and what is missing, in words."""
-        if not self.prices:
-            return None, None, None
-        priced = {kind: self.prices.of(*kind) for kind, number in cells.items() if number}
-        lacking = sorted({kind[0] or _UNNAMED for kind, price in priced.items() if price is None})
-        if lacking:
-            return None, None, f"No price for {', '.join(lacking)}."
-        currencies = {price.currency for price in priced.values() if price}
-        if len(currencies) > 1:
-            return None, None, "Prices in several currencies are not added up."
-        if not priced:
-            return None, None, None
-        daily = _sum(_times(cells[kind] * price.amount, a_day[kind]) for kind, price in priced.items() if price)
-        return daily, currencies.pop(), None
+def _row(
+    platform: str, cells: Mapping[Kind, int], companies: int, a_day: Mapping[Kind, float], each: float,
+    prices: Prices, limit: int | None,
+) -> dict[str, Any]:  # fmt: skip
+    """A row, ``None`` where a number is unknown. ``a_day``: rounds a day; ``each``: requests of one refresh."""
+    refreshes = sum(cells.values())
+    daily = sum(number * a_day[kind] for kind, number in cells.items())
+    requests, requests_day, quota = each * refreshes, each * daily, limit or math.nan
+    money, currency, note = _money(cells, a_day, prices)
+    row = {
+        "platform": platform, "companies": companies, "refreshes": refreshes, "requests": requests,
+        "minutes": requests / A_MINUTE, "quota": requests / quota,
+        "refreshes_day": daily, "requests_day": requests_day, "minutes_day": requests_day / A_MINUTE,
+        "quota_day": requests_day / quota, "money_day": money,
+        "refreshes_month": daily * MONTH, "requests_month": requests_day * MONTH,
+        "minutes_month": requests_day * MONTH / A_MINUTE, "money_month": money * MONTH,
+        "currency": currency, "note": note,
+    }  # fmt: skip
+    return {name: None if value != value else value for name, value in row.items()}
 
 
-def _times(factor: float, value: float | None) -> float | None:
-    return None if value is None else factor * value
+def _money(
+    cells: Mapping[Kind, int], a_day: Mapping[Kind, float], prices: Prices
+) -> tuple[float, str | None, str | None]:
+    """Money a day with its currency, both unknown where a price is; and what is missing, in words."""
+    priced = {kind: prices.of(*kind) for kind, number in cells.items() if number}
+    if not prices or not priced:
+        return math.nan, None, None
+    if lacking := sorted({kind[0] or _UNNAMED for kind, price in priced.items() if price is None}):
+        return math.nan, None, f"No price for {', '.join(lacking)}."
+    currencies = {price.currency for price in priced.values() if price}
+    if len(currencies) > 1:
+        return math.nan, None, "Prices in several currencies are not added up."
+    daily = sum(cells[kind] * price.amount * a_day[kind] for kind, price in priced.items() if price)
+    return daily, currencies.pop(), None
 
 
-def _sum(values: Iterable[float | None]) -> float | None:
-    """The sum; unknown as soon as one part is."""
-    total = 0.0
-    for value in values:
-        if value is None:
-            return None
-        total += value
-    return total
-
-
-def _scheduled(load: Load, schedule: Mapping[str, int] | None) -> dict[Kind, float | None]:
-    """How often a day Codat refreshes each kind of cell by itself."""
+def _scheduled(load: Load, schedule: Mapping[str, int] | None) -> dict[Kind, float]:
+    """How often a day Codat refreshes each kind of cell by itself; NaN where that is not known."""
     alike = len(set(schedule.values())) == 1 if schedule else False
     if schedule is None or (load.types is None and not alike):
-        return dict.fromkeys(load.cells)
+        return dict.fromkeys(load.cells, math.nan)
     hours = {kind: schedule.get(kind[1] or next(iter(schedule)), 0) for kind in load.cells}
     return {kind: 24 / each if each > 0 else 0.0 for kind, each in hours.items()}
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from codat_notebook.models.instants import instant
+from codat_notebook.models.instants import instant, interval
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.runs.cells import Cell
-from codat_notebook.words import interval
 
 PASS, WARN, FAIL = "pass", "warn", "fail"
 VERDICTS = (PASS, WARN, FAIL)
@@ -87,25 +86,8 @@ def judge(cell: Cell, goals: Mapping[str, Goal]) -> str | None:
     return goal.verdict(cell.age) if goal else None
 
 
-@dataclass(frozen=True, slots=True)
-class SkewRow:
-    """How far apart the data types of one company's report were read."""
-
-    company: str
-    report: str
-    verdict: str
-    skew: timedelta | None
-    oldest_type: str | None
-    oldest: datetime | None
-    newest_type: str | None
-    newest: datetime | None
-    data_types: int
-    never_read: int
-    company_id: str
-
-
-def skew_rows(snapshot: CompanySnapshot, reports: Iterable[str], limit: timedelta) -> list[SkewRow]:
-    """A row for each report of which the company has two data types or more on linked connections.
+def skew_rows(snapshot: CompanySnapshot, reports: Iterable[str], limit: timedelta) -> list[dict[str, Any]]:
+    """How far apart a company's data types were read: a row (column -> value) for each report with two or more linked.
 
     Up to ``limit`` apart is a pass, up to twice that a warning; a type that was never read fails.
     """
@@ -113,51 +95,25 @@ def skew_rows(snapshot: CompanySnapshot, reports: Iterable[str], limit: timedelt
     rows = []
     for report in reports:
         members = [c for c in snapshot.cells if c.data_type in REPORTS[report] and c.connection_id in linked]
-        readable = [cell for cell in members if cell.status != "NotSupported" or cell.last_success]
-        if len({cell.data_type for cell in readable}) > 1:
-            rows.append(_skew(snapshot, report, readable, limit))
+        cells = [cell for cell in members if cell.status != "NotSupported" or cell.last_success]
+        types = {cell.data_type for cell in cells}
+        if len(types) < 2:
+            continue
+        never = {cell.data_type for cell in cells if cell.last_success is None}
+        read = sorted((cell.last_success, cell.data_type) for cell in cells if cell.last_success is not None)
+        oldest, newest = (read[0], read[-1]) if read else ((None, None), (None, None))
+        apart = read[-1][0] - read[0][0] if read else None
+        rows.append({
+            "company": snapshot.name, "report": report, "skew": apart, "data_types": len(types),
+            "verdict": FAIL if never else Goal(limit, 2 * limit).verdict(apart),
+            "oldest_type": oldest[1], "oldest": oldest[0], "newest_type": newest[1], "newest": newest[0],
+            "never_read": len(never), "company_id": snapshot.id,
+        })  # fmt: skip
     return rows
 
 
-def _skew(snapshot: CompanySnapshot, report: str, cells: list[Cell], limit: timedelta) -> SkewRow:
-    read = sorted((cell.last_success, cell.data_type) for cell in cells if cell.last_success is not None)
-    never = len({cell.data_type for cell in cells if cell.last_success is None})
-    apart = read[-1][0] - read[0][0] if read else None
-    verdict = FAIL if never else Goal(limit, 2 * limit).verdict(apart)
-    oldest, newest = (read[0], read[-1]) if read else ((None, None), (None, None))
-    return SkewRow(
-        company=snapshot.name,
-        report=report,
-        verdict=verdict,
-        skew=apart,
-        oldest_type=oldest[1],
-        oldest=oldest[0],
-        newest_type=newest[1],
-        newest=newest[0],
-        data_types=len({cell.data_type for cell in cells}),
-        never_read=never,
-        company_id=snapshot.id,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRow:
-    """A connection, and how long ago anything of it was read."""
-
-    company: str
-    platform: str
-    verdict: str | None
-    last_sync: datetime | None
-    age: timedelta | None
-    status: str
-    action: str
-    link_url: str | None
-    connection_id: str
-    company_id: str
-
-
-def token_rows(snapshot: CompanySnapshot, now: datetime) -> list[TokenRow]:
-    """A row for each connection; one that was never read is as old as the connection itself.
+def token_rows(snapshot: CompanySnapshot, now: datetime) -> list[dict[str, Any]]:
+    """How long ago anything of a connection was read: a row for each; never read, it is as old as the connection.
 
     A connection that is no longer linked has lost its token and fails; one that never was has none to judge.
     """
@@ -173,24 +129,10 @@ def token_rows(snapshot: CompanySnapshot, now: datetime) -> list[TokenRow]:
         linked = connection.status == "Linked"
         lost = None if connection.status == "PendingAuth" else FAIL
         verdict = Goal(*TOKEN).verdict(age) if linked else lost
-        rows.append(
-            TokenRow(
-                company=snapshot.name,
-                platform=connection.platform_name,
-                verdict=verdict,
-                last_sync=last,
-                age=age,
-                status=connection.status,
-                action=_mending(linked, verdict),
-                link_url=connection.link_url or None,
-                connection_id=connection.id,
-                company_id=snapshot.id,
-            )
-        )
+        mending = "nothing" if verdict == PASS else "refresh one data type"
+        rows.append({
+            "company": snapshot.name, "platform": connection.platform_name, "verdict": verdict, "last_sync": last,
+            "age": age, "status": connection.status, "action": mending if linked else "send the customer the link URL",
+            "link_url": connection.link_url or None, "connection_id": connection.id, "company_id": snapshot.id,
+        })  # fmt: skip
     return rows
-
-
-def _mending(linked: bool, verdict: str | None) -> str:
-    if not linked:
-        return "send the customer the link URL"
-    return "nothing" if verdict == PASS else "refresh one data type"

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook import display, frames
+from codat_notebook.models.instants import interval
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning import goals
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
 from codat_notebook.runs.cells import Cell
-from codat_notebook.words import interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,10 +76,11 @@ class PortfolioStatus:
     def cells(self) -> pd.DataFrame:
         """Each cell: ``company``, ``verdict`` and ``connection_status``, then the columns of ``session.status``."""
         pairs = [(snapshot, cell) for snapshot in self.snapshots for cell in self._cells(snapshot)]
+        connections = [snapshot.facts.connections[cell.connection_id] for snapshot, cell in pairs if snapshot.facts]
         extra: dict[str, tuple[str, list[Any]]] = {
             "company": ("text", [snapshot.name for snapshot, _ in pairs]),
             "verdict": ("category", [self.verdict(cell) for _, cell in pairs]),
-            "connection_status": ("category", [_connection_status(snapshot, cell) for snapshot, cell in pairs]),
+            "connection_status": ("category", [connection.status for connection in connections]),
         }
         return frames.data_status([cell for _, cell in pairs], extra=extra)
 
@@ -106,13 +107,13 @@ class PortfolioStatus:
         wanted = self._selection.types
         reports = [name for name, types in REPORTS.items() if wanted is None or set(types) & set(wanted)]
         rows = [row for snapshot in self.snapshots for row in goals.skew_rows(snapshot, reports, self._skew)]
-        return _worst_first(frames.of_rows(frames.SKEW, rows), "skew")
+        return _worst_first(frames.SKEW, rows, "skew")
 
     @property
     def tokens(self) -> pd.DataFrame:
         """Each connection: how long ago anything of it was read, and what keeps its token alive. The oldest first."""
         rows = [row for snapshot in self.snapshots for row in goals.token_rows(snapshot, self.time)]
-        return _worst_first(frames.of_rows(frames.TOKENS, rows), "age")
+        return _worst_first(frames.TOKENS, rows, "age")
 
     @property
     def troubles(self) -> pd.DataFrame:
@@ -148,7 +149,7 @@ class PortfolioStatus:
 
     def _apart(self, snapshot: CompanySnapshot) -> list[tuple[str, str]]:
         """The cells of the reports that do not add up."""
-        bad = [row.report for row in goals.skew_rows(snapshot, REPORTS, self._skew) if row.verdict in goals.LATE]
+        bad = [row["report"] for row in goals.skew_rows(snapshot, REPORTS, self._skew) if row["verdict"] in goals.LATE]
         types = {data_type for report in bad for data_type in REPORTS[report]}
         return [(cell.connection_id, cell.data_type) for cell in self._cells(snapshot) if cell.data_type in types]
 
@@ -156,9 +157,9 @@ class PortfolioStatus:
         """The quickest data type of each connection whose token is near its end."""
         quickest = []
         for row in goals.token_rows(snapshot, self.time):
-            cells = [cell for cell in self._cells(snapshot) if cell.connection_id == row.connection_id]
-            if cells and row.verdict in goals.LATE:
-                quickest.append((row.connection_id, min(cells, key=self._effort).data_type))
+            cells = [cell for cell in self._cells(snapshot) if cell.connection_id == row["connection_id"]]
+            if cells and row["verdict"] in goals.LATE:
+                quickest.append((row["connection_id"], min(cells, key=self._effort).data_type))
         return quickest
 
     def _effort(self, cell: Cell) -> tuple[bool, float, str]:
@@ -179,10 +180,6 @@ class PortfolioStatus:
         return display.mimebundle(self, **options)
 
 
-def _connection_status(snapshot: CompanySnapshot, cell: Cell) -> str | None:
-    connection = snapshot.facts.connections.get(cell.connection_id) if snapshot.facts else None
-    return connection.status if connection else None
-
-
-def _worst_first(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+def _worst_first(schema: Mapping[str, str], rows: Sequence[Mapping[str, Any]], column: str) -> pd.DataFrame:
+    frame = frames.build(schema, {name: [row[name] for row in rows] for name in schema})
     return frame.sort_values(column, ascending=False, na_position="first", kind="stable").reset_index(drop=True)

@@ -7,11 +7,12 @@ observed or a rate was given, and ``rate_from`` says which.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.models.platforms import PLATFORMS
+from codat_notebook.models.platforms import BY_NAME
 from codat_notebook.planning.estimate import Prices
 from codat_notebook.planning.plan import PlanRow, plan_rows
 from codat_notebook.planning.selection import Selection
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DAY = 86_400.0
-_PLATFORMS = {platform.name: platform for platform in PLATFORMS}
 _FAILURE_RATE = 0.05  # of a platform that the sandbox does not know
 _TRUST = 20  # operations seen that weigh as much as the assumption
 _GIVEN = ("weight", "rate", "due")
@@ -33,26 +33,16 @@ _KEYS = ("company_id", "connection_id", "data_type")
 
 
 def measured(
-    snapshots: Sequence[CompanySnapshot],
-    selection: Selection,
-    now: datetime,
-    observed: pd.DataFrame | None = None,
-    known: pd.DataFrame | None = None,
-    prices: Prices | None = None,
-) -> pd.DataFrame:
+    snapshots: Sequence[CompanySnapshot], selection: Selection, now: datetime, observed: pd.DataFrame | None = None,
+    known: pd.DataFrame | None = None, prices: Prices | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """The cells of companies that were read; the parameters and columns are those of ``session.cells``."""
     import pandas as pd
 
     pairs = [(snapshot, row) for snapshot in snapshots for row in plan_rows([snapshot], selection) if row.connection_id]
-    durations, rates = durations_of(snapshots), _failure_rates(snapshots)
-    columns = [_cell(snapshot, row, durations, now) for snapshot, row in pairs]
-    cells = (
-        table({name: [each[name] for each in columns] for name in columns[0]}, len(columns))
-        if columns
-        else table({}, 0)
-    )
-    platforms, types = list(cells["platform"].astype(object)), list(cells["data_type"].astype(object))
-    priced = [(prices or Prices()).of(*pair) for pair in zip(platforms, types, strict=True)]
+    durations, (failed, ended) = durations_of(snapshots), _failures(snapshots)
+    rows = [_cell(snapshot, row, durations, now) for snapshot, row in pairs]
+    cells = table({name: [each[name] for each in rows] for name in rows[0]} if rows else {}, len(rows))
     cells["rate_from"] = pd.Series([None] * len(cells), dtype="string")
     if observed is not None:
         cells[["rate", "changed_last"]] = learned(observed, cells)
@@ -60,13 +50,18 @@ def measured(
     if known is not None:
         _give(cells, known)
     cells["rate_from"] = cells["rate_from"].fillna("assumed")
+    kinds = [(row.platform, row.data_type) for _, row in pairs]
+    priced = [(prices or Prices()).of(*kind) for kind in kinds]
+    failing = []
+    for platform in (row.platform or "" for _, row in pairs):
+        usual = BY_NAME[platform].failure_rate if platform in BY_NAME else _FAILURE_RATE
+        failing.append((failed[platform] + _TRUST * usual) / (ended[platform] + _TRUST))
+    medians = [durations.of(platform or "", data_type or "").median / _DAY for platform, data_type in kinds]
     return cells.assign(
         name=pd.Series([row.company for _, row in pairs], dtype="string"),
         obstacle=pd.Series([row.reason if row.action == "skip" else None for _, row in pairs], dtype="string"),
-        latency=pd.Series(
-            [durations.of(*pair).median / _DAY for pair in zip(platforms, types, strict=True)], dtype="float64"
-        ),
-        failure_rate=pd.Series([rates.get(platform, _FAILURE_RATE) for platform in platforms], dtype="float64"),
+        latency=pd.Series(medians, dtype="float64"),
+        failure_rate=pd.Series(failing, dtype="float64"),
         price=pd.Series([None if price is None else price.amount for price in priced], dtype="float64"),
     )
 
@@ -89,23 +84,18 @@ def _cell(snapshot: CompanySnapshot, row: PlanRow, durations: Durations, now: da
     }  # fmt: skip
 
 
-def _failure_rates(snapshots: Iterable[CompanySnapshot]) -> dict[str, float]:
-    """Platform -> share of refreshes that fail, on connections that are linked."""
-    seen: dict[str, list[int]] = {}
+def _failures(snapshots: Iterable[CompanySnapshot]) -> tuple[Counter[str], Counter[str]]:
+    """Platform -> how many refreshes failed, and how many ended, on connections that are linked."""
+    failed: Counter[str] = Counter()
+    ended: Counter[str] = Counter()
     for snapshot in snapshots:
-        linked = {connection.id: connection.platform_name or "" for connection in snapshot.facts.linked} if (
-            snapshot.facts
-        ) else {}  # fmt: skip
+        linked = {connection.id for connection in snapshot.facts.linked} if snapshot.facts else set()
+        platforms = snapshot.facts.platforms if snapshot.facts else {}
         for (connection, _), past in snapshot.histories.items():
             if connection in linked:
-                counted = seen.setdefault(linked[connection], [0, 0])
-                counted[0] += past.failed
-                counted[1] += past.ended
-    usual = {name: platform.failure_rate for name, platform in _PLATFORMS.items()}
-    return {
-        name: (failed + _TRUST * usual.get(name, _FAILURE_RATE)) / (ended + _TRUST)
-        for name, (failed, ended) in seen.items()
-    }
+                failed[platforms[connection]] += past.failed
+                ended[platforms[connection]] += past.ended
+    return failed, ended
 
 
 def _give(cells: pd.DataFrame, known: pd.DataFrame) -> None:
@@ -120,8 +110,8 @@ def _give(cells: pd.DataFrame, known: pd.DataFrame) -> None:
     places = {tuple(map(str, key)): row for row, key in enumerate(known[keys].itertuples(index=False))}
     rows = [places.get(key) for key in zip(*(cells[name].astype(str) for name in own), strict=True)]
     there = [place for place, row in enumerate(rows) if row is not None]
+    values = known.iloc[[row for row in rows if row is not None]]
     for name in given:
-        values = known[name].iloc[[row for row in rows if row is not None]]
-        cells.loc[there, name] = values.to_numpy() if name != "due" else list(values)
+        cells.loc[there, name] = values[name].to_numpy() if name != "due" else list(values[name])
     if "rate" in given:
         cells.loc[there, "rate_from"] = "given"

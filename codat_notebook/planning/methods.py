@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.models.instants import interval
 from codat_notebook.planning import estimate
 from codat_notebook.planning.estimate import Load, Prices, estimate_rows, limit_of
 from codat_notebook.planning.health import PortfolioStatus
@@ -19,7 +20,6 @@ from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.selection import Selection, select
 from codat_notebook.planning.snapshots import Progress, read_cells, read_facts
 from codat_notebook.runs.context import RunContext
-from codat_notebook.words import interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +83,7 @@ class PortfolioMethods:
             what, data_types, companies=companies, older_than=older_than, failed=failed, report=report, tags=tags,
             platform=platform,
         )  # fmt: skip
-        snapshots = self._ask(read_cells(self.context, wanted.which, reserve=reserve, progress=progress), _UNREAD)
+        snapshots = self._ask(read_cells(self.context, wanted, reserve=reserve, progress=progress), _UNREAD)
         return frames.of_rows(frames.PLAN, plan_rows(snapshots, wanted))
 
     def cells(
@@ -125,7 +125,7 @@ class PortfolioMethods:
         wanted = select(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
         seen = None if observed is None else observe_changes(observed)
         money = Prices.of_frame(prices)
-        snapshots = self._ask(read_cells(self.context, wanted.which, reserve=reserve, progress=progress), _UNREAD)
+        snapshots = self._ask(read_cells(self.context, wanted, reserve=reserve, progress=progress), _UNREAD)
         return measured(snapshots, wanted, self.context.now, seen, known, money)
 
     def estimate(
@@ -163,12 +163,12 @@ class PortfolioMethods:
         price_list = Prices.of_frame(prices)
         wanted, counted = _wanted(companies, data_types, report, tags, platform)
         if counted is None:
-            snapshots = self._ask(read_facts(self.context, wanted.which), "The companies could not be read")
+            snapshots = self._ask(read_facts(self.context, wanted), "The companies could not be read")
             counted = estimate.of_companies(snapshots, wanted)
         schedule = self._ask(_schedule(self.context), "The sync settings could not be read")
         told = None if _is_number(companies) else self.context.client.quota
         rows = estimate_rows(counted, rhythms, price_list, limit_of(counted.total, told), schedule)
-        return frames.of_rows(frames.ESTIMATE, rows)
+        return frames.build(frames.ESTIMATE, {name: [row[name] for row in rows] for name in frames.ESTIMATE})
 
     def portfolio_status(
         self,
@@ -198,7 +198,7 @@ class PortfolioMethods:
         >>> health = session.portfolio_status(goals={"financials": "7D", "bank": ("1D", "3D")})  # doctest: +SKIP
         """
         wanted = select(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
-        snapshots = self._ask(read_cells(self.context, wanted.which, reserve=reserve, progress=progress), _UNREAD)
+        snapshots = self._ask(read_cells(self.context, wanted, reserve=reserve, progress=progress), _UNREAD)
         clock = self.context.client.clock
         return PortfolioStatus(snapshots, wanted, self.context.now, goal=goals, skew=skew, speed=clock.speed)
 

@@ -8,10 +8,9 @@ says so.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple
 
 from codat_notebook.models.status import is_failed
 from codat_notebook.planning.selection import Selection, Target
@@ -26,7 +25,7 @@ NOT_FAILED, NO_CONNECTION = "did not fail", "unknown connection"
 LOOKS = 4.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PlanRow:
     """A row of ``session.plan``."""
 
@@ -49,16 +48,16 @@ def plan_rows(snapshots: Sequence[CompanySnapshot], selection: Selection) -> lis
     return [row for snapshot in snapshots for row in _company(snapshot, selection, durations)]
 
 
-def _company(snapshot: CompanySnapshot, selection: Selection, durations: Durations) -> Iterator[PlanRow]:
+def _company(snapshot: CompanySnapshot, selection: Selection, durations: Durations) -> list[PlanRow]:
     """The rows of a company. A queued one takes a request to queue it, and a share of the looks at the company."""
     cells = {(cell.connection_id, cell.data_type): cell for cell in snapshot.cells}
-    pairs: dict[tuple[str | None, str | None], None] = {}
-    for target in selection.of(snapshot.id.lower()):
-        pairs.update(dict.fromkeys(_pairs(snapshot, selection, target, cells)))
-    decided = [_decision(snapshot, selection, pair, cells.get((pair[0] or "", pair[1] or ""))) for pair in pairs]
-    queued = sum(decision.skip is None for decision in decided)
-    for decision in decided:
-        yield _row(snapshot, selection, decision, durations, 1 + LOOKS / queued if queued else 0.0)
+    targets = selection.of(snapshot.id.lower())
+    pairs = dict.fromkeys(pair for target in targets for pair in _pairs(snapshot, selection, target, cells))
+    rows = [_row(snapshot, selection, pair, cells, durations) for pair in pairs]
+    queued = [row for row in rows if row.action == "queue"]
+    for row in queued:
+        row.requests = 1 + LOOKS / len(queued)
+    return rows
 
 
 def _pairs(
@@ -83,26 +82,13 @@ def _pairs(
     return there or [(connection_id, data_type)]
 
 
-class _Decision(NamedTuple):
-    """A connection and a data type, their cell if there is one, and why not to refresh it."""
-
-    connection_id: str | None
-    data_type: str | None
-    cell: Cell | None
-    skip: str | None
-
-
-def _decision(
-    snapshot: CompanySnapshot, selection: Selection, pair: tuple[str | None, str | None], cell: Cell | None
-) -> _Decision:
-    skip = _obstacle(snapshot, pair[0], cell) or (_not_due(cell, selection) if cell else None)
-    return _Decision(*pair, cell, skip)
-
-
 def _row(
-    snapshot: CompanySnapshot, selection: Selection, decision: _Decision, durations: Durations, requests: float
-) -> PlanRow:
-    connection_id, data_type, cell, skip = decision
+    snapshot: CompanySnapshot, selection: Selection, pair: tuple[str | None, str | None],
+    cells: Mapping[tuple[str, str], Cell], durations: Durations,
+) -> PlanRow:  # fmt: skip
+    connection_id, data_type = pair
+    cell = cells.get((connection_id or "", data_type or ""))
+    skip = _obstacle(snapshot, connection_id, cell) or (_not_due(cell, selection) if cell else None)
     connection = snapshot.facts.connections.get(connection_id or "") if snapshot.facts else None
     platform = connection.platform_name if connection else None
     return PlanRow(
@@ -115,7 +101,7 @@ def _row(
         age=cell.age if cell else None,
         action="skip" if skip else "queue",
         reason=skip or _occasion(cell, selection),
-        requests=0.0 if skip else requests,
+        requests=0.0,
         seconds=None if skip else durations.of(platform or "", data_type or "").median,
     )
 

@@ -6,15 +6,15 @@ every one of them narrows. What makes no sense is refused here, with a message t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from codat_notebook.models.instants import interval
+from codat_notebook.models.shared import Company
 from codat_notebook.models.vocabulary import REPORTS
-from codat_notebook.planning.snapshots import Which
 from codat_notebook.runs.targets import plan_lines
-from codat_notebook.words import interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,10 +34,9 @@ class Selection:
     tags: Mapping[str, str] | None = None
     platforms: frozenset[str] | None = None
 
-    @property
-    def which(self) -> Which:
-        """The companies."""
-        return Which(None if self.targets is None else tuple(self.targets), self.tags)
+    def takes_company(self, company: Company) -> bool:
+        """Whether a company has all the tags."""
+        return all((company.tags or {}).get(name) == value for name, value in (self.tags or {}).items())
 
     def of(self, company_id: str) -> list[Target]:
         """What is asked for of a company."""
@@ -77,7 +76,11 @@ def select(
         targets = named if targets is None else {id: targets[id] for id in targets if id in named}
     types = _types(data_types, report)
     platforms = None if platform is None else frozenset(name.casefold() for name in _texts(platform, "platform"))
-    return Selection(targets, types, _age(older_than), bool(failed), _tags(tags), platforms)
+    age = None if older_than is None else interval(older_than, "older_than")
+    if tags is not None and not isinstance(tags, Mapping):
+        raise ValueError(f'tags: a mapping such as {{"region": "uk"}}, not {tags!r}.')
+    texts = None if tags is None else {str(name): str(value) for name, value in tags.items()}
+    return Selection(targets, types, age, bool(failed), texts, platforms)
 
 
 def _targets(what: Any) -> dict[str, tuple[Target, ...]] | None:
@@ -86,14 +89,9 @@ def _targets(what: Any) -> dict[str, tuple[Target, ...]] | None:
     if hasattr(what, "columns"):
         return _from_frame(what)
     if isinstance(what, Mapping):
-        return {_id(id): _named(types) for id, types in what.items()}
+        named = {_id(id): [None] if types is None else _texts(types, "data types") for id, types in what.items()}
+        return {id: tuple((name, None) for name in dict.fromkeys(types)) for id, types in named.items()}
     return dict.fromkeys((_id(id) for id in _texts(what, "companies")), ((None, None),))
-
-
-def _named(types: Any) -> tuple[Target, ...]:
-    if types is None:
-        return ((None, None),)
-    return tuple((name, None) for name in dict.fromkeys(_texts(types, "data types")))
 
 
 def _from_frame(frame: pd.DataFrame) -> dict[str, tuple[Target, ...]]:
@@ -126,11 +124,8 @@ def _types(data_types: str | Iterable[str] | None, report: str | Iterable[str] |
     """The data types of both, where both are given those in both."""
     named = None if data_types is None else _texts(data_types, "data_types")
     reported = None if report is None else [t for name in _texts(report, "report") for t in report_types(name)]
-    if named is None or reported is None:
-        both: Sequence[str] | None = reported if named is None else named
-    else:
-        both = [name for name in named if name in reported]
-    return None if both is None else tuple(dict.fromkeys(both))
+    given = [names for names in (named, reported) if names is not None]
+    return tuple(dict.fromkeys(name for name in given[0] if name in given[-1])) if given else None
 
 
 def report_types(name: str) -> tuple[str, ...]:
@@ -142,13 +137,3 @@ def report_types(name: str) -> tuple[str, ...]:
     if types is None:
         raise ValueError(f"There is no report {name!r}; there are {', '.join(REPORTS)}.")
     return types
-
-
-def _tags(tags: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    if tags is not None and not isinstance(tags, Mapping):
-        raise ValueError(f'tags: a mapping such as {{"region": "uk"}}, not {tags!r}.')
-    return None if tags is None else {str(name): str(value) for name, value in tags.items()}
-
-
-def _age(text: str | timedelta | None) -> timedelta | None:
-    return None if text is None else interval(text, "older_than")

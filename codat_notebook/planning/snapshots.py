@@ -10,6 +10,7 @@ of the day's quota, an outage) ends the asking, and those that are left say why.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,13 +18,14 @@ from typing import TypeVar
 
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
 from codat_notebook.models.instants import instant
-from codat_notebook.models.platforms import PLATFORMS, median_seconds
+from codat_notebook.models.platforms import BY_NAME, median_seconds
 from codat_notebook.models.shared import Company, PullOperation
 from codat_notebook.models.status import is_problem, is_running
+from codat_notebook.planning.selection import Selection
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
-from codat_notebook.runs.members import FEW, PAGE
+from codat_notebook.runs.finding import FEW, find_companies
 from codat_notebook.runs.records import Subject
 
 
@@ -63,8 +65,6 @@ def histories(operations: Iterable[PullOperation]) -> dict[tuple[str, str], Cell
     return by_cell
 
 
-_PLATFORMS = {platform.name: platform for platform in PLATFORMS}
-
 UNKNOWN = "unknown company"
 UNREADABLE = "could not be read"
 
@@ -86,14 +86,9 @@ class CompanySnapshot:
     trouble: str | None = None
 
 
-def assumed_seconds(platform: str, data_type: str) -> float:
-    """Seconds that half of the refreshes take, before any was seen: what is assumed of the platform."""
-    return median_seconds(_PLATFORMS.get(platform), data_type)
-
-
 def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:
     """How long refreshes take, as the histories of these companies show it."""
-    durations = Durations(assumed_seconds)
+    durations = Durations(lambda platform, data_type: median_seconds(BY_NAME.get(platform), data_type))
     for snapshot in snapshots:
         platforms = snapshot.facts.platforms if snapshot.facts else {}
         for (connection, data_type), history in snapshot.histories.items():
@@ -102,43 +97,25 @@ def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:
     return durations
 
 
-@dataclass(frozen=True, slots=True)
-class Which:
-    """Which companies: those of ``ids`` (``None``: all) that have all the ``tags``."""
-
-    ids: tuple[str, ...] | None = None
-    tags: Mapping[str, str] | None = None
-
-    def takes(self, company: Company) -> bool:
-        """Whether a company has the tags."""
-        has = company.tags or {}
-        return all(has.get(name) == value for name, value in (self.tags or {}).items())
-
-
-async def read_facts(context: RunContext, which: Which) -> list[CompanySnapshot]:
+async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnapshot]:
     """The companies with their connections and nothing more: one request for 5,000 of them.
 
     Raises the client's typed errors where the companies cannot be listed.
     """
-    if which.ids is not None and len(which.ids) <= FEW:
-        singly = [await _company(context, id) for id in which.ids]
-        return [
-            await _reading(context, company, which.ids[n])
-            for n, company in enumerate(singly)
-            if _wanted(company, which)
-        ]
-    listed = {
-        company.id.lower(): company
-        async for company in context.client.companies.iterate_async(request={"order_by": "name", "page_size": PAGE})
-    }
-    if which.ids is None:
-        return [await _reading(context, company) for company in listed.values() if which.takes(company)]
-    named = {id: listed.get(id.lower(), UNKNOWN) for id in which.ids}
-    return [await _reading(context, company, id) for id, company in named.items() if _wanted(company, which)]
-
-
-def _wanted(company: Company | str, which: Which) -> bool:
-    return isinstance(company, str) or which.takes(company)
+    if wanted.targets is not None and len(wanted.targets) <= FEW:
+        companies = [(id, await _company(context, id)) for id in wanted.targets]
+    else:
+        listed = {company.id.lower(): company for company in await find_companies(context.client, None, None)}
+        ids = listed if wanted.targets is None else wanted.targets
+        companies = [(id, listed.get(id, UNKNOWN)) for id in ids]
+    snapshots = []
+    for id, company in companies:
+        if isinstance(company, str):
+            snapshots.append(CompanySnapshot(id, id, trouble=company))
+        elif wanted.takes_company(company):
+            facts = await context.facts(company, id)
+            snapshots.append(CompanySnapshot(facts.id, facts.name, facts))
+    return snapshots
 
 
 async def _company(context: RunContext, id: str) -> Company | str:
@@ -154,13 +131,6 @@ async def _company(context: RunContext, id: str) -> Company | str:
         return UNREADABLE
 
 
-async def _reading(context: RunContext, company: Company | str, id: str = "") -> CompanySnapshot:
-    if isinstance(company, str):
-        return CompanySnapshot(id, id, trouble=company)
-    facts = await context.facts(company, id)
-    return CompanySnapshot(facts.id, facts.name, facts)
-
-
 T = TypeVar("T")
 Progress = Callable[[int, int], object]
 
@@ -174,13 +144,13 @@ OUTAGE = "not read: Codat does not answer"
 
 
 async def read_cells(
-    context: RunContext, which: Which, *, reserve: float = 0.1, progress: Progress | None = None
+    context: RunContext, wanted: Selection, *, reserve: float = 0.1, progress: Progress | None = None
 ) -> list[CompanySnapshot]:
     """Companies with their cells: one request for each, sometimes two, after those of ``read_facts``.
 
     Parameters
     ----------
-    context, which : the session's, and whose.
+    context, wanted : the session's, and whose.
     reserve : share of the day's quota at which the reading stops.
     progress : called with how many are read and how many there are, never on the engine's thread.
 
@@ -188,7 +158,7 @@ async def read_cells(
     """
     if not (isinstance(reserve, (int, float)) and reserve >= 0):
         raise ValueError(f"reserve: a share of the day's quota, such as 0.1, not {reserve!r}.")
-    snapshots = await read_facts(context, which)
+    snapshots = await read_facts(context, wanted)
     reader, work = _Reader(context, reserve), iter(range(len(snapshots)))
     done = 0
 
@@ -242,7 +212,8 @@ class _Reader:
         if not whole and any(cell.last_success is None for cell in cells):
             statuses = await self._in_turn(lambda: calls.get_status_async(request=request))
             cells = make_cells(facts, statuses.by_type, page.results, whole, self._context.now)
-        return _with(snapshot, cells, page.results)
+        running = frozenset((o.connection_id, o.data_type) for o in page.results if is_running(o.status, o.completed))
+        return replace(snapshot, cells=tuple(cells), running=running, histories=histories(page.results))
 
     async def _in_turn(self, call: Callable[[], Awaitable[T]]) -> T:
         """Send a request when the session may; the time of waiting is not taken from what its retries may take."""
@@ -259,21 +230,8 @@ class _Reader:
         """Real seconds until the next look whether a request may go; 0 if one may. Raises what stops the reading."""
         hold = self._context.governor.hold(self._reserve)
         if self.why is None and hold is not None and (hold.seconds or 0.0) > _LONGEST:
-            self.why = f"not read: {_lower((hold.why or _LATER).partition(';')[0])}"
+            why = (hold.why or _LATER).partition(";")[0]
+            self.why = f"not read: {re.sub('^The ', 'the ', why)}"
         if self.why is not None:
             raise _Stopped
         return 0.0 if hold is None else min(hold.seconds or _LOOK, 1.0)
-
-
-def _lower(sentence: str) -> str:
-    """A sentence as a part of another."""
-    return f"the{sentence[3:]}" if sentence.startswith("The ") else sentence
-
-
-def _with(snapshot: CompanySnapshot, cells: list[Cell], operations: list[PullOperation]) -> CompanySnapshot:
-    return replace(
-        snapshot,
-        cells=tuple(cells),
-        running=frozenset((o.connection_id, o.data_type) for o in operations if is_running(o.status, o.completed)),
-        histories=histories(operations),
-    )

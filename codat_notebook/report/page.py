@@ -12,7 +12,7 @@ from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
-from codat_notebook.markup import Child, Markup, h, raw
+from codat_notebook.markup import Child, Markup, h
 from codat_notebook.report import sections
 from codat_notebook.report.sections import minute, time
 from codat_notebook.runs.cells import CompanyStatus
@@ -46,7 +46,7 @@ def page(findings: Findings) -> str:
         h("meta", name="viewport", content="width=device-width, initial-scale=1"),
         h("meta", name="color-scheme", content="light dark"),
         h("title", title),
-        h("style", raw(files(__package__).joinpath("static", "report.css").read_text("utf-8"))),
+        h("style", Markup(files(__package__).joinpath("static", "report.css").read_text("utf-8"))),
     )
     body = h(
         "body",

@@ -13,21 +13,18 @@ from codat_notebook.markup import Child, Markup, h, link
 from codat_notebook.models import vocabulary
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, PullOperation
-from codat_notebook.models.status import can_be_relinked, is_problem, is_running, sign, tone
+from codat_notebook.models.status import OLD, STALE, can_be_relinked, is_problem, is_running, sign, tone
 from codat_notebook.runs.cells import Cell, CompanyStatus
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.words import ago, count, duration
 
 #: Pull operations in the table; more are in ``session.history``.
 MOST = 200
-#: Days from which on data counts as old, and as very old; Codat's documentation recommends to refresh weekly.
-OLD, VERY_OLD = 7, 31
-
 #: How the ages are counted: name, tone.
 _AGES = (
-    ("read within 7 days", "ok"),
-    ("7 to 30 days old", "warn"),
-    ("31 days and older", "bad"),
+    (f"read within {OLD} days", "ok"),
+    (f"{OLD} to {STALE - 1} days old", "warn"),
+    (f"{STALE} days and older", "bad"),
     ("never read", "idle"),
 )
 
@@ -57,18 +54,18 @@ def _age_class(cell: Cell, now: datetime) -> int:
     if cell.last_success is None:
         return 3
     days = (now - cell.last_success).days
-    return 0 if days < OLD else 1 if days < VERY_OLD else 2
+    return 0 if days < OLD else 1 if days < STALE else 2
 
 
 def connections(status: CompanyStatus, now: datetime) -> Markup:
     """A row for each connection; the relink address where relinking is the way."""
     ordered = sorted(status.facts.connections.values(), key=lambda c: (c.status != "Linked", c.platform_name))
-    return section("Connections", table(
+    return table_section(
         "Connections",
         ("platform", "kind", "state", "last sync", "link for the customer", "id"),
         [_connection(connection, now) for connection in ordered],
         "This company has no connection yet.",
-    ))  # fmt: skip
+    )
 
 
 def _connection(connection: Connection, now: datetime) -> list[Child]:
@@ -97,13 +94,12 @@ def _remedy(status: CompanyStatus, cells: Sequence[Cell]) -> Markup:
     advice = vocabulary.remedy(cell.status or "")
     connection = status.facts.connections.get(cell.connection_id)
     address = connection.link_url if connection and advice.relink else ""
-    says = cell.message
     return h(
         "article",
         h("h3", cell.platform or "Unknown platform", " ", pill("bad", advice.short)),
         h("p", h("b", ", ".join(vocabulary.plain_name(each.data_type) for each in cells)), f" · {cell.status}"),
         h("p", f"{advice.meaning} {advice.action}"),
-        h("p", f"Codat says: “{says}”", class_="dim") if says else None,
+        h("p", f"Codat says: “{cell.message}”", class_="dim") if cell.message else None,
         h("p", "Link for the customer: ", link(address, address)) if address else None,
     )
 
@@ -113,12 +109,12 @@ def data_types(status: CompanyStatus, now: datetime) -> Markup:
     rows = sorted(
         status.cells, key=lambda cell: (cell.platform, cell.connection_id, vocabulary.plain_name(cell.data_type))
     )
-    return section("Data types", table(
+    return table_section(
         "Data types",
         ("data type", "platform", "last good read", "age", "last try", "tried", "message"),
         [_data_type(cell, now) for cell in rows],
         "Nothing of this company was ever read.",
-    ))  # fmt: skip
+    )
 
 
 def _data_type(cell: Cell, now: datetime) -> list[Child]:
@@ -134,12 +130,12 @@ def _data_type(cell: Cell, now: datetime) -> list[Child]:
 def errors(records: Iterable[ErrorRecord]) -> Markup:
     """What went wrong with this company in the session, newest first."""
     newest = sorted(records, key=lambda record: record.time, reverse=True)
-    return section("Errors of this session", table(
+    return table_section(
         "Errors of this session",
         ("time", "what happened", "why", "what to do", "status", "correlation id"),
         [_error(record) for record in newest],
         "Nothing has gone wrong with this company in this session.",
-    ))  # fmt: skip
+    )
 
 
 def _error(record: ErrorRecord) -> list[Child]:
@@ -153,18 +149,18 @@ def operations(status: CompanyStatus, now: datetime) -> Markup:
     """The newest pull operations."""
     shown = status.operations[:MOST]
     more = f"The newest {MOST}; session.history has them all." if len(status.operations) > MOST else None
-    return section("Pull operations", more and h("p", more, class_="dim"), table(
+    return table_section(
         "Pull operations",
         ("data type", "platform", "status", "requested", "duration", "message", "id"),
         [_operation(operation, status.facts.platforms, now) for operation in shown],
         "Nothing of this company was ever pulled.",
-    ))  # fmt: skip
+        more and h("p", more, class_="dim"),
+    )
 
 
 def _operation(operation: PullOperation, platforms: dict[str, str], now: datetime) -> list[Child]:
-    start, end = instant(operation.requested), instant(operation.completed)
     running = is_running(operation.status, operation.completed)
-    until = now if running else end
+    start, until = instant(operation.requested), now if running else instant(operation.completed)
     took = duration((until - start).total_seconds()) if start and until else None
     return [
         operation.data_type, platforms.get(operation.connection_id, ""), status_pill(operation.status), time(start),
@@ -198,11 +194,12 @@ def section(title: str, *children: Child) -> Markup:
     return h("section", h("h2", title), *children)
 
 
-def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[Child]], empty: str) -> Markup:
-    """A table that scrolls sideways where it must; ``empty`` where it has no rows."""
+def table_section(
+    title: str, heads: Sequence[str], rows: Sequence[Sequence[Child]], empty: str, before: Child = None
+) -> Markup:
+    """A section whose table scrolls sideways where it must; ``empty`` where it has no rows."""
     if not rows:
-        return h("p", empty, class_="dim")
+        return section(title, h("p", empty, class_="dim"))
     cells = [[h("div", cell) if cell else None for cell in row] for row in rows]
-    return h(
-        "div", markup.table(heads, cells, named=True), class_="wide", tabindex="0", role="region", aria_label=title
-    )
+    table = markup.table(heads, cells, named=True)
+    return section(title, before, h("div", table, class_="wide", tabindex="0", role="region", aria_label=title))

@@ -68,11 +68,6 @@ async def company_status(context: RunContext, company_id: str) -> CompanyStatus:
     return CompanyStatus(facts, page.results, cells, total)
 
 
-async def status_cells(context: RunContext, company_id: str) -> list[Cell]:
-    """The cells of a company; see the module's docstring."""
-    return (await company_status(context, company_id)).cells
-
-
 def make_cells(
     facts: CompanyFacts,
     statuses: Mapping[str, DataStatus],
@@ -80,15 +75,9 @@ def make_cells(
     whole: bool,
     now: datetime,
 ) -> list[Cell]:
-    """The cells of a company.
+    """The cells of a company, from the data status by data type and its operations, newest first.
 
-    Parameters
-    ----------
-    facts : the company with its connections and what they support.
-    statuses : data type -> Codat's data status.
-    operations : the newest operations, newest first.
-    whole : whether these are all operations that there ever were.
-    now : the server's time, for the ages.
+    ``whole``: whether these are all operations that there ever were. ``now``: the server's time, for the ages.
     """
     latest: dict[tuple[str, str], PullOperation] = {}
     successes: dict[tuple[str, str], PullOperation] = {}
@@ -115,20 +104,20 @@ def _cell(
     """One cell. ``status`` is given only where the history may lack this cell's last success."""
     connection_id, data_type = key
     last_success = instant(success.completed) if success else None
-    from_status = last_success is None and status is not None and status.last_successful_sync is not None
-    if from_status and status is not None:
-        last_success = instant(status.last_successful_sync)
+    older = status if last_success is None and status is not None and status.last_successful_sync is not None else None
+    if older is not None:
+        last_success = instant(older.last_successful_sync)
     return Cell(
         company_id=facts.id,
         connection_id=connection_id,
         data_type=data_type,
         platform=facts.platforms.get(connection_id, ""),
-        status=latest.status if latest else (status.current_status if from_status and status else None),
+        status=latest.status if latest else (older.current_status if older else None),
         last_success=last_success,
         last_requested=instant(latest.requested) if latest else None,
         age=now - last_success if last_success else None,
         message=(latest.error_message or latest.status_description) if latest else None,
-        operation_id=latest.id if latest else (status.latest_sync_id if from_status and status else None),
-        source="dataStatus" if from_status else "history",
+        operation_id=latest.id if latest else (older.latest_sync_id if older else None),
+        source="dataStatus" if older else "history",
         completed=latest.completed if latest else None,
     )

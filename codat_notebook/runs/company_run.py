@@ -1,8 +1,8 @@
 """One company of a run: what is wanted of it, its rows, and what is still to be queued.
 
-A :class:`CompanyRun` is changed on the engine thread only, by ``queueing`` and ``following``; each change replaces the
+A :class:`CompanyRun` is changed on the engine thread only, by ``sending`` and ``following``; each change replaces the
 tuple of rows, so that any thread may read a consistent snapshot. Whoever drives it (``scheduler``) is told of each
-change with the rows before, so that nothing has to be counted anew.
+change and what was before, so that nothing has to be counted anew.
 """
 
 import sys
@@ -25,15 +25,14 @@ from codat_notebook.runs.rows import Row
 from codat_notebook.runs.targets import Target
 from codat_notebook.utils import RetryConfig
 
-#: Phases of a company and of a run; the last three are ends.
-PHASES = ("queueing", "following", "done", "stopped", "failed")
-ENDS = PHASES[2:]
+#: How a company and a run may end; before, their phases are ``queueing`` and ``following``.
+ENDS = ("done", "stopped", "failed")
 #: Stands among the positions for ``data/all``, which has no row of its own.
 ALL = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class KeyedIntent:
     """Under which key something was sent, and when at the earliest (server's epoch seconds)."""
 
     key: str
@@ -59,15 +58,17 @@ class Look(NamedTuple):
 class QuietCounter:
     """How long no new operation has turned up: in looks, and since when (real seconds)."""
 
-    known: int = -1
+    operations: int = -1
     looks: int = 0
     since: float = 0.0
 
     def take(self, rows: Iterable[Row], now: float) -> None:
         """Count a look."""
-        known = sum(row.operation is not None for row in rows)
-        if known > self.known:
-            self.known, self.looks, self.since = known, 0, now
+        operations = sum(row.operation is not None for row in rows)
+        if operations > self.operations:
+            self.operations = operations
+            self.looks = 0
+            self.since = now
         self.looks += 1
 
 
@@ -89,7 +90,7 @@ class CompanyRun:
     facts: CompanyFacts | None = None
     began: float | None = None
     waiting: deque[int] = field(default_factory=deque)
-    intents: dict[int, Intent] = field(default_factory=dict)
+    intents: dict[int, KeyedIntent] = field(default_factory=dict)
     tries: dict[int, int] = field(default_factory=dict)
     under_way: int = 0
     looking: bool = False
@@ -103,7 +104,8 @@ class CompanyRun:
     all_done: str | None = None
     looked: Look | None = None
     quiet_counter: QuietCounter = field(default_factory=QuietCounter)
-    changed: Callable[["CompanyRun", tuple[Row, ...]], object] = lambda company, before: None
+    #: Called with the company after each change, and with the rows and the phase before it.
+    changed: Callable[["CompanyRun", tuple[Row, ...], str], object] = lambda company, rows, phase: None
 
     def __post_init__(self) -> None:
         if not self.rows:
@@ -119,6 +121,11 @@ class CompanyRun:
     def name(self) -> str:
         """The company's name, its id until that is known."""
         return self.facts.name if self.facts else self.company_id
+
+    @property
+    def platforms(self) -> dict[str, str]:
+        """Connection id -> platform, as far as Codat has told."""
+        return self.facts.platforms if self.facts else {}
 
     @property
     def ended(self) -> bool:
@@ -137,24 +144,31 @@ class CompanyRun:
         return self.facts.subject(row.data_type, row.connection_id) if row else self.facts.subject()
 
     def set_rows(self, rows: Iterable[Row]) -> None:
-        """Replace the rows, and tell. An operation that has ended gets its time of seeing and its error here, once."""
+        """Replace the rows. An operation that has ended gets its time of seeing and its error here, once."""
         before, self.rows = self.rows, tuple(map(self._finished, rows))
-        self.changed(self, before)
+        self.changed(self, before, self.phase)
 
     def set_phase(self, phase: str, note: str | None = None) -> None:
-        """Enter a phase, with a remark for the reader, and tell."""
-        self.phase, self.note = phase, note
-        self.changed(self, self.rows)
+        """Enter a phase, with a remark for the reader."""
+        before, self.phase = self.phase, phase
+        self.note = note
+        self.changed(self, self.rows, before)
 
     def replace(self, position: int, row: Row) -> None:
         """Replace one row."""
         self.set_rows(row if place == position else old for place, old in enumerate(self.rows))
 
+    @property
+    def all_types(self) -> Row:
+        """Stands for everything where the rows of ``data/all`` are not known."""
+        return Row("all data types", company_id=self.company_id)
+
     def refuse(self, record: ErrorRecord) -> None:
-        """Close the rows that have no operation yet."""
-        rows = self.rows or (Row("all data types", company_id=self.company_id),)
+        """End in failure: close the rows that have no operation yet, and tell why."""
+        rows = self.rows or (self.all_types,)
         self.waiting.clear()
         self.set_rows(replace(row, outcome="refused", error=record) if row.state == "queueing" else row for row in rows)
+        self.set_phase("failed", record.why)
 
     def _finished(self, row: Row) -> Row:
         operation = row.operation
@@ -169,7 +183,7 @@ class CompanyRun:
             error = log_error(self.context.errors, from_operation(operation, self.context.now, subject))
         return replace(row, operation=operation, seen=self.context.now, error=error)
 
-    def ask(self, position: int, intent: Intent) -> None:
+    def ask(self, position: int, intent: KeyedIntent) -> None:
         """Note an intent; the first one is the company's beginning."""
         self.intents[position] = intent
         self.began = intent.at if self.began is None else min(self.began, intent.at)
@@ -183,11 +197,7 @@ class CompanyRun:
     async def look(self) -> list[PullOperation]:
         """The company's newest operations: one request, whatever the number of rows."""
         self.page = max(self.page, polling.page_size(len(self.rows)))
-        request = {
-            "company_id": self.company_id,
-            "order_by": "-requested",
-            "page_size": self.page,
-        }
+        request = {"company_id": self.company_id, "order_by": "-requested", "page_size": self.page}
         page = await self.context.client.manage_data.pull_operations.list_async(request=request)
         self._measure_lag(page.results, reach(page.results, page.links.next is None))
         return page.results

@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakSet
 
 from codat_notebook.client import CodatLending
+from codat_notebook.client.lookup import expected_cells
 from codat_notebook.client.quota import Pacing
 from codat_notebook.models.shared import Company, Connection
 from codat_notebook.runs.engine import Engine
@@ -34,7 +35,11 @@ class CompanyFacts:
     @property
     def linked(self) -> list[Connection]:
         """The connections that Codat can read."""
-        return [connection for connection in self.connections.values() if connection.status == "Linked"]
+        return [connection for connection in self.connections.values() if connection.is_linked]
+
+    def refreshed_by_all(self, first_link: frozenset[str]) -> list[tuple[str, str]]:
+        """The (connection id, data type) of each operation that ``data/all`` should queue."""
+        return expected_cells(self.connections.values(), first_link, self.supported)
 
     @property
     def platforms(self) -> dict[str, str]:
@@ -120,10 +125,8 @@ class RunContext:
     async def first_link(self, company_id: str, retries: RetryConfig | None = None) -> frozenset[str]:
         """The data types with *fetch on first link*: those that ``data/all`` queues."""
         if company_id not in self.settings:
-            found = await self.client.settings.get_company_sync_settings_async(
+            settings = await self.client.settings.get_company_sync_settings_async(
                 request={"company_id": company_id}, retries=retries
             )
-            self.settings[company_id] = frozenset(
-                setting.data_type for setting in found.settings if setting.fetch_on_first_link
-            )
+            self.settings[company_id] = settings.first_link
         return self.settings[company_id]

@@ -31,7 +31,7 @@ _P95 = 1.6448536  # standard deviations above the mean
 class _Sums:
     """Count, sum and sum of squares of logarithms."""
 
-    n: float = 0.0
+    n: int = 0
     total: float = 0.0
     squares: float = 0.0
 
@@ -95,7 +95,7 @@ class Durations:
         for level in ((), (data_type,), (platform, data_type)):
             self._sums.setdefault(level, _Sums()).add(value)
         self._made.pop((platform, data_type), None)
-        if self._sums[()].n.is_integer() and self._sums[()].n % 64 == 0:
+        if self._sums[()].n % 64 == 0:
             self._made.clear()  # what rests on the levels above is worth making anew now and then
 
     def of(self, platform: str, data_type: str) -> Lifetime:
@@ -121,8 +121,9 @@ class Durations:
 def seconds_taken(operation: PullOperation) -> float | None:
     """Seconds that an operation took; ``None`` where it is not complete, or does not say when."""
     start, end = instant(operation.requested), instant(operation.completed)
-    complete = operation.status == "Complete" and start and end and end >= start
-    return (end - start).total_seconds() if complete and start and end else None
+    if operation.status != "Complete" or start is None or end is None or end < start:
+        return None
+    return (end - start).total_seconds()
 
 
 def usual_durations(operations: Iterable[PullOperation]) -> dict[tuple[str, str], float]:
@@ -141,12 +142,8 @@ def usual_durations(operations: Iterable[PullOperation]) -> dict[tuple[str, str]
 
 def due_at(running: Iterable[PullOperation], usual: Mapping[tuple[str, str], float]) -> datetime | None:
     """When the last of the running operations should have ended; ``None`` where nothing is known of any of them."""
-    ends = []
-    for operation in running:
-        seconds = usual.get((operation.connection_id, operation.data_type))
-        start = instant(operation.requested)
-        if seconds is not None and start is not None:
-            ends.append(start + timedelta(seconds=seconds))
+    kinds = [(instant(each.requested), usual.get((each.connection_id, each.data_type))) for each in running]
+    ends = [start + timedelta(seconds=seconds) for start, seconds in kinds if start is not None and seconds is not None]
     return max(ends, default=None)
 
 
@@ -154,8 +151,8 @@ def _shrunk(sums: _Sums | None, mu: float, variance: float) -> tuple[float, floa
     """Mean and variance of a level, given those of the level above."""
     if sums is None:
         return mu, variance
-    n, mean = sums.n, sums.total / sums.n
-    weight = n / (n + WORTH)
-    inner = max(sums.squares / n - mean * mean, 0.0)
-    between = (mean - mu) ** 2 * WORTH / (n + WORTH)
+    mean = sums.total / sums.n
+    weight = sums.n / (sums.n + WORTH)
+    inner = max(sums.squares / sums.n - mean * mean, 0.0)
+    between = (mean - mu) ** 2 * (1 - weight)
     return mu + weight * (mean - mu), variance + weight * (inner - variance + between)

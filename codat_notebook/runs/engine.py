@@ -5,12 +5,18 @@ stays live. The engine is started by the first use and ended at exit. Its rules:
 own thread (they would wait for themselves); code of the user's never runs on it, but on a thread beside it; and a
 coroutine's failure is never lost, it goes to the future that ``submit`` returned. A fork copies no threads: in the
 child the engine is the same object, and its first use there starts threads and a loop anew.
+
+A :class:`Throttle` tells what changes all the time: at once, then at most so many times a second. A portfolio changes
+thousands of times a minute; who draws it wants to know that it changed, not how often. What an observer raises goes to
+the loop's exception handler, never into what changes.
 """
 
 import asyncio
 import atexit
 import concurrent.futures
+import math
 import threading
+import time
 import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -23,6 +29,12 @@ T = TypeVar("T")
 _WAKE = 0.5
 #: Seconds that what is being drawn may take when the last session is closed.
 _PATIENCE = 5.0
+#: Real seconds between two tellings at the least.
+EVERY = 0.2
+#: So many times what a drawing costs lies between two of them.
+SHARE = 10
+
+Observer = Callable[[], object]
 
 
 class Engine:
@@ -35,7 +47,8 @@ class Engine:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        self._closed = False
+        #: Whether the engine has been ended; a closed one is not started again.
+        self.closed = False
         self._holders: weakref.WeakSet[object] = weakref.WeakSet()
         self._expected: set[object] = set()
         self._lock = forking.Lock()
@@ -64,7 +77,8 @@ class Engine:
     def after_fork(self) -> None:
         """In a forked child: the loop, the threads and all that runs on them are the parent's."""
         forking.keep(self._loop, asyncio.all_tasks(self._loop), self._thread, self._workers, self._users)
-        self._begun, self._expected = False, set()
+        self._begun = False
+        self._expected = set()
 
     def _begin_anew(self) -> None:
         """After a fork, with the first use."""
@@ -87,16 +101,11 @@ class Engine:
     @property
     def running(self) -> bool:
         """Whether its thread is at work: not once it is closed, nor in a forked child before its first use there."""
-        return self._begun and not self._closed
-
-    @property
-    def closed(self) -> bool:
-        """Whether the engine has been ended; a closed one is not started again."""
-        return self._closed
+        return self._begun and not self.closed
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Start a coroutine on the engine, from any thread, and return its future at once."""
-        if self._closed:
+        if self.closed:
             coroutine.close()
             raise RuntimeError("The engine is closed: the interpreter is ending.")
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
@@ -121,7 +130,7 @@ class Engine:
 
     def post(self, function: Callable[..., object], *arguments: object) -> None:
         """Have a short function called on the engine's thread, soon, in order of posting."""
-        if not self._closed:
+        if not self.closed:
             self.loop.call_soon_threadsafe(function, *arguments)
 
     async def in_worker(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -164,10 +173,9 @@ class Engine:
 
     def close(self) -> None:
         """Cancel what runs, end the threads. Called at exit; safe to call twice."""
-        if self._closed:
-            return
-        self._closed = True
-        if not self._begun:
+        running = self.running
+        self.closed = True
+        if not running:
             return
         self._loop.call_soon_threadsafe(self._loop.stop)
         if not self.on_thread:
@@ -178,15 +186,13 @@ class Engine:
 
 def wait(future: concurrent.futures.Future[T], timeout: float | None = None) -> T:
     """Wait for a future, interruptibly on every system. Raises ``TimeoutError`` after ``timeout`` seconds."""
-    while True:
-        step = _WAKE if timeout is None else min(_WAKE, timeout)
-        done, _ = concurrent.futures.wait([future], step)
-        if done:
-            return future.result()
-        if timeout is not None:
-            timeout -= step
-            if timeout <= 0:
-                raise TimeoutError
+    until = math.inf if timeout is None else time.monotonic() + timeout
+    while not future.done():
+        rest = until - time.monotonic()
+        if rest <= 0:
+            raise TimeoutError
+        concurrent.futures.wait([future], min(_WAKE, rest))
+    return future.result()
 
 
 _engine: Engine | None = None
@@ -215,3 +221,45 @@ def _end() -> None:
 def running() -> Engine | None:
     """The process's engine if it is at work; never starts one."""
     return _engine if _engine is not None and _engine.running else None
+
+
+def pace(cost: float, least: float, most: float = math.inf) -> float:
+    """Seconds between two drawings that cost so many seconds each: a tenth of the time may go into it.
+
+    >>> pace(0.01, 0.5), pace(2, 0.5), pace(2, 0.5, 3)
+    (0.5, 20, 3)
+    """
+    return max(least, min(SHARE * cost, most))
+
+
+class Throttle:
+    """Rings at once, then at most every ``every`` seconds. To be used on the thread of ``loop``."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *observers: Observer, every: float = EVERY) -> None:
+        self.observers = list(observers)
+        self.every = every
+        self.loop = loop
+        self._last = float("-inf")
+        self._pending: asyncio.TimerHandle | None = None
+
+    def ring(self) -> None:
+        """Something has changed: the observers are told now or soon."""
+        if self._pending is None:
+            delay = max(self._last + self.every - self.loop.time(), 0.0)
+            self._pending = self.loop.call_later(delay, self.ring_now)
+
+    def ring_now(self) -> None:
+        """Tell the observers at once: something ended, or a click is answered."""
+        self.stop()
+        self._last = self.loop.time()
+        for observer in tuple(self.observers):
+            try:
+                observer()
+            except Exception as error:  # noqa: BLE001 - told to the loop's handler; the run goes on
+                self.loop.call_exception_handler({"message": "An observer of a run failed", "exception": error})
+
+    def stop(self) -> None:
+        """Tell nobody of what has changed so far."""
+        if self._pending is not None:
+            self._pending.cancel()
+        self._pending = None

@@ -1,37 +1,47 @@
-"""Finding companies by their names, and a company's pull operations: lists, read no further than is asked for."""
+"""Finding companies, their facts and their pull operations: lists, read no further than is asked for.
 
+The facts about a run's companies are asked for one by one where they are few, else read off the list of companies,
+which holds their connections: one request stands for thousands. A company that is not on it is asked for by itself,
+so that the answer says why.
+"""
+
+import asyncio
 import re
-from collections.abc import AsyncIterator
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from codat_notebook.client import CodatLending
+from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
 from codat_notebook.models.shared import Company, PullOperation
+from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.polling import LARGEST_PAGE
 
 T = TypeVar("T")
 
+#: Up to so many companies are asked for one by one.
+FEW = 5
+#: Statuses of an answer that concern one company only.
+_ITS_OWN = (403, 404)
+
+Facts = dict[str, CompanyFacts | CodatLendingError]
+
 
 async def find_companies(client: CodatLending, search: str | None, limit: int | None) -> list[Company]:
     """Companies whose name contains a text, by name; at most ``limit``."""
-    request = {"query": name_query(search), "order_by": "name", "page_size": _page_size(limit)}
-    return await _first(client.companies.iterate_async(request=request), limit)
+    return await _first(client.companies.iterate_async, {"query": name_query(search), "order_by": "name"}, limit)
 
 
 async def find_operations(client: CodatLending, company_id: str, limit: int | None) -> list[PullOperation]:
     """A company's pull operations, newest first; at most ``limit``."""
-    request = {"company_id": company_id, "order_by": "-requested", "page_size": _page_size(limit)}
-    return await _first(client.manage_data.pull_operations.iterate_async(request=request), limit)
+    request = {"company_id": company_id, "order_by": "-requested"}
+    return await _first(client.manage_data.pull_operations.iterate_async, request, limit)
 
 
-def _page_size(limit: int | None) -> int:
-    return min(limit or LARGEST_PAGE, LARGEST_PAGE)
-
-
-async def _first(found: AsyncIterator[T], limit: int | None) -> list[T]:
-    """The first of them; no page is asked for beyond."""
+async def _first(iterate: Callable[..., AsyncIterator[T]], request: Mapping[str, Any], limit: int | None) -> list[T]:
+    """The first that a request gives; no page is asked for beyond."""
     first: list[T] = []
-    async for each in found:
-        first.append(each)
+    async for item in iterate(request={**request, "page_size": min(limit or LARGEST_PAGE, LARGEST_PAGE)}):
+        first.append(item)
         if limit is not None and len(first) >= limit:
             break
     return first
@@ -46,3 +56,36 @@ def name_query(search: str | None) -> str | None:
     text = re.sub(r"&&|\|\||[{}]", " ", search or "")
     text = re.sub(r"\s+", " ", text).strip()[:200]
     return f"name~{text}" if text else None
+
+
+async def facts_of(context: RunContext, ids: Sequence[str]) -> Facts:
+    """Company id -> its facts, or why there are none. Raises what concerns all companies."""
+    facts: Facts = await _listed(context, ids) if len(ids) > FEW else {}
+    missing = [id for id in ids if id not in facts]
+    for start in range(0, len(missing), FEW):
+        some = missing[start : start + FEW]
+        facts.update(zip(some, await asyncio.gather(*(_one(context, id) for id in some)), strict=True))
+    return facts
+
+
+async def _listed(context: RunContext, ids: Iterable[str]) -> Facts:
+    """Read the list, page after page, while that is fewer requests than to ask for those that are missing."""
+    facts: Facts = {}
+    left, number, pages = {id.lower(): id for id in ids}, 1, 1
+    while left and pages - number < len(left) and number <= pages:
+        page = await context.client.companies.list_async(request={"page": number, "page_size": LARGEST_PAGE})
+        for company in page.results:
+            if (id := left.pop(company.id.lower(), None)) is not None:
+                facts[id] = await context.facts(company)
+        pages = -(-page.total_results // LARGEST_PAGE) if page.links.next else number
+        number += 1
+    return facts
+
+
+async def _one(context: RunContext, id: str) -> CompanyFacts | CodatLendingError:
+    try:
+        return await context.company(id)
+    except CodatLendingError as error:
+        if isinstance(error, InvalidRequestError) or error.status_code in _ITS_OWN:
+            return error
+        raise

@@ -2,11 +2,12 @@
 
 One request shows all operations of the company. A look that fails is tried again for as long as waiting can help, in
 sight; what waiting cannot mend (the company is gone, the key may not see it) ends the company's part of the run, and
-what concerns the whole account (``queueing.ACCOUNT``) is raised.
+what concerns the whole account (``sending.ACCOUNT``) is raised.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 from codat_notebook.client.lookup import NEAR
@@ -18,8 +19,8 @@ from codat_notebook.models.status import is_running, paused_until
 from codat_notebook.runs import polling
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.durations import Durations
-from codat_notebook.runs.queueing import ACCOUNT
-from codat_notebook.runs.rows import Row, absorb
+from codat_notebook.runs.rows import OPEN_STATES, Row, absorb
+from codat_notebook.runs.sending import ACCOUNT
 
 #: Real seconds before a failed look is tried again: the first wait and the longest.
 BACK_OFF = (2.0, 60.0)
@@ -40,7 +41,8 @@ async def look(company: CompanyRun, durations: Durations) -> None:
     except CodatLendingError as error:
         _trouble(company, error)
         return
-    company.pause, company.note = 0.0, None
+    company.pause = 0.0
+    company.note = None
     rows = absorb(company.rows, seen, company.origin)
     company.quiet_counter.take(rows, company.context.client.clock.monotonic())
     company.set_rows(_end_discovery(rows, company, seen) if company.queued else rows)
@@ -67,42 +69,37 @@ def plan_look(company: CompanyRun, durations: Durations, price: float) -> float 
     if clock.stands and (running or company.queued):
         return polling.SOONEST  # a paused sandbox may go on at any moment, and faster than this clock can know
     seconds = [polling.next_look(running, price)] if running else []
-    if company.queued and (awaited := _awaited(company)) is not None:
-        seconds.append(awaited)
+    if company.queued and (
+        any(row.state in ("queueing", "unknown") for row in company.rows) or _siblings_missing(company)
+    ):
+        # Operations that are not known yet are worth looking for at growing distances.
+        seconds.append(min(max(2.0, _quiet(company)), QUIET))
     if not seconds:
         return clock.real(polling.SOONEST) if company.queued else None
     return max(clock.real(min(seconds)), BREATH)
 
 
-def _awaited(company: CompanyRun) -> float | None:
-    """Seconds until it is worth looking for operations that are not known yet, at growing distances."""
-    missing = any(row.state in ("queueing", "unknown") for row in company.rows) or _siblings_missing(company)
-    if not missing:
-        return None
-    return min(max(2.0, _quiet(company)), QUIET)
-
-
 def _running(company: CompanyRun, durations: Durations) -> list[polling.Running]:
     """The operations on their way, as ``polling`` sees them."""
-    now, platforms = company.context.now, company.facts.platforms if company.facts else {}
-    found = []
+    now, platforms, running = company.context.now, company.platforms, []
     for row in company.rows:
-        operation = row.operation
-        if operation is None or row.state != "running":
-            continue
-        until = paused_until(operation.status_description)
-        age = (now - (instant(operation.requested) or now)).total_seconds()
-        lifetime = durations.of(platforms.get(operation.connection_id, ""), operation.data_type)
-        found.append(
-            polling.Running(max(age, 0.0), lifetime, max((until - now).total_seconds(), 0.0) if until else 0.0)
-        )
-    return found
+        if (operation := row.operation) is not None and row.open:
+            until = paused_until(operation.status_description) or now
+            lifetime = durations.of(platforms.get(operation.connection_id, ""), operation.data_type)
+            paused = max((until - now).total_seconds(), 0.0)
+            running.append(polling.Running(max(_age(operation, now), 0.0), lifetime, paused))
+    return running
+
+
+def _age(operation: PullOperation, now: datetime) -> float:
+    """Seconds since it was requested; 0 where that is not told."""
+    return (now - (instant(operation.requested) or now)).total_seconds()
 
 
 def _learn(company: CompanyRun, seen: Iterable[PullOperation], durations: Durations) -> None:
     """Learn durations from what has ended: all of the first look, later the run's own that have ended since."""
-    platforms = company.facts.platforms if company.facts else {}
-    mine = {row.operation.id: row.open for row in company.rows if row.operation is not None}
+    platforms = company.platforms
+    mine = {row.operation_id: row.open for row in company.rows}
     for operation in seen:
         if operation.completed and (mine.get(operation.id) or not company.quiet_counter.looks):
             start, end = instant(operation.requested), instant(operation.completed)
@@ -114,7 +111,7 @@ def _learn(company: CompanyRun, seen: Iterable[PullOperation], durations: Durati
 def _waits(company: CompanyRun) -> bool:
     """Whether to look again: something runs, siblings may lag, or a doubt may still be settled by an operation."""
     states = {row.state for row in company.rows}
-    if states & {"queueing", "running"}:
+    if states.intersection(OPEN_STATES):
         return True
     if _siblings_missing(company) or (company.quiet_counter.looks < 2 and company.wanted is None):
         return True
@@ -123,17 +120,14 @@ def _waits(company: CompanyRun) -> bool:
 
 def _siblings_missing(company: CompanyRun) -> bool:
     """Whether a type was queued on whatever connections have it, and not all of these have shown an operation."""
-    if (
-        company.facts is None
-        or company.wanted is None
-        or (company.quiet_counter.looks >= 2 and _quiet(company) >= _late(company, 0.0))
-    ):
+    if company.facts is None or company.wanted is None:
+        return False
+    if company.quiet_counter.looks >= 2 and _quiet(company) >= _late(company, 0.0):
         return False
     supported = company.facts.supported
-    shown = {
-        (row.operation.data_type, row.operation.connection_id) for row in company.rows if row.operation is not None
-    }
-    types = {data_type for data_type, _ in shown}
+    operations = [row.operation for row in company.rows if row.operation is not None]
+    shown = {(operation.data_type, operation.connection_id) for operation in operations}
+    types = {operation.data_type for operation in operations}
     return any(
         data_type in types and data_type in supported[connection.id] and (data_type, connection.id) not in shown
         for data_type, chosen in company.wanted
@@ -164,21 +158,13 @@ def _end_discovery(rows: tuple[Row, ...], company: CompanyRun, seen: list[PullOp
 
 async def _absent(company: CompanyRun, shown: set[str]) -> list[PullOperation]:
     """What the newest page no longer shows: later pages are larger, and at the largest these are asked for singly."""
-    hidden = [
-        row.operation
-        for row in company.rows
-        if row.operation is not None and row.open and row.operation.id not in shown and _settled(row.operation, company)
-    ]
+    now, lag = company.context.now, _late(company, polling.SETTLE)
+    open_ones = [row.operation for row in company.rows if row.operation is not None and row.open]
+    hidden = [operation for operation in open_ones if operation.id not in shown and _age(operation, now) > lag]
     if hidden and company.page < polling.LARGEST_PAGE:
         company.page = min(company.page * 4, polling.LARGEST_PAGE)
         return []
-    return [found for operation in hidden[:SINGLY] if (found := await _one(company, operation.id)) is not None]
-
-
-def _settled(operation: PullOperation, company: CompanyRun) -> bool:
-    """Whether the history should show it by now; it may lag."""
-    now = company.context.now
-    return (now - (instant(operation.requested) or now)).total_seconds() > _late(company, polling.SETTLE)
+    return [one for operation in hidden[:SINGLY] if (one := await _one(company, operation.id)) is not None]
 
 
 async def _one(company: CompanyRun, id: str) -> PullOperation | None:
@@ -200,7 +186,6 @@ def _trouble(company: CompanyRun, error: CodatLendingError) -> None:
     )
     if error.status_code in _FINAL:
         company.refuse(record)
-        company.set_phase("failed", record.why)
         return
     company.pause = min(company.pause * 2, BACK_OFF[1]) or BACK_OFF[0]
     if error.retry_at is not None:

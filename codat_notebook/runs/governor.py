@@ -7,6 +7,7 @@ the reserve of the day's quota is touched and goes on at its reset; and when not
 requests further and further apart until one is answered. It hears of all requests, also of those that users make.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,10 +39,8 @@ class Hold:
 class Governor:
     """See the module's docstring.
 
-    Args:
-        clock: the server's time.
-        quota: gives the daily quota as last told.
-        pacing: the client's, which counts the minute; None: there is no such limit.
+    ``quota`` gives the daily quota as last told; ``pacing`` is the client's, which counts the minute (``None``: there
+    is no such limit).
     """
 
     def __init__(self, clock: ServerClock, quota: Callable[[], Quota | None], pacing: Pacing | None = None) -> None:
@@ -84,11 +83,12 @@ class Governor:
             return Hold(None)
         return self._of_quota(reserve) or self._of_pace()
 
-    def hold_until(self, moment: datetime, why: str) -> None:
-        """Send nothing before ``moment`` (server's time)."""
+    def hold_until(self, moment: datetime, why: str | None = None) -> None:
+        """Send nothing before ``moment`` (server's time); ``why``: by default that Codat asks for it."""
         until = self._now + self._clock.real(max((moment - self._clock.now()).total_seconds(), 0.0))
         if until > self._until:
-            self._until, self._why = until, why
+            self._until = until
+            self._why = why or f"Codat asks to wait until {local(moment)}"
 
     @property
     def trying(self) -> bool:
@@ -131,15 +131,19 @@ class Governor:
         """Requests a minute, at the present pace."""
         assert self.pacing is not None
         most = self.pacing.per_minute or 1
+        return max(int(most * self._won_back) - most * LEFT_FREE // 100, 1)
+
+    @property
+    def _won_back(self) -> float:
+        """The share of the pace that is allowed again."""
         minutes = (self._now - self._slowed) / self._clock.real(60.0)
-        share = min(1.0, self._share + RECOVERY * max(minutes, 0.0))
-        return max(int(most * share) - most * LEFT_FREE // 100, 1)
+        return min(1.0, self._share + RECOVERY * max(minutes, 0.0))
 
     def _of_pace(self) -> Hold | None:
         if self.pacing is None or not self.pacing.per_minute:
             return None
         minute, most = self._clock.real(60.0) * MARGIN, self._allowed
-        seconds = max(intent_log.room(self._now, minute, most) for intent_log in (self.pacing, self._let_go))
+        seconds = max(pacing.room(self._now, minute, most) for pacing in (self.pacing, self._let_go))
         return Hold(seconds) if seconds > 0 else None
 
     # What it hears.
@@ -148,19 +152,19 @@ class Governor:
         """Take in an event of the client. Trouble with one company alone is no reason to be slow with the others."""
         if isinstance(event, Waiting):
             if event.reason.startswith("429") and self._common:
-                self.hold_until(event.until, f"Codat asks to wait until {local(event.until)}")
+                self.hold_until(event.until)
         elif isinstance(event, Attempt):
             self._heard(event)
 
     def _heard(self, attempt: Attempt) -> None:
-        refused = attempt.status == 429
-        if refused or attempt.status is None or attempt.status >= 500 or attempt.status == 408:
-            self._failures += not refused
+        status = attempt.status
+        if status is None or status in (408, 429) or status >= 500:
+            self._failures += status != 429
             self._troubled[_company(attempt.path)] = self._now
             if self._common:
                 self._halve(attempt)
-            if self._common and refused:
-                self._slow_down()
+                if status == 429:
+                    self._slow_down()
         else:
             self._failures = 0
             self._took(attempt.ms / 1000)
@@ -175,12 +179,13 @@ class Governor:
     def _halve(self, attempt: Attempt) -> None:
         """Once for all that was sent before the window was halved: it is the same trouble."""
         if self._now - attempt.ms / 1000 >= self._cut:
-            self.window, self._cut = max(self.window / 2, 1.0), self._now
+            self.window = max(self.window / 2, 1.0)
+            self._cut = self._now
 
     def _slow_down(self) -> None:
-        share = min(1.0, self._share + RECOVERY * max((self._now - self._slowed) / self._clock.real(60.0), 0.0))
         if self._now - self._slowed > self._clock.real(5.0):  # one wave of answers is one reason
-            self._share, self._slowed = max(share * SLOWER, 0.1), self._now
+            self._share = max(self._won_back * SLOWER, 0.1)
+            self._slowed = self._now
 
     def _took(self, seconds: float) -> None:
         """Grow while answers are quick, shrink while they are slow."""
@@ -198,8 +203,8 @@ def _company(path: str) -> str:
     >>> _company("/companies/8a21/data/history?page=1"), _company("/companies?page=1")
     ('8a21', '')
     """
-    _, _, rest = path.partition("/companies/")
-    return rest.partition("/")[0].partition("?")[0]
+    match = re.search("/companies/([^/?]+)", path)
+    return match[1] if match else ""
 
 
 def local(moment: datetime) -> str:

@@ -9,6 +9,7 @@ following goes on, and what it finds is kept in memory until it can be written. 
 import asyncio
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -17,11 +18,11 @@ import msgspec
 
 from codat_notebook.client.reading import read
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.runs.company_run import ALL, CompanyRun, Intent
+from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
 from codat_notebook.runs.engine import Engine
-from codat_notebook.runs.queueing import IntentLogError
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.runs.rows import Row
+from codat_notebook.runs.sending import UnwrittenError
 from codat_notebook.runs.store import Store
 from codat_notebook.runs.targets import Skipped, Targets
 
@@ -40,31 +41,34 @@ _DONE: Final = {"done": 1, "failed": 2}
 
 
 class Journal:
-    """The book of one run, in a :class:`Store`. To be used on the engine's thread.
+    """The journal of one run, in an open :class:`Store`. To be used on the engine's thread, in whose workers it writes.
 
-    Args:
-        store: the open file.
-        engine: the writing happens in its workers.
-        troubled: called when writing begins to fail, with the error, and with None when it works again.
+    ``troubled`` is called when writing begins to fail, with the error, and with ``None`` when it works again.
     """
 
     def __init__(self, store: Store, engine: Engine, troubled: Callable[[Exception | None], object]) -> None:
+        #: Why nothing can be written at the moment.
         self.trouble: str | None = None
-        self._store, self._engine, self._troubled = store, engine, troubled
+        self._store = store
+        self._engine = engine
+        self._troubled = troubled
         self._noted: dict[tuple[str, int], CompanyRun] = {}
         self._waiters: list[asyncio.Future[None]] = []
         self._writing: asyncio.Task[None] | None = None
         self._closed = self._finished = False
 
     async def intend(self, company: CompanyRun, position: int) -> None:
-        """See :class:`IntentLog`. Many wait for the same commit."""
+        """Return once the company's intent at ``position`` is on disk; many wait for the same commit.
+
+        Raises :class:`~codat_notebook.runs.sending.UnwrittenError`.
+        """
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(kept)
         self.note(company, position)
         await kept
 
     def note(self, company: CompanyRun, position: int) -> None:
-        """See :class:`IntentLog`. What is written is how things stand then."""
+        """Keep how the company stands at ``position``, soon; what is written is how things stand then."""
         if not self._closed:
             self._noted[company.company_id, position] = company
             if self._writing is None:
@@ -102,7 +106,7 @@ class Journal:
             except sqlite3.Error as error:
                 self._noted = noted | self._noted
                 self._complain(error)
-                _settle(waiters, IntentLogError(str(error)))
+                _settle(waiters, UnwrittenError(str(error)))
                 await asyncio.sleep(AGAIN)
             else:
                 _settle(waiters, None)
@@ -160,23 +164,18 @@ def begin(store: Store, companies: Iterable[CompanyRun], targets: Targets, about
             *((f"DELETE FROM {table}", [()]) for table in ("run", "companies", "operations", "skipped")),
             (_ABOUT, list(about.items())),
             (_COMPANY, [_company(company) for company in companies]),
-            (
-                _OPERATION,
-                [_operation(company, position) for company in companies for position in range(len(company.rows))],
-            ),
-            (_SKIPPED, [(s.company_id, s.data_type, s.connection_id, s.reason) for s in targets.skipped]),
+            (_OPERATION, [_operation(each, position) for each in companies for position in range(len(each.rows))]),
+            (_SKIPPED, targets.skipped),
         ]
     )
 
 
 def restore(store: Store, make: Callable[..., CompanyRun]) -> list[CompanyRun]:
     """The companies as the last process left them; what it was about to queue, or had, is marked as a doubt."""
-    rows: dict[str, list[tuple[Any, ...]]] = {}
+    rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for values in store.read("SELECT * FROM operations ORDER BY company_id, position"):
-        rows.setdefault(values[0], []).append(values)
-    return [
-        _company_run(make, kept, rows.get(kept[0], [])) for kept in store.read("SELECT * FROM companies ORDER BY rowid")
-    ]
+        rows[values[0]].append(values)
+    return [_company_run(make, kept, rows[kept[0]]) for kept in store.read("SELECT * FROM companies ORDER BY rowid")]
 
 
 def skipped(store: Store) -> tuple[Skipped, ...]:
@@ -186,24 +185,23 @@ def skipped(store: Store) -> tuple[Skipped, ...]:
 
 def _company_run(make: Callable[..., CompanyRun], kept: tuple[Any, ...], rows: list[tuple[Any, ...]]) -> CompanyRun:
     company_id, wanted, all_done, all_key, all_at, began, done = kept
-    pairs = None if wanted is None else tuple((data_type, connection) for data_type, connection in json.loads(wanted))
+    pairs = None if wanted is None else tuple(map(tuple, json.loads(wanted)))
     company = make(company_id=company_id, wanted=pairs, rows=tuple(map(_row, rows)), all_done=all_done, began=began)
     company.waiting.clear()
     if pairs is None and all_done is None:
         company.waiting.append(ALL)
         if all_key is not None:
-            company.intents[ALL] = Intent(all_key, all_at, earlier=True)
+            company.intents[ALL] = KeyedIntent(all_key, all_at, earlier=True)
     elif pairs is not None or all_done == "singly":
-        for values, row in zip(rows, company.rows, strict=True):
+        for (_, position, _, _, key, at, *_), row in zip(rows, company.rows, strict=True):
             if row.state == "queueing":
-                company.waiting.append(values[1])
-            if row.state == "queueing" and values[4] is not None:
-                company.intents[values[1]] = Intent(values[4], values[5], earlier=True)
+                company.waiting.append(position)
+                if key is not None:
+                    company.intents[position] = KeyedIntent(key, at, earlier=True)
     if done:
         company.phase = next(phase for phase, number in _DONE.items() if number == done)
-        company.note = (
-            next((row.error.why for row in company.rows if row.error), None) if company.phase == "failed" else None
-        )
+    if company.phase == "failed":
+        company.note = next((row.error.why for row in company.rows if row.error), None)
     return company
 
 

@@ -53,12 +53,9 @@ class Running:
 
 
 def next_look(running: Sequence[Running], price: float = PRICE) -> float:
-    """Seconds until the next look at a company.
+    """Seconds until the next look at a company with these operations on their way.
 
-    Parameters
-    ----------
-    running : its operations on their way.
-    price : seconds of waiting of one operation that a request is worth; ``math.inf``: delay is free.
+    ``price``: seconds of waiting of one operation that a request is worth; ``math.inf``: delay is free.
 
     >>> xero = Lifetime(math.log(60), 0.5)
     >>> next_look([Running(0, xero)]) > next_look([Running(0, xero)] * 40) > next_look([Running(50, xero)] * 40)
@@ -69,15 +66,16 @@ def next_look(running: Sequence[Running], price: float = PRICE) -> float:
     latest = PATIENT if math.isinf(price) else LATEST
     if not running:
         return SOONEST
-    before, waited = 0.0, 0.0
-    seconds, ended, step = 0.0, 0.0, SOONEST / 2
+    waited = seconds = ended = 0.0
+    step = SOONEST / 2
     while seconds < latest:
         seconds += step
         now, left = _expected(running, seconds)
-        waited, before = waited + step * (ended + now) / 2, waited
+        grown = step * (ended + now) / 2
+        waited += grown
         ended = now
         if waited >= price:
-            inside = seconds - step * (waited - price) / max(waited - before, 1e-9)
+            inside = seconds - step * (waited - price) / max(grown, 1e-9)
             return min(max(inside, SOONEST), latest)
         if left < ALMOST_NONE:
             return min(max(seconds, SOONEST), latest)

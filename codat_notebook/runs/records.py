@@ -9,7 +9,7 @@ of :mod:`logging` is told the same. Nothing here ever holds the key.
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -84,23 +84,16 @@ class Subject:
     link_url: str | None = None
 
 
-def _advice(error: Exception) -> tuple[str, str]:
-    status = getattr(error, "status_code", 0)
-    if status in errors.ADVICE:
-        return errors.ADVICE[status]
-    if status >= 500:
+def _advice(error: errors.CodatLendingError) -> tuple[str, str]:
+    if error.status_code in errors.ADVICE:
+        return errors.ADVICE[error.status_code]
+    if (error.status_code or 0) >= 500:
         return "Codat had an error of its own.", "Try again in a few minutes."
     if isinstance(error, errors.NoResponseError):
         return str(error), "Check the network and the address, then try again."
     if isinstance(error, errors.ResponseValidationError):
         return "The answer could not be read as Codat's.", "Check that the address is Codat's and no proxy answers."
     return str(error), "Correct what the message names and try again."
-
-
-def _detail(error: Exception) -> str | None:
-    """Codat's own words, where they add something to ours."""
-    data = getattr(error, "data", None)
-    return getattr(data, "error", None)
 
 
 def _sentence(text: str) -> str:
@@ -115,27 +108,20 @@ _QUEUED = {
 
 def from_exception(error: Exception, what: str, now: datetime, subject: Subject | None = None) -> ErrorRecord:
     """An exception in plain words. ``what`` is the action that failed, as a sentence without its full stop."""
-    subject = subject or Subject()
-    why, action = _advice(error)
-    retry_at = getattr(error, "retry_at", None)
-    if retry_at is not None:
-        action = f"Try again at {retry_at:%Y-%m-%dT%H:%M:%SZ}."
-    detail = _detail(error)
-    queued = _QUEUED.get(getattr(error, "queued", None) or "", "")
-    status = getattr(error, "status_code", 0)
+    told = error if isinstance(error, errors.CodatLendingError) else errors.CodatLendingError(str(error))
+    why, action = _advice(told)
+    if told.retry_at is not None:
+        action = f"Try again at {told.retry_at:%Y-%m-%dT%H:%M:%SZ}."
+    detail = getattr(getattr(error, "data", None), "error", None)  # Codat's own words
     return ErrorRecord(
         time=now,
         what=what,
         why=f"{_sentence(why)} Codat says: {_sentence(detail)}" if detail and detail not in why else _sentence(why),
-        action=action + queued,
-        status=str(status) if status else type(error).__name__,
-        retry_at=retry_at,
-        correlation_id=getattr(error, "correlation_id", None),
-        company_id=subject.company_id,
-        connection_id=subject.connection_id,
-        data_type=subject.data_type,
-        platform=subject.platform,
-        link_url=subject.link_url,
+        action=action + _QUEUED.get(told.queued or "", ""),
+        status=str(told.status_code or type(error).__name__),
+        retry_at=told.retry_at,
+        correlation_id=told.correlation_id,
+        **asdict(subject or Subject()),
     )
 
 

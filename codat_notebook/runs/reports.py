@@ -1,4 +1,4 @@
-"""What a run says of itself: numbers of its progress, a line of text, frames of its companies and of what is to do."""
+"""What a run says of itself: the numbers of its progress, and frames of its companies and of what is to do."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from codat_notebook import frames
-from codat_notebook.runs.durations import Durations
-from codat_notebook.runs.governor import local
 from codat_notebook.runs.records import ErrorRecord
-from codat_notebook.runs.rows import STATES, Row, counts
+from codat_notebook.runs.rows import OPEN_STATES, STATES, Row
 from codat_notebook.runs.targets import Skipped
 
 if TYPE_CHECKING:
@@ -62,50 +60,35 @@ def progress(
     counted: Mapping[str, int], companies: tuple[int, int], began: datetime, now: datetime, ended_before: int
 ) -> RunProgress:
     """The numbers. ``companies``: all and ended; ``ended_before``: operations that had ended when the run began."""
-    total = sum(counted.values())
-    waiting, running = counted.get("queueing", 0), counted.get("running", 0)
-    ended = total - waiting - running
+    total, over = sum(counted.values()), ended(counted)
     seconds = max((now - began).total_seconds(), 0.0)
-    rate = (ended - ended_before) / seconds if seconds else 0.0
-    left = (total - ended) / rate if rate else math.inf
+    rate = (over - ended_before) / seconds if seconds else 0.0
+    left = (total - over) / rate if rate else math.inf
     expected = now + timedelta(seconds=left) if 0 < left < 366 * 86_400 else None
-    queued = sum(number for state, number in counted.items() if state in ("running", "complete", "failed"))
-    return RunProgress(total, ended, queued, *companies, seconds, rate * 60, expected)
+    queued = sum(counted.get(state, 0) for state in ("running", "complete", "failed"))
+    return RunProgress(total, over, queued, *companies, seconds, rate * 60, expected)
 
 
-def line(name: str, counted: Mapping[str, int], at: RunProgress, note: str | None) -> str:
-    """The progress in a line of text, for terminals and logs."""
-    parts = [f"{at.ended:,} of {at.total:,} ended ({at.share:.0%})"]
-    parts += [f"{number:,} {state}" for state, number in counted.items() if state not in ("complete",) and number]
-    if at.expected_end is not None:
-        parts += [f"{at.per_minute:,.0f} a minute", f"end expected {local(at.expected_end)}"]
-    return f"{name}: {', '.join(parts)}{'; ' + note if note else ''}"
+def ended(counted: Mapping[str, int]) -> int:
+    """How many of so many rows in each state have ended."""
+    return sum(number for state, number in counted.items() if state not in OPEN_STATES)
 
 
 def summary(companies: Iterable[CompanyRun], skipped: Iterable[Skipped]) -> pd.DataFrame:
     """A row for each company: its phase, how many operations are in which state, platforms, and a note."""
-    rows, left_out = list(companies), _left_out(skipped)
-    counted = [counts(company.rows) for company in rows]
+    rows, left_out = list(companies), Counter(line.company_id for line in skipped)
+    counted = [Counter(row.state for row in company.rows) for company in rows]
     columns: dict[str, list[object]] = {
         "company": [company.name for company in rows],
         "phase": [company.phase for company in rows],
         "operations": [len(company.rows) for company in rows],
-        "skipped": [left_out.get(company.company_id, 0) for company in rows],
-        "platforms": [
-            ", ".join(sorted(set(company.facts.platforms.values()))) if company.facts else None for company in rows
-        ],
+        "skipped": [left_out[company.company_id] for company in rows],
+        "platforms": [", ".join(sorted({*company.platforms.values()})) if company.facts else None for company in rows],
         "note": [company.note for company in rows],
         "company_id": [company.company_id for company in rows],
     }
-    columns |= {column: [each.get(state, 0) for each in counted] for state, column in COUNTED.items()}
+    columns |= {column: [each[state] for each in counted] for state, column in COUNTED.items()}
     return frames.build(SUMMARY, columns)
-
-
-def _left_out(skipped: Iterable[Skipped]) -> dict[str, int]:
-    number: dict[str, int] = {}
-    for row in skipped:
-        number[row.company_id] = number.get(row.company_id, 0) + 1
-    return number
 
 
 def remedies(rows: Iterable[Row]) -> pd.DataFrame:
@@ -116,37 +99,16 @@ def remedies(rows: Iterable[Row]) -> pd.DataFrame:
             groups.setdefault(row.error.status or "", []).append(row.error)
     companies = {status: len({error.company_id for error in group}) for status, group in groups.items()}
     order = sorted(groups, key=lambda status: (-companies[status], -len(groups[status]), status))
-    links = [len({error.link_url for error in groups[status] if error.link_url}) for status in order]
     columns: dict[str, list[object]] = {
-        "status": list(order),
+        "status": [*order],
         "what": [_commonest(error.what for error in groups[status]) for status in order],
         "action": [_commonest(error.action for error in groups[status]) for status in order],
         "companies": [companies[status] for status in order],
         "operations": [len(groups[status]) for status in order],
-        "link_urls": list(links),
+        "link_urls": [len({error.link_url for error in groups[status] if error.link_url}) for status in order],
     }
     return frames.build(REMEDIES, columns)
 
 
 def _commonest(texts: Iterable[str]) -> str:
     return Counter(texts).most_common(1)[0][0]
-
-
-def skipped_frame(skipped: Iterable[Skipped]) -> pd.DataFrame:
-    """The rows of the plan that were left out."""
-    rows = list(skipped)
-    return frames.build(SKIPPED, {name: [getattr(row, name) for row in rows] for name in SKIPPED})
-
-
-def operations(rows: Iterable[Row], platforms: Mapping[str, str], now: datetime) -> pd.DataFrame:
-    """The operations: ``origin``, then the columns of ``frames.pull_operations``."""
-    known = [row for row in rows if row.operation is not None]
-    origins = {"origin": ("category", [row.origin for row in known])}
-    return frames.pull_operations([row.operation for row in known], platforms, now, extra=origins)
-
-
-def usual(rows: Iterable[Row], platforms: Mapping[str, str], known: Durations) -> dict[tuple[str, str], float]:
-    """Connection id and data type -> seconds that such an operation usually takes: of what runs, where it is known."""
-    running = {(row.operation.connection_id, row.operation.data_type) for row in rows if row.open and row.operation}
-    found = {(id, data_type): known.usual(platforms.get(id, ""), data_type) for id, data_type in running}
-    return {key: seconds for key, seconds in found.items() if seconds is not None}

@@ -7,13 +7,35 @@ pull operation that answers it. :func:`absorb` takes what Codat's history shows 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final, NamedTuple
 
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_failed, is_running
 from codat_notebook.runs.records import ErrorRecord
 
-#: States of a row, in the order in which totals name them.
-STATES = ("queueing", "running", "complete", "failed", "refused", "unknown", "not queued by Codat")
+
+class RowState(NamedTuple):
+    """How a state of a row is shown: its words, its tone (see ``status.TONES``), as what a total counts it (as
+    ``status.Meaning.kind``), and its sign where that is not the tone's."""
+
+    words: str
+    tone: str
+    kind: str
+    symbol: str | None = None
+
+
+#: States of a row, in the order in which totals name them; a row with an operation is shown by that one's status.
+STATES: Final = {
+    "queueing": RowState("to be queued", "idle", "running", "…"),
+    "running": RowState("running", "run", "running"),
+    "complete": RowState("complete", "ok", "complete"),
+    "failed": RowState("failed", "bad", "failed"),
+    "refused": RowState("not accepted", "bad", "failed"),
+    "unknown": RowState("maybe queued", "warn", "running", "?"),
+    "not queued by Codat": RowState("not queued by Codat", "idle", "other"),
+}
+#: Those of which something is still to come; a row in any other has ended.
+OPEN_STATES: Final = ("queueing", "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +57,11 @@ class Row:
     seen: datetime | None = None
 
     @property
+    def operation_id(self) -> str | None:
+        """Of its operation, once that is known."""
+        return self.operation.id if self.operation is not None else None
+
+    @property
     def state(self) -> str:
         """One of :data:`STATES`."""
         if self.operation is None:
@@ -47,7 +74,7 @@ class Row:
     @property
     def open(self) -> bool:
         """Whether something is still to come."""
-        return self.state in ("queueing", "running")
+        return self.state in OPEN_STATES
 
 
 def fits(row: Row, operation: PullOperation) -> bool:
@@ -61,35 +88,25 @@ def fits(row: Row, operation: PullOperation) -> bool:
 
 
 def absorb(
-    rows: Sequence[Row],
-    seen: Iterable[PullOperation],
-    origin_of: Callable[[PullOperation], str | None],
+    rows: Sequence[Row], seen: Iterable[PullOperation], origin_of: Callable[[PullOperation], str | None]
 ) -> tuple[Row, ...]:
-    """The rows after a look at the history.
+    """The rows after a look at the history that shows the operations ``seen``, in any order.
 
-    Parameters
-    ----------
-    rows : the rows before.
-    seen : the operations that the history shows, in any order.
-    origin_of : gives the origin of an operation that no row has yet, or ``None`` if it is none of this run's.
-
-    An operation that has ended never runs again: a late answer does not undo it.
+    ``origin_of`` gives the origin of an operation that no row has yet, or ``None`` if it is none of this run's. An
+    operation that has ended never runs again: a late answer does not undo it.
     """
     now = {operation.id: operation for operation in seen if operation.id}
     after = [
-        replace(row, operation=now[row.operation.id])
-        if row.operation is not None and row.open and row.operation.id in now
-        else row
-        for row in rows
+        replace(row, operation=now[row.operation_id]) if row.open and row.operation_id in now else row for row in rows
     ]
-    taken = {row.operation.id for row in rows if row.operation is not None}
+    taken = {row.operation_id for row in rows}
     for operation in sorted(now.values(), key=lambda o: o.requested or ""):
         origin = None if operation.id in taken else origin_of(operation)
         if origin is None:
             continue
         place = next((i for i, row in enumerate(after) if fits(row, operation)), None)
         if place is None:
-            after.append(_row(operation, _unasked(origin), rows))
+            after.append(_row(operation, origin if origin == "attached" else "appeared", rows))
         else:
             after[place] = _row(operation, origin, rows)
     return tuple(after)
@@ -98,17 +115,3 @@ def absorb(
 def _row(operation: PullOperation, origin: str, rows: Sequence[Row]) -> Row:
     company_id = rows[0].company_id if rows else operation.company_id
     return Row(operation.data_type, operation.connection_id, operation, origin, company_id=company_id)
-
-
-def _unasked(origin: str) -> str:
-    return "attached" if origin == "attached" else "appeared"
-
-
-def counts(rows: Iterable[Row]) -> dict[str, int]:
-    """State -> number of rows, without the states that no row has.
-
-    >>> counts([Row("invoices"), Row("bills", outcome="refused")])
-    {'queueing': 1, 'refused': 1}
-    """
-    states = [row.state for row in rows]
-    return {state: states.count(state) for state in STATES if state in states}

@@ -8,6 +8,7 @@ ends in the row that it belongs to and in the session's error log; a failed oper
 import asyncio
 import concurrent.futures
 import contextlib
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
@@ -20,12 +21,13 @@ from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.runs import reports
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CompanyFacts, RunContext
-from codat_notebook.runs.engine import wait
-from codat_notebook.runs.members import facts_of
+from codat_notebook.runs.engine import Observer, Throttle, wait
+from codat_notebook.runs.finding import facts_of
+from codat_notebook.runs.governor import local
+from codat_notebook.runs.journal import Journal
 from codat_notebook.runs.rows import STATES, Row
 from codat_notebook.runs.scheduler import Scheduler
 from codat_notebook.runs.starting import Start, again
-from codat_notebook.runs.throttle import Observer, Throttle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,18 +50,20 @@ class RefreshRun:
     """
 
     def __init__(self, context: RunContext, start: Start) -> None:
-        self._desk, self._start = context, start
+        self._desk = context
+        self._start = start
+        self._companies = start.companies
         self._throttle = Throttle(context.engine.loop)
-        self._version, self._rows = 0, (-1, ())  # type: int, tuple[int, tuple[Row, ...]]
+        self._version = 0
+        self._rows: tuple[int, tuple[Row, ...]] = (-1, ())
         self._task: asyncio.Task[Any] | None = None
         self._stopping = False
         self._end: tuple[str, str | None] | None = None
         self._frozen: tuple[datetime, float] | None = None
-        self._intent_log = start.open_intent_log(context, self._on_intent_log)
-        self._scheduler = Scheduler(
-            context, start.companies, self._intent_log, start.reserve, start.patience, self._changed
-        )
-        self._began, self._before = context.client.clock.monotonic(), self._ended
+        self._journal = Journal(start.store, context.engine, self._on_journal) if start.store is not None else None
+        self._scheduler = Scheduler(context, start, self._journal, self._changed)
+        self._began = context.client.clock.monotonic()
+        self._ended_before = reports.ended(self.counts)
         context.runs.add(self)
         forking.remember(self)
         self._future: concurrent.futures.Future[None] = context.engine.submit(self._work())
@@ -68,7 +72,8 @@ class RefreshRun:
         """In a forked child: the parent goes on with it, and what is known here stays as it is."""
         if self._frozen is None:
             phase, note = self._end or ("stopped", "the run goes on in the parent process")
-            self._end, self._frozen = (phase, "; ".join(filter(None, (_COPY, note)))), self._times
+            self._end = phase, "; ".join(filter(None, (_COPY, note)))
+            self._frozen = self._times
             self._version += 1  # what was put together may be older than what it was put together from
 
     def _check(self) -> None:
@@ -98,39 +103,37 @@ class RefreshRun:
         finally:
             if self._end is None:  # cancelled, wherever that was
                 self._finish("stopped", "no longer watched; Codat carries on")
-            if self._intent_log is not None:
-                await self._intent_log.finish()
+            if self._journal is not None:
+                await self._journal.finish()
 
     async def _learn_facts(self) -> None:
+        unread = [company for company in self._companies if company.facts is None]
+        ids = [company.company_id for company in unread]
         try:
-            facts = await self._scheduler.patiently(lambda: facts_of(self._desk, self.company_ids))
+            facts = await self._scheduler.patiently(lambda: facts_of(self._desk, ids))
         except CodatLendingError:
             if self._scheduler.open:
                 raise
             return  # a run that has ended is shown without names
-        for company in self._companies:
-            found = facts[company.company_id]
-            if isinstance(found, CompanyFacts):
-                company.facts = found
+        for company in unread:
+            answer = facts[company.company_id]
+            if isinstance(answer, CompanyFacts):
+                company.facts = answer
             elif not company.ended:
-                record = self._desk.report(
-                    found, f"The refresh of {company.name} could not be started", company.subject()
-                )
-                company.refuse(record)
-                company.set_phase("failed", record.why)
+                what = f"The refresh of {company.name} could not be started"
+                company.refuse(self._desk.report(answer, what, company.subject()))
         self._changed()
 
     async def _give_up(self, error: CodatLendingError) -> None:
         """End by trouble that concerns all; what has no operation was refused, but the journal may still queue it."""
-        if self._intent_log is not None:
-            await self._intent_log.finish()
+        if self._journal is not None:
+            await self._journal.finish()
         doing = "started" if self._scheduler.phases["queueing"] else "followed"
         what = f"The refresh of {self.company_name} could not be {doing}"
-        record = self._desk.report(error, what, self._companies[0].subject() if len(self._companies) == 1 else None)
+        record = self._desk.report(error, what, self._only.subject() if self._only else None)
         for company in self._companies:
             if not company.ended:
                 company.refuse(record)
-                company.set_phase("failed", record.why)
         self._finish("failed", record.why)
 
     def _finish(self, phase: str, note: str | None) -> None:
@@ -142,16 +145,12 @@ class RefreshRun:
         self._version += 1
         self._throttle.ring()
 
-    def _on_intent_log(self, trouble: Exception | None) -> None:
+    def _on_journal(self, trouble: Exception | None) -> None:
         if trouble is not None:
             self._desk.report(trouble, "The journal of the refresh could not be written")
         self._scheduler.wake()
 
     # What it knows: from memory, at any time, from any thread.
-
-    @property
-    def _companies(self) -> list[CompanyRun]:
-        return self._start.companies
 
     @property
     def _only(self) -> CompanyRun | None:
@@ -188,8 +187,7 @@ class RefreshRun:
     @property
     def platforms(self) -> dict[str, str]:
         """Connection id -> platform, of all companies."""
-        known = (company.facts.platforms for company in self._companies if company.facts is not None)
-        return dict(chain.from_iterable(platforms.items() for platforms in known))
+        return dict(chain.from_iterable(company.platforms.items() for company in self._companies))
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -213,12 +211,12 @@ class RefreshRun:
         """A remark about the phase: what is waited for, or why the run ended early."""
         if self._end is not None:
             return self._end[1] or (self._only.note if self._only else None)
-        held = (
-            "paused: nothing more is queued" if self._scheduler.paused and self._scheduler.phases["queueing"] else None
+        notes = (
+            "paused: nothing more is queued" if self.paused and self.phase == "queueing" else None,
+            f"{self._journal.trouble}; queueing waits" if self._journal and self._journal.trouble else None,
+            self._scheduler.hold.why if self._scheduler.hold else None,
+            self._only.note if self._only else None,
         )
-        trouble = self._intent_log.trouble if self._intent_log is not None else None
-        why = self._scheduler.hold.why if self._scheduler.hold is not None else None
-        notes = (held, f"{trouble}; queueing waits" if trouble else None, why, self._only.note if self._only else None)
         return "; ".join(filter(None, notes)) or None
 
     @property
@@ -247,27 +245,32 @@ class RefreshRun:
         return self._scheduler.phases if self._frozen is None else Counter(company.phase for company in self._companies)
 
     @property
-    def _ended(self) -> int:
-        counted = self.counts
-        return sum(counted.values()) - counted.get("queueing", 0) - counted.get("running", 0)
-
-    @property
     def progress(self) -> reports.RunProgress:
         """How far it is: totals, throughput, expected end. See :class:`reports.RunProgress`."""
-        ended, (now, monotonic) = self._phases, self._times
+        phases = self._phases
+        now, monotonic = self._times
         began = now - timedelta(seconds=(monotonic - self._began) * self.speed)
-        companies = len(self._companies), sum(ended[phase] for phase in ("done", "failed"))
-        return reports.progress(self.counts, companies, began, now, self._before)
+        companies = len(self._companies), phases["done"] + phases["failed"]
+        return reports.progress(self.counts, companies, began, now, self._ended_before)
 
     @property
     def usual(self) -> dict[tuple[str, str], float]:
         """Connection id and data type -> seconds that such an operation usually takes: of what runs, where known."""
-        return reports.usual(self.rows, self.platforms, self._scheduler.durations)
+        platforms, durations = self.platforms, self._scheduler.durations
+        running = (row.operation for row in self.rows if row.open and row.operation is not None)
+        kinds = {(operation.connection_id, operation.data_type) for operation in running}
+        usual = {(id, data_type): durations.usual(platforms.get(id, ""), data_type) for id, data_type in kinds}
+        return {kind: seconds for kind, seconds in usual.items() if seconds is not None}
 
     @property
     def line(self) -> str:
         """The progress in a line of text."""
-        return reports.line(self.company_name, self.counts, self.progress, self.note)
+        at, note = self.progress, self.note
+        parts = [f"{at.ended:,} of {at.total:,} ended ({at.share:.0%})"]
+        parts += [f"{number:,} {state}" for state, number in self.counts.items() if state != "complete"]
+        if at.expected_end is not None:
+            parts += [f"{at.per_minute:,.0f} a minute", f"end expected {local(at.expected_end)}"]
+        return f"{self.company_name}: {', '.join(parts)}{'; ' + note if note else ''}"
 
     @property
     def now(self) -> datetime:
@@ -287,7 +290,9 @@ class RefreshRun:
     @property
     def operations(self) -> "pd.DataFrame":
         """The operations as a frame: ``origin``, then the columns of ``frames.pull_operations``."""
-        return reports.operations(self.rows, self.platforms, self.now)
+        rows = [row for row in self.rows if row.operation is not None]
+        origins = {"origin": ("category", [row.origin for row in rows])}
+        return frames.pull_operations([row.operation for row in rows], self.platforms, self.now, extra=origins)
 
     @property
     def errors(self) -> "pd.DataFrame":
@@ -310,7 +315,8 @@ class RefreshRun:
     @property
     def skipped(self) -> "pd.DataFrame":
         """The rows of the plan that were left out: ``company_id``, ``data_type``, ``connection_id``, ``reason``."""
-        return reports.skipped_frame(self._start.skipped)
+        columns = {name: [getattr(row, name) for row in self._start.skipped] for name in reports.SKIPPED}
+        return frames.build(reports.SKIPPED, columns)
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{number} {state}" for state, number in self.counts.items()) or self.phase
@@ -334,13 +340,11 @@ class RefreshRun:
         self._check()
         if self._desk.engine.on_thread:
             raise RuntimeError("run.wait() would wait for its own thread: use `await run` there.")
-        until = None if timeout is None else time.monotonic() + timeout
+        until = math.inf if timeout is None else time.monotonic() + timeout
         told = None
-        while not self._future.done() and (until is None or time.monotonic() < until):
-            rest = None if until is None else max(until - time.monotonic(), 0.0)
-            step = rest if tell is None else min(1.0, rest if rest is not None else 1.0)
+        while not self._future.done() and (rest := until - time.monotonic()) > 0:
             with contextlib.suppress(TimeoutError, concurrent.futures.CancelledError):  # outcomes: `phase` tells
-                wait(self._future, step)
+                wait(self._future, min(rest, 1.0))
             if tell is not None and (text := self.line) != told:
                 told = text
                 tell(text)

@@ -7,10 +7,11 @@ waits for the trouble of another; only what concerns the whole account (the key,
 """
 
 import asyncio
+import contextlib
 import heapq
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from itertools import count
+from collections.abc import Awaitable, Callable, Coroutine
+from itertools import count, zip_longest
 from typing import Any, TypeVar
 
 from codat_notebook.models.errors import CodatLendingError
@@ -18,14 +19,17 @@ from codat_notebook.runs.company_run import ALL, CompanyRun
 from codat_notebook.runs.context import RunContext
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import look, plan_look
-from codat_notebook.runs.governor import Hold, local
+from codat_notebook.runs.governor import Hold
+from codat_notebook.runs.journal import Journal
 from codat_notebook.runs.polling import price_of
-from codat_notebook.runs.queueing import IntentLog, send
 from codat_notebook.runs.records import logger
 from codat_notebook.runs.rows import Row
+from codat_notebook.runs.sending import send
+from codat_notebook.runs.starting import Start
 from codat_notebook.utils import BackoffStrategy, RetryConfig
 
 T = TypeVar("T")
+Action = Callable[[CompanyRun], Coroutine[Any, Any, None]]
 
 #: Queueing requests at the same time for one company; Codat allows ten in all, so one is left for a person.
 AT_ONCE = 9
@@ -36,77 +40,57 @@ OTHERS = 0.1
 
 
 class Scheduler:
-    """The companies of a run.
-
-    Args:
-        context: the session's services.
-        companies: those of the run.
-        book: the journal, if there is one.
-        reserve: requests of the day's quota that are not touched; below 1 a share of it.
-        patience: seconds of waiting that a request is worth; see ``polling``.
-        changed: called after each change, on the engine thread.
-    """
+    """The companies of a run, which are those of ``start``; ``changed`` is called after each change."""
 
     def __init__(
-        self,
-        context: RunContext,
-        companies: Iterable[CompanyRun],
-        intent_log: IntentLog | None,
-        reserve: float,
-        patience: float,
-        changed: Callable[[], object],
+        self, context: RunContext, start: Start, journal: Journal | None, changed: Callable[[], object]
     ) -> None:
         self.context = context
-        self.companies = {company.company_id: company for company in companies}
+        self.companies = {company.company_id: company for company in start.companies}
         self.counts: Counter[str] = Counter()
         self.phases: Counter[str] = Counter()
         self.paused = False
         self.hold: Hold | None = None
         self._backlog = float("-inf"), 0
         self.durations = Durations()
-        self._intent_log, self._reserve, self._patience, self._changed = intent_log, reserve, patience, changed
+        self._journal = journal
+        self._reserve = start.reserve
+        self._patience = start.patience
+        self._changed = changed
         self._queue: deque[CompanyRun] = deque()
         self._looks: list[tuple[float, int, CompanyRun]] = []
         self._order = count()
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._fatal: CodatLendingError | None = None
-        self._phase_of: dict[CompanyRun, str] = {}
         for company in self.companies.values():
-            self._adopt(company)
-
-    def _adopt(self, company: CompanyRun) -> None:
-        company.changed = self._company_changed
-        company.retries = UNATTENDED if len(self.companies) > 1 else None
-        self.counts.update(row.state for row in company.rows)
-        self._phase_of[company] = company.phase
-        self.phases[company.phase] += 1
+            company.changed = self._company_changed
+            company.retries = UNATTENDED if len(self.companies) > 1 else None
+            self.counts.update(row.state for row in company.rows)
+            self.phases[company.phase] += 1
 
     # What it is told.
 
-    def _company_changed(self, company: CompanyRun, before: tuple[Row, ...]) -> None:
-        """Keep the counts and the journal; never more work than the company has rows."""
-        if before is not company.rows:
-            for position, row in enumerate(company.rows):
-                old = before[position] if position < len(before) else None
+    def _company_changed(self, company: CompanyRun, rows: tuple[Row, ...], phase: str) -> None:
+        """Keep the counts and the journal, given the rows and the phase before."""
+        if rows is not company.rows:
+            for position, (old, row) in enumerate(zip_longest(rows, company.rows)):
                 if old is not row:
                     self._row_changed(company, position, old, row)
-        if self._phase_of[company] != company.phase:
-            self.phases[self._phase_of[company]] -= 1
+        if phase != company.phase:
+            self.phases[phase] -= 1
             self.phases[company.phase] += 1
-            self._phase_of[company] = company.phase
-            if self._intent_log is not None and company.ended:  # also where its last look changed no row
-                self._intent_log.note(company, ALL)
+            if self._journal is not None and company.ended:  # also where its last look changed no row
+                self._journal.note(company, ALL)
         self._changed()
 
     def _row_changed(self, company: CompanyRun, position: int, old: Row | None, row: Row) -> None:
         if old is not None:
             self.counts[old.state] -= 1
         self.counts[row.state] += 1
-        known = old.operation.id if old is not None and old.operation is not None else None
-        new = row.operation is not None and row.operation.id != known
-        if self._intent_log is not None and (new or old is None or old.state != row.state):
-            self._intent_log.note(company, position)
+        new = old is None or (old.state, old.operation_id) != (row.state, row.operation_id)
+        if self._journal is not None and new:
+            self._journal.note(company, position)
 
     @property
     def open(self) -> int:
@@ -115,9 +99,8 @@ class Scheduler:
 
     def backlog(self) -> int:
         """How many requests wait to queue something, counted once a second."""
-        now = self.context.client.clock.monotonic()
-        if now - self._backlog[0] > 1.0:
-            self._backlog = now, sum(len(company.waiting) for company in tuple(self._queue))
+        if self._now - self._backlog[0] > 1.0:
+            self._backlog = self._now, sum(len(company.waiting) for company in tuple(self._queue))
         return self._backlog[1]
 
     def pause(self, paused: bool) -> None:
@@ -141,7 +124,7 @@ class Scheduler:
             except CodatLendingError as error:
                 if error.status_code != 429 or error.retry_at is None or not self.open:
                     raise
-                governor.hold_until(error.retry_at, f"Codat asks to wait until {local(error.retry_at)}")
+                governor.hold_until(error.retry_at)
             while (hold := governor.hold(self._reserve)) is not None:
                 self._held(hold)
                 await asyncio.sleep(OTHERS if hold.seconds is None else hold.seconds)
@@ -150,28 +133,24 @@ class Scheduler:
         """Until nothing more is to come. Raises what concerns the whole account."""
         try:
             for company in self.companies.values():
-                self._begin(company)
+                if company.ended:
+                    continue
+                if company.waiting:
+                    self._queue.append(company)
+                else:
+                    company.set_phase("following", company.note)
+                self._plan(company)
             while self._fatal is None and self.open:
-                seconds = self._start_what_may()
-                await self._sleep(seconds)
+                await self._sleep(self._start_what_may())
             if self._fatal is not None:
                 raise self._fatal
         finally:
             await self._stop()
 
-    def _begin(self, company: CompanyRun) -> None:
-        if company.ended:
-            return
-        if company.waiting:
-            self._queue.append(company)
-        else:
-            company.set_phase("following", company.note)
-        self._plan(company)
-
     async def _stop(self) -> None:
         """End what is under way. The journal is closed before: to it, what was sent and not answered is a doubt."""
-        if self._intent_log is not None:
-            await self._intent_log.finish()
+        if self._journal is not None:
+            await self._journal.finish()
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
@@ -179,48 +158,47 @@ class Scheduler:
 
     async def _sleep(self, seconds: float | None) -> None:
         """Until something happens, or so many seconds."""
-        timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._wake.set)
-        await self._wake.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
         self._wake.clear()
-        if timer is not None:
-            timer.cancel()
 
     def _start_what_may(self) -> float | None:
         """Start requests while there is room; gives the seconds after which there may be more to do."""
         while True:
-            company, action = self._next()
-            if company is None:
+            chosen = self._next()
+            if chosen is None:
                 self._held(None)
-                return self._until_look()
+                return max(self._looks[0][0] - self._now, 0.0) if self._looks else None
             hold = self.context.governor.hold(self._reserve)
             self._held(hold)
             if hold is not None:
                 return hold.seconds if hold.seconds is not None or self._tasks else OTHERS
-            assert action is not None
-            self._start(company, action)
+            self._start(*chosen)
 
     def _held(self, hold: Hold | None) -> None:
         before, self.hold = self.hold, hold
         if (before.why if before else None) != (hold.why if hold else None):
             self._changed()
 
-    def _next(self) -> tuple[CompanyRun | None, Callable[[CompanyRun], Coroutine[Any, Any, None]] | None]:
+    @property
+    def _now(self) -> float:
+        return self.context.client.clock.monotonic()
+
+    def _next(self) -> tuple[CompanyRun, Action] | None:
         """Who is next, and what for. Nothing is taken yet."""
-        now = self.context.client.clock.monotonic()
         while self._looks and self._looks[0][2].due != self._looks[0][0]:
             heapq.heappop(self._looks)
-        if self._looks and (self._looks[0][0] <= now or self.context.governor.trying):  # in an outage a look is no risk
+        # In an outage a look is no risk.
+        if self._looks and (self._looks[0][0] <= self._now or self.context.governor.trying):
             return self._looks[0][2], self._look
-        if not self.paused and not (self._intent_log and self._intent_log.trouble):
+        if not self.paused and not (self._journal and self._journal.trouble):
             for company in self._queue:
                 if company.under_way < AT_ONCE:
                     return company, self._send
-        return None, None
+        return None
 
-    def _until_look(self) -> float | None:
-        return max(self._looks[0][0] - self.context.client.clock.monotonic(), 0.0) if self._looks else None
-
-    def _start(self, company: CompanyRun, action: Callable[[CompanyRun], Coroutine[Any, Any, None]]) -> None:
+    def _start(self, company: CompanyRun, action: Action) -> None:
         self.context.governor.begin()
         task = asyncio.get_running_loop().create_task(self._guarded(company, action(company)))
         self._tasks.add(task)
@@ -240,9 +218,7 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001 - it is told with its traceback, and the other companies go on
             logger.exception("The refresh of %s was ended by an error of codat_notebook itself", company.company_id)
             what = f"The refresh of {company.name} was ended by an error of codat_notebook itself"
-            record = self.context.report(error, what, company.subject())
-            company.refuse(record)
-            company.set_phase("failed", record.why)
+            company.refuse(self.context.report(error, what, company.subject()))
             self._leave(company)
 
     def _send(self, company: CompanyRun) -> Coroutine[Any, Any, None]:
@@ -259,7 +235,7 @@ class Scheduler:
 
     async def _sent(self, company: CompanyRun, position: int) -> None:
         try:
-            await send(company, position, self._intent_log)
+            await send(company, position, self._journal)
         finally:
             company.under_way -= 1
             if company.waiting and company not in self._queue:
@@ -270,7 +246,8 @@ class Scheduler:
             self._plan(company)
 
     def _look(self, company: CompanyRun) -> Coroutine[Any, Any, None]:
-        company.due, company.looking = None, True
+        company.due = None
+        company.looking = True
         return self._looked(company)
 
     async def _looked(self, company: CompanyRun) -> None:
@@ -289,6 +266,6 @@ class Scheduler:
         if seconds is None:
             company.due = None
         else:
-            company.due = self.context.client.clock.monotonic() + seconds
+            company.due = self._now + seconds
             heapq.heappush(self._looks, (company.due, next(self._order), company))
         self._wake.set()

@@ -5,7 +5,8 @@ and raises at once.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,15 +15,10 @@ from codat_notebook.models.vocabulary import remedy
 from codat_notebook.runs import journal as journals
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CLOSED, RunContext
-from codat_notebook.runs.journal import Journal
 from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.rows import Row
-from codat_notebook.runs.store import JournalError, JournalUnwritableError, Store
+from codat_notebook.runs.store import JournalError, JournalUnfinishedError, JournalUnwritableError, Store
 from codat_notebook.runs.targets import Skipped, Target, Targets
-
-
-class JournalUnfinishedError(JournalError):
-    """The journal holds a run that has not ended: ``session.resume(path)`` goes on with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +41,7 @@ class Start:
         patience: float = PRICE,
     ) -> "Start":
         """A new run. Raises :class:`JournalError` where there is a journal and it cannot be used."""
-        _open(context)
+        _check_open(context)
         if not (reserve >= 0 and patience >= 0):
             raise ValueError("reserve and patience are 0 or more.")
         companies = [CompanyRun(context, id, wanted) for id, wanted in targets.companies.items()]
@@ -56,12 +52,11 @@ class Start:
     @classmethod
     def resumed(cls, context: RunContext, journal: str | Path) -> "Start":
         """The run of a journal, as its last kernel left it. Raises :class:`JournalError`."""
-        _open(context)
+        _check_open(context)
         path = Path(journal)
         if not path.exists():
             raise JournalError(f"There is no journal {path}.")
-        store = Store(path)
-        try:
+        with _closed_by_trouble(path, JournalError, "read", "It was left as it is.") as store:
             about = store.about()
             if not about:
                 raise JournalError(f"The journal {path} is empty: nothing was begun in it.")
@@ -71,53 +66,48 @@ class Start:
                 )
             companies = journals.restore(store, partial(CompanyRun, context))
             return cls(companies, journals.skipped(store), float(about["reserve"]), float(about["patience"]), store)
-        except sqlite3.Error as error:
-            store.close()
-            raise JournalError(f"The journal {path} cannot be read: {error}. It was left as it is.") from error
-        except BaseException:
-            store.close()
-            raise
-
-    def open_intent_log(self, context: RunContext, troubled: Callable[[Exception | None], object]) -> Journal | None:
-        """The journal as the fleet uses it."""
-        return None if self.store is None else Journal(self.store, context.engine, troubled)
 
 
-def _open(context: RunContext) -> None:
+def _check_open(context: RunContext) -> None:
     """Raises ``RuntimeError`` where the session has ended, before a journal is locked."""
     if context.closed:
         raise RuntimeError(CLOSED)
 
 
-def _begun(companies: list[CompanyRun], targets: Targets, path: Path, about: dict[str, str]) -> Store:
-    """A journal with the plan in it. One whose run has ended is begun anew."""
+@contextmanager
+def _closed_by_trouble(path: Path, kind: type[JournalError], done: str, then: str) -> Iterator[Store]:
+    """A journal's file, which is closed again where something goes wrong; what SQLite says is told as a ``kind``."""
     store = Store(path)
     try:
+        yield store
+    except BaseException as error:
+        store.close()
+        if isinstance(error, sqlite3.Error):
+            raise kind(f"The journal {path} cannot be {done}: {error}. {then}") from error
+        raise
+
+
+def _begun(companies: list[CompanyRun], targets: Targets, path: Path, about: dict[str, str]) -> Store:
+    """A journal with the plan in it. One whose run has ended is begun anew."""
+    with _closed_by_trouble(path, JournalUnwritableError, "written", "Nothing was begun.") as store:
         if store.about() and store.read("SELECT 1 FROM companies WHERE NOT done LIMIT 1"):
             raise JournalUnfinishedError(
                 f"The journal {path} holds a run that has not ended. Go on with it by session.resume({str(path)!r}), "
                 "or choose another name."
             )
         journals.begin(store, companies, targets, about)
-    except sqlite3.Error as error:
-        store.close()
-        raise JournalUnwritableError(f"The journal {path} cannot be written: {error}. Nothing was begun.") from error
-    except BaseException:
-        store.close()
-        raise
     return store
 
 
 def again(rows: Iterable[Row]) -> Targets:
     """The orders for what failed and may succeed now. Raises ``ValueError`` if there is nothing of the kind."""
-    companies: dict[str, list[Target]] = {}
-    for row in rows:
-        if _may_help(row):
-            connection_id = row.operation.connection_id if row.operation is not None else row.connection_id
-            companies.setdefault(row.company_id, []).append((row.data_type, connection_id))
-    if not companies:
+    wanted: list[tuple[str, Target]] = []
+    for row in filter(_may_help, rows):
+        connection_id = row.operation.connection_id if row.operation is not None else row.connection_id
+        wanted.append((row.company_id, (row.data_type, connection_id)))
+    if not wanted:
         raise ValueError("Nothing of this run can be helped by trying again: run.errors says what to do instead.")
-    return Targets({id: tuple(dict.fromkeys(wanted)) for id, wanted in companies.items()})
+    return Targets.of(wanted)
 
 
 def _may_help(row: Row) -> bool:

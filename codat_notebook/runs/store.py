@@ -4,15 +4,35 @@ Home folders are often network disks, so the rollback journal is used and not th
 memory), and every commit is on the disk before it counts. What a file is stands in its first hundred bytes and is read
 without opening it as a database: what is none of ours, or of another version, is never written to. No open database
 goes through a fork, which SQLite does not survive: it is closed before, and opened again by the parent's next use.
+
+A lock beside the file keeps two processes from writing it at the same time; it says who holds it. It is the operating
+system's, so it ends with the process that holds it, however that ends.
 """
 
+import os
+import socket
 import sqlite3
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from codat_notebook import forking
-from codat_notebook.runs.locking import FileLock, Taken
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _FAR = 1 << 30  # beyond the text, which others read meanwhile
+
+    def _lock(file: IO[str]) -> None:
+        file.seek(_FAR)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
 
 #: "CdNb": marks a database as a journal of this package; and the version of its tables.
 APPLICATION: Final = 0x43644E62
@@ -37,6 +57,10 @@ class JournalInUseError(JournalError):
     """Another kernel (or another run of this one) works on the journal."""
 
 
+class JournalUnfinishedError(JournalError):
+    """The journal holds a run that has not ended: ``session.resume(path)`` goes on with it."""
+
+
 class NotAJournalError(JournalError):
     """The file is something else; it was not touched."""
 
@@ -59,6 +83,7 @@ class Store:
         self.path = path
         self._address = f"{path.absolute().as_uri()}?mode=rw"
         self._db: sqlite3.Connection | None = None
+        self._lock_file: IO[str] | None = None
         self._inherited = self._closed = False
         self._lock = forking.Lock(self._rest)
         forking.remember(self)
@@ -70,18 +95,14 @@ class Store:
         if not Path(f"{path}.lock").exists():
             _check(path)  # so that nothing is put beside a file that is none of ours
         try:
-            self._file_lock = FileLock.take(path)
-        except Taken as taken:
-            raise JournalInUseError(
-                f"The journal {path} is in use by {taken}. Wait for that run, or end it, before you go on with it here."
-            ) from None
+            self._lock_file = _locked(path)
         except OSError as error:
             raise _unwritable(path, error) from error
         try:
             _check(path)
             self._db = self._open()
         except BaseException:
-            self._file_lock.free()
+            self._lock_file.close()
             raise
 
     def _open(self) -> sqlite3.Connection:
@@ -104,9 +125,15 @@ class Store:
             self._db = None
 
     def after_fork(self) -> None:
-        """In a forked child: where it could not be closed, because something was just written, it is not touched."""
+        """In a forked child: where it could not be closed, because something was just written, it is not touched.
+
+        The lock is the parent's alone; it would last until the last copy of its file goes.
+        """
+        if self._lock_file is not None and not self._lock_file.closed:
+            forking.let_go([self._lock_file])
         forking.keep(self._db)
-        self._db, self._inherited = None, True
+        self._db = None
+        self._inherited = True
 
     def _in_use(self) -> sqlite3.Connection:
         if self._inherited:
@@ -150,7 +177,8 @@ class Store:
         with self._lock:
             self._rest()
             self._closed = True
-        self._file_lock.free()
+        if self._lock_file is not None:
+            self._lock_file.close()  # the lock goes with it
 
 
 def _connect(address: Path | str, *, uri: bool = False) -> sqlite3.Connection:
@@ -189,3 +217,25 @@ def _unwritable(path: Path, error: Exception) -> JournalUnwritableError:
     damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
     what = "Choose another name" if damaged else "Choose a folder that exists and that you may write to"
     return JournalUnwritableError(f"The journal {path} cannot be written: {error}. {what}.")
+
+
+def _locked(path: Path) -> IO[str]:
+    """The file ``path`` + ``.lock``, locked until it is closed. It stays: removing it would let two hold the lock.
+
+    Raises :class:`JournalInUseError` where somebody else has it, or ``OSError`` where it cannot be made.
+    """
+    file = open(f"{path}.lock", "a+", encoding="utf-8")  # noqa: SIM115 - it is held, and closed by close()
+    try:
+        _lock(file)
+    except OSError as error:
+        file.seek(0)
+        who = file.read(200).strip() or "another process"
+        file.close()
+        raise JournalInUseError(
+            f"The journal {path} is in use by {who}. Wait for that run, or end it, before you go on with it here."
+        ) from error
+    file.seek(0)
+    file.truncate()
+    file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+    file.flush()
+    return file

@@ -8,7 +8,7 @@ a row whose ``action`` is ``queue`` or missing is queued, any other is left out,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 #: One thing asked for: a data type, and a connection (``None``: each that has the type).
@@ -33,8 +33,7 @@ class PlanLine(NamedTuple):
         return self.action in (None, QUEUE)
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A row of a plan that is left out, and why."""
 
     company_id: str
@@ -48,19 +47,23 @@ class Targets:
     """Company id -> what is wanted of it; ``None`` stands for everything (``data/all``)."""
 
     companies: Mapping[str, tuple[Target, ...] | None]
-    skipped: tuple[Skipped, ...] = field(default=())
+    skipped: tuple[Skipped, ...] = ()
+
+    @classmethod
+    def of(cls, wanted: Iterable[tuple[str, Target]], skipped: Iterable[Skipped] = ()) -> Targets:
+        """What is wanted of each company, each once, a company under the first spelling of its id."""
+        wanted = list(wanted)
+        spelling = _first_spelling(id for id, _ in wanted)
+        companies: dict[str, dict[Target, None]] = {}
+        for id, target in wanted:
+            companies.setdefault(spelling[id.lower()], {})[target] = None
+        return cls({id: tuple(targets) for id, targets in companies.items()}, tuple(skipped))
 
 
 def read_targets(what: Any, data_types: Sequence[str] = (), connection_id: str | None = None) -> Targets:
-    """The orders in what the user gave.
-
-    Parameters
-    ----------
-    what : a company's id, a mapping company id -> data types, or a DataFrame with the columns ``company_id`` and
-        ``data_type``, and if wanted ``connection_id``, ``action`` and ``reason``.
-    data_types, connection_id : with an id only.
-
-    Raises ``ValueError`` for what cannot be meant.
+    """What the user asks for: by a company's id with data types and perhaps a connection, a mapping company id -> data
+    types, or a DataFrame with the columns ``company_id`` and ``data_type``, and if wanted ``connection_id``, ``action``
+    and ``reason``. Raises ``ValueError`` for what cannot be meant.
 
     >>> read_targets({"id-1": ["invoices", "bills", "invoices"]}).companies
     {'id-1': (('invoices', None), ('bills', None))}
@@ -72,7 +75,7 @@ def read_targets(what: Any, data_types: Sequence[str] = (), connection_id: str |
             raise ValueError(
                 f"Data types are texts, given one by one: refresh(id, 'invoices', 'bills'); not {wrong[0]!r}."
             )
-        return Targets({what: _wanted((name, connection_id) for name in data_types)})
+        return Targets.of((what, (name, connection_id)) for name in data_types)
     if not isinstance(what, Mapping) and not hasattr(what, "columns"):
         raise ValueError(f"A refresh is given a company's id, a mapping or a DataFrame, not {type(what).__name__}.")
     if data_types or connection_id is not None:
@@ -87,50 +90,36 @@ def everything(companies: str | Iterable[str]) -> Targets:
     ids = [companies] if isinstance(companies, str) else list(companies)
     if hasattr(companies, "columns") or not all(isinstance(id, str) for id in ids):
         raise ValueError("Companies are named by their ids: refresh_all(frame['company_id']).")
-    ids = [id for same in _spelled(ids).values() for id in same[:1]]
     if not ids:
         raise ValueError("Name at least one company.")
-    return Targets(dict.fromkeys(ids))
+    return Targets(dict.fromkeys(_first_spelling(ids).values()))
 
 
-def _spelled(ids: Iterable[str]) -> dict[str, list[str]]:
-    """Each company's id -> as it was written: ids are the same in either case, and a company is one."""
-    spellings: dict[str, list[str]] = {}
+def _first_spelling(ids: Iterable[str]) -> dict[str, str]:
+    """Each company's id in lower case -> as it was first written: ids are the same in either case."""
+    spelling: dict[str, str] = {}
     for id in ids:
-        spellings.setdefault(id.lower(), []).append(id)
-    return spellings
-
-
-def _wanted(pairs: Iterable[Target]) -> tuple[Target, ...]:
-    return tuple(dict.fromkeys(pairs))
+        spelling.setdefault(id.lower(), id)
+    return spelling
 
 
 def _of_mapping(what: Mapping[Any, Any]) -> Targets:
-    companies: dict[str, list[Target]] = {}
+    wanted: list[tuple[str, Target]] = []
     for id, types in what.items():
         names = [types] if isinstance(types, str) else list(types) if isinstance(types, Iterable) else []
         if not names:
             raise ValueError(f"No data type is named for the company {id}; for all of it: session.refresh_all.")
-        companies[str(id)] = [(str(name), None) for name in names]
-    if not companies:
+        wanted += [(str(id), (str(name), None)) for name in names]
+    if not wanted:
         raise ValueError("The mapping names no company.")
-    return Targets(_merged(companies))
-
-
-def _merged(companies: Mapping[str, list[Target]]) -> dict[str, tuple[Target, ...]]:
-    """One entry for each company, however its id was written."""
-    return {same[0]: _wanted(pair for id in same for pair in companies[id]) for same in _spelled(companies).values()}
+    return Targets.of(wanted)
 
 
 def _of_frame(frame: Any) -> Targets:
-    companies: dict[str, list[Target]] = {}
-    skipped: list[Skipped] = []
-    for line in plan_lines(frame, "company_id", "data_type"):
-        if not line.queued:
-            skipped.append(Skipped(line.company_id or "", line.data_type, line.connection_id, line.reason))
-        elif line.company_id and line.data_type:
-            companies.setdefault(line.company_id, []).append((line.data_type, line.connection_id))
-    return Targets({id: _wanted(pairs) for id, pairs in companies.items()}, tuple(skipped))
+    lines = plan_lines(frame, "company_id", "data_type")
+    wanted = [(line.company_id or "", (line.data_type or "", line.connection_id)) for line in lines if line.queued]
+    skipped = [line for line in lines if not line.queued]
+    return Targets.of(wanted, [Skipped(s.company_id or "", s.data_type, s.connection_id, s.reason) for s in skipped])
 
 
 def plan_lines(frame: Any, *needed: str) -> list[PlanLine]:
@@ -154,8 +143,8 @@ def plan_lines(frame: Any, *needed: str) -> list[PlanLine]:
         lacking = [name for name in ("company_id", "data_type") if getattr(line, name) is None]
         if line.queued and {"company_id", *needed}.intersection(lacking):
             raise ValueError(f"A row of the plan that is to be queued lacks its {' and its '.join(lacking)}.")
-    first = {id: same[0] for same in _spelled(line.company_id or "" for line in lines).values() for id in same}
-    return [line._replace(company_id=first[line.company_id or ""] or None) for line in lines]
+    spelling = _first_spelling(line.company_id for line in lines if line.company_id)
+    return [line._replace(company_id=spelling[line.company_id.lower()]) if line.company_id else line for line in lines]
 
 
 def _texts(frame: Any, name: str) -> list[str | None]:

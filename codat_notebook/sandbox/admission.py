@@ -14,21 +14,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from codat_notebook.models.vocabulary import ID
+from codat_notebook.models.vocabulary import ID, daily_requests
 from codat_notebook.sandbox.exchange import TOO_MANY, ErrorResponse, HttpRequest, HttpResponse
-from codat_notebook.sandbox.faults import Settings
+from codat_notebook.sandbox.faults import SandboxSettings
 from codat_notebook.sandbox.virtual_time import DAY, MINUTE, written
 
 
 class DailyQuota:
     """Counts requests against the day's quota and, where the settings say so, the minute's.
 
-    Args:
-        settings: the switches.
-        connected: counts the actively connected companies, when a day begins.
+    ``connected`` counts the actively connected companies, when a day begins.
     """
 
-    def __init__(self, settings: Settings, connected: Callable[[], int]) -> None:
+    def __init__(self, settings: SandboxSettings, connected: Callable[[], int]) -> None:
         self._settings = settings
         self._connected = connected
         self._companies = 0
@@ -40,14 +38,10 @@ class DailyQuota:
     def limit(self) -> int:
         """Requests a day."""
         quota = self._settings.quota
-        return 1_000 * (1 + self._companies) if quota is None else quota
+        return daily_requests(self._companies) if quota is None else quota
 
     def count(self, now: int) -> None:
-        """Count a request.
-
-        Raises:
-            ErrorResponse: 429 with Retry-After.
-        """
+        """Count a request, or refuse it: 429 with Retry-After."""
         self._turn(now)
         self._check_minute(now)
         if self.used >= self.limit:
@@ -113,11 +107,7 @@ class Traffic:
         return company
 
     def check(self, company: str, most: int | None) -> None:
-        """Refuse a request of a company that has too many under way.
-
-        Raises:
-            ErrorResponse: 429.
-        """
+        """Refuse a request of a company that has too many under way: 429."""
         if company and most is not None and self._under_way[company] > most:
             raise ErrorResponse(429, TOO_MANY, headers={"Retry-After": "1"})
 
@@ -150,8 +140,7 @@ class Idempotency:
     def open(self, key: str, request: HttpRequest, now: int) -> Slot:
         """The slot of a key: a new one, or the one whose answer is to be given again.
 
-        Raises:
-            ErrorResponse: 409, the first request is still being handled; 422, the key was used for another one.
+        409 while the first request is being handled, 422 where the key was used for another one.
         """
         self._forget(now)
         fingerprint = (request.method, request.path, request.query, request.body)

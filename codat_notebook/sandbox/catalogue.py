@@ -6,10 +6,12 @@ same for every company (assumed).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from codat_notebook.models.platforms import PLATFORMS, Platform
 from codat_notebook.models.vocabulary import DATA_TYPES
+from codat_notebook.sandbox.query import Kind
 
 #: Types that are read only when asked for by name (assumed).
 NOT_ON_FIRST_LINK: Final = frozenset(
@@ -17,9 +19,15 @@ NOT_ON_FIRST_LINK: Final = frozenset(
 )
 #: Small lists that are always read whole, as the documentation advises.
 _WHOLE: Final = frozenset({"company", "commerce-companyInfo", "taxRates", "chartOfAccounts", "trackingCategories"})
-_REPORTS: Final = frozenset(
-    {"balanceSheet", "profitAndLoss", "cashFlowStatement"}
-)  # documented: monthsToSync is for these
+#: Documented: ``monthsToSync`` is for these.
+_REPORTS: Final = frozenset({"balanceSheet", "profitAndLoss", "cashFlowStatement"})
+
+
+#: What a query for integrations may name (assumed).
+INTEGRATION: Final[Mapping[str, Kind]] = {
+    "key": "text", "logoUrl": "text", "name": "text", "enabled": "bool", "sourceId": "text", "sourceType": "text",
+    "integrationId": "text", "isOfflineConnector": "bool", "isBeta": "bool", "dataProvidedBy": "text",
+}  # fmt: skip
 
 
 def types_of(platform: Platform, new_types: dict[str, set[str]]) -> tuple[str, ...]:

@@ -1,24 +1,24 @@
 """The companies of a world and their connections, each generated when it is first looked at.
 
-A :class:`Company` is drawn from the seed and its number alone, so that a hundred thousand cost only their names
-and ids. The first few are written by hand in :mod:`codat_notebook.sandbox.stories`; the rest come from
+A :class:`SimulatedCompany` is drawn from the seed and its number alone, so that a hundred thousand cost only their
+names and ids. The first few are written by hand in :mod:`codat_notebook.sandbox.stories`; the rest come from
 :mod:`codat_notebook.sandbox.population`. Both give a :class:`CompanyTemplate`, which is made real here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from codat_notebook.models.platforms import Platform
-from codat_notebook.sandbox.listing import Properties, properties_of
+from codat_notebook.sandbox.query import Kind
 from codat_notebook.sandbox.stories import CompanyTemplate, Link
 from codat_notebook.sandbox.virtual_time import to_text
 
 
 @dataclass(slots=True)
-class Connection:
+class SimulatedConnection:
     """A company's link to a platform. Times are ticks."""
 
     id: str
@@ -87,14 +87,14 @@ class Connection:
 
 
 @dataclass(slots=True)
-class Company:
+class SimulatedCompany:
     """A company with its connections. Times are ticks."""
 
     index: int
     id: str
     template: CompanyTemplate
     created: int
-    connections: list[Connection]
+    connections: list[SimulatedConnection]
     parent: dict[str, Any] | None = None
     subsidiaries: list[dict[str, Any]] = field(default_factory=list)
 
@@ -103,7 +103,7 @@ class Company:
         """When any of its connections was last synced."""
         return max((c.last_sync for c in self.connections if c.last_sync is not None), default=None)
 
-    def find(self, connection_id: str) -> Connection | None:
+    def find(self, connection_id: str) -> SimulatedConnection | None:
         """Its connection of that id."""
         return next((c for c in self.connections if c.id == connection_id), None)
 
@@ -129,19 +129,14 @@ class Company:
         return document
 
 
-def of_connections(connections: Sequence[Connection]) -> Properties:
-    """What a query for connections may name. The API's documentation does not say: these are taken to be."""
-    return properties_of(
-        connections,
-        {
-            "id": ("text", lambda c: c.id),
-            "integrationId": ("text", lambda c: c.platform.integration_id),
-            "integrationKey": ("text", lambda c: c.platform.key),
-            "sourceId": ("text", lambda c: c.platform.source_id),
-            "sourceType": ("text", lambda c: c.platform.source_type),
-            "platformName": ("text", lambda c: c.platform.name),
-            "status": ("text", lambda c: c.status),
-            "created": ("time", lambda c: c.created),
-            "lastSync": ("time", lambda c: c.last_sync),
-        },
-    )
+#: What a query for connections may name. The API's documentation does not say: these are taken to be.
+CONNECTION: Final[Mapping[str, Kind]] = {
+    "id": "text", "integrationId": "text", "integrationKey": "text", "sourceId": "text", "sourceType": "text",
+    "platformName": "text", "status": "text", "created": "time", "lastSync": "time",
+}  # fmt: skip
+
+
+def reference(company_id: str, name: str) -> dict[str, Any]:
+    """A company as others refer to it."""
+    links = {"portal": f"https://app.codat.io/companies/{company_id}/summary"}
+    return {"id": company_id, "name": name, "links": links}

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from codat_notebook.sandbox.companies import Company, Connection
-from codat_notebook.sandbox.listing import Listing, Properties, properties_of
+from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection
+from codat_notebook.sandbox.listing import Listing, properties_of
 from codat_notebook.sandbox.pull_operation import REQUESTED, Operation, Outcome, draw, failure
+from codat_notebook.sandbox.query import Kind
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.virtual_time import DAY
 
@@ -21,16 +22,12 @@ Cell = tuple[str, str]  # connection id, data type
 
 
 class CompanyHistory:
-    """The operations of one company.
+    """The operations of one company, drawn from ``start`` back, the world's first instant.
 
-    Args:
-        draws: the seed's draws.
-        company: whose.
-        start: the world's first instant.
-        days: how far the past reaches, if not as far as the company's template says.
+    ``days`` is how far the past reaches, if not as far as the company's template says.
     """
 
-    def __init__(self, draws: SeededRandom, company: Company, start: int, days: float | None = None) -> None:
+    def __init__(self, draws: SeededRandom, company: SimulatedCompany, start: int, days: float | None = None) -> None:
         self._draws = draws
         self._start = start
         self._days = company.template.history_days if days is None else days
@@ -48,7 +45,7 @@ class CompanyHistory:
         self.last_status: tuple[tuple[object, ...], dict[str, Any]] = ((), {})
 
     @classmethod
-    def of_length(cls, draws: SeededRandom, company: Company, start: int, operations: int) -> CompanyHistory:
+    def of_length(cls, draws: SeededRandom, company: SimulatedCompany, start: int, operations: int) -> CompanyHistory:
         """A history with the newest ``operations`` of a past that is long enough; makes the company that old."""
         a_day = sum(len(c.platform.types) / c.link.period for c in company.connections if c.link.age is not None)
         if not a_day:
@@ -58,15 +55,11 @@ class CompanyHistory:
         for connection in company.connections:
             connection.created = company.created
         history = cls(draws, company, start, days)
-        history._trim(len(history.operations) - operations)
+        history.operations = history.operations[max(len(history.operations) - operations, 0) :]
+        history._by_id = {op.id: op for op in history.operations}
+        kept = {cell: [op for op in ops if op.id in history._by_id] for cell, ops in history.cells.items()}
+        history.cells = {cell: ops for cell, ops in kept.items() if ops}
         return history
-
-    def _trim(self, surplus: int) -> None:
-        gone = {op.id for op in self.operations[: max(surplus, 0)]}
-        self.operations = self.operations[max(surplus, 0) :]
-        self._by_id = {op.id: op for op in self.operations}
-        kept = {cell: [op for op in ops if op.id not in gone] for cell, ops in self.cells.items()}
-        self.cells = {cell: ops for cell, ops in kept.items() if ops}
 
     def find(self, operation_id: str) -> Operation | None:
         """The operation of that id."""
@@ -93,8 +86,6 @@ class CompanyHistory:
 
     def settle(self, now: int) -> list[Operation]:
         """The operations that have completed since this was last asked."""
-        if not self._unsettled:
-            return []
         done = [op for op in self._unsettled if not op.running(now)]
         if done:
             self._unsettled = [op for op in self._unsettled if op.running(now)]
@@ -110,7 +101,7 @@ class CompanyHistory:
         done = (op for op in reversed(self.cells.get(cell, ())) if op.succeeded and op.completed <= now)
         return next(done, None)
 
-    def _past(self, connection: Connection, data_type: str) -> Iterator[Operation]:
+    def _past(self, connection: SimulatedConnection, data_type: str) -> Iterator[Operation]:
         link = connection.link
         age = link.age_of(data_type)
         failing = link.failing.get(data_type)
@@ -125,12 +116,14 @@ class CompanyHistory:
         elif age is not None:
             yield from self._rounds(connection, data_type, age)
 
-    def _single(self, connection: Connection, data_type: str, name: object, age: float, status: str) -> Operation:
+    def _single(
+        self, connection: SimulatedConnection, data_type: str, name: object, age: float, status: str
+    ) -> Operation:
         op_id, u = self._draws.occurrence(connection.id, data_type, "single", name)
         spread = min(0.2 * age, 0.01) * u[2]
         return self._at(op_id, connection, data_type, age + spread, status, u)
 
-    def _rounds(self, connection: Connection, data_type: str, age: float) -> Iterator[Operation]:
+    def _rounds(self, connection: SimulatedConnection, data_type: str, age: float) -> Iterator[Operation]:
         """Its successes and stray failures, from the newest back to the horizon.
 
         A round takes some minutes; its last read is the connection's last sync.
@@ -148,45 +141,34 @@ class CompanyHistory:
             spread, number = 0.01, number + 1
 
     def _at(
-        self, op_id: str, connection: Connection, data_type: str, age: float, status: str, u: tuple[float, ...]
+        self, op_id: str, connection: SimulatedConnection, data_type: str, age: float, status: str, u: tuple[float, ...]
     ) -> Operation:
         ids = (op_id, connection.company_id, connection.id)
         completed = self._start - round(age * DAY)
         return draw(ids, connection.platform, data_type, Outcome(status), u, completed=completed)
 
 
-def of_operations(operations: Sequence[Operation], now: int) -> Properties:
-    """What a query for pull operations may name at an instant.
+class OperationList(Listing):
+    """Pull operations of one company at an instant, oldest first.
 
-    The facts name one property that is not queryable (``isCompleted``); the others are taken to be.
+    What a query for them may name: the facts name one property that is not (``isCompleted``); the others are assumed.
     """
 
-    def ended(op: Operation) -> bool:
-        return not op.running(now)
-
-    return properties_of(
-        operations,
-        {
+    def __init__(self, operations: Sequence[Operation], now: int) -> None:
+        of_operation: dict[str, tuple[Kind, Callable[[Operation], Any]]] = {
             "id": ("text", lambda op: op.id),
             "companyId": ("text", lambda op: op.company_id),
             "connectionId": ("text", lambda op: op.connection_id),
             "dataType": ("text", lambda op: op.data_type),
-            "status": ("text", lambda op: op.status if ended(op) else op.step(now).status),
-            "statusDescription": ("text", lambda op: None if ended(op) else op.step(now).description),
-            "errorMessage": ("text", lambda op: op.message if ended(op) else None),
+            "status": ("text", lambda op: op.step(now).status if op.running(now) else op.status),
+            "statusDescription": ("text", lambda op: op.step(now).description if op.running(now) else None),
+            "errorMessage": ("text", lambda op: None if op.running(now) else op.message),
             "requested": ("time", lambda op: op.requested),
-            "completed": ("time", lambda op: op.completed if ended(op) else None),
+            "completed": ("time", lambda op: None if op.running(now) else op.completed),
             "progress": ("number", lambda op: op.step(now).progress),
-            "isErrored": ("bool", lambda op: ended(op) and op.errored),
-        },
-    )
-
-
-class OperationList(Listing):
-    """Pull operations of one company at an instant, oldest first."""
-
-    def __init__(self, operations: Sequence[Operation], now: int) -> None:
-        super().__init__(len(operations), of_operations(operations, now), "Dataset")
+            "isErrored": ("bool", lambda op: not op.running(now) and op.errored),
+        }
+        super().__init__(len(operations), properties_of(operations, of_operation), "Dataset")
 
     def in_order(self, order: str) -> Sequence[int]:
         """By the time of the request they stand in order already."""

@@ -13,7 +13,7 @@ import math
 from typing import Any, Final
 
 from codat_notebook.models.platforms import changes_a_day
-from codat_notebook.sandbox.companies import Company
+from codat_notebook.sandbox.companies import SimulatedCompany, reference
 from codat_notebook.sandbox.pull_operation import Operation
 from codat_notebook.sandbox.seeded_random import SeededRandom, pick
 from codat_notebook.sandbox.virtual_time import DAY, to_text
@@ -52,14 +52,28 @@ def _item(draws: SeededRandom, op: Operation, rules: tuple[tuple[str, str], ...]
     }
 
 
-def read_completed(draws: SeededRandom, company: Company, op: Operation, before: Operation | None) -> dict[str, Any]:
+def read_completed(
+    draws: SeededRandom, company: SimulatedCompany, op: Operation, before: Operation | None
+) -> dict[str, Any]:
     """The event of an operation that has completed; ``before`` is the success that preceded it."""
+    warning = {
+        "type": "warning.validation",
+        "message": f"Some records of {op.data_type} look wrong; the validation results tell which.",
+        "links": {
+            "logs": f"https://api.codat.io/companies/{op.company_id}/sync/{op.id}/validation",
+            "portal": f"https://app.codat.io/companies/{op.company_id}/pull-history",
+        },
+    }
     return {
         "id": draws.uuid("event", op.id),
         "eventType": "read.completed",
         "generatedDate": to_text(op.completed),
         "payload": {
-            "referenceCompany": _reference(company),
+            "referenceCompany": {
+                **reference(company.id, company.template.name),
+                "description": company.template.description,
+                "tags": dict(company.template.tags),
+            },
             "modifiedFromDate": None if before is None else to_text(before.completed),
             "dataTypes": [
                 {
@@ -67,29 +81,10 @@ def read_completed(draws: SeededRandom, company: Company, op: Operation, before:
                     "connectionId": op.connection_id,
                     "status": op.status,
                     "recordsModified": modified(draws, op, before),
-                    "issues": [] if not validation_results(draws, op, op.completed)["warnings"] else [_warning(op)],
+                    "issues": [warning] if validation_results(draws, op, op.completed)["warnings"] else [],
                 }
             ],
         },
-    }
-
-
-def _reference(company: Company) -> dict[str, Any]:
-    return {
-        "id": company.id,
-        "name": company.template.name,
-        "description": company.template.description,
-        "links": {"portal": f"https://app.codat.io/companies/{company.id}/summary"},
-        "tags": dict(company.template.tags),
-    }
-
-
-def _warning(op: Operation) -> dict[str, Any]:
-    logs = f"https://api.codat.io/companies/{op.company_id}/sync/{op.id}/validation"
-    return {
-        "type": "warning.validation",
-        "message": f"Some records of {op.data_type} look wrong; the validation results tell which.",
-        "links": {"logs": logs, "portal": f"https://app.codat.io/companies/{op.company_id}/pull-history"},
     }
 
 

@@ -15,45 +15,19 @@ import re
 from collections.abc import Callable
 from dataclasses import fields
 from html import escape
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
 from codat_notebook.sandbox.admission import Traffic
 from codat_notebook.sandbox.exchange import ErrorResponse, HttpRequest, HttpResponse, invalid
-from codat_notebook.sandbox.faults import Faults, Settings
+from codat_notebook.sandbox.faults import Faults, Rule, SandboxSettings
+from codat_notebook.sandbox.pull_operation import OrderedOutcome
 from codat_notebook.sandbox.virtual_time import to_text
 from codat_notebook.sandbox.world import World
 
 PREFIX: Final = "/_sandbox"
-_SETTINGS: Final = tuple(field.name for field in fields(Settings))
-
-
-class Spoil(msgspec.Struct, forbid_unknown_fields=True):
-    """The arguments of :meth:`Faults.next` that can be sent (a gate cannot)."""
-
-    n: int | None = 1
-    until: str | float | None = None
-    match: str = "*"
-    status: int | None = None
-    body: Any = None
-    headers: dict[str, str | None] = {}
-    when: Literal["before", "after"] = "before"
-    layer: Literal["inside", "outside"] = "outside"
-    delay: float = 0
-    reset_after: int | None = None
-    close_after: int | None = None
-    chance: float = 1
-
-
-class Ending(msgspec.Struct, forbid_unknown_fields=True):
-    """The arguments of :meth:`Faults.end_next`."""
-
-    status: str
-    n: int = 1
-    data_type: str | None = None
-    company_id: str | None = None
-    seconds: float | None = None
+_SETTINGS: Final = tuple(field.name for field in fields(SandboxSettings))
 
 
 class Controls:
@@ -82,17 +56,13 @@ class Controls:
             "POST clock": self._clock,
             "GET settings": self._read_settings,
             "PATCH settings": self._change_settings,
-            "POST faults": self._order,
+            "POST faults": self._spoil,
             "DELETE faults": lambda _: faults.clear(),
-            "POST outcomes": lambda wanted: faults.end_next(**msgspec.structs.asdict(msgspec.convert(wanted, Ending))),
+            "POST outcomes": lambda wanted: world.orders.append(msgspec.convert(wanted, OrderedOutcome)),
         }
 
     def answer(self, request: HttpRequest) -> HttpResponse:
-        """Carry out a control call.
-
-        Raises:
-            ErrorResponse: 401 without the token, 404 for no such control, 400 for a body that makes no sense.
-        """
+        """Carry out a control call: 401 without the token, 404 for no such control, 400 for a body without sense."""
         sent = request.headers.get("x-sandbox-token", "")
         if not hmac.compare_digest(sent.encode(), self._token.encode()):
             raise ErrorResponse(401, "Unauthorized", "Sandbox")
@@ -146,13 +116,13 @@ class Controls:
         changed = {**self._read_settings(None), **_mapping(wanted)}
         if unknown := changed.keys() - set(_SETTINGS):
             raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
-        for name, value in _mapping(msgspec.to_builtins(msgspec.convert(changed, Settings))).items():
+        for name, value in _mapping(msgspec.to_builtins(msgspec.convert(changed, SandboxSettings))).items():
             kind = type(getattr(self._faults, name))
             setattr(self._faults, name, kind(value) if kind in (set, dict) else value)
         return self._read_settings(None)
 
-    def _order(self, wanted: Any) -> None:
-        self._faults.next(**msgspec.structs.asdict(msgspec.convert(wanted, Spoil)))
+    def _spoil(self, wanted: Any) -> None:
+        self._faults.order(msgspec.convert(wanted, Rule))
 
 
 def _mapping(wanted: Any) -> dict[str, Any]:
@@ -169,11 +139,7 @@ _FORM: Final = '<form method="post"><button style="font: inherit; padding: .6rem
 
 
 def link_page(world: World, request: HttpRequest) -> HttpResponse | None:
-    """The page, or None if the request is not for one.
-
-    Raises:
-        ErrorResponse: 404, there is no such connection.
-    """
+    """The page, or None if the request is not for one; 404 where there is no such connection."""
     match = _PATH.fullmatch(request.path)
     if match is None:
         return None

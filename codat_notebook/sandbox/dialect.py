@@ -16,7 +16,8 @@ import msgspec
 from msgspec import Meta
 
 from codat_notebook.models.vocabulary import DATA_TYPES, ID
-from codat_notebook.sandbox.exchange import ErrorResponse, HttpRequest, HttpResponse, no_company, unknown_property
+from codat_notebook.sandbox.exchange import ErrorResponse, HttpRequest, HttpResponse, no_company
+from codat_notebook.sandbox.query import resolve
 
 Parameters = dict[str, str]
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z")
@@ -97,7 +98,7 @@ def _asked(
         raise no_company(ids[0])
     named = set(re.findall(r"[A-Za-z.]+(?=\s*[=!~<>])", parameters.get("query", "")))
     if refused := way.unqueryable & {*named, parameters.get("orderBy", "").removeprefix("-")}:
-        raise unknown_property(min(refused), "Dataset")
+        resolve(min(refused), {}, "Dataset")
     wanted = dict(parameters)
     if way.usual_page_size != _USUAL.usual_page_size:
         wanted.setdefault("pageSize", str(way.usual_page_size))

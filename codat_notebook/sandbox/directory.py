@@ -17,12 +17,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from math import inf, nan
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from codat_notebook.models.platforms import BY_KEY
 from codat_notebook.sandbox import population
-from codat_notebook.sandbox.companies import Company, Connection
-from codat_notebook.sandbox.listing import Listing, Properties, Property
+from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection, reference
+from codat_notebook.sandbox.listing import Listing, Property
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.stories import CompanyTemplate, Link
 from codat_notebook.sandbox.virtual_time import DAY
@@ -38,11 +38,7 @@ _TAGS: Final[dict[str, Callable[[int], str]]] = {"region": population.region, "s
 class CompanyStore:
     """All companies of a world; one is made when it is looked at, and forgotten unless something has happened to it.
 
-    Args:
-        draws: the seed's draws.
-        count: how many companies.
-        start: the first instant of the world; past times count back from it.
-        written: those that are written by hand; the first of the count.
+    Of the ``count`` the first are ``written`` by hand; past times count back from ``start``, the world's first instant.
     """
 
     def __init__(self, draws: SeededRandom, count: int, start: int, written: Sequence[CompanyTemplate]) -> None:
@@ -53,8 +49,8 @@ class CompanyStore:
         self.ids = [company_id for company_id, _ in identities]
         self._numbers = [number for _, number in identities]
         self._by_id = {company_id: index for index, company_id in enumerate(self.ids)}
-        self._kept: dict[int, Company] = {}
-        self._recent: OrderedDict[int, Company] = OrderedDict()
+        self._kept: dict[int, SimulatedCompany] = {}
+        self._recent: OrderedDict[int, SimulatedCompany] = OrderedDict()
         self._tags: dict[str, list[str]] = {}
         for name in _MOST_ASKED:
             getattr(self, name)
@@ -62,12 +58,12 @@ class CompanyStore:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def find(self, company_id: str) -> Company | None:
+    def find(self, company_id: str) -> SimulatedCompany | None:
         """The company of that id."""
         index = self._by_id.get(company_id)
         return None if index is None else self.at(index)
 
-    def at(self, index: int) -> Company:
+    def at(self, index: int) -> SimulatedCompany:
         """The company of that index."""
         company = self._kept.get(index) or self._recent.get(index)
         if company is None:
@@ -76,37 +72,33 @@ class CompanyStore:
                 self._recent.popitem(last=False)
         return company
 
-    def keep(self, company: Company) -> None:
+    def keep(self, company: SimulatedCompany) -> None:
         """Never forget this company: something has happened to it that the seed does not know."""
         self._kept[company.index] = company
 
-    def _make(self, index: int) -> Company:
+    def _make(self, index: int) -> SimulatedCompany:
         written = index < len(self._written)
         template = self._written[index] if written else population.template_of(self._draws, index, self._numbers[index])
-        company = Company(index, self.ids[index], template, self.created[index], [])
+        company = SimulatedCompany(index, self.ids[index], template, self.created[index], [])
         company.connections = [self._connect(company, n, link) for n, link in enumerate(template.links)]
         if template.parent is not None and template.parent < len(self.ids):
-            company.parent = self._reference(template.parent)
-        company.subsidiaries = [self._reference(i) for i in template.subsidiaries if i < len(self.ids)]
+            company.parent = reference(self.ids[template.parent], self.names[template.parent])
+        those = (index for index in template.subsidiaries if index < len(self.ids))
+        company.subsidiaries = [reference(self.ids[index], self.names[index]) for index in those]
         return company
 
-    def _connect(self, company: Company, number: int, link: Link) -> Connection:
+    def _connect(self, company: SimulatedCompany, number: int, link: Link) -> SimulatedConnection:
         platform = BY_KEY[link.platform]
         linked = company.created + round((self._start - company.created) * 0.02 * (number + 1))
         age = link.newest
         last = None if age is None else max(self._start - round(age * DAY), linked)
-        connection = Connection(
+        connection = SimulatedConnection(
             self._draws.uuid("connection", company.id, number), company.id, platform, link,
             "Linked" if link.status == "Deauthorized" else link.status, linked, last, linked, link.next_outcomes,
         )  # fmt: skip
         if link.status == "Deauthorized":
             connection.revoke((last or linked) + DAY // 8)
         return connection
-
-    def _reference(self, index: int) -> dict[str, Any]:
-        company_id = self.ids[index]
-        links: Mapping[str, Any] = {"portal": f"https://app.codat.io/companies/{company_id}/summary"}
-        return {"id": company_id, "name": self.names[index], "links": links}
 
     # What lists are searched and sorted by
 
@@ -178,32 +170,23 @@ def _nothing(number: int) -> str:
     return ""
 
 
-def of_companies(store: CompanyStore) -> Properties:
-    """Properties of companies."""
-    return {
-        "id": Property("text", lambda _: store.ids),
-        "name": Property("text", lambda _: store.folded_names),
-        "description": Property("text", lambda _: store.descriptions),
-        "created": Property("time", lambda _: store.created),
-        "createdByUserName": Property("text", lambda _: store.created_by),
-        "lastSync": Property("time", lambda _: store.last_syncs()),
-        "tags.*": Property("text", store.tags),
-        "referenceParentCompany.*": Property("text", store.parents),
-    }
-
-
-def of_tags(store: CompanyStore) -> Properties:
-    """Properties for the ``tags`` parameter, where the name of a tag stands alone."""
-    return {"*": Property("text", store.tags)}
-
-
 class Directory(Listing):
     """The list of a world's companies."""
 
     def __init__(self, store: CompanyStore) -> None:
-        super().__init__(len(store), of_companies(store), "Company")
+        properties = {
+            "id": Property("text", lambda _: store.ids),
+            "name": Property("text", lambda _: store.folded_names),
+            "description": Property("text", lambda _: store.descriptions),
+            "created": Property("time", lambda _: store.created),
+            "createdByUserName": Property("text", lambda _: store.created_by),
+            "lastSync": Property("time", lambda _: store.last_syncs()),
+            "tags.*": Property("text", store.tags),
+            "referenceParentCompany.*": Property("text", store.parents),
+        }
+        super().__init__(len(store), properties, "Company")
         self._store = store
-        self._tags = Listing(len(store), of_tags(store), "Company")
+        self._tags = Listing(len(store), {"*": Property("text", store.tags)}, "Company")  # a tag's name stands alone
         self._orders: dict[str, Sequence[int]] = {}
         self._synced: list[float] = []
 

@@ -116,16 +116,6 @@ def malformed_query() -> ErrorResponse:
     return ErrorResponse(400, "Error parsing query - Malformed query.", "ClientsApi")
 
 
-def unknown_property(name: str, kind: str) -> ErrorResponse:
-    """A query or order by something that cannot be queried."""
-    return ErrorResponse(400, f"Error parsing query - Could not resolve property {name} on {kind}", "PullApi")
-
-
-def misdirected() -> ErrorResponse:
-    """A request under the name of another host."""
-    return ErrorResponse(421, "This sandbox answers to 127.0.0.1, localhost and [::1] only.", "Sandbox")
-
-
 def invalid(what: str) -> ErrorResponse:
     """A request that is not valid for another reason."""
     return ErrorResponse(400, f"Error processing request - {what}")
@@ -144,16 +134,6 @@ def no_connection(connection_id: str) -> ErrorResponse:
 def no_dataset(dataset_id: str) -> ErrorResponse:
     """No such pull operation of this company."""
     return ErrorResponse(404, f"No dataset was found with ID {dataset_id}", "PullApi")
-
-
-def in_progress(data_type: str, company_id: str, dataset_id: str, status: int) -> ErrorResponse:
-    """The type is being pulled already."""
-    return ErrorResponse(
-        status,
-        f"DatasetAlreadyInProgressException: Cannot queue {data_type} sync for {company_id} "
-        f"as previous sync {dataset_id} is still in progress",
-        "PullApi",
-    )
 
 
 def is_this_machine(host: str | None) -> bool:

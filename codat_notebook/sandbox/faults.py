@@ -1,6 +1,6 @@
 """Everything that can be made to be otherwise, or to go wrong: the switches, single answers, the line, the platforms.
 
-:class:`Settings` are what the documentation leaves open, as switches, and what a test or a demo may want to be
+:class:`SandboxSettings` are what the documentation leaves open, as switches, and what a test or a demo may want to be
 otherwise. Each default is the behaviour that the facts call likeliest. :class:`Faults` are settings with means: their
 attributes are switches, their methods order a misbehaviour.
 
@@ -24,7 +24,7 @@ from msgspec import Meta
 from codat_notebook.forking import Lock
 from codat_notebook.sandbox.dialect import Dialect
 from codat_notebook.sandbox.exchange import JSON, TOO_MANY, ErrorResponse, HttpRequest, HttpResponse
-from codat_notebook.sandbox.pull_operation import HOLDS, OrderedOutcome, Outcome
+from codat_notebook.sandbox.pull_operation import OrderedOutcome
 from codat_notebook.sandbox.virtual_time import SECOND, span, written
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ Skew = Annotated[float, Meta(ge=-1e9, le=1e9)]
 
 
 @dataclass(slots=True)
-class Settings(Dialect):
+class SandboxSettings(Dialect):
     """Switches of a sandbox; all can be changed while it runs. Those of how it writes are the :class:`Dialect`'s.
 
     Attributes:
@@ -114,7 +114,7 @@ class Gate:
     def __init__(self) -> None:
         self.reached = threading.Event()
         self._lock = Lock()
-        self._wake: list[Callable[[], None]] = []
+        self._wake: list[Callable[[], object]] = []
         self.is_open = False
 
     def open(self) -> None:
@@ -125,7 +125,7 @@ class Gate:
         for call in wake:
             call()
 
-    def pass_on(self, call: Callable[[], None]) -> None:
+    def pass_on(self, call: Callable[[], object]) -> None:
         """Call back once the gate is open (from any thread)."""
         with self._lock:
             if not self.is_open:
@@ -136,29 +136,29 @@ class Gate:
         call()
 
 
-@dataclass(slots=True)
-class Rule:
-    """One ordered misbehaviour. See :meth:`Faults.next` for the fields."""
+class Rule(msgspec.Struct, forbid_unknown_fields=True, eq=False, dict=True):
+    """One ordered misbehaviour: the arguments of :meth:`Faults.next`; ``n`` counts down."""
 
+    n: int | None = 1
+    until: str | float | None = None
     match: str = ANY
-    left: int | None = 1
-    until: int | None = None
-    chance: float = 1
     status: int | None = None
     body: Any = None
-    headers: dict[str, str | None] = field(default_factory=dict)
+    headers: dict[str, str | None] = {}
     when: Literal["before", "after"] = "before"
     layer: Literal["inside", "outside"] = "outside"
     delay: float = 0
     gate: Gate | None = None
     reset_after: int | None = None
     close_after: int | None = None
-    hits: int = 0
+    chance: float = 1
 
     def __post_init__(self) -> None:
-        for name in ("left", "delay", "reset_after", "close_after"):
+        self.hits = 0
+        self.ends: int | None = None
+        for name in ("n", "delay", "reset_after", "close_after"):
             if (getattr(self, name) or 0) < 0:
-                raise ValueError(f"{'n' if name == 'left' else name} is 0 or more")
+                raise ValueError(f"{name} is 0 or more")
         if not 0 <= self.chance <= 1:
             raise ValueError("chance is a number from 0 to 1")
         if self.status is not None and not 200 <= self.status <= 599:
@@ -198,21 +198,17 @@ class Rule:
 
     def touched(self, answer: HttpResponse) -> HttpResponse:
         """An answer with the ordered headers (None removes one)."""
-        if not self.headers:
-            return answer
-        headers = {**answer.headers, **self.headers}
-        return HttpResponse(
-            answer.status, answer.body, {name: value for name, value in headers.items() if value is not None}
-        )
+        headers = {name: value for name, value in {**answer.headers, **self.headers}.items() if value is not None}
+        return HttpResponse(answer.status, answer.body, headers)
 
     def end(self) -> None:
         """Spoil nothing from now on; let through what is held."""
-        self.left = 0
+        self.n = 0
         if self.gate is not None:
             self.gate.open()
 
 
-class Faults(Settings):
+class Faults(SandboxSettings):
     """The controls of a sandbox: switches as attributes, misbehaviour by request as methods."""
 
     _world: World
@@ -227,13 +223,13 @@ class Faults(Settings):
         """Connect to the world whose settings these are; done by the sandbox."""
         self._world = world
 
-    def next(self, n: int | None = 1, *, until: str | float | None = None, **how: Any) -> Rule:
+    def next(self, n: int | None = 1, **how: Any) -> Rule:
         """Spoil the next ``n`` requests that match.
 
         Args:
             n: how many; None: all, until :meth:`Rule.end` or :meth:`clear`.
-            until: or for how long, in virtual time (``"10m"``, seconds).
-            how: ``match``: method and path with ``*``, for example ``"POST /companies/*/data/queue/*"``.
+            how: ``until``: all, for so long in virtual time (``"10m"``, seconds).
+                ``match``: method and path with ``*``, for example ``"POST /companies/*/data/queue/*"``.
                 ``status``, ``body`` (JSON value, text or bytes), ``headers`` (None as a value removes one): what is
                 answered instead; a status alone gives Codat's body for it; headers alone change the real answer.
                 ``when``: ``"before"`` the request is carried out (so it is not) or ``"after"``.
@@ -244,35 +240,29 @@ class Faults(Settings):
                 ``close_after``: close it after that many bytes of the body, whatever Content-Length says.
                 ``chance``: spoil each match only with that probability.
 
-        Returns:
-            The rule; its ``hits`` counts.
-
-        Raises:
-            ValueError: a number out of range, or a header that HTTP does not have.
-
-        Example:
-            ``sandbox.faults.next(2, status=503, when="after", layer="inside", match="POST *")``
+        Returns the rule; its ``hits`` counts. Raises ``ValueError`` for a number out of range and a header that HTTP
+        does not have. Example: ``sandbox.faults.next(2, status=503, when="after", layer="inside", match="POST *")``
         """
-        ends = None if until is None else self._world.clock.ticks() + span(until)
-        rule = Rule(left=None if until is not None else n, until=ends, **how)
+        return self.order(Rule(n, **how))
+
+    def order(self, rule: Rule) -> Rule:
+        """Spoil requests as the rule says from now on."""
+        if rule.until is not None:
+            rule.n = None
+            rule.ends = self._world.clock.ticks() + span(rule.until)
         with self._lock:
             self._rules.append(rule)
         return rule
 
     def rate_limit(self, n: int | None = 1, retry_after: str | float | None = 1, match: str = ANY) -> Rule:
-        """Answer 429 to the next ``n`` requests.
+        """Answer 429 to the next ``n`` requests that match (None: all).
 
-        Args:
-            n: how many; None: all.
-            retry_after: seconds, written as ``retry_after_format`` says; text goes out as it is; None: no header.
-            match: which requests.
+        ``retry_after``: seconds, written as ``retry_after_format`` says; text goes out as it is; None: no header.
         """
-        headers: dict[str, str | None] = {}
-        if isinstance(retry_after, str):
-            headers["Retry-After"] = retry_after
-        elif retry_after is not None:
+        if retry_after is not None and not isinstance(retry_after, str):
             now = self._world.clock.ticks()
-            headers["Retry-After"] = written(now + round(retry_after * SECOND), now, self.retry_after_format)
+            retry_after = written(now + round(retry_after * SECOND), now, self.retry_after_format)
+        headers = {} if retry_after is None else {"Retry-After": retry_after}
         return self.next(n, status=429, headers=headers, match=match)
 
     def outage(self, duration: str | float | None = None) -> Rule:
@@ -295,16 +285,12 @@ class Faults(Settings):
             status: the last status, known or not, or ``"Paused"``, ``"Waiting"``, ``"Offline"`` for one that is
                 held and then completes.
             n: how many operations.
-            data_type: only of this type.
-            company_id: only of this company.
+            data_type, company_id: only of this type, only of this company.
             seconds: how long they take, in virtual seconds.
 
-        Raises:
-            ValueError: no status, or a number out of range.
+        Raises ``ValueError`` for no status, and for a number out of range.
         """
-        self._world.orders.append(
-            OrderedOutcome(HOLDS.get(status) or Outcome(status), n, data_type, company_id, seconds)
-        )
+        self._world.orders.append(OrderedOutcome(status, n, data_type, company_id, seconds))
 
     def deauthorize(self, company_id: str, connection_id: str) -> None:
         """Revoke a connection's authorization, as its platform or the customer does."""
@@ -329,7 +315,7 @@ class Faults(Settings):
         with self._lock:
             self._asked += 1
             now = self._world.clock.ticks()
-            self._rules = [r for r in self._rules if r.left != 0 and (r.until is None or now < r.until)]
+            self._rules = [r for r in self._rules if r.n != 0 and (r.ends is None or now < r.ends)]
             line = f"{request.method} {request.path}"
             return next((r for r in self._rules if r.layer == layer and self._applies(r, line)), None)
 
@@ -338,7 +324,7 @@ class Faults(Settings):
             return False
         if rule.chance < 1 and self._world.draws.number("fault", self._asked, rule.match) >= rule.chance:
             return False
-        if rule.left is not None:
-            rule.left -= 1
+        if rule.n is not None:
+            rule.n -= 1
         rule.hits += 1
         return True

@@ -60,25 +60,19 @@ def properties_of(records: Sequence[T], of_record: Mapping[str, tuple[Kind, Call
     return {name: property_of(kind, records, value) for name, (kind, value) in of_record.items()}
 
 
-def of_documents(rows: Sequence[Mapping[str, Any]]) -> Properties:
-    """Properties of rows that are plain documents: the simple values of the first of them."""
-    return {key: _of_document(rows, key, v) for key, v in rows[0].items() if isinstance(v, str | bool | int)}
+def of_documents(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Kind]) -> Properties:
+    """Properties of rows as the API writes them: name -> kind."""
 
+    def reader(name: str, kind: Kind) -> Callable[[Mapping[str, Any]], Any]:
+        return lambda row: parse_time(row[name]) if kind == "time" and name in row else row.get(name)
 
-def _of_document(rows: Sequence[Mapping[str, Any]], key: str, example: object) -> Property:
-    if isinstance(example, str) and parse_time(example) is not None:
-        return property_of("time", rows, lambda row: parse_time(row[key]) if key in row else None)
-    kind: Kind = "bool" if isinstance(example, bool) else "number" if isinstance(example, int) else "text"
-    return property_of(kind, rows, lambda row: row.get(key))
+    return properties_of(rows, {name: (kind, reader(name, kind)) for name, kind in kinds.items()})
 
 
 class Listing:
-    """Records as columns.
+    """So many records as columns, in the order that holds without ``orderBy``.
 
-    Args:
-        count: how many records there are; they stand in the order that holds without ``orderBy``.
-        properties: what may be named.
-        record: what Codat calls such a record in its messages, for example ``"Dataset"``.
+    ``record`` is what Codat calls such a record in its messages, for example ``"Dataset"``.
     """
 
     def __init__(self, count: int, properties: Properties, record: str) -> None:
@@ -87,11 +81,7 @@ class Listing:
         self._record = record
 
     def page(self, parameters: Mapping[str, str], rows: slice) -> tuple[Sequence[int], int]:
-        """The records that stand at some places of the list asked for, and how many all of it has.
-
-        Raises:
-            ErrorResponse: 400, see :mod:`codat_notebook.sandbox.query`.
-        """
+        """The records at some places of the list asked for, and how many all of it has; 400 as ``query`` says."""
         mask = self.chosen(parameters)
         order = self.in_order(text) if (text := parameters.get("orderBy")) else range(self.count)
         if mask is None:
@@ -139,15 +129,7 @@ class Window(NamedTuple):
 
 
 def window(parameters: Mapping[str, str], largest: int) -> Window:
-    """The page that a request asks for.
-
-    Args:
-        parameters: of the request.
-        largest: the largest page that is given.
-
-    Raises:
-        ErrorResponse: 400 when one is no positive number or the size is above the largest.
-    """
+    """The page that a request asks for; 400 where a number is not positive, or the size above the largest."""
     number = _positive(parameters, "page", 1, 2**31 - 1)
     return Window(number, _positive(parameters, "pageSize", min(DEFAULT_SIZE, largest), largest))
 
@@ -164,15 +146,7 @@ def _positive(parameters: Mapping[str, str], name: str, default: int, most: int)
 def page_of(
     results: Sequence[Mapping[str, Any]], total: int, path: str, parameters: Mapping[str, str], window: Window
 ) -> dict[str, Any]:
-    """The body of a page.
-
-    Args:
-        results: its rows.
-        total: how many rows all pages have.
-        path: the path of the call, for the links.
-        parameters: of the request; all are kept in the links.
-        window: which page it is.
-    """
+    """The body of a page: its rows, how many all pages have, and links, which keep all parameters of the request."""
     page, size = window
 
     def link(number: int) -> dict[str, str]:

@@ -14,6 +14,8 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from codat_notebook.models.platforms import FIRST_SYNC, LONGEST_SECONDS, SPREAD, Platform, median_seconds
 from codat_notebook.models.status import FAILURES
 from codat_notebook.models.vocabulary import plain_name
@@ -31,68 +33,65 @@ class Outcome(NamedTuple):
 _LONGEST: Final = 1_000_000_000  # seconds that an operation may be ordered to take: no date leaves the calendar
 
 
-@dataclass(slots=True)
-class OrderedOutcome:
-    """An ending ordered for coming operations (see :meth:`codat_notebook.sandbox.faults.Faults.end_next`)."""
+class OrderedOutcome(msgspec.Struct, forbid_unknown_fields=True):
+    """An ending ordered for the next ``n`` operations; see :meth:`codat_notebook.sandbox.faults.Faults.end_next`."""
 
-    outcome: Outcome
-    left: int
+    status: str
+    n: int = 1
     data_type: str | None = None
     company_id: str | None = None
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.outcome.status:
+        if not self.status:
             raise ValueError("status is some text")
-        if self.left < 0:
+        if self.n < 0:
             raise ValueError("n is 0 or more")
         if self.seconds is not None and not 0 <= self.seconds <= _LONGEST:
             raise ValueError(f"seconds is a number from 0 to {_LONGEST:,}")
 
 
-#: Words of a template's ``next_outcomes`` that are no status but a hold before completing.
-HOLDS: Final = {
+#: Words for endings that are no status but a hold before completing.
+_HOLDS: Final = {
     "Paused": Outcome("Complete", "paused"),
     "Waiting": Outcome("Complete", "waiting"),
     "Offline": Outcome("Complete", "queued"),
 }
 
 _MESSAGES: Final = {
-    "AuthError": "The authorization for {platform} has expired or was revoked. The customer must relink.",
+    "AuthError": ("The authorization for {platform} has expired or was revoked. The customer must relink.",),
     "FetchError": (
         "{platform} answered 503 Service Unavailable while {plain} were read.",
         "{platform} is down for maintenance; {plain} could not be read.",
         "The connection to {platform} timed out after 100 seconds while {plain} were read.",
     ),
-    "RateLimitError": "{platform} answered 429: its limit on requests is used up.",
+    "RateLimitError": ("{platform} answered 429: its limit on requests is used up.",),
     "PermissionsError": (
         "The linked user lacks the role “View {plain_title}” in {platform}.",
         "{platform} answered 403: the linked user may not read {plain}.",
     ),
-    "PrerequisiteNotMet": "Other data types of {platform} must be read before {plain}.",
-    "NotSupported": "{platform} has no such data.",
-    "MapError": "A record of {plain} from {platform} has a form that could not be mapped.",
-    "ValidationError": "Validation of {plain} failed; see the validation results of this operation.",
-    "ProcessingError": "{plain_title} could not be stored. Codat has been alerted.",
-    "InternalError": "An internal error occurred. Codat has been alerted.",
-    "Cancelled": "The connector of {platform} was restarted; the operation was cancelled.",
+    "PrerequisiteNotMet": ("Other data types of {platform} must be read before {plain}.",),
+    "NotSupported": ("{platform} has no such data.",),
+    "MapError": ("A record of {plain} from {platform} has a form that could not be mapped.",),
+    "ValidationError": ("Validation of {plain} failed; see the validation results of this operation.",),
+    "ProcessingError": ("{plain_title} could not be stored. Codat has been alerted.",),
+    "InternalError": ("An internal error occurred. Codat has been alerted.",),
+    "Cancelled": ("The connector of {platform} was restarted; the operation was cancelled.",),
 }  # fmt: skip
 
 
 def message(status: str, platform: Platform, data_type: str, u: float) -> str | None:
     """What Codat says about an ending of that kind; None when it is no failure."""
-    texts = _MESSAGES.get(status)
-    if texts is None:
+    if status not in _MESSAGES:
         return None
     plain = plain_name(data_type)
-    template = texts if isinstance(texts, str) else pick(u, texts)
+    template = pick(u, _MESSAGES[status])
     return template.format(platform=platform.name, plain=plain.lower(), plain_title=plain)
 
 
-def outcome_in_story(words: tuple[str, ...], ordinal: int) -> Outcome:
-    """The ending that a story tells for the ``ordinal``-th operation (from 0); the last one repeats."""
-    word = words[min(ordinal, len(words) - 1)]
-    return HOLDS.get(word) or Outcome(word)
+def outcome_of(word: str) -> Outcome:
+    """The ending that a word stands for in a story or an order: a status, or one of the holds."""
+    return _HOLDS.get(word) or Outcome(word)
 
 
 def drawn(platform: Platform, data_type: str, u: tuple[float, ...], on_premise_awake: bool) -> Outcome:
@@ -185,10 +184,6 @@ class Operation:
             self._steps = list(_steps(self))
         return self._steps[max(bisect_right(self._steps, now, key=attrgetter("at")) - 1, 0)]
 
-    def forget_steps(self) -> None:
-        """It has ended: how it got there is not asked any more (and would be drawn again)."""
-        self._steps = None
-
     def _end(self) -> Step:
         unsupported = self.status == "NotSupported"
         reached = 100 if self.succeeded or unsupported else _WAY[_REACH[FAILURES.get(self.status, 4)] - 1][1]
@@ -217,7 +212,7 @@ def _running(op: Operation, step: Step) -> dict[str, Any]:
 
 @lru_cache(_KEPT)
 def _ended(op: Operation) -> dict[str, Any]:
-    op.forget_steps()
+    op._steps = None  # how it got there is not asked any more (and would be drawn again)
     return _running(op, op.step(op.completed)) | {
         "errorMessage": op.message,
         "completed": to_text(op.completed),
@@ -261,16 +256,12 @@ def draw(
     ids: tuple[str, str, str], platform: Platform, data_type: str, outcome: Outcome, u: tuple[float, ...],
     *, requested: int | None = None, completed: int | None = None, first: bool = False, length: int | None = None,
 ) -> Operation:  # fmt: skip
-    """An operation whose start (one queued now) or end (one of the past) is given.
+    """An operation, of which is given when it was ``requested`` (one queued now) or ``completed`` (one of the past).
 
     Args:
         ids: the operation's, the company's and the connection's id.
-        platform: of the connection.
-        data_type: what is pulled.
-        outcome: how it ends.
+        platform, data_type, outcome: what is pulled, and how it ends.
         u: eight numbers between 0 and 1; used here are the last three: length, length of a hold, wording.
-        requested: when it is queued, in ticks.
-        completed: or when it ended.
         first: whether it is the first sync of that type.
         length: how long it takes, in ticks, if that is not to be drawn.
     """

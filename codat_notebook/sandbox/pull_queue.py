@@ -19,15 +19,15 @@ from typing import Final, NamedTuple
 from codat_notebook.models.platforms import ON_PREMISE_CLOSED
 from codat_notebook.models.vocabulary import COMMERCE
 from codat_notebook.sandbox.catalogue import fetch_on_first_link, types_of
-from codat_notebook.sandbox.companies import Company, Connection
+from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection
 from codat_notebook.sandbox.company_history import CompanyHistory
-from codat_notebook.sandbox.exchange import ErrorResponse, in_progress, invalid, no_connection
-from codat_notebook.sandbox.faults import Settings
-from codat_notebook.sandbox.pull_operation import Operation, OrderedOutcome, Outcome, draw, drawn, outcome_in_story
+from codat_notebook.sandbox.exchange import ErrorResponse, invalid, no_connection
+from codat_notebook.sandbox.faults import SandboxSettings
+from codat_notebook.sandbox.pull_operation import Operation, OrderedOutcome, Outcome, draw, drawn, outcome_of
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.virtual_time import HOUR, SECOND, to_datetime
 
-Target = tuple[Connection, str]  # what one operation is queued for: a connection and a data type
+Target = tuple[SimulatedConnection, str]  # what one operation is queued for: a connection and a data type
 _APART: Final = 12_345  # ticks between two operations that one request queues (assumed)
 
 
@@ -45,73 +45,75 @@ class Queueing:
     """Queues operations into histories."""
 
     def __init__(
-        self, draws: SeededRandom, settings: Settings, history_of: Callable[[Company], CompanyHistory]
+        self, draws: SeededRandom, settings: SandboxSettings, history_of: Callable[[SimulatedCompany], CompanyHistory]
     ) -> None:
         self._draws = draws
         self._settings = settings
-        self._history_of = history_of
+        self.history_of = history_of
         self.accepted: list[Accepted] = []
         self.orders: list[OrderedOutcome] = []
 
-    def one(self, company: Company, data_type: str, connection_id: str | None, now: int) -> Operation:
+    def one(self, company: SimulatedCompany, data_type: str, connection_id: str | None, now: int) -> Operation:
         """Queue one type; gives the operation of the first connection.
 
-        Raises:
-            ErrorResponse: 400 (in progress, not linked), 404 (unknown connection, type not supported).
+        400 where it is in progress or nothing is linked; 404 for an unknown connection and a type not supported.
         """
         targets = [(connection, data_type) for connection in self._targets(company, data_type, connection_id)]
         self._free(company, targets, now, refuse=True)
         return self._accept(company, targets, now, data_type, connection_id)[0]
 
-    def all(self, company: Company, now: int) -> list[Operation]:
+    def all(self, company: SimulatedCompany, now: int) -> list[Operation]:
         """Queue every type with *fetch on first link* on every linked connection that supports it.
 
-        Raises:
-            ErrorResponse: 400, no connection is linked, or a type is in progress and the settings refuse that.
+        400 where no connection is linked, or a type is in progress and the settings refuse that.
         """
         targets = [
             (connection, data_type)
-            for connection in self._linked(company.connections)
+            for connection in company.connections
             for data_type in self.types_of(connection)
-            if fetch_on_first_link(data_type)
+            if connection.status == "Linked" and fetch_on_first_link(data_type)
         ]
         if not targets:
             raise invalid(f"company {company.id} has no linked data connection.")
         free = self._free(company, targets, now, refuse=self._settings.all_in_progress == "refuse")
         return self._accept(company, free, now)
 
-    def _free(self, company: Company, targets: Sequence[Target], now: int, refuse: bool) -> list[Target]:
+    def _free(self, company: SimulatedCompany, targets: Sequence[Target], now: int, refuse: bool) -> list[Target]:
         """Those without an operation in progress; if there is one, that is refused or left out."""
-        history, free = self._history_of(company), []
+        history, free = self.history_of(company), []
         for connection, data_type in targets:
             running = history.running(connection.id, data_type, now)
             if running is None:
                 free.append((connection, data_type))
             elif refuse:
-                raise in_progress(data_type, company.id, running.id, self._settings.in_progress_status)
+                raise ErrorResponse(
+                    self._settings.in_progress_status,
+                    f"DatasetAlreadyInProgressException: Cannot queue {data_type} sync for {company.id} "
+                    f"as previous sync {running.id} is still in progress",
+                    "PullApi",
+                )
         return free
 
     def _accept(
-        self, company: Company, targets: Sequence[Target], now: int, data_type: str | None = None,
+        self, company: SimulatedCompany, targets: Sequence[Target], now: int, data_type: str | None = None,
         connection_id: str | None = None,
     ) -> list[Operation]:  # fmt: skip
         ops = self._queue_each(company, targets, now)
         self.accepted.append(Accepted(now, company.id, data_type, connection_id, tuple(op.id for op in ops)))
         return ops
 
-    def first_sync(self, company: Company, connection: Connection, now: int) -> list[Operation]:
+    def first_sync(self, company: SimulatedCompany, connection: SimulatedConnection, now: int) -> list[Operation]:
         """Queue what is fetched on first link, as Codat does when a connection has been authorized."""
         types = filter(fetch_on_first_link, self.types_of(connection))
         return self._queue_each(company, [(connection, data_type) for data_type in types], now)
 
-    def types_of(self, connection: Connection) -> tuple[str, ...]:
+    def types_of(self, connection: SimulatedConnection) -> tuple[str, ...]:
         """The types that a connection's platform has."""
         return types_of(connection.platform, self._settings.new_data_types)
 
-    def _linked(self, connections: Sequence[Connection]) -> list[Connection]:
-        return [connection for connection in connections if connection.status == "Linked"]
-
-    def _targets(self, company: Company, data_type: str, connection_id: str | None) -> list[Connection]:
+    def _targets(
+        self, company: SimulatedCompany, data_type: str, connection_id: str | None
+    ) -> list[SimulatedConnection]:
         """The connections to queue on. Without a linked one a deauthorized one serves: it ends in AuthError."""
         among = company.connections
         if connection_id is not None:
@@ -125,21 +127,20 @@ class Queueing:
         if among and not able:
             names = ", ".join(dict.fromkeys(connection.platform.name for connection in among))
             raise ErrorResponse(404, f"Datatype {data_type} not supported by platform(s) {names}", "PullApi")
-        linked = self._linked(able) or [c for c in able if c.status == "Deauthorized"]
+        linked = [c for c in able if c.status == "Linked"] or [c for c in able if c.status == "Deauthorized"]
         if not linked:
             raise invalid(f"company {company.id} has no linked data connection for {data_type}.")
         return linked if self._settings.queue_everywhere else linked[:1]
 
-    def _queue_each(self, company: Company, targets: Sequence[Target], now: int) -> list[Operation]:
+    def _queue_each(self, company: SimulatedCompany, targets: Sequence[Target], now: int) -> list[Operation]:
         return [self.queue(company, *cell, now + number * _APART) for number, cell in enumerate(targets)]
 
-    def queue(self, company: Company, connection: Connection, data_type: str, now: int) -> Operation:
+    def queue(self, company: SimulatedCompany, connection: SimulatedConnection, data_type: str, now: int) -> Operation:
         """Queue one type of one connection, whatever is in progress; Codat's own schedule does so."""
-        history = self._history_of(company)
-        ordinal = history.counts[connection.id, data_type]
-        op_id, u = self._draws.occurrence(connection.id, data_type, "new", ordinal)
+        history = self.history_of(company)
+        op_id, u = self._draws.occurrence(connection.id, data_type, "new", history.counts[connection.id, data_type])
         order = self._order(company.id, data_type)
-        outcome = order.outcome if order else self._outcome(history, connection, data_type, ordinal, u, now)
+        outcome = outcome_of(order.status) if order else self._outcome(history, connection, data_type, u, now)
         ids = (op_id, company.id, connection.id)
         first = history.last_success((connection.id, data_type), now) is None
         length = None if order is None or order.seconds is None else round(order.seconds * SECOND)
@@ -150,17 +151,16 @@ class Queueing:
     def _order(self, company_id: str, data_type: str) -> OrderedOutcome | None:
         for order in self.orders:
             fits = order.data_type in (None, data_type) and order.company_id in (None, company_id)
-            if fits and order.left > 0:
-                order.left -= 1
+            if fits and order.n > 0:
+                order.n -= 1
                 return order
         return None
 
     def _outcome(
         self,
         history: CompanyHistory,
-        connection: Connection,
+        connection: SimulatedConnection,
         data_type: str,
-        ordinal: int,
         u: tuple[float, ...],
         now: int,
     ) -> Outcome:
@@ -174,7 +174,7 @@ class Queueing:
         if connection.id in self._settings.offline:
             return Outcome("Complete", "queued")
         if words := connection.next_outcomes.get(data_type):
-            return outcome_in_story(words, ordinal)
+            return outcome_of(words[min(history.counts[connection.id, data_type], len(words) - 1)])
         if connection.link.steady:
             return Outcome("Complete")
         if data_type == "commerce-transactions" and self._lacks_prerequisite(history, connection, now):
@@ -182,22 +182,21 @@ class Queueing:
         hour = to_datetime(now).hour if platform.offline else 0
         return drawn(platform, data_type, u, on_premise_awake=hour not in ON_PREMISE_CLOSED)
 
-    def _lacks_prerequisite(self, history: CompanyHistory, connection: Connection, now: int) -> bool:
+    def _lacks_prerequisite(self, history: CompanyHistory, connection: SimulatedConnection, now: int) -> bool:
         """Whether another commerce type of the connection was never read and is not being read now."""
-        needed = [t for t in connection.platform.types if t in COMMERCE and t != "commerce-transactions"]
+        needed = set(connection.platform.types).intersection(COMMERCE) - {"commerce-transactions"}
         return any(
             fetch_on_first_link(t)
-            and t not in connection.platform.refuses
             and not history.running(connection.id, t, now)
             and not history.last_success((connection.id, t), now)
-            for t in needed
+            for t in needed.difference(connection.platform.refuses)
         )
 
 
 class Schedule:
     """The schedule of one world, which begins at ``start``."""
 
-    def __init__(self, settings: Settings, queueing: Queueing, start: int) -> None:
+    def __init__(self, settings: SandboxSettings, queueing: Queueing, start: int) -> None:
         self._settings = settings
         self._queueing = queueing
         self._hours = settings.sync_schedule
@@ -213,17 +212,14 @@ class Schedule:
         self._looked = now
         return hours > 0
 
-    def run(self, company: Company, history: CompanyHistory, now: int, bring: Callable[[Company, int], None]) -> bool:
-        """Queue what fell due until now; whether there was anything.
+    def run(self, company: SimulatedCompany, now: int, bring: Callable[[SimulatedCompany, int], None]) -> bool:
+        """Queue what fell due for a company until now; whether there was anything.
 
-        Args:
-            company: whose.
-            history: its operations.
-            now: the present.
-            bring: brings the company up to an instant, so that a connection's state is right when a type falls due.
+        ``bring`` brings it up to an instant, so that a connection's state is right when a type falls due.
         """
         every, changed = self._hours * HOUR, False
-        due = [(max(ops[-1].completed + every, self._since), *cell) for cell, ops in history.cells.items()]
+        cells = self._queueing.history_of(company).cells
+        due = [(max(ops[-1].completed + every, self._since), *cell) for cell, ops in cells.items()]
         heapify(due)
         while due and due[0][0] <= now:
             at, connection_id, data_type = heappop(due)

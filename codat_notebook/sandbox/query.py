@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
-from codat_notebook.sandbox.exchange import malformed_query, unknown_property
+from codat_notebook.sandbox.exchange import ErrorResponse, malformed_query
 from codat_notebook.sandbox.virtual_time import parse_time
 
 Kind = Literal["text", "number", "time", "bool"]
@@ -47,10 +47,7 @@ class Joined:
 
 
 def parse(text: str) -> Condition | Joined:
-    """The tree of a query.
-
-    Raises:
-        ErrorResponse: 400 "Malformed query."
+    """The tree of a query; 400 "Malformed query." where it is none.
 
     >>> parse("status=Complete && {dataType=bills || dataType=invoices}").joint
     '&&'
@@ -93,34 +90,19 @@ def _factor(tokens: list[str], depth: int) -> Condition | Joined:
 def resolve(name: str, properties: Mapping[str, T], record: str) -> tuple[T, str]:
     """The property of that name, and the key that it stands for where it is any key below another.
 
-    Args:
-        name: as written.
-        properties: what may be named; a name ending in ``.*`` stands for any key there, ``*`` alone for any name.
-        record: what Codat calls such a record in its messages, for example ``"Dataset"``.
-
-    Raises:
-        ErrorResponse: 400 "Could not resolve property".
+    A property ending in ``.*`` stands for any key there, ``*`` alone for any name. 400 "Could not resolve property"
+    where there is none; ``record`` is what Codat calls such a record there, for example ``"Dataset"``.
     """
-    if "*" in name:
-        raise unknown_property(name, record)
-    named, key = properties.get(name), name
-    if named is None:
-        parent, _, key = name.rpartition(".") if "*" not in properties else ("", "", name)
-        named = properties.get(f"{parent}.*" if parent else "*")
-    if named is None:
-        raise unknown_property(name, record)
-    return named, key
+    parent, _, key = name.rpartition(".") if "*" not in properties else ("", "", name)
+    for candidate, stands_for in ((name, name), (f"{parent}.*" if parent else "*", key)):
+        if "*" not in name and candidate in properties:
+            return properties[candidate], stands_for
+    raise ErrorResponse(400, f"Error parsing query - Could not resolve property {name} on {record}", "PullApi")
 
 
 def value_of(text: str, kind: Kind, op: str) -> Any:
-    """The value to compare with, in a property's kind: text case-folded, times in ticks.
-
-    Raises:
-        ErrorResponse: 400 "Malformed query.", for what makes no sense for that kind.
-    """
-    if op not in _ALLOWED[kind]:
-        raise malformed_query()
-    value = _READERS[kind](text)
+    """The value to compare with: text case-folded, times in ticks; 400 for what makes no sense for that kind."""
+    value = _READERS[kind](text) if op in _ALLOWED[kind] else None
     if value is None:
         raise malformed_query()
     return value

@@ -1,9 +1,9 @@
 """The embedded Codat on a loopback port: a world, its service, and a server in a thread of its own.
 
 Several can run at once, also inside a Jupyter kernel: each has its own thread, event loop and port, and leaves none of
-them behind. :class:`App` is the service as an ASGI application: a request of bytes to a value, an answer to bytes. It
-answers to this machine's names only and waits where a fault says so. Where the line is to break it writes to the
-transport itself, which the server puts into the scope.
+them behind. The service is an :func:`application` (ASGI): a request of bytes to a value, an answer to bytes. It answers
+to this machine's names only and waits where a fault says so. Where the line is to break it writes to the transport
+itself, which the server puts into the scope.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import datetime
+from functools import partial
 from http.client import responses
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
 
 from codat_notebook import forking
 from codat_notebook.sandbox.admission import Traffic
-from codat_notebook.sandbox.exchange import HttpRequest, HttpResponse, is_this_machine, misdirected
-from codat_notebook.sandbox.faults import Faults, Gate, Rule
+from codat_notebook.sandbox.exchange import ErrorResponse, HttpRequest, HttpResponse, invalid, is_this_machine
+from codat_notebook.sandbox.faults import Faults, Rule
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.service import Service
 from codat_notebook.sandbox.stories import SHOWCASE
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 _LINGER: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # close by a reset
 _HOST: Final = re.compile(r"^https?://([^/]*)", re.IGNORECASE)  # in front of the path, as to a proxy
 _FLUSH: Final = 0.05  # seconds for the peer to read what was written before the reset
@@ -51,35 +53,34 @@ class Line(Protocol):
     lost: asyncio.Event
 
 
-class App:
+def application(service: Service) -> Application:
     """The ASGI application of a service."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if not is_this_machine(_host(scope)):
-            await _send(self._service.turned_away(misdirected()), send, scope["method"])
+            wrong_host = ErrorResponse(421, "This sandbox answers to 127.0.0.1, localhost and [::1] only.", "Sandbox")
+            await _send(service.turned_away(wrong_host), send, scope["method"])
             return
         request = await _read(scope, receive)
-        if latency := self._service.faults.latency:
+        if latency := service.faults.latency:
             await asyncio.sleep(latency)
-        exchange = self._service.enter(request)
+        exchange = service.enter(request)
         await _wait(exchange.outside, "before")
-        self._service.admit(exchange)
+        service.admit(exchange)
         await _wait(exchange.inside, "before")
-        self._service.perform(exchange)
+        service.perform(exchange)
         await _wait(exchange.inside, "after")
-        self._service.settle(exchange)
+        service.settle(exchange)
         await _wait(exchange.outside, "after")
-        answer = self._service.leave(exchange)
+        response = service.leave(exchange)
         line = scope.get("sandbox.line")
         breaking = next((r for r in (exchange.outside, exchange.inside) if r is not None and r.breaks_line), None)
         if breaking is not None and line is not None:
-            await _break(line, answer, breaking)
+            await _break(line, response, breaking)
         else:
-            await _send(answer, send, request.method)
+            await _send(response, send, request.method)
+
+    return answer
 
 
 def _host(scope: Scope) -> str | None:
@@ -98,19 +99,11 @@ async def _wait(rule: Rule | None, when: Literal["before", "after"]) -> None:
     if rule is None or rule.when != when:
         return
     if rule.gate is not None:
-        await _pass(rule.gate)
+        loop, opened = asyncio.get_running_loop(), asyncio.Event()
+        rule.gate.pass_on(partial(loop.call_soon_threadsafe, opened.set))
+        await opened.wait()
     if rule.delay:
         await asyncio.sleep(rule.delay)
-
-
-async def _pass(gate: Gate) -> None:
-    loop, opened = asyncio.get_running_loop(), asyncio.Event()
-
-    def wake() -> None:
-        loop.call_soon_threadsafe(opened.set)
-
-    gate.pass_on(wake)
-    await opened.wait()
 
 
 async def _read(scope: Scope, receive: Receive) -> HttpRequest:
@@ -231,11 +224,7 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """Where it answers, without a trailing slash.
-
-        Raises:
-            RuntimeError: it was not started.
-        """
+        """Where it answers, without a trailing slash; ``RuntimeError`` before it was started."""
         if self._url is None:
             raise RuntimeError("the sandbox is not started: call start(), or use it in a with statement")
         return self._url
@@ -255,9 +244,8 @@ class Sandbox:
     def start(self) -> Self:
         """Start answering; returns once it does. Does nothing if it runs.
 
-        Raises:
-            OSError: the port is taken.
-            InheritedError: it runs in the process that this one was forked from.
+        Raises ``OSError`` if the port is taken, ``InheritedError`` if it runs in the process that this one was forked
+        from.
         """
         self._check()
         if self._running is None:
@@ -294,12 +282,12 @@ class _Running:
             self._socket.close()
             raise
         self.port: int = self._socket.getsockname()[1]
-        self._server = _make_server(sandbox, self._up)
-        self._up_event = threading.Event()
+        self._up = threading.Event()
+        self._server = _make_server(sandbox, self._up.set)
         forking.remember(self)
         self._thread = threading.Thread(target=self._serve, name=f"codat-sandbox-{self.port}", daemon=True)
         self._thread.start()
-        if not self._up_event.wait(_PATIENCE) or not self._server.started:
+        if not self._up.wait(_PATIENCE) or not self._server.started:
             self.stop()
             raise RuntimeError("the sandbox did not start; see the log 'codat_notebook.sandbox'")
 
@@ -309,16 +297,13 @@ class _Running:
         forking.keep(self, connections)
         forking.let_go([self._socket, *(one.transport.get_extra_info("socket") for one in connections)])
 
-    def _up(self) -> None:
-        self._up_event.set()
-
     def _serve(self) -> None:
         try:
             with asyncio.Runner() as runner:
                 runner.run(self._server.serve(sockets=[self._socket]))
         finally:
             self._socket.close()
-            self._up_event.set()
+            self._up.set()
 
     def stop(self) -> None:
         self._server.force_exit = True
@@ -346,7 +331,7 @@ def _make_server(sandbox: Sandbox, up: Any) -> Server:
             self.app = app
 
         def send_400_response(self, msg: str) -> None:
-            answer = sandbox.service.unreadable()
+            answer = sandbox.service.turned_away(invalid("not valid HTTP."))
             self.transport.write(head_of(answer) + answer.body)
             self.transport.close()
 
@@ -364,7 +349,7 @@ def _make_server(sandbox: Sandbox, up: Any) -> Server:
             yield  # signals belong to whoever runs the process
 
     config = uvicorn.Config(
-        App(sandbox.service), loop="asyncio", http=BreakableConnection, ws="none", lifespan="off", interface="asgi3",
-        log_config=None, proxy_headers=False, server_header=False, date_header=False,
+        application(sandbox.service), loop="asyncio", http=BreakableConnection, ws="none", lifespan="off",
+        interface="asgi3", log_config=None, proxy_headers=False, server_header=False, date_header=False,
     )  # fmt: skip
     return Server(config)

@@ -94,11 +94,7 @@ ROUTES: Final = (
 
 
 def _carry_out(world: World, method: str, path: str, parameters: Parameters) -> HttpResponse:
-    """Carry out a call.
-
-    Raises:
-        ErrorResponse: any documented error; 404 for a path that is no call, 405 with ``Allow`` for another method.
-    """
+    """Carry out a call: 404 for a path that is none, 405 with ``Allow`` for another method, any documented error."""
     parts = path.rstrip("/").split("/")[1:]
     at_path = [route for route in ROUTES if len(route.parts) == len(parts) and _fits(route, parts)]
     if not at_path:
@@ -250,10 +246,6 @@ class Service:
         if self.faults.gzip and exchange.request.takes_gzip:
             answer.compress()
         return answer
-
-    def unreadable(self) -> HttpResponse:
-        """The answer to what is no HTTP request."""
-        return self.turned_away(invalid("not valid HTTP."))
 
     def turned_away(self, problem: ErrorResponse) -> HttpResponse:
         """The answer to what is refused before it is looked at; the line is closed."""

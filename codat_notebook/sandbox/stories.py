@@ -232,11 +232,7 @@ SCENARIOS: Final = {"month-end": Scenario(_MONTH_END, datetime(2026, 11, 30, 8, 
 
 
 def scenario(name: str) -> Scenario:
-    """The story of that name.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """The story of that name; ``ValueError`` where there is none."""
     if name not in SCENARIOS:
         raise ValueError(f"no scenario {name!r}; there are: {', '.join(SCENARIOS)}")
     return SCENARIOS[name]

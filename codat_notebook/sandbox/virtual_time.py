@@ -18,6 +18,7 @@ from email.utils import format_datetime
 from typing import Final
 
 from codat_notebook.forking import Lock
+from codat_notebook.models.instants import interval
 
 SECOND: Final = 10_000_000
 MINUTE: Final = 60 * SECOND
@@ -25,8 +26,6 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_UNITS: Final = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
-_SPAN: Final = re.compile(r"(?:\d+(?:\.\d+)?[smhdw]\s*)+")
 _INSTANT: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,7})\d*)?)?)?(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE
 )
@@ -87,14 +86,9 @@ def span(duration: str | float | timedelta) -> int:
     >>> span("90s") == span(90) == span(timedelta(minutes=1.5))
     True
     """
-    if isinstance(duration, timedelta):
-        return duration // timedelta(microseconds=1) * 10
     if isinstance(duration, str):
-        if not _SPAN.fullmatch(duration.strip()):
-            raise ValueError(f"not a length of time: {duration!r}; write for example '90s', '3h' or '1d 12h'")
-        parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", duration)
-        return sum(round(float(number) * _UNITS[unit]) for number, unit in parts)
-    return round(duration * SECOND)
+        duration = interval(duration, "a length of time", least=timedelta(0))
+    return duration // timedelta(microseconds=1) * 10 if isinstance(duration, timedelta) else round(duration * SECOND)
 
 
 _FASTEST: Final = 10_000_000  # a year in about three seconds
@@ -116,11 +110,7 @@ class Clock:
     """
 
     def __init__(
-        self,
-        start: datetime | None = None,
-        *,
-        speed: float = 1,
-        monotonic: Callable[[], float] = time.monotonic,
+        self, start: datetime | None = None, *, speed: float = 1, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         _check(speed)
         self._monotonic = monotonic

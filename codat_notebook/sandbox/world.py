@@ -2,44 +2,64 @@
 
 A :class:`World` needs no server and waits for nothing. It is seeded, its clock is injected, and each method gives
 the body of one call or raises the :class:`~codat_notebook.sandbox.exchange.ErrorResponse` that the call would answer.
+Companies and histories that nothing has happened to are forgotten and drawn again when needed; the others are kept.
 :mod:`codat_notebook.sandbox.service` puts HTTP around it. Methods may be called from any thread.
 """
 
 from __future__ import annotations
 
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
-from typing import Any, Final
+from functools import wraps
+from operator import attrgetter, itemgetter
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
+from codat_notebook.forking import Lock
 from codat_notebook.models.platforms import BY_KEY
 from codat_notebook.sandbox import catalogue
-from codat_notebook.sandbox.companies import Company, of_connections
+from codat_notebook.sandbox.companies import CONNECTION, SimulatedCompany, SimulatedConnection
 from codat_notebook.sandbox.company_history import Cell, CompanyHistory, OperationList
 from codat_notebook.sandbox.completed_reads import read_completed, validation_results
-from codat_notebook.sandbox.directory import CHANGING, Directory
-from codat_notebook.sandbox.exchange import ErrorResponse
-from codat_notebook.sandbox.faults import Settings
+from codat_notebook.sandbox.directory import CHANGING, CompanyStore, Directory
+from codat_notebook.sandbox.exchange import ErrorResponse, no_company, no_connection, no_dataset
+from codat_notebook.sandbox.faults import SandboxSettings
 from codat_notebook.sandbox.listing import Listing, of_documents, page_of, window
-from codat_notebook.sandbox.pull_operation import REQUESTED, OrderedOutcome
+from codat_notebook.sandbox.pull_operation import REQUESTED, Operation, OrderedOutcome
 from codat_notebook.sandbox.pull_queue import Accepted, Queueing, Schedule
-from codat_notebook.sandbox.state import State, synchronized
+from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.stories import SHOWCASE, CompanyTemplate
-from codat_notebook.sandbox.virtual_time import Clock, to_text
+from codat_notebook.sandbox.virtual_time import DAY, SECOND, Clock, to_text
 
 Document = dict[str, Any]
 Parameters = Mapping[str, str]
 _NONE: Final[Parameters] = {}
+_HISTORIES: Final = 300
 _COUNTED: Final = 500  # companies looked at for the quota: those of a large world need not be drawn for it
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-class World(State):
+def synchronized(method: Callable[Concatenate[World, P], R]) -> Callable[Concatenate[World, P], R]:
+    """Let a method of a world run while no other thread is in one."""
+
+    @wraps(method)
+    def locked(self: World, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.lock:
+            return method(self, *args, **kwargs)
+
+    return locked
+
+
+class World:
     """A seeded pretend Codat.
 
     Args:
         companies: how many there are.
         seed: two worlds of one seed and one start are the same.
         clock: what time it is; real time by default.
-        settings: switches, see :class:`~codat_notebook.sandbox.faults.Settings`.
+        settings: switches, see :class:`~codat_notebook.sandbox.faults.SandboxSettings`.
         link_base: the scheme and host of link URLs.
         written: the companies that are written by hand; the first of the count.
 
@@ -50,11 +70,20 @@ class World(State):
     """
 
     def __init__(
-        self, companies: int = 12, seed: int = 7, clock: Clock | None = None, settings: Settings | None = None,
+        self, companies: int = 12, seed: int = 7, clock: Clock | None = None, settings: SandboxSettings | None = None,
         link_base: str = "https://link-api.codat.io", written: Sequence[CompanyTemplate] = SHOWCASE,
     ) -> None:  # fmt: skip
-        super().__init__(companies, seed, clock or Clock(), settings or Settings(), written)
+        if companies < 0:
+            raise ValueError("a world has no fewer than 0 companies")
+        self.clock = clock or Clock()
+        self.settings = settings or SandboxSettings()
         self.link_base = link_base
+        self.lock = Lock(kind=threading.RLock)
+        self.start = self.clock.ticks()
+        self.draws = SeededRandom(seed)
+        self.company_store = CompanyStore(self.draws, companies, self.start, written)
+        self.active: dict[int, tuple[SimulatedCompany, CompanyHistory]] = {}
+        self._histories: OrderedDict[int, CompanyHistory] = OrderedDict()
         self._directory = Directory(self.company_store)
         self._queueing = Queueing(self.draws, self.settings, self.history_of)
         self._schedule = Schedule(self.settings, self._queueing, self.start)
@@ -69,12 +98,75 @@ class World(State):
         """Endings ordered for coming operations."""
         return self._queueing.orders
 
-    def fresh(self, company: Company) -> Company:
-        """The company as of now, with what Codat's own schedule has queued."""
+    # What it holds, brought up to the present
+
+    def fresh(self, company: SimulatedCompany) -> SimulatedCompany:
+        """The company as of now: what has completed counts as synced, and Codat's own schedule has queued."""
         now = self.clock.ticks()
-        if self._schedule.on(now) and self._schedule.run(company, self.history_of(company), now, self.bring):
+        if self._schedule.on(now) and self._schedule.run(company, now, self.bring):
             self.activate(company)
-        return super().fresh(company)
+        self.bring(company, now)
+        return company
+
+    def bring(self, company: SimulatedCompany, now: int) -> None:
+        """Bring a company up to an instant: note what has completed, revoke what was unused too long."""
+        history = self.active[company.index][1] if company.index in self.active else self._histories.get(company.index)
+        for op in history.settle(now) if history is not None else ():
+            connection = company.find(op.connection_id)
+            if connection is not None:
+                connection.last_sync = max(connection.last_sync or 0, op.completed)
+        for connection in company.connections:
+            days = connection.platform.token_days
+            if connection.status == "Linked" and days is not None:
+                ends = max(connection.last_sync or 0, connection.authorized) + round(days * DAY)
+                if now >= ends:
+                    connection.revoke(ends)
+
+    def find_company(self, company_id: str) -> SimulatedCompany:
+        """A company as of now; 404 where there is none."""
+        company = self.company_store.find(company_id.lower())
+        if company is None:
+            raise no_company(company_id)
+        return self.fresh(company)
+
+    def find_connection(self, company_id: str, connection_id: str) -> SimulatedConnection:
+        """A connection of a company as of now; 404 where there is none."""
+        connection = self.find_company(company_id).find(connection_id.lower())
+        if connection is None:
+            raise no_connection(connection_id)
+        return connection
+
+    def find_operation(self, company_id: str, dataset_id: str) -> Operation:
+        """A pull operation of a company, if the API shows it already; 404 where there is none."""
+        op = self.history_of(self.find_company(company_id)).find(dataset_id.lower())
+        lag = round(self.settings.history_lag * SECOND)
+        if op is None or (lag and op.requested > self.clock.ticks() - lag):
+            raise no_dataset(dataset_id)
+        return op
+
+    def history_of(self, company: SimulatedCompany) -> CompanyHistory:
+        """A company's operations; queueing into it makes the company one to keep."""
+        if company.index in self.active:
+            return self.active[company.index][1]
+        history = self._histories.get(company.index)
+        if history is None:
+            history = self._histories[company.index] = CompanyHistory(self.draws, company, self.start)
+            if len(self._histories) > _HISTORIES:
+                self._histories.popitem(last=False)
+        return history
+
+    def visible(self, history: CompanyHistory, now: int) -> list[Operation]:
+        """The operations that lists show: with a lag, the newest are not there yet."""
+        horizon = now - round(self.settings.history_lag * SECOND)
+        if not self.settings.history_lag or not history.queued:
+            return history.operations
+        return history.operations[: bisect_right(history.operations, horizon, key=REQUESTED)]
+
+    def activate(self, company: SimulatedCompany) -> None:
+        """Something was queued: keep the company and its history for good."""
+        self.active[company.index] = (company, self.history_of(company))
+        self._histories.pop(company.index, None)
+        self.company_store.keep(company)
 
     def _page(
         self, listing: Listing, path: str, parameters: Parameters, document: Callable[[int], Document]
@@ -121,10 +213,9 @@ class World(State):
     @synchronized
     def connections(self, company_id: str, parameters: Parameters = _NONE) -> Document:
         """``GET /companies/{companyId}/connections``."""
-        all_of_them = self.find_company(company_id).connections
-        listing = Listing(len(all_of_them), of_connections(all_of_them), "DataConnection")
-        path = f"/companies/{company_id}/connections"
-        return self._page(listing, path, parameters, lambda index: all_of_them[index].document(self.link_base))
+        rows = [each.document(self.link_base) for each in self.find_company(company_id).connections]
+        listing = Listing(len(rows), of_documents(rows, CONNECTION), "DataConnection")
+        return self._page(listing, f"/companies/{company_id}/connections", parameters, rows.__getitem__)
 
     @synchronized
     def connection(self, company_id: str, connection_id: str) -> Document:
@@ -137,16 +228,13 @@ class World(State):
     def status(self, company_id: str) -> Document:
         """``GET /companies/{companyId}/dataStatus``."""
         company = self.find_company(company_id)
-        history, now = self.history_of(company), self.clock.ticks()
-        state = (len(history.queued), self.settings.status_of, *self.settings.new_data_types)
-        if history.quiet and history.last_status[0] == state:
-            statuses = history.last_status[1]
-        else:
-            statuses = self._statuses(company, history, now)
-            history.last_status = (state, statuses) if history.quiet else ((), {})
-        return self._shown(statuses)
+        history = self.history_of(company)
+        state = (history.quiet, len(history.queued), self.settings.status_of, *self.settings.new_data_types)
+        if not history.quiet or history.last_status[0] != state:
+            history.last_status = (state, self._statuses(company, history, self.clock.ticks()))
+        return self._shown(history.last_status[1])
 
-    def _statuses(self, company: Company, history: CompanyHistory, now: int) -> dict[str, Document]:
+    def _statuses(self, company: SimulatedCompany, history: CompanyHistory, now: int) -> dict[str, Document]:
         by_type: dict[str, list[Cell]] = {}
         for connection in company.connections:
             for data_type in self._queueing.types_of(connection):
@@ -198,13 +286,12 @@ class World(State):
         """``GET /companies/{companyId}/data/history``."""
         company, now = self.find_company(company_id), self.clock.ticks()
         operations = self.visible(self.history_of(company), now)
+
+        def document(index: int) -> Document:
+            return self._renamed(operations[index].document(now))
+
         path = f"/companies/{company_id}/data/history"
-        return self._page(
-            OperationList(operations, now),
-            path,
-            parameters,
-            lambda index: self._renamed(operations[index].document(now)),
-        )
+        return self._page(OperationList(operations, now), path, parameters, document)
 
     @synchronized
     def operation(self, company_id: str, dataset_id: str) -> Document:
@@ -216,7 +303,7 @@ class World(State):
         """``GET /companies/{companyId}/sync/{datasetId}/validation``."""
         return validation_results(self.draws, self.find_operation(company_id, dataset_id), self.clock.ticks())
 
-    # Settings and integrations
+    # SandboxSettings and integrations
 
     def company_settings(self, company_id: str) -> Document:
         """``GET /companies/{companyId}/syncSettings``."""
@@ -234,7 +321,7 @@ class World(State):
     def integrations(self, parameters: Parameters = _NONE) -> Document:
         """``GET /integrations``."""
         rows = catalogue.integrations(self.settings.new_data_types)
-        listing = Listing(len(rows), of_documents(rows), "Integration")
+        listing = Listing(len(rows), of_documents(rows, catalogue.INTEGRATION), "Integration")
         return self._page(listing, "/integrations", parameters, rows.__getitem__)
 
     def integration(self, platform_key: str) -> Document:
@@ -252,13 +339,12 @@ class World(State):
         self._catch_up()
         now = self.clock.ticks()
         done = [
-            (op, company, history)
+            (op.completed, op.id, read_completed(self.draws, company, op, history.success_before(op)))
             for company, history in self.active.values()
             for op in history.queued
             if op.succeeded and op.completed <= now
         ]
-        done.sort(key=lambda entry: (entry[0].completed, entry[0].id))
-        return [read_completed(self.draws, c, op, history.success_before(op)) for op, c, history in done]
+        return [event for *_, event in sorted(done, key=itemgetter(0, 1))]
 
     @synchronized
     def deauthorize(self, company_id: str, connection_id: str) -> None:
@@ -268,10 +354,7 @@ class World(State):
 
     @synchronized
     def relink(self, company_id: str, connection_id: str) -> None:
-        """What a customer does through the link URL: authorize the connection (again).
-
-        Codat reads a connection that is linked for the first time at once.
-        """
+        """Authorize a connection (again), as a customer does; one that is linked for the first time is read at once."""
         company, now = self.find_company(company_id), self.clock.ticks()
         connection = self.find_connection(company_id, connection_id)
         first = connection.status == "PendingAuth"

@@ -12,12 +12,12 @@ from datetime import time, timedelta
 
 import numpy as np
 
+from codat_notebook.models.instants import MONTH, interval
 from codat_notebook.strategies.indices import Floats
-from codat_notebook.words import interval
 
 #: Requests of a refresh: one that queues it, one look at it.
 REQUESTS = 2.0
-_DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 365.25 / 12, "year": 365.25}
+_DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0, "month": MONTH, "year": 12 * MONTH}
 _FORM = re.compile(r"\s*(?P<amount>[\d,_]*\.?\d+)\s*(?P<unit>[A-Za-z£$€]+)\s*(?:/|per|a|an)\s*(?P<period>[a-z]+)\s*")
 _UNITS = {"refresh": "refreshes", "refreshes": "refreshes", "request": "requests", "requests": "requests"}
 
@@ -57,7 +57,7 @@ class Budget:
 
 
 def days(given: str | float | timedelta) -> float:
-    """Days in an interval: a positive number of days, or what ``words.interval`` reads, such as ``"7D"`` or ``"36h"``.
+    """Days in an interval: a positive number of days, or what ``models.instants.interval`` reads.
 
     >>> days("36h"), days("7D"), days(2)
     (1.5, 7.0, 2.0)

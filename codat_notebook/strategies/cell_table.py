@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codat_notebook import frames
-from codat_notebook.strategies.indices import Floats
+from codat_notebook.strategies.indices import Flags, Floats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,19 +52,10 @@ class StrategyError(ValueError):
     ``rows`` is the part of the cells (with the answer, where there was one) that shows it; it is in the message too.
     """
 
-    def __init__(self, message: str, rows: pd.DataFrame) -> None:
-        super().__init__(f"{message}\n{rows.head(5).to_string()}" if len(rows) else message)
-        self.rows = rows
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _error_again, (str(self), self.rows)
-
-
-def _error_again(text: str, rows: pd.DataFrame) -> StrategyError:
-    """An error from another process, whose text has the rows already."""
-    error = StrategyError(text, rows.iloc[:0])
-    error.rows = rows
-    return error
+    def __init__(self, message: str, rows: Any = None) -> None:
+        shown = rows is not None and len(rows)  # from another process it comes without rows: they are in its text
+        super().__init__(f"{message}\n{rows.head(5).to_string()}" if shown else message)
+        self.rows: pd.DataFrame = rows
 
 
 def table(columns: Mapping[str, Any], rows: int | None = None) -> pd.DataFrame:
@@ -102,18 +93,12 @@ def _series(kind: str, values: Any) -> Any:
 
     if kind == "time" and isinstance(values, np.ndarray) and values.dtype.kind == "M":
         return pd.Series(values.astype("datetime64[us]")).dt.tz_localize("UTC")
-    if kind in ("time", "category"):
-        return values.reset_index(drop=True) if _is_ready(kind, values) else _built(kind, list(values))
-    return pd.Series(np.asarray(values) if kind != "answer" else list(values), dtype=_DTYPES[kind])
-
-
-def _is_ready(kind: str, values: Any) -> bool:
-    wanted = {"time": "datetime64[us, UTC]", "category": "category"}[kind]
-    return hasattr(values, "reset_index") and str(values.dtype) == wanted
-
-
-def _built(kind: str, values: list[Any]) -> pd.Series[Any]:
-    return frames.build({"column": kind}, {"column": values})["column"]
+    ready = {"time": "datetime64[us, UTC]", "category": "category"}.get(kind)
+    if ready is None:
+        return pd.Series(list(values) if kind == "answer" else np.asarray(values), dtype=_DTYPES[kind])
+    if isinstance(values, pd.Series) and str(values.dtype) == ready:
+        return values.reset_index(drop=True)
+    return frames.build({"column": kind}, {"column": list(values)})["column"]
 
 
 @dataclass(frozen=True)
@@ -129,7 +114,7 @@ class Columns:
     frame: Callable[[], pd.DataFrame]
     now: Moment
     budget_left: float | None = None
-    known: dict[tuple[str, ...], NDArray[np.int64]] | None = None  # groups of cells that keep their texts
+    kept_groups: dict[tuple[str, ...], NDArray[np.int64]] | None = None  # of cells that keep their texts
 
     @classmethod
     def of(cls, cells: pd.DataFrame, now: Any = None, budget_left: float | None = None) -> Columns:
@@ -154,7 +139,7 @@ class Columns:
             raise AttributeError(name)
         return self.numbers(name)
 
-    def matches(self, name: str, wanted: Any) -> NDArray[np.bool_]:
+    def matches(self, name: str, wanted: Any) -> Flags:
         """Which cells have one of the wanted texts in a column."""
         codes, categories = self.labels(name)
         texts = {wanted} if isinstance(wanted, str) else set(wanted)
@@ -162,10 +147,10 @@ class Columns:
 
     def groups(self, *names: str) -> NDArray[np.int64]:
         """A number for each cell: the same for cells that agree in all these columns."""
-        if self.known is not None and not _CHANGING.intersection(names):
-            if names not in self.known:
-                self.known[names] = replace(self, known=None).groups(*names)
-            return self.known[names]
+        if self.kept_groups is not None and not _CHANGING.intersection(names):
+            if names not in self.kept_groups:
+                self.kept_groups[names] = replace(self, kept_groups=None).groups(*names)
+            return self.kept_groups[names]
         key = np.zeros(1, dtype=np.int64)
         for name in names:
             codes, categories = self.labels(name)
@@ -225,21 +210,15 @@ def _extras(strategy: Callable[..., Any], columns: Columns) -> dict[str, Any]:
     """``now`` and ``budget_left``, as far as the strategy has parameters of these names."""
     import pandas as pd
 
-    parameters = _parameters(strategy)
-    extras: dict[str, Callable[[], Any]] = {
-        "now": lambda: pd.Timestamp(columns.now, tz="UTC"),
-        "budget_left": lambda: columns.budget_left,
-    }
-    return {name: make() for name, make in extras.items() if name in parameters}
-
-
-def _parameters(strategy: Callable[..., Any]) -> Container[str]:
-    """The names of its parameters: of a plain function at hand, for a signature takes longer than many strategies."""
+    # Of a plain function its names are at hand: a signature takes longer than many strategies.
     code = None if hasattr(strategy, "__wrapped__") else getattr(strategy, "__code__", None)
-    if code is None:
-        return inspect.signature(strategy).parameters
-    names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return names
+    parameters: Container[str] = (
+        inspect.signature(strategy).parameters
+        if code is None
+        else code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    )
+    extras = {"budget_left": columns.budget_left} if "budget_left" in parameters else {}
+    return extras | ({"now": pd.Timestamp(columns.now, tz="UTC")} if "now" in parameters else {})
 
 
 def checked(answer: Any, cells: pd.DataFrame, name: str) -> Floats:
@@ -265,10 +244,11 @@ def _numbers(given: pd.Series[Any], cells: pd.DataFrame, name: str) -> Floats:
     if pd.api.types.is_numeric_dtype(given.dtype) and given.dtype.kind != "c":
         return given.to_numpy(dtype=np.float64, na_value=np.nan)
     numbers = pd.to_numeric(given, errors="coerce") if given.dtype == object else None
-    texts = given.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool)
-    if numbers is not None and not (texts | (numbers.isna() & given.notna()).to_numpy()).any():
-        return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = texts if numbers is None else texts | (numbers.isna() & given.notna()).to_numpy()
+    bad = given.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool)
+    if numbers is not None:
+        bad = bad | (numbers.isna() & given.notna()).to_numpy()
+        if not bad.any():
+            return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     shown = cells[_NAMES].assign(priority=given)[bad if bad.any() else slice(None)]
     hint = "; durations are days, as in cells.age" if given.dtype.kind == "m" else ""
     raise StrategyError(f"{name} gave priorities that are no numbers ({given.dtype}){hint}:", shown)

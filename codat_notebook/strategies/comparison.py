@@ -98,14 +98,14 @@ def _elsewhere(
     shared = _pack((portfolio, dict(options)))
     packed = {name: _pack(strategy) for name, strategy in strategies.items()}
 
-    def submitted(task: _Task) -> Future[_Outcome] | Exception:
+    futures: list[Future[_Outcome]] = []
+    for task in tasks:
         try:
-            return executor.submit(_run_packed, packed[task[0]], shared, task)
+            futures.append(executor.submit(_run_packed, packed[task[0]], shared, task))
         except Exception as error:  # noqa: BLE001 - a pool that broke takes no more tasks; each row says so
-            return error
-
-    futures = [submitted(task) for task in tasks]
-    return [_words(each) if isinstance(each, Exception) else _outcome(each.result) for each in futures]
+            futures.append(Future())
+            futures[-1].set_exception(error)
+    return [_outcome(future.result) for future in futures]
 
 
 def _run_packed(strategy: bytes, shared: bytes, task: _Task) -> _Outcome:
@@ -123,15 +123,15 @@ def _run_packed(strategy: bytes, shared: bytes, task: _Task) -> _Outcome:
 def _columns(tasks: list[_Task], outcomes: list[_Outcome]) -> dict[str, Any]:
     import pandas as pd
 
-    rows = [{} if isinstance(outcome, str) else outcome for outcome in outcomes]
-    metrics = pd.DataFrame(rows, columns=[name for name, _ in Result.METRICS], dtype="float64")
-    errors = [outcome if isinstance(outcome, str) else None for outcome in outcomes]
+    names = [name for name, _ in Result.METRICS]
+    rows = [{"error": outcome} if isinstance(outcome, str) else outcome for outcome in outcomes]
+    types = {**dict.fromkeys(names, "float64"), "error": "string"}
+    metrics = pd.DataFrame(rows, columns=list(types)).astype(types)
     return {
         "strategy": pd.Series([name for name, _, _ in tasks], dtype="string"),
         "budget": pd.Series([budget for _, budget, _ in tasks], dtype="string"),
         "seed": pd.Series([seed for _, _, seed in tasks], dtype="int64"),
         **{str(name): metrics[name] for name in metrics},
-        "error": pd.Series(errors, dtype="string"),
     }
 
 
@@ -140,11 +140,7 @@ def _outcome(get: Callable[[], _Outcome]) -> _Outcome:
     try:
         return get()
     except Exception as error:  # noqa: BLE001 - whatever a task raises becomes its row's text, and is seen there
-        return _words(error)
-
-
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error}"
 
 
 def _run(strategy: Strategy, portfolio: _Portfolios, task: _Task, options: Mapping[str, Any]) -> dict[str, float]:

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Rows = NDArray[np.intp]
 
 #: Below these x the closed forms of staleness and age lose digits to cancellation, and the series is exact.
 _SMALL, _SMALL_AGE = 0.01, 0.05

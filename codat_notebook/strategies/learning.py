@@ -28,6 +28,7 @@ SHAPE = 0.5
 _FASTEST = 1e4  # changes a day; what changes at every look could change any number of times
 
 _INSTANT = 1e-9  # days: a gap below is rounding, not a refresh
+_DAY: Final = np.timedelta64(1, "D")
 _KEYS = ("company", "connection", "data_type")
 
 Prior = tuple[float, float] | Mapping[str, tuple[float, float]] | None
@@ -72,7 +73,10 @@ class Learner:
         """What is believed now, after the refreshes that ended since the last call."""
         self._know(columns)
         snapshot = columns.last_success
-        gap = snapshot - self._snapshot + self._moved(columns)
+        # Snapshots are told as days from now, so those of the last round are the time since then further off.
+        moved = 0.0 if self._at is None else (columns.now - self._at) / _DAY
+        self._at = columns.now
+        gap = snapshot - self._snapshot + moved
         fresh = np.flatnonzero(gap > _INSTANT)
         if len(fresh):
             changed = columns.changed_last[fresh]
@@ -102,17 +106,13 @@ class Learner:
         self._shape = np.full(len(columns.age), SHAPE)
         self._days = SHAPE / np.maximum(assumed_rates(columns), 1e-9)
         if isinstance(self._prior, tuple):
-            self._shape[:], self._days[:] = self._prior
-        for name, pair in self._prior.items() if isinstance(self._prior, Mapping) else ():
+            self._shape[:] = self._prior[0]
+            self._days[:] = self._prior[1]
+        for name, (shape, days) in self._prior.items() if isinstance(self._prior, Mapping) else ():
             own = columns.matches("data_type", name)
-            self._shape[own], self._days[own] = pair
+            self._shape[own] = shape
+            self._days[own] = days
         self._snapshot = np.full(len(columns.age), np.nan)
-
-    def _moved(self, columns: Columns) -> float:
-        """Days between the last round and this one: snapshots are told as days from now."""
-        moved = 0.0 if self._at is None else (columns.now - self._at) / np.timedelta64(1, "D")
-        self._at = columns.now
-        return float(moved)
 
     def _update(self, cells: NDArray[np.intp], gaps: Floats, changed: NDArray[np.bool_]) -> None:
         rate = np.minimum(self._shape[cells] / self._days[cells], _FASTEST)
@@ -127,7 +127,6 @@ OBSERVED: Final = {
 }  # fmt: skip
 _NEEDED: Final = ("company_id", "data_type", "time", "changed")
 _NAMES: Final = ("company_id", "connection_id", "data_type")
-_DAY: Final = np.timedelta64(1, "D")
 _ROUNDS: Final = 500
 
 
@@ -150,8 +149,12 @@ def observe_changes(seen: pd.DataFrame | Mapping[str, Any] | Iterable[Mapping[st
     >>> observe_changes([event])[["data_type", "changed"]].values.tolist()
     [['bills', True]]
     """
-    if hasattr(seen, "columns"):
-        frame = _of_frame(seen)
+    import pandas as pd
+
+    if isinstance(seen, pd.DataFrame):
+        if missing := [name for name in _NEEDED if name not in seen.columns]:
+            raise ValueError(f"observed changes lack the column {', '.join(missing)}; they need {', '.join(_NEEDED)}")
+        frame = frames.build(OBSERVED, {name: list(seen[name]) for name in OBSERVED if name in seen.columns})
     else:
         events = [seen] if isinstance(seen, (str, Mapping)) else seen
         rows = [row for number, event in enumerate(events) for row in _of_event(event, number)]
@@ -160,14 +163,6 @@ def observe_changes(seen: pd.DataFrame | Mapping[str, Any] | Iterable[Mapping[st
     if bad.any():
         raise ValueError(f"observed changes: what, when and whether must be given:\n{frame[bad].head(5).to_string()}")
     return frame.sort_values("time", kind="stable", ignore_index=True)
-
-
-def _of_frame(seen: Any) -> pd.DataFrame:
-    missing = [name for name in _NEEDED if name not in seen.columns]
-    if missing:
-        raise ValueError(f"observed changes lack the column {', '.join(missing)}; they need {', '.join(_NEEDED)}")
-    columns = {name: list(seen[name]) for name in OBSERVED if name in seen.columns}
-    return frames.build(OBSERVED, columns)
 
 
 def _of_event(event: Any, number: int) -> Iterator[tuple[Any, ...]]:
@@ -205,14 +200,10 @@ def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     rate = _posterior(number[there], gap[there], changed[there], usual)
     last = pd.Series(changed[there]).groupby(number[there]).last()
     place = {key: row for row, key in enumerate(keys)}
-    wanted = zip(*(cells[name].astype(str) for name in ("company", "connection", "data_type")), strict=True)
+    wanted = zip(*(cells[name].astype(str) for name in _KEYS), strict=True)
     rows = [place.get((a, b, c), place.get((a, "", c), -1)) for a, b, c in wanted]
-    return pd.DataFrame(
-        {
-            "rate": pd.Series(np.append(rate, np.nan)[rows], dtype="float64"),
-            "changed_last": pd.Series([last.get(row) for row in rows], dtype="boolean"),
-        }
-    ).set_axis(cells.index)
+    changed_last = pd.array([last.get(row) for row in rows], dtype="boolean")
+    return pd.DataFrame({"rate": np.append(rate, np.nan)[rows], "changed_last": changed_last}, index=cells.index)
 
 
 def _gaps(number: NDArray[np.intp], when: NDArray[np.datetime64]) -> Floats:

@@ -13,17 +13,19 @@ Sources: Cho & Garcia-Molina, TODS 2003 (freshness); Azar et al., PNAS 2018 (ran
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from codat_notebook.strategies.indices import Floats, age_curve
+from codat_notebook.strategies.indices import Flags, Floats, age_curve
 
 _SLICE = 16_384  # cells worked on at a time: their temporaries stay in the processor's cache
 _MAX_STEP = 20.0  # of the price's logarithm
+_TOLERANCE = 1e-10  # of the budget
 
 
 def staleness_root(z: Floats) -> Floats:
@@ -92,39 +94,31 @@ class PriceBracket:
     slope: float
 
 
-def find_price(
-    spend: Callable[[float], float], budget: float, guess: float = 1.0, slope: float = -1.0, tolerance: float = 1e-10
-) -> PriceBracket:
-    """The price at which ``spend``, which falls with the price, equals the budget within ``tolerance`` (relative).
+def find_price(spend: Callable[[float], float], budget: float, guess: float = 1.0, slope: float = -1.0) -> PriceBracket:
+    """The price at which ``spend``, which falls with the price, equals the budget to 1e-10 of it.
 
-    Secant steps on the logarithms, kept inside the bracket known so far. Both ends of the answer are the same unless
-    the spending jumps over the budget between two neighbouring floats (a cell that is about to be given up does that):
-    then spend(low) > budget > spend(high).
+    Secant steps on the logarithms; where they leave the bracket so far, or creep, its middle. Both ends of the answer
+    are the same unless the spending jumps over the budget between two neighbouring floats (a cell that is about to be
+    given up does that): then spend(low) > budget > spend(high).
     """
     low, high, at = -np.inf, np.inf, float(np.log(guess))
-    known: list[tuple[float, float]] = []
+    tried: list[tuple[float, float]] = []
     while True:
         spent = spend(float(np.exp(at)))
         gap = float(np.log(spent / budget)) if spent > 0 else -np.inf
-        if abs(gap) <= tolerance:
+        if abs(gap) <= _TOLERANCE:
             return PriceBracket(float(np.exp(at)), float(np.exp(at)), slope)
         low, high = (at, high) if gap > 0 else (low, at)
-        if known and np.isfinite(gap):
-            slope = min((gap - known[-1][1]) / (at - known[-1][0]), -1e-3)
+        if tried and np.isfinite(gap):
+            slope = min((gap - tried[-1][1]) / (at - tried[-1][0]), -1e-3)
         if np.isfinite(gap):
-            known.append((at, gap))
-        creeps = not np.isfinite(gap) or (len(known) > 3 and abs(gap) > abs(known[-4][1]) / 8)
-        step = float(np.clip(-gap / slope, -_MAX_STEP, _MAX_STEP))
-        at = _inside(at + step, low, high, halve=creeps)
+            tried.append((at, gap))
+        creeps = not np.isfinite(gap) or (len(tried) > 3 and abs(gap) > abs(tried[-4][1]) / 8)
+        at += float(np.clip(-gap / slope, -_MAX_STEP, _MAX_STEP))
+        if np.isfinite(low) and np.isfinite(high) and (creeps or not low < at < high):
+            at = (low + high) / 2
         if at in (low, high):
             return PriceBracket(float(np.exp(low)), float(np.exp(high)), slope)
-
-
-def _inside(at: float, low: float, high: float, halve: bool) -> float:
-    """``at`` if it lies within the bracket, else (or where the secant creeps) the bracket's middle."""
-    if np.isfinite(low) and np.isfinite(high) and (halve or not low < at < high):
-        return (low + high) / 2
-    return at
 
 
 #: Changes a day below which a cell counts as one that never changes.
@@ -158,16 +152,12 @@ class Problem:
         if rate.ndim != 1:
             raise ValueError(f"rates: expected one number per cell, not an array of {rate.ndim} dimensions")
         weight, cost = _column("weights", weights, len(rate)), _column("costs", costs, len(rate))
-        _refuse("rates", rate, ~(np.isfinite(rate) & (rate >= 0)), "a finite number >= 0")
-        _refuse("weights", weight, ~(np.isfinite(weight) & (weight >= 0)), "a finite number >= 0")
-        _refuse("costs", cost, ~(np.isfinite(cost) & (cost > 0)), "a finite number > 0")
+        refuse("rates", rate, np.isfinite(rate) & (rate >= 0), "a finite number >= 0")
+        refuse("weights", weight, np.isfinite(weight) & (weight >= 0), "a finite number >= 0")
+        refuse("costs", cost, np.isfinite(cost) & (cost > 0), "a finite number > 0")
         if not (np.isfinite(budget) and budget >= 0):
             raise ValueError(f"budget: expected a finite number >= 0 a day, not {budget}")
         return cls(np.where(rate < STILL, 0.0, rate), weight, cost, float(budget))
-
-    def every(self, step: int) -> Problem:
-        """A sample: each ``step``-th cell, with the share of the budget that falls to it."""
-        return Problem(self.rate[::step], self.weight[::step], self.cost[::step], self.budget / step)
 
 
 def _column(name: str, values: ArrayLike | None, length: int) -> Floats:
@@ -177,22 +167,21 @@ def _column(name: str, values: ArrayLike | None, length: int) -> Floats:
     return np.broadcast_to(column, (length,))
 
 
-def _refuse(name: str, values: Floats, bad: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], wanted: str) -> None:
-    if bad.any():
-        row = int(np.argmax(bad))
+def refuse(name: str, values: Floats, good: Flags, wanted: str) -> None:
+    """``ValueError`` for the first value that is not good."""
+    if not good.all():
+        row = int(np.argmin(good))
         raise ValueError(f"{name}: expected {wanted} for each cell, but row {row} is {values[row]}")
 
 
-def freshness(
-    rates: ArrayLike, budget: float, weights: ArrayLike | None = None, costs: ArrayLike | None = None
+def allocate(
+    objective: str, rates: ArrayLike, budget: float, weights: ArrayLike | None = None, costs: ArrayLike | None = None
 ) -> Allocation:
-    """The most freshness, from evenly spaced refreshes (Cho & Garcia-Molina).
-
-    With z = price c rate / w: f = 0 where z >= 1, else rate / u where 1 - (1 + u) e^-u = z. Cells that change too fast
-    for the budget are never refreshed. A million cells take well under a second.
+    """The best refreshes a day for an objective. A million cells take well under a second.
 
     Parameters
     ----------
+    objective : one of ``OBJECTIVES``; ``INDICES`` in ``policies`` has the index that each evens out.
     rates : changes a day, one per cell; 0 gets nothing.
     budget : what the refreshes of a day may cost, in the unit of ``costs``.
     weights : worth of a fresh cell; 1 by default.
@@ -202,72 +191,56 @@ def freshness(
     ------
     ValueError : a number that is negative or not finite, or a length that does not fit.
 
-    >>> freshness([1, 2, 3, 4, 5], budget=5).frequency.round(4).tolist()
+    >>> for objective in OBJECTIVES: print(allocate(objective, [1, 2, 3, 4, 5], 5).frequency.round(4).tolist())
     [1.1499, 1.3584, 1.3538, 1.1379, 0.0]
-    """
-
-    def frequency(problem: Problem, price: float) -> Floats:
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            z = price * problem.cost * problem.rate / problem.weight
-            u = staleness_root(np.where(problem.weight > 0, z, np.inf))
-            return np.where(u > 0, problem.rate / u, 0.0)
-
-    return _at_one_price(Problem.checked(rates, budget, weights, costs), frequency)
-
-
-def age(
-    rates: ArrayLike, budget: float, weights: ArrayLike | None = None, costs: ArrayLike | None = None
-) -> Allocation:
-    """The least age (days since the first unseen change): w W_age(rate, 1 / f) = price c. Parameters: `freshness`.
-
-    >>> age([1, 2, 3, 4, 5], budget=5).frequency.round(4).tolist()
     [0.8349, 0.9679, 1.0335, 1.0706, 1.0931]
+    [0.7829, 0.9472, 1.0372, 1.0956, 1.1371]
+    [1.386, 1.3743, 1.1326, 0.7719, 0.3352]
+    [1.0, 1.0, 1.0, 1.0, 1.0]
     """
-
-    def frequency(problem: Problem, price: float) -> Floats:
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            x = age_root(np.minimum(price * problem.cost * problem.rate**2 / problem.weight, 1e200))
-            return np.where((x > 0) & (problem.weight > 0), problem.rate / x, 0.0)
-
-    return _at_one_price(Problem.checked(rates, budget, weights, costs), frequency)
+    return OBJECTIVES[objective](Problem.checked(rates, budget, weights, costs))
 
 
-def harmonic(
-    rates: ArrayLike, budget: float, weights: ArrayLike | None = None, costs: ArrayLike | None = None
-) -> Allocation:
-    """Nobody starves: minimises sum w ln(1 + rate / f) (Kolobov et al.). Parameters: `freshness`.
+def _freshness(problem: Problem, price: float) -> Floats:
+    """The most freshness, from evenly spaced refreshes (Cho & Garcia-Molina).
+
+    With z = price c rate / w: f = 0 where z >= 1, else rate / u where 1 - (1 + u) e^-u = z. Cells that change too fast
+    for the budget are never refreshed.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        z = price * problem.cost * problem.rate / problem.weight
+        u = staleness_root(np.where(problem.weight > 0, z, np.inf))
+        return np.where(u > 0, problem.rate / u, 0.0)
+
+
+def _age(problem: Problem, price: float) -> Floats:
+    """The least age (days since the first unseen change): w W_age(rate, 1 / f) = price c."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        x = age_root(np.minimum(price * problem.cost * problem.rate**2 / problem.weight, 1e200))
+        return np.where((x > 0) & (problem.weight > 0), problem.rate / x, 0.0)
+
+
+def _harmonic(problem: Problem, price: float) -> Floats:
+    """Nobody starves: minimises sum w ln(1 + rate / f) (Kolobov et al.).
 
     f = (sqrt(rate^2 + 4 w rate / (price c)) - rate) / 2.
-
-    >>> harmonic([1, 2, 3, 4, 5], budget=5).frequency.round(4).tolist()
-    [0.7829, 0.9472, 1.0372, 1.0956, 1.1371]
     """
-
-    def frequency(problem: Problem, price: float) -> Floats:
-        rate, worth = problem.rate, problem.weight / (price * problem.cost)
-        below = rate + np.sqrt(rate * rate + 4 * worth * rate)
-        return 2 * worth * rate / np.where(below > 0, below, np.inf)
-
-    return _at_one_price(Problem.checked(rates, budget, weights, costs), frequency)
+    rate, worth = problem.rate, problem.weight / (price * problem.cost)
+    below = rate + np.sqrt(rate * rate + 4 * worth * rate)
+    return 2 * worth * rate / np.where(below > 0, below, np.inf)
 
 
-def randomised(
-    rates: ArrayLike, budget: float, weights: ArrayLike | None = None, costs: ArrayLike | None = None
-) -> Allocation:
-    """The most freshness from refreshes at random times (Azar et al.), exact in O(n log n). Parameters: `freshness`.
+def _randomised(problem: Problem) -> Allocation:
+    """The most freshness from refreshes at random times (Azar et al.), exact in O(n log n).
 
     f = max(sqrt(w rate / (price c)) - rate, 0): with the cells sorted by w / (c rate) those refreshed come first, so
     the price follows from running sums.
-
-    >>> randomised([1, 2, 3, 4, 5], budget=5).frequency.round(4).tolist()
-    [1.386, 1.3743, 1.1326, 0.7719, 0.3352]
     """
-    problem = Problem.checked(rates, budget, weights, costs)
     frequency = np.zeros(len(problem.rate))
     able = np.flatnonzero((problem.rate > 0) & (problem.weight > 0))
-    if not len(able) or problem.budget == 0:
-        return Allocation(frequency, _first_price(problem, problem.weight / problem.cost, able))
     rate, weight, cost = problem.rate[able], problem.weight[able], problem.cost[able]
+    if not len(able) or problem.budget == 0:  # with nothing to spend, the price is what the first refresh would win
+        return Allocation(frequency, float((weight / cost / rate).max(initial=0.0)))
     worth = np.sqrt(weight / (cost * rate))
     order = np.argsort(-worth, kind="stable")
     scale = (problem.budget + np.cumsum((cost * rate)[order])) / np.cumsum((cost * rate * worth)[order])
@@ -277,15 +250,8 @@ def randomised(
     return Allocation(frequency, best**-2)
 
 
-def since_sync(
-    rates: ArrayLike, budget: float, weights: ArrayLike | None = None, costs: ArrayLike | None = None
-) -> Allocation:
-    """The least time since the last sync: f = budget sqrt(w / c) / sum sqrt(w c). The rates do not matter.
-
-    >>> since_sync([1, 2], budget=3, weights=[1, 4]).frequency.tolist()
-    [1.0, 2.0]
-    """
-    problem = Problem.checked(rates, budget, weights, costs)
+def _since_sync(problem: Problem) -> Allocation:
+    """The least time since the last sync: f = budget sqrt(w / c) / sum sqrt(w c). The rates do not matter."""
     total = float(np.sqrt(problem.weight * problem.cost).sum())
     if total == 0 or problem.budget == 0:
         return Allocation(np.zeros(len(problem.rate)), 0.0 if total == 0 else np.inf)
@@ -293,18 +259,7 @@ def since_sync(
     return Allocation(frequency, (total / problem.budget) ** 2 / 2)
 
 
-#: What to optimise -> the function that allocates.
-OBJECTIVES: Final[dict[str, Callable[..., Allocation]]] = {
-    "freshness": freshness, "age": age, "harmonic": harmonic, "randomised": randomised, "since_sync": since_sync,
-}  # fmt: skip
-
-
-def _first_price(problem: Problem, ceiling: Floats, able: np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> float:
-    """The price with nothing to spend: what the first refresh would win. Zero if no refresh wins anything."""
-    return float((ceiling[able] / problem.rate[able]).max()) if len(able) else 0.0
-
-
-def _at_one_price(problem: Problem, frequency: Callable[[Problem, float], Floats]) -> Allocation:
+def _at_one_price(frequency: Callable[[Problem, float], Floats], problem: Problem) -> Allocation:
     """The allocation at the price that makes the refreshes cost exactly the budget."""
     able = np.flatnonzero((problem.rate > 0) & (problem.weight > 0))
     if not len(able) or problem.budget == 0:
@@ -327,8 +282,20 @@ def _search(problem: Problem, frequency: Callable[[Problem, float], Floats]) -> 
 
     if len(problem.rate) < _MANY:
         return find_price(spend, problem.budget)
-    sample = _search(problem.every(_SAMPLE), frequency)
+    part = slice(None, None, _SAMPLE)
+    few = Problem(problem.rate[part], problem.weight[part], problem.cost[part], problem.budget / _SAMPLE)
+    sample = _search(few, frequency)
     return find_price(spend, problem.budget, sample.low, sample.slope)
+
+
+#: What to optimise -> the function that allocates.
+OBJECTIVES: Final[Mapping[str, Callable[[Problem], Allocation]]] = {
+    "freshness": partial(_at_one_price, _freshness),
+    "age": partial(_at_one_price, _age),
+    "harmonic": partial(_at_one_price, _harmonic),
+    "randomised": _randomised,
+    "since_sync": _since_sync,
+}
 
 
 def mean(values: ArrayLike, weights: ArrayLike | None = None) -> float:
@@ -356,7 +323,7 @@ def upper_bound(
 
     Parameters
     ----------
-    rates, budget, weights, costs : as in ``optimum.freshness``.
+    rates, budget, weights, costs : as in ``allocate``.
     days : the horizon, > 0.
     ages : days since the snapshot that is held at the start; infinite where there is none.
 

@@ -17,8 +17,6 @@ from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.portfolio import Portfolio, costs
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from codat_notebook.strategies.result import Result
 
 _FRESH, _AGE, _LIMIT = "#2563a8", "#8a8f98", "#c2410c"
@@ -69,34 +67,9 @@ def _bars(axis: Any, freshness: pd.Series[Any], what: str) -> None:
     axis.tick_params(axis="y", labelsize="small")
 
 
-def draw_frontier(frame: pd.DataFrame, portfolio: Portfolio, days: float, axis: Any = None, **options: Any) -> Any:
-    """Freshness against what was spent a day: a point for each strategy and budget, and the bound above them all."""
-    from matplotlib import pyplot as plt
-
-    if axis is None:
-        axis = plt.subplots(figsize=(8, 4.8), layout="constrained")[1]
-    good = frame[frame["error"].isna()]
-    points = good.assign(cost=good["spent"] / days).groupby(["strategy", "budget"], sort=False, observed=True)
-    means, spread = points[["cost", "freshness"]].mean(), points["freshness"].std().fillna(0.0)
-    top = float(max(means["cost"].max(), 1e-9)) * 1.15 if len(means) else 1.0
-    _optimum(portfolio, days, top, frame["budget"]).plot(ax=axis, color=_LIMIT, ls="--", lw=1, label="bound", **options)
-    for number, (name, own) in enumerate(means.groupby(level="strategy", sort=False)):
-        own = own.sort_values("cost")
-        error = spread.loc[own.index].to_numpy()
-        style = f"{_MARKERS[number % len(_MARKERS)]}-"
-        axis.errorbar(own["cost"], own["freshness"], yerr=error, fmt=style, lw=1, capsize=2, label=str(name))
-    unit = Budget.of(str(frame["budget"].iloc[0])).unit
-    axis.set(xlabel=f"{unit} a day", ylabel="freshness", title="Freshness against cost", xlim=(0, top))
-    axis.set_ylim(0, 1.02)
-    axis.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.01, 0.5))
-    return axis
-
-
-def _optimum(portfolio: Portfolio, days: float, top: float, budgets: pd.Series[Any]) -> pd.Series[Any]:
+def _optimum(portfolio: Portfolio, days: float, top: float, budget: Budget) -> pd.Series[Any]:
     """The bound for budgets from nothing to ``top``."""
-    import pandas as pd
-
-    cost = costs(portfolio, Budget.of(str(budgets.iloc[0])))
+    cost = costs(portfolio, budget)
     grid = np.linspace(0.0, top, _POINTS)
     rates, weights = portfolio.truth["true_rate"].to_numpy(), portfolio.cells["weight"].to_numpy()
     ages = portfolio.cells["age"].to_numpy()
@@ -123,6 +96,24 @@ class ComparisonFrame(pd.DataFrame):
         With several budgets the points of a strategy make a line: its frontier. Bars are the spread over the seeds.
         Returns matplotlib's axes; ``options`` go to the line of the bound.
         """
+        from matplotlib import pyplot as plt
+
         portfolio, seeds = self.whom
-        one = portfolio if isinstance(portfolio, Portfolio) else portfolio(seeds[0])
-        return draw_frontier(self, one, self.days, axis, **options)
+        cells = portfolio if isinstance(portfolio, Portfolio) else portfolio(seeds[0])
+        budget = Budget.of(str(self["budget"].iloc[0]))
+        if axis is None:
+            axis = plt.subplots(figsize=(8, 4.8), layout="constrained")[1]
+        points = self[self["error"].isna()].assign(cost=lambda good: good["spent"] / self.days)
+        groups = points.groupby(["strategy", "budget"], sort=False, observed=True)
+        means, spread = groups[["cost", "freshness"]].mean(), groups["freshness"].std().fillna(0.0)
+        top = float(max(means["cost"].max(), 1e-9)) * 1.15 if len(means) else 1.0
+        _optimum(cells, self.days, top, budget).plot(ax=axis, color=_LIMIT, ls="--", lw=1, label="bound", **options)
+        for number, (name, own) in enumerate(means.groupby(level="strategy", sort=False)):
+            own = own.sort_values("cost")
+            error = spread.loc[own.index].to_numpy()
+            style = f"{_MARKERS[number % len(_MARKERS)]}-"
+            axis.errorbar(own["cost"], own["freshness"], yerr=error, fmt=style, lw=1, capsize=2, label=str(name))
+        axis.set(xlabel=f"{budget.unit} a day", ylabel="freshness", title="Freshness against cost")
+        axis.set(xlim=(0, top), ylim=(0, 1.02))
+        axis.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.01, 0.5))
+        return axis

@@ -191,7 +191,7 @@ class _DailyPrice:
 
     def __init__(self, a_day: float, objective: str) -> None:
         self._a_day = a_day
-        self._allocate = optimum.OBJECTIVES[objective]
+        self._objective = objective
         self._for: tuple[int, np.datetime64] | None = None
         self._given: tuple[Floats, ...] | None = None
         self._price = 0.0
@@ -199,10 +199,11 @@ class _DailyPrice:
     def price(self, cells: Columns, rate: Floats) -> float:
         current = (len(rate), cells.now.astype("datetime64[D]"))
         if current != self._for:  # without a time (NaT) this is always so
-            self._for, given = current, (rate, cells.weight, cells.cost)
+            self._for = current
+            given = (rate, cells.weight, cells.cost)
             if self._given is None or not all(map(np.array_equal, given, self._given)):
                 self._given = tuple(map(np.copy, given))
-                self._price = self._allocate(rate, self._a_day, cells.weight, cells.cost).price
+                self._price = optimum.allocate(self._objective, rate, self._a_day, cells.weight, cells.cost).price
         return self._price
 
 

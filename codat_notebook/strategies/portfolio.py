@@ -8,22 +8,17 @@ they fail; the ``rate`` in the cells is what is believed of the first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codat_notebook.models.platforms import (
-    BY_KIND,
-    SPREAD,
-    Platform,
-    changes_a_day,
-    median_seconds,
-)
+from codat_notebook.models.platforms import BY_KIND, SPREAD, changes_a_day, median_seconds
 from codat_notebook.strategies.budget import REQUESTS, Budget
 from codat_notebook.strategies.cell_table import CELLS, Columns, table
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import assumed_rates
+from codat_notebook.strategies.optimum import refuse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +42,9 @@ class Portfolio:
     cells: pd.DataFrame
     truth: pd.DataFrame
     observed: bool = True
+
+    def __post_init__(self) -> None:
+        _check(self.cells, self.truth)
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -81,7 +79,6 @@ class Portfolio:
             index=cells.index,
         )
         truth["true_rate"] = truth["true_rate"].fillna(pd.Series(assumed_rates(Columns.of(cells))))
-        _check(cells, truth)
         return cls(cells, truth, observed)
 
     @classmethod
@@ -144,9 +141,7 @@ class Portfolio:
         """The same portfolio, where other rates are believed: one number per cell, or ``"known"`` for the truth."""
         given = self.truth["true_rate"].to_numpy() if isinstance(rates, str) and rates == "known" else rates
         believed = np.broadcast_to(np.asarray(given, dtype=np.float64), (len(self),))
-        made = Portfolio(self.cells.assign(rate=believed), self.truth, self.observed)
-        _check(made.cells, made.truth)
-        return made
+        return replace(self, cells=self.cells.assign(rate=believed))
 
     def priced(self, prices: Mapping[str, float], default: float | None = None) -> Portfolio:
         """The same portfolio with a price of a refresh for each platform, and one for all others.
@@ -157,9 +152,7 @@ class Portfolio:
         """
         price = self.cells["platform"].map({str(name): float(value) for name, value in prices.items()})
         price = price.astype("float64").fillna(np.nan if default is None else float(default))
-        made = Portfolio(self.cells, self.truth.assign(price=price), self.observed)
-        _check(made.cells, made.truth)
-        return made
+        return replace(self, truth=self.truth.assign(price=price))
 
 
 _COLUMNS = (
@@ -172,25 +165,18 @@ def _made_up(
     companies: int, rng: np.random.Generator, data_types: Sequence[str] | None
 ) -> Iterator[tuple[str | float, ...]]:
     for number in range(companies):
-        weight = float(rng.pareto(1.5) + 1)
-        has = {"Accounting": 1.0, "Banking": 0.5, "Commerce": 0.33}
-        for kind, chance in has.items():
-            if rng.random() < chance:
-                platform = BY_KIND[kind][int(rng.integers(len(BY_KIND[kind])))]
-                yield from _connection(f"Company {number:04}", platform, weight, data_types)
-
-
-def _connection(
-    company: str, platform: Platform, weight: float, data_types: Sequence[str] | None
-) -> Iterator[tuple[str | float, ...]]:
-    for data_type in platform.types:
-        if data_type in platform.refuses or (data_types is not None and data_type not in data_types):
-            continue
-        yield (
-            company, f"{company}, {platform.name}", data_type, platform.name, platform.source_type, "Complete", weight,
-            changes_a_day(data_type), median_seconds(platform, data_type) / _DAY,
-            platform.failure_rate,
-        )  # fmt: skip
+        company, weight = f"Company {number:04}", float(rng.pareto(1.5) + 1)
+        for kind, chance in (("Accounting", 1.0), ("Banking", 0.5), ("Commerce", 0.33)):
+            if rng.random() >= chance:
+                continue
+            platform = BY_KIND[kind][int(rng.integers(len(BY_KIND[kind])))]
+            for data_type in platform.types:
+                if data_type not in platform.refuses and (data_types is None or data_type in data_types):
+                    yield (
+                        company, f"{company}, {platform.name}", data_type, platform.name, platform.source_type,
+                        "Complete", weight, changes_a_day(data_type), median_seconds(platform, data_type) / _DAY,
+                        platform.failure_rate,
+                    )  # fmt: skip
 
 
 def costs(portfolio: Portfolio, budget: Budget) -> Floats:
@@ -207,19 +193,13 @@ def costs(portfolio: Portfolio, budget: Budget) -> Floats:
 
 def _check(cells: pd.DataFrame, truth: pd.DataFrame) -> None:
     """``ValueError`` for the first number that makes no sense. An age may be infinite, a rate and a price unknown."""
-
-    def refuse(name: str, values: Floats, good: Any, wanted: str) -> None:
-        if not good.all():
-            row = int(np.argmin(good))
-            raise ValueError(f"portfolio: {name} is {wanted}, but row {row} has {values[row]}")
-
     for name in ("weight", "true_rate", "latency", "requests"):
         values = (cells if name in cells else truth)[name].to_numpy(np.float64)
-        refuse(name, values, np.isfinite(values) & (values >= 0), "a finite number >= 0")
+        refuse(f"portfolio: {name}", values, np.isfinite(values) & (values >= 0), "a finite number >= 0")
     for name, values in (("cost", cells["cost"].to_numpy()), ("price", truth["price"].fillna(1.0).to_numpy())):
-        refuse(name, values, np.isfinite(values) & (values > 0), "a finite number > 0")
+        refuse(f"portfolio: {name}", values, np.isfinite(values) & (values > 0), "a finite number > 0")
     rate = cells["rate"].fillna(0.0).to_numpy()
-    refuse("rate", rate, np.isfinite(rate) & (rate >= 0), "a finite number >= 0, or missing")
+    refuse("portfolio: rate", rate, np.isfinite(rate) & (rate >= 0), "a finite number >= 0, or none,")
     chance, age = truth["failure_rate"].to_numpy(np.float64), cells["age"].to_numpy(np.float64)
-    refuse("failure_rate", chance, (chance >= 0) & (chance < 1), "from 0 to below 1")
-    refuse("age", age, age >= 0, "a number of days >= 0, or infinite")
+    refuse("portfolio: failure_rate", chance, (chance >= 0) & (chance < 1), "a number from 0 to below 1")
+    refuse("portfolio: age", age, age >= 0, "a number of days >= 0, or infinity,")

@@ -85,9 +85,11 @@ class Result:
 
     def __repr__(self) -> str:
         m = self.metrics
+        share = m["rates_assumed"]
+        assumed = f"; rates assumed for {share:.0%} of the cells" if share else ""
         return (
             f"<{self.strategy}: freshness {m['freshness']:.4f}, {m['ratio']:.2%} of what is possible; "
-            f"{m['refreshes']:,.0f} refreshes, {m['failures']:,.0f} failed{self._assumed()}>"
+            f"{m['refreshes']:,.0f} refreshes, {m['failures']:,.0f} failed{assumed}>"
         )
 
     def _repr_html_(self) -> str:
@@ -95,7 +97,3 @@ class Result:
 
         rows = [(name, self.metrics[name], meaning) for name, meaning in self.METRICS if name in self.metrics]
         return static_html(repr(self), pd.DataFrame(rows, columns=["metric", "value", "meaning"]))
-
-    def _assumed(self) -> str:
-        share = self.metrics["rates_assumed"]
-        return f"; rates assumed for {share:.0%} of the cells" if share else ""

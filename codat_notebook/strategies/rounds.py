@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from codat_notebook import frames
 from codat_notebook.strategies.budget import REQUESTS, Budget, days
 from codat_notebook.strategies.cell_table import CELLS, Columns, ask
-from codat_notebook.strategies.indices import Floats
+from codat_notebook.strategies.indices import Flags, Floats, Rows
 from codat_notebook.strategies.policies import Strategy, keep_alive
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Ids = NDArray[np.integer]
 
 #: Column -> kind of the plan: what ``session.refresh`` needs, then why.
 STRATEGY_PLAN: Final = {
@@ -85,15 +87,9 @@ def back_off(kind: str, failures: int) -> float:
 
 
 def choose(
-    priority: Floats,
-    eligible: NDArray[np.bool_],
-    cost: Floats,
-    budget: float,
-    company: NDArray[np.integer],
-    room: NDArray[np.integer],
-    most: int,
+    priority: Floats, eligible: Flags, cost: Floats, budget: float, company: Ids, room: Ids, most: int,
     above: float = 0.0,
-) -> NDArray[np.intp]:
+) -> Rows:  # fmt: skip
     """The rows to refresh now, the highest priority first (of equals the first row).
 
     Parameters
@@ -117,22 +113,22 @@ def choose(
         rows = able[_highest(wanted, depth)]
         kept = rows[_fits(company[rows], room)]
         if len(kept) >= most or depth >= len(able):
-            chosen: NDArray[np.intp] = kept[:most]
+            chosen: Rows = kept[:most]
             return chosen[np.cumsum(cost[chosen]) <= budget + 1e-9]
         depth += max(4 * (most - len(kept)), depth // 2)
     return np.empty(0, dtype=np.intp)
 
 
-def _highest(wanted: Floats, depth: int) -> NDArray[np.intp]:
+def _highest(wanted: Floats, depth: int) -> Rows:
     """The places of the ``depth`` highest values, highest first."""
     if depth >= len(wanted):
         return _highest_first(wanted)
     last = np.partition(wanted, -depth)[-depth]
-    places: NDArray[np.intp] = (wanted >= last).nonzero()[0]
+    places: Rows = (wanted >= last).nonzero()[0]
     return places[_highest_first(wanted[places])[:depth]]
 
 
-def _highest_first(wanted: Floats) -> NDArray[np.intp]:
+def _highest_first(wanted: Floats) -> Rows:
     """The places in the order of the values, equals in their own order."""
     if len(wanted) > _FEW:  # the quick sort takes a third of the time, but puts equals anyhow: only if there are none
         order = np.argsort(-wanted)
@@ -142,13 +138,13 @@ def _highest_first(wanted: Floats) -> NDArray[np.intp]:
     return np.argsort(-wanted, kind="stable")
 
 
-def _fits(group: NDArray[np.integer], room: NDArray[np.integer]) -> NDArray[np.bool_]:
+def _fits(group: Ids, room: Ids) -> Flags:
     """Which have room in their group, if those before them come first."""
     over = np.bincount(group, minlength=len(room)) > room
     if not over.any():
         return np.ones(len(group), dtype=bool)
-    full: NDArray[np.bool_] = over[group]
-    fits: NDArray[np.bool_] = ~full
+    full: Flags = over[group]
+    fits: Flags = ~full
     crowd = np.flatnonzero(full)
     order = crowd[np.argsort(group[crowd], kind="stable")]
     ordered = group[order]
@@ -189,7 +185,7 @@ class KeepAlive:
 class Round(NamedTuple):
     """The rows to refresh now, in order; the priorities that decided, and those that the strategy gave."""
 
-    rows: NDArray[np.intp]
+    rows: Rows
     priority: Floats
     wanted: Floats
 
@@ -220,15 +216,7 @@ class Rounds:
         came_in = self._a_day * days
         self.credit = min(self.credit + came_in, max(self._saved, came_in))
 
-    def next(
-        self,
-        columns: Columns,
-        eligible: NDArray[np.bool_],
-        company: NDArray[np.integer],
-        room: NDArray[np.integer],
-        most: int,
-        look: bool = True,
-    ) -> Round:
+    def next(self, columns: Columns, eligible: Flags, company: Ids, room: Ids, most: int, look: bool = True) -> Round:
         """Ask the strategy, and spend on what is chosen; ``look`` for connections that are left alone, too.
 
         The other parameters are those of ``choose``.
@@ -251,7 +239,10 @@ def plan_round(
     strategy: Strategy, cells: pd.DataFrame, budget: Budget, every: float, limits: Limits, now: Any
 ) -> pd.DataFrame:
     """What a strategy would refresh of ``cells`` (as of ``session.cells``) with what comes in in ``every`` days."""
-    cost = _costs(cells, budget)
+    cost = budget.costs(np.full(len(cells), REQUESTS), cells["price"].to_numpy(np.float64))
+    if np.isnan(cost).any():
+        unknown = sorted({str(name) for name in cells["platform"][np.isnan(cost)]})
+        raise ValueError(f"A budget in {budget.unit} needs prices= of a refresh; unknown for {', '.join(unknown)}.")
     rounds = Rounds(strategy, budget, limits, cost)
     rounds.earn(every)
     amount = rounds.credit
@@ -269,19 +260,10 @@ def plan_round(
     return _frame(cells, priority, rows, reasons, cost)
 
 
-def _costs(cells: pd.DataFrame, budget: Budget) -> Floats:
-    """What a refresh of each cell costs in the budget's unit."""
-    cost = budget.costs(np.full(len(cells), REQUESTS), cells["price"].to_numpy(np.float64))
-    if np.isnan(cost).any():
-        unknown = sorted({str(name) for name in cells["platform"][np.isnan(cost)]})
-        raise ValueError(f"A budget in {budget.unit} needs prices= of a refresh; unknown for {', '.join(unknown)}.")
-    return cost
-
-
-def _skipped(cells: pd.DataFrame, priority: Floats, waiting: NDArray[np.bool_]) -> list[str]:
+def _skipped(cells: pd.DataFrame, priority: Floats, waiting: Flags) -> list[str]:
     """Why each cell is left out, if it is."""
     reasons = []
-    for row, obstacle in enumerate(cells["obstacle"].astype(object).where(cells["obstacle"].notna(), "")):
+    for row, obstacle in enumerate(cells["obstacle"].fillna("")):
         if obstacle:
             reasons.append(str(obstacle))
         elif waiting[row]:
@@ -292,27 +274,18 @@ def _skipped(cells: pd.DataFrame, priority: Floats, waiting: NDArray[np.bool_]) 
     return reasons
 
 
-def _frame(
-    cells: pd.DataFrame, priority: Floats, rows: NDArray[np.intp], reasons: list[str], cost: Floats
-) -> pd.DataFrame:
+def _frame(cells: pd.DataFrame, priority: Floats, rows: Rows, reasons: list[str], cost: Floats) -> pd.DataFrame:
     """The plan: what is queued in its order, then the rest, the most wanted first."""
     import pandas as pd
 
-    chosen = np.zeros(len(cells), dtype=bool)
-    chosen[rows] = True
-    rest = np.flatnonzero(~chosen)
     shown = np.nan_to_num(priority, nan=0.0, posinf=np.inf, neginf=-np.inf)
+    rest = np.setdiff1d(np.arange(len(cells)), rows)
     order = np.concatenate([rows, rest[np.argsort(-shown[rest], kind="stable")]])
     read = np.isfinite(cells["age"])  # pandas 2.2 multiplies what is missing, too, and at times numpy warns of that
-    age = pd.to_timedelta(cells["age"].where(read, 0.0), unit="D").where(read)
-    columns = {
-        "company_id": cells["company"], "company": cells["name"], "connection_id": cells["connection"],
-        "data_type": cells["data_type"], "platform": cells["platform"], "status": cells["status"], "age": age,
-        "action": pd.Series(np.where(chosen, "queue", "skip")), "reason": pd.Series(reasons, dtype="string"),
-        "priority": pd.Series(priority), "cost": pd.Series(cost), "rate": cells["rate"],
-        "rate_from": cells["rate_from"],
-    }  # fmt: skip
-    given = {
-        name: list(column.astype(object).where(column.notna(), None).iloc[order]) for name, column in columns.items()
-    }
+    plan = cells.assign(
+        company_id=cells["company"], company=cells["name"], connection_id=cells["connection"],
+        age=pd.to_timedelta(cells["age"].where(read, 0.0), unit="D").where(read), reason=reasons, priority=priority,
+        cost=cost, action=np.where(np.isin(np.arange(len(cells)), rows), "queue", "skip"),
+    ).iloc[order]  # fmt: skip
+    given = {name: list(plan[name].astype(object).where(plan[name].notna(), None)) for name in STRATEGY_PLAN}
     return frames.build(STRATEGY_PLAN, given)

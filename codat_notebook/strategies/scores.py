@@ -6,11 +6,10 @@ Each counter looks at the board at fixed moments and draws nothing, so counting 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codat_notebook.models.vocabulary import REPORTS, daily_requests
 from codat_notebook.strategies.budget import of_day
-from codat_notebook.strategies.indices import Floats
+from codat_notebook.strategies.indices import Floats, Rows
 from codat_notebook.strategies.simulation_state import SimulationState
 
 
@@ -29,7 +28,8 @@ class Deadlines:
         rows = np.flatnonzero(due > 0)
         self._rows = rows[np.argsort(due[rows], kind="stable")]
         self._due = due[self._rows]
-        self.met = self.all = 0
+        self.met = 0
+        self.all = 0
 
     @property
     def share(self) -> float:
@@ -49,7 +49,7 @@ class Deadlines:
                 rows = np.arange(len(self._board))
                 self._judge(rows, np.full(len(rows), at))
 
-    def _judge(self, rows: NDArray[np.intp], when: Floats) -> None:
+    def _judge(self, rows: Rows, when: Floats) -> None:
         self.met += int(np.count_nonzero(when - self._board.held_at(rows, when) <= self._goal))
         self.all += len(rows)
 
@@ -59,7 +59,7 @@ class Reports:
 
     def __init__(self, board: SimulationState) -> None:
         codes, names = board.given.labels("data_type")
-        rows: list[NDArray[np.intp]] = []
+        rows: list[Rows] = []
         for types in REPORTS.values():
             inside = np.flatnonzero(np.append(np.isin(names, types), False)[codes])
             inside = inside[np.argsort(board.company[inside], kind="stable")]

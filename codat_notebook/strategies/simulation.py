@@ -84,16 +84,9 @@ class _Run:
     """One simulation on its way."""
 
     def __init__(
-        self,
-        portfolio: Portfolio,
-        strategy: Strategy,
-        budget: Budget,
-        limits: Limits,
-        step: float,
-        seed: int,
-        goal: float,
-        deadline: str | None,
-    ) -> None:
+        self, portfolio: Portfolio, strategy: Strategy, budget: Budget, limits: Limits, step: float, seed: int,
+        goal: float, deadline: str | None,
+    ) -> None:  # fmt: skip
         self.portfolio = portfolio
         self.limits = limits
         self.step = step
@@ -114,26 +107,23 @@ class _Run:
 
     def day(self, day: int) -> None:
         """A day's ticks, and its row of the timeline."""
-        ticks = max(round(1 / self.step), 1)
+        board, ticks = self.board, max(round(1 / self.step), 1)
         for number in range(ticks):
             self._move(day + number / ticks)
-            self._round(1 / ticks, first=number == 0)
+            self.rounds.earn(1 / ticks)
+            room = board.room(self.limits.company_at_once)
+            columns = self.view.columns(self.rounds.credit)
+            chosen = self.rounds.next(columns, board.eligible(), board.company, room, self.most, look=number == 0)
+            board.begin(chosen.rows)
         self._move(day + 1.0)
-        self.board.settle()
-        self.reports.look(self.board)
-        self.connections.look(self.board)
+        board.settle()
+        self.reports.look(board)
+        self.connections.look(board)
         self.rows.append(self._row())
 
     def _move(self, now: float) -> None:
         self.deadlines.pass_until(now)
         self.board.move(now)
-
-    def _round(self, share: float, first: bool) -> None:
-        board = self.board
-        self.rounds.earn(share)
-        room = board.room(self.limits.company_at_once)
-        columns = self.view.columns(self.rounds.credit)
-        board.begin(self.rounds.next(columns, board.eligible(), board.company, room, self.most, first).rows)
 
     def _row(self) -> dict[str, float]:
         board, age, missed = self.board, self.board.age, self.board.true_rate
@@ -141,7 +131,8 @@ class _Run:
         if len(read := np.flatnonzero(np.isfinite(age))) < len(age):
             age, missed = age[read], missed[read]
         until_now = optimum.mean(board.ledger.fresh_days, self.weight)
-        fresh_today, self.before = until_now - self.before, until_now
+        fresh_today = until_now - self.before
+        self.before = until_now
         return {
             "freshness": fresh_today,
             "age_mean": float(age.mean()) if len(age) else np.nan,

@@ -16,28 +16,30 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codat_notebook.models.platforms import PLATFORMS, SPREAD
+from codat_notebook.models.platforms import BY_NAME, PLATFORMS, SPREAD
 from codat_notebook.strategies.cell_table import CELLS, Columns, Labels
-from codat_notebook.strategies.indices import Floats
+from codat_notebook.strategies.indices import Flags, Floats, Rows
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.rounds import back_off
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Rows = NDArray[np.intp]
 _AT_ONCE = 4_096  # notes worked out together: enough to make a call cheap, few enough for the processor's cache
 
 
 class FreshnessLedger:
-    """The copies of all cells that were replaced, and what is expected of them."""
+    """The copies of all cells that were replaced, and what is expected of them.
+
+    ``fresh_days`` of each cell, and ``found_nothing`` (its refreshes that found no change), as of when it was settled.
+    """
 
     def __init__(self, rate: Floats, changed: NDArray[np.float32], observed: bool) -> None:
         self._rate = rate
         self._changed = changed
         self._observed = observed
-        self._fresh_days = np.zeros(len(rate))
-        self._found_nothing = np.zeros(len(rate))
+        self.fresh_days = np.zeros(len(rate))
+        self.found_nothing = np.zeros(len(rate))
         self._settled = np.zeros(len(rate))
         self._notes: list[tuple[Rows, Floats, Floats, Floats, Floats, Floats]] = []
         self._pending = 0
@@ -53,20 +55,8 @@ class FreshnessLedger:
     def settle(self, snapshot: Floats, now: float) -> None:
         """Add up the freshness of all cells, which hold copies of ``snapshot``, until now."""
         self._work_out()
-        self._fresh_days += _fresh(self._rate, snapshot, self._settled, now)
+        self.fresh_days += _fresh(self._rate, snapshot, self._settled, now)
         self._settled[:] = now
-
-    @property
-    def fresh_days(self) -> Floats:
-        """Expected fresh days of each cell until it was last settled."""
-        self._work_out()
-        return self._fresh_days
-
-    @property
-    def found_nothing(self) -> Floats:
-        """Expected refreshes of each cell that found no change."""
-        self._work_out()
-        return self._found_nothing
 
     @property
     def changed(self) -> NDArray[np.float32]:
@@ -85,8 +75,8 @@ class FreshnessLedger:
         unchanged = np.exp(-rate * np.minimum(starts - snapshot, 1e300))
         unchanged[np.isinf(snapshot)] = 0.0
         # A cell may stand here more than once; of what it showed, the last counts.
-        np.add.at(self._fresh_days, rows, _fresh(rate, snapshot, settled, ends))
-        np.add.at(self._found_nothing, rows, unchanged)
+        np.add.at(self.fresh_days, rows, _fresh(rate, snapshot, settled, ends))
+        np.add.at(self.found_nothing, rows, unchanged)
         if self._observed:
             self._changed[rows] = draw >= unchanged
 
@@ -102,7 +92,6 @@ def _fresh(rate: Floats, snapshot: Floats, since: Floats, until: Floats | float)
 Codes = NDArray[np.integer]
 #: What a failed refresh ends with where the platform is not one of the sandbox's.
 _FAILURES: Final[Mapping[str, float]] = {"FetchError": 1.0}
-_FAILURES_OF: Final = {platform.name: platform.failures for platform in PLATFORMS}
 _KINDS: Final = sorted({kind for platform in PLATFORMS for kind in platform.failures} | set(_FAILURES))
 STATUSES: Final = ["Complete", "Fetching", *_KINDS]
 COMPLETE, FETCHING, _FIRST_KIND = 0, 1, 2
@@ -118,7 +107,7 @@ class _Way:
     ends: Floats
     luck: Floats
 
-    def only(self, which: NDArray[np.bool_]) -> _Way:
+    def only(self, which: Flags) -> _Way:
         return _Way(self.rows[which], self.starts[which], self.ends[which], self.luck[which])
 
     def joined(self, other: _Way) -> _Way:
@@ -152,7 +141,8 @@ class SimulationState:
         self.failed = np.zeros(rows, np.int32)
         self.failures = cells["failures"].to_numpy(np.int32, copy=True)
         self.ledger = FreshnessLedger(self.true_rate, self.given.changed_last.astype(np.float32), portfolio.observed)
-        self.status, self.error = (_codes(self.given.labels(name)) for name in ("status", "last_error"))
+        self.status = _codes(self.given.labels("status"))
+        self.error = _codes(self.given.labels("last_error"))
         self.blocked = _blocked(self.given)
         self._way = _Way(np.empty(0, dtype=np.intp), np.empty(0), np.empty(0), np.empty(0))
         self._age = np.empty(rows)
@@ -163,7 +153,7 @@ class SimulationState:
     def __len__(self) -> int:
         return len(self.snapshot)
 
-    def eligible(self) -> NDArray[np.bool_]:
+    def eligible(self) -> Flags:
         """Which cells may be refreshed now: linked, supported, not on their way, not waiting after a failure."""
         return self.blocked <= self.now
 
@@ -211,7 +201,8 @@ class SimulationState:
         self.ledger.replaced(rows, self.snapshot[rows], done.starts, done.ends, draw)
         self.snapshot[rows] = done.starts
         self.failures[rows] = 0
-        self.status[rows], self.error[rows] = COMPLETE, -1
+        self.status[rows] = COMPLETE
+        self.error[rows] = -1
 
     def _fail(self, rows: Rows, draw: Floats) -> None:
         # The last edge is 1; a quotient that was rounded up to it is of the last kind, too.
@@ -239,7 +230,7 @@ def _waits() -> Floats:
 
 def _edges(platforms: list[str]) -> Floats:
     """For each platform, and last for none, the running share of each kind among its failures."""
-    weights = [_FAILURES_OF.get(name) or _FAILURES for name in [*platforms, ""]]
+    weights = [BY_NAME[name].failures if name in BY_NAME else _FAILURES for name in [*platforms, ""]]
     shares = np.cumsum([[each.get(kind, 0.0) for kind in _KINDS] for each in weights], axis=1)
     edges: Floats = shares / shares[:, -1:]
     return edges
@@ -259,7 +250,7 @@ def _blocked(given: Columns) -> Floats:
 
 _DAY_US: Final = 86_400_000_000
 _MOVING_TEXTS: Final = ("status", "last_error")
-_MOVING: Final = ("age", "last_success", "in_progress", "failures", "retry_at", "changed_last", *_MOVING_TEXTS)
+_MOVING: Final = ("age", "last_success", "in_progress", "failures", "retry_at", "changed_last", "due")
 
 
 class CellsView:
@@ -291,12 +282,10 @@ class CellsView:
         if self._at != self._board.now:
             self._now.clear()
             self._at = self._board.now
-        if name in self._fixed:
-            return self._fixed[name]
-        if name not in self._now:
-            moving = name in _MOVING or name == "due"
-            (self._now if moving else self._fixed)[name] = _locked(self._number(name))
-        return self._now[name] if name in self._now else self._fixed[name]
+        kept = self._now if name in _MOVING else self._fixed
+        if name not in kept:
+            kept[name] = _locked(self._number(name))
+        return kept[name]
 
     def _number(self, name: str) -> Floats:
         board = self._board

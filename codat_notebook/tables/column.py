@@ -56,19 +56,13 @@ class Column:
     decimals: int | None = None
 
 
-@dataclass(frozen=True)
-class Shown:
+@dataclass(frozen=True, kw_only=True)
+class Shown(Column):
     """A column of a certain frame: a ``key`` that no other column has, how it is shown, and its values."""
 
     key: str
-    label: str
     kind: Kind
-    hidden: bool
-    tone: Callable[[Row], str | None] | None
     values: pd.Series[Any]
-    facet: bool = False
-    named_by: str = ""
-    decimals: int | None = None
 
 
 def shown_columns(frame: pd.DataFrame, wanted: Mapping[str, Column]) -> list[Shown]:
@@ -110,9 +104,8 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
 
 
 def _shown(key: str, values: pd.Series[Any], column: Column) -> Shown:
-    label = column.label or key.replace("_", " ")
-    kind = column.kind or kind_of(key, values)
-    return Shown(key, label, kind, column.hidden, column.tone, values, column.facet, column.named_by, column.decimals)
+    guessed = {"label": column.label or key.replace("_", " "), "kind": column.kind or kind_of(key, values)}
+    return Shown(key=key, values=values, **{**vars(column), **guessed})
 
 
 def kind_of(name: str, values: pd.Series[Any]) -> Kind:
@@ -257,8 +250,8 @@ def matching(column: Shown, folded: Callable[[], list[str]], word: str) -> NDArr
 
     values = column.values
     if isinstance(values.dtype, pd.CategoricalDtype):
-        found = [word in text(each).casefold() for each in values.cat.categories]
-        return np.array([*found, False]).take(values.cat.codes)  # the code of a missing value is -1: the last is taken
+        holds = [word in text(each).casefold() for each in values.cat.categories]
+        return np.array([*holds, False]).take(values.cat.codes)  # the code of a missing value is -1: the last is taken
     if pd.api.types.is_bool_dtype(values.dtype):
         return np.zeros(len(values), dtype=bool)  # nobody looks for a yes or a no
     return np.fromiter((word in each for each in folded()), dtype=bool, count=len(values))

@@ -134,6 +134,7 @@ def to_xlsx(frame: pd.DataFrame) -> bytes:
         from openpyxl import Workbook
         from openpyxl.cell import WriteOnlyCell
         from openpyxl.styles import Font
+        from openpyxl.utils import get_column_letter
     except ImportError as error:
         raise ExportError("Excel files need openpyxl: pip install openpyxl. CSV works without it.") from error
     headings, rows = table_of(frame)
@@ -145,22 +146,14 @@ def to_xlsx(frame: pd.DataFrame) -> bytes:
     bold = [WriteOnlyCell(sheet, value=_sheet_value(heading)) for heading in headings]
     for cell in bold:
         cell.font = Font(bold=True)
-    for number, heading in enumerate(headings):
-        sheet.column_dimensions[_letters(number)].width = min(60, max(12, len(heading) + 2))
+    for number, heading in enumerate(headings, start=1):
+        sheet.column_dimensions[get_column_letter(number)].width = min(60, max(12, len(heading) + 2))
     sheet.append(bold)
     for row in rows:
         sheet.append([_sheet_value(value) for value in row])
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
-
-
-def _letters(number: int) -> str:
-    letters = ""
-    while number >= 0:
-        number, rest = divmod(number, 26)
-        letters, number = chr(65 + rest) + letters, number - 1
-    return letters
 
 
 def _sheet_value(value: Value) -> Value:
@@ -171,25 +164,23 @@ def _sheet_value(value: Value) -> Value:
     return _FORBIDDEN.sub("\ufffd", value)[:_MOST_CHARACTERS] if isinstance(value, str) else value
 
 
-#: What a table can be exported as: how its files end, their type, and what makes them.
-FORMATS: dict[str, tuple[str, str, Callable[[pd.DataFrame], str | bytes]]] = {
-    "csv": ("csv", "text/csv", to_csv),
-    "xlsx": ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", to_xlsx),
-    "tsv": ("tsv", "text/plain", to_tsv),
-    "html": ("html", "text/html", to_html),
+#: What a table can be exported as, by how its files end: their type, and what makes them.
+FORMATS: dict[str, tuple[str, Callable[[pd.DataFrame], str | bytes]]] = {
+    "csv": ("text/csv", to_csv),
+    "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", to_xlsx),
+    "tsv": ("text/plain", to_tsv),
+    "html": ("text/html", to_html),
 }
 
 
 def as_bytes(frame: pd.DataFrame, form: str) -> bytes:
     """A frame in one of the :data:`FORMATS` as the bytes of a file."""
-    made = FORMATS[form][2](frame)
+    made = FORMATS[form][1](frame)
     return made if isinstance(made, bytes) else made.encode("utf-8-sig" if form == "csv" else "utf-8")
 
 
 #: Bytes of a piece and seconds between two: 0.7 of the megabyte a second that a server lets through.
 PIECE, PAUSE = 500_000, 0.7
-#: Forms whose bytes are compressed already.
-_PACKED = ("xlsx",)
 #: What each choice of the menu consists of.
 CHOICES = {"copy": ("tsv", "html"), "csv": ("csv",), "xlsx": ("xlsx",)}
 
@@ -212,10 +203,9 @@ def pieces(frame: pd.DataFrame, choice: str, name: str) -> list[tuple[dict[str, 
 
 
 def _split(form: str, content: bytes, choice: str, name: str) -> Iterator[tuple[dict[str, Any], bytes]]:
-    ending, mime, _ = FORMATS[form]
-    packed = form in _PACKED
+    packed = form == "xlsx"  # by itself
     content = content if packed else gzip.compress(content, 6, mtime=0)
-    about = {"type": "file", "choice": choice, "form": form, "mime": mime, "name": f"{name}.{ending}"}
+    about = {"type": "file", "choice": choice, "form": form, "mime": FORMATS[form][0], "name": f"{name}.{form}"}
     for start in range(0, len(content), PIECE):
         last = start + PIECE >= len(content)
         yield {**about, "gzip": not packed, "last": last, "done": False}, content[start : start + PIECE]

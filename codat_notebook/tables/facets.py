@@ -49,22 +49,20 @@ class ColumnValues:
 
     def __init__(self, column: Shown, names: Shown | None = None) -> None:
         self.column = column
-        self._codes, self._texts = _coded(column)
-        self._labels = [text or _NONE for text in self._texts] if names is None else _named(self, names)
+        codes, texts = _coded(column)
+        self._codes = codes
+        self._texts = texts
+        self._labels = [text or _NONE for text in self._texts] if names is None else self._named(names)
 
-    @property
-    def examples(self) -> NDArray[np.intp]:
-        """For each value one of the rows that have it."""
+    def _named(self, names: Shown) -> list[str]:
+        """For each id what the other column calls it; where two are called the same, with the beginning of the id."""
         import numpy as np
 
-        places = np.zeros(len(self._texts), dtype=np.intp)
+        places = np.zeros(len(self._texts), dtype=np.intp)  # for each value one of the rows that have it
         places[self._codes] = np.arange(len(self._codes))
-        return places
-
-    @property
-    def texts(self) -> list[str]:
-        """The values."""
-        return self._texts
+        words = [cols.text(word or _NONE) for word in names.values.iloc[places].astype(object).fillna("")]
+        often = Counter(words)
+        return [f"{w} {short_id(t)}".strip() if often[w] > 1 else w for w, t in zip(words, self._texts, strict=True)]
 
     def mask(self, chosen: Sequence[str]) -> NDArray[np.bool_]:
         """Which rows have one of these values."""
@@ -105,21 +103,14 @@ def _coded(column: Shown) -> tuple[NDArray[np.intp], list[str]]:
 
     values = column.values
     if isinstance(values.dtype, pd.CategoricalDtype):
-        codes, known = values.cat.codes.to_numpy().astype(np.intp), values.cat.categories.map(cols.text).tolist()
+        codes, texts = values.cat.codes.to_numpy().astype(np.intp), values.cat.categories.map(cols.text).tolist()
     else:
         plain = values.map(cols.text, na_action="ignore") if values.dtype == object else values  # a list has no hash
         codes, distinct = pd.factorize(plain)
-        known = [cols.text(value) for value in distinct]
-    codes = np.where(codes < 0, len(known), codes)  # what is missing comes last
+        texts = [cols.text(value) for value in distinct]
+    codes = np.where(codes < 0, len(texts), codes)  # what is missing comes last
     used, codes = np.unique(codes, return_inverse=True)
-    return codes, [[*known, ""][n] for n in used]
-
-
-def _named(facet: ColumnValues, names: Shown) -> list[str]:
-    """For each id what the other column calls it; where two are called the same, with the beginning of the id."""
-    words = [cols.text(word or _NONE) for word in names.values.iloc[facet.examples].astype(object).fillna("")]
-    often = Counter(words)
-    return [f"{w} {short_id(t)}".strip() if often[w] > 1 else w for w, t in zip(words, facet.texts, strict=True)]
+    return codes, [[*texts, ""][n] for n in used]
 
 
 class Span:
@@ -171,13 +162,3 @@ def _end(text: str, now: datetime | None) -> datetime | None:
     if text in SPANS:
         return now and now - timedelta(seconds=-int(text))
     return instant(text)
-
-
-Facet = ColumnValues | Span
-
-
-def facet_of(column: Shown, columns: Sequence[Shown], now: Clock | None) -> Facet:
-    """The facet of a column among the others of its frame."""
-    if column.kind == "time":
-        return Span(column, now)
-    return ColumnValues(column, next((each for each in columns if each.key == column.named_by), None))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 from codat_notebook.models import status
 from codat_notebook.tables import column as cols
 from codat_notebook.tables.column import Column, Row, Shown
-from codat_notebook.tables.facets import Clock, Facet, FacetState, facet_of
+from codat_notebook.tables.facets import Clock, ColumnValues, FacetState, Span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,30 +80,15 @@ class TableView:
     page: int = 0
     facets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def after(self, message: Mapping[str, Any], kinds: Mapping[str, str]) -> TableView:
-        """The view after a message from the browser; the same one if the message does not concern it."""
-        match message:
-            case {"type": "sort", "column": str(column)} if column in kinds:
-                return replace(self, sort=(column, self._direction(column, kinds[column])), page=0)
-            case {"type": "filter", "text": str(text)}:
-                return replace(self, text=text, page=0)
-            case {"type": "quick", "label": str(label)}:
-                return replace(self, quick=label, page=0)
-            case {"type": "facet", "column": str(column), "values": [*values]} if column in kinds:
-                return replace(self, facets=self._facets(column, tuple(map(str, values))), page=0)
-            case {"type": "clear"}:
-                return TableView(self.sort)
-            case {"type": "page", "page": int(page)}:
-                return replace(self, page=max(0, page))
-        return self
-
-    def _facets(self, column: str, chosen: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        others = {key: each for key, each in self.facets.items() if key != column}
-        return others if chosen in ((), ("", "")) else {**others, column: chosen}
-
-    def _direction(self, column: str, kind: str) -> str:
+    def sorted_by(self, column: str, kind: str) -> TableView:
+        """In the order of a column of this kind: texts from A on, all else from the largest on; then the other way."""
         first, second = ("asc", "desc") if kind in _SEARCHED else ("desc", "asc")
-        return second if self.sort == (column, first) else first
+        return replace(self, sort=(column, second if self.sort == (column, first) else first), page=0)
+
+    def with_facet(self, column: str, chosen: tuple[str, ...]) -> TableView:
+        """Filtered by what is chosen of a column: nothing, or two open ends, is no filter."""
+        others = {key: each for key, each in self.facets.items() if key != column}
+        return replace(self, facets=others if chosen in ((), ("", "")) else {**others, column: chosen}, page=0)
 
 
 @dataclass(frozen=True)
@@ -186,8 +171,8 @@ class Sheet:
         column = next((c for c in self.columns if c.key == self.layout.key), None)
         if column is not None and column.values.dtype == "string" and not key.startswith("#"):
             # Looked for anew in each new frame, where a table of all keys would take too long.
-            found = (column.values == key).fillna(False).to_numpy(dtype=bool).nonzero()[0]
-            return int(found[0]) if len(found) else None
+            places = (column.values == key).fillna(False).to_numpy(dtype=bool).nonzero()[0]
+            return int(places[0]) if len(places) else None
         return self._once("places", lambda: {k: n for n, k in enumerate(self._key_texts(self._order(None)))}).get(key)
 
     def _row(self, place: int) -> Row:
@@ -252,9 +237,11 @@ class Sheet:
         among = self._kept(view, column.key)
         return self._facet(column.key).state(among, view.facets.get(column.key, ()))
 
-    def _facet(self, key: str) -> Facet:
+    def _facet(self, key: str) -> ColumnValues | Span:
         column = next(each for each in self.columns if each.key == key)
-        return self._once(("facet", key), lambda: facet_of(column, self.columns, self.layout.now))
+        names = next((each for each in self.columns if each.key == column.named_by), None)
+        time, now = column.kind == "time", self.layout.now
+        return self._once(("facet", key), lambda: Span(column, now) if time else ColumnValues(column, names))
 
     def _mask(self, label: str) -> NDArray[np.bool_]:
         import numpy as np
@@ -278,11 +265,11 @@ class Sheet:
         import numpy as np
 
         def work() -> NDArray[np.bool_]:
-            found = np.zeros(0 if self.frame is None else len(self.frame), dtype=bool)
+            match = np.zeros(0 if self.frame is None else len(self.frame), dtype=bool)
             for column in self.columns:
                 if column.kind in _SEARCHED and not column.hidden:
-                    found |= cols.matching(column, partial(self._folded, column), word)
-            return found
+                    match |= cols.matching(column, partial(self._folded, column), word)
+            return match
 
         return self._once(("word", word), work)
 

@@ -6,14 +6,14 @@ Refreshes are followed on screen until they end; the ages are read again then.
 
 import asyncio
 import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from codat_notebook.models.errors import CodatLendingError
-from codat_notebook.runs.cells import company_status
-from codat_notebook.runs.durations import usual_durations
+from codat_notebook.runs.cells import CompanyStatus, company_status
 from codat_notebook.runs.finding import name_query
 from codat_notebook.runs.run import RefreshRun
+from codat_notebook.runs.starting import Start
+from codat_notebook.runs.targets import Target, Targets
 from codat_notebook.widgets import pickers
 from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.data_types import Select
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Companies offered again before anything is typed.
 RECENT = 5
+#: Seconds for which a company's facts, once read, stand for those that a refresh asks for.
+FACTS_LAST = 60.0
 #: Session -> the companies used last, so that a console that is made anew offers them, too.
 _used: "weakref.WeakKeyDictionary[Session, list[pickers.CompanyName]]" = weakref.WeakKeyDictionary()
 
@@ -48,16 +50,12 @@ class Choosing:
         self._searching: asyncio.Task[None] | None = None
         self._picking: asyncio.Task[None] | None = None
 
-    def list_companies(self) -> None:
-        """Ask for the first companies, to be offered before anything is typed."""
-        self._searching = self._boundary.spawn("The companies could not be listed", self._search, "")
-
     def on_company(self, message: pickers.Search | pickers.Pick) -> None:
-        """A text to search for, or a picked company."""
+        """A text to search for ("": the first companies, which are offered before one is typed), or a company."""
         if isinstance(message, pickers.Search):
             if self._searching is not None:
                 self._searching.cancel()
-            self._searching = self._boundary.spawn("The companies could not be searched", self._search, message.text)
+            self._searching = self._boundary.spawn("The companies could not be listed", self._search, message.text)
         else:
             if self._picking is not None:
                 self._picking.cancel()
@@ -86,11 +84,11 @@ class Choosing:
             self._state.search = {**pickers.search_results(text, []), "status": "error", "error": "No answer"}
             self._renderer.company(at_once=True)
             raise
-        companies = [
+        companies: list[pickers.CompanyName] = [
             {"id": c.id, "name": c.name, "note": ", ".join(k.platform_name for k in c.data_connections or ())}
             for c in page.results
         ]
-        self._state.search = pickers.search_results(text, companies, max(page.total_results, len(companies)))
+        self._state.search = pickers.search_results(text, companies, page.total_results)
         self._renderer.company(at_once=True)
 
     async def _pick(self, company_id: str) -> None:
@@ -109,21 +107,21 @@ class Choosing:
         now.all_clicked = False
         self._renderer.all()
         try:
-            now.status = await company_status(self._session.context, company_id)
+            status = await company_status(self._session.context, company_id)
         except CodatLendingError as error:
             now.company = None
             now.problem = "Codat knows no company of this id." if error.status_code == 404 else error.message
             raise
+        else:
+            now.status = status
+            now.read_at = self._session.client.clock.monotonic()
+            now.company = {"id": status.facts.id, "name": status.facts.name}
+            self._remember(now.company)
+            self._refreshing.watch(*(run for run in self._session.runs if run.company_id == company_id))
         finally:
             if self._picking is asyncio.current_task():  # a later choice has its own loading to end
                 now.loading = False
-                self._renderer.all()
-        now.company = {"id": now.status.facts.id, "name": now.status.facts.name}
-        self._remember(now.company)
-        for run in self._session.runs:
-            if run.company_id == company_id and not run.done:
-                self._refreshing.watch(run)
-        self._renderer.all()
+                self._refreshing.draw()
         now.first_link = await self._session.context.first_link(company_id)
         self._renderer.all()
 
@@ -147,57 +145,56 @@ class Refreshing:
         self._state = state
         self._boundary = boundary
         self._renderer = renderer
-        self._part = part
-        self._view: RunView | None = None
-        self._forget: list[Callable[[], None]] = []
+        self._view = RunView(part, changed=self._changed)
         self._clicked = 0
 
     def on_bar(self, message: RefreshSelected | RefreshAll) -> None:
-        """One of the buttons was clicked."""
-        seq = message.seq
+        """One of the buttons was clicked. What it starts is drawn when it begins, after this."""
+        seq, status = message.seq, self._state.status
         again, self._clicked = seq and seq == self._clicked, seq
         self._state.bar_seq = max(seq, self._state.bar_seq)
         # The message names the company that was on screen: a click on an older picture queues nothing.
         # One that was delivered twice is acted on once.
-        if not again and self._state.status is not None and message.company == self._state.status.facts.id:
+        if not again and status is not None and message.company == status.facts.id:
             self._state.all_clicked = isinstance(message, RefreshAll)
             if isinstance(message, RefreshAll):
-                self.watch(self._session.refresh_all(message.company))
+                self.watch(self._begun(status, None))
             elif message.data_types:
                 chosen = self._state.connection_id
-                self.watch(self._session.refresh(message.company, *message.data_types, connection_id=chosen))
-        self._renderer.all(at_once=True)
+                self.watch(self._begun(status, tuple((name, chosen) for name in dict.fromkeys(message.data_types))))
+        self._renderer.bar()
+
+    def _begun(self, status: CompanyStatus, wanted: tuple[Target, ...] | None) -> RefreshRun:
+        """A run as ``session.refresh`` begins it, but facts that were read just now are not asked for once more."""
+        context = self._session.context
+        start = Start.of(context, Targets({status.facts.id: wanted}))
+        if context.client.clock.monotonic() - self._state.read_at < FACTS_LAST:
+            start.companies[0].facts = status.facts
+        return RefreshRun(context, start)
 
     def on_progress(self, message: ShowRows | StopWatching | Retry) -> None:
         """A button beside the progress was clicked."""
-        if self._view is None:
-            return
-        started = self._view.retry() if isinstance(message, Retry) else []
-        for run in started:
-            self.watch(run, message.seq if isinstance(message, Retry) else 0)
-        if not started:
+        if self._view.runs:
             self._view.act(message)
+            self._state.runs = self._view.runs
 
-    def watch(self, run: RefreshRun, seq: int = 0) -> None:
-        """Put a run on screen, beside those that have not ended yet; ``seq`` is that of the click that started it."""
-        runs = [*(old for old in self._state.runs if not old.done and old is not run), run]
-        self.unwatch()
-        self._state.runs = runs
-        usual = usual_durations(self._state.status.operations) if self._state.status else {}
-        self._view = RunView(runs, self._part, usual=usual, seq=seq)
-        self._view.draw()
-        self._forget = [each.observe(self._changed) for each in runs]
-        self._changed()
+    def watch(self, *runs: RefreshRun) -> None:
+        """Put runs that have not ended on screen, beside those that are there. They are drawn at their next change."""
+        under_way = [run for run in dict.fromkeys((*self._state.runs, *runs)) if not run.done]
+        self._view.follow(*under_way, history=self._state.status.operations if self._state.status else ())
+        self._state.runs = self._view.runs
 
     def unwatch(self) -> None:
         """Take the runs off the screen; they go on."""
-        for forget in self._forget:
-            forget()
-        if self._view is not None:
-            self._view.detach()
-        self._state.runs = []
-        self._view = None
-        self._forget = []
+        self._view.follow()
+        self._state.runs = ()
+
+    def draw(self) -> None:
+        """Draw the console with its runs."""
+        if self._view.runs:
+            self._view.draw()
+        else:
+            self._renderer.all()
 
     def _changed(self) -> None:
         self._renderer.all()
@@ -210,4 +207,5 @@ class Refreshing:
         status = await company_status(self._session.context, company_id)
         if self._state.status is not None and self._state.status.facts.id == company_id:
             self._state.status = status
+            self._state.read_at = self._session.client.clock.monotonic()
             self._renderer.all()

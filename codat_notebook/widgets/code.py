@@ -25,16 +25,9 @@ def code_text(
 ) -> str:  # fmt: skip
     """Python for what the console is asked to do; without anything to refresh, for reading what there is.
 
-    Parameters
-    ----------
-    is_sandbox : connect to the sandbox, else to Codat with the key of the environment.
-    company_id : the chosen company, ``None`` for none.
-    data_types : Codat's keys of what is refreshed.
-    connection_id : only on this connection.
-    refresh_all : everything of the company, on all its connections.
-    read_only : the session refuses to refresh, so the code only reads.
-    server_url : another server than Codat's.
-    whole_history : all pull operations are read, not the newest thousand.
+    ``is_sandbox``: connect to the sandbox, else to Codat (or ``server_url``) with the key of the environment.
+    ``data_types`` are refreshed, or everything (``refresh_all``); where the session is ``read_only``, nothing.
+    ``whole_history``: all pull operations are read, not the newest thousand.
 
     >>> print(code_text(True, None))
     import codat_notebook as cn
@@ -53,7 +46,7 @@ def code_text(
         lines += [(f"session.{name}({_quoted(company_id)}{limit.get(name, '')})", what) for name, what in _READ]
     else:
         lines += [(_refresh(company_id, [] if refresh_all else keys, connection_id), ""), *_FOLLOWED]
-    longest = max(len(code) for code, what in lines if what) if any(what for _, what in lines) else 0
+    longest = max((len(code) for code, what in lines if what), default=0)
     texts = [f"{code.ljust(longest)}  # {what}" if what else code for code, what in lines]
     return "\n".join(["import codat_notebook as cn", "", *texts])
 

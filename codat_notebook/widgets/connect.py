@@ -62,24 +62,15 @@ class Cancel(Click, frozen=True):
 
 
 def connect_state(
-    address: str = "api.codat.io", *, ways: Sequence[str] = WAYS, read_only: bool = False, variable: str | None = None,
-    required: bool = False, connecting: str | None = None, wait: float | None = None,
-    problem: ProblemState | None = None, connection: int = 0, seq: int = 0,
+    ways: Sequence[str], *, required: bool, read_only: bool = False, connecting: str | None = None,
+    wait: float | None = None, problem: ProblemState | None = None, connection: int = 0, seq: int = 0,
 ) -> ConnectState:  # fmt: skip
-    """The state of a :class:`Connect`.
-
-    >>> connect_state(variable="CODAT_API_KEY")["variable"]
-    'CODAT_API_KEY'
-    """
+    """The form's state: where keys go and whether the environment has one are read anew each time."""
     return {
-        "address": address, "ways": list(ways), "read_only": read_only, "variable": variable, "required": required,
-        "connecting": connecting, "wait": wait, "problem": problem, "connection": connection, "seq": seq,
+        "address": server_address(), "ways": list(ways), "read_only": read_only, "variable": key_variable(),
+        "required": required, "connecting": connecting, "wait": wait, "problem": problem, "connection": connection,
+        "seq": seq,
     }  # fmt: skip
-
-
-def first_state(ways: Sequence[str], required: bool, **more: Any) -> ConnectState:
-    """The state of the form: where keys go and whether the environment has one are read anew each time."""
-    return connect_state(server_address(), ways=ways, variable=key_variable(), required=required, **more)
 
 
 def server_address() -> str:
@@ -93,11 +84,6 @@ def server_address() -> str:
 def key_variable() -> str | None:
     """The variable of the environment whose key ``connect`` would take."""
     return next((name for name in VARIABLES if os.environ.get(name)), None)
-
-
-def problem_state(why: str, to_do: str = "", *, way: str = "", correlation_id: str | None = None) -> ProblemState:
-    """Why connecting did not work, and what to do; ``way`` is the one that was tried."""
-    return {"why": why, "do": to_do, "way": way, "correlation_id": correlation_id}
 
 
 class Connect(Part[ConnectState]):

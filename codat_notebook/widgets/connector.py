@@ -13,17 +13,17 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from codat_notebook.client import events
 from codat_notebook.connecting import connect
 from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.secret import Secret
 from codat_notebook.runs.engine import Engine, engine
-from codat_notebook.widgets.connect import Cancel, ConnectBy, ProblemState, first_state, problem_state, server_address
+from codat_notebook.widgets.connect import Cancel, ConnectBy, ProblemState, connect_state, server_address
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.controller import Controller, waiting_text
-from codat_notebook.widgets.header import header_state
+from codat_notebook.widgets.header import NOT_CONNECTED
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
@@ -47,7 +47,7 @@ class Connector:
         self._controller: Controller | None = None
         self._forget_close: Callable[[], None] | None = None
         self._trying: asyncio.Task[None] | None = None
-        self._state: dict[str, Any] = {"connection": 0, "seq": 0}
+        self._state = {"connection": 0, "seq": 0}
 
     def start(self) -> None:
         """Act for the session that was given, or wait for one."""
@@ -78,9 +78,10 @@ class Connector:
             try:
                 secret = _secret(message)
             except ConfigurationError as error:
-                self._show(problem=problem_state(error.message, way=message.way))
+                self._show(problem=ProblemState(why=error.message, do="", way=message.way, correlation_id=None))
             else:
-                opening = partial(_open, secret, self._read_only or message.read_only)
+                read_only = self._read_only or message.read_only
+                opening = partial(connect, secret, sandbox=secret is None, read_only=read_only)
                 self._trying = asyncio.get_running_loop().create_task(self._try(opening, message.way))
 
     async def _try(self, opening: Callable[[], "Session"], way: str) -> None:
@@ -138,8 +139,9 @@ class Connector:
         """Somebody else closed the session."""
         self._owned = False
         self._let_go()
-        self.parts.header.show(header_state("none"), at_once=True)
-        self._show(problem=problem_state("The session was closed.", "Connect again to go on." if self._ways else ""))
+        self.parts.header.show(NOT_CONNECTED, at_once=True)
+        what_to_do = "Connect again to go on." if self._ways else ""
+        self._show(problem=ProblemState(why="The session was closed.", do=what_to_do, way="", correlation_id=None))
 
     def _let_go(self) -> None:
         session, self.session = self.session, None
@@ -156,9 +158,10 @@ class Connector:
     def _show(
         self, connecting: str | None = None, wait: float | None = None, problem: ProblemState | None = None
     ) -> None:
-        required = self.session is None
-        more = {"connecting": connecting, "wait": wait, "problem": problem, **self._state}
-        state = first_state(self._ways, required, read_only=self._read_only, **more)
+        state = connect_state(
+            self._ways, required=self.session is None, read_only=self._read_only, connecting=connecting, wait=wait,
+            problem=problem, **self._state,
+        )  # fmt: skip
         self.parts.connect.show(state, at_once=True)
 
 
@@ -174,10 +177,6 @@ def _secret(message: ConnectBy) -> Secret | None:
     return secret
 
 
-def _open(secret: Secret | None, read_only: bool) -> "Session":
-    return connect(sandbox=True, read_only=read_only) if secret is None else connect(secret, read_only=read_only)
-
-
 def _close(session: "Session") -> None:
     """Close a session of the console's own, beside the engine: closing waits for it."""
     threading.Thread(target=session.close, name="codat-closing", daemon=True).start()
@@ -186,6 +185,6 @@ def _close(session: "Session") -> None:
 def _problem(error: Exception, session: "Session | None", way: str, address: str) -> ProblemState:
     """What went wrong, in the form and (of the session that is in use, if there is one) in the error log."""
     if session is None:
-        return problem_state(str(error), way=way)
+        return {"why": str(error), "do": "", "way": way, "correlation_id": None}
     record = session.context.report(error, f"The connection to {address} could not be made")
-    return problem_state(record.why, record.action, way=way, correlation_id=record.correlation_id)
+    return {"why": record.why, "do": record.action, "way": way, "correlation_id": record.correlation_id}

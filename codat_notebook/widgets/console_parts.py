@@ -13,7 +13,7 @@ import ipywidgets
 from codat_notebook.tables.column import Column
 from codat_notebook.widgets import console_state
 from codat_notebook.widgets.code import Code
-from codat_notebook.widgets.connect import WAYS, Connect, first_state
+from codat_notebook.widgets.connect import WAYS, Connect, connect_state
 from codat_notebook.widgets.data_types import DataTypePicker
 from codat_notebook.widgets.details import CLOSED, Details, answer_tone
 from codat_notebook.widgets.header import Header
@@ -92,52 +92,13 @@ def _running(frame: "pd.DataFrame") -> "pd.Series[bool]":
     return frame["completed"].isna() & ~frame["is_errored"].astype("bool")
 
 
-def operations_table(**traits: Any) -> FrameTable:
-    """The pull operations of a company, newest first."""
-    return FrameTable(
-        None,
-        empty="Pick a company to see its pull operations.",
-        noun="operation",
-        columns=OPERATION_COLUMNS,
-        filters={"Running": _running, "Failed": _failed},
-        **traits,
-    )
-
-
-def errors_table(session: "Session | None", **traits: Any) -> FrameTable:
-    """What went wrong in a session, newest first."""
-    return FrameTable(
-        session.errors if session else None,
-        empty="Nothing has gone wrong in this session.",
-        noun="error",
-        columns=ERROR_COLUMNS,
-        key="",
-        sort=("time", "desc"),
-        **traits,
-    )
-
-
-def requests_table(session: "Session | None", **traits: Any) -> FrameTable:
-    """The requests of a session, newest first."""
-    return FrameTable(
-        session.requests if session else None,
-        empty="No request has been sent yet.",
-        noun="request",
-        columns=REQUEST_COLUMNS,
-        key="",
-        sort=("time", "desc"),
-        filters={"Without success": _without_success},
-        **traits,
-    )
-
-
 def make_parts(session: "Session | None", ways: Sequence[str] = WAYS, *, read_only: bool = False) -> Parts:
     """The parts of a console in their first states; without a session they stand behind the form that connects."""
     states = console_state.first_states(session, can_switch=bool(ways))
     same: dict[str, Any] = {"layout": ipywidgets.Layout()}  # one each would be a third of all messages
     return Parts(
         header=Header(states["header"], **same),
-        connect=Connect(first_state(ways, session is None, read_only=read_only), **same),
+        connect=Connect(connect_state(ways, required=session is None, read_only=read_only), **same),
         notice=Notice(states["notice"], **same),
         company=CompanyPicker(states["company"], **same),
         connection=ConnectionPicker(states["connection"], **same),
@@ -146,16 +107,26 @@ def make_parts(session: "Session | None", ways: Sequence[str] = WAYS, *, read_on
         bar=RefreshBar(states["bar"], **same),
         progress=Progress(states["progress"], **same),
         tabs=Tabs(states["tabs"], **same),
-        operations=operations_table(**_named("operations"), **same),
+        operations=FrameTable(
+            None, empty="Pick a company to see its pull operations.", noun="operation", columns=OPERATION_COLUMNS,
+            filters={"Running": _running, "Failed": _failed}, **_named("operations"), **same,
+        ),
         operation_details=Details(CLOSED, **_named("operations-details"), **same),
-        errors=errors_table(session, **_named("errors"), **same),
+        errors=FrameTable(
+            session.errors if session else None, empty="Nothing has gone wrong in this session.", noun="error",
+            columns=ERROR_COLUMNS, key="", sort=("time", "desc"), **_named("errors"), **same,
+        ),
         error_details=Details(CLOSED, **_named("errors-details"), **same),
         freshness=Heatmap(states["freshness"], **same),
         timeline=Timeline(states["timeline"], **same),
-        requests=requests_table(session, **_named("requests"), **same),
+        requests=FrameTable(
+            session.requests if session else None, empty="No request has been sent yet.", noun="request",
+            columns=REQUEST_COLUMNS, key="", sort=("time", "desc"), filters={"Without success": _without_success},
+            **_named("requests"), **same,
+        ),
         request_details=Details(CLOSED, **_named("requests-details"), **same),
         code=Code(states["code"], **same),
-    )
+    )  # fmt: skip
 
 
 def _named(name: str) -> dict[str, Any]:

@@ -17,18 +17,15 @@ from codat_notebook.widgets.data_types import (
     DataTypesState,
     all_by_connection,
     data_type_rows,
-    data_type_statuses,
     data_types_state,
     in_progress,
-    readable_types,
 )
-from codat_notebook.widgets.header import HeaderState, header_state
+from codat_notebook.widgets.header import NOT_CONNECTED, ActivityState, HeaderState, QuotaState
 from codat_notebook.widgets.heatmap import HeatmapState, heatmap_state
 from codat_notebook.widgets.history import WHOLE, LoadedHistory
 from codat_notebook.widgets.notice import NoticeCard, NoticeState, notice_state
 from codat_notebook.widgets.progress import ProgressState, progress_state
-from codat_notebook.widgets.refresh_bar import BarState, ConnectionTypes, bar_state
-from codat_notebook.widgets.run_view import runs_state
+from codat_notebook.widgets.refresh_bar import NO_OFFER, BarState, ConnectionTypes
 from codat_notebook.widgets.tabs import TabsState, tabs_state
 from codat_notebook.widgets.timeline import TimelineState, timeline_state
 from codat_notebook.words import count
@@ -46,9 +43,9 @@ def first_states(session: "Session | None", *, can_switch: bool = True) -> dict[
     if session is None:
         blank, now = "Connect to Codat first.", ServerClock().now()
         return {
-            "header": header_state("none"), "notice": notice_state([]), "company": pickers.company_state(),
+            "header": NOT_CONNECTED, "notice": notice_state([]), "company": pickers.NONE_PICKED,
             "connection": pickers.connection_state(), "cards": pickers.cards_state(),
-            "data_types": data_types_state(None, []), "bar": bar_state(),
+            "data_types": data_types_state(None, []), "bar": NO_OFFER,
             "progress": progress_state([], now.isoformat(), status="idle"), "tabs": tabs_state(),
             "freshness": heatmap_state([], now, {}, empty=blank), "timeline": timeline_state([], now, empty=blank),
             "code": CodeState(title="Connects to the sandbox", text=code_text(True, None)),
@@ -66,15 +63,16 @@ def first_states(session: "Session | None", *, can_switch: bool = True) -> dict[
 class ConsoleState:
     """The state of one console; changed by its controller only.
 
-    ``company`` is the picked one, ``status`` what is known of it (``None`` while it is read or could not be), ``past``
-    what was read of its older operations;
-    ``runs`` are the refreshes on screen. ``all_clicked``: the last click was *Refresh all*. ``tab`` is what the reader
-    looks at, ``asked_tab`` where the kernel has sent them. ``can_switch``: a form offers other sessions. The ``seq``
+    ``company`` is the picked one, ``status`` what is known of it since ``read_at`` (monotonic seconds; ``None`` while
+    it is read or could not be), ``past`` what was read of its older operations; ``runs`` are the refreshes on screen.
+    ``all_clicked``: the last click was *Refresh all*. ``tab`` is what the reader looks at, ``asked_tab`` where the
+    kernel has sent them. ``can_switch``: a form offers other sessions. The ``seq``
     numbers answer the browser's clicks.
     """
 
     company: pickers.CompanyName | None = None
     status: CompanyStatus | None = None
+    read_at: float = 0.0
     first_link: frozenset[str] | None = None
     loading: bool = False
     problem: str | None = None
@@ -83,9 +81,9 @@ class ConsoleState:
     recent: list[pickers.CompanyName] = field(default_factory=list)
     search: pickers.SearchState | None = None
     past: LoadedHistory = field(default_factory=LoadedHistory)
-    runs: list[RefreshRun] = field(default_factory=list)
+    runs: tuple[RefreshRun, ...] = ()
     notices: list[NoticeCard] = field(default_factory=list)
-    activity: tuple[str, float | None] | None = None
+    activity: ActivityState | None = None
     all_clicked: bool = False
     can_switch: bool = True
     tab: str = "operations"
@@ -121,46 +119,42 @@ class ConsoleState:
 def header(state: ConsoleState, session: "Session") -> HeaderState:
     """Where we are connected, what runs, what is left of the quota."""
     quota, now = session.quota, session.context.now
-    text, wait = state.activity or ("", None)
-    return header_state(
-        "sandbox" if session.is_sandbox else "live",
-        urlsplit(session.client.server_url).netloc,
-        read_only=session.read_only,
-        can_switch=state.can_switch,
-        running=sum(run.counts.get("running", 0) for run in session.runs if not run.done),
-        remaining=quota.remaining if quota else None,
-        limit=quota.limit if quota else None,
-        resets_in=_seconds_until(quota.resets_at, now) if quota else None,
-        activity=text,
-        wait=wait,
-        speed=session.client.clock.speed,
-    )
-
-
-def _seconds_until(moment: datetime | None, now: datetime) -> float | None:
-    return None if moment is None else max(0.0, (moment - now).total_seconds())
+    left: QuotaState | None = None
+    if quota and quota.remaining is not None:
+        resets_in = max(0.0, (quota.resets_at - now).total_seconds()) if quota.resets_at else None
+        left = {"remaining": quota.remaining, "limit": quota.limit, "resets_in": resets_in}
+    return {
+        "mode": "sandbox" if session.is_sandbox else "live",
+        "address": urlsplit(session.client.server_url).netloc,
+        "read_only": session.read_only,
+        "can_switch": state.can_switch,
+        "running": sum(run.counts.get("running", 0) for run in session.runs if not run.done),
+        "quota": left,
+        "activity": state.activity,
+        "speed": session.client.clock.speed,
+    }
 
 
 def company(state: ConsoleState, session: "Session") -> pickers.CompanyState:
     """The company picker. A made-up company has no page in Codat's portal."""
     facts = state.status.facts if state.status else None
-    return pickers.company_state(
-        state.company,
-        tags=facts.tags if facts else None,
-        portal=pickers.portal_url(facts.id) if facts and not session.is_sandbox else None,
-        loading=state.loading,
-        search=state.search,
-        recent=state.recent,
-        error=state.problem,
-        seq=state.pick_seq,
-    )
+    return {
+        "company": state.company,
+        "tags": [[name, value] for name, value in facts.tags.items()] if facts else [],
+        "portal": pickers.portal_url(facts.id) if facts and not session.is_sandbox else None,
+        "loading": state.loading,
+        "search": state.search,
+        "recent": state.recent,
+        "error": state.problem,
+        "seq": state.pick_seq,
+    }
 
 
 def connections(state: ConsoleState, now: datetime) -> tuple[pickers.ConnectionState, pickers.CardsState]:
     """The connection picker and the cards beside it."""
     if state.status is None:
         return pickers.connection_state(), pickers.cards_state(status="loading" if state.loading else "none")
-    cards = pickers.company_cards(state.status.facts, now)
+    cards = pickers.connection_cards(state.status.facts.connections.values(), now)
     linked = {connection.id for connection in state.status.facts.linked}
     choices = [card for card in cards if card["id"] in linked]
     company_id = state.status.facts.id
@@ -176,8 +170,8 @@ def data_types(state: ConsoleState, session: "Session") -> DataTypesState:
     if status is None:
         id = state.company["id"] if state.company and state.loading else None
         return data_types_state(id, [], status="loading", speed=speed)
-    states = data_type_statuses(status.facts, status.cells, state.connection_id, state.running_types)
-    rows = data_type_rows(states, session.context.now.isoformat(), readable_types(status.facts, state.connection_id))
+    now, connection_id = session.context.now, state.connection_id
+    rows = data_type_rows(status.facts, status.cells, now, connection_id, state.running_types)
     return data_types_state(status.facts.id, rows, selected=state.selected, speed=speed)
 
 
@@ -189,22 +183,22 @@ def bar(state: ConsoleState, session: "Session") -> BarState:
     queueing = [run for run in state.runs if run.phase == "queueing"]
     what = count(total, "operation") if total is not None else "what its sync settings name"
     ask = f"Refresh everything of {facts.name} at Codat: queue {what} on all its connections?" if facts else None
-    return bar_state(
-        state.company if state.status else None,
-        selected=state.selected,
-        total=total,
-        connection=facts.platforms.get(state.connection_id or "") if facts else None,
-        blocked=_blocked(state, session),
-        busy=_queueing_text(queueing) if queueing else None,
-        confirm=None if session.is_sandbox else ask,
-        everything=everything or (),
-        running=in_progress(facts, cells, state.connection_id, state.running_types) if facts else (),
-        seq=state.bar_seq,
-    )
+    return {
+        "company": state.company if state.status else None,
+        "selected": state.selected,
+        "total": total,
+        "connection": facts.platforms.get(state.connection_id or "") if facts else None,
+        "blocked": _blocked(state, session),
+        "busy": _queueing_text(queueing) if queueing else None,
+        "confirm": None if session.is_sandbox else ask,
+        "everything": everything or [],
+        "running": in_progress(facts, cells, state.connection_id, state.running_types) if facts else [],
+        "seq": state.bar_seq,
+    }
 
 
 def _everything(facts: CompanyFacts, first_link: frozenset[str], session: "Session") -> list[ConnectionTypes]:
-    cards = pickers.company_cards(facts, session.context.now)
+    cards = pickers.connection_cards(facts.connections.values(), session.context.now)
     return all_by_connection(facts, first_link, {card["id"]: card["platform"] for card in cards})
 
 
@@ -222,10 +216,8 @@ def _queueing_text(runs: list[RefreshRun]) -> str:
 
 
 def progress(state: ConsoleState, session: "Session") -> ProgressState:
-    """The operations on their way, of the runs on screen."""
-    if not state.runs:
-        return progress_state([], session.context.now.isoformat(), status="idle", speed=session.client.clock.speed)
-    return runs_state(state.runs)
+    """The progress while there is no run to follow."""
+    return progress_state([], session.context.now.isoformat(), status="idle", speed=session.client.clock.speed)
 
 
 def notice(state: ConsoleState) -> NoticeState:
@@ -235,7 +227,7 @@ def notice(state: ConsoleState) -> NoticeState:
 
 def tabs(state: ConsoleState, session: "Session") -> TabsState:
     """The strip of tabs."""
-    return tabs_state(state.asked_tab, errors=len(session.error_log), freshness=0, timeline=0, requests=0, code=0)
+    return tabs_state(state.asked_tab, errors=len(session.error_log))
 
 
 def no_operations(state: ConsoleState) -> str:
@@ -253,7 +245,7 @@ def freshness(state: ConsoleState, session: "Session") -> HeatmapState:
     now, status, speed = session.context.now, state.status, session.client.clock.speed
     if status is None:
         return heatmap_state([], now, {}, empty=_until_read(state, "how fresh its data is"), speed=speed)
-    cards = pickers.company_cards(status.facts, now)
+    cards = pickers.connection_cards(status.facts.connections.values(), now)
     rows = {card["id"]: (card["platform"], card["words"]) for card in cards}
     return heatmap_state(status.cells, now, rows, empty="This company has no connection yet.", speed=speed)
 

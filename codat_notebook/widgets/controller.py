@@ -1,8 +1,7 @@
 """What happens behind the console: messages of its parts become actions of the session, changes become states.
 
-All of it runs on the engine thread. Each kind of action has its module: ``choosing`` (company, connection, data
-types), ``refreshing`` (runs), ``boundary`` (what goes wrong, and its notices); ``renderer`` puts what is known, the
-``state``, on screen. The controller joins them for one session, and takes them apart again.
+All of it runs on the engine thread, under the boundary of ``notice``. What readers choose and refresh is in
+``actions``; ``renderer`` puts the ``state`` on screen. The controller joins them for one session, and takes them apart.
 """
 
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.details_presenter import details
 from codat_notebook.widgets.history import HistoryLoader
 from codat_notebook.widgets.notice import Dismiss, ErrorBoundary, Errors
+from codat_notebook.widgets.pickers import Search
 from codat_notebook.widgets.renderer import Renderer
 from codat_notebook.widgets.tabs import Tab
 
@@ -63,7 +63,7 @@ class Controller:
     def _begin(self) -> None:
         self.renderer.all()
         self.renderer.errors()
-        self.choosing.list_companies()
+        self.choosing.on_company(Search())
 
     def stop(self) -> None:
         """Listen and draw no more, and cancel what is under way. The session and its runs go on."""
@@ -80,9 +80,15 @@ class Controller:
         self.boundary.stop()
 
     def _on_notice(self, message: Dismiss | Errors) -> None:
-        self.boundary.on_notice(message)
-        if isinstance(message, Errors):
+        state = self.state
+        state.notice_seq = message.seq
+        if isinstance(message, Dismiss):
+            state.notices = [item for item in state.notices if item["key"] != message.key]
+        else:
+            state.tab = "errors"
+            state.asked_tab = "errors"
             self.renderer.tabs()
+        self.renderer.all()
 
     def _on_tabs(self, message: Tab) -> None:
         self.state.tab = message.name
@@ -92,7 +98,7 @@ class Controller:
 
     def _on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Waiting):
-            self.state.activity = (waiting_text(event.reason), event.seconds)
+            self.state.activity = {"text": waiting_text(event.reason), "wait": event.seconds}
         elif isinstance(event, events.Attempt):
             self.state.activity = None
             if self.state.tab == "requests":

@@ -14,10 +14,10 @@ import msgspec
 
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import ErrorValidationItem, PullOperation, ValidationResults
-from codat_notebook.models.status import is_failed, tone
-from codat_notebook.runs.records import Subject, from_operation
+from codat_notebook.models.status import is_failed, is_running, tone
+from codat_notebook.runs.records import ErrorRecord, Subject, from_operation
 from codat_notebook.tables.column import Row, number_text
-from codat_notebook.widgets.notice import NoticeCard, notice_item, record_item
+from codat_notebook.widgets.notice import NoticeCard, record_item
 from codat_notebook.widgets.part import Click, Part
 from codat_notebook.words import count, duration
 
@@ -81,7 +81,7 @@ CLOSED: DetailsState = {"key": None}
 
 def details_state(
     key: str, title: str, fields: Iterable[DetailsField], *, status: tuple[str, str] | None = None,
-    card: NoticeCard | None = None, json: str = "",
+    card: NoticeCard | None = None, checks: ChecksState | None = None, json: str = "",
 ) -> DetailsState:  # fmt: skip
     """The state of a :class:`Details`.
 
@@ -90,12 +90,12 @@ def details_state(
     """
     return {
         "key": key, "title": title, "status": list(status) if status else None, "card": card,
-        "fields": list(fields), "checks": None, "json": json, "seq": 0,
+        "fields": list(fields), "checks": checks, "json": json, "seq": 0,
     }  # fmt: skip
 
 
-def field(name: str, value: Any, kind: str = "") -> DetailsField:
-    """One field: its name, its value in words, and what it is: "text", "time" (ISO, UTC), "id" (to copy) or "link".
+def field(name: str, value: Any) -> DetailsField:
+    """One field from its name and value.
 
     >>> field("isErrored", False)["text"], field("id", "c8d3")["kind"], field("completed", None)["text"]
     ('no', 'id', '')
@@ -108,7 +108,7 @@ def field(name: str, value: Any, kind: str = "") -> DetailsField:
         text = duration(value.total_seconds())
     else:
         text = number_text(value) if isinstance(value, float) else "" if value is None else str(value)
-    return {"name": name, "text": text, "kind": kind or _kind(name)}
+    return {"name": name, "text": text, "kind": _kind(name)}
 
 
 def _kind(name: str) -> str:
@@ -163,7 +163,8 @@ _TIMES = ("requested", "completed")
 def operation_details(operation: PullOperation, row: Row, subject: Subject, now: datetime) -> DetailsState:
     """A pull operation: every field as Codat sent it, its platform and how long it took, and the remedy of a failure.
 
-    ``row`` is its row in the table, ``subject`` what is known of its connection, ``now`` the server's time.
+    ``row`` is its row in the table, ``subject`` what is known of its connection, ``now`` the server's time. What runs
+    is checked later.
     """
     sent = {name: value for name, value in msgspec.to_builtins(operation).items() if name != "(notes)"}
     read = {**sent, **{name: instant(sent[name]) or sent[name] for name in _TIMES}}
@@ -180,32 +181,18 @@ def operation_details(operation: PullOperation, row: Row, subject: Subject, now:
         f"{operation.data_type} from {subject.platform}" if subject.platform else operation.data_type,
         [*fields, *(field(name, value) for name, value in extra.items() if value)],
         status=(operation.status or "No status", tone(operation.status)),
-        card=record_item(from_operation(operation, ended, subject), operation.id) if failed else None,
+        card=record_item(from_operation(operation, ended, subject)) if failed else None,
+        checks=checks_state("later") if is_running(operation.status, operation.completed) else None,
         json=json.dumps(sent, indent=2, ensure_ascii=False),
     )
 
 
-def error_details(key: str, row: Row) -> DetailsState:
+def error_details(row: Row) -> DetailsState:
     """A row of ``session.errors``: the card that the notice showed, and every field."""
     values = {name: _value(value) for name, value in row.items()}
-    card = notice_item(
-        key,
-        values["what"],
-        why=values["why"] or "",
-        to_do=values["action"] or "",
-        when=_iso(values["time"]),
-        details=[values["status"]] if str(values["status"] or "").isdigit() else [],
-        correlation_id=values["correlation_id"],
-        link_url=values["link_url"],
-    )
-    status = str(values["status"] or "")
-    return details_state(
-        key,
-        values["what"],
-        _fields(values, but=("what", "why", "action")),
-        status=(status, "bad") if status else None,
-        card=card,
-    )
+    card, status = record_item(ErrorRecord(**values)), values["status"]
+    fields = _fields(values, but=("what", "why", "action"))
+    return details_state(card["key"], card["what"], fields, status=(status, "bad") if status else None, card=card)
 
 
 def answer_tone(row: Row) -> str:
@@ -214,11 +201,11 @@ def answer_tone(row: Row) -> str:
     return "bad" if status is None else "ok" if status < 400 else "warn" if status == 429 else "bad"
 
 
-def request_details(key: str, row: Row) -> DetailsState:
+def request_details(row: Row) -> DetailsState:
     """A row of ``session.requests``: every field."""
     values = {name: _value(value) for name, value in row.items()}
     status = (str(values["status"] or "No answer"), answer_tone(values))
-    return details_state(key, values["call"] or "", _fields(values), status=status)
+    return details_state(f"{values['call']}@{values['time']}", values["call"] or "", _fields(values), status=status)
 
 
 def _fields(values: Mapping[str, Any], but: tuple[str, ...] = ()) -> list[DetailsField]:
@@ -230,7 +217,3 @@ def _value(value: Any) -> Any:
     import pandas as pd
 
     return None if value is None or value is pd.NA or value is pd.NaT or value != value else value
-
-
-def _iso(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat()

@@ -43,23 +43,11 @@ class HeaderState(TypedDict):
     speed: float
 
 
-def header_state(
-    mode: Mode, address: str = "", *, read_only: bool = False, can_switch: bool = True, running: int = 0,
-    remaining: int | None = None, limit: int | None = None, resets_in: float | None = None, activity: str = "",
-    wait: float | None = None, speed: float = 1.0,
-) -> HeaderState:  # fmt: skip
-    """The state of a :class:`Header` from plain values.
-
-    ``remaining`` is None while no answer has told the quota; then so are ``limit`` and ``resets_in`` (seconds).
-
-    >>> header_state("sandbox", "127.0.0.1:8765", remaining=9, limit=10)["quota"]
-    {'remaining': 9, 'limit': 10, 'resets_in': None}
-    """
-    return {
-        "mode": mode, "address": address, "read_only": read_only, "can_switch": can_switch, "running": running,
-        "quota": None if remaining is None else {"remaining": remaining, "limit": limit, "resets_in": resets_in},
-        "activity": {"text": activity, "wait": wait} if activity else None, "speed": speed,
-    }  # fmt: skip
+#: The status line before anything is connected.
+NOT_CONNECTED: HeaderState = {
+    "mode": "none", "address": "", "read_only": False, "can_switch": True, "running": 0, "quota": None,
+    "activity": None, "speed": 1.0,
+}  # fmt: skip
 
 
 def quota_text(quota: QuotaState | None) -> str:
@@ -70,11 +58,9 @@ def quota_text(quota: QuotaState | None) -> str:
     """
     if quota is None:
         return "requests left today: not known yet"
-    limit = quota["limit"]
-    resets_in = quota["resets_in"]
-    of_all = f" of {number(limit)}" if limit is not None else ""
-    left = f"{number(quota['remaining'])}{of_all} requests left today"
-    return left if resets_in is None else f"{left}, resets in {duration(resets_in)}"
+    of_all = f" of {number(quota['limit'])}" if quota["limit"] is not None else ""
+    resets = f", resets in {duration(quota['resets_in'])}" if quota["resets_in"] is not None else ""
+    return f"{number(quota['remaining'])}{of_all} requests left today{resets}"
 
 
 class Header(Part[HeaderState]):

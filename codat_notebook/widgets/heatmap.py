@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from codat_notebook.models import vocabulary
-from codat_notebook.models.status import is_problem
+from codat_notebook.models.status import OLD, STALE, is_problem
 from codat_notebook.planning import goals
 from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets.part import Part
@@ -23,12 +23,10 @@ from codat_notebook.words import and_more, count
 if TYPE_CHECKING:
     from codat_notebook.planning.health import PortfolioStatus
 
-#: Days from which on a cell takes the next colour; Codat's documentation recommends to refresh weekly.
-STEPS = (2, 7, 14, 31)
+#: Days from which on a cell takes the next colour.
+STEPS = (2, OLD, 14, STALE)
 #: Rows sent at once.
 WINDOW = 200
-
-_DAY = 86400
 
 
 class HeatmapColumn(TypedDict):
@@ -68,27 +66,17 @@ def heatmap_state(
     by: Literal["connection_id", "company_id"] = "connection_id", first: int = 0, empty: str = "Nothing to show yet.",
     speed: float = 1.0,
 ) -> HeatmapState:  # fmt: skip
-    """The state of a :class:`Heatmap`.
+    """The state of a :class:`Heatmap`; ``now`` and ``speed`` are the server's.
 
-    Parameters
-    ----------
-    cells : as of ``session.status``; those of a row that is not in ``rows`` are left out.
-    now : the server's time.
-    rows : the rows in their order: key -> (label, a word beside it).
-    by : which field of a cell is the key of its row. Where several cells meet, the oldest is shown.
-    first : the first row of the window.
-    empty : what stands in place of rows when there are none.
-    speed : of the server's clock against the wall's.
-
-    >>> from datetime import UTC
-    >>> heatmap_state([], datetime(2026, 11, 23, tzinfo=UTC), {})["rows"]
-    []
+    ``rows`` are in their order: key -> (label, a word beside it). ``by`` is the field of a cell that holds the key of
+    its row: cells of no row are left out, and where several meet, the oldest is shown. The window begins at the page
+    that holds the row ``first``. ``empty`` stands in place of rows when there are none.
     """
-    found: dict[str, dict[str, list[Cell]]] = {}
+    cells_of: dict[str, dict[str, list[Cell]]] = {}
     for cell in cells:
         if getattr(cell, by) in rows:
-            found.setdefault(getattr(cell, by), {}).setdefault(cell.data_type, []).append(cell)
-    types = {data_type for row in found.values() for data_type in row}
+            cells_of.setdefault(getattr(cell, by), {}).setdefault(cell.data_type, []).append(cell)
+    types = {data_type for row in cells_of.values() for data_type in row}
     columns = sorted(types, key=place)
     first = max(0, min(first, (len(rows) - 1) // WINDOW * WINDOW))
     window = islice(rows.items(), first, first + WINDOW)
@@ -98,7 +86,7 @@ def heatmap_state(
         "steps": list(STEPS),
         "columns": [{"key": key, "name": vocabulary.plain_name(key)} for key in columns],
         "rows": [
-            {"key": key, "label": label, "note": note, "cells": [_cell(found.get(key, {}).get(c)) for c in columns]}
+            {"key": key, "label": label, "note": note, "cells": [_cell(cells_of.get(key, {}).get(c)) for c in columns]}
             for key, (label, note) in window
         ],
         "first": first,
@@ -139,7 +127,7 @@ def _words(cells: list[Any], columns: list[HeatmapColumn], now: float) -> str:
 
 
 def _age(then: int, now: float) -> str:
-    return f"{max(0, int(now - then)) // _DAY} d" if then else "never"
+    return f"{max(0, int(now - then)) // 86400} d" if then else "never"
 
 
 def portfolio_rows(status: "PortfolioStatus") -> dict[str, tuple[str, str]]:

@@ -50,12 +50,12 @@ class LoadedHistory:
     loading: str = ""
     failed: str = ""
 
-    def holding(self, found: Iterable[PullOperation], **changes: Any) -> "LoadedHistory":
+    def holding(self, further: Iterable[PullOperation], **changes: Any) -> "LoadedHistory":
         """The same with further operations."""
-        return replace(self, operations={**self.operations, **{o.id: o for o in found}}, **changes)
+        return replace(self, operations={**self.operations, **{o.id: o for o in further}}, **changes)
 
-    def known(self, newest: Iterable[PullOperation]) -> int:
-        """How many operations are known with the newest ones."""
+    def count(self, newest: Iterable[PullOperation]) -> int:
+        """How many operations are there with the newest ones."""
         return len(self.operations) + sum(operation.id not in self.operations for operation in newest)
 
     def holds(self, span: Span) -> bool:
@@ -77,21 +77,21 @@ def followed(past: LoadedHistory, status: CompanyStatus | None) -> LoadedHistory
     return past.holding(status.operations) if past.operations else past
 
 
-def more_state(past: LoadedHistory, known: int, total: int) -> MoreState | None:
+def more_state(past: LoadedHistory, there: int, total: int) -> MoreState | None:
     """The line below the table: how much of the history is there, and what can be done. ``None`` if it is whole.
 
-    ``known`` operations are there, Codat has ``total``, or more than are known where that is 0.
+    ``there`` operations are there, Codat has ``total``, or more than these where that is 0.
 
     >>> more_state(LoadedHistory(), 1000, 100_000)["text"]
     'The newest 1,000 of 100,000 operations. Filters, copies and files hold no others.'
     """
     all_of_them = f" of {number(total)}" if total else ""
     if past.loading:
-        words = f"{past.loading} {number(known)}{all_of_them}"
+        words = f"{past.loading} {number(there)}{all_of_them}"
         return {"text": words, "busy": True, "failed": False, "actions": [["stop", "Stop"]]}
-    if past.holds(WHOLE) or known >= (total or known + 1):
+    if past.holds(WHOLE) or there >= (total or there + 1):
         return None
-    held = f"{number(known)} of {count(total, 'operation')}" if total else count(known, "operation")
+    held = f"{number(there)} of {count(total, 'operation')}" if total else count(there, "operation")
     islands = bool(past.spans) or len(past.operations) > past.reached  # of days that were asked for by themselves
     held = held if islands else f"The newest {held}"
     actions = [["older", "Load older"], ["all", f"Load all{' ' + number(total) if total else ''}"]]
@@ -162,19 +162,13 @@ class HistoryLoader:
         if self._state.past.loading == _DAYS:
             self._cancel()
         span = ends(wanted, self._session.context.now)
-        if (since := span[0]) is None or not self._lacks(span):
+        if (since := span[0]) is None or self._more() is None or self._state.past.holds(span):
             return
-        newest = sorted(self._known(), key=lambda o: o.requested, reverse=True)[: self._state.past.reached]
+        there = {**self._state.past.operations, **{o.id: o for o in self._state.operations()}}
+        newest = sorted(there.values(), key=lambda o: o.requested, reverse=True)[: self._state.past.reached]
         oldest = min((time for o in newest if (time := instant(o.requested))), default=since)
         if since < oldest:
             self._load(_DAYS, self._span, span)
-
-    def _lacks(self, span: Span) -> bool:
-        state = self._more()
-        return state is not None and not self._state.past.holds(span)
-
-    def _known(self) -> list[PullOperation]:
-        return list({**self._state.past.operations, **{o.id: o for o in self._state.operations()}}.values())
 
     def _load(self, words: str, action: Callable[..., Awaitable[None]], *arguments: Any) -> None:
         if self._state.status is None:
@@ -246,7 +240,7 @@ class HistoryLoader:
         status, past = self._state.status, self._state.past
         if status is None:
             return None
-        return more_state(past, past.known([*self._state.operations(), *self._coming]), self._state.total)
+        return more_state(past, past.count([*self._state.operations(), *self._coming]), self._state.total)
 
     def _tell(self) -> None:
         self._table.tell_more(self._more())

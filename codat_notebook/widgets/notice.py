@@ -5,7 +5,7 @@ card: what, to what, why, what to do, and the correlation id that support asks f
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from codat_notebook.runs.records import ErrorRecord, Subject
@@ -21,14 +21,12 @@ MOST = 3
 
 
 class NoticeCard(TypedDict):
-    """A card: "**subject** what, when, details", then why, then what to do.
+    """A card: "what, when, details", then why, then what to do.
 
     ``link`` is a link to relink, ``support`` the text that "Copy for support" copies.
     """
 
     key: str
-    tone: str
-    subject: str
     what: str
     when: str | None
     details: list[str]
@@ -57,53 +55,21 @@ class Errors(Click, frozen=True):
     """Show all errors of the session."""
 
 
-def notice_item(
-    key: str, what: str, *, subject: str = "", why: str = "", to_do: str = "", when: str | None = None,
-    details: Iterable[str] = (), correlation_id: str | None = None, tone: str = "bad", link_url: str | None = None,
-) -> NoticeCard:  # fmt: skip
-    """One card of a :class:`Notice`.
-
-    ``tone`` is "bad", "warn" or "info".
-
-    >>> notice_item("1", "was not accepted", subject="Refresh all", correlation_id="7eb4")["support"]
-    'Refresh all was not accepted\\nCorrelation id: 7eb4'
-    """
-    head = f"{subject} {what}".strip()
-    lines = [
-        head,
-        f"When: {when}" if when else "",
-        *details,
-        why,
-        to_do,
-        f"Correlation id: {correlation_id}" if correlation_id else "",
-    ]
+def record_item(record: ErrorRecord) -> NoticeCard:
+    """The card of an error that the session remembers; of its status it tells only that of an HTTP answer."""
+    when = record.time.isoformat()
+    details = [record.status] if record.status and record.status.isdigit() else []
+    correlation = f"Correlation id: {record.correlation_id}" if record.correlation_id else ""
+    support = (record.what, f"When: {when}", *details, record.why, record.action, correlation)
     return {
-        "key": key, "tone": tone, "subject": subject, "what": what, "when": iso(when), "details": list(details),
-        "why": why, "do": to_do, "correlation_id": correlation_id, "link": link_url,
-        "support": "\n".join(line for line in lines if line),
+        "key": f"{record.what}@{when}", "what": record.what, "when": iso(when), "details": details, "why": record.why,
+        "do": record.action, "correlation_id": record.correlation_id, "link": record.link_url,
+        "support": "\n".join(filter(None, support)),
     }  # fmt: skip
 
 
-def record_item(record: ErrorRecord, key: str = "") -> NoticeCard:
-    """The card of an error that the session remembers."""
-    return notice_item(
-        key or f"{record.what}@{record.time.isoformat()}",
-        record.what,
-        why=record.why,
-        to_do=record.action,
-        when=record.time.isoformat(),
-        details=[record.status] if record.status and record.status.isdigit() else [],
-        correlation_id=record.correlation_id,
-        link_url=record.link_url,
-    )
-
-
 def notice_state(items: Sequence[NoticeCard], seq: int = 0) -> NoticeState:
-    """The state of a :class:`Notice`: the first few of ``items`` (newest first) and how many more there are.
-
-    >>> notice_state([notice_item(str(n), "failed") for n in range(5)])["more"]
-    2
-    """
+    """The state of a :class:`Notice`: the first few of ``items`` (newest first) and how many more there are."""
     return {"items": list(items[:MOST]), "more": max(0, len(items) - MOST), "seq": seq}
 
 
@@ -143,33 +109,22 @@ class ErrorBoundary:
             try:
                 handler(message)
             except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
-                self.tell(self._session.context.report(error, "The click could not be acted on", self._subject()))
+                self._tell(error, "The click could not be acted on")
 
         return handle
-
-    def _subject(self) -> Subject | None:
-        company = self._state.company
-        return Subject(company_id=company["id"]) if company else None
 
     async def _guarded(self, what: str, action: Callable[..., Awaitable[None]], *arguments: Any) -> None:
         try:
             await action(*arguments)
         except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
-            self.tell(self._session.context.report(error, what, self._subject()))
+            self._tell(error, what)
 
-    def tell(self, record: ErrorRecord) -> None:
-        """Show an error as a notice; one that says the same replaces the older one."""
-        item = record_item(record)
-        self._state.notices = [item, *(old for old in self._state.notices if old["what"] != record.what)]
-        self._draw()
-
-    def on_notice(self, message: Dismiss | Errors) -> None:
-        """A notice was dismissed, or all errors are to be seen."""
-        self._state.notice_seq = message.seq
-        if isinstance(message, Dismiss):
-            self._state.notices = [item for item in self._state.notices if item["key"] != message.key]
-        else:
-            self._state.asked_tab = self._state.tab = "errors"
+    def _tell(self, error: Exception, what: str) -> None:
+        """Log an error and show it as a notice; one that says the same replaces the older one."""
+        company = self._state.company
+        subject = Subject(company_id=company["id"]) if company else None
+        record = self._session.context.report(error, what, subject)
+        self._state.notices = [record_item(record), *(old for old in self._state.notices if old["what"] != what)]
         self._draw()
 
     def stop(self) -> None:

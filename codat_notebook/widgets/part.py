@@ -20,8 +20,7 @@ import msgspec
 import traitlets
 
 from codat_notebook.markup import h
-from codat_notebook.runs.engine import Engine, engine, running
-from codat_notebook.runs.throttle import EVERY, Throttle
+from codat_notebook.runs.engine import EVERY, Engine, Throttle, engine, running
 from codat_notebook.widgets.sources import packed_state, shared, source
 
 _log = logging.getLogger("codat_notebook")
@@ -57,8 +56,8 @@ class Part(anywidget.AnyWidget, Generic[S]):
     ``on_message`` is called on the engine thread with each message from the browser that is one of ``messages``.
     """
 
-    #: What the browser may send, a union of structs; by default any dict.
-    messages: ClassVar[Any] = dict[str, Any]
+    #: What the browser may send, a union of structs; by default nothing.
+    messages: ClassVar[Any] = FromBrowser
 
     #: The scripts and styles of ``static/`` that draw the part, joined in this order behind ``kit.js`` and
     #: ``tokens.css``, which all parts have. The last script exports ``render``, as an anywidget's module does.

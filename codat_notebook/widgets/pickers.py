@@ -6,17 +6,19 @@ a link. The connections stand beside it as a menu (what to refresh through) and 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 from urllib.parse import quote
 
+from codat_notebook.models.shared import Connection
 from codat_notebook.models.status import can_be_relinked, tone
 from codat_notebook.models.vocabulary import ID
-from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.words import ago, count, iso, number, seconds_between, short_id
 
+_STATUS_WORDS = {"PendingAuth": "waiting for the customer to link"}
 #: As many results are sent and shown at once; the rest is a number.
 MOST = 50
 
@@ -83,7 +85,6 @@ class ConnectionState(TypedDict):
     company: str | None
     connections: list[ConnectionChoice]
     value: str | None
-    disabled: str | None
 
 
 class ChooseConnection(FromBrowser, frozen=True, tag="connection"):
@@ -114,19 +115,8 @@ class ConnectionCard(ConnectionChoice):
 class CardsState(TypedDict):
     """The cards of a company's connections; "none": no company."""
 
-    status: Literal["none", "loading", "ready", "error"]
-    error: str
+    status: Literal["none", "loading", "ready"]
     connections: list[ConnectionCard]
-
-
-def company_id(text: str) -> str | None:
-    """The company id in a pasted text, be it alone or inside a link; None if there is none.
-
-    >>> company_id("https://app.codat.io/companies/C8D3AF58-7011-47CE-B3F2-89FAF300EF6D/summary")
-    'c8d3af58-7011-47ce-b3f2-89faf300ef6d'
-    """
-    found = ID.search(text)
-    return found[0].lower() if found else None
 
 
 def id_problem(text: str) -> str | None:
@@ -136,28 +126,17 @@ def id_problem(text: str) -> str | None:
     'Not a company id: 35 characters, an id has 36.'
     """
     text = text.strip()
-    if company_id(text) or not re.fullmatch(r"[0-9a-fA-F-]{16,}", text):
+    if ID.search(text) or not re.fullmatch(r"[0-9a-fA-F-]{16,}", text):
         return None
     if len(text) == 36:
         return "Not a company id: its dashes do not stand as in 8-4-4-4-12."
     return f"Not a company id: {len(text)} characters, an id has 36."
 
 
-def search_results(text: str, found: Sequence[Mapping[str, Any]], total: int | None = None) -> SearchState:
-    """A search's answer for a :class:`CompanyPicker`: ``found`` has ``id``, ``name`` and maybe ``note`` in each.
-
-    ``total`` is how many companies match on the server; by default as many as were found.
-    """
-    rows = [_company(row) for row in found[:MOST]]
-    total = len(found) if total is None else total
-    return {"text": text, "status": "ready", "results": rows, "more": max(0, total - len(rows))}
-
-
-def _company(row: Mapping[str, Any]) -> CompanyName:
-    name: CompanyName = {"id": row["id"], "name": row["name"]}
-    if row.get("note"):
-        name["note"] = row["note"]
-    return name
+def search_results(text: str, companies: Sequence[CompanyName], total: int = 0) -> SearchState:
+    """A search's answer for a :class:`CompanyPicker`; ``total`` companies match on the server, or only these."""
+    rows = list(companies[:MOST])
+    return {"text": text, "status": "ready", "results": rows, "more": max(total, len(companies)) - len(rows)}
 
 
 def portal_url(company_id: str) -> str:
@@ -184,17 +163,11 @@ class CompanyPicker(Part[CompanyState]):
         return f"{words}. {state['error']}" if state.get("error") else words
 
 
-def company_state(
-    company: CompanyName | None = None, *, tags: Mapping[str, str] | None = None, portal: str | None = None,
-    loading: bool = False, search: SearchState | None = None, recent: Iterable[CompanyName] = (),
-    error: str | None = None, seq: int = 0,
-) -> CompanyState:  # fmt: skip
-    """The state of a :class:`CompanyPicker`."""
-    return {
-        "company": {"id": company["id"], "name": company["name"]} if company else None,
-        "tags": [list(pair) for pair in (tags or {}).items()], "portal": portal, "loading": loading, "search": search,
-        "recent": list(recent), "error": error, "seq": seq,
-    }  # fmt: skip
+#: The company field before a company is picked.
+NONE_PICKED: CompanyState = {
+    "company": None, "tags": [], "portal": None, "loading": False, "search": None, "recent": [], "error": None,
+    "seq": 0,
+}  # fmt: skip
 
 
 class ConnectionPicker(Part[ConnectionState]):
@@ -228,93 +201,50 @@ class ConnectionCards(Part[CardsState]):
 
 
 def connection_state(
-    connections: Iterable[ConnectionChoice] = (),
-    *,
-    company: str | None = None,
-    value: str | None = None,
-    disabled: str | None = None,
+    connections: Iterable[ConnectionChoice] = (), *, company: str | None = None, value: str | None = None
 ) -> ConnectionState:
     """The state of a :class:`ConnectionPicker`; ``connections`` may be cards: id, platform and words are taken."""
     rows: list[ConnectionChoice] = [
         {"id": row["id"], "platform": row["platform"], "words": row["words"]} for row in connections
     ]
-    return {"company": company, "connections": rows, "value": value, "disabled": disabled}
+    return {"company": company, "connections": rows, "value": value}
 
 
 def cards_state(
-    cards: Iterable[ConnectionCard] = (),
-    *,
-    status: Literal["none", "loading", "ready", "error"] = "none",
-    error: str = "",
+    cards: Iterable[ConnectionCard] = (), *, status: Literal["none", "loading", "ready"] = "none"
 ) -> CardsState:
     """The state of :class:`ConnectionCards`; ``cards`` come from :func:`connection_cards`."""
-    return {"status": status, "error": error, "connections": list(cards)}
+    return {"status": status, "connections": list(cards)}
 
 
-def company_cards(facts: CompanyFacts, now: datetime) -> list[ConnectionCard]:
-    """The cards of a company's connections, linked ones first."""
-    return connection_cards(_records(facts), now.isoformat())
-
-
-def _records(facts: CompanyFacts) -> list[dict[str, Any]]:
-    """The connections as plain values, linked ones first."""
-    ordered = sorted(facts.connections.values(), key=lambda c: (c.status != "Linked", c.platform_name))
-    return [
-        {
-            "id": connection.id,
-            "platform_name": connection.platform_name,
-            "source_type": connection.source_type,
-            "status": connection.status,
-            "last_sync": connection.last_sync,
-            "link_url": connection.link_url,
-            "created": connection.created,
-            "errors": [
-                {"when": each.errored_on_utc, "what": each.status_text or each.status_code, "why": each.error_message}
-                for each in connection.data_connection_errors or ()
-                if each.status != "Resolved" and each.resolved_on_utc is None
-            ],
-        }
-        for connection in ordered
-    ]
-
-
-def connection_cards(connections: Iterable[Mapping[str, Any]], now: str) -> list[ConnectionCard]:
-    """A card for each connection: ``id``, ``platform_name``, ``source_type``, ``status``, ``last_sync``, ``link_url``.
+def connection_cards(connections: Iterable[Connection], now: datetime) -> list[ConnectionCard]:
+    """A card for each connection, linked ones first; ``now`` is the server's time.
 
     The words name the state; the tone only colours it. A status that nobody knows is shown as it is. Where several
     connections are of one platform, the start of the id tells them apart.
     """
-    rows = [dict(row) for row in connections]
-    names = [str(row.get("platform_name") or "Unknown platform") for row in rows]
-    return [
-        {
-            "id": row["id"],
-            "platform": f"{name} {short_id(row['id'])}" if names.count(name) > 1 else name,
-            "words": _card_words(row, now),
-            "tone": tone(str(row.get("status"))),
-            "link_url": row.get("link_url") if can_be_relinked(str(row.get("status"))) else None,
-            "url": row.get("link_url") or None,
-            "created": iso(row.get("created")),
-            "last": iso(row.get("last_sync")),
-            "errors": [
-                {"when": iso(each["when"]), "what": each["what"], "why": each["why"]}
-                for each in row.get("errors") or ()
-            ],
-        }
-        for row, name in zip(rows, names, strict=True)
+    ordered = sorted(connections, key=lambda each: (each.status != "Linked", each.platform_name))
+    often = Counter(connection.platform_name for connection in ordered)
+    return [_card(connection, often[connection.platform_name] > 1, now) for connection in ordered]
+
+
+def _card(connection: Connection, one_of_several: bool, now: datetime) -> ConnectionCard:
+    name, status = connection.platform_name or "Unknown platform", connection.status
+    errors: list[DataError] = [
+        {"when": iso(each.errored_on_utc), "what": each.status_text or each.status_code, "why": each.error_message}
+        for each in connection.data_connection_errors or ()
+        if each.status != "Resolved" and each.resolved_on_utc is None
     ]
-
-
-_STATUS_WORDS = {"PendingAuth": "waiting for the customer to link"}
-
-
-def _card_words(row: Mapping[str, Any], now: str) -> str:
-    status = str(row.get("status") or "state unknown")
-    age = seconds_between(row.get("last_sync"), now) if status == "Linked" else None
+    age = seconds_between(connection.last_sync, now.isoformat()) if status == "Linked" else None
     words = [
-        str(row.get("source_type") or "").lower(),
-        _STATUS_WORDS.get(status, status.lower()),
+        (connection.source_type or "").lower(),
+        _STATUS_WORDS.get(status, status.lower()) or "state unknown",
         f"synced {ago(age)}" if age is not None else "",
-        count(len(row.get("errors") or ()), "error") if row.get("errors") else "",
+        count(len(errors), "error") if errors else "",
     ]
-    return ", ".join(word for word in words if word)
+    return {
+        "id": connection.id, "platform": f"{name} {short_id(connection.id)}" if one_of_several else name,
+        "words": ", ".join(word for word in words if word), "tone": tone(status),
+        "link_url": connection.link_url if can_be_relinked(status) else None, "url": connection.link_url or None,
+        "created": iso(connection.created), "last": iso(connection.last_sync), "errors": errors,
+    }  # fmt: skip

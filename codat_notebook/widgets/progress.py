@@ -1,15 +1,18 @@
 """What is being refreshed: one row an operation, with its stage, its time, and a failure's remedy where it happens.
 
 The same part is the console's right side and the live view of a run that is a cell's last line. Its state is a window:
-the totals are counted over all operations, the rows sent are those of one page. Functions here turn an operation's
-plain values into such a row; what a status means is told by :mod:`codat_notebook.models.status`.
+the totals are counted over all operations, the rows sent are those of one page. What a status means is told by
+:mod:`codat_notebook.models.status`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NotRequired, TypedDict, cast
 
+from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import meaning
 from codat_notebook.models.vocabulary import plain_name, remedy
+from codat_notebook.runs.rows import STATES
 from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.words import and_more, duration, iso, number, seconds_between, utc
 
@@ -34,13 +37,6 @@ STOP: ActionButton = {
 
 #: Around a text of others, so that one from right to left does not turn the sentence that quotes it.
 _ISOLATE, _END = "\u2068", "\u2069"
-#: States of a run's row that has no operation.
-_NO_OPERATION = {
-    "queueing": {"tone": "idle", "symbol": "…", "text": "Queueing", "kind": "running"},
-    "refused": {"tone": "bad", "text": "Not queued", "kind": "failed"},
-    "unknown": {"tone": "warn", "symbol": "?", "text": "Maybe queued", "kind": "running"},
-    "not queued by Codat": {"tone": "idle", "text": "Not queued by Codat", "kind": "other"},
-}
 
 
 class ProgressRow(TypedDict):
@@ -115,73 +111,66 @@ class Retry(Click, frozen=True):
 
 
 def operation_row(
-    key: str, data_type: str, status: str = "", *, platform: str = "", state: str = "",
-    description: str | None = None, message: str | None = None, requested: str | None = None,
-    completed: str | None = None, link_url: str | None = None, usual: float | None = None,
-) -> ProgressRow:  # fmt: skip
-    """One row of a :class:`Progress` from an operation's plain values.
+    operation: PullOperation, platform: str = "", *, link_url: str | None = None, usual: float | None = None
+) -> ProgressRow:
+    """One row of a :class:`Progress`: an operation.
 
-    ``key`` is unique and stays (the intent, or the operation's id). ``state`` is that of a run's row as long as it has
-    no operation; ``message`` says why it is refused. ``description`` is Codat's statusDescription. ``link_url`` is
-    offered where a relink is the remedy. ``usual`` are the seconds that such an operation usually takes: from them the
-    browser tells what is left, and what takes unusually long.
+    ``link_url`` is offered where a relink is the remedy. ``usual`` are the seconds that such an operation usually
+    takes: from them the browser tells what is left, and what takes unusually long.
 
-    >>> operation_row("1", "invoices", "Mapping", platform="NetSuite")["text"]
+    >>> operation_row(PullOperation(id="1", data_type="invoices", status="Mapping"))["text"]
     'Mapping'
     """
-    row: dict[str, Any] = {"key": key, "type": data_type, "platform": platform, "stage": None}
-    if state:
-        row |= _NO_OPERATION[state] | {"note": message}
-    else:
-        row |= meaning(status, completed, description)._asdict()
-        if row["kind"] == "failed":
-            row |= _what_to_do(status, data_type, platform, message, link_url)
+    row: dict[str, Any] = {"key": operation.id, "type": operation.data_type, "platform": platform}
+    row |= meaning(operation.status, operation.completed, operation.status_description)._asdict()
+    if row["kind"] == "failed":
+        row |= _what_to_do(operation, platform, link_url)
     if usual is not None and row["tone"] == "run":
         row["usual"] = round(usual)
-    row |= {"since": iso(requested), "until": iso(completed)}
+    row |= {"since": iso(operation.requested), "until": iso(operation.completed)}
     return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
 
 
-def _what_to_do(
-    status: str, data_type: str, platform: str, message: str | None, link_url: str | None
-) -> dict[str, Any]:
-    cure = remedy(status)
+def waiting_row(key: str, data_type: str, platform: str, state: str, note: str | None = None) -> ProgressRow:
+    """One row of a :class:`Progress`: a row of a run, of this state, that has no operation (yet); ``note`` says why."""
+    row: dict[str, Any] = {"key": key, "type": data_type, "platform": platform, "note": note}
+    words, row["tone"], row["kind"], row["symbol"] = STATES[state]
+    row["text"] = words[0].upper() + words[1:]
+    return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
+
+
+def _what_to_do(operation: PullOperation, platform: str, link_url: str | None) -> dict[str, Any]:
+    cure, message = remedy(operation.status), operation.error_message
     means = cure.meaning.replace("this connection", platform or "this connection")
-    means = means.replace("this data.", f"{plain_name(data_type).lower()}.")
+    means = means.replace("this data.", f"{plain_name(operation.data_type).lower()}.")
     says = f" Codat says: “{_ISOLATE}{message}{_END}”" if message else ""
     return {"note": f"{means} {cure.action}{says}", "link": link_url if cure.relink else None}
 
 
-def progress_counts(rows: Iterable[ProgressRow]) -> ProgressCounts:
+def progress_counts(rows: Sequence[ProgressRow]) -> ProgressCounts:
     """Totals over all rows."""
-    counts = {"total": 0, "complete": 0, "failed": 0, "other": 0, "running": 0, "under_way": 0.0}
-    for row in rows:
-        counts["total"] += 1
-        counts[row["kind"]] += 1
-        if row["kind"] == "running" and "stage" in row:
-            counts["under_way"] += (row["stage"] + 0.5) / 5
-    return cast(ProgressCounts, counts)
-
-
-def progress_state(
-    rows: Sequence[ProgressRow], now: str, *, title: str = "", status: str = "running",
-    counts: ProgressCounts | None = None, first: int = 0, expected: str = "", due: str | None = None,
-    message: str = "", actions: Iterable[ActionButton] = (), speed: float = 1.0, seq: int = 0,
-) -> ProgressState:  # fmt: skip
-    """The state of a :class:`Progress`.
-
-    ``rows`` are all rows, of which the page from ``first`` is sent; or, with ``counts`` over all, that page alone.
-    """
-    page = list(rows) if counts is not None else list(rows[first : first + PAGE])
+    kinds = Counter(row["kind"] for row in rows)
+    stages = [row["stage"] for row in rows if row["kind"] == "running" and "stage" in row]
     return {
-        "title": title, "status": status, "now": now, "speed": speed,
-        "counts": counts if counts is not None else progress_counts(rows), "first": first,
-        "rows": _without_repeats(page), "expected": expected, "due": due, "message": message, "actions": list(actions),
-        "seq": seq,
+        "total": len(rows), "complete": kinds["complete"], "failed": kinds["failed"], "other": kinds["other"],
+        "running": kinds["running"], "under_way": sum((stage + 0.5) / 5 for stage in stages),
     }  # fmt: skip
 
 
-def _without_repeats(rows: list[ProgressRow]) -> list[ProgressRow]:
+def progress_state(
+    rows: Sequence[ProgressRow], now: str, *, title: str = "", status: str = "running", first: int = 0,
+    expected: str = "", due: str | None = None, message: str = "", actions: Iterable[ActionButton] = (),
+    speed: float = 1.0, seq: int = 0,
+) -> ProgressState:  # fmt: skip
+    """The state of a :class:`Progress`. ``rows`` are all rows, of which the page from ``first`` is sent."""
+    return {
+        "title": title, "status": status, "now": now, "speed": speed, "counts": progress_counts(rows), "first": first,
+        "rows": _without_repeats(rows[first : first + PAGE]), "expected": expected, "due": due, "message": message,
+        "actions": list(actions), "seq": seq,
+    }  # fmt: skip
+
+
+def _without_repeats(rows: Sequence[ProgressRow]) -> list[ProgressRow]:
     """Say one remedy once under neighbours that share it (a dead connection fails all its types alike)."""
     notes = [row.get("note") for row in rows]
     return [

@@ -6,7 +6,6 @@ is busy, and the message carries exactly the types that were on screen. A click 
 the kernel's state answers it by its ``seq``.
 """
 
-from collections.abc import Iterable
 from typing import TypedDict
 
 from codat_notebook.widgets.part import Click, Part
@@ -42,7 +41,6 @@ class BarState(TypedDict):
     confirm: str | None
     everything: list[ConnectionTypes]
     running: list[str]
-    what: str
     seq: int
 
 
@@ -59,17 +57,11 @@ class RefreshAll(Click, frozen=True):
     company: str = ""
 
 
-def bar_state(
-    company: CompanyName | None = None, *, selected: Iterable[str] = (), total: int | None = None,
-    connection: str | None = None, blocked: str | None = None, busy: str | None = None, confirm: str | None = None,
-    everything: Iterable[ConnectionTypes] = (), running: Iterable[str] = (), what: str = WHAT, seq: int = 0,
-) -> BarState:  # fmt: skip
-    """The state of a :class:`RefreshBar`."""
-    return {
-        "company": {"id": company["id"], "name": company["name"]} if company else None, "selected": list(selected),
-        "total": total, "connection": connection, "blocked": blocked, "busy": busy, "confirm": confirm,
-        "everything": list(everything), "running": list(running), "what": what, "seq": seq,
-    }  # fmt: skip
+#: The buttons before a company is picked.
+NO_OFFER: BarState = {
+    "company": None, "selected": [], "total": None, "connection": None, "blocked": None, "busy": None, "confirm": None,
+    "everything": [], "running": [], "seq": 0,
+}  # fmt: skip
 
 
 class RefreshBar(Part[BarState]):
@@ -89,5 +81,5 @@ class RefreshBar(Part[BarState]):
         if not state["company"]:
             return "Pick a company first."
         everything = f" {number(state['total'])}" if state["total"] is not None else ""
-        offer = f"{len(state['selected'])} selected, or all{everything}, of {state['company']['name']}. {state['what']}"
+        offer = f"{len(state['selected'])} selected, or all{everything}, of {state['company']['name']}. {WHAT}"
         return state["blocked"] or state["busy"] or offer

@@ -7,7 +7,7 @@ Several consoles of one run of a cell live side by side.
 
 import weakref
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from IPython import get_ipython
 
@@ -15,16 +15,7 @@ from codat_notebook.forking import Lock
 
 if TYPE_CHECKING:
     from codat_notebook.session import Session
-
-
-class Replaceable(Protocol):
-    """What a console is here."""
-
-    def retire(self) -> None:
-        """Act no more and say so."""
-
-    def close(self) -> None:
-        """Go."""
+    from codat_notebook.widgets.console import Console
 
 
 class ConsoleRegistry:
@@ -36,7 +27,7 @@ class ConsoleRegistry:
         self._cells: dict[str, tuple[int, list[weakref.ref[Any]]]] = {}
         self._retired: list[weakref.ref[Any]] = []
 
-    def take(self, console: Replaceable, session: "Session | None", cell: tuple[str, int] | None) -> None:
+    def take(self, console: "Console", session: "Session | None", cell: tuple[str, int] | None) -> None:
         """Put a console in its places, and retire those that stood there; those retired before are closed."""
         gone: list[Any] = []
         with self._lock:
@@ -48,21 +39,21 @@ class ConsoleRegistry:
         for each in older.values():
             each.retire()
 
-    def _of_session(self, console: Replaceable, session: "Session | None") -> list[Any]:
+    def _of_session(self, console: "Console", session: "Session | None") -> list[Any]:
         if session is None:
             return []
-        known = self._sessions.get(session)
+        before = self._sessions.get(session)
         self._sessions[session] = weakref.ref(console)
-        return _alive([known] if known else [])
+        return _alive([before] if before else [])
 
-    def _of_cell(self, console: Replaceable, cell: tuple[str, int] | None) -> list[Any]:
+    def _of_cell(self, console: "Console", cell: tuple[str, int] | None) -> list[Any]:
         if cell is None:
             return []
         name, run = cell
-        before, known = self._cells.get(name, (run, []))
-        again = before != run
-        self._cells[name] = (run, [*([] if again else known), weakref.ref(console)])
-        return _alive(known) if again else []
+        last_run, before = self._cells.get(name, (run, []))
+        again = last_run != run
+        self._cells[name] = (run, [*([] if again else before), weakref.ref(console)])
+        return _alive(before) if again else []
 
 
 def _alive(references: Iterable[weakref.ref[Any]]) -> list[Any]:

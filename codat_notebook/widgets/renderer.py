@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook import frames
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import CompanyStatus
+from codat_notebook.runs.engine import Throttle, pace
 from codat_notebook.runs.records import Log
-from codat_notebook.runs.throttle import Throttle, pace
 from codat_notebook.widgets import console_state
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.notice import ErrorBoundary
@@ -44,15 +44,15 @@ class Renderer:
         #: Called before the tables are drawn, so that what is known of a company's history is that of its status.
         self.follow: Callable[[], object] = lambda: None
 
-    def all(self, at_once: bool = False) -> None:
-        """Every part; ``at_once`` for those that answer a click. The tables follow."""
+    def all(self) -> None:
+        """Every part. The tables follow."""
         state, session, parts = self._state, self._session, self._parts
         connection, cards = console_state.connections(state, session.context.now)
         self.company()
         parts.connection.show(connection)
         parts.cards.show(cards)
         parts.data_types.show(console_state.data_types(state, session))
-        parts.bar.show(console_state.bar(state, session), at_once=at_once)
+        parts.bar.show(console_state.bar(state, session))
         parts.notice.show(console_state.notice(state))
         parts.operations.tell_empty(console_state.no_operations(state))
         if not state.runs:  # else their view draws them
@@ -60,6 +60,10 @@ class Renderer:
         self.header()
         self.code()
         self.later()
+
+    def bar(self) -> None:
+        """The refresh buttons, at once: it answers a click."""
+        self._parts.bar.show(console_state.bar(self._state, self._session), at_once=True)
 
     def company(self, at_once: bool = False) -> None:
         """The field of the company, with what a search has found."""
@@ -90,12 +94,11 @@ class Renderer:
         """The operations always; the other tabs when they are looked at, and all of them when a company was read."""
         self.follow()
         status, boundary = self._state.status, self._boundary
-        operations, now = self._state.operations(), self._session.context.now
         if status is None:
             self._parts.operations.update(None)
         else:
-            platforms, past = status.facts.platforms, self._state.past.operations
-            boundary.spawn("The operations could not be shown", self._frame, operations, past, platforms, now)
+            operations, platforms, now = self._state.operations(), status.facts.platforms, self._session.context.now
+            boundary.spawn("The operations could not be shown", self._frame, operations, platforms, now)
         anew, self._drawn_status = status is not self._drawn_status, status
         for name in ("freshness", "timeline", "requests"):
             if anew or name == self._state.tab:
@@ -108,26 +111,18 @@ class Renderer:
         else:
             getattr(self._parts, name).show(getattr(console_state, name)(self._state, self._session))
 
-    async def _frame(
-        self, newest: list[PullOperation], past: Mapping[str, PullOperation], platforms: dict[str, str], now: datetime
-    ) -> None:
-        engine = self._session.context.engine
+    async def _frame(self, newest: list[PullOperation], platforms: dict[str, str], now: datetime) -> None:
+        """The newest operations and the older ones below. Those do not change, and are framed once."""
+        engine, past = self._session.context.engine, self._state.past.operations
         begun = engine.loop.time()
-        frame = await engine.in_worker(self._framed, newest, past, platforms, now)
+        frame = await engine.in_worker(frames.pull_operations, newest, platforms, now)
+        if past:
+            if self._older is None or self._older[0] is not past:
+                self._older = past, await engine.in_worker(frames.pull_operations, past.values(), platforms, now)
+            older = self._older[1]
+            frame = await engine.in_worker(lambda: frames.stacked(frame, older[~older["id"].isin(frame["id"])]))
         self._parts.operations.update(frame)
         self._soon.every = pace(engine.loop.time() - begun, TABLES_EVERY, TABLES_AT_LEAST_EVERY)
-
-    def _framed(
-        self, newest: list[PullOperation], past: Mapping[str, PullOperation], platforms: dict[str, str], now: datetime
-    ) -> "pd.DataFrame":
-        """The newest operations and the older ones below. Those do not change, and are framed once."""
-        frame = frames.pull_operations(newest, platforms, now)
-        if not past:
-            return frame
-        if self._older is None or self._older[0] is not past:
-            self._older = past, frames.pull_operations(past.values(), platforms, now)
-        older = self._older[1]
-        return frames.stacked(frame, older[~older["id"].isin(frame["id"])])
 
     def stop(self) -> None:
         """Draw no more."""

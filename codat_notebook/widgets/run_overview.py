@@ -9,16 +9,15 @@ on a company shows its operations as a run of one company shows them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import ipywidgets
 
 from codat_notebook.models.status import FAILURES
 from codat_notebook.models.vocabulary import remedy
-from codat_notebook.runs.engine import engine
-from codat_notebook.runs.reports import RunProgress
-from codat_notebook.runs.throttle import Throttle, pace
+from codat_notebook.runs.engine import Throttle, engine, pace
+from codat_notebook.runs.rows import OPEN_STATES, STATES
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.exports import to_tsv
 from codat_notebook.widgets.console_parts import ERROR_COLUMNS, OPERATION_COLUMNS
@@ -33,7 +32,7 @@ from codat_notebook.widgets.progress import (
     StopWatching,
     progress_state,
 )
-from codat_notebook.widgets.run_view import company_rows, helped, run_view
+from codat_notebook.widgets.run_view import helped, run_row, run_view
 from codat_notebook.widgets.table import FrameTable
 from codat_notebook.widgets.tabs import Tab, Tabs, TabsState, tabs_state
 from codat_notebook.words import count, iso, number, utc
@@ -45,12 +44,8 @@ if TYPE_CHECKING:
 
 #: Operations that must have ended, and a twentieth of all, before their rate says when the last one will.
 FEW = 5
-#: States of a run's rows -> the words and the tone of their share in the bar, in its order.
-_SHARES = {
-    "complete": ("complete", "ok"), "failed": ("failed", "bad"), "refused": ("not accepted", "bad"),
-    "unknown": ("maybe queued", "warn"), "not queued by Codat": ("not queued by Codat", "other"),
-    "running": ("running", "run"), "queueing": ("to be queued", "idle"),
-}  # fmt: skip
+#: States in the order of their shares in the bar: what has ended, then what is still to come.
+_SHARES = (*[state for state in STATES if state not in OPEN_STATES], *reversed(OPEN_STATES))
 _PHASES = {
     "queueing": ("Queueing", "run"), "following": ("Following", "run"), "done": ("Done", "ok"),
     "stopped": ("No longer watched", "warn"), "failed": ("Ended early", "bad"), "paused": ("Paused", "warn"),
@@ -114,24 +109,27 @@ class CopyLinks(FromBrowser, frozen=True, tag="links"):
 
 
 def overview_state(
-    title: str, phase: str, counts: Mapping[str, int], numbers: RunProgress, now: str, *, note: str = "",
-    remedies: Iterable[RemedyState] = (), actions: Iterable[ActionButton] = (), speed: float = 1.0, seq: int = 0,
-) -> OverviewState:  # fmt: skip
-    """The state of a :class:`RunOverview`.
-
-    ``phase`` is a run's, or "paused"; ``counts`` and ``numbers`` are the run's ``counts`` and ``progress``.
-    """
+    run: RefreshRun, remedies: list[RemedyState], actions: list[ActionButton], seq: int = 0
+) -> OverviewState:
+    """The state of a :class:`RunOverview`: how a run stands, and what can be done."""
+    phase = "paused" if run.paused and run.phase == "queueing" else run.phase
     words, tone = _PHASES[phase]
-    ended = phase in ("done", "stopped", "failed")
+    counts, numbers = run.counts, run.progress
     certain = numbers.ended >= FEW and numbers.share >= 0.05
-    end = numbers.expected_end if certain and not ended else None
+    end = numbers.expected_end if certain and phase not in ("done", "stopped", "failed") else None
     return {
-        "title": title, "phase": {"text": words, "tone": tone},
-        "shares": [[name, *_SHARES[name], counts[name]] for name in _SHARES if counts.get(name)],
+        "title": f"Refresh of {run.company_name}", "phase": {"text": words, "tone": tone},
+        "shares": [[name, STATES[name].words, _share_tone(name), counts[name]] for name in _SHARES if counts.get(name)],
         "total": numbers.total, "ended": numbers.ended, "companies": [numbers.companies_ended, numbers.companies],
         "per_minute": round(numbers.per_minute) if end else None, "end": iso(end.isoformat()) if end else None,
-        "now": now, "speed": speed, "note": note, "remedies": list(remedies), "actions": list(actions), "seq": seq,
+        "now": run.now.isoformat(), "speed": run.speed, "note": run.note or "", "remedies": remedies,
+        "actions": actions, "seq": seq,
     }  # fmt: skip
+
+
+def _share_tone(state: str) -> str:
+    """A state's tone; what Codat did not queue is told in the bar from what is still to be queued."""
+    return "other" if state == "not queued by Codat" else STATES[state].tone
 
 
 class RunOverview(Part[OverviewState]):
@@ -179,11 +177,12 @@ _RESUME: ActionButton = {
 _COMPANY = Column("company", kind="id")
 SUMMARY_COLUMNS = {
     "company": Column(), "phase": Column(facet=True), "operations": Column(), "complete": Column(), "failed": Column(),
-    "running": Column(), "queueing": Column("to be queued"), "platforms": Column(), "note": Column(kind="prose"),
-    "refused": Column("not accepted"), "unknown": Column("maybe queued"), "not_queued": Column("not queued by Codat"),
+    "running": Column(), "queueing": Column(STATES["queueing"].words), "platforms": Column(),
+    "note": Column(kind="prose"), "refused": Column(STATES["refused"].words),
+    "unknown": Column(STATES["unknown"].words), "not_queued": Column(STATES["not queued by Codat"].words),
     "skipped": Column(), "company_id": Column("id", kind="id"),
 }  # fmt: skip
-LABELS = {"companies": "Companies", "operations": "Pull operations", "errors": "Errors"}
+TABS = {"companies": "Companies", "operations": "Pull operations", "errors": "Errors"}
 NOBODY = "Click a company to see its operations."
 
 
@@ -201,7 +200,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._framing: asyncio.Task[None] | None = None
         self._head = RunOverview(self._head_state())
         self._tabs = Tabs(self._tabs_state())
-        self._one = Progress(_nobody(run))
+        self._one = Progress(self._one_state())
         self._tables = {  # without rows at first: to frame a large run takes seconds, which nobody shall wait for
             "companies": FrameTable(
                 None, empty="One moment…", noun="company", columns=SUMMARY_COLUMNS, key="company_id", sort=None,
@@ -215,19 +214,13 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
                 columns=ERROR_COLUMNS | {"company_id": _COMPANY},
             ),
         }  # fmt: skip
-        super().__init__([self._head, self._tabs, *self._panels()])
-        self.add_class("codat-console")
+        super().__init__([self._head, self._tabs, *self._panels()], _dom_classes=("codat-console",))
         self._listen()
 
     def _panels(self) -> list[ipywidgets.Widget]:
         contents: dict[str, list[ipywidgets.Widget]] = {name: [table] for name, table in self._tables.items()}
         contents["companies"].append(self._one)
-        panels = []
-        for name, children in contents.items():
-            box = ipywidgets.VBox(children)
-            box.add_class(f"codat-panel-{name}")
-            panels.append(box)
-        return panels
+        return [ipywidgets.VBox(parts, _dom_classes=(f"codat-panel-{name}",)) for name, parts in contents.items()]
 
     def _listen(self) -> None:
         self._head.on_message = self._act
@@ -240,20 +233,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
     # What the parts show.
 
     def _head_state(self) -> OverviewState:
-        run = self._run
-        phase = "paused" if run.paused and run.phase == "queueing" else run.phase
-        return overview_state(
-            f"Refresh of {run.company_name}",
-            phase,
-            run.counts,
-            run.progress,
-            run.now.isoformat(),
-            note=run.note or "",
-            remedies=self._remedies,
-            actions=self._actions(),
-            speed=run.speed,
-            seq=self._seq,
-        )
+        return overview_state(self._run, self._remedies, self._actions(), self._seq)
 
     def _actions(self) -> list[ActionButton]:
         run = self._run
@@ -268,14 +248,15 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         counts = self._run.counts
         numbers = self._run.progress
         errors = counts.get("failed", 0) + counts.get("refused", 0)
-        return tabs_state("companies", LABELS, companies=numbers.companies, operations=numbers.queued, errors=errors)
+        return tabs_state("companies", TABS, companies=numbers.companies, operations=numbers.queued, errors=errors)
 
     def _one_state(self) -> ProgressState:
         run, id = self._run, self._company
         if id is None:
-            return _nobody(run)
+            return progress_state([], run.now.isoformat(), status="idle", message=NOBODY, speed=run.speed)
         facts = run.facts_of(id)
-        rows = company_rows(run.rows_of(id), facts.platforms if facts else {}, {})
+        platforms = facts.platforms if facts else {}
+        rows = [run_row(row, platforms, {}) for row in run.rows_of(id)]
         status = "done" if run.done else "running"
         title = facts.name if facts else id
         return progress_state(rows, run.now.isoformat(), title=title, status=status, first=self._first, speed=run.speed)
@@ -296,9 +277,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         return engine().loop
 
     def _frame_soon(self) -> None:
-        ended = self._run.done
-        self._framing = self._loop.create_task(self._frame(ended))
-        self._framing.add_done_callback(lambda task: self._framed(task, ended))
+        self._framing = self._loop.create_task(self._frame(self._run.done))
 
     async def _frame(self, ended: bool) -> None:
         """The table that is looked at, or all of them at the end; and the remedies, which the head tells."""
@@ -306,17 +285,17 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         frames: dict[str, Callable[[], Any]] = {
             "companies": lambda: run.summary, "operations": lambda: run.operations, "errors": lambda: run.errors,
         }  # fmt: skip
-        for name in frames if ended else (self._tab,):
-            self._tables[name].update(await engine().in_worker(frames[name]))
-        found = await engine().in_worker(lambda: run.remedies.head(REMEDIES))
-        self._remedies = [_remedy(row) for row in found.to_dict("records")]
-        self._soon.every = pace(self._loop.time() - begun, TABLES_EVERY)
-
-    def _framed(self, task: asyncio.Task[None], ended: bool) -> None:
-        self._framing = None
-        engine().settled(("frames", id(self)))
-        if not task.cancelled() and (error := task.exception()) is not None:
+        try:
+            for name in frames if ended else (self._tab,):
+                self._tables[name].update(await engine().in_worker(frames[name]))
+            remedies = await engine().in_worker(lambda: run.remedies.head(REMEDIES))
+            self._remedies = [_remedy(row) for row in remedies.to_dict("records")]
+        except Exception as error:  # noqa: BLE001 - nobody awaits the task: it is told to the loop, and the view goes on
             self._loop.call_exception_handler({"message": "A run could not be framed", "exception": error})
+        finally:
+            self._framing = None
+            engine().settled(("frames", id(self)))
+        self._soon.every = pace(self._loop.time() - begun, TABLES_EVERY)
         self._head.show(self._head_state())
         if ended and self._forget is not None:
             self._forget()
@@ -356,7 +335,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._head.send({"type": "links", "status": status, "text": text})
 
     def _on_tab(self, message: Tab) -> None:
-        self._tab = message.name if message.name in LABELS else self._tab
+        self._tab = message.name if message.name in TABS else self._tab
         if self._framing is None:
             self._soon.ring_now()
 
@@ -377,10 +356,6 @@ def links_text(errors: pd.DataFrame, status: str, names: Mapping[str, str]) -> s
     rows = errors[(errors["status"] == status) & errors["link_url"].notna()].drop_duplicates("link_url")
     rows.insert(0, "company", [names.get(id, id) for id in rows["company_id"]])
     return to_tsv(rows[["company", "company_id", "platform", "link_url"]])
-
-
-def _nobody(run: RefreshRun) -> ProgressState:
-    return progress_state([], run.now.isoformat(), status="idle", message=NOBODY, speed=run.speed)
 
 
 def _remedy(row: Mapping[Hashable, Any]) -> RemedyState:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_failed, pause_end
-from codat_notebook.runs.durations import due_at
+from codat_notebook.runs.durations import due_at, usual_durations
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.starting import again
@@ -20,6 +20,7 @@ from codat_notebook.widgets.progress import (
     expected_text,
     operation_row,
     progress_state,
+    waiting_row,
 )
 
 #: (connection id, data type) -> seconds.
@@ -28,68 +29,18 @@ Usual = Mapping[tuple[str, str], float]
 _ENDS = {"failed": "error", "stopped": "stopped", "done": "done"}
 
 
-def company_rows(rows: Iterable[Row], platforms: Mapping[str, str], usual: Usual) -> list[ProgressRow]:
-    """Rows of a run as the progress part draws them; ``platforms`` by connection."""
-    return [run_row(row, platforms, usual) for row in rows]
-
-
 def run_row(row: Row, platforms: Mapping[str, str], usual: Usual) -> ProgressRow:
-    """One row of a run as the progress part draws it."""
-    operation = row.operation
+    """One row of a run as the progress part draws it; ``platforms`` by connection."""
+    operation, error = row.operation, row.error
     if operation is None:
-        return operation_row(
-            f"{row.data_type}/{row.connection_id or ''}",
-            row.data_type,
-            platform=platforms.get(row.connection_id or "", ""),
-            state=row.state,
-            message=f"{row.error.why} {row.error.action}" if row.error else None,
-        )
+        key, platform = f"{row.data_type}/{row.connection_id or ''}", platforms.get(row.connection_id or "", "")
+        return waiting_row(key, row.data_type, platform, row.state, f"{error.why} {error.action}" if error else None)
     return operation_row(
-        operation.id,
-        operation.data_type,
-        operation.status,
-        platform=platforms.get(operation.connection_id, ""),
-        description=operation.status_description,
-        message=operation.error_message,
-        requested=operation.requested,
-        completed=operation.completed,
-        link_url=row.error.link_url if row.error else None,
+        operation,
+        platforms.get(operation.connection_id, ""),
+        link_url=error.link_url if error else None,
         usual=usual.get((operation.connection_id, operation.data_type)),
     )
-
-
-def runs_state(
-    runs: Sequence[RefreshRun], *, usual: Usual | None = None, title: str = "", first: int = 0, seq: int = 0
-) -> ProgressState:
-    """The state of the progress part for some runs; ``first`` is the first row of the page.
-
-    ``usual`` is how long the operations usually take, seconds by connection and data type; by default what the runs
-    themselves have learned from the history.
-    """
-    usual = {key: seconds for run in runs for key, seconds in run.usual.items()} | dict(usual or {})
-    rows = {row["key"]: row for run in runs for row in company_rows(run.rows, run.platforms, usual)}
-    running = [row.operation for run in runs for row in run.rows if row.operation is not None and row.open]
-    due = due_at((each for each in running if not pause_end(each.status_description)), usual)
-    last = runs[-1]
-    return progress_state(
-        list(rows.values()),
-        last.now.isoformat(),
-        title=title,
-        status=_status(runs, bool(rows)),
-        first=first,
-        expected=expected_text(_waits(running)),
-        due=due.isoformat() if due else None,
-        message="; ".join(dict.fromkeys(run.note for run in runs if run.note)),
-        actions=_actions(runs),
-        speed=last.speed,
-        seq=seq,
-    )
-
-
-def _waits(running: Iterable[PullOperation]) -> list[tuple[str, str]]:
-    """What is paused by a platform's limit: data type, until when."""
-    ends = [(operation.data_type, pause_end(operation.status_description)) for operation in running]
-    return [(data_type, end) for data_type, end in ends if end]
 
 
 def helped(run: RefreshRun) -> int:
@@ -121,37 +72,65 @@ def _status(runs: Iterable[RefreshRun], any_rows: bool) -> str:
 
 
 class RunView:
-    """Keeps a progress part up to date with runs until they have ended, and acts on its buttons.
+    """Keeps a progress part up to date with the runs that it follows, and acts on its buttons.
 
-    ``seq`` is that of the click that led here.
+    ``changed`` is called when the runs have changed, after the part was drawn.
     """
 
-    def __init__(
-        self, runs: Sequence[RefreshRun], part: Progress, *, titled: bool = False, usual: Usual | None = None,
-        seq: int = 0,
-    ) -> None:  # fmt: skip
+    def __init__(self, part: Progress, *, titled: bool = False, changed: Callable[[], object] = lambda: None) -> None:
+        self.runs: tuple[RefreshRun, ...] = ()
         self._part = part
         self._titled = titled
-        self._usual = usual
+        self._changed = changed
+        self._history: Sequence[PullOperation] = ()
+        self._usual: Usual | None = None
+        self._first = 0
+        self._seq = 0
+        self._forget: list[Callable[[], None]] = []
+
+    def follow(self, *runs: RefreshRun, history: Sequence[PullOperation] = (), seq: int = 0) -> None:
+        """Follow these runs from now on, none others; they are drawn at their next change.
+
+        ``history`` tells how long operations usually take, beside what the runs themselves learn. ``seq`` is that of
+        the click that led here.
+        """
+        for forget in self._forget:
+            forget()
+        self.runs = runs
+        self._history = history
+        self._usual = None
         self._first = 0
         self._seq = seq
-        self._forget: list[Callable[[], None]] = []
-        self._follow(runs)
-
-    def _follow(self, runs: Sequence[RefreshRun]) -> None:
-        self.detach()
-        self.runs = tuple(runs)
-        self._first = 0
-        self._forget = [run.observe(self.draw) for run in self.runs]
+        self._forget = [run.observe(self.draw) for run in runs]
 
     def state(self) -> ProgressState:
         """What is to be shown now."""
-        title = f"Refresh of {self.runs[-1].company_name}" if self._titled else ""
-        return runs_state(self.runs, usual=self._usual, title=title, first=self._first, seq=self._seq)
+        if self._usual is None:
+            self._usual = usual_durations(self._history)
+        usual = {key: seconds for run in self.runs for key, seconds in run.usual.items()} | dict(self._usual)
+        rows = {row["key"]: row for run in self.runs for row in (run_row(r, run.platforms, usual) for r in run.rows)}
+        running = [row.operation for run in self.runs for row in run.rows if row.operation is not None and row.open]
+        waits = [(each.data_type, end) for each in running if (end := pause_end(each.status_description))]
+        due = due_at((each for each in running if not pause_end(each.status_description)), usual)
+        last = self.runs[-1]
+        return progress_state(
+            list(rows.values()),
+            last.now.isoformat(),
+            title=f"Refresh of {last.company_name}" if self._titled else "",
+            status=_status(self.runs, bool(rows)),
+            first=self._first,
+            expected=expected_text(waits),
+            due=due.isoformat() if due else None,
+            message="; ".join(dict.fromkeys(run.note for run in self.runs if run.note)),
+            actions=_actions(self.runs),
+            speed=last.speed,
+            seq=self._seq,
+        )
 
     def draw(self) -> None:
         """Show the runs as they are now."""
         self._part.show(self.state())
+        self._changed()
 
     def act(self, message: ShowRows | StopWatching | Retry) -> None:
         """A message of the part: another page, to stop watching, or to queue again what can be helped by it."""
@@ -163,25 +142,17 @@ class RunView:
                 for run in self.runs:
                     run.stop_watching()
             case Retry(seq=seq):
-                self._seq = seq
-                self._follow(self.retry() or self.runs)
+                again = [run.retry_failed() for run in self.runs if helped(run)]
+                kept = [run for run in self.runs if not (again and run.done)]
+                self.follow(*kept, *again, history=self._history, seq=seq)
         self._part.show(self.state(), at_once=True)
-
-    def retry(self) -> list[RefreshRun]:
-        """Queue again what failed and may succeed now; the new runs."""
-        return [run.retry_failed() for run in self.runs if helped(run)]
-
-    def detach(self) -> None:
-        """Stop renderer; the runs go on."""
-        for forget in self._forget:
-            forget()
-        self._forget = []
 
 
 def run_view(run: RefreshRun) -> Progress:
     """A live view of a run of one company: a widget to show anywhere, as often as wanted."""
     part = Progress()
-    view = RunView([run], part, titled=True)
+    view = RunView(part, titled=True)
+    view.follow(run)
     part.state = view.state()  # at once, since it may be shown before the engine gets to it
     part.on_message = view.act
     return part

@@ -19,7 +19,7 @@ import ipywidgets
 import traitlets
 
 from codat_notebook.forking import Lock
-from codat_notebook.models.status import STAGE_NAMES, TONES
+from codat_notebook.models.status import OLD, STAGE_NAMES, STALE, TONES
 
 #: What every part needs, and what a table or a run needs that is shown by itself. All other files travel together, too:
 #: packed one by one they would take half as much again.
@@ -30,10 +30,10 @@ FIRST = (
 #: Characters of JSON from which on a state travels packed.
 LARGE = 4096
 
-#: What the browser knows of statuses, in front of ``kit.js``.
+#: What the browser knows of statuses and ages, in front of ``kit.js``.
 STATUS_SCRIPT = "".join(
     f"const {name} = {json.dumps(value, ensure_ascii=False)};\n"
-    for name, value in (("TONES", TONES), ("STAGES", STAGE_NAMES))
+    for name, value in (("TONES", TONES), ("STAGES", STAGE_NAMES), ("OLD", OLD), ("STALE", STALE))
 )
 
 _STATIC = Path(__file__).with_name("static")

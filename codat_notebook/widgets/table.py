@@ -15,15 +15,17 @@ import inspect
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypedDict
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from codat_notebook import words
 from codat_notebook.markup import h, table
 from codat_notebook.tables import exports
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.sheet import Filter, Layout, PageState, Sheet, TableView
-from codat_notebook.widgets.part import Part, not_live
+from codat_notebook.widgets.part import Click, Part, not_live
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -56,6 +58,62 @@ class TableState(PageState):
     seq: int
 
 
+class SortBy(Click, frozen=True, kw_only=True, tag="sort"):
+    """In the order of this column, or in the other direction."""
+
+    column: str
+
+
+class FilterText(Click, frozen=True, kw_only=True, tag="filter"):
+    """Only rows with all of these words."""
+
+    text: str
+
+
+class QuickLabel(Click, frozen=True, kw_only=True, tag="quick"):
+    """Only rows of the quick filter with this label; all for ""."""
+
+    label: str
+
+
+class FacetValues(Click, frozen=True, kw_only=True, tag="facet"):
+    """Only rows whose column holds one of these values, or a time between these ends; all for none."""
+
+    column: str
+    values: tuple[str, ...]
+
+
+class ClearFilters(Click, frozen=True, tag="clear"):
+    """All rows, in the order that there is."""
+
+
+class TurnTo(Click, frozen=True, kw_only=True, tag="page"):
+    """The page with this number, from 0."""
+
+    page: int
+
+
+class SelectRow(Click, frozen=True, kw_only=True, tag="select"):
+    """The row with this key, or none."""
+
+    key: str | None
+
+
+class LoadMore(Click, frozen=True, kw_only=True, tag="more"):
+    """One of the ``actions`` of the line below the rows."""
+
+    name: str
+
+
+class ExportAs(Click, frozen=True, kw_only=True, tag="export"):
+    """Answer with the pieces of one of ``exports.CHOICES``."""
+
+    choice: Literal["copy", "csv", "xlsx"]
+
+
+Asked = SortBy | FilterText | QuickLabel | FacetValues | ClearFilters | TurnTo | SelectRow | LoadMore | ExportAs
+
+
 class FrameTable(Part[TableState]):
     """A table of a DataFrame that stays fast at any size and live while its frame changes.
 
@@ -84,6 +142,7 @@ class FrameTable(Part[TableState]):
 
     classes = ("codat-table",)
     interval = 0.5
+    messages = Asked
     files = ("popover.js", "export.js", "facets.js", "table.js", "table.css", "export.css", "facets.css")
 
     def __init__(
@@ -102,7 +161,8 @@ class FrameTable(Part[TableState]):
         self._answered = 0
         self._failures = {"draw": "", "listener": "", "export": ""}
         self._exporting: asyncio.Task[None] | None = None
-        self._wanted = self._at_once = False
+        self._wanted = False
+        self._at_once = False
         self._task: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[Row], object]] = []
@@ -151,21 +211,17 @@ class FrameTable(Part[TableState]):
 
     def tell_more(self, more: MoreState | None) -> None:
         """Say below the rows that there are more than the frame holds, from any thread; ``None`` for nothing."""
-        self._engine.post(self._say_more, more)
-
-    def _say_more(self, more: MoreState | None) -> None:
-        if more != self._more:
-            self._more = more
-            self._offer(self._dressed(self._pending or self.state), True)
+        self._engine.post(lambda: self._say(more, self._empty))
 
     def tell_empty(self, text: str) -> None:
         """Say something else in the place of rows where there are none, from any thread."""
-        self._engine.post(self._say_empty, text)
+        self._engine.post(lambda: self._say(self._more, text))
 
-    def _say_empty(self, text: str) -> None:
-        if text != self._empty:
-            self._empty = text
-            self._offer(self._dressed(self._pending or self.state), True)
+    def _say(self, more: MoreState | None, empty: str) -> None:
+        if (more, empty) != (self._more, self._empty):
+            self._more = more
+            self._empty = empty
+            self._dress()
 
     def select(self, key: str | None) -> None:
         """Select the row with this key, or none of them, from any thread. Listeners are not told.
@@ -196,26 +252,23 @@ class FrameTable(Part[TableState]):
 
     # On the engine thread, all of it.
 
-    def _act(self, message: dict[str, Any]) -> None:
-        if message.get("type") == "export" and message.get("choice") in exports.CHOICES:
-            self._export(str(message["choice"]), message.get("seq"))
+    def _act(self, message: Asked) -> None:
+        if isinstance(message, ExportAs):
+            self._export(message)
             return
-        seq = message.get("seq")
-        self._answered = seq if isinstance(seq, int) else self._answered
+        self._answered = message.seq or self._answered
         self._failures["listener"] = ""
         match message:
-            case {"type": "select", "key": str(key)}:
+            case SelectRow(key=key):
                 self._selected = key
-                if self._listeners:
+                if self._listeners and key is not None:
                     self._telling = self._engine.loop.create_task(self._tell(self._sheet, key, self._telling))
-                    self._telling.add_done_callback(self._told)
-            case {"type": "select", "key": None}:
-                self._selected = None
-            case {"type": "more", "name": str(name)}:
+                    self._telling.add_done_callback(partial(self._ended, "listener"))
+            case LoadMore(name=name):
                 if self.on_more is not None:
                     self.on_more(name)
             case _:
-                self._look(self._view.after(message, self._sheet.kinds))
+                self._look(_viewed(self._view, message, self._sheet.kinds))
         self._renew(True)
 
     def _look(self, view: TableView) -> None:
@@ -223,21 +276,17 @@ class FrameTable(Part[TableState]):
             self.on_view(view)
         self._view = view
 
-    def _export(self, choice: str, seq: object) -> None:
+    def _export(self, message: ExportAs) -> None:
         if self._exporting is not None:
             self._exporting.cancel()  # the reader asked for another one
         self._failures["export"] = ""
-        self._exporting = self._engine.loop.create_task(self._deliver(self._sheet, self._view, choice, seq))
-        self._exporting.add_done_callback(self._exported)
+        self._exporting = self._engine.loop.create_task(self._deliver(self._sheet, self._view, message))
+        self._exporting.add_done_callback(partial(self._ended, "export"))
 
-    async def _deliver(self, sheet: Sheet, view: TableView, choice: str, seq: object) -> None:
+    async def _deliver(self, sheet: Sheet, view: TableView, message: ExportAs) -> None:
         name = "-".join(re.findall(r"\w+", self._layout.title.lower() or f"{self._layout.noun}s"))
-        made = await self._engine.in_worker(lambda: exports.pieces(sheet.taken_away(view), choice, name))
-        await exports.deliver(self.send, made, seq)
-
-    def _exported(self, done: asyncio.Task[None]) -> None:
-        if failure := _failure(done):
-            self._complain("export", failure)
+        made = await self._engine.in_worker(lambda: exports.pieces(sheet.taken_away(view), message.choice, name))
+        await exports.deliver(self.send, made, message.seq)
 
     async def _tell(self, sheet: Sheet, key: str, before: asyncio.Task[None] | None) -> None:
         if before is not None:
@@ -246,11 +295,11 @@ class FrameTable(Part[TableState]):
         if row is None:
             return
         for listener in self._listeners:
-            self._engine.run_user_code(listener, row).add_done_callback(self._told)
+            self._engine.run_user_code(listener, row).add_done_callback(partial(self._ended, "listener"))
 
-    def _told(self, done: asyncio.Task[None] | Future[Any]) -> None:
+    def _ended(self, about: str, done: asyncio.Task[None] | Future[Any]) -> None:
         if failure := _failure(done):
-            self._engine.post(self._complain, "listener", failure)
+            self._engine.post(self._complain, about, failure)
 
     def _renew(self, at_once: bool) -> None:
         self._wanted = True
@@ -274,8 +323,7 @@ class FrameTable(Part[TableState]):
     def _worked(self, task: asyncio.Task[None]) -> None:
         self._task = None
         self._engine.settled(("page", id(self)))
-        if failure := _failure(task):
-            self._complain("draw", failure)
+        self._ended("draw", task)
         if self._wanted and not task.cancelled():
             self._renew(False)
 
@@ -283,13 +331,17 @@ class FrameTable(Part[TableState]):
     def _draw(sheet: Sheet, view: TableView, selected: str | None) -> TableState:
         return {**sheet.page(view, selected), "notice": "", "more": None, "seq": 0}
 
+    def _dress(self) -> None:
+        """Say something else around the same rows."""
+        self._offer(self._dressed(self._pending or self.state), True)
+
     def _dressed(self, state: TableState) -> TableState:
         notice = " ".join(filter(None, self._failures.values()))
         return {**state, "empty": self._empty, "notice": notice, "more": self._more, "seq": self._answered}
 
     def _complain(self, about: str, failure: str) -> None:
         self._failures[about] = failure
-        self._offer(self._dressed(self._pending or self.state), True)
+        self._dress()
 
     # Where no widget can be shown.
 
@@ -304,6 +356,24 @@ class FrameTable(Part[TableState]):
         data, *metadata = bundle if isinstance(bundle, tuple) else (bundle or {},)
         data = {**data, "text/plain": repr(self), "text/html": static_html(self.state, self.as_of)}
         return (data, *metadata) if metadata else data
+
+
+def _viewed(view: TableView, message: Asked, kinds: Mapping[str, str]) -> TableView:
+    """The view after a message; the same one if that names a column that there is not (``kinds`` has those)."""
+    match message:
+        case SortBy(column=column) if column in kinds:
+            return view.sorted_by(column, kinds[column])
+        case FacetValues(column=column, values=values) if column in kinds:
+            return view.with_facet(column, values)
+        case FilterText(text=text):
+            return replace(view, text=text, page=0)
+        case QuickLabel(label=label):
+            return replace(view, quick=label, page=0)
+        case ClearFilters():
+            return TableView(view.sort)
+        case TurnTo(page=page):
+            return replace(view, page=max(0, page))
+    return view
 
 
 def _failure(done: asyncio.Task[None] | Future[Any]) -> str:

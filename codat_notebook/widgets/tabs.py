@@ -34,22 +34,8 @@ class Tab(FromBrowser, frozen=True):
     name: str
 
 
-def tabs_state(active: str = "operations", labels: Mapping[str, str] | None = None, **counts: int) -> TabsState:
-    """The tabs, by default the console's, with the count of each by name where there is one; errors count in red.
-
-    >>> [tab["label"] for tab in tabs_state(errors=2)["tabs"] if tab["count"]]
-    ['Errors this session']
-    """
-    tabs: list[TabState] = [
-        {"name": name, "label": label, "count": counts.get(name), "tone": "bad" if name == "errors" else "idle"}
-        for name, label in (labels or _LABELS).items()
-        if labels or name in ("operations", "errors") or name in counts
-    ]
-    return {"active": active, "tabs": tabs}
-
-
-#: Every tab that ``console.css`` knows a panel for. The later ones appear once they are given a count (or 0).
-_LABELS = {
+#: The console's tabs: every one that ``console.css`` knows a panel for.
+LABELS = {
     "operations": "Pull operations",
     "errors": "Errors this session",
     "freshness": "Freshness",
@@ -57,6 +43,19 @@ _LABELS = {
     "requests": "Requests",
     "code": "Code",
 }
+
+
+def tabs_state(active: str = "operations", labels: Mapping[str, str] = LABELS, **counts: int) -> TabsState:
+    """The tabs with the count of each by name where there is one; errors count in red.
+
+    >>> [tab["label"] for tab in tabs_state(errors=2)["tabs"] if tab["count"]]
+    ['Errors this session']
+    """
+    tabs: list[TabState] = [
+        {"name": name, "label": label, "count": counts.get(name), "tone": "bad" if name == "errors" else "idle"}
+        for name, label in labels.items()
+    ]
+    return {"active": active, "tabs": tabs}
 
 
 class Tabs(Part[TabsState]):

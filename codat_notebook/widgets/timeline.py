@@ -56,31 +56,20 @@ class TimelineState(TypedDict):
 
 def timeline_state(
     operations: Iterable[PullOperation], now: datetime, platforms: Mapping[str, str] | None = None, *,
-    company: str = "", most: int = MOST, more: int = 0, empty: str = "Nothing to show yet.", speed: float = 1.0,
+    company: str = "", more: int = 0, empty: str = "Nothing to show yet.", speed: float = 1.0,
 ) -> TimelineState:  # fmt: skip
-    """The state of a :class:`Timeline`.
+    """The state of a :class:`Timeline`; ``now`` and ``speed`` are the server's.
 
-    Parameters
-    ----------
-    operations : in any order; one without a readable time of request is left out.
-    now : the server's time, at which running operations end for now.
-    platforms : connection id -> platform, for the rows' names.
-    company : whose operations these are; another one starts with a view of its own.
-    most : bars that are sent; ``total`` tells how many there are.
-    more : operations that Codat has beside these.
-    empty : what stands in place of bars when there are none.
-    speed : of the server's clock against the wall's.
-
-    >>> from datetime import UTC
-    >>> timeline_state([], datetime(2026, 11, 23, tzinfo=UTC))["bars"]
-    []
+    ``operations`` come in any order; one without a readable time of request is left out. ``platforms`` names the
+    connections by their ids. ``more`` counts the operations that Codat has beside these. ``empty`` stands in place of
+    bars when there are none.
     """
     names = platforms or {}
     newest = sorted(operations, key=lambda o: o.requested or "", reverse=True)
     shown: list[tuple[Bar, PullOperation]] = []
     total = len(newest)
     for operation in newest:
-        if len(shown) == most:
+        if len(shown) == MOST:
             break
         bar = _bar(operation, names.get(operation.connection_id, ""))
         if bar is None:
@@ -107,15 +96,7 @@ def place(data_type: str, connection_id: str = "") -> tuple[int, str, str]:
 
 
 def _bar(operation: PullOperation, platform: str) -> Bar | None:
-    row = operation_row(
-        operation.id,
-        operation.data_type,
-        operation.status,
-        platform=platform,
-        description=operation.status_description,
-        requested=operation.requested,
-        completed=operation.completed,
-    )
+    row = operation_row(operation, platform)
     since = row.get("since")
     until = row.get("until")
     if since is None:

@@ -26,8 +26,9 @@ from codat_notebook.models.shared import Security
 from codat_notebook.runs.engine import engine
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
-from codat_notebook.widgets.progress import Progress, operation_row, progress_state
+from codat_notebook.widgets.progress import Progress, progress_state
 from tests.browser import chromium, notebooks, servers
+from tests.widgets.drawn_rows import drawn_row
 
 from .bench_table import WATCH_FRAMES, report
 
@@ -80,7 +81,6 @@ def bench_live_operations() -> None:
 
 async def changing(part: Progress, seconds: float) -> None:
     """Offer the part a new state twenty times a second."""
-    counts: dict[str, float] = {"total": 1000, "complete": 0, "failed": 0, "other": 0, "running": 1000, "under_way": 0}
     statuses = ("Queued", "Fetching", "Mapping", "Validating", "Processing")
     ids = [str(uuid.UUID(int=random.Random(n).getrandbits(128))) for n in range(50)]
     loop = asyncio.get_running_loop()
@@ -88,12 +88,11 @@ async def changing(part: Progress, seconds: float) -> None:
     while loop.time() < end:
         step += 1
         rows = [
-            operation_row(ids[n], "invoices", statuses[(n + step) % 5], platform="Oracle NetSuite",
-                          requested="2026-11-23T14:00:00Z")
+            drawn_row(ids[n], "invoices", statuses[(n + step) % 5], "Oracle NetSuite", requested="2026-11-23T14:00:00Z")
             for n in range(50)
         ]  # fmt: skip
         now = f"2026-11-23T14:00:{step % 60:02}Z"
-        part.show(progress_state(rows, now, counts={**counts, "under_way": float(step)}))
+        part.show(progress_state(rows, now))
         await asyncio.sleep(0.05)
 
 

@@ -10,12 +10,19 @@ from typing import Any
 from playwright.sync_api import Page
 
 from codat_notebook.models import vocabulary
+from codat_notebook.models.open_enums import DataConnectionStatus as Status
+from codat_notebook.models.open_enums import SourceType
+from codat_notebook.models.shared import Connection, DataConnectionError
+from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.widgets import connect, data_types, header, notice, pickers, progress, refresh_bar, tabs
+from tests.widgets.drawn_rows import drawn_row
+from tests.widgets.type_cells import NEVER, Read, type_rows
 
 from .gallery_connect import connects
 
 States = dict[str, dict[str, Any]]
 NOW = "2026-11-23T13:58:29Z"
+THEN = datetime.fromisoformat(NOW)
 COMPANY = {"id": "c8d3af58-7011-47ce-b3f2-89faf300ef6d", "name": "Toft Stores UK"}
 HOSTILE = (
     "<img src=x onerror=\"document.body.dataset.hurt='yes'\">",
@@ -28,29 +35,39 @@ HOSTILE = (
 
 
 def _ago(**units: float) -> str:
-    return (datetime.fromisoformat(NOW) - timedelta(**units)).isoformat()
+    return (THEN - timedelta(**units)).isoformat()
 
 
 def headers() -> States:
     """States of the header by name."""
-    make = header.header_state
     address = "proxy.of-a-bank-with-a-long-name.example.internal:8443"
-    crowded = {"remaining": 1_010_140, "limit": 1_301_000, "resets_in": 36060, "activity": "Codat asks to wait"}
+
+    def make(mode: str, address: str, remaining: int | None = None, activity: str = "", **more: Any) -> dict[str, Any]:
+        quota = {"remaining": remaining, "limit": more.pop("limit", None), "resets_in": more.pop("resets_in", None)}
+        told = {"text": activity, "wait": more.pop("wait", None)} if activity else None
+        state: dict[str, Any] = {"mode": mode, "address": address, "quota": quota if remaining is not None else None}
+        return {**header.NOT_CONNECTED, **state, "activity": told, **more}
+
+    crowded: dict[str, Any] = {"remaining": 1_010_140, "limit": 1_301_000, "resets_in": 36060, "wait": 3599}
     return {
-        "sandbox": make("sandbox", "127.0.0.1:8765", running=2, remaining=10140, limit=13000, resets_in=36090),
-        "live, read only": make("live", "api.codat.io", read_only=True, remaining=640, limit=13000, resets_in=4000),
-        "live, used up": make("live", "api.codat.io", running=1284, remaining=0, limit=13000, resets_in=50),
+        "sandbox": make("sandbox", "127.0.0.1:8765", 10140, running=2, limit=13000, resets_in=36090),
+        "live, read only": make("live", "api.codat.io", 640, read_only=True, limit=13000, resets_in=4000),
+        "live, used up": make("live", "api.codat.io", 0, running=1284, limit=13000, resets_in=50),
         "asking": make("live", "api.codat.io", activity="Reading the companies"),
-        "waiting": make("sandbox", "127.0.0.1:8765", remaining=12, activity="Codat asks to wait", wait=12),
+        "waiting": make("sandbox", "127.0.0.1:8765", 12, "Codat asks to wait", wait=12),
         "not connected": make("none", "No key was found"),
-        "crowded": make("live", address, read_only=True, running=12840, wait=3599, **crowded),
+        "crowded": make("live", address, activity="Codat asks to wait", read_only=True, running=12840, **crowded),
         "before the first state": {},
     }
 
 
 def companies() -> States:
     """States of the company field by name."""
-    make, found = pickers.company_state, pickers.search_results
+    found = pickers.search_results
+
+    def make(company: Any = None, *, tags: Any = (), **more: Any) -> dict[str, Any]:
+        return {**pickers.NONE_PICKED, "company": company, "tags": [list(pair) for pair in dict(tags).items()], **more}
+
     row = {"note": "Xero, Plaid"}
     many = [row | {"id": f"{n:08x}-7011-47ce-b3f2-89faf300ef6d", "name": f"Toft Stores {n}"} for n in range(60)]
     hostile = [{"id": f"{n:08x}-0000-47ce-b3f2-89faf300ef6d", "name": name} for n, name in enumerate(HOSTILE)]
@@ -71,26 +88,39 @@ def companies() -> States:
     }
 
 
-NETSUITE = {"id": "1f3c3a52-0001", "platform_name": "Oracle NetSuite", "source_type": "Accounting", "status": "Linked"}
-PLAID = {"id": "2e9d0b71-0002", "platform_name": "Plaid", "source_type": "Banking", "status": "Linked"}
-SHOPIFY = {"id": "3d8e1c90-0003", "platform_name": "Shopify", "source_type": "Commerce", "status": "Deauthorized"}
-_REVOKED = {"when": _ago(days=62), "what": "Unauthorized", "why": "Shopify answered 401: the access token was revoked."}
+def connection(id: str, platform: str, kind: str, status: str = "Linked", **fields: Any) -> Connection:
+    """A connection of the company."""
+    return Connection(id=id, platform_name=platform, source_type=SourceType(kind), status=Status(status), **fields)
+
+
+PLAID = connection("2e9d0b71-0002", "Plaid", "Banking")
+_REVOKED = DataConnectionError(
+    errored_on_utc=_ago(days=62),
+    status_text="Unauthorized",
+    error_message="Shopify answered 401: the access token was revoked.",
+)
 CONNECTIONS = [
-    NETSUITE | {"last_sync": _ago(hours=2), "created": _ago(days=400), "link_url": "https://link.example/1"},
+    connection(
+        "1f3c3a52-0001", "Oracle NetSuite", "Accounting",
+        last_sync=_ago(hours=2), created=_ago(days=400), link_url="https://link.example/1",
+    ),
     PLAID,
-    SHOPIFY | {"link_url": "https://link.example/3", "errors": [_REVOKED]},
-]
+    connection(
+        "3d8e1c90-0003", "Shopify", "Commerce", "Deauthorized",
+        link_url="https://link.example/3", data_connection_errors=[_REVOKED],
+    ),
+]  # fmt: skip
 
 
 def connections() -> States:
     """States of the connection menu by name."""
-    make, rows, company = pickers.connection_state, pickers.connection_cards(CONNECTIONS, NOW), COMPANY["id"]
+    make, rows, company = pickers.connection_state, pickers.connection_cards(CONNECTIONS, THEN), COMPANY["id"]
     hostile = [{"id": str(n), "platform": name, "words": name} for n, name in enumerate(HOSTILE)]
     return {
         "three": make(rows, company=company),
         "one": make(rows[:1], company=company),
         "none": make(),
-        "disabled": make(rows, company=company, value=PLAID["id"], disabled="Refreshes are being queued"),
+        "chosen": make(rows, company=company, value=PLAID.id),
         "hostile": make(hostile, company="x", value="3"),
     }
 
@@ -98,51 +128,53 @@ def connections() -> States:
 def cards() -> States:
     """States of the connections' cards by name."""
     make, rows = pickers.cards_state, pickers.connection_cards
-    hostile = [SHOPIFY | {"id": str(n), "platform_name": name, "status": name} for n, name in enumerate(HOSTILE)]
+    hostile = [connection(str(n), name, "Commerce", name) for n, name in enumerate(HOSTILE)]
+    banks = [connection(f"{n:08d}-bank", "Plaid", "Banking") for n in range(14)]
     return {
-        "three": make(rows(CONNECTIONS, NOW), status="ready"),
-        "hostile": make(rows(hostile, NOW), status="ready"),
-        "crowded": make(rows([PLAID | {"id": f"{n:08d}-bank"} for n in range(14)], NOW), status="ready"),
+        "three": make(rows(CONNECTIONS, THEN), status="ready"),
+        "hostile": make(rows(hostile, THEN), status="ready"),
+        "crowded": make(rows(banks, THEN), status="ready"),
         "none": make(),
         "loading": make(status="loading"),
         "empty": make(status="ready"),
-        "error": make(status="error", error="The connections could not be read: no network."),
     }
 
 
-STATUSES: dict[str, dict[str, Any]] = {
-    "invoices": {"current_status": "Complete", "last_success": _ago(hours=2)},
-    "payments": {"current_status": "Complete", "last_success": _ago(days=8)},
-    "creditNotes": {"current_status": "PermissionsError", "last_success": _ago(days=31)},
-    "customers": {"current_status": "Complete", "last_success": _ago(seconds=20)},
-    "balanceSheet": {"current_status": "Complete", "last_success": _ago(days=9)},
-    "banking-transactions": {"current_status": "Complete", "last_success": _ago(hours=5), "connections": 2},
-    "bills": {"current_status": "Fetching", "last_success": _ago(days=1)},
-    "suppliers": {"current_status": "FetchError", "last_success": None},
+READS: dict[str, Read] = {
+    "invoices": ("Complete", timedelta(hours=2)),
+    "payments": ("Complete", timedelta(days=8)),
+    "creditNotes": ("PermissionsError", timedelta(days=31)),
+    "customers": ("Complete", timedelta(seconds=20)),
+    "balanceSheet": ("Complete", timedelta(days=9)),
+    "banking-transactions": ("Complete", timedelta(hours=5)),
+    "bills": ("Fetching", timedelta(days=1)),
+    "suppliers": ("FetchError", None),
 }
 SELECTED = ["invoices", "payments", "creditNotes", "customers"]
 
 
 def type_lists() -> States:
     """States of the list of data types by name."""
-    make, rows, company = data_types.data_types_state, data_types.data_type_rows, COMPANY["id"]
-    done = {"current_status": "Complete"}
-    every = {key: done | {"last_success": _ago(hours=n)} for n, key in enumerate(vocabulary.DATA_TYPES)}
-    main = rows(STATUSES, NOW, [*STATUSES, "journalEntries", "banking-accounts"])
+    make, company = data_types.data_types_state, COMPANY["id"]
+    every = {key: ("Complete", timedelta(hours=n)) for n, key in enumerate(vocabulary.DATA_TYPES)}
+    second = {"banking-transactions": ("Complete", timedelta(hours=4)), "banking-accounts": NEVER}
+    main = type_rows(THEN, READS | {"journalEntries": NEVER}, second)
     return {
         "main": make(company, main, selected=SELECTED),
-        "all 43": make(company, rows(every, NOW), selected=["bills"]),
-        "hostile": make(company, rows({name: done | {"last_success": NOW} for name in HOSTILE}, NOW)),
+        "all 43": make(company, type_rows(THEN, every), selected=["bills"]),
+        "hostile": make(company, type_rows(THEN, dict.fromkeys(HOSTILE, ("Complete", timedelta(0))))),
         "no company": make(None, []),
         "loading": make(company, [], status="loading"),
         "empty": make(company, []),
-        "error": make(company, [], status="error", error="The data status could not be read: 503. Try again."),
     }
 
 
 def bars() -> States:
     """States of the refresh buttons by name."""
-    make = refresh_bar.bar_state
+
+    def make(company: Any = None, **more: Any) -> dict[str, Any]:
+        return {**refresh_bar.NO_OFFER, "company": company, **more}
+
     keys = [*vocabulary.ACCOUNTING[:17], *vocabulary.BANKING]
     everything = [{"platform": "Oracle NetSuite", "types": keys[:17]}, {"platform": "Plaid", "types": keys[17:]}]
     ready: dict[str, Any] = {"company": COMPANY, "selected": SELECTED, "total": 21, "everything": everything}
@@ -164,7 +196,7 @@ def _row(
     key: object, data_type: str, status: str, since: int, platform: str = "NetSuite", **more: Any
 ) -> dict[str, Any]:
     began = _ago(seconds=since)
-    return progress.operation_row(str(key), data_type, status, platform=platform, requested=began, **more)
+    return drawn_row(str(key), data_type, status, platform, requested=began, **more)
 
 
 def main_rows() -> list[dict[str, Any]]:
@@ -173,27 +205,29 @@ def main_rows() -> list[dict[str, Any]]:
     return [
         _row(1, "customers", "Complete", 43, completed=_ago(seconds=25)),
         _row(2, "invoices", "Mapping", 41, usual=81),
-        _row(3, "payments", "Fetching", 22, description="Paused until 2026-11-23T14:05:00"),
+        _row(3, "payments", "Fetching", 22, status_description="Paused until 2026-11-23T14:05:00"),
         _row(4, "creditNotes", "PermissionsError", 22, **relink),
     ]
 
 
 def odd_rows() -> list[dict[str, Any]]:
     """Every other kind of row."""
-    make, done = progress.operation_row, {"completed": NOW}
+    make, done = progress.waiting_row, {"completed": NOW}
     dead: dict[str, Any] = {"platform": "Shopify", "link_url": "https://link.example/3", **done}
     return [
-        make("a", "bills", state="queueing", platform="NetSuite"),
-        make("b", "suppliers", state="refused", message="400: no linked connection offers suppliers."),
-        make("c", "items", state="unknown", message="Codat gave no answer. Nothing is sent twice."),
-        make("d", "journals", state="not queued by Codat"),
+        make("a", "bills", "NetSuite", "queueing"),
+        make("b", "suppliers", "", "refused", "400: no linked connection offers suppliers."),
+        make("c", "items", "", "unknown", "Codat gave no answer. Nothing is sent twice."),
+        make("d", "journals", "", "not queued by Codat"),
         _row(5, "profitAndLoss", "NotSupported", 9, "Plaid", **done),
         _row(6, "taxRates", "Routing", 300),
-        _row(7, "transfers", "QuantumError", 30, message="Schrödinger", **done),
+        _row(7, "transfers", "QuantumError", 30, error_message="Schrödinger", **done),
         _row(8, "bankAccounts", "Queued", 9),
         _row(10, "bankTransactions", "Queued", 4000, "Sage 50", usual=44),
         _row(11, "items", "Validating", 60, usual=44),
-        _row(9, "directCosts", "Fetching", 4000, description="Waiting for asynchronous response from third party"),
+        _row(
+            9, "directCosts", "Fetching", 4000, status_description="Waiting for asynchronous response from third party"
+        ),
         *[_row(key, key, "AuthError", 9, **dead) for key in ("commerce-orders", "commerce-payments")],
     ]
 
@@ -206,7 +240,7 @@ def runs() -> States:
     many = [_row(n, f"type{n}", "Complete" if n < 400 else "Mapping", 60 + n, completed=None) for n in range(1000)]
     ended = [_row(n, key, "Complete", 60, completed=NOW) for n, key in enumerate(SELECTED)]
     again = {"type": "retry", "text": "Retry failed (1)", "title": "Queues again what may succeed now."}
-    hostile = [_row(n, name, "MapError", 12, name, message=name) for n, name in enumerate(HOSTILE)]
+    hostile = [_row(n, name, "MapError", 12, name, error_message=name) for n, name in enumerate(HOSTILE)]
     return {
         "main": make(main_rows(), NOW, expected=expected, due=due, actions=stop),
         "odd": make(odd_rows(), NOW, actions=stop),
@@ -225,32 +259,29 @@ def runs() -> States:
     }
 
 
+def failure(what: str, **fields: Any) -> dict[str, Any]:
+    """The card of an error."""
+    return notice.record_item(ErrorRecord(**{"time": THEN, "why": "", "action": "", **fields}, what=what))
+
+
 def notices() -> States:
     """States of the notice by name."""
-    make, state = notice.notice_item, notice.notice_state
+    make, state = failure, notice.notice_state
     denied = make(
-        "1",
-        "could not be read from NetSuite",
-        subject="creditNotes",
-        when=NOW,
-        details=["PermissionsError", "3rd time in a row"],
+        "creditNotes could not be read from NetSuite",
         why="The linked user lacks the right to read credit notes. Refreshing again will not help.",
-        to_do="Send the customer the relink URL and have a user with the role “View Credit Memos” sign in.",
+        action="Send the customer the relink URL and have a user with the role “View Credit Memos” sign in.",
         link_url="https://link.example/1",
     )
     limited = make(
-        "2",
-        "was not accepted",
-        subject="Refresh all",
-        when="2026-11-22T13:41:00Z",
-        details=["429 Too Many Requests"],
+        "Refresh all was not accepted",
+        time=THEN - timedelta(days=1),
+        status="429",
         why="Codat asked to wait until 2026-11-23T14:05:00Z. Nothing was queued.",
         correlation_id="7eb40d6b415d7bcd",
-        tone="warn",
     )
-    told = make("3", "Another console of this notebook was closed: one is live at a time.", tone="info")
-    words: dict[str, Any] = dict.fromkeys(("subject", "why", "to_do", "correlation_id"))
-    hostile = [make(f"h{n}", name, **dict.fromkeys(words, name), details=[name]) for n, name in enumerate(HOSTILE)]
+    told = make("The click could not be acted on")
+    hostile = [make(name, why=name, action=name, correlation_id=name) for name in HOSTILE]
     return {
         "three": state([denied, limited, told]),
         "one": state([limited]),
@@ -277,7 +308,7 @@ PARTS = {
 def console_parts(**names: str) -> list[Any]:
     """The console's parts in the drawing's main state; ``names`` replaces some, e.g. ``progress="idle"``."""
     *parts, form = [kind(states()[names.get(part, first)]) for part, (kind, states, first) in PARTS.items()]
-    return [*parts, tabs.Tabs(tabs.tabs_state(errors=2, freshness=0, timeline=0, requests=0, code=0)), form]
+    return [*parts, tabs.Tabs(tabs.tabs_state(errors=2)), form]
 
 
 #: What ipywidgets and JupyterLab say of boxes and buttons, which our style has to undo or outweigh.

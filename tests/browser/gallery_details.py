@@ -1,6 +1,5 @@
 """The details of a row in their states, for `test_details.py`; see `gallery.py`."""
 
-from datetime import datetime
 from typing import Any
 
 from codat_notebook.models.errors import ErrorValidationItem
@@ -8,9 +7,8 @@ from codat_notebook.models.shared import PullOperation, ValidationResults
 from codat_notebook.runs.records import Subject
 from codat_notebook.widgets.details import CLOSED, checks_state, operation_details
 
-from .gallery import HOSTILE, NOW, States
+from .gallery import HOSTILE, THEN, States
 
-THEN = datetime.fromisoformat(NOW)
 COMPANY = "c8d3af58-7011-47ce-b3f2-89faf300ef6d"
 LINK = f"https://link.codat.io/company/{COMPANY}/connection/4b2a7c1e"
 

@@ -1,6 +1,6 @@
 """The parts of the console's later tabs in their states, for `test_parts_tabs.py`; see `gallery.py`."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from codat_notebook.models import vocabulary
@@ -8,9 +8,8 @@ from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets import code, heatmap, timeline
 
-from .gallery import HOSTILE, NOW, States
+from .gallery import HOSTILE, THEN, States
 
-THEN = datetime.fromisoformat(NOW)
 COLUMNS = (
     "company", "chartOfAccounts", "balanceSheet", "profitAndLoss", "invoices", "payments", "creditNotes", "customers",
     "bills", "suppliers", "banking-accounts", "banking-transactions", "commerce-orders", "commerce-payments",

@@ -2,9 +2,10 @@
 
 from playwright.sync_api import expect
 
-from codat_notebook.widgets.connect import Connect, connect_state
+from codat_notebook.widgets.connect import Connect
 
 from . import gallery
+from .gallery_connect import form as form_state
 from .stage import Stage
 from .test_parts import change, console, sent, until
 
@@ -107,6 +108,6 @@ def test_without_a_connection_only_the_form_stands_there(stage, console):
         expect(frame.locator(name)).to_be_hidden()
     expect(frame.get_by_role("button", name="Close")).to_be_hidden()
     expect(frame.get_by_role("button", name="Switch…")).to_be_hidden()
-    change(stage, FORM, **connect_state(connection=1))
+    change(stage, FORM, **form_state(connection=1))
     expect(frame.locator(".codat-work")).to_be_visible()
     expect(frame.get_by_role("region", name="Connect to Codat")).to_be_hidden()

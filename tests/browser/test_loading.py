@@ -4,17 +4,18 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from codat_notebook.widgets.notice import Notice, notice_item, notice_state
+from codat_notebook.widgets.notice import Notice, notice_state
 from codat_notebook.widgets.table import FrameTable
 from codat_notebook.widgets.tabs import Tabs, tabs_state
 from tests.tables.table_frames import operations
 
+from . import gallery
 from .stage import Stage
 
 
 def card(text: str = "Something went wrong") -> Notice:
     """A part with one card."""
-    return Notice(notice_state([notice_item("1", text)]))
+    return Notice(notice_state([gallery.failure(text)]))
 
 
 def test_styles_are_on_a_page_once_however_many_parts(stage: Stage) -> None:

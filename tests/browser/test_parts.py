@@ -123,9 +123,9 @@ def test_connection_choice_stands_over_new_states(stage):
     element = stage.mount(gallery.PARTS["connection"][0](gallery.connections()["three"]))
     menu = element.get_by_label("Connection")
     menu.select_option(label="Plaid (banking, linked)")
-    assert until(stage, lambda: sent(stage, "connection")) == [{"id": gallery.PLAID["id"]}]
+    assert until(stage, lambda: sent(stage, "connection")) == [{"id": gallery.PLAID.id}]
     change(stage, 0, connections=[*gallery.connections()["three"]["connections"]], x=1)
-    expect(menu).to_have_value(gallery.PLAID["id"])
+    expect(menu).to_have_value(gallery.PLAID.id)
     change(stage, 0, company="another")
     expect(menu).to_have_value("")
     menu.select_option(label="All 3")
@@ -158,17 +158,17 @@ def test_notice_is_announced_once_and_can_be_dismissed_before_the_kernel_answers
     """A card keeps its node over states, goes at once when dismissed, and stays gone."""
     element = stage.mount(gallery.PARTS["notice"][0](gallery.notices()["three"]))
     alerts = element.get_by_role("alert")
-    expect(alerts).to_have_count(2)
+    expect(alerts).to_have_count(3)
     alerts.first.evaluate("node => { node.mine = true; }")
     items = stage.parts[0].state["items"]
     change(stage, 0, items=[*items, {**items[0], "key": "9"}])
-    expect(alerts).to_have_count(3)
+    expect(alerts).to_have_count(4)
     assert alerts.first.evaluate("node => node.mine")
     alerts.first.get_by_role("button", name="Dismiss").click()
-    expect(alerts).to_have_count(2)
+    expect(alerts).to_have_count(3)
     change(stage, 0, items=items, x=1)
-    expect(alerts).to_have_count(1)
-    assert [m["key"] for m in sent(stage, "dismiss")] == ["1"]
+    expect(alerts).to_have_count(2)
+    assert [m["key"] for m in sent(stage, "dismiss")] == [items[0]["key"]]
 
 
 def test_copy_buttons_copy_what_they_say(stage):

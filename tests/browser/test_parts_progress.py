@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from codat_notebook import words
 from codat_notebook.widgets import progress
 from codat_notebook.widgets.sources import source
+from tests.widgets.drawn_rows import drawn_row
 
 from . import gallery
 from .stage import Stage
@@ -60,7 +61,7 @@ def test_rows_keep_their_nodes_and_change_only_where_they_differ(stage):
       new MutationObserver((list) => touched.push(...list.map(name))).observe(document.querySelector(".rows"), what);
     }""")
     rows = gallery.main_rows()
-    rows[1] = progress.operation_row("2", "invoices", "Validating", platform="NetSuite", requested=rows[1]["since"])
+    rows[1] = drawn_row("2", "invoices", "Validating", "NetSuite", requested=rows[1]["since"])
     stage.parts[0].state = progress.progress_state(rows, gallery.NOW)
     expect(element.locator(".c-pill").nth(1)).to_have_text("◔Validating")
     touched = set(stage.page.evaluate("touched"))

@@ -8,10 +8,8 @@ from codat_notebook.checkup.probing import Desk, look
 from codat_notebook.checkup.trial import refresh_once
 from codat_notebook.checkup.verdicts import CheckUp, conclude
 from codat_notebook.client import CodatLending
-from codat_notebook.client.calls import CallOptions
 from codat_notebook.models.shared import Security
 from codat_notebook.sandbox.exchange import HttpRequest
-from codat_notebook.utils import RetryConfig
 
 from ..sandbox.asking import KEY, Api  # noqa: TID252 - the tests are not installed, so they have no absolute name
 
@@ -42,8 +40,7 @@ def client(line: Line, read_only: bool) -> CodatLending:
 
 def desk(line: Line, writes: bool = False) -> Desk:
     """A desk on it."""
-    given = CallOptions(RetryConfig("none"), None, None, None)
-    return Desk(*client(line, not writes).prepare("doctor", given, writes=writes), writes=writes)
+    return Desk.of(client(line, not writes), writes)
 
 
 def check_up(line: Line, refresh: str | None = None) -> CheckUp:

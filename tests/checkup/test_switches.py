@@ -7,7 +7,7 @@ import pytest
 
 from codat_notebook.checkup.judging import JUDGES
 from codat_notebook.models.assumptions import ASSUMPTIONS, BY_NAME
-from codat_notebook.sandbox.faults import Settings
+from codat_notebook.sandbox.faults import SandboxSettings
 
 from .looking import Line, check_up, sandbox
 
@@ -108,7 +108,7 @@ def test_what_reading_cannot_see_is_not_seen(switch: str) -> None:
 def test_every_switch_is_turned() -> None:
     """At least thirty, none left out; an entry says that reading sees it exactly if a judge does."""
     turned = {name for switches, _ in SEEN for name in switches} | UNSEEN.keys()
-    assert turned == {field.name for field in fields(Settings)}
+    assert turned == {field.name for field in fields(SandboxSettings)}
     assert len(turned) >= 30
     assert {each.name for each in ASSUMPTIONS if each.seen_by} == set(JUDGES)
     turnable = {each.name for each in ASSUMPTIONS if each.seen_by and each.switch}

@@ -17,7 +17,6 @@ from typing import Any
 
 from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.events import Event, EventSink
-from codat_notebook.client.flows import Options
 from codat_notebook.client.lookup import Intent
 from codat_notebook.client.retrying import Call, Join, Sleep, Together
 from codat_notebook.client.wire import Answer, Failure, Outcome, Request
@@ -27,7 +26,7 @@ from codat_notebook.utils import BackoffStrategy, RetryConfig
 COMPANY = "11111111-1111-4111-8111-111111111111"
 BANK_A = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
 BANK_B = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
-OPTIONS = Options("https://codat.test")
+BASE = "https://codat.test"
 START = 1_760_000_000.0
 #: Ids are drawn anew for each server, so that a schedule is the same each time.
 _IDS = random.Random()
@@ -286,9 +285,12 @@ class Stage:
         self.events: list[Event] = []
         self.slept = 0.0
 
-    def call(self, retries: RetryConfig | None = None, jitter: Callable[[], float] = lambda: 1.0) -> Call:
+    def call(
+        self, retries: RetryConfig | None = None, jitter: Callable[[], float] = lambda: 1.0, base: str = BASE
+    ) -> Call:
         """A call of the client."""
-        return Call("test", retries or RetryConfig(), self.clock, EventSink(self.events.append), jitter=jitter)
+        tell = EventSink(self.events.append)
+        return Call("test", retries or RetryConfig(), self.clock, tell, jitter=jitter, base=base)
 
     def drive(self, flow: Any, steps: int | None = None) -> Any:
         """Obey a flow in virtual time; with ``steps``, interrupt it in the middle of that command."""

@@ -51,6 +51,15 @@ def test_each_call_and_its_twin_take_the_same(name: str, method: Any, twin: Any)
     assert twin.__doc__
 
 
+def test_an_option_that_no_call_has_is_refused(bench: Bench) -> None:
+    """A misspelt keyword raises, by the call's name; nothing is sent."""
+    with bench.client() as client:
+        for call in (client.companies.list, client.companies.iterate):
+            with pytest.raises(TypeError, match=r"^companies\.list\(\) got an unexpected keyword argument 'retrys'"):
+                call(retrys=None)  # type: ignore[call-arg]
+    assert bench.events == []
+
+
 def test_the_calls_are_these() -> None:
     """A call that is added or lost is noticed."""
     assert sorted(name for name, _, _ in calls()) == [

@@ -7,12 +7,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from codat_notebook.client.flows import COMPANIES_LIST, PULLS_LIST, Options, Pager
+from codat_notebook.client.flows import COMPANIES_LIST, PULLS_LIST, Pager
 from codat_notebook.client.retrying import Together
 from codat_notebook.client.wire import Answer, Outcome, Request
 from codat_notebook.models import errors
 
-from .simulated import COMPANY, OPTIONS, Stage, problem
+from .simulated import BASE, COMPANY, Stage, problem
 
 Serve = Callable[[int, int], tuple[list[str], str | None]]
 
@@ -49,12 +49,12 @@ class Pages:
         page = {"results": [{"id": i} for i in ids], "totalResults": self.total, "_links": links}
         return Answer(200, {}, json.dumps(page).encode(), 0, 0)
 
-    def walk(self, request: dict[str, Any] | None = None, options: Options = OPTIONS) -> list[str]:
+    def walk(self, request: dict[str, Any] | None = None, base: str = BASE) -> list[str]:
         """The ids of all rows."""
-        pager = Pager(COMPANIES_LIST, request, options)
+        pager = Pager(self.stage.call(base=base), COMPANIES_LIST, request)
         rows: list[Any] = []
         while not pager.done:
-            rows.extend(self.stage.drive(self._counted(pager.batch(self.stage.call()))))
+            rows.extend(self.stage.drive(self._counted(pager.batch())))
             assert len(self.asked) < 200, "it loops"
         return [row.id for row in rows]
 
@@ -217,13 +217,13 @@ def test_a_link_of_another_form_is_followed_as_it_is() -> None:
     """A cursor instead of a number is no page: it is taken as the link says."""
     pages = Pages(lambda n, size: ([f"{n}"], f"/companies?cursor=x&page={n + 1}&pageSize={size}" if n < 4 else None), 4)
     assert pages.walk() == ["1", "2", "3", "4"]
+    assert pages.together == [(2, 10)]  # from the second page on, whose own link differs in nothing but the page
 
 
 def test_a_server_under_a_path_keeps_it() -> None:
     """Links are relative to the server, also where the configured address has a path."""
-    options = Options("https://codat.test/proxy")
     pages = Pages(lambda n, size: ([f"{n}"], f"/proxy{link(n + 1, size)}" if n < 3 else None))
-    assert pages.walk(options=options) == ["1", "2", "3"]
+    assert pages.walk(base="https://codat.test/proxy") == ["1", "2", "3"]
 
 
 def test_rows_without_ids_are_all_kept() -> None:
@@ -237,6 +237,6 @@ def test_operations_are_walked_like_companies() -> None:
     stage = Stage()
     for ago in range(5):
         stage.server.add(ago=ago * 10.0 + 100, duration=1)
-    pager = Pager(PULLS_LIST, {"company_id": COMPANY}, OPTIONS)
-    assert len(stage.drive(pager.batch(stage.call()))) == 5
+    pager = Pager(stage.call(), PULLS_LIST, {"company_id": COMPANY})
+    assert len(stage.drive(pager.batch())) == 5
     assert pager.done

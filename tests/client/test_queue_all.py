@@ -7,13 +7,13 @@ import pytest
 
 from codat_notebook.client.events import Attempt
 from codat_notebook.client.lookup import Intent
-from codat_notebook.client.queueing import queue_all
+from codat_notebook.client.queueing import AllTypes, queue
 from codat_notebook.client.slots import Slots
 from codat_notebook.models import errors
 from codat_notebook.utils import RetryConfig
 
 from .conftest import Bench
-from .simulated import COMPANY, KEPT, OPTIONS, POST_FAULTS, Stage, budget
+from .simulated import COMPANY, KEPT, POST_FAULTS, Stage, budget
 
 ALL = "POST /companies/*/data/all"
 
@@ -27,7 +27,7 @@ def test_any_single_fault_queues_each_type_once(fault: str, honours_keys: bool, 
     stage = Stage(honours_keys=honours_keys, lag=lag)
     stage.server.duration = duration
     stage.server.post_faults.append(fault)
-    queued = stage.drive(queue_all(stage.call(), OPTIONS, Intent(COMPANY), slots=Slots()))
+    queued = stage.drive(queue(AllTypes, stage.call(), Intent(COMPANY), slots=Slots()))
     made = {op.data_type: op.id for op in stage.server.ours()}
     assert len(stage.server.ours()) == len(made) == 2
     assert queued.certain or {op.id for op in queued.operations} == set(made.values())
@@ -38,7 +38,7 @@ def test_what_runs_already_is_noted_and_not_taken_for_new() -> None:
     stage = Stage()
     before = stage.server.add("bills", ago=30, duration=600)
     stage.server.post_faults.append("lost after")
-    queued = stage.drive(queue_all(stage.call(), OPTIONS, Intent(COMPANY), slots=Slots()))
+    queued = stage.drive(queue(AllTypes, stage.call(), Intent(COMPANY), slots=Slots()))
     assert [op.id for op in queued.running] == [before.id]
     assert [op.data_type for op in queued.operations] == ["invoices"]
 
@@ -48,14 +48,14 @@ def test_none_means_one_request() -> None:
     stage = Stage()
     stage.server.post_faults.append("503 before")
     with pytest.raises(errors.ErrorMessage) as caught:
-        stage.drive(queue_all(stage.call(RetryConfig("none")), OPTIONS, Intent(COMPANY), slots=Slots()))
+        stage.drive(queue(AllTypes, stage.call(RetryConfig("none")), Intent(COMPANY), slots=Slots()))
     assert (caught.value.queued, len(stage.server.requests)) == ("unknown", 1)
 
 
 def everything(stage: Stage, slots: Slots | None = None, seconds: float = 60, steps: int | None = None) -> Any:
     """Queue everything, and see it there where the answer is lost."""
     call = stage.call(budget(seconds))
-    return stage.drive(queue_all(call, OPTIONS, Intent(COMPANY), whole=True, slots=slots or Slots()), steps)
+    return stage.drive(queue(AllTypes, call, Intent(COMPANY), thorough=True, slots=slots or Slots()), steps)
 
 
 def late(stage: Stage, **lags: float) -> None:
@@ -72,6 +72,15 @@ def test_a_lost_answer_is_made_up_for_by_all_that_it_should_queue() -> None:
     done = everything(stage)
     assert {op.data_type for op in done.operations} == {"invoices", "bills"}
     assert (done.certain, stage.server.posts, len(stage.server.ours())) == (False, 1, 2)
+
+
+def test_without_thoroughness_the_first_sign_is_the_end() -> None:
+    """Whoever follows by himself is told as soon as something shows that Codat heard."""
+    stage = Stage()
+    late(stage, invoices=0, bills=100_000)
+    stage.server.post_faults.append("lost after")
+    done = stage.drive(queue(AllTypes, stage.call(), Intent(COMPANY), slots=Slots()))
+    assert ([op.data_type for op in done.operations], done.certain) == (["invoices"], False)
 
 
 @pytest.mark.parametrize("seconds", [15, 60, 3600])
@@ -189,6 +198,6 @@ def test_what_ran_before_an_earlier_process_sent_does_not_count_as_heard() -> No
     stage.server.add("bills", ago=300, duration=6000)
     since = stage.clock.now() - timedelta(seconds=60)
     key = "11111111-1111-4111-8111-111111111112"
-    flow = queue_all(stage.call(), OPTIONS, Intent(COMPANY), key=key, since=since, whole=True, slots=Slots())
+    flow = queue(AllTypes, stage.call(), Intent(COMPANY), key=key, since=since, thorough=True, slots=Slots())
     assert stage.drive(flow).certain
     assert [op.data_type for op in stage.server.ours()] == ["invoices"]

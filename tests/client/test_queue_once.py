@@ -9,13 +9,13 @@ import pytest
 from codat_notebook.client import lookup
 from codat_notebook.client.events import Waiting
 from codat_notebook.client.lookup import Intent
-from codat_notebook.client.queueing import Queued, queue
+from codat_notebook.client.queueing import OneType, Queued, queue
 from codat_notebook.client.slots import Slots
 from codat_notebook.client.wire import Failure, Request
 from codat_notebook.models import errors
 from codat_notebook.utils import RetryConfig
 
-from .simulated import BANK_A, BANK_B, COMPANY, KEPT, OPTIONS, POST_FAULTS, START, Stage, budget, intent, problem
+from .simulated import BANK_A, BANK_B, COMPANY, KEPT, POST_FAULTS, START, Stage, budget, intent, problem
 
 HEALED = [fault for fault in POST_FAULTS if fault not in KEPT]
 
@@ -23,7 +23,7 @@ HEALED = [fault for fault in POST_FAULTS if fault not in KEPT]
 def run(stage: Stage, retries: RetryConfig | None = None, connection: str | None = None, **how: object) -> Queued:
     """Queue the invoices on the stage."""
     how.setdefault("slots", Slots())
-    flow = queue(stage.call(retries), OPTIONS, intent(connection), **how)  # type: ignore[arg-type]
+    flow = queue(OneType, stage.call(retries), intent(connection), **how)  # type: ignore[arg-type]
     return stage.drive(flow)  # type: ignore[no-any-return]
 
 
@@ -75,6 +75,17 @@ def test_a_repeat_waits_for_the_settle_time() -> None:
     run(stage)
     first, second = stage.server.post_times
     assert second - first >= 10.0
+
+
+def test_looks_grow_rarer_until_the_history_must_have_shown_it() -> None:
+    """After one, three and six seconds, then half as many again; sent anew when a lag like the longest is well over."""
+    stage = Stage()
+    stage.clock.lag.seconds = 40.0
+    stage.server.post_faults.append("lost before")
+    run(stage, budget(3000))
+    waits = [event.seconds for event in stage.events if isinstance(event, Waiting)]
+    assert waits == pytest.approx([1, 3, 6, 9, 13.5, 20.25, 6.9], abs=0.1)
+    assert stage.server.post_times[1] - stage.server.post_times[0] == pytest.approx(60, abs=0.2)
 
 
 def test_a_replayed_failure_is_unknown() -> None:
@@ -132,7 +143,7 @@ def test_409_on_a_repeat_waits_for_the_first_send() -> None:
     """The same key while the first request still runs: wait, do not take it for a refusal."""
     stage = Stage()
     stage.server.post_faults.append("503 before")
-    flow = queue(stage.call(), OPTIONS, intent(), slots=Slots())
+    flow = queue(OneType, stage.call(), intent(), slots=Slots())
     answers = iter([problem(409)])
     real = stage.server._post
     posts = []
@@ -316,7 +327,7 @@ def test_another_key_of_the_callers_does_not_begin_a_second_intent() -> None:
 def test_a_laptop_that_sleeps_during_the_post(heard: bool, wakes: bool) -> None:
     """Two hours pass on the server and none here: what was queued is found, and the old key is never sent again."""
     stage = Stage(lambda time: START + time.now + wakes * time.asleep)
-    stage.drive(lookup.newest(stage.call(), OPTIONS, intent()))  # something was heard before, as it usually is
+    stage.drive(lookup.newest(stage.call(), intent()))  # something was heard before, as it usually is
     stage.server.duration, stage.server.sleep = 20, 7200
     stage.server.post_faults.append("lost after" if heard else "lost before")
     if heard:
@@ -345,7 +356,7 @@ def test_an_operation_that_is_not_shown_tells_how_late_the_history_is() -> None:
     """What was queued a moment ago, of another type, is missing: so the history lags now."""
     stage = Stage(lag=40, honours_keys=False)
     stage.server.duration = 0.1
-    bills = queue(stage.call(), OPTIONS, Intent(COMPANY, "bills"), slots=Slots())
+    bills = queue(OneType, stage.call(), Intent(COMPANY, "bills"), slots=Slots())
     stage.drive(bills)
     stage.server.post_faults.append("lost after")
     assert run(stage, budget(600)).origin == "attached"

@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from codat_notebook.client.queue_once import KEY_AGE
-from codat_notebook.client.queueing import Queued, queue
+from codat_notebook.client.queueing import OneType, Queued, queue
 from codat_notebook.client.slots import Slots
 from codat_notebook.models import errors
 from codat_notebook.utils import RetryConfig
 
-from .simulated import GET_FAULTS, OPTIONS, POST_FAULTS, Stage, budget, intent
+from .simulated import BASE, GET_FAULTS, POST_FAULTS, Stage, budget, intent
 
 
 class QueueOnce(RuleBasedStateMachine):
@@ -65,7 +65,7 @@ class QueueOnce(RuleBasedStateMachine):
         self.since = self.stage.time.now if self.since is None else self.since
         call = self.stage.call(retries, lambda: self.jitter)
         try:
-            queued = self.stage.drive(queue(call, OPTIONS, intent(), slots=self.slots))
+            queued = self.stage.drive(queue(OneType, call, intent(), slots=self.slots))
         except errors.CodatLendingError as error:
             self._failed(error)
         else:
@@ -96,7 +96,7 @@ class QueueOnce(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Whatever happened, the slot is free."""
-        assert self.slots.enter((OPTIONS.base, intent())) is None
+        assert self.slots.enter((BASE, intent())) is None
 
 
 TestQueueOnce = QueueOnce.TestCase

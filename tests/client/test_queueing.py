@@ -5,19 +5,19 @@ from datetime import UTC, datetime
 import pytest
 
 from codat_notebook.client.events import Decision
-from codat_notebook.client.queueing import Queued, queue
+from codat_notebook.client.queueing import OneType, Queued, queue
 from codat_notebook.client.retrying import Join
 from codat_notebook.client.slots import Slots
 from codat_notebook.models import errors
 from codat_notebook.utils import RetryConfig
 
-from .simulated import BANK_A, BANK_B, COMPANY, OPTIONS, Stage, budget, intent, problem
+from .simulated import BANK_A, BANK_B, BASE, COMPANY, Stage, budget, intent, problem
 
 
 def run(stage: Stage, retries: RetryConfig | None = None, connection: str | None = None, **how: object) -> Queued:
     """Queue the invoices on the stage."""
     how.setdefault("slots", Slots())
-    flow = queue(stage.call(retries), OPTIONS, intent(connection), **how)  # type: ignore[arg-type]
+    flow = queue(OneType, stage.call(retries), intent(connection), **how)  # type: ignore[arg-type]
     return stage.drive(flow)  # type: ignore[no-any-return]
 
 
@@ -51,6 +51,16 @@ def test_a_resumed_intent_looks_before_it_sends() -> None:
     assert (queued.operation.id, stage.server.posts) == (made.id, 0)
 
 
+@pytest.mark.parametrize(("others", "posts"), [(False, 1), (True, 2)])
+def test_what_is_said_to_be_another_is_not_taken(others: bool, posts: int) -> None:
+    """After a lost answer an operation of the type is taken for ours, but not one that the caller knows."""
+    stage = Stage()
+    stage.server.post_faults.append("lost before")
+    theirs = stage.server.add(ago=0, duration=0.01)
+    queued = run(stage, known=(theirs.id,) if others else ())
+    assert (queued.operation.id == theirs.id, stage.server.posts) == (not others, posts)
+
+
 def test_a_replayed_body_gives_the_id_never_the_state() -> None:
     """On a repeat the answer may be old: the operation's state is read anew."""
     stage = Stage()
@@ -66,7 +76,7 @@ def test_siblings_on_other_connections_are_found() -> None:
     """Without a connection Codat may queue several and name one; the others are looked for on request."""
     stage = Stage()
     stage.server.connections = [BANK_A, BANK_B]
-    queued = run(stage, siblings=True)
+    queued = run(stage, thorough=True)
     assert [op.connection_id for op in (queued.operation, *queued.siblings)] == [BANK_A, BANK_B]
 
 
@@ -98,7 +108,7 @@ def test_siblings_that_cannot_be_looked_for_cost_nothing() -> None:
     """The operation is there; only its siblings are not."""
     stage = Stage()
     stage.server.get_faults.extend(["503"] * 1000)
-    queued = run(stage, budget(5), siblings=True)
+    queued = run(stage, budget(5), thorough=True)
     assert (queued.origin, queued.siblings) == ("queued", ())
 
 
@@ -115,7 +125,7 @@ def test_a_replay_whose_state_cannot_be_read_keeps_the_id() -> None:
 def test_waiting_for_another_call_has_an_end() -> None:
     """Whoever waits for another call that never ends is told, and that it is unknown."""
     stage, slots = Stage(), Slots()
-    slots.enter((OPTIONS.base, intent()))
+    slots.enter((BASE, intent()))
     with pytest.raises(errors.NoResponseError, match="another call") as caught:
         run(stage, slots=slots)
     assert caught.value.queued == "unknown"
@@ -125,7 +135,7 @@ def test_waiting_callers_share_an_error() -> None:
     """A refusal is a refusal for all who asked, each with an exception of his own."""
     stage, slots = Stage(), Slots()
     stage.server._post = lambda request, fault: problem(403)  # type: ignore[method-assign]
-    first, second = (queue(stage.call(), OPTIONS, intent(), slots=slots) for _ in range(2))
+    first, second = (queue(OneType, stage.call(), intent(), slots=slots) for _ in range(2))
     request = next(first)
     waiting = next(second)
     assert isinstance(waiting, Join)

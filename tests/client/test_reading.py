@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.client import flows, reading
-from codat_notebook.client.flows import Options
 from codat_notebook.client.wire import Answer
 from codat_notebook.models import errors, shared
 
-from .simulated import COMPANY, OPTIONS, Stage
+from .simulated import COMPANY, Stage
 
 ID = "8a210b68-6988-11ed-a1eb-0242ac120002"
 GOOD = {
@@ -171,7 +170,7 @@ def test_whatever_comes_back_only_our_errors_come_out(
     request = {name: ID for name in endpoint.takes.__struct_fields__ if name.endswith("_id")}
     request |= {"platform_key": "gbol"} if "platform_key" in endpoint.takes.__struct_fields__ else {}
     try:
-        value = stage.drive(flows.read(stage.call(), endpoint, request, OPTIONS))
+        value = stage.drive(flows.read(stage.call(), endpoint, request))
     except errors.CodatLendingError:
         return
     assert isinstance(value, endpoint.gives)
@@ -181,8 +180,8 @@ def test_whatever_comes_back_only_our_errors_come_out(
 
 def test_options_build_the_request() -> None:
     """The endpoint's path and query, quoted."""
-    options = Options("https://codat.test/proxy", 5.0, (("x-tag", "1"),))
-    made = flows.build(flows.PULLS_LIST, {"company_id": ID, "query": "status=Complete&&dataType=bills"}, options)
+    call = Stage().call(base="https://codat.test/proxy")
+    made = flows.build(call, flows.PULLS_LIST, {"company_id": ID, "query": "status=Complete&&dataType=bills"})
     assert made.url == (
         f"https://codat.test/proxy/companies/{ID}/data/history"
         "?page=1&pageSize=100&query=status%3DComplete%26%26dataType%3Dbills"

@@ -2,12 +2,12 @@
 
 import pytest
 
-from codat_notebook.client.queueing import queue
+from codat_notebook.client.queueing import OneType, queue
 from codat_notebook.client.slots import Record, Slots
 from codat_notebook.models import errors
 from codat_notebook.utils import RetryConfig
 
-from .simulated import OPTIONS, Stage, intent
+from .simulated import BASE, Stage, intent
 
 ONCE = RetryConfig("none")
 
@@ -33,8 +33,8 @@ def test_memory_is_bounded() -> None:
         slots.enter(number)
         slots.leave(number, None, ids=(f"id-{number}",))
     assert slots.opened("open") is not None
-    assert slots.known(0) == frozenset()
-    assert slots.known(9_999) == {"id-9999"}
+    assert slots.ids(0) == frozenset()
+    assert slots.ids(9_999) == {"id-9999"}
     assert len(slots._slots) <= 4097
 
 
@@ -44,8 +44,8 @@ def test_ids_of_an_intent_are_bounded() -> None:
     for number in range(500):
         slots.enter("a")
         slots.leave("a", None, ids=(f"{number}",))
-    assert len(slots.known("a")) == 64
-    assert "499" in slots.known("a")
+    assert len(slots.ids("a")) == 64
+    assert "499" in slots.ids("a")
 
 
 def test_another_key_does_not_step_past_an_open_intent() -> None:
@@ -54,24 +54,24 @@ def test_another_key_does_not_step_past_an_open_intent() -> None:
     stage.server.duration = 0.1
     stage.server.post_faults.append("lost after")
     with pytest.raises(errors.NoResponseError):
-        stage.drive(queue(stage.call(ONCE), OPTIONS, intent(), slots=slots))
+        stage.drive(queue(OneType, stage.call(ONCE), intent(), slots=slots))
     stage.time.now += 20
-    found = stage.drive(queue(stage.call(), OPTIONS, intent(), key="another-key", slots=slots))
+    found = stage.drive(queue(OneType, stage.call(), intent(), key="another-key", slots=slots))
     assert (found.origin, stage.server.posts) == ("attached", 1)
 
 
 def test_an_interrupted_flow_leaves_its_intent_open() -> None:
     """A flow that is closed amid its POST frees the slot, and the next one begins with a look-up."""
     stage, slots = Stage(), Slots()
-    flow = queue(stage.call(), OPTIONS, intent(), slots=slots)
+    flow = queue(OneType, stage.call(), intent(), slots=slots)
     stage.server.answer(next(flow))  # type: ignore[arg-type]
     flow.close()
-    found = stage.drive(queue(stage.call(), OPTIONS, intent(), slots=slots))
+    found = stage.drive(queue(OneType, stage.call(), intent(), slots=slots))
     assert (found.origin, stage.server.posts) == ("attached", 1)
 
 
 def test_an_interruption_before_anything_was_sent_leaves_nothing() -> None:
     """A flow that is closed before its first request is as if it had never been."""
     stage, slots = Stage(), Slots()
-    queue(stage.call(), OPTIONS, intent(), slots=slots).close()
-    assert slots.opened((OPTIONS.base, intent())) is None
+    queue(OneType, stage.call(), intent(), slots=slots).close()
+    assert slots.opened((BASE, intent())) is None

@@ -5,12 +5,12 @@ from typing import Any
 
 from codat_notebook.client.lookup import Intent
 from codat_notebook.client.queue_once import KEY_AGE
-from codat_notebook.client.queueing import Queued, queue, queue_all
+from codat_notebook.client.queueing import AllTypes, OneType, Queued, queue
 from codat_notebook.client.slots import Slots
 from codat_notebook.models import errors
 from codat_notebook.models.status import is_running
 
-from ..client.simulated import BANK_A, COMPANY, OPTIONS, Stage, budget
+from ..client.simulated import BANK_A, COMPANY, Stage, budget
 from .schedules import Ledger, World
 
 
@@ -40,7 +40,7 @@ def play(world: World) -> Counter[str]:
 def _hello(stage: Stage) -> Any:
     from codat_notebook.client import lookup
 
-    yield from lookup.newest(stage.call(), OPTIONS, Intent(COMPANY))
+    yield from lookup.newest(stage.call(), Intent(COMPANY))
 
 
 def _ask(world: World, stage: Stage, slots: Slots, ledger: Ledger, types: tuple[str, ...], everything: bool) -> None:
@@ -49,9 +49,9 @@ def _ask(world: World, stage: Stage, slots: Slots, ledger: Ledger, types: tuple[
     connection = BANK_A if len(world.connections) > 1 else None
     flow: Any
     if everything:
-        flow = queue_all(call, OPTIONS, Intent(COMPANY), whole=True, slots=slots)
+        flow = queue(AllTypes, call, Intent(COMPANY), thorough=True, slots=slots)
     else:
-        flow = queue(call, OPTIONS, Intent(COMPANY, types[0], connection), slots=slots)
+        flow = queue(OneType, call, Intent(COMPANY, types[0], connection), slots=slots)
     steps = chance.randint(1, 8) if chance.random() < world.interrupts else None
     try:
         done = stage.drive(flow, steps)

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from codat_notebook.models.assumptions import ASSUMPTIONS, BY_NAME, Assumption
-from codat_notebook.sandbox.faults import Faults, Settings
+from codat_notebook.sandbox.faults import Faults, SandboxSettings
 
 PACKAGE = Path(__file__).parents[2] / "codat_notebook"
 #: How the code says that something was not documented: in comments, docstrings and other texts.
 UNCERTAIN = re.compile(r"\b(assume|assumes|assumed|undocumented|not\s+documented)\b")
-SWITCHES = tuple(field.name for field in fields(Settings))
+SWITCHES = tuple(field.name for field in fields(SandboxSettings))
 
 
 def resolved(name: str) -> Any:

@@ -69,5 +69,6 @@ def test_errors_of_requests_are_value_errors() -> None:
 
 def test_the_names_in_all_are_the_requests() -> None:
     """Every request object is exported."""
-    kinds = {k.__name__ for k in vars(operations).values() if isinstance(k, type) and issubclass(k, operations.Request)}
-    assert kinds - {"Request", "_Paged"} == set(operations.__all__) - {"check"}
+    every = (k for k in vars(operations).values() if isinstance(k, type))
+    kinds = {k.__name__ for k in every if issubclass(k, operations.RequestObject) and not k.__name__.startswith("_")}
+    assert kinds - {"RequestObject"} == set(operations.__all__) - {"check"}

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from codat_notebook.models.platforms import BY_NAME, median_seconds
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.planning.measuring import measured
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.selection import select
-from codat_notebook.planning.snapshots import assumed_seconds, durations_of, histories
+from codat_notebook.planning.snapshots import durations_of, histories
 from codat_notebook.runs.durations import Durations, usual_durations
 
 from .made import NOW, snapshot, timed
@@ -29,8 +30,9 @@ def test_before_anything_was_seen_all_assume_the_same() -> None:
     """By platform and data type."""
     company = snapshot(("xero", "bills", 9, "Complete"))
     [row] = plan_rows([company], select())
-    assert row.seconds == pytest.approx(assumed_seconds("Xero", "bills"))
-    assert measured([company], select(), NOW)["latency"][0] * 86_400 == pytest.approx(assumed_seconds("Xero", "bills"))
+    usual = pytest.approx(median_seconds(BY_NAME["Xero"], "bills"))
+    assert row.seconds == usual
+    assert measured([company], select(), NOW)["latency"][0] * 86_400 == usual
 
 
 def test_a_run_and_a_console_learn_from_the_same_operations() -> None:

@@ -1,15 +1,22 @@
 """The arithmetic of an estimate: per round, day and month, with money only where a price is known."""
 
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from codat_notebook import frames
+from codat_notebook import frames, strategies
+from codat_notebook.models.instants import MONTH
+from codat_notebook.models.vocabulary import daily_requests
 from codat_notebook.planning import estimate
-from codat_notebook.planning.estimate import ALL, MONTH, SCHEDULE, EstimateRow, Load, Prices, estimate_rows, limit_of
+from codat_notebook.planning.estimate import ALL, SCHEDULE, Load, Prices, estimate_rows, limit_of
 from codat_notebook.planning.plan import LOOKS, plan_rows
 from codat_notebook.planning.selection import select
+from codat_notebook.sandbox.admission import DailyQuota
+from codat_notebook.sandbox.faults import SandboxSettings
+from codat_notebook.strategies.budget import Budget
 
 from .made import snapshot
 
@@ -17,10 +24,10 @@ WEEKLY, DAILY = timedelta(days=7), timedelta(days=1)
 MIX = estimate.of_numbers({"Xero": 2000, "Plaid": 1000}, ["invoices", "bills"])
 
 
-def rows(counted: Load, prices: object = None, schedule: dict[str, int] | None = None) -> dict[str, EstimateRow]:
+def rows(counted: Load, prices: object = None, schedule: dict[str, int] | None = None) -> dict[str, Any]:
     """Rhythm and platform -> the row."""
     made = estimate_rows(counted, [WEEKLY, DAILY], Prices.of_frame(prices), 4_000_000, schedule)
-    return {f"{row.rhythm} {row.platform}": row for row in made}
+    return {f"{row['rhythm']} {row['platform']}": SimpleNamespace(**row) for row in made}
 
 
 def test_three_thousand_companies_weekly_against_daily() -> None:
@@ -129,6 +136,24 @@ def test_a_plan_is_counted_by_what_it_queues() -> None:
     assert estimate.of_plan(plan).cells == {("Plaid", "banking-accounts"): 1, ("Xero", "bills"): 1}
     assert estimate.of_plan(plan[plan.platform == "Xero"]).refreshes == 1
     assert estimate.of_plan(plan[plan.action == "none"]).refreshes == 0
+
+
+def test_a_share_of_no_known_quota_is_missing() -> None:
+    """The requests are told all the same."""
+    row = estimate_rows(MIX, [DAILY], Prices(), None, None)[0]
+    assert (row["quota"], row["quota_day"], row["requests"] > 0) == (None, None, True)
+
+
+def test_all_count_the_same_quota_and_month() -> None:
+    """The estimate, the sandbox, the simulation and the words of a budget."""
+    quota = DailyQuota(SandboxSettings(), lambda: 3)
+    quota.count(now=0)
+    portfolio = strategies.Portfolio.synthetic(3, data_types=["bills"])
+    spent = strategies.simulate(strategies.oldest(), portfolio, days=2, budget="2 refreshes/day").metrics
+    simulated = (spent["requests_queueing"] + spent["requests_following"]) / spent["share_of_quota"] / 2
+    assert limit_of(3) == daily_requests(3) == quota.limit == pytest.approx(simulated)
+    row = estimate_rows(MIX, [DAILY], Prices(), None, None)[0]
+    assert Budget.of("1 GBP/month").a_day == pytest.approx(row["refreshes_day"] / row["refreshes_month"])
 
 
 def test_nothing_costs_nothing() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from codat_notebook.models.platforms import BY_NAME
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.planning.estimate import Prices
 from codat_notebook.planning.measuring import measured
@@ -74,6 +75,8 @@ def test_durations_and_failures_are_measured_where_enough_was_seen() -> None:
     failing = cells(past(*(operation("FetchError" if n % 2 else "Complete", n) for n in range(1, 401))))
     assert many["failure_rate"][0] < few["failure_rate"][0] < 0.051
     assert failing["failure_rate"][0] == pytest.approx(0.5, abs=0.03)
+    stripe = measured([snapshot(("stripe", "commerce-orders", 1.0, "Complete"))], select(), NOW)
+    assert stripe["failure_rate"][0] == pytest.approx(BY_NAME["Stripe"].failure_rate)
     unsupported = cells(past(*(operation("NotSupported", n) for n in range(50))))
     assert unsupported["failure_rate"][0] <= 0.05
 

@@ -30,7 +30,7 @@ def refreshed(plan: pd.DataFrame) -> Cells:
 def planned(plan: pd.DataFrame) -> Cells:
     """What a plan that is planned anew asks for."""
     asked = select(plan)
-    return {(id, str(type), key) for id in asked.which.ids or () for type, key in asked.of(id)}
+    return {(id, str(type), key) for id in asked.targets or () for type, key in asked.of(id)}
 
 
 A, B, C = ("c1", "bills", "x"), ("c1", "items", "x"), ("c2", "bills", "y")

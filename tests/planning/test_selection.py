@@ -7,17 +7,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from codat_notebook.models.instants import interval
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning.goals import goals_by_type
 from codat_notebook.planning.selection import select
 from codat_notebook.strategies.budget import days
-from codat_notebook.words import interval
 
 
 def test_nothing_given_is_everything() -> None:
     """All companies, all data types of all connections."""
     everything = select()
-    assert everything.which.ids is None
+    assert everything.targets is None
     assert everything.of("any") == [(None, None)]
     assert everything.takes("Xero", "gbol")
 
@@ -34,7 +34,7 @@ def test_nothing_given_is_everything() -> None:
 def test_companies_with_data_types(what: Any) -> None:
     """A mapping and a frame say the same; a company without a type stands for all its types."""
     made = select(what)
-    assert made.which.ids == ("c1", "c2")
+    assert list(made.targets or ()) == ["c1", "c2"]
     assert made.of("c1") == [("invoices", None), ("bills", None)]
     assert made.of("c2") == [(None, None)]
 
@@ -53,14 +53,14 @@ def test_a_frame_of_companies() -> None:
 def test_what_a_plan_skips_is_not_asked_for_again() -> None:
     """Plans can be joined and planned anew."""
     plan = pd.DataFrame({"company_id": ["c1", "c2"], "data_type": ["bills", "bills"], "action": ["queue", "skip"]})
-    assert select(plan).which.ids == ("c1",)
+    assert list(select(plan).targets or ()) == ["c1"]
 
 
 def test_everything_that_is_given_narrows() -> None:
     """Data types, reports, companies, platforms."""
     what = {"c1": None, "c2": "bills"}
     made = select(what, ["bills", "invoices"], companies=["c1"], report="payables", platform="XERO")
-    assert made.which.ids == ("c1",)
+    assert list(made.targets or ()) == ["c1"]
     assert made.of("c1") == [("bills", None)]
     assert made.takes("Xero", None)
     assert made.takes("", "xero")
@@ -111,7 +111,7 @@ READERS: dict[str, Callable[[Any], timedelta | None]] = {
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 def test_all_read_the_same_intervals(read: Callable[[Any], timedelta | None]) -> None:
     """Text as pandas reads it, or a timedelta; what is none is refused in the same words."""
-    for given in ("36h", "1D 12h", "1.5D", timedelta(hours=36)):
+    for given in ("36h", "1D 12h", "1d 12H", "1.5D", timedelta(hours=36)):
         assert read(given) == timedelta(days=1.5)
     for wrong in ("soon", "-7D", "0h", "NaT", "", "99999999D", timedelta(0), float("nan"), -7):
         with pytest.raises(ValueError, match=r'is a positive time such as "7D" or "36h", not '):

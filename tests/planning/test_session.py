@@ -12,7 +12,8 @@ import pytest
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.shared import Security
-from codat_notebook.planning.snapshots import Which, read_cells
+from codat_notebook.planning.selection import select
+from codat_notebook.planning.snapshots import read_cells
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.utils import RetryConfig
@@ -156,7 +157,7 @@ def test_progress_is_told(session: Session) -> None:
 def test_a_shallow_history_asks_for_the_data_status(sandbox: Sandbox, session: Session) -> None:
     """Where it does not show a cell's last success; each cell says where it is known from, as ``status`` does."""
     toft = str(session.companies(search="Toft").id[0])
-    [snapshot] = session.context.engine.call(read_cells(session.context, Which((toft,))))
+    [snapshot] = session.context.engine.call(read_cells(session.context, select([toft])))
     assert asked(session)["manage_data.get_status"] == 1
     status = session.status(toft)
     assert {(c.connection_id, c.data_type, c.source) for c in snapshot.cells} == set(
@@ -170,7 +171,7 @@ def test_an_interrupted_reading_leaves_no_task(session: Session) -> None:
 
     async def give_up() -> set[str]:
         before = asyncio.all_tasks()
-        task = asyncio.create_task(read_cells(session.context, Which()))
+        task = asyncio.create_task(read_cells(session.context, select()))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

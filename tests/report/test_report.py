@@ -124,6 +124,28 @@ def test_hostile_names_are_text() -> None:
     assert page.texts.count(HOSTILE) == plain.texts.count("Toft") > 8
 
 
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(0, "read within 7 days"), (6.99, "read within 7 days"), (7, "7 to 30 days old"), (30.99, "7 to 30 days old"),
+     (31, "31 days and older"), (400, "31 days and older")],
+)  # fmt: skip
+def test_ages_are_counted_by_whole_days(days: float, words: str) -> None:
+    """A week and 31 days are the bounds, as the legend says; the data type's row has the same colour."""
+    read = (NOW - timedelta(days=days)).isoformat()
+    facts = CompanyFacts("1", "Toft", {"x": Connection(id="x", status="Linked")}, {"x": frozenset({"bills"})})
+    done = PullOperation(
+        id="o", connection_id="x", data_type="bills", status="Complete", requested=read, completed=read
+    )
+    cells = make_cells(facts, {}, [done], True, NOW)
+    findings = report.Findings(
+        status=CompanyStatus(facts, [done], cells), errors=[], now=NOW, server="x", is_sandbox=True
+    )
+    text = report.page(findings)
+    assert f"<b>1</b> {words}</li>" in text
+    tone = {"read within 7 days": "ok", "7 to 30 days old": "warn", "31 days and older": "bad"}[words]
+    assert re.findall(r'class="age (\w+)"', text) == [tone]
+
+
 def test_a_long_history_is_cut_and_says_so() -> None:
     """The newest 200; where the others are."""
     page = Reader(report.page(found(count=450, status="Complete")))

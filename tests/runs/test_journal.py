@@ -8,8 +8,8 @@ import pytest
 
 from codat_notebook.runs.company_run import ALL
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.starting import JournalUnfinishedError, Start
-from codat_notebook.runs.store import JournalError
+from codat_notebook.runs.starting import Start
+from codat_notebook.runs.store import JournalError, JournalUnfinishedError
 from codat_notebook.runs.targets import everything, read_targets
 
 from .conftest import DEADLINE
@@ -73,6 +73,18 @@ def test_a_run_that_was_stopped_is_finished_by_another(tmp_path: Path, seconds: 
         assert twice(stage) == []
         assert len(stage.world.accepted) == (3 if everything_of_it else 36)
         assert true_ends(stage, run)
+
+
+def test_a_company_that_ended_in_failure_is_not_begun_anew(tmp_path: Path) -> None:
+    """Codat does not know it, so nothing of it was queued: to resume the run says so again and sends nothing more."""
+    with staged(20) as stage:
+        gone = "00000000-0000-4000-8000-000000000000"
+        start = Start.of(stage.context, everything([gone, stage.ids[0]]), tmp_path / "j")
+        first = stage._begin(lambda: start, {}).wait(DEADLINE)
+        reported = len(stage.context.errors)
+        run = stage.resume(tmp_path / "j").wait(DEADLINE)
+        assert run.summary.phase.tolist() == first.summary.phase.tolist() == ["failed", "done"]
+        assert (len(stage.world.accepted), len(stage.context.errors)) == (1, reported)
 
 
 def test_what_a_dead_kernel_was_about_to_send_is_looked_for(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import math
 import random
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -19,6 +20,65 @@ running = st.builds(Running, st.floats(0, 1e7), st.just(XERO), st.floats(0, 1e5)
 def test_a_look_comes_within_bounds(ops: list[Running], price: float) -> None:
     """The next look is never sooner than SOONEST and never later than LATEST while something runs."""
     assert polling.SOONEST <= polling.next_look(ops, price) <= polling.LATEST
+
+
+def slowly(ops: list[Running], price: float) -> float:
+    """When the waiting that is expected by then has grown to the price, in steps of a tenth of a second."""
+    latest = polling.PATIENT if math.isinf(price) else polling.LATEST
+    waited, seconds = 0.0, 0.0
+    while seconds < latest:
+        seconds += 0.1
+        chances = [(op.weight, op.left(seconds)) for op in ops]
+        waited += 0.1 * sum(weight * (1 - left) for weight, left in chances)
+        if waited >= price or sum(left for _, left in chances) < polling.ALMOST_NONE:
+            break
+    return min(max(seconds, polling.SOONEST), latest)
+
+
+@pytest.mark.parametrize("price", [0.3, 1, 8, 60, math.inf])
+@pytest.mark.parametrize(
+    "ops",
+    [
+        [Running(0, XERO)],
+        [Running(0, XERO)] * 40,
+        [Running(50, XERO)] * 3,
+        [Running(300, XERO), Running(3, Lifetime(math.log(1200), 0.8))],
+        [Running(5, XERO, paused=100), Running(40, XERO)],
+    ],
+    ids=["one", "forty", "half way", "long and slow", "paused"],
+)
+def test_the_look_comes_when_waiting_is_worth_a_request(ops: list[Running], price: float) -> None:
+    """As a slow computation in small steps finds it, to the width of its steps."""
+    assert polling.next_look(ops, price) == pytest.approx(slowly(ops, price), rel=0.09, abs=0.3)
+
+
+def test_bounds() -> None:
+    """Once a second at most, each five minutes at least; an hour where delay is free; at once where nothing runs."""
+    hanging = [Running(1e6, XERO)]
+    assert polling.next_look([], 50) == polling.next_look([Running(0, XERO)] * 1000, 0.001) == 1
+    assert polling.next_look(hanging, 1e4) == 300
+    assert polling.next_look(hanging, math.inf) == 3600
+
+
+@pytest.mark.parametrize(("age", "weight"), [(-5, 1), (0, 1), (0.5, 1), (60, 1), (120, 1), (240, 0.5), (1200, 0.1)])
+def test_what_runs_long_counts_less(age: float, weight: float) -> None:
+    """In proportion to how long it runs, from two minutes on."""
+    assert Running(age, XERO).weight == weight
+
+
+@pytest.mark.parametrize(
+    ("arguments", "price"),
+    [((1, 0, 0, 1), 1), ((2, 3, 0, 1), 6), ((2, 30, 0, 1), 60), ((2, 999, 0, 1), 60), ((2, 3, 50, 0.5), 25)],
+)
+def test_what_a_request_is_worth(arguments: tuple[float, int, int, float], price: float) -> None:
+    """Patience for each company, up to thirty; more where many wait for a slot."""
+    assert polling.price_of(*arguments) == price
+
+
+@pytest.mark.parametrize(("tracked", "size"), [(0, 100), (25, 100), (26, 102), (200, 450), (2475, 5000), (9999, 5000)])
+def test_how_many_operations_to_ask_for(tracked: int, size: int) -> None:
+    """Twice those that are tracked and fifty more, a hundred at least, and what Codat allows at most."""
+    assert polling.page_size(tracked) == size
 
 
 def follow(durations: list[float], price: float) -> tuple[int, float]:

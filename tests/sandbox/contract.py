@@ -7,8 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from codat_notebook.models.open_enums import SourceType
 from codat_notebook.models.status import CONNECTION_STATUSES, STATUSES
-from codat_notebook.models.vocabulary import DATA_TYPES, SOURCE_TYPES
+from codat_notebook.models.vocabulary import DATA_TYPES
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 ANY_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -47,7 +48,7 @@ COMPANY_REFERENCE = {
 }  # fmt: skip
 CONNECTION = {
     "id": text(UUID), "integrationId": text(ANY_UUID), "integrationKey": text("[a-z]{4}"),
-    "sourceId": text(ANY_UUID), "sourceType": one_of(SOURCE_TYPES), "platformName": text(), "linkUrl": text(URL),
+    "sourceId": text(ANY_UUID), "sourceType": one_of(SourceType), "platformName": text(), "linkUrl": text(URL),
     "status": one_of(CONNECTION_STATUSES), "created": text(TIME), "lastSync": text(TIME, required=False, null=True),
     "connectionInfo": Field((dict, type(None)), False), "dataConnectionErrors": Field((list, type(None)), False),
 }  # fmt: skip
@@ -86,7 +87,7 @@ COMPANY_SETTINGS = {"companyId": text(UUID), "overridesDefaults": BOOL, "setting
 PROFILE_SETTINGS = {"clientId": text(UUID), "overridesDefaults": BOOL, "settings": LIST}
 INTEGRATION = {
     "key": text("[a-z]{4}"), "logoUrl": text(URL), "name": text(), "enabled": BOOL,
-    "sourceId": text(ANY_UUID, required=False), "sourceType": one_of(SOURCE_TYPES, required=False),
+    "sourceId": text(ANY_UUID, required=False), "sourceType": one_of(SourceType, required=False),
     "integrationId": text(ANY_UUID, required=False), "isOfflineConnector": Field((bool,), False),
     "isBeta": Field((bool,), False), "dataProvidedBy": text(required=False), "datatypeFeatures": Field((list,), False),
 }  # fmt: skip

@@ -63,6 +63,15 @@ def test_what_is_optional_is_there_absent_or_null(api: Api) -> None:
     assert {type(c["createdByUserName"]) for c in companies} == {str, type(None)}
 
 
+def test_connections_are_searched_by_time(api: Api) -> None:
+    """And put in order by it; one that was never synced has no time that is before or after another."""
+    path = f"/companies/{api.company('Saltmarsh Roasters')}/connections"
+    synced = [c["lastSync"] for c in api.get(path)["results"] if "lastSync" in c]
+    assert [c["lastSync"] for c in api.get(f"{path}?query=lastSync>2020-01-01")["results"]] == synced
+    assert api.get(f"{path}?query=created<2020-01-01")["results"] == []
+    assert "lastSync" not in api.get(f"{path}?orderBy=lastSync")["results"][0]
+
+
 def test_data_status(api: Api) -> None:
     """The map of statuses is keyed by type and names operations of the history."""
     for company_id in api.world.company_store.ids:

@@ -242,6 +242,7 @@ def test_everything_is_reachable_over_http(api: Api) -> None:
         ("POST /_sandbox/faults", b'{"status": 1000}', 400),
         ("POST /_sandbox/faults", b'{"delay": "long"}', 400),
         ("POST /_sandbox/outcomes", b'{"n": "all"}', 400),
+        ("POST /_sandbox/outcomes", b'{"status": "MapError", "colour": "red"}', 400),
         ("POST /_sandbox/clock", b'{"speed": 1e300}', 400),
         ("PATCH /_sandbox/settings", b'{"speed": 1}', 400),
         ("PATCH /_sandbox/settings", b'{"history_lag": "x"}', 400),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from codat_notebook.models.platforms import PLATFORMS
 from codat_notebook.models.status import FAILURES, STAGES
 from codat_notebook.models.vocabulary import DATA_TYPES
-from codat_notebook.sandbox.pull_operation import HOLDS, WAITING, Operation, Outcome, draw
+from codat_notebook.sandbox.pull_operation import WAITING, Operation, Outcome, draw, outcome_of
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.virtual_time import MINUTE, SECOND
 
@@ -26,7 +26,7 @@ def _operation(outcome: Outcome, u: Sequence[float], data_type: str = "invoices"
 
 
 UNIFORMS = st.lists(st.floats(0, 0.999999), min_size=8, max_size=8)
-OUTCOMES = st.sampled_from([*map(Outcome, ENDS), *HOLDS.values()])
+OUTCOMES = st.sampled_from([*map(Outcome, ENDS), *map(outcome_of, ("Paused", "Waiting", "Offline"))])
 
 
 @given(OUTCOMES, UNIFORMS, st.sampled_from(DATA_TYPES), st.integers(0, len(PLATFORMS) - 1))
@@ -58,7 +58,7 @@ def test_a_failure_ends_at_its_stage(status: str, u: list[float]) -> None:
 )
 def test_held_operations_say_why(hold: str, status: str, words: str | None) -> None:
     """A paused, waiting or offline operation shows it for minutes, then goes on and completes."""
-    op = _operation(HOLDS[hold], [0.5] * 8)
+    op = _operation(outcome_of(hold), [0.5] * 8)
     minutes = [op.document(op.requested + n * SECOND) for n in range(0, (op.completed - op.requested) // SECOND, 5)]
     held = [
         d

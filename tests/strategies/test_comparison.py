@@ -130,6 +130,15 @@ def test_a_process_that_dies_is_told() -> None:
     assert len(frame) == 2
 
 
+def test_a_pool_that_takes_no_more_is_told() -> None:
+    """Each task is a row with the words."""
+    with ThreadPoolExecutor(1) as threads:
+        pass
+    frame = compare({"best": optimal()}, PORTFOLIO, seeds=2, executor=threads, **OPTIONS)
+    assert frame["error"].str.contains("cannot schedule new futures").tolist() == [True, True]
+    assert frame["freshness"].isna().all()
+
+
 @pytest.mark.full
 def test_a_dask_cluster_agrees() -> None:
     """On a real cluster of processes the same seeds give the same frame, notebook functions too."""

@@ -37,12 +37,12 @@ def cells(most: int = 12) -> st.SearchStrategy[tuple[list[float], list[float], l
 )
 def test_five_cells_get_the_known_frequencies(objective: str, expected: list[float]) -> None:
     """Changes of one to five a day and five refreshes a day: to the four digits that are known."""
-    assert optimum.OBJECTIVES[objective](FIVE, budget=5).frequency.round(4).tolist() == expected
+    assert optimum.allocate(objective, FIVE, budget=5).frequency.round(4).tolist() == expected
 
 
 def test_five_cells_have_the_known_price_and_freshness() -> None:
     """The optimum's price and mean freshness, and those of the naive allocations, to all digits known."""
-    best = optimum.freshness(FIVE, budget=5)
+    best = optimum.allocate("freshness", FIVE, budget=5)
     assert best.price == pytest.approx(0.2164318261, abs=5e-11)
     assert mean(freshness(FIVE, best.frequency)) == pytest.approx(0.373889, abs=5e-7)
     assert mean(freshness(FIVE, 1.0)) == pytest.approx(0.365053, abs=5e-7)
@@ -56,8 +56,8 @@ def test_the_web_of_the_year_2000() -> None:
     plans: dict[str, Any] = {
         "proportional": WEB * budget / (WEB @ SHARES),
         "uniform": np.full(5, budget),
-        "optimal": optimum.freshness(WEB, budget, SHARES, SHARES).frequency,
-        "age": optimum.age(WEB, budget, SHARES, SHARES).frequency,
+        "optimal": optimum.allocate("freshness", WEB, budget, SHARES, SHARES).frequency,
+        "age": optimum.allocate("age", WEB, budget, SHARES, SHARES).frequency,
     }
     fresh = {name: round(mean(freshness(WEB, plan), SHARES), 4) for name, plan in plans.items()}
     ages = {name: mean(age(WEB, plan), SHARES) for name, plan in plans.items()}
@@ -73,7 +73,7 @@ def test_the_web_of_the_year_2000() -> None:
 def test_an_allocation_costs_the_budget_exactly(objective: str, some: Any, budget: float) -> None:
     """The sum of cost x frequency is the budget, and no frequency is negative."""
     rates, weights, costs = some
-    frequency = optimum.OBJECTIVES[objective](rates, budget, weights, costs).frequency
+    frequency = optimum.allocate(objective, rates, budget, weights, costs).frequency
     assert (frequency >= 0).all()
     assert frequency @ np.array(costs) == pytest.approx(budget, rel=1e-9)
 
@@ -83,7 +83,7 @@ def test_an_allocation_costs_the_budget_exactly(objective: str, some: Any, budge
 def test_all_refreshed_cells_pay_one_price(objective: str, some: Any, budget: float) -> None:
     """At the optimum the weighted index per cost, one interval after a refresh, is the price for every cell."""
     rates, weights, costs = (np.array(column) for column in some)
-    found = optimum.OBJECTIVES[objective](rates, budget, weights, costs)
+    found = optimum.allocate(objective, rates, budget, weights, costs)
     index = getattr(indices, "staleness" if objective == "freshness" else objective)
     # A cell at the very edge of being given up has an interval that floats cannot tell.
     active = found.frequency > np.maximum(rates / 25, 1e-6)
@@ -95,7 +95,7 @@ def test_all_refreshed_cells_pay_one_price(objective: str, some: Any, budget: fl
 def test_no_other_allocation_is_fresher(some: Any, budget: float, seed: int) -> None:
     """No random plan of the same cost, nor the uniform or the proportional one, beats the optimum."""
     rates, weights, costs = (np.array(column) for column in some)
-    best = optimum.freshness(rates, budget, weights, costs).frequency
+    best = optimum.allocate("freshness", rates, budget, weights, costs).frequency
     drawn = np.random.default_rng(seed).exponential(size=len(rates))
     reached = mean(freshness(rates, best), weights)
     for plan in (drawn, np.ones(len(rates)), rates):
@@ -124,16 +124,16 @@ def test_the_roots_undo_the_curves(x: float) -> None:
 def test_what_never_changes_or_weighs_nothing_gets_nothing() -> None:
     """Cells without changes or weight get no refresh from the metrics that know of both; the rest gets all."""
     for objective in ("freshness", "age", "harmonic", "randomised"):
-        found = optimum.OBJECTIVES[objective]([0.0, 1.0, 2.0], 3.0, weights=[1.0, 0.0, 1.0])
+        found = optimum.allocate(objective, [0.0, 1.0, 2.0], 3.0, weights=[1.0, 0.0, 1.0])
         assert found.frequency.tolist() == [0.0, 0.0, pytest.approx(3.0)]
-        assert optimum.OBJECTIVES[objective]([0.0, 1.0], 3.0, weights=[1.0, 0.0]).frequency.tolist() == [0.0, 0.0]
-        assert optimum.OBJECTIVES[objective]([1.0, 1.0], 0.0).frequency.tolist() == [0.0, 0.0]
+        assert optimum.allocate(objective, [0.0, 1.0], 3.0, weights=[1.0, 0.0]).frequency.tolist() == [0.0, 0.0]
+        assert optimum.allocate(objective, [1.0, 1.0], 0.0).frequency.tolist() == [0.0, 0.0]
 
 
 def test_a_budget_too_small_for_floats_is_still_spent() -> None:
     """One refresh in a hundred changes: the price is 1 to the last digit, and the allocation right all the same."""
-    assert optimum.freshness([1.0], budget=0.01).frequency.tolist() == [pytest.approx(0.01)]
-    assert optimum.freshness([1.0, 1.0], budget=0.01).frequency.tolist() == [pytest.approx(0.005)] * 2
+    assert optimum.allocate("freshness", [1.0], budget=0.01).frequency.tolist() == [pytest.approx(0.01)]
+    assert optimum.allocate("freshness", [1.0, 1.0], budget=0.01).frequency.tolist() == [pytest.approx(0.005)] * 2
 
 
 @pytest.mark.parametrize(
@@ -151,4 +151,4 @@ def test_a_budget_too_small_for_floats_is_still_spent() -> None:
 def test_what_makes_no_sense_is_refused(arguments: tuple[Any, ...], message: str) -> None:
     """Numbers that cannot be meant are refused with the row that they stand in."""
     with pytest.raises(ValueError, match=message):
-        optimum.freshness(*arguments)
+        optimum.allocate("freshness", *arguments)

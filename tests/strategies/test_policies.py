@@ -77,7 +77,7 @@ def test_unknown_rates_are_those_assumed_for_the_data_type() -> None:
 def test_the_threshold_is_the_price_of_the_optimum() -> None:
     """At the optimal interval of each cell the index reaches the price, just before it does not."""
     rates = np.array([1.0, 2.0, 3.0, 4.0])
-    frequency = optimum.freshness(rates, 5).frequency
+    frequency = optimum.allocate("freshness", rates, 5).frequency
     strategy = p.threshold("5 refreshes/day")
     assert all(value > 0 for value in wants(strategy, rate=rates, age=1.000001 / frequency))
     assert wants(strategy, rate=rates, age=0.999999 / frequency) == [0.0] * 4

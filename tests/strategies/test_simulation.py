@@ -26,7 +26,7 @@ def reference(cells: int = 400, seed: int = 1, believed: Any = "known") -> Portf
     is the budget that goes with it."""
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({"true_rate": rng.gamma(0.5, 2, cells), "weight": rng.pareto(1.5, cells) + 1})
-    frequency = optimum.freshness(frame["true_rate"], cells / 2, frame["weight"]).frequency
+    frequency = optimum.allocate("freshness", frame["true_rate"], cells / 2, frame["weight"]).frequency
     with np.errstate(divide="ignore"):
         frame["age"] = np.where(frequency > 0, rng.random(cells) / frequency, np.inf)
     return Portfolio.from_frame(frame).believing(believed)
@@ -257,7 +257,7 @@ def test_the_same_seed_gives_the_same_result() -> None:
         ({"tick": "often"}, 'such as "7D" or "36h", not \'often\''),
         (
             {"portfolio": pd.DataFrame({"rate": [-1.0], "true_rate": 1.0})},
-            "rate is a finite number >= 0, or missing, but row 0 has -1.0",
+            "rate: expected a finite number >= 0, or none, for each cell, but row 0 is -1.0",
         ),
         (
             {"portfolio": pd.DataFrame({"requests": [0.0]}), "budget": "9 requests/day"},
@@ -265,8 +265,11 @@ def test_the_same_seed_gives_the_same_result() -> None:
         ),
         ({"budget": "lots"}, "was not understood"),
         ({"portfolio": pd.DataFrame({"age": []})}, "at least one cell"),
-        ({"portfolio": pd.DataFrame({"true_rate": [-1.0]})}, "true_rate is a finite number >= 0, but row 0 has -1.0"),
-        ({"portfolio": pd.DataFrame({"failure_rate": [1.0]})}, "failure_rate is from 0 to below 1"),
+        (
+            {"portfolio": pd.DataFrame({"true_rate": [-1.0]})},
+            "true_rate: expected a finite number >= 0 for each cell, but",
+        ),
+        ({"portfolio": pd.DataFrame({"failure_rate": [1.0]})}, "failure_rate: expected a number from 0 to below 1"),
         ({"portfolio": pd.DataFrame({"colour": [1.0]})}, "a portfolio has no column colour"),
         ({"portfolio": [1, 2]}, "a DataFrame with a row per cell, not of list"),
         ({"strategy": lambda cells: [1, 2]}, "gave 2 priorities for 1 cells"),

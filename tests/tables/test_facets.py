@@ -116,20 +116,14 @@ def test_spans_of_time_count_from_now_or_from_given_ends():
     assert list(counts(facets(made)["requested"]).values()) == [2, 3, 4, 4]
 
 
-def test_messages_set_change_and_clear_what_is_chosen():
-    """Each choice begins at the first page; nothing chosen leaves nothing behind; all is cleared at once."""
-    kinds = {"status": "status", "requested": "time"}
-    view = TableView(("id", "asc"), page=4).after(
-        {"type": "facet", "column": "status", "values": ["Complete", 5]}, kinds
-    )
+def test_a_choice_is_set_changed_and_taken_back():
+    """Each choice begins at the first page; nothing chosen leaves nothing behind."""
+    view = TableView(("id", "asc"), page=4).with_facet("status", ("Complete", "5"))
     assert (view.facets, view.page) == ({"status": ("Complete", "5")}, 0)
-    view = view.after({"type": "facet", "column": "requested", "values": ["-3600", ""]}, kinds)
+    view = view.with_facet("requested", ("-3600", ""))
     assert set(view.facets) == {"status", "requested"}
-    assert view.after({"type": "facet", "column": "status", "values": []}, kinds).facets.keys() == {"requested"}
-    assert view.after({"type": "facet", "column": "requested", "values": ["", ""]}, kinds).facets.keys() == {"status"}
-    assert view.after({"type": "facet", "column": "nonsense", "values": ["x"]}, kinds) is view
-    assert view.after({"type": "facet", "column": "status", "values": "Complete"}, kinds) is view
-    assert view.after({"type": "clear"}, kinds) == TableView(("id", "asc"))
+    assert view.with_facet("status", ()).facets.keys() == {"requested"}
+    assert view.with_facet("requested", ("", "")).facets.keys() == {"status"}
 
 
 values = st.lists(st.one_of(st.none(), st.sampled_from(["a", "b", "", "A"])), min_size=1, max_size=20)

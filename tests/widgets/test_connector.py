@@ -13,7 +13,7 @@ from codat_notebook.models.shared import Security
 from codat_notebook.runs.engine import engine, running
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
-from codat_notebook.widgets.connect import WAYS, Connect, connect_state, first_state, problem_state
+from codat_notebook.widgets.connect import WAYS, Connect, ProblemState, connect_state
 from codat_notebook.widgets.console import Console, console
 
 DEADLINE = 60.0
@@ -314,11 +314,15 @@ def test_no_message_breaks_the_form(sandbox: Sandbox, opened: Callable[..., Cons
 
 def test_text_form() -> None:
     """What is waited for, what went wrong, or how to connect; nothing while connected."""
-    assert Connect.text(connect_state()) == ""
-    assert "connect(sandbox=True)" in Connect.text(connect_state(required=True))
-    assert Connect.text(connect_state(connecting="Connecting to api.codat.io")) == "Connecting to api.codat.io"
-    problem = problem_state("Codat did not accept the key.", "Check the key and connect again.")
-    assert Connect.text(connect_state(problem=problem)).endswith("connect again.")
+
+    def text(required: bool = False, **fields: Any) -> str:
+        return Connect.text(connect_state(WAYS, required=required, **fields))
+
+    assert text() == ""
+    assert "connect(sandbox=True)" in text(required=True)
+    assert text(connecting="Connecting to api.codat.io") == "Connecting to api.codat.io"
+    problem = ProblemState(why="The key is wrong.", do="Check it and connect again.", way="key", correlation_id=None)
+    assert text(problem=problem).endswith("connect again.")
 
 
 @pytest.mark.parametrize("base", ["https://{}@api.codat.io", "https://{}", "{}", "https://x.test/{}", "https://[{}"])
@@ -326,7 +330,7 @@ def test_an_address_that_holds_the_key_is_not_shown(base: str, monkeypatch: pyte
     """The form says where keys go by the variable's name then, and connecting says what is wrong."""
     monkeypatch.setenv("CODAT_API_KEY", "a-raw-key-of-somebody")
     monkeypatch.setenv("CODAT_BASE_URL", base.format("a-raw-key-of-somebody"))
-    state = first_state(WAYS, True)
+    state = connect_state(WAYS, required=True)
     assert state["address"] == "CODAT_BASE_URL"
     assert "a-raw-key-of-somebody" not in str(state)
     with pytest.raises(ConfigurationError) as caught:

@@ -1,19 +1,18 @@
 """Rows, ages, reports and warnings of the list of data types."""
 
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.models import vocabulary
-from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets import data_types
 
-NOW = "2026-11-23T14:00:00Z"
-LAST = "2026-11-22T14:00:00.1234567"
+from .type_cells import NEVER, type_rows
+
+NOW = datetime(2026, 11, 23, 14, tzinfo=UTC)
+LAST = timedelta(hours=23, minutes=59)
 
 
 @pytest.mark.parametrize(
@@ -31,13 +30,13 @@ LAST = "2026-11-22T14:00:00.1234567"
 )
 def test_a_status_and_a_date_become_a_state_and_words(status, last, state, words):
     """Also for statuses nobody knows, and for a type that was never synced."""
-    (row,) = data_types.data_type_rows({"bills": {"current_status": status, "last_success": last}}, NOW)
+    (row,) = type_rows(NOW, {"bills": (status, last)})
     assert (row["state"], data_types.age_text(row)) == (state, words)
 
 
 def test_supported_types_without_a_status_are_never_synced():
     """Codat leaves out what was never read; the list does not."""
-    rows = data_types.data_type_rows({}, NOW, ["commerce-orders", "invoices", "bills", "invoices"])
+    rows = type_rows(NOW, dict.fromkeys(("commerce-orders", "invoices", "bills"), NEVER), {"invoices": NEVER})
     assert [(row["key"], row["family"], row["state"]) for row in rows] == [
         ("bills", "Accounting", "never"),
         ("invoices", "Accounting", "never"),
@@ -48,7 +47,7 @@ def test_supported_types_without_a_status_are_never_synced():
 @given(st.lists(st.text(min_size=1, max_size=12), unique=True, max_size=30))
 def test_no_type_is_lost_however_it_is_called(keys):
     """Custom types exist; each has one row, sorted by family."""
-    rows = data_types.data_type_rows({key: {} for key in keys}, NOW)
+    rows = type_rows(NOW, dict.fromkeys(keys, NEVER))
     assert sorted(row["key"] for row in rows) == sorted(keys)
     families = [row["family"] for row in rows]
     assert families == sorted(families)
@@ -75,9 +74,15 @@ def test_the_worst_report_is_warned_of_first_and_even_ones_not_at_all():
 
 def test_text_ticks_what_is_selected_and_repeats_the_warnings():
     """The list without a browser."""
-    rows = data_types.data_type_rows({"bills": {"current_status": "Complete", "last_success": NOW}, "items": {}}, NOW)
-    state = data_types.data_types_state("c", rows, selected=["items"], notes=["Careful."])
-    assert data_types.DataTypePicker.text(state) == "[ ] bills: just now\n[x] items: never synced\nCareful."
+    ages = {"bills": timedelta(0), "items": None, "suppliers": timedelta(days=8)}
+    rows = type_rows(NOW, {key: ("Complete", age) for key, age in ages.items()})
+    state = data_types.data_types_state("c", rows, selected=["items"])
+    assert data_types.DataTypePicker.text(state).splitlines() == [
+        "[ ] bills: just now",
+        "[x] items: never synced",
+        "[ ] suppliers: old, 8 d ago",
+        "Payables may not reconcile: suppliers is 8 days old, bills under a minute.",
+    ]
 
 
 def test_without_a_company_there_is_nothing_to_be_loading():
@@ -87,17 +92,16 @@ def test_without_a_company_there_is_nothing_to_be_loading():
 
 def test_a_type_of_several_connections_is_as_old_as_its_oldest() -> None:
     """With two banks of which one is dead it does not look fresh, and one that was never read makes it never read."""
-    linked = {id: SimpleNamespace(id=id, status="Linked") for id in ("old", "new")}
-    facts: Any = SimpleNamespace(linked=list(linked.values()))
-    times = {"old": datetime(2026, 1, 1, tzinfo=UTC), "new": datetime(2026, 11, 1, tzinfo=UTC)}
+    old, new, never = ({"invoices": ("Complete", age)} for age in (timedelta(days=300), timedelta(days=1), None))
+    for reads in ((old, new), (new, old)):
+        (row,) = type_rows(NOW, *reads)
+        assert (row["age"], row["connections"]) == (300 * data_types.DAY, 2)
+        assert row["last"] == "2026-01-27T14:00:00Z"
+    (row,) = type_rows(NOW, new, never)
+    assert (row["age"], row["last"], row["state"]) == (None, None, "never")
 
-    def cell(id: str, time: datetime | None) -> Cell:
-        return Cell(
-            "c", id, "invoices", id, "Complete", time, time, timedelta(days=1) if time else None, None, None, "history"
-        )
 
-    for order in (("old", "new"), ("new", "old")):
-        status = data_types.data_type_statuses(facts, [cell(id, times[id]) for id in order])["invoices"]
-        assert (status["last_success"], status["connections"]) == (times["old"].isoformat(), 2)
-    never = data_types.data_type_statuses(facts, [cell("new", times["new"]), cell("old", None)])["invoices"]
-    assert never["last_success"] is None
+def test_what_the_runs_on_screen_refresh_is_running() -> None:
+    """Whatever the cells say, which are as they were when the company was read."""
+    (row,) = type_rows(NOW, {"invoices": ("FetchError", None)}, running=["invoices"])
+    assert row["state"] == "running"

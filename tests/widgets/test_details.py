@@ -88,17 +88,17 @@ def test_an_error_opens_to_the_card_of_its_notice():
     later = ErrorRecord(time=NOW + timedelta(hours=1), what="x", why="", action="", operation_id="1")
     frame = frames.errors([record, later])
     rows = [{name: frame[name].iloc[n] for name in frame} for n in (0, 1)]
-    state = error_details("0", rows[0])
-    assert state["card"] == record_item(record, "0")
+    state = error_details(rows[0])
+    assert state["card"] == record_item(record)
     assert texts(state).keys() == {"time", "status", "link_url", "correlation_id", "company_id"}
     assert (state["title"], state["status"]) == (record.what, ["404", "bad"])
-    assert error_details("1", rows[1])["status"] is None
+    assert error_details(rows[1])["status"] is None
 
 
 def test_a_request_without_an_answer_says_so():
     """Its status is missing, and everything else that is known stands there."""
     row = {"time": pd.Timestamp(NOW), "call": "companies.list", "status": pd.NA, "ms": 12.5, "error": "refused"}
-    state = request_details("3", row)
+    state = request_details(row)
     assert state["status"] == ["No answer", "bad"]
     assert texts(state) == {
         "time": NOW.isoformat(), "call": "companies.list", "ms": "12.5", "error": "refused",
@@ -109,7 +109,7 @@ def test_a_request_without_an_answer_says_so():
 def test_a_request_has_one_colour_in_table_and_details(status: int, tone: str):
     """What only has to wait is no failure, wherever it is shown."""
     row = {"time": pd.Timestamp(NOW), "call": "companies.list", "status": status}
-    assert request_details("3", row)["status"] == [str(status), tone]
+    assert request_details(row)["status"] == [str(status), tone]
     in_table = REQUEST_COLUMNS["status"].tone
     assert in_table is not None
     assert in_table(row) == tone

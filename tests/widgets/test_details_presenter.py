@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from codat_notebook.models.shared import Security
+from codat_notebook.runs.finding import find_operations
 from codat_notebook.runs.records import Subject
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
@@ -25,19 +27,23 @@ class ConsoleBench:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.company = str(session.companies(search="Toft").id[0])
-        self.found = session.context.engine.call(session.find_operations(self.company, 200))
+        self.found = session.context.engine.call(find_operations(session.client, self.company, 200))
         self.table, self.part = FrameTable(session.history(self.company, 200)), Details(CLOSED)
-        by_id = {operation.id: operation for operation in self.found}
+        self.by_id = {operation.id: operation for operation in self.found}
         self.browsing = DetailsPresenter(
             session,
             ErrorBoundary(session, ConsoleState(), lambda: None),
             self.table,
             self.part,
-            describe=lambda row: operation_details(by_id[row["id"]], row, Subject(), session.context.now),
-            checked=lambda row: (self.company, row["id"]),
-            runs=lambda row: row["status"] == "Fetching",
+            self.describe,
         )
         self.browsing.start()
+
+    def describe(self, row):
+        """The details of a row as the table has it."""
+        operation = msgspec.structs.replace(self.by_id[row["id"]], status=row["status"])
+        state = operation_details(operation, row, Subject(), self.session.context.now)
+        return state, None if state["checks"] else (self.company, row["id"])
 
     def select(self, key):
         """A click on a row."""
@@ -123,6 +129,10 @@ def test_results_that_cannot_be_read_say_why_and_can_be_asked_for_again(sandbox,
     assert "Codat had an error of its own" in state["checks"]["why"]
     assert state["json"]
     assert bench.session.errors["what"].tolist() == ["The results of the checks could not be read"]
+    bench.select(bench.found[1].id)
+    bench.until(lambda s: s["key"] == bench.found[1].id and s["checks"]["status"] == "ready")
+    bench.select(key)
+    bench.until(lambda s: s["key"] == key and s["checks"]["status"] == "failed")
     bench.session.context.engine.post(bench.part._receive, {"type": "again", "seq": 2})
     bench.until(lambda s: s["checks"]["status"] == "ready")
 

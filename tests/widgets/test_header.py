@@ -2,22 +2,19 @@
 
 import pytest
 
-from codat_notebook.widgets.header import Header, header_state, quota_text
+from codat_notebook.widgets.header import NOT_CONNECTED, Header, quota_text
 
 
 def test_text_says_where_what_is_left_and_what_is_waited_for():
     """The line without a browser holds what the line with one does."""
-    state = header_state(
-        "live",
-        "api.codat.io",
-        read_only=True,
-        running=2,
-        remaining=10140,
-        limit=13000,
-        resets_in=36060,
-        activity="Codat asks to wait",
-        wait=12,
-    )
+    state = NOT_CONNECTED | {
+        "mode": "live",
+        "address": "api.codat.io",
+        "read_only": True,
+        "running": 2,
+        "quota": {"remaining": 10140, "limit": 13000, "resets_in": 36060},
+        "activity": {"text": "Codat asks to wait", "wait": 12},
+    }
     assert Header.text(state) == (
         "Codat · LIVE · READ ONLY · api.codat.io · 2 operations running · "
         "10,140 of 13,000 requests left today, resets in 10 h 1 min · Codat asks to wait, trying again in 12 s"
@@ -26,12 +23,12 @@ def test_text_says_where_what_is_left_and_what_is_waited_for():
 
 def test_unknown_quota_is_said_and_never_zero():
     """Before the first answer nothing is known, which is not the same as nothing left."""
-    assert header_state("sandbox")["quota"] is None
+    assert NOT_CONNECTED["quota"] is None
     assert quota_text(None) == "requests left today: not known yet"
-    assert quota_text(header_state("live", remaining=0)["quota"]) == "0 requests left today"
+    assert quota_text({"remaining": 0, "limit": None, "resets_in": None}) == "0 requests left today"
 
 
 @pytest.mark.parametrize(("mode", "badge"), [("sandbox", "SANDBOX"), ("live", "LIVE"), ("none", "NOT CONNECTED")])
 def test_each_mode_has_its_badge(mode, badge):
     """Where a click reaches is the first thing said after the name."""
-    assert Header.text(header_state(mode)).startswith(f"Codat · {badge}")
+    assert Header.text(NOT_CONNECTED | {"mode": mode}).startswith(f"Codat · {badge}")

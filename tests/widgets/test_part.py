@@ -1,17 +1,24 @@
 """What all parts stand on: states at a steady pace, messages that reach the engine."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 
 from codat_notebook.runs.engine import engine
-from codat_notebook.widgets.notice import Notice, notice_item, notice_state
-from codat_notebook.widgets.part import Part
+from codat_notebook.runs.records import ErrorRecord
+from codat_notebook.widgets.notice import Notice, notice_state, record_item
+from codat_notebook.widgets.part import FromBrowser, Part
+
+
+class Knock(FromBrowser, frozen=True):
+    """Is anybody there?"""
 
 
 class Bare(Part):
-    """A part with nothing of its own."""
+    """A part with one message and nothing else of its own."""
 
+    messages = Knock
     classes = ("codat-bare",)
     interval = 60.0
 
@@ -62,13 +69,13 @@ def test_a_browser_writes_no_trait(bare):
 
 
 def test_messages_reach_the_engine_and_nothing_else_does(bare):
-    """A dict from the browser is handled on the engine's thread; what is no dict is not handled."""
+    """A message that the part knows is handled on the engine's thread; anything else is not handled."""
     heard = []
     bare.on_message = lambda message: heard.append((message, engine().on_thread))
-    for content in ({"type": "a"}, "text", None):
+    for content in ({"type": "knock"}, {"type": "a"}, "text", None):
         bare._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
     flush()
-    assert heard == [({"type": "a"}, True)]
+    assert heard == [(Knock(), True)]
 
 
 def test_closed_part_is_not_written_any_more(bare):
@@ -82,7 +89,7 @@ def test_closed_part_is_not_written_any_more(bare):
 def test_a_part_has_a_text_and_a_static_form_that_run_nothing():
     """Where no widget is drawn its words stand, escaped, with the time that they are of."""
     bad = "<img src=x onerror=alert(1)>"
-    notice = Notice(notice_state([notice_item("1", bad, why=bad)]))
+    notice = Notice(notice_state([record_item(ErrorRecord(time=datetime.now(UTC), what=bad, why=bad, action=""))]))
     assert repr(notice).startswith("<Notice: ")
     assert "\n" not in repr(notice)
     html = notice._repr_html_()

@@ -8,13 +8,15 @@ from codat_notebook.models import vocabulary
 from codat_notebook.models.status import FAILURES, STAGES, STATUSES
 from codat_notebook.widgets import progress
 
+from .drawn_rows import drawn_row
+
 NOW = "2026-11-23T13:58:29Z"
 BEGAN = "2026-11-23T13:57:48"
 
 
 def row(status, **more):
     """A row of invoices."""
-    return progress.operation_row("1", "invoices", status, **{"platform": "NetSuite", "requested": BEGAN, **more})
+    return drawn_row("1", "invoices", status, **{"platform": "NetSuite", "requested": BEGAN, **more})
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -25,10 +27,9 @@ def test_each_published_status_has_its_stage_tone_and_words(status):
         assert (made["stage"], made["tone"], made["kind"]) == (STAGES[status], "run", "running")
     elif status == "Complete":
         assert (made["stage"], made["tone"], made["kind"]) == (5, "ok", "complete")
-    elif status == "NotSupported":
-        assert (made["tone"], made["kind"], made.get("note")) == ("idle", "other", None)
     else:
-        assert (made["stage"], made["tone"], made["kind"]) == (FAILURES[status], "bad", "failed")
+        tone = "idle" if status == "NotSupported" else "bad"
+        assert (made["stage"], made["tone"], made["kind"]) == (FAILURES[status], tone, "failed")
         assert made["note"].endswith(vocabulary.remedy(status).action)
     assert made["text"]
 
@@ -58,12 +59,12 @@ def test_unknown_statuses_stay_as_they_are():
 )
 def test_status_descriptions_in_plain_words(description, text):
     """A pause gives its end, in a form that the browser can put into the reader's zone; the rest is left alone."""
-    assert row("Fetching", description=description)["text"] == text
+    assert row("Fetching", status_description=description)["text"] == text
 
 
 def test_a_remedy_names_platform_and_data_and_offers_the_link_only_where_it_helps():
     """Two kinds of failure, one of which a relink mends."""
-    denied = row("PermissionsError", link_url="u", message="no role")
+    denied = row("PermissionsError", link_url="u", error_message="no role")
     assert denied["note"].startswith("The user who linked NetSuite may not read invoices. Ask the customer to relink")
     assert denied["note"].endswith("Codat says: “\u2068no role\u2069”")
     assert denied["link"] == "u"
@@ -76,7 +77,7 @@ def test_a_remedy_names_platform_and_data_and_offers_the_link_only_where_it_help
 )
 def test_rows_before_there_is_an_operation(state, kind):
     """Queueing, refused, unknown and never queued are four different things, each in words."""
-    made = progress.operation_row("k", "bills", state=state, message="why")
+    made = progress.waiting_row("k", "bills", "NetSuite", state, "why")
     assert (made["kind"], made["note"]) == (kind, "why")
     assert "since" not in made
 
@@ -87,7 +88,7 @@ STATES = st.sampled_from([*STATUSES, "Routing", "OddError"])
 @given(st.lists(STATES, max_size=60), st.integers(0, 70))
 def test_totals_count_every_row_and_a_page_holds_at_most_fifty(statuses, first):
     """Whatever the page, the totals are of all rows, and each row is of one kind."""
-    rows = [progress.operation_row(str(n), "bills", status) for n, status in enumerate(statuses)]
+    rows = [drawn_row(str(n), "bills", status) for n, status in enumerate(statuses)]
     state = progress.progress_state(rows, NOW, first=first)
     counts = state["counts"]
     assert counts["total"] == len(statuses) == sum(counts[kind] for kind in ("complete", "failed", "other", "running"))
@@ -97,8 +98,8 @@ def test_totals_count_every_row_and_a_page_holds_at_most_fifty(statuses, first):
 
 def test_neighbours_that_share_a_remedy_say_it_once():
     """A dead connection fails all its types alike: the last of them carries the words and the link."""
-    dead = [progress.operation_row(k, k, "AuthError", platform="Xero", link_url="u") for k in ("bills", "items")]
-    other = progress.operation_row("x", "taxRates", "FetchError", platform="Xero")
+    dead = [drawn_row(k, k, "AuthError", platform="Xero", link_url="u") for k in ("bills", "items")]
+    other = drawn_row("x", "taxRates", "FetchError", platform="Xero")
     rows = progress.progress_state([*dead, other, dead[0]], NOW)["rows"]
     assert ["note" in r for r in rows] == [False, True, True, True]
     assert ["link" in r for r in rows] == [False, True, False, True]
@@ -117,7 +118,7 @@ def test_text_form_has_total_rows_remedies_and_what_is_not_shown():
     """What a script or a saved notebook without widgets shows; times in UTC."""
     rows = [
         row("Mapping"),
-        row("Fetching", description="Paused until 2026-11-23T14:05:00"),
+        row("Fetching", status_description="Paused until 2026-11-23T14:05:00"),
         row("AuthError", link_url="u"),
     ]
     state = progress.progress_state(rows, NOW, title="Refresh of Toft", expected="soon")

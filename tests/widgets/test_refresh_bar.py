@@ -2,9 +2,9 @@
 
 import pytest
 
-from codat_notebook.widgets.refresh_bar import RefreshBar, bar_state
+from codat_notebook.widgets.refresh_bar import NO_OFFER, WHAT, RefreshBar
 
-TOFT = {"id": "1", "name": "Toft", "tags": "not sent"}
+TOFT = {"id": "1", "name": "Toft"}
 
 
 @pytest.mark.parametrize(
@@ -13,18 +13,10 @@ TOFT = {"id": "1", "name": "Toft", "tags": "not sent"}
         ({}, "Pick a company first."),
         ({"company": TOFT, "blocked": "Read-only."}, "Read-only."),
         ({"company": TOFT, "busy": "Queueing…"}, "Queueing…"),
-        (
-            {"company": TOFT, "selected": ["bills"], "total": 21, "what": "Asks."},
-            "1 selected, or all 21, of Toft. Asks.",
-        ),
-        ({"company": TOFT, "what": "Asks."}, "0 selected, or all, of Toft. Asks."),
+        ({"company": TOFT, "selected": ["bills"], "total": 21}, f"1 selected, or all 21, of Toft. {WHAT}"),
+        ({"company": TOFT}, f"0 selected, or all, of Toft. {WHAT}"),
     ],
 )
 def test_text_says_what_could_be_refreshed_or_why_nothing_can(options, text):
     """The reason stands in place of the offer."""
-    assert RefreshBar.text(bar_state(**options)) == text
-
-
-def test_only_id_and_name_of_the_company_are_sent():
-    """A state holds what is shown, no more."""
-    assert bar_state(TOFT)["company"] == {"id": "1", "name": "Toft"}
+    assert RefreshBar.text(NO_OFFER | options) == text

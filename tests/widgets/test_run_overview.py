@@ -1,6 +1,8 @@
 """The head of a run over many companies: what its state holds and says, from plain values."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 from codat_notebook.runs.reports import progress
 from codat_notebook.widgets.run_overview import RunOverview, overview_state
@@ -11,10 +13,14 @@ REMEDY = {"status": "AuthError", "short": "Authorization expired", "action": "Se
           "companies": 3, "operations": 3, "links": 2}  # fmt: skip
 
 
-def state(phase: str, counts: dict[str, int] = COUNTS, **more: object) -> dict[str, object]:
+def state(phase: str, counts: dict[str, int] = COUNTS, note: str = "", remedies: Any = ()) -> Any:
     """A state of the head twenty minutes after the run began."""
     numbers = progress(counts, (50, 12), NOW - timedelta(minutes=20), NOW, 0)
-    return overview_state("Refresh of 50 companies", phase, counts, numbers, NOW.isoformat(), **more)  # type: ignore[arg-type]
+    run = SimpleNamespace(
+        company_name="50 companies", phase=phase, paused=bool(note), counts=counts, progress=numbers, now=NOW,
+        speed=1.0, note=note,
+    )  # fmt: skip
+    return overview_state(run, remedies, [])  # type: ignore[arg-type]
 
 
 def test_the_bar_has_every_state_that_occurs_and_no_other():
@@ -33,7 +39,7 @@ def test_the_end_is_told_while_there_is_a_rate_to_tell_it_by():
 
 def test_the_text_says_how_far_it_is_and_who_has_to_do_what():
     """Where no widget is drawn, the head is a line of numbers, its note, and a line for each remedy."""
-    text = RunOverview.text(state("paused", note="paused: nothing more is queued", remedies=[REMEDY]))
+    text = RunOverview.text(state("queueing", note="paused: nothing more is queued", remedies=[REMEDY]))
     assert text.splitlines() == [
         "Refresh of 50 companies: Paused, 40 of 100 operations ended, 36 complete, 3 failed, 1 maybe queued, "
         "20 running, 40 to be queued, 12 of 50 companies done, end expected 14:30 UTC",

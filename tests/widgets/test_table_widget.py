@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codat_notebook.runs.engine import engine
+from codat_notebook.tables.column import Column
+from codat_notebook.tables.sheet import TableView
 from codat_notebook.widgets.table import FrameTable
 from tests.tables.table_frames import HOSTILE, awkward, operations
 
@@ -83,13 +85,33 @@ def test_sort_page_filter_and_quick_filter_are_answered_with_the_seq(make):
 
 @pytest.mark.parametrize(
     "message",
-    [{}, {"type": "sort", "column": "no such"}, {"type": "page", "page": "x"}, {"type": "filter"}, {"type": 5}],
+    [
+        {},
+        {"type": "sort", "column": "no such"},
+        {"type": "page", "page": "x"},
+        {"type": "filter"},
+        {"type": 5},
+        {"type": "facet", "column": "no such", "values": ["x"]},
+        {"type": "facet", "column": "id", "values": "x"},
+        {"type": "export", "choice": "exe"},
+    ],
 )
 def test_messages_that_make_no_sense_change_nothing(make, message):
     """A browser of another version, or a mischievous one, cannot break the table."""
     table = make(operations(60))
     before = table.state
     assert say(table, **message) == before
+
+
+def test_all_filters_are_cleared_at_once_and_the_order_stays(make):
+    """A text, a quick filter, what is chosen of a column, and the page."""
+    table = make(operations(500), filters=FILTERS, columns={"status": Column(facet=True)})
+    say(table, type="sort", column="id")
+    say(table, type="quick", label="Plaid")
+    say(table, type="facet", column="status", values=["Complete"])
+    assert say(table, type="filter", text="plaid")["matching"] < 500
+    assert say(table, type="clear")["matching"] == 500
+    assert table.view == TableView(("id", "asc"))
 
 
 def test_selected_row_is_told_to_listeners_and_kept_over_updates(make):

@@ -2,32 +2,29 @@
 // of an error.
 
 /**
- * @typedef {{key: string, tone: string, subject: string, what: string, when: string|null, details: Array<string>,
+ * @typedef {{key: string, what: string, when: string|null, details: Array<string>,
  *   why: string, do: string, correlation_id: string|null, link: string|null, support: string}} NoticeCard
  */
 
-const SYMBOLS = { bad: signOf("bad"), warn: "!", info: "i" };
-
 /** A card. `dismiss` is called by its button; without it there is none to close the card. */
-function makeCard({ tone }, dismiss) {
-  const item = h("div", { class: "item", role: tone === "info" ? "status" : "alert" });
+function makeCard(dismiss) {
+  const item = h("div", { class: "item", role: "alert" });
   const button = (name, text, done) => {
     const made = h("button", { class: name, type: "button" }, text);
     made.addEventListener("click", () => done(made));
     return made;
   };
   item.codat = {
-    symbol: h("span", { class: "symbol", "aria-hidden": "true" }),
-    subject: h("b", { dir: "auto" }), what: h("span", {}), when: h("span", { class: "c-dim" }),
+    what: h("span", { dir: "auto" }), when: h("span", { class: "c-dim" }),
     why: reachable(h("p", { class: "why" })), todo: reachable(h("p", { class: "do" })),
     id: button("c-link c-mono", "", (made) => copyText(made, item.codat.data.correlation_id)),
     link: button("c-link", "Copy relink URL", (made) => copyText(made, item.codat.data.link)),
     support: button("c-btn small", "Copy for support", (made) => copyText(made, item.codat.data.support)),
     close: button("close", "✕", () => dismiss?.()),
   };
-  const { symbol, subject, what, when, why, todo, id, link, support, close } = item.codat;
+  const { what, when, why, todo, id, link, support, close } = item.codat;
   close.setAttribute("aria-label", "Dismiss");
-  item.append(symbol, h("div", { class: "body" }, reachable(h("p", { class: "head" }, subject, " ", what, " ", when)), why, todo,
+  item.append(h("span", { class: "symbol", "aria-hidden": "true" }, signOf("bad")), h("div", { class: "body" }, reachable(h("p", { class: "head" }, what, " ", when)), why, todo,
     h("p", { class: "ids c-dim" }, h("span", {}, "correlation id "), id), link), h("div", { class: "buttons" }, support));
   if (dismiss) item.append(close);
   return item;
@@ -36,19 +33,15 @@ function makeCard({ tone }, dismiss) {
 function updateCard(item, data) {
   const parts = item.codat;
   parts.data = data;
-  item.className = `item ${data.tone}`;
-  setText(parts.symbol, SYMBOLS[data.tone] ?? "!");
-  setText(parts.subject, data.subject);
   setText(parts.what, data.what);
   setText(parts.when, [data.when && whenText(data.when), ...data.details].filter(Boolean).join(", "));
-  setAttribute(parts.when, "title", data.when && `${data.when.replace("T", " ").replace("Z", " UTC")}; shown in ${zoneText()}`);
+  setAttribute(parts.when, "title", data.when && `${utcTime(data.when)}; shown in ${zoneText()}`);
   setText(parts.why, withTimes(data.why));
   setText(parts.todo, withTimes(data.do));
   if (!parts.id.codatLabel) setText(parts.id, data.correlation_id ?? "");
   setAttribute(parts.id, "aria-label", `Copy the correlation id ${data.correlation_id}`);
   parts.id.parentNode.hidden = !data.correlation_id;
   parts.link.hidden = !data.link;
-  parts.support.hidden = data.tone === "info";
 }
 
 /** today 13:58, or the date where it is another day. */

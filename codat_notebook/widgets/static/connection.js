@@ -2,8 +2,7 @@
 
 /**
  * @typedef {{id: string, platform: string, words: string}} ConnectionChoice
- * @typedef {{company: string|null, connections: Array<ConnectionChoice>, value: string|null, disabled: string|null}}
- *   ConnectionState
+ * @typedef {{company: string|null, connections: Array<ConnectionChoice>, value: string|null}} ConnectionState
  */
 
 function render({ model, el }) {
@@ -14,14 +13,14 @@ function render({ model, el }) {
   select.addEventListener("change", () => model.send({ type: "connection", id: select.value || null }));
 
   let known = {};
-  return live(model, ({ company, connections = [], value, disabled }) => {
+  return live(model, ({ company, connections = [], value }) => {
     const kept = known.company === company && known.value === value ? select.value : value ?? "";
     const all = connections.length === 1 ? "The only one" : connections.length ? `All ${number(connections.length)}` : "None";
     const rows = [{ id: "", platform: all }, ...connections];
     keyed(select, rows, (row) => row.id, (row) => h("option", { value: row.id }), (option, row) => setText(option, row.words ? `${row.platform} (${row.words})` : row.platform));
     select.value = rows.some((row) => row.id === kept) ? kept : "";
-    select.disabled = Boolean(disabled) || !connections.length;
-    setAttribute(select, "title", disabled ?? select.selectedOptions[0]?.textContent);
+    select.disabled = !connections.length;
+    setAttribute(select, "title", select.selectedOptions[0]?.textContent);
     known = { company, value };
   });
 }

@@ -5,8 +5,7 @@
  * @typedef {{when: string|null, what: string|null, why: string|null}} DataError
  * @typedef {{id: string, platform: string, words: string, tone: string, link_url: string|null, url: string|null,
  *   created: string|null, last: string|null, errors: Array<DataError>}} ConnectionCard
- * @typedef {{status: "none"|"loading"|"ready"|"error", error: string, connections: Array<ConnectionCard>}}
- *   CardsState
+ * @typedef {{status: "none"|"loading"|"ready", connections: Array<ConnectionCard>}} CardsState
  */
 
 const EMPTY = { none: "Pick a company to see its connections.", loading: "Reading the connections…", ready: "This company has no connection yet." };
@@ -49,12 +48,11 @@ function render({ model, el }) {
     if (shown) keyed(facts, factsOf(shown), ({ name }) => name, makeFact, drawFact);
   };
 
-  return live(model, ({ status = "none", error, connections = [] }) => {
+  return live(model, ({ status = "none", connections = [] }) => {
     rows = connections;
     draw();
     list.hidden = !connections.length;
-    setText(empty, status === "error" ? error : connections.length ? "" : EMPTY[status]);
-    empty.classList.toggle("bad", status === "error");
+    setText(empty, connections.length ? "" : EMPTY[status]);
     empty.hidden = !empty.textContent;
     el.classList.toggle("loading", status === "loading");
   });
@@ -85,7 +83,7 @@ function drawFact(fact, { name, text, copy, time, none, bad }) {
   setAttribute(button, "title", copy && "Copy");
   setAttribute(button, "aria-label", copy && `Copy ${name}: ${copy}`);
   setText(words, copy ? "" : text || (time ? `${localTime(time)}, ${ZONE}` : none ?? ""));
-  setAttribute(words, "title", time && time.replace("T", " ").replace("Z", " UTC"));
+  setAttribute(words, "title", time && utcTime(time));
   words.className = bad ? "bad" : "";
 }
 

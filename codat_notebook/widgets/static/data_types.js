@@ -5,14 +5,14 @@
  * @typedef {{name: string, types: Array<string>}} ReportSet
  * @typedef {{key: string, name: string, family: string, state: "ok"|"failed"|"never"|"running"|"unsupported",
  *   age: number|null, last: string|null, note: string|null, connections: number}} DataTypeRow
- * @typedef {{company: string|null, status: string, error: string, types: Array<DataTypeRow>, sets: Array<ReportSet>,
- *   notes: Array<string>, selected: Array<string>, old_after: number, stale_after: number, speed: number}}
- *   DataTypesState
+ * @typedef {{company: string|null, status: string, types: Array<DataTypeRow>, sets: Array<ReportSet>,
+ *   notes: Array<string>, selected: Array<string>, speed: number}} DataTypesState
  */
 
 const EMPTY = { none: "Pick a company to see its data types.", loading: "Reading what there is and how old it is…", ready: "This company's connections offer no data type." };
 
-const AGES = [1, 2, 7, 14, 31]; // days
+const DAY = 86400; // seconds
+const AGES = [1, 2, OLD, 14, STALE]; // days
 
 function render({ model, el }) {
   keepKeys(el);
@@ -50,9 +50,8 @@ function render({ model, el }) {
     drawChips();
     drawTabStop();
     const found = rows.length || !types().length;
-    setText(empty, state.status === "error" ? state.error : !found ? `No data type matches “${ui.query.trim()}”.` : types().length ? "" : EMPTY[state.status ?? "none"]);
+    setText(empty, !found ? `No data type matches “${ui.query.trim()}”.` : types().length ? "" : EMPTY[state.status ?? "none"]);
     empty.hidden = !empty.textContent;
-    empty.classList.toggle("bad", state.status === "error");
     search.hidden = chips.hidden = !types().length;
     list.classList.toggle("skeleton", state.status === "loading" && !types().length);
     drawNotes(notes, types().length ? state.notes ?? [] : []);
@@ -85,19 +84,19 @@ function render({ model, el }) {
     const [box, name, word] = label.children;
     box.checked = ui.selected.has(row.key);
     setText(name.firstChild, row.name);
-    drawAge(word, row, age(row), state);
-    word.className = `age ${tone(row, age(row), state)}`;
-    const last = row.last ? `last good sync ${localTime(row.last)} (${row.last.replace("T", " ").replace("Z", " UTC")})` : "no good sync yet";
+    drawAge(word, row, age(row));
+    word.className = `age ${tone(row, age(row))}`;
+    const last = row.last ? `last good sync ${localTime(row.last)} (${utcTime(row.last)})` : "no good sync yet";
     setAttribute(label, "title", [`${row.name} (${row.key})`, last, row.note].filter(Boolean).join("\n"));
   };
 
   // Chips select, and clear again what they selected.
   const groups = () => [
     ...(state.sets ?? []).map(({ name, types: keys }) => ({ name, keys })),
-    { name: `Older than ${Math.round(olderThan() / 86400)} d`, id: "older", keys: olderTypes(), always: true },
+    { name: `Older than ${Math.round(olderThan() / DAY)} d`, id: "older", keys: olderTypes(), always: true },
     { name: "Failed last time", keys: types().filter((row) => row.state === "failed").map(({ key }) => key), always: true },
   ];
-  const olderThan = () => ui.older ?? state.old_after;
+  const olderThan = () => ui.older ?? OLD * DAY;
   const olderTypes = () => types().filter((row) => row.state !== "running" && age(row) !== null && age(row) >= olderThan()).map(({ key }) => key);
   const drawChips = () => {
     keyed(chips, [{ name: "Select" }, ...groups(), { name: "None" }], ({ id, name }) => id ?? name, makeChip, (made, { id, name, keys, always }) => {
@@ -127,9 +126,9 @@ function render({ model, el }) {
   /** The chip with a menu of ages; choosing one selects what is older. */
   const makeOlder = (chip) => {
     const menu = h("select", { class: "ages", "aria-label": "Older than how long", title: "Another age" }, AGES.map((days) => h("option", { value: days }, `${days} d`)));
-    menu.value = Math.round(olderThan() / 86400);
+    menu.value = Math.round(olderThan() / DAY);
     menu.addEventListener("change", () => {
-      ui.older = Number(menu.value) * 86400;
+      ui.older = Number(menu.value) * DAY;
       change(olderTypes(), true);
     });
     return h("span", { class: "older" }, chip, menu);
@@ -180,18 +179,18 @@ function render({ model, el }) {
 }
 
 /** How fresh in words; the middle ones go where there is no room. */
-function drawAge(node, row, age, { old_after: old, stale_after: stale }) {
+function drawAge(node, row, age) {
   const plain = { running: "running", unsupported: "not supported" }[row.state] ?? (age === null ? "never synced" : ago(age));
-  const aged = row.state === "ok" && age !== null ? (age >= stale ? "stale, " : age >= old ? "old, " : "") : "";
+  const aged = row.state === "ok" && age !== null ? (age >= STALE * DAY ? "stale, " : age >= OLD * DAY ? "old, " : "") : "";
   const several = ["ok", "never"].includes(row.state) && row.connections > 1 ? `oldest of ${row.connections}, ` : "";
   const words = row.state === "failed" ? ["failed, ", age === null ? "" : "last good ", plain] : aged || several ? [aged, several, plain] : [plain];
   if (node.textContent !== words.join("")) node.replaceChildren(...(words.length === 1 ? words : [words[0], h("span", { class: "long" }, words[1]), words[2]]));
 }
 
-function tone(row, age, { old_after: old, stale_after: stale }) {
+function tone(row, age) {
   if (row.state === "failed") return "bad";
   if (row.state === "running") return "run";
-  return age === null || age < old ? "" : age < stale ? "warn" : "bad";
+  return age === null || age < OLD * DAY ? "" : age < STALE * DAY ? "warn" : "bad";
 }
 
 function drawNotes(box, notes) {

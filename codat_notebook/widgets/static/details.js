@@ -56,21 +56,18 @@ function render({ model, el }) {
   const zone = h("p", { class: "c-dim zone" }, `times in ${zoneText()}, and in UTC`);
   const inner = h("div", { class: "inner", role: "region", "aria-labelledby": id }, h("header", {}, h("div", {}, title, pill), close), card, checks.node, list, json.node, zone);
   el.append(inner);
-  let state = {}, sent = 0, dismissed = null;
+  const clicks = guard(model);
+  let state = {}, dismissed = null;
 
   const frame = () => el.closest(".codat-browse");
-  function send(type) {
-    sent = Math.max(Date.now(), sent + 1);
-    model.send({ type, seq: sent });
-  }
   function shut() {
     dismissed = state.key;
     show(false);
     frame()?.querySelector(".codat-table tr[tabindex='0']")?.focus();
-    send("close");
+    clicks.send({ type: "close" }, true);
   }
   close.addEventListener("click", shut);
-  again.addEventListener("click", () => { setDisabled(again, true); send("again"); });
+  again.addEventListener("click", () => { setDisabled(again, true); clicks.send({ type: "again" }, true); });
   copyJson.addEventListener("click", () => copyText(copyJson, state.json));
   inner.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
@@ -104,14 +101,14 @@ function render({ model, el }) {
   function draw(next) {
     const before = state;
     state = next;
-    const open = state.key !== null && state.key !== undefined && !(dismissed === state.key && (state.seq ?? 0) < sent);
+    const open = state.key !== null && state.key !== undefined && !(dismissed === state.key && clicks.held());
     if (!open) { if (state.key === null) dismissed = null; show(false); return; }
     setText(title, state.title);
     pill.hidden = !state.status;
     const [word, tone] = state.status ?? ["", ""];
     setText(pill, `${signOf(tone)} ${word}`);
     setAttribute(pill, "class", `c-pill ${tone}`);
-    keyed(card, state.card ? [state.card] : [], ({ key }) => key, (data) => makeCard(data), updateCard);
+    keyed(card, state.card ? [state.card] : [], ({ key }) => key, () => makeCard(), updateCard);
     keyed(list, state.fields, ({ name }) => name, ({ name }) => h("div", {}, h("dt", {}, name), h("dd")), (node, each) => fillField(node.lastChild, each));
     drawChecks(state.checks);
     json.node.hidden = !state.json;

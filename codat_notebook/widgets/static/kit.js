@@ -160,6 +160,7 @@ function localTime(iso) {
   if (Number.isNaN(t.getTime())) return String(iso ?? "");
   return `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())} ${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}`;
 }
+const utcTime = (iso) => iso.replace("T", " ").replace("Z", " UTC");
 function zoneText() {
   const minutes = -new Date().getTimezoneOffset();
   const sign = minutes < 0 ? "−" : "+";
@@ -175,7 +176,7 @@ function withTimes(text) {
 function setTimedText(node, text) {
   setText(node, withTimes(text));
   const times = String(text ?? "").match(TIMES);
-  setAttribute(node, "title", times ? `${times.map((iso) => iso.replace("T", " ").replace("Z", " UTC")).join(", ")}; shown in ${zoneText()}` : null);
+  setAttribute(node, "title", times ? `${times.map(utcTime).join(", ")}; shown in ${zoneText()}` : null);
 }
 
 /** Copy text; the button says so for a moment. */

@@ -13,13 +13,11 @@ function render({ model, el }) {
   const gone = new Set(); // dismissed here already: the kernel may answer late
   let state = {};
 
-  const make = (data) => {
-    return makeCard(data, () => {
-      gone.add(data.key);
-      model.send({ type: "dismiss", key: data.key, seq: Date.now() });
-      draw();
-    });
-  };
+  const make = ({ key }) => makeCard(() => {
+    gone.add(key);
+    model.send({ type: "dismiss", key, seq: Date.now() });
+    draw();
+  });
   const draw = () => {
     const items = (state.items ?? []).filter(({ key }) => !gone.has(key));
     keyed(list, items, ({ key }) => key, make, updateCard);

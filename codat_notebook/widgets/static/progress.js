@@ -161,7 +161,7 @@ function drawTime(item, now) {
   const passed = ((until ? Date.parse(until) : now) - Date.parse(since)) / 1000;
   setText(time, duration(passed));
   drawLeft(item, left, until ? NaN : passed);
-  if (!time.title) time.title = `since ${localTime(since)} (${since.replace("T", " ").replace("Z", " UTC")})`;
+  if (!time.title) time.title = `since ${localTime(since)} (${utcTime(since)})`;
 }
 
 /** What is left by the company's own history; three times the usual time, and two minutes more than it, is too long. */

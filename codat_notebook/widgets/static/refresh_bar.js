@@ -5,7 +5,7 @@
  * @typedef {{id: string, name: string, note: string=}} CompanyName
  * @typedef {{company: CompanyName|null, selected: Array<string>, total: number|null, connection: string|null,
  *   blocked: string|null, busy: string|null, confirm: string|null, everything: Array<ConnectionTypes>,
- *   running: Array<string>, what: string, seq: number}} BarState
+ *   running: Array<string>, seq: number}} BarState
  */
 
 const ALL = "What Codat reads on a first link, by this company's sync settings. Always of all linked connections: Codat has no such call for one of them.";
@@ -47,7 +47,7 @@ function render({ model, el }) {
     if (state.blocked || state.busy) return state.blocked || state.busy;
     if (clicks.held()) return ui.late ? "Asked. The kernel is busy with a cell; this starts when it is free." : "Asked…";
     if (!chosen().length) return "Tick the data types to refresh, or refresh them all.";
-    return state.connection ? `Asks Codat to read ${state.connection} again. The records stay in Codat.` : state.what;
+    return `Asks Codat to read ${state.connection ?? "the source"} again. The records stay in Codat.`;
   };
   /** What it costs, and what is on its way already. */
   const factsText = () => {

@@ -83,7 +83,8 @@ function skeleton(el) {
 
 function render({ model, el }) {
   const ui = skeleton(el);
-  let state = {}, chosen = null, active = 0, activeKey = null, heads = "", sent = 0, said = "";
+  let state = {}, chosen = null, active = 0, activeKey = null, heads = "", said = "";
+  const clicks = guard(model);
   const typing = delayed(() => ask({ type: "filter", text: ui.filter.value }));
   const waiting = delayed(() => setText(ui.note, WAITING));
   const exports = exportMenu(model, (words) => { said = words; setText(ui.note, said); drawFoot(); }, () => count(state.matching ?? 0, state.noun));
@@ -93,8 +94,7 @@ function render({ model, el }) {
 
   function ask(message) {
     said = "";
-    sent = Math.max(Date.now(), sent + 1);
-    model.send({ ...message, seq: sent });
+    clicks.send(message, true);
     setAttribute(ui.table, "aria-busy", "true");
     waiting.start(800);
   }
@@ -170,7 +170,7 @@ function render({ model, el }) {
     ui.tools.hidden = !total && !filtered();
     ui.clear.hidden = !filtered();
     ui.chips.hidden = !filters.length && !state.facets.length && !filtered();
-    facets.draw(state.facets, state.seq >= sent);
+    facets.draw(state.facets, !clicks.held());
     keyed(ui.quick, filters.length ? [{ label: "" }, ...filters] : [], ({ label }) => label,
       ({ label }) => h("button", { class: "c-chip", type: "button", onclick: () => ask({ type: "quick", label }) }, h("span", {}, label || "All"), h("span", { class: "ct-n" })),
       (chip, { label, count: n }) => {
@@ -179,7 +179,7 @@ function render({ model, el }) {
         setAttribute(chip, "aria-pressed", label === quick ? "true" : "false");
       });
     setText(ui.count, matching === total ? count(total, noun) : `${number(matching)} of ${count(total, noun)}`);
-    if (document.activeElement !== ui.filter && state.seq >= sent && ui.filter.value !== text) ui.filter.value = text;
+    if (document.activeElement !== ui.filter && !clicks.held() && ui.filter.value !== text) ui.filter.value = text;
   }
 
   function drawFoot() {
@@ -190,7 +190,7 @@ function render({ model, el }) {
     setDisabled(ui.back, page <= 0);
     setDisabled(ui.next, page >= pages - 1);
     ui.zone.hidden = !state.columns.some(({ kind }) => kind === "time");
-    if (state.seq >= sent) { waiting.stop(); setText(ui.note, notice || said); setAttribute(ui.table, "aria-busy", null); }
+    if (!clicks.held()) { waiting.stop(); setText(ui.note, notice || said); setAttribute(ui.table, "aria-busy", null); }
   }
 
   /** That there are more rows than Python holds, and what can be done about it. */
@@ -234,7 +234,7 @@ function render({ model, el }) {
     setText(ui.title, state.title);
     ui.title.hidden = !state.title;
     setAttribute(ui.table, "aria-label", state.title || `${state.noun}s`);
-    if (state.seq >= sent) chosen = state.selected;
+    if (!clicks.held()) chosen = state.selected;
     drawHeads(); drawRows(); marks(); drawTools(); drawMore(); drawFoot(); drawEmpty();
     holdWidths();
     if (before.columns && asked(before) !== asked(state)) { ui.scroll.scrollTop = 0; setText(ui.said, `${ui.count.textContent}, rows ${ui.range.textContent}`); }

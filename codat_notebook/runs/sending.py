@@ -9,15 +9,15 @@ queued is found in the history (by ``following``); the rows made here say what t
 import asyncio
 import uuid
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from codat_notebook.client.queue_once import IN_PROGRESS, KEY_AGE
-from codat_notebook.client.queueing import QueuedAll
 from codat_notebook.models.errors import CodatLendingError, NoResponseError
-from codat_notebook.runs.company_run import ALL, CompanyRun, Intent
-from codat_notebook.runs.context import CompanyFacts
-from codat_notebook.runs.governor import local
+from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
 from codat_notebook.runs.rows import Row, absorb
+
+if TYPE_CHECKING:
+    from codat_notebook.runs.journal import Journal
 
 #: Statuses that concern the whole account, not one company: the key, the plan.
 ACCOUNT = (401, 402)
@@ -25,36 +25,23 @@ ACCOUNT = (401, 402)
 TRIES = 10
 
 
-class IntentLogError(Exception):
-    """The book cannot be written at the moment, so nothing may be sent."""
+class UnwrittenError(Exception):
+    """The journal cannot be written at the moment, so nothing may be sent."""
 
 
-class IntentLog(Protocol):
-    """Where intents are written down before they are sent."""
-
-    #: Why nothing can be written at the moment.
-    trouble: str | None
-
-    async def intend(self, company: CompanyRun, position: int) -> None:
-        """Return once the company's intent at ``position`` is kept. Raises :class:`IntentLogError`."""
-
-    def note(self, company: CompanyRun, position: int) -> None:
-        """Keep how the company stands at ``position``, soon."""
-
-    async def finish(self) -> None:
-        """Keep what is noted, and take no more."""
-
-
-async def send(company: CompanyRun, position: int, intent_log: IntentLog | None) -> None:
+async def send(company: CompanyRun, position: int, journal: "Journal | None") -> None:
     """Queue what waits at ``position``. Raises only what concerns the whole account."""
     if position != ALL and company.rows[position].operation is not None:
         company.intents.pop(position, None)  # it was in doubt, and a look has found it meanwhile
         return
     try:
-        await _intend(company, position, intent_log)
+        if position not in company.intents:  # else an earlier process settled on a key
+            company.ask(position, KeyedIntent(str(uuid.uuid4()), company.context.client.clock.at_least().timestamp()))
+            if journal is not None:
+                await journal.intend(company, position)
         await (_send_all(company) if position == ALL else _send_row(company, position))
         del company.intents[position]
-    except IntentLogError:
+    except UnwrittenError:
         _put_back(company, position)
     except CodatLendingError as error:
         account = error.status_code in ACCOUNT and error.queued != "unknown"
@@ -69,16 +56,8 @@ async def send(company: CompanyRun, position: int, intent_log: IntentLog | None)
             company.replace(position, replace(company.rows[position], outcome="unknown"))
         raise
     finally:
-        if intent_log is not None:
-            intent_log.note(company, position)
-
-
-async def _intend(company: CompanyRun, position: int, intent_log: IntentLog | None) -> None:
-    """Settle on a key, unless an earlier process did, and have it kept."""
-    if position not in company.intents:
-        company.ask(position, Intent(str(uuid.uuid4()), company.context.client.clock.at_least().timestamp()))
-        if intent_log is not None:
-            await intent_log.intend(company, position)
+        if journal is not None:
+            journal.note(company, position)
 
 
 async def _send_row(company: CompanyRun, position: int) -> None:
@@ -91,18 +70,14 @@ async def _send_row(company: CompanyRun, position: int) -> None:
         retries=company.retries,
         idempotency_key=intent.key,
         since=intent.since,
-        known=_others(company, row),
+        # Operations of the same type that other rows have cannot be this one's.
+        known={r.operation.id for r in company.rows if r.operation is not None and r.data_type == row.data_type},
     )
     company.replace(position, replace(row, operation=queued.operation, origin=queued.origin, outcome=None))
     if queued.siblings:
         company.set_rows(absorb(company.rows, queued.siblings, lambda _: "appeared"))
     if queued.origin == "queued":
         company.began_at(queued.operation)
-
-
-def _others(company: CompanyRun, row: Row) -> set[str]:
-    """Operations of the same type that other rows have: they cannot be this one's."""
-    return {r.operation.id for r in company.rows if r.operation is not None and r.data_type == row.data_type}
 
 
 def _put_back(company: CompanyRun, position: int, doubt: bool = False) -> None:
@@ -119,7 +94,7 @@ def _later(company: CompanyRun, position: int, error: CodatLendingError) -> bool
     """
     tries = company.tries[position] = company.tries.get(position, 0) + 1
     if error.retry_at is not None:
-        company.context.governor.hold_until(error.retry_at, f"Codat asks to wait until {local(error.retry_at)}")
+        company.context.governor.hold_until(error.retry_at)
     if error.queued == "unknown":
         intent = company.intents[position]
         age = company.context.client.clock.epoch() - intent.at
@@ -130,13 +105,20 @@ def _later(company: CompanyRun, position: int, error: CodatLendingError) -> bool
 
 def _failed(company: CompanyRun, position: int, error: CodatLendingError) -> None:
     unknown = error.queued == "unknown"
-    if position == ALL:
-        _all_failed(company, error, unknown)
-        return
-    row = company.rows[position]
-    what = f"Whether {row.data_type} was queued is not known" if unknown else f"{row.data_type} was not queued"
+    outcome = "unknown" if unknown else "refused"
+    row = None if position == ALL else company.rows[position]
+    it = row.data_type if row is not None else f"{'all' if unknown else 'All'} of {company.name}"
+    what = f"Whether {it} was queued is not known" if unknown else f"{it} was not queued"
     record = company.context.report(error, what, company.subject(row))
-    company.replace(position, replace(row, outcome="unknown" if unknown else "refused", error=record))
+    if row is not None:
+        company.replace(position, replace(row, outcome=outcome, error=record))
+        return
+    company.all_done = outcome
+    if unknown:
+        rows = company.rows or (company.all_types,)
+        company.set_rows(replace(row, outcome=outcome, error=record) for row in rows)
+    else:
+        company.refuse(record)
 
 
 # Everything at once.
@@ -147,7 +129,10 @@ async def _send_all(company: CompanyRun) -> None:
     intent = company.intents[ALL]
     if not company.rows:
         first_link = await company.context.first_link(company.company_id, company.retries)
-        company.set_rows(replace(row, company_id=company.company_id) for row in expected(company.facts, first_link))
+        company.set_rows(
+            Row(data_type, connection_id, company_id=company.company_id)
+            for connection_id, data_type in company.facts.refreshed_by_all(first_link)
+        )
     try:
         queued = await company.context.client.manage_data.refresh.queue_all_async(
             request={"company_id": company.company_id},
@@ -161,35 +146,7 @@ async def _send_all(company: CompanyRun) -> None:
         # Nothing was queued because something is in progress already: that is attached to, the others are queued.
         company.all_done = "singly"
         company.waiting.extend(place for place, row in enumerate(company.rows) if row.state == "queueing")
-    else:
-        _take_all(company, queued)
-
-
-def _take_all(company: CompanyRun, queued: QueuedAll) -> None:
-    """What is not there yet is found in the history; where the answer was lost, nothing is queued in its stead."""
-    company.set_rows(absorb(company.rows, queued.running, lambda _: "attached"))
-    company.set_rows(absorb(company.rows, queued.operations, lambda _: "queued"))
-    company.all_done = "queued" if queued.certain else "heard"
-
-
-def _all_failed(company: CompanyRun, error: CodatLendingError, unknown: bool) -> None:
-    what = (
-        f"Whether all of {company.name} was queued is not known" if unknown else f"All of {company.name} was not queued"
-    )
-    company.all_done = "unknown" if unknown else "refused"
-    record = company.context.report(error, what, company.subject())
-    if not unknown:
-        company.refuse(record)
-        company.set_phase("failed", record.why)
-        return
-    rows = company.rows or (Row("all data types", company_id=company.company_id),)
-    company.set_rows(replace(row, outcome="unknown", error=record) for row in rows)
-
-
-def expected(company: CompanyFacts, first_link: frozenset[str]) -> list[Row]:
-    """A row for each operation that ``data/all`` should queue: fetch on first link, supported, linked."""
-    return [
-        Row(data_type, connection.id)
-        for connection in company.linked
-        for data_type in sorted(first_link & company.supported[connection.id])
-    ]
+    else:  # What is not there yet is found in the history; where the answer was lost, nothing is queued in its stead.
+        company.set_rows(absorb(company.rows, queued.running, lambda _: "attached"))
+        company.set_rows(absorb(company.rows, queued.operations, lambda _: "queued"))
+        company.all_done = "queued" if queued.certain else "heard"
