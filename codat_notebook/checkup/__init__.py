@@ -43,7 +43,7 @@ def examine(session: Connected, refresh: str | None = None) -> CheckUp:
 
     Raises ``ReadOnlyError`` where the session may not queue.
     """
-    desk = Desk.of(session.client, refresh is not None)
+    desk = Desk(session.client, refresh is not None)
 
     def all_of_it() -> Any:
         yield from look(desk)

@@ -1,18 +1,19 @@
-"""What the answers say of each assumption: one short judge for each that reading can see.
+"""What the answers say of each assumption: a short rule for each that reading can see, under its name in the register.
 
-A judge is given the :class:`Case`, all that was seen, and says whether the assumption holds and by what evidence, or
-``None`` where the answers do not tell. :data:`JUDGES` has them by the name of the entry in the register.
+Some go by the status of one answer (:data:`BY_STATUS`), most by whether something holds of all that was seen
+(:data:`OF_ALL`), the others (:data:`BY_FORM`) have a word to say for themselves. Where the answers do not tell, there
+is no verdict.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from codat_notebook.checkup.evidence import Atom, Discretion, listed, told
-from codat_notebook.checkup.probing import LOOKED_AT, Sight
+from codat_notebook.checkup.probing import LOOKED_AT, Sight, objects
 from codat_notebook.client.clock import header_time
 from codat_notebook.models.instants import instant
 from codat_notebook.models.open_enums import SourceType
@@ -25,286 +26,237 @@ Verdict = tuple[bool, Atom]
 WORDS: Final = frozenset({"status", "currentStatus", "dataType", "datatype", "sourceType"})
 _LIMITS: Final = ("x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-reset")
 _FOLDED: Final = {word.casefold(): word for word in DATA_TYPES}
-_ERROR: Final = {"statusCode", "service", "error", "correlationId"}
+_TYPES: Final = ("dataType", "datatype")
+_IDS: Final = ("id", "companyId", "connectionId", "latestSyncId")
+_FIRST: Final = "fetchOnFirstLink"
 _LONG: Final = 4_000  # bytes of a body that is worth packing
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Case:
-    """All that was seen, sorted by what it is about."""
+    """All that was seen, sorted by what it is about. ``salt`` is the :class:`Discretion`'s."""
 
     def __init__(self, sights: Mapping[str, Sight], salt: bytes) -> None:
         self.sights = sights
-        self.all = [sight for sight in sights.values() if sight.status]
+        self.all = list(sights.values())
         self.last = self.all[-1] if self.all else Sight()
-        self.discretion = Discretion(salt, {text for key, text in self.texts() if key not in WORDS})
+        self.texts = [(key, value) for key, value in self.fields() if isinstance(value, str)]
+        self.discretion = Discretion(salt, {text for key, text in self.texts if key not in WORDS})
+        self.companies = self["companies"].rows
+        self.connections = [each for row in self.companies for each in _connections(row)]
+        labels = (*(f"history {number}" for number in range(LOOKED_AT)), "not supported")
+        self.operations = [row for label in labels for row in self[label].rows if row.get("status")]
+        self.errors = [
+            s.document | {"": s.status} for s in self.all if s.status >= 400 and isinstance(s.document, dict)
+        ]
 
     def __getitem__(self, label: str) -> Sight:
         return self.sights.get(label, Sight())
 
-    def texts(self) -> Iterator[tuple[str, str]]:
-        """Each text of the answers, with the name of its field; and keys of tags, which are somebody's words."""
+    def fields(self) -> Iterator[tuple[str, Any]]:
+        """Each field of the answers and its value; a list's values stand under its name, tags' keys are values."""
         left: list[tuple[str, Any]] = [("", sight.document) for sight in self.all]
         while left:
             key, value = left.pop()
-            if isinstance(value, dict):
+            yield key, value
+            if isinstance(value, dict) and key in ("tags", "connectionInfo"):
+                left += [(key, each) for pair in value.items() for each in pair]
+            elif isinstance(value, dict):
                 left += value.items()
-                left += [(key, name) for name in value] if key in ("tags", "connectionInfo") else []
             elif isinstance(value, list):
                 left += [(key, each) for each in value]
-            elif isinstance(value, str):
-                yield key, value
 
-    @cached_property
-    def companies(self) -> list[Row]:
-        """Companies of the first page."""
-        return self["companies"].rows
+    def words(self, *keys: str) -> list[str]:
+        """The texts that stand in these fields."""
+        return [text for key, text in self.texts if key in keys]
 
-    @cached_property
-    def connections(self) -> list[Row]:
-        """Their connections."""
-        return [each for row in self.companies for each in _connections(row)]
+    def map(self, label: str) -> Row:
+        """The object that a good answer is."""
+        sight = self[label]
+        return sight.document if sight.status == 200 and isinstance(sight.document, dict) else {}
 
-    @cached_property
-    def operations(self) -> list[Row]:
-        """Pull operations of all histories that were read, and those that were asked for by status."""
-        labels = [label for label in self.sights if label.startswith("history ")]
-        return [row for label in (*labels, "not supported") for row in self[label].rows if row.get("status")]
+    def settings(self, label: str = "company settings") -> dict[str, Row]:
+        """Data type -> its sync settings."""
+        return {str(row.get("dataType")): row for row in objects(self.map(label).get("settings"))}
 
-    @cached_property
-    def statuses(self) -> list[Row]:
-        """The maps of dataStatus, in the order of the histories."""
-        found = [self[f"status {number}"] for number in range(LOOKED_AT)]
-        return [each.document if each.status == 200 and isinstance(each.document, dict) else {} for each in found]
+    def header(self, name: str, good: str) -> Verdict | None:
+        """Whether a header, of the last answer that has it, is of a form."""
+        found = [sight.headers[name] for sight in self.all if name in sight.headers]
+        return (re.fullmatch(good, found[-1]) is not None, self.discretion.form(found[-1])) if found else None
 
-    @cached_property
-    def errors(self) -> list[Row]:
-        """The bodies of errors, each with the answer's status under ``""``."""
-        found = [each for each in self.all if each.status >= 400 and isinstance(each.document, dict)]
-        return [{**each.document, "": each.status} for each in found]
+    def known(self, words: Iterable[str], known: Iterable[str]) -> Verdict | None:
+        """Whether all words are known; the others."""
+        there = set(words)
+        strange = [self.discretion.word(each) for each in there - set(known)]
+        return (not strange, listed(strange) or told("{} words", len(there))) if there else None
 
-    @cached_property
-    def ids(self) -> list[str]:
-        """Ids of companies, connections and pull operations."""
-        return [text for key, text in self.texts() if key in ("id", "companyId", "connectionId", "latestSyncId")]
+    def times(self, end: str, *keys: str) -> Verdict | None:
+        """Whether all times in these fields have a form with this end."""
+        forms = {self.discretion.form(text) for text in self.words(*keys)}
+        return (all(form.endswith(end) for form in forms), listed(forms)) if forms else None
 
-    def words(self, *keys: str) -> set[str]:
-        """The words that stand in these fields."""
-        return {text for key, text in self.texts() if key in keys}
+    def newest(self) -> list[datetime]:
+        """When the newest operations were requested, as the history lists them."""
+        return [time for row in self["history 0"].rows if (time := instant(str(row.get("requested"))))]
 
 
 def _connections(row: Row) -> list[Row]:
-    return [each for each in row.get("dataConnections") or () if isinstance(each, dict)]
+    return objects(row.get("dataConnections"))
 
 
-def _usual_case(word: str) -> str:
-    return _FOLDED.get(word.casefold(), word)
-
-
-def _header(case: Case, name: str, good: str) -> Verdict | None:
-    """Whether a header of the last answer that has it is of a form."""
-    found = [sight.headers[name] for sight in case.all if name in sight.headers]
-    return (re.fullmatch(good, found[-1]) is not None, case.discretion.form(found[-1])) if found else None
-
-
-def _share(rows: Iterable[bool]) -> Verdict | None:
-    """Whether something holds of all, and of how many; ``None`` of nothing."""
-    answers = list(rows)
-    return (all(answers), told("{} of {}", sum(answers), len(answers))) if answers else None
-
-
-def _by_status(label: str, good: tuple[int, ...], case: Case) -> Verdict | None:
-    """By the status of one answer; a refusal for another reason tells nothing."""
-    status = case[label].status
-    return (status in good, told("{}", status)) if status in (200, 400, 404, 409, 422) else None
-
-
-def _reset_at_midnight(case: Case) -> Verdict | None:
+def _midnight(case: Case) -> Verdict | None:
     headers = case["companies"].headers
     now = header_time(headers.get("date"), _EPOCH)
-    then = header_time(headers.get(_LIMITS[2]), now or _EPOCH)
-    if now is None or then is None:
-        return None
-    return (then.timestamp() + 2) % 86_400 < 4, told("hour {}, minute {}", then.hour, then.minute)
+    then = header_time(headers.get(_LIMITS[2]), now) if now else None
+    return ((then.timestamp() + 2) % 86_400 < 4, told("hour {}, minute {}", then.hour, then.minute)) if then else None
 
 
-def _quota_connected(case: Case) -> Verdict | None:
-    first = case["companies"]
-    limit = first.headers.get(_LIMITS[0], "")
-    if not limit.isdecimal() or not case.connections or "next" in first.links:
+def _quota(case: Case) -> Verdict | None:
+    limit = case["companies"].headers.get(_LIMITS[0], "")
+    if not limit.isdecimal() or not case.connections or "next" in case["companies"].links:
         return None
     linked = sum(any(each.get("status") == "Linked" for each in _connections(row)) for row in case.companies)
     return int(limit) == daily_requests(linked), told("{}; {} companies with a Linked connection", int(limit), linked)
 
 
 def _one_clock(case: Case) -> Verdict | None:
-    now = header_time(case["history 0"].headers.get("date"), _EPOCH)
-    times = [time for row in case["history 0"].rows if (time := instant(str(row.get("requested"))))]
-    if now is None or not times:
-        return None
-    ahead = (max(times) - now).total_seconds()
-    return ahead <= 2, told("the newest is {:.0f} s before Date", -ahead)
+    now, times = header_time(case["history 0"].headers.get("date"), _EPOCH), case.newest()
+    age = (now - max(times)).total_seconds() if now and times else 0.0
+    return (age >= -2, told("the newest is {:.0f} s before Date", age)) if now and times else None
 
 
 def _usual_page(case: Case) -> Verdict | None:
-    page = case["companies"]
-    size = (page.document or {}).get("pageSize") if page.rows else None
-    size = size or ("next" in page.links and len(page.rows))
-    return (size == 100, told("{} rows", int(size))) if isinstance(size, int) and size else None
+    size = case.map("companies").get("pageSize") or ("next" in case["companies"].links and len(case.companies))
+    return (size == 100, told("{} rows", size)) if size else None
 
 
-def _links_count(case: Case) -> Verdict | None:
-    if (href := case["one row"].links.get("next")) is None:
-        return None
-    names = parse_qs(urlsplit(href).query)
-    return names == {"page": ["2"], "pageSize": ["1"]}, listed([case.discretion.word(name) for name in names])
-
-
-def _newest_first(case: Case) -> Verdict | None:
-    times = [time for row in case["history 0"].rows if (time := instant(str(row.get("requested"))))]
-    return (times == sorted(times, reverse=True), told("{} rows", len(times))) if len(set(times)) > 1 else None
-
-
-def _case_in_queries(case: Case) -> Verdict | None:
-    own, swapped = case["by name"], case["by swapped name"]
-    evidence = told("{} and {} rows", len(own.rows), len(swapped.rows))
-    return (len(own.rows) == len(swapped.rows), evidence) if own.rows and swapped.status == 200 else None
-
-
-def _and_binds_tighter(case: Case) -> Verdict | None:
-    rows = len(case["joined"].rows)
-    return (rows == 1, told("{} rows", rows)) if rows < 2 and case["joined"].status == 200 else None
-
-
-def _words(case: Case, words: Iterable[str], known: Iterable[str]) -> Verdict | None:
-    """Whether all words are known; the others."""
-    there = set(words)
-    strange = [case.discretion.word(each) for each in there - set(known)]
-    return (not strange, listed(strange) or told("{} words", len(there))) if there else None
-
-
-def _times(case: Case, end: str, *keys: str) -> Verdict | None:
-    forms = {case.discretion.form(text) for key, text in case.texts() if key in keys}
-    return (all(form.endswith(end) for form in forms), listed(forms)) if forms else None
-
-
-def _status_of_newest(case: Case) -> Verdict | None:
-    if not (order := _newest_first(case)) or not order[0]:
-        return None
-    right = []
-    for number, statuses in enumerate(case.statuses):
+def _of_newest(case: Case) -> Iterator[bool]:
+    """Of each type in a dataStatus: whether it names the newest operation in the history, where that is in order."""
+    if any(before < after for before, after in pairwise(case.newest())):
+        return
+    for number in range(LOOKED_AT):
         newest: dict[str, Row] = {}
         for row in case[f"history {number}"].rows:
             newest.setdefault(str(row.get("dataType")).casefold(), row)
-        told_of = {name.casefold(): row for name, row in statuses.items() if isinstance(row, dict)}
-        right += [
-            told_of[name].get("latestSyncId") == newest[name].get("id") for name in newest.keys() & told_of.keys()
-        ]
-    return _share(right)
+        for name, row in case.map(f"status {number}").items():
+            if row and name.casefold() in newest:
+                yield row.get("latestSyncId") == newest[name.casefold()].get("id")
 
 
-def _last_sync(case: Case) -> Verdict | None:
-    if not case.connections or not any(row["status"] == "Complete" for row in case.operations):
-        return None
-    times = ((row, [each["lastSync"] for each in _connections(row) if each.get("lastSync")]) for row in case.companies)
-    return _share([row.get("lastSync") == max(synced) for row, synced in times if synced] or [False])
-
-
-def _settings(case: Case, label: str = "company settings") -> list[Row]:
-    document = case[label].document if case[label].status == 200 else None
-    return [row for row in (document or {}).get("settings") or () if isinstance(row, dict)]
-
-
-def _settings_of_all(case: Case) -> Verdict | None:
-    account, company = (
-        {row.get("dataType"): row.get("fetchOnFirstLink") for row in _settings(case, label)}
-        for label in ("account settings", "company settings")
-    )
-    return _share(account[name] == company[name] for name in account.keys() & company.keys())
+def _last_syncs(case: Case) -> Iterator[bool]:
+    """Of each company with a connection that was synced: whether it was then, too."""
+    synced = [(row, [each["lastSync"] for each in _connections(row) if each.get("lastSync")]) for row in case.companies]
+    yield from (row.get("lastSync") == max(times) for row, times in synced if times)
+    if case.connections and not any(times for _, times in synced):
+        yield from (False for row in case.operations if row["status"] == "Complete")
 
 
 def _total(sight: Sight) -> bool:
-    total = sight.document.get("totalResults") or 0
-    return bool(total > len(sight.rows) if "next" in sight.links else total == len(sight.rows))
+    total, rows = sight.document.get("totalResults") or 0, len(sight.rows)
+    return bool(total > rows if "next" in sight.links else total == rows)
 
 
-_DATA_TYPE: Final = ("dataType", "datatype")
-JUDGES: Final[dict[str, Callable[[Case], Verdict | None]]] = {
-    "unknown-company": partial(_by_status, "no company", (404,)),
-    "malformed-id": partial(_by_status, "no id", (404,)),
-    "unresolved-property": partial(_by_status, "unresolved", (400,)),
-    "malformed-query": partial(_by_status, "malformed", (400,)),
-    "largest-page": partial(_by_status, "largest", (200, 404)),
-    "page-too-large": partial(_by_status, "too large", (400,)),
-    "past-the-end": partial(_by_status, "past the end", (200,)),
-    "ids-any-case": partial(_by_status, "capitals", (200,)),
-    "companies-by-name": partial(_by_status, "by name", (200,)),
-    "companies-in-order": partial(_by_status, "in order", (200,)),
-    "history-by-time": partial(_by_status, "by time", (200,)),
-    "history-by-status": partial(_by_status, "by status", (200,)),
-    "connections-by-status": partial(_by_status, "linked", (200,)),
-    "rate-headers": lambda case: _share(all(name in sight.headers for name in _LIMITS) for sight in case.all),
-    "reset-form": lambda case: _header(case, _LIMITS[2], r"\d{4}-\d\d-\d\dT.*"),
-    "reset-at-midnight": _reset_at_midnight,
-    "quota-connected": _quota_connected,
-    "minute-limit": lambda case: None if case.last.status != 429 else (False, told("429 at {}", len(case.all))),
-    "retry-after-form": lambda case: _header(case, "retry-after", r"\d{1,6}"),
-    "gzip": lambda case: _share(s.headers.get("content-encoding") == "gzip" for s in case.all if s.size > _LONG),
-    "one-clock": _one_clock,
-    "plan-runs": lambda case: (case.last.status != 402, told("{}", case.last.status)) if case.all else None,
-    "error-body": lambda case: _share(each.keys() >= _ERROR for each in case.errors),
-    "can-be-retried-text": lambda case: _share(
-        isinstance(each["canBeRetried"], str) for each in case.errors if "canBeRetried" in each
+#: Name -> the label of an answer, and its statuses where the assumption holds.
+BY_STATUS: Final[dict[str, tuple[str, int]]] = {
+    "unknown-company": ("no company", 404), "malformed-id": ("no id", 404), "unresolved-property": ("unresolved", 400),
+    "malformed-query": ("malformed", 400), "page-too-large": ("too large", 400),
+    "past-the-end": ("past the end", 200), "ids-any-case": ("capitals", 200), "companies-by-name": ("by name", 200),
+    "companies-in-order": ("in order", 200), "history-by-time": ("by time", 200),
+    "history-by-status": ("by status", 200), "connections-by-status": ("linked", 200),
+}  # fmt: skip
+#: Name -> of each thing of that kind that was seen, whether it is so.
+OF_ALL: Final[dict[str, Callable[[Case], Iterable[Any]]]] = {
+    "rate-headers": lambda case: (all(name in sight.headers for name in _LIMITS) for sight in case.all),
+    "gzip": lambda case: (each.headers.get("content-encoding") == "gzip" for each in case.all if each.size > _LONG),
+    "error-body": lambda case: ({"statusCode", "service", "error", "correlationId"} <= e.keys() for e in case.errors),
+    "can-be-retried-text": lambda case: (isinstance(e.get("canBeRetried", ""), str) for e in case.errors),
+    "body-status": lambda case: (each["statusCode"] == each[""] for each in case.errors if "statusCode" in each),
+    "largest-page": lambda case: (status == 200 for status in [case["largest"].status] if status in (200, 400)),
+    "relative-links": lambda case: (href[:1] == "/" for sight in case.all for href in sight.links.values()),
+    "links-count": lambda case: (
+        parse_qs(urlsplit(href).query) == {"page": ["2"], "pageSize": ["1"]}
+        for name, href in case["one row"].links.items() if name == "next"
     ),
-    "body-status": lambda case: _share(e["statusCode"] == e[""] for e in case.errors if "statusCode" in e),
-    "usual-page": _usual_page,
-    "relative-links": lambda case: _share(href[:1] == "/" for sight in case.all for href in sight.links.values()),
-    "links-count": _links_count,
-    "page-numbers": lambda case: _share(
-        case["one row"].document.get(name) == 1 for name in ("pageNumber", "pageSize") if case["one row"].rows
+    "page-numbers": lambda case: (
+        case.map("one row").get(name) == 1 for name in ("pageNumber", "pageSize") if case["one row"].rows
     ),
-    "total-results": lambda case: _share(_total(page) for page in (case["companies"], case["history 0"]) if page.rows),
-    "newest-first": _newest_first,
-    "case-in-queries": _case_in_queries,
-    "and-binds-tighter": _and_binds_tighter,
-    "ids-small": lambda case: _share(bool(ID.fullmatch(text)) and text == text.lower() for text in case.ids),
-    "times-utc": lambda case: _times(case, "Z", "requested", "completed", "lastSync", "lastSuccessfulSync"),
-    "times-digits": lambda case: _times(case, ".9999999Z", "requested", "completed"),
-    "statuses": lambda case: _words(
-        case, {str(row["status"]) for row in case.operations} | case.words("currentStatus"), STATUSES
+    "total-results": lambda case: (_total(page) for page in (case["companies"], case["history 0"]) if page.rows),
+    "newest-first": lambda case: (before >= after for before, after in pairwise(case.newest())),
+    "case-in-queries": lambda case: (
+        row in case["by swapped name"].rows for row in case["by name"].rows if case["by swapped name"].status == 200
     ),
-    "data-types": lambda case: _words(case, map(_usual_case, case.words(*_DATA_TYPE)), DATA_TYPES),
-    "data-type-case": lambda case: _words(
-        case, (word for word in case.words(*_DATA_TYPE) if word.casefold() in _FOLDED), DATA_TYPES
+    "and-binds-tighter": lambda case: (
+        rows == 1 for rows in [len(case["joined"].rows)] if rows < 2 and case["joined"].status == 200
     ),
-    "connection-words": lambda case: _words(
-        case, (str(row[name]) for row in case.connections for name in ("status", "sourceType") if row.get(name)),
-        (*CONNECTION_STATUSES, *SourceType),
+    "ids-small": lambda case: (ID.fullmatch(text) and text == text.lower() for text in case.words(*_IDS)),
+    "completed-told": lambda case: (
+        row.get("completed") for row in case.operations if row["status"] in ("Complete", *FAILURES)
     ),
-    "completed-told": lambda case: _share(
-        bool(row.get("completed")) for row in case.operations if row["status"] in ("Complete", *FAILURES)
-    ),
-    "is-completed": lambda case: _share(
-        row.get("isCompleted") is (row["status"] == "Complete") for row in case.operations
-    ),
-    "not-supported-is-no-error": lambda case: _share(
+    "is-completed": lambda case: (row.get("isCompleted") == (row["status"] == "Complete") for row in case.operations),
+    "not-supported-is-no-error": lambda case: (
         not row.get("isErrored") for row in case.operations if row["status"] == "NotSupported"
     ),
-    "never-synced": lambda case: _share(
-        isinstance(row, dict) and bool(row.get("currentStatus")) for each in case.statuses for row in each.values()
+    "never-synced": lambda case: (
+        row and row.get("currentStatus") for number in range(LOOKED_AT) for row in case.map(f"status {number}").values()
     ),
-    "status-of-newest": _status_of_newest,
-    "redirect": lambda case: _share(str(row.get("redirect")).startswith("http") for row in case.companies),
-    "link-url": lambda case: _share(str(row.get("linkUrl")).startswith("http") for row in case.connections),
-    "last-sync": _last_sync,
-    "connections-embedded": lambda case: _share(isinstance(row.get("dataConnections"), list) for row in case.companies),
-    "validation-shape": lambda case: _share(
-        {"errors", "warnings"} <= case["validation"].document.keys() for _ in range(case["validation"].status == 200)
+    "status-of-newest": _of_newest,
+    "redirect": lambda case: (row.get("redirect") for row in case.companies),
+    "link-url": lambda case: (row.get("linkUrl") for row in case.connections),
+    "last-sync": _last_syncs,
+    "connections-embedded": lambda case: ("dataConnections" in row for row in case.companies),
+    "validation-shape": lambda case: (
+        name in case.map("validation") for name in ("errors", "warnings") if case["validation"].status == 200
     ),
-    "settings-shape": lambda case: _share(isinstance(row.get("fetchOnFirstLink"), bool) for row in _settings(case)),
-    "settings-of-all": _settings_of_all,
-    "no-schedule": lambda case: _share(not row.get("syncSchedule") for row in _settings(case)),
-    "feature-name": lambda case: _share(
-        "datatype" in each for row in case["integrations"].rows for each in row.get("datatypeFeatures") or ()
+    "settings-shape": lambda case: (isinstance(row.get(_FIRST), bool) for row in case.settings().values()),
+    "settings-of-all": lambda case: (
+        row.get(_FIRST) == case.settings().get(name, row).get(_FIRST)
+        for name, row in case.settings("account settings").items()
+    ),
+    "no-schedule": lambda case: (not row.get("syncSchedule") for row in case.settings().values()),
+    "feature-name": lambda case: (
+        "datatype" in each for row in case["integrations"].rows for each in objects(row.get("datatypeFeatures"))
     ),
 }  # fmt: skip
+BY_FORM: Final[dict[str, Callable[[Case], Verdict | None]]] = {
+    "reset-form": lambda case: case.header(_LIMITS[2], r"\d{4}-\d\d-\d\dT.*"),
+    "reset-at-midnight": _midnight,
+    "quota-connected": _quota,
+    "minute-limit": lambda case: (False, told("429 at {}", len(case.all))) if case.last.status == 429 else None,
+    "retry-after-form": lambda case: case.header("retry-after", r"\d{1,6}"),
+    "one-clock": _one_clock,
+    "plan-runs": lambda case: (case.last.status != 402, told("{}", case.last.status)) if case.all else None,
+    "usual-page": _usual_page,
+    "times-utc": lambda case: case.times("Z", "requested", "completed", "lastSync", "lastSuccessfulSync"),
+    "times-digits": lambda case: case.times(".9999999Z", "requested", "completed"),
+    "statuses": lambda case: case.known(
+        [*case.words("currentStatus"), *(str(row["status"]) for row in case.operations)], STATUSES
+    ),
+    "data-types": lambda case: case.known(
+        (_FOLDED.get(word.casefold(), word) for word in case.words(*_TYPES)), DATA_TYPES
+    ),
+    "data-type-case": lambda case: case.known(
+        (word for word in case.words(*_TYPES) if word.casefold() in _FOLDED), DATA_TYPES
+    ),
+    "connection-words": lambda case: case.known(
+        (str(row[name]) for row in case.connections for name in ("status", "sourceType") if row.get(name)),
+        (*CONNECTION_STATUSES, *SourceType),
+    ),
+}  # fmt: skip
+JUDGED: Final = frozenset({*BY_STATUS, *OF_ALL, *BY_FORM})
+
+
+def judge(name: str, case: Case) -> Verdict | None:
+    """Whether an assumption holds, and by what evidence; ``None`` where the answers do not tell, also where they are of
+    a shape that nobody foresaw.
+    """
+    try:
+        if name in BY_STATUS:
+            label, good = BY_STATUS[name]
+            status = case[label].status
+            return (status == good, told("{}", status)) if status in (200, 400, 404, 409, 422) else None
+        if name in OF_ALL:
+            held = [bool(each) for each in OF_ALL[name](case)]
+            return (all(held), told("{} of {}", sum(held), len(held))) if held else None
+        return BY_FORM[name](case) if name in BY_FORM else None
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+        return None

@@ -9,9 +9,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from codat_notebook.client import CodatLending, wire
-from codat_notebook.client.retrying import Call, Flow
-from codat_notebook.client.wire import Answer
+import msgspec
+
+from codat_notebook.client import CodatLending
+from codat_notebook.client.retrying import Flow
+from codat_notebook.client.wire import Answer, Request
 from codat_notebook.models.errors import ReadOnlyError
 from codat_notebook.models.vocabulary import ID
 from codat_notebook.runs.finding import name_query
@@ -28,7 +30,7 @@ NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 
 
 class Sight(NamedTuple):
-    """One answer: its status (0: none came), headers by small names, its JSON."""
+    """One answer: its status (0: none came), headers by small names, its JSON, the bytes of its body."""
 
     status: int = 0
     headers: Mapping[str, str] = {}
@@ -38,8 +40,7 @@ class Sight(NamedTuple):
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The results of a page, those that are objects."""
-        found = self.document.get("results") if isinstance(self.document, dict) else None
-        return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+        return objects(self.document.get("results") if isinstance(self.document, dict) else None)
 
     @property
     def links(self) -> dict[str, str]:
@@ -48,20 +49,24 @@ class Sight(NamedTuple):
         return {name: str(link.get("href")) for name, link in (found or {}).items() if isinstance(link, dict)}
 
 
-class Desk:
-    """Sends requests and keeps the answers by label; ``stopped`` is the status for which it sends no more (0: it does,
-    -1: no answer came)."""
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of what should be a list of them."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
-    def __init__(self, call: Call, writes: bool) -> None:
-        self._call, self._writes = call, writes
+
+class Desk:
+    """Sends requests of a client one by one and keeps the answers by label.
+
+    ``stopped`` says why it sends no more; ``""``: it does. Raises ``ReadOnlyError`` where it is to write and the client
+    may not.
+    """
+
+    def __init__(self, client: CodatLending, writes: bool = False) -> None:
+        self._call = client.prepare("doctor", {"retries": RetryConfig("none")}, writes=writes)
+        self._writes = writes
         self.sights: dict[str, Sight] = {}
         self.requests = 0
-        self.stopped = 0
-
-    @classmethod
-    def of(cls, client: CodatLending, writes: bool = False) -> "Desk":
-        """A desk of a client. Raises ``ReadOnlyError`` where it is to write and the client may not."""
-        return cls(client.prepare("doctor", {"retries": RetryConfig("none")}, writes=writes), writes)
+        self.stopped = ""
 
     def ask(self, label: str, path: str, **query: str) -> Flow[Sight]:
         """Send one GET; nothing once stopped."""
@@ -72,27 +77,27 @@ class Desk:
         """Send one POST under an idempotency key. Raises ``ReadOnlyError`` where this desk only reads."""
         if not self._writes:
             raise ReadOnlyError("The doctor only reads here. Nothing was sent.")
-        call = self._call
-        headers = (*call.headers, ("Idempotency-Key", key))
-        request = wire.Request("POST", path, tuple(query.items()), call.base, headers, call.timeout)
-        return (yield from self._send(label, request))
+        get = self._call.get(path, tuple(query.items()))
+        headers = (*get.headers, ("Idempotency-Key", key))
+        return (yield from self._send(label, msgspec.structs.replace(get, method="POST", headers=headers)))
 
-    def _send(self, label: str, request: wire.Request) -> Flow[Sight]:
+    def _send(self, label: str, request: Request) -> Flow[Sight]:
         if self.stopped or self.requests >= MOST:
             return Sight()
         self.requests += 1
         outcome = yield from self._call.anew().send(request)
         if not isinstance(outcome, Answer):
-            self.stopped = -1
+            self.stopped = "no answer came"
             return Sight()
         document = None
         with contextlib.suppress(ValueError, RecursionError):
             document = json.loads(outcome.body)
-        sight = Sight(outcome.status, outcome.headers, document, len(outcome.body))
-        self.sights[label] = sight
+        self.sights[label] = sight = Sight(outcome.status, outcome.headers, document, len(outcome.body))
         left = outcome.headers.get("x-rate-limit-remaining", "")
-        if outcome.status in _STOPPING or (left.isdecimal() and int(left) < _RESERVE):
-            self.stopped = outcome.status
+        if outcome.status in _STOPPING:
+            self.stopped = f"the answer was {outcome.status}"
+        elif left.isdecimal() and int(left) < _RESERVE:
+            self.stopped = "little of the day's quota is left"
         return sight
 
 
@@ -123,7 +128,7 @@ def _telling(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Companies whose ids can be asked for, those first that have the most connections that were synced."""
 
     def tells(row: dict[str, Any]) -> int:
-        return sum("lastSync" in each for each in row.get("dataConnections") or () if isinstance(each, dict))
+        return sum("lastSync" in each for each in objects(row.get("dataConnections")))
 
     return sorted((row for row in rows if ID.fullmatch(str(row.get("id")))), key=tells, reverse=True)
 

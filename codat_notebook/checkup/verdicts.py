@@ -3,19 +3,19 @@
 import platform
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from codat_notebook import __version__, display
 from codat_notebook.checkup.evidence import Atom, listed
-from codat_notebook.checkup.judging import JUDGES, Case, Verdict
-from codat_notebook.checkup.probing import Desk, Sight
+from codat_notebook.checkup.judging import Case, Verdict, judge
+from codat_notebook.checkup.probing import Desk
 from codat_notebook.models import errors, shared
 from codat_notebook.models.assumptions import ASSUMPTIONS, BY_NAME
+from codat_notebook.models.vocabulary import DATA_TYPES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,14 +26,15 @@ _HEADERS: Final = re.compile(
     "retry-after|server|strict-transport-security|transfer-encoding|vary|via|x-content-type-options|x-correlation-id|"
     "x-rate-limit-(?:limit|remaining|reset)|x-sandbox-speed"
 )
-_KINDS: Final[Mapping[str, Any]] = {
-    "companies": shared.Companies, "company": shared.Company, "linked": shared.Connections,
-    "account settings": shared.SyncSettings, "company settings": shared.SyncSettings,
-    "integrations": shared.Integrations, "validation": shared.ValidationResults,
-    "status 0": dict[str, shared.DataStatus], "history 0": shared.PullOperations, "no company": errors.ErrorMessageData,
-}  # fmt: skip
-#: Known, though the models leave them out.
-_PASSED_OVER: Final = frozenset({"DataTypeFeature.dataType"})
+#: Names of all fields that the models have, of whatever object; and one that the contract writes in two ways.
+_FIELDS: Final = {"", "dataType"} | {
+    field.encode_name
+    for kind in (*vars(shared).values(), errors.ErrorMessageData, errors.ErrorValidation)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    for field in msgspec.structs.fields(kind)
+}
+_TYPES: Final = frozenset(map(str.casefold, DATA_TYPES))
+_OK: Final[Verdict] = (True, Atom())
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class CheckUp:
     found : name of an assumption -> whether it holds, and the evidence; those that were not seen are missing.
     strange : what this version does not know, by kind: names of fields and headers, statuses, data types.
     requests : how many were sent.
-    stopped : the status for which no more were sent; 0: all were, -1: no answer came.
+    stopped : why no more were sent; ``""``: all were.
     is_sandbox : whether this was no real Codat.
 
     >>> codat_notebook.doctor(session).report  # doctest: +SKIP
@@ -54,7 +55,7 @@ class CheckUp:
     found: Mapping[str, Verdict]
     strange: Mapping[str, Atom]
     requests: int
-    stopped: int = 0
+    stopped: str = ""
     is_sandbox: bool = False
 
     @property
@@ -62,11 +63,12 @@ class CheckUp:
         """One row for each assumption: ``assumption``, ``verdict``, ``evidence``, ``source``, ``effect``."""
         import pandas as pd
 
-        rows = [
-            (each.name, self.verdict(each.name), str(self.found.get(each.name, ("", ""))[1]), each.source, each.effect)
-            for each in ASSUMPTIONS
-        ]
-        return pd.DataFrame(rows, columns=["assumption", "verdict", "evidence", "source", "effect"], dtype="str")
+        columns = ["assumption", "verdict", "evidence", "source", "effect"]
+        return pd.DataFrame([(*row, BY_NAME[row[0]].effect) for row in self._rows()], columns=columns, dtype="str")
+
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        evidence = {name: str(verdict[1]) for name, verdict in self.found.items()}
+        return [(each.name, self.verdict(each.name), evidence.get(each.name, ""), each.source) for each in ASSUMPTIONS]
 
     def verdict(self, name: str) -> str:
         """``"confirmed"``, ``"contradicted"`` or ``"not seen"``."""
@@ -79,31 +81,33 @@ class CheckUp:
     @property
     def report(self) -> str:
         """The report in Markdown: contradictions first, with what they affect and the switch that makes them."""
-        counts = ", ".join(f"{len(self.named(verdict))} {verdict}" for verdict in VERDICTS)
+        about = f"codat_notebook {__version__}, Python {platform.python_version()}"
         lines = [
-            f"# codat-notebook doctor: {'SANDBOX' if self.is_sandbox else 'LIVE'}", "",
-            f"codat_notebook {__version__}, Python {platform.python_version()}; {self.requests} requests; {counts}.",
-        ]  # fmt: skip
+            f"# codat-notebook doctor: {'SANDBOX' if self.is_sandbox else 'LIVE'}",
+            "",
+            f"{about}: {self._counts}.",
+        ]
         if self.stopped:
-            why = "no answer came" if self.stopped < 0 else f"of the answer {self.stopped}"
-            lines.append(f"Not everything was asked, because {why}, or little of the day's quota was left.")
+            lines.append(f"Not everything was asked: {self.stopped}.")
         for name in self.named("contradicted"):
             entry = BY_NAME[name]
-            lines += ["", f"## Contradicted: {name}", "", f"Taken for true: {entry.statement} ({entry.source})",
-                      f"Seen: {self.found[name][1]}. Affected: {entry.effect}"]  # fmt: skip
-            lines += [f"The sandbox does so with `sandbox.faults.{entry.switch}`."] if entry.switch else []
-        lines += ["", "## Not known to this version", ""]
+            lines += [
+                f"\n## Contradicted: {name}\n", f"Taken for true: {entry.statement} ({entry.source})",
+                f"Seen: {self.found[name][1]}. Affected: {entry.effect}",
+                f"The sandbox does so with `sandbox.faults.{entry.switch}`." if entry.switch else "",
+            ]  # fmt: skip
+        lines += ["\n## Not known to this version\n"]
         lines += [f"- {kind}: {names}" for kind, names in self.strange.items()] or ["Nothing of that kind was seen."]
-        lines += ["", "## All", "", "| assumption | verdict | evidence | source |", "|---|---|---|---|"]
-        lines += [
-            f"| {each.name} | {self.verdict(each.name)} | {self.found.get(each.name, ('', ''))[1]} | {each.source} |"
-            for each in ASSUMPTIONS
-        ]
-        return "\n".join(lines) + "\n"
+        lines += ["\n## All\n", "| assumption | verdict | evidence | source |", "|---|---|---|---|"]
+        return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in self._rows())]) + "\n"
+
+    @property
+    def _counts(self) -> str:
+        verdicts = ", ".join(f"{len(self.named(verdict))} {verdict}" for verdict in VERDICTS)
+        return f"{verdicts}; {self.requests} requests"
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{len(self.named(verdict))} {verdict}" for verdict in VERDICTS)
-        return f"<CheckUp {'sandbox' if self.is_sandbox else 'LIVE'}: {counts}; {self.requests} requests>"
+        return f"<CheckUp {'sandbox' if self.is_sandbox else 'LIVE'}: {self._counts}>"
 
     def _repr_html_(self) -> str:
         frame = self.frame.sort_values("verdict", key=lambda column: column.map(VERDICTS.index), kind="stable")
@@ -113,57 +117,19 @@ class CheckUp:
 def conclude(desk: Desk, tried: Mapping[str, Verdict], is_sandbox: bool) -> CheckUp:
     """Judge what a desk has gathered, and what a refresh has shown (``tried``)."""
     case = Case(desk.sights, secrets.token_bytes(16))
-    found = {name: verdict for name, judge in JUDGES.items() if (verdict := _judged(judge, case)) is not None}
-    return CheckUp({**found, **tried}, _strange(case), desk.requests, desk.stopped, is_sandbox)
-
-
-def _judged(judge: Any, case: Case) -> Verdict | None:
-    """A verdict; an answer of a shape that nobody foresaw tells nothing."""
-    try:
-        verdict: Verdict | None = judge(case)
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
-        return None
-    return verdict
-
-
-def _strange(case: Case) -> dict[str, Atom]:
-    """What this version does not know."""
-    fields = {field for label, kind in _KINDS.items() for field in _fields(case[label], kind)}
-    kinds: dict[str, Iterable[tuple[str, str]]] = {
-        "fields": fields,
-        "headers": {("", name) for sight in case.all for name in sight.headers if not _HEADERS.fullmatch(name)},
+    found = {each.name: verdict for each in ASSUMPTIONS if (verdict := judge(each.name, case)) is not None}
+    strange = {
+        "fields": {name for name, _ in case.fields() if name not in _FIELDS and name.casefold() not in _TYPES},
+        "headers": {name for sight in case.all for name in sight.headers if not _HEADERS.fullmatch(name)},
     }
-    found = {
-        kind: listed([Atom(f"{owner}.{case.discretion.word(name)}".lstrip(".")) for owner, name in names])
-        for kind, names in kinds.items()
+    told = {kind: listed([case.discretion.word(name) for name in names]) for kind, names in strange.items()}
+    told |= {
+        name: found[name][1] for name in ("statuses", "data-types", "connection-words") if not found.get(name, _OK)[0]
     }
-    for name in ("statuses", "data-types", "connection-words"):
-        verdict = _judged(JUDGES[name], case)
-        found[name.replace("-", " ")] = verdict[1] if verdict and not verdict[0] else Atom()
-    return {kind: names for kind, names in found.items() if names}
-
-
-def _fields(sight: Sight, kind: Any) -> Iterator[tuple[str, str]]:
-    good = 200 <= sight.status < 300 or kind is errors.ErrorMessageData
-    return _unknown(sight.document, kind) if good else iter(())
-
-
-def _unknown(value: Any, kind: Any) -> Iterator[tuple[str, str]]:
-    """Fields that the models do not have, each with the model's name."""
-    origin, arguments = get_origin(kind), [each for each in get_args(kind) if each is not NoneType]
-    if origin in (Union, UnionType):
-        yield from _unknown(value, arguments[0])
-    elif origin is list and isinstance(value, list):
-        for each in value:
-            yield from _unknown(each, arguments[0])
-    elif origin is dict and isinstance(value, dict):
-        for each in value.values():
-            yield from _unknown(each, arguments[-1])
-    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(value, dict):
-        hints = get_type_hints(kind)
-        known = {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
-        for name, each in value.items():
-            if name in known:
-                yield from _unknown(each, known[name])
-            elif f"{kind.__name__}.{name}" not in _PASSED_OVER:
-                yield kind.__name__, name
+    return CheckUp(
+        {**found, **tried},
+        {kind: names for kind, names in told.items() if names},
+        desk.requests,
+        desk.stopped,
+        is_sandbox,
+    )

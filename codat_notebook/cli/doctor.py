@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from codat_notebook.checkup import examine
-from codat_notebook.checkup.machine import Machine, Observation, reach
+from codat_notebook.checkup.machine import Observation, observe, reach
 from codat_notebook.cli.outcome import plain
 from codat_notebook.cli.refresh import company_id
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop, Stopped
@@ -27,7 +27,7 @@ def doctor(arguments: Namespace, stop: Stop) -> int:
     """Look, tell, and return the exit code."""
     if (arguments.output or arguments.write_probes) and not arguments.deep:
         raise ArgumentsError("--output and --write-probes go with --deep.")
-    if _tell(Machine().observations(not arguments.sandbox)):
+    if _tell(observe(needs_key=not arguments.sandbox)):
         return 1
     try:
         with _connected(arguments) as (client, session):

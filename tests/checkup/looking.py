@@ -40,7 +40,7 @@ def client(line: Line, read_only: bool) -> CodatLending:
 
 def desk(line: Line, writes: bool = False) -> Desk:
     """A desk on it."""
-    return Desk.of(client(line, not writes), writes)
+    return Desk(client(line, not writes), writes)
 
 
 def check_up(line: Line, refresh: str | None = None) -> CheckUp:

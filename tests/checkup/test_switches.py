@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from codat_notebook.checkup.judging import JUDGES
+from codat_notebook.checkup.judging import JUDGED
 from codat_notebook.models.assumptions import ASSUMPTIONS, BY_NAME
 from codat_notebook.sandbox.faults import SandboxSettings
 
@@ -81,7 +81,7 @@ def test_no_false_alarm() -> None:
     result = check_up(Line(sandbox()))
     assert result.named("contradicted") == []
     seldom = {"minute-limit", "retry-after-form"}
-    assert set(result.named("confirmed")) == set(JUDGES) - seldom
+    assert set(result.named("confirmed")) == set(JUDGED) - seldom
     assert result.strange.keys() <= {"fields"}
 
 
@@ -110,6 +110,6 @@ def test_every_switch_is_turned() -> None:
     turned = {name for switches, _ in SEEN for name in switches} | UNSEEN.keys()
     assert turned == {field.name for field in fields(SandboxSettings)}
     assert len(turned) >= 30
-    assert {each.name for each in ASSUMPTIONS if each.seen_by} == set(JUDGES)
+    assert {each.name for each in ASSUMPTIONS if each.seen_by} == set(JUDGED)
     turnable = {each.name for each in ASSUMPTIONS if each.seen_by and each.switch}
     assert turnable == {name for _, names in SEEN for name in names}
