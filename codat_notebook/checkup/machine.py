@@ -64,7 +64,7 @@ def observe(
         yield Observation("warning", "JupyterLab", "is not installed here.", "The command line works without it.")
     else:
         yield Observation("ok", "JupyterLab", lab)
-        yield from (_extension(package, version(package), labs or _labs(environ)) for package in _EXTENSIONS)
+        yield from (_extension(package, version(package), _labs() if labs is None else labs) for package in _EXTENSIONS)
     there = [name for name in _PROXIES if environ.get(name) or environ.get(name.lower())]
     use = "set, and used for Codat, never for this machine's own servers"
     yield Observation("ok", "proxies", f"{', '.join(there)}: {use}" if there else "none are set")
@@ -91,10 +91,10 @@ def _numbers(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version)[:3]]
 
 
-def _labs(environ: Mapping[str, str]) -> list[Path]:
-    roots = [f"{sys.prefix}/share/jupyter", *environ.get("JUPYTER_PATH", "").split(os.pathsep)]
-    roots += [environ.get("JUPYTER_DATA_DIR", ""), f"{Path.home()}/.local/share/jupyter", "/usr/local/share/jupyter"]
-    return [Path(root) / "labextensions" for root in roots if root]
+def _labs() -> list[Path]:
+    from jupyter_core.paths import jupyter_path  # comes with JupyterLab
+
+    return [Path(folder) for folder in jupyter_path("labextensions")]
 
 
 def _extension(package: str, version: str | None, labs: Sequence[Path]) -> Observation:

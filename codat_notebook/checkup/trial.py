@@ -2,7 +2,7 @@
 
 Only ``doctor --write-probes`` comes here. One small data type is queued on one connection. The same POST is sent again
 under its own key, which queues nothing where keys are honoured, and once under another key while the operation still
-runs, which Codat refuses; before each it is read whether it does.
+runs, which Codat refuses; before each it is read whether it does. Should it end just then, a second one is queued.
 """
 
 import uuid

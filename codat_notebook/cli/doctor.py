@@ -30,7 +30,7 @@ def doctor(arguments: Namespace, stop: Stop) -> int:
     if _tell(observe(needs_key=not arguments.sandbox)):
         return 1
     try:
-        with _connected(arguments) as (client, session):
+        with connected(arguments) as (client, session):
             if _tell(stop.unless(lambda: list(reach(client, session is not None, arguments.sandbox)))):
                 return 1
             if not arguments.deep:
@@ -54,7 +54,7 @@ def _tell(observations: Iterator[Observation] | list[Observation]) -> bool:
 
 
 @contextmanager
-def _connected(arguments: Namespace) -> Iterator[tuple[CodatLending, Session | None]]:
+def connected(arguments: Namespace) -> Iterator[tuple[CodatLending, Session | None]]:
     """A client and its session, read-only unless a refresh is wanted; without a key there is no session."""
     key = None if arguments.sandbox else Secret.from_environment()
     if key is None and not arguments.sandbox:

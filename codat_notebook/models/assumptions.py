@@ -78,11 +78,11 @@ ASSUMPTIONS: Final = (
        ("models.errors.ADVICE",), "status", "payment_required"),
     # Errors
     _A("error-body", "Errors tell statusCode, service, error and correlationId.", "oas:4619",
-       "Messages lack Codat's words and correlation id.", ("models.errors.ErrorMessageData",), "404", "bare_errors"),
+       "Messages lack Codat's words and correlation id.", ("models.errors.ErrorMessageData",), "404", "left_out"),
     _A("can-be-retried-text", "canBeRetried is text.", "oas:4638", "The field reads as None.",
-       ("models.errors.ErrorMessageData",), "404", "retried_as_bool"),
+       ("models.errors.ErrorMessageData",), "404", "overwritten"),
     _A("body-status", "statusCode in the body is the answer's; examples contradict it.", "oas:5709",
-       "Nothing: the answer's counts.", ("client.wire.error",), "404", "status_in_body"),
+       "Nothing: the answer's counts.", ("client.wire.error",), "404", "overwritten"),
     _A("unknown-company", "An id that no company has answers 404.", "oas:375", "A mistyped id is told otherwise.",
        ("models.errors.ADVICE",), "GET company", "unknown_status"),
     _A("malformed-id", "An id of another form answers 404 where 400 is not documented.", "inferred",
@@ -108,9 +108,9 @@ ASSUMPTIONS: Final = (
     _A("links-count", "The next link differs from this one in the page alone.", _PAGES,
        "Pages come one after the other: slower.", ("client.flows.Pager",), _LIST, "links_by_cursor"),
     _A("page-numbers", "pageNumber and pageSize are those asked for; examples hold zeros.", _PAGES,
-       "Nothing: links decide.", ("models.shared.Page",), _LIST, "zero_page_numbers"),
+       "Nothing: links decide.", ("models.shared.Page",), _LIST, "overwritten"),
     _A("total-results", "totalResults counts the rows of all pages.", _PAGES, "Counts on screen are wrong.",
-       ("widgets.history.more_state",), _LIST, "zero_totals"),
+       ("widgets.history.more_state",), _LIST, "overwritten"),
     # Queries and orders
     _A("companies-by-name", "Companies can be searched by name~text.", "oas:112; " + _QUERY + " says no",
        "Finding a company by name fails.", ("runs.finding.name_query",), _LIST, "unqueryable"),
@@ -176,8 +176,6 @@ ASSUMPTIONS: Final = (
        "The column is empty or late.", ("frames.companies",), _LIST, "left_out"),
     _A("connections-embedded", "The list of companies holds their connections.", "oas:3766",
        "A portfolio's plan sees no connections.", ("planning.snapshots.read_facts",), _LIST, "left_out"),
-    _A("connection-info", "connectionInfo may hold anything, or be missing.", "inferred", "Nothing: it is not used.",
-       ("sandbox.companies",)),
     _A("validation-shape", "The validation call tells errors and warnings.", "oas:2334", "Details lack findings.",
        ("models.shared.ValidationResults",), "GET validation", "left_out"),
     _A("settings-shape", "Sync settings tell fetchOnFirstLink for each type.", "oas:5464",
@@ -188,7 +186,7 @@ ASSUMPTIONS: Final = (
        "GET syncSettings", "other_company_settings"),
     _A("no-schedule", "Codat refreshes nothing by itself: syncSchedule is 0.",
        "docs/core-concepts/data-type-settings.md", "Operations appear that nobody here queued.",
-       ("sandbox.pull_queue.Schedule",), "GET syncSettings", "sync_schedule"),
+       ("sandbox.pull_queue",), "GET syncSettings", "sync_schedule"),
     _A("feature-name", "An integration's features name their type in datatype.", "oas:4764 against oas:4754",
        "No data type counts as supported.", ("models.shared.DataTypeFeature",), "GET integrations", "left_out"),
     # What only a refresh can show
@@ -220,7 +218,5 @@ ASSUMPTIONS: Final = (
        ("models.platforms", "models", "runs.durations", "planning.measuring", "planning.methods", "planning.plan",
         "planning.snapshots", "strategies.learning", "strategies.policies", "strategies.portfolio", "strategies.result",
         "strategies.rounds", "strategies.simulation", "live")),
-    _A("queued-apart", "Operations of one request differ in the time of the request.", "inferred", "Nothing.",
-       ("sandbox.pull_queue",)),
 )  # fmt: skip
 BY_NAME: Final = {assumption.name: assumption for assumption in ASSUMPTIONS}

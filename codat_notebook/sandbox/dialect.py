@@ -20,7 +20,9 @@ from codat_notebook.sandbox.exchange import ErrorResponse, HttpRequest, HttpResp
 from codat_notebook.sandbox.query import resolve
 
 Parameters = dict[str, str]
-_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z")
+_TIME: Final = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z$")
+_FORMS: Final = {"digits": r"\1\2Z", "seconds": r"\1Z", "no zone": r"\1\2", "offset": r"\1\2+00:00"}
+_ONE: Final = re.compile(r"(\w+)([~=])((?:(?!&&|\|\|).)+)")
 _TYPES: Final = frozenset(DATA_TYPES)
 
 
@@ -32,8 +34,6 @@ class Dialect:
     past_the_end: Literal["empty", "404"] = "empty"
     absolute_links: bool = False
     links_by_cursor: bool = False  # the next link carries more than the page
-    zero_page_numbers: bool = False
-    zero_totals: bool = False
     passes_over_queries: bool = False  # instead of 400
     unqueryable: set[str] = field(default_factory=set)  # neither filtered nor ordered by
     ignores_order: bool = False
@@ -49,10 +49,8 @@ class Dialect:
     not_supported_is_error: bool = False
     status_of: Literal["newest", "oldest"] = "newest"  # the connection that dataStatus speaks of
     other_company_settings: bool = False  # fetchOnFirstLink is not the account's
-    left_out: set[str] = field(default_factory=set)  # fields that no document has
-    bare_errors: bool = False
-    retried_as_bool: bool = False
-    status_in_body: int = 0  # statusCode of errors; 0: the answer's
+    left_out: set[str] = field(default_factory=set)  # fields that no document has, errors included
+    overwritten: dict[str, Any] = field(default_factory=dict)  # field -> its value wherever it is there
     hidden_headers: set[str] = field(default_factory=set)
 
 
@@ -61,15 +59,9 @@ _NAMES: Final = tuple(each.name for each in fields(Dialect))
 
 
 def answer(way: Dialect, request: HttpRequest, work: Callable[[Parameters], HttpResponse]) -> HttpResponse:
-    """Have a request carried out in a dialect.
+    """Have a request carried out in a dialect; ``work`` answers in the usual way, given the request's parameters.
 
-    Args:
-        way: the switches.
-        request: as it came.
-        work: answers in the usual way, given the request's parameters.
-
-    Raises:
-        ErrorResponse: what ``work`` raises, and what the switches refuse.
+    Raises :class:`ErrorResponse`: what ``work`` raises, and what the switches refuse.
     """
     parameters = request.parameters()
     if all(getattr(way, name) == getattr(_USUAL, name) for name in _NAMES):
@@ -77,17 +69,10 @@ def answer(way: Dialect, request: HttpRequest, work: Callable[[Parameters], Http
     done = _asked(way, request, parameters, work)
     if not done.body:
         return done
-    document = _Writing(way, request, parameters).document(msgspec.json.decode(done.body))
-    return HttpResponse.of(done.status, document)
-
-
-def error_body(way: Dialect, body: dict[str, Any]) -> dict[str, Any]:
-    """The body of an error in a dialect."""
-    if way.status_in_body:
-        body["statusCode"] = way.status_in_body
-    if way.retried_as_bool:
-        body["canBeRetried"] = False
-    return {"error": body["error"]} if way.bare_errors else body
+    document = msgspec.json.decode(done.body)
+    if "results" in document:
+        _turn_page(way, request, document)
+    return HttpResponse.of(done.status, written(way, document, request.path.startswith("/companies/")))
 
 
 def _asked(
@@ -116,73 +101,41 @@ def _asked(
         raise
 
 
-class _Writing:
-    """One document written in a dialect."""
+def _turn_page(way: Dialect, request: HttpRequest, page: dict[str, Any]) -> None:
+    links = page["_links"]
+    if way.past_the_end == "404" and not page["results"] and page["pageNumber"] > 1:
+        raise ErrorResponse(404, "There is no such page.")
+    if way.case_matters and (one := _ONE.fullmatch(request.parameters().get("query", ""))):
+        name, sign, text = one.groups()
+        told = [(row, str(row.get(name))) for row in page["results"]]
+        page["results"] = [row for row, value in told if text == value or (sign == "~" and text in value)]
+        page["totalResults"] = len(page["results"])
+    if way.links_by_cursor and "next" in links:
+        links["next"]["href"] += "&cursor=1"
+    for link in links.values() if way.absolute_links else ():
+        link["href"] = f"http://{request.headers.get('host', 'api.codat.io')}{link['href']}"
 
-    def __init__(self, way: Dialect, request: HttpRequest, parameters: Parameters) -> None:
-        self.way, self.request, self.parameters = way, request, parameters
 
-    def document(self, value: Any) -> Any:
-        """The document, as it goes out.
-
-        Raises:
-            ErrorResponse: a page past the end.
-        """
-        if isinstance(value, dict) and "results" in value:
-            value = self._page(value)
-        return self._written(value)
-
-    def _page(self, page: dict[str, Any]) -> dict[str, Any]:
-        way, links = self.way, page["_links"]
-        if way.past_the_end == "404" and not page["results"] and page["pageNumber"] > 1:
-            raise ErrorResponse(404, "There is no such page.")
-        if way.case_matters and (
-            one := re.fullmatch(r"(\w+)([~=])((?:(?!&&|\|\|).)+)", self.parameters.get("query", ""))
-        ):
-            name, sign, text = one.groups()
-            told = [(row, str(row.get(name))) for row in page["results"]]
-            fits = [row for row, value in told if text == value or (sign == "~" and text in value)]
-            page |= {"results": fits, "totalResults": len(fits)}
-        if way.links_by_cursor and "next" in links:
-            links["next"]["href"] += "&cursor=1"
-        if way.absolute_links:
-            host = self.request.headers.get("host", "api.codat.io")
-            links |= {name: {"href": f"http://{host}{link['href']}"} for name, link in links.items()}
-        page |= {"pageNumber": 0, "pageSize": 0} if way.zero_page_numbers else {}
-        return page | {"totalResults": 0} if way.zero_totals else page
-
-    def _written(self, value: Any, key: str = "") -> Any:
-        if isinstance(value, list):
-            return [self._written(each, key) for each in value]
-        if isinstance(value, dict):
-            return {
-                self._type(name): self._written(each, name)
-                for name, each in self._changed(value).items()
-                if name not in self.way.left_out
-            }
-        return self._text(value, key) if isinstance(value, str) else value
-
-    def _changed(self, value: dict[str, Any]) -> dict[str, Any]:
-        way = self.way
-        if way.not_supported_is_error and value.get("status") == "NotSupported":
-            value = value | {"isErrored": True}
-        if way.rename_connection_statuses and "linkUrl" in value:
-            value = value | {"status": way.rename_connection_statuses.get(value["status"], value["status"])}
-        if way.other_company_settings and "fetchOnFirstLink" in value and self.request.path.startswith("/companies/"):
-            value = value | {"fetchOnFirstLink": not value["fetchOnFirstLink"]}
+def written(way: Dialect, value: Any, of_company: bool = False, key: str = "") -> Any:
+    """A document as it goes out, or a part of one that stands under ``key``."""
+    if isinstance(value, list):
+        return [written(way, each, of_company, key) for each in value]
+    if isinstance(value, dict):
+        made = {name: each for name, each in value.items() if name not in way.left_out}
+        made |= {name: way.overwritten[name] for name in way.overwritten.keys() & made.keys()}
+        if way.not_supported_is_error and made.get("status") == "NotSupported":
+            made["isErrored"] = True
+        if way.rename_connection_statuses and "linkUrl" in made:
+            made["status"] = way.rename_connection_statuses.get(made["status"], made["status"])
+        if way.other_company_settings and of_company and "fetchOnFirstLink" in made:
+            made["fetchOnFirstLink"] = not made["fetchOnFirstLink"]
+        return {_type(way, name): written(way, each, of_company, name) for name, each in made.items()}
+    if not isinstance(value, str):
         return value
+    if key in ("dataType", "datatype"):
+        return _type(way, value)
+    return value.upper() if way.capital_ids and ID.fullmatch(value) else _TIME.sub(_FORMS[way.time_form], value)
 
-    def _type(self, text: str) -> str:
-        return text[0].upper() + text[1:] if self.way.capital_data_types and text in _TYPES else text
 
-    def _text(self, text: str, key: str) -> str:
-        if key in ("dataType", "datatype"):
-            return self._type(text)
-        if self.way.capital_ids and ID.fullmatch(text):
-            return text.upper()
-        if self.way.time_form != "digits" and (time := _TIME.fullmatch(text)):
-            seconds, fraction = time[1], time[2] or ""
-            return {
-                "seconds": f"{seconds}Z", "no zone": seconds + fraction, "offset": f"{seconds}{fraction}+00:00",
-            }[self.way.time_form]  # fmt: skip
-        return text
+def _type(way: Dialect, text: str) -> str:
+    return text[0].upper() + text[1:] if way.capital_data_types and text in _TYPES else text

@@ -257,7 +257,7 @@ class Service:
             return answer
 
     def _refusal(self, problem: ErrorResponse, exchange: Exchange) -> HttpResponse:
-        body = dialect.error_body(self.faults, problem.body(exchange.correlation_id))
+        body = dialect.written(self.faults, problem.body(exchange.correlation_id))
         answer = HttpResponse.of(problem.status, body)
         answer.headers |= problem.headers
         return answer

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from argparse import Namespace
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from codat_notebook.checkup import examine
 from codat_notebook.checkup.machine import Observation, observe, reach
 from codat_notebook.checkup.probing import look
 from codat_notebook.checkup.trial import refresh_once
+from codat_notebook.cli.doctor import connected
 from codat_notebook.client import CodatLending
 from codat_notebook.models.assumptions import ASSUMPTIONS
 from codat_notebook.models.errors import ReadOnlyError
@@ -84,6 +86,15 @@ def test_the_one_refresh(switches: dict[str, Any], contradicted: set[str]) -> No
     assert len(line.api.world.accepted[0].operations) == 1
     assert Counter(line.sent)["POST"] <= 3
     assert result.requests <= 60
+
+
+def test_nothing_more_is_sent_once_it_has_ended() -> None:
+    """A refresh that is over when it is looked at shows nothing of a second one, and none is queued."""
+    line = Line(sandbox())
+    line.api.faults.end_next("Complete", seconds=0)
+    result = check_up(line, refresh=line.api.toft)
+    assert Counter(line.sent)["POST"] == len(line.api.world.accepted) == 1
+    assert result.found.keys() & {"keys-honoured", "in-progress-status"} == set()
 
 
 def test_a_desk_that_reads_posts_nothing() -> None:
@@ -190,6 +201,14 @@ def test_a_refresh_needs_the_name_typed() -> None:
     done = command("--sandbox", "--deep", "--write-probes", "Toft Stores UK", typed="Toft Stores UK\n")
     assert done.returncode == 0, done.stderr
     assert "| keys-honoured | confirmed |" in done.stdout
+
+
+@pytest.mark.parametrize("company", [None, "Toft Stores UK"])
+def test_the_command_only_reads(company: str | None) -> None:
+    """Its client can queue nothing, unless a company was named for that."""
+    with connected(Namespace(sandbox=True, write_probes=company)) as (client_of_command, session):
+        assert client_of_command.read_only is (company is None)
+        assert session is not None
 
 
 def test_the_codes_of_the_command() -> None:
