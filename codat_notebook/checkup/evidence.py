@@ -42,7 +42,7 @@ class Discretion:
     private : texts of the answers that are names, links and the like: no word that equals one of them is told.
 
     >>> Discretion(b"salt", {"Toft"}).word("Routing"), Discretion(b"salt", {"Toft"}).word("Toft")
-    ('Routing', '#ea08edd8')
+    ('Routing', '#cb33223c')
     """
 
     def __init__(self, salt: bytes, private: Collection[str] = ()) -> None:

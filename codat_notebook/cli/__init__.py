@@ -95,7 +95,10 @@ def parser() -> argparse.ArgumentParser:
         "refresh", help="refresh a company, a plan, or what a rule finds; wait for the end",
         formatter_class=argparse.RawDescriptionHelpFormatter, epilog=CODES,
     ))  # fmt: skip
-    _add_doctor(commands.add_parser("doctor", help="look at this machine, and whether Codat is as we take it to be"))
+    _add_doctor(commands.add_parser(
+        "doctor", help="look at this machine, and whether Codat is as we take it to be",
+        epilog="exit codes: 0 no problem, 1 a problem here or with the server, 2 wrong arguments, 3 Codat is otherwise",
+    ))  # fmt: skip
     return whole
 
 
