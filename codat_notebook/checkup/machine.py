@@ -74,17 +74,12 @@ def observe(
 
 
 def _packages(version: Callable[[str], str | None]) -> Observation:
-    try:
-        bounds = [re.match(r"([\w-]+)>=([\d.]+)$", line) for line in metadata.requires("codat-notebook") or ()]
-    except metadata.PackageNotFoundError:
-        return Observation("warning", "packages", "codat-notebook is not installed.", "Install it with pip.")
-    old = [bound[1] for bound in bounds if bound and _numbers(version(bound[1]) or "0") < _numbers(bound[2])]
+    wanted = metadata.requires("codat-notebook") if _version("codat-notebook") else None
+    bounds = [found for line in wanted or () if (found := re.match(r"([\w-]+)>=([\d.]+)$", line))]
+    old = " ".join(each[1] for each in bounds if _numbers(version(each[1]) or "0") < _numbers(each[2]))
     if old:
-        names = " ".join(old)
-        return Observation(
-            "problem", "packages", f"missing or too old: {names}.", f"Run  pip install --upgrade {names}"
-        )
-    return Observation("ok", "packages", "none missing or too old")
+        return Observation("problem", "packages", f"missing or too old: {old}.", f"Run  pip install --upgrade {old}")
+    return Observation("ok", "packages", "none missing or too old" if wanted else "codat-notebook is not installed")
 
 
 def _numbers(version: str) -> list[int]:

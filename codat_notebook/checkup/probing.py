@@ -101,58 +101,54 @@ class Desk:
         return sight
 
 
+#: Label, path and query of what is asked of the account; label and query of what is asked of one history.
+_OF_ACCOUNT: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
+    ("one row", "/companies", {"page": "1", "pageSize": "1"}),
+    ("past the end", "/companies", {"page": _FAR, "pageSize": "1"}),
+    ("largest", "/companies", {"page": _FAR, "pageSize": "5000"}),
+    ("too large", "/companies", {"page": _FAR, "pageSize": "5001"}),
+    ("in order", "/companies", {"orderBy": "name", "pageSize": "1"}),
+    ("no company", f"/companies/{NOBODY}", {}),
+    ("no id", "/companies/no-id", {}),
+    ("account settings", "/profile/syncSettings", {}),
+    ("integrations", "/integrations", {"pageSize": "100"}),
+)
+_OF_HISTORY: Final = {
+    "by time": "requested>=2020-01-01T00:00:00Z&&requested<2100-01-01T00:00:00Z", "by status": "status=Complete",
+    "not supported": "status=NotSupported", "unresolved": "isCompleted=true", "malformed": "status=",
+}  # fmt: skip
+
+
 def look(desk: Desk) -> Flow[None]:
     """Ask everything."""
     first = yield from desk.ask("companies", "/companies")
-    yield from desk.ask("one row", "/companies", page="1", pageSize="1")
-    yield from desk.ask("past the end", "/companies", page=_FAR, pageSize="1")
-    yield from desk.ask("largest", "/companies", page=_FAR, pageSize="5000")
-    yield from desk.ask("too large", "/companies", page=_FAR, pageSize="5001")
-    yield from desk.ask("in order", "/companies", orderBy="name", pageSize="1")
-    yield from desk.ask("no company", f"/companies/{NOBODY}")
-    yield from desk.ask("no id", "/companies/no-id")
-    yield from desk.ask("account settings", "/profile/syncSettings")
-    yield from desk.ask("integrations", "/integrations", pageSize="100")
-    companies = _telling(first.rows)
-    if companies:
-        yield from _subject(desk, companies[0])
-    for number, company in enumerate(companies[:LOOKED_AT]):
+    for label, path, query in _OF_ACCOUNT:
+        yield from desk.ask(label, path, **query)
+    for number, company in enumerate(_telling(first.rows)[:LOOKED_AT]):
         path = f"/companies/{company['id']}"
         yield from desk.ask(f"status {number}", f"{path}/dataStatus")
-        yield from desk.ask(f"history {number}", f"{path}/data/history", orderBy="-requested", pageSize="200")
+        newest = yield from desk.ask(f"history {number}", f"{path}/data/history", orderBy="-requested", pageSize="200")
         if number == 0:
-            yield from _history(desk, path)
+            yield from _subject(desk, company, next((str(row.get("id")) for row in newest.rows), ""))
 
 
 def _telling(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Companies whose ids can be asked for, those first that have the most connections that were synced."""
-
-    def tells(row: dict[str, Any]) -> int:
-        return sum("lastSync" in each for each in objects(row.get("dataConnections")))
-
-    return sorted((row for row in rows if ID.fullmatch(str(row.get("id")))), key=tells, reverse=True)
+    asked = [row for row in rows if ID.fullmatch(str(row.get("id")))]
+    return sorted(asked, key=lambda row: -sum("lastSync" in each for each in objects(row.get("dataConnections"))))
 
 
-def _subject(desk: Desk, company: dict[str, Any]) -> Flow[None]:
-    """What is asked of one company alone."""
+def _subject(desk: Desk, company: dict[str, Any], operation: str) -> Flow[None]:
+    """What is asked of one company alone, and how its history can be asked."""
     own, path = company["id"], f"/companies/{company['id']}"
     search = name_query(str(company.get("name") or "")) or "name~a"
     yield from desk.ask("by name", "/companies", query=search)
     yield from desk.ask("by swapped name", "/companies", query="name~" + search[5:].swapcase())
     yield from desk.ask("joined", "/companies", query=f"id={own}||id={own}&&id={NOBODY}", pageSize="2")
-    yield from desk.ask("company", path)
     yield from desk.ask("capitals", f"/companies/{own.swapcase()}")
     yield from desk.ask("linked", f"{path}/connections", query="status=Linked")
     yield from desk.ask("company settings", f"{path}/syncSettings")
-
-
-def _history(desk: Desk, path: str) -> Flow[None]:
-    """How the history can be asked."""
-    for label, query in {
-        "by time": "requested>=2020-01-01T00:00:00Z&&requested<2100-01-01T00:00:00Z", "by status": "status=Complete",
-        "not supported": "status=NotSupported", "unresolved": "isCompleted=true", "malformed": "status=",
-    }.items():  # fmt: skip
+    for label, query in _OF_HISTORY.items():
         yield from desk.ask(label, f"{path}/data/history", query=query, pageSize="5")
-    operation = next((str(row.get("id")) for row in desk.sights.get("history 0", Sight()).rows), "")
     if ID.fullmatch(operation):
         yield from desk.ask("validation", f"{path}/sync/{operation}/validation")
