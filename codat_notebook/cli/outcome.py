@@ -50,6 +50,8 @@ def record(run: RefreshRun, row: Row) -> dict[str, Any]:
         "message": (operation.error_message or operation.status_description) if operation else None,
         "why": error.why if error else None,
         "action": error.action if error else None,
+        "retry": error.retry if error else None,
+        "who": error.who if error else None,
         "link_url": error.link_url if error else None,
     }
 

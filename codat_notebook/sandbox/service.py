@@ -22,6 +22,7 @@ from urllib.parse import unquote
 import msgspec
 
 from codat_notebook.models.vocabulary import ID
+from codat_notebook.sandbox import dialect
 from codat_notebook.sandbox.admission import DailyQuota, Idempotency, Traffic
 from codat_notebook.sandbox.controls import PREFIX, Controls, link_page
 from codat_notebook.sandbox.exchange import (
@@ -48,15 +49,15 @@ _MISSING: Final = {"companyId": no_company, "connectionId": no_connection, "data
 class Route(NamedTuple):
     """One call: its path in parts (``{...}`` stands for any), its method, its work.
 
-    ``bad_request`` says whether 400 is documented for it: only then are ids of a wrong form 400, else 404. ``given`` is
-    what the work is given of the request; ``done`` is the status of an answer without a body.
+    ``bad_request`` says whether 400 is documented for it: only then are ids of a wrong form 400, else 404. ``body``
+    reads what the work is given instead of parameters; ``done`` is the status of an answer without a body.
     """
 
     parts: tuple[str, ...]
     method: str
     handler: Handler
     bad_request: bool = False
-    given: Callable[[HttpRequest], Any] = HttpRequest.parameters
+    body: Callable[[HttpRequest], Any] | None = None
     done: int = 204
 
 
@@ -122,7 +123,7 @@ ROUTES: Final = (
 )
 
 
-def _carry_out(world: World, request: HttpRequest) -> HttpResponse:
+def _carry_out(world: World, request: HttpRequest, parameters: Parameters) -> HttpResponse:
     """Carry out a call: 404 for a path that is none, 405 with ``Allow`` for another method, any documented error."""
     parts, method = request.path.rstrip("/").split("/")[1:], request.method
     at_path = [route for route in ROUTES if len(route.parts) == len(parts) and _fits(route, parts)]
@@ -132,7 +133,8 @@ def _carry_out(world: World, request: HttpRequest) -> HttpResponse:
     if route is None:
         allowed = ", ".join(route.method for route in at_path)
         raise ErrorResponse(405, f"The method {method[:20]} is not allowed here.", headers={"Allow": allowed})
-    document = route.handler(world, _ids(route, parts), route.given(request))
+    given = parameters if route.body is None else route.body(request)
+    document = route.handler(world, _ids(route, parts), given)
     return HttpResponse(route.done) if document is None else HttpResponse.of(200, document)
 
 
@@ -244,7 +246,7 @@ class Service:
                 answer = rule.forced(exchange.correlation_id)
             else:
                 try:
-                    answer = _carry_out(self.world, request)
+                    answer = dialect.answer(self.faults, request, lambda given: _carry_out(self.world, request, given))
                 except ErrorResponse as problem:
                     answer = self._refusal(problem, exchange)
                 if rule is not None and rule.replaces:
@@ -284,16 +286,18 @@ class Service:
             return answer
 
     def _refusal(self, problem: ErrorResponse, exchange: Exchange) -> HttpResponse:
-        answer = HttpResponse.of(problem.status, problem.body(exchange.correlation_id))
+        body = dialect.written(self.faults, problem.body(exchange.correlation_id))
+        answer = HttpResponse.of(problem.status, body)
         answer.headers |= problem.headers
         return answer
 
     def _common(self, exchange: Exchange) -> dict[str, str]:
         """The headers of every answer; one that is given again brings the correlation id of the first."""
         now = self.world.clock.ticks()
-        return {
+        headers = {
             "Date": to_http_date(now + round(self.faults.clock_skew * SECOND)),
             "X-Correlation-Id": exchange.correlation_id,
             **self.quota.headers(now),
             "X-Sandbox-Speed": f"{self.world.clock.speed:g}",
         }
+        return {name: text for name, text in headers.items() if name not in self.faults.hidden_headers}

@@ -130,10 +130,10 @@ def details(session: "Session", state: ConsoleState, boundary: ErrorBoundary, pa
         operation, status, company = state.operation(str(row["id"])), state.status, state.company
         if operation is None:  # gone with its company
             return None
-        unread = Subject(company_id=operation.company_id, connection_id=operation.connection_id)
-        subject = status.facts.subject(operation.data_type, operation.connection_id) if status else unread
+        connection = status.facts.connections.get(operation.connection_id) if status else None
+        history = status.operations if status else ()
         setting = None if state.settings is None else explained(state.settings, operation.data_type, False)
-        shown = operation_details(operation, row, subject, session.context.now, setting)
+        shown = operation_details(operation, row, connection, history, session.context.now, setting)
         return shown, (company["id"], operation.id) if company and not shown["checks"] else None
 
     return [

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+#: A key as long as Codat's.
+KEY: Final = "Basic WnQ5UWtYdjJMckI3bldtRTRjSHNZOGRLcFQzZkpnVTZhUnhOMW9WaQ=="
 ID: Final = "8a210b68-6988-11ed-a1eb-0242ac120002"
 OURS, HTTPX, BARE = "codat_notebook", "httpx + msgspec", "http.client + msgspec"
 SDK_12, SDK_11, ONE_BY_ONE = "codat-lending 12.0.0", "codat-lending 11.0.1", "one page after the other"
@@ -57,13 +59,13 @@ asyncio.run(main())
 _OURS = """
 from codat_notebook import CodatLending
 from codat_notebook.models import shared
-client = CodatLending(security=shared.Security(auth_header="Basic a2V5LWtleS1rZXk="), server_url="{url}")
+client = CodatLending(security=shared.Security(auth_header="{key}"), server_url="{url}")
 TYPE = "invoices"
 """
 _SDK = """
 from codat_lending import CodatLending
 from codat_lending.models import shared
-client = CodatLending(security=shared.Security(auth_header="Basic a2V5LWtleS1rZXk="), server_url="{url}")
+client = CodatLending(security=shared.Security(auth_header="{key}"), server_url="{url}")
 TYPE = shared.SchemaDataType.INVOICES
 """
 _STRUCTS = """
@@ -78,14 +80,13 @@ class Page(msgspec.Struct):
     results: list[Op]; totalResults: int
 one, all_, pages = msgspec.json.Decoder(Op), msgspec.json.Decoder(dict[str, Status]), msgspec.json.Decoder(Page)
 """
-#: What each peer does to get ready. {url} and {host} are filled in.
-READY: Final = {
+_READY = {
     OURS: _OURS,
     ONE_BY_ONE: _OURS,
     HTTPX: _STRUCTS
     + """
 import httpx
-client = httpx.Client(base_url="{url}", headers={"authorization": "Basic a2V5LWtleS1rZXk="})
+client = httpx.Client(base_url="{url}", headers={"authorization": "{key}"})
 def fetch(method, path): return client.request(method, path).content
 """,
     BARE: _STRUCTS
@@ -93,12 +94,14 @@ def fetch(method, path): return client.request(method, path).content
 import http.client
 client = http.client.HTTPConnection("{host}")
 def fetch(method, path):
-    client.request(method, path, headers={"authorization": "Basic a2V5LWtleS1rZXk="})
+    client.request(method, path, headers={"authorization": "{key}"})
     return client.getresponse().read()
 """,
     SDK_12: _SDK,
     SDK_11: _SDK,
 }
+#: What each peer does to get ready. {url} and {host} are filled in.
+READY: Final = {peer: code.replace("{key}", KEY) for peer, code in _READY.items()}
 _METHODS = {
     "refresh": 'client.manage_data.refresh.data_type(request={"company_id": ID, "data_type": TYPE})',
     "get operation": 'client.manage_data.pull_operations.get(request={"company_id": ID, "dataset_id": ID})',
