@@ -109,18 +109,14 @@ class World:
         return company
 
     def bring(self, company: SimulatedCompany, now: int) -> None:
-        """Bring a company up to an instant: note what has completed, revoke what was unused too long."""
+        """Bring a company up to an instant: note what has completed, what has ended or begun at its connections."""
         history = self.active[company.index][1] if company.index in self.active else self._histories.get(company.index)
         for op in history.settle(now) if history is not None else ():
             connection = company.find(op.connection_id)
             if connection is not None:
                 connection.last_sync = max(connection.last_sync or 0, op.completed)
         for connection in company.connections:
-            days = connection.platform.token_days
-            if connection.status == "Linked" and days is not None:
-                ends = max(connection.last_sync or 0, connection.authorized) + round(days * DAY)
-                if now >= ends:
-                    connection.revoke(ends)
+            connection.bring(now)
 
     def find_company(self, company_id: str) -> SimulatedCompany:
         """A company as of now; 404 where there is none."""
