@@ -142,6 +142,17 @@ def test_each_test_says_what_it_shows() -> None:
     assert mute == []
 
 
+def test_a_name_stands_in_one_room() -> None:
+    """No class and no file has the name of one in another room, so that a name says where it is."""
+    rooms: dict[str, set[str]] = {}
+    for path in PACKAGE:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+        for name in (*names, *([] if path.name == "__init__.py" else [path.name])):
+            rooms.setdefault(name, set()).add(path.parent.name)
+    assert {name: where for name, where in rooms.items() if len(where) > 1} == {}
+
+
 def test_files_are_short() -> None:
     """A file can be read in one sitting."""
     lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE + TESTS}

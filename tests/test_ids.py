@@ -1,6 +1,8 @@
 """What an id is: every part that reads ids says the same."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from IPython.core.error import UsageError
@@ -12,7 +14,7 @@ from codat_notebook.models.operations import GetCompanyRequest, check
 from codat_notebook.sandbox.admission import Traffic
 from codat_notebook.sandbox.exchange import ErrorResponse, HttpRequest
 from codat_notebook.sandbox.service import ROUTES, _ids
-from codat_notebook.widgets.pickers import company_id
+from codat_notebook.widgets import pickers
 
 
 class NoCompanies:
@@ -60,8 +62,11 @@ def named(text: str) -> bool:
 
 
 def picked(text: str) -> bool:
-    """Whether the console's search takes it as one."""
-    return company_id(text) == text.lower()
+    """Whether the console's search takes it as one: in the browser, by a pattern of its own."""
+    script = (Path(pickers.__file__).parent / "static" / "company.js").read_text(encoding="utf-8")
+    pattern = re.search(r"const ID = /(.+)/i;", script)
+    match = pattern and re.search(pattern[1], text, re.IGNORECASE)
+    return bool(match) and match[0] == text
 
 
 USERS: list[Callable[[str], bool]] = [sent, typed, served, counted, named, picked]

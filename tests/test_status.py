@@ -98,6 +98,29 @@ def test_every_published_status_is_asked_about() -> None:
     assert {status for status, _ in ANSWERS} == {*statuses.STATUSES, "Routing", "OddError"}
 
 
+#: Status -> stage (5: all done) and words on screen.
+STAGES_AND_WORDS = {
+    "Initial": (0, "Starting"), "Queued": (0, "Queued"), "Fetching": (1, "Fetching"), "MapQueued": (2, "Waits to map"),
+    "Mapping": (2, "Mapping"), "ValidationQueued": (3, "Waits for checks"), "Validating": (3, "Validating"),
+    "ProcessingQueued": (4, "Waits to process"), "Processing": (4, "Processing"), "Complete": (5, "Complete"),
+    "AuthError": (1, "Authorization expired"), "FetchError": (1, "Source not readable"),
+    "RateLimitError": (1, "Platform limit reached"), "PermissionsError": (1, "No permission"),
+    "PrerequisiteNotMet": (1, "Needs another data type"), "NotSupported": (1, "Not supported"),
+    "Cancelled": (1, "Cancelled"), "MapError": (2, "Codat could not map it"),
+    "ValidationError": (3, "Data fails checks"),
+    "ProcessingError": (4, "Codat could not process it"), "InternalError": (4, "Error inside Codat"),
+    "OddError": (1, "OddError"), "Routing": (None, "Routing"), "": (None, "No status"), "Aardvark": (None, "Aardvark"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("status", STAGES_AND_WORDS)
+def test_where_an_operation_stands_and_how_that_is_said(status: str) -> None:
+    """Published statuses have a stage and words; a failure nobody knows failed while fetching; other words stand."""
+    assert {*statuses.STATUSES} <= {*STAGES_AND_WORDS}
+    meaning = statuses.meaning(status)
+    assert (meaning.stage, meaning.text) == STAGES_AND_WORDS[status]
+
+
 @ASKED
 def test_the_module_the_progress_and_the_timeline_agree(status: str, completed: str | None) -> None:
     """Kind, tone and words of an operation are the same wherever it is drawn."""

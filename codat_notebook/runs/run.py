@@ -50,7 +50,7 @@ class RefreshRun:
     """
 
     def __init__(self, context: RunContext, start: Start) -> None:
-        self._desk = context
+        self._context = context
         self._start = start
         self._companies = start.companies
         self._throttle = Throttle(context.engine.loop)
@@ -97,7 +97,7 @@ class RefreshRun:
         except CodatLendingError as error:
             await self._give_up(error)
         except Exception as error:
-            self._desk.report(error, "The refresh was ended by an error of codat_notebook itself")
+            self._context.report(error, "The refresh was ended by an error of codat_notebook itself")
             self._finish("failed", str(error))
             raise
         finally:
@@ -110,7 +110,7 @@ class RefreshRun:
         unread = [company for company in self._companies if company.facts is None]
         ids = [company.company_id for company in unread]
         try:
-            facts = await self._scheduler.patiently(lambda: facts_of(self._desk, ids))
+            facts = await self._scheduler.patiently(lambda: facts_of(self._context, ids))
         except CodatLendingError:
             if self._scheduler.open:
                 raise
@@ -121,7 +121,7 @@ class RefreshRun:
                 company.facts = answer
             elif not company.ended:
                 what = f"The refresh of {company.name} could not be started"
-                company.refuse(self._desk.report(answer, what, company.subject()))
+                company.refuse(self._context.report(answer, what, company.subject()))
         self._changed()
 
     async def _give_up(self, error: CodatLendingError) -> None:
@@ -130,7 +130,7 @@ class RefreshRun:
             await self._journal.finish()
         doing = "started" if self._scheduler.phases["queueing"] else "followed"
         what = f"The refresh of {self.company_name} could not be {doing}"
-        record = self._desk.report(error, what, self._only.subject() if self._only else None)
+        record = self._context.report(error, what, self._only.subject() if self._only else None)
         for company in self._companies:
             if not company.ended:
                 company.refuse(record)
@@ -147,7 +147,7 @@ class RefreshRun:
 
     def _on_journal(self, trouble: Exception | None) -> None:
         if trouble is not None:
-            self._desk.report(trouble, "The journal of the refresh could not be written")
+            self._context.report(trouble, "The journal of the refresh could not be written")
         self._scheduler.wake()
 
     # What it knows: from memory, at any time, from any thread.
@@ -227,7 +227,7 @@ class RefreshRun:
     @property
     def closed(self) -> bool:
         """Whether its session was closed, so that nothing more can be begun from it."""
-        return self._desk.closed
+        return self._context.closed
 
     @property
     def paused(self) -> bool:
@@ -280,12 +280,12 @@ class RefreshRun:
     @property
     def _times(self) -> tuple[datetime, float]:
         """The server's time and the monotonic one."""
-        return self._frozen or (self._desk.now, self._desk.client.clock.monotonic())
+        return self._frozen or (self._context.now, self._context.client.clock.monotonic())
 
     @property
     def speed(self) -> float:
         """The server's seconds in a second: 1, but on a sandbox."""
-        return self._desk.client.clock.speed
+        return self._context.client.clock.speed
 
     @property
     def operations(self) -> "pd.DataFrame":
@@ -338,7 +338,7 @@ class RefreshRun:
         ``run.wait(tell=print)``. Raises ``RuntimeError`` on the engine's own thread, where it would wait for itself.
         """
         self._check()
-        if self._desk.engine.on_thread:
+        if self._context.engine.on_thread:
             raise RuntimeError("run.wait() would wait for its own thread: use `await run` there.")
         until = math.inf if timeout is None else time.monotonic() + timeout
         told = None
@@ -362,17 +362,17 @@ class RefreshRun:
     def pause(self) -> None:
         """Queue nothing more until :meth:`resume`. What is queued is followed on."""
         self._check()
-        self._desk.engine.post(self._scheduler.pause, True)
+        self._context.engine.post(self._scheduler.pause, True)
 
     def resume(self) -> None:
         """Go on with queueing after :meth:`pause`."""
         self._check()
-        self._desk.engine.post(self._scheduler.pause, False)
+        self._context.engine.post(self._scheduler.pause, False)
 
     def stop_watching(self) -> None:
         """Stop queueing and following. Codat carries on with what is queued: its API cannot cancel."""
         self._check()
-        self._desk.engine.post(self._cancel)
+        self._context.engine.post(self._cancel)
 
     def _cancel(self) -> None:
         """On the engine's thread. The future is left to end by itself: who waits for it waits for the journal too."""
@@ -387,7 +387,7 @@ class RefreshRun:
         missing permission or a type that the platform lacks is not. Raises ``ValueError`` if there is none.
         """
         self._check()
-        return RefreshRun(self._desk, Start.of(self._desk, again(self.rows), journal, self._start.reserve))
+        return RefreshRun(self._context, Start.of(self._context, again(self.rows), journal, self._start.reserve))
 
     def observe(self, observer: Observer) -> Callable[[], None]:
         """Have ``observer`` called on the engine thread on changes, a few times a second at most, and at the end;

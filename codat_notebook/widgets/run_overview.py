@@ -133,10 +133,10 @@ def _share_tone(state: str) -> str:
 
 
 class RunOverview(Part[OverviewState]):
-    """How a run over many companies stands (class ``codat-fleet``)."""
+    """How a run over many companies stands (class ``codat-run-overview``)."""
 
-    classes = ("codat-fleet",)
-    files = ("fleet.js", "console.css", "fleet.css")
+    classes = ("codat-run-overview",)
+    files = ("run_overview.js", "console.css", "run_overview.css")
     messages = Pause | Resume | StopWatching | Retry | CopyLinks
 
     @staticmethod

@@ -65,13 +65,13 @@ def test_a_run_over_many_companies_is_followed_opened_and_its_links_copied(stage
     run = started(session)
     run.pause()  # before the facts are known, so that something is left to queue
     console = mount(stage, PortfolioRunView(run), height=1100)
-    expect(console.locator(".codat-fleet .c-pill").first).to_have_text("Paused")
-    stage.shot("fleet-paused")
+    expect(console.locator(".codat-run-overview .c-pill").first).to_have_text("Paused")
+    stage.shot("run-overview-paused")
     console.get_by_role("button", name="Resume queueing").click()
     stage.wait_for(lambda: run.counts.get("complete", 0) > 5, seconds=60)
-    stage.shot("fleet-running")
+    stage.shot("run-overview-running")
     stage.wait_for(lambda: run.done, seconds=120)
-    head = console.locator(".codat-fleet")
+    head = console.locator(".codat-run-overview")
     expect(head.locator(".c-pill").first).to_have_text("Done")
     expect(head.locator(".figures")).to_contain_text(f"{len(run.rows)} of {len(run.rows)} operations ended")
     failed = run.remedies
@@ -92,16 +92,16 @@ def test_a_run_over_many_companies_is_followed_opened_and_its_links_copied(stage
     progress = console.locator(".codat-panel-companies .codat-progress")
     expect(progress.locator(".title")).to_have_text(name)
     expect(progress.locator(".rows > li").first).to_be_visible()
-    stage.shot("fleet-company")
+    stage.shot("run-overview-company")
     stage.theme("dark")
     console.get_by_role("tab", name="Errors").click()
     expect(console.locator(".codat-panel-errors tbody tr")).to_have_count(len(run.errors))
-    stage.shot("fleet-errors-dark")
+    stage.shot("run-overview-errors-dark")
     stage.theme("light")
     console.get_by_role("tab", name="Companies").click()
     stage.page.set_viewport_size({"width": 340, "height": 1100})
     assert stage.page.evaluate("document.documentElement.scrollWidth <= 340")
-    stage.shot("fleet-narrow")
+    stage.shot("run-overview-narrow")
 
 
 def test_a_paused_run_is_left_and_says_that_codat_carries_on(stage: Stage, session: Session) -> None:
@@ -110,7 +110,7 @@ def test_a_paused_run_is_left_and_says_that_codat_carries_on(stage: Stage, sessi
     run.pause()
     console = mount(stage, PortfolioRunView(run))
     console.get_by_role("button", name="Stop watching").click()
-    expect(console.locator(".codat-fleet .c-pill").first).to_have_text("No longer watched")
-    expect(console.locator(".codat-fleet .note")).to_contain_text("Codat carries on")
+    expect(console.locator(".codat-run-overview .c-pill").first).to_have_text("No longer watched")
+    expect(console.locator(".codat-run-overview .note")).to_contain_text("Codat carries on")
     assert run.phase == "stopped"
     assert run.progress.queued < run.progress.total

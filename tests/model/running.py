@@ -1,6 +1,6 @@
 """Runs under random schedules: one company or several, types by name or everything, killed and resumed from a journal.
 
-The whole of it is real but the line: session services, fleet, journal and client, on an event loop whose time jumps.
+All of it is real but the line: session services, scheduler, journal and client, on an event loop whose time jumps.
 """
 
 import asyncio

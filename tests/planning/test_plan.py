@@ -124,3 +124,11 @@ def test_each_row_says_what_it_takes() -> None:
 def test_totals_of_nothing() -> None:
     """An empty plan has totals too."""
     assert totals([]) == "0 to queue; 0 skipped"
+
+
+def test_a_share_of_the_looks_belongs_to_each_that_is_queued() -> None:
+    """A company's operations are followed together: four looks, shared; what is skipped takes nothing."""
+    cells = [("xero", name, 9, "Complete") for name in ("bills", "items", "taxRates")]
+    rows = plan_rows([snapshot(*cells, ("xero", "invoices", 1, "Complete"))], select(older_than="7D"))
+    assert [row.requests for row in rows if row.action == "queue"] == [pytest.approx(1 + 4 / 3)] * 3
+    assert [row.requests for row in rows if row.action == "skip"] == [0]

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from codat_notebook.models.instants import interval
+from codat_notebook.models.shared import Company
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning.goals import goals_by_type
 from codat_notebook.planning.selection import select
@@ -116,3 +117,15 @@ def test_all_read_the_same_intervals(read: Callable[[Any], timedelta | None]) ->
     for wrong in ("soon", "-7D", "0h", "NaT", "", "99999999D", timedelta(0), float("nan"), -7):
         with pytest.raises(ValueError, match=r'is a positive time such as "7D" or "36h", not '):
             read(wrong)
+
+
+@pytest.mark.parametrize(("value", "taken"), [("uk", True), ("UK", False), ("us", False), ("a", False), (None, False)])
+def test_a_company_is_taken_by_its_tags(value: str | None, taken: bool) -> None:
+    """All of them, as they are written."""
+    tags = {"tier": "1"} if value is None else {"tier": "1", "region": value}
+    assert select(tags={"region": "uk", "tier": "1"}).takes_company(Company(id="c", tags=tags)) == taken
+
+
+def test_types_narrow_what_is_named() -> None:
+    """Of a company's named types those that are asked for stay."""
+    assert select({"c1": ["bills", "items", "taxRates"]}, ["items", "zebras"]).of("c1") == [("items", None)]

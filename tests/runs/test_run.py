@@ -73,7 +73,7 @@ def wait_for_operations(run: RefreshRun, number: int) -> None:
             await asyncio.wait_for(reached.wait(), DEADLINE)
         forget()
 
-    run._desk.engine.call(known())
+    run._context.engine.call(known())
 
 
 def test_the_operations_of_other_connections_appear(session: Session) -> None:

@@ -110,9 +110,9 @@ class Stage:
         self.faults.bind(self.world)
         self.service = Service(self.world, self.faults, "key")
         self.latency = latency
-        self.context = self._desk(per_minute)
+        self.context = self._make_context(per_minute)
 
-    def _desk(self, per_minute: int | None) -> RunContext:
+    def _make_context(self, per_minute: int | None) -> RunContext:
         transport = httpx.AsyncClient(transport=Line(self.service, self.latency))
         pacing = Pacing(per_minute)
         self.statuses: list[int | None] = []

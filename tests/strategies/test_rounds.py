@@ -69,6 +69,23 @@ def test_back_off_grows_and_ends() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "hours"),
+    [
+        ("FetchError", [0.25, 0.5, 1, 2, 4, 8, 12, 12]),
+        ("RateLimitError", [4, 8, 16, 24, 24]),
+        ("Cancelled", [1 / 60, 2 / 60, 4 / 60]),
+        ("PermissionsError", [72, 72, 72]),
+        ("ValidationError", [72, 72]),
+        ("NewError", [1, 2, 4, 8, 16, 24, 24]),
+    ],
+)
+def test_each_failure_waits_in_its_own_way(kind: str, hours: list[float]) -> None:
+    """A platform's limit needs hours, what a person has to mend needs days."""
+    waits = [24 * rounds.back_off(kind, failures) for failures in range(1, len(hours) + 1)]
+    assert waits == pytest.approx(hours)
+
+
+@pytest.mark.parametrize(
     "options", [{"reserve": 1.0}, {"company_at_once": 0}, {"a_minute": 0}, {"saved": 0}, {"keep_alive": 0}]
 )
 def test_limits_that_let_nothing_through_are_refused(options: Any) -> None:

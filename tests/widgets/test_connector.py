@@ -118,6 +118,19 @@ def test_a_console_keeps_no_engine_that_it_does_not_need(sandbox: Sandbox, opene
     assert other._connector not in here._holders
 
 
+def test_a_try_that_fails_leaves_the_engine_to_the_session_that_is_used(
+    sandbox: Sandbox, opened: Callable[..., Console]
+) -> None:
+    """While another session is tried the console holds the engine; it lets go of it where the try fails."""
+    with connect(sandbox.key) as session:
+        frame = opened(session)
+        send(frame, way="key", key="wrong")
+        until(part(frame, "codat-connect"), lambda s: s["problem"])
+        engine().call(_nothing())
+        assert frame.session is session
+        assert frame._connector not in engine()._holders
+
+
 async def _nothing() -> None:
     """For a wait until the engine has done what was posted."""
 
