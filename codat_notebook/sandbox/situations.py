@@ -162,6 +162,11 @@ SITUATIONS: Final[dict[str, Situation]] = {
             text="The connection to {platform} timed out while {plain} were read.",
         )), shows=_BIG,
     ),
+    "netsuite long fetching": Situation(
+        "The same while it is read: Fetching for 20 hours, and not stuck: up to 60 are documented "
+        "(accounting-netsuite.md).",
+        _link("akxx", Trouble("Complete", _BIG, 1.0, hold="slow", minutes=2_400)), ("invoices",), ago=20 * _HOUR,
+    ),
     "netsuite tokens": Situation(
         "The NetSuite user has 25 access tokens: AuthError on every type (inferred from a retired page, which has the "
         "text).",
