@@ -20,6 +20,7 @@ _HOMES = {
     "compare": "strategies",
     "connect": "connecting",
     "console": "widgets.console",
+    "doctor": "checkup",
     "load_ipython_extension": "magics",
     "run_strategy": "live",
     "simulate": "strategies",
@@ -28,11 +29,12 @@ _HOMES = {
 
 __all__ = [
     "CodatLending", "RefreshRun", "Sandbox", "Session", "__version__", "compare", "connect", "console",
-    "load_ipython_extension", "run_strategy", "simulate", "strategies",
+    "doctor", "load_ipython_extension", "run_strategy", "simulate", "strategies",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from codat_notebook import strategies
+    from codat_notebook.checkup import doctor
     from codat_notebook.client import CodatLending
     from codat_notebook.connecting import connect
     from codat_notebook.live import run_strategy

@@ -176,7 +176,7 @@ def test_frames_runs_and_command_line_agree_on_what_runs_and_what_failed(status:
     assert row.open == (kind == "running")
     code = {"failed": 3, "running": outcome.OPEN}.get(kind, 0)
     assert outcome.exit_code({record["state"]: 1}) == code
-    counts = progress_counts([run_row(row, {}, {})])
+    counts = progress_counts([run_row(row, None, {}, NOW)])
     assert {name for name in ("complete", "failed", "other", "running") if counts[name]} == {kind}  # type: ignore[literal-required]
 
 
@@ -184,7 +184,7 @@ def test_frames_runs_and_command_line_agree_on_what_runs_and_what_failed(status:
 def test_a_pause_ends_at_the_same_instant_for_screen_and_module(description: str, until: datetime | None) -> None:
     """With minutes or seconds, T or blank, Z, an offset or none; what cannot be read is shown as it is."""
     assert statuses.paused_until(description) == until
-    text = run_row(row_of(description), {}, {})["text"]
+    text = run_row(row_of(description), None, {}, NOW)["text"]
     if until is not None:
         assert text == f"Paused until {until:%Y-%m-%dT%H:%M:%SZ}" == f"Paused until {statuses.pause_end(description)}"
     else:

@@ -1,10 +1,12 @@
-"""The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox`` and ``refresh``.
+"""The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox``, ``refresh`` and ``doctor``.
 
 ``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
 that ``--help`` answers at once. It starts ``lab`` (JupyterLab and its notebooks) or ``console_page`` (the console
 through Voila, with ``page_server`` inside) as a ``child``. ``refresh`` reads a plan and waits, ``outcome`` words how it
-ended. ``stopping`` holds the errors that are told in one line, and turns Ctrl-C and its relatives into an orderly end.
-Exit codes: 0 done (also by Ctrl-C), 1 an error, told in one line, 2 wrong arguments; ``refresh`` has more.
+ended; ``doctor`` looks at the machine and at Codat. ``stopping`` holds the errors that are told in one line, and turns
+Ctrl-C and its relatives into an orderly end.
+Exit codes: 0 done (also by Ctrl-C), 1 an error, told in one line, 2 wrong arguments; ``refresh`` and ``doctor`` have
+more.
 """
 
 import argparse
@@ -42,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from codat_notebook.cli.refresh import refresh
 
                 return refresh(arguments, stop)
+            if arguments.command == "doctor":
+                from codat_notebook.cli.doctor import doctor
+
+                return doctor(arguments, stop)
             from codat_notebook.cli import commands
 
             getattr(commands, arguments.command)(arguments, stop)
@@ -89,6 +95,10 @@ def parser() -> argparse.ArgumentParser:
         "refresh", help="refresh a company, a plan, or what a rule finds; wait for the end",
         formatter_class=argparse.RawDescriptionHelpFormatter, epilog=CODES,
     ))  # fmt: skip
+    _add_doctor(commands.add_parser(
+        "doctor", help="look at this machine, and whether Codat is as we take it to be",
+        epilog="exit codes: 0 no problem, 1 a problem here or with the server, 2 wrong arguments, 3 Codat is otherwise",
+    ))  # fmt: skip
     return whole
 
 
@@ -116,6 +126,15 @@ def _add_sandbox(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--key", type=_key, default=argparse.SUPPRESS, help="the API key it accepts (default: one made of the seed)"
     )
+
+
+def _add_doctor(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--deep", action="store_true", help="probe Codat by reading: at most 60 requests, no refresh")
+    command.add_argument("--output", type=Path, metavar="FILE", help="write the report of --deep there, too")
+    command.add_argument(
+        "--write-probes", metavar="COMPANY", help="with --deep: queue ONE refresh of this company, by id or whole name"
+    )
+    command.add_argument("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
 
 
 def _add_refresh(command: argparse.ArgumentParser) -> None:

@@ -49,7 +49,7 @@ def refresh(arguments: Namespace, stop: Stop) -> int:
             plan = stop.unless(lambda: _plan(session, arguments))
             if arguments.dry_run:
                 return _show(plan)
-            company = stop.unless(lambda: _company_id(session, arguments.company))
+            company = stop.unless(lambda: company_id(session, arguments.company))
             run = _begin(session, arguments, plan, company)
             _watch(run, stop, arguments.timeout)
             return _tell(run, arguments.json)
@@ -193,7 +193,7 @@ def _begin(session: Session, arguments: Namespace, plan: pd.DataFrame | None, co
         return session.resume(journal)
 
 
-def _company_id(session: Session, company: str | None) -> str | None:
+def company_id(session: Session, company: str | None) -> str | None:
     """The id that was given, or that of the company of that name; ``None`` where there is no company."""
     if not company:
         return None

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from codat_notebook.models.instants import instant
-from codat_notebook.models.vocabulary import remedy
 
 #: Statuses of a pull operation on its way, in order, each with the stage (0 to 4) that it belongs to.
 STAGES: Final = {
@@ -43,31 +42,30 @@ OLD: Final = 7
 STALE: Final = 31
 _WORDS: Final = {
     "Initial": "Starting", "MapQueued": "Waits to map", "ValidationQueued": "Waits for checks",
-    "ProcessingQueued": "Waits to process",
+    "ProcessingQueued": "Waits to process", "AuthError": "Authorization expired", "FetchError": "Source not readable",
+    "RateLimitError": "Platform limit reached", "PermissionsError": "No permission",
+    "PrerequisiteNotMet": "Needs another data type", "NotSupported": "Not supported",
+    "MapError": "Codat could not map it", "ValidationError": "Data fails checks",
+    "ProcessingError": "Codat could not process it", "InternalError": "Error inside Codat",
 }  # fmt: skip
 _PAUSED: Final = re.compile(
     r"paused until\s+(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z| ?[+-]\d\d(?::?\d\d)?)?|[^.,;\n]+)",
     re.IGNORECASE,
 )
 _OFFLINE: Final = re.compile("waiting for asynchronous response", re.IGNORECASE)
-_LIMIT: Final = "The platform's limit on requests is used up. Codat goes on by itself then: nothing to do."
-_START_IT: Final = (
-    "The connector on the customer's machine does not answer: ask them to start it and to open the connector."
-)
 
 
 class Meaning(NamedTuple):
     """What a pull operation's status means.
 
     ``kind`` is ``"running"``, ``"complete"``, ``"failed"`` or, ended as neither, ``"other"``; ``stage`` 0 to 4, 5 for
-    all done, ``None`` where none is known; ``tone`` one of :data:`TONES`; ``note`` what to do while it waits.
+    all done, ``None`` where none is known; ``tone`` one of :data:`TONES`. What to do is told by ``diagnosis``.
     """
 
     kind: str
     stage: int | None
     tone: str
     text: str
-    note: str | None = None
 
 
 def meaning(status: str, completed: str | None = None, description: str | None = None) -> Meaning:
@@ -79,19 +77,18 @@ def meaning(status: str, completed: str | None = None, description: str | None =
     >>> meaning("Cancelled").tone, meaning("NotSupported").kind, meaning("NotSupported").tone, meaning("Routing").kind
     ('bad', 'failed', 'idle', 'running')
     """
+    text = _WORDS.get(status, status) or "No status"
     if status == "Complete":
         return Meaning("complete", 5, "ok", status)
     if is_failed(status):
-        text = remedy(status).short if status in FAILURES else status
         return Meaning("failed", FAILURES.get(status, 1), "bad" if is_problem(status) else "idle", text)
     stage = STAGES.get(status)
-    text = _WORDS.get(status, status) or "No status"
     if not is_running(status, completed):
         return Meaning("other", stage, "idle", text)
     if pause := pause_end(description):
-        return Meaning("running", stage, "warn", f"Paused until {pause}", _LIMIT)
+        return Meaning("running", stage, "warn", f"Paused until {pause}")
     if _OFFLINE.search(description or ""):
-        return Meaning("running", stage, "warn", "Waits for a machine", _START_IT)
+        return Meaning("running", stage, "warn", "Waits for a machine")
     return Meaning("running", stage, "run" if status in STAGES else "idle", text)
 
 

@@ -1,12 +1,13 @@
-"""Codat's published words as plain constants: data types, the reports they make up, and what to do about a failure.
+"""Codat's published words as plain constants: data types and the reports they make up.
 
 Everything here is *known*, never *allowed*: the API's vocabulary is open, and a value that is missing here is
-kept and shown as it is. What the statuses are and mean is in :mod:`codat_notebook.models.status`. Source: Codat's
+kept and shown as it is. What the statuses are and mean is in :mod:`codat_notebook.models.status`, what to do about a
+failure in :mod:`codat_notebook.diagnosis`. Source: Codat's
 public API description and documentation, mid 2026.
 """
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
 from codat_notebook.models.open_enums import SchemaDataType
 
@@ -33,100 +34,6 @@ REPORTS: Final = {
     "bank": ("banking-accounts", "banking-transactions", "banking-accountBalances"),
     "sales": tuple(t for t in COMMERCE if t not in ("commerce-companyInfo", "commerce-taxComponents")),
 }  # fmt: skip
-
-
-class Remedy(NamedTuple):
-    """What a failure means in plain words, and what to do about it.
-
-    ``retry`` says whether refreshing again can help: ``"now"``, ``"later"`` (after a pause), ``"after"``
-    (once the cause is mended) or ``"never"``; ``relink`` whether the connection's link URL is the way.
-    """
-
-    short: str
-    meaning: str
-    action: str
-    retry: str
-    relink: bool = False
-
-
-REMEDIES: Final = {
-    "AuthError": Remedy(
-        "Authorization expired",
-        "Codat is no longer authorized to read this connection.",
-        "Send the customer the relink URL. Refreshing again will not help, for none of its data types.",
-        "after", relink=True,
-    ),
-    "PermissionsError": Remedy(
-        "No permission",
-        "The user who linked this connection may not read this data.",
-        "Ask the customer to relink with a user who may. Refreshing again will not help.",
-        "after", relink=True,
-    ),
-    "FetchError": Remedy(
-        "Source not readable",
-        "The platform could not be read: an outage or maintenance.",
-        "Refresh again after a pause: 15 minutes, then twice as long each time.",
-        "later",
-    ),
-    "RateLimitError": Remedy(
-        "Platform limit reached",
-        "The platform's own limit on requests is used up.",
-        "Refresh again in some hours (with Xero, up to 24).",
-        "later",
-    ),
-    "PrerequisiteNotMet": Remedy(
-        "Needs another data type",
-        "Another data type must be read first.",
-        "Refresh the data types it depends on, then this one again.",
-        "after",
-    ),
-    "NotSupported": Remedy(
-        "Not supported",
-        "The platform has no such data.",
-        "Nothing to do: leave this data type out for this connection.",
-        "never",
-    ),
-    "MapError": Remedy(
-        "Codat could not map it",
-        "The data was read but Codat could not translate it. Codat is alerted.",
-        "Try again later; if it stays, write to Codat's support with the operation's id.",
-        "later",
-    ),
-    "ProcessingError": Remedy(
-        "Codat could not process it",
-        "The data was read but Codat could not process it. Codat is alerted.",
-        "Try again later; if it stays, write to Codat's support with the operation's id.",
-        "later",
-    ),
-    "InternalError": Remedy(
-        "Error inside Codat",
-        "Something failed on Codat's side. Codat is alerted.",
-        "Try again later; if it stays, write to Codat's support with the operation's id.",
-        "later",
-    ),
-    "ValidationError": Remedy(
-        "Data fails checks",
-        "The data was read but fails Codat's checks.",
-        "Have the records corrected at the source, then refresh again.",
-        "after",
-    ),
-    "Cancelled": Remedy(
-        "Cancelled",
-        "The operation was cancelled, for example because the connector restarted.",
-        "Refresh once more.",
-        "now",
-    ),
-}  # fmt: skip
-
-_UNKNOWN_FAILURE: Final = Remedy(
-    "Failed", "Codat reports a failure of a kind that this version does not know.",
-    "Read the message; if it stays, write to Codat's support with the operation's id.", "later",
-)  # fmt: skip
-
-
-def remedy(status: str) -> Remedy:
-    """What to do about a failed operation, also about a failure that nobody has seen before."""
-    return REMEDIES.get(status, _UNKNOWN_FAILURE)
 
 
 def plain_name(data_type: str) -> str:

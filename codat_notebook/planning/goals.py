@@ -79,8 +79,8 @@ def _goal(name: str, limits: Any) -> Goal:
 
 
 def judge(cell: Cell, goals: Mapping[str, Goal]) -> str | None:
-    """The verdict on a cell; ``None`` where the platform has no such data, or no goal is set."""
-    if cell.status == "NotSupported" and cell.last_success is None:
+    """The verdict on a cell; ``None`` where it fails as it has to, or no goal is set."""
+    if cell.expected and cell.last_success is None:
         return None
     goal = goals.get(cell.data_type, goals.get("*"))
     return goal.verdict(cell.age) if goal else None
@@ -95,7 +95,7 @@ def skew_rows(snapshot: CompanySnapshot, reports: Iterable[str], limit: timedelt
     rows = []
     for report in reports:
         members = [c for c in snapshot.cells if c.data_type in REPORTS[report] and c.connection_id in linked]
-        cells = [cell for cell in members if cell.status != "NotSupported" or cell.last_success]
+        cells = [cell for cell in members if not cell.expected or cell.last_success]
         types = {cell.data_type for cell in cells}
         if len(types) < 2:
             continue

@@ -140,7 +140,7 @@ class PortfolioStatus:
         for snapshot in self.snapshots:
             cells = [key for aspect in aspects or ASPECTS for key in makers[aspect](snapshot)]
             targets[snapshot.id.lower()] = tuple((type, connection) for connection, type in dict.fromkeys(cells))
-        return frames.of_rows(frames.PLAN, plan_rows(self.snapshots, Selection(targets)))
+        return frames.of_rows(frames.PLAN, plan_rows(self.snapshots, Selection(targets, by_rule=True)))
 
     def _behind(self, snapshot: CompanySnapshot) -> list[tuple[str, str]]:
         """The cells that miss their goal."""

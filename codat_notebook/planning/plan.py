@@ -20,6 +20,7 @@ from codat_notebook.runs.durations import Durations
 
 NOT_LINKED, NOT_SUPPORTED, IN_PROGRESS, FRESH = "not linked", "not supported", "in progress", "fresh"
 NOT_FAILED, NO_CONNECTION = "did not fail", "unknown connection"
+EXPECTED, TOO_SOON = "expected to fail", "failed, too soon to retry"
 
 #: Requests that follow a company's refreshes to their end: looks at its history (assumed; more where they take long).
 LOOKS = 4.0
@@ -116,16 +117,21 @@ def _obstacle(snapshot: CompanySnapshot, connection_id: str | None, cell: Cell |
         return NO_CONNECTION
     if cell is None or cell.status == "NotSupported":
         return NOT_SUPPORTED
+    if cell.expected:
+        return EXPECTED
     if snapshot.facts.connections[cell.connection_id].status != "Linked":
         return NOT_LINKED
     return IN_PROGRESS if (cell.connection_id, cell.data_type) in snapshot.running else None
 
 
 def _not_due(cell: Cell, selection: Selection) -> str | None:
-    """Why the cell need not be refreshed by what is selected."""
+    """Why the cell need not be refreshed by what is selected. What failed waits as its diagnosis says, unless it is
+    asked for by name."""
     if selection.older_than is not None and cell.age is not None and cell.age < selection.older_than:
         return FRESH
-    return NOT_FAILED if selection.failed and not is_failed(cell.status or "") else None
+    if selection.failed and not is_failed(cell.status or ""):
+        return NOT_FAILED
+    return TOO_SOON if selection.by_rule and cell.due is not None else None
 
 
 def _occasion(cell: Cell | None, selection: Selection) -> str:

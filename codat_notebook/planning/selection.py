@@ -33,6 +33,8 @@ class Selection:
     failed: bool = False
     tags: Mapping[str, str] | None = None
     platforms: frozenset[str] | None = None
+    #: Whether the targets were found by a rule, too, rather than named by somebody.
+    by_rule: bool = False
 
     def takes_company(self, company: Company) -> bool:
         """Whether a company has all the tags."""
@@ -80,7 +82,7 @@ def select(
     if tags is not None and not isinstance(tags, Mapping):
         raise ValueError(f'tags: a mapping such as {{"region": "uk"}}, not {tags!r}.')
     texts = None if tags is None else {str(name): str(value) for name, value in tags.items()}
-    return Selection(targets, types, age, bool(failed), texts, platforms)
+    return Selection(targets, types, age, bool(failed), texts, platforms, by_rule=bool(failed) or age is not None)
 
 
 def _targets(what: Any) -> dict[str, tuple[Target, ...]] | None:

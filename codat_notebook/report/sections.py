@@ -6,14 +6,14 @@ failure, every cell, the session's errors, the newest pull operations.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import groupby
 
 from codat_notebook import markup
+from codat_notebook.diagnosis import Advice
 from codat_notebook.markup import Child, Markup, h, link
 from codat_notebook.models import vocabulary
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, PullOperation
-from codat_notebook.models.status import OLD, STALE, can_be_relinked, is_problem, is_running, sign, tone
+from codat_notebook.models.status import OLD, STALE, can_be_relinked, is_problem, is_running, meaning, sign, tone
 from codat_notebook.runs.cells import Cell, CompanyStatus
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.words import ago, count, duration
@@ -32,7 +32,7 @@ _AGES = (
 def freshness(status: CompanyStatus, now: datetime) -> Markup:
     """The shares of the linked connections' cells by age, as a bar and in words."""
     linked = {connection.id for connection in status.facts.linked}
-    cells = [cell for cell in status.cells if cell.connection_id in linked and cell.status != "NotSupported"]
+    cells = [cell for cell in status.cells if cell.connection_id in linked and not cell.expected]
     counts = [0] * len(_AGES)
     for cell in cells:
         counts[_age_class(cell, now)] += 1
@@ -80,25 +80,25 @@ def _connection(connection: Connection, now: datetime) -> list[Child]:
 
 
 def remedies(status: CompanyStatus) -> Markup | None:
-    """What to do: one card for each connection and kind of failure, with the data types that it stops."""
-    failed = [cell for cell in status.cells if is_problem(cell.status or "")]
-    failed.sort(key=lambda cell: (cell.platform, cell.connection_id, cell.status or "", cell.data_type))
-    cards = [
-        _remedy(status, list(group)) for _, group in groupby(failed, key=lambda cell: (cell.connection_id, cell.status))
-    ]
-    return section("What to do", h("div", cards, class_="cards")) if cards else None
+    """What to do: one card for each connection and diagnosis, with the data types that it stops."""
+    failed = [(cell, cell.advice) for cell in status.cells if cell.advice and is_problem(cell.status or "")]
+    cards: dict[tuple[str, str, str], list[tuple[Cell, Advice]]] = {}
+    for cell, advice in sorted(failed, key=lambda pair: (pair[1].expected, pair[0].platform, pair[0].data_type)):
+        cards.setdefault((cell.connection_id, advice.rule, cell.status or ""), []).append((cell, advice))
+    drawn = [_remedy(status, [cell for cell, _ in group], group[0][1]) for group in cards.values()]
+    return section("What to do", h("div", drawn, class_="cards")) if drawn else None
 
 
-def _remedy(status: CompanyStatus, cells: Sequence[Cell]) -> Markup:
+def _remedy(status: CompanyStatus, cells: Sequence[Cell], advice: Advice) -> Markup:
     cell = cells[0]
-    advice = vocabulary.remedy(cell.status or "")
     connection = status.facts.connections.get(cell.connection_id)
     address = connection.link_url if connection and advice.relink else ""
+    shown = meaning(cell.status or "")
     return h(
         "article",
-        h("h3", cell.platform or "Unknown platform", " ", pill("bad", advice.short)),
+        h("h3", cell.platform or "Unknown platform", " ", pill("idle" if advice.expected else shown.tone, shown.text)),
         h("p", h("b", ", ".join(vocabulary.plain_name(each.data_type) for each in cells)), f" · {cell.status}"),
-        h("p", f"{advice.meaning} {advice.action}"),
+        h("p", f"{advice.cause} {advice.action}"),
         h("p", f"Codat says: “{cell.message}”", class_="dim") if cell.message else None,
         h("p", "Link for the customer: ", link(address, address)) if address else None,
     )

@@ -7,11 +7,14 @@ enough; ``source`` says which.
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from codat_notebook.diagnosis import Advice, diagnose
 from codat_notebook.models.instants import instant
+from codat_notebook.models.open_enums import DatasetStatus, SchemaDataType
 from codat_notebook.models.shared import DataStatus, PullOperation
+from codat_notebook.models.status import is_failed
 from codat_notebook.runs.context import CompanyFacts, RunContext
 
 #: Operations of the history that are read to tell connections apart: one request.
@@ -22,7 +25,8 @@ DEPTH = 1000
 class Cell:
     """One data type of one connection: a row of ``session.status``. ``status`` is ``None`` where nothing ever ran.
 
-    ``completed`` is that of the latest operation, without which an unknown status counts as running.
+    ``completed`` is that of the latest operation, without which an unknown status counts as running. ``advice`` is the
+    diagnosis of one that failed, ``due`` the time before which it is not to be refreshed again by itself.
     """
 
     company_id: str
@@ -37,6 +41,13 @@ class Cell:
     operation_id: str | None
     source: str
     completed: str | None = None
+    advice: Advice | None = None
+    due: datetime | None = None
+
+    @property
+    def expected(self) -> bool:
+        """Whether it failed as it has to: nobody can mend it, and no refresh changes it."""
+        return self.advice is not None and self.advice.expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +92,37 @@ def make_cells(
     """
     latest: dict[tuple[str, str], PullOperation] = {}
     successes: dict[tuple[str, str], PullOperation] = {}
+    histories: dict[str, list[PullOperation]] = {}
     for operation in operations:
+        histories.setdefault(operation.connection_id, []).append(operation)
         key = (operation.connection_id, operation.data_type)
         latest.setdefault(key, operation)
         if operation.status == "Complete":
             successes.setdefault(key, operation)
     keys = {(id, data_type) for id, types in facts.supported.items() for data_type in types} | latest.keys()
-    return [
+    cells = [
         _cell(facts, key, latest.get(key), successes.get(key), None if whole else statuses.get(key[1]), now)
         for key in sorted(keys)
     ]
+    return [_diagnosed(cell, facts, latest, histories, now) if is_failed(cell.status or "") else cell for cell in cells]
+
+
+def _diagnosed(
+    cell: Cell,
+    facts: CompanyFacts,
+    latest: Mapping[tuple[str, str], PullOperation],
+    histories: Mapping[str, list[PullOperation]],
+    now: datetime,
+) -> Cell:
+    """A cell that failed, with its diagnosis. What only the data status tells of has no operation to look at."""
+    id, data_type = cell.connection_id, cell.data_type
+    operation = latest.get((id, data_type)) or PullOperation(
+        connection_id=id, data_type=SchemaDataType(data_type), status=DatasetStatus(cell.status or "")
+    )
+    advice = diagnose(operation, facts.connections.get(id), histories.get(id, ()), now=now)
+    ended = instant(operation.completed) or instant(operation.requested)
+    due = advice.due(ended) if ended else None
+    return replace(cell, advice=advice, due=due if due and due > now else None)
 
 
 def _cell(

@@ -7,7 +7,7 @@ change and what was before, so that nothing has to be counted anew.
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -17,7 +17,6 @@ import msgspec
 from codat_notebook.client.clock import epoch, reach
 from codat_notebook.client.lookup import SLACK
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.models.status import is_failed
 from codat_notebook.runs import polling
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.records import ErrorRecord, Subject, from_operation, log_error
@@ -143,9 +142,15 @@ class CompanyRun:
             return Subject(company_id=self.company_id)
         return self.facts.subject(row.data_type, row.connection_id) if row else self.facts.subject()
 
-    def set_rows(self, rows: Iterable[Row]) -> None:
-        """Replace the rows. An operation that has ended gets its time of seeing and its error here, once."""
+    def set_rows(self, rows: Iterable[Row], history: Sequence[PullOperation] = ()) -> None:
+        """Replace the rows. An operation that has ended gets its time of seeing here, once; one that failed gets its
+        error, too, diagnosed anew as others of the company fail. ``history``: the company's newest operations."""
         before, self.rows = self.rows, tuple(map(self._finished, rows))
+        failed = [row for row in self.rows if row.state == "failed"]
+        if any(row.error is None for row in failed):
+            mine = {row.operation.id: row.operation for row in self.rows if row.operation is not None}
+            around = [*mine.values(), *(each for each in history if each.id not in mine)]
+            self.rows = tuple(self._diagnosed(row, around) if row.state == "failed" else row for row in self.rows)
         self.changed(self, before, self.phase)
 
     def set_phase(self, phase: str, note: str | None = None) -> None:
@@ -177,11 +182,16 @@ class CompanyRun:
         # One text for all rows of a company or connection, not one each: a portfolio has hundreds of thousands.
         connection_id = sys.intern(operation.connection_id)
         operation = msgspec.structs.replace(operation, company_id=self.company_id, connection_id=connection_id)
-        error = row.error
-        if error is None and is_failed(operation.status):
-            subject = self.subject(Row(operation.data_type, operation.connection_id))
-            error = log_error(self.context.errors, from_operation(operation, self.context.now, subject))
-        return replace(row, operation=operation, seen=self.context.now, error=error)
+        return replace(row, operation=operation, seen=self.context.now)
+
+    def _diagnosed(self, row: Row, history: Sequence[PullOperation]) -> Row:
+        if row.operation is None or (row.error is not None and row.error.operation_id is None):
+            return row
+        connection = self.facts.connections.get(row.operation.connection_id) if self.facts else None
+        error = from_operation(row.operation, connection, history, row.seen or self.context.now)
+        if row.error is None:
+            log_error(self.context.errors, error)
+        return replace(row, error=error)
 
     def ask(self, position: int, intent: KeyedIntent) -> None:
         """Note an intent; the first one is the company's beginning."""

@@ -45,7 +45,7 @@ async def look(company: CompanyRun, durations: Durations) -> None:
     company.note = None
     rows = absorb(company.rows, seen, company.origin)
     company.quiet_counter.take(rows, company.context.client.clock.monotonic())
-    company.set_rows(_end_discovery(rows, company, seen) if company.queued else rows)
+    company.set_rows(_end_discovery(rows, company, seen) if company.queued else rows, seen)
     if company.queued and not _waits(company):
         company.set_phase("done")
 

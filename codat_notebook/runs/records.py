@@ -8,14 +8,15 @@ of :mod:`logging` is told the same. Nothing here ever holds the key.
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from codat_notebook.diagnosis import diagnose
 from codat_notebook.models import errors
-from codat_notebook.models.shared import PullOperation
-from codat_notebook.models.vocabulary import remedy
+from codat_notebook.models.instants import instant
+from codat_notebook.models.shared import Connection, PullOperation
 
 logger = logging.getLogger("codat_notebook")
 logger.addHandler(logging.NullHandler())  # who wants the log configures it; a notebook's output stays clean
@@ -43,6 +44,11 @@ class ErrorRecord:
     operation_id: str | None = None
     connection_id: str | None = None
     company_id: str | None = None
+    cause: str | None = None
+    retry: str | None = None
+    who: str | None = None
+    rule: str | None = None
+    source: str | None = None
 
 
 class Log(Generic[R]):
@@ -125,22 +131,35 @@ def from_exception(error: Exception, what: str, now: datetime, subject: Subject 
     )
 
 
-def from_operation(operation: PullOperation, now: datetime, subject: Subject) -> ErrorRecord:
-    """A pull operation that ended in a failure: its cause and its remedy, with the relink URL where that is the way."""
-    cure = remedy(operation.status)
-    where = f" from {subject.platform}" if subject.platform else ""
+def from_operation(
+    operation: PullOperation, connection: Connection | None, history: Sequence[PullOperation], now: datetime
+) -> ErrorRecord:
+    """A pull operation that failed or waits: its cause, its remedy, and the relink URL where that is the way.
+
+    ``connection`` is its own, as far as known, ``history`` other operations of the company.
+    """
+    advice = diagnose(operation, connection, history, now=now)
+    platform = connection.platform_name if connection else None
+    message = operation.error_message or operation.status_description
+    ended = instant(operation.completed) or now
     return ErrorRecord(
-        time=now,
-        what=f"{operation.data_type} was not refreshed{where}",
-        why=" ".join(filter(None, (cure.meaning, operation.error_message or operation.status_description))),
-        action=cure.action,
+        time=ended,
+        what=f"{operation.data_type} was not refreshed" + (f" from {platform}" if platform else ""),
+        why=" ".join(filter(None, (advice.cause, message))),
+        action=advice.action,
         status=operation.status,
         data_type=operation.data_type,
-        platform=subject.platform,
-        link_url=subject.link_url if cure.relink else None,
+        platform=platform,
+        retry_at=advice.due(ended) if advice.retry == "later" else None,
+        link_url=connection.link_url if connection and advice.relink else None,
         operation_id=operation.id,
         connection_id=operation.connection_id,
         company_id=operation.company_id,
+        cause=advice.cause,
+        retry=advice.retry,
+        who=advice.who,
+        rule=advice.rule,
+        source=advice.source,
     )
 
 

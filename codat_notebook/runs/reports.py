@@ -26,7 +26,7 @@ SUMMARY = {
     "skipped": "count", "platforms": "text", "note": "text", "company_id": "text",
 }  # fmt: skip
 REMEDIES = {
-    "status": "category", "what": "text", "action": "text", "companies": "count", "operations": "count",
+    "rule": "text", "status": "category", "what": "text", "action": "text", "companies": "count", "operations": "count",
     "link_urls": "count",
 }  # fmt: skip
 SKIPPED = {"company_id": "text", "data_type": "category", "connection_id": "category", "reason": "category"}
@@ -92,20 +92,21 @@ def summary(companies: Iterable[CompanyRun], skipped: Iterable[Skipped]) -> pd.D
 
 
 def remedies(rows: Iterable[Row]) -> pd.DataFrame:
-    """What has to be done, the remedy that most companies need first: failures of one status share one."""
+    """What has to be done, the remedy that most companies need first: what one rule diagnoses shares one."""
     groups: dict[str, list[ErrorRecord]] = {}
     for row in rows:
         if row.error is not None:
-            groups.setdefault(row.error.status or "", []).append(row.error)
-    companies = {status: len({error.company_id for error in group}) for status, group in groups.items()}
-    order = sorted(groups, key=lambda status: (-companies[status], -len(groups[status]), status))
+            groups.setdefault(row.error.rule or row.error.status or "", []).append(row.error)
+    companies = {rule: len({error.company_id for error in group}) for rule, group in groups.items()}
+    order = sorted(groups, key=lambda rule: (-companies[rule], -len(groups[rule]), rule))
     columns: dict[str, list[object]] = {
-        "status": [*order],
-        "what": [_commonest(error.what for error in groups[status]) for status in order],
-        "action": [_commonest(error.action for error in groups[status]) for status in order],
-        "companies": [companies[status] for status in order],
-        "operations": [len(groups[status]) for status in order],
-        "link_urls": [len({error.link_url for error in groups[status] if error.link_url}) for status in order],
+        "rule": [*order],
+        "status": [_commonest(error.status or "" for error in groups[rule]) for rule in order],
+        "what": [_commonest(error.what for error in groups[rule]) for rule in order],
+        "action": [_commonest(error.action for error in groups[rule]) for rule in order],
+        "companies": [companies[rule] for rule in order],
+        "operations": [len(groups[rule]) for rule in order],
+        "link_urls": [len({error.link_url for error in groups[rule] if error.link_url}) for rule in order],
     }
     return frames.build(REMEDIES, columns)
 

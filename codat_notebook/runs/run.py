@@ -308,8 +308,8 @@ class RefreshRun:
 
     @property
     def remedies(self) -> "pd.DataFrame":
-        """What to do about failures, what most companies need first: ``status``, ``what``, ``action``, and how many
-        ``companies``, ``operations`` and ``link_urls`` it concerns."""
+        """What to do about failures, what most companies need first: ``rule``, ``status``, ``what``, ``action``, and
+        how many ``companies``, ``operations`` and ``link_urls`` it concerns."""
         return reports.remedies(self.rows)
 
     @property
@@ -383,7 +383,7 @@ class RefreshRun:
     def retry_failed(self, journal: str | None = None) -> "RefreshRun":
         """Queue once more what failed and may succeed now, and return the new run at once.
 
-        That is what the remedy of each failure tells (``vocabulary.remedy``): an outage or a limit is tried again, a
+        That is what the diagnosis of each failure tells (``run.errors``): an outage or a limit is tried again, a
         missing permission or a type that the platform lacks is not. Raises ``ValueError`` if there is none.
         """
         self._check()

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from codat_notebook.models.vocabulary import remedy
 from codat_notebook.runs import journal as journals
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CLOSED, RunContext
@@ -111,8 +110,8 @@ def again(rows: Iterable[Row]) -> Targets:
 
 
 def _may_help(row: Row) -> bool:
-    if row.state == "failed" and row.operation is not None:
-        return remedy(row.operation.status).retry in ("now", "later")
+    if row.state == "failed" and row.error is not None:
+        return row.error.retry in ("now", "later")
     if row.state != "refused" or row.error is None:
         return False
     status = row.error.status or ""

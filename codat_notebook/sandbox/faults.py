@@ -22,6 +22,7 @@ import msgspec
 from msgspec import Meta
 
 from codat_notebook.forking import Lock
+from codat_notebook.sandbox.dialect import Dialect
 from codat_notebook.sandbox.exchange import JSON, TOO_MANY, ErrorResponse, HttpRequest, HttpResponse
 from codat_notebook.sandbox.pull_operation import OrderedOutcome
 from codat_notebook.sandbox.virtual_time import SECOND, span, written
@@ -36,8 +37,8 @@ Skew = Annotated[float, Meta(ge=-1e9, le=1e9)]
 
 
 @dataclass(slots=True)
-class SandboxSettings:
-    """Switches of a sandbox; all can be changed while it runs.
+class SandboxSettings(Dialect):
+    """Switches of a sandbox; all can be changed while it runs. Those of how it writes are the :class:`Dialect`'s.
 
     Attributes:
         in_progress_status: HTTP status of DatasetAlreadyInProgressException (400 or 409).

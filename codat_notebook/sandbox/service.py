@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from codat_notebook.models.vocabulary import ID
+from codat_notebook.sandbox import dialect
 from codat_notebook.sandbox.admission import DailyQuota, Idempotency, Traffic
 from codat_notebook.sandbox.controls import PREFIX, Controls, link_page
 from codat_notebook.sandbox.exchange import (
@@ -214,7 +215,9 @@ class Service:
                 answer = rule.forced(exchange.correlation_id)
             else:
                 try:
-                    answer = _carry_out(self.world, request.method, request.path, request.parameters())
+                    answer = dialect.answer(
+                        self.faults, request, lambda given: _carry_out(self.world, request.method, request.path, given)
+                    )
                 except ErrorResponse as problem:
                     answer = self._refusal(problem, exchange)
                 if rule is not None and rule.replaces:
@@ -254,16 +257,18 @@ class Service:
             return answer
 
     def _refusal(self, problem: ErrorResponse, exchange: Exchange) -> HttpResponse:
-        answer = HttpResponse.of(problem.status, problem.body(exchange.correlation_id))
+        body = dialect.written(self.faults, problem.body(exchange.correlation_id))
+        answer = HttpResponse.of(problem.status, body)
         answer.headers |= problem.headers
         return answer
 
     def _common(self, exchange: Exchange) -> dict[str, str]:
         """The headers of every answer; one that is given again brings the correlation id of the first."""
         now = self.world.clock.ticks()
-        return {
+        headers = {
             "Date": to_http_date(now + round(self.faults.clock_skew * SECOND)),
             "X-Correlation-Id": exchange.correlation_id,
             **self.quota.headers(now),
             "X-Sandbox-Speed": f"{self.world.clock.speed:g}",
         }
+        return {name: text for name, text in headers.items() if name not in self.faults.hidden_headers}

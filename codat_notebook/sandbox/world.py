@@ -226,7 +226,7 @@ class World:
         """``GET /companies/{companyId}/dataStatus``."""
         company = self.find_company(company_id)
         history = self.history_of(company)
-        state = (history.quiet, len(history.queued), *self.settings.new_data_types)
+        state = (history.quiet, len(history.queued), self.settings.status_of, *self.settings.new_data_types)
         if not history.quiet or history.last_status[0] != state:
             history.last_status = (state, self._statuses(company, history, self.clock.ticks()))
         return self._shown(history.last_status[1])
@@ -248,7 +248,8 @@ class World:
         return statuses
 
     def _status(self, history: CompanyHistory, data_type: str, cells: list[Cell], now: int) -> Document:
-        latest = max((history.cells[cell][-1] for cell in cells if cell in history.cells), key=REQUESTED, default=None)
+        told = max if self.settings.status_of == "newest" else min
+        latest = told((history.cells[cell][-1] for cell in cells if cell in history.cells), key=REQUESTED, default=None)
         status: Document = {"dataType": data_type}
         if latest is None:
             return status

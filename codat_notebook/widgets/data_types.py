@@ -97,7 +97,7 @@ def _row(key: str, cells: list[Cell], now: datetime, running: bool) -> DataTypeR
     state: State = "ok" if last else "never"
     if running or kind == "running":
         state = "running"
-    elif shown and shown.status == "NotSupported":
+    elif shown and shown.expected:
         state = "unsupported"
     elif kind == "failed":
         state = "failed"

@@ -12,10 +12,11 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from codat_notebook.diagnosis import diagnose
 from codat_notebook.models.instants import instant
-from codat_notebook.models.shared import ErrorValidationItem, PullOperation, ValidationResults
+from codat_notebook.models.shared import Connection, ErrorValidationItem, PullOperation, ValidationResults
 from codat_notebook.models.status import is_failed, is_running, tone
-from codat_notebook.runs.records import ErrorRecord, Subject, from_operation
+from codat_notebook.runs.records import ErrorRecord, from_operation
 from codat_notebook.tables.column import Row, number_text
 from codat_notebook.widgets.notice import NoticeCard, record_item
 from codat_notebook.widgets.part import Click, Part
@@ -160,28 +161,30 @@ class Details(Part[DetailsState]):
 _TIMES = ("requested", "completed")
 
 
-def operation_details(operation: PullOperation, row: Row, subject: Subject, now: datetime) -> DetailsState:
+def operation_details(
+    operation: PullOperation, row: Row, connection: Connection | None, history: Sequence[PullOperation], now: datetime
+) -> DetailsState:
     """A pull operation: every field as Codat sent it, its platform and how long it took, and the remedy of a failure.
 
-    ``row`` is its row in the table, ``subject`` what is known of its connection, ``now`` the server's time. What runs
-    is checked later.
+    ``row`` is its row in the table, ``history`` the company's operations, ``now`` the server's time. What runs is
+    checked later.
     """
+    platform = connection.platform_name if connection else None
     sent = {name: value for name, value in msgspec.to_builtins(operation).items() if name != "(notes)"}
     read = {**sent, **{name: instant(sent[name]) or sent[name] for name in _TIMES}}
     fields = [field(name, value) for name, value in read.items() if value is not None]
     extra = {
-        "platform": subject.platform,
+        "platform": platform,
         "duration": _value(row.get("duration")),
         "not as documented": "; ".join(operation.unread),
     }
-    failed = is_failed(operation.status)
-    ended = instant(operation.completed) or now
+    told = is_failed(operation.status) or not diagnose(operation, connection, history, now=now).normal
     return details_state(
         operation.id,
-        f"{operation.data_type} from {subject.platform}" if subject.platform else operation.data_type,
+        f"{operation.data_type} from {platform}" if platform else operation.data_type,
         [*fields, *(field(name, value) for name, value in extra.items() if value)],
         status=(operation.status or "No status", tone(operation.status)),
-        card=record_item(from_operation(operation, ended, subject)) if failed else None,
+        card=record_item(from_operation(operation, connection, history, now)) if told else None,
         checks=checks_state("later") if is_running(operation.status, operation.completed) else None,
         json=json.dumps(sent, indent=2, ensure_ascii=False),
     )

@@ -129,9 +129,9 @@ def details(session: "Session", state: ConsoleState, boundary: ErrorBoundary, pa
         operation, status, company = state.operation(str(row["id"])), state.status, state.company
         if operation is None:  # gone with its company
             return None
-        unread = Subject(company_id=operation.company_id, connection_id=operation.connection_id)
-        subject = status.facts.subject(operation.data_type, operation.connection_id) if status else unread
-        shown = operation_details(operation, row, subject, session.context.now)
+        connection = status.facts.connections.get(operation.connection_id) if status else None
+        history = status.operations if status else ()
+        shown = operation_details(operation, row, connection, history, session.context.now)
         return shown, (company["id"], operation.id) if company and not shown["checks"] else None
 
     return [

@@ -98,7 +98,7 @@ def heatmap_state(
 
 def _cell(cells: list[Cell] | None) -> list[Any] | None:
     """``None`` (no such data), or when it was last read (whole seconds since 1970, 0 for never) and how it failed."""
-    readable = [cell for cell in cells or () if cell.last_success is not None or cell.status != "NotSupported"]
+    readable = [cell for cell in cells or () if cell.last_success is not None or not cell.expected]
     if not readable:
         return None
     oldest = min(int(cell.last_success.timestamp()) if cell.last_success else 0 for cell in readable)

@@ -2,16 +2,18 @@
 
 The same part is the console's right side and the live view of a run that is a cell's last line. Its state is a window:
 the totals are counted over all operations, the rows sent are those of one page. What a status means is told by
-:mod:`codat_notebook.models.status`.
+:mod:`codat_notebook.models.status`, what to do about it by :mod:`codat_notebook.diagnosis`.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NotRequired, TypedDict, cast
 
-from codat_notebook.models.shared import PullOperation
+from codat_notebook.diagnosis import diagnose
+from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.status import meaning
-from codat_notebook.models.vocabulary import plain_name, remedy
+from codat_notebook.runs.records import ErrorRecord, from_operation
 from codat_notebook.runs.rows import STATES
 from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.words import and_more, duration, iso, number, seconds_between, utc
@@ -35,6 +37,7 @@ STOP: ActionButton = {
     "title": "What is queued is read to its end: Codat's API cannot cancel.",
 }
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 #: Around a text of others, so that one from right to left does not turn the sentence that quotes it.
 _ISOLATE, _END = "\u2068", "\u2069"
 
@@ -111,20 +114,28 @@ class Retry(Click, frozen=True):
 
 
 def operation_row(
-    operation: PullOperation, platform: str = "", *, link_url: str | None = None, usual: float | None = None
-) -> ProgressRow:
+    operation: PullOperation, connection: Connection | None = None, *, error: ErrorRecord | None = None,
+    now: datetime | None = None, usual: float | None = None,
+) -> ProgressRow:  # fmt: skip
     """One row of a :class:`Progress`: an operation.
 
-    ``link_url`` is offered where a relink is the remedy. ``usual`` are the seconds that such an operation usually
-    takes: from them the browser tells what is left, and what takes unusually long.
+    ``connection`` is its own, ``error`` what a run says of its failure, ``now`` the server's time. ``usual`` are the
+    seconds that such an operation usually takes: from them the browser tells what is left, and what takes unusually
+    long.
 
     >>> operation_row(PullOperation(id="1", data_type="invoices", status="Mapping"))["text"]
     'Mapping'
     """
+    platform = connection.platform_name if connection else ""
     row: dict[str, Any] = {"key": operation.id, "type": operation.data_type, "platform": platform}
     row |= meaning(operation.status, operation.completed, operation.status_description)._asdict()
     if row["kind"] == "failed":
-        row |= _what_to_do(operation, platform, link_url)
+        error = error if error and error.cause else from_operation(operation, connection, (), now or _NEVER)
+        message = operation.error_message
+        says = f" Codat says: “{_ISOLATE}{message}{_END}”" if message else ""
+        row |= {"note": f"{error.cause} {error.action}{says}", "link": error.link_url}
+    elif row["kind"] == "running" and not (advice := diagnose(operation, connection, now=now)).normal:
+        row["note"] = f"{advice.cause} {advice.action}"
     if usual is not None and row["tone"] == "run":
         row["usual"] = round(usual)
     row |= {"since": iso(operation.requested), "until": iso(operation.completed)}
@@ -137,14 +148,6 @@ def waiting_row(key: str, data_type: str, platform: str, state: str, note: str |
     words, row["tone"], row["kind"], row["symbol"] = STATES[state]
     row["text"] = words[0].upper() + words[1:]
     return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
-
-
-def _what_to_do(operation: PullOperation, platform: str, link_url: str | None) -> dict[str, Any]:
-    cure, message = remedy(operation.status), operation.error_message
-    means = cure.meaning.replace("this connection", platform or "this connection")
-    means = means.replace("this data.", f"{plain_name(operation.data_type).lower()}.")
-    says = f" Codat says: “{_ISOLATE}{message}{_END}”" if message else ""
-    return {"note": f"{means} {cure.action}{says}", "link": link_url if cure.relink else None}
 
 
 def progress_counts(rows: Sequence[ProgressRow]) -> ProgressCounts:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import ipywidgets
 
-from codat_notebook.models.status import FAILURES
-from codat_notebook.models.vocabulary import remedy
+from codat_notebook.models.status import FAILURES, meaning
 from codat_notebook.runs.engine import Throttle, engine, pace
 from codat_notebook.runs.rows import OPEN_STATES, STATES
 from codat_notebook.tables.column import Column, Row
@@ -62,7 +61,7 @@ class PhaseState(TypedDict):
 class RemedyState(TypedDict):
     """What people have to do about a failure: for how many companies, with so many link URLs to copy."""
 
-    status: str
+    rule: str
     short: str
     action: str
     companies: int
@@ -103,9 +102,9 @@ class Resume(Click, frozen=True):
 
 
 class CopyLinks(FromBrowser, frozen=True, tag="links"):
-    """Answer with {"type": "links", "status", "text"}, to be copied."""
+    """Answer with {"type": "links", "rule", "text"}, to be copied."""
 
-    status: str
+    rule: str
 
 
 def overview_state(
@@ -255,8 +254,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         if id is None:
             return progress_state([], run.now.isoformat(), status="idle", message=NOBODY, speed=run.speed)
         facts = run.facts_of(id)
-        platforms = facts.platforms if facts else {}
-        rows = [run_row(row, platforms, {}) for row in run.rows_of(id)]
+        rows = [run_row(row, facts, {}, run.now) for row in run.rows_of(id)]
         status = "done" if run.done else "running"
         title = facts.name if facts else id
         return progress_state(rows, run.now.isoformat(), title=title, status=status, first=self._first, speed=run.speed)
@@ -314,8 +312,8 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
                 self._run.stop_watching()
             case Retry() if helped(self._run):
                 self._follow(self._run.retry_failed())
-            case CopyLinks(status=status):
-                self._tell_links(status)
+            case CopyLinks(rule=rule):
+                self._tell_links(rule)
         self._loop.call_soon(lambda: self._head.show(self._head_state(), at_once=True))  # after what was posted
 
     def _follow(self, run: RefreshRun) -> None:
@@ -328,11 +326,11 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._tables["companies"].select(None)
         self._changed()
 
-    def _tell_links(self, status: str) -> None:
+    def _tell_links(self, rule: str) -> None:
         errors = self._run.errors
         facts = {id: self._run.facts_of(id) for id in errors["company_id"]}
-        text = links_text(errors, status, {id: each.name for id, each in facts.items() if each})
-        self._head.send({"type": "links", "status": status, "text": text})
+        text = links_text(errors, rule, {id: each.name for id, each in facts.items() if each})
+        self._head.send({"type": "links", "rule": rule, "text": text})
 
     def _on_tab(self, message: Tab) -> None:
         self._tab = message.name if message.name in TABS else self._tab
@@ -351,17 +349,17 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
             self._one.show(self._one_state(), at_once=True)
 
 
-def links_text(errors: pd.DataFrame, status: str, names: Mapping[str, str]) -> str:
+def links_text(errors: pd.DataFrame, rule: str, names: Mapping[str, str]) -> str:
     """The link URLs of the companies that failed like this, as a table for a spreadsheet or a mail merge."""
-    rows = errors[(errors["status"] == status) & errors["link_url"].notna()].drop_duplicates("link_url")
+    rows = errors[(errors["rule"] == rule) & errors["link_url"].notna()].drop_duplicates("link_url")
     rows.insert(0, "company", [names.get(id, id) for id in rows["company_id"]])
     return to_tsv(rows[["company", "company_id", "platform", "link_url"]])
 
 
 def _remedy(row: Mapping[Hashable, Any]) -> RemedyState:
-    short = remedy(row["status"]).short if row["status"] in FAILURES else row["what"]
+    short = meaning(row["status"]).text if row["status"] in FAILURES else row["what"]
     return {
-        "status": row["status"], "short": short, "action": row["action"], "companies": int(row["companies"]),
+        "rule": row["rule"], "short": short, "action": row["action"], "companies": int(row["companies"]),
         "operations": int(row["operations"]), "links": int(row["link_urls"]),
     }  # fmt: skip
 

@@ -1,9 +1,11 @@
 """The live view of runs: their rows as the progress part draws them, in the console or as a cell's last line."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_failed, pause_end
+from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import due_at, usual_durations
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.run import RefreshRun
@@ -29,18 +31,16 @@ Usual = Mapping[tuple[str, str], float]
 _ENDS = {"failed": "error", "stopped": "stopped", "done": "done"}
 
 
-def run_row(row: Row, platforms: Mapping[str, str], usual: Usual) -> ProgressRow:
-    """One row of a run as the progress part draws it; ``platforms`` by connection."""
+def run_row(row: Row, facts: CompanyFacts | None, usual: Usual, now: datetime) -> ProgressRow:
+    """One row of a run as the progress part draws it; ``facts`` are the company's, ``now`` is the server's time."""
     operation, error = row.operation, row.error
+    connections = facts.connections if facts else {}
+    connection = connections.get((operation.connection_id if operation else row.connection_id) or "")
     if operation is None:
-        key, platform = f"{row.data_type}/{row.connection_id or ''}", platforms.get(row.connection_id or "", "")
+        key, platform = f"{row.data_type}/{row.connection_id or ''}", connection.platform_name if connection else ""
         return waiting_row(key, row.data_type, platform, row.state, f"{error.why} {error.action}" if error else None)
-    return operation_row(
-        operation,
-        platforms.get(operation.connection_id, ""),
-        link_url=error.link_url if error else None,
-        usual=usual.get((operation.connection_id, operation.data_type)),
-    )
+    seconds = usual.get((operation.connection_id, operation.data_type))
+    return operation_row(operation, connection, error=error, now=now, usual=seconds)
 
 
 def helped(run: RefreshRun) -> int:
@@ -108,7 +108,8 @@ class RunView:
         if self._usual is None:
             self._usual = usual_durations(self._history)
         usual = {key: seconds for run in self.runs for key, seconds in run.usual.items()} | dict(self._usual)
-        rows = {row["key"]: row for run in self.runs for row in (run_row(r, run.platforms, usual) for r in run.rows)}
+        drawn = [run_row(row, run.facts_of(row.company_id), usual, run.now) for run in self.runs for row in run.rows]
+        rows = {row["key"]: row for row in drawn}
         running = [row.operation for run in self.runs for row in run.rows if row.operation is not None and row.open]
         waits = [(each.data_type, end) for each in running if (end := pause_end(each.status_description))]
         due = due_at((each for each in running if not pause_end(each.status_description)), usual)

@@ -1,7 +1,7 @@
 """When a company's data was read: its pull operations over time, one row a data type (and connection).
 
 The kernel sends the newest operations as bars; zooming and panning happen in the browser alone, so that they work
-while the kernel is busy. What a bar says is what its row in the progress says: :func:`operation_row` makes both.
+while the kernel is busy. What a bar says is what its row in the progress says.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,9 +10,9 @@ from typing import TypedDict
 
 from codat_notebook.models import vocabulary
 from codat_notebook.models.shared import PullOperation
+from codat_notebook.models.status import meaning
 from codat_notebook.widgets.part import Part
-from codat_notebook.widgets.progress import operation_row
-from codat_notebook.words import and_more, duration, seconds_between, utc
+from codat_notebook.words import and_more, duration, iso, seconds_between, utc
 
 #: Bars sent at once, the newest ones.
 MOST = 500
@@ -96,15 +96,14 @@ def place(data_type: str, connection_id: str = "") -> tuple[int, str, str]:
 
 
 def _bar(operation: PullOperation, platform: str) -> Bar | None:
-    row = operation_row(operation, platform)
-    since = row.get("since")
-    until = row.get("until")
+    drawn = meaning(operation.status, operation.completed, operation.status_description)
+    since, until = iso(operation.requested), iso(operation.completed)
     if since is None:
         return None
-    if until is None and row["kind"] != "running":
+    if until is None and drawn.kind != "running":
         until = since  # it ended, and nobody says when
     return {
-        "key": row["key"], "row": 0, "since": since, "until": until, "tone": row["tone"], "text": row["text"],
+        "key": operation.id, "row": 0, "since": since, "until": until, "tone": drawn.tone, "text": drawn.text,
         "platform": platform,
     }  # fmt: skip
 

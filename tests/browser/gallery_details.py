@@ -3,8 +3,7 @@
 from typing import Any
 
 from codat_notebook.models.errors import ErrorValidationItem
-from codat_notebook.models.shared import PullOperation, ValidationResults
-from codat_notebook.runs.records import Subject
+from codat_notebook.models.shared import Connection, PullOperation, ValidationResults
 from codat_notebook.widgets.details import CLOSED, checks_state, operation_details
 
 from .gallery import HOSTILE, THEN, States
@@ -26,8 +25,8 @@ def operation(status: str, **fields: Any) -> PullOperation:
 
 def details(status: str, checks: dict[str, Any], platform: str = "Oracle NetSuite", **fields: Any) -> dict[str, Any]:
     """The state for an operation."""
-    subject = Subject(company_id=COMPANY, platform=platform, link_url=LINK)
-    return {**operation_details(operation(status, **fields), {}, subject, THEN), "checks": checks}
+    connection = Connection(status="Linked", platform_name=platform, link_url=LINK)
+    return {**operation_details(operation(status, **fields), {}, connection, (), THEN), "checks": checks}
 
 
 def finding(message: str, rule: str = "LineItemTotalsRule", item: str = "1284") -> ErrorValidationItem:

@@ -7,6 +7,7 @@ from codat_notebook.models.shared import Connection
 from codat_notebook.planning.snapshots import CellHistory, CompanySnapshot
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
+from tests.advised import advice
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 #: A cell as (connection, data type, days since the last success or None, status).
@@ -16,10 +17,11 @@ Given = tuple[str, str, float | None, str | None]
 def cell(company: str, connection: str, data_type: str, days: float | None, status: str | None) -> Cell:
     """A cell that was last read some days ago; ``None`` for never."""
     success = None if days is None else NOW - timedelta(days=days)
+    linked = Connection(status="Linked", integration_key=connection[:4], platform_name=connection.title())
     return Cell(
         company_id=company, connection_id=connection, data_type=data_type, platform=connection.title(), status=status,
         last_success=success, last_requested=success, age=None if success is None else NOW - success, message=None,
-        operation_id=None, source="history",
+        operation_id=None, source="history", advice=advice(status, data_type, linked),
     )  # fmt: skip
 
 

@@ -1,14 +1,16 @@
 """Cell by cell: what would be queued, what not, and why."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from codat_notebook.planning.goals import goals_by_type, judge
 from codat_notebook.planning.plan import LOOKS, plan_rows, totals
 from codat_notebook.planning.selection import Selection, select
 from codat_notebook.planning.snapshots import CompanySnapshot
 
-from .made import snapshot, timed
+from .made import NOW, snapshot, timed
 
 
 def planned(company: CompanySnapshot, **given: Any) -> list[tuple[str | None, str | None, str, str]]:
@@ -132,3 +134,24 @@ def test_a_share_of_the_looks_belongs_to_each_that_is_queued() -> None:
     rows = plan_rows([snapshot(*cells, ("xero", "invoices", 1, "Complete"))], select(older_than="7D"))
     assert [row.requests for row in rows if row.action == "queue"] == [pytest.approx(1 + 4 / 3)] * 3
     assert [row.requests for row in rows if row.action == "skip"] == [0]
+
+
+def test_what_is_expected_to_fail_is_never_queued() -> None:
+    """Xero's bank transactions end in an error each time: no rule and no name queues them, and none is unhealthy."""
+    company = snapshot(("gbol", "bankTransactions", None, "FetchError"), ("gbol", "bills", None, "FetchError"))
+    for given in ({}, {"older_than": "7D"}, {"failed": True}, {"data_types": ["bankTransactions", "bills"]}):
+        assert planned(company, **given) == [
+            ("gbol", "bankTransactions", "skip", "expected to fail"),
+            ("gbol", "bills", "queue", "failed"),
+        ]
+    assert [judge(cell, goals_by_type(None)) for cell in company.cells] == [None, "fail"]
+
+
+@pytest.mark.parametrize("given", [{"older_than": "1D"}, {"failed": True}])
+def test_a_failure_waits_as_its_diagnosis_says_unless_it_is_named(given: dict[str, Any]) -> None:
+    """A rule does not queue again what failed a moment ago; who asks for the data type gets it."""
+    company = snapshot(("xero", "bills", 9, "RateLimitError"))
+    waiting = replace(company, cells=tuple(replace(cell, due=NOW) for cell in company.cells))
+    assert planned(waiting, **given) == [("xero", "bills", "skip", "failed, too soon to retry")]
+    assert planned(waiting, data_types="bills") == [("xero", "bills", "queue", "failed")]
+    assert planned(company, **given) == [("xero", "bills", "queue", "failed")]

@@ -6,7 +6,7 @@ import pytest
 
 from codat_notebook.client import wire
 from codat_notebook.models import errors
-from codat_notebook.models.shared import PullOperation
+from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.status import FAILURES
 from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exception, from_operation
 
@@ -70,8 +70,9 @@ def test_every_failure_has_a_cause_and_a_remedy(status: str) -> None:
     operation = PullOperation(
         id="o", data_type="bills", status=status, error_message="as Codat says", connection_id="k"
     )
-    record = from_operation(operation, NOW, Subject(platform="Xero", link_url="https://link"))
-    assert record.what == "bills was not refreshed from Xero"
+    connection = Connection(id="k", status="Linked", platform_name="FreeAgent", link_url="https://link")
+    record = from_operation(operation, connection, (), NOW)
+    assert record.what == "bills was not refreshed from FreeAgent"
     assert "as Codat says" in record.why
     assert record.action.endswith(".")
     assert (record.link_url is not None) == (status in ("AuthError", "PermissionsError"))

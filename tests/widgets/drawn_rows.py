@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from codat_notebook.models.shared import PullOperation
+from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.widgets.progress import ProgressRow, operation_row
 
 
@@ -12,4 +12,5 @@ def drawn_row(
 ) -> ProgressRow:  # fmt: skip
     """The row of an operation with these fields."""
     operation: Any = {"id": id, "data_type": data_type, "status": status, **fields}
-    return operation_row(PullOperation(**operation), platform, link_url=link_url, usual=usual)
+    connection = Connection(id="k", status="Linked", platform_name=platform, link_url=link_url or "")
+    return operation_row(PullOperation(**operation), connection, usual=usual)

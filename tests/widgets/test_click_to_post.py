@@ -27,7 +27,7 @@ __all__ = ["sandbox"]  # the fixture
 ROOT = Path(codat_notebook.__file__).parent
 #: Functions (without comprehensions and lambdas) and files of the package from the click to the POST. There were 172 in
 #: 42 files when this was written; 300 in 58 as long as the console was drawn and the company read anew in between.
-FUNCTIONS, FILES = 180, 44
+FUNCTIONS, FILES = 220, 50
 
 
 class Walk(httpx.AsyncHTTPTransport):

@@ -8,8 +8,8 @@ import pytest
 
 from codat_notebook import frames
 from codat_notebook.models.errors import ErrorValidationItem
-from codat_notebook.models.shared import PullOperation, ValidationResults
-from codat_notebook.runs.records import ErrorRecord, Subject
+from codat_notebook.models.shared import Connection, PullOperation, ValidationResults
+from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.widgets.console_parts import REQUEST_COLUMNS
 from codat_notebook.widgets.details import (
     CLOSED,
@@ -34,7 +34,9 @@ OPERATION = PullOperation(
     status="PermissionsError", error_message="User lacks the role", requested=SENT["requested"],
     completed=SENT["completed"], progress=35, is_errored=True,
 )  # fmt: skip
-SUBJECT = Subject(platform="Oracle NetSuite", link_url="https://link.codat.io/c/1", company_id=SENT["companyId"])
+CONNECTION = Connection(
+    id=SENT["connectionId"], status="Linked", platform_name="Oracle NetSuite", link_url="https://link.codat.io/c/1"
+)
 ROW = {"duration": pd.Timedelta(seconds=11)}
 
 
@@ -45,7 +47,7 @@ def texts(state):
 
 def test_an_operation_says_every_field_as_codat_names_it():
     """The JSON is what Codat sent, the fields are the same; times are UTC; platform and duration are added."""
-    state = operation_details(OPERATION, ROW, SUBJECT, NOW)
+    state = operation_details(OPERATION, ROW, CONNECTION, (), NOW)
     assert json.loads(state["json"]) == SENT
     said = texts(state)
     assert said.keys() == {name for name, value in SENT.items() if value is not None} | {"platform", "duration"}
@@ -63,11 +65,11 @@ def test_an_operation_says_every_field_as_codat_names_it():
 
 def test_a_failed_operation_has_the_card_of_its_remedy():
     """With the relink URL and the time at which it ended; one that went well has none."""
-    card = operation_details(OPERATION, ROW, SUBJECT, NOW)["card"]
-    assert card["link"] == SUBJECT.link_url
+    card = operation_details(OPERATION, ROW, CONNECTION, (), NOW)["card"]
+    assert card["link"] == CONNECTION.link_url
     assert "relink" in card["do"]
     assert card["when"] == "2026-11-23T13:58:18Z"
-    good = operation_details(PullOperation(id="1", status="Complete", data_type="bills"), {}, Subject(), NOW)
+    good = operation_details(PullOperation(id="1", status="Complete", data_type="bills"), {}, None, (), NOW)
     assert (good["card"], good["title"]) == (None, "bills")
     assert "requested: missing" in texts(good)["not as documented"]
 
@@ -75,7 +77,7 @@ def test_a_failed_operation_has_the_card_of_its_remedy():
 def test_an_odd_time_is_shown_as_it_came():
     """Codat's published material holds an impossible one."""
     operation = PullOperation(id="1", status="Complete", data_type="bills", requested="2026-11-23T23:59:99Z")
-    field = next(f for f in operation_details(operation, {}, Subject(), NOW)["fields"] if f["name"] == "requested")
+    field = next(f for f in operation_details(operation, {}, None, (), NOW)["fields"] if f["name"] == "requested")
     assert (field["text"], field["kind"]) == ("2026-11-23T23:59:99Z", "text")
 
 
@@ -125,6 +127,9 @@ def test_findings_are_cut_and_the_others_counted():
 
 def test_text_form_has_a_line_a_field():
     """For front ends without widgets; nothing while nothing is shown."""
-    state = {**operation_details(OPERATION, ROW, SUBJECT, NOW), "checks": checks_state("ready", ValidationResults())}
+    state = {
+        **operation_details(OPERATION, ROW, CONNECTION, (), NOW),
+        "checks": checks_state("ready", ValidationResults()),
+    }
     assert Details.text(state).splitlines()[:2] == ["creditNotes from Oracle NetSuite", f"id: {SENT['id']}"]
     assert Details.text(CLOSED) == ""

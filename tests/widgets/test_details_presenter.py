@@ -8,7 +8,6 @@ import pytest
 
 from codat_notebook.models.shared import Security
 from codat_notebook.runs.finding import find_operations
-from codat_notebook.runs.records import Subject
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.utils import RetryConfig
@@ -42,7 +41,7 @@ class ConsoleBench:
     def describe(self, row):
         """The details of a row as the table has it."""
         operation = msgspec.structs.replace(self.by_id[row["id"]], status=row["status"])
-        state = operation_details(operation, row, Subject(), self.session.context.now)
+        state = operation_details(operation, row, None, (), self.session.context.now)
         return state, None if state["checks"] else (self.company, row["id"])
 
     def select(self, key):

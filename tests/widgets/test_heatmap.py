@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets import heatmap, part
 from codat_notebook.widgets.heatmap import WINDOW, Heatmap, heatmap_state
+from tests.advised import advice
 
 from .test_tokens import contrast
 
@@ -25,6 +26,7 @@ def cell(data_type="invoices", days=0.0, connection="netsuite", status="Complete
     return Cell(
         company_id=company, connection_id=connection, data_type=data_type, platform="", status=status,
         last_success=success, last_requested=success, age=None, message=None, operation_id=None, source="history",
+        advice=advice(status),
     )  # fmt: skip
 
 

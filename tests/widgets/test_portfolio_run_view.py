@@ -59,12 +59,12 @@ def test_links_are_those_of_one_failure_and_each_once() -> None:
     """Another failure's links are left out, and so are companies that have none."""
     errors = pd.DataFrame(
         [
-            ("AuthError", "a", "NetSuite", "https://link/a"),
-            ("AuthError", "a", "NetSuite", "https://link/a"),
-            ("PermissionsError", "b", "Xero", "https://link/b"),
-            ("AuthError", "c", "Xero", None),
+            ("auth", "a", "NetSuite", "https://link/a"),
+            ("auth", "a", "NetSuite", "https://link/a"),
+            ("permissions", "b", "Xero", "https://link/b"),
+            ("auth", "c", "Xero", None),
         ],
-        columns=["status", "company_id", "platform", "link_url"],
+        columns=["rule", "company_id", "platform", "link_url"],
     )
-    text = links_text(errors, "AuthError", {"a": "Toft"})
+    text = links_text(errors, "auth", {"a": "Toft"})
     assert text.splitlines()[1:] == ["Toft\ta\tNetSuite\thttps://link/a"]

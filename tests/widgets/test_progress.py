@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.models import vocabulary
+from codat_notebook.diagnosis import diagnose
+from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.status import FAILURES, STAGES, STATUSES
 from codat_notebook.widgets import progress
 
@@ -30,7 +31,9 @@ def test_each_published_status_has_its_stage_tone_and_words(status):
     else:
         tone = "idle" if status == "NotSupported" else "bad"
         assert (made["stage"], made["tone"], made["kind"]) == (FAILURES[status], tone, "failed")
-        assert made["note"].endswith(vocabulary.remedy(status).action)
+        connection = Connection(status="Linked", platform_name="NetSuite")
+        operation = PullOperation(data_type="invoices", status=status, requested=BEGAN, completed=NOW)
+        assert made["note"].endswith(diagnose(operation, connection).action)
     assert made["text"]
 
 
@@ -62,10 +65,12 @@ def test_status_descriptions_in_plain_words(description, text):
     assert row("Fetching", status_description=description)["text"] == text
 
 
-def test_a_remedy_names_platform_and_data_and_offers_the_link_only_where_it_helps():
+def test_a_remedy_quotes_codat_and_offers_the_link_only_where_it_helps():
     """Two kinds of failure, one of which a relink mends."""
     denied = row("PermissionsError", link_url="u", error_message="no role")
-    assert denied["note"].startswith("The user who linked NetSuite may not read invoices. Ask the customer to relink")
+    assert denied["note"].startswith(
+        "The user who linked this connection may not read this data. Ask the customer to relink"
+    )
     assert denied["note"].endswith("Codat says: “\u2068no role\u2069”")
     assert denied["link"] == "u"
     assert "link" not in row("FetchError", link_url="u")
@@ -127,8 +132,8 @@ def test_text_form_has_total_rows_remedies_and_what_is_not_shown():
     assert lines[:3] == [
         "Refresh of Toft, 1 of 60 done, 1 failed, soon",
         "  invoices, NetSuite, Mapping, 41 s",
-        "  invoices, NetSuite, Paused until 14:05 UTC, 41 s: The platform's limit on requests is used up. "
-        "Codat goes on by itself then: nothing to do.",
+        "  invoices, NetSuite, Paused until 14:05 UTC, 41 s: The platform's limit is used up, or it is down. Codat "
+        "waits and goes on by itself. Nothing to do: look again after that time.",
     ]
     assert lines[3].endswith("Relink URL: u")
     assert lines[4] == "  and 57 more operations"

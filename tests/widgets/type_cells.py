@@ -9,6 +9,7 @@ from codat_notebook.models.shared import Connection
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.widgets.data_types import data_type_rows
+from tests.advised import advice
 
 #: Status of the last operation, and how old the last good sync is.
 Read = tuple[str | None, timedelta | None]
@@ -23,5 +24,6 @@ def type_rows(now: datetime, *reads: Mapping[str, Read], running: Iterable[str] 
     for n, types in enumerate(reads):
         for key, (status, age) in types.items():
             last = None if age is None else now - age
-            cells.append(Cell("c", str(n), key, "Xero", status, last, last, age, None, None, "history"))
+            read = Cell("c", str(n), key, "Xero", status, last, last, age, None, None, "history", advice=advice(status))
+            cells.append(read)
     return data_type_rows(facts, cells, now, running=running)

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{type: string, text: string, title: string=}} ActionButton
- * @typedef {{status: string, short: string, action: string, companies: number, operations: number, links: number}}
+ * @typedef {{rule: string, short: string, action: string, companies: number, operations: number, links: number}}
  *   RemedyState
  * @typedef {{text: string, tone: string}} PhaseState
  * @typedef {{title: string, phase: PhaseState, shares: Array<Array<*>>, total: number, ended: number,
@@ -24,11 +24,11 @@ function render({ model, el }) {
 
   const clicks = guard(model);
   let [state, now] = [{}, clock({})];
-  const buttons = new Map(); // status -> the button that waits for its link URLs
+  const buttons = new Map(); // rule -> the button that waits for its link URLs
   const links = (content) => {
-    if (content?.type !== "links" || !buttons.has(content.status)) return;
-    copyText(buttons.get(content.status), content.text);
-    buttons.delete(content.status);
+    if (content?.type !== "links" || !buttons.has(content.rule)) return;
+    copyText(buttons.get(content.rule), content.text);
+    buttons.delete(content.rule);
   };
   model.on("msg:custom", links);
 
@@ -42,9 +42,9 @@ function render({ model, el }) {
     setAttribute(button, "title", action.title);
     setDisabled(button, clicks.held());
   });
-  const makeRemedy = ({ status }) => {
+  const makeRemedy = ({ rule }) => {
     const copy = h("button", { class: "c-btn small", type: "button" });
-    copy.addEventListener("click", () => { buttons.set(status, copy); model.send({ type: "links", status }); });
+    copy.addEventListener("click", () => { buttons.set(rule, copy); model.send({ type: "links", rule }); });
     return h("li", {}, h("span", { class: "who" }, h("b", {}), h("span", { class: "c-dim" })), h("p", {}, h("b", {}), " ", h("span", {})), copy);
   };
   const drawRemedy = (item, { short, action, companies, operations, links: urls }) => {
@@ -87,7 +87,7 @@ function render({ model, el }) {
     });
     setTimedText(note, next.note);
     note.hidden = !next.note;
-    keyed(remedies, next.remedies ?? [], ({ status }) => status, makeRemedy, drawRemedy);
+    keyed(remedies, next.remedies ?? [], ({ rule }) => rule, makeRemedy, drawRemedy);
     remedies.hidden = !next.remedies?.length;
     drawActions();
     drawFigures();

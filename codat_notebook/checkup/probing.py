@@ -1,0 +1,154 @@
+"""What the doctor asks: a fixed list of GETs, at most sixty, as a flow.
+
+A :class:`Desk` sends them one by one, without repeats, and keeps what came. It stops by itself where going on is no use
+or not right: the key is refused, the plan has ended, Codat asks to slow down, or little of the day's quota is left.
+"""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from codat_notebook.client import CodatLending
+from codat_notebook.client.retrying import Flow
+from codat_notebook.client.wire import Answer, Request
+from codat_notebook.models.errors import ReadOnlyError
+from codat_notebook.models.vocabulary import ID
+from codat_notebook.runs.finding import name_query
+from codat_notebook.utils import RetryConfig
+
+MOST: Final = 60
+#: Companies whose data status and history are compared.
+LOOKED_AT: Final = 6
+#: Requests that are left to others when the doctor stops.
+_RESERVE: Final = 100
+_STOPPING: Final = (401, 402, 429)
+_FAR: Final = "1000000"
+NOBODY: Final = "00000000-0000-0000-0000-000000000000"
+
+
+class Sight(NamedTuple):
+    """One answer: its status (0: none came), headers by small names, its JSON, the bytes of its body."""
+
+    status: int = 0
+    headers: Mapping[str, str] = {}
+    document: Any = None
+    size: int = 0
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The results of a page, those that are objects."""
+        return objects(self.document.get("results") if isinstance(self.document, dict) else None)
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The links of a page."""
+        found = self.document.get("_links") if isinstance(self.document, dict) else None
+        return {name: str(link.get("href")) for name, link in (found or {}).items() if isinstance(link, dict)}
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of what should be a list of them."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+class Desk:
+    """Sends requests of a client one by one and keeps the answers by label.
+
+    ``stopped`` says why it sends no more; ``""``: it does. Raises ``ReadOnlyError`` where it is to write and the client
+    may not.
+    """
+
+    def __init__(self, client: CodatLending, writes: bool = False) -> None:
+        self._call = client.prepare("doctor", {"retries": RetryConfig("none")}, writes=writes)
+        self._writes = writes
+        self.sights: dict[str, Sight] = {}
+        self.requests = 0
+        self.stopped = ""
+
+    def ask(self, label: str, path: str, **query: str) -> Flow[Sight]:
+        """Send one GET; nothing once stopped."""
+        company = found[0] if (found := ID.findall(path)) else None
+        return (yield from self._send(label, self._call.get(path, tuple(query.items()), company)))
+
+    def post(self, label: str, path: str, key: str, **query: str) -> Flow[Sight]:
+        """Send one POST under an idempotency key. Raises ``ReadOnlyError`` where this desk only reads."""
+        if not self._writes:
+            raise ReadOnlyError("The doctor only reads here. Nothing was sent.")
+        get = self._call.get(path, tuple(query.items()))
+        headers = (*get.headers, ("Idempotency-Key", key))
+        return (yield from self._send(label, msgspec.structs.replace(get, method="POST", headers=headers)))
+
+    def _send(self, label: str, request: Request) -> Flow[Sight]:
+        if self.stopped or self.requests >= MOST:
+            return Sight()
+        self.requests += 1
+        outcome = yield from self._call.anew().send(request)
+        if not isinstance(outcome, Answer):
+            self.stopped = "no answer came"
+            return Sight()
+        document = None
+        with contextlib.suppress(ValueError, RecursionError):
+            document = json.loads(outcome.body)
+        self.sights[label] = sight = Sight(outcome.status, outcome.headers, document, len(outcome.body))
+        left = outcome.headers.get("x-rate-limit-remaining", "")
+        if outcome.status in _STOPPING:
+            self.stopped = f"the answer was {outcome.status}"
+        elif left.isdecimal() and int(left) < _RESERVE:
+            self.stopped = "little of the day's quota is left"
+        return sight
+
+
+#: Label, path and query of what is asked of the account; label and query of what is asked of one history.
+_OF_ACCOUNT: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
+    ("one row", "/companies", {"page": "1", "pageSize": "1"}),
+    ("past the end", "/companies", {"page": _FAR, "pageSize": "1"}),
+    ("largest", "/companies", {"page": _FAR, "pageSize": "5000"}),
+    ("too large", "/companies", {"page": _FAR, "pageSize": "5001"}),
+    ("in order", "/companies", {"orderBy": "name", "pageSize": "1"}),
+    ("no company", f"/companies/{NOBODY}", {}),
+    ("no id", "/companies/no-id", {}),
+    ("account settings", "/profile/syncSettings", {}),
+    ("integrations", "/integrations", {"pageSize": "100"}),
+)
+_OF_HISTORY: Final = {
+    "by time": "requested>=2020-01-01T00:00:00Z&&requested<2100-01-01T00:00:00Z", "by status": "status=Complete",
+    "not supported": "status=NotSupported", "unresolved": "isCompleted=true", "malformed": "status=",
+}  # fmt: skip
+
+
+def look(desk: Desk) -> Flow[None]:
+    """Ask everything."""
+    first = yield from desk.ask("companies", "/companies")
+    for label, path, query in _OF_ACCOUNT:
+        yield from desk.ask(label, path, **query)
+    for number, company in enumerate(_telling(first.rows)[:LOOKED_AT]):
+        path = f"/companies/{company['id']}"
+        yield from desk.ask(f"status {number}", f"{path}/dataStatus")
+        newest = yield from desk.ask(f"history {number}", f"{path}/data/history", orderBy="-requested", pageSize="200")
+        if number == 0:
+            yield from _subject(desk, company, next((str(row.get("id")) for row in newest.rows), ""))
+
+
+def _telling(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Companies whose ids can be asked for, those first that have the most connections that were synced."""
+    asked = [row for row in rows if ID.fullmatch(str(row.get("id")))]
+    return sorted(asked, key=lambda row: -sum("lastSync" in each for each in objects(row.get("dataConnections"))))
+
+
+def _subject(desk: Desk, company: dict[str, Any], operation: str) -> Flow[None]:
+    """What is asked of one company alone, and how its history can be asked."""
+    own, path = company["id"], f"/companies/{company['id']}"
+    search = name_query(str(company.get("name") or "")) or "name~a"
+    yield from desk.ask("by name", "/companies", query=search)
+    yield from desk.ask("by swapped name", "/companies", query="name~" + search[5:].swapcase())
+    yield from desk.ask("joined", "/companies", query=f"id={own}||id={own}&&id={NOBODY}", pageSize="2")
+    yield from desk.ask("capitals", f"/companies/{own.swapcase()}")
+    yield from desk.ask("linked", f"{path}/connections", query="status=Linked")
+    yield from desk.ask("company settings", f"{path}/syncSettings")
+    for label, query in _OF_HISTORY.items():
+        yield from desk.ask(label, f"{path}/data/history", query=query, pageSize="5")
+    if ID.fullmatch(operation):
+        yield from desk.ask("validation", f"{path}/sync/{operation}/validation")

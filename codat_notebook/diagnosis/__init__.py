@@ -1,0 +1,255 @@
+"""Why a refresh failed, waits or is stuck, what to do, and who: :func:`diagnose`.
+
+One answer for all who ask: runs and their errors, the console, the report, plans, ``retry_failed``, the command line.
+What is known stands in :mod:`codat_notebook.diagnosis.rules` as data, each rule with its source; here is how the
+rules are asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Final
+
+from codat_notebook.diagnosis.rule import UNKNOWN, UNKNOWN_END, UNKNOWN_ERROR, Basis, DiagnosisRule, Retry, Span, Who
+from codat_notebook.diagnosis.rules import RULES
+from codat_notebook.models.instants import instant
+from codat_notebook.models.shared import Connection, PullOperation, ValidationResults
+from codat_notebook.models.status import STATUSES, is_failed, is_running
+
+_DAY: Final = timedelta(days=1)
+#: After so long what a person has to mend may have been mended (assumed).
+MENDED: Final = timedelta(days=3)
+#: Failures in a row from which on a type "fails again and again".
+AGAIN: Final = 3
+#: Status, as the rules name it -> its rules, the most specific first.
+_RULES: Final = {
+    word: sorted((rule for rule in RULES if word in rule.statuses), key=lambda rule: -rule.rank)
+    for word in (*STATUSES, UNKNOWN_ERROR, UNKNOWN_END, UNKNOWN)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What is wrong with a pull operation, and what to do.
+
+    ``retry`` says whether queueing it again helps: ``"now"``, ``"later"`` (from ``retry_after[0]`` after its end on,
+    and not more often than ``retry_after[1]`` apart once that has been tried), ``"after"`` (once somebody has mended
+    the cause) or ``"never"`` (also while it is on its way, and where nothing is wrong). ``who`` is to act.
+    ``one_cause``: what else fails on the connection has the same cause, to be told once. ``source`` is a page of
+    ``codatio/codat-docs`` or a line of ``codatio/oas``; ``basis`` says whether the advice stands there or follows.
+    """
+
+    cause: str
+    action: str
+    retry: Retry
+    retry_after: Span | None
+    who: Who
+    relink: bool
+    one_cause: bool
+    rule: str
+    source: str
+    basis: Basis
+
+    def due(self, ended: datetime) -> datetime | None:
+        """From when on it may be queued again without asking anybody; ``None``: never.
+
+        What a person has to mend is tried again after three days, as an assumption of how long that takes.
+        """
+        if self.retry == "never":
+            return None
+        wait = self.retry_after[0] if self.retry_after else MENDED if self.retry == "after" else timedelta()
+        return ended + wait
+
+    @property
+    def normal(self) -> bool:
+        """Whether there is nothing to say: it is on its way, or has succeeded."""
+        return self.rule in ("running", "complete")
+
+    @property
+    def expected(self) -> bool:
+        """Whether nothing is wrong: the failure stands in the documents, and nobody can or has to mend it."""
+        return self.retry == "never" and self.who == "nobody"
+
+
+def diagnose(
+    operation: PullOperation,
+    connection: Connection | None = None,
+    history: Sequence[PullOperation] = (),
+    *,
+    validation: ValidationResults | None = None,
+    now: datetime | None = None,
+) -> Advice:
+    """Say why a pull operation failed, waits or is stuck, and what to do about it. Pure; asks nothing of Codat.
+
+    Parameters
+    ----------
+    operation : one that runs or has ended, in any status, also an unknown one.
+    connection : its connection. Without it, what is known about the platform cannot be used.
+    history : other operations of the company, in any order; those of other connections are passed over. Without it,
+        "for the first time" and "again and again" cannot be told apart.
+    validation : what Codat's checks found, for a ``ValidationError``.
+    now : the server's time; by default the latest time that the operations tell.
+
+    >>> operation = PullOperation(data_type="bankTransactions", status="FetchError")
+    >>> diagnose(operation).retry, diagnose(operation, Connection(platform_name="Xero", status="Linked")).retry
+    ('later', 'never')
+    """
+    case = _Case(operation, connection, tuple(history), now)
+    rule = next(rule for rule in _RULES[case.word] if case.meets(rule))
+    cause = rule.cause
+    if rule.statuses == ("ValidationError",) and (finding := _first(validation)):
+        cause = f"{cause} The first: {finding}"
+    return Advice(
+        cause, rule.action, rule.retry, rule.wait, rule.who, rule.relink, rule.one_cause, rule.name, rule.source,
+        rule.basis,
+    )  # fmt: skip
+
+
+def _first(validation: ValidationResults | None) -> str:
+    findings = (validation and validation.errors) or []
+    return next((finding.message for finding in findings if finding.message), "")
+
+
+class _Case:
+    """An operation with what is known around it, as the conditions of the rules ask for it."""
+
+    def __init__(
+        self,
+        operation: PullOperation,
+        connection: Connection | None,
+        history: tuple[PullOperation, ...],
+        now: datetime | None,
+    ) -> None:
+        self.connection = connection
+        self.data_type = operation.data_type.lower()
+        self.word = _word(operation)
+        self._operation = operation
+        self._requested = instant(operation.requested)
+        here = operation.connection_id.lower()
+        self._others = [each for each in history if each.id != operation.id and each.connection_id.lower() == here]
+        same = (each for each in self._others if each.data_type.lower() == self.data_type)
+        self._same = sorted(same, key=_requested)
+        self._now = now or max(_times((operation, *history)), default=None)
+
+    def meets(self, rule: DiagnosisRule) -> bool:
+        """Whether all conditions of a rule of this status hold; the cheap ones are asked first."""
+        return (
+            (not rule.connection or (self.connection is not None and self.connection.status in rule.connection))
+            and (not rule.data_types or any(fnmatchcase(self.data_type, word.lower()) for word in rule.data_types))
+            and (not rule.platforms or any(re.search(rf"\b{word}\b", self.platform) for word in rule.platforms))
+            and (rule.linked is None or _within(self.linked, rule.linked))
+            and (rule.age is None or _within(self.age, rule.age))
+            and (not rule.text or re.search(rule.text, self.text, re.IGNORECASE) is not None)
+            and (not rule.unseen or self.unseen)
+            and (not rule.shape or rule.shape == self.shape)
+        )
+
+    @cached_property
+    def platform(self) -> str:
+        """The words that tell the platform: the integration's key, its name, the kind of source."""
+        if self.connection is None:
+            return ""
+        words = (self.connection.integration_key, self.connection.platform_name, self.connection.source_type)
+        return " · ".join(word for word in words if word).lower()
+
+    @property
+    def linked(self) -> timedelta | None:
+        """From the connection's creation to the request."""
+        created = instant(self.connection.created) if self.connection else None
+        return self._requested - created if created and self._requested else None
+
+    @property
+    def age(self) -> timedelta | None:
+        """From the request until now."""
+        return self._now - self._requested if self._now and self._requested else None
+
+    @cached_property
+    def text(self) -> str:
+        """All that Codat says about the operation and its connection; errors that were resolved are passed over."""
+        texts: list[Any] = [self._operation.status_description, self._operation.error_message]
+        if self.connection is not None:
+            open_errors = [e for e in self.connection.data_connection_errors or () if not e.resolved_on_utc]
+            for error in open_errors:
+                texts += [f"HTTP {error.status_code}", error.status_text, error.error_message]
+            texts += [self.connection.platform_name, *_strings(self.connection.connection_info)]
+        return "\n".join(str(text) for text in texts if text)
+
+    @cached_property
+    def shape(self) -> str:
+        """What the connection's operations look like together: one of ``rule.SHAPES``, or nothing."""
+        if not is_failed(self.word):
+            return ""
+        newer = [each for each in self._same if _requested(each) > _requested(self._operation)]
+        if newer and (newer[-1].status == "Complete" or not _is_over(newer[-1])):
+            return "mended" if _is_over(newer[-1]) else "tried again"
+        if together := self._together():
+            return together
+        older = [each for each in self._same if each not in newer and _is_over(each)]
+        if self.unseen and older and any(each.status == "Complete" for each in self._others):
+            return "no success"
+        if not older:
+            return "first" if self._others or _within(self.linked, (timedelta(), _DAY)) else ""
+        succeeded = [each.status == "Complete" for each in older[-5:]] + [False]
+        if sum(before and not after for before, after in pairwise(succeeded)) >= 2:
+            return "by turns"
+        lasted = _requested(self._operation) - _requested(older[-AGAIN + 1 :][0])
+        return "again" if len(older) >= AGAIN - 1 and not any(succeeded[-AGAIN:]) and lasted >= _DAY else ""
+
+    @property
+    def unseen(self) -> bool:
+        """Whether no success of the type on the connection is known."""
+        return not any(each.status == "Complete" for each in self._same)
+
+    def _together(self) -> str:
+        """Whether other data types failed likewise about then, and whether more or fewer have succeeded since."""
+        mine = _requested(self._operation)
+        others = [each for each in self._others if each.data_type.lower() != self.data_type and _is_over(each)]
+        near = [each for each in others if abs(_requested(each) - mine) <= _DAY]
+        alike = {each.data_type.lower(): _requested(each) for each in near if each.status == self._operation.status}
+        if self.word == "AuthError" and alike and any(e.status == "Complete" and _requested(e) > mine for e in others):
+            return "linked again"
+        since = min(mine, *alike.values()) if alike else mine
+        succeeded = sum(each.status == "Complete" and _requested(each) > since for each in near)
+        return "together" if len(alike) >= max(2, succeeded + 1) else ""
+
+
+def _word(operation: PullOperation) -> str:
+    """The status as the rules name it: unknown ones by their kind."""
+    status = str(operation.status)
+    if status in STATUSES:
+        return status
+    if is_failed(status):
+        return UNKNOWN_ERROR
+    return UNKNOWN if is_running(status, operation.completed) else UNKNOWN_END
+
+
+def _is_over(operation: PullOperation) -> bool:
+    return not is_running(operation.status, operation.completed)
+
+
+def _requested(operation: PullOperation) -> datetime:
+    return instant(operation.requested) or datetime.min.replace(tzinfo=UTC)
+
+
+def _times(operations: Iterable[PullOperation]) -> Iterator[datetime]:
+    texts = (text for each in operations for text in (each.requested, each.completed))
+    return (time for text in texts if (time := instant(text)) is not None)
+
+
+def _within(value: timedelta | None, span: Span) -> bool:
+    return value is not None and span[0] <= value < span[1]
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every text inside a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _strings(inner)
