@@ -88,8 +88,8 @@ def parser() -> argparse.ArgumentParser:
         made[name].add_argument("--speed", type=speed, default=60.0, help="seconds that pass there in one of ours")
         made[name].add_argument("--seed", type=int, default=7, help="the same seed, the same companies and outcomes")
         made[name].add_argument(
-            "--scenario", choices=("month-end",), default=argparse.SUPPRESS, metavar="NAME",
-            help="a fixed story that begins on a date of its own: month-end",
+            "--scenario", choices=("month-end", "situations"), default=argparse.SUPPRESS, metavar="NAME",
+            help="a fixed story that begins on a date of its own: month-end, situations",
         )  # fmt: skip
     _add_refresh(commands.add_parser(
         "refresh", help="refresh a company, a plan, or what a rule finds; wait for the end",

@@ -27,6 +27,8 @@ _DAY: Final = timedelta(days=1)
 MENDED: Final = timedelta(days=3)
 #: Failures in a row from which on a type "fails again and again".
 AGAIN: Final = 3
+#: So long no outage lasts, nor a limit: what fails since, with whatever else, has another cause (assumed).
+LASTING: Final = timedelta(days=3)
 #: Status, as the rules name it -> its rules, the most specific first.
 _RULES: Final = {
     word: sorted((rule for rule in RULES if word in rule.statuses), key=lambda rule: -rule.rank)
@@ -105,8 +107,10 @@ def diagnose(
     cause = rule.cause
     if rule.statuses == ("ValidationError",) and (finding := _first(validation)):
         cause = f"{cause} The first: {finding}"
+    # What is on its way goes on by itself once the cause is mended, unless the connection has ended.
+    retry = "never" if case.runs and not rule.connection else rule.retry
     return Advice(
-        cause, rule.action, rule.retry, rule.wait, rule.who, rule.relink, rule.one_cause, rule.name, rule.source,
+        cause, rule.action, retry, rule.wait, rule.who, rule.relink, rule.one_cause, rule.name, rule.source,
         rule.basis,
     )  # fmt: skip
 
@@ -129,6 +133,7 @@ class _Case:
         self.connection = connection
         self.data_type = operation.data_type.lower()
         self.word = _word(operation)
+        self.runs = not _is_over(operation)
         self._operation = operation
         self._requested = instant(operation.requested)
         here = operation.connection_id.lower()
@@ -188,18 +193,21 @@ class _Case:
         newer = [each for each in self._same if _requested(each) > _requested(self._operation)]
         if newer and (newer[-1].status == "Complete" or not _is_over(newer[-1])):
             return "mended" if _is_over(newer[-1]) else "tried again"
+        older = [each for each in self._same if each not in newer and _is_over(each)]
+        succeeded = [each.status == "Complete" for each in older[-5:]] + [False]
+        lasted = _requested(self._operation) - _requested(older[1 - AGAIN :][0]) if older else timedelta()
+        again = len(older) >= AGAIN - 1 and not any(succeeded[-AGAIN:])
+        if again and lasted >= LASTING and any(succeeded):
+            return "again"
         if together := self._together():
             return together
-        older = [each for each in self._same if each not in newer and _is_over(each)]
         if self.unseen and older and any(each.status == "Complete" for each in self._others):
             return "no success"
         if not older:
             return "first" if self._others or _within(self.linked, (timedelta(), _DAY)) else ""
-        succeeded = [each.status == "Complete" for each in older[-5:]] + [False]
         if sum(before and not after for before, after in pairwise(succeeded)) >= 2:
             return "by turns"
-        lasted = _requested(self._operation) - _requested(older[-AGAIN + 1 :][0])
-        return "again" if len(older) >= AGAIN - 1 and not any(succeeded[-AGAIN:]) and lasted >= _DAY else ""
+        return "again" if again and lasted >= _DAY else ""
 
     @property
     def unseen(self) -> bool:

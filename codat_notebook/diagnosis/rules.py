@@ -66,7 +66,11 @@ REMOVED: Final = (
 WRITE_ONLY: Final = ("bankfeed", "expense", "file upload")
 
 #: How sources say that a limit is used up, and that rights are missing.
-_LIMIT: Final = r"HTTP 429\b|dailycap|too ?many ?requests|rate[ -]?limit|\blimit\b.{0,40}\b(?:exceeded|reached)|quota"
+_LIMIT: Final = r"HTTP 429\b|too ?many ?requests|rate[ -]?limit|\blimit\b.{0,40}\b(?:exceeded|reached)|quota|\b429\b"
+_DAILY: Final = (
+    r"dailycap|daily (?:rate |api )?(?:limit|cap|quota)|"
+    r"\b(?:calls|requests|quota|limit)\b.{0,20}\b(?:for the|a|per) day"
+)
 _RIGHTS: Final = r"HTTP 403\b|\bforbidden\b|\bscopes?\b|\bpermissions?\b"
 _STATUS: Final = "docs/core-concepts/status.md"
 _CONNECTIONS: Final = "docs/core-concepts/connections.md"
@@ -165,6 +169,11 @@ RULES: Final = (
          action="Leave the connection alone for some hours, then refresh fewer data types at a time.",
          retry="later", wait=_hours(1, 24), who="nobody", one_cause=True, basis="inferred",
          source="docs/knowledge-base/advanced-sync-settings.md"),
+    Rule(name="daily limit told", statuses=("FetchError", "RateLimitError", UNKNOWN_ERROR), data_types=("*",),
+         text=_DAILY, cause="The platform's limit for the day is used up.",
+         action="Leave the connection alone until the next day, and refresh fewer data types a day.",
+         retry="later", wait=(_DAY, 2 * _DAY), who="nobody", one_cause=True,
+         source=f"{_ACCOUNTING}/xero/xero-faq.md"),
     Rule(name="rights told", statuses=("FetchError", UNKNOWN_ERROR),
          text=_RIGHTS,
          cause="The platform refuses it: the customer's user or credentials lack rights.",
@@ -174,23 +183,18 @@ RULES: Final = (
          cause="The customer or the platform has withdrawn access.",
          action="Send the customer the connection's link URL.",
          retry="after", who="customer", relink=True, one_cause=True, source=f"{_PLATFORM_API}:3140"),
+    Rule(name="many companies", statuses=("AuthError",), platforms=(*XERO, *FRESHBOOKS),
+         cause="Access has ended. If several companies lose it at once, your app's scopes changed, or (with Xero) one "
+         "login was used for several organizations.",
+         action="Send the customer the link URL; after a change of scopes, all customers.",
+         retry="after", who="customer", relink=True, one_cause=True,
+         source=f"{_ACCOUNTING}/freshbooks/accounting-freshbooks.md"),
     Rule(name="zoho links", statuses=("AuthError",), platforms=ZOHO,
          cause="Access has ended. If newer connections of the same Zoho user work: a user has 20 links, and the 21st "
          "ends the oldest.",
          action="Unlink what is not used, then send the customer the link URL.",
          retry="after", who="customer", relink=True, one_cause=True, basis="inferred",
          source=f"{_ACCOUNTING}/zoho-books/zoho-book-limits.md"),
-    Rule(name="xero login", statuses=("AuthError",), platforms=XERO,
-         cause="Access has ended. If several companies lose it without notice: one Xero login was used for several "
-         "organizations, or the app's scopes changed.",
-         action="Send the customer the link URL; one Xero login for each company.",
-         retry="after", who="customer", relink=True, one_cause=True,
-         source=f"{_ACCOUNTING}/xero/accounting-xero-setup.md"),
-    Rule(name="freshbooks scopes", statuses=("AuthError",), platforms=FRESHBOOKS,
-         cause="Access has ended. If all FreshBooks connections lose it at once: the scopes of your app changed.",
-         action="Send the customer the link URL; after a change of scopes, all customers.",
-         retry="after", who="customer", relink=True, one_cause=True,
-         source=f"{_ACCOUNTING}/freshbooks/accounting-freshbooks.md"),
     # Expected failures, and data types with conditions of their own.
     Rule(name="xero bank transactions", unseen=True, platforms=XERO, data_types=("bankTransactions",),
          statuses=("FetchError", "NotSupported", "PermissionsError"),
@@ -254,11 +258,11 @@ RULES: Final = (
          "Asset Reports), then refresh again.",
          retry="after", who="us", basis="inferred", source=f"{_BANKING}/plaid/banking-plaid.md"),
     # What the messages say.
-    Rule(name="not supported by platform", text=r"not supported by platform", statuses=_ENDED,
+    Rule(name="not supported by platform", text=r"not supported by (?:the )?platform|does not support", statuses=_ENDED,
          cause="The platform has no such data.", action="Leave this data type out for the connection.",
          retry="never", who="nobody", source="docs/using-the-api/errors.md"),
     Rule(name="subscription", statuses=_ENDED, data_types=("*",),
-         text=r"subscription\b.{0,30}\b(?:lapsed|expired|ended|cancell?ed)|(?:lapsed|expired|inactive) subscription",
+         text=r"subscription\b.{0,30}\b(?:lapsed|expired|ended|cancel(?:l?ed))|(?:lapsed|expired) subscription",
          cause="The customer's subscription to the platform has ended.",
          action="Ask the customer to renew it, then refresh again.",
          retry="after", who="customer", one_cause=True, basis="inferred",
@@ -302,11 +306,6 @@ RULES: Final = (
          action="Ask the customer to settle it at the bank, then refresh again.",
          retry="after", who="customer", source=f"{_BANKING}/plaid/faqs-plaid.md"),
     # The platforms' limits and habits.
-    Rule(name="xero limit", platforms=XERO, statuses=("RateLimitError",),
-         cause="Xero's limit is used up; the daily one holds for up to 24 hours.",
-         action="Leave the whole connection alone for a day, then refresh again.",
-         retry="later", wait=(_DAY, 2 * _DAY), who="nobody", one_cause=True, basis="inferred",
-         source=f"{_ACCOUNTING}/xero/xero-faq.md"),
     Rule(name="zoho limit", platforms=ZOHO, statuses=("RateLimitError", "FetchError"), shape="together",
          cause="The organization's daily limit at Zoho, shared with its other apps, is used up.",
          action="Wait for the next day, and refresh fewer data types a day.",
@@ -317,7 +316,7 @@ RULES: Final = (
          action="Refresh daily or weekly, not more often.",
          retry="later", wait=(_DAY, 2 * _DAY), who="us", one_cause=True,
          source=f"{_COMMERCE}/amazon-seller-central/commerce-amazon-seller-central.md"),
-    Rule(name="exact minute", platforms=EXACT, statuses=("FetchError",),
+    Rule(name="exact minute", platforms=EXACT, statuses=("FetchError", "RateLimitError"),
          text=_LIMIT,
          cause="Exact's limit is used up: 60 calls a minute and 5,000 a day for each company.",
          action="Refresh again in some minutes, fewer data types at a time; if it stays, the next day.",
@@ -331,6 +330,11 @@ RULES: Final = (
          source=f"{_ACCOUNTING}/dynamics365businesscentral/accounting-dynamics365businesscentral-setup.md"),
     Rule(name="business central extension", platforms=BUSINESS_CENTRAL, statuses=("FetchError",), shape="together",
          cause="Several data types fail together: the extension was probably uninstalled in Business Central.",
+         action="Ask the customer to install it again and to relink.",
+         retry="after", who="customer", relink=True, one_cause=True,
+         source=f"{_ACCOUNTING}/dynamics365businesscentral/accounting-dynamics365businesscentral-setup.md"),
+    Rule(name="business central for days", platforms=BUSINESS_CENTRAL, statuses=("FetchError",), shape="again",
+         cause="It has failed for days: the extension was probably uninstalled in Business Central.",
          action="Ask the customer to install it again and to relink.",
          retry="after", who="customer", relink=True, one_cause=True,
          source=f"{_ACCOUNTING}/dynamics365businesscentral/accounting-dynamics365businesscentral-setup.md"),

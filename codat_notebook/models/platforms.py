@@ -1,9 +1,11 @@
 """The platforms behind the connections: what each can deliver, how long it takes, how it fails.
 
-The keys, names and kinds of platforms, the on-premise window (19:00 to 07:00) and the revocation of unused tokens
-(60 to 100 days) are *documented*. Everything that is a number here (durations, failure and change rates, which
-types exactly) is *assumed*: plausible, and in one place. The sandbox draws from these numbers; strategies and planning
-take them where nothing was measured.
+*Documented* (codat-docs, docs/integrations/*/overview.md, unless a line names another page) are the keys, names and
+kinds of platforms, which ones Codat has withdrawn (blog/251003-deprecation-of-integrations.md), QuickBooks Desktop's
+window of 19:00 to 07:00, how long a consent lasts, that unused tokens are revoked after 60 to 100 days on some
+platforms, and that Xero's bankTransactions always fail. *Assumed* are the numbers (durations, failure and change
+rates), which platforms revoke unused tokens and after how many days, and which types a platform has: plausible, and in
+one place. The sandbox draws from these; strategies and planning take them where nothing was measured.
 """
 
 from __future__ import annotations
@@ -29,8 +31,17 @@ class Platform:
     failure_rate: float = 0.05  # assumed
     failures: Mapping[str, float] = field(default_factory=dict)  # assumed: weights of the kinds
     refuses: tuple[str, ...] = ()  # assumed: listed as supported, but the pull ends NotSupported
+    fails: Mapping[str, str] = field(default_factory=dict)  # documented: types that always fail, and how
     offline: bool = False  # documented: QuickBooks Desktop and Sage 50 run on the customer's machine
+    windowed: bool = False  # documented: only QuickBooks Desktop is read at certain hours alone
     token_days: float | None = None  # documented range 60 to 100: unused this long, the token is revoked
+    consent_days: float | None = None  # a consent ends that long after it was given, used or not
+    withdrawn: str | None = None  # documented: the day on which Codat removed the integration
+
+    @property
+    def write_only(self) -> bool:
+        """Whether nothing can be read from it: bank feeds are written to (inferred)."""
+        return self.source_type == "BankFeed"
 
     @property
     def integration_id(self) -> str:
@@ -65,31 +76,66 @@ _NETSUITE: Final = _accounting(
 )  # fmt: skip
 _DESKTOP: Final = _accounting("bankTransactions", "cashFlowStatement", "journals", "paymentMethods")
 
-PLATFORMS: Final = (
-    Platform("gbol", "Xero", "Accounting", _accounting("itemReceipts", "salesOrders"), 0.8, 0.05,
-             {**_USUAL, "RateLimitError": 6.0}, refuses=("bankTransactions",), token_days=60),
+_XERO: Final = _accounting("itemReceipts", "salesOrders")
+_LARGE: Final = _accounting("itemReceipts", "journals", "bankTransactions")
+_SMALL: Final = _accounting(
+    "itemReceipts", "journals", "salesOrders", "purchaseOrders", "trackingCategories", "cashFlowStatement"
+)
+
+#: What made-up companies have (assumed: the most common ones).
+COMMON: Final = (
+    Platform("gbol", "Xero", "Accounting", _XERO, 0.8, 0.05, {**_USUAL, "RateLimitError": 6.0},
+             fails={"bankTransactions": "FetchError"}, token_days=60),  # xero/xero-faq.md
     Platform("qhyg", "QuickBooks Online", "Accounting", _accounting("itemReceipts", "journals"), 0.9, 0.04,
              _USUAL, token_days=100),
-    Platform("pqsw", "QuickBooks Desktop", "Accounting", _DESKTOP, 2.0, 0.09, _ON_PREMISE, offline=True),
-    Platform("tgtn", "Sage 50 (UK)", "Accounting", _DESKTOP, 2.2, 0.10, _ON_PREMISE, offline=True),
+    Platform("pqsw", "QuickBooks Desktop", "Accounting", _DESKTOP, 2.0, 0.09, _ON_PREMISE, offline=True,
+             windowed=True),
+    Platform("hbql", "Sage 50 (UK)", "Accounting", _DESKTOP, 2.2, 0.10, _ON_PREMISE, offline=True),
     Platform("akxx", "Oracle NetSuite", "Accounting", _NETSUITE, 1.3, 0.05, {**_USUAL, "PermissionsError": 6.0}),
     Platform("fbrh", "FreeAgent", "Accounting", _accounting("itemReceipts", "journals", "salesOrders",
              "purchaseOrders", "trackingCategories"), 0.7, 0.04, _USUAL, token_days=90),
-    Platform("xpnu", "Plaid", "Banking", BANKING, 0.5, 0.05, {**_USUAL, "FetchError": 9.0},
-             refuses=("banking-transactionCategories",), token_days=90),
-    Platform("ngfh", "TrueLayer", "Banking", BANKING, 0.5, 0.06, {**_USUAL, "FetchError": 9.0}, token_days=90),
+    Platform("suuo", "Plaid", "Banking", BANKING, 0.5, 0.05, {**_USUAL, "FetchError": 9.0},
+             refuses=("banking-transactionCategories",), consent_days=90),  # plaid/reauthorize-url-links.md
+    Platform("upvr", "TrueLayer", "Banking", BANKING, 0.5, 0.06, {**_USUAL, "FetchError": 9.0},
+             consent_days=90),  # inferred from the same page: the 90 days of open banking
     Platform("fztf", "Shopify", "Commerce", COMMERCE, 0.8, 0.04, _USUAL),
-    Platform("wvzu", "Stripe", "Commerce", tuple(t for t in COMMERCE if t != "commerce-locations"), 0.7, 0.03,
+    Platform("exgd", "Stripe", "Commerce", tuple(t for t in COMMERCE if t != "commerce-locations"), 0.7, 0.03,
              _USUAL, refuses=("commerce-taxComponents",)),
-    Platform("rxnb", "Square", "Commerce", COMMERCE, 0.8, 0.04, _USUAL, refuses=("commerce-disputes",)),
+    Platform("zsth", "Square", "Commerce", COMMERCE, 0.8, 0.04, _USUAL, refuses=("commerce-disputes",)),
 )  # fmt: skip
+_FURTHER: Final = (
+    Platform("trji", "Dynamics 365 Business Central", "Accounting", _LARGE, 1.2, 0.05, _USUAL),
+    Platform("qudb", "Exact (Netherlands)", "Accounting", _SMALL, 1.0, 0.05, {**_USUAL, "RateLimitError": 6.0}),
+    Platform("pbbf", "Exact (UK)", "Accounting", _SMALL, 1.0, 0.05, {**_USUAL, "RateLimitError": 6.0}),
+    Platform("vxvy", "FreshBooks", "Accounting", _SMALL, 0.8, 0.04, _USUAL),
+    Platform("pdvj", "MYOB Business", "Accounting", _LARGE, 1.6, 0.06, {**_USUAL, "FetchError": 8.0}),
+    Platform("jcrp", "Sage 200 Standard", "Accounting", _LARGE, 1.2, 0.05, _USUAL,
+             consent_days=90),  # sage200/accounting-sage200-setup.md: at most; that a sync does not renew it is assumed
+    Platform("tgff", "Sage Accounting", "Accounting", _SMALL, 0.9, 0.04, _USUAL),
+    Platform("knfz", "Sage Intacct", "Accounting", _LARGE, 1.3, 0.05, {**_USUAL, "PermissionsError": 6.0}),
+    Platform("pbtz", "Wave", "Accounting", _SMALL, 0.8, 0.04, _USUAL),
+    Platform("rwuv", "Zoho Books", "Accounting", _LARGE, 1.1, 0.06, {**_USUAL, "FetchError": 8.0}),
+    Platform("qkdj", "Amazon Seller Central", "Commerce", COMMERCE, 2.0, 0.05, {**_USUAL, "RateLimitError": 6.0}),
+    Platform("vqzp", "BigCommerce", "Commerce", COMMERCE, 1.0, 0.05, _USUAL),
+    Platform("fqly", "Clover", "Commerce", COMMERCE, 0.8, 0.04, _USUAL),
+    Platform("ltpp", "WooCommerce", "Commerce", COMMERCE, 1.2, 0.06, _USUAL),
+    Platform("ugxp", "Zettle", "Commerce", COMMERCE, 0.8, 0.04, _USUAL),
+    Platform("hcws", "QuickBooks Online bank feeds", "BankFeed", ()),  # bank-feeds/qbo-bank-feeds
+    Platform("olpr", "Sage bank feeds", "BankFeed", ()),
+    # The other withdrawn ones have no documented key, so none here: PayPal, Mollie, PrestaShop, Tide, Reckon, Chargify
+    # (2025-10-31); SumUp, Chargebee, Recurly, KashFlow, Clear Books (2026-01-10).
+    Platform("dfxm", "Basiq", "Banking", BANKING, 0.5, 0.06, _USUAL, withdrawn="2025-10-31"),
+    Platform("vjms", "Pandle", "Accounting", _SMALL, 0.8, 0.04, _USUAL, withdrawn="2026-01-10"),
+)  # fmt: skip
+PLATFORMS: Final = (*COMMON, *_FURTHER)
 BY_KEY: Final = {platform.key: platform for platform in PLATFORMS}
 BY_NAME: Final = {platform.name: platform for platform in PLATFORMS}
 BY_KIND: Final = {
-    kind: tuple(p for p in PLATFORMS if p.source_type == kind) for kind in ("Accounting", "Banking", "Commerce")
+    kind: tuple(p for p in COMMON if p.source_type == kind) for kind in ("Accounting", "Banking", "Commerce")
 }
-#: Hours at which platforms on the customer's machine are not read (documented: the window is 19:00 to 07:00).
-ON_PREMISE_CLOSED: Final = range(7, 19)
+#: Hours at which QuickBooks Desktop is not read (documented: the window is 19:00 to 07:00 of the customer's time, which
+#: no call tells. Assumed: UTC, and every night: the pages disagree about weekends).
+WINDOW_CLOSED: Final = range(7, 19)
 
 #: Median seconds from request to end for a platform of pace 1 (assumed); other types take DEFAULT_SECONDS.
 SECONDS: Final = {

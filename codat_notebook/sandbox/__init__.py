@@ -4,7 +4,8 @@
 The parts, from the inside out:
 
 - time and chance: ``virtual_time``, ``seeded_random``
-- which companies there are: ``stories`` (written by hand), ``population`` (drawn), ``companies``, ``directory``
+- which companies there are: ``stories`` (written by hand), ``population`` (drawn), ``situations`` (staged, each with
+  its ``troubles``), ``companies``, ``directory``
 - what is pulled: ``pull_operation``, ``company_history``, ``pull_queue``, ``completed_reads``
 - how it is listed: ``query``, ``listing``; and all of it: ``catalogue``, ``world``
 - HTTP without a wire: ``exchange``, ``faults`` (with the settings), ``admission``, ``controls``, ``service``; and with

@@ -14,7 +14,11 @@ from typing import Any, Final
 from codat_notebook.models.platforms import Platform
 from codat_notebook.sandbox.query import Kind
 from codat_notebook.sandbox.stories import CompanyTemplate, Link
-from codat_notebook.sandbox.virtual_time import to_text
+from codat_notebook.sandbox.troubles import AFTER_LINKING, Condition, connection_error, resolve
+from codat_notebook.sandbox.virtual_time import DAY, to_text
+
+#: Documented, in the contract's event ``connection.disconnected``: text and message of the error are the same.
+_REVOKED: Final = "The integration de-authorized access to the connection."
 
 
 @dataclass(slots=True)
@@ -30,7 +34,9 @@ class SimulatedConnection:
     last_sync: int | None
     authorized: int
     next_outcomes: Mapping[str, tuple[str, ...]]
+    conditions: list[Condition] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
+    info: list[str] = field(default_factory=list)
 
     @property
     def leader(self) -> str | None:
@@ -43,27 +49,49 @@ class SimulatedConnection:
         if self.status == "Deauthorized":
             return
         self.status = "Deauthorized"
-        self.errors.append(
-            {
-                "statusCode": "401",
-                "statusText": "Unauthorized",
-                "errorMessage": f"{self.platform.name} no longer accepts the authorization. The customer must relink.",
-                "erroredOnUtc": to_text(at),
-                "status": "Active",
-            }
-        )
+        self.errors.append(connection_error("401", _REVOKED, at))
+
+    @property
+    def expires(self) -> int | None:
+        """When the authorization ends: the consent whatever happens, an unused token so long after the last sync."""
+        given, unused = self.platform.consent_days, self.platform.token_days
+        ends = [] if given is None else [self.authorized + round(given * DAY)]
+        if unused is not None:
+            ends.append(max(self.last_sync or 0, self.authorized) + round(unused * DAY))
+        return min(ends, default=None)
+
+    def bring(self, now: int) -> None:
+        """Bring it up to an instant: the authorization may have ended, troubles begin and end."""
+        if self.status == "Linked" and (ends := self.expires) is not None and now >= ends:
+            self.revoke(ends)
+        self.errors += [error for condition in self.conditions if (error := condition.show(now))]
+        self.info = [c.trouble.info for c in self.conditions if c.trouble.info and c.active(now)]
+
+    def condition(self, data_type: str, now: int) -> Condition | None:
+        """The trouble that a pull of that type meets now."""
+        return next((c for c in self.conditions if c.active(now) and c.trouble.concerns(data_type)), None)
+
+    def mend(self, at: int, relinked: bool = False) -> None:
+        """Put right what is wrong (or what linking again puts right): the next pulls do not meet it."""
+        for condition in self.conditions:
+            if condition.active(at) and (condition.trouble.relink or not relinked):
+                condition.until = at
+        mended = {"AuthError", "PermissionsError"}
+        self.next_outcomes = {
+            t: words for t, words in self.next_outcomes.items() if relinked and mended.isdisjoint(words)
+        }
 
     def authorize(self, at: int) -> None:
         """What the customer does through the link URL: errors are resolved, what needed a relink is mended."""
         self.status = "Linked"
         self.authorized = at
+        self.mend(at, relinked=True)
+        going_on = [c.error for c in self.conditions if c.active(at)]
         for error in self.errors:
-            if error["status"] == "Active":
-                error.update(status="Resolved", resolvedOnUtc=to_text(at))
-        mended = {"AuthError", "PermissionsError"}
-        self.next_outcomes = {
-            data_type: words for data_type, words in self.next_outcomes.items() if mended.isdisjoint(words)
-        }
+            if not any(error is each for each in going_on):
+                resolve(error, at)
+        if (trouble := AFTER_LINKING.get(self.platform.key)) is not None:
+            self.conditions.append(Condition.of(trouble, at))
 
     def document(self, link_base: str) -> dict[str, Any]:
         """The connection as Codat writes it; ``lastSync`` is left out while there is none."""
@@ -77,12 +105,16 @@ class SimulatedConnection:
             "linkUrl": f"{link_base}/companies/{self.company_id}/connections/{self.id}/start",
             "status": self.status,
             "created": to_text(self.created),
-            "dataConnectionErrors": None if self.status == "PendingAuth" else [dict(error) for error in self.errors],
+            "dataConnectionErrors": [dict(error) for error in self.errors],
         }
+        if self.status == "PendingAuth" and not self.errors:
+            document["dataConnectionErrors"] = None
         if self.last_sync is not None:
             document["lastSync"] = to_text(self.last_sync)
-        if not self.platform.offline:  # what it holds is undocumented: none here where there is nothing to tell
-            document["connectionInfo"] = None if self.status == "PendingAuth" else {"source": self.platform.name}
+        # What it holds is undocumented: none here on-premise while there is nothing to tell.
+        if self.info or not self.platform.offline:
+            told = {"source": self.platform.name} | ({"errors": list(self.info)} if self.info else {})
+            document["connectionInfo"] = None if self.status == "PendingAuth" else told
         return document
 
 

@@ -13,12 +13,14 @@ from typing import Any
 
 from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection
 from codat_notebook.sandbox.listing import Listing, properties_of
-from codat_notebook.sandbox.pull_operation import REQUESTED, Operation, Outcome, draw, failure
+from codat_notebook.sandbox.pull_operation import REQUESTED, Operation, Outcome, draw, failure, impossible
 from codat_notebook.sandbox.query import Kind
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.virtual_time import DAY
 
 Cell = tuple[str, str]  # connection id, data type
+_FRUITLESS: int = 3  # attempts of the past at a type that always fails
+_AT_ONCE: float = 0.0005  # days: what one cause ends, ends within a minute
 
 
 class CompanyHistory:
@@ -108,20 +110,30 @@ class CompanyHistory:
         if failing is not None:
             for n in range(failing.times):
                 if age is None or failing.age + n * link.period < age - 0.02:
-                    yield self._single(connection, data_type, n, failing.age + n * link.period, failing.status)
+                    outcome = Outcome(failing.status)
+                    yield self._single(connection, data_type, n, failing.age + n * link.period, outcome)
+        for number, condition in enumerate(connection.conditions):
+            for tried in condition.trouble.tries if condition.trouble.concerns(data_type) else ():
+                at = self._start - round(tried * DAY)
+                outcome = condition.trouble.outcome(at, condition.until)
+                yield self._single(connection, data_type, ("met", number, tried), tried, outcome, _AT_ONCE)
         if link.status == "Deauthorized" and link.age is not None and age is not None and age > 0.2:
-            yield self._single(connection, data_type, "refused", link.age - 0.1 - len(data_type) / 4000, "AuthError")
-        if age is not None and data_type in connection.platform.refuses:
-            yield self._single(connection, data_type, "unsupported", age, "NotSupported")
+            refused = Outcome("AuthError")
+            yield self._single(connection, data_type, "refused", link.age - 0.1 - len(data_type) / 4000, refused)
+        never = impossible(connection.platform, data_type)
+        if age is not None and never is not None:
+            for n in range(_FRUITLESS if never.status != "NotSupported" else 1):
+                yield self._single(connection, data_type, ("never", n), age + n * link.period, never)
         elif age is not None:
             yield from self._rounds(connection, data_type, age)
 
     def _single(
-        self, connection: SimulatedConnection, data_type: str, name: object, age: float, status: str
-    ) -> Operation:
+        self, connection: SimulatedConnection, data_type: str, name: object, age: float, outcome: Outcome,
+        within: float = 0.01,
+    ) -> Operation:  # fmt: skip
         op_id, u = self._draws.occurrence(connection.id, data_type, "single", name)
-        spread = min(0.2 * age, 0.01) * u[2]
-        return self._at(op_id, connection, data_type, age + spread, status, u)
+        spread = min(0.2 * age, within) * u[2]
+        return self._at(op_id, connection, data_type, age + spread, outcome, u)
 
     def _rounds(self, connection: SimulatedConnection, data_type: str, age: float) -> Iterator[Operation]:
         """Its successes and stray failures, from the newest back to the horizon.
@@ -136,16 +148,17 @@ class CompanyHistory:
             op_id, u = self._draws.occurrence(connection.id, data_type, number)
             stray = number > 0 and u[0] < platform.failure_rate
             status = failure(platform, u[1]) if stray else "Complete"
-            yield self._at(op_id, connection, data_type, age + spread * u[2], status, u)
+            yield self._at(op_id, connection, data_type, age + spread * u[2], Outcome(status), u)
             age += period * (0.8 + 0.4 * u[4])
             spread, number = 0.01, number + 1
 
     def _at(
-        self, op_id: str, connection: SimulatedConnection, data_type: str, age: float, status: str, u: tuple[float, ...]
-    ) -> Operation:
+        self, op_id: str, connection: SimulatedConnection, data_type: str, age: float, outcome: Outcome,
+        u: tuple[float, ...],
+    ) -> Operation:  # fmt: skip
         ids = (op_id, connection.company_id, connection.id)
         completed = self._start - round(age * DAY)
-        return draw(ids, connection.platform, data_type, Outcome(status), u, completed=completed)
+        return draw(ids, connection.platform, data_type, outcome, u, completed=completed)
 
 
 class OperationList(Listing):

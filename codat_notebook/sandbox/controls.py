@@ -23,6 +23,7 @@ from codat_notebook.sandbox.admission import Traffic
 from codat_notebook.sandbox.exchange import ErrorResponse, HttpRequest, HttpResponse, invalid
 from codat_notebook.sandbox.faults import Faults, Rule, SandboxSettings
 from codat_notebook.sandbox.pull_operation import OrderedOutcome
+from codat_notebook.sandbox.situations import SITUATIONS, Staged
 from codat_notebook.sandbox.virtual_time import to_text
 from codat_notebook.sandbox.world import World
 
@@ -40,7 +41,9 @@ class Controls:
     ``GET``, ``PATCH /_sandbox/settings``            the switches
     ``POST``, ``DELETE /_sandbox/faults``            the arguments of ``Faults.next``; forget all
     ``POST /_sandbox/outcomes``                      the arguments of ``Faults.end_next``
-    ``POST /_sandbox/connections/{id}/{id}/{what}``  ``deauthorize`` or ``relink``
+    ``GET``, ``POST /_sandbox/situations``           what can be staged; ``{"name": "zoho daily quota"}``
+    ``POST /_sandbox/restart``                       a list of companies whose connector restarts
+    ``POST /_sandbox/connections/{id}/{id}/{what}``  ``deauthorize``, ``relink`` or ``mend``
     ===============================================  ==============================================================
     """
 
@@ -58,6 +61,9 @@ class Controls:
             "PATCH settings": self._change_settings,
             "POST faults": self._spoil,
             "DELETE faults": lambda _: faults.clear(),
+            "GET situations": lambda _: {name: situation.tells for name, situation in SITUATIONS.items()},
+            "POST situations": lambda wanted: _staged(world.stage(str(_mapping(wanted).get("name")))),
+            "POST restart": lambda wanted: world.restart_connector(msgspec.convert(wanted, list[str])),
             "POST outcomes": lambda wanted: world.orders.append(msgspec.convert(wanted, OrderedOutcome)),
         }
 
@@ -80,6 +86,8 @@ class Controls:
                 return lambda _: self._world.deauthorize(company_id, connection_id)
             case ("POST", "connections", company_id, connection_id, "relink"):
                 return lambda _: self._world.relink(company_id, connection_id)
+            case ("POST", "connections", company_id, connection_id, "mend"):
+                return lambda _: self._world.mend(company_id, connection_id)
         raise ErrorResponse(404, "There is no such control.", "Sandbox")
 
     def _overview(self, _: Any) -> dict[str, Any]:
@@ -123,6 +131,10 @@ class Controls:
 
     def _spoil(self, wanted: Any) -> None:
         self._faults.order(msgspec.convert(wanted, Rule))
+
+
+def _staged(staged: Staged) -> dict[str, Any]:
+    return {**staged._asdict(), "others": [_staged(other) for other in staged.others]}
 
 
 def _mapping(wanted: Any) -> dict[str, Any]:

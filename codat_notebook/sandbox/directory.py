@@ -15,6 +15,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from math import inf, nan
 from typing import Final, TypeVar
@@ -25,12 +26,15 @@ from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnecti
 from codat_notebook.sandbox.listing import Listing, Property
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.stories import CompanyTemplate, Link
+from codat_notebook.sandbox.troubles import AFTER_LINKING, Condition, connection_error
 from codat_notebook.sandbox.virtual_time import DAY
 
 _CACHED: Final = 2_000
+_RENEWED: Final = 0.9  # assumed: a customer gives a consent again when so much of its time is over
 CHANGING: Final = "lastSync"
 _FEW: Final = 1_000  # that move; for more it is quicker to sort all of them again
 T = TypeVar("T")
+_CHANGED: Final = ("names", "descriptions", "created_by", "_last_syncs")
 _MOST_ASKED: Final = ("folded_names", "created", "_drawn_syncs")
 _TAGS: Final[dict[str, Callable[[int], str]]] = {"region": population.region, "segment": population.segment}
 
@@ -45,6 +49,7 @@ class CompanyStore:
         self._draws = draws
         self._start = start
         self._written = written[:count]
+        self._added: list[CompanyTemplate] = []
         identities = [draws.identity("company", index) for index in range(count)]
         self.ids = [company_id for company_id, _ in identities]
         self._numbers = [number for _, number in identities]
@@ -76,36 +81,60 @@ class CompanyStore:
         """Never forget this company: something has happened to it that the seed does not know."""
         self._kept[company.index] = company
 
+    def add(self, template: CompanyTemplate, now: int) -> SimulatedCompany:
+        """One more company, whose past counts back from now; it is kept."""
+        index = len(self)
+        company_id, _ = self._draws.identity("company", index)
+        self.ids.append(company_id)
+        self._by_id[company_id] = index
+        self._added.append(replace(template, days_old=template.days_old + (self._start - now) / DAY))
+        for name in (*_CHANGED, *_MOST_ASKED):
+            self.__dict__.pop(name, None)
+        self._tags.clear()
+        company = SimulatedCompany(index, company_id, template, now - round(template.days_old * DAY), [])
+        company.connections = [self._connect(company, n, link, now) for n, link in enumerate(template.links)]
+        self.keep(company)
+        return company
+
     def _make(self, index: int) -> SimulatedCompany:
         written = index < len(self._written)
         template = self._written[index] if written else population.template_of(self._draws, index, self._numbers[index])
         company = SimulatedCompany(
             index, self.ids[index], template, self.created[index], [], products=template.products
         )
-        company.connections = [self._connect(company, n, link) for n, link in enumerate(template.links)]
+        company.connections = [self._connect(company, n, link, self._start) for n, link in enumerate(template.links)]
         if template.parent is not None and template.parent < len(self.ids):
             company.parent = reference(self.ids[template.parent], self.names[template.parent])
         those = (index for index in template.subsidiaries if index < len(self.ids))
         company.subsidiaries = [reference(self.ids[index], self.names[index]) for index in those]
         return company
 
-    def _connect(self, company: SimulatedCompany, number: int, link: Link) -> SimulatedConnection:
+    def _connect(self, company: SimulatedCompany, number: int, link: Link, start: int) -> SimulatedConnection:
         platform = BY_KEY[link.platform]
-        linked = company.created + round((self._start - company.created) * 0.02 * (number + 1))
+        linked = authorized = company.created + round((start - company.created) * 0.02 * (number + 1))
+        if platform.consent_days is not None and link.status == "Linked":
+            authorized = start - (start - linked) % round(platform.consent_days * _RENEWED * DAY)
         age = link.newest
-        last = None if age is None else max(self._start - round(age * DAY), linked)
+        last = None if age is None else max(start - round(age * DAY), linked)
         connection = SimulatedConnection(
             self._draws.uuid("connection", company.id, number), company.id, platform, link,
-            "Linked" if link.status == "Deauthorized" else link.status, linked, last, linked, link.next_outcomes,
+            "Linked" if link.status == "Deauthorized" else link.status, linked, last, authorized, link.next_outcomes,
+            [Condition.of(trouble, start) for trouble in link.troubles],
         )  # fmt: skip
+        if (trouble := AFTER_LINKING.get(platform.key)) is not None:
+            connection.conditions.append(Condition.of(trouble, authorized))
         if link.status == "Deauthorized":
             connection.revoke((last or linked) + DAY // 8)
+        if link.cancelled:
+            connection.errors.append(connection_error("403", "User cancelled linking", linked))
+        connection.bring(start)
         return connection
 
     # What lists are searched and sorted by
 
     def _column(self, of_template: Callable[[CompanyTemplate], T], of_number: Callable[[int], T]) -> list[T]:
-        return [*map(of_template, self._written), *map(of_number, self._numbers[len(self._written) :])]
+        drawn = map(of_number, self._numbers[len(self._written) :])
+        return [*map(of_template, self._written), *drawn, *map(of_template, self._added)]
 
     @cached_property
     def names(self) -> list[str]:
@@ -154,7 +183,7 @@ class CompanyStore:
     @cached_property
     def _last_syncs(self) -> list[float]:
         first = (self.at(index).last_sync for index in range(len(self._written)))
-        return [*(nan if at is None else at for at in first), *self._drawn_syncs]
+        return [*(nan if at is None else at for at in first), *self._drawn_syncs, *([nan] * len(self._added))]
 
     @cached_property
     def _drawn_syncs(self) -> list[float]:

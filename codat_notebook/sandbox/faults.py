@@ -313,6 +313,14 @@ class Faults(SandboxSettings):
         """Authorize it again, as the customer does through the link URL."""
         self._world.relink(company_id, connection_id)
 
+    def mend(self, company_id: str, connection_id: str) -> None:
+        """Put right what is wrong with a connection, at the source or on the customer's machine; no relink."""
+        self._world.mend(company_id, connection_id)
+
+    def restart_connector(self, *company_ids: str) -> list[str]:
+        """Restart the Sage 50 connector that serves these companies: all that runs there ends Cancelled; its ids."""
+        return self._world.restart_connector(company_ids)
+
     def clear(self) -> None:
         """Forget all ordered misbehaviour (switches stay); let through what is held."""
         with self._lock:

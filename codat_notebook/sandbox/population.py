@@ -37,6 +37,7 @@ _FORM: Final = ("Ltd", "Limited", "LLP", "& Co", "Group", "Inc", "LLC", "Partner
 _REGIONS: Final = ("uk", "uk", "uk", "us", "us", "ie", "de", "au")
 _SEGMENTS: Final = ("retail", "services", "food", "manufacturing", "wholesale", "construction", "health")
 _PEOPLE: Final = ("Dan Tzabar", "Joe Bloggs", "Mike Smith", "Priya Nair", "Anna Lindqvist", None)
+_LASTING: Final = frozenset({"PermissionsError", "ValidationError"})  # assumed: until somebody puts it right
 _FAILURES: Final = ("FetchError", "ValidationError", "PermissionsError", "RateLimitError", "MapError")
 _HISTORY_DAYS: Final = 35.0  # shorter than the showcase's: thousands of them may be in use at once
 _AGES: Final = tuple(round(min(lognormal((n + 0.5) / 256, 2.5, 1.1), 40.0) * DAY) for n in range(256))
@@ -93,7 +94,8 @@ def _link(draws: SeededRandom, index: int, order: int, kind: str, number: int) -
     if order and 0.08 <= u[2] < 0.1:
         status = "Unlinked"
     ages, failing = _exceptions(draws, index, order, platform, last)
-    return Link(platform.key, last, ages, pick(u[3], (3.0, 7.0, 7.0, 14.0)), failing, status=status)
+    lasting = {t: (failed.status,) for t, failed in failing.items() if failed.status in _LASTING}
+    return Link(platform.key, last, ages, pick(u[3], (3.0, 7.0, 7.0, 14.0)), failing, lasting, status=status)
 
 
 def _exceptions(

@@ -2,8 +2,8 @@
 
 Nothing runs in the background. An :class:`Operation` knows when it was requested, when it ends and how; where it
 stands at some instant follows from these. Which :class:`Outcome` it takes is decided when it is queued, in this order:
-what the connection's state forces, what the company's story says, what the platform refuses, what must come first,
-chance.
+what the connection's state forces, the trouble that it is in, what the company's story says, what the platform refuses,
+what must come first, chance.
 """
 
 from __future__ import annotations
@@ -24,10 +24,15 @@ from codat_notebook.sandbox.virtual_time import MINUTE, SECOND, to_text
 
 
 class Outcome(NamedTuple):
-    """The last status, the hold on the way (``"paused"``, ``"waiting"``, ``"queued"`` or none)."""
+    """The last status, the hold on the way (``"paused"``, ``"waiting"``, ``"queued"``, ``"slow"`` or none).
+
+    ``text`` is the error message and ``held`` the hold's length in ticks, if these are not to be drawn.
+    """
 
     status: str
     hold: str | None = None
+    text: str | None = None
+    held: int | None = None
 
 
 _LONGEST: Final = 1_000_000_000  # seconds that an operation may be ordered to take: no date leaves the calendar
@@ -78,14 +83,17 @@ _MESSAGES: Final = {
     "InternalError": ("An internal error occurred. Codat has been alerted.",),
     "Cancelled": ("The connector of {platform} was restarted; the operation was cancelled.",),
 }  # fmt: skip
+#: What is said of a type that always fails on its platform (assumed).
+_ALWAYS: Final = "{platform} refused the report that {plain} are read from."
 
 
-def message(status: str, platform: Platform, data_type: str, u: float) -> str | None:
+def message(outcome: Outcome, platform: Platform, data_type: str, u: float) -> str | None:
     """What Codat says about an ending of that kind; None when it is no failure."""
+    status = outcome.status
     if status not in _MESSAGES:
         return None
     plain = plain_name(data_type)
-    template = pick(u, _MESSAGES[status])
+    template = outcome.text or pick(u, _MESSAGES[status])
     return template.format(platform=platform.name, plain=plain.lower(), plain_title=plain)
 
 
@@ -94,18 +102,24 @@ def outcome_of(word: str) -> Outcome:
     return _HOLDS.get(word) or Outcome(word)
 
 
-def drawn(platform: Platform, data_type: str, u: tuple[float, ...], on_premise_awake: bool) -> Outcome:
-    """The ending that chance gives, from four numbers: whether it fails, how, whether it is held, how."""
-    if data_type in platform.refuses:
-        return Outcome("NotSupported")
-    hold = None
-    if platform.offline and not on_premise_awake and u[2] < 0.4:
-        hold = "queued" if u[3] < 0.6 else "waiting"
-    elif u[2] < 0.02:
-        hold = "paused"
-    if u[0] >= platform.failure_rate:
-        return Outcome("Complete", hold)
-    return Outcome(failure(platform, u[1]), hold)
+def impossible(platform: Platform, data_type: str) -> Outcome | None:
+    """The ending of a type that the platform never gives, though it is listed; None for the others."""
+    if data_type in platform.fails:
+        return Outcome(platform.fails[data_type], text=_ALWAYS)
+    return Outcome("NotSupported") if data_type in platform.refuses else None
+
+
+def drawn(platform: Platform, u: tuple[float, ...], opens: int) -> Outcome:
+    """The ending that chance gives, from four numbers: whether it fails, how, whether it is held, how.
+
+    ``opens`` are the ticks until the platform may be read. Assumed: one in ten of the machines with a connector is off.
+    """
+    status = "Complete" if u[0] >= platform.failure_rate else failure(platform, u[1])
+    if opens:
+        return Outcome(status, "queued", held=opens)
+    if platform.offline and u[2] < 0.1:
+        return Outcome(status, "waiting" if platform.windowed and u[3] < 0.5 else "queued")
+    return Outcome(status, "paused" if u[2] < 0.02 else None)
 
 
 def failure(platform: Platform, u: float) -> str:
@@ -127,6 +141,7 @@ _WAY: Final = (
 #: How many entries of the way an operation goes that fails at a stage (see status.FAILURES).
 _REACH: Final = {0: 1, 1: 3, 2: 5, 3: 7, 4: 9}
 _SHARE: Final = {stage: sum(share for _, _, share in _WAY[:reach]) for stage, reach in _REACH.items()}
+_BEFORE: Final = {"queued": _WAY[0][2], "slow": _WAY[0][2] + _WAY[1][2]}  # share of the time before a hold ends
 _KEPT: Final = 20_000  # documents of ended operations, which are asked for again and again
 WAITING: Final = "Waiting for asynchronous response from third party"
 
@@ -175,6 +190,19 @@ class Operation:
     def running(self, now: int) -> bool:
         """Whether it is still on its way."""
         return now < self.completed
+
+    def cancel(self, now: int, text: str) -> None:
+        """End it now, as a connector's restart does."""
+        self.status, self.message, self.completed, self.hold, self._steps = "Cancelled", text, now, None, None
+
+    def release(self, now: int) -> None:
+        """End its hold now, if it is or will be held: the rest goes on from here."""
+        if self.hold is not None:
+            kind, held = self.hold
+            unit = (self.completed - self.requested - held) / _SHARE[FAILURES.get(self.status, 4)]
+            ends = self.requested + held + round(unit * _BEFORE.get(kind, _BEFORE["slow"]))
+            cut = min(max(ends - now, 0), held)
+            self.hold, self.completed, self._steps = (kind, held - cut), self.completed - cut, None
 
     def step(self, now: int) -> Step:
         """What it shows at an instant."""
@@ -231,7 +259,7 @@ def _steps(op: Operation) -> list[Step]:
     for number, (status, progress, share) in enumerate(reach):
         steps.append(Step(at, status, progress, _first_words(op, kind, status, at)))
         at += round(unit * share)
-        if (kind, number) in (("queued", 0), ("paused", 1), ("waiting", 1)):
+        if number == (0 if kind == "queued" else 1):
             at += held
             if number:
                 steps.append(Step(at, status, progress))
@@ -266,6 +294,7 @@ def draw(
         length: how long it takes, in ticks, if that is not to be drawn.
     """
     held = round((2 + 9 * u[6]) * MINUTE) if outcome.hold else 0
+    held = held if outcome.held is None else outcome.held
     if length is None:
         total = held + _drawn_length(platform, data_type, outcome, u[5], first)
     else:
@@ -274,5 +303,5 @@ def draw(
         requested = (completed or 0) - total
     return Operation(
         *ids, data_type, requested, requested + total, outcome.status,
-        message(outcome.status, platform, data_type, u[7]), (outcome.hold, held) if outcome.hold else None,
+        message(outcome, platform, data_type, u[7]), (outcome.hold, held) if outcome.hold else None,
     )  # fmt: skip

@@ -16,18 +16,43 @@ from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
-from codat_notebook.models.platforms import ON_PREMISE_CLOSED
+from codat_notebook.models.platforms import WINDOW_CLOSED
 from codat_notebook.models.products import STANDARD
-from codat_notebook.models.vocabulary import COMMERCE, CUSTOM, custom_identifier
-from codat_notebook.sandbox.catalogue import fetch_on_first_link, settings_of, types_of
+from codat_notebook.models.vocabulary import CUSTOM, custom_identifier
+from codat_notebook.sandbox.catalogue import settings_of, types_of
 from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection
 from codat_notebook.sandbox.company_history import CompanyHistory
 from codat_notebook.sandbox.exchange import ErrorResponse, invalid, no_connection
 from codat_notebook.sandbox.faults import SandboxSettings
-from codat_notebook.sandbox.pull_operation import Operation, OrderedOutcome, Outcome, draw, drawn, outcome_of
+from codat_notebook.sandbox.pull_operation import (
+    Operation,
+    OrderedOutcome,
+    Outcome,
+    draw,
+    drawn,
+    impossible,
+    outcome_of,
+)
 from codat_notebook.sandbox.seeded_random import SeededRandom
-from codat_notebook.sandbox.virtual_time import HOUR, SECOND, to_datetime
+from codat_notebook.sandbox.troubles import FIRST_READS
+from codat_notebook.sandbox.virtual_time import DAY, HOUR, SECOND
 
+#: Documented (commerce/commerce-sync-settings.md, and the pages of these platforms): commerce-transactions needs all of
+#: these to be enabled. That they must have been read, and the status PrerequisiteNotMet, are inferred.
+_NEEDED: Final = tuple(
+    f"commerce-{name}"
+    for name in (
+        "companyInfo",
+        "orders",
+        "products",
+        "disputes",
+        "locations",
+        "customers",
+        "payments",
+        "paymentMethods",
+    )
+)
+_NEEDING: Final = ("fztf", "zsth", "exgd")
 Target = tuple[SimulatedConnection, str]  # what one operation is queued for: a connection and a data type
 #: What a product refresh says of a standard product, and while the product is being read (documented).
 NO_PRODUCT_REFRESH: Final = (
@@ -128,7 +153,7 @@ class Queueing:
             for data_type in self.types_of(connection)
             if connection.status == "Linked" and data_type in first
         ]
-        if not targets:
+        if not any(connection.status == "Linked" for connection in company.connections):
             raise invalid(f"company {company.id} has no linked data connection.")
         free = self._free(company, targets, now, refuse=self._settings.all_in_progress == "refuse")
         return self._accept(company, free, now)
@@ -236,24 +261,34 @@ class Queueing:
             return Outcome("FetchError")
         if connection.id in self._settings.offline:
             return Outcome("Complete", "queued")
+        if (met := connection.condition(data_type, now)) is not None:
+            return met.trouble.outcome(now, met.until)
         if words := connection.next_outcomes.get(data_type):
             return outcome_of(words[min(history.counts[connection.id, data_type], len(words) - 1)])
+        if (never := impossible(platform, data_type)) is not None:
+            return never
         if connection.link.steady:
             return Outcome("Complete")
         if data_type == "commerce-transactions" and self._lacks_prerequisite(history, connection, now):
             return Outcome("PrerequisiteNotMet")
-        hour = to_datetime(now).hour if platform.offline else 0
-        return drawn(platform, data_type, u, on_premise_awake=hour not in ON_PREMISE_CLOSED)
+        chance, trouble = FIRST_READS.get((platform.key, data_type), (0.0, None))
+        if trouble is not None and u[4] < chance and (connection.id, data_type) not in history.cells:
+            return trouble.outcome(now, now)
+        return drawn(platform, u, _opens(now) if platform.windowed else 0)
 
     def _lacks_prerequisite(self, history: CompanyHistory, connection: SimulatedConnection, now: int) -> bool:
-        """Whether another commerce type of the connection was never read and is not being read now."""
-        needed = set(connection.platform.types).intersection(COMMERCE) - {"commerce-transactions"}
-        return any(
-            fetch_on_first_link(t)
-            and not history.running(connection.id, t, now)
-            and not history.last_success((connection.id, t), now)
-            for t in needed.difference(connection.platform.refuses)
+        """Whether a type that must come first was never read on the connection and is not being read now."""
+        return connection.platform.key in _NEEDING and any(
+            not history.running(connection.id, t, now) and not history.last_success((connection.id, t), now)
+            for t in _NEEDED
+            if t in connection.platform.types and t not in connection.platform.refuses
         )
+
+
+def _opens(now: int) -> int:
+    """Ticks until the window opens in which QuickBooks Desktop is read; 0 while it is open."""
+    closed = range(WINDOW_CLOSED.start * HOUR, WINDOW_CLOSED.stop * HOUR)
+    return closed.stop - now % DAY if now % DAY in closed else 0
 
 
 class Schedule:

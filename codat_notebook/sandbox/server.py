@@ -29,6 +29,7 @@ from codat_notebook.sandbox.exchange import ErrorResponse, HttpRequest, HttpResp
 from codat_notebook.sandbox.faults import Faults, Rule
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.service import Service
+from codat_notebook.sandbox.situations import SITUATIONS, Staged
 from codat_notebook.sandbox.stories import SHOWCASE
 from codat_notebook.sandbox.stories import scenario as find_scenario
 from codat_notebook.sandbox.virtual_time import Clock
@@ -173,7 +174,7 @@ class Sandbox:
         speed: virtual seconds in a real one; 60 lets a minute pass in a second.
         port: of 127.0.0.1; 0 picks a free one.
         key: the API key to accept; by default one made of the seed.
-        scenario: a fixed story instead of the usual companies: ``"month-end"``.
+        scenario: a fixed story instead of the usual companies: ``"month-end"``, ``"situations"``.
         start: the first instant of its clock (aware); the real present by default.
 
     >>> with Sandbox(companies=3) as sandbox:
@@ -198,6 +199,9 @@ class Sandbox:
         self.world = World(companies, seed, self.clock, self.faults, written=written)
         self.faults.bind(self.world)
         self.service = Service(self.world, self.faults, self.key, self.control_token)
+        if story is not None and story.staged:
+            for name in SITUATIONS:
+                self.world.stage(name)
         self._port = port
         self._url: str | None = None
         self._running: _Running | None = None
@@ -240,6 +244,28 @@ class Sandbox:
         """The counts of requests: how many of each call, how many at once for one company."""
         self._check()
         return self.service.traffic
+
+    @property
+    def situations(self) -> dict[str, str]:
+        """What :meth:`stage` can show: the name of each situation, and what it is."""
+        return {name: situation.tells for name, situation in SITUATIONS.items()}
+
+    def stage(self, name: str) -> Staged:
+        """Add a company in exactly that situation, as of the present of this sandbox's clock.
+
+        Args:
+            name: one of :attr:`situations`.
+
+        Returns the ids of the company, of the connection and of the operations that show it; where it takes several
+        companies, those of the ``others`` too. Raises ``ValueError`` for another name.
+
+        >>> with Sandbox(companies=0, speed=0) as sandbox:
+        ...     staged = sandbox.stage("xero bank transactions")
+        ...     sandbox.world.operation(staged.company_id, staged.operation_ids[0])["status"]
+        'FetchError'
+        """
+        self._check()
+        return self.world.stage(name)
 
     def start(self) -> Self:
         """Start answering; returns once it does. Does nothing if it runs.

@@ -6,7 +6,8 @@ order is their number in every world, and a world of fewer companies has only th
 
 :data:`SCENARIOS` are fixed stories for demos: companies, their state and the date are the same every time.
 ``month-end`` is the last working day of November. The reports need fresh data: most of it is stale, one type fails
-until it is refreshed a second time, one connection must be relinked, and then everything adds up.
+until it is refreshed a second time, one connection must be relinked, and then everything adds up (but Xero's
+bankTransactions, which always fail). ``situations`` has a company for each of :mod:`codat_notebook.sandbox.situations`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from codat_notebook.models.vocabulary import ACCOUNTING, BANKING, COMMERCE
+from codat_notebook.sandbox.troubles import Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,9 @@ class Link:
         failing: types that have failed since.
         next_outcomes: how coming operations of a type end: the first, the second, ...; the last one repeats.
             A status, or ``"Paused"`` for one that waits and then completes. Types not named are drawn.
+        troubles: what goes wrong until it is over or mended.
         status: the connection's status.
+        cancelled: whether the customer left the linking.
         steady: whether coming operations that are not named complete, instead of being drawn.
     """
 
@@ -53,8 +57,10 @@ class Link:
     period: float = 7.0
     failing: Mapping[str, Failing] = field(default_factory=dict)
     next_outcomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    troubles: tuple[Trouble, ...] = ()
     status: str = "Linked"
     steady: bool = False
+    cancelled: bool = False
 
     @property
     def newest(self) -> float | None:
@@ -111,7 +117,7 @@ SHOWCASE: Final = (
                     "invoices": ("Complete",), "customers": ("Complete",), "bills": ("Complete",),
                 },
             ),
-            Link("xpnu", 0.21, period=1.9),
+            Link("suuo", 0.21, period=1.9),
             Link("fztf", 62.0, period=3.0, status="Deauthorized"),
         ),
         {"region": "uk", "segment": "retail", "team": "lending"},
@@ -120,7 +126,7 @@ SHOWCASE: Final = (
     CompanyTemplate(
         "Technicalium",
         "Technology services, including web and app design and development",
-        (Link("gbol", 0.15, period=1.0), Link("ngfh", 3.3, period=2.0)),
+        (Link("gbol", 0.15, period=1.0), Link("upvr", 3.3, period=2.0)),
         {"region": "uk", "segment": "services"},
         days_old=520, parent=5,
     ),
@@ -144,13 +150,13 @@ SHOWCASE: Final = (
                 "fbrh", 5.3, period=3.5,
                 ages={"profitAndLoss": 6.2, "invoices": 6.2, "payments": 6.2, "creditNotes": 6.2},
             ),
-            Link("xpnu", 1.1, period=2.0),
+            Link("suuo", 1.1, period=2.0),
             Link(
-                "ngfh", 24.0, period=2.0,
+                "upvr", 24.0, period=2.0,
                 failing={t: Failing("AuthError", 20.0 - n) for n, t in enumerate(BANKING)},
                 next_outcomes=dict.fromkeys(BANKING, ("AuthError",)),
             ),
-            Link("rxnb", 0.4, period=2.0),
+            Link("zsth", 0.4, period=2.0),
         ),
         {"region": "uk", "segment": "manufacturing"},
         days_old=640,
@@ -160,7 +166,7 @@ SHOWCASE: Final = (
         "Importers of fine foods",
         (
             Link("pqsw", 28.3, period=7.0, next_outcomes={"invoices": ("Waiting", "Complete")}),
-            Link("ngfh", 91.0, period=7.0, status="Deauthorized"),
+            Link("upvr", 91.0, period=7.0, status="Deauthorized"),
         ),
         {"region": "de", "segment": "wholesale"},
         days_old=810,
@@ -171,7 +177,7 @@ SHOWCASE: Final = (
     CompanyTemplate(
         "Harbour & Finch Ltd",
         "CompanyStore agents",
-        (Link("gbol", 33.0, period=3.0, status="Deauthorized"), Link("xpnu", 0.6, period=1.0)),
+        (Link("gbol", 33.0, period=3.0, status="Deauthorized"), Link("suuo", 0.6, period=1.0)),
         {"region": "uk", "segment": "property"},
         days_old=450,
     ),
@@ -184,7 +190,7 @@ SHOWCASE: Final = (
                 next_outcomes={"invoices": ("Complete",)},
             ),
             Link("fztf", None, ages=dict.fromkeys(COMMERCE)),
-            Link("wvzu", None, status="PendingAuth"),
+            Link("exgd", None, status="PendingAuth"),
         ),
         {"region": "uk", "segment": "food", "stage": "onboarding"},
         days_old=0.5,
@@ -193,10 +199,11 @@ SHOWCASE: Final = (
 
 
 class Scenario(NamedTuple):
-    """The companies that come first, and the first instant."""
+    """The companies that come first, the first instant, and whether every situation is staged then."""
 
     templates: Sequence[CompanyTemplate]
     start: datetime
+    staged: bool = False
 
 
 _MONTH_END: Final = (
@@ -210,7 +217,7 @@ _MONTH_END: Final = (
                 failing={"payments": Failing("FetchError", 0.6, 2)},
                 next_outcomes={"payments": ("FetchError", "Complete")},
             ),
-            Link("xpnu", 8.2, period=7.0, steady=True),
+            Link("suuo", 8.2, period=7.0, steady=True),
         ),
         {"region": "uk", "segment": "retail"},
         days_old=700,
@@ -225,13 +232,17 @@ _MONTH_END: Final = (
     CompanyTemplate(
         "Technicalium",
         "Technology services, including web and app design and development",
-        (Link("gbol", 0.2, period=1.0, steady=True), Link("ngfh", 0.2, period=1.0, steady=True)),
+        (Link("gbol", 0.2, period=1.0, steady=True), Link("upvr", 0.2, period=1.0, steady=True)),
         {"region": "uk", "segment": "services"},
         days_old=520,
     ),
 )  # fmt: skip
 
-SCENARIOS: Final = {"month-end": Scenario(_MONTH_END, datetime(2026, 11, 30, 8, 30, tzinfo=UTC))}
+_MORNING: Final = datetime(2026, 11, 30, 8, 30, tzinfo=UTC)
+SCENARIOS: Final = {
+    "month-end": Scenario(_MONTH_END, _MORNING),
+    "situations": Scenario(SHOWCASE, _MORNING, staged=True),
+}
 
 
 def scenario(name: str) -> Scenario:

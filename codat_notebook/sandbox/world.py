@@ -24,12 +24,13 @@ from codat_notebook.sandbox.companies import CONNECTION, SimulatedCompany, Simul
 from codat_notebook.sandbox.company_history import Cell, CompanyHistory, OperationList
 from codat_notebook.sandbox.completed_reads import read_completed, validation_results
 from codat_notebook.sandbox.directory import CHANGING, CompanyStore, Directory
-from codat_notebook.sandbox.exchange import ErrorResponse, no_company, no_connection, no_dataset
+from codat_notebook.sandbox.exchange import ErrorResponse, invalid, no_company, no_connection, no_dataset
 from codat_notebook.sandbox.faults import SandboxSettings
 from codat_notebook.sandbox.listing import Listing, of_documents, page_of, window
 from codat_notebook.sandbox.pull_operation import REQUESTED, Operation, OrderedOutcome
 from codat_notebook.sandbox.pull_queue import Accepted, Queueing, Schedule
 from codat_notebook.sandbox.seeded_random import SeededRandom
+from codat_notebook.sandbox.situations import Staged, find_situation, templates_of
 from codat_notebook.sandbox.stories import SHOWCASE, CompanyTemplate
 from codat_notebook.sandbox.virtual_time import DAY, SECOND, Clock, to_text
 
@@ -110,18 +111,14 @@ class World:
         return company
 
     def bring(self, company: SimulatedCompany, now: int) -> None:
-        """Bring a company up to an instant: note what has completed, revoke what was unused too long."""
+        """Bring a company up to an instant: note what has completed, what has ended or begun at its connections."""
         history = self.active[company.index][1] if company.index in self.active else self._histories.get(company.index)
         for op in history.settle(now) if history is not None else ():
             connection = company.find(op.connection_id)
             if connection is not None:
                 connection.last_sync = max(connection.last_sync or 0, op.completed)
         for connection in company.connections:
-            days = connection.platform.token_days
-            if connection.status == "Linked" and days is not None:
-                ends = max(connection.last_sync or 0, connection.authorized) + round(days * DAY)
-                if now >= ends:
-                    connection.revoke(ends)
+            connection.bring(now)
 
     def find_company(self, company_id: str) -> SimulatedCompany:
         """A company as of now; 404 where there is none."""
@@ -384,11 +381,55 @@ class World:
         """Authorize a connection (again), as a customer does; one that is linked for the first time is read at once."""
         company, now = self.find_company(company_id), self.clock.ticks()
         connection = self.find_connection(company_id, connection_id)
+        if (day := connection.platform.withdrawn) is not None:
+            raise invalid(f"Codat has withdrawn {connection.platform.name} on {day}: connect another source.")
         first = connection.status == "PendingAuth"
         connection.authorize(now)
         self.company_store.keep(company)
         if first and self._queueing.first_sync(company, connection, now):
             self.activate(company)
+
+    @synchronized
+    def mend(self, company_id: str, connection_id: str) -> None:
+        """Put right whatever is wrong with a connection but its authorization; what is held goes on at once."""
+        company, now = self.find_company(company_id), self.clock.ticks()
+        self.find_connection(company_id, connection_id).mend(now)
+        self.company_store.keep(company)
+        for op in self._running(company, now):
+            if op.connection_id == connection_id.lower():
+                op.release(now)
+
+    @synchronized
+    def restart_connector(self, company_ids: Sequence[str]) -> list[str]:
+        """Cancel what runs on the on-premise connections of these companies; gives the operations' ids."""
+        now, cancelled = self.clock.ticks(), []
+        for company in map(self.find_company, company_ids):
+            for op in self._running(company, now):
+                connection = company.find(op.connection_id)
+                if connection is not None and connection.platform.offline:
+                    op.cancel(now, f"The connector of {connection.platform.name} was restarted.")
+                    cancelled.append(op.id)
+        return cancelled
+
+    def _running(self, company: SimulatedCompany, now: int) -> list[Operation]:
+        return [op for op in self.history_of(company).queued if op.running(now)]
+
+    @synchronized
+    def stage(self, name: str) -> Staged:
+        """Add the company (or companies) of a situation, as of now; ``ValueError`` for a name that is none."""
+        situation, now, staged = find_situation(name), self.clock.ticks(), []
+        for template in templates_of(name):
+            company = self.company_store.add(template, now)
+            history = CompanyHistory(self.draws, company, now)
+            self.active[company.index] = (company, history)
+            connection = company.connections[0]
+            for data_type in situation.queue:
+                self._queueing.queue(company, connection, data_type, now - round(situation.ago * DAY))
+            newest = {t: ops[-1].id for (c, t), ops in history.cells.items() if c == connection.id}
+            shown = [id for t, id in newest.items() if t in (situation.shows or situation.queue or newest)]
+            staged.append(Staged(name, company.id, connection.id, tuple(shown)))
+        self._directory = Directory(self.company_store)
+        return staged[0]._replace(others=tuple(staged[1:]))
 
     @synchronized
     def lengthen_history(self, company_id: str, operations: int) -> None:

@@ -22,6 +22,7 @@ TEXTS = {
     "429 TooManyRequests": "limit told exact minute",
     "missing scope": "rights told bigcommerce scopes",
     "Datatype items not supported by platform(s)": "not supported by platform",
+    "reached the daily rate limit cap ( retry-after 66975)": "daily limit told",
     "Your subscription has ended": "subscription",
     "Could not start QuickBooks": "quickbooks does not start",
     "already logged in from another machine": "quickbooks in use",

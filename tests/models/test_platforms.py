@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from codat_notebook.models.platforms import BY_KIND, PLATFORMS, changes_a_day, median_seconds
+from codat_notebook.models.platforms import BY_KIND, COMMON, PLATFORMS, changes_a_day, median_seconds
 from codat_notebook.planning.snapshots import durations_of
 from codat_notebook.sandbox.completed_reads import modified
 from codat_notebook.sandbox.seeded_random import SeededRandom
@@ -39,12 +39,32 @@ def test_everybody_assumes_the_same_changes(data_type: str) -> None:
 def test_everybody_assumes_the_same_durations() -> None:
     """A made-up portfolio and a plan without history; of an unknown platform the pace is 1."""
     durations = durations_of([])
-    for platform in PLATFORMS:
+    for platform in (platform for platform in PLATFORMS if not platform.write_only):
         data_type = platform.types[0]
         assert durations.of(platform.name, data_type).median == pytest.approx(median_seconds(platform, data_type))
     assert durations.of("Ledgerly", "invoices").median == pytest.approx(median_seconds(None, "invoices"))
 
 
 def test_each_platform_is_of_one_kind() -> None:
-    """Accounting, banking or commerce: none is left out."""
-    assert sorted(p.key for kind in BY_KIND.values() for p in kind) == sorted(p.key for p in PLATFORMS)
+    """The common ones are of accounting, banking or commerce, none is left out; what is written to has no types."""
+    assert sorted(p.key for kind in BY_KIND.values() for p in kind) == sorted(p.key for p in COMMON)
+    assert {p.source_type for p in PLATFORMS if not p.types} == {"BankFeed"}
+
+
+def test_keys_and_names_are_the_documented_ones() -> None:
+    """No key or name stands twice; each is that of Codat's list of platform keys (mid 2026)."""
+    assert len({p.key for p in PLATFORMS}) == len({p.name for p in PLATFORMS}) == len(PLATFORMS)
+    keys = {p.name: p.key for p in PLATFORMS}
+    documented = {
+        "Xero": "gbol", "QuickBooks Online": "qhyg", "QuickBooks Desktop": "pqsw", "Sage 50 (UK)": "hbql",
+        "Oracle NetSuite": "akxx", "FreeAgent": "fbrh", "Plaid": "suuo", "TrueLayer": "upvr", "Shopify": "fztf",
+        "Stripe": "exgd", "Square": "zsth", "Dynamics 365 Business Central": "trji", "Exact (Netherlands)": "qudb",
+        "Exact (UK)": "pbbf", "FreshBooks": "vxvy", "MYOB Business": "pdvj", "Sage 200 Standard": "jcrp",
+        "Sage Accounting": "tgff", "Sage Intacct": "knfz", "Wave": "pbtz", "Zoho Books": "rwuv",
+        "Amazon Seller Central": "qkdj", "BigCommerce": "vqzp", "Clover": "fqly", "WooCommerce": "ltpp",
+        "Zettle": "ugxp", "QuickBooks Online bank feeds": "hcws", "Sage bank feeds": "olpr", "Basiq": "dfxm",
+        "Pandle": "vjms",
+    }  # fmt: skip
+    assert keys == documented
+    assert {p.name for p in PLATFORMS if p.windowed} == {"QuickBooks Desktop"}
+    assert {p.name for p in PLATFORMS if p.withdrawn} == {"Basiq", "Pandle"}

@@ -65,7 +65,7 @@ def test_everything_that_is_given_narrows() -> None:
     assert made.of("c1") == [("bills", None)]
     assert made.takes("Xero", None)
     assert made.takes("", "xero")
-    assert not made.takes("Plaid", "xpnu")
+    assert not made.takes("Plaid", "suuo")
 
 
 def test_several_reports_are_joined() -> None:

@@ -38,7 +38,8 @@ def test_several_connections_are_not_guessed() -> None:
         company_id, connections = configured(stage, "akxx")
         run = stage.run({company_id: [NAME]}).wait(DEADLINE)
         assert (run.counts, stage.world.accepted) == ({"refused": 1}, [])
-        assert connections["xpnu"] in run.errors.why.iloc[0]
+        assert connections["akxx"] in run.errors.why.iloc[0]
+        assert "Plaid" in run.errors.why.iloc[0]
 
 
 @pytest.mark.parametrize("name", ["custom/", "custom/../invoices", "custom/" + "x" * 500])

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from codat_notebook.sandbox.virtual_time import DAY, HOUR
+
 from . import contract
 from .asking import START, Api, read
 
@@ -74,11 +76,18 @@ def test_a_type_that_no_platform_has(api: Api) -> None:
 
 
 def test_platforms_that_promise_too_much(api: Api) -> None:
-    """A type that the integration lists may still end NotSupported."""
-    bank = api.company("Technicalium")
-    op = read(api.post(f"/companies/{bank}/data/queue/bankTransactions"))
-    api.clock.advance("1h")
-    assert api.world.operation(bank, op["id"])["status"] == "NotSupported"
+    """A type that the integration lists may end NotSupported; Xero's bankTransactions always end in FetchError."""
+    company = api.company("Technicalium")
+    pandle = api.company("Pandle & Sons")
+    for company_id, data_type, ending in (
+        (company, "bankTransactions", "FetchError"), (pandle, "banking-transactionCategories", "NotSupported")
+    ):  # fmt: skip
+        for _ in range(3):
+            op = read(api.post(f"/companies/{company_id}/data/queue/{data_type}"))
+            api.clock.advance("1h")
+            assert api.world.operation(company_id, op["id"])["status"] == ending
+    past = api.get(f"/companies/{company}/data/history?query=dataType=bankTransactions&pageSize=5000")["results"]
+    assert {op["status"] for op in past} == {"FetchError"}
 
 
 @pytest.mark.parametrize("wrong", ["%2e%2e", "-", "a%20b", "a%2Fb", "1x", "x" * 200, "%00", "a--b"])
@@ -197,14 +206,18 @@ def test_words_that_nobody_knows(api: Api) -> None:
     assert "Routing" in {o["status"] for o in api.get(f"/companies/{api.toft}/data/history?pageSize=5000")["results"]}
 
 
-@pytest.mark.parametrize(("hour", "held"), [(6, False), (7, True), (18, True), (19, False)])
-def test_on_premise_platforms_are_read_at_night(make_api: Callable[..., Api], hour: int, held: bool) -> None:
-    """From 7 to 19 o'clock some operations wait for the customer's machine, at other times none."""
-    api = make_api(100)
+@pytest.mark.parametrize(("hour", "closed"), [(6, False), (7, True), (18, True), (19, False)])
+def test_only_quickbooks_desktop_has_a_window(make_api: Callable[..., Api], hour: int, closed: bool) -> None:
+    """From 7 to 19 o'clock its operations stay Queued until 19; Sage 50, on-premise too, is read at any hour."""
+    api = make_api(150)
     api.clock.advance(f"{(hour - START.hour) % 24}h")
-    holds: set[str] = set()
+    until_19: dict[str, list[bool]] = {"pqsw": [], "hbql": [], "gbol": []}
     for company_id in api.world.company_store.ids[12:]:  # those that nobody wrote
         if api.post(f"/companies/{company_id}/data/all").status == 204:
-            ops = (api.world.find_operation(company_id, id) for id in api.world.accepted[-1].operations)
-            holds |= {op.hold[0] for op in ops if op.hold}
-    assert holds == ({"paused", "queued", "waiting"} if held else {"paused"})
+            for op in (api.world.find_operation(company_id, id) for id in api.world.accepted[-1].operations):
+                key = api.world.find_connection(company_id, op.connection_id).platform.key
+                if op.status == "Complete" and key in until_19:
+                    kind, held = op.hold or ("", 0)
+                    until_19[key].append(kind == "queued" and (op.requested + held) % DAY == 19 * HOUR)
+    assert set(until_19["pqsw"]) == {closed}
+    assert set(until_19["hbql"]) == set(until_19["gbol"]) == {False}

@@ -78,13 +78,13 @@ def test_switching_it_on_later_does_not_change_the_past(api: Api) -> None:
 
 
 def test_it_keeps_connections_alive(make_api: Any) -> None:
-    """Tokens that nothing uses are revoked after 60 to 100 days; those in use are not, whoever looks when."""
+    """Tokens that nothing uses are revoked after 60 to 100 days; those in use are not. A consent ends all the same."""
     for hours, status in ((0, "Deauthorized"), (168, "Linked")):
         api = make_api()
         api.faults.sync_schedule = hours
         api.clock.advance(120 * DAY / 10_000_000)
         connections = api.get(f"/companies/{api.company('Technicalium')}")["dataConnections"]
-        assert {c["status"] for c in connections} == {status}
+        assert {c["platformName"]: c["status"] for c in connections} == {"Xero": status, "TrueLayer": "Deauthorized"}
 
 
 def test_a_connection_that_only_fails_is_revoked_and_left_alone(api: Api) -> None:
