@@ -71,7 +71,8 @@ ERROR_COLUMNS = {
     "action": Column("what to do", "prose"), "status": Column(kind="status", tone=lambda _: "bad", facet=True),
     "data_type": Column("data type", hidden=True, facet=True), "connection_id": _CONNECTION, "platform": Column(),
     "correlation_id": Column(kind="id"), "operation_id": Column("operation", kind="id"), "retry_at": _HIDDEN,
-    "link_url": _HIDDEN, "company_id": _HIDDEN,
+    "link_url": _HIDDEN, "company_id": _HIDDEN, "retry": Column("try again", facet=True),
+    "who": Column("who acts", facet=True), "rule": _HIDDEN, "source": _HIDDEN,
 }  # fmt: skip
 REQUEST_COLUMNS = {
     "time": Column(kind="time", facet=True), "call": Column(facet=True),

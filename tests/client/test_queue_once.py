@@ -83,9 +83,36 @@ def test_looks_grow_rarer_until_the_history_must_have_shown_it() -> None:
     stage.clock.lag.seconds = 40.0
     stage.server.post_faults.append("lost before")
     run(stage, budget(3000))
-    waits = [event.seconds for event in stage.events if isinstance(event, Waiting)]
-    assert waits == pytest.approx([1, 3, 6, 9, 13.5, 20.25, 6.9], abs=0.1)
+    assert waits(stage) == pytest.approx([1, 3, 6, 9, 13.5, 20.25, 6.9], abs=0.1)
     assert stage.server.post_times[1] - stage.server.post_times[0] == pytest.approx(60, abs=0.2)
+
+
+def waits(stage: Stage) -> list[float]:
+    """The pauses that were told, in seconds."""
+    return [event.seconds for event in stage.events if isinstance(event, Waiting)]
+
+
+def test_what_is_in_progress_and_not_shown_is_looked_for_and_asked_once_more() -> None:
+    """Neither the refusal nor the history names it: looks for the settle time, a new key once, then the refusal."""
+    stage = Stage()
+    stage.server.names_operation = False
+    stage.server.add(ago=20, duration=60).lag = 1e9
+    with pytest.raises(errors.ErrorMessage) as caught:
+        run(stage, budget(3000))
+    assert caught.value.queued == "no"
+    assert waits(stage) == pytest.approx([1, 3, 5.85] * 2, abs=0.1)
+    assert len({dict(r.headers)["Idempotency-Key"] for r in stage.server.requests if r.method == "POST"}) == 2
+
+
+def test_pauses_grow_where_nothing_was_sent_and_begin_anew_for_another_call() -> None:
+    """Half as long again each time, from half a second on."""
+    stage = Stage()
+    for _ in range(2):
+        stage.events.clear()
+        stage.server.post_faults.extend(["refused"] * 4)
+        run(stage, budget(3000), slots=Slots())
+        assert waits(stage) == pytest.approx([0.5, 0.75, 1.125, 1.6875])
+        stage.time.now += 3600
 
 
 def test_a_replayed_failure_is_unknown() -> None:
