@@ -25,7 +25,8 @@ Extra = tuple[str, Sequence[Any]]
 #: Column -> kind of the frames that this module makes; the kinds are those of ``columns``.
 COMPANIES = {
     "name": "text", "id": "text", "connections": "count", "linked": "count", "platforms": "text",
-    "last_sync": "time", "created": "time", "tags": "text", "description": "text",
+    "last_sync": "time", "created": "time", "tags": "text", "products": "text",
+    "description": "text",
 }  # fmt: skip
 CONNECTIONS = {
     "platform": "category", "source_type": "category", "status": "category", "last_sync": "time", "created": "time",
@@ -33,7 +34,7 @@ CONNECTIONS = {
 }  # fmt: skip
 DATA_STATUS = {
     "data_type": "category", "platform": "category", "status": "category", "age": "duration",
-    "last_success": "time", "last_requested": "time", "message": "text", "source": "category",
+    "last_success": "time", "last_requested": "time", "message": "text", "setting": "category", "source": "category",
     "operation_id": "text", "connection_id": "category", "company_id": "category",
 }  # fmt: skip
 PULL_OPERATIONS = {
@@ -50,6 +51,15 @@ ERRORS = {
 REQUESTS = {
     "time": "time", "call": "category", "method": "category", "path": "text", "status": "count", "ms": "number",
     "attempt": "count", "error": "text", "correlation_id": "text",
+}  # fmt: skip
+SETTINGS = {
+    "data_type": "category", "fetch_on_first_link": "flag", "schedule": "duration", "order": "count",
+    "from_utc": "time", "window_months": "count", "months_to_sync": "count", "locked": "flag", "level": "category",
+    "company_id": "category",
+}  # fmt: skip
+AUDIT = {
+    "finding": "category", "data_type": "category", "what": "text", "action": "text", "source": "category",
+    "level": "category", "company_id": "category",
 }  # fmt: skip
 
 PLAN = {
@@ -117,6 +127,7 @@ def companies(answers: Iterable[Any]) -> pd.DataFrame:
     columns["linked"] = [sum(c.status == "Linked" for c in each) for each in connections_of]
     columns["platforms"] = [", ".join(sorted({c.platform_name or "" for c in each})) for each in connections_of]
     columns["tags"] = [", ".join(f"{k}={v}" for k, v in (item.tags or {}).items()) for item in items]
+    columns["products"] = [", ".join(item.products or ()) for item in items]
     return build(COMPANIES, columns)
 
 

@@ -16,6 +16,8 @@ from codat_notebook.client.quota import Pacing, Quota
 from codat_notebook.models.errors import CodatLendingError, hides_arguments
 from codat_notebook.models.shared import Security
 from codat_notebook.planning.methods import PortfolioMethods
+from codat_notebook.planning.settings_audit import SettingsMethods
+from codat_notebook.planning.sync_settings import with_settings
 from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.context import CLOSED, RunContext
 from codat_notebook.runs.engine import engine
@@ -38,7 +40,7 @@ T = TypeVar("T")
 _PATIENCE = 5.0
 
 
-class Session(PortfolioMethods):
+class Session(PortfolioMethods, SettingsMethods):
     """A connection to Codat whose answers are DataFrames. Made by :func:`connect`; a context manager.
 
     ``per_minute`` requests at most are sent in any minute (Codat's limit for one address is 1,000); ``None``: no limit.
@@ -126,10 +128,13 @@ class Session(PortfolioMethods):
         """How fresh each data type of each connection is: one row per cell, the stale ones included.
 
         The state of a cell comes from the history of its connection (column ``source``); where the history does
-        not reach back far enough, from Codat's data status, which does not tell connections apart.
+        not reach back far enough, from Codat's data status, which does not tell connections apart. Where something was
+        never read, the sync settings are asked for as well (up to two requests, once), and ``setting`` says what they
+        do for each data type; else that column is empty.
         """
         what = "The data status could not be read"
-        return frames.data_status(self._ask(company_status(self.context, company_id), what, company_id).cells)
+        status = self._ask(company_status(self.context, company_id), what, company_id)
+        return frames.data_status(self._ask(with_settings(self.context, status), what, company_id))
 
     def history(self, company_id: str, limit: int | None = 1000) -> "pd.DataFrame":
         """The pull operations of a company, newest first, at most ``limit``; ``None`` for all of them."""
@@ -143,6 +148,7 @@ class Session(PortfolioMethods):
         company: "str | Mapping[str, str | Sequence[str]] | pd.DataFrame",
         *data_types: str,
         connection_id: str | None = None,
+        product: str | None = None,
         journal: "str | Path | None" = None,
         reserve: float = 0,
         patience: float = PRICE,
@@ -154,8 +160,13 @@ class Session(PortfolioMethods):
         company : a company's UUID; or a mapping UUID -> data types; or a plan: a DataFrame with the columns
             ``company_id`` and ``data_type``, if wanted ``connection_id``, and ``action`` (where it is given, rows other
             than ``"queue"`` are left out, see ``run.skipped``), as ``session.plan`` gives it.
-        data_types : Codat's keys, such as ``"invoices"``; at least one beside a UUID, none beside a plan.
-        connection_id : only on this connection; without it, on each connection that has the type.
+        data_types : Codat's keys, such as ``"invoices"``; at least one beside a UUID, none beside a plan. A custom data
+            type is named ``"custom/my-type"``.
+        connection_id : only on this connection; without it, on each connection that has the type. A custom data type is
+            queued on one: without it the only linked one, or the only one whose history has the type.
+        product : a custom product of the company (see the column ``products`` of ``companies()``): its own refresh, by
+            its own settings, of these data types, or of all that it has where none is named. It takes no connection.
+            Codat's standard products are refreshed as their documents say, and are refused.
         journal : a file that the run is written down in, so that after a crash ``session.resume(journal)`` finishes it
             with nothing lost and nothing queued twice. One whose run has ended is begun anew.
         reserve : requests of the day's quota that are left to others; below 1 a share of it. The run pauses there and
@@ -169,21 +180,24 @@ class Session(PortfolioMethods):
         >>> session.refresh(company_id, "invoices", "bills")                                  # doctest: +SKIP
         >>> session.refresh(session.plan(older_than="7D"), journal="refresh.sqlite", reserve=0.1)  # doctest: +SKIP
         """
-        targets = read_targets(company, data_types, connection_id)
+        targets = read_targets(company, data_types, connection_id, product)
         return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
 
     def refresh_all(
         self,
         company: str | Sequence[str],
         *,
+        product: str | None = None,
         journal: "str | Path | None" = None,
         reserve: float = 0,
         patience: float = PRICE,
     ) -> RefreshRun:
         """Have Codat read everything of a company (or of several) anew: each type with *fetch on first link*, of all
-        connections. The keywords are those of :meth:`refresh`.
+        connections; or everything of a custom ``product`` of theirs. The keywords are those of :meth:`refresh`.
+
+        >>> session.refresh_all(company_id, product="credit-monitoring")  # doctest: +SKIP
         """
-        targets = everything(company)
+        targets = everything(company, product)
         return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
 
     def resume(self, journal: "str | Path") -> RefreshRun:

@@ -5,6 +5,7 @@ shown without a browser's help (a report, a part's text form) is worded here. A 
 """
 
 import re
+from datetime import timedelta
 
 from codat_notebook.models.instants import instant
 
@@ -101,3 +102,16 @@ def short_id(text: str) -> str:
     'c8d3af58…'
     """
     return text if len(text) <= 9 else f"{text[:8]}…"
+
+
+def rhythm_text(every: timedelta) -> str:
+    """A rhythm in words.
+
+    >>> rhythm_text(timedelta(days=7)), rhythm_text(timedelta(days=1)), rhythm_text(timedelta(hours=36))
+    ('every 7 days', 'every day', 'every 36 hours')
+    """
+    for size, word in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
+        if every % size == timedelta(0):
+            number = every // size
+            return f"every {word}" if number == 1 else f"every {number} {word}s"
+    return f"every {every.total_seconds():g} seconds"

@@ -355,3 +355,51 @@ def test_names_cannot_steer_the_terminal() -> None:
 def test_the_highest_code_counts(counts: dict[str, int], code: int) -> None:
     """What nobody knows is not complete."""
     assert exit_code(counts) == code
+
+
+def test_a_product(sandbox: Sandbox, refresh: Run) -> None:
+    """All of it without data types, and these types of it; one request each."""
+    assert refresh("--sandbox", "Toft Stores UK", "--product", "credit-monitoring").code in (0, 3)
+    assert refresh("--sandbox", "Toft Stores UK", "invoices", "--product", "credit-monitoring").code in (0, 3)
+    told = [(each.product, len(each.operations)) for each in sandbox.world.accepted]
+    assert told == [("credit-monitoring", 4), ("credit-monitoring", 1)]
+
+
+def test_a_standard_product_tells_its_way(sandbox: Sandbox, refresh: Run) -> None:
+    """Refused, code 4, and nothing was queued."""
+    ended = refresh("--sandbox", "Toft Stores UK", "--product", "lending", "--json")
+    assert (ended.code, sandbox.world.accepted) == (4, [])
+    assert "docs/lending/get-started.md" in ended.out
+
+
+def test_bank_feeds_are_cautioned(sandbox: Sandbox, refresh: Run) -> None:
+    """A company whose product has nothing to pull: said beside the progress, and a rule leaves it out."""
+    toft = str(sandbox.world.companies()["results"][0]["id"])
+    sandbox.world.assign(toft, "bank-feeds")
+    assert "nothing to pull" in refresh("--sandbox", toft, "customers").err
+    plan = refresh("--sandbox", "--tag", "team=lending", "--dry-run").out
+    rows = [line for line in plan.splitlines() if toft in line]
+    assert rows
+    assert all(",skip," in row and "nothing to pull" in row for row in rows if "not supported" not in row)
+
+
+def test_a_connection(sandbox: Sandbox, refresh: Run) -> None:
+    """A custom type goes to the one that is named; where several may be meant and none is, to none."""
+    sandbox.faults.custom_data_types = {"my-type": {"akxx"}}
+    company = sandbox.world.companies()["results"][0]
+    link = next(each["id"] for each in company["dataConnections"] if each["integrationKey"] == "akxx")
+    assert refresh("--sandbox", company["id"], "custom/my-type").code == 4
+    assert refresh("--sandbox", company["id"], "custom/my-type", "--connection", link).code in (0, 3)
+    assert [(each.data_type, each.connection_id) for each in sandbox.world.accepted] == [("custom/my-type", link)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--older-than", "7D", "--product", "x"), ("--failed", "--connection", ID), (ID, "--product", "../x"),
+        (ID, "--product", "x", "--connection", ID), (ID, "--product", ""),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_with_a_product(refresh: Run, arguments: tuple[str, ...]) -> None:
+    """Refused before anything is asked."""
+    assert refresh(*arguments, "--sandbox").code == 2

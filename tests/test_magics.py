@@ -160,6 +160,14 @@ def test_what_is_wrong_is_told_with_what_to_do(connected: Session, do: Do, line:
         do(line)
 
 
+def test_a_custom_data_type_is_a_data_type(connected: Session, sandbox: Sandbox, do: Do) -> None:
+    """Of a company with one connection it is queued there."""
+    sandbox.faults.custom_data_types = {"my-type": {"qhyg"}}
+    run = do('refresh "Bank of Dave" custom/my-type').wait(60)
+    assert sandbox.world.accepted[-1].data_type == "custom/my-type"
+    assert run.operations.data_type.tolist() == ["custom/my-type"]
+
+
 def test_a_whole_name_is_not_ambiguous(connected: Session, do: Do) -> None:
     """Though it is also the beginning of another's."""
     assert do("refresh Technicalium invoices").company_id == do("companies Technicalium").id[0]

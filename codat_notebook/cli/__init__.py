@@ -140,6 +140,10 @@ def _add_doctor(command: argparse.ArgumentParser) -> None:
 def _add_refresh(command: argparse.ArgumentParser) -> None:
     command.add_argument("company", nargs="?", metavar="COMPANY", help="a company's id, or its whole name")
     command.add_argument("types", nargs="*", metavar="TYPE", help="Codat's keys of data types, such as invoices")
+    command.add_argument(
+        "--connection", metavar="ID", help="only on this connection; without it, on each with the type"
+    )
+    command.add_argument("--product", metavar="NAME", help="a custom product of the company: all of it, or these types")
     command.add_argument("--plan", type=Path, help="a CSV with company_id and data_type, such as session.plan() gives")
     rule = command.add_argument_group("or a rule", "the companies are looked at, and what meets all of it is refreshed")
     rule.add_argument("--older-than", metavar="AGE", help="what was not read with success for so long, such as 7D")
@@ -167,8 +171,12 @@ def _check_refresh(arguments: argparse.Namespace) -> None:
     ways = [bool(arguments.company), arguments.plan is not None, has_rule(arguments)]
     if sum(ways) > 1:
         raise ArgumentsError("Give a company with data types, or a plan, or a rule, not several of them.")
-    if arguments.company and not arguments.types:
+    if arguments.company and not arguments.types and arguments.product is None:
         raise ArgumentsError("Name at least one data type, such as invoices.")
+    if (arguments.connection or arguments.product is not None) and not arguments.company:
+        raise ArgumentsError("--connection and --product go with a company.")
+    if arguments.connection and arguments.product is not None:
+        raise ArgumentsError("The refresh of a product takes no --connection.")
     if not any(ways) and (arguments.dry_run or arguments.journal is None):
         raise ArgumentsError("Give a company with data types, or a plan, or a rule such as --older-than 7D.")
     if arguments.dry_run and not has_rule(arguments):

@@ -26,7 +26,7 @@ from codat_notebook.cli import has_rule, outcome
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop, Stopped
 from codat_notebook.connecting import connect
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError, InvalidRequestError
-from codat_notebook.models.operations import GetCompanyRequest, RefreshDataTypeRequest, check
+from codat_notebook.models.operations import GetCompanyRequest, RefreshDataTypeRequest, can_be_product, check
 from codat_notebook.models.secret import Secret
 from codat_notebook.planning.plan import totals
 from codat_notebook.runs.run import RefreshRun
@@ -44,6 +44,8 @@ _ACTIONS = ("queue", "skip")
 
 def refresh(arguments: Namespace, stop: Stop) -> int:
     """Refresh what the arguments say, and return the exit code."""
+    if arguments.product is not None and not can_be_product(arguments.product):
+        raise ArgumentsError(f"--product is an identifier such as credit-monitoring, not {arguments.product[:80]!r}.")
     try:
         with _connected(arguments.sandbox) as session:
             plan = stop.unless(lambda: _plan(session, arguments))
@@ -187,7 +189,14 @@ def _begin(session: Session, arguments: Namespace, plan: pd.DataFrame | None, co
     if what is None:
         return session.resume(journal)
     try:
-        return session.refresh(what, *arguments.types, journal=journal, reserve=reserve)
+        return session.refresh(
+            what,
+            *arguments.types,
+            connection_id=arguments.connection,
+            product=arguments.product,
+            journal=journal,
+            reserve=reserve,
+        )
     except JournalUnfinishedError:
         _say(f"Going on with the unfinished run of {journal}; run again for a new one.")
         return session.resume(journal)

@@ -25,9 +25,10 @@ from msgspec import UNSET, UnsetType
 from codat_notebook.client import flows, queueing, wire
 from codat_notebook.client.flows import Endpoint, Pager
 from codat_notebook.client.lookup import Intent
-from codat_notebook.client.queueing import AllTypes, OneType, Queued, QueuedAll
+from codat_notebook.client.queueing import AllTypes, OneProduct, OneType, Queued, QueuedAll
 from codat_notebook.client.retrying import Call, Flow
 from codat_notebook.models import errors, operations, shared
+from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.utils import RetryConfig
 
 if TYPE_CHECKING:
@@ -302,7 +303,7 @@ class PullOperationCalls(Group):
 
 
 class RefreshCalls(Group):
-    """The two calls that queue, each exactly once."""
+    """The calls that queue, each exactly once."""
 
     def _all_data_types(
         self, *, request: operations.RefreshAllDataTypesRequest | Body, **given: Unpack[Given]
@@ -321,7 +322,11 @@ class RefreshCalls(Group):
     def _data_type(
         self, *, request: operations.RefreshDataTypeRequest | Body, **given: Unpack[Given]
     ) -> Flow[shared.PullOperation]:
-        """Queue one data type, or attach to the operation that is in progress already."""
+        """Queue one data type, or attach to the operation that is in progress already.
+
+        A custom data type is named ``custom/{identifier}``, with a ``connection_id``: its platform is configured to
+        have it (docs/using-the-api/custom-data.md).
+        """
         return (yield from self._one("data_type", request, given)).operation
 
     data_type = blocking(_data_type)
@@ -374,9 +379,53 @@ class RefreshCalls(Group):
     queue_all = blocking(_queue_all)
     queue_all_async = awaiting(_queue_all)
 
+    def _product(self, *, request: operations.RefreshProductRequest | Body, **given: Unpack[Given]) -> Flow[None]:
+        """Refresh a custom product of a company, or some of its data types. Codat names no operations; see
+        :meth:`queue_product`.
+
+        Returns once Codat has confirmed it, or the history shows that it was heard or that the product is being read
+        already. Raises a ``ConfigurationError`` for a data type that the product lacks, and for one of Codat's standard
+        products an error that names the documented way.
+
+        >>> client.manage_data.refresh.product(  # doctest: +SKIP
+        ...     request={"company_id": company_id, "product": "credit-monitoring", "data_types": ["invoices"]}
+        ... )
+        """
+        yield from self._of_product("product", request, given)
+
+    product = blocking(_product)
+    product_async = awaiting(_product)
+
+    def _queue_product(
+        self,
+        *,
+        request: operations.RefreshProductRequest | Body,
+        idempotency_key: str | None = None,
+        since: datetime | None = None,
+        **given: Unpack[Given],
+    ) -> Flow[QueuedAll]:
+        """Refresh a custom product, and tell what came of it: its operations are those that the history shows.
+
+        ``idempotency_key`` and ``since`` as in :meth:`queue`.
+        """
+        return self._of_product("queue_product", request, given, key=idempotency_key, since=since)
+
+    queue_product = blocking(_queue_product)
+    queue_product_async = awaiting(_queue_product)
+
+    def _of_product(self, name: str, request: Any, given: Given, **how: Any) -> Flow[QueuedAll]:
+        made = operations.check(operations.RefreshProductRequest, request)
+        types = tuple(dict.fromkeys(map(str, made.data_types or ())))
+        intent = Intent(str(made.company_id), product=str(made.product), data_types=types)
+        return queueing.queue(OneProduct, self._call(name, given, **how), intent, **how)
+
     def _one(self, name: str, request: Any, given: Given, **how: Any) -> Flow[Queued]:
         made = operations.check(operations.RefreshDataTypeRequest, request)
         connection_id = None if made.connection_id is None else str(made.connection_id)
+        if connection_id is None and custom_identifier(str(made.data_type)) is not None:
+            raise errors.InvalidRequestError(
+                f"{made.data_type} is configured for one platform, so it needs a connection_id. Nothing was sent."
+            )
         intent = Intent(str(made.company_id), str(made.data_type), connection_id)
         return queueing.queue(OneType, self._call(name, given, **how), intent, **how)
 

@@ -95,14 +95,16 @@ class Driver:
             import httpx
 
             timeout = httpx.Timeout(**limits)
-            return self.given.build_request(request.method, request.url, headers=headers, timeout=timeout)
+            body = request.body or None
+            return self.given.build_request(request.method, request.url, headers=headers, content=body, timeout=timeout)
         import httpcore
 
         url, host = transport.address(request.url)
         pairs = [(name.encode("ascii"), text.encode("ascii")) for name, text in headers.items()]
         if "host" not in headers:
             pairs.insert(0, (b"host", host))
-        return httpcore.Request(request.method, url, headers=pairs, extensions={"timeout": limits})
+        body = request.body or None
+        return httpcore.Request(request.method, url, headers=pairs, content=body, extensions={"timeout": limits})
 
     def limit(self, request: Request) -> float:
         """How many seconds this attempt has, from the first byte sent to the last one read."""

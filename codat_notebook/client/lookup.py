@@ -34,15 +34,21 @@ _PAGES: Final = 10
 
 
 class Intent(msgspec.Struct, frozen=True):
-    """What is to be refreshed: a data type (None for all) of a company, on one connection or on whichever have it."""
+    """What is to be refreshed: a data type (None for all) of a company, on one connection or on whichever have it.
+
+    Or a custom ``product`` of it, perhaps only some ``data_types`` of that.
+    """
 
     company_id: str
     data_type: str | None = None
     connection_id: str | None = None
+    product: str | None = None
+    data_types: tuple[str, ...] = ()
 
     def covers(self, operation: shared.PullOperation) -> bool:
         """Whether an operation is what this intent asks for."""
-        return (self.data_type is None or operation.data_type == self.data_type) and not self.excludes(operation)
+        wanted = self.data_types if self.data_type is None else (self.data_type,)
+        return (not wanted or operation.data_type in wanted) and not self.excludes(operation)
 
     def excludes(self, operation: shared.PullOperation) -> bool:
         """Whether an operation says that it is of another company, data type or connection."""
@@ -54,7 +60,8 @@ class Intent(msgspec.Struct, frozen=True):
         return any(wanted and told and wanted.lower() != told.lower() for wanted, told in pairs)
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (self.data_type or "all data types", self.connection_id)))
+        what = self.data_type or ", ".join(self.data_types) or "all data types"
+        return " ".join(filter(None, (what, self.connection_id, f"of {self.product}" if self.product else None)))
 
 
 def is_running(operation: shared.PullOperation) -> bool:

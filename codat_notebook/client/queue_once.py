@@ -43,6 +43,8 @@ _LOOKS: Final = (1.0, 3.0, 6.0)
 QUIET: Final = 30.0
 #: What a refusal says because of an operation that is in progress, whatever its status.
 IN_PROGRESS: Final = "DatasetAlreadyInProgressException"
+#: The same, of a refresh of a product, which names no operation.
+PRODUCT_IN_PROGRESS: Final = "while a read operation is in progress"
 _NAMED: Final = re.compile(rf"previous sync\W+({ID.pattern})")
 
 R = TypeVar("R")
@@ -60,8 +62,12 @@ class Sending(Generic[R]):
     """One intent on its way: what was sent under which key, and what is in doubt.
 
     Subclasses say what is posted (``target``), what a 2XX answer is worth (``accepted``), what a find in the history is
-    worth (``attached``), and what ``thorough`` means. ``others`` are ids of operations that cannot be the one sought.
+    worth (``attached``), what ``thorough`` means, and what is posted beside the path (``body``) and how a refusal tells
+    of an operation in progress, where these differ. ``others`` are ids of operations that cannot be the one sought.
     """
+
+    body = b""
+    in_progress_text = IN_PROGRESS
 
     def __init__(self, call: Call, intent: Intent, record: Record, others: frozenset[str], thorough: bool) -> None:
         self.call = call
@@ -114,7 +120,8 @@ class Sending(Generic[R]):
         path, query = self.target()
         call = self.call
         headers = (*call.headers, ("Idempotency-Key", self.record.key))
-        return Request("POST", path, query, call.base, headers, call.timeout, self.intent.company_id)
+        company = self.intent.company_id
+        return Request("POST", path, query, call.base, headers, call.timeout, company, body=self.body)
 
     def _judge(self, outcome: Outcome, again: bool) -> Flow[R | None]:
         """The end, or None to send again."""
@@ -130,7 +137,7 @@ class Sending(Generic[R]):
             return done if done is not None else (yield from self._ambiguous(outcome))
         if outcome.status == 408 or not 400 <= outcome.status < 500:
             return (yield from self._ambiguous(outcome))
-        if IN_PROGRESS.encode() in outcome.body:
+        if self.in_progress_text.encode() in outcome.body:
             return (yield from self.in_progress(outcome))
         if outcome.status == 429 or (outcome.status == 409 and again):
             yield from self._wait(outcome, again)

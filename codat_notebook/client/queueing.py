@@ -1,9 +1,10 @@
-"""The two requests that queue, each through its intent's slot, and what comes of them.
+"""The requests that queue, each through its intent's slot, and what comes of them.
 
 :class:`OneType` is one data type: its result names the operation. :class:`AllTypes` is every data type of a company:
 Codat answers 204 and names nothing, so what the history shows is noted before, and what appears in it since is what was
 queued; where its answer is lost and anything has appeared, it is never sent again, and nothing is queued in its stead:
-what has not appeared yet may only be late. The rules of sending are in :mod:`codat_notebook.client.queue_once`.
+what has not appeared yet may only be late. :class:`OneProduct` is a custom product, which is much the same. The rules
+of sending are in :mod:`codat_notebook.client.queue_once`.
 """
 
 import copy
@@ -17,11 +18,13 @@ import msgspec
 
 from codat_notebook.client import lookup, reading, wire
 from codat_notebook.client.lookup import Intent
-from codat_notebook.client.queue_once import KEY_AGE, QUIET, Sending, unknown
+from codat_notebook.client.queue_once import KEY_AGE, PRODUCT_IN_PROGRESS, QUIET, Sending, unknown
 from codat_notebook.client.retrying import Call, Flow, Join
 from codat_notebook.client.slots import SLOTS, Record, Slots
-from codat_notebook.client.wire import Answer
+from codat_notebook.client.wire import Answer, Outcome
 from codat_notebook.models import errors, shared
+from codat_notebook.models.products import way_of
+from codat_notebook.models.vocabulary import custom_identifier
 
 #: How long a call without a budget waits for another one that queues the same, in real seconds.
 _PATIENCE: Final = 60.0
@@ -47,10 +50,11 @@ class Queued(msgspec.Struct, frozen=True):
 
 
 class QueuedAll(msgspec.Struct, frozen=True):
-    """What came of refreshing everything.
+    """What came of refreshing everything, or a product.
 
     ``certain`` says that Codat confirmed it; else the answer was lost, and ``operations`` hold what had
-    appeared. The operations requested ``since`` (server's time) belong to it, and those in ``running``, which
+    appeared. ``attached`` says that nothing was queued, because the product is being read already. The operations
+    requested ``since`` (server's time) belong to it, and those in ``running``, which
     were on their way before.
     """
 
@@ -59,6 +63,7 @@ class QueuedAll(msgspec.Struct, frozen=True):
     running: tuple[shared.PullOperation, ...] = ()
     operations: tuple[shared.PullOperation, ...] = ()
     idempotency_key: str = ""
+    attached: bool = False
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -75,9 +80,13 @@ class OneType(Sending[Queued]):
     def target(self) -> tuple[str, tuple[tuple[str, str], ...]]:
         """Path and query of the POST."""
         intent = self.intent
+        parts = {"company_id": intent.company_id, "connection_id": intent.connection_id or ""}
+        if (custom := custom_identifier(intent.data_type or "")) is not None:
+            template = "/companies/{company_id}/connections/{connection_id}/data/queue/custom/{data_type}"
+            return wire.path(template, **parts, data_type=custom), ()
         query = (("connectionId", intent.connection_id),) if intent.connection_id else ()
         template = "/companies/{company_id}/data/queue/{data_type}"
-        return wire.path(template, company_id=intent.company_id, data_type=intent.data_type or ""), query
+        return wire.path(template, **parts, data_type=intent.data_type or ""), query
 
     def accepted(self, answer: Answer, again: bool) -> Flow[Queued | None]:
         """The operation. A body that may be replayed gives its id only; the state is read."""
@@ -200,6 +209,89 @@ class AllTypes(Sending[QueuedAll]):
     def _queued(self, certain: bool, operations: list[shared.PullOperation]) -> QueuedAll:
         since = self.window or self.call.clock.at_least()
         return QueuedAll(since, certain, self.record.running, tuple(operations), self.record.key)
+
+
+class OneProduct(AllTypes):
+    """The sending of a custom product's refresh: answered 202, which names nothing; while the product is being read,
+    refused (yaml/Codat-Platform.yaml, refresh-product-data).
+
+    What ran before is none of it, unless Codat refuses because of it. The history does not tell products apart: what
+    appears of the data types asked for (where none are, of any) is taken for its own.
+    """
+
+    in_progress_text = PRODUCT_IN_PROGRESS
+
+    def __init__(self, call: Call, intent: Intent, record: Record, others: frozenset[str], thorough: bool) -> None:
+        super().__init__(call, intent, record, others, thorough)
+        if intent.data_types:
+            self.body = msgspec.json.encode({"dataTypes": intent.data_types})
+
+    def target(self) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """Path and query of the POST."""
+        template = "/companies/{company_id}/products/{product}/refresh"
+        return wire.path(template, company_id=self.intent.company_id, product=self.intent.product or ""), ()
+
+    def accepted(self, answer: Answer, again: bool) -> Flow[QueuedAll | None]:
+        """A 202; whatever has another status is somebody else's."""
+        if answer.status != 202:
+            return None
+        self.record.running = ()
+        self.decide("queued")
+        return self._queued(True, [])
+        yield  # a flow, though one without commands
+
+    def attached(self, operations: list[shared.PullOperation], error: errors.CodatLendingError) -> Flow[QueuedAll]:
+        """The answer was lost, but the history shows that Codat heard: this is never sent again."""
+        self.record.running = ()
+        return (yield from super().attached(operations, error))
+
+    def in_progress(self, outcome: Answer) -> Flow[QueuedAll | None]:
+        """The product is being read: attach to what is running. It may be what an earlier, doubtful send has queued."""
+        error = self.error(outcome)
+        if self.call.single:
+            raise error
+        looks = 0
+        while True:
+            passed = self._since_last()
+            if self.record.doubt and (done := (yield from self.settle(error))) is not None:
+                return done
+            newest = yield from self.reading("what is in progress", lookup.newest(self.call, self.intent), error)
+            if running := tuple(op for op in newest if lookup.is_running(op)):
+                return self._attached_to(running)
+            if passed >= self.patience and not self.record.doubt:
+                raise error
+            looks += 1
+            most = QUIET if self.record.doubt else self.patience - self._since_last()
+            yield from self.pause(looks, most, error)
+
+    def _attached_to(self, running: tuple[shared.PullOperation, ...]) -> QueuedAll:
+        """What is being read: after a doubtful send what was not there before is its own, else nothing was queued."""
+        self.decide(f"attached to {len(running)} operations that are in progress")
+        own = [op for op in running if self.record.doubt and op.id not in self.others]
+        self.record.running = () if own else running
+        return msgspec.structs.replace(self._queued(False, own), attached=not own)
+
+    def error(self, outcome: Outcome) -> errors.CodatLendingError:
+        """The error that an outcome is; a standard product's with the documented way, and a wrong data type's as one of
+        configuration: neither gets better by asking again.
+        """
+        error = super().error(outcome)
+        if not isinstance(outcome, Answer) or outcome.status != 400:
+            return error
+        if self.in_progress_text in error.body:
+            error.action = "Wait until what is being read has ended, then refresh the product again."
+        elif "support data refreshing" in error.body:
+            way = way_of(self.intent.product or "") or "See its own documentation (https://docs.codat.io)."
+            error.message += f" Only custom products can be refreshed by themselves. {way}"
+            error.action = "Refresh it as its documentation says; this call is never the way."
+        elif self.intent.data_types:
+            queued, raw = error.queued, error.raw_response
+            error = errors.ConfigurationError(
+                f"{error.message} Name only data types that the product has.", raw, error.body, 400, error.headers
+            )
+            error.queued = queued
+        error.args = (error.message,)
+        return error
 
 
 def _in_part(error: errors.CodatLendingError, missing: set[Intent], number: int) -> errors.CodatLendingError:

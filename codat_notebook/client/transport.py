@@ -220,7 +220,9 @@ def headers(request: Request) -> dict[str, str]:
     for name, text in request.headers:
         made[name.lower()] = text
     if request.method == "POST":
-        made.setdefault("content-length", "0")
+        made.setdefault("content-length", str(len(request.body)))
+    if request.body:
+        made["content-type"] = "application/json"
     return made
 
 

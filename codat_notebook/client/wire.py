@@ -29,7 +29,8 @@ _SECRET_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "coo
 
 class Request(msgspec.Struct, frozen=True):
     """One HTTP request. ``base`` is the server, ``path`` quoted and absolute; the key is added where it is
-    sent. ``timeout`` is what the caller allows for it, ``within`` what is left of the call's budget (seconds).
+    sent. ``timeout`` is what the caller allows for it, ``within`` what is left of the call's budget (seconds). A
+    ``body`` is JSON.
     """
 
     method: Literal["GET", "POST"]
@@ -40,6 +41,7 @@ class Request(msgspec.Struct, frozen=True):
     timeout: float | None = None
     company: str | None = None
     within: float | None = None
+    body: bytes = b""
 
     @property
     def target(self) -> str:

@@ -13,7 +13,7 @@ from IPython.core.error import UsageError
 from codat_notebook.connecting import connect
 from codat_notebook.magics import names
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError
-from codat_notebook.models.vocabulary import DATA_TYPES
+from codat_notebook.models.vocabulary import DATA_TYPES, custom_identifier
 from codat_notebook.runs.records import from_exception
 from codat_notebook.session import Session
 
@@ -118,7 +118,7 @@ class Codat:
 
     def _refresh(self, rest: list[str]) -> "RefreshRun":
         company, *data_types = rest or [""]
-        unknown = next((name for name in data_types if name not in (*DATA_TYPES, ALL)), None)
+        unknown = next((name for name in data_types if not _known(name)), None)
         if unknown:
             raise UsageError(_no_data_type(unknown))
         if not data_types:
@@ -145,6 +145,10 @@ class Codat:
         if not text:
             raise UsageError(_WHICH)
         return names.find(self.session, text, self.names)
+
+
+def _known(name: str) -> bool:
+    return name in (*DATA_TYPES, ALL) or custom_identifier(name) is not None
 
 
 def _no_data_type(name: str) -> str:

@@ -35,6 +35,7 @@ ADVICE: Final = {
     402: ("The Codat plan does not include this.", "Ask your Codat account manager."),
     403: ("The key may not do this.", "Use a key with the right permissions."),
     404: ("Codat does not know it.", "Check the id: is it of this Codat account, and not deleted?"),
+    451: ("Codat may not read this platform for legal reasons.", "Ask your Codat account manager."),
     429: ("Codat's limit on requests is reached.", "Wait, then try again."),
 }
 
@@ -67,6 +68,8 @@ class CodatLendingError(Exception):
     queued: Queued | None = None
     #: When to try again (UTC), where the server asked for a longer pause than the budget allows.
     retry_at: datetime | None = None
+    #: What to do, where more is known than the status tells.
+    action: str | None = None
     #: What Codat's support asks for.
     correlation_id: str | None = None
 

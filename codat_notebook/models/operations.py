@@ -6,15 +6,18 @@ query, a page size) is left to it. Statuses and data types are text; a custom da
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from codat_notebook.models.errors import InvalidRequestError
-from codat_notebook.models.vocabulary import ID
+from codat_notebook.models.vocabulary import CUSTOM, ID
 
-_DATA_TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}(-[A-Za-z0-9]{1,64}){0,3}")
+_DATA_TYPE: Final = re.compile(
+    rf"[A-Za-z][A-Za-z0-9]{{0,63}}(-[A-Za-z0-9]{{1,64}}){{0,3}}|{CUSTOM}[A-Za-z0-9][A-Za-z0-9._-]{{0,127}}"
+)
+_PRODUCT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _PLATFORM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 R = TypeVar("R", bound="RequestObject")
@@ -66,10 +69,20 @@ class RefreshAllDataTypesRequest(_OfCompany, kw_only=True):
 
 
 class RefreshDataTypeRequest(_OfCompany, kw_only=True):
-    """What to refresh. Without ``connection_id``, Codat may queue one operation per connection."""
+    """What to refresh. Without ``connection_id``, Codat may queue one operation per connection.
+
+    A custom data type (``custom/{identifier}``) needs one.
+    """
 
     data_type: str
     connection_id: str | None = None
+
+
+class RefreshProductRequest(_OfCompany, kw_only=True):
+    """Which custom product of a company to refresh; without ``data_types`` all that it has."""
+
+    product: str
+    data_types: Sequence[str] | None = None
 
 
 class ListPullOperationsRequest(_Paged, kw_only=True):
@@ -125,7 +138,32 @@ def check(kind: type[R], request: R | Mapping[str, Any] | None) -> R:
             continue
         if not value or not pattern.fullmatch(str(value)):
             raise InvalidRequestError(f"{name} is {str(value)[:80]!r}, not {words}. Nothing was sent.")
+    if isinstance(made, RefreshProductRequest) and made.data_types is not None:
+        _check_types(made.data_types)
     return made
+
+
+def _check_types(data_types: object) -> None:
+    if isinstance(data_types, str) or not isinstance(data_types, Sequence) or not data_types:
+        raise InvalidRequestError("data_types takes a list of at least one data type, or None. Nothing was sent.")
+    for name in data_types:
+        if not isinstance(name, str) or not can_be_queued(name):
+            words = _FORMS["data_type"][1]
+            raise InvalidRequestError(f"data_types has {str(name)[:80]!r}, not {words}. Nothing was sent.")
+
+
+def can_be_queued(data_type: str) -> bool:
+    """Whether a data type is of a form that can be sent, so that what is planned can also be queued.
+
+    >>> can_be_queued("custom/qbo-cashflow-report"), can_be_queued("custom/../invoices")
+    (True, False)
+    """
+    return _DATA_TYPE.fullmatch(data_type) is not None
+
+
+def can_be_product(product: object) -> bool:
+    """Whether something is of the form of a product's identifier."""
+    return isinstance(product, str) and _PRODUCT.fullmatch(product) is not None
 
 
 def _make(kind: type[R], request: object) -> R:
@@ -151,7 +189,8 @@ _FORMS: Final = {
     "company_id": (ID, "a UUID"),
     "connection_id": (ID, "a UUID"),
     "dataset_id": (ID, "a UUID"),
-    "data_type": (_DATA_TYPE, "a data type such as 'invoices' or 'banking-accounts'"),
+    "data_type": (_DATA_TYPE, "a data type such as 'invoices', 'banking-accounts' or 'custom/my-type'"),
+    "product": (_PRODUCT, "a product's identifier such as 'lending'"),
     "platform_key": (_PLATFORM, "a platform key such as 'gbol'"),
 }
 
@@ -160,5 +199,6 @@ __all__ = [
     "GetCompanyRequest", "GetCompanySyncSettingsRequest", "GetConnectionRequest", "GetDataStatusRequest",
     "GetIntegrationRequest", "GetProfileSyncSettingsRequest", "GetPullOperationRequest", "GetValidationRequest",
     "ListCompaniesRequest", "ListConnectionsRequest", "ListIntegrationsRequest", "ListPullOperationsRequest",
-    "RefreshAllDataTypesRequest", "RefreshDataTypeRequest", "check",
+    "RefreshAllDataTypesRequest", "RefreshDataTypeRequest", "RefreshProductRequest",
+    "can_be_product", "can_be_queued", "check",
 ]  # fmt: skip

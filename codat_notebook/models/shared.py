@@ -228,13 +228,13 @@ class PullOperation(Model, frozen=True, kw_only=True):
 
 
 class SyncSetting(Model, frozen=True, kw_only=True):
-    """When and how far back Codat pulls one data type. ``sync_schedule`` is in hours; 0: never by itself."""
+    """When and how far back Codat pulls one data type. ``sync_schedule`` is in hours; 0 or None: never by itself."""
 
     REQUIRED: ClassVar = ("data_type",)
 
     data_type: SchemaDataType = SchemaDataType("")
     fetch_on_first_link: bool = False
-    sync_schedule: int = 0
+    sync_schedule: int | None = 0
     sync_order: int = 0
     sync_from_utc: str | None = None
     sync_from_window: int | None = None
@@ -243,11 +243,15 @@ class SyncSetting(Model, frozen=True, kw_only=True):
 
 
 class SyncSettings(Model, frozen=True, kw_only=True):
-    """The sync settings of a company or of the whole account."""
+    """The sync settings of a company (``company_id``) or of the whole account (``client_id``).
+
+    ``overrides_defaults`` says of a company's whether they hold instead of the account's.
+    """
 
     settings: list[SyncSetting] = msgspec.field(default_factory=list)
+    company_id: str | None = None
     client_id: str | None = None
-    overrides_default: bool | None = None
+    overrides_defaults: bool | None = None
 
     @property
     def first_link(self) -> frozenset[str]:

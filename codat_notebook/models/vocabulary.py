@@ -7,12 +7,15 @@ public API description and documentation, mid 2026.
 """
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from codat_notebook.models.open_enums import SchemaDataType
 
 #: The form of all ids: of companies, connections and pull operations, in either case.
 ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+#: What the client's own data types begin with: ``custom/`` and the identifier they were configured under, for one
+#: platform each (docs/using-the-api/custom-data.md). They are in no sync settings and in no refresh of everything.
+CUSTOM: Final = "custom/"
 
 DATA_TYPES: Final = tuple(each.value for each in SchemaDataType)
 ACCOUNTING: Final = tuple(key for key in DATA_TYPES if "-" not in key)
@@ -35,6 +38,45 @@ REPORTS: Final = {
     "sales": tuple(t for t in COMMERCE if t not in ("commerce-companyInfo", "commerce-taxComponents")),
 }  # fmt: skip
 
+#: Financial statements: their history is set in months to sync, for them alone (advanced-sync-settings.md).
+STATEMENTS: Final = ("balanceSheet", "profitAndLoss", "cashFlowStatement")
+#: Lists that other records refer to: no window is advised for them (advanced-sync-settings.md).
+REFERENCE_DATA: Final = ("customers", "suppliers", "chartOfAccounts", "taxRates", "trackingCategories", "items")
+
+
+class Purpose(NamedTuple):
+    """What data is for: the data types that it needs, and the page of Codat's documentation that says so."""
+
+    data_types: tuple[str, ...]
+    source: str
+
+
+_PAGES: Final = {
+    "financials": "financial-statements", "receivables": "accounts-receivable", "payables": "accounts-payable",
+    "liabilities": "liabilities", "bank": "bank-statements", "sales": "sales",
+}  # fmt: skip
+#: What data may be for: two of Codat's solutions by their documented minimum, and each report.
+PURPOSES: Final = {
+    "lending": Purpose((
+        "company", "chartOfAccounts", "balanceSheet", "profitAndLoss", "bankAccounts", "bankTransactions",
+        "banking-accounts", "banking-transactions", "banking-transactionCategories", "banking-accountBalances",
+        "commerce-companyInfo", "commerce-customers", "commerce-orders",
+    ), "docs/lending/get-started.md"),
+    "expenses": Purpose((
+        "chartOfAccounts", "bankAccounts", "company", "customers", "suppliers", "taxRates", "trackingCategories",
+    ), "docs/expenses/getting-started.md"),
+    **{name: Purpose(REPORTS[name], f"docs/lending/features/{page}-overview.md") for name, page in _PAGES.items()},
+}  # fmt: skip
+
+
+def custom_identifier(data_type: str) -> str | None:
+    """The identifier of a custom data type; ``None`` for one of Codat's own.
+
+    >>> custom_identifier("custom/qbo-cashflow-report"), custom_identifier("invoices")
+    ('qbo-cashflow-report', None)
+    """
+    return data_type.removeprefix(CUSTOM) if data_type.startswith(CUSTOM) else None
+
 
 def plain_name(data_type: str) -> str:
     """Codat's key for a data type in plain words.
@@ -49,16 +91,24 @@ def plain_name(data_type: str) -> str:
     }  # fmt: skip
     if data_type in special:
         return special[data_type]
+    if (identifier := custom_identifier(data_type)) is not None:
+        return identifier
     family, _, key = data_type.rpartition("-")
     words = "".join(f" {c.lower()}" if c.isupper() else c for c in key).strip()
     return f"{'bank' if family == 'banking' else family} {words}".strip().capitalize()
 
 
+#: The families in the order in which they are shown.
+FAMILIES: Final = ("Accounting", "Banking", "Commerce", "Custom")
+
+
 def family(data_type: str) -> str:
-    """The family of a data type: ``"Accounting"``, ``"Banking"`` or ``"Commerce"``.
+    """The family of a data type: ``"Accounting"``, ``"Banking"``, ``"Commerce"`` or ``"Custom"``, see :data:`FAMILIES`.
 
     A type nobody knows is sorted by its prefix, else with accounting, whose keys have none.
     """
+    if data_type.startswith(CUSTOM):
+        return "Custom"
     prefix = data_type.partition("-")[0]
     return {"banking": "Banking", "commerce": "Commerce"}.get(prefix, "Accounting")
 

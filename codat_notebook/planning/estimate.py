@@ -27,6 +27,7 @@ from codat_notebook.planning.plan import LOOKS
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.runs.targets import plan_lines
+from codat_notebook.words import rhythm_text
 
 
 class Price(NamedTuple):
@@ -268,19 +269,6 @@ def schedule_note(load: Load, schedule: Mapping[str, int] | None) -> str:
         return f"{first} Now it is off for these data types."
     hours = ", ".join(f"{each} h" for each in sorted(set(on.values())))
     return f"{first} Now it is on for {len(on)} of {len(load.types)} data types, every {hours}."
-
-
-def rhythm_text(every: timedelta) -> str:
-    """A rhythm in words.
-
-    >>> rhythm_text(timedelta(days=7)), rhythm_text(timedelta(days=1)), rhythm_text(timedelta(hours=36))
-    ('every 7 days', 'every day', 'every 36 hours')
-    """
-    for size, word in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
-        if every % size == timedelta(0):
-            number = every // size
-            return f"every {word}" if number == 1 else f"every {number} {word}s"
-    return f"every {every.total_seconds():g} seconds"
 
 
 def limit_of(companies: int, told: Any = None) -> int | None:

@@ -45,6 +45,7 @@ class PortfolioMethods:
         report: str | Iterable[str] | None = None,
         tags: Mapping[str, str] | None = None,
         platform: str | Iterable[str] | None = None,
+        settings: bool = False,
         reserve: float = 0.1,
         progress: Progress | None = None,
     ) -> pd.DataFrame:
@@ -64,6 +65,7 @@ class PortfolioMethods:
         report : only the data types of Codat's reports of these names: financials, receivables, payables, ...
         tags : only companies with all these tags, such as ``{"region": "uk"}``.
         platform : only connections to these platforms, by name or key.
+        settings : whether each reason also says what the sync settings do for the data type (one request a company).
         reserve : share of the day's quota at which reading stops; the companies left are rows that say so.
         progress : called with how many companies are read and how many there are.
 
@@ -71,7 +73,8 @@ class PortfolioMethods:
         (since the last success), action (``queue`` or ``skip``), reason, requests (that the row takes: the one that
         queues, and its share of following the company) and seconds (that the refresh usually takes). A skip is
         ``not linked``, ``not supported``, ``in progress``, ``fresh``, ``did not fail``, ``unknown company``,
-        ``unknown connection``, or says why the company could not be read.
+        ``unknown connection``, ``no data type that can be queued``, or says why the company could not be read, or how
+        its products are refreshed instead (Bank Feeds, Bill Pay, Spend Insights).
 
         Raises ``ValueError`` for what makes no sense, and the client's typed errors where the companies cannot be
         listed. Takes one request for 5,000 companies and one or two for each that is meant.
@@ -83,7 +86,8 @@ class PortfolioMethods:
             what, data_types, companies=companies, older_than=older_than, failed=failed, report=report, tags=tags,
             platform=platform,
         )  # fmt: skip
-        snapshots = self._ask(read_cells(self.context, wanted, reserve=reserve, progress=progress), _UNREAD)
+        reading = read_cells(self.context, wanted, reserve=reserve, progress=progress, settings=settings)
+        snapshots = self._ask(reading, _UNREAD)
         return frames.of_rows(frames.PLAN, plan_rows(snapshots, wanted))
 
     def cells(
@@ -232,4 +236,4 @@ async def _schedule(context: RunContext) -> dict[str, int] | None:
     except CodatLendingError as error:
         context.report(error, "The sync settings could not be read")
         return None
-    return {str(setting.data_type): setting.sync_schedule for setting in profile.settings}
+    return {str(setting.data_type): setting.sync_schedule or 0 for setting in profile.settings}

@@ -12,14 +12,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from codat_notebook.models.operations import can_be_queued
+from codat_notebook.models.products import caution
 from codat_notebook.models.status import is_failed
 from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
+from codat_notebook.planning.sync_settings import explained
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.durations import Durations
 
 NOT_LINKED, NOT_SUPPORTED, IN_PROGRESS, FRESH = "not linked", "not supported", "in progress", "fresh"
+NEVER = "never read"
 NOT_FAILED, NO_CONNECTION = "did not fail", "unknown connection"
+#: The history holds a word that no call can name, such as one with a slash that is no custom data type.
+NOT_QUEUEABLE = "no data type that can be queued"
 EXPECTED, TOO_SOON = "expected to fail", "failed, too soon to retry"
 
 #: Requests that follow a company's refreshes to their end: looks at its history (assumed; more where they take long).
@@ -101,7 +107,7 @@ def _row(
         status=cell.status if cell else None,
         age=cell.age if cell else None,
         action="skip" if skip else "queue",
-        reason=skip or _occasion(cell, selection),
+        reason=skip or _told(snapshot, cell, _occasion(cell, selection)),
         requests=0.0,
         seconds=None if skip else durations.of(platform or "", data_type or "").median,
     )
@@ -113,10 +119,14 @@ def _obstacle(snapshot: CompanySnapshot, connection_id: str | None, cell: Cell |
         return snapshot.trouble
     if not snapshot.facts.connections:
         return NOT_LINKED
+    if told := caution(snapshot.facts.products):
+        return told
     if connection_id is not None and connection_id not in snapshot.facts.connections:
         return NO_CONNECTION
     if cell is None or cell.status == "NotSupported":
         return NOT_SUPPORTED
+    if not can_be_queued(cell.data_type):
+        return NOT_QUEUEABLE
     if cell.expected:
         return EXPECTED
     if snapshot.facts.connections[cell.connection_id].status != "Linked":
@@ -138,8 +148,16 @@ def _occasion(cell: Cell | None, selection: Selection) -> str:
     if cell is not None and is_failed(cell.status or ""):
         return "failed"
     if cell is None or cell.age is None:
-        return "never read"
+        return NEVER
     return "old" if selection.older_than is not None else "asked for"
+
+
+def _told(snapshot: CompanySnapshot, cell: Cell | None, occasion: str) -> str:
+    """The occasion, with what the company's settings do for the data type where they were read."""
+    if snapshot.settings is None or cell is None:
+        return occasion
+    told = explained(snapshot.settings, cell.data_type, occasion == NEVER)
+    return told if told.startswith("never") else f"{occasion}; {told}"
 
 
 def totals(rows: Iterable[tuple[str, str]]) -> str:

@@ -22,6 +22,7 @@ from codat_notebook.models.platforms import BY_NAME, median_seconds
 from codat_notebook.models.shared import Company, PullOperation
 from codat_notebook.models.status import is_problem, is_running
 from codat_notebook.planning.selection import Selection
+from codat_notebook.planning.sync_settings import Settings, merged
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
@@ -74,7 +75,7 @@ class CompanySnapshot:
     """What is known of one company. ``facts`` is ``None`` where Codat does not know it.
 
     ``running`` are the cells (connection id, data type) with an operation under way; ``histories`` is what the history
-    tells of each cell; ``trouble`` says why there are no cells.
+    tells of each cell; ``trouble`` says why there are no cells; ``settings`` are there where they were asked for.
     """
 
     id: str
@@ -84,6 +85,7 @@ class CompanySnapshot:
     running: frozenset[tuple[str, str]] = frozenset()
     histories: Mapping[tuple[str, str], CellHistory] = field(default_factory=dict)
     trouble: str | None = None
+    settings: Settings | None = None
 
 
 def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:
@@ -144,8 +146,9 @@ OUTAGE = "not read: Codat does not answer"
 
 
 async def read_cells(
-    context: RunContext, wanted: Selection, *, reserve: float = 0.1, progress: Progress | None = None
-) -> list[CompanySnapshot]:
+    context: RunContext, wanted: Selection, *, reserve: float = 0.1, progress: Progress | None = None,
+    settings: bool = False,
+) -> list[CompanySnapshot]:  # fmt: skip
     """Companies with their cells: one request for each, sometimes two, after those of ``read_facts``.
 
     Parameters
@@ -153,13 +156,14 @@ async def read_cells(
     context, wanted : the session's, and whose.
     reserve : share of the day's quota at which the reading stops.
     progress : called with how many are read and how many there are, never on the engine's thread.
+    settings : whether to read sync settings as well: a request more for each company, and one for the client's.
 
     Raises ``ValueError`` for a reserve that is none.
     """
     if not (isinstance(reserve, (int, float)) and reserve >= 0):
         raise ValueError(f"reserve: a share of the day's quota, such as 0.1, not {reserve!r}.")
     snapshots = await read_facts(context, wanted)
-    reader, work = _Reader(context, reserve), iter(range(len(snapshots)))
+    reader, work = _Reader(context, reserve, settings), iter(range(len(snapshots)))
     done = 0
 
     async def worker() -> None:
@@ -183,8 +187,9 @@ class _Stopped(Exception):
 class _Reader:
     """Reads one company after another until something stops it; ``why`` says what."""
 
-    def __init__(self, context: RunContext, reserve: float) -> None:
+    def __init__(self, context: RunContext, reserve: float, settings: bool) -> None:
         self._context = context
+        self._settings = settings
         self._reserve = reserve
         self.why: str | None = None
 
@@ -212,8 +217,21 @@ class _Reader:
         if not whole and any(cell.last_success is None for cell in cells):
             statuses = await self._in_turn(lambda: calls.get_status_async(request=request))
             cells = make_cells(facts, statuses.by_type, page.results, whole, self._context.now)
+        settings = await self._settings_of(facts) if self._settings else None
         running = frozenset((o.connection_id, o.data_type) for o in page.results if is_running(o.status, o.completed))
-        return replace(snapshot, cells=tuple(cells), running=running, histories=histories(page.results))
+        return replace(
+            snapshot, cells=tuple(cells), running=running, histories=histories(page.results), settings=settings
+        )
+
+    async def _settings_of(self, facts: CompanyFacts) -> Settings | None:
+        """What the settings do for a company; ``None``, and a word in the errors, where they cannot be read."""
+        try:
+            profile = await self._in_turn(self._context.profile_settings)
+            company = await self._in_turn(lambda: self._context.company_settings(facts.id))
+        except CodatLendingError as error:
+            self._context.report(error, f"The sync settings of {facts.name} could not be read", facts.subject())
+            return None
+        return merged(facts.id, company, profile)
 
     async def _in_turn(self, call: Callable[[], Awaitable[T]]) -> T:
         """Send a request when the session may; the time of waiting is not taken from what its retries may take."""

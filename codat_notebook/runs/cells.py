@@ -15,6 +15,7 @@ from codat_notebook.models.instants import instant
 from codat_notebook.models.open_enums import DatasetStatus, SchemaDataType
 from codat_notebook.models.shared import DataStatus, PullOperation
 from codat_notebook.models.status import is_failed
+from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.runs.context import CompanyFacts, RunContext
 
 #: Operations of the history that are read to tell connections apart: one request.
@@ -41,6 +42,8 @@ class Cell:
     operation_id: str | None
     source: str
     completed: str | None = None
+    #: What the company's sync settings do for it, in words, where they were read.
+    setting: str | None = None
     advice: Advice | None = None
     due: datetime | None = None
 
@@ -100,6 +103,8 @@ def make_cells(
         if operation.status == "Complete":
             successes.setdefault(key, operation)
     keys = {(id, data_type) for id, types in facts.supported.items() for data_type in types} | latest.keys()
+    if len(facts.connections) == 1:  # a custom type that the history no longer shows can be of no other
+        keys |= {(id, name) for id in facts.connections for name in statuses if custom_identifier(name) is not None}
     cells = [
         _cell(facts, key, latest.get(key), successes.get(key), None if whole else statuses.get(key[1]), now)
         for key in sorted(keys)

@@ -16,6 +16,7 @@ import msgspec
 
 from codat_notebook.client.clock import epoch, reach
 from codat_notebook.client.lookup import SLACK
+from codat_notebook.models.products import caution
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs import polling
 from codat_notebook.runs.context import CompanyFacts, RunContext
@@ -73,7 +74,8 @@ class QuietCounter:
 
 @dataclass(slots=True, eq=False)
 class CompanyRun:
-    """The working state of one company. ``wanted`` is ``None`` where everything is refreshed.
+    """The working state of one company. ``wanted`` is ``None`` where everything is refreshed. With a ``product`` it is
+    that which is refreshed, by one request.
 
     ``waiting`` are the positions of rows that are not queued yet (:data:`ALL` for ``data/all``), ``under_way`` counts
     the requests that queue, ``due`` is when to look next (``None``: not before something happens), ``began`` the
@@ -83,6 +85,7 @@ class CompanyRun:
     context: RunContext
     company_id: str
     wanted: tuple[Target, ...] | None
+    product: str | None = None
     rows: tuple[Row, ...] = ()
     phase: str = "queueing"
     note: str | None = None
@@ -111,10 +114,20 @@ class CompanyRun:
             self.rows = tuple(
                 Row(type, connection, company_id=self.company_id) for type, connection in self.wanted or ()
             )
-            self.waiting.extend([ALL] if self.wanted is None else range(len(self.rows)))
+            self.waiting.extend([ALL] if self.at_once else range(len(self.rows)))
         for row in self.rows:  # of an earlier process: the history must show them
             if row.operation is not None and row.open:
                 self.context.client.clock.lag.expect(row.operation)
+
+    @property
+    def at_once(self) -> bool:
+        """Whether one request queues all that is wanted, and names no operation."""
+        return self.wanted is None or self.product is not None
+
+    @property
+    def caution(self) -> str | None:
+        """What its products say against refreshing data types."""
+        return caution(self.facts.products) if self.facts is not None and self.product is None else None
 
     @property
     def name(self) -> str:
@@ -165,8 +178,9 @@ class CompanyRun:
 
     @property
     def all_types(self) -> Row:
-        """Stands for everything where the rows of ``data/all`` are not known."""
-        return Row("all data types", company_id=self.company_id)
+        """Stands for everything where the rows of ``data/all``, or of a product, are not known."""
+        what = f"all of {self.product}" if self.product is not None else "all data types"
+        return Row(what, company_id=self.company_id)
 
     def refuse(self, record: ErrorRecord) -> None:
         """End in failure: close the rows that have no operation yet, and tell why."""
@@ -234,4 +248,5 @@ class CompanyRun:
         if self.wanted is None:
             return "queued"
         kinds = {(operation.data_type, None), (operation.data_type, operation.connection_id)}
-        return "appeared" if kinds.intersection(self.wanted) else None
+        found = "appeared" if self.product is None else "queued"
+        return found if kinds.intersection(self.wanted) else None

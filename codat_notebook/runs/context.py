@@ -4,6 +4,7 @@ Facts that rarely change (which data types a platform supports, the sync setting
 state of a company's connections is asked for anew by everyone who needs it.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +14,7 @@ from weakref import WeakSet
 from codat_notebook.client import CodatLending
 from codat_notebook.client.lookup import expected_cells
 from codat_notebook.client.quota import Pacing
-from codat_notebook.models.shared import Company, Connection
+from codat_notebook.models.shared import Company, Connection, SyncSettings
 from codat_notebook.runs.engine import Engine
 from codat_notebook.runs.governor import Governor
 from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exception, log_error
@@ -24,13 +25,14 @@ CLOSED = "This session is closed: connect() again."
 
 @dataclass(frozen=True, slots=True)
 class CompanyFacts:
-    """A company's name, its connections and tags as they were when asked for."""
+    """A company's name, its connections, tags and products as they were when asked for."""
 
     id: str
     name: str
     connections: Mapping[str, Connection]
     supported: Mapping[str, frozenset[str]]
     tags: Mapping[str, str] = field(default_factory=dict)
+    products: tuple[str, ...] = ()
 
     @property
     def linked(self) -> list[Connection]:
@@ -60,7 +62,7 @@ class CompanyFacts:
 
 @dataclass(slots=True)
 class RunContext:
-    """The services that runs share. ``support`` and ``settings`` are filled by the first use.
+    """The services that runs share. ``support``, ``settings`` and ``profile`` are filled by the first use.
 
     ``pacing`` is the client's; the ``governor`` slows all runs down together.
     """
@@ -70,7 +72,9 @@ class RunContext:
     errors: Log[ErrorRecord]
     pacing: Pacing | None = None
     support: dict[str, frozenset[str]] | None = None
-    settings: dict[str, frozenset[str]] = field(default_factory=dict)
+    settings: dict[str, SyncSettings] = field(default_factory=dict)
+    profile: SyncSettings | None = None
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     governor: Governor = field(init=False)
     #: Whether the session has ended: nothing more may be begun.
     closed: bool = False
@@ -83,6 +87,7 @@ class RunContext:
     def after_fork(self) -> None:
         """In a forked child: the runs are the parent's, and so is what they have under way."""
         self.runs = WeakSet()
+        self._asking = asyncio.Lock()
         self.governor.under_way = 0
 
     @property
@@ -111,6 +116,7 @@ class RunContext:
                 id: support.get(connection.integration_key or "", frozenset()) for id, connection in connections.items()
             },
             tags=company.tags or {},
+            products=tuple(company.products or ()),
         )
 
     async def _support(self) -> dict[str, frozenset[str]]:
@@ -124,9 +130,19 @@ class RunContext:
 
     async def first_link(self, company_id: str, retries: RetryConfig | None = None) -> frozenset[str]:
         """The data types with *fetch on first link*: those that ``data/all`` queues."""
+        return (await self.company_settings(company_id, retries)).first_link
+
+    async def company_settings(self, company_id: str, retries: RetryConfig | None = None) -> SyncSettings:
+        """A company's sync settings as Codat tells them, asked for once."""
         if company_id not in self.settings:
-            settings = await self.client.settings.get_company_sync_settings_async(
+            self.settings[company_id] = await self.client.settings.get_company_sync_settings_async(
                 request={"company_id": company_id}, retries=retries
             )
-            self.settings[company_id] = settings.first_link
         return self.settings[company_id]
+
+    async def profile_settings(self) -> SyncSettings:
+        """The client's sync settings, asked for once."""
+        async with self._asking:  # whoever comes meanwhile waits for the same answer
+            if self.profile is None:
+                self.profile = await self.client.settings.get_profile_sync_settings_async()
+        return self.profile

@@ -37,6 +37,24 @@ async def find_operations(client: CodatLending, company_id: str, limit: int | No
     return await _first(client.manage_data.pull_operations.iterate_async, request, limit)
 
 
+async def custom_connection(client: CodatLending, facts: CompanyFacts, data_type: str) -> str:
+    """The connection that a custom data type is queued on: the only linked one, or the only one with such operations
+    among the company's newest (one request). A type is configured for one platform, and no call tells for which.
+
+    Raises ``InvalidRequestError`` where that leaves none, or several.
+    """
+    linked = [connection.id for connection in facts.linked]
+    if len(linked) > 1:
+        shown = {one.connection_id for one in await find_operations(client, facts.id, LARGEST_PAGE)
+                 if one.data_type == data_type}  # fmt: skip
+        linked = [id for id in linked if id in shown] or linked
+    if len(linked) == 1:
+        return linked[0]
+    named = ", ".join(f"{facts.platforms[id]} {id}" for id in linked)
+    which = f"There are {named}." if linked else "None of this company is linked."
+    raise InvalidRequestError(f"{data_type} is queued on one connection: name it by connection_id=. {which}")
+
+
 async def _first(iterate: Callable[..., AsyncIterator[T]], request: Mapping[str, Any], limit: int | None) -> list[T]:
     """The first that a request gives; no page is asked for beyond."""
     first: list[T] = []

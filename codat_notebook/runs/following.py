@@ -28,6 +28,8 @@ BACK_OFF = (2.0, 60.0)
 BREATH = 0.25
 #: Operations that are asked for singly after one look, at most.
 SINGLY = 10
+#: Server's seconds after which a product's refresh that was accepted, and of which nothing appears, has queued nothing.
+ACCEPTED = 60.0
 #: Statuses of an answer that no waiting changes, though only for this company.
 _FINAL = (403, 404)
 
@@ -70,7 +72,9 @@ def plan_look(company: CompanyRun, durations: Durations, price: float) -> float 
         return polling.SOONEST  # a paused sandbox may go on at any moment, and faster than this clock can know
     seconds = [polling.next_look(running, price)] if running else []
     if company.queued and (
-        any(row.state in ("queueing", "unknown") for row in company.rows) or _siblings_missing(company)
+        any(row.state in ("queueing", "unknown") for row in company.rows)
+        or _siblings_missing(company)
+        or _product_discovers(company)
     ):
         # Operations that are not known yet are worth looking for at growing distances.
         seconds.append(min(max(2.0, _quiet(company)), QUIET))
@@ -115,7 +119,18 @@ def _waits(company: CompanyRun) -> bool:
         return True
     if _siblings_missing(company) or (company.quiet_counter.looks < 2 and company.wanted is None):
         return True
+    if _product_discovers(company):
+        return True
     return "unknown" in states and _quiet(company) < _late(company, polling.SETTLE)
+
+
+def _product_discovers(company: CompanyRun) -> bool:
+    """Whether more of a product's operations may turn up: which data types it has, nothing tells beforehand."""
+    if company.product is None or company.wanted is not None or company.phase == "failed":
+        return False
+    if company.all_done == "attached":
+        return False
+    return _quiet(company) < _late(company, QUIET if company.rows else ACCEPTED)
 
 
 def _siblings_missing(company: CompanyRun) -> bool:
@@ -144,6 +159,9 @@ def _end_discovery(rows: tuple[Row, ...], company: CompanyRun, seen: list[PullOp
     """
     appeared = any(row.origin not in (None, "attached") for row in rows)
     enough = _late(company, QUIET if appeared else polling.NOTHING)
+    if company.product is not None and not rows and company.quiet_counter.looks > 2 and not _product_discovers(company):
+        evident = company.all_done == "queued" and company.context.client.clock.known
+        return (replace(company.all_types, outcome="not queued by Codat" if evident else "unknown"),)
     if company.quiet_counter.looks < 3 or _quiet(company) < enough or all(row.state != "queueing" for row in rows):
         return rows
     if len(seen) >= company.page and company.page < polling.LARGEST_PAGE:
@@ -151,7 +169,8 @@ def _end_discovery(rows: tuple[Row, ...], company: CompanyRun, seen: list[PullOp
         return rows
     if company.wanted is None:  # times may be a little behind the server's clock
         rows = absorb(rows, seen, partial(company.origin, slack=NEAR))
-    evident = appeared and company.all_done != "heard" and company.context.client.clock.known
+    told = appeared or company.all_done == "attached"
+    evident = told and company.all_done != "heard" and company.context.client.clock.known
     outcome = "not queued by Codat" if evident else "unknown"
     return tuple(replace(row, outcome=outcome) if row.state == "queueing" else row for row in rows)
 

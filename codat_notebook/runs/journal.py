@@ -12,6 +12,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -23,7 +24,7 @@ from codat_notebook.runs.engine import Engine
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.sending import UnwrittenError
-from codat_notebook.runs.store import Store
+from codat_notebook.runs.store import VERSION, WITH_PRODUCT, JournalError, Store
 from codat_notebook.runs.targets import Skipped, Targets
 
 #: Real seconds until writing is tried again.
@@ -162,11 +163,12 @@ def begin(store: Store, companies: Iterable[CompanyRun], targets: Targets, about
     store.write(
         [
             *((f"DELETE FROM {table}", [()]) for table in ("run", "companies", "operations", "skipped")),
-            (_ABOUT, list(about.items())),
+            (_ABOUT, [*about.items(), *([("product", targets.product)] if targets.product is not None else ())]),
             (_COMPANY, [_company(company) for company in companies]),
             (_OPERATION, [_operation(each, position) for each in companies for position in range(len(each.rows))]),
             (_SKIPPED, targets.skipped),
-        ]
+        ],
+        WITH_PRODUCT if targets.product is not None else VERSION,
     )
 
 
@@ -176,6 +178,25 @@ def restore(store: Store, make: Callable[..., CompanyRun]) -> list[CompanyRun]:
     for values in store.read("SELECT * FROM operations ORDER BY company_id, position"):
         rows[values[0]].append(values)
     return [_company_run(make, kept, rows[kept[0]]) for kept in store.read("SELECT * FROM companies ORDER BY rowid")]
+
+
+def kinds(path: Path, company_id: str) -> set[str | None]:
+    """The data types of a company that a journal's run refreshes; ``None`` among them: everything of it.
+
+    Raises :class:`JournalError`.
+    """
+    if not path.exists():
+        raise JournalError(f"There is no journal {path}.")
+    store = Store(path)
+    try:
+        rows = store.read("SELECT data_type FROM operations WHERE lower(company_id) = ?", [company_id.lower()])
+        whole = "SELECT 1 FROM companies WHERE lower(company_id) = ? AND wanted IS NULL"
+        everything = "product" not in store.about() and store.read(whole, [company_id.lower()])
+        return {name for (name,) in rows} | ({None} if everything else set())
+    except sqlite3.Error as error:
+        raise JournalError(f"The journal {path} cannot be read: {error}.") from error
+    finally:
+        store.close()
 
 
 def skipped(store: Store) -> tuple[Skipped, ...]:
@@ -188,11 +209,11 @@ def _company_run(make: Callable[..., CompanyRun], kept: tuple[Any, ...], rows: l
     pairs = None if wanted is None else tuple(map(tuple, json.loads(wanted)))
     company = make(company_id=company_id, wanted=pairs, rows=tuple(map(_row, rows)), all_done=all_done, began=began)
     company.waiting.clear()
-    if pairs is None and all_done is None:
+    if company.at_once and all_done is None:
         company.waiting.append(ALL)
         if all_key is not None:
             company.intents[ALL] = KeyedIntent(all_key, all_at, earlier=True)
-    elif pairs is not None or all_done == "singly":
+    elif not company.at_once or all_done == "singly":
         for (_, position, _, _, key, at, *_), row in zip(rows, company.rows, strict=True):
             if row.state == "queueing":
                 company.waiting.append(position)

@@ -91,6 +91,8 @@ class Subject:
 
 
 def _advice(error: errors.CodatLendingError) -> tuple[str, str]:
+    if error.action is not None:
+        return str(error), error.action
     if error.status_code in errors.ADVICE:
         return errors.ADVICE[error.status_code]
     if (error.status_code or 0) >= 500:

@@ -210,12 +210,15 @@ class RefreshRun:
     def note(self) -> str | None:
         """A remark about the phase: what is waited for, or why the run ended early."""
         if self._end is not None:
-            return self._end[1] or (self._only.note if self._only else None)
+            only = self._only
+            told = self._end[1] or (only.note if only else None), only.caution if only else None
+            return "; ".join(filter(None, told)) or None
         notes = (
             "paused: nothing more is queued" if self.paused and self.phase == "queueing" else None,
             f"{self._journal.trouble}; queueing waits" if self._journal and self._journal.trouble else None,
             self._scheduler.hold.why if self._scheduler.hold else None,
             self._only.note if self._only else None,
+            self._only.caution if self._only else None,
         )
         return "; ".join(filter(None, notes)) or None
 
@@ -387,7 +390,9 @@ class RefreshRun:
         missing permission or a type that the platform lacks is not. Raises ``ValueError`` if there is none.
         """
         self._check()
-        return RefreshRun(self._context, Start.of(self._context, again(self.rows), journal, self._start.reserve))
+        return RefreshRun(
+            self._context, Start.of(self._context, again(self.rows, self._start.product), journal, self._start.reserve)
+        )
 
     def observe(self, observer: Observer) -> Callable[[], None]:
         """Have ``observer`` called on the engine thread on changes, a few times a second at most, and at the end;

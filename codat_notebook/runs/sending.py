@@ -9,11 +9,14 @@ queued is found in the history (by ``following``); the rows made here say what t
 import asyncio
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codat_notebook.client.queue_once import IN_PROGRESS, KEY_AGE
+from codat_notebook.client.queueing import QueuedAll
 from codat_notebook.models.errors import CodatLendingError, NoResponseError
+from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
+from codat_notebook.runs.finding import custom_connection
 from codat_notebook.runs.rows import Row, absorb
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ async def send(company: CompanyRun, position: int, journal: "Journal | None") ->
         return
     try:
         if position not in company.intents:  # else an earlier process settled on a key
+            if position != ALL:
+                await _choose_connection(company, position)
             company.ask(position, KeyedIntent(str(uuid.uuid4()), company.context.client.clock.at_least().timestamp()))
             if journal is not None:
                 await journal.intend(company, position)
@@ -60,6 +65,14 @@ async def send(company: CompanyRun, position: int, journal: "Journal | None") ->
             journal.note(company, position)
 
 
+async def _choose_connection(company: CompanyRun, position: int) -> None:
+    """A custom data type is queued on one connection: it is part of the intent, and on disk before that is sent."""
+    row = company.rows[position]
+    if row.connection_id is None and custom_identifier(row.data_type) is not None and company.facts is not None:
+        chosen = await custom_connection(company.context.client, company.facts, row.data_type)
+        company.replace(position, replace(row, connection_id=chosen))
+
+
 async def _send_row(company: CompanyRun, position: int) -> None:
     row, intent = company.rows[position], company.intents[position]
     request = {"company_id": company.company_id, "data_type": row.data_type}
@@ -82,7 +95,8 @@ async def _send_row(company: CompanyRun, position: int) -> None:
 
 def _put_back(company: CompanyRun, position: int, doubt: bool = False) -> None:
     """It waits again. What was surely not queued is a new intent when its turn comes; a doubt goes on as it was."""
-    if not (doubt or company.intents[position].earlier):
+    intent = company.intents.get(position)  # none where not even its connection could be found out
+    if intent is not None and not (doubt or intent.earlier):
         del company.intents[position]
     company.waiting.appendleft(position)
 
@@ -107,7 +121,8 @@ def _failed(company: CompanyRun, position: int, error: CodatLendingError) -> Non
     unknown = error.queued == "unknown"
     outcome = "unknown" if unknown else "refused"
     row = None if position == ALL else company.rows[position]
-    it = row.data_type if row is not None else f"{'all' if unknown else 'All'} of {company.name}"
+    all_of = f"{'all' if unknown else 'All'} of {company.name}"
+    it = row.data_type if row is not None else all_of if company.product is None else f"{company.product}, {all_of}"
     what = f"Whether {it} was queued is not known" if unknown else f"{it} was not queued"
     record = company.context.report(error, what, company.subject(row))
     if row is not None:
@@ -127,19 +142,14 @@ def _failed(company: CompanyRun, position: int, error: CodatLendingError) -> Non
 async def _send_all(company: CompanyRun) -> None:
     assert company.facts is not None, "what to expect follows from the company's connections"
     intent = company.intents[ALL]
-    if not company.rows:
+    if company.product is None and not company.rows:
         first_link = await company.context.first_link(company.company_id, company.retries)
         company.set_rows(
             Row(data_type, connection_id, company_id=company.company_id)
             for connection_id, data_type in company.facts.refreshed_by_all(first_link)
         )
     try:
-        queued = await company.context.client.manage_data.refresh.queue_all_async(
-            request={"company_id": company.company_id},
-            retries=company.retries,
-            idempotency_key=intent.key,
-            since=intent.since,
-        )
+        queued = await _queue_all(company, intent)
     except CodatLendingError as error:
         if error.queued != "no" or IN_PROGRESS not in error.body:
             raise
@@ -149,4 +159,17 @@ async def _send_all(company: CompanyRun) -> None:
     else:  # What is not there yet is found in the history; where the answer was lost, nothing is queued in its stead.
         company.set_rows(absorb(company.rows, queued.running, lambda _: "attached"))
         company.set_rows(absorb(company.rows, queued.operations, lambda _: "queued"))
-        company.all_done = "queued" if queued.certain else "heard"
+        company.all_done = "attached" if queued.attached else "queued" if queued.certain else "heard"
+
+
+async def _queue_all(company: CompanyRun, intent: KeyedIntent) -> QueuedAll:
+    """Send the one request: for everything, or for the product."""
+    refresh = company.context.client.manage_data.refresh
+    how: dict[str, Any] = {"retries": company.retries, "idempotency_key": intent.key, "since": intent.since}
+    request: dict[str, Any] = {"company_id": company.company_id}
+    if company.product is None:
+        return await refresh.queue_all_async(request=request, **how)
+    types = None if company.wanted is None else [data_type for data_type, _ in company.wanted]
+    return await refresh.queue_product_async(
+        request={**request, "product": company.product, "data_types": types}, **how
+    )

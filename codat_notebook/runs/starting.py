@@ -7,7 +7,7 @@ and raises at once.
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +29,7 @@ class Start:
     reserve: float = 0
     patience: float = PRICE
     store: Store | None = None
+    product: str | None = None
 
     @classmethod
     def of(
@@ -43,10 +44,11 @@ class Start:
         _check_open(context)
         if not (reserve >= 0 and patience >= 0):
             raise ValueError("reserve and patience are 0 or more.")
-        companies = [CompanyRun(context, id, wanted) for id, wanted in targets.companies.items()]
+        product = targets.product
+        companies = [CompanyRun(context, id, wanted, product) for id, wanted in targets.companies.items()]
         about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
         store = None if journal is None else _begun(companies, targets, Path(journal), about)
-        return cls(companies, targets.skipped, reserve, patience, store)
+        return cls(companies, targets.skipped, reserve, patience, store, product)
 
     @classmethod
     def resumed(cls, context: RunContext, journal: str | Path) -> "Start":
@@ -63,8 +65,10 @@ class Start:
                 raise JournalError(
                     f"The journal {path} belongs to {about['server']}, this session to {context.client.server_url}."
                 )
-            companies = journals.restore(store, partial(CompanyRun, context))
-            return cls(companies, journals.skipped(store), float(about["reserve"]), float(about["patience"]), store)
+            product = about.get("product")
+            companies = journals.restore(store, partial(CompanyRun, context, product=product))
+            reserve, patience = float(about["reserve"]), float(about["patience"])
+            return cls(companies, journals.skipped(store), reserve, patience, store, product)
 
 
 def _check_open(context: RunContext) -> None:
@@ -98,15 +102,18 @@ def _begun(companies: list[CompanyRun], targets: Targets, path: Path, about: dic
     return store
 
 
-def again(rows: Iterable[Row]) -> Targets:
-    """The orders for what failed and may succeed now. Raises ``ValueError`` if there is nothing of the kind."""
+def again(rows: Iterable[Row], product: str | None = None) -> Targets:
+    """The orders for what failed and may succeed now. Raises ``ValueError`` if there is nothing of the kind.
+
+    Of a product's refresh it is the product again, with these data types.
+    """
     wanted: list[tuple[str, Target]] = []
     for row in filter(_may_help, rows):
         connection_id = row.operation.connection_id if row.operation is not None else row.connection_id
-        wanted.append((row.company_id, (row.data_type, connection_id)))
+        wanted.append((row.company_id, (row.data_type, connection_id if product is None else None)))
     if not wanted:
         raise ValueError("Nothing of this run can be helped by trying again: run.errors says what to do instead.")
-    return Targets.of(wanted)
+    return replace(Targets.of(wanted), product=product)
 
 
 def _may_help(row: Row) -> bool:

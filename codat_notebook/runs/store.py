@@ -37,6 +37,8 @@ else:
 #: "CdNb": marks a database as a journal of this package; and the version of its tables.
 APPLICATION: Final = 0x43644E62
 VERSION: Final = 1
+#: That of a journal whose run refreshes a product, which an earlier codat_notebook would take for something else.
+WITH_PRODUCT: Final = 2
 _HEADER: Final = b"SQLite format 3\x00"
 _TABLES: Final = """
 CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT);
@@ -146,8 +148,10 @@ class Store:
             self._db = _connect(self._address, uri=True)
         return self._db
 
-    def write(self, changes: Iterable[tuple[str, Sequence[Sequence[Any]]]]) -> None:
+    def write(self, changes: Iterable[tuple[str, Sequence[Sequence[Any]]]], version: int | None = None) -> None:
         """Carry out statements, each with its rows of values, as one transaction: all of it is kept, or nothing.
+
+        ``version``: that of the journal from now on.
 
         Raises ``sqlite3.Error`` as it comes; the file is then as it was.
         """
@@ -157,6 +161,8 @@ class Store:
             try:
                 for statement, rows in changes:
                     db.executemany(statement, rows)
+                if version is not None:
+                    db.execute(f"PRAGMA user_version={version:d}")
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
@@ -206,9 +212,10 @@ def _check(path: Path) -> None:
     number = int.from_bytes(head[68:72], "big")
     if not head.startswith(_HEADER) or number != APPLICATION:
         raise NotAJournalError(f"{path} is not a journal of codat_notebook; it was left as it is. Choose another name.")
-    if (version := int.from_bytes(head[60:64], "big")) != VERSION:
+    if (version := int.from_bytes(head[60:64], "big")) not in (VERSION, WITH_PRODUCT):
         raise JournalVersionError(
-            f"The journal {path} is of version {version}, this codat_notebook writes version {VERSION}. "
+            f"The journal {path} is of version {version}, this codat_notebook reads version {VERSION} "
+            f"and version {WITH_PRODUCT}. "
             "It was left as it is: finish it with the version that began it, or begin another one."
         )
 

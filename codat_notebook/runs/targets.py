@@ -8,8 +8,10 @@ a row whose ``action`` is ``queue`` or missing is queued, any other is left out,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
+
+from codat_notebook.models.operations import can_be_product
 
 #: One thing asked for: a data type, and a connection (``None``: each that has the type).
 Target = tuple[str, str | None]
@@ -44,10 +46,11 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Company id -> what is wanted of it; ``None`` stands for everything (``data/all``)."""
+    """Company id -> what is wanted of it; ``None`` stands for everything (``data/all``), or all of a ``product``."""
 
     companies: Mapping[str, tuple[Target, ...] | None]
     skipped: tuple[Skipped, ...] = ()
+    product: str | None = None
 
     @classmethod
     def of(cls, wanted: Iterable[tuple[str, Target]], skipped: Iterable[Skipped] = ()) -> Targets:
@@ -60,14 +63,19 @@ class Targets:
         return cls({id: tuple(targets) for id, targets in companies.items()}, tuple(skipped))
 
 
-def read_targets(what: Any, data_types: Sequence[str] = (), connection_id: str | None = None) -> Targets:
+def read_targets(
+    what: Any, data_types: Sequence[str] = (), connection_id: str | None = None, product: str | None = None
+) -> Targets:
     """What the user asks for: by a company's id with data types and perhaps a connection, a mapping company id -> data
     types, or a DataFrame with the columns ``company_id`` and ``data_type``, and if wanted ``connection_id``, ``action``
-    and ``reason``. Raises ``ValueError`` for what cannot be meant.
+    and ``reason``. With a ``product`` it is that which is refreshed: all of it, or these data types of it. Raises
+    ``ValueError`` for what cannot be meant.
 
     >>> read_targets({"id-1": ["invoices", "bills", "invoices"]}).companies
     {'id-1': (('invoices', None), ('bills', None))}
     """
+    if product is not None:
+        return _of_product(what, data_types, connection_id, product)
     if isinstance(what, str):
         if not data_types:
             raise ValueError("Name at least one data type, such as 'invoices', or use session.refresh_all(company_id).")
@@ -83,8 +91,25 @@ def read_targets(what: Any, data_types: Sequence[str] = (), connection_id: str |
     return _of_mapping(what) if isinstance(what, Mapping) else _of_frame(what)
 
 
-def everything(companies: str | Iterable[str]) -> Targets:
-    """All of some companies."""
+def _of_product(what: Any, data_types: Sequence[str], connection_id: str | None, product: str) -> Targets:
+    if not can_be_product(product):
+        raise ValueError(f"product: an identifier such as 'credit-monitoring', not {str(product)[:80]!r}.")
+    targets = everything(what, product) if isinstance(what, str) and not data_types else None
+    if targets is None:
+        targets = replace(read_targets(what, data_types), product=product)
+    named = any(connection for wanted in targets.companies.values() for _, connection in wanted or ())
+    if connection_id is not None or named:
+        raise ValueError(
+            "The refresh of a product takes no connection: give it companies and data types, such as "
+            '{company_id: ["invoices"]}, without connection_id.'
+        )
+    return targets
+
+
+def everything(companies: str | Iterable[str], product: str | None = None) -> Targets:
+    """All of some companies, or of their ``product``."""
+    if product is not None and not can_be_product(product):
+        raise ValueError(f"product: an identifier such as 'credit-monitoring', not {str(product)[:80]!r}.")
     if not isinstance(companies, Iterable):
         raise ValueError(f"A refresh of everything is given companies' ids, not {type(companies).__name__}.")
     ids = [companies] if isinstance(companies, str) else list(companies)
@@ -92,7 +117,7 @@ def everything(companies: str | Iterable[str]) -> Targets:
         raise ValueError("Companies are named by their ids: refresh_all(frame['company_id']).")
     if not ids:
         raise ValueError("Name at least one company.")
-    return Targets(dict.fromkeys(_first_spelling(ids).values()))
+    return Targets(dict.fromkeys(_first_spelling(ids).values()), product=product)
 
 
 def _first_spelling(ids: Iterable[str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What the API tells about itself: the integrations, and the settings that say what is synced when.
 
-Which types are fetched on first link, how often and how far back are the profile's settings; here they are the
-same for every company (assumed).
+Which types are fetched on first link, how often and how far back are the profile's settings; a company may have its
+own, which :func:`settings_of` knows.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from codat_notebook.models.platforms import PLATFORMS, Platform
 from codat_notebook.models.vocabulary import DATA_TYPES
+from codat_notebook.sandbox.faults import SandboxSettings
 from codat_notebook.sandbox.query import Kind
 
 #: Types that are read only when asked for by name (assumed).
@@ -71,6 +72,18 @@ def fetch_on_first_link(data_type: str) -> bool:
 def sync_settings(hours: int) -> list[dict[str, Any]]:
     """The settings of every type, refreshed by Codat itself after so many hours (0: never, the documented default)."""
     return [_setting(order, data_type, hours) for order, data_type in enumerate(DATA_TYPES)]
+
+
+def settings_of(settings: SandboxSettings, company_id: str | None = None) -> dict[str, dict[str, Any]]:
+    """Data type -> the sync setting that holds for the client, or for a company.
+
+    What a company's settings leave out keeps the client's (assumed: that is not documented).
+    """
+    made = {each["dataType"]: each for each in sync_settings(max(settings.sync_schedule, 0))}
+    made = {name: each | (settings.profile_settings.get(name) or {}) for name, each in made.items()
+            if settings.profile_settings.get(name, {}) is not None}  # fmt: skip
+    own = settings.company_settings.get(company_id or "", {})
+    return {name: each | (own.get(name) or {}) for name, each in made.items()}
 
 
 def _setting(order: int, data_type: str, hours: int) -> dict[str, Any]:

@@ -129,6 +129,7 @@ class SimulatedCompany:
     connections: list[SimulatedConnection]
     parent: dict[str, Any] | None = None
     subsidiaries: list[dict[str, Any]] = field(default_factory=list)
+    products: tuple[str, ...] = ()
 
     @property
     def last_sync(self) -> int | None:
@@ -148,7 +149,7 @@ class SimulatedCompany:
             "redirect": f"https://link.codat.io/company/{self.id}",
             "created": to_text(self.created),
             "createdByUserName": self.template.created_by,
-            "products": ["lending"],
+            "products": list(self.products),
             "ownerUserIds": [],
             "tags": dict(self.template.tags),
             "referenceSubsidiaryCompanies": self.subsidiaries,

@@ -99,7 +99,9 @@ class CompanyStore:
     def _make(self, index: int) -> SimulatedCompany:
         written = index < len(self._written)
         template = self._written[index] if written else population.template_of(self._draws, index, self._numbers[index])
-        company = SimulatedCompany(index, self.ids[index], template, self.created[index], [])
+        company = SimulatedCompany(
+            index, self.ids[index], template, self.created[index], [], products=template.products
+        )
         company.connections = [self._connect(company, n, link, self._start) for n, link in enumerate(template.links)]
         if template.parent is not None and template.parent < len(self.ids):
             company.parent = reference(self.ids[template.parent], self.names[template.parent])

@@ -60,7 +60,13 @@ class SandboxSettings(Dialect):
         gzip: compress where the client accepts it.
         rename_statuses: statuses shown under another name, for words nobody knows.
         new_data_types: data types added since: name -> keys of the platforms that have it.
+        custom_products: the client's own products: identifier -> their data types.
+        custom_data_types: the client's own data types: identifier -> keys of the platforms it is configured for.
+        legal_hold: keys of platforms whose custom data types are refused with 451.
         sync_schedule: hours after which Codat refreshes each type by itself, told in the sync settings; 0: never.
+        profile_settings: data type -> fields of its sync setting that the client has otherwise; None: it has none.
+        company_settings: company id -> the same, for a company whose settings override the client's; None: its list
+            leaves the type out, so that the client's setting holds.
         maintenance: keys of platforms that are down: reads of them end in FetchError.
         offline: ids of on-premise connections whose machine is off: their operations wait.
     """
@@ -84,7 +90,14 @@ class SandboxSettings(Dialect):
     gzip: bool = True
     rename_statuses: dict[str, str] = field(default_factory=dict)
     new_data_types: dict[str, set[str]] = field(default_factory=dict)
+    custom_products: dict[str, list[str]] = field(
+        default_factory=lambda: {"credit-monitoring": ["invoices", "bills", "customers", "banking-accounts"]}
+    )
+    custom_data_types: dict[str, set[str]] = field(default_factory=dict)
+    legal_hold: set[str] = field(default_factory=set)
     sync_schedule: Count = 0
+    profile_settings: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    company_settings: dict[str, dict[str, dict[str, Any] | None]] = field(default_factory=dict)
     maintenance: set[str] = field(default_factory=set)
     offline: set[str] = field(default_factory=set)
 

@@ -6,8 +6,8 @@ whatever the client was answered.
 Codat's own :class:`Schedule` queues here, too, an interval after a type was last read. It is off unless the settings
 say otherwise, as with Codat (its documented default frequency is none). There is no background task: when a company is
 asked for, what the schedule has queued since is drawn in the order of time. The interval counts from the end of the
-last operation, whether it succeeded or not (assumed); a type never read is not scheduled, nor is a connection that is
-not linked.
+last operation, whether it succeeded or not (assumed); a type never read is not scheduled, nor is a custom one
+(assumed), nor a connection that is not linked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from codat_notebook.models.platforms import WINDOW_CLOSED
-from codat_notebook.sandbox.catalogue import fetch_on_first_link, types_of
+from codat_notebook.models.products import STANDARD
+from codat_notebook.models.vocabulary import CUSTOM, custom_identifier
+from codat_notebook.sandbox.catalogue import settings_of, types_of
 from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection
 from codat_notebook.sandbox.company_history import CompanyHistory
 from codat_notebook.sandbox.exchange import ErrorResponse, invalid, no_connection
@@ -52,6 +54,15 @@ _NEEDED: Final = tuple(
 )
 _NEEDING: Final = ("fztf", "zsth", "exgd")
 Target = tuple[SimulatedConnection, str]  # what one operation is queued for: a connection and a data type
+#: What a product refresh says of a standard product, and while the product is being read (documented).
+NO_PRODUCT_REFRESH: Final = (
+    "doesn't support data refreshing. For more information, refer to your solution’s documentation "
+    "[here](https://docs.codat.io)."
+)
+PRODUCT_BUSY: Final = (
+    "Data cannot be refreshed while a read operation is in progress. "
+    "Allow the read to complete before attempting to refresh."
+)
 _APART: Final = 12_345  # ticks between two operations that one request queues (assumed)
 
 
@@ -63,6 +74,7 @@ class Accepted(NamedTuple):
     data_type: str | None
     connection_id: str | None
     operations: tuple[str, ...]
+    product: str | None = None
 
 
 class Queueing:
@@ -86,16 +98,60 @@ class Queueing:
         self._free(company, targets, now, refuse=True)
         return self._accept(company, targets, now, data_type, connection_id)[0]
 
+    def custom(self, company: SimulatedCompany, connection: SimulatedConnection, name: str, now: int) -> Operation:
+        """Queue a custom data type on one connection.
+
+        404 where it is not configured for the platform or the connection is not to be read (assumed), 451 where the
+        platform may not be read; in progress as for any other type (assumed: no 400 is documented).
+        """
+        platform = connection.platform
+        if platform.key in self._settings.legal_hold:
+            text = f"Platform '{platform.key}' is not currently available for compliance purposes."
+            raise ErrorResponse(451, text, "StdznCustomData")
+        if platform.key not in self._settings.custom_data_types.get(name, ()):
+            text = f"Custom data type {name} is not configured for platform {platform.key}."
+            raise ErrorResponse(404, text, "StdznCustomData")
+        if connection.status not in ("Linked", "Deauthorized"):
+            raise ErrorResponse(404, f"Data connection {connection.id} is not linked", "StdznCustomData")
+        targets = [(connection, CUSTOM + name)]
+        self._free(company, targets, now, refuse=True)
+        return self._accept(company, targets, now, CUSTOM + name, connection.id)[0]
+
+    def product(
+        self, company: SimulatedCompany, product: str, data_types: Sequence[str] | None, now: int
+    ) -> list[Operation]:
+        """Queue a custom product's data types, or some of them, on every linked connection that has them.
+
+        404 where the company has no such product (assumed). 400 for a standard product, for a data type that the
+        product lacks (its wording is assumed), and while one of the product's types is being read.
+        """
+        if product not in company.products:
+            raise ErrorResponse(404, f"Product {product[:100]} is not assigned to company {company.id}")
+        of_product = self._settings.custom_products.get(product)
+        if of_product is None:
+            name = STANDARD[product].name if product in STANDARD else product
+            raise ErrorResponse(400, f"{name} {NO_PRODUCT_REFRESH}")
+        if wrong := [name for name in data_types or () if name not in of_product]:
+            text = f"Data types not valid for product {product}: {', '.join(wrong)[:200]}. Valid data types are: "
+            raise ErrorResponse(400, text + ", ".join(of_product) + ".")
+        linked = [connection for connection in company.connections if connection.status == "Linked"]
+        cells = [(c, name) for c in linked for name in of_product if name in self.types_of(c)]
+        if len(self._free(company, cells, now, refuse=False)) < len(cells):
+            raise ErrorResponse(400, PRODUCT_BUSY)
+        wanted = of_product if data_types is None else data_types
+        return self._accept(company, [cell for cell in cells if cell[1] in wanted], now, product=product)
+
     def all(self, company: SimulatedCompany, now: int) -> list[Operation]:
         """Queue every type with *fetch on first link* on every linked connection that supports it.
 
         400 where no connection is linked, or a type is in progress and the settings refuse that.
         """
+        first = self._first_link(company)
         targets = [
             (connection, data_type)
             for connection in company.connections
             for data_type in self.types_of(connection)
-            if connection.status == "Linked" and fetch_on_first_link(data_type)
+            if connection.status == "Linked" and data_type in first
         ]
         if not any(connection.status == "Linked" for connection in company.connections):
             raise invalid(f"company {company.id} has no linked data connection.")
@@ -120,16 +176,24 @@ class Queueing:
 
     def _accept(
         self, company: SimulatedCompany, targets: Sequence[Target], now: int, data_type: str | None = None,
-        connection_id: str | None = None,
+        connection_id: str | None = None, product: str | None = None,
     ) -> list[Operation]:  # fmt: skip
         ops = self._queue_each(company, targets, now)
-        self.accepted.append(Accepted(now, company.id, data_type, connection_id, tuple(op.id for op in ops)))
+        ids = tuple(op.id for op in ops)
+        self.accepted.append(Accepted(now, company.id, data_type, connection_id, ids, product))
         return ops
 
     def first_sync(self, company: SimulatedCompany, connection: SimulatedConnection, now: int) -> list[Operation]:
         """Queue what is fetched on first link, as Codat does when a connection has been authorized."""
-        types = filter(fetch_on_first_link, self.types_of(connection))
+        first = self._first_link(company)
+        types = (data_type for data_type in self.types_of(connection) if data_type in first)
         return self._queue_each(company, [(connection, data_type) for data_type in types], now)
+
+    def _first_link(self, company: SimulatedCompany) -> set[str]:
+        """The types with *fetch on first link*; one that is added to the platforms has it, and no setting (assumed)."""
+        settings = settings_of(self._settings, company.id)
+        chosen = {name for name, setting in settings.items() if setting["fetchOnFirstLink"]}
+        return chosen | set(self._settings.new_data_types) - set(settings)
 
     def types_of(self, connection: SimulatedConnection) -> tuple[str, ...]:
         """The types that a connection's platform has."""
@@ -191,7 +255,7 @@ class Queueing:
         platform = connection.platform
         if connection.status == "Deauthorized":
             return Outcome("AuthError")
-        if data_type not in self.types_of(connection):
+        if custom_identifier(data_type) is None and data_type not in self.types_of(connection):
             return Outcome("NotSupported")
         if platform.key in self._settings.maintenance:
             return Outcome("FetchError")
@@ -244,16 +308,29 @@ class Schedule:
             self._hours = hours
             self._since = self._looked
         self._looked = now
-        return hours > 0
+        return hours > 0 or self._differs
+
+    @property
+    def _differs(self) -> bool:
+        """Whether some data type, or some company, has settings of its own."""
+        return bool(self._settings.profile_settings or self._settings.company_settings)
+
+    def _every(self, company: SimulatedCompany) -> Callable[[str], int]:
+        """Data type -> ticks from one read to the next; 0: never."""
+        if not self._differs:
+            return lambda _: self._hours * HOUR
+        settings = settings_of(self._settings, company.id)
+        return lambda data_type: max(settings.get(data_type, {}).get("syncSchedule") or 0, 0) * HOUR
 
     def run(self, company: SimulatedCompany, now: int, bring: Callable[[SimulatedCompany, int], None]) -> bool:
         """Queue what fell due for a company until now; whether there was anything.
 
         ``bring`` brings it up to an instant, so that a connection's state is right when a type falls due.
         """
-        every, changed = self._hours * HOUR, False
+        every, changed = self._every(company), False
         cells = self._queueing.history_of(company).cells
-        due = [(max(ops[-1].completed + every, self._since), *cell) for cell, ops in cells.items()]
+        scheduled = [cell for cell in cells if every(cell[1]) and custom_identifier(cell[1]) is None]
+        due = [(max(cells[cell][-1].completed + every(cell[1]), self._since), *cell) for cell in scheduled]
         heapify(due)
         while due and due[0][0] <= now:
             at, connection_id, data_type = heappop(due)
@@ -261,5 +338,5 @@ class Schedule:
             connection = company.find(connection_id)
             if connection is not None and connection.status == "Linked":
                 op, changed = self._queueing.queue(company, connection, data_type, at), True
-                heappush(due, (op.completed + every, connection_id, data_type))
+                heappush(due, (op.completed + every(data_type), connection_id, data_type))
         return changed

@@ -19,6 +19,8 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
+import msgspec
+
 from codat_notebook.models.vocabulary import ID
 from codat_notebook.sandbox import dialect
 from codat_notebook.sandbox.admission import DailyQuota, Idempotency, Traffic
@@ -38,7 +40,7 @@ from codat_notebook.sandbox.virtual_time import SECOND, to_http_date
 from codat_notebook.sandbox.world import World
 
 Parameters = dict[str, str]
-Handler = Callable[[World, list[str], Parameters], Any]
+Handler = Callable[[World, list[str], Any], Any]
 _DATA_TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*")
 _EXPIRED: Final = "Your Free account is older than 365 days and has expired. Contact support@codat.io."
 _MISSING: Final = {"companyId": no_company, "connectionId": no_connection, "datasetId": no_dataset}
@@ -47,13 +49,29 @@ _MISSING: Final = {"companyId": no_company, "connectionId": no_connection, "data
 class Route(NamedTuple):
     """One call: its path in parts (``{...}`` stands for any), its method, its work.
 
-    ``bad_request`` says whether 400 is documented for it: only then are ids of a wrong form 400, else 404.
+    ``bad_request`` says whether 400 is documented for it: only then are ids of a wrong form 400, else 404. ``body``
+    reads what the work is given instead of parameters; ``done`` is the status of an answer without a body.
     """
 
     parts: tuple[str, ...]
     method: str
     handler: Handler
     bad_request: bool = False
+    body: Callable[[HttpRequest], Any] | None = None
+    done: int = 204
+
+
+class _ProductBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """What a product refresh may be sent."""
+
+    data_types: list[str] | None = None
+
+
+def _product_body(request: HttpRequest) -> _ProductBody:
+    try:
+        return msgspec.json.decode(request.body, type=_ProductBody) if request.body else _ProductBody()
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise invalid(f"the body is not valid: {error}") from error
 
 
 def _queue(world: World, ids: list[str], parameters: Parameters) -> Any:
@@ -83,6 +101,18 @@ ROUTES: Final = (
     _route("GET /companies/{companyId}/dataStatus", lambda w, ids, p: w.status(*ids)),
     _route("POST /companies/{companyId}/data/all", _queue_all, True),
     _route("POST /companies/{companyId}/data/queue/{dataType}", _queue, True),
+    _route(
+        "POST /companies/{companyId}/connections/{connectionId}/data/queue/custom/{customDataIdentifier}",
+        lambda w, ids, p: w.queue_custom(*ids),
+    ),
+    Route(
+        ("companies", "{companyId}", "products", "{productIdentifier}", "refresh"),
+        "POST",
+        lambda w, ids, p: w.refresh_product(ids[0], ids[1], p.data_types),
+        True,
+        _product_body,
+        202,
+    ),
     _route("GET /companies/{companyId}/data/history", lambda w, ids, p: w.history(ids[0], p), True),
     _route("GET /companies/{companyId}/data/history/{datasetId}", lambda w, ids, p: w.operation(*ids)),
     _route("GET /companies/{companyId}/sync/{datasetId}/validation", lambda w, ids, p: w.validation(*ids)),
@@ -93,9 +123,9 @@ ROUTES: Final = (
 )
 
 
-def _carry_out(world: World, method: str, path: str, parameters: Parameters) -> HttpResponse:
+def _carry_out(world: World, request: HttpRequest, parameters: Parameters) -> HttpResponse:
     """Carry out a call: 404 for a path that is none, 405 with ``Allow`` for another method, any documented error."""
-    parts = path.rstrip("/").split("/")[1:]
+    parts, method = request.path.rstrip("/").split("/")[1:], request.method
     at_path = [route for route in ROUTES if len(route.parts) == len(parts) and _fits(route, parts)]
     if not at_path:
         raise ErrorResponse(404, "The requested resource was not found.")
@@ -103,8 +133,9 @@ def _carry_out(world: World, method: str, path: str, parameters: Parameters) -> 
     if route is None:
         allowed = ", ".join(route.method for route in at_path)
         raise ErrorResponse(405, f"The method {method[:20]} is not allowed here.", headers={"Allow": allowed})
-    document = route.handler(world, _ids(route, parts), parameters)
-    return HttpResponse(204) if document is None else HttpResponse.of(200, document)
+    given = parameters if route.body is None else route.body(request)
+    document = route.handler(world, _ids(route, parts), given)
+    return HttpResponse(route.done) if document is None else HttpResponse.of(200, document)
 
 
 def _fits(route: Route, parts: list[str]) -> bool:
@@ -215,9 +246,7 @@ class Service:
                 answer = rule.forced(exchange.correlation_id)
             else:
                 try:
-                    answer = dialect.answer(
-                        self.faults, request, lambda given: _carry_out(self.world, request.method, request.path, given)
-                    )
+                    answer = dialect.answer(self.faults, request, lambda given: _carry_out(self.world, request, given))
                 except ErrorResponse as problem:
                     answer = self._refusal(problem, exchange)
                 if rule is not None and rule.replaces:

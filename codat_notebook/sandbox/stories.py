@@ -85,6 +85,7 @@ class CompanyTemplate:
     created_by: str | None = "Dan Tzabar"
     parent: int | None = None
     subsidiaries: tuple[int, ...] = ()
+    products: tuple[str, ...] = ("lending",)
 
 
 _NEVER_AT_SALTMARSH: Final = tuple(
@@ -120,7 +121,7 @@ SHOWCASE: Final = (
             Link("fztf", 62.0, period=3.0, status="Deauthorized"),
         ),
         {"region": "uk", "segment": "retail", "team": "lending"},
-        days_old=700,
+        days_old=700, products=("lending", "credit-monitoring"),
     ),
     CompanyTemplate(
         "Technicalium",
@@ -170,7 +171,9 @@ SHOWCASE: Final = (
         {"region": "de", "segment": "wholesale"},
         days_old=810,
     ),
-    CompanyTemplate("Technicalium Group", "Holding", (), {"region": "uk"}, days_old=530, subsidiaries=(1,)),
+    CompanyTemplate(
+        "Technicalium Group", "Holding", (), {"region": "uk"}, days_old=530, subsidiaries=(1,), products=()
+    ),
     CompanyTemplate(
         "Harbour & Finch Ltd",
         "CompanyStore agents",

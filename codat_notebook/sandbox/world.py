@@ -18,6 +18,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from codat_notebook.forking import Lock
 from codat_notebook.models.platforms import BY_KEY
+from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.sandbox import catalogue
 from codat_notebook.sandbox.companies import CONNECTION, SimulatedCompany, SimulatedConnection
 from codat_notebook.sandbox.company_history import Cell, CompanyHistory, OperationList
@@ -236,6 +237,9 @@ class World:
         for connection in company.connections:
             for data_type in self._queueing.types_of(connection):
                 by_type.setdefault(data_type, []).append((connection.id, data_type))
+        for cell in history.cells:
+            if custom_identifier(cell[1]) is not None:
+                by_type.setdefault(cell[1], []).append(cell)
         return {data_type: self._status(history, data_type, cells, now) for data_type, cells in by_type.items()}
 
     def _shown(self, statuses: dict[str, Document]) -> Document:
@@ -272,6 +276,28 @@ class World:
         return self._renamed(op.document(now))
 
     @synchronized
+    def queue_custom(self, company_id: str, connection_id: str, identifier: str) -> Document:
+        """``POST /companies/{companyId}/connections/{connectionId}/data/queue/custom/{customDataIdentifier}``."""
+        company, now = self.find_company(company_id), self.clock.ticks()
+        op = self._queueing.custom(company, self.find_connection(company_id, connection_id), identifier, now)
+        self.activate(company)
+        return self._renamed(op.document(now))
+
+    @synchronized
+    def refresh_product(self, company_id: str, product: str, data_types: Sequence[str] | None = None) -> None:
+        """``POST /companies/{companyId}/products/{productIdentifier}/refresh``."""
+        company = self.find_company(company_id)
+        if self._queueing.product(company, product, data_types, self.clock.ticks()):
+            self.activate(company)
+
+    @synchronized
+    def assign(self, company_id: str, *products: str) -> None:
+        """Give a company these products, and no others."""
+        company = self.find_company(company_id)
+        company.products = products
+        self.company_store.keep(company)
+
+    @synchronized
     def queue_all(self, company_id: str) -> None:
         """``POST /companies/{companyId}/data/all``."""
         company = self.find_company(company_id)
@@ -305,15 +331,16 @@ class World:
     def company_settings(self, company_id: str) -> Document:
         """``GET /companies/{companyId}/syncSettings``."""
         company = self.find_company(company_id)
-        return {"companyId": company.id, "overridesDefaults": False, "settings": self._sync_settings()}
+        settings = catalogue.settings_of(self.settings, company.id)
+        own = self.settings.company_settings.get(company.id)
+        told = [each for name, each in settings.items() if (own or {}).get(name, {}) is not None]
+        return {"companyId": company.id, "overridesDefaults": own is not None, "settings": told}
 
     def profile_settings(self) -> Document:
         """``GET /profile/syncSettings``."""
         client_id = self.draws.uuid("client")
-        return {"clientId": client_id, "overridesDefaults": True, "settings": self._sync_settings()}
-
-    def _sync_settings(self) -> list[Document]:
-        return catalogue.sync_settings(max(self.settings.sync_schedule, 0))
+        settings = list(catalogue.settings_of(self.settings).values())
+        return {"clientId": client_id, "overridesDefaults": True, "settings": settings}
 
     def integrations(self, parameters: Parameters = _NONE) -> Document:
         """``GET /integrations``."""

@@ -6,9 +6,13 @@ Refreshes are followed on screen until they end; the ages are read again then.
 
 import asyncio
 import weakref
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.models.products import caution, refreshable
+from codat_notebook.models.vocabulary import custom_identifier
+from codat_notebook.planning.sync_settings import merged
 from codat_notebook.runs.cells import CompanyStatus, company_status
 from codat_notebook.runs.finding import name_query
 from codat_notebook.runs.run import RefreshRun
@@ -19,7 +23,7 @@ from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.data_types import Select
 from codat_notebook.widgets.notice import ErrorBoundary
 from codat_notebook.widgets.progress import Progress, Retry, ShowRows, StopWatching
-from codat_notebook.widgets.refresh_bar import RefreshAll, RefreshSelected
+from codat_notebook.widgets.refresh_bar import ChooseProduct, RefreshAll, RefreshSelected
 from codat_notebook.widgets.renderer import Renderer
 from codat_notebook.widgets.run_view import RunView
 
@@ -103,8 +107,9 @@ class Choosing:
         now.loading = True
         now.connection_id = None
         now.selected = []
-        now.first_link = None
+        now.first_link = now.settings = None
         now.all_clicked = False
+        now.product = None
         self._renderer.all()
         try:
             status = await company_status(self._session.context, company_id)
@@ -115,6 +120,7 @@ class Choosing:
         else:
             now.status = status
             now.read_at = self._session.client.clock.monotonic()
+            now.products, now.caution = refreshable(status.facts.products), caution(status.facts.products)
             now.company = {"id": status.facts.id, "name": status.facts.name}
             self._remember(now.company)
             self._refreshing.watch(*(run for run in self._session.runs if run.company_id == company_id))
@@ -122,7 +128,9 @@ class Choosing:
             if self._picking is asyncio.current_task():  # a later choice has its own loading to end
                 now.loading = False
                 self._refreshing.draw()
-        now.first_link = await self._session.context.first_link(company_id)
+        told = await self._session.context.company_settings(company_id)
+        now.first_link = told.first_link
+        now.settings = merged(company_id, told)  # the client's are not asked for: Codat tells what holds here
         self._renderer.all()
 
     def _name(self, company_id: str) -> str:
@@ -148,26 +156,58 @@ class Refreshing:
         self._view = RunView(part, changed=self._changed)
         self._clicked = 0
 
-    def on_bar(self, message: RefreshSelected | RefreshAll) -> None:
-        """One of the buttons was clicked. What it starts is drawn when it begins, after this."""
+    def on_bar(self, message: RefreshSelected | RefreshAll | ChooseProduct) -> None:
+        """A button was clicked, or a product chosen. What a click starts is drawn when it begins, after this."""
+        if isinstance(message, ChooseProduct):
+            self._choose(message)
+            return
         seq, status = message.seq, self._state.status
         again, self._clicked = seq and seq == self._clicked, seq
         self._state.bar_seq = max(seq, self._state.bar_seq)
         # The message names the company that was on screen: a click on an older picture queues nothing.
         # One that was delivered twice is acted on once.
-        if not again and status is not None and message.company == status.facts.id:
+        product, known = message.product or None, status is not None and message.company == status.facts.id
+        if not again and status is not None and known and self._offered(product):
             self._state.all_clicked = isinstance(message, RefreshAll)
+            self._state.product = product
             if isinstance(message, RefreshAll):
-                self.watch(self._begun(status, None))
+                self.watch(self._begun(status, None, product))
             elif message.data_types:
-                chosen = self._state.connection_id
-                self.watch(self._begun(status, tuple((name, chosen) for name in dict.fromkeys(message.data_types))))
+                self.watch(self._begun(status, self._targets(status, message.data_types, product), product))
         self._renderer.bar()
 
-    def _begun(self, status: CompanyStatus, wanted: tuple[Target, ...] | None) -> RefreshRun:
+    def _choose(self, message: ChooseProduct) -> None:
+        status, product = self._state.status, message.product or None
+        if status is not None and message.company == status.facts.id and self._offered(product):
+            self._state.product = product
+            self._renderer.code()
+
+    def _offered(self, product: str | None) -> bool:
+        return product is None or product in self._state.products
+
+    def _targets(self, status: CompanyStatus, data_types: Iterable[str], product: str | None) -> tuple[Target, ...]:
+        """The types on the chosen connection, or on whichever have them; a custom one on each that has read it.
+
+        The refresh of a product takes no connection.
+        """
+        if product is not None:
+            return tuple((name, None) for name in dict.fromkeys(data_types))
+        chosen = self._state.connection_id
+        linked = {connection.id for connection in status.facts.linked}
+        targets: dict[Target, None] = {}
+        for name in data_types:
+            several = chosen is None and custom_identifier(name) is not None
+            read = [cell.connection_id for cell in status.cells if several and cell.data_type == name]
+            places: list[str | None] = [id for id in read if id in linked]
+            targets.update(dict.fromkeys((name, id) for id in places or [chosen]))
+        return tuple(targets)
+
+    def _begun(
+        self, status: CompanyStatus, wanted: tuple[Target, ...] | None, product: str | None = None
+    ) -> RefreshRun:
         """A run as ``session.refresh`` begins it, but facts that were read just now are not asked for once more."""
         context = self._session.context
-        start = Start.of(context, Targets({status.facts.id: wanted}))
+        start = Start.of(context, Targets({status.facts.id: wanted}, product=product))
         if context.client.clock.monotonic() - self._state.read_at < FACTS_LAST:
             start.companies[0].facts = status.facts
         return RefreshRun(context, start)

@@ -22,11 +22,13 @@ _READ = (("status", "how fresh each data type is: DataFrame"), ("history", "its 
 def code_text(
     is_sandbox: bool, company_id: str | None, data_types: Iterable[str] = (), connection_id: str | None = None,
     refresh_all: bool = False, read_only: bool = False, server_url: str | None = None, whole_history: bool = False,
+    product: str | None = None,
 ) -> str:  # fmt: skip
     """Python for what the console is asked to do; without anything to refresh, for reading what there is.
 
     ``is_sandbox``: connect to the sandbox, else to Codat (or ``server_url``) with the key of the environment.
-    ``data_types`` are refreshed, or everything (``refresh_all``); where the session is ``read_only``, nothing.
+    ``data_types`` are refreshed, or everything (``refresh_all``), of a ``product`` where one is chosen; where the
+    session is ``read_only``, nothing.
     ``whole_history``: all pull operations are read, not the newest thousand.
 
     >>> print(code_text(True, None))
@@ -45,17 +47,18 @@ def code_text(
         limit = {"history": ", limit=None"} if whole_history else {}
         lines += [(f"session.{name}({_quoted(company_id)}{limit.get(name, '')})", what) for name, what in _READ]
     else:
-        lines += [(_refresh(company_id, [] if refresh_all else keys, connection_id), ""), *_FOLLOWED]
+        lines += [(_refresh(company_id, [] if refresh_all else keys, connection_id, product), ""), *_FOLLOWED]
     longest = max((len(code) for code, what in lines if what), default=0)
     texts = [f"{code.ljust(longest)}  # {what}" if what else code for code, what in lines]
     return "\n".join(["import codat_notebook as cn", "", *texts])
 
 
-def _refresh(company_id: str, data_types: list[str], connection_id: str | None) -> str:
+def _refresh(company_id: str, data_types: list[str], connection_id: str | None, product: str | None) -> str:
+    of_product = [f"product={_quoted(product)}"] if product is not None else []
     if not data_types:
-        return f"run = session.refresh_all({_quoted(company_id)})"
-    arguments = [_quoted(company_id), *map(_quoted, data_types)]
-    if connection_id is not None:
+        return f"run = session.refresh_all({', '.join([_quoted(company_id), *of_product])})"
+    arguments = [_quoted(company_id), *map(_quoted, data_types), *of_product]
+    if connection_id is not None and product is None:
         arguments.append(f"connection_id={_quoted(connection_id)}")
     line = f"run = session.refresh({', '.join(arguments)})"
     return line if len(line) <= _WIDTH else "\n    ".join(["run = session.refresh(", *_wrapped(arguments)]) + "\n)"

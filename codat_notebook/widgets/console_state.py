@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.codat_lending import SERVERS
 from codat_notebook.models.shared import PullOperation
+from codat_notebook.planning.sync_settings import Settings
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.run import RefreshRun
@@ -65,15 +66,17 @@ class ConsoleState:
 
     ``company`` is the picked one, ``status`` what is known of it since ``read_at`` (monotonic seconds; ``None`` while
     it is read or could not be), ``past`` what was read of its older operations; ``runs`` are the refreshes on screen.
-    ``all_clicked``: the last click was *Refresh all*. ``tab`` is what the reader looks at, ``asked_tab`` where the
-    kernel has sent them. ``can_switch``: a form offers other sessions. The ``seq``
-    numbers answer the browser's clicks.
+    ``all_clicked``: the last click was *Refresh all*; ``products`` have a refresh of their own, ``product`` is the
+    chosen one, ``caution`` what they say against the other way. ``tab`` is what the reader looks at, ``asked_tab``
+    where the kernel has sent them. ``can_switch``: a form offers other sessions. The ``seq`` numbers answer the
+    browser's clicks.
     """
 
     company: pickers.CompanyName | None = None
     status: CompanyStatus | None = None
     read_at: float = 0.0
     first_link: frozenset[str] | None = None
+    settings: Settings | None = None
     loading: bool = False
     problem: str | None = None
     connection_id: str | None = None
@@ -85,6 +88,9 @@ class ConsoleState:
     notices: list[NoticeCard] = field(default_factory=list)
     activity: ActivityState | None = None
     all_clicked: bool = False
+    products: list[str] = field(default_factory=list)
+    caution: str | None = None
+    product: str | None = None
     can_switch: bool = True
     tab: str = "operations"
     asked_tab: str = "operations"
@@ -140,7 +146,7 @@ def company(state: ConsoleState, session: "Session") -> pickers.CompanyState:
     facts = state.status.facts if state.status else None
     return {
         "company": state.company,
-        "tags": [[name, value] for name, value in facts.tags.items()] if facts else [],
+        "tags": _tags(facts) if facts else [],
         "portal": pickers.portal_url(facts.id) if facts and not session.is_sandbox else None,
         "loading": state.loading,
         "search": state.search,
@@ -148,6 +154,12 @@ def company(state: ConsoleState, session: "Session") -> pickers.CompanyState:
         "error": state.problem,
         "seq": state.pick_seq,
     }
+
+
+def _tags(facts: CompanyFacts) -> list[list[str]]:
+    """The tags, and the products beside them."""
+    products = {"products": ", ".join(facts.products)} if facts.products else {}
+    return [[name, value] for name, value in (products | dict(facts.tags)).items()]
 
 
 def connections(state: ConsoleState, now: datetime) -> tuple[pickers.ConnectionState, pickers.CardsState]:
@@ -171,7 +183,7 @@ def data_types(state: ConsoleState, session: "Session") -> DataTypesState:
         id = state.company["id"] if state.company and state.loading else None
         return data_types_state(id, [], status="loading", speed=speed)
     now, connection_id = session.context.now, state.connection_id
-    rows = data_type_rows(status.facts, status.cells, now, connection_id, state.running_types)
+    rows = data_type_rows(status.facts, status.cells, now, connection_id, state.running_types, state.settings)
     return data_types_state(status.facts.id, rows, selected=state.selected, speed=speed)
 
 
@@ -192,6 +204,8 @@ def bar(state: ConsoleState, session: "Session") -> BarState:
         "busy": _queueing_text(queueing) if queueing else None,
         "confirm": None if session.is_sandbox else ask,
         "everything": everything or [],
+        "products": state.products if facts else [],
+        "caution": state.caution if facts else None,
         "running": in_progress(facts, cells, state.connection_id, state.running_types) if facts else [],
         "seq": state.bar_seq,
     }
@@ -279,6 +293,7 @@ def code(state: ConsoleState, session: "Session") -> CodeState:
         whole_history=state.past.holds(WHOLE),
         read_only=session.read_only,
         server_url=None if url.rstrip("/") in SERVERS else url,
+        product=state.product,
     )
     return CodeState(title=_code_title(state, session.read_only), text=text)
 

@@ -11,6 +11,7 @@ from typing import Literal, TypedDict
 
 from codat_notebook.models import vocabulary
 from codat_notebook.models.status import OLD, STALE, is_problem, is_running, meaning
+from codat_notebook.planning.sync_settings import Settings, explained
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.widgets.part import FromBrowser, Part
@@ -66,28 +67,29 @@ class Select(FromBrowser, frozen=True):
 
 def data_type_rows(
     facts: CompanyFacts, cells: Iterable[Cell], now: datetime, connection_id: str | None = None,
-    running: Iterable[str] = (),
+    running: Iterable[str] = (), settings: Settings | None = None,
 ) -> list[DataTypeRow]:  # fmt: skip
-    """A row for each data type that the chosen connection, or any linked one, supports: by family and plain name.
+    """A row for each data type that the chosen connection, or any linked one, supports or has read as a custom one: by
+    family and plain name.
 
     ``now`` is the server's time; ``running`` names data types that are being refreshed now, whatever the cells say.
+    ``settings`` are the company's, where they are known.
     """
     linked = _linked(facts, connection_id)
     by_type: dict[str, list[Cell]] = {key: [] for id in linked for key in facts.supported[id]}
     for cell in cells:
-        if cell.connection_id in linked and cell.data_type in by_type:
-            by_type[cell.data_type].append(cell)
+        if cell.connection_id in linked and (cell.data_type in by_type or vocabulary.custom_identifier(cell.data_type)):
+            by_type.setdefault(cell.data_type, []).append(cell)
     now_running = set(running)
-    rows = [_row(key, group, now, key in now_running) for key, group in by_type.items()]
-    families = ("Accounting", "Banking", "Commerce")
-    return sorted(rows, key=lambda row: (families.index(row["family"]), row["name"].lower()))
+    rows = [_row(key, group, now, key in now_running, settings) for key, group in by_type.items()]
+    return sorted(rows, key=lambda row: (vocabulary.FAMILIES.index(row["family"]), row["name"].lower()))
 
 
 def _linked(facts: CompanyFacts, connection_id: str | None) -> list[str]:
     return [connection.id for connection in facts.linked if connection_id in (None, connection.id)]
 
 
-def _row(key: str, cells: list[Cell], now: datetime, running: bool) -> DataTypeRow:
+def _row(key: str, cells: list[Cell], now: datetime, running: bool, settings: Settings | None) -> DataTypeRow:
     """Of several connections the one that runs, or has a problem, tells the status, and the oldest the age."""
     successes = [cell.last_success for cell in cells]
     last = None if None in successes else min((time for time in successes if time is not None), default=None)
@@ -101,11 +103,13 @@ def _row(key: str, cells: list[Cell], now: datetime, running: bool) -> DataTypeR
         state = "unsupported"
     elif kind == "failed":
         state = "failed"
-    ages = (f"{each.platform} {'never' if each.age is None else ago(each.age.total_seconds())}" for each in cells)
+    told = explained(settings, key, not any(cell.status for cell in cells)) if settings is not None else None
+    ages = [f"{each.platform} {'never' if each.age is None else ago(each.age.total_seconds())}" for each in cells]
+    notes = [", ".join(ages) if len(ages) > 1 else None, told]
     return {
         "key": key, "name": vocabulary.plain_name(key), "family": vocabulary.family(key), "state": state,
         "age": max(0.0, (now - last).total_seconds()) if last else None,
-        "last": iso(last.isoformat()) if last else None, "note": ", ".join(ages) if len(cells) > 1 else None,
+        "last": iso(last.isoformat()) if last else None, "note": "\n".join(filter(None, notes)) or None,
         "connections": max(1, len(cells)),
     }  # fmt: skip
 

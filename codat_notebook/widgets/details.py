@@ -162,12 +162,13 @@ _TIMES = ("requested", "completed")
 
 
 def operation_details(
-    operation: PullOperation, row: Row, connection: Connection | None, history: Sequence[PullOperation], now: datetime
-) -> DetailsState:
+    operation: PullOperation, row: Row, connection: Connection | None, history: Sequence[PullOperation], now: datetime,
+    setting: str | None = None,
+) -> DetailsState:  # fmt: skip
     """A pull operation: every field as Codat sent it, its platform and how long it took, and the remedy of a failure.
 
-    ``row`` is its row in the table, ``history`` the company's operations, ``now`` the server's time. What runs is
-    checked later.
+    ``row`` is its row in the table, ``history`` the company's operations, ``now`` the server's time, ``setting`` what
+    Codat does for the data type by itself. What runs is checked later.
     """
     platform = connection.platform_name if connection else None
     sent = {name: value for name, value in msgspec.to_builtins(operation).items() if name != "(notes)"}
@@ -176,6 +177,7 @@ def operation_details(
     extra = {
         "platform": platform,
         "duration": _value(row.get("duration")),
+        "sync settings": setting,
         "not as documented": "; ".join(operation.unread),
     }
     told = is_failed(operation.status) or not diagnose(operation, connection, history, now=now).normal

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.planning.sync_settings import explained
 from codat_notebook.runs.records import Subject
 from codat_notebook.tables.column import Row
 from codat_notebook.widgets.console_parts import Parts
@@ -131,7 +132,8 @@ def details(session: "Session", state: ConsoleState, boundary: ErrorBoundary, pa
             return None
         connection = status.facts.connections.get(operation.connection_id) if status else None
         history = status.operations if status else ()
-        shown = operation_details(operation, row, connection, history, session.context.now)
+        setting = None if state.settings is None else explained(state.settings, operation.data_type, False)
+        shown = operation_details(operation, row, connection, history, session.context.now, setting)
         return shown, (company["id"], operation.id) if company and not shown["checks"] else None
 
     return [

@@ -8,7 +8,7 @@ the kernel's state answers it by its ``seq``.
 
 from typing import TypedDict
 
-from codat_notebook.widgets.part import Click, Part
+from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.widgets.pickers import CompanyName
 from codat_notebook.words import number
 
@@ -29,7 +29,8 @@ class BarState(TypedDict):
     ``selected`` counts until the list of data types tells its own; ``total`` is how many types "all" is, where that is
     known; ``connection`` the platform's name if refreshes go through one only. ``blocked`` (why nothing may be queued)
     and ``busy`` (what is going on) disable the buttons and are shown; ``confirm`` is what "Refresh all" asks before it
-    is sent, on LIVE. ``running`` are data types in progress already, which are attached to.
+    is sent, on LIVE. ``running`` are data types in progress already, which are attached to. ``products`` are those of
+    the company that can be refreshed by themselves; ``caution`` is what its products say against refreshing data types.
     """
 
     company: CompanyName | None
@@ -41,26 +42,37 @@ class BarState(TypedDict):
     confirm: str | None
     everything: list[ConnectionTypes]
     running: list[str]
+    products: list[str]
+    caution: str | None
     seq: int
 
 
 class RefreshSelected(Click, frozen=True, tag="refresh"):
-    """*Refresh selected*: of the company and the types that were on screen."""
+    """*Refresh selected*: of the company and the types that were on screen; of its ``product``, where one is chosen."""
 
     company: str = ""
+    product: str = ""
     data_types: tuple[str, ...] = ()
 
 
 class RefreshAll(Click, frozen=True):
-    """*Refresh all* of the company that was on screen."""
+    """*Refresh all* of the company that was on screen, or of its ``product``."""
 
     company: str = ""
+    product: str = ""
+
+
+class ChooseProduct(FromBrowser, frozen=True):
+    """By whose settings the buttons refresh: those of a product of the company, or ("") the client's."""
+
+    company: str = ""
+    product: str = ""
 
 
 #: The buttons before a company is picked.
 NO_OFFER: BarState = {
     "company": None, "selected": [], "total": None, "connection": None, "blocked": None, "busy": None, "confirm": None,
-    "everything": [], "running": [], "seq": 0,
+    "everything": [], "running": [], "products": [], "caution": None, "seq": 0,
 }  # fmt: skip
 
 
@@ -73,7 +85,7 @@ class RefreshBar(Part[BarState]):
 
     classes = ("codat-bar",)
     files = ("refresh_bar.js", "refresh_bar.css")
-    messages = RefreshSelected | RefreshAll
+    messages = RefreshSelected | RefreshAll | ChooseProduct
 
     @staticmethod
     def text(state: BarState) -> str:
@@ -82,4 +94,5 @@ class RefreshBar(Part[BarState]):
             return "Pick a company first."
         everything = f" {number(state['total'])}" if state["total"] is not None else ""
         offer = f"{len(state['selected'])} selected, or all{everything}, of {state['company']['name']}. {WHAT}"
-        return state["blocked"] or state["busy"] or offer
+        product = f" Or a product: {', '.join(state['products'])}." if state["products"] else ""
+        return state["blocked"] or state["busy"] or f"{offer}{product} {state['caution'] or ''}".rstrip()

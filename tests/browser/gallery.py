@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from codat_notebook.models import vocabulary
+from codat_notebook.models import products, vocabulary
 from codat_notebook.models.open_enums import DataConnectionStatus as Status
 from codat_notebook.models.open_enums import SourceType
 from codat_notebook.models.shared import Connection, DataConnectionError
@@ -189,6 +189,8 @@ def bars() -> States:
         "no company": make(),
         "read only": make(**ready, blocked="This session is read-only: it queues nothing."),
         "queueing": make(**ready, busy="Queueing 4 data types…"),
+        "products": make(**ready, products=["credit-monitoring", HOSTILE[0]]),
+        "caution": make(**ready, caution=products.caution(["bank-feeds"])),
     }
 
 

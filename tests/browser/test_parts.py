@@ -118,6 +118,29 @@ def test_refresh_all_on_live_asks_first(stage, console):
     assert until(stage, lambda: sent(stage, "refresh_all")) == [{"company": COMPANY}]
 
 
+def test_a_product_is_chosen_for_the_buttons(stage, console):
+    """The kernel hears of the choice for the code tab; both clicks carry it; another company is back at the general."""
+    console(bar="products")
+    menu = stage.page.get_by_label("By the settings of")
+    menu.select_option("credit-monitoring")
+    chosen = {"company": COMPANY, "product": "credit-monitoring"}
+    assert until(stage, lambda: sent(stage, "choose_product")) == [chosen]
+    everything = stage.page.locator(".codat-refresh-all")
+    expect(everything).to_have_text("Refresh all of credit-monitoring")
+    expect(stage.page.locator(".codat-bar .facts")).to_contain_text("Costs 1 request,")
+    everything.click()
+    assert until(stage, lambda: sent(stage, "refresh_all")) == [chosen]
+    change(stage, 6, company={"id": "other", "name": "Other"})
+    expect(menu).to_have_value("")
+
+
+def test_a_caution_stands_before_the_click(stage, console):
+    """Where refreshing data types is not the way, the sentence says which is; the buttons stay."""
+    console(bar="caution")
+    expect(stage.page.locator(".codat-bar .sentence")).to_contain_text("not for Bank Feeds: it has nothing to pull")
+    expect(stage.page.locator(".codat-refresh")).to_be_enabled()
+
+
 def test_connection_choice_stands_over_new_states(stage):
     """The reader's choice is sent, survives redraws, and yields to another company."""
     element = stage.mount(gallery.PARTS["connection"][0](gallery.connections()["three"]))

@@ -72,7 +72,10 @@ SEEN: list[tuple[dict[str, Any], set[str]]] = [
 UNSEEN: dict[str, Any] = {
     "in_progress_status": 409, "queue_everywhere": False, "all_in_progress": "refuse", "unsupported": "operation",
     "history_lag": 30.0, "honours_keys": False, "concurrent": 1, "latency": 1.0, "maintenance": {"gbol"},
-    "offline": {"00000000-0000-0000-0000-000000000000"},
+    "offline": {"00000000-0000-0000-0000-000000000000"}, "custom_products": {},
+    "custom_data_types": {"my-type": {"gbol"}},
+    "legal_hold": {"gbol"}, "profile_settings": {"bills": {"syncOrder": 3}},
+    "company_settings": {"00000000-0000-0000-0000-000000000000": {}},
 }  # fmt: skip
 
 

@@ -67,8 +67,9 @@ def test_the_calls_are_these() -> None:
         "connections.list", "integrations.get", "integrations.iterate", "integrations.list",
         "manage_data.get_status", "manage_data.pull_operations.get", "manage_data.pull_operations.get_validation",
         "manage_data.pull_operations.iterate", "manage_data.pull_operations.list",
-        "manage_data.refresh.all_data_types", "manage_data.refresh.data_type", "manage_data.refresh.queue",
-        "manage_data.refresh.queue_all", "settings.get_company_sync_settings", "settings.get_profile_sync_settings",
+        "manage_data.refresh.all_data_types", "manage_data.refresh.data_type", "manage_data.refresh.product",
+        "manage_data.refresh.queue", "manage_data.refresh.queue_all", "manage_data.refresh.queue_product",
+        "settings.get_company_sync_settings", "settings.get_profile_sync_settings",
     ]  # fmt: skip
 
 

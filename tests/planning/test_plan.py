@@ -128,6 +128,25 @@ def test_totals_of_nothing() -> None:
     assert totals([]) == "0 to queue; 0 skipped"
 
 
+def test_a_word_that_no_call_can_name_is_left_out() -> None:
+    """What the history holds is not always what can be queued; custom types can."""
+    company = snapshot(("xero", "custom/my-type", 9, "Complete"), ("xero", "odd/word", 9, "Complete"))
+    assert planned(company) == [
+        ("xero", "custom/my-type", "queue", "asked for"),
+        ("xero", "odd/word", "skip", "no data type that can be queued"),
+    ]
+
+
+def test_products_that_are_refreshed_otherwise_are_left_out() -> None:
+    """The reason is the documented way; beside a product that needs the data nothing is said."""
+    company = snapshot(("xero", "bills", 9, "Complete"))
+    assert company.facts is not None
+    for products, told in ((("payables",), True), (("payables", "lending"), False)):
+        other = replace(company, facts=replace(company.facts, products=products))
+        ((_, _, action, reason),) = planned(other)
+        assert (action, "Bill Pay" in reason) == (("skip", True) if told else ("queue", False))
+
+
 def test_a_share_of_the_looks_belongs_to_each_that_is_queued() -> None:
     """A company's operations are followed together: four looks, shared; what is skipped takes nothing."""
     cells = [("xero", name, 9, "Complete") for name in ("bills", "items", "taxRates")]

@@ -88,7 +88,7 @@ class Line(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         path, _, query = request.url.raw_path.decode().partition("?")
         headers = {name.decode().lower(): value.decode() for name, value in request.headers.raw}
-        exchange = self.service.enter(HttpRequest(request.method, path, query, headers, b""))
+        exchange = self.service.enter(HttpRequest(request.method, path, query, headers, request.content))
         for step in (self.service.admit, self.service.perform, self.service.settle):
             step(exchange)
         await asyncio.sleep(self.latency)

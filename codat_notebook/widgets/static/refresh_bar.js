@@ -5,7 +5,7 @@
  * @typedef {{id: string, name: string, note: string=}} CompanyName
  * @typedef {{company: CompanyName|null, selected: Array<string>, total: number|null, connection: string|null,
  *   blocked: string|null, busy: string|null, confirm: string|null, everything: Array<ConnectionTypes>,
- *   running: Array<string>, seq: number}} BarState
+ *   running: Array<string>, products: Array<string>, caution: string|null, seq: number}} BarState
  */
 
 const ALL = "What Codat reads on a first link, by this company's sync settings. Always of all linked connections: Codat has no such call for one of them.";
@@ -24,10 +24,12 @@ function render({ model, el }) {
   const facts = h("span", { id: `${id}-facts` });
   const more = h("button", { class: "c-link", type: "button", "aria-expanded": "false", "aria-controls": `${id}-all` });
   const all = h("div", { id: `${id}-all`, class: "all" }, h("p", { class: "c-dim" }, ALL), h("dl", {}));
-  el.append(h("div", { class: "row" }, selectedButton, allButton, sentence), h("div", { class: "facts c-dim" }, facts, more), all, confirm);
+  const product = h("select", { class: "c-field", id: `${id}-product` });
+  const products = h("div", { class: "product" }, h("label", { class: "c-dim", for: `${id}-product` }, "By the settings of"), product);
+  el.append(products, h("div", { class: "row" }, selectedButton, allButton, sentence), h("div", { class: "facts c-dim" }, facts, more), all, confirm);
 
   const clicks = guard(model);
-  const ui = { told: null, asking: false, open: false, late: false };
+  const ui = { told: null, asking: false, open: false, late: false, product: "", company: null };
   const late = delayed(() => { ui.late = true; draw(); });
   let state = {};
   const chosen = () => {
@@ -36,7 +38,7 @@ function render({ model, el }) {
     return ui.told.company === state.company.id ? ui.told.selected : [];
   };
   const send = (message) => {
-    if (!state.company || !clicks.send({ ...message, company: state.company.id })) return;
+    if (!state.company || !clicks.send({ ...message, company: state.company.id, ...(ui.product && { product: ui.product }) })) return;
     ui.late = false;
     late.start(PATIENCE);
     draw();
@@ -46,6 +48,8 @@ function render({ model, el }) {
     if (!state.company) return "Pick a company first.";
     if (state.blocked || state.busy) return state.blocked || state.busy;
     if (clicks.held()) return ui.late ? "Asked. The kernel is busy with a cell; this starts when it is free." : "Asked…";
+    if (ui.product) return `Asks Codat to refresh the product ${ui.product}, on all connections: what is ticked of it, or all. The records stay in Codat.`;
+    if (state.caution) return state.caution;
     if (!chosen().length) return "Tick the data types to refresh, or refresh them all.";
     return `Asks Codat to read ${state.connection ?? "the source"} again. The records stay in Codat.`;
   };
@@ -54,13 +58,13 @@ function render({ model, el }) {
     if (!usable() && !state.busy) return "";
     const n = chosen().length;
     const under = (state.running ?? []).filter((key) => chosen().includes(key));
-    const cost = n ? `Costs ${count(n, "request")}, then one every few seconds while it runs.` : "";
+    const cost = n ? `Costs ${count(ui.product ? 1 : n, "request")}, then one every few seconds while it runs.` : "";
     const attached = `${number(under.length)} in progress already, attached to and not queued twice: ${under.join(", ")}`;
     return [cost, under.length ? attached : ""].filter(Boolean).join(" ");
   };
   const drawAll = () => {
     const rows = state.everything ?? [];
-    more.hidden = !rows.length || Boolean(state.blocked);
+    more.hidden = !rows.length || Boolean(state.blocked || ui.product);
     setText(more, ui.open ? "Hide what “all” is" : `What “all” is`);
     setAttribute(more, "aria-expanded", String(ui.open));
     all.hidden = more.hidden || !ui.open;
@@ -70,29 +74,47 @@ function render({ model, el }) {
       setText(row.lastChild, types.join(" · "));
     });
   };
+  /** The client's settings, or one of the company's products. */
+  const drawProducts = () => {
+    if (ui.company !== (state.company?.id ?? null)) { ui.company = state.company?.id ?? null; ui.product = ""; }
+    const offered = state.products ?? [];
+    if (!offered.includes(ui.product)) ui.product = "";
+    products.hidden = !offered.length;
+    keyed(product, ["", ...offered], (key) => key, (key) => h("option", { value: key }), (option, key) => setText(option, key || "the client (general)"));
+    product.value = ui.product;
+    product.disabled = !usable();
+  };
+  const ask = () => (ui.product ? `Refresh the product ${ui.product} of ${state.company?.name} at Codat, on all its connections?` : state.confirm);
   const draw = () => {
+    drawProducts();
     drawAll();
     setText(facts, factsText());
     setAttribute(facts, "title", facts.textContent || null);
     facts.parentNode.hidden = !facts.textContent && more.hidden;
     const n = chosen().length;
-    const everything = state.total ? `Refresh all ${number(state.total)}` : "Refresh all";
+    const everything = ui.product ? `Refresh all of ${ui.product}` : state.total ? `Refresh all ${number(state.total)}` : "Refresh all";
     setText(selectedButton, n ? `Refresh ${number(n)} selected` : "Refresh selected");
     setDisabled(selectedButton, !usable() || !n);
     setText(allButton, state.confirm ? `${everything}…` : everything);
     setDisabled(allButton, !usable());
     setAttribute(allButton, "title", state.connection ? "All connections, not only the one picked: Codat cannot do it otherwise" : null);
     setText(sentence, words());
-    sentence.classList.toggle("warn", Boolean(state.blocked));
+    sentence.classList.toggle("warn", Boolean(state.blocked || (state.caution && !ui.product && usable())));
     if (!state.confirm || !usable()) ui.asking = false;
     confirm.hidden = !ui.asking;
-    setText(question, state.confirm ?? "");
+    setText(question, (state.confirm && ask()) ?? "");
     setText(yes, `${everything} now`);
   };
 
   const sendAll = () => { ui.asking = false; send({ type: "refresh_all" }); draw(); };
   const cancel = () => { ui.asking = false; draw(); allButton.focus(); };
   selectedButton.addEventListener("click", () => { if (usable() && chosen().length) send({ type: "refresh", data_types: chosen() }); });
+  product.addEventListener("change", () => { 
+    ui.product = product.value;
+    ui.asking = false;
+    model.send({ type: "choose_product", company: state.company?.id ?? "", product: ui.product });
+    draw();
+  });
   more.addEventListener("click", () => { ui.open = !ui.open; draw(); });
   allButton.addEventListener("click", () => {
     if (!usable()) return;

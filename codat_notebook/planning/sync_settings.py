@@ -1,0 +1,128 @@
+"""What Codat does by itself for a company: its own sync settings and the client's as one, and in words.
+
+The client's settings hold for every company; a company's own override them, as ``overridesDefaults`` says
+(docs/knowledge-base/advanced-sync-settings.md). Where that is not said it is taken for true, as in the contract. A data
+type that a company's own list leaves out keeps the client's setting (assumed: whether it is reset is not documented).
+Settings are only read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.models.instants import instant
+from codat_notebook.models.shared import SyncSetting, SyncSettings
+from codat_notebook.models.vocabulary import STATEMENTS, custom_identifier
+from codat_notebook.runs.cells import Cell, CompanyStatus
+from codat_notebook.runs.context import RunContext
+from codat_notebook.words import rhythm_text
+
+_LONGEST: Final = 24 * 366 * 10  # hours; a schedule beyond ten years is none
+
+
+@dataclass(frozen=True, slots=True)
+class TypeSetting:
+    """What holds for one data type of a company: a row of ``session.settings``; no ``schedule``: None."""
+
+    company_id: str
+    data_type: str
+    fetch_on_first_link: bool
+    schedule: timedelta | None
+    order: int
+    from_utc: datetime | None
+    window_months: int | None
+    months_to_sync: int | None
+    locked: bool | None
+    level: str
+
+    @property
+    def words(self) -> str:
+        """What Codat does by itself, and how far back."""
+        if self.schedule is not None:
+            does = f"Codat reads it {rhythm_text(self.schedule)}"
+        else:
+            does = "read on first link, not scheduled" if self.fetch_on_first_link else "read only when asked for"
+        if self.data_type in STATEMENTS:
+            back = f"{self.months_to_sync} months of history" if self.months_to_sync else None
+        elif self.window_months:
+            back = f"records changed in the last {self.window_months} months"
+        else:
+            back = f"records changed since {self.from_utc:%Y-%m-%d}" if self.from_utc else None
+        return "; ".join(filter(None, (does, back)))
+
+
+Settings = Mapping[str, TypeSetting]
+
+
+def merged(company_id: str, company: SyncSettings, profile: SyncSettings | None = None) -> dict[str, TypeSetting]:
+    """Data type -> what holds for a company, of its own settings and of the client's, in the order of queueing.
+
+    Without the ``profile`` a company that overrides nothing is taken to have been told the client's settings.
+    """
+    own = company.overrides_defaults is not False
+    rows = {str(each.data_type): (each, "client") for each in (profile.settings if profile else ())}
+    for each in company.settings:
+        if own or each.data_type not in rows:
+            rows[str(each.data_type)] = each, "company" if own else "client"
+    made = [_type_setting(company_id, each, level) for each, level in rows.values() if each.data_type]
+    return {each.data_type: each for each in sorted(made, key=lambda each: (each.order, each.data_type))}
+
+
+def _type_setting(company_id: str, setting: SyncSetting, level: str) -> TypeSetting:
+    hours = setting.sync_schedule or 0
+    return TypeSetting(
+        company_id=company_id,
+        data_type=str(setting.data_type),
+        fetch_on_first_link=setting.fetch_on_first_link,
+        schedule=timedelta(hours=hours) if 0 < hours <= _LONGEST else None,
+        order=setting.sync_order,
+        from_utc=instant(setting.sync_from_utc),
+        window_months=setting.sync_from_window,
+        months_to_sync=setting.months_to_sync,
+        locked=setting.is_locked,
+        level=level,
+    )
+
+
+def explained(settings: Settings, data_type: str, never: bool) -> str:
+    """Why a data type is as old as it is, as far as the settings tell. ``never``: it was never read."""
+    if custom_identifier(data_type) is not None:
+        return "custom: read only when asked for"
+    setting = settings.get(data_type)
+    if setting is None:
+        return "never fetched: not in the company's settings" if never else "not in the company's settings"
+    if never and setting.schedule is None and not setting.fetch_on_first_link:
+        return f"never fetched: {setting.words}"
+    return setting.words
+
+
+async def read_settings(context: RunContext, company_id: str, *, anew: bool = False) -> dict[str, TypeSetting]:
+    """The settings of a company: one request, and one more for the client's, the first time or ``anew``."""
+    if anew:
+        context.settings.pop(company_id, None)
+        context.profile = None
+    company, profile = await asyncio.gather(context.company_settings(company_id), context.profile_settings())
+    return merged(company_id, company, profile)
+
+
+async def with_settings(context: RunContext, status: CompanyStatus) -> list[Cell]:
+    """The cells of a company. Where one was never read, the settings say why, and what they do for the others.
+
+    Settings that cannot be read take nothing away: that is told in the errors.
+    """
+    linked = {connection.id for connection in status.facts.linked}
+    if not any(cell.status is None and cell.connection_id in linked for cell in status.cells):
+        return status.cells
+    try:
+        settings = await read_settings(context, status.facts.id)
+    except CodatLendingError as error:
+        context.report(error, "The sync settings could not be read", status.facts.subject())
+        return status.cells
+    return [
+        replace(cell, setting=explained(settings, cell.data_type, cell.status is None)) for cell in status.cells
+    ]  # fmt: skip
