@@ -82,8 +82,8 @@ class QueueOnce(RuleBasedStateMachine):
     def _succeeded(self, queued: Queued) -> None:
         ids = [op.id for op in self.stage.server.ours()][self.before :]
         given = next(op for op in self.stage.server.operations if op.id == queued.operation.id)
-        # One that runs will do: a POST would be refused because of it. So will one of somebody else's that was requested
-        # since the intent began, as far as clocks can tell: nobody knows who queued what, and the data is as fresh.
+        # One that runs will do: a POST would be refused because of it. So will somebody else's that was requested since
+        # the intent began, as far as clocks can tell: nobody knows who queued what, and the data is as fresh.
         since = START + (self.since or 0.0) - SLACK.total_seconds()
         will_do = given.id in ids or queued.operation.status == "Fetching" or given.requested >= since
         assert not ids or will_do, "another operation than ours was handed out"
