@@ -205,7 +205,7 @@ class _Case:
             return "no success"
         if not older:
             return "first" if self._others or _within(self.linked, (timedelta(), _DAY)) else ""
-        if sum(before and not after for before, after in pairwise(succeeded)) >= 2:
+        if succeeded.count(False) >= 3 and sum(before and not after for before, after in pairwise(succeeded)) >= 2:
             return "by turns"
         return "again" if again and lasted >= _DAY else ""
 

@@ -19,7 +19,7 @@ SHAPES: Final = {
     "together": "two more data types of the connection failed likewise within a day, and fewer succeeded since",
     "no success": "the type never succeeded on the connection, at two attempts or more, while other types did",
     "first": "nothing older of the type is in the history",
-    "by turns": "success and failure alternate",
+    "by turns": "of its last six attempts three failed or more, and not in a row",
     "again": "the third failure of the type in a row or later, over a day or more",
 }
 #: Statuses that nobody knows: failures, others that are over, and all the rest.

@@ -290,7 +290,7 @@ class Faults(SandboxSettings):
 
     def end_next(
         self, status: str, n: int = 1, *, data_type: str | None = None, company_id: str | None = None,
-        seconds: float | None = None,
+        seconds: float | None = None, message: str | None = None,
     ) -> None:  # fmt: skip
         """Decide how the next ``n`` operations end.
 
@@ -300,10 +300,11 @@ class Faults(SandboxSettings):
             n: how many operations.
             data_type, company_id: only of this type, only of this company.
             seconds: how long they take, in virtual seconds.
+            message: what Codat says of a failure, instead of the sandbox's own words.
 
         Raises ``ValueError`` for no status, and for a number out of range.
         """
-        self._world.orders.append(OrderedOutcome(status, n, data_type, company_id, seconds))
+        self._world.orders.append(OrderedOutcome(status, n, data_type, company_id, seconds, message))
 
     def deauthorize(self, company_id: str, connection_id: str) -> None:
         """Revoke a connection's authorization, as its platform or the customer does."""

@@ -46,6 +46,7 @@ class OrderedOutcome(msgspec.Struct, forbid_unknown_fields=True):
     data_type: str | None = None
     company_id: str | None = None
     seconds: float | None = None
+    message: str | None = None
 
     def __post_init__(self) -> None:
         if not self.status:

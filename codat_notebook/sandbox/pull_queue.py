@@ -233,6 +233,8 @@ class Queueing:
         first = history.last_success((connection.id, data_type), now) is None
         length = None if order is None or order.seconds is None else round(order.seconds * SECOND)
         op = draw(ids, connection.platform, data_type, outcome, u, requested=now, first=first, length=length)
+        if order is not None and order.message is not None:
+            op.message = order.message
         history.add(op)
         return op
 

@@ -50,7 +50,7 @@ AROUND = {
     "first": [OK],
     "by turns": [
         {"status": status, "requestedHoursAgo": 100 + hours}
-        for status, hours in (("Complete", 10), ("FetchError", 20), ("Complete", 30))
+        for status, hours in (("Complete", 10), ("FetchError", 20), ("Complete", 30), ("FetchError", 40))
     ],
     "again": [{"status": "Complete", "requestedHoursAgo": 300}]
     + [{"requestedHoursAgo": 100 + hours} for hours in (30, 60)],
