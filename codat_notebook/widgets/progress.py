@@ -13,6 +13,7 @@ from typing import Any, NotRequired, TypedDict, cast
 from codat_notebook.diagnosis import diagnose
 from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.status import meaning
+from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.runs.records import ErrorRecord, from_operation
 from codat_notebook.runs.rows import STATES
 from codat_notebook.widgets.part import Click, FromBrowser, Part
@@ -133,7 +134,9 @@ def operation_row(
         error = error if error and error.cause else from_operation(operation, connection, (), now or _NEVER)
         message = operation.error_message
         says = f" Codat says: “{_ISOLATE}{message}{_END}”" if message else ""
-        row |= {"note": f"{error.cause} {error.action}{says}", "link": error.link_url}
+        cause = (error.cause or "").replace("this connection", platform or "this connection")
+        cause = cause.replace("this data.", f"{plain_name(operation.data_type).lower()}.")
+        row |= {"note": f"{cause} {error.action}{says}", "link": error.link_url}
     elif row["kind"] == "running" and not (advice := diagnose(operation, connection, now=now)).normal:
         row["note"] = f"{advice.cause} {advice.action}"
     if usual is not None and row["tone"] == "run":

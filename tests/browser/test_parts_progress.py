@@ -32,7 +32,7 @@ def test_each_row_says_type_platform_time_and_state(stage):
     rows = element.locator(".rows > li")
     expect(rows.locator(".type")).to_have_text(["customers", "invoices", "payments", "creditNotes"])
     expect(rows.locator(".c-pill")).to_have_text(["✓Complete", "◔Mapping", "‖Paused until 14:05", "✕No permission"])
-    expect(rows.nth(2).locator(".note")).to_contain_text("Codat goes on by itself then: nothing to do.")
+    expect(rows.nth(2).locator(".note")).to_contain_text("Codat waits and goes on by itself.")
     expect(rows.nth(0).locator(".time")).to_have_text("18 s")
     expect(rows.nth(1).get_by_role("img")).to_have_accessible_name("Stage 3 of 5: Mapping")
     expect(rows.nth(3).locator(".note")).to_contain_text("may not read credit notes. Ask the customer to relink")
@@ -164,7 +164,7 @@ def test_retry_counts_what_can_be_helped_and_is_sent_once(stage):
     """The others keep their remedy below them."""
     element = mount(stage, "done")
     retry = element.get_by_role("button", name="Retry failed (1)")
-    expect(element.locator(".note:visible")).to_contain_text("Refreshing again will not help")
+    expect(element.locator(".note:visible")).to_contain_text("Ask the customer to relink with a user who may")
     retry.evaluate("b => { b.click(); b.click(); }")
     until(stage, lambda: sent(stage, "retry"))
     expect(retry).to_be_disabled()

@@ -68,9 +68,7 @@ def test_status_descriptions_in_plain_words(description, text):
 def test_a_remedy_quotes_codat_and_offers_the_link_only_where_it_helps():
     """Two kinds of failure, one of which a relink mends."""
     denied = row("PermissionsError", link_url="u", error_message="no role")
-    assert denied["note"].startswith(
-        "The user who linked this connection may not read this data. Ask the customer to relink"
-    )
+    assert denied["note"].startswith("The user who linked NetSuite may not read invoices. Ask the customer to relink")
     assert denied["note"].endswith("Codat says: “\u2068no role\u2069”")
     assert denied["link"] == "u"
     assert "link" not in row("FetchError", link_url="u")
