@@ -154,7 +154,7 @@ async def _status(session: Session, company_id: str) -> CompanyStatus:
 
 def test_the_rules_without_a_way_are_known() -> None:
     """What no operation of the sandbox can meet: connections that nothing can be queued on, and four of its lacks."""
-    reached = {rule for advices in ADVICE.values() for rule, _ in advices} | set(WAYS)
+    reached = {rule for made in ADVICE.values() for rule, _ in made} | set(WAYS)
     assert {rule.name for rule in RULES} - reached == {
         "unlinked", "pending", "write only", "sage bank feed", "santander", "custom type", "plaid product",
         "netsuite volume",
