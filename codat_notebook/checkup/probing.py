@@ -101,7 +101,7 @@ class Desk:
         return sight
 
 
-#: Label, path and query of what is asked of the account; label and query of what is asked of one history.
+#: The requests about the account, as label, path and query; those about one history, as label and query.
 _OF_ACCOUNT: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
     ("one row", "/companies", {"page": "1", "pageSize": "1"}),
     ("past the end", "/companies", {"page": _FAR, "pageSize": "1"}),

@@ -155,7 +155,7 @@ RULES: Final = (
     # Authorization failed.
     Rule(name="auth", statuses=("AuthError",),
          cause="Codat is no longer authorized to read this connection.",
-         action="Send the customer its link URL. Refreshing again does not help, for none of its data types; read the "
+         action="Send the customer its link URL. Until then no refresh of any of its data types can work. Read the "
          "connection once more first if it still says Linked.",
          retry="after", who="customer", relink=True, one_cause=True, source=_STATUS),
     Rule(name="token refused", statuses=("FetchError", UNKNOWN_ERROR),

@@ -1,6 +1,6 @@
 """When to look again: pure functions, so that they can be tested on virtual time.
 
-One request for the newest operations of a company shows all of them, so what is asked is companies, never single
+One request for the newest operations of a company shows all of them, so looks are at companies, never at single
 operations. A look costs a request; not looking lets operations that have ended wait to be seen. So the next look
 comes when the waiting that is expected by then has grown to the *price* of a request, in seconds of one operation's
 waiting; for a steady stream of ends that is the optimum, sqrt(2 x price / ends per second). All durations are the

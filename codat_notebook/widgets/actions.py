@@ -115,7 +115,7 @@ class Choosing:
             status = await company_status(self._session.context, company_id)
         except CodatLendingError as error:
             now.company = None
-            now.problem = "Codat knows no company of this id." if error.status_code == 404 else error.message
+            now.problem = "No company in this account has this id." if error.status_code == 404 else error.message
             raise
         else:
             now.status = status

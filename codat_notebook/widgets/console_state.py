@@ -194,7 +194,7 @@ def bar(state: ConsoleState, session: "Session") -> BarState:
     total = sum(len(row["types"]) for row in everything) if everything is not None else None
     queueing = [run for run in state.runs if run.phase == "queueing"]
     what = count(total, "operation") if total is not None else "what its sync settings name"
-    ask = f"Refresh everything of {facts.name} at Codat: queue {what} on all its connections?" if facts else None
+    ask = f"Refresh all data for {facts.name}? This queues {what} across all its connections." if facts else None
     return {
         "company": state.company if state.status else None,
         "selected": state.selected,

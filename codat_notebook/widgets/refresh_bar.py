@@ -1,5 +1,5 @@
-"""The two buttons that start refreshes, and what a click will do before it is made: what is asked of whom, what it
-costs, what is in progress already, and what "all" is.
+"""The two buttons that start refreshes, and what a click will do before it is made: what it queues, what it costs,
+what is in progress already, and what "all" includes.
 
 The number on the button comes from the list of data types in the browser itself, so that it is right while the kernel
 is busy, and the message carries exactly the types that were on screen. A click is sent once: the buttons rest until

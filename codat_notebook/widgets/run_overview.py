@@ -200,7 +200,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._head = RunOverview(self._head_state())
         self._tabs = Tabs(self._tabs_state())
         self._one = Progress(self._one_state())
-        self._tables = {  # without rows at first: to frame a large run takes seconds, which nobody shall wait for
+        self._tables = {  # without rows at first: the frames of a large run take seconds, too long to wait for
             "companies": FrameTable(
                 None, empty="One moment…", noun="company", columns=SUMMARY_COLUMNS, key="company_id", sort=None,
             ),

@@ -164,7 +164,7 @@ def test_what_goes_wrong_is_told_with_what_to_do(open_notebook: Callable[..., No
 
     field, company = right.locator(".codat-company input"), right.locator(".codat-company")
     for text, words in {
-        "00000000-0000-4000-8000-000000000000": "Codat knows no company of this id.",
+        "00000000-0000-4000-8000-000000000000": "No company in this account has this id.",
         "c8d3af58-7011-47ce-b3f2-89faf300ef6": "Not a company id",
     }.items():
         field.fill(text)

@@ -1,4 +1,4 @@
-"""Plans, estimates and states of a real portfolio, on the sandbox: what is asked, how often, and what goes wrong."""
+"""Plans, estimates and states of a real portfolio, on the sandbox: which requests are sent, and what goes wrong."""
 
 import asyncio
 import subprocess

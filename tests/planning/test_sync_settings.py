@@ -1,4 +1,4 @@
-"""Sync settings: the company's and the client's as one, what they explain, what is asked for them, and the audit."""
+"""Sync settings: the company's and the client's as one, what they explain and cost in requests, and the audit."""
 
 from datetime import timedelta
 from pathlib import Path

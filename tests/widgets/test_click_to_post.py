@@ -1,4 +1,4 @@
-"""From a click on "Refresh" to the POST: what is asked, what is drawn, and which functions are on the way.
+"""From a click on "Refresh" to the POST: which requests are sent, what is drawn, and which functions are on the way.
 
 The walk is written down in CONTRIBUTING.md for those who read the code for the first time; it is walked here.
 """

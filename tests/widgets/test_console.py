@@ -265,7 +265,7 @@ def test_an_unknown_company_is_told_under_the_field_and_in_a_notice(bench: Conso
     """And in the session's errors."""
     bench.send("codat-company", type="pick", id="00000000-0000-4000-8000-000000000000", seq=4)
     state = bench.until("codat-company", lambda s: s["error"])
-    assert (state["seq"], state["error"]) == (4, "Codat knows no company of this id.")
+    assert (state["seq"], state["error"]) == (4, "No company in this account has this id.")
     notice = bench.until("codat-notice", lambda s: s["items"])["items"][0]
     assert notice["what"] == "The company could not be read"
     assert bench.session.errors.status.tolist() == ["404"]
