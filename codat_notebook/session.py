@@ -292,6 +292,7 @@ class Session(PortfolioMethods, SettingsMethods):
         self.context.closed = True
         for observer in tuple(self._close_observers):
             observer()
+        self.context.engine.post(self.context.watching.stop)
         for run in self.runs:
             run.stop_watching()
         for run in self.runs if not self.context.engine.closed else ():

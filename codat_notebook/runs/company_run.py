@@ -164,6 +164,8 @@ class CompanyRun:
             mine = {row.operation.id: row.operation for row in self.rows if row.operation is not None}
             around = [*mine.values(), *(each for each in history if each.id not in mine)]
             self.rows = tuple(self._diagnosed(row, around) if row.state == "failed" else row for row in self.rows)
+        queued = [row.operation for row in self.rows if row.operation is not None and row.origin == "queued"]
+        self.context.watching.took(self.company_id, queued)
         self.changed(self, before, self.phase)
 
     def set_phase(self, phase: str, note: str | None = None) -> None:
@@ -224,6 +226,8 @@ class CompanyRun:
         request = {"company_id": self.company_id, "order_by": "-requested", "page_size": self.page}
         page = await self.context.client.manage_data.pull_operations.list_async(request=request)
         self._measure_lag(page.results, reach(page.results, page.links.next is None))
+        if (watch := self.context.watching.known(self.company_id)) is not None:
+            watch.looked_at(page.results)
         return page.results
 
     def _measure_lag(self, seen: list[PullOperation], back: float) -> None:

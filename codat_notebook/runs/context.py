@@ -18,6 +18,7 @@ from codat_notebook.models.shared import Company, Connection, SyncSettings
 from codat_notebook.runs.engine import Engine
 from codat_notebook.runs.governor import Governor
 from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exception, log_error
+from codat_notebook.runs.watching import Watching
 from codat_notebook.utils import RetryConfig
 
 CLOSED = "This session is closed: connect() again."
@@ -80,13 +81,17 @@ class RunContext:
     closed: bool = False
     #: What is under way or over and still held by somebody.
     runs: "WeakSet[Any]" = field(default_factory=WeakSet)
+    #: The companies that somebody looks at.
+    watching: Watching = field(init=False)
 
     def __post_init__(self) -> None:
+        self.watching = Watching(self)
         self.governor = Governor(self.client.clock, lambda: self.client.quota, self.pacing)
 
     def after_fork(self) -> None:
         """In a forked child: the runs are the parent's, and so is what they have under way."""
         self.runs = WeakSet()
+        self.watching = Watching(self)
         self._asking = asyncio.Lock()
         self.governor.under_way = 0
 

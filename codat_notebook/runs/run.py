@@ -184,6 +184,10 @@ class RefreshRun:
         """The rows of one company, a snapshot."""
         return self._scheduler.companies[company_id].rows
 
+    def look_now(self, company_id: str) -> bool:
+        """Have one company looked at without waiting for its turn; False where it is not followed (any more)."""
+        return self._end is None and self._scheduler.look_now(company_id)
+
     @property
     def platforms(self) -> dict[str, str]:
         """Connection id -> platform, of all companies."""

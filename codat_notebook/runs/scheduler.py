@@ -108,6 +108,18 @@ class Scheduler:
         self.paused = paused
         self.wake()
 
+    def look_now(self, company_id: str) -> bool:
+        """Have one company looked at as soon as the limits allow; False where it is not followed (any more).
+
+        After trouble it has a pause, which stays.
+        """
+        company = self.companies.get(company_id)
+        if company is None or company.ended:
+            return False
+        if not (company.looking or company.pause):
+            self._due(company, 0.0)
+        return True
+
     def wake(self) -> None:
         """Something changed outside: think again."""
         self._wake.set()
@@ -266,6 +278,10 @@ class Scheduler:
         if seconds is None:
             company.due = None
         else:
-            company.due = self._now + seconds
-            heapq.heappush(self._looks, (company.due, next(self._order), company))
+            self._due(company, seconds)
+        self._wake.set()
+
+    def _due(self, company: CompanyRun, seconds: float) -> None:
+        company.due = self._now + seconds
+        heapq.heappush(self._looks, (company.due, next(self._order), company))
         self._wake.set()
