@@ -27,13 +27,11 @@ from codat_notebook.runs.rows import STATES, Row
 from codat_notebook.tables.column import Column
 from codat_notebook.tables.sheet import Layout, Sheet, TableView
 from codat_notebook.widgets import sources
+from codat_notebook.widgets.charts import heatmap_state, timeline_state
 from codat_notebook.widgets.data_types import age_text, data_type_rows, in_progress, report_notes
-from codat_notebook.widgets.heatmap import heatmap_state
 from codat_notebook.widgets.pickers import connection_cards
-from codat_notebook.widgets.progress import operation_row, progress_counts, waiting_row
+from codat_notebook.widgets.progress import operation_row, progress_counts, run_row, waiting_row
 from codat_notebook.widgets.run_overview import SUMMARY_COLUMNS, overview_state
-from codat_notebook.widgets.run_view import run_row
-from codat_notebook.widgets.timeline import timeline_state
 
 NOW = datetime(2026, 11, 23, 13, 58, tzinfo=UTC)
 LINKED = Connection(id="x", status=DataConnectionStatus.LINKED)

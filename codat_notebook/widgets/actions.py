@@ -7,7 +7,6 @@ Refreshes are followed on screen until they end; the ages are read again then.
 import asyncio
 import weakref
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.products import caution, refreshable
@@ -18,31 +17,27 @@ from codat_notebook.runs.finding import name_query
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.starting import Start
 from codat_notebook.runs.targets import Target, Targets
+from codat_notebook.session import Session
 from codat_notebook.widgets import pickers
 from codat_notebook.widgets.console_state import ConsoleState
-from codat_notebook.widgets.data_types import Select
+from codat_notebook.widgets.data_types import ChooseProduct, RefreshAll, RefreshSelected, Select
 from codat_notebook.widgets.notice import ErrorBoundary
-from codat_notebook.widgets.progress import Progress, Retry, ShowRows, StopWatching
-from codat_notebook.widgets.refresh_bar import ChooseProduct, RefreshAll, RefreshSelected
+from codat_notebook.widgets.progress import Progress, Retry, RunView, ShowRows, StopWatching
 from codat_notebook.widgets.renderer import Renderer
-from codat_notebook.widgets.run_view import RunView
-
-if TYPE_CHECKING:
-    from codat_notebook.session import Session
 
 #: Companies offered again before anything is typed.
 RECENT = 5
 #: Seconds for which a company's facts, once read, stand for those that a refresh asks for.
 FACTS_LAST = 60.0
 #: Session -> the companies used last, so that a console that is made anew offers them, too.
-_used: "weakref.WeakKeyDictionary[Session, list[pickers.CompanyName]]" = weakref.WeakKeyDictionary()
+_used: weakref.WeakKeyDictionary[Session, list[pickers.CompanyName]] = weakref.WeakKeyDictionary()
 
 
 class Choosing:
     """The choices of one console, on the engine thread."""
 
     def __init__(
-        self, session: "Session", state: ConsoleState, boundary: ErrorBoundary, renderer: Renderer,
+        self, session: Session, state: ConsoleState, boundary: ErrorBoundary, renderer: Renderer,
         refreshing: "Refreshing",
     ) -> None:  # fmt: skip
         self._session = session
@@ -76,24 +71,24 @@ class Choosing:
         """The ticked data types."""
         self._state.selected = list(message.selected)
         self._state.all_clicked = False
-        self._renderer.code()
+        self._renderer.draw("code")
 
     async def _search(self, text: str) -> None:
         self._state.search = {**pickers.search_results(text, []), "status": "searching"}
-        self._renderer.company()
+        self._renderer.draw("company")
         request = {"query": name_query(text), "order_by": "name", "page_size": pickers.MOST}
         try:
             page = await self._session.client.companies.list_async(request=request)
         except CodatLendingError:
             self._state.search = {**pickers.search_results(text, []), "status": "error", "error": "No answer"}
-            self._renderer.company(at_once=True)
+            self._renderer.draw("company", at_once=True)
             raise
         companies: list[pickers.CompanyName] = [
             {"id": c.id, "name": c.name, "note": ", ".join(k.platform_name for k in c.data_connections or ())}
             for c in page.results
         ]
         self._state.search = pickers.search_results(text, companies, page.total_results)
-        self._renderer.company(at_once=True)
+        self._renderer.draw("company", at_once=True)
 
     async def _pick(self, company_id: str) -> None:
         now = self._state
@@ -147,7 +142,7 @@ class Refreshing:
     """The runs on one console's screen, on the engine thread."""
 
     def __init__(
-        self, session: "Session", state: ConsoleState, boundary: ErrorBoundary, renderer: Renderer, part: Progress
+        self, session: Session, state: ConsoleState, boundary: ErrorBoundary, renderer: Renderer, part: Progress
     ) -> None:
         self._session = session
         self._state = state
@@ -180,7 +175,7 @@ class Refreshing:
         status, product = self._state.status, message.product or None
         if status is not None and message.company == status.facts.id and self._offered(product):
             self._state.product = product
-            self._renderer.code()
+            self._renderer.draw("code")
 
     def _offered(self, product: str | None) -> bool:
         return product is None or product in self._state.products

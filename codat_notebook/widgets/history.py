@@ -17,6 +17,7 @@ from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.records import Subject
+from codat_notebook.session import Session
 from codat_notebook.tables.facets import ends
 from codat_notebook.tables.sheet import TableView
 from codat_notebook.widgets.notice import ErrorBoundary
@@ -24,7 +25,6 @@ from codat_notebook.widgets.table import FrameTable, MoreState
 from codat_notebook.words import count, number
 
 if TYPE_CHECKING:
-    from codat_notebook.session import Session
     from codat_notebook.widgets.console_state import ConsoleState
 
 #: Operations of a page: what every deployment of Codat's gives.
@@ -113,7 +113,7 @@ class HistoryLoader:
     """
 
     def __init__(
-        self, session: "Session", state: "ConsoleState", boundary: ErrorBoundary, table: FrameTable,
+        self, session: Session, state: "ConsoleState", boundary: ErrorBoundary, table: FrameTable,
         draw: Callable[[], object],
     ) -> None:  # fmt: skip
         self._session = session

@@ -17,6 +17,7 @@ import ipywidgets
 from codat_notebook.models.status import FAILURES, meaning
 from codat_notebook.runs.engine import Throttle, engine, pace
 from codat_notebook.runs.rows import OPEN_STATES, STATES
+from codat_notebook.runs.run import RefreshRun
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.exports import to_tsv
 from codat_notebook.widgets.console_parts import ERROR_COLUMNS, OPERATION_COLUMNS
@@ -29,17 +30,17 @@ from codat_notebook.widgets.progress import (
     Retry,
     ShowRows,
     StopWatching,
+    helped,
     progress_state,
+    run_row,
+    run_view,
 )
-from codat_notebook.widgets.run_view import helped, run_row, run_view
 from codat_notebook.widgets.table import FrameTable
 from codat_notebook.widgets.tabs import Tab, Tabs, TabsState, tabs_state
 from codat_notebook.words import count, iso, number, utc
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from codat_notebook.runs.run import RefreshRun
 
 #: Operations that must have ended, and a twentieth of all, before their rate says when the last one will.
 FEW = 5

@@ -14,7 +14,7 @@ from codat_notebook.models.open_enums import DataConnectionStatus as Status
 from codat_notebook.models.open_enums import SourceType
 from codat_notebook.models.shared import Connection, DataConnectionError
 from codat_notebook.runs.records import ErrorRecord
-from codat_notebook.widgets import connect, data_types, header, notice, pickers, progress, refresh_bar, tabs
+from codat_notebook.widgets import connect, data_types, header, notice, pickers, progress, tabs
 from tests.widgets.drawn_rows import drawn_row
 from tests.widgets.type_cells import NEVER, Read, type_rows
 
@@ -173,7 +173,7 @@ def bars() -> States:
     """States of the refresh buttons by name."""
 
     def make(company: Any = None, **more: Any) -> dict[str, Any]:
-        return {**refresh_bar.NO_OFFER, "company": company, **more}
+        return {**data_types.NO_OFFER, "company": company, **more}
 
     keys = [*vocabulary.ACCOUNTING[:17], *vocabulary.BANKING]
     everything = [{"platform": "Oracle NetSuite", "types": keys[:17]}, {"platform": "Plaid", "types": keys[17:]}]
@@ -301,7 +301,7 @@ PARTS = {
     "connection": (pickers.ConnectionPicker, connections, "three"),
     "cards": (pickers.ConnectionCards, cards, "three"),
     "types": (data_types.DataTypePicker, type_lists, "main"),
-    "bar": (refresh_bar.RefreshBar, bars, "ready"),
+    "bar": (data_types.RefreshBar, bars, "ready"),
     "progress": (progress.Progress, runs, "main"),
     "connect": (connect.Connect, connects, "connected"),
 }

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.runs.cells import Cell
-from codat_notebook.widgets import heatmap, part
-from codat_notebook.widgets.heatmap import WINDOW, Heatmap, heatmap_state
+from codat_notebook.widgets import charts, part
+from codat_notebook.widgets.charts import WINDOW, Heatmap, heatmap_state
 from tests.advised import advice
 
 from .test_tokens import contrast
@@ -100,6 +100,6 @@ def test_every_age_can_be_read_on_its_colour(theme):
     """4.5 to 1, in both themes."""
     line = next(line for line in CSS.splitlines() if "--h0:" in line and ("theme-light" in line) == (theme == "dark"))
     tokens = dict(pair.strip().split(": ") for pair in line.split("{")[1].split(";") if pair.strip().startswith("--h"))
-    assert len(tokens) == 2 * (len(heatmap.STEPS) + 1)
+    assert len(tokens) == 2 * (len(charts.STEPS) + 1)
     weak = {n: c for n in range(5) if (c := contrast(tokens[f"--h{n}"], tokens[f"--h{n}-ink"])) < 4.5}
     assert weak == {}

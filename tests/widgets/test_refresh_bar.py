@@ -2,7 +2,7 @@
 
 import pytest
 
-from codat_notebook.widgets.refresh_bar import NO_OFFER, WHAT, RefreshBar
+from codat_notebook.widgets.data_types import NO_OFFER, WHAT, RefreshBar
 
 TOFT = {"id": "1", "name": "Toft"}
 

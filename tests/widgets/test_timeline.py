@@ -8,7 +8,7 @@ import pytest
 from codat_notebook.models import vocabulary
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import STAGES, STATUSES
-from codat_notebook.widgets.timeline import MOST, Timeline, timeline_state
+from codat_notebook.widgets.charts import MOST, Timeline, timeline_state
 
 NOW = datetime(2026, 11, 23, 13, 58, tzinfo=UTC)
 NAMES = {"x": "Xero", "p": "Plaid", "q": "Plaid"}
