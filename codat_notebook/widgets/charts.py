@@ -24,7 +24,7 @@ from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets.part import Part
 from codat_notebook.widgets.progress import ShowRows
-from codat_notebook.words import and_more, count, duration, iso, seconds_between, utc
+from codat_notebook.words import count, iso
 
 #: Days from which on a cell takes the next colour.
 STEPS = (2, OLD, 14, STALE)
@@ -131,22 +131,6 @@ class Heatmap(Part[HeatmapState]):
     classes = ("codat-heatmap",)
     files = ("chart.js", "heatmap.js", "chart.css", "heatmap.css")
     messages = ShowRows
-
-    @staticmethod
-    def text(state: HeatmapState) -> str:
-        """One line a row, each data type with its days."""
-        now = datetime.fromisoformat(state["now"]).timestamp()
-        lines = [f"{row['label']}: {_words(row['cells'], state['columns'], now)}" for row in state["rows"]]
-        return "\n".join(lines + and_more(state["total"] - len(lines), "more row")) or state["empty"]
-
-
-def _words(cells: list[Any], columns: list[HeatmapColumn], now: float) -> str:
-    pairs = zip(cells, columns, strict=True)
-    return ", ".join(f"{column['key']} {_age(cell[0], now)}" for cell, column in pairs if cell is not None)
-
-
-def _age(then: int, now: float) -> str:
-    return f"{max(0, int(now - then)) // 86400} d" if then else "never"
 
 
 def portfolio_rows(status: PortfolioStatus) -> dict[str, tuple[str, str]]:
@@ -263,16 +247,3 @@ class Timeline(Part[TimelineState]):
 
     classes = ("codat-timeline",)
     files = ("chart.js", "axis.js", "timeline.js", "chart.css", "timeline.css")
-
-    @staticmethod
-    def text(state: TimelineState) -> str:
-        """One line an operation, newest first."""
-        lines = [_line(bar, state) for bar in reversed(state["bars"])]
-        return "\n".join(lines + and_more(state["total"] - len(lines), "older operation")) or state["empty"]
-
-
-def _line(bar: Bar, state: TimelineState) -> str:
-    row = state["rows"][bar["row"]]
-    took = duration(seconds_between(bar["since"], bar["until"] or state["now"]) or 0)
-    begun = str(bar["since"]).replace("T", " ").replace("Z", " UTC")
-    return f"{begun}: {row['label']}, {utc(bar['text'])}, {took}"

@@ -103,16 +103,6 @@ class Connect(Part[ConnectState]):
             content = {**content, "key": _wrapped(content.pop("key", None))}
         super()._receive(content)
 
-    @staticmethod
-    def text(state: ConnectState) -> str:
-        """What is waited for, what went wrong, or how to connect; nothing while something is connected."""
-        problem = state["problem"]
-        if state["connecting"]:
-            return state["connecting"]
-        if problem:
-            return f"{problem['why']} {problem['do']}".strip()
-        return "Nothing is connected: connect(sandbox=True), or connect() with a key." if state["required"] else ""
-
 
 @hides_arguments
 def _wrapped(key: object) -> Secret | ConfigurationError:

@@ -15,17 +15,15 @@ from datetime import datetime
 from typing import Literal, TypedDict
 
 from codat_notebook.models import vocabulary
-from codat_notebook.models.status import OLD, STALE, is_problem, is_running, meaning
+from codat_notebook.models.status import OLD, is_problem, is_running, meaning
 from codat_notebook.planning.sync_settings import Settings, explained
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.widgets.pickers import CompanyName
-from codat_notebook.words import ago, iso, number
+from codat_notebook.words import ago, iso
 
 DAY = 86400.0
-#: What every refresh is, for people who wonder whether records move.
-WHAT = "Asks Codat to read the source again. The records stay in Codat."
 
 State = Literal["ok", "failed", "never", "running", "unsupported"]
 
@@ -187,34 +185,6 @@ class DataTypePicker(Part[DataTypesState]):
     files = ("data_types.js", "data_types.css")
     messages = Select
 
-    @staticmethod
-    def text(state: DataTypesState) -> str:
-        """One line a data type, ticked where selected, then the warnings."""
-        chosen = set(state["selected"])
-        rows = [f"[{'x' if row['key'] in chosen else ' '}] {row['key']}: {age_text(row)}" for row in state["types"]]
-        return "\n".join(rows + state["notes"])
-
-
-_STATE_WORDS = {"running": "running", "unsupported": "not supported"}
-
-
-def age_text(row: DataTypeRow) -> str:
-    """How fresh a type is, in the words of the screen.
-
-    >>> age_text({"state": "failed", "age": 31 * DAY}), age_text({"state": "ok", "age": 8 * DAY, "connections": 2})
-    ('failed, last good 31 d ago', 'old, oldest of 2, 8 d ago')
-    """
-    age = row["age"]
-    if row["state"] in _STATE_WORDS:
-        return _STATE_WORDS[row["state"]]
-    if row["state"] == "failed":
-        return "failed, never synced" if age is None else f"failed, last good {ago(age)}"
-    several = f"oldest of {row['connections']}, " if row.get("connections", 1) > 1 else ""
-    if age is None:
-        return f"{several}never synced"
-    word = "stale, " if age >= STALE * DAY else "old, " if age >= OLD * DAY else ""
-    return f"{word}{several}{ago(age)}"
-
 
 class ConnectionTypes(TypedDict):
     """What *Refresh all* queues on one connection."""
@@ -304,13 +274,3 @@ class RefreshBar(Part[BarState]):
     classes = ("codat-bar",)
     files = ("refresh_bar.js", "refresh_bar.css")
     messages = RefreshSelected | RefreshAll | ChooseProduct
-
-    @staticmethod
-    def text(state: BarState) -> str:
-        """What could be refreshed, or why nothing can."""
-        if not state["company"]:
-            return "Pick a company first."
-        everything = f" {number(state['total'])}" if state["total"] is not None else ""
-        offer = f"{len(state['selected'])} selected, or all{everything}, of {state['company']['name']}. {WHAT}"
-        product = f" Or a product: {', '.join(state['products'])}." if state["products"] else ""
-        return state["blocked"] or state["busy"] or f"{offer}{product} {state['caution'] or ''}".rstrip()

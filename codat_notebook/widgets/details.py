@@ -24,7 +24,7 @@ from codat_notebook.tables.column import Row, number_text
 from codat_notebook.widgets.notice import ErrorBoundary, NoticeCard, record_item
 from codat_notebook.widgets.part import Click, Part
 from codat_notebook.widgets.table import FrameTable
-from codat_notebook.words import count, duration
+from codat_notebook.words import duration
 
 #: Findings of the checks that are sent, of errors and of warnings each.
 MOST = 50
@@ -157,16 +157,6 @@ class Details(Part[DetailsState]):
     classes = ("codat-details",)
     files = ("card.js", "details.js", "card.css", "details.css")
     messages = Close | Again
-
-    @staticmethod
-    def text(state: DetailsState) -> str:
-        """The title and one line a field; times in UTC."""
-        if state.get("key") is None:
-            return ""
-        checks = state["checks"] or checks_state("later")
-        findings = [("error", checks["errors"]), ("warning", checks["warnings"])]
-        lines = [f"{each['name']}: {each['text']}" for each in state["fields"] if each["text"]]
-        return "\n".join([state["title"], *lines, *(count(len(items), word) for word, items in findings if items)])
 
 
 #: Fields of an operation that are times.

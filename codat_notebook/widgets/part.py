@@ -88,13 +88,13 @@ class Part(anywidget.AnyWidget, Generic[S]):
     def _engine(self) -> Engine:
         """The engine of the moment: a part outlives one, where the last session is closed and another is opened.
 
-        A message starts one anew; renderer does not, for what ends with an engine draws once more.
+        A message starts one anew; ``show`` does not, for what ends with an engine draws once more.
         """
         return running() or self._made_on
 
     @staticmethod
     def text(state: S) -> str:
-        """What the part shows, as plain text."""
+        """What the part shows, as plain text; "" for those that say nothing without a browser."""
         return ""
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ from codat_notebook.models.shared import Connection
 from codat_notebook.models.status import can_be_relinked, tone
 from codat_notebook.models.vocabulary import ID
 from codat_notebook.widgets.part import Click, FromBrowser, Part
-from codat_notebook.words import ago, count, iso, number, seconds_between, short_id
+from codat_notebook.words import ago, count, iso, seconds_between, short_id
 
 _STATUS_WORDS = {"PendingAuth": "waiting for the customer to link"}
 #: As many results are sent and shown at once; the rest is a number.
@@ -176,12 +176,6 @@ class ConnectionPicker(Part[ConnectionState]):
     classes = ("codat-connection",)
     files = ("connection.js", "pickers.css")
     messages = ChooseConnection
-
-    @staticmethod
-    def text(state: ConnectionState) -> str:
-        """The connection through which data would be refreshed."""
-        chosen = [row["platform"] for row in state["connections"] if row["id"] == state["value"]]
-        return f"Connection: {chosen[0] if chosen else 'all ' + number(len(state['connections']))}"
 
 
 class ConnectionCards(Part[CardsState]):

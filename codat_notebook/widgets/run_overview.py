@@ -37,7 +37,7 @@ from codat_notebook.widgets.progress import (
 )
 from codat_notebook.widgets.table import FrameTable
 from codat_notebook.widgets.tabs import Tab, Tabs, TabsState, tabs_state
-from codat_notebook.words import count, iso, number, utc
+from codat_notebook.words import iso
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,25 +138,6 @@ class RunOverview(Part[OverviewState]):
     classes = ("codat-run-overview",)
     files = ("run_overview.js", "console.css", "run_overview.css")
     messages = Pause | Resume | StopWatching | Retry | CopyLinks
-
-    @staticmethod
-    def text(state: OverviewState) -> str:
-        """The numbers, then a line for each remedy; times in UTC."""
-        ended, companies = state["companies"]
-        head = [
-            f"{state['title']}: {state['phase']['text']}",
-            f"{number(state['ended'])} of {count(state['total'], 'operation')} ended",
-            *(f"{number(many)} {words}" for _, words, _, many in state["shares"]),
-            f"{number(ended)} of {count(companies, 'company', 'companies')} done",
-        ]
-        head += [utc(f"end expected {state['end']}")] if state["end"] else []
-        notes = [utc(state["note"])] if state["note"] else []
-        return "\n".join([", ".join(head), *notes, *map(_remedy_text, state["remedies"])])
-
-
-def _remedy_text(remedy: RemedyState) -> str:
-    concerned = count(remedy["companies"], "company")
-    return f"  {concerned}: {remedy['short']}. {remedy['action']}"
 
 
 #: Real seconds between two updates of a table at the least.

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Literal, TypedDict
 
 from codat_notebook.widgets.part import FromBrowser, Part
-from codat_notebook.words import number
 
 
 class TabState(TypedDict):
@@ -64,13 +63,3 @@ class Tabs(Part[TabsState]):
     classes = ("codat-tabs",)
     files = ("tabs.js", "tabs.css")
     messages = Tab
-
-    @staticmethod
-    def text(state: TabsState) -> str:
-        """The tabs' names and counts, the active one in brackets."""
-        return " | ".join(_tab_text(tab, state["active"]) for tab in state["tabs"])
-
-
-def _tab_text(tab: TabState, active: str) -> str:
-    words = f"{tab['label']} {number(tab['count'])}" if tab["count"] else tab["label"]
-    return f"[{words}]" if tab["name"] == active else words

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets import charts, part
-from codat_notebook.widgets.charts import WINDOW, Heatmap, heatmap_state
+from codat_notebook.widgets.charts import WINDOW, heatmap_state
 from tests.advised import advice
 
 from .test_tokens import contrast
@@ -84,15 +84,6 @@ def test_of_many_rows_one_window_is_sent():
     assert [row["label"] for row in last["rows"]] == ["Company 3000"]
     assert last["columns"] == first["columns"]
     assert len(json.dumps(heatmap_state(cells, NOW, rows, by="company_id", first=-5))) < 30_000
-
-
-def test_text_says_the_days_of_each_row():
-    """For front ends without widgets; rows beyond the window are counted."""
-    state = heatmap_state([cell(days=31.5), cell("bills", None)], NOW, ROWS)
-    assert Heatmap.text(state) == "Oracle NetSuite: bills never, invoices 31 d\nPlaid: "
-    assert Heatmap.text(heatmap_state([], NOW, {}, empty="Pick a company.")) == "Pick a company."
-    rows = {str(n): (str(n), "") for n in range(WINDOW + 2)}
-    assert Heatmap.text(heatmap_state([], NOW, rows)).endswith("and 2 more rows")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
