@@ -26,7 +26,7 @@ from codat_notebook.runs.reports import COUNTED, progress
 from codat_notebook.runs.rows import STATES, Row
 from codat_notebook.tables.column import Column
 from codat_notebook.tables.sheet import Layout, Sheet, TableView
-from codat_notebook.widgets import sources
+from codat_notebook.widgets import part
 from codat_notebook.widgets.charts import heatmap_state, timeline_state
 from codat_notebook.widgets.data_types import data_type_rows, in_progress, report_notes
 from codat_notebook.widgets.pickers import connection_cards
@@ -265,12 +265,12 @@ def test_data_is_old_and_stale_from_the_same_age_on_everywhere(days: float, coun
 
 def test_the_browser_is_told_and_knows_nothing_by_itself() -> None:
     """Colours, signs and stages are in the script that is made of the module, and in no other."""
-    tables = dict(re.findall(r"const (\w+) = (.*);\n", sources.STATUS_SCRIPT))
+    tables = dict(re.findall(r"const (\w+) = (.*);\n", part.STATUS_SCRIPT))
     assert json.loads(tables["TONES"]) == {tone: list(pair) for tone, pair in statuses.TONES.items()}
     assert json.loads(tables["STAGES"]) == list(statuses.STAGE_NAMES)
     assert (tables["OLD"], tables["STALE"]) == ("7", "31")
-    assert sources.source("kit.js").startswith(sources.STATUS_SCRIPT)
-    static = Path(sources.__file__).with_name("static")
+    assert part.source("kit.js").startswith(part.STATUS_SCRIPT)
+    static = Path(part.__file__).with_name("static")
     scripts = {path.name: path.read_text("utf-8") for path in static.glob("*.js")}
     words = [*statuses.STATUSES, *statuses.CONNECTION_STATUSES]
     assert {name for name, text in scripts.items() if any(f'"{word}"' in text for word in words)} == set()

@@ -1,7 +1,7 @@
 // Helpers that all parts share. A part's module is joined behind this one (anywidget sends each module as one blob).
 // Texts come from third parties: they become text nodes here and nowhere innerHTML.
 
-/** The sign of a status's colour. TONES and STAGES, a refresh's stages, are joined in front by sources.py. */
+/** The sign of a status's colour. TONES and STAGES, a refresh's stages, are joined in front by part.py. */
 const signOf = (tone) => (TONES[tone] ?? TONES.idle)[0];
 
 // JupyterLab takes Enter, d d and other keys for the notebook's commands, unless the element in focus itself says no.
