@@ -15,6 +15,7 @@ import inspect
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -28,8 +29,6 @@ from codat_notebook.tables.sheet import Filter, Layout, PageState, Sheet, TableV
 from codat_notebook.widgets.part import Click, Part, not_live
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     import pandas as pd
 
 __all__ = ["Column", "FrameTable", "View"]
@@ -155,7 +154,7 @@ class FrameTable(Part[TableState]):
         #: What spans such as the last hour count from; ``None`` for the newest time of the column.
         self.now = now
         self._layout = Layout(title, empty, noun, page_size, key, columns or {}, filters or {}, self._clock)
-        self._sheet = Sheet(_snapshot(frame), self._layout)
+        self._sheet = self._sheet_of(frame)
         self._view = TableView(sort=sort)
         self._selected: str | None = None
         self._answered = 0
@@ -188,8 +187,12 @@ class FrameTable(Part[TableState]):
 
     def update(self, frame: pd.DataFrame | None) -> None:
         """Show another frame, from any thread. Order, filters, page, scroll and selection stay."""
-        self._sheet = Sheet(_snapshot(frame), self._layout)
+        self._sheet = self._sheet_of(frame)
         self._engine.post(self._renew, False)
+
+    def _sheet_of(self, frame: pd.DataFrame | None) -> Sheet:
+        """Of a copy, since a sheet's frame must not change."""
+        return Sheet(None if frame is None else frame.copy(), self._layout)
 
     @property
     def view(self) -> TableView:
@@ -268,13 +271,11 @@ class FrameTable(Part[TableState]):
                 if self.on_more is not None:
                     self.on_more(name)
             case _:
-                self._look(_viewed(self._view, message, self._sheet.kinds))
+                view = _viewed(self._view, message, self._sheet.kinds)
+                if view is not self._view and self.on_view is not None:
+                    self.on_view(view)
+                self._view = view
         self._renew(True)
-
-    def _look(self, view: TableView) -> None:
-        if view is not self._view and self.on_view is not None:
-            self.on_view(view)
-        self._view = view
 
     def _export(self, message: ExportAs) -> None:
         if self._exporting is not None:
@@ -351,11 +352,18 @@ class FrameTable(Part[TableState]):
             return f"FrameTable(empty: {self._layout.empty})"
         return f"FrameTable({words.count(len(frame), self._layout.noun)}, {words.count(frame.shape[1], 'column')})"
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**options)
-        data, *metadata = bundle if isinstance(bundle, tuple) else (bundle or {},)
-        data = {**data, "text/plain": repr(self), "text/html": static_html(self.state, self.as_of)}
-        return (data, *metadata) if metadata else data
+    def _repr_html_(self) -> str:
+        """The first rows of the page."""
+        state = self.state
+        if not state["rows"]:
+            return h("p", state["empty"])
+        heads = state["columns"][:_STATIC_COLUMNS]
+        rows = [
+            [static_text(cell, head["kind"]) for cell, head in zip(row, heads, strict=False)]
+            for row in state["rows"][:_STATIC_ROWS]
+        ]
+        about = f"{len(rows)} of {words.count(state['total'], state['noun'])}. {not_live(self.as_of)}"
+        return table([head["label"] for head in heads], rows) + h("p", about)
 
 
 def _viewed(view: TableView, message: Asked, kinds: Mapping[str, str]) -> TableView:
@@ -391,23 +399,6 @@ def _check_keywords(kind: type[FrameTable], given: Iterable[str]) -> None:
         if name not in names:
             nearest = difflib.get_close_matches(name, names, 1, 0)[0]
             raise TypeError(f"{kind.__name__} has no keyword {name!r}; the nearest is {nearest!r}")
-
-
-def _snapshot(frame: pd.DataFrame | None) -> pd.DataFrame | None:
-    return None if frame is None else frame.copy()
-
-
-def static_html(state: TableState, as_of: str) -> str:
-    """The first rows of a table's state as plain HTML, escaped; for front ends without widgets."""
-    heads = state["columns"][:_STATIC_COLUMNS]
-    if not state["rows"]:
-        return h("p", state["empty"])
-    rows = [
-        [static_text(cell, head["kind"]) for cell, head in zip(row, heads, strict=False)]
-        for row in state["rows"][:_STATIC_ROWS]
-    ]
-    about = f"{len(rows)} of {words.count(state['total'], state['noun'])}. {not_live(as_of)}"
-    return table([head["label"] for head in heads], rows) + h("p", about)
 
 
 def static_text(cell: Any, kind: str) -> str:
