@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.records import Subject
 from codat_notebook.session import Session
 from codat_notebook.tables.facets import ends
@@ -66,15 +65,6 @@ class LoadedHistory:
 def _within(inner: Span, outer: Span) -> bool:
     begins = outer[0] is None or (inner[0] is not None and outer[0] <= inner[0])
     return begins and (outer[1] is None or (inner[1] is not None and inner[1] <= outer[1]))
-
-
-def followed(past: LoadedHistory, status: CompanyStatus | None) -> LoadedHistory:
-    """The past with a company's status as it was read last: nothing is lost of the same company, another one is new."""
-    if status is None:
-        return LoadedHistory()
-    if past.company != status.facts.id:
-        return LoadedHistory(company=status.facts.id, reached=len(status.operations))
-    return past.holding(status.operations) if past.operations else past
 
 
 def more_state(past: LoadedHistory, there: int, total: int) -> MoreState | None:
@@ -137,11 +127,15 @@ class HistoryLoader:
         self._table.tell_more(None)
 
     def follow(self) -> None:
-        """Take over a company's status that was read anew; what is under way for another company ends."""
-        status, company = self._state.status, self._state.past.company
-        if status is None or status.facts.id != company:
+        """Take over a company's status that was read anew: nothing is lost of the same one, another one begins anew."""
+        status, past = self._state.status, self._state.past
+        if status is None or status.facts.id != past.company:
             self._cancel()
-        self._state.past = followed(self._state.past, status)
+            self._state.past = (
+                LoadedHistory(company=status.facts.id, reached=len(status.operations)) if status else LoadedHistory()
+            )
+        elif past.operations:
+            self._state.past = past.holding(status.operations)
         self._tell()
 
     def _on_more(self, name: str) -> None:
