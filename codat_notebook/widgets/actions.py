@@ -33,21 +33,23 @@ FACTS_LAST = 60.0
 _used: weakref.WeakKeyDictionary[Session, list[pickers.CompanyName]] = weakref.WeakKeyDictionary()
 
 
-class Choosing:
-    """The choices of one console, on the engine thread."""
+class Actions:
+    """What the reader of one console chooses, and the runs on its screen. All of it is on the engine thread."""
 
     def __init__(
-        self, session: Session, state: ConsoleState, boundary: ErrorBoundary, renderer: Renderer,
-        refreshing: "Refreshing",
-    ) -> None:  # fmt: skip
+        self, session: Session, state: ConsoleState, boundary: ErrorBoundary, renderer: Renderer, part: Progress
+    ) -> None:
         self._session = session
         self._state = state
         self._boundary = boundary
         self._renderer = renderer
-        self._refreshing = refreshing
-        state.recent = _used.get(session, [])
+        self._view = RunView(part, changed=self._changed)
         self._searching: asyncio.Task[None] | None = None
         self._picking: asyncio.Task[None] | None = None
+        self._clicked = 0
+        state.recent = _used.get(session, [])
+
+    # Choosing.
 
     def on_company(self, message: pickers.Search | pickers.Pick) -> None:
         """A text to search for ("": the first companies, which are offered before one is typed), or a company."""
@@ -63,7 +65,7 @@ class Choosing:
 
     def on_connection(self, message: pickers.ChooseConnection) -> None:
         """One connection, or all of them."""
-        connections = self._state.status.facts.connections if self._state.status else {}
+        connections = self._state.facts.connections if self._state.facts else {}
         self._state.connection_id = message.id if message.id in connections else None
         self._renderer.all()
 
@@ -96,7 +98,7 @@ class Choosing:
         if now.problem:
             self._renderer.all()
             return
-        self._refreshing.unwatch()
+        self.unwatch()
         now.company = {"id": company_id, "name": self._name(company_id)}
         now.status = None
         now.loading = True
@@ -118,11 +120,11 @@ class Choosing:
             now.products, now.caution = refreshable(status.facts.products), caution(status.facts.products)
             now.company = {"id": status.facts.id, "name": status.facts.name}
             self._remember(now.company)
-            self._refreshing.watch(*(run for run in self._session.runs if run.company_id == company_id))
+            self.watch(*(run for run in self._session.runs if run.company_id == company_id))
         finally:
             if self._picking is asyncio.current_task():  # a later choice has its own loading to end
                 now.loading = False
-                self._refreshing.draw()
+                (self._view.draw if self._view.runs else self._renderer.all)()
         told = await self._session.context.company_settings(company_id)
         now.first_link = told.first_link
         now.settings = merged(company_id, told)  # the client's are not asked for: Codat tells what holds here
@@ -137,19 +139,7 @@ class Choosing:
         others = [row for row in self._state.recent if row["id"] != company["id"]]
         self._state.recent = _used[self._session] = [company, *others][:RECENT]
 
-
-class Refreshing:
-    """The runs on one console's screen, on the engine thread."""
-
-    def __init__(
-        self, session: Session, state: ConsoleState, boundary: ErrorBoundary, renderer: Renderer, part: Progress
-    ) -> None:
-        self._session = session
-        self._state = state
-        self._boundary = boundary
-        self._renderer = renderer
-        self._view = RunView(part, changed=self._changed)
-        self._clicked = 0
+    # Refreshing.
 
     def on_bar(self, message: RefreshSelected | RefreshAll | ChooseProduct) -> None:
         """A button was clicked, or a product chosen. What a click starts is drawn when it begins, after this."""
@@ -172,8 +162,8 @@ class Refreshing:
         self._renderer.bar()
 
     def _choose(self, message: ChooseProduct) -> None:
-        status, product = self._state.status, message.product or None
-        if status is not None and message.company == status.facts.id and self._offered(product):
+        facts, product = self._state.facts, message.product or None
+        if facts is not None and message.company == facts.id and self._offered(product):
             self._state.product = product
             self._renderer.draw("code")
 
@@ -224,13 +214,6 @@ class Refreshing:
         self._view.follow()
         self._state.runs = ()
 
-    def draw(self) -> None:
-        """Draw the console with its runs."""
-        if self._view.runs:
-            self._view.draw()
-        else:
-            self._renderer.all()
-
     def _changed(self) -> None:
         self._renderer.all()
         company = self._state.company
@@ -240,7 +223,7 @@ class Refreshing:
     async def _renew(self, company_id: str) -> None:
         """Read the ages again after a refresh."""
         status = await company_status(self._session.context, company_id)
-        if self._state.status is not None and self._state.status.facts.id == company_id:
+        if self._state.facts is not None and self._state.facts.id == company_id:
             self._state.status = status
             self._state.read_at = self._session.client.clock.monotonic()
             self._renderer.all()

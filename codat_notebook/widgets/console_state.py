@@ -42,7 +42,7 @@ def first_states(session: Session | None, *, can_switch: bool = True) -> dict[st
         blank, now = "Connect to Codat first.", ServerClock().now()
         return {
             "header": NOT_CONNECTED, "notice": notice_state([]), "company": pickers.NONE_PICKED,
-            "connection": pickers.connection_state(), "cards": pickers.cards_state(),
+            "connection": pickers.connection_state(), "cards": pickers.CardsState(status="none", connections=[]),
             "data_types": data_types_state(None, []), "bar": NO_OFFER,
             "progress": progress_state([], now.isoformat(), status="idle"), "tabs": tabs_state(),
             "freshness": heatmap_state([], now, {}, empty=blank), "timeline": timeline_state([], now, empty=blank),

@@ -20,7 +20,7 @@ from codat_notebook.planning.sync_settings import explained
 from codat_notebook.runs.engine import Engine, engine
 from codat_notebook.session import Session
 from codat_notebook.tables.column import Row
-from codat_notebook.widgets.actions import Choosing, Refreshing
+from codat_notebook.widgets.actions import Actions
 from codat_notebook.widgets.connect import Cancel, ConnectBy, ProblemState, connect_state, server_address
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.console_state import ConsoleState
@@ -51,8 +51,7 @@ class Controller:
         self.state = ConsoleState(can_switch=can_switch)
         self.boundary = ErrorBoundary(session, self.state, lambda: self.renderer.all())
         self.renderer = Renderer(session, parts, self.state, self.boundary)
-        self.refreshing = Refreshing(session, self.state, self.boundary, self.renderer, parts.progress)
-        self.choosing = Choosing(session, self.state, self.boundary, self.renderer, self.refreshing)
+        self.actions = Actions(session, self.state, self.boundary, self.renderer, parts.progress)
         self.history = HistoryLoader(session, self.state, self.boundary, parts.operations, self.renderer.all)
         self.renderer.follow = self.history.follow
         browsed = partial(DetailsPresenter, session, self.boundary)
@@ -65,9 +64,9 @@ class Controller:
 
     def _handlers(self) -> dict[Any, Callable[[Any], None]]:
         return {
-            self.parts.company: self.choosing.on_company, self.parts.connection: self.choosing.on_connection,
-            self.parts.data_types: self.choosing.on_data_types, self.parts.bar: self.refreshing.on_bar,
-            self.parts.progress: self.refreshing.on_progress, self.parts.notice: self._on_notice,
+            self.parts.company: self.actions.on_company, self.parts.connection: self.actions.on_connection,
+            self.parts.data_types: self.actions.on_data_types, self.parts.bar: self.actions.on_bar,
+            self.parts.progress: self.actions.on_progress, self.parts.notice: self._on_notice,
             self.parts.tabs: self._on_tabs,
         }  # fmt: skip
 
@@ -88,7 +87,7 @@ class Controller:
     def _begin(self) -> None:
         self.renderer.all()
         self.renderer.errors()
-        self.choosing.on_company(Search())
+        self.actions.on_company(Search())
 
     def stop(self) -> None:
         """Listen and draw no more, and cancel what is under way. The session and its runs go on."""
@@ -100,7 +99,7 @@ class Controller:
         for presenter in self.details:
             presenter.stop()
         self.history.stop()
-        self.refreshing.unwatch()
+        self.actions.unwatch()
         self.renderer.stop()
         self.boundary.stop()
 

@@ -21,7 +21,7 @@ from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.widgets.pickers import CompanyName
-from codat_notebook.words import ago, iso
+from codat_notebook.words import ago, count, iso
 
 DAY = 86400.0
 
@@ -155,8 +155,7 @@ def report_notes(rows: Iterable[DataTypeRow]) -> list[str]:
 def _long(seconds: float) -> str:
     for size, word in ((DAY, "day"), (3600.0, "hour"), (60.0, "minute")):
         if seconds >= size * (2 if size == DAY else 1):
-            value = int(seconds // size)
-            return f"{value} {word if value == 1 else word + 's'}"
+            return count(int(seconds // size), word)
     return "under a minute"
 
 

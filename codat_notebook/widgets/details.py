@@ -7,7 +7,7 @@ reader finds them in Codat's documentation and in an engineer's code.
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict
 
@@ -90,21 +90,7 @@ Describe = Callable[[Row], tuple[DetailsState, Checked | None] | None]
 
 #: Nothing is shown.
 CLOSED: DetailsState = {"key": None}
-
-
-def details_state(
-    key: str, title: str, fields: Iterable[DetailsField], *, status: tuple[str, str] | None = None,
-    card: NoticeCard | None = None, checks: ChecksState | None = None, json: str = "",
-) -> DetailsState:  # fmt: skip
-    """The state of a :class:`Details`.
-
-    >>> details_state("1", "invoices", [field("status", "Complete")])["fields"][0]["text"]
-    'Complete'
-    """
-    return {
-        "key": key, "title": title, "status": list(status) if status else None, "card": card,
-        "fields": list(fields), "checks": checks, "json": json, "seq": 0,
-    }  # fmt: skip
+_OPEN: DetailsState = {"status": None, "card": None, "checks": None, "json": "", "seq": 0}
 
 
 def field(name: str, value: Any) -> DetailsField:
@@ -183,23 +169,24 @@ def operation_details(
         "not as documented": "; ".join(operation.unread),
     }
     told = is_failed(operation.status) or not diagnose(operation, connection, history, now=now).normal
-    return details_state(
-        operation.id,
-        f"{operation.data_type} from {platform}" if platform else operation.data_type,
-        [*fields, *(field(name, value) for name, value in extra.items() if value)],
-        status=(operation.status or "No status", tone(operation.status)),
-        card=record_item(from_operation(operation, connection, history, now)) if told else None,
-        checks=checks_state("later") if is_running(operation.status, operation.completed) else None,
-        json=json.dumps(sent, indent=2, ensure_ascii=False),
-    )
+    return {
+        "key": operation.id,
+        "title": f"{operation.data_type} from {platform}" if platform else operation.data_type,
+        "status": [operation.status or "No status", tone(operation.status)],
+        "card": record_item(from_operation(operation, connection, history, now)) if told else None,
+        "fields": [*fields, *(field(name, value) for name, value in extra.items() if value)],
+        "checks": checks_state("later") if is_running(operation.status, operation.completed) else None,
+        "json": json.dumps(sent, indent=2, ensure_ascii=False),
+        "seq": 0,
+    }
 
 
 def error_details(row: Row) -> DetailsState:
     """A row of ``session.errors``: the card that the notice showed, and every field."""
     values = {name: _value(value) for name, value in row.items()}
-    card, status = record_item(ErrorRecord(**values)), values["status"]
+    card, status = record_item(ErrorRecord(**values)), [values["status"], "bad"] if values["status"] else None
     fields = _fields(values, but=("what", "why", "action"))
-    return details_state(card["key"], card["what"], fields, status=(status, "bad") if status else None, card=card)
+    return {**_OPEN, "key": card["key"], "title": card["what"], "status": status, "card": card, "fields": fields}
 
 
 def error_with_checks(row: Row) -> tuple[DetailsState, Checked | None]:
@@ -217,8 +204,9 @@ def answer_tone(row: Row) -> str:
 def request_details(row: Row) -> DetailsState:
     """A row of ``session.requests``: every field."""
     values = {name: _value(value) for name, value in row.items()}
-    status = (str(values["status"] or "No answer"), answer_tone(values))
-    return details_state(f"{values['call']}@{values['time']}", values["call"] or "", _fields(values), status=status)
+    status = [str(values["status"] or "No answer"), answer_tone(values)]
+    key, title = f"{values['call']}@{values['time']}", values["call"] or ""
+    return {**_OPEN, "key": key, "title": title, "status": status, "fields": _fields(values)}
 
 
 def _fields(values: Mapping[str, Any], but: tuple[str, ...] = ()) -> list[DetailsField]:

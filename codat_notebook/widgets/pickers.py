@@ -179,11 +179,8 @@ class ConnectionPicker(Part[ConnectionState]):
 
 
 class ConnectionCards(Part[CardsState]):
-    """Every connection with its platform and its state in words, and the link for a relink (class
-    ``codat-connections``). Sends nothing: copying happens in the browser.
-
-    A click on a card opens the rest.
-    """
+    """Every connection with its platform, its state in words, and the link for a relink; a click on a card opens the
+    rest (class ``codat-connections``). Sends nothing: copying happens in the browser."""
 
     classes = ("codat-connections",)
     files = ("connection_cards.js", "pickers.css")
@@ -202,13 +199,6 @@ def connection_state(
         {"id": row["id"], "platform": row["platform"], "words": row["words"]} for row in connections
     ]
     return {"company": company, "connections": rows, "value": value}
-
-
-def cards_state(
-    cards: Iterable[ConnectionCard] = (), *, status: Literal["none", "loading", "ready"] = "none"
-) -> CardsState:
-    """The state of :class:`ConnectionCards`; ``cards`` come from :func:`connection_cards`."""
-    return {"status": status, "connections": list(cards)}
 
 
 def connection_cards(connections: Iterable[Connection], now: datetime) -> list[ConnectionCard]:

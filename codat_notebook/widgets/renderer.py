@@ -111,6 +111,4 @@ class Renderer:
 
 def _numbered(frame: "pd.DataFrame", log: Log[Any]) -> "pd.DataFrame":
     """The frame of a log with its records' numbers for labels: a selected row stays the same one when the oldest go."""
-    import pandas as pd
-
-    return frame.set_axis(pd.RangeIndex(log.appended - len(frame), log.appended))
+    return frame.set_axis(range(log.appended - len(frame), log.appended))

@@ -164,6 +164,7 @@ SUMMARY_COLUMNS = {
     "skipped": Column(), "company_id": Column("id", kind="id"),
 }  # fmt: skip
 TABS = {"companies": "Companies", "operations": "Pull operations", "errors": "Errors"}
+_FRAMES = {"companies": "summary", "operations": "operations", "errors": "errors"}
 NOBODY = "Click a company to see its operations."
 
 
@@ -177,7 +178,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._company: str | None = None
         self._first = 0
         self._remedies: list[RemedyState] = []
-        self._soon = Throttle(self._loop, self._frame_soon, every=0.0)
+        self._soon = Throttle(engine().loop, self._frame_soon, every=0.0)
         self._framing: asyncio.Task[None] | None = None
         self._head = RunOverview(self._head_state())
         self._tabs = Tabs(self._tabs_state())
@@ -252,30 +253,23 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
             self._soon.every = 0.0 if self._run.done else self._soon.every
             self._soon.ring()
 
-    @property
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        return engine().loop
-
     def _frame_soon(self) -> None:
-        self._framing = self._loop.create_task(self._frame(self._run.done))
+        self._framing = engine().loop.create_task(self._frame(self._run.done))
 
     async def _frame(self, ended: bool) -> None:
         """The table that is looked at, or all of them at the end; and the remedies, which the head tells."""
-        begun, run = self._loop.time(), self._run
-        frames: dict[str, Callable[[], Any]] = {
-            "companies": lambda: run.summary, "operations": lambda: run.operations, "errors": lambda: run.errors,
-        }  # fmt: skip
+        begun, run = engine().loop.time(), self._run
         try:
-            for name in frames if ended else (self._tab,):
-                self._tables[name].update(await engine().in_worker(frames[name]))
+            for name in TABS if ended else (self._tab,):
+                self._tables[name].update(await engine().in_worker(getattr, run, _FRAMES[name]))
             remedies = await engine().in_worker(lambda: run.remedies.head(REMEDIES))
             self._remedies = [_remedy(row) for row in remedies.to_dict("records")]
         except Exception as error:  # noqa: BLE001 - nobody awaits the task: it is told to the loop, and the view goes on
-            self._loop.call_exception_handler({"message": "A run could not be framed", "exception": error})
+            engine().loop.call_exception_handler({"message": "A run could not be framed", "exception": error})
         finally:
             self._framing = None
             engine().settled(("frames", id(self)))
-        self._soon.every = pace(self._loop.time() - begun, TABLES_EVERY)
+        self._soon.every = pace(engine().loop.time() - begun, TABLES_EVERY)
         self._head.show(self._head_state())
         if ended and self._forget is not None:
             self._forget()
@@ -296,7 +290,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
                 self._follow(self._run.retry_failed())
             case CopyLinks(rule=rule):
                 self._tell_links(rule)
-        self._loop.call_soon(lambda: self._head.show(self._head_state(), at_once=True))  # after what was posted
+        engine().loop.call_soon(lambda: self._head.show(self._head_state(), at_once=True))  # after what was posted
 
     def _follow(self, run: RefreshRun) -> None:
         if self._forget is not None:

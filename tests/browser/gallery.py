@@ -127,7 +127,11 @@ def connections() -> States:
 
 def cards() -> States:
     """States of the connections' cards by name."""
-    make, rows = pickers.cards_state, pickers.connection_cards
+    rows = pickers.connection_cards
+
+    def make(cards: Any = (), status: Any = "none") -> dict[str, Any]:
+        return {**pickers.CardsState(status=status, connections=list(cards))}
+
     hostile = [connection(str(n), name, "Commerce", name) for n, name in enumerate(HOSTILE)]
     banks = [connection(f"{n:08d}-bank", "Plaid", "Banking") for n in range(14)]
     return {

@@ -80,4 +80,4 @@ def test_texts_without_a_browser():
     company = pickers.NONE_PICKED | {"company": {"id": "1", "name": "Toft"}, "error": "Unknown."}
     assert pickers.CompanyPicker.text(company) == "Company: Toft (1). Unknown."
     assert pickers.CompanyPicker.text(pickers.NONE_PICKED) == "Company: none picked"
-    assert pickers.ConnectionCards.text(pickers.cards_state(cards)) == "Xero: linked"
+    assert pickers.ConnectionCards.text({"status": "ready", "connections": cards}) == "Xero: linked"
