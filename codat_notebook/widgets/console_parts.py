@@ -70,16 +70,16 @@ class Parts:
     def __init__(self, session: Session | None, ways: Sequence[str] = WAYS, *, read_only: bool = False) -> None:
         states = console_state.first_states(session, can_switch=bool(ways))
         same: dict[str, Any] = {"layout": ipywidgets.Layout()}  # one each would be a third of all messages
-        self.header = Header(states["header"], **same)
+        self.header = Header(states.get("header"), **same)
         self.connect = Connect(connect_state(ways, required=session is None, read_only=read_only), **same)
-        self.notice = Notice(states["notice"], **same)
-        self.company = CompanyPicker(states["company"], **same)
-        self.connection = ConnectionPicker(states["connection"], **same)
-        self.cards = ConnectionCards(states["cards"], **same)
-        self.data_types = DataTypePicker(states["data_types"], **same)
-        self.bar = RefreshBar(states["bar"], **same)
-        self.progress = Progress(states["progress"], **same)
-        self.tabs = Tabs(states["tabs"], **same)
+        self.notice = Notice(states.get("notice"), **same)
+        self.company = CompanyPicker(states.get("company"), **same)
+        self.connection = ConnectionPicker(states.get("connection"), **same)
+        self.cards = ConnectionCards(states.get("cards"), **same)
+        self.data_types = DataTypePicker(states.get("data_types"), **same)
+        self.bar = RefreshBar(states.get("bar"), **same)
+        self.progress = Progress(states.get("progress"), **same)
+        self.tabs = Tabs(states.get("tabs"), **same)
         self.operations = FrameTable(
             None, empty="Pick a company to see its pull operations.", noun="operation", columns=OPERATION_COLUMNS,
             filters={"Running": _running, "Failed": _failed}, **_named("operations"), **same,
@@ -90,15 +90,15 @@ class Parts:
             columns=ERROR_COLUMNS, key="", sort=("time", "desc"), **_named("errors"), **same,
         )  # fmt: skip
         self.error_details = Details(CLOSED, **_named("errors-details"), **same)
-        self.freshness = Heatmap(states["freshness"], **same)
-        self.timeline = Timeline(states["timeline"], **same)
+        self.freshness = Heatmap(states.get("freshness"), **same)
+        self.timeline = Timeline(states.get("timeline"), **same)
         self.requests = FrameTable(
             session.requests if session else None, empty="No request has been sent yet.", noun="request",
             columns=REQUEST_COLUMNS, key="", sort=("time", "desc"), filters={"Without success": _without_success},
             **_named("requests"), **same,
         )  # fmt: skip
         self.request_details = Details(CLOSED, **_named("requests-details"), **same)
-        self.code = Code(states["code"], **same)
+        self.code = Code(states.get("code"), **same)
 
 
 def _named(name: str) -> dict[str, Any]:

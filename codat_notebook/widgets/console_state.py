@@ -37,17 +37,10 @@ NEVER_PULLED = "Nothing of this company was ever pulled."
 
 
 def first_states(session: Session | None, *, can_switch: bool = True) -> dict[str, Any]:
-    """Part -> what it shows before anything was asked: for a session, or while there is none."""
+    """Part -> what it shows before anything was asked. Without a session most parts are hidden, and have no state."""
     if session is None:
-        blank, now = "Connect to Codat first.", ServerClock().now()
-        return {
-            "header": NOT_CONNECTED, "notice": notice_state([]), "company": pickers.NONE_PICKED,
-            "connection": pickers.connection_state(), "cards": pickers.CardsState(status="none", connections=[]),
-            "data_types": data_types_state(None, []), "bar": NO_OFFER,
-            "progress": progress_state([], now.isoformat(), status="idle"), "tabs": tabs_state(),
-            "freshness": heatmap_state([], now, {}, empty=blank), "timeline": timeline_state([], now, empty=blank),
-            "code": CodeState(title="Connects to the sandbox", text=code_text(True, None)),
-        }  # fmt: skip
+        idle = progress_state([], ServerClock().now().isoformat(), status="idle")
+        return {"header": NOT_CONNECTED, "notice": notice_state([]), "progress": idle, "tabs": tabs_state()}
     first = ConsoleState(can_switch=can_switch)
     return {name: draw(first, session) for name, draw in STATES.items()}
 

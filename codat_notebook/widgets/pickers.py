@@ -163,13 +163,6 @@ class CompanyPicker(Part[CompanyState]):
         return f"{words}. {state['error']}" if state.get("error") else words
 
 
-#: The company field before a company is picked.
-NONE_PICKED: CompanyState = {
-    "company": None, "tags": [], "portal": None, "loading": False, "search": None, "recent": [], "error": None,
-    "seq": 0,
-}  # fmt: skip
-
-
 class ConnectionPicker(Part[ConnectionState]):
     """A menu of the company's connections, all of them by default (class ``codat-connection``)."""
 
@@ -188,7 +181,7 @@ class ConnectionCards(Part[CardsState]):
     @staticmethod
     def text(state: CardsState) -> str:
         """One line a connection."""
-        return "\n".join(f"{row['platform']}: {row['words']}" for row in state["connections"])
+        return "\n".join(f"{row['platform']}: {row['words']}" for row in state.get("connections", ()))
 
 
 def connection_state(

@@ -66,7 +66,8 @@ def companies() -> States:
     found = pickers.search_results
 
     def make(company: Any = None, *, tags: Any = (), **more: Any) -> dict[str, Any]:
-        return {**pickers.NONE_PICKED, "company": company, "tags": [list(pair) for pair in dict(tags).items()], **more}
+        state = {"portal": None, "loading": False, "search": None, "recent": [], "error": None, "seq": 0}
+        return {**state, "company": company, "tags": [list(pair) for pair in dict(tags).items()], **more}
 
     row = {"note": "Xero, Plaid"}
     many = [row | {"id": f"{n:08x}-7011-47ce-b3f2-89faf300ef6d", "name": f"Toft Stores {n}"} for n in range(60)]

@@ -77,7 +77,7 @@ def test_two_banks_of_one_platform_can_be_told_apart():
 def test_texts_without_a_browser():
     """What is picked, and how its connections are."""
     cards = pickers.connection_cards([connection("a", "Xero")], NOW)
-    company = pickers.NONE_PICKED | {"company": {"id": "1", "name": "Toft"}, "error": "Unknown."}
+    company = {"company": {"id": "1", "name": "Toft"}, "error": "Unknown."}
     assert pickers.CompanyPicker.text(company) == "Company: Toft (1). Unknown."
-    assert pickers.CompanyPicker.text(pickers.NONE_PICKED) == "Company: none picked"
+    assert pickers.CompanyPicker.text({}) == "Company: none picked"
     assert pickers.ConnectionCards.text({"status": "ready", "connections": cards}) == "Xero: linked"
