@@ -9,6 +9,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -60,25 +61,22 @@ class Controller:
             browsed(parts.errors, parts.error_details, error_with_checks),
             browsed(parts.requests, parts.request_details, lambda row: (request_details(row), None)),
         ]
-        self._forget: list[Callable[[], None]] = []
+        self._listening = ExitStack()
 
-    def _handlers(self) -> dict[Any, Callable[[Any], None]]:
-        return {
+    def start(self) -> None:
+        """Listen to the parts and to the session, and draw for the first time."""
+        handlers: dict[Any, Callable[[Any], None]] = {
             self.parts.company: self.actions.on_company, self.parts.connection: self.actions.on_connection,
             self.parts.data_types: self.actions.on_data_types, self.parts.bar: self.actions.on_bar,
             self.parts.progress: self.actions.on_progress, self.parts.notice: self._on_notice,
             self.parts.tabs: self._on_tabs,
         }  # fmt: skip
-
-    def start(self) -> None:
-        """Listen to the parts and to the session, and draw for the first time."""
-        for part, handler in self._handlers().items():
+        for part, handler in handlers.items():
             part.on_message = self.boundary.caught(handler)
+            self._listening.callback(setattr, part, "on_message", None)
         post = self.session.context.engine.post
-        self._forget = [
-            self.session.watch(lambda event: post(self._on_event, event)),
-            self.session.error_log.observe(lambda _: post(self.renderer.errors)),
-        ]
+        self._listening.callback(self.session.watch(lambda event: post(self._on_event, event)))
+        self._listening.callback(self.session.error_log.observe(lambda _: post(self.renderer.errors)))
         self.history.start()
         for presenter in self.details:
             presenter.start()
@@ -91,11 +89,7 @@ class Controller:
 
     def stop(self) -> None:
         """Listen and draw no more, and cancel what is under way. The session and its runs go on."""
-        for part in self._handlers():
-            part.on_message = None
-        for forget in self._forget:
-            forget()
-        self._forget = []
+        self._listening.close()
         for presenter in self.details:
             presenter.stop()
         self.history.stop()
@@ -172,7 +166,7 @@ class Connector:
         self._read_only = read_only
         self._owned = False
         self._controller: Controller | None = None
-        self._forget_close: Callable[[], None] | None = None
+        self._acting = ExitStack()
         self._trying: asyncio.Task[None] | None = None
         self._state = {"connection": 0, "seq": 0}
 
@@ -258,8 +252,9 @@ class Connector:
 
     def _control(self, session: Session) -> None:
         post = session.context.engine.post
-        self._forget_close = session.observe_close(lambda: post(self._closed))
+        self._acting.callback(session.observe_close(lambda: post(self._closed)))
         self._controller = Controller(session, self.parts, can_switch=bool(self._ways))
+        self._acting.callback(self._controller.stop)
         self._controller.start()
 
     def _closed(self) -> None:
@@ -272,12 +267,8 @@ class Connector:
 
     def _let_go(self) -> None:
         session, self.session = self.session, None
-        if self._controller is not None:
-            self._controller.stop()
-            self._controller = None
-        if self._forget_close is not None:
-            self._forget_close()
-            self._forget_close = None
+        self._acting.close()
+        self._controller = None
         if self._owned and session is not None:
             _close(session)
         self._owned = False

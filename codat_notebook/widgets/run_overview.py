@@ -9,7 +9,8 @@ on a company shows its operations as a run of one company shows them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import ipywidgets
@@ -180,6 +181,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._remedies: list[RemedyState] = []
         self._soon = Throttle(engine().loop, self._frame_soon, every=0.0)
         self._framing: asyncio.Task[None] | None = None
+        self._watching = ExitStack()
         self._head = RunOverview(self._head_state())
         self._tabs = Tabs(self._tabs_state())
         self._one = Progress(self._one_state())
@@ -209,7 +211,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._tabs.on_message = self._on_tab
         self._one.on_message = self._turn
         self._tables["companies"].on_row = self._pick
-        self._forget: Callable[[], None] | None = self._run.observe(self._changed)
+        self._watching.callback(self._run.observe(self._changed))
         engine().post(self._changed)  # what has changed while the view was made
 
     # What the parts show.
@@ -271,10 +273,9 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
             engine().settled(("frames", id(self)))
         self._soon.every = pace(engine().loop.time() - begun, TABLES_EVERY)
         self._head.show(self._head_state())
-        if ended and self._forget is not None:
-            self._forget()
-            self._forget = None
-        elif self._run.done and not ended:
+        if ended:
+            self._watching.close()
+        elif self._run.done:
             self._changed()  # it has ended meanwhile
 
     def _act(self, message: Click | CopyLinks) -> None:
@@ -293,12 +294,11 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         engine().loop.call_soon(lambda: self._head.show(self._head_state(), at_once=True))  # after what was posted
 
     def _follow(self, run: RefreshRun) -> None:
-        if self._forget is not None:
-            self._forget()
+        self._watching.close()
+        self._watching.callback(run.observe(self._changed))
         self._run = run
         self._company = None
         self._remedies = []
-        self._forget = run.observe(self._changed)
         self._tables["companies"].select(None)
         self._changed()
 
