@@ -1,13 +1,11 @@
-"""Two charts of how a company's data was read: how fresh it is now, and its pull operations over time.
+"""Two charts of how data was read: how fresh it is now, and the pull operations over time.
 
-The heatmap has rows (connections, or companies) by data types, and in a cell the days since the last sync. The kernel
-sends when each cell was last read; the browser makes days of it, so that an open notebook goes on ageing. Of any number
-of rows one window is sent. A cell says its days as a number and as a colour, and in words where the pointer or the
-keyboard is.
+The heatmap has rows (connections, or companies) by data types. The kernel sends when each cell was last read, of any
+number of rows one window; the browser makes days of it, so that an open notebook goes on ageing. A cell says its days
+as a number and as a colour, and in words where the pointer or the keyboard is.
 
-The timeline has one row a data type (and connection). The kernel sends the newest operations as bars; zooming and
-panning happen in the browser alone, so that they work while the kernel is busy. What a bar says is what its row in the
-progress says.
+The timeline has one row a data type (and connection), with the newest operations as bars, which say what their rows in
+the progress say. Zooming and panning happen in the browser alone, so that they work while the kernel is busy.
 """
 
 from collections import Counter

@@ -5,12 +5,13 @@ frames, and in what is copied or saved; some stay out of sight because a row's d
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets
 
 from codat_notebook.session import Session
 from codat_notebook.tables.column import Column
+from codat_notebook.tables.sheet import Filter
 from codat_notebook.widgets import console_state
 from codat_notebook.widgets.charts import Heatmap, Timeline
 from codat_notebook.widgets.code import Code
@@ -23,10 +24,6 @@ from codat_notebook.widgets.pickers import CompanyPicker, ConnectionCards, Conne
 from codat_notebook.widgets.progress import Progress
 from codat_notebook.widgets.table import FrameTable
 from codat_notebook.widgets.tabs import Tabs
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 _HIDDEN = Column(hidden=True)
 _CONNECTION = Column("connection", hidden=True, facet=True, named_by="platform")
@@ -50,18 +47,14 @@ REQUEST_COLUMNS = {
     "status": Column(kind="status", tone=answer_tone, facet=True), "ms": Column(decimals=1), "attempt": Column(),
     "error": Column(), "method": Column(), "path": Column(), "correlation_id": Column(kind="id"),
 }  # fmt: skip
-
-
-def _without_success(frame: "pd.DataFrame") -> "pd.Series[bool]":
-    return frame["status"].isna() | (frame["status"] >= 400)
-
-
-def _failed(frame: "pd.DataFrame") -> "pd.Series[bool]":
-    return frame["is_errored"].astype("bool")
-
-
-def _running(frame: "pd.DataFrame") -> "pd.Series[bool]":
-    return frame["completed"].isna() & ~frame["is_errored"].astype("bool")
+#: Quick filters of the operations and of the requests.
+OPERATION_FILTERS: dict[str, Filter] = {
+    "Running": lambda frame: frame["completed"].isna() & ~frame["is_errored"].astype("bool"),
+    "Failed": lambda frame: frame["is_errored"].astype("bool"),
+}
+REQUEST_FILTERS: dict[str, Filter] = {
+    "Without success": lambda frame: frame["status"].isna() | (frame["status"] >= 400),
+}
 
 
 class Parts:
@@ -82,25 +75,20 @@ class Parts:
         self.tabs = Tabs(states.get("tabs"), **same)
         self.operations = FrameTable(
             None, empty="Pick a company to see its pull operations.", noun="operation", columns=OPERATION_COLUMNS,
-            filters={"Running": _running, "Failed": _failed}, **_named("operations"), **same,
+            filters=OPERATION_FILTERS, _dom_classes=("codat-operations",), **same,
         )  # fmt: skip
-        self.operation_details = Details(CLOSED, **_named("operations-details"), **same)
+        self.operation_details = Details(CLOSED, _dom_classes=("codat-operations-details",), **same)
         self.errors = FrameTable(
             session.errors if session else None, empty="Nothing has gone wrong in this session.", noun="error",
-            columns=ERROR_COLUMNS, key="", sort=("time", "desc"), **_named("errors"), **same,
+            columns=ERROR_COLUMNS, key="", sort=("time", "desc"), _dom_classes=("codat-errors",), **same,
         )  # fmt: skip
-        self.error_details = Details(CLOSED, **_named("errors-details"), **same)
+        self.error_details = Details(CLOSED, _dom_classes=("codat-errors-details",), **same)
         self.freshness = Heatmap(states.get("freshness"), **same)
         self.timeline = Timeline(states.get("timeline"), **same)
         self.requests = FrameTable(
             session.requests if session else None, empty="No request has been sent yet.", noun="request",
-            columns=REQUEST_COLUMNS, key="", sort=("time", "desc"), filters={"Without success": _without_success},
-            **_named("requests"), **same,
+            columns=REQUEST_COLUMNS, key="", sort=("time", "desc"), filters=REQUEST_FILTERS,
+            _dom_classes=("codat-requests",), **same,
         )  # fmt: skip
-        self.request_details = Details(CLOSED, **_named("requests-details"), **same)
+        self.request_details = Details(CLOSED, _dom_classes=("codat-requests-details",), **same)
         self.code = Code(states.get("code"), **same)
-
-
-def _named(name: str) -> dict[str, Any]:
-    """A class that tells one part from others of its kind."""
-    return {"_dom_classes": (f"codat-{name}",)}

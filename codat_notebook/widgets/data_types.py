@@ -1,13 +1,11 @@
 """Choosing data types (what there is, how old it is, which belong together), and the buttons that refresh them.
 
-An age is a number of seconds since the last good sync; the browser words it and lets it grow. Failed, never synced
-and running are words before they are colours. Reports whose parts are of different dates do not add up, so that is
-said where the choice is made.
+An age is seconds since the last good sync; the browser words it and lets it grow. Failed, never synced and running are
+words before they are colours. Reports whose parts are of different dates do not add up: it is said where one chooses.
 
-The buttons say what a click will do before it is made: what it queues, what it costs, what is in progress already, and
-what "all" includes. Their number comes from the list in the browser itself, so that it is right while the kernel is
-busy, and the message carries exactly the types that were on screen. A click is sent once: the buttons rest until the
-kernel's state answers it by its ``seq``.
+The buttons say before a click what it queues and costs, what is in progress already, and what "all" includes. Their
+number comes from the list in the browser, so that it is right while the kernel is busy, and the message carries exactly
+the types that were on screen. A click is sent once: the buttons rest until the kernel's state answers by its ``seq``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -174,10 +172,8 @@ def data_types_state(
 class DataTypePicker(Part[DataTypesState]):
     """The list of data types with their ages (class ``codat-data-types``).
 
-    The selection lives in the browser, so that ticking works while the kernel is busy. New ages keep selection, search
-    text and scroll; a new ``company`` resets them to ``selected``.
-
-    The browser tells the list to the console's other parts (the refresh buttons) by the DOM event ``codat-selection``.
+    The selection lives in the browser, so that ticking works while the kernel is busy; the refresh buttons are told by
+    the DOM event ``codat-selection``. New ages keep selection, search text and scroll; a new ``company`` resets them.
     """
 
     classes = ("codat-data-types",)
@@ -264,11 +260,8 @@ def in_progress(
 
 
 class RefreshBar(Part[BarState]):
-    """The buttons "Refresh 4 selected" and "Refresh all" with a sentence (class ``codat-bar``; the buttons have
-    the classes ``codat-refresh`` and ``codat-refresh-all``).
-
-    Answer each message with a state that carries its ``seq``, also when it is refused.
-    """
+    """The buttons "Refresh 4 selected" and "Refresh all" with a sentence (classes ``codat-bar``, ``codat-refresh`` and
+    ``codat-refresh-all``). Answer each message with a state that carries its ``seq``, also when it is refused."""
 
     classes = ("codat-bar",)
     files = ("refresh_bar.js", "refresh_bar.css")

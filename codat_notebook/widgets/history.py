@@ -1,9 +1,9 @@
 """A company's operations beyond its newest ones: what of them was read, how it is read, what the table says of it.
 
 The console shows a thousand operations at once; a company may have a hundred thousand. The line below the table loads
-older ones, or all of them. Pages are counted from the newest operation: new ones only move the others to later pages,
-so a page read late overlaps with what is there and leaves no gap. A span of time in the filter that begins before what
-is there is asked of Codat by its query, so that a day of last year costs one request and not a hundred.
+older ones, or all. Pages are counted from the newest operation, which new ones only move to later pages: a page read
+late leaves no gap. A span of time in the filter that begins before what is there is asked of Codat by its query, so
+that a day of last year costs one request and not a hundred.
 """
 
 import asyncio

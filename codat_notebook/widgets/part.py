@@ -6,10 +6,9 @@ messages; these are handed to the engine before anything acts on them. Both have
 message a frozen struct, and one that its part does not know is dropped.
 
 What draws the parts are files of ``static/``. Every widget keeps its own module in its state, and so in the saved
-notebook; fifteen parts with their helpers joined in front of each made a console of 330 kB. So a part's own module is
-the few lines of ``static/part.js``. The files are kept by two widgets of a kernel, to which the parts refer as boxes
-refer to their children: what knows how to save and restore widgets saves and restores them. Files and large states
-travel packed: deflated, as text in base64.
+notebook: with all helpers in each, a console was 330 kB. So a part's module is the few lines of ``static/part.js``, and
+the files are kept by two widgets, to which the parts refer as boxes do to their children: what saves and restores
+widgets saves and restores them. Files and large states travel packed: deflated, as text in base64.
 """
 
 import base64

@@ -222,8 +222,7 @@ def total_text(counts: ProgressCounts) -> str:
 class Progress(Part[ProgressState]):
     """Operations on their way to the end (class ``codat-progress``), in the console or framed by itself.
 
-    Times inside ``text``, ``expected`` and ``message`` (ISO with a Z) are shown in the reader's zone, as hours and
-    minutes.
+    Times inside ``text``, ``expected`` and ``message`` (ISO with a Z) become hours and minutes in the reader's zone.
     """
 
     classes = ("codat-progress",)

@@ -1,10 +1,9 @@
 """FrameTable: a DataFrame of any size on screen, paged, sorted and filtered in the kernel.
 
 The browser gets the rows that it shows and no others, so a hundred thousand rows cost what fifty do. What the reader
-asks for (:class:`TableView`) is kept apart from the frame, so a live update keeps all of it.
-Sorting and filtering run in a worker, one piece of work at a time; a result for a view that has changed meanwhile is
-dropped. What a page holds is worked out in :mod:`codat_notebook.tables.sheet`; what the reader takes away, the whole
-filtered table, in :mod:`codat_notebook.tables.exports`.
+asks for (:class:`TableView`) is kept apart from the frame, so a live update keeps all of it. Work is done in a worker,
+one piece at a time, and a result for a view that has changed meanwhile is dropped: a page by
+:mod:`codat_notebook.tables.sheet`, what the reader takes away by :mod:`codat_notebook.tables.exports`.
 """
 
 from __future__ import annotations
@@ -173,7 +172,7 @@ class FrameTable(Part[TableState]):
         self.on_view: Callable[[TableView], object] | None = None
         #: For the package's own use, called on the engine thread with each draw: the selected row as it is now.
         self.on_row: Callable[[Row | None], object] | None = None
-        super().__init__(self._draw(self._sheet, self._view, None), **traits)
+        super().__init__(self._dressed(self._sheet.page(self._view, None)), **traits)
         self.on_message = self._act
 
     @property
@@ -299,8 +298,10 @@ class FrameTable(Part[TableState]):
             self._engine.run_user_code(listener, row).add_done_callback(partial(self._ended, "listener"))
 
     def _ended(self, about: str, done: asyncio.Task[None] | Future[Any]) -> None:
-        if failure := _failure(done):
-            self._engine.post(self._complain, about, failure)
+        """Tell what a filter, a tone or a listener of the owner's raised; nobody awaits them, so it is logged, too."""
+        if not done.cancelled() and (error := done.exception()) is not None:
+            _log.error("A table's own code failed.", exc_info=error)
+            self._engine.post(self._complain, about, f"{type(error).__name__}: {error}")
 
     def _renew(self, at_once: bool) -> None:
         self._wanted = True
@@ -313,11 +314,11 @@ class FrameTable(Part[TableState]):
     async def _work(self) -> None:
         self._wanted = False
         sheet, view, selected = self._sheet, self._view, self._selected
-        state = await self._engine.in_worker(self._draw, sheet, view, selected)
+        page = await self._engine.in_worker(sheet.page, view, selected)
         self._failures["draw"] = ""
         if view is self._view and selected == self._selected:
             at_once, self._at_once = self._at_once, False
-            self._offer(self._dressed(state), at_once)
+            self._offer(self._dressed(page), at_once)
             if self.on_row is not None:
                 self.on_row(None if selected is None else sheet.row(selected))
 
@@ -328,17 +329,13 @@ class FrameTable(Part[TableState]):
         if self._wanted and not task.cancelled():
             self._renew(False)
 
-    @staticmethod
-    def _draw(sheet: Sheet, view: TableView, selected: str | None) -> TableState:
-        return {**sheet.page(view, selected), "notice": "", "more": None, "seq": 0}
-
     def _dress(self) -> None:
         """Say something else around the same rows."""
         self._offer(self._dressed(self._pending or self.state), True)
 
-    def _dressed(self, state: TableState) -> TableState:
+    def _dressed(self, page: PageState) -> TableState:
         notice = " ".join(filter(None, self._failures.values()))
-        return {**state, "empty": self._empty, "notice": notice, "more": self._more, "seq": self._answered}
+        return {**page, "empty": self._empty, "notice": notice, "more": self._more, "seq": self._answered}
 
     def _complain(self, about: str, failure: str) -> None:
         self._failures[about] = failure
@@ -382,14 +379,6 @@ def _viewed(view: TableView, message: Asked, kinds: Mapping[str, str]) -> TableV
         case TurnTo(page=page):
             return replace(view, page=max(0, page))
     return view
-
-
-def _failure(done: asyncio.Task[None] | Future[Any]) -> str:
-    """What a filter, a tone or a listener of the owner's raised, if so. Nobody awaits them, so it is logged as well."""
-    if done.cancelled() or (error := done.exception()) is None:
-        return ""
-    _log.error("A table's own code failed.", exc_info=error)
-    return f"{type(error).__name__}: {error}"
 
 
 def _check_keywords(kind: type[FrameTable], given: Iterable[str]) -> None:

@@ -1,8 +1,7 @@
 """The strip of tabs below the console's work area.
 
-Switching happens in the browser alone, so that it works while the kernel is busy: the strip writes ``data-tab`` on
-the console around it, and ``console.css`` shows the panel whose class is ``codat-panel-<name>``. The kernel is told,
-so that it can fill a panel when it is first looked at.
+Switching happens in the browser, so that it works while the kernel is busy: the strip writes ``data-tab`` on the
+console around it, and ``console.css`` shows the panel ``codat-panel-<name>``. The kernel is told, and fills it.
 """
 
 from collections.abc import Mapping
