@@ -87,8 +87,7 @@ def key_variable() -> str | None:
 
 
 class Connect(Part[ConnectState]):
-    """The form (class ``codat-connect``), in place of the console while nothing is connected (``required``), else
-    below the header when its button asks for it.
+    """The form (class ``codat-connect``), in place of the console while nothing is connected, else below the header.
 
     ``ways`` and ``read_only`` only tell the browser what the connector allows.
     """

@@ -145,10 +145,6 @@ class Details(Part[DetailsState]):
     messages = Close | Again
 
 
-#: Fields of an operation that are times.
-_TIMES = ("requested", "completed")
-
-
 def operation_details(
     operation: PullOperation, row: Row, connection: Connection | None, history: Sequence[PullOperation], now: datetime,
     setting: str | None = None,
@@ -160,7 +156,7 @@ def operation_details(
     """
     platform = connection.platform_name if connection else None
     sent = {name: value for name, value in msgspec.to_builtins(operation).items() if name != "(notes)"}
-    read = {**sent, **{name: instant(sent[name]) or sent[name] for name in _TIMES}}
+    read = {**sent, **{name: instant(sent[name]) or sent[name] for name in ("requested", "completed")}}
     fields = [field(name, value) for name, value in read.items() if value is not None]
     extra = {
         "platform": platform,

@@ -44,9 +44,8 @@ class SearchState(TypedDict):
 class CompanyState(TypedDict):
     """The company field.
 
-    ``tags`` are pairs of name and value, ``portal`` the address of the company's page in Codat's portal (None with a
-    company says that there is none), ``recent`` companies are offered before anything is typed, and ``error`` stands
-    under the field.
+    ``tags`` are pairs of name and value, ``portal`` the address of the company's page in Codat's portal (None: it has
+    none), ``recent`` companies are offered before anything is typed, and ``error`` stands under the field.
     """
 
     company: CompanyName | None

@@ -1,9 +1,8 @@
 """The live view of a run over many companies: its head, and tables of companies, operations and errors.
 
-The head is counted over the whole run and stays small, whatever the number of companies; a remedy stands once with the
-number of companies that need it. It is drawn at each change; the table that somebody looks at is framed in a worker,
-not more often than a tenth of the time may go into it, so that 400,000 operations cost no more than a hundred. A click
-on a company shows its operations as a run of one company shows them.
+The head is counted over the whole run and stays small: a remedy stands once, with the number of companies that need it.
+It is drawn at each change; the table that somebody looks at is framed in a worker, which gets a tenth of the time, so
+that 400,000 operations cost no more than a hundred. A click on a company shows its operations as its own run would.
 """
 
 from __future__ import annotations
@@ -74,9 +73,8 @@ class RemedyState(TypedDict):
 class OverviewState(TypedDict):
     """How the run stands.
 
-    ``shares`` are [state, words, tone, how many operations] in the bar's order, none of them 0; ``companies`` [ended,
-    all]; ``per_minute`` operations end in a minute of the server's, and all should have at ``end``; ``note`` is what is
-    waited for.
+    ``shares`` are [state, words, tone, how many operations] in the bar's order, none 0; ``companies`` [ended, all];
+    ``per_minute`` operations end in a minute of the server's, all should have at ``end``; ``note``: what is waited for.
     """
 
     title: str
