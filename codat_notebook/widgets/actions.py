@@ -124,7 +124,10 @@ class Actions:
         finally:
             if self._picking is asyncio.current_task():  # a later choice has its own loading to end
                 now.loading = False
-                (self._view.draw if self._view.runs else self._renderer.all)()
+                if self._view.runs:
+                    self._view.draw()
+                else:
+                    self._renderer.all()
         told = await self._session.context.company_settings(company_id)
         now.first_link = told.first_link
         now.settings = merged(company_id, told)  # the client's are not asked for: Codat tells what holds here

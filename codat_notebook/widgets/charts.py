@@ -93,8 +93,7 @@ def heatmap_state(
     for cell in cells:
         if getattr(cell, by) in rows:
             cells_of.setdefault(getattr(cell, by), {}).setdefault(cell.data_type, []).append(cell)
-    types = {data_type for row in cells_of.values() for data_type in row}
-    columns = sorted(types, key=place)
+    columns = sorted({data_type for row in cells_of.values() for data_type in row}, key=place)
     first = max(0, min(first, (len(rows) - 1) // WINDOW * WINDOW))
     window = islice(rows.items(), first, first + WINDOW)
     return {

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from codat_notebook.client.clock import ServerClock
@@ -163,7 +163,7 @@ def connection(state: ConsoleState, session: Session) -> pickers.ConnectionState
 
 def cards(state: ConsoleState, session: Session) -> pickers.CardsState:
     """The connections beside the menu."""
-    status: Any = "ready" if state.status else "loading" if state.loading else "none"
+    status: Literal["none", "loading", "ready"] = "ready" if state.status else "loading" if state.loading else "none"
     return {"status": status, "connections": _cards(state, session)}
 
 

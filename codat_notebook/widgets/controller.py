@@ -115,8 +115,7 @@ class Controller:
         if isinstance(message, Dismiss):
             state.notices = [item for item in state.notices if item["key"] != message.key]
         else:
-            state.tab = "errors"
-            state.asked_tab = "errors"
+            state.tab = state.asked_tab = "errors"
             self.renderer.draw("tabs", at_once=True)
         self.renderer.all()
 
