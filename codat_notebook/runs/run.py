@@ -181,8 +181,9 @@ class RefreshRun:
         return self._scheduler.companies[company_id].facts
 
     def rows_of(self, company_id: str) -> tuple[Row, ...]:
-        """The rows of one company, a snapshot."""
-        return self._scheduler.companies[company_id].rows
+        """The rows of one company, a snapshot; none of one that the run does not refresh."""
+        company = self._scheduler.companies.get(company_id)
+        return company.rows if company is not None else ()
 
     def look_now(self, company_id: str) -> bool:
         """Have one company looked at without waiting for its turn; False where it is not followed (any more)."""
@@ -288,6 +289,11 @@ class RefreshRun:
     def _times(self) -> tuple[datetime, float]:
         """The server's time and the monotonic one."""
         return self._frozen or (self._context.now, self._context.client.clock.monotonic())
+
+    @property
+    def checked(self) -> datetime | None:
+        """The server's time of the last look that was answered: what is known is as of then."""
+        return self._scheduler.checked
 
     @property
     def speed(self) -> float:

@@ -11,6 +11,7 @@ import contextlib
 import heapq
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
 from itertools import count, zip_longest
 from typing import Any, TypeVar
 
@@ -51,6 +52,8 @@ class Scheduler:
         self.phases: Counter[str] = Counter()
         self.paused = False
         self.hold: Hold | None = None
+        #: The server's time of the last look that was answered.
+        self.checked: datetime | None = None
         self._backlog = float("-inf"), 0
         self.durations = Durations()
         self._journal = journal
@@ -265,6 +268,8 @@ class Scheduler:
     async def _looked(self, company: CompanyRun) -> None:
         try:
             await look(company, self.durations)
+            if not company.pause:
+                self.checked = self.context.now
         finally:
             company.looking = False
         self._plan(company)

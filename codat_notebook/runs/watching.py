@@ -53,6 +53,8 @@ class CompanyWatch:
         self.checked: datetime | None = None
         self.problem: str | None = None
         self.looks = 0
+        #: Real seconds (the clock's) at which everything was read.
+        self.read_at = float("-inf")
         self._watching = watching
         self._context = watching.context
         self._viewers: set[object] = set()
@@ -60,9 +62,9 @@ class CompanyWatch:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[CompanyStatus] | None = None
-        self._looked = self._read_at = self._news = float("-inf")
+        self._looked = self._news = float("-inf")
         self._pause = 0.0
-        self._ended = False
+        self._over = False
 
     # Who looks.
 
@@ -87,6 +89,7 @@ class CompanyWatch:
         self._viewers.discard(viewer)
         if not self._viewers:
             self.stop()
+            self._throttle.ring()
 
     def stop(self) -> None:
         """Look no more."""
@@ -98,7 +101,16 @@ class CompanyWatch:
     def observe(self, observer: Observer) -> Callable[[], None]:
         """Have ``observer`` called on changes, a few times a second at most; returns the function that ends it."""
         self._throttle.observers.append(observer)
-        return lambda: self._throttle.observers.remove(observer)
+        return lambda: self._forget(observer)
+
+    def _forget(self, observer: Observer) -> None:
+        self._throttle.observers.remove(observer)
+        self._watching.tidy()
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody looks, or wants to hear of changes."""
+        return bool(self._viewers or self._throttle.observers)
 
     # What is known.
 
@@ -109,16 +121,28 @@ class CompanyWatch:
         return [each for each in operations if is_running(each.status, each.completed)]
 
     @property
-    def elsewhere(self) -> list[PullOperation]:
-        """The operations that run and were not queued by this session, with what was started together with them."""
-        ours = self._watching.queued_here
-        running = [each for each in self.running if each.id not in ours]
+    def under_way(self) -> list[PullOperation]:
+        """The operations that run, with those that were started together with them and have ended; newest first."""
+        running = self.running
         times = [time for each in running if (time := instant(each.requested))]
         if not times or self.status is None:
             return running
         since = min(times) - TOGETHER
-        later = [each for each in self.status.operations if each.id not in ours and _since(each, since)]
-        return sorted(later, key=lambda each: each.requested or "")
+        return [each for each in self.status.operations if (instant(each.requested) or since) >= since]
+
+    def is_ours(self, operation: PullOperation) -> bool:
+        """Whether this session has queued an operation."""
+        return operation.id in self._watching.queued_here
+
+    @property
+    def now(self) -> datetime:
+        """The server's time."""
+        return self._context.now
+
+    @property
+    def speed(self) -> float:
+        """The server's seconds in a second: 1, but on a sandbox."""
+        return self._context.client.clock.speed
 
     @property
     def rhythm(self) -> float:
@@ -141,15 +165,17 @@ class CompanyWatch:
 
     async def _read(self) -> CompanyStatus:
         status = await company_status(self._context, self.company_id)
-        self._read_at = self._looked = self._now
         before = self.status.operations if self.status is not None else ()
-        self._take(status.with_operations(before, self._context.now), before)
+        self._take(status.with_operations(before, self._context.now))
+        self.read_at = self._looked = self._now
+        self.checked = self._context.now
+        self.problem, self._pause, self._over = None, 0.0, False
         return status
 
     def saw(self, operations: Iterable[PullOperation]) -> None:
         """Take in operations that an answer showed, of whichever request; they may be in any order."""
         if self.status is not None:
-            self._take(self.status.with_operations(operations, self._context.now), self.status.operations)
+            self._take(self.status.with_operations(operations, self._context.now))
 
     def looked_at(self, operations: Sequence[PullOperation]) -> None:
         """Take in a look at the newest operations, by a run or by this watch."""
@@ -159,12 +185,12 @@ class CompanyWatch:
         self.saw(operations)
         self._throttle.ring()
 
-    def _take(self, status: CompanyStatus, before: Sequence[PullOperation]) -> None:
-        self.checked = self.checked if status is self.status else self._context.now
-        if status.operations != before:
+    def _take(self, status: CompanyStatus) -> None:
+        ran, before, self.status = bool(self.running), self.status, status
+        if before is None or status.operations != before.operations:
             self._news = self._now
+            self._over = self._over or (ran and not self.running)
             self._wake.set()  # the rhythm may be another one
-        self.status = status
         self._throttle.ring()
 
     # Looking.
@@ -174,8 +200,8 @@ class CompanyWatch:
         return self._context.client.clock.monotonic()
 
     def _rest(self) -> float:
-        """Real seconds until the next look."""
-        return self._looked + (self._pause or self.rhythm) - self._now
+        """Real seconds until the next look: at once where all has ended, which may have changed more than it shows."""
+        return 0.0 if self._over and not self._pause else self._looked + (self._pause or self.rhythm) - self._now
 
     async def _follow(self) -> None:
         while True:
@@ -184,7 +210,7 @@ class CompanyWatch:
                     async with asyncio.timeout(rest):
                         await self._wake.wait()
                 self._wake.clear()
-            elif self._watching.run_looks(self.company_id):
+            elif not self._over and self._watching.run_looks(self.company_id):
                 self._looked = self._now
             elif (hold := self._context.governor.hold()) is not None:
                 await asyncio.sleep(hold.seconds or 0.1)
@@ -192,11 +218,10 @@ class CompanyWatch:
                 await self._look()
 
     async def _look(self) -> None:
-        """Once: the newest operations; everything where something has ended, or the connections are long unread."""
-        ran = bool(self.running)
+        """Once: the newest operations; everything where all has ended, or the connections are long unread."""
         self._context.governor.begin()
         try:
-            if self.status is None or self._now - self._read_at > FACTS_LAST:
+            if self.status is None or self._over or self._now - self.read_at > FACTS_LAST:
                 await self.read()
                 self.looks += 3
             else:
@@ -206,9 +231,6 @@ class CompanyWatch:
             self._trouble(error)
         finally:
             self._context.governor.end()
-        if ran and not self.running:
-            self._read_at = float("-inf")  # what has ended may have changed ages, and a connection's state
-            self._looked = float("-inf")
 
     async def _newest(self) -> list[PullOperation]:
         assert self.status is not None
@@ -241,19 +263,27 @@ class Watching:
 
     def of(self, company_id: str) -> CompanyWatch:
         """The state of one company, the same for all who ask."""
-        return self._companies.setdefault(company_id, CompanyWatch(self, company_id))
+        key = company_id.lower()
+        if key not in self._companies:
+            self._companies[key] = CompanyWatch(self, company_id)
+        return self._companies[key]
 
     def known(self, company_id: str) -> CompanyWatch | None:
         """The same where somebody looks, or has looked."""
-        return self._companies.get(company_id)
+        return self._companies.get(company_id.lower())
 
     def alike(self, watch: CompanyWatch) -> int:
         """How many companies share a part of the budget with one: those where something runs, or the others."""
         return sum(each.watched and bool(each.running) == bool(watch.running) for each in self._companies.values())
 
+    def tidy(self) -> None:
+        """Forget the companies that nobody holds."""
+        self._companies = {key: each for key, each in self._companies.items() if each.held}
+
     def run_looks(self, company_id: str) -> bool:
         """Have a run of this session that follows a company look at it now; False if there is none."""
-        return sum(run.look_now(company_id) for run in tuple(self.context.runs)) > 0
+        looks: list[bool] = [run.look_now(company_id) for run in tuple(self.context.runs)]
+        return any(looks)
 
     def took(self, company_id: str, operations: Sequence[PullOperation]) -> None:
         """Remember what this session queued. Whoever looks at the company sees it at once."""
@@ -266,8 +296,3 @@ class Watching:
         """Look at nothing more; the session ends."""
         for each in self._companies.values():
             each.stop()
-
-
-def _since(operation: PullOperation, since: datetime) -> bool:
-    requested = instant(operation.requested)
-    return requested is not None and requested >= since

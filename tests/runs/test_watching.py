@@ -80,7 +80,8 @@ def test_what_others_start_is_followed_to_its_end() -> None:
         before = len(stage.asked)
         id = elsewhere(stage, watch.company_id)
         await asyncio.sleep(watch.rhythm + 1)
-        (running,) = watch.elsewhere
+        (running,) = watch.under_way
+        assert not watch.is_ours(running)
         assert running.id == id
         assert is_running(running.status, running.completed)
         for _ in range(1200):
@@ -91,7 +92,7 @@ def test_what_others_start_is_followed_to_its_end() -> None:
         late = watch.checked - instant(ended.completed)  # type: ignore[operator]
         assert late < timedelta(seconds=RUNNING[0] + 4)
         await asyncio.sleep(1)
-        assert watch.elsewhere == []
+        assert watch.under_way == []
         assert id in {cell.operation_id for cell in watch.status.cells}  # type: ignore[union-attr]
         assert len(stage.asked) - before < 60
 
@@ -105,7 +106,7 @@ def test_what_this_session_queued_is_not_elsewhere() -> None:
         run = refresh(stage, watch.company_id)
         await asyncio.sleep(0.5)
         assert [each.id for each in watch.running] == [run.rows[0].operation_id]
-        assert watch.elsewhere == []
+        assert watch.is_ours(watch.running[0])
         while not run.done:
             row = run.rows[0]
             assert operation(watch, row.operation_id).status == row.operation.status  # type: ignore[union-attr]
@@ -155,7 +156,7 @@ def test_nobody_looks_nothing_is_asked() -> None:
         id = elsewhere(stage, watch.company_id)
         await asyncio.sleep(3600)
         assert (len(stage.asked), watch.checked) == (asked, checked)
-        assert watch.elsewhere == []
+        assert watch.under_way == []
         watch.enter("me")
         await asyncio.sleep(1)
         assert id in {each.id for each in watch.status.operations}  # type: ignore[union-attr]
