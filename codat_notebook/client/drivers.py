@@ -22,8 +22,7 @@ from codat_notebook.client.retrying import Command, Flow, Join, Sleep, Together
 from codat_notebook.client.wire import Answer, Failure, Outcome, Request
 from codat_notebook.models import errors
 from codat_notebook.models.errors import bare
-from codat_notebook.models.scrubbing import Scrubber
-from codat_notebook.models.secret import Secret
+from codat_notebook.models.secret import Scrubber, Secret
 
 if TYPE_CHECKING:
     import httpcore
