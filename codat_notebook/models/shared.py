@@ -1,7 +1,7 @@
 """What Codat returns: companies, connections, data statuses, pull operations, settings, integrations.
 
 Names and fields are the official SDK's (snake_case here, camelCase in JSON). Objects are immutable. Reading
-is lenient, because the API's vocabulary is open: unknown words stay (see :mod:`codat_notebook.models.open_enums`),
+is lenient, because the API's vocabulary is open: unknown words stay (see :mod:`codat_notebook.models.vocabulary`),
 unknown fields are passed over, and a required text that is missing or null reads as ``""``. Nothing of that
 raises; an object tells in ``unread`` what could not be taken as it came. Times stay text; frames parse them.
 """
@@ -12,18 +12,18 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from codat_notebook.models.errors import ConfigurationError, ErrorValidation, ErrorValidationItem, hides_arguments
-from codat_notebook.models.open_enums import (
-    CurrentStatus,
+from codat_notebook.models.secret import Secret
+from codat_notebook.models.vocabulary import (
     DataConnectionStatus,
     DatasetStatus,
-    DataType,
-    DataTypes,
     ErrorStatus,
     SchemaDataType,
     SourceType,
-    Status,
 )
-from codat_notebook.models.secret import Secret
+
+#: The official SDK has these words under several names.
+DataType = DataTypes = SchemaDataType
+Status = CurrentStatus = DatasetStatus
 
 
 class Model(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
