@@ -88,13 +88,13 @@ class Driver:
         """The request with the key: for httpcore, or for a client of the user's own, which has defaults to add."""
         limits = transport.timeouts(self.limit(request))
         headers = transport.headers(request)
+        body = request.body or None
         if self._secret is not None:
             headers["authorization"] = self._secret.reveal()
         if self.given is not None:
             import httpx
 
             timeout = httpx.Timeout(**limits)
-            body = request.body or None
             return self.given.build_request(request.method, request.url, headers=headers, content=body, timeout=timeout)
         import httpcore
 
@@ -102,7 +102,6 @@ class Driver:
         pairs = [(name.encode("ascii"), text.encode("ascii")) for name, text in headers.items()]
         if "host" not in headers:
             pairs.insert(0, (b"host", host))
-        body = request.body or None
         return httpcore.Request(request.method, url, headers=pairs, content=body, extensions={"timeout": limits})
 
     def limit(self, request: Request) -> float:
