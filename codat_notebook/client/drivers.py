@@ -188,14 +188,15 @@ class SyncDriver(Driver):
         # end of the process.
         left = deque(enumerate(command.flows))
         settled: dict[int, Any] = {}
-        broken: list[BaseException] = []
 
         def work() -> None:
             with suppress(IndexError):  # another thread took the last one
                 while left:
                     place, flow = left.popleft()
-                    settled[place] = self._settled(flow, broken)
-                    if isinstance(settled[place], BaseException):
+                    try:
+                        settled[place] = self.drive(flow)
+                    except BaseException as error:  # noqa: BLE001 - raised again where the flows are waited for
+                        settled[place] = error
                         left.clear()
 
         count = min(len(command.flows), command.at_once)
@@ -208,19 +209,11 @@ class SyncDriver(Driver):
                     thread.join(_WAKE)
         finally:
             left.clear()
-        if broken:
-            raise broken[0]
-        error = next((one for one in settled.values() if isinstance(one, BaseException)), None)
-        return [settled.get(place, error) for place in range(len(command.flows))]
-
-    def _settled(self, flow: Flow[Any], broken: list[BaseException]) -> Any:
-        try:
-            return self.drive(flow)
-        except errors.CodatLendingError as error:
-            return error
-        except BaseException as error:  # noqa: BLE001 - raised again where the flows are waited for
-            broken.append(error)
-            return error
+        failed = [each for each in settled.values() if isinstance(each, BaseException)]
+        for error in failed:
+            if not isinstance(error, errors.CodatLendingError):
+                raise error
+        return [settled.get(place, failed[0] if failed else None) for place in range(len(command.flows))]
 
     def _request(self, request: Request) -> Outcome:
         from codat_notebook.client import pools

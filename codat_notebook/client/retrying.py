@@ -195,9 +195,7 @@ class Call:
 def _reason(outcome: Outcome) -> str:
     if isinstance(outcome, Failure):
         return outcome.error
-    if outcome.status == 429:
-        return "429, too many requests"
-    return f"status {outcome.status}"
+    return "429, too many requests" if outcome.status == 429 else f"status {outcome.status}"
 
 
 def fetch(call: Call, request: Request, kind: type[T]) -> Flow[T]:
