@@ -14,8 +14,8 @@ import pytest
 from codat_notebook import frames
 from codat_notebook.cli import outcome
 from codat_notebook.models import status as statuses
-from codat_notebook.models.open_enums import DataConnectionStatus, DatasetStatus, SchemaDataType
 from codat_notebook.models.shared import Connection, PullOperation
+from codat_notebook.models.vocabulary import DataConnectionStatus, DatasetStatus, SchemaDataType
 from codat_notebook.report.sections import freshness, status_pill
 from codat_notebook.runs.cells import CompanyStatus, make_cells
 from codat_notebook.runs.company_run import CompanyRun

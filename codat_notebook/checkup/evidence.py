@@ -9,14 +9,14 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from codat_notebook.models.open_enums import (
+from codat_notebook.models.vocabulary import (
+    ID,
     DataConnectionStatus,
     DatasetStatus,
     ErrorStatus,
     SchemaDataType,
     SourceType,
 )
-from codat_notebook.models.vocabulary import ID
 
 KNOWN: Final = frozenset(
     str(word.value)

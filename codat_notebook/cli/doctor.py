@@ -17,10 +17,9 @@ from codat_notebook.cli.outcome import plain
 from codat_notebook.cli.refresh import company_id
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop, Stopped
 from codat_notebook.client import CodatLending
-from codat_notebook.connecting import connect
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.secret import Secret
-from codat_notebook.session import Session
+from codat_notebook.session import Session, connect
 
 
 def doctor(arguments: Namespace, stop: Stop) -> int:

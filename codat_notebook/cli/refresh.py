@@ -24,14 +24,13 @@ import pandas as pd
 
 from codat_notebook.cli import has_rule, outcome
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop, Stopped
-from codat_notebook.connecting import connect
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError, InvalidRequestError
 from codat_notebook.models.operations import GetCompanyRequest, RefreshDataTypeRequest, can_be_product, check
 from codat_notebook.models.secret import Secret
 from codat_notebook.planning.plan import totals
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.store import JournalError, JournalUnfinishedError
-from codat_notebook.session import Session
+from codat_notebook.session import Session, connect
 from codat_notebook.tables.exports import to_csv
 
 #: Seconds between two lines of progress: where a person looks, and in a log.

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from codat_notebook.connecting import connect
 from codat_notebook.magics import names
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError
 from codat_notebook.models.vocabulary import DATA_TYPES, custom_identifier
 from codat_notebook.runs.records import from_exception
-from codat_notebook.session import Session
+from codat_notebook.session import Session, connect
 
 if TYPE_CHECKING:
     import ipywidgets
