@@ -1,6 +1,7 @@
 """What each command does but ``refresh``. All run in the foreground until they are asked to stop, and leave nothing."""
 
 import base64
+import shutil
 import webbrowser
 from argparse import Namespace
 from collections.abc import Collection
@@ -8,15 +9,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.cli.child import Child
-from codat_notebook.cli.console_page import ConsolePage
-from codat_notebook.cli.lab import FIRST, Lab, copy_notebooks, shipped_notebooks
+from codat_notebook.cli.child import Child, ConsolePage, Lab
 from codat_notebook.cli.stopping import CommandError, Stop
 from codat_notebook.models.secret import VARIABLES, Secret
 
 if TYPE_CHECKING:
     from codat_notebook.sandbox import Sandbox
 
+FIRST = "01_first_look.ipynb"
+_PACKAGE = Path(__file__).parent.parent
 _MISSING = (
     '{} is not installed in this Python environment. It comes with the extra "lab": in the project\'s folder, '
     "run  python -m pip install '.[lab]'"
@@ -125,6 +126,36 @@ def _need(module: str, name: str) -> None:
 def _copy_notebooks(folder: Path) -> None:
     kept = copy_notebooks(shipped_notebooks(), folder)
     _say(f"Notebooks   {folder.resolve()}" + (" (those that were there are kept as they are)" if kept else ""))
+
+
+def shipped_notebooks() -> Path:
+    """The folder of the notebooks as shipped: a wheel carries them inside the package, a checkout has them beside it.
+
+    Raises :class:`CommandError` if the installation lacks them.
+    """
+    for folder in (_PACKAGE / "notebooks", _PACKAGE.parent / "notebooks"):
+        if (folder / FIRST).is_file():
+            return folder
+    raise CommandError("The notebooks are missing from this installation. Install codat-notebook again.")
+
+
+def copy_notebooks(source: Path, target: Path) -> list[str]:
+    """Copy the notebooks of ``source`` that ``target`` lacks; return the names of those that were there already.
+
+    Those are the user's, and never written over.
+    """
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        names = sorted(path.name for path in source.glob("*.ipynb"))
+        kept = [name for name in names if (target / name).exists()]
+        for name in names:
+            if name not in kept:
+                shutil.copyfile(source / name, target / name)
+    except OSError as error:
+        raise CommandError(
+            f"The notebooks cannot be copied to {target}: {error.strerror}. Try another --dir."
+        ) from error
+    return kept
 
 
 def _run_lab(stop: Stop, arguments: Namespace, environment: dict[str, str], without: Collection[str] = ()) -> None:
