@@ -13,8 +13,7 @@ from pathlib import Path
 
 from codat_notebook.checkup import examine
 from codat_notebook.checkup.machine import Observation, observe, reach
-from codat_notebook.cli.outcome import plain
-from codat_notebook.cli.refresh import company_id
+from codat_notebook.cli.refresh import company_id, plain
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop, Stopped
 from codat_notebook.client import CodatLending
 from codat_notebook.connecting import connect
