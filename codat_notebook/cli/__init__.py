@@ -1,10 +1,9 @@
 """The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox``, ``refresh`` and ``doctor``.
 
 ``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
-that ``--help`` answers at once. It starts ``lab`` (JupyterLab and its notebooks) or ``console_page`` (the console
-through Voila, with ``page_server`` inside) as a ``child``. ``refresh`` reads a plan and waits, ``outcome`` words how it
-ended; ``doctor`` looks at the machine and at Codat. ``stopping`` holds the errors that are told in one line, and turns
-Ctrl-C and its relatives into an orderly end.
+that ``--help`` answers at once. ``child`` is JupyterLab, or the console as a page (with ``page_server`` inside).
+``refresh`` reads a plan, waits, and tells how it ended; ``doctor`` looks at the machine and at Codat. ``stopping``
+holds the errors that are told in one line, and turns Ctrl-C and its relatives into an orderly end.
 Exit codes: 0 done (also by Ctrl-C), 1 an error, told in one line, 2 wrong arguments; ``refresh`` and ``doctor`` have
 more.
 """
@@ -168,25 +167,25 @@ def _tag(text: str) -> tuple[str, str]:
 
 def _check_refresh(arguments: argparse.Namespace) -> None:
     """Refuse what does not go together."""
-    ways = [bool(arguments.company), arguments.plan is not None, has_rule(arguments)]
-    if sum(ways) > 1:
-        raise ArgumentsError("Give a company with data types, or a plan, or a rule, not several of them.")
-    if arguments.company and not arguments.types and arguments.product is None:
-        raise ArgumentsError("Name at least one data type, such as invoices.")
-    if (arguments.connection or arguments.product is not None) and not arguments.company:
-        raise ArgumentsError("--connection and --product go with a company.")
-    if arguments.connection and arguments.product is not None:
-        raise ArgumentsError("The refresh of a product takes no --connection.")
-    if not any(ways) and (arguments.dry_run or arguments.journal is None):
-        raise ArgumentsError("Give a company with data types, or a plan, or a rule such as --older-than 7D.")
-    if arguments.dry_run and not has_rule(arguments):
-        raise ArgumentsError("--dry-run goes with a rule.")
-    if any("\ud800" <= letter <= "\udfff" for letter in arguments.company or ""):  # bytes that are no text
-        raise ArgumentsError("The company's name is no text in the terminal's encoding: give its id.")
-    if arguments.timeout is not None and not arguments.timeout > 0:
-        raise ArgumentsError("--timeout is a number of seconds above 0.")
-    if not 0 <= arguments.reserve < 1:
-        raise ArgumentsError("--reserve is a share from 0 to below 1.")
+    company, product, rule = arguments.company, arguments.product is not None, has_rule(arguments)
+    ways = [bool(company), arguments.plan is not None, rule]
+    no_text = any("\ud800" <= letter <= "\udfff" for letter in company or "")  # bytes that are no text
+    for wrong, why in (
+        (sum(ways) > 1, "Give a company with data types, or a plan, or a rule, not several of them."),
+        (company and not arguments.types and not product, "Name at least one data type, such as invoices."),
+        ((arguments.connection or product) and not company, "--connection and --product go with a company."),
+        (arguments.connection and product, "The refresh of a product takes no --connection."),
+        (
+            not any(ways) and (arguments.dry_run or arguments.journal is None),
+            "Give a company with data types, or a plan, or a rule such as --older-than 7D.",
+        ),
+        (arguments.dry_run and not rule, "--dry-run goes with a rule."),
+        (no_text, "The company's name is no text in the terminal's encoding: give its id."),
+        (arguments.timeout is not None and not arguments.timeout > 0, "--timeout is a number of seconds above 0."),
+        (not 0 <= arguments.reserve < 1, "--reserve is a share from 0 to below 1."),
+    ):
+        if wrong:
+            raise ArgumentsError(why)
 
 
 def has_rule(arguments: argparse.Namespace) -> bool:
