@@ -1,9 +1,9 @@
-"""The doctor: what this machine has, and whether the real Codat is as this package takes it to be.
+"""The doctor: whether the real Codat is as this package takes it to be.
 
-:mod:`~codat_notebook.checkup.machine` looks at Python, widgets, proxies, certificates, key and clock. ``probing`` asks
-Codat, by reading only, but for the one refresh that shows the rest, where somebody wants that; ``judging`` compares the
-answers with the register in :mod:`codat_notebook.models.assumptions`; ``evidence`` decides what may be told of them.
-What came of it is a :class:`CheckUp`: a verdict for each assumption, what this version does not know, and a report.
+``probing`` asks Codat, by reading only, but for the one refresh that shows the rest, where somebody wants that;
+``judging`` compares the answers with the register in :mod:`codat_notebook.models.assumptions`; ``evidence`` decides
+what may be told of them. What came of it is a :class:`CheckUp`: a verdict for each assumption, what this version does
+not know, and a report. What the command line's doctor looks at besides is in ``cli``.
 """
 
 import platform
