@@ -11,6 +11,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -117,13 +118,9 @@ def _flag(value: Any) -> bool | None:
     return None
 
 
-def _plain(dtype: str) -> Callable[[Sequence[Any]], pd.Series[Any]]:
+def _plain(dtype: str, values: Sequence[Any]) -> pd.Series[Any]:
     """Values of a dtype of pandas that takes them as they are."""
-
-    def series(values: Sequence[Any]) -> pd.Series[Any]:
-        return pd.Series(np.fromiter(values, dtype=object, count=len(values)), dtype=dtype)
-
-    return series
+    return pd.Series(np.fromiter(values, dtype=object, count=len(values)), dtype=dtype)
 
 
 _KINDS: Final[dict[str, Callable[[Sequence[Any]], pd.Series[Any]]]] = {
@@ -131,7 +128,7 @@ _KINDS: Final[dict[str, Callable[[Sequence[Any]], pd.Series[Any]]]] = {
     "category": categories,
     "count": _counts,
     "flag": _flags,
-    "text": _plain("string"),
-    "number": _plain("Float64"),
-    "duration": _plain("timedelta64[us]"),
+    "text": partial(_plain, "string"),
+    "number": partial(_plain, "Float64"),
+    "duration": partial(_plain, "timedelta64[us]"),
 }

@@ -118,9 +118,9 @@ class Codat:
 
     def _refresh(self, rest: list[str]) -> "RefreshRun":
         company, *data_types = rest or [""]
-        unknown = next((name for name in data_types if not _known(name)), None)
-        if unknown:
-            raise UsageError(_no_data_type(unknown))
+        for name in data_types:
+            if name not in (*DATA_TYPES, ALL) and custom_identifier(name) is None:
+                raise UsageError(_no_data_type(name))
         if not data_types:
             which = f"Which data types of “{company}”?" if company else f"{_WHICH} Then the data types:"
             raise UsageError(f"{which} Such as `invoices bills`, or `{ALL}`.")
@@ -145,10 +145,6 @@ class Codat:
         if not text:
             raise UsageError(_WHICH)
         return names.find(self.session, text, self.names)
-
-
-def _known(name: str) -> bool:
-    return name in (*DATA_TYPES, ALL) or custom_identifier(name) is not None
 
 
 def _no_data_type(name: str) -> str:

@@ -49,9 +49,7 @@ class ColumnValues:
 
     def __init__(self, column: Shown, names: Shown | None = None) -> None:
         self.column = column
-        codes, texts = _coded(column)
-        self._codes = codes
-        self._texts = texts
+        self._codes, self._texts = _coded(column)
         self._labels = [text or _NONE for text in self._texts] if names is None else self._named(names)
 
     def _named(self, names: Shown) -> list[str]:
@@ -78,13 +76,10 @@ class ColumnValues:
         counts = np.bincount(self._codes[among], minlength=len(self._texts)).tolist()
         rank = sorted(range(len(counts)), key=lambda n: (self._texts[n] not in chosen, -counts[n]))[:MOST]
         order = sorted(rank, key=lambda n: (not self._texts[n], self._labels[n].casefold()))
-        options = [[self._texts[n], self._labels[n], counts[n], self._tone(n)] for n in order]
+        toned = self.column.kind == "status" and self.column.tone is None
+        options = [[self._texts[n], self._labels[n], counts[n], tone(self._texts[n]) if toned else ""] for n in order]
         gone = [[text, text or _NONE, 0, ""] for text in chosen if text not in self._texts]
         return _state(self.column, "values", options + gone, chosen, len(counts) - len(rank))
-
-    def _tone(self, number: int) -> str:
-        status = self.column.kind == "status" and self.column.tone is None
-        return tone(self._texts[number]) if status else ""
 
 
 def _state(
@@ -128,7 +123,10 @@ class Span:
         import numpy as np
         import pandas as pd
 
-        since, until = ends(chosen, self._clock())
+        now = self._now and self._now()
+        if now is None:
+            now = next((time.to_pydatetime() for time in self._times.nlargest(1)), None)
+        since, until = ends(chosen, now)
         inside = np.ones(len(self._times), dtype=bool)
         if since is not None:
             inside &= (self._times >= pd.Timestamp(since)).to_numpy()
@@ -140,10 +138,6 @@ class Span:
         """What the browser draws: the usual spans with their counts."""
         options = [[since, words, int((among & self.mask((since, ""))).sum()), ""] for since, words in SPANS.items()]
         return _state(self.column, "time", options, chosen, 0)
-
-    def _clock(self) -> datetime | None:
-        now = self._now() if self._now is not None else None
-        return now or max((time.to_pydatetime() for time in self._times.nlargest(1)), default=None)
 
 
 def ends(chosen: Sequence[str], now: datetime | None) -> tuple[datetime | None, datetime | None]:
