@@ -16,7 +16,7 @@ from codat_notebook.cli import refresh
 from codat_notebook.models import status as statuses
 from codat_notebook.models.open_enums import DataConnectionStatus, DatasetStatus, SchemaDataType
 from codat_notebook.models.shared import Connection, PullOperation
-from codat_notebook.report.sections import freshness, status_pill
+from codat_notebook.report import freshness, status_pill
 from codat_notebook.runs.cells import CompanyStatus, make_cells
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CompanyFacts
