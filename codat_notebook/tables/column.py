@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
@@ -91,16 +91,14 @@ def _name(name: Hashable) -> str:
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    taken: set[str] = set()
-    result = []
+    result: dict[str, Any] = {}
     for name, values in pairs:
         key, number = name, 1
-        while key in taken:
+        while key in result:
             number += 1
             key = f"{name} ({number})"
-        taken.add(key)
-        result.append((key, values))
-    return result
+        result[key] = values
+    return list(result.items())
 
 
 def _shown(key: str, values: pd.Series[Any], column: Column) -> Shown:
@@ -160,8 +158,6 @@ def _time(value: object) -> str:
     if not isinstance(value, datetime):
         return text(value)
     if value.tzinfo is not None:
-        from datetime import UTC
-
         value = value.astimezone(UTC).replace(tzinfo=None)
         return value.isoformat(timespec="milliseconds" if value.microsecond else "seconds") + "Z"
     return value.isoformat(timespec="seconds")  # no zone is known: the browser shows it as it is
