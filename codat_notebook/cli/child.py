@@ -273,11 +273,7 @@ def _page_settings(port: int, visitors: int, idle: float) -> dict[str, Any]:
         "headers": _HEADERS,
     }
     return {
-        "Voila": {
-            **_listening(port),
-            "notebook_path": _NOTEBOOK,
-            "tornado_settings": tornado,
-        },
+        "Voila": {**_listening(port), "notebook_path": _NOTEBOOK, "tornado_settings": tornado},
         "VoilaConfiguration": {
             "template": "codat",
             "theme": "light",  # the page switches by itself, without a new kernel
