@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from codat_notebook.models import status
 from codat_notebook.tables import column as cols
-from codat_notebook.tables.column import Column, Row, Shown
-from codat_notebook.tables.facets import Clock, ColumnValues, FacetState, Span
+from codat_notebook.tables.column import Clock, Column, ColumnValues, FacetState, Row, Shown, Span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +70,7 @@ class TableView:
     """What the reader asked for: the order, the text in the filter box, the quick filter, the page (from 0).
 
     ``facets`` holds what is chosen by column: values, or the two ends of a span of time
-    (:mod:`codat_notebook.tables.facets`).
+    (:mod:`codat_notebook.tables.column`).
     """
 
     sort: tuple[str, str] | None = None
