@@ -1,8 +1,8 @@
 """The line magic ``%codat``: Codat in a notebook with few words and completion, for those who rarely write Python.
 
 ``%load_ext codat_notebook`` brings it. ``verbs`` holds what it can do and answers with the objects that the Python
-names give: frames, a run, the console. ``names`` takes a line apart, finds companies and remembers them for what Tab
-offers, which is decided here, from memory alone. A key never belongs in a cell, so no verb takes one.
+names give: frames, a run, the console. What Tab offers is decided here, from memory alone. A key never belongs in a
+cell, so no verb takes one.
 """
 
 import re
@@ -12,8 +12,7 @@ from typing import Any, cast
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 from IPython.core.magic import no_var_expand
 
-from codat_notebook.magics.names import Names, unfinished
-from codat_notebook.magics.verbs import ALL, CONNECT_WORDS, VERBS, Codat, help_text
+from codat_notebook.magics.verbs import ALL, CONNECT_WORDS, VERBS, Codat, Names, help_text, unfinished
 from codat_notebook.models.vocabulary import DATA_TYPES
 
 _IDENTIFIER = "codat"
