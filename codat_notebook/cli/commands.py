@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from codat_notebook.cli.child import Child, ConsolePage, Lab
 from codat_notebook.cli.stopping import CommandError, Stop
+from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.secret import VARIABLES, Secret
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def app(arguments: Namespace, stop: Stop) -> None:
     """Serve the console as a page, and wait for Ctrl-C."""
     _need("voila", "Voila, which serves the page,")
     if arguments.live:
-        ways = _ways_to_the_account(arguments)
-        _serve(stop, arguments, _seen(arguments, ways), ways=ways)
+        visitor, ways = _live(arguments)
+        _serve(stop, arguments, visitor, ways=ways)
         return
     with _sandbox(12, arguments) as sandbox:
         if arguments.connect_form:
@@ -63,30 +64,23 @@ def app(arguments: Namespace, stop: Stop) -> None:
             _serve(stop, arguments, visitor, _joining(sandbox), without=_TO_THE_ACCOUNT)
 
 
-def _ways_to_the_account(arguments: Namespace) -> tuple[str, ...]:
-    """How visitors of a live page connect: not at all (it is, with the operator's key), or by a form."""
-    from codat_notebook.models.errors import ConfigurationError
-
+def _live(arguments: Namespace) -> tuple[str, tuple[str, ...]]:
+    """What a visitor of a live page can do, and the ways to connect; none where it is, with the operator's key."""
     try:
         key = Secret.from_environment()
     except ConfigurationError as error:
         raise CommandError(error.message) from None
+    account = "sees your companies" + ("" if arguments.read_only else " and can refresh them")
+    if arguments.connect_form and key is None:
+        return "connects with their own key", ("key",)
     if arguments.connect_form:
-        return ("key",) if key is None else ("environment", "key")
+        return f"{account}, or connects with a key of their own", ("environment", "key")
     if key is None:
         raise CommandError(
             "There is no key. Set CODAT_API_KEY or CODAT_AUTH_HEADER, leave --live out for the sandbox, "
             "or let visitors use keys of their own with --connect-form."
         )
-    return ()
-
-
-def _seen(arguments: Namespace, ways: Collection[str]) -> str:
-    """What a visitor of a live page can do."""
-    account = "sees your companies" + ("" if arguments.read_only else " and can refresh them")
-    if not ways:
-        return account
-    return f"{account}, or connects with a key of their own" if "environment" in ways else "connects with their own key"
+    return account, ()
 
 
 def sandbox(arguments: Namespace, stop: Stop) -> None:
