@@ -139,8 +139,11 @@ def observe(
     if lab is None:
         yield Observation("warning", "JupyterLab", "is not installed here.", "The command line works without it.")
     else:
+        from jupyter_core.paths import jupyter_path  # comes with JupyterLab
+
         yield Observation("ok", "JupyterLab", lab)
-        yield from (_extension(package, version(package), _labs() if labs is None else labs) for package in _EXTENSIONS)
+        folders = list(map(Path, jupyter_path("labextensions"))) if labs is None else labs
+        yield from (_extension(package, version(package), folders) for package in _EXTENSIONS)
     there = [name for name in _PROXIES if environ.get(name) or environ.get(name.lower())]
     use = "set, and used for Codat, never for this machine's own servers"
     yield Observation("ok", "proxies", f"{', '.join(there)}: {use}" if there else "none are set")
@@ -160,12 +163,6 @@ def _packages(version: Callable[[str], str | None]) -> Observation:
 
 def _numbers(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version)[:3]]
-
-
-def _labs() -> list[Path]:
-    from jupyter_core.paths import jupyter_path  # comes with JupyterLab
-
-    return [Path(folder) for folder in jupyter_path("labextensions")]
 
 
 def _extension(package: str, version: str | None, labs: Sequence[Path]) -> Observation:

@@ -41,7 +41,6 @@ _WATCHED, _LOGGED = 1.0, 15.0
 #: Columns of a plan; all others are passed over.
 _NEEDED = ("company_id", "data_type")
 _READ = (*_NEEDED, "connection_id", "action", "reason")
-_ACTIONS = ("queue", "skip")
 
 #: State of an operation -> the exit code; of several the highest counts. What is not there is still open.
 CODES = {"complete": 0, "failed": 3, "refused": 4, "not queued by Codat": 4, "unknown": 5}
@@ -163,7 +162,7 @@ def _row(path: Path, number: int, names: list[str], fields: list[str]) -> list[s
         raise ArgumentsError(f"{path}, line {number}: {len(fields)} columns, where the headings have {len(names)}.")
     values = {name: field.strip() or None for name, field in zip(names, fields, strict=True)}
     action = values.get("action") or "queue"
-    if action not in _ACTIONS:
+    if action not in ("queue", "skip"):
         raise ArgumentsError(f"{path}, line {number}: action is {action[:80]!r}, not queue or skip.")
     if action == "queue":
         request = {name: values.get(name) or "" for name in _NEEDED}
