@@ -33,6 +33,10 @@ class Atom(str):
     __slots__ = ()
 
 
+#: Whether an assumption holds, and what shows it.
+Verdict = tuple[bool, Atom]
+
+
 class Discretion:
     """Decides what of an answer may be told.
 
