@@ -12,7 +12,7 @@ from typing import Any, Final
 from codat_notebook.models.platforms import PLATFORMS, Platform
 from codat_notebook.models.vocabulary import DATA_TYPES
 from codat_notebook.sandbox.faults import SandboxSettings
-from codat_notebook.sandbox.query import Kind
+from codat_notebook.sandbox.listing import Kind
 
 #: Types that are read only when asked for by name (assumed).
 NOT_ON_FIRST_LINK: Final = frozenset(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from codat_notebook.models.platforms import Platform
-from codat_notebook.sandbox.query import Kind
+from codat_notebook.sandbox.listing import Kind
 from codat_notebook.sandbox.stories import CompanyTemplate, Link
 from codat_notebook.sandbox.troubles import AFTER_LINKING, Condition, connection_error, resolve
 from codat_notebook.sandbox.virtual_time import DAY, to_text

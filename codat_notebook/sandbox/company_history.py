@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection
-from codat_notebook.sandbox.listing import Listing, properties_of
+from codat_notebook.sandbox.listing import Kind, Listing, properties_of
 from codat_notebook.sandbox.pull_operation import REQUESTED, Operation, Outcome, draw, failure, impossible
-from codat_notebook.sandbox.query import Kind
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.virtual_time import DAY
 

@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from codat_notebook.models.vocabulary import DATA_TYPES, ID
 from codat_notebook.sandbox.exchange import ErrorResponse, HttpRequest, HttpResponse, no_company
-from codat_notebook.sandbox.query import resolve
+from codat_notebook.sandbox.listing import resolve
 
 Parameters = dict[str, str]
 _TIME: Final = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z$")

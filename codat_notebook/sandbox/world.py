@@ -169,9 +169,9 @@ class World:
     def _page(
         self, listing: Listing, path: str, parameters: Parameters, document: Callable[[int], Document]
     ) -> Document:
-        place = window(parameters, self.settings.max_page_size)
-        indices, total = listing.page(parameters, place.rows)
-        return page_of([document(index) for index in indices], total, path, parameters, place)
+        number, size = window(parameters, self.settings.max_page_size)
+        indices, total = listing.page(parameters, slice((number - 1) * size, number * size))
+        return page_of([document(index) for index in indices], total, path, parameters, number, size)
 
     def connected(self) -> int:
         """How many companies have a linked connection; in a large world that of the first ones, in proportion."""
