@@ -244,9 +244,9 @@ ASSUMPTIONS: Final = (
        "docs/integrations/commerce/stripe/commerce-stripe-setup.md, the status inferred",
        "The sandbox shows a status that Codat may not give.", ("sandbox.pull_queue",)),
     _A("lasting-failures", "What fails for rights or checks fails until somebody has mended it.", "inferred",
-       "The sandbox fails more often than Codat where it is tried again.", ("sandbox.population", "sandbox.troubles")),
+       "The sandbox fails more often than Codat where it is tried again.", ("sandbox.population", "sandbox.stories")),
     _A("situations", "Failures of real platforms have the statuses and texts that the sandbox stages.", "inferred",
-       "A diagnosis that is right about the sandbox is wrong about Codat.", ("sandbox.situations", "sandbox.troubles")),
+       "A diagnosis that is right about the sandbox is wrong about Codat.", ("sandbox.situations", "sandbox.stories")),
     # What nobody can see from outside; the sandbox and the strategies take a plausible number
     _A("way-of-an-operation", "Operations go through the published statuses in one order.", "inferred",
        "Progress on screen jumps.", ("models.status.STAGES", "sandbox.pull_operation")),

@@ -4,9 +4,9 @@
 The parts, from the inside out:
 
 - time and chance: ``virtual_time``, ``seeded_random``
-- which companies there are: ``stories`` (written by hand), ``population`` (drawn), ``situations`` (staged, each with
-  its ``troubles``), ``companies``, ``directory``
-- what is pulled: ``pull_operation``, ``company_history``, ``pull_queue``, ``completed_reads``
+- which companies there are: ``stories`` (written by hand), ``population`` (drawn), ``situations`` (staged),
+  ``companies``, ``directory``
+- what is pulled: ``pull_operation``, ``company_history``, ``pull_queue``
 - how it is listed: ``listing``; and all of it: ``catalogue``, ``world``
 - HTTP without a wire: ``exchange``, ``faults`` (with the settings), ``admission``, ``controls``, ``service``; and with
   one: ``server``

@@ -13,12 +13,69 @@ from typing import Any, Final
 
 from codat_notebook.models.platforms import Platform
 from codat_notebook.sandbox.listing import Kind
-from codat_notebook.sandbox.stories import CompanyTemplate, Link
-from codat_notebook.sandbox.troubles import AFTER_LINKING, Condition, connection_error, resolve
+from codat_notebook.sandbox.stories import CompanyTemplate, Link, Trouble
 from codat_notebook.sandbox.virtual_time import DAY, to_text
+
+_NEVER: Final = 1 << 62  # ticks: after all dates
 
 #: Documented, in the contract's event ``connection.disconnected``: text and message of the error are the same.
 _REVOKED: Final = "The integration de-authorized access to the connection."
+INSTALLING: Final = "{platform} answered 404 Not Found for {plain}: the extension is still being installed."  # assumed
+#: Documented (dynamics365businesscentral/accounting-dynamics365businesscentral-setup.md): the extension is installed
+#: for 10 to 20 minutes after linking, with fetch errors meanwhile.
+AFTER_LINKING: Final[Mapping[str, Trouble]] = {"trji": Trouble("FetchError", lasts=20 / 1440, text=INSTALLING)}
+#: Documented (plaid/faqs-plaid.md): "very occasionally" the first read of much data fails after 15 minutes, the next
+#: one succeeds. How often is assumed, and the text.
+FIRST_READS: Final[Mapping[tuple[str, str], tuple[float, Trouble]]] = {
+    ("suuo", "banking-transactions"): (0.1, Trouble(
+        "FetchError", hold="slow", minutes=15,
+        text="{platform} did not deliver {plain} within 15 minutes; the operation timed out.",
+    )),
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Condition:
+    """A trouble of one connection, from ``since`` until ``until`` (ticks); ``error`` is what the connection shows."""
+
+    trouble: Trouble
+    since: int
+    until: int
+    error: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, trouble: Trouble, start: int) -> Condition:
+        """It at work, its days counted from ``start``."""
+        since = start - round(trouble.began * DAY)
+        if trouble.lasts == "midnight":
+            return cls(trouble, since, (start // DAY + 1) * DAY)
+        return cls(trouble, since, _NEVER if trouble.lasts is None else since + round(trouble.lasts * DAY))
+
+    def active(self, now: int) -> bool:
+        """Whether it is there at an instant."""
+        return self.since <= now < self.until
+
+    def show(self, now: int) -> dict[str, Any] | None:
+        """The error that the connection shows from now on, if it is new; one whose trouble is over is resolved."""
+        before = self.error
+        if before is None and self.trouble.code is not None and now >= self.since:
+            self.error = connection_error(*self.trouble.code, self.since)
+        if self.error is not None and self.until <= now:
+            resolve(self.error, self.until)
+        return self.error if before is None else None
+
+
+def connection_error(code: str, words: str, at: int) -> dict[str, Any]:
+    """An entry of a connection's ``dataConnectionErrors``; documented: message and text may be the same."""
+    return {
+        "statusCode": code, "statusText": words, "errorMessage": words, "erroredOnUtc": to_text(at), "status": "Active",
+    }  # fmt: skip
+
+
+def resolve(error: dict[str, Any], at: int) -> None:
+    """Say that an error is over; does nothing to one that was before."""
+    if error["status"] == "Active":
+        error.update(status="Resolved", resolvedOnUtc=to_text(at))
 
 
 @dataclass(slots=True)

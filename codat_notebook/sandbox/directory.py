@@ -22,11 +22,17 @@ from typing import Final, TypeVar
 
 from codat_notebook.models.platforms import BY_KEY
 from codat_notebook.sandbox import population
-from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection, reference
+from codat_notebook.sandbox.companies import (
+    AFTER_LINKING,
+    Condition,
+    SimulatedCompany,
+    SimulatedConnection,
+    connection_error,
+    reference,
+)
 from codat_notebook.sandbox.listing import Listing, Property
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.stories import CompanyTemplate, Link
-from codat_notebook.sandbox.troubles import AFTER_LINKING, Condition, connection_error
 from codat_notebook.sandbox.virtual_time import DAY
 
 _CACHED: Final = 2_000

@@ -20,7 +20,7 @@ from codat_notebook.models.platforms import WINDOW_CLOSED
 from codat_notebook.models.products import STANDARD
 from codat_notebook.models.vocabulary import CUSTOM, custom_identifier
 from codat_notebook.sandbox.catalogue import settings_of, types_of
-from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection
+from codat_notebook.sandbox.companies import FIRST_READS, SimulatedCompany, SimulatedConnection
 from codat_notebook.sandbox.company_history import CompanyHistory
 from codat_notebook.sandbox.exchange import ErrorResponse, invalid, no_connection
 from codat_notebook.sandbox.faults import SandboxSettings
@@ -34,7 +34,6 @@ from codat_notebook.sandbox.pull_operation import (
     outcome_of,
 )
 from codat_notebook.sandbox.seeded_random import SeededRandom
-from codat_notebook.sandbox.troubles import FIRST_READS
 from codat_notebook.sandbox.virtual_time import DAY, HOUR, SECOND
 
 #: Documented (commerce/commerce-sync-settings.md, and the pages of these platforms): commerce-transactions needs all of

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from codat_notebook.models.vocabulary import BANKING, COMMERCE
-from codat_notebook.sandbox.stories import CompanyTemplate, Failing, Link
-from codat_notebook.sandbox.troubles import INSTALLING, Trouble
+from codat_notebook.sandbox.companies import INSTALLING
+from codat_notebook.sandbox.stories import CompanyTemplate, Failing, Link, Trouble
 
 _MINUTE: Final = 1 / 1440  # in days
 _HOUR: Final = 1 / 24

@@ -15,10 +15,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from codat_notebook.models.vocabulary import ACCOUNTING, BANKING, COMMERCE
-from codat_notebook.sandbox.troubles import Trouble
+from codat_notebook.sandbox.pull_operation import Outcome
+from codat_notebook.sandbox.virtual_time import DAY, MINUTE, SECOND
+
+_ENDLESS: Final = 60 * DAY  # assumed: how long a pull is held whose trouble nobody mends
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,51 @@ class Failing:
     status: str
     age: float
     times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One reason why pulls of a connection go wrong for a while, or until somebody puts it right.
+
+    While it lasts, every pull that it concerns ends as it says: failures are not drawn anew for each attempt. Times
+    are days, counted from the world's first instant.
+
+    Args:
+        status: how they end; ``"Complete"`` for those that are only held.
+        types: the data types concerned; none: all.
+        began: days ago.
+        lasts: days until it is over by itself, or ``"midnight"`` (UTC); None: until it is mended.
+        text: the error message, with ``{platform}``, ``{plain}`` (the data type in words) and ``{seconds}`` (left).
+        tries: when attempts that met it ended, in days ago.
+        hold: ``"queued"``, ``"waiting"``, ``"paused"`` or ``"slow"`` (a long Fetching) on the way.
+        minutes: how long they are held; None: as long as the trouble lasts.
+        code: the HTTP status that the source gives: the connection shows it among its errors.
+        info: what ``connectionInfo`` says meanwhile.
+        relink: whether it is mended by linking again.
+    """
+
+    status: str
+    types: tuple[str, ...] = ()
+    began: float = 0
+    lasts: float | Literal["midnight"] | None = None
+    text: str | None = None
+    tries: tuple[float, ...] = ()
+    hold: str | None = None
+    minutes: float | None = None
+    code: tuple[str, str] | None = None
+    info: str | None = None
+    relink: bool = False
+
+    def concerns(self, data_type: str) -> bool:
+        """Whether pulls of that type meet it."""
+        return not self.types or data_type in self.types
+
+    def outcome(self, now: int, until: int) -> Outcome:
+        """How a pull ends that is queued ``now``, while it lasts ``until`` then."""
+        left = min(until - now, _ENDLESS)
+        held = (left if self.minutes is None else round(self.minutes * MINUTE)) if self.hold else None
+        text = None if self.text is None else self.text.replace("{seconds}", str(left // SECOND))
+        return Outcome(self.status, self.hold, text, held)
 
 
 @dataclass(frozen=True, slots=True)

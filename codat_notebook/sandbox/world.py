@@ -21,8 +21,13 @@ from codat_notebook.models.platforms import BY_KEY
 from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.sandbox import catalogue
 from codat_notebook.sandbox.companies import CONNECTION, SimulatedCompany, SimulatedConnection
-from codat_notebook.sandbox.company_history import Cell, CompanyHistory, OperationList
-from codat_notebook.sandbox.completed_reads import read_completed, validation_results
+from codat_notebook.sandbox.company_history import (
+    Cell,
+    CompanyHistory,
+    OperationList,
+    read_completed,
+    validation_results,
+)
 from codat_notebook.sandbox.directory import CHANGING, CompanyStore, Directory
 from codat_notebook.sandbox.exchange import ErrorResponse, invalid, no_company, no_connection, no_dataset
 from codat_notebook.sandbox.faults import SandboxSettings
