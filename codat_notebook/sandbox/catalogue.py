@@ -9,21 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from codat_notebook.models.platforms import PLATFORMS, Platform
-from codat_notebook.models.vocabulary import DATA_TYPES
+from codat_notebook.models.platforms import Platform
+from codat_notebook.models.vocabulary import DATA_TYPES, STATEMENTS
 from codat_notebook.sandbox.faults import SandboxSettings
 from codat_notebook.sandbox.listing import Kind
 
 #: Types that are read only when asked for by name (assumed).
-NOT_ON_FIRST_LINK: Final = frozenset(
+_NOT_ON_FIRST_LINK: Final = frozenset(
     {"itemReceipts", "journals", "salesOrders", "commerce-taxComponents", "banking-transactionCategories"}
 )
 #: Small lists that are always read whole, as the documentation advises.
 _WHOLE: Final = frozenset({"company", "commerce-companyInfo", "taxRates", "chartOfAccounts", "trackingCategories"})
-#: Documented: ``monthsToSync`` is for these.
-_REPORTS: Final = frozenset({"balanceSheet", "profitAndLoss", "cashFlowStatement"})
-
-
 #: What a query for integrations may name (assumed).
 INTEGRATION: Final[Mapping[str, Kind]] = {
     "key": "text", "logoUrl": "text", "name": "text", "enabled": "bool", "sourceId": "text", "sourceType": "text",
@@ -49,29 +45,12 @@ def integration(platform: Platform, new_types: dict[str, set[str]]) -> dict[str,
         "isOfflineConnector": platform.offline,
         "isBeta": False,
         "dataProvidedBy": platform.name,
-        "datatypeFeatures": [_feature(data_type) for data_type in types_of(platform, new_types)],
+        # The contract names the property dataType and requires datatype: both are there.
+        "datatypeFeatures": [
+            {"datatype": t, "dataType": t, "supportedFeatures": [{"featureType": "Get", "featureState": "Release"}]}
+            for t in types_of(platform, new_types)
+        ],
     }
-
-
-def _feature(data_type: str) -> dict[str, Any]:
-    # The contract names the property dataType and requires datatype: both are there.
-    features = [{"featureType": "Get", "featureState": "Release"}]
-    return {"datatype": data_type, "dataType": data_type, "supportedFeatures": features}
-
-
-def integrations(new_types: dict[str, set[str]]) -> list[dict[str, Any]]:
-    """All of them."""
-    return [integration(platform, new_types) for platform in PLATFORMS]
-
-
-def fetch_on_first_link(data_type: str) -> bool:
-    """Whether ``data/all`` queues that type."""
-    return data_type not in NOT_ON_FIRST_LINK
-
-
-def sync_settings(hours: int) -> list[dict[str, Any]]:
-    """The settings of every type, refreshed by Codat itself after so many hours (0: never, the documented default)."""
-    return [_setting(order, data_type, hours) for order, data_type in enumerate(DATA_TYPES)]
 
 
 def settings_of(settings: SandboxSettings, company_id: str | None = None) -> dict[str, dict[str, Any]]:
@@ -79,22 +58,25 @@ def settings_of(settings: SandboxSettings, company_id: str | None = None) -> dic
 
     What a company's settings leave out keeps the client's (assumed: that is not documented).
     """
-    made = {each["dataType"]: each for each in sync_settings(max(settings.sync_schedule, 0))}
-    made = {name: each | (settings.profile_settings.get(name) or {}) for name, each in made.items()
-            if settings.profile_settings.get(name, {}) is not None}  # fmt: skip
-    own = settings.company_settings.get(company_id or "", {})
-    return {name: each | (own.get(name) or {}) for name, each in made.items()}
+    of_company = settings.company_settings.get(company_id or "", {})
+    made = {}
+    for order, data_type in enumerate(DATA_TYPES):
+        own = settings.profile_settings.get(data_type, {})
+        if own is not None:
+            usual = _setting(order, data_type, settings.sync_schedule)
+            made[data_type] = usual | own | (of_company.get(data_type) or {})
+    return made
 
 
 def _setting(order: int, data_type: str, hours: int) -> dict[str, Any]:
     setting: dict[str, Any] = {
         "dataType": data_type,
-        "fetchOnFirstLink": fetch_on_first_link(data_type),
-        "syncSchedule": hours,
+        "fetchOnFirstLink": data_type not in _NOT_ON_FIRST_LINK,
+        "syncSchedule": max(hours, 0),
         "syncOrder": order,
         "isLocked": False,
     }
-    if data_type in _REPORTS:
+    if data_type in STATEMENTS:
         setting["monthsToSync"] = 24
     elif data_type not in _WHOLE:
         setting["syncFromWindow"] = 24

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from codat_notebook.models.platforms import WINDOW_CLOSED
 from codat_notebook.models.products import STANDARD
-from codat_notebook.models.vocabulary import CUSTOM, custom_identifier
+from codat_notebook.models.vocabulary import COMMERCE, CUSTOM, custom_identifier
 from codat_notebook.sandbox.catalogue import settings_of, types_of
 from codat_notebook.sandbox.companies import FIRST_READS, SimulatedCompany, SimulatedConnection
 from codat_notebook.sandbox.company_history import CompanyHistory
@@ -38,19 +38,7 @@ from codat_notebook.sandbox.virtual_time import DAY, HOUR, SECOND
 
 #: Documented (commerce/commerce-sync-settings.md, and the pages of these platforms): commerce-transactions needs all of
 #: these to be enabled. That they must have been read, and the status PrerequisiteNotMet, are inferred.
-_NEEDED: Final = tuple(
-    f"commerce-{name}"
-    for name in (
-        "companyInfo",
-        "orders",
-        "products",
-        "disputes",
-        "locations",
-        "customers",
-        "payments",
-        "paymentMethods",
-    )
-)
+_NEEDED: Final = frozenset(COMMERCE) - {"commerce-productCategories", "commerce-taxComponents", "commerce-transactions"}
 _NEEDING: Final = ("fztf", "zsth", "exgd")
 Target = tuple[SimulatedConnection, str]  # what one operation is queued for: a connection and a data type
 #: What a product refresh says of a standard product, and while the product is being read (documented).
@@ -77,14 +65,16 @@ class Accepted(NamedTuple):
 
 
 class Queueing:
-    """Queues operations into histories."""
+    """Queues operations into histories; a company for which it does is given to ``keep``."""
 
     def __init__(
-        self, draws: SeededRandom, settings: SandboxSettings, history_of: Callable[[SimulatedCompany], CompanyHistory]
-    ) -> None:
+        self, draws: SeededRandom, settings: SandboxSettings, history_of: Callable[[SimulatedCompany], CompanyHistory],
+        keep: Callable[[SimulatedCompany], object],
+    ) -> None:  # fmt: skip
         self._draws = draws
         self._settings = settings
         self.history_of = history_of
+        self._keep = keep
         self.accepted: list[Accepted] = []
         self.orders: list[OrderedOutcome] = []
 
@@ -116,9 +106,7 @@ class Queueing:
         self._free(company, targets, now, refuse=True)
         return self._accept(company, targets, now, CUSTOM + name, connection.id)[0]
 
-    def product(
-        self, company: SimulatedCompany, product: str, data_types: Sequence[str] | None, now: int
-    ) -> list[Operation]:
+    def product(self, company: SimulatedCompany, product: str, data_types: Sequence[str] | None, now: int) -> None:
         """Queue a custom product's data types, or some of them, on every linked connection that has them.
 
         404 where the company has no such product (assumed). 400 for a standard product, for a data type that the
@@ -133,36 +121,27 @@ class Queueing:
         if wrong := [name for name in data_types or () if name not in of_product]:
             text = f"Data types not valid for product {product}: {', '.join(wrong)[:200]}. Valid data types are: "
             raise ErrorResponse(400, text + ", ".join(of_product) + ".")
-        linked = [connection for connection in company.connections if connection.status == "Linked"]
-        cells = [(c, name) for c in linked for name in of_product if name in self.types_of(c)]
+        cells = [(c, name) for c in _linked(company) for name in of_product if name in self.types_of(c)]
         if len(self._free(company, cells, now, refuse=False)) < len(cells):
             raise ErrorResponse(400, PRODUCT_BUSY)
         wanted = of_product if data_types is None else data_types
-        return self._accept(company, [cell for cell in cells if cell[1] in wanted], now, product=product)
+        self._accept(company, [cell for cell in cells if cell[1] in wanted], now, product=product)
 
-    def all(self, company: SimulatedCompany, now: int) -> list[Operation]:
+    def all(self, company: SimulatedCompany, now: int) -> None:
         """Queue every type with *fetch on first link* on every linked connection that supports it.
 
         400 where no connection is linked, or a type is in progress and the settings refuse that.
         """
-        first = self._first_link(company)
-        targets = [
-            (connection, data_type)
-            for connection in company.connections
-            for data_type in self.types_of(connection)
-            if connection.status == "Linked" and data_type in first
-        ]
-        if not any(connection.status == "Linked" for connection in company.connections):
+        if not (linked := _linked(company)):
             raise invalid(f"company {company.id} has no linked data connection.")
-        free = self._free(company, targets, now, refuse=self._settings.all_in_progress == "refuse")
-        return self._accept(company, free, now)
+        targets = self._first_link(company, linked)
+        self._accept(company, self._free(company, targets, now, self._settings.all_in_progress == "refuse"), now)
 
     def _free(self, company: SimulatedCompany, targets: Sequence[Target], now: int, refuse: bool) -> list[Target]:
         """Those without an operation in progress; if there is one, that is refused or left out."""
         history, free = self.history_of(company), []
         for connection, data_type in targets:
-            running = history.running(connection.id, data_type, now)
-            if running is None:
+            if (running := history.running(connection.id, data_type, now)) is None:
                 free.append((connection, data_type))
             elif refuse:
                 raise ErrorResponse(
@@ -182,17 +161,16 @@ class Queueing:
         self.accepted.append(Accepted(now, company.id, data_type, connection_id, ids, product))
         return ops
 
-    def first_sync(self, company: SimulatedCompany, connection: SimulatedConnection, now: int) -> list[Operation]:
+    def first_sync(self, company: SimulatedCompany, connection: SimulatedConnection, now: int) -> None:
         """Queue what is fetched on first link, as Codat does when a connection has been authorized."""
-        first = self._first_link(company)
-        types = (data_type for data_type in self.types_of(connection) if data_type in first)
-        return self._queue_each(company, [(connection, data_type) for data_type in types], now)
+        self._queue_each(company, self._first_link(company, [connection]), now)
 
-    def _first_link(self, company: SimulatedCompany) -> set[str]:
+    def _first_link(self, company: SimulatedCompany, connections: Sequence[SimulatedConnection]) -> list[Target]:
         """The types with *fetch on first link*; one that is added to the platforms has it, and no setting (assumed)."""
         settings = settings_of(self._settings, company.id)
         chosen = {name for name, setting in settings.items() if setting["fetchOnFirstLink"]}
-        return chosen | set(self._settings.new_data_types) - set(settings)
+        chosen |= self._settings.new_data_types.keys() - settings.keys()
+        return [(connection, t) for connection in connections for t in self.types_of(connection) if t in chosen]
 
     def types_of(self, connection: SimulatedConnection) -> tuple[str, ...]:
         """The types that a connection's platform has."""
@@ -235,6 +213,7 @@ class Queueing:
         if order is not None and order.message is not None:
             op.message = order.message
         history.add(op)
+        self._keep(company)
         return op
 
     def _order(self, company_id: str, data_type: str) -> OrderedOutcome | None:
@@ -246,12 +225,7 @@ class Queueing:
         return None
 
     def _outcome(
-        self,
-        history: CompanyHistory,
-        connection: SimulatedConnection,
-        data_type: str,
-        u: tuple[float, ...],
-        now: int,
+        self, history: CompanyHistory, connection: SimulatedConnection, data_type: str, u: tuple[float, ...], now: int
     ) -> Outcome:
         platform = connection.platform
         if connection.status == "Deauthorized":
@@ -284,6 +258,10 @@ class Queueing:
             for t in _NEEDED
             if t in connection.platform.types and t not in connection.platform.refuses
         )
+
+
+def _linked(company: SimulatedCompany) -> list[SimulatedConnection]:
+    return [connection for connection in company.connections if connection.status == "Linked"]
 
 
 def _opens(now: int) -> int:
@@ -323,12 +301,12 @@ class Schedule:
         settings = settings_of(self._settings, company.id)
         return lambda data_type: max(settings.get(data_type, {}).get("syncSchedule") or 0, 0) * HOUR
 
-    def run(self, company: SimulatedCompany, now: int, bring: Callable[[SimulatedCompany, int], None]) -> bool:
-        """Queue what fell due for a company until now; whether there was anything.
+    def run(self, company: SimulatedCompany, now: int, bring: Callable[[SimulatedCompany, int], None]) -> None:
+        """Queue what fell due for a company until now.
 
         ``bring`` brings it up to an instant, so that a connection's state is right when a type falls due.
         """
-        every, changed = self._every(company), False
+        every = self._every(company)
         cells = self._queueing.history_of(company).cells
         scheduled = [cell for cell in cells if every(cell[1]) and custom_identifier(cell[1]) is None]
         due = [(max(cells[cell][-1].completed + every(cell[1]), self._since), *cell) for cell in scheduled]
@@ -338,6 +316,5 @@ class Schedule:
             bring(company, at)
             connection = company.find(connection_id)
             if connection is not None and connection.status == "Linked":
-                op, changed = self._queueing.queue(company, connection, data_type, at), True
+                op = self._queueing.queue(company, connection, data_type, at)
                 heappush(due, (op.completed + every(data_type), connection_id, data_type))
-        return changed

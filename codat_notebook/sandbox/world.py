@@ -17,7 +17,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from codat_notebook.forking import Lock
-from codat_notebook.models.platforms import BY_KEY
+from codat_notebook.models.platforms import BY_KEY, PLATFORMS
 from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.sandbox import catalogue
 from codat_notebook.sandbox.companies import CONNECTION, SimulatedCompany, SimulatedConnection
@@ -32,8 +32,8 @@ from codat_notebook.sandbox.directory import CHANGING, CompanyStore, Directory
 from codat_notebook.sandbox.exchange import ErrorResponse, invalid, no_company, no_connection, no_dataset
 from codat_notebook.sandbox.faults import SandboxSettings
 from codat_notebook.sandbox.listing import Listing, of_documents, page_of, window
-from codat_notebook.sandbox.pull_operation import REQUESTED, Operation, OrderedOutcome
-from codat_notebook.sandbox.pull_queue import Accepted, Queueing, Schedule
+from codat_notebook.sandbox.pull_operation import REQUESTED, Operation
+from codat_notebook.sandbox.pull_queue import Queueing, Schedule
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.situations import Staged, find_situation, templates_of
 from codat_notebook.sandbox.stories import SHOWCASE, CompanyTemplate
@@ -70,6 +70,10 @@ class World:
         link_base: the scheme and host of link URLs.
         written: the companies that are written by hand; the first of the count.
 
+    Attributes:
+        accepted: the POSTs that the server took in, oldest first, whatever the client was answered.
+        orders: endings ordered for coming operations.
+
     >>> world = World(companies=3, seed=7, clock=Clock(speed=0))
     >>> company_id = world.companies()["results"][0]["id"]
     >>> world.queue(company_id, "invoices")["status"]
@@ -92,26 +96,18 @@ class World:
         self.active: dict[int, tuple[SimulatedCompany, CompanyHistory]] = {}
         self._histories: OrderedDict[int, CompanyHistory] = OrderedDict()
         self._directory = Directory(self.company_store)
-        self._queueing = Queueing(self.draws, self.settings, self.history_of)
+        self._queueing = Queueing(self.draws, self.settings, self.history_of, self.activate)
         self._schedule = Schedule(self.settings, self._queueing, self.start)
-
-    @property
-    def accepted(self) -> list[Accepted]:
-        """The POSTs that the server took in, oldest first, whatever the client was answered."""
-        return self._queueing.accepted
-
-    @property
-    def orders(self) -> list[OrderedOutcome]:
-        """Endings ordered for coming operations."""
-        return self._queueing.orders
+        self.accepted: Final = self._queueing.accepted
+        self.orders: Final = self._queueing.orders
 
     # What it holds, brought up to the present
 
     def fresh(self, company: SimulatedCompany) -> SimulatedCompany:
         """The company as of now: what has completed counts as synced, and Codat's own schedule has queued."""
         now = self.clock.ticks()
-        if self._schedule.on(now) and self._schedule.run(company, now, self.bring):
-            self.activate(company)
+        if self._schedule.on(now):
+            self._schedule.run(company, now, self.bring)
         self.bring(company, now)
         return company
 
@@ -148,7 +144,7 @@ class World:
         return op
 
     def history_of(self, company: SimulatedCompany) -> CompanyHistory:
-        """A company's operations; queueing into it makes the company one to keep."""
+        """A company's operations."""
         if company.index in self.active:
             return self.active[company.index][1]
         history = self._histories.get(company.index)
@@ -276,24 +272,19 @@ class World:
     def queue(self, company_id: str, data_type: str, connection_id: str | None = None) -> Document:
         """``POST /companies/{companyId}/data/queue/{dataType}``."""
         company, now = self.find_company(company_id), self.clock.ticks()
-        op = self._queueing.one(company, data_type, connection_id, now)
-        self.activate(company)
-        return self._renamed(op.document(now))
+        return self._renamed(self._queueing.one(company, data_type, connection_id, now).document(now))
 
     @synchronized
     def queue_custom(self, company_id: str, connection_id: str, identifier: str) -> Document:
         """``POST /companies/{companyId}/connections/{connectionId}/data/queue/custom/{customDataIdentifier}``."""
         company, now = self.find_company(company_id), self.clock.ticks()
-        op = self._queueing.custom(company, self.find_connection(company_id, connection_id), identifier, now)
-        self.activate(company)
-        return self._renamed(op.document(now))
+        connection = self.find_connection(company_id, connection_id)
+        return self._renamed(self._queueing.custom(company, connection, identifier, now).document(now))
 
     @synchronized
     def refresh_product(self, company_id: str, product: str, data_types: Sequence[str] | None = None) -> None:
         """``POST /companies/{companyId}/products/{productIdentifier}/refresh``."""
-        company = self.find_company(company_id)
-        if self._queueing.product(company, product, data_types, self.clock.ticks()):
-            self.activate(company)
+        self._queueing.product(self.find_company(company_id), product, data_types, self.clock.ticks())
 
     @synchronized
     def assign(self, company_id: str, *products: str) -> None:
@@ -305,9 +296,7 @@ class World:
     @synchronized
     def queue_all(self, company_id: str) -> None:
         """``POST /companies/{companyId}/data/all``."""
-        company = self.find_company(company_id)
-        if self._queueing.all(company, self.clock.ticks()):
-            self.activate(company)
+        self._queueing.all(self.find_company(company_id), self.clock.ticks())
 
     @synchronized
     def history(self, company_id: str, parameters: Parameters = _NONE) -> Document:
@@ -331,7 +320,7 @@ class World:
         """``GET /companies/{companyId}/sync/{datasetId}/validation``."""
         return validation_results(self.draws, self.find_operation(company_id, dataset_id), self.clock.ticks())
 
-    # SandboxSettings and integrations
+    # Settings and integrations
 
     def company_settings(self, company_id: str) -> Document:
         """``GET /companies/{companyId}/syncSettings``."""
@@ -343,13 +332,12 @@ class World:
 
     def profile_settings(self) -> Document:
         """``GET /profile/syncSettings``."""
-        client_id = self.draws.uuid("client")
         settings = list(catalogue.settings_of(self.settings).values())
-        return {"clientId": client_id, "overridesDefaults": True, "settings": settings}
+        return {"clientId": self.draws.uuid("client"), "overridesDefaults": True, "settings": settings}
 
     def integrations(self, parameters: Parameters = _NONE) -> Document:
         """``GET /integrations``."""
-        rows = catalogue.integrations(self.settings.new_data_types)
+        rows = [catalogue.integration(platform, self.settings.new_data_types) for platform in PLATFORMS]
         listing = Listing(len(rows), of_documents(rows, catalogue.INTEGRATION), "Integration")
         return self._page(listing, "/integrations", parameters, rows.__getitem__)
 
@@ -391,8 +379,8 @@ class World:
         first = connection.status == "PendingAuth"
         connection.authorize(now)
         self.company_store.keep(company)
-        if first and self._queueing.first_sync(company, connection, now):
-            self.activate(company)
+        if first:
+            self._queueing.first_sync(company, connection, now)
 
     @synchronized
     def mend(self, company_id: str, connection_id: str) -> None:
