@@ -100,7 +100,7 @@ ASSUMPTIONS: Final = (
        "One request more for a list; a list that asks for 5,000 itself is refused.",
        ("client.flows.LARGE_PAGES", "runs.polling.LARGEST_PAGE"), _LIST, "max_page_size"),
     _A("page-too-large", "A page above 5,000 answers 400.", "inferred", "Fewer rows come than were asked for.",
-       ("sandbox.listing.window",), _LIST, "max_page_size"),
+       ("sandbox.listing.Listing.body",), _LIST, "max_page_size"),
     _A("past-the-end", "A page past the end is empty.", "inferred", "Pages fetched ahead of a list that shrinks fail.",
        ("client.flows.Pager",), _LIST, "past_the_end"),
     _A("relative-links", "Links of pages are relative to the server.", "oas:4853", "A walk that is led elsewhere ends.",

@@ -27,6 +27,7 @@ Kind = Literal["text", "number", "time", "bool"]
 Column = Sequence[Any]
 T = TypeVar("T")
 MAX_LENGTH: Final = 2_048
+DEFAULT_SIZE: Final = 100
 
 _TOKEN: Final = re.compile(r"\s*(?:(?P<joint>&&|\|\||\{|\})|(?P<text>(?:(?!&&|\|\||[{}]).)+))", re.DOTALL)
 _COMPARISON: Final = re.compile(
@@ -182,6 +183,27 @@ class Listing:
         self._properties = properties
         self._record = record
 
+    def body(
+        self, path: str, parameters: Mapping[str, str], largest: int, document: Callable[[int], Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """The page that a request asks for, with the documents of its records and with links, which keep all parameters
+        of the request; 400 where number or size are not positive, or the size is above the ``largest``.
+        """
+        page = _positive(parameters, "page", 1, 2**31 - 1)
+        size = _positive(parameters, "pageSize", min(DEFAULT_SIZE, largest), largest)
+        indices, total = self.page(parameters, slice((page - 1) * size, page * size))
+
+        def link(number: int) -> dict[str, str]:
+            return {"href": f"{path}?{urlencode({**parameters, 'page': number, 'pageSize': size}, quote_via=quote)}"}
+
+        links = {"current": link(page), "self": {"href": path}}
+        if page * size < total:
+            links["next"] = link(page + 1)
+        if page > 1:
+            links["previous"] = link(page - 1)
+        results = [document(index) for index in indices]
+        return {"results": results, "pageNumber": page, "pageSize": size, "totalResults": total, "_links": links}
+
     def page(self, parameters: Mapping[str, str], rows: slice) -> tuple[Sequence[int], int]:
         """The records at some places of the list asked for, and how many all of it has; 400 as ``query`` says."""
         mask = self.chosen(parameters)
@@ -215,15 +237,6 @@ class Listing:
         return sorted(range(self.count), key=values.__getitem__, reverse=order != name)
 
 
-DEFAULT_SIZE: Final = 100
-
-
-def window(parameters: Mapping[str, str], largest: int) -> tuple[int, int]:
-    """Number and size of the page asked for; 400 where one is not positive, or the size above the largest."""
-    number = _positive(parameters, "page", 1, 2**31 - 1)
-    return number, _positive(parameters, "pageSize", min(DEFAULT_SIZE, largest), largest)
-
-
 def _positive(parameters: Mapping[str, str], name: str, default: int, most: int) -> int:
     text = parameters.get(name)
     if text is None:
@@ -231,19 +244,3 @@ def _positive(parameters: Mapping[str, str], name: str, default: int, most: int)
     if not (text.isascii() and text.isdigit() and len(text) < 11 and 1 <= int(text) <= most):
         raise invalid(f"{name} must be a number from 1 to {most}.")
     return int(text)
-
-
-def page_of(
-    results: Sequence[Mapping[str, Any]], total: int, path: str, parameters: Mapping[str, str], page: int, size: int
-) -> dict[str, Any]:
-    """The body of a page: its rows, how many all pages have, and links, which keep all parameters of the request."""
-
-    def link(number: int) -> dict[str, str]:
-        return {"href": f"{path}?{urlencode({**parameters, 'page': number, 'pageSize': size}, quote_via=quote)}"}
-
-    links = {"current": link(page), "self": {"href": path}}
-    if page * size < total:
-        links["next"] = link(page + 1)
-    if page > 1:
-        links["previous"] = link(page - 1)
-    return {"results": results, "pageNumber": page, "pageSize": size, "totalResults": total, "_links": links}

@@ -31,7 +31,7 @@ from codat_notebook.sandbox.company_history import (
 from codat_notebook.sandbox.directory import CHANGING, CompanyStore, Directory
 from codat_notebook.sandbox.exchange import ErrorResponse, invalid, no_company, no_connection, no_dataset
 from codat_notebook.sandbox.faults import SandboxSettings
-from codat_notebook.sandbox.listing import Listing, of_documents, page_of, window
+from codat_notebook.sandbox.listing import Listing, of_documents
 from codat_notebook.sandbox.pull_operation import REQUESTED, Operation
 from codat_notebook.sandbox.pull_queue import Queueing, Schedule
 from codat_notebook.sandbox.seeded_random import SeededRandom
@@ -154,25 +154,11 @@ class World:
                 self._histories.popitem(last=False)
         return history
 
-    def visible(self, history: CompanyHistory, now: int) -> list[Operation]:
-        """The operations that lists show: with a lag, the newest are not there yet."""
-        horizon = now - round(self.settings.history_lag * SECOND)
-        if not self.settings.history_lag or not history.queued:
-            return history.operations
-        return history.operations[: bisect_right(history.operations, horizon, key=REQUESTED)]
-
     def activate(self, company: SimulatedCompany) -> None:
         """Something was queued: keep the company and its history for good."""
         self.active[company.index] = (company, self.history_of(company))
         self._histories.pop(company.index, None)
         self.company_store.keep(company)
-
-    def _page(
-        self, listing: Listing, path: str, parameters: Parameters, document: Callable[[int], Document]
-    ) -> Document:
-        number, size = window(parameters, self.settings.max_page_size)
-        indices, total = listing.page(parameters, slice((number - 1) * size, number * size))
-        return page_of([document(index) for index in indices], total, path, parameters, number, size)
 
     def connected(self) -> int:
         """How many companies have a linked connection; in a large world that of the first ones, in proportion."""
@@ -202,7 +188,7 @@ class World:
         def document(index: int) -> Document:
             return self.fresh(self.company_store.at(index)).document(self.link_base)
 
-        return self._page(self._directory, "/companies", parameters, document)
+        return self._directory.body("/companies", parameters, self.settings.max_page_size, document)
 
     @synchronized
     def company(self, company_id: str) -> Document:
@@ -214,7 +200,8 @@ class World:
         """``GET /companies/{companyId}/connections``."""
         rows = [each.document(self.link_base) for each in self.find_company(company_id).connections]
         listing = Listing(len(rows), of_documents(rows, CONNECTION), "DataConnection")
-        return self._page(listing, f"/companies/{company_id}/connections", parameters, rows.__getitem__)
+        path = f"/companies/{company_id}/connections"
+        return listing.body(path, parameters, self.settings.max_page_size, rows.__getitem__)
 
     @synchronized
     def connection(self, company_id: str, connection_id: str) -> Document:
@@ -255,17 +242,13 @@ class World:
     def _status(self, history: CompanyHistory, data_type: str, cells: list[Cell], now: int) -> Document:
         told = max if self.settings.status_of == "newest" else min
         latest = told((history.cells[cell][-1] for cell in cells if cell in history.cells), key=REQUESTED, default=None)
-        status: Document = {"dataType": data_type}
         if latest is None:
-            return status
+            return {"dataType": data_type}
+        status = {"dataType": data_type, "currentStatus": latest.document(now)["status"], "latestSyncId": latest.id}
         good = (history.last_success(cell, now) for cell in cells)
         success = max((op for op in good if op is not None), key=attrgetter("completed"), default=None)
         if success is not None:
-            status["lastSuccessfulSync"] = to_text(success.completed)
-        status["currentStatus"] = latest.document(now)["status"]
-        status["latestSyncId"] = latest.id
-        if success is not None:
-            status["latestSuccessfulSyncId"] = success.id
+            status |= {"lastSuccessfulSync": to_text(success.completed), "latestSuccessfulSyncId": success.id}
         return status
 
     @synchronized
@@ -301,14 +284,17 @@ class World:
     @synchronized
     def history(self, company_id: str, parameters: Parameters = _NONE) -> Document:
         """``GET /companies/{companyId}/data/history``."""
-        company, now = self.find_company(company_id), self.clock.ticks()
-        operations = self.visible(self.history_of(company), now)
+        history, now = self.history_of(self.find_company(company_id)), self.clock.ticks()
+        operations = history.operations
+        if self.settings.history_lag and history.queued:  # the newest are not there yet
+            horizon = now - round(self.settings.history_lag * SECOND)
+            operations = operations[: bisect_right(operations, horizon, key=REQUESTED)]
 
         def document(index: int) -> Document:
             return self._renamed(operations[index].document(now))
 
         path = f"/companies/{company_id}/data/history"
-        return self._page(OperationList(operations, now), path, parameters, document)
+        return OperationList(operations, now).body(path, parameters, self.settings.max_page_size, document)
 
     @synchronized
     def operation(self, company_id: str, dataset_id: str) -> Document:
@@ -339,7 +325,7 @@ class World:
         """``GET /integrations``."""
         rows = [catalogue.integration(platform, self.settings.new_data_types) for platform in PLATFORMS]
         listing = Listing(len(rows), of_documents(rows, catalogue.INTEGRATION), "Integration")
-        return self._page(listing, "/integrations", parameters, rows.__getitem__)
+        return listing.body("/integrations", parameters, self.settings.max_page_size, rows.__getitem__)
 
     def integration(self, platform_key: str) -> Document:
         """``GET /integrations/{platformKey}``."""
