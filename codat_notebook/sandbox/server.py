@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import datetime
 from functools import partial
 from http.client import responses
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from codat_notebook import forking
 from codat_notebook.sandbox.admission import Traffic
@@ -66,20 +66,16 @@ def application(service: Service) -> Application:
         if latency := service.faults.latency:
             await asyncio.sleep(latency)
         exchange = service.enter(request)
-        await _wait(exchange.outside, "before")
-        service.admit(exchange)
-        await _wait(exchange.inside, "before")
-        service.perform(exchange)
-        await _wait(exchange.inside, "after")
-        service.settle(exchange)
-        await _wait(exchange.outside, "after")
+        for rule, when in service.steps(exchange):
+            if rule is not None and rule.when == when:
+                await _held(rule)
         response = service.leave(exchange)
         line = scope.get("sandbox.line")
-        breaking = next((r for r in (exchange.outside, exchange.inside) if r is not None and r.breaks_line), None)
-        if breaking is not None and line is not None:
-            await _break(line, response, breaking)
-        else:
-            await _send(response, send, request.method)
+        for rule in (exchange.outside, exchange.inside):
+            if rule is not None and rule.breaks_line and line is not None:
+                await _break(line, response, rule)
+                return
+        await _send(response, send, request.method)
 
     return answer
 
@@ -96,9 +92,7 @@ def _target(scope: Scope) -> str:
     return target.decode("latin-1")
 
 
-async def _wait(rule: Rule | None, when: Literal["before", "after"]) -> None:
-    if rule is None or rule.when != when:
-        return
+async def _held(rule: Rule) -> None:
     if rule.gate is not None:
         loop, opened = asyncio.get_running_loop(), asyncio.Event()
         rule.gate.pass_on(partial(loop.call_soon_threadsafe, opened.set))

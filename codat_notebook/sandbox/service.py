@@ -4,8 +4,8 @@ An exchange passes through layers like those in front of the real service, from 
 two of them the server may wait, and faults sit in two places, outside and inside the idempotency layer:
 
 1. :meth:`Service.enter`: is the key right; does a fault outside answer in the service's place;
-2. :meth:`Service.admit`: quota, plan, idempotency; 3. :meth:`Service.perform`: the work, or a fault inside;
-4. :meth:`Service.settle`: the idempotency layer keeps the answer; 5. :meth:`Service.leave`: faults outside, headers.
+2. :meth:`Service.steps`: quota, plan, idempotency; then the work, or a fault inside; then the idempotency layer keeps
+   the answer; 3. :meth:`Service.leave`: faults outside, headers.
 
 Tests that need no server call :meth:`Service.answer`, which takes all steps at once.
 """
@@ -15,8 +15,8 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 import msgspec
@@ -35,7 +35,7 @@ from codat_notebook.sandbox.exchange import (
     no_connection,
     no_dataset,
 )
-from codat_notebook.sandbox.faults import Faults
+from codat_notebook.sandbox.faults import Faults, Rule
 from codat_notebook.sandbox.virtual_time import SECOND, to_http_date
 from codat_notebook.sandbox.world import World
 
@@ -167,9 +167,8 @@ class Service:
     def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer without waiting for anything."""
         exchange = self.enter(request)
-        self.admit(exchange)
-        self.perform(exchange)
-        self.settle(exchange)
+        for _ in self.steps(exchange):
+            pass
         return self.leave(exchange)
 
     def enter(self, request: HttpRequest) -> Exchange:
@@ -192,11 +191,21 @@ class Service:
         rule = exchange.outside = self.faults.take(request, "outside")
         return rule.forced(exchange.correlation_id) if rule is not None and rule.skips_work else None
 
-    def admit(self, exchange: Exchange) -> None:
-        """Quota, plan and idempotency, for what is not answered yet."""
+    def steps(self, exchange: Exchange) -> Iterator[tuple[Rule | None, Literal["before", "after"]]]:
+        """Answer what is not answered yet. Gives each fault that may hold it here: before or after the work."""
+        yield exchange.outside, "before"
         if exchange.answer is None:
             with self.world.lock:
                 exchange.answer = self._or_refusal(exchange, self._admit)
+        yield exchange.inside, "before"
+        if exchange.answer is None:
+            with self.world.lock:
+                exchange.answer = self._perform(exchange)
+        yield exchange.inside, "after"
+        if exchange.slot is not None:
+            with self.world.lock:
+                self._idempotency.close(exchange.slot, exchange.answer)
+        yield exchange.outside, "after"
 
     def _admit(self, exchange: Exchange) -> HttpResponse | None:
         """The answer that is kept under the idempotency key, if there is one."""
@@ -214,31 +223,21 @@ class Service:
         exchange.inside = self.faults.take(request, "inside")
         return None
 
-    def perform(self, exchange: Exchange) -> None:
-        """Do the work, unless it is answered already or a fault prevents it."""
-        if exchange.answer is not None:
-            return
+    def _perform(self, exchange: Exchange) -> HttpResponse:
+        """The work, unless a fault prevents it."""
         rule = exchange.inside
-        with self.world.lock:
-            if rule is not None and rule.skips_work:
+        if rule is not None and rule.skips_work:
+            answer = rule.forced(exchange.correlation_id)
+        else:
+            answer = self._or_refusal(exchange, self._work)
+            if rule is not None and rule.replaces:
                 answer = rule.forced(exchange.correlation_id)
-            else:
-                answer = self._or_refusal(exchange, self._work)
-                if rule is not None and rule.replaces:
-                    answer = rule.forced(exchange.correlation_id)
-            answer.headers.setdefault("X-Correlation-Id", exchange.correlation_id)
-            exchange.answer = rule.touched(answer) if rule is not None else answer
+        answer.headers.setdefault("X-Correlation-Id", exchange.correlation_id)
+        return rule.touched(answer) if rule is not None else answer
 
     def _work(self, exchange: Exchange) -> HttpResponse:
         request = exchange.request
         return dialect.answer(self.faults, request, lambda given: _carry_out(self.world, request, given))
-
-    def settle(self, exchange: Exchange) -> None:
-        """Let the idempotency layer keep the answer."""
-        if exchange.slot is not None:
-            with self.world.lock:
-                self._idempotency.close(exchange.slot, exchange.answer)
-                exchange.slot = None
 
     def leave(self, exchange: Exchange) -> HttpResponse:
         """The finished answer."""
@@ -247,7 +246,7 @@ class Service:
             rule, kept = exchange.outside, exchange.answer
             if rule is not None and rule.when == "after" and rule.replaces:
                 kept = rule.forced(exchange.correlation_id)
-            assert kept is not None, "an exchange leaves after it was performed"
+            assert kept is not None, "an exchange leaves after its steps"
             answer = HttpResponse(kept.status, kept.body, {**self._common(exchange), **kept.headers})
         if rule is not None:
             answer = rule.touched(answer)
