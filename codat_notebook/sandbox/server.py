@@ -30,7 +30,6 @@ from codat_notebook.sandbox.faults import Faults, Rule
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.service import Service
 from codat_notebook.sandbox.situations import SITUATIONS, Staged
-from codat_notebook.sandbox.stories import SHOWCASE
 from codat_notebook.sandbox.stories import scenario as find_scenario
 from codat_notebook.sandbox.virtual_time import Clock
 from codat_notebook.sandbox.world import World
@@ -186,16 +185,14 @@ class Sandbox:
             raise ValueError("a port is a number from 0 to 65535")
         self.key = key if key is not None else usual_key(seed)
         self.control_token = secrets.token_urlsafe(24)  # not to be guessed: no web page may post to the controls
-        story = None if scenario is None else find_scenario(scenario)
-        self.clock = Clock(start or (story.start if story else None), speed=speed)
+        story = find_scenario(scenario)
+        self.clock = Clock(start or story.start, speed=speed)
         self.faults = Faults()
-        written = SHOWCASE if story is None else story.templates
-        self.world = World(companies, seed, self.clock, self.faults, written=written)
+        self.world = World(companies, seed, self.clock, self.faults, written=story.templates)
         self.faults.bind(self.world)
         self.service = Service(self.world, self.faults, self.key, self.control_token)
-        if story is not None and story.staged:
-            for name in SITUATIONS:
-                self.world.stage(name)
+        for name in SITUATIONS if story.staged else ():
+            self.world.stage(name)
         self._port = port
         self._url: str | None = None
         self._running: _Running | None = None

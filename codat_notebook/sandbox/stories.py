@@ -13,7 +13,7 @@ bankTransactions, which always fail). ``situations`` has a company for each of :
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 
@@ -247,54 +247,41 @@ SHOWCASE: Final = (
 
 
 class Scenario(NamedTuple):
-    """The companies that come first, the first instant, and whether every situation is staged then."""
+    """The companies that come first, the first instant (None: the present), and whether every situation is staged."""
 
-    templates: Sequence[CompanyTemplate]
-    start: datetime
+    templates: Sequence[CompanyTemplate] = SHOWCASE
+    start: datetime | None = None
     staged: bool = False
 
 
+_TOFT, _TECHNICALIUM, _HARBOUR = SHOWCASE[0], SHOWCASE[1], SHOWCASE[6]
 _MONTH_END: Final = (
-    CompanyTemplate(
-        "Toft Stores UK",
-        "Convenience stores in the north of England",
-        (
-            Link(
-                "akxx", 9.0, period=7.0, steady=True,
-                ages={"invoices": 2.1, "customers": 2.1, "creditNotes": 31.0},
-                failing={"payments": Failing("FetchError", 0.6, 2)},
-                next_outcomes={"payments": ("FetchError", "Complete")},
-            ),
-            Link("suuo", 8.2, period=7.0, steady=True),
+    replace(_TOFT, tags={"region": "uk", "segment": "retail"}, products=("lending",), links=(
+        Link(
+            "akxx", 9.0, period=7.0, steady=True,
+            ages={"invoices": 2.1, "customers": 2.1, "creditNotes": 31.0},
+            failing={"payments": Failing("FetchError", 0.6, 2)},
+            next_outcomes={"payments": ("FetchError", "Complete")},
         ),
-        {"region": "uk", "segment": "retail"},
-        days_old=700,
-    ),
-    CompanyTemplate(
-        "Harbour & Finch Ltd",
-        "CompanyStore agents",
-        (Link("gbol", 12.0, period=3.0, status="Deauthorized", steady=True),),
-        {"region": "uk", "segment": "property"},
-        days_old=450,
-    ),
-    CompanyTemplate(
-        "Technicalium",
-        "Technology services, including web and app design and development",
-        (Link("gbol", 0.2, period=1.0, steady=True), Link("upvr", 0.2, period=1.0, steady=True)),
-        {"region": "uk", "segment": "services"},
-        days_old=520,
-    ),
+        Link("suuo", 8.2, period=7.0, steady=True),
+    )),
+    replace(_HARBOUR, links=(Link("gbol", 12.0, period=3.0, status="Deauthorized", steady=True),)),
+    replace(_TECHNICALIUM, parent=None, links=(
+        Link("gbol", 0.2, period=1.0, steady=True), Link("upvr", 0.2, period=1.0, steady=True),
+    )),
 )  # fmt: skip
 
 _MORNING: Final = datetime(2026, 11, 30, 8, 30, tzinfo=UTC)
 SCENARIOS: Final = {
     "month-end": Scenario(_MONTH_END, _MORNING),
-    "situations": Scenario(SHOWCASE, _MORNING, staged=True),
+    "situations": Scenario(start=_MORNING, staged=True),
 }
 
 
-def scenario(name: str) -> Scenario:
-    """The story of that name; ``ValueError`` where there is none."""
+def scenario(name: str | None) -> Scenario:
+    """The story of that name, None for the usual companies at the present; ``ValueError`` where there is none."""
+    if name is None:
+        return Scenario()
     if name not in SCENARIOS:
         raise ValueError(f"no scenario {name!r}; there are: {', '.join(SCENARIOS)}")
     return SCENARIOS[name]

@@ -405,7 +405,7 @@ class World:
             for data_type in situation.queue:
                 self._queueing.queue(company, connection, data_type, now - round(situation.ago * DAY))
             newest = {t: ops[-1].id for (c, t), ops in history.cells.items() if c == connection.id}
-            shown = [id for t, id in newest.items() if t in (situation.shows or situation.queue or newest)]
+            shown = [id for t, id in newest.items() if t in (situation.shown or newest)]
             staged.append(Staged(name, company.id, connection.id, tuple(shown)))
         self._directory = Directory(self.company_store)
         return staged[0]._replace(others=tuple(staged[1:]))
