@@ -45,15 +45,13 @@ class DailyQuota:
     def count(self, now: int) -> None:
         """Count a request, or refuse it: 429 with Retry-After."""
         self._turn(now)
-        self._check_minute(now)
+        if self._settings.per_minute is not None:
+            self._count_in_minute(now, self._settings.per_minute)
         if self.used >= self.limit:
             raise self._refusal((self._day + 1) * DAY, now)
         self.used += 1
 
-    def _check_minute(self, now: int) -> None:
-        most = self._settings.per_minute
-        if most is None:
-            return
+    def _count_in_minute(self, now: int, most: int) -> None:
         while self._recent and self._recent[0] <= now - MINUTE:
             self._recent.popleft()
         if len(self._recent) >= most:

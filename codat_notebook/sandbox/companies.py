@@ -103,10 +103,9 @@ class SimulatedConnection:
 
     def revoke(self, at: int) -> None:
         """End the authorization, as the platform or the customer does."""
-        if self.status == "Deauthorized":
-            return
-        self.status = "Deauthorized"
-        self.errors.append(connection_error("401", _REVOKED, at))
+        if self.status != "Deauthorized":
+            self.status = "Deauthorized"
+            self.errors.append(connection_error("401", _REVOKED, at))
 
     @property
     def expires(self) -> int | None:
@@ -141,12 +140,16 @@ class SimulatedConnection:
     def authorize(self, at: int) -> None:
         """What the customer does through the link URL: errors are resolved, what needed a relink is mended."""
         self.status = "Linked"
-        self.authorized = at
         self.mend(at, relinked=True)
         going_on = [c.error for c in self.conditions if c.active(at)]
         for error in self.errors:
             if not any(error is each for each in going_on):
                 resolve(error, at)
+        self.begin(at)
+
+    def begin(self, at: int) -> None:
+        """The authorization begins, and what always follows it on the platform."""
+        self.authorized = at
         if (trouble := AFTER_LINKING.get(self.platform.key)) is not None:
             self.conditions.append(Condition.of(trouble, at))
 

@@ -23,7 +23,6 @@ from typing import Any, Final, TypeVar
 from codat_notebook.models.platforms import BY_KEY
 from codat_notebook.sandbox import population
 from codat_notebook.sandbox.companies import (
-    AFTER_LINKING,
     Condition,
     SimulatedCompany,
     SimulatedConnection,
@@ -142,8 +141,7 @@ class CompanyStore:
             "Linked" if link.status == "Deauthorized" else link.status, linked, last, authorized, link.next_outcomes,
             [Condition.of(trouble, start) for trouble in link.troubles],
         )  # fmt: skip
-        if (trouble := AFTER_LINKING.get(platform.key)) is not None:
-            connection.conditions.append(Condition.of(trouble, authorized))
+        connection.begin(authorized)
         if link.status == "Deauthorized":
             connection.revoke((last or linked) + DAY // 8)
         if link.cancelled:

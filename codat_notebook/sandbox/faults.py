@@ -198,16 +198,16 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, eq=False, dict=True):
     def forced(self, correlation_id: str) -> HttpResponse:
         """The answer that is given instead."""
         status = self.status or 200
+        if self.body is None and status in (204, 304):
+            return HttpResponse(status)
         if self.body is None:
-            text = _TEXTS.get(status, "Something went wrong.")
-            answer = HttpResponse.of(status, ErrorResponse(status, text).body(correlation_id))
-            return HttpResponse(status) if status in (204, 304) else answer
+            error = ErrorResponse(status, _TEXTS.get(status, "Something went wrong."))
+            return HttpResponse.of(status, error.body(correlation_id))
         if isinstance(self.body, str):
             kind = "text/html; charset=utf-8" if self.body.lstrip().startswith("<") else JSON
             return HttpResponse(status, self.body.encode(), {"Content-Type": kind})
-        if isinstance(self.body, bytes):
-            return HttpResponse(status, self.body, {"Content-Type": JSON})
-        return HttpResponse(status, msgspec.json.encode(self.body), {"Content-Type": JSON})
+        body = self.body if isinstance(self.body, bytes) else msgspec.json.encode(self.body)
+        return HttpResponse(status, body, {"Content-Type": JSON})
 
     def touched(self, answer: HttpResponse) -> HttpResponse:
         """An answer with the ordered headers (None removes one)."""

@@ -22,7 +22,7 @@ from codat_notebook.models.vocabulary import COMMERCE, CUSTOM, custom_identifier
 from codat_notebook.sandbox.catalogue import settings_of, types_of
 from codat_notebook.sandbox.companies import FIRST_READS, SimulatedCompany, SimulatedConnection
 from codat_notebook.sandbox.company_history import CompanyHistory
-from codat_notebook.sandbox.exchange import ErrorResponse, invalid, no_connection
+from codat_notebook.sandbox.exchange import ErrorResponse, invalid, missing
 from codat_notebook.sandbox.faults import SandboxSettings
 from codat_notebook.sandbox.pull_operation import (
     Operation,
@@ -184,7 +184,7 @@ class Queueing:
         if connection_id is not None:
             named = company.find(connection_id)
             if named is None:
-                raise no_connection(connection_id)
+                raise missing("connectionId", connection_id)
             among = [named]
         able = [connection for connection in among if data_type in self.types_of(connection)]
         if not able and self._settings.unsupported == "operation":

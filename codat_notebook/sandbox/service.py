@@ -26,14 +26,13 @@ from codat_notebook.sandbox import dialect
 from codat_notebook.sandbox.admission import DailyQuota, Idempotency, Traffic
 from codat_notebook.sandbox.controls import PREFIX, Controls, link_page
 from codat_notebook.sandbox.exchange import (
+    MISSING,
     ErrorResponse,
     Exchange,
     HttpRequest,
     HttpResponse,
     invalid,
-    no_company,
-    no_connection,
-    no_dataset,
+    missing,
 )
 from codat_notebook.sandbox.faults import Faults, Rule
 from codat_notebook.sandbox.virtual_time import SECOND, to_http_date
@@ -44,7 +43,6 @@ Parameters = dict[str, str]
 Handler = Callable[[World, list[str], Parameters, bytes], Any]
 _DATA_TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*")
 _EXPIRED: Final = "Your Free account is older than 365 days and has expired. Contact support@codat.io."
-_MISSING: Final = {"companyId": no_company, "connectionId": no_connection, "datasetId": no_dataset}
 
 
 class Route(NamedTuple):
@@ -137,9 +135,9 @@ def _ids(route: Route, parts: list[str]) -> list[str]:
     for want, have in zip(route.parts, parts, strict=True):
         if want[0] == "{":
             value, name = unquote(have), want[1:-1]
-            if name in _MISSING and not ID.fullmatch(value):
+            if name in MISSING and not ID.fullmatch(value):
                 shown = value[:100]
-                raise invalid(f"{name} '{shown}' is not valid.") if route.bad_request else _MISSING[name](shown)
+                raise invalid(f"{name} '{shown}' is not valid.") if route.bad_request else missing(name, shown)
             ids.append(value)
     return ids
 

@@ -38,6 +38,14 @@ class Situation(NamedTuple):
         """The types whose newest operations show it; none: all."""
         return self.shows or self.queue or tuple(t for trouble in self.link.troubles for t in trouble.types)
 
+    def templates(self, name: str) -> list[CompanyTemplate]:
+        """Its companies under that name, the one that shows it first."""
+        title, tags = name[:1].upper() + name[1:], {"situation": name}
+        return [
+            CompanyTemplate(f"{title} {'& Co ' * n}Ltd", self.tells, (link,), tags, self.days_old - n)
+            for n, link in enumerate((self.link, *self.others))
+        ]
+
 
 class Staged(NamedTuple):
     """What was staged: ids, and the further companies of the situation."""
@@ -291,15 +299,3 @@ def find_situation(name: str) -> Situation:
     if name not in SITUATIONS:
         raise ValueError(f"no situation {name[:80]!r}; there are: {', '.join(SITUATIONS)}")
     return SITUATIONS[name]
-
-
-def templates_of(name: str) -> list[CompanyTemplate]:
-    """The companies of a situation, the one that shows it first."""
-    made = find_situation(name)
-    title = name[:1].upper() + name[1:]
-    return [
-        CompanyTemplate(
-            f"{title} {'& Co ' * number}Ltd", made.tells, (link,), {"situation": name}, made.days_old - number
-        )
-        for number, link in enumerate((made.link, *made.others))
-    ]

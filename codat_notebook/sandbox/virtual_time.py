@@ -134,9 +134,7 @@ class Clock:
         return to_datetime(self.ticks())
 
     def _read(self) -> int:
-        if self._paused:
-            return self._base
-        return self._base + int((self._monotonic() - self._anchor) * self._speed * SECOND)
+        return self._base + int((self._monotonic() - self._anchor) * self.speed * SECOND)
 
     def _settle(self) -> None:
         self._base = self._read()

@@ -29,13 +29,13 @@ from codat_notebook.sandbox.company_history import (
     validation_results,
 )
 from codat_notebook.sandbox.directory import CHANGING, CompanyStore, Directory
-from codat_notebook.sandbox.exchange import ErrorResponse, invalid, no_company, no_connection, no_dataset
+from codat_notebook.sandbox.exchange import ErrorResponse, invalid, missing
 from codat_notebook.sandbox.faults import SandboxSettings
 from codat_notebook.sandbox.listing import Listing, of_documents
 from codat_notebook.sandbox.pull_operation import REQUESTED, Operation
 from codat_notebook.sandbox.pull_queue import Queueing, Schedule
 from codat_notebook.sandbox.seeded_random import SeededRandom
-from codat_notebook.sandbox.situations import Staged, find_situation, templates_of
+from codat_notebook.sandbox.situations import Staged, find_situation
 from codat_notebook.sandbox.stories import SHOWCASE, CompanyTemplate
 from codat_notebook.sandbox.virtual_time import DAY, SECOND, Clock, to_text
 
@@ -125,14 +125,14 @@ class World:
         """A company as of now; 404 where there is none."""
         company = self.company_store.find(company_id.lower())
         if company is None:
-            raise no_company(company_id)
+            raise missing("companyId", company_id)
         return self.fresh(company)
 
     def find_connection(self, company_id: str, connection_id: str) -> SimulatedConnection:
         """A connection of a company as of now; 404 where there is none."""
         connection = self.find_company(company_id).find(connection_id.lower())
         if connection is None:
-            raise no_connection(connection_id)
+            raise missing("connectionId", connection_id)
         return connection
 
     def find_operation(self, company_id: str, dataset_id: str) -> Operation:
@@ -140,7 +140,7 @@ class World:
         op = self.history_of(self.find_company(company_id)).find(dataset_id.lower())
         lag = round(self.settings.history_lag * SECOND)
         if op is None or (lag and op.requested > self.clock.ticks() - lag):
-            raise no_dataset(dataset_id)
+            raise missing("datasetId", dataset_id)
         return op
 
     def history_of(self, company: SimulatedCompany) -> CompanyHistory:
@@ -184,11 +184,10 @@ class World:
         """``GET /companies``."""
         if CHANGING in parameters.get("query", "") + parameters.get("orderBy", ""):
             self._catch_up()
-
-        def document(index: int) -> Document:
-            return self.fresh(self.company_store.at(index)).document(self.link_base)
-
-        return self._directory.body("/companies", parameters, self.settings.max_page_size, document)
+        return self._directory.body(
+            "/companies", parameters, self.settings.max_page_size,
+            lambda index: self.fresh(self.company_store.at(index)).document(self.link_base),
+        )  # fmt: skip
 
     @synchronized
     def company(self, company_id: str) -> Document:
@@ -289,12 +288,10 @@ class World:
         if self.settings.history_lag and history.queued:  # the newest are not there yet
             horizon = now - round(self.settings.history_lag * SECOND)
             operations = operations[: bisect_right(operations, horizon, key=REQUESTED)]
-
-        def document(index: int) -> Document:
-            return self._renamed(operations[index].document(now))
-
-        path = f"/companies/{company_id}/data/history"
-        return OperationList(operations, now).body(path, parameters, self.settings.max_page_size, document)
+        return OperationList(operations, now).body(
+            f"/companies/{company_id}/data/history", parameters, self.settings.max_page_size,
+            lambda index: self._renamed(operations[index].document(now)),
+        )  # fmt: skip
 
     @synchronized
     def operation(self, company_id: str, dataset_id: str) -> Document:
@@ -397,7 +394,7 @@ class World:
     def stage(self, name: str) -> Staged:
         """Add the company (or companies) of a situation, as of now; ``ValueError`` for a name that is none."""
         situation, now, staged = find_situation(name), self.clock.ticks(), []
-        for template in templates_of(name):
+        for template in situation.templates(name):
             company = self.company_store.add(template, now)
             history = CompanyHistory(self.draws, company, now)
             self.active[company.index] = (company, history)
