@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from codat_notebook.models.platforms import Platform
 from codat_notebook.sandbox.listing import Kind
 from codat_notebook.sandbox.stories import CompanyTemplate, Link, Trouble
 from codat_notebook.sandbox.virtual_time import DAY, to_text
+
+if TYPE_CHECKING:
+    from codat_notebook.sandbox.company_history import CompanyHistory
 
 _NEVER: Final = 1 << 62  # ticks: after all dates
 
@@ -190,6 +193,7 @@ class SimulatedCompany:
     parent: dict[str, Any] | None = None
     subsidiaries: list[dict[str, Any]] = field(default_factory=list)
     products: tuple[str, ...] = ()
+    history: CompanyHistory | None = None
 
     @property
     def last_sync(self) -> int | None:

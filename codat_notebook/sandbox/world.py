@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from operator import attrgetter, itemgetter
@@ -93,8 +93,8 @@ class World:
         self.start = self.clock.ticks()
         self.draws = SeededRandom(seed)
         self.company_store = CompanyStore(self.draws, companies, self.start, written)
-        self.active: dict[int, tuple[SimulatedCompany, CompanyHistory]] = {}
-        self._histories: OrderedDict[int, CompanyHistory] = OrderedDict()
+        self.active: dict[int, SimulatedCompany] = {}
+        self._read: deque[SimulatedCompany] = deque()  # their histories are there, the one made last at the end
         self._directory = Directory(self.company_store)
         self._queueing = Queueing(self.draws, self.settings, self.history_of, self.activate)
         self._schedule = Schedule(self.settings, self._queueing, self.start)
@@ -113,8 +113,7 @@ class World:
 
     def bring(self, company: SimulatedCompany, now: int) -> None:
         """Bring a company up to an instant: note what has completed, what has ended or begun at its connections."""
-        history = self.active[company.index][1] if company.index in self.active else self._histories.get(company.index)
-        for op in history.settle(now) if history is not None else ():
+        for op in company.history.settle(now) if company.history is not None else ():
             connection = company.find(op.connection_id)
             if connection is not None:
                 connection.last_sync = max(connection.last_sync or 0, op.completed)
@@ -144,20 +143,17 @@ class World:
         return op
 
     def history_of(self, company: SimulatedCompany) -> CompanyHistory:
-        """A company's operations."""
-        if company.index in self.active:
-            return self.active[company.index][1]
-        history = self._histories.get(company.index)
-        if history is None:
-            history = self._histories[company.index] = CompanyHistory(self.draws, company, self.start)
-            if len(self._histories) > _HISTORIES:
-                self._histories.popitem(last=False)
-        return history
+        """A company's operations; where nothing was queued they are forgotten after a while."""
+        if company.history is None:
+            company.history = CompanyHistory(self.draws, company, self.start)
+            self._read.append(company)
+            if len(self._read) > _HISTORIES and (oldest := self._read.popleft()).index not in self.active:
+                oldest.history = None
+        return company.history
 
     def activate(self, company: SimulatedCompany) -> None:
         """Something was queued: keep the company and its history for good."""
-        self.active[company.index] = (company, self.history_of(company))
-        self._histories.pop(company.index, None)
+        self.active[company.index] = company
         self.company_store.keep(company)
 
     def connected(self) -> int:
@@ -173,8 +169,8 @@ class World:
             for index in range(len(self.company_store)):
                 self.fresh(self.company_store.at(index))
         else:
-            for company, history in self.active.values():
-                if not history.quiet:
+            for company in self.active.values():
+                if not self.history_of(company).quiet:
                     self.fresh(company)
 
     # Companies and connections
@@ -339,9 +335,9 @@ class World:
         self._catch_up()
         now = self.clock.ticks()
         done = [
-            (op.completed, op.id, read_completed(self.draws, company, op, history.success_before(op)))
-            for company, history in self.active.values()
-            for op in history.queued
+            (op.completed, op.id, read_completed(self.draws, company, op, self.history_of(company).success_before(op)))
+            for company in self.active.values()
+            for op in self.history_of(company).queued
             if op.succeeded and op.completed <= now
         ]
         return [event for *_, event in sorted(done, key=itemgetter(0, 1))]
@@ -396,8 +392,8 @@ class World:
         situation, now, staged = find_situation(name), self.clock.ticks(), []
         for template in situation.templates(name):
             company = self.company_store.add(template, now)
-            history = CompanyHistory(self.draws, company, now)
-            self.active[company.index] = (company, history)
+            history = company.history = CompanyHistory(self.draws, company, now)
+            self.activate(company)
             connection = company.connections[0]
             for data_type in situation.queue:
                 self._queueing.queue(company, connection, data_type, now - round(situation.ago * DAY))
@@ -413,8 +409,8 @@ class World:
         company = self.find_company(company_id)
         if company.index in self.active:
             raise RuntimeError("lengthen a history before operations are queued")
-        self.company_store.keep(company)
-        self.active[company.index] = (company, CompanyHistory.of_length(self.draws, company, self.start, operations))
+        company.history = CompanyHistory.of_length(self.draws, company, self.start, operations)
+        self.activate(company)
 
     def _renamed(self, document: Document, field: str = "status") -> Document:
         """A copy, with another word for its status where the settings say so."""
