@@ -29,7 +29,7 @@ T = TypeVar("T")
 MAX_LENGTH: Final = 2_048
 DEFAULT_SIZE: Final = 100
 
-_TOKEN: Final = re.compile(r"\s*(?:(?P<joint>&&|\|\||\{|\})|(?P<text>(?:(?!&&|\|\||[{}]).)+))", re.DOTALL)
+_JOINT: Final = re.compile(r"(&&|\|\||[{}])")
 _COMPARISON: Final = re.compile(
     r"\s*(?P<name>[A-Za-z_][\w\-]*(?:\.[\w\-]+)*)\s*(?P<op>!=|>=|<=|=|~|>|<)\s*(?P<value>.*?)\s*", re.DOTALL
 )
@@ -60,7 +60,7 @@ def parse(text: str) -> Comparison | Joined:
     """
     if len(text) >= MAX_LENGTH:
         raise malformed_query()
-    tokens = [token for match in _TOKEN.finditer(text) if (token := match.group().strip())][::-1]
+    tokens = [token for part in _JOINT.split(text) if (token := part.strip())][::-1]
     tree = _alternatives(tokens, 0)
     if tokens:
         raise malformed_query()

@@ -1,9 +1,8 @@
 """The embedded Codat on a loopback port: a world, its service, and a server in a thread of its own.
 
 Several can run at once, also inside a Jupyter kernel: each has its own thread, event loop and port, and leaves none of
-them behind. The service is an :func:`application` (ASGI): a request of bytes to a value, an answer to bytes. It answers
-to this machine's names only and waits where a fault says so. Where the line is to break it writes to the transport
-itself, which the server puts into the scope.
+them behind. :func:`answer` is the ASGI application: it answers to this machine's names only, waits where a fault says
+so, and where the line is to break writes to the transport itself, which the server puts into the scope.
 """
 
 from __future__ import annotations
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 _LINGER: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # close by a reset
 _HOST: Final = re.compile(r"^https?://([^/]*)", re.IGNORECASE)  # in front of the path, as to a proxy
 _FLUSH: Final = 0.05  # seconds for the peer to read what was written before the reset
@@ -53,30 +51,26 @@ class Line(Protocol):
     lost: asyncio.Event
 
 
-def application(service: Service) -> Application:
+async def answer(service: Service, scope: Scope, receive: Receive, send: Send) -> None:
     """The ASGI application of a service."""
-
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if not is_this_machine(_host(scope)):
-            wrong_host = ErrorResponse(421, "This sandbox answers to 127.0.0.1, localhost and [::1] only.", "Sandbox")
-            await _send(service.turned_away(wrong_host), send, scope["method"])
+    if not is_this_machine(_host(scope)):
+        wrong_host = ErrorResponse(421, "This sandbox answers to 127.0.0.1, localhost and [::1] only.", "Sandbox")
+        await _send(service.turned_away(wrong_host), send, scope["method"])
+        return
+    request = await _read(scope, receive)
+    if latency := service.faults.latency:
+        await asyncio.sleep(latency)
+    exchange = service.enter(request)
+    for rule, when in service.steps(exchange):
+        if rule is not None and rule.when == when:
+            await _held(rule)
+    response = service.leave(exchange)
+    line = scope.get("sandbox.line")
+    for rule in (exchange.outside, exchange.inside):
+        if rule is not None and rule.breaks_line and line is not None:
+            await _break(line, response, rule)
             return
-        request = await _read(scope, receive)
-        if latency := service.faults.latency:
-            await asyncio.sleep(latency)
-        exchange = service.enter(request)
-        for rule, when in service.steps(exchange):
-            if rule is not None and rule.when == when:
-                await _held(rule)
-        response = service.leave(exchange)
-        line = scope.get("sandbox.line")
-        for rule in (exchange.outside, exchange.inside):
-            if rule is not None and rule.breaks_line and line is not None:
-                await _break(line, response, rule)
-                return
-        await _send(response, send, request.method)
-
-    return answer
+    await _send(response, send, request.method)
 
 
 def _host(scope: Scope) -> str | None:
@@ -366,7 +360,7 @@ def _make_server(sandbox: Sandbox, up: Any) -> Server:
             yield  # signals belong to whoever runs the process
 
     config = uvicorn.Config(
-        application(sandbox.service), loop="asyncio", http=BreakableConnection, ws="none", lifespan="off",
+        partial(answer, sandbox.service), loop="asyncio", http=BreakableConnection, ws="none", lifespan="off",
         interface="asgi3", log_config=None, proxy_headers=False, server_header=False, date_header=False,
     )  # fmt: skip
     return Server(config)
