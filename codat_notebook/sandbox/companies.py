@@ -7,7 +7,7 @@ names and ids. The first few are written by hand in :mod:`codat_notebook.sandbox
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -226,10 +226,36 @@ class SimulatedCompany:
         return document
 
 
+def integration(platform: Platform, types: Sequence[str]) -> dict[str, Any]:
+    """A platform that has these data types, as ``/integrations`` writes it."""
+    return {
+        "key": platform.key,
+        "logoUrl": f"https://static.codat.io/public/officialLogos/Full/{platform.key}.png",
+        "name": platform.name,
+        "enabled": platform.withdrawn is None,
+        "sourceId": platform.source_id,
+        "sourceType": platform.source_type,
+        "integrationId": platform.integration_id,
+        "isOfflineConnector": platform.offline,
+        "isBeta": False,
+        "dataProvidedBy": platform.name,
+        # The contract names the property dataType and requires datatype: both are there.
+        "datatypeFeatures": [
+            {"datatype": t, "dataType": t, "supportedFeatures": [{"featureType": "Get", "featureState": "Release"}]}
+            for t in types
+        ],
+    }
+
+
 #: What a query for connections may name. The API's documentation does not say: these are taken to be.
 CONNECTION: Final[Mapping[str, Kind]] = {
     "id": "text", "integrationId": "text", "integrationKey": "text", "sourceId": "text", "sourceType": "text",
     "platformName": "text", "status": "text", "created": "time", "lastSync": "time",
+}  # fmt: skip
+#: What a query for integrations may name (assumed).
+INTEGRATION: Final[Mapping[str, Kind]] = {
+    "key": "text", "logoUrl": "text", "name": "text", "enabled": "bool", "sourceId": "text", "sourceType": "text",
+    "integrationId": "text", "isOfflineConnector": "bool", "isBeta": "bool", "dataProvidedBy": "text",
 }  # fmt: skip
 
 

@@ -13,13 +13,13 @@ last operation, whether it succeeded or not (assumed); a type never read is not 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from codat_notebook.models.platforms import WINDOW_CLOSED
 from codat_notebook.models.products import STANDARD
 from codat_notebook.models.vocabulary import COMMERCE, CUSTOM, custom_identifier
-from codat_notebook.sandbox.catalogue import settings_of, types_of
 from codat_notebook.sandbox.companies import FIRST_READS, SimulatedCompany, SimulatedConnection
 from codat_notebook.sandbox.company_history import CompanyHistory
 from codat_notebook.sandbox.exchange import ErrorResponse, invalid, missing
@@ -73,6 +73,7 @@ class Queueing:
     ) -> None:  # fmt: skip
         self._draws = draws
         self._settings = settings
+        self._types_of = settings.types_of
         self.history_of = history_of
         self._keep = keep
         self.accepted: list[Accepted] = []
@@ -93,15 +94,13 @@ class Queueing:
         404 where it is not configured for the platform or the connection is not to be read (assumed), 451 where the
         platform may not be read; in progress as for any other type (assumed: no 400 is documented).
         """
-        platform = connection.platform
-        if platform.key in self._settings.legal_hold:
-            text = f"Platform '{platform.key}' is not currently available for compliance purposes."
-            raise ErrorResponse(451, text, "StdznCustomData")
-        if platform.key not in self._settings.custom_data_types.get(name, ()):
-            text = f"Custom data type {name} is not configured for platform {platform.key}."
-            raise ErrorResponse(404, text, "StdznCustomData")
+        key, refused = connection.platform.key, partial(ErrorResponse, service="StdznCustomData")
+        if key in self._settings.legal_hold:
+            raise refused(451, f"Platform '{key}' is not currently available for compliance purposes.")
+        if key not in self._settings.custom_data_types.get(name, ()):
+            raise refused(404, f"Custom data type {name} is not configured for platform {key}.")
         if connection.status not in ("Linked", "Deauthorized"):
-            raise ErrorResponse(404, f"Data connection {connection.id} is not linked", "StdznCustomData")
+            raise refused(404, f"Data connection {connection.id} is not linked")
         targets = [(connection, CUSTOM + name)]
         self._free(company, targets, now, refuse=True)
         return self._accept(company, targets, now, CUSTOM + name, connection.id)[0]
@@ -121,7 +120,7 @@ class Queueing:
         if wrong := [name for name in data_types or () if name not in of_product]:
             text = f"Data types not valid for product {product}: {', '.join(wrong)[:200]}. Valid data types are: "
             raise ErrorResponse(400, text + ", ".join(of_product) + ".")
-        cells = [(c, name) for c in _linked(company) for name in of_product if name in self.types_of(c)]
+        cells = [(c, name) for c in _linked(company) for name in of_product if name in self._types_of(c.platform)]
         if len(self._free(company, cells, now, refuse=False)) < len(cells):
             raise ErrorResponse(400, PRODUCT_BUSY)
         wanted = of_product if data_types is None else data_types
@@ -167,14 +166,10 @@ class Queueing:
 
     def _first_link(self, company: SimulatedCompany, connections: Sequence[SimulatedConnection]) -> list[Target]:
         """The types with *fetch on first link*; one that is added to the platforms has it, and no setting (assumed)."""
-        settings = settings_of(self._settings, company.id)
+        settings = self._settings.sync_settings(company.id)
         chosen = {name for name, setting in settings.items() if setting["fetchOnFirstLink"]}
         chosen |= self._settings.new_data_types.keys() - settings.keys()
-        return [(connection, t) for connection in connections for t in self.types_of(connection) if t in chosen]
-
-    def types_of(self, connection: SimulatedConnection) -> tuple[str, ...]:
-        """The types that a connection's platform has."""
-        return types_of(connection.platform, self._settings.new_data_types)
+        return [(c, t) for c in connections for t in self._types_of(c.platform) if t in chosen]
 
     def _targets(
         self, company: SimulatedCompany, data_type: str, connection_id: str | None
@@ -186,7 +181,7 @@ class Queueing:
             if named is None:
                 raise missing("connectionId", connection_id)
             among = [named]
-        able = [connection for connection in among if data_type in self.types_of(connection)]
+        able = [connection for connection in among if data_type in self._types_of(connection.platform)]
         if not able and self._settings.unsupported == "operation":
             able = among
         if among and not able:
@@ -230,7 +225,7 @@ class Queueing:
         platform = connection.platform
         if connection.status == "Deauthorized":
             return Outcome("AuthError")
-        if custom_identifier(data_type) is None and data_type not in self.types_of(connection):
+        if custom_identifier(data_type) is None and data_type not in self._types_of(platform):
             return Outcome("NotSupported")
         if platform.key in self._settings.maintenance:
             return Outcome("FetchError")
@@ -298,7 +293,7 @@ class Schedule:
         """Data type -> ticks from one read to the next; 0: never."""
         if not self._differs:
             return lambda _: self._hours * HOUR
-        settings = settings_of(self._settings, company.id)
+        settings = self._settings.sync_settings(company.id)
         return lambda data_type: max(settings.get(data_type, {}).get("syncSchedule") or 0, 0) * HOUR
 
     def run(self, company: SimulatedCompany, now: int, bring: Callable[[SimulatedCompany, int], None]) -> None:

@@ -19,8 +19,13 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from codat_notebook.forking import Lock
 from codat_notebook.models.platforms import BY_KEY, PLATFORMS
 from codat_notebook.models.vocabulary import custom_identifier
-from codat_notebook.sandbox import catalogue
-from codat_notebook.sandbox.companies import CONNECTION, SimulatedCompany, SimulatedConnection
+from codat_notebook.sandbox.companies import (
+    CONNECTION,
+    INTEGRATION,
+    SimulatedCompany,
+    SimulatedConnection,
+    integration,
+)
 from codat_notebook.sandbox.company_history import (
     Cell,
     CompanyHistory,
@@ -218,7 +223,7 @@ class World:
     def _statuses(self, company: SimulatedCompany, history: CompanyHistory, now: int) -> dict[str, Document]:
         by_type: dict[str, list[Cell]] = {}
         for connection in company.connections:
-            for data_type in self._queueing.types_of(connection):
+            for data_type in self.settings.types_of(connection.platform):
                 by_type.setdefault(data_type, []).append((connection.id, data_type))
         for cell in history.cells:
             if custom_identifier(cell[1]) is not None:
@@ -304,20 +309,20 @@ class World:
     def company_settings(self, company_id: str) -> Document:
         """``GET /companies/{companyId}/syncSettings``."""
         company = self.find_company(company_id)
-        settings = catalogue.settings_of(self.settings, company.id)
+        settings = self.settings.sync_settings(company.id)
         own = self.settings.company_settings.get(company.id)
         told = [each for name, each in settings.items() if (own or {}).get(name, {}) is not None]
         return {"companyId": company.id, "overridesDefaults": own is not None, "settings": told}
 
     def profile_settings(self) -> Document:
         """``GET /profile/syncSettings``."""
-        settings = list(catalogue.settings_of(self.settings).values())
+        settings = list(self.settings.sync_settings().values())
         return {"clientId": self.draws.uuid("client"), "overridesDefaults": True, "settings": settings}
 
     def integrations(self, parameters: Parameters = _NONE) -> Document:
         """``GET /integrations``."""
-        rows = [catalogue.integration(platform, self.settings.new_data_types) for platform in PLATFORMS]
-        listing = Listing(len(rows), of_documents(rows, catalogue.INTEGRATION), "Integration")
+        rows = [integration(platform, self.settings.types_of(platform)) for platform in PLATFORMS]
+        listing = Listing(len(rows), of_documents(rows, INTEGRATION), "Integration")
         return listing.body("/integrations", parameters, self.settings.max_page_size, rows.__getitem__)
 
     def integration(self, platform_key: str) -> Document:
@@ -325,7 +330,7 @@ class World:
         platform = BY_KEY.get(platform_key)
         if platform is None:
             raise ErrorResponse(404, f"No integration was found with key {platform_key}", "ClientsApi")
-        return catalogue.integration(platform, self.settings.new_data_types)
+        return integration(platform, self.settings.types_of(platform))
 
     # What the API does not tell, for Python and the controls
 
