@@ -1,7 +1,6 @@
 """The companies of a world and their connections, each generated when it is first looked at.
 
-A :class:`SimulatedCompany` is drawn from the seed and its number alone, so that a hundred thousand cost only their
-names and ids. The first few are written by hand in :mod:`codat_notebook.sandbox.stories`; the rest come from
+The first few are written by hand in :mod:`codat_notebook.sandbox.stories`; the rest come from
 :mod:`codat_notebook.sandbox.population`. Both give a :class:`CompanyTemplate`, which is made real here.
 """
 

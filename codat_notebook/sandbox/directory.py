@@ -3,11 +3,10 @@
 A :class:`CompanyStore` draws each company when it is looked at, from the seed and its number alone, so that a hundred
 thousand cost only their names and ids. What they are searched and sorted by is one list over all of them for each
 property. Those most asked for are made at once, so that the first page comes as soon as the others; the rest when asked
-for. Text is case-folded and times are ticks, ready to be compared; ``""`` and nan stand for a missing value.
+for.
 
-The :class:`Directory` finds companies by query and tags, in an order, in milliseconds. Orders by what never changes are
-sorted once and kept. The order of the last sync is kept, too, and the companies that have been synced since are moved
-to their new places in it.
+The :class:`Directory` finds companies by query and tags, in an order, in milliseconds. Orders are sorted once and kept;
+in that of the last sync the companies that have been synced since are moved to their new places.
 """
 
 from __future__ import annotations

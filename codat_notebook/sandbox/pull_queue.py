@@ -1,7 +1,6 @@
 """Queueing pull operations: on which connections, whether one is in progress, and how the new one will end.
 
-The service's two POSTs come here. What is accepted is kept in a list, so that a test can count what the server took in,
-whatever the client was answered.
+What is accepted is kept in a list, so that a test can count what the server took in, whatever the client was answered.
 
 Codat's own :class:`Schedule` queues here, too, an interval after a type was last read. It is off unless the settings
 say otherwise, as with Codat (its documented default frequency is none). There is no background task: when a company is

@@ -2,7 +2,7 @@
 
 Several can run at once, also inside a Jupyter kernel: each has its own thread, event loop and port, and leaves none of
 them behind. :func:`answer` is the ASGI application: it answers to this machine's names only, waits where a fault says
-so, and where the line is to break writes to the transport itself, which the server puts into the scope.
+so, and where the line is to break writes to the transport itself.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Line(Protocol):
     lost: asyncio.Event
 
 
-async def answer(service: Service, scope: Scope, receive: Receive, send: Send) -> None:
-    """The ASGI application of a service."""
+async def answer(service: Service, line: Line, scope: Scope, receive: Receive, send: Send) -> None:
+    """The ASGI application of a service on one connection."""
     if not is_this_machine(_host(scope)):
         wrong_host = ErrorResponse(421, "This sandbox answers to 127.0.0.1, localhost and [::1] only.", "Sandbox")
         await _send(service.turned_away(wrong_host), send, scope["method"])
@@ -65,9 +65,8 @@ async def answer(service: Service, scope: Scope, receive: Receive, send: Send) -
         if rule is not None and rule.when == when:
             await _held(rule)
     response = service.leave(exchange)
-    line = scope.get("sandbox.line")
     for rule in (exchange.outside, exchange.inside):
-        if rule is not None and rule.breaks_line and line is not None:
+        if rule is not None and rule.breaks_line:
             await _break(line, response, rule)
             return
     await _send(response, send, request.method)
@@ -333,13 +332,7 @@ def _make_server(sandbox: Sandbox, up: Any) -> Server:
             self.logger = _LOG
             self.access_log = False
             self.lost = asyncio.Event()
-            serve = self.app
-
-            async def app(scope: Any, receive: Any, send: Any) -> None:
-                scope["sandbox.line"] = self
-                await serve(scope, receive, send)
-
-            self.app = app
+            self.app = partial(answer, sandbox.service, self)
 
         def send_400_response(self, msg: str) -> None:
             answer = sandbox.service.turned_away(invalid("not valid HTTP."))
@@ -360,7 +353,7 @@ def _make_server(sandbox: Sandbox, up: Any) -> Server:
             yield  # signals belong to whoever runs the process
 
     config = uvicorn.Config(
-        partial(answer, sandbox.service), loop="asyncio", http=BreakableConnection, ws="none", lifespan="off",
+        answer, loop="asyncio", http=BreakableConnection, ws="none", lifespan="off",
         interface="asgi3", log_config=None, proxy_headers=False, server_header=False, date_header=False,
     )  # fmt: skip
     return Server(config)

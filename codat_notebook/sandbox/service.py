@@ -4,8 +4,8 @@ An exchange passes through layers like those in front of the real service, from 
 two of them the server may wait, and faults sit in two places, outside and inside the idempotency layer:
 
 1. :meth:`Service.enter`: is the key right; does a fault outside answer in the service's place;
-2. :meth:`Service.steps`: quota, plan, idempotency; then the work, or a fault inside; then the idempotency layer keeps
-   the answer; 3. :meth:`Service.leave`: faults outside, headers.
+2. :meth:`Service.steps`: quota, plan, idempotency; then the work, or a fault inside; then the answer is kept;
+3. :meth:`Service.leave`: faults outside, headers.
 
 Tests that need no server call :meth:`Service.answer`, which takes all steps at once.
 """
