@@ -41,21 +41,24 @@ _WARNINGS: Final = (
 class CompanyHistory:
     """The operations of one company, drawn from ``start`` back, the world's first instant.
 
-    ``days`` is how far the past reaches, if not as far as the company's template says.
+    ``days`` is how far the past reaches, if not as far as the company's template says; of more than ``most`` operations
+    the newest count.
     """
 
-    def __init__(self, draws: SeededRandom, company: SimulatedCompany, start: int, days: float | None = None) -> None:
+    def __init__(
+        self, draws: SeededRandom, company: SimulatedCompany, start: int, days: float | None = None,
+        most: int | None = None,
+    ) -> None:  # fmt: skip
         self._draws = draws
         self._start = start
         self._days = company.template.history_days if days is None else days
-        self.cells: dict[Cell, list[Operation]] = {}
-        for connection in company.connections:
-            for data_type in connection.platform.types:
-                past = sorted(self._past(connection, data_type), key=REQUESTED)
-                if past:
-                    self.cells[connection.id, data_type] = past
-        self.operations = sorted((op for ops in self.cells.values() for op in ops), key=REQUESTED)
+        past = [op for c in company.connections for data_type in c.platform.types for op in self._past(c, data_type)]
+        past.sort(key=REQUESTED)
+        self.operations = past if most is None else past[max(len(past) - most, 0) :]
         self._by_id = {op.id: op for op in self.operations}
+        self.cells: dict[Cell, list[Operation]] = {}
+        for op in self.operations:
+            self.cells.setdefault((op.connection_id, op.data_type), []).append(op)
         self.queued: list[Operation] = []
         self.counts: Counter[Cell] = Counter()
         self._unsettled: list[Operation] = []
@@ -71,12 +74,7 @@ class CompanyHistory:
         company.created = start - round((days + 1) * DAY)
         for connection in company.connections:
             connection.created = company.created
-        history = cls(draws, company, start, days)
-        history.operations = history.operations[max(len(history.operations) - operations, 0) :]
-        history._by_id = {op.id: op for op in history.operations}
-        kept = {cell: [op for op in ops if op.id in history._by_id] for cell, ops in history.cells.items()}
-        history.cells = {cell: ops for cell, ops in kept.items() if ops}
-        return history
+        return cls(draws, company, start, days, operations)
 
     def find(self, operation_id: str) -> Operation | None:
         """The operation of that id."""

@@ -221,23 +221,19 @@ class World:
         return self._shown(history.last_status[1])
 
     def _statuses(self, company: SimulatedCompany, history: CompanyHistory, now: int) -> dict[str, Document]:
+        cells = [(c.id, data_type) for c in company.connections for data_type in self.settings.types_of(c.platform)]
         by_type: dict[str, list[Cell]] = {}
-        for connection in company.connections:
-            for data_type in self.settings.types_of(connection.platform):
-                by_type.setdefault(data_type, []).append((connection.id, data_type))
-        for cell in history.cells:
-            if custom_identifier(cell[1]) is not None:
-                by_type.setdefault(cell[1], []).append(cell)
+        for cell in (*cells, *(cell for cell in history.cells if custom_identifier(cell[1]) is not None)):
+            by_type.setdefault(cell[1], []).append(cell)
         return {data_type: self._status(history, data_type, cells, now) for data_type, cells in by_type.items()}
 
     def _shown(self, statuses: dict[str, Document]) -> Document:
         """With the types never synced as the settings say."""
         statuses = {key: self._renamed(status, "currentStatus") for key, status in statuses.items()}
-        if self.settings.never_synced == "omit":
-            return {key: status for key, status in statuses.items() if len(status) > 1}
-        if self.settings.never_synced == "null":
-            return {key: status if len(status) > 1 else None for key, status in statuses.items()}
-        return statuses
+        if self.settings.never_synced == "bare":
+            return statuses
+        synced = {key: status for key, status in statuses.items() if len(status) > 1}
+        return synced if self.settings.never_synced == "omit" else {**dict.fromkeys(statuses), **synced}
 
     def _status(self, history: CompanyHistory, data_type: str, cells: list[Cell], now: int) -> Document:
         told = max if self.settings.status_of == "newest" else min
@@ -402,8 +398,8 @@ class World:
             connection = company.connections[0]
             for data_type in situation.queue:
                 self._queueing.queue(company, connection, data_type, now - round(situation.ago * DAY))
-            newest = {t: ops[-1].id for (c, t), ops in history.cells.items() if c == connection.id}
-            shown = [id for t, id in newest.items() if t in (situation.shown or newest)]
+            cells = {t: history.cells.get((connection.id, t)) for t in connection.platform.types}
+            shown = [ops[-1].id for t, ops in cells.items() if ops and t in (situation.shown or cells)]
             staged.append(Staged(name, company.id, connection.id, tuple(shown)))
         self._directory = Directory(self.company_store)
         return staged[0]._replace(others=tuple(staged[1:]))
