@@ -10,14 +10,10 @@ import gzip
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
-
-if TYPE_CHECKING:
-    from codat_notebook.sandbox.admission import Slot
-    from codat_notebook.sandbox.faults import Rule
 
 #: What is said of an id that stands for nothing, and the service that says so.
 MISSING: Final = {
@@ -74,19 +70,6 @@ class HttpResponse:
         if len(self.body) >= _GZIP_FROM and "Content-Encoding" not in self.headers:
             self.body = gzip.compress(self.body, 1, mtime=0)
             self.headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One request being answered: the rules that spoil it, its idempotency slot, the answer so far."""
-
-    request: HttpRequest
-    correlation_id: str
-    company: str
-    outside: Rule | None = None
-    inside: Rule | None = None
-    slot: Slot | None = None
-    answer: HttpResponse | None = None
 
 
 class ErrorResponse(Exception):

@@ -16,6 +16,7 @@ import base64
 import hmac
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 from urllib.parse import unquote
 
@@ -23,17 +24,9 @@ import msgspec
 
 from codat_notebook.models.vocabulary import ID
 from codat_notebook.sandbox import dialect
-from codat_notebook.sandbox.admission import DailyQuota, Idempotency, Traffic
+from codat_notebook.sandbox.admission import DailyQuota, Idempotency, Slot, Traffic
 from codat_notebook.sandbox.controls import PREFIX, Controls, link_page
-from codat_notebook.sandbox.exchange import (
-    MISSING,
-    ErrorResponse,
-    Exchange,
-    HttpRequest,
-    HttpResponse,
-    invalid,
-    missing,
-)
+from codat_notebook.sandbox.exchange import MISSING, ErrorResponse, HttpRequest, HttpResponse, invalid, missing
 from codat_notebook.sandbox.faults import Faults, Rule
 from codat_notebook.sandbox.virtual_time import SECOND, to_http_date
 from codat_notebook.sandbox.world import World
@@ -140,6 +133,19 @@ def _ids(route: Route, parts: list[str]) -> list[str]:
                 raise invalid(f"{name} '{shown}' is not valid.") if route.bad_request else missing(name, shown)
             ids.append(value)
     return ids
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request being answered: the rules that spoil it, its idempotency slot, the answer so far."""
+
+    request: HttpRequest
+    correlation_id: str
+    company: str
+    outside: Rule | None = None
+    inside: Rule | None = None
+    slot: Slot | None = None
+    answer: HttpResponse | None = None
 
 
 class Service:
