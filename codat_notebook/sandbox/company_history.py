@@ -15,6 +15,7 @@ import math
 from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 from codat_notebook.models.platforms import changes_a_day
@@ -117,28 +118,26 @@ class CompanyHistory:
         return next(done, None)
 
     def _past(self, connection: SimulatedConnection, data_type: str) -> Iterator[Operation]:
-        link = connection.link
+        link, single = connection.link, partial(self._single, connection, data_type)
         age = link.age_of(data_type)
-        failing = link.failing.get(data_type)
-        if failing is not None:
+        if (failing := link.failing.get(data_type)) is not None:
             for n in range(failing.times):
-                if age is None or failing.age + n * link.period < age - 0.02:
-                    outcome = Outcome(failing.status)
-                    yield self._single(connection, data_type, n, failing.age + n * link.period, outcome)
+                failed = failing.age + n * link.period
+                if age is None or failed < age - 0.02:
+                    yield single(n, failed, Outcome(failing.status))
         for number, condition in enumerate(connection.conditions):
             for tried in condition.trouble.tries if condition.trouble.concerns(data_type) else ():
-                at = self._start - round(tried * DAY)
-                outcome = condition.trouble.outcome(at, condition.until)
-                yield self._single(connection, data_type, ("met", number, tried), tried, outcome, _AT_ONCE)
-        if link.status == "Deauthorized" and link.age is not None and age is not None and age > 0.2:
-            refused = Outcome("AuthError")
-            yield self._single(connection, data_type, "refused", link.age - 0.1 - len(data_type) / 4000, refused)
-        never = impossible(connection.platform, data_type)
-        if age is not None and never is not None:
-            for n in range(_FRUITLESS if never.status != "NotSupported" else 1):
-                yield self._single(connection, data_type, ("never", n), age + n * link.period, never)
-        elif age is not None:
+                outcome = condition.trouble.outcome(self._start - round(tried * DAY), condition.until)
+                yield single(("met", number, tried), tried, outcome, _AT_ONCE)
+        if age is None:
+            return
+        if link.status == "Deauthorized" and link.age is not None and age > 0.2:
+            yield single("refused", link.age - 0.1 - len(data_type) / 4000, Outcome("AuthError"))
+        if (never := impossible(connection.platform, data_type)) is None:
             yield from self._rounds(connection, data_type, age)
+        else:
+            for n in range(_FRUITLESS if never.status != "NotSupported" else 1):
+                yield single(("never", n), age + n * link.period, never)
 
     def _single(
         self, connection: SimulatedConnection, data_type: str, name: object, age: float, outcome: Outcome,
