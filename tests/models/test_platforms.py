@@ -8,7 +8,7 @@ import pytest
 
 from codat_notebook.models.platforms import BY_KIND, COMMON, PLATFORMS, changes_a_day, median_seconds
 from codat_notebook.planning.snapshots import durations_of
-from codat_notebook.sandbox.completed_reads import modified
+from codat_notebook.sandbox.company_history import modified
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.virtual_time import DAY
 from codat_notebook.strategies.cell_table import Columns, table
