@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 from codat_notebook.diagnosis import Advice, diagnose
 from codat_notebook.models.instants import instant
-from codat_notebook.models.open_enums import DatasetStatus, SchemaDataType
 from codat_notebook.models.shared import DataStatus, PullOperation
 from codat_notebook.models.status import is_failed, is_running
-from codat_notebook.models.vocabulary import custom_identifier
+from codat_notebook.models.vocabulary import DatasetStatus, SchemaDataType, custom_identifier
 
 if TYPE_CHECKING:  # the context holds what is watched, which is made of these
     from codat_notebook.runs.context import CompanyFacts, RunContext

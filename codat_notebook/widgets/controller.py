@@ -14,12 +14,11 @@ from functools import partial
 from typing import Any
 
 from codat_notebook.client import events
-from codat_notebook.connecting import connect
 from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.secret import Secret
 from codat_notebook.planning.sync_settings import explained
 from codat_notebook.runs.engine import Engine, engine
-from codat_notebook.session import Session
+from codat_notebook.session import Session, connect
 from codat_notebook.tables.column import Row
 from codat_notebook.widgets.actions import Actions
 from codat_notebook.widgets.connect import Cancel, ConnectBy, ProblemState, connect_state, server_address
