@@ -8,7 +8,7 @@ Pure: no I/O and no session. From the inside out:
   ``combinators`` (strategies made of strategies), ``budget``
 - trying them out: ``portfolio`` (whom to refresh, and the truth about them), ``rounds`` (one round of a strategy, and
   what no strategy can break), ``simulation_state`` (a portfolio on a virtual clock), ``simulation``, ``scores``,
-  ``result``, ``comparison``, ``plots``
+  ``result``, ``comparison``
 - on real companies: ``codat_notebook.live`` has them refreshed as a round says
 
 A strategy is any function of the cells that gives a priority for each; those made here are called the same way:

@@ -11,16 +11,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from codat_notebook import frames
 from codat_notebook.strategies.indices import Flags, Floats
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Column -> what it holds. Categories are text; days are float64; ``age`` is infinite where nothing was ever read.
 CELLS: Final = {
@@ -73,8 +71,6 @@ def table(columns: Mapping[str, Any], rows: int | None = None) -> pd.DataFrame:
     >>> table({"data_type": ["invoices", "bills"], "age": [3.0, np.inf]})[["data_type", "age", "weight"]].shape
     (2, 3)
     """
-    import pandas as pd
-
     unknown = sorted(set(columns) - set(CELLS))
     if unknown:
         raise ValueError(f"cells have no column {', '.join(unknown)}; they have {', '.join(CELLS)}")
@@ -89,8 +85,6 @@ def table(columns: Mapping[str, Any], rows: int | None = None) -> pd.DataFrame:
 
 
 def _series(kind: str, values: Any) -> Any:
-    import pandas as pd
-
     if kind == "time" and isinstance(values, np.ndarray) and values.dtype.kind == "M":
         return pd.Series(values.astype("datetime64[us]")).dt.tz_localize("UTC")
     ready = {"time": "datetime64[us, UTC]", "category": "category"}.get(kind)
@@ -176,8 +170,6 @@ def moment(now: Any) -> Moment:
     """A time of any kind as UTC without a zone, as numpy has it."""
     if now is None or isinstance(now, np.datetime64):
         return np.datetime64("NaT", "us") if now is None else now.astype("datetime64[us]")
-    import pandas as pd
-
     stamp = pd.Timestamp(now)
     return np.datetime64(stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp, "us")
 
@@ -208,8 +200,6 @@ def ask(strategy: Callable[..., Any], columns: Columns) -> Floats:
 
 def _extras(strategy: Callable[..., Any], columns: Columns) -> dict[str, Any]:
     """``now`` and ``budget_left``, as far as the strategy has parameters of these names."""
-    import pandas as pd
-
     # Of a plain function its names are at hand: a signature takes longer than many strategies.
     code = None if hasattr(strategy, "__wrapped__") else getattr(strategy, "__code__", None)
     parameters: Container[str] = (
@@ -223,8 +213,6 @@ def _extras(strategy: Callable[..., Any], columns: Columns) -> dict[str, Any]:
 
 def checked(answer: Any, cells: pd.DataFrame, name: str) -> Floats:
     """An answer as floats in the order of the cells; a Series in another order is put right by its index."""
-    import pandas as pd
-
     if answer is None or isinstance(answer, (str, bytes, pd.DataFrame)) or np.ndim(answer) != 1:
         raise StrategyError(f"{name} gave {type(answer).__name__}, expected one number for each cell:", cells)
     if len(answer) != len(cells):
@@ -239,8 +227,6 @@ def checked(answer: Any, cells: pd.DataFrame, name: str) -> Floats:
 
 
 def _numbers(given: pd.Series[Any], cells: pd.DataFrame, name: str) -> Floats:
-    import pandas as pd
-
     if pd.api.types.is_numeric_dtype(given.dtype) and given.dtype.kind != "c":
         return given.to_numpy(dtype=np.float64, na_value=np.nan)
     numbers = pd.to_numeric(given, errors="coerce") if given.dtype == object else None

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from codat_notebook import frames
 from codat_notebook.models.platforms import changes_a_day
 from codat_notebook.strategies.cell_table import Columns, Labels, Moment
 from codat_notebook.strategies.indices import Floats
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Prior of a rate: a Gamma of this shape around the mean assumed for the data type. Wide on purpose.
 SHAPE = 0.5
@@ -149,8 +147,6 @@ def observe_changes(seen: pd.DataFrame | Mapping[str, Any] | Iterable[Mapping[st
     >>> observe_changes([event])[["data_type", "changed"]].values.tolist()
     [['bills', True]]
     """
-    import pandas as pd
-
     if isinstance(seen, pd.DataFrame):
         if missing := [name for name in _NEEDED if name not in seen.columns]:
             raise ValueError(f"observed changes lack the column {', '.join(missing)}; they need {', '.join(_NEEDED)}")
@@ -189,8 +185,6 @@ def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     refreshes (Cho & Garcia-Molina 2003 without the prior). The first bit of a cell says nothing: Codat tells false
     then, whatever is there. Rows without a connection count for all connections of the company.
     """
-    import pandas as pd
-
     seen = observed.sort_values("time", kind="stable")
     names = [seen[name].astype(object).where(seen[name].notna(), "") for name in _NAMES]
     number, keys = pd.MultiIndex.from_arrays(names).factorize()

@@ -11,18 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
 from codat_notebook.strategies import indices, optimum
 from codat_notebook.strategies.budget import Budget, days
 from codat_notebook.strategies.cell_table import Columns, ask, name_of
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import Learner, Prior, assumed_rates
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Strategy = Callable[..., Any]
 
@@ -51,8 +49,6 @@ class Policy:
 
     def __call__(self, cells: pd.DataFrame, now: Any = None, budget_left: float | None = None) -> pd.Series[float]:
         """The priorities of the cells, with the cells' index. ``now`` matters to policies that know deadlines."""
-        import pandas as pd
-
         return pd.Series(self.score(Columns.of(cells, now, budget_left)), index=cells.index, name="priority")
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from codat_notebook.models.platforms import BY_KIND, SPREAD, changes_a_day, median_seconds
 from codat_notebook.strategies.budget import REQUESTS, Budget
@@ -19,9 +20,6 @@ from codat_notebook.strategies.cell_table import CELLS, Columns, table
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import assumed_rates
 from codat_notebook.strategies.optimum import refuse
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _DAY = 86_400.0
 #: Columns that a frame may have beside those of the cells: the truth, and what a refresh takes.
@@ -64,8 +62,6 @@ class Portfolio:
         ------
         ValueError : no frame, a column of neither, or a number that makes no sense.
         """
-        import pandas as pd
-
         if not isinstance(frame, pd.DataFrame):
             raise ValueError(f"a portfolio is made of a DataFrame with a row per cell, not of {type(frame).__name__}")
         unknown = sorted(set(frame.columns) - set(CELLS) - set(TRUTH))
@@ -103,8 +99,6 @@ class Portfolio:
         rates : what is believed: ``"assumed"`` (that of the data type), ``"known"`` (the truth), ``"unknown"``.
         observed : see the class.
         """
-        import pandas as pd
-
         if rates not in ("assumed", "known", "unknown"):
             raise ValueError(f'rates: "assumed", "known" or "unknown", not {rates!r}')
         rng = np.random.default_rng(seed)

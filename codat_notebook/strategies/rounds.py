@@ -9,9 +9,10 @@ a round on real companies as a plan, with reasons.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from codat_notebook import frames
@@ -19,9 +20,6 @@ from codat_notebook.strategies.budget import REQUESTS, Budget, days
 from codat_notebook.strategies.cell_table import CELLS, Columns, ask
 from codat_notebook.strategies.indices import Flags, Floats, Rows
 from codat_notebook.strategies.policies import Strategy, keep_alive
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Ids = NDArray[np.integer]
 
@@ -276,8 +274,6 @@ def _skipped(cells: pd.DataFrame, priority: Floats, waiting: Flags) -> list[str]
 
 def _frame(cells: pd.DataFrame, priority: Floats, rows: Rows, reasons: list[str], cost: Floats) -> pd.DataFrame:
     """The plan: what is queued in its order, then the rest, the most wanted first."""
-    import pandas as pd
-
     shown = np.nan_to_num(priority, nan=0.0, posinf=np.inf, neginf=-np.inf)
     rest = np.setdiff1d(np.arange(len(cells)), rows)
     order = np.concatenate([rows, rest[np.argsort(-shown[rest], kind="stable")]])

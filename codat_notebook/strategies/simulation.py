@@ -6,9 +6,8 @@ the chosen begin. ``Result`` holds what came of it; ``ratio`` compares with what
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from codat_notebook.strategies import optimum
 from codat_notebook.strategies.budget import Budget
@@ -21,9 +20,6 @@ from codat_notebook.strategies.result import Result
 from codat_notebook.strategies.rounds import Limits, Rounds
 from codat_notebook.strategies.scores import Deadlines, KeepAliveCount, Reports, requests
 from codat_notebook.strategies.simulation_state import FETCHING, CellsView, SimulationState
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _ROUNDING = 1e-9  # of the ratio
 _START = np.datetime64("2026-01-05", "us")  # a Monday
@@ -147,8 +143,6 @@ class _Run:
 
     def result(self, name: str) -> Result:
         """What came of it."""
-        import pandas as pd
-
         timeline = pd.DataFrame(self.rows)
         for counted in ("refreshes", "failures", "spent"):
             timeline[counted] = timeline[counted].diff().fillna(timeline[counted])

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from codat_notebook.models.platforms import BY_NAME, PLATFORMS, SPREAD
@@ -21,9 +22,6 @@ from codat_notebook.strategies.cell_table import CELLS, Columns, Labels
 from codat_notebook.strategies.indices import Flags, Floats, Rows
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.rounds import back_off
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _AT_ONCE = 4_096  # notes worked out together: enough to make a call cheap, few enough for the processor's cache
 
@@ -313,15 +311,11 @@ class CellsView:
 
     def frame(self) -> pd.DataFrame:
         """The cells as a table. Made from bare columns: setting them one by one takes several times as long."""
-        import pandas as pd
-
         columns = {name: self._array(name, kind) for name, kind in CELLS.items()}
         return pd.DataFrame(columns, index=pd.RangeIndex(len(self._board)), copy=False)
 
     def _array(self, name: str, kind: str) -> Any:
         """A column as pandas keeps it; nobody else holds it."""
-        import pandas as pd
-
         board = self._board
         if name in self._texts:
             return self._texts[name].copy()
@@ -347,8 +341,6 @@ def _locked(values: Floats) -> Floats:
 
 def _times(start: np.datetime64, days: Floats) -> Any:
     """Moments some days from a start, missing where these are, as pandas keeps times."""
-    import pandas as pd
-
     missing = np.isnan(days)
     gaps = np.round(np.where(missing, 0.0, days) * _DAY_US).astype("m8[us]")
     gaps[missing] = np.timedelta64("NaT", "us")
@@ -357,6 +349,4 @@ def _times(start: np.datetime64, days: Floats) -> Any:
 
 @cache
 def _statuses() -> pd.CategoricalDtype:
-    import pandas as pd
-
     return pd.CategoricalDtype(pd.Index(STATUSES, dtype="string"))
