@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from codat_notebook import frames
 from codat_notebook.models.platforms import changes_a_day
-from codat_notebook.strategies.cell_table import Columns, Labels, Moment
+from codat_notebook.strategies.cell_table import DAY, Columns, Labels
 from codat_notebook.strategies.indices import Floats
 
 #: Prior of a rate: a Gamma of this shape around the mean assumed for the data type. Wide on purpose.
@@ -26,7 +26,6 @@ SHAPE = 0.5
 _FASTEST = 1e4  # changes a day; what changes at every look could change any number of times
 
 _INSTANT = 1e-9  # days: a gap below is rounding, not a refresh
-_DAY: Final = np.timedelta64(1, "D")
 _KEYS = ("company", "connection", "data_type")
 
 Prior = tuple[float, float] | Mapping[str, tuple[float, float]] | None
@@ -57,66 +56,57 @@ class Learner:
     """
 
     def __init__(self, prior: Prior = None) -> None:
-        pairs = prior.values() if isinstance(prior, Mapping) else [] if prior is None else [prior]
-        if not all(len(pair) == 2 and min(pair) > 0 for pair in pairs):
+        self._priors: Mapping[Any, tuple[float, float]]  # data type, or None for all -> (a, b)
+        self._priors = prior if isinstance(prior, Mapping) else {} if prior is None else {None: prior}
+        if not all(len(pair) == 2 and min(pair) > 0 for pair in self._priors.values()):
             raise ValueError(f"learn: a prior is two numbers > 0, or data type -> two numbers, not {prior!r}")
-        self._prior = prior
-        self._keys: list[Labels] | None = None
-        self._shape: Floats
-        self._days: Floats
-        self._snapshot: Floats
-        self._at: Moment | None = None
+        self._keys: list[Labels] = []
+        self._known = np.empty((3, 0))  # of each cell a + S, b + G, and its snapshot as days from the last round
+        self._at: np.datetime64 | None = None
 
     def rates(self, columns: Columns) -> Floats:
         """What is believed now, after the refreshes that ended since the last call."""
         self._know(columns)
-        snapshot = columns.last_success
+        shape, days, snapshot = self._known
         # Snapshots are told as days from now, so those of the last round are the time since then further off.
-        moved = 0.0 if self._at is None else (columns.now - self._at) / _DAY
+        moved = 0.0 if self._at is None else (columns.now - self._at) / DAY
         self._at = columns.now
-        gap = snapshot - self._snapshot + moved
+        gap = columns.last_success - snapshot
+        gap += moved
         fresh = np.flatnonzero(gap > _INSTANT)
-        if len(fresh):
-            changed = columns.changed_last[fresh]
-            told = ~np.isnan(changed)
-            self._update(fresh[told], gap[fresh[told]], changed[told] > 0)
-        self._snapshot = snapshot
-        return self._shape / self._days
+        changed = columns.changed_last[fresh]
+        told = ~np.isnan(changed)
+        cells, gaps = fresh[told], gap[fresh[told]]
+        rate = np.minimum(shape[cells] / days[cells], _FASTEST)
+        expected = rate * gaps / -np.expm1(-np.maximum(rate * gaps, 1e-12))
+        shape[cells] += np.where(changed[told] > 0, expected, 0.0)
+        days[cells] += gaps
+        snapshot[:] = columns.last_success
+        return shape / days
 
     def _know(self, columns: Columns) -> None:
         """Make sure that what is remembered stands in the order of these cells; new ones begin with the prior."""
         keys = [columns.labels(name) for name in _KEYS]
-        if self._keys is not None and all(
+        if self._keys and all(
             new[0] is old[0] or (np.array_equal(new[0], old[0]) and new[1] == old[1])
             for new, old in zip(keys, self._keys, strict=True)
         ):
             return
-        old_rows = {} if self._keys is None else {key: row for row, key in enumerate(_rows(self._keys))}
-        kept = [(row, old_rows[key]) for row, key in enumerate(_rows(keys)) if key in old_rows]
-        before = (self._shape, self._days, self._snapshot) if kept else ()
-        self._start(columns)
-        new, old = np.array(kept, dtype=np.intp).reshape(-1, 2).T
-        for now, then in zip((self._shape, self._days, self._snapshot), before, strict=False):
-            now[new] = then[old]
-        self._keys = keys
+        before = {key: row for row, key in enumerate(_rows(self._keys))}
+        kept = [(row, before[key]) for row, key in enumerate(_rows(keys)) if key in before]
+        rows, rows_before = np.array(kept, dtype=np.intp).reshape(-1, 2).T
+        known = self._prior(columns)
+        known[:, rows] = self._known[:, rows_before]
+        self._keys, self._known = keys, known
 
-    def _start(self, columns: Columns) -> None:
-        self._shape = np.full(len(columns.age), SHAPE)
-        self._days = SHAPE / np.maximum(assumed_rates(columns), 1e-9)
-        if isinstance(self._prior, tuple):
-            self._shape[:] = self._prior[0]
-            self._days[:] = self._prior[1]
-        for name, (shape, days) in self._prior.items() if isinstance(self._prior, Mapping) else ():
-            own = columns.matches("data_type", name)
-            self._shape[own] = shape
-            self._days[own] = days
-        self._snapshot = np.full(len(columns.age), np.nan)
-
-    def _update(self, cells: NDArray[np.intp], gaps: Floats, changed: NDArray[np.bool_]) -> None:
-        rate = np.minimum(self._shape[cells] / self._days[cells], _FASTEST)
-        expected = rate * gaps / -np.expm1(-np.maximum(rate * gaps, 1e-12))
-        self._shape[cells] += np.where(changed, expected, 0.0)
-        self._days[cells] += gaps
+    def _prior(self, columns: Columns) -> Floats:
+        """What is known of cells of which nothing was seen."""
+        known = np.full((3, len(columns.age)), np.nan)
+        known[0], known[1] = SHAPE, SHAPE / np.maximum(assumed_rates(columns), 1e-9)
+        for name, pair in self._priors.items():
+            own = slice(None) if name is None else columns.matches("data_type", name)
+            known[:2, own] = np.reshape(pair, (2, 1))
+        return known
 
 
 #: What was seen, one row a refresh that ended well: whether it found changes since the one before.
@@ -155,7 +145,7 @@ def observe_changes(seen: pd.DataFrame | Mapping[str, Any] | Iterable[Mapping[st
         events = [seen] if isinstance(seen, (str, Mapping)) else seen
         rows = [row for number, event in enumerate(events) for row in _of_event(event, number)]
         frame = frames.build(OBSERVED, {name: [row[n] for row in rows] for n, name in enumerate(OBSERVED)})
-    bad = frame["time"].isna() | frame["changed"].isna() | frame["company_id"].isna() | frame["data_type"].isna()
+    bad = frame[list(_NEEDED)].isna().any(axis=1)
     if bad.any():
         raise ValueError(f"observed changes: what, when and whether must be given:\n{frame[bad].head(5).to_string()}")
     return frame.sort_values("time", kind="stable", ignore_index=True)
@@ -188,8 +178,9 @@ def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     seen = observed.sort_values("time", kind="stable")
     names = [seen[name].astype(object).where(seen[name].notna(), "") for name in _NAMES]
     number, keys = pd.MultiIndex.from_arrays(names).factorize()
-    gap, changed = _gaps(number, seen["time"].dt.tz_localize(None).to_numpy()), seen["changed"].to_numpy(bool)
-    there = gap > 0
+    # Days since the refresh before of the same cell, and whether there was one.
+    gap = seen["time"].groupby(number).diff().to_numpy() / DAY
+    there, changed = gap > 0, seen["changed"].to_numpy(bool)
     usual = np.array([changes_a_day(key[2]) for key in keys], dtype=np.float64)
     rate = _posterior(number[there], gap[there], changed[there], usual)
     last = pd.Series(changed[there]).groupby(number[there]).last()
@@ -198,15 +189,6 @@ def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     rows = [place.get((a, b, c), place.get((a, "", c), -1)) for a, b, c in wanted]
     changed_last = pd.array([last.get(row) for row in rows], dtype="boolean")
     return pd.DataFrame({"rate": np.append(rate, np.nan)[rows], "changed_last": changed_last}, index=cells.index)
-
-
-def _gaps(number: NDArray[np.intp], when: NDArray[np.datetime64]) -> Floats:
-    """Days since the refresh before of the same cell; 0 for the first. Times ascend."""
-    gap = np.zeros(len(number))
-    order = np.argsort(number, kind="stable")
-    same = number[order][1:] == number[order][:-1]
-    gap[order[1:][same]] = (np.diff(when[order]) / _DAY)[same]
-    return gap
 
 
 def _posterior(number: NDArray[np.intp], gap: Floats, changed: NDArray[np.bool_], usual: Floats) -> Floats:
