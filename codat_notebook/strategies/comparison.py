@@ -108,9 +108,7 @@ def _elsewhere(
 
 
 def _run_packed(strategy: bytes, shared: bytes, task: _Task) -> _Outcome:
-    """A task in another process. What it raises comes back as words: an exception that cannot be unpickled, such as one
-    of a class of the user's, breaks the whole pool.
-    """
+    """A task elsewhere. What it raises comes back as words: an exception that cannot be unpickled breaks the pool."""
     return _outcome(lambda: _run(pickle.loads(strategy), _unpack(shared), task))
 
 
@@ -150,10 +148,9 @@ def _pack(thing: Any) -> bytes:
     import cloudpickle
 
     try:
-        packed: bytes = cloudpickle.dumps(thing)
+        return bytes(cloudpickle.dumps(thing))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise ValueError(f"compare: a strategy or portfolio cannot travel to another process ({error})") from error
-    return packed
 
 
 @lru_cache(maxsize=2)
@@ -207,8 +204,7 @@ class ComparisonFrame(pd.DataFrame):
 
 def _bound(portfolio: Portfolio, days: float, top: float, budget: Budget) -> pd.Series[Any]:
     """The bound for budgets from nothing to ``top``."""
-    cost = costs(portfolio, budget)
+    cells, rates, cost = portfolio.cells, portfolio.truth["true_rate"], costs(portfolio, budget)
     grid = np.linspace(0.0, top, _POINTS)
-    rates, weights = portfolio.truth["true_rate"].to_numpy(), portfolio.cells["weight"].to_numpy()
-    ages = portfolio.cells["age"].to_numpy()
-    return pd.Series([optimum.upper_bound(rates, spent, days, ages, weights, cost) for spent in grid], index=grid)
+    bounds = [optimum.upper_bound(rates, spent, days, cells["age"], cells["weight"], cost) for spent in grid]
+    return pd.Series(bounds, index=grid)

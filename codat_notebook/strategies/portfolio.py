@@ -64,8 +64,7 @@ class Portfolio:
         """
         if not isinstance(frame, pd.DataFrame):
             raise ValueError(f"a portfolio is made of a DataFrame with a row per cell, not of {type(frame).__name__}")
-        unknown = sorted(set(frame.columns) - set(CELLS) - set(TRUTH))
-        if unknown:
+        if unknown := sorted(set(frame.columns) - set(CELLS) - set(TRUTH)):
             raise ValueError(f"a portfolio has no column {', '.join(unknown)}; it has {', '.join((*CELLS, *TRUTH))}")
         cells = table({name: frame[name].reset_index(drop=True) for name in frame if name in CELLS}, rows=len(frame))
         if "company" not in frame:
@@ -177,7 +176,7 @@ def costs(portfolio: Portfolio, budget: Budget) -> Floats:
     """What a refresh of each cell costs in the budget's unit."""
     truth = portfolio.truth
     cost = budget.costs(truth["requests"].to_numpy(np.float64), truth["price"].to_numpy(np.float64))
-    if np.isnan(cost).any() or not (cost > 0).all():
+    if not (cost > 0).all():
         wanted = "column requests, numbers > 0"
         if budget.unit != "requests":
             wanted = "column price, or portfolio.priced({'Xero': 0.02, ...})"
