@@ -83,8 +83,6 @@ def table(columns: Mapping[str, Any], rows: int | None = None) -> pd.DataFrame:
 
 
 def _series(kind: str, values: Any) -> Any:
-    if kind == "time" and isinstance(values, np.ndarray) and values.dtype.kind == "M":
-        return pd.Series(values.astype("datetime64[us]")).dt.tz_localize("UTC")
     ready = {"time": "datetime64[us, UTC]", "category": "category"}.get(kind)
     if ready is None:
         return pd.Series(list(values) if kind == "answer" else np.asarray(values), dtype=DTYPES[kind])
@@ -97,7 +95,7 @@ def _series(kind: str, values: Any) -> Any:
 class Columns:
     """The cells as arrays, read when asked for: what built-in strategies work on.
 
-    ``number(name)`` gives floats (flags as 0 and 1, what is unknown as NaN, times as days from now), ``labels(name)``
+    ``numbers(name)`` gives floats (flags as 0 and 1, what is unknown as NaN, times as days from now), ``labels(name)``
     the codes and categories of a text column, ``frame()`` the table itself, for strategies that want one.
     """
 
@@ -192,11 +190,10 @@ def _extras(strategy: Callable[..., Any], columns: Columns) -> dict[str, Any]:
     """``now`` and ``budget_left``, as far as the strategy has parameters of these names."""
     # Of a plain function its names are at hand: a signature takes longer than many strategies.
     code = None if hasattr(strategy, "__wrapped__") else getattr(strategy, "__code__", None)
-    parameters: Container[str] = (
-        inspect.signature(strategy).parameters
-        if code is None
-        else code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    )
+    if code is None:
+        parameters: Container[str] = inspect.signature(strategy).parameters
+    else:
+        parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     extras = {"budget_left": columns.budget_left} if "budget_left" in parameters else {}
     return extras | ({"now": pd.Timestamp(columns.now, tz="UTC")} if "now" in parameters else {})
 

@@ -29,6 +29,7 @@ _Task = tuple[str, str, int]
 _TASK: Final = {"strategy": "string", "budget": "string", "seed": "int64"}  # its columns, and their types
 _Shared = tuple[_Portfolios, dict[str, Any]]  # what all tasks share: whom to simulate, and the options
 _Outcome = dict[str, float] | str
+_unpack = lru_cache(maxsize=2)(pickle.loads)  # the same portfolio comes with every task, and is unpacked once
 _MARKERS: Final = "os^Dv<>Pp*Xh"
 _POINTS: Final = 40
 
@@ -151,12 +152,6 @@ def _pack(thing: Any) -> bytes:
         return bytes(cloudpickle.dumps(thing))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise ValueError(f"compare: a strategy or portfolio cannot travel to another process ({error})") from error
-
-
-@lru_cache(maxsize=2)
-def _unpack(packed: bytes) -> Any:
-    """The same portfolio comes with every task, and is unpacked once."""
-    return pickle.loads(packed)
 
 
 class ComparisonFrame(pd.DataFrame):

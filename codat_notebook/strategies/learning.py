@@ -24,7 +24,6 @@ from codat_notebook.strategies.indices import Floats
 #: Prior of a rate: a Gamma of this shape around the mean assumed for the data type. Wide on purpose.
 SHAPE = 0.5
 _FASTEST = 1e4  # changes a day; what changes at every look could change any number of times
-
 _INSTANT = 1e-9  # days: a gap below is rounding, not a refresh
 _KEYS = ("company", "connection", "data_type")
 
@@ -61,18 +60,17 @@ class Learner:
         if not all(len(pair) == 2 and min(pair) > 0 for pair in self._priors.values()):
             raise ValueError(f"learn: a prior is two numbers > 0, or data type -> two numbers, not {prior!r}")
         self._keys: list[Labels] = []
-        self._known = np.empty((3, 0))  # of each cell a + S, b + G, and its snapshot as days from the last round
-        self._at: np.datetime64 | None = None
+        self._known = [np.empty(0)] * 3  # of each cell a + S, b + G, and its snapshot as days from the last round
+        self._at: np.datetime64 = np.datetime64("NaT", "us")
 
     def rates(self, columns: Columns) -> Floats:
         """What is believed now, after the refreshes that ended since the last call."""
         self._know(columns)
         shape, days, snapshot = self._known
-        # Snapshots are told as days from now, so those of the last round are the time since then further off.
-        moved = 0.0 if self._at is None else (columns.now - self._at) / DAY
-        self._at = columns.now
         gap = columns.last_success - snapshot
-        gap += moved
+        # Snapshots are told as days from now, so those of the last round are the time since then further off.
+        gap += (columns.now - self._at) / DAY
+        self._at = columns.now
         fresh = np.flatnonzero(gap > _INSTANT)
         changed = columns.changed_last[fresh]
         told = ~np.isnan(changed)
@@ -81,7 +79,7 @@ class Learner:
         expected = rate * gaps / -np.expm1(-np.maximum(rate * gaps, 1e-12))
         shape[cells] += np.where(changed[told] > 0, expected, 0.0)
         days[cells] += gaps
-        snapshot[:] = columns.last_success
+        self._known[2] = columns.last_success
         return shape / days
 
     def _know(self, columns: Columns) -> None:
@@ -96,17 +94,17 @@ class Learner:
         kept = [(row, before[key]) for row, key in enumerate(_rows(keys)) if key in before]
         rows, rows_before = np.array(kept, dtype=np.intp).reshape(-1, 2).T
         known = self._prior(columns)
-        known[:, rows] = self._known[:, rows_before]
+        for now, then in zip(known, self._known, strict=True):
+            now[rows] = then[rows_before]
         self._keys, self._known = keys, known
 
-    def _prior(self, columns: Columns) -> Floats:
+    def _prior(self, columns: Columns) -> list[Floats]:
         """What is known of cells of which nothing was seen."""
-        known = np.full((3, len(columns.age)), np.nan)
-        known[0], known[1] = SHAPE, SHAPE / np.maximum(assumed_rates(columns), 1e-9)
+        shape, days = np.full(len(columns.age), SHAPE), SHAPE / np.maximum(assumed_rates(columns), 1e-9)
         for name, pair in self._priors.items():
             own = slice(None) if name is None else columns.matches("data_type", name)
-            known[:2, own] = np.reshape(pair, (2, 1))
-        return known
+            shape[own], days[own] = pair
+        return [shape, days, np.full(len(shape), np.nan)]
 
 
 #: What was seen, one row a refresh that ended well: whether it found changes since the one before.
@@ -162,9 +160,8 @@ def _of_event(event: Any, number: int) -> Iterator[tuple[Any, ...]]:
             if each.get("status", "Complete") == "Complete":
                 yield company, each.get("connectionId"), each["dataType"], when, bool(each["recordsModified"])
     except (KeyError, TypeError, ValueError) as error:
-        shown = str(event)[:200]
         message = f"observed changes: event {number} is no read.completed event ({type(error).__name__}: {error})"
-        raise ValueError(f"{message}: {shown}") from error
+        raise ValueError(f"{message}: {str(event)[:200]}") from error
 
 
 def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:

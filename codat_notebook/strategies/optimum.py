@@ -333,12 +333,11 @@ def upper_bound(
         return 0.0
     if problem.budget == 0:
         return mean(fresh_days(problem.rate, np.zeros(len(age)), days, age), problem.weight) / days
-    still = problem.rate == 0
-    price = find_price(
-        lambda price: float((_refreshes(problem, price, days, age) * problem.cost).sum()), budget * days
-    ).low if (~still & (problem.weight > 0)).any() else 0.0  # fmt: skip
-    k = _refreshes(problem, price, days, age)
-    won = np.where(still, days, fresh_days(problem.rate, k, days, age)) * problem.weight
+    count = partial(_refreshes, problem, days=days, age=age)
+    able = (problem.rate > 0) & (problem.weight > 0)
+    price = find_price(lambda at: float((count(at) * problem.cost).sum()), budget * days).low if able.any() else 0.0
+    k = count(price)
+    won = np.where(problem.rate > 0, fresh_days(problem.rate, k, days, age), days) * problem.weight
     dual = float(won.sum()) + price * (budget * days - float((k * problem.cost).sum()))
     return min(dual / (total * days), 1.0)
 

@@ -330,8 +330,7 @@ def _limit(cells: Columns, strategy: Strategy, most: int, per: str | None) -> Fl
 
 def _check_texts(who: str, names: Iterable[str]) -> None:
     texts = [name for name, kind in CELLS.items() if kind == "category"]
-    unknown = [repr(name) for name in names if name not in texts]
-    if unknown:
+    if unknown := [repr(name) for name in names if name not in texts]:
         raise ValueError(f"{who}: cells have no text column {', '.join(unknown)}; there are {', '.join(texts)}")
 
 
@@ -382,8 +381,7 @@ def before(deadline: str | time | datetime | None = None, within: str | float = 
     except ValueError:
         message = f'before: a time of day such as "07:00" (UTC), or a moment, not {deadline!r}'
         raise ValueError(message) from None
-    arguments = {"deadline": at, "within": days(within)}
-    return Policy(f"before({deadline!r}, {within!r})", _before, arguments)
+    return Policy(f"before({deadline!r}, {within!r})", _before, {"deadline": at, "within": days(within)})
 
 
 def _before(cells: Columns, deadline: float | np.datetime64 | None, within: float) -> Floats:

@@ -42,7 +42,18 @@ class Portfolio:
     observed: bool = True
 
     def __post_init__(self) -> None:
-        _check(self.cells, self.truth)
+        # Refuses the first number that makes no sense. An age may be infinite, a rate and a price unknown.
+        cells, truth = self.cells, self.truth
+        for name in ("weight", "true_rate", "latency", "requests"):
+            values = (cells if name in cells else truth)[name].to_numpy(np.float64)
+            refuse(f"portfolio: {name}", values, np.isfinite(values) & (values >= 0), "a finite number >= 0")
+        for name, values in (("cost", cells["cost"].to_numpy()), ("price", truth["price"].fillna(1.0).to_numpy())):
+            refuse(f"portfolio: {name}", values, np.isfinite(values) & (values > 0), "a finite number > 0")
+        rate = cells["rate"].fillna(0.0).to_numpy()
+        refuse("portfolio: rate", rate, np.isfinite(rate) & (rate >= 0), "a finite number >= 0, or none,")
+        chance, age = truth["failure_rate"].to_numpy(np.float64), cells["age"].to_numpy(np.float64)
+        refuse("portfolio: failure_rate", chance, (chance >= 0) & (chance < 1), "a number from 0 to below 1")
+        refuse("portfolio: age", age, age >= 0, "a number of days >= 0, or infinity,")
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -69,10 +80,8 @@ class Portfolio:
         cells = table({name: frame[name].reset_index(drop=True) for name in frame if name in CELLS}, rows=len(frame))
         if "company" not in frame:
             cells["company"] = pd.Categorical([f"Company {row}" for row in range(len(frame))])
-        truth = pd.DataFrame(
-            {name: frame[name].to_numpy(np.float64) if name in frame else default for name, default in TRUTH.items()},
-            index=cells.index,
-        )
+        given = {name: frame[name].to_numpy(np.float64) if name in frame else usual for name, usual in TRUTH.items()}
+        truth = pd.DataFrame(given, index=cells.index)
         truth["true_rate"] = truth["true_rate"].fillna(pd.Series(assumed_rates(Columns.of(cells))))
         return cls(cells, truth, observed)
 
@@ -182,17 +191,3 @@ def costs(portfolio: Portfolio, budget: Budget) -> Floats:
             wanted = "column price, or portfolio.priced({'Xero': 0.02, ...})"
         raise ValueError(f"simulate: a budget in {budget.unit} needs what a refresh costs: the portfolio's {wanted}")
     return cost
-
-
-def _check(cells: pd.DataFrame, truth: pd.DataFrame) -> None:
-    """``ValueError`` for the first number that makes no sense. An age may be infinite, a rate and a price unknown."""
-    for name in ("weight", "true_rate", "latency", "requests"):
-        values = (cells if name in cells else truth)[name].to_numpy(np.float64)
-        refuse(f"portfolio: {name}", values, np.isfinite(values) & (values >= 0), "a finite number >= 0")
-    for name, values in (("cost", cells["cost"].to_numpy()), ("price", truth["price"].fillna(1.0).to_numpy())):
-        refuse(f"portfolio: {name}", values, np.isfinite(values) & (values > 0), "a finite number > 0")
-    rate = cells["rate"].fillna(0.0).to_numpy()
-    refuse("portfolio: rate", rate, np.isfinite(rate) & (rate >= 0), "a finite number >= 0, or none,")
-    chance, age = truth["failure_rate"].to_numpy(np.float64), cells["age"].to_numpy(np.float64)
-    refuse("portfolio: failure_rate", chance, (chance >= 0) & (chance < 1), "a number from 0 to below 1")
-    refuse("portfolio: age", age, age >= 0, "a number of days >= 0, or infinity,")

@@ -74,9 +74,8 @@ class Result:
         parts = cells.assign(worth=cells["freshness"] * cells["weight"], age=read).groupby(column, observed=True)
         sums = parts[["worth", "weight", "refreshes", "failures"]].sum()
         freshness = (sums["worth"] / sums["weight"]).fillna(0.0)
-        frame = sums[["refreshes", "failures"]].assign(cells=parts.size(), age=parts["age"].mean(), freshness=freshness)
-        columns = ["cells", "freshness", "age", "refreshes", "failures"]
-        return frame[columns].sort_values("freshness", ascending=False)
+        frame = sums.assign(cells=parts.size(), age=parts["age"].mean(), freshness=freshness)
+        return frame[["cells", "freshness", "age", "refreshes", "failures"]].sort_values("freshness", ascending=False)
 
     def plot(self, **options: Any) -> Any:
         """Freshness and age over time, freshness by data type and by platform; returns matplotlib's axes.

@@ -121,16 +121,10 @@ def choose(
 
 
 def _highest(wanted: Floats, depth: int) -> Rows:
-    """The places of the ``depth`` highest values, highest first."""
-    if depth >= len(wanted):
-        return _highest_first(wanted)
-    last = np.partition(wanted, -depth)[-depth]
-    places: Rows = (wanted >= last).nonzero()[0]
-    return places[_highest_first(wanted[places])[:depth]]
-
-
-def _highest_first(wanted: Floats) -> Rows:
-    """The places in the order of the values, equals in their own order."""
+    """The places of the ``depth`` highest values, highest first, equals in their own order."""
+    if depth < len(wanted):
+        places: Rows = (wanted >= np.partition(wanted, -depth)[-depth]).nonzero()[0]
+        return places[_highest(wanted[places], len(places))[:depth]]
     if len(wanted) > _FEW:  # the quick sort takes a third of the time, but puts equals anyhow: only if there are none
         order = np.argsort(-wanted)
         ranked = wanted[order]

@@ -241,10 +241,7 @@ class Deadlines:
 
 
 class Reports:
-    """How far apart the copies are that a report puts side by side, company by company.
-
-    ``apart`` adds up the days between the oldest and the newest copy, of the ``seen`` reports that were whole.
-    """
+    """How far apart the copies in a company's report are: the sum of days (``apart``), of how many (``seen``)."""
 
     def __init__(self, board: SimulationState) -> None:
         rows: list[Rows] = []

@@ -109,7 +109,7 @@ class _Way(NamedTuple):
         return _Way._make(column[which] for column in self)
 
     def joined(self, other: _Way) -> _Way:
-        return _Way._make(map(np.concatenate, zip(self, other, strict=True)))
+        return _Way._make(map(np.concatenate, zip(self, other, strict=True))) if len(self.rows) else other
 
 
 class SimulationState:
@@ -242,18 +242,15 @@ class CellsView:
         self._board = board
         self._groups: dict[tuple[str, ...], NDArray[np.int64]] = {}
         self._fixed: dict[str, Floats] = {"cost": _locked(board.cost)}
-        self._arrays = {
-            name: cells[name].array
-            for name, kind in CELLS.items()
-            if name == "due" or (kind == "category" and name not in CHANGING)
-        }
-        self._moving: dict[str, Callable[[], Floats]] = {
+        still = [name for name, kind in CELLS.items() if kind == "category" and name not in CHANGING]
+        self._arrays = {name: cells[name].array for name in (*still, "due")}
+        self._moving: dict[str, Callable[[], NDArray[Any]]] = {
             "age": lambda: board.age,
             "last_success": lambda: np.where(np.isfinite(board.snapshot), board.snapshot - board.now, np.nan),
             "retry_at": lambda: np.where(board.waiting(), board.blocked - board.now, np.nan),
-            "in_progress": lambda: (board.status == FETCHING).astype(np.float64),
-            "failures": lambda: board.failures.astype(np.float64),
-            "changed_last": lambda: board.ledger.changed.astype(np.float64),
+            "in_progress": lambda: board.status == FETCHING,
+            "failures": lambda: board.failures,
+            "changed_last": lambda: board.ledger.changed,
             "due": lambda: board.given.due - board.now,
         }
 
@@ -268,7 +265,7 @@ class CellsView:
     def numbers(self, name: str) -> Floats:
         """A column as floats, as ``Columns`` wants it."""
         if name in self._moving:
-            return _locked(self._moving[name]())
+            return _locked(self._moving[name]().astype(np.float64, copy=False))
         if name not in self._fixed:
             self._fixed[name] = _locked(self._board.given.numbers(name))
         return self._fixed[name]
@@ -290,7 +287,7 @@ class CellsView:
             return self._arrays[name].copy()
         if name in CHANGING:
             return pd.Categorical.from_codes(self.labels(name)[0], dtype=_STATUS_TYPE, validate=False)
-        values = self.numbers(name)
+        values = self._moving[name]() if name in self._moving else self.numbers(name)
         if kind == "time":
             return _times(self._moment(), values)
         if kind == "answer":
