@@ -38,8 +38,6 @@ DTYPES: Final = {"days": "float64", "number": "float64", "flag": "bool", "count"
 DAY: Final = np.timedelta64(1, "D")
 #: Texts that a refresh changes.
 CHANGING: Final = ("status", "last_error")
-#: Columns that name a cell in messages.
-_NAMES: Final = ["company", "connection", "data_type"]
 
 Labels = tuple[NDArray[np.integer[Any]], list[str]]
 
@@ -222,6 +220,6 @@ def _numbers(given: pd.Series[Any], cells: pd.DataFrame, name: str) -> Floats:
         bad = bad | (numbers.isna() & given.notna()).to_numpy()
         if not bad.any():
             return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-    shown = cells[_NAMES].assign(priority=given)[bad if bad.any() else slice(None)]
+    shown = cells[["company", "connection", "data_type"]].assign(priority=given)[bad if bad.any() else slice(None)]
     hint = "; durations are days, as in cells.age" if given.dtype.kind == "m" else ""
     raise StrategyError(f"{name} gave priorities that are no numbers ({given.dtype}){hint}:", shown)

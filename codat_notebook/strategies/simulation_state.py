@@ -9,7 +9,6 @@ arrays that must not be written to, worked out when they are asked for, or as a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -244,6 +243,7 @@ class CellsView:
         self._fixed: dict[str, Floats] = {"cost": _locked(board.cost)}
         still = [name for name, kind in CELLS.items() if kind == "category" and name not in CHANGING]
         self._arrays = {name: cells[name].array for name in (*still, "due")}
+        self._now: dict[str, Floats] = {}
         self._moving: dict[str, Callable[[], NDArray[Any]]] = {
             "age": lambda: board.age,
             "last_success": lambda: np.where(np.isfinite(board.snapshot), board.snapshot - board.now, np.nan),
@@ -256,7 +256,8 @@ class CellsView:
 
     def columns(self, budget_left: float) -> Columns:
         """The cells as they are now."""
-        return Columns(cache(self.numbers), self.labels, self.frame, self._moment(), budget_left, self._groups)
+        self._now.clear()
+        return Columns(self.numbers, self.labels, self.frame, self._moment(), budget_left, self._groups)
 
     def _moment(self) -> np.datetime64:
         moment: np.datetime64 = self._board.start + np.timedelta64(round(self._board.now * _DAY_US), "us")
@@ -264,11 +265,11 @@ class CellsView:
 
     def numbers(self, name: str) -> Floats:
         """A column as floats, as ``Columns`` wants it."""
-        if name in self._moving:
-            return _locked(self._moving[name]().astype(np.float64, copy=False))
-        if name not in self._fixed:
-            self._fixed[name] = _locked(self._board.given.numbers(name))
-        return self._fixed[name]
+        kept = self._now if name in self._moving else self._fixed
+        if name not in kept:
+            values = self._moving[name]() if name in self._moving else self._board.given.numbers(name)
+            kept[name] = _locked(values.astype(np.float64, copy=False))
+        return kept[name]
 
     def labels(self, name: str) -> Labels:
         """A text column as codes and categories."""
