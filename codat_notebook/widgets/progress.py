@@ -289,8 +289,10 @@ def helped(run: RefreshRun) -> int:
 
 def _actions(runs: Sequence[RefreshRun], running: bool, watched: bool) -> tuple[ActionButton, ...]:
     """To stop watching what runs, to watch it again; to queue again what failed and may succeed now."""
+    if not watched:
+        return (WATCH_AGAIN,)
     if running:
-        return (STOP,) if watched else (WATCH_AGAIN,)
+        return (STOP,)
     again = sum(map(helped, runs))
     failed = sum(is_failed(row.operation.status) for run in runs for row in run.rows if row.operation is not None)
     others = " The others need what is said below them first." if failed > again else ""
@@ -372,8 +374,9 @@ class RunView:
         due = due_at((each for each in running if not pause_end(each.status_description)), usual)
         watched = watch.watched if watch else all(run.phase != "stopped" for run in self.runs)
         checked = watch.checked if watch else self.runs[-1].checked
-        notes = [run.note for run in self.runs if run.note and not (running and run.phase == "stopped")]
-        if running and not watched:
+        is_open = bool(running) or any(row.open for run in self.runs for row in run.rows)
+        notes = [run.note for run in self.runs if run.note and run.phase != "stopped"]
+        if not watched:
             notes.append(_not_watching(checked))
         elif watch is not None and any(each in running for each in others):
             notes.append(_beside_text(others, watch))
@@ -386,7 +389,7 @@ class RunView:
             expected=expected_text(waits),
             due=due.isoformat() if due else None,
             message=" ".join(dict.fromkeys(notes)),
-            actions=_actions(self.runs, bool(running) or not all(run.done for run in self.runs), watched),
+            actions=_actions(self.runs, is_open, watched),
             speed=speed,
             checked=iso(checked.isoformat()) if checked else None,
             watched=watched,
