@@ -15,8 +15,7 @@ from codat_notebook.client import events as client_events
 from codat_notebook.client.quota import Pacing, Quota
 from codat_notebook.models.errors import CodatLendingError, hides_arguments
 from codat_notebook.models.shared import Security
-from codat_notebook.planning.methods import PortfolioMethods
-from codat_notebook.planning.settings_audit import SettingsMethods
+from codat_notebook.planning.methods import PlanningMethods
 from codat_notebook.planning.sync_settings import with_settings
 from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.context import CLOSED, RunContext
@@ -40,7 +39,7 @@ T = TypeVar("T")
 _PATIENCE = 5.0
 
 
-class Session(PortfolioMethods, SettingsMethods):
+class Session(PlanningMethods):
     """A connection to Codat whose answers are DataFrames. Made by :func:`connect`; a context manager.
 
     ``per_minute`` requests at most are sent in any minute (Codat's limit for one address is 1,000); ``None``: no limit.

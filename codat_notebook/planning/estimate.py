@@ -15,8 +15,8 @@ is its sum: it is never taken for 0.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -124,15 +124,13 @@ def of_numbers(companies: int | Mapping[str, int], data_types: int | Sequence[st
     >>> of_numbers({"Xero": 2, "Plaid": 1}, 5).refreshes
     15
     """
-    counted = companies.items() if isinstance(companies, Mapping) else [(None, companies)]
-    by_platform: dict[str | None, int] = dict(counted)
-    names = [None] if isinstance(data_types, int) else list(dict.fromkeys(data_types))
-    each = data_types if isinstance(data_types, int) else 1
+    by_platform: dict[str | None, int] = dict(companies) if isinstance(companies, Mapping) else {None: companies}
+    types, each = (None, data_types) if isinstance(data_types, int) else (tuple(dict.fromkeys(data_types)), 1)
     for number in (*by_platform.values(), each):
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
             raise ValueError(f"Companies and data types are counted in whole numbers, not {number!r}.")
+    names = (None,) if types is None else types
     cells = {(platform, name): number * each for platform, number in by_platform.items() for name in names}
-    types = None if isinstance(data_types, int) else tuple(dict.fromkeys(data_types))
     return Load(cells, by_platform, sum(by_platform.values()), types)
 
 
@@ -141,38 +139,37 @@ def of_companies(snapshots: Iterable[CompanySnapshot], selection: Selection) -> 
     return _counted(cell for snapshot in snapshots for cell in _cells(snapshot, selection))
 
 
-def _cells(snapshot: CompanySnapshot, selection: Selection) -> set[tuple[str, str, str, str]]:
-    """(company, connection, platform, data type) of each cell."""
-    cells: set[tuple[str, str, str, str]] = set()
-    if snapshot.facts is None:
-        return cells
+def _cells(snapshot: CompanySnapshot, selection: Selection) -> Iterator[tuple[str, str, str, str]]:
+    if (facts := snapshot.facts) is None:
+        return
     targets = selection.of(snapshot.id.lower())
-    for connection in snapshot.facts.linked:
-        platform = connection.platform_name
-        if selection.takes(platform, connection.integration_key):
-            for data_type, only in targets:
-                supported = snapshot.facts.supported[connection.id] if only in (None, connection.id) else frozenset()
+    for connection in filter(selection.takes, facts.linked):
+        for data_type, only in targets:
+            if only in (None, connection.id):
+                supported = facts.supported[connection.id]
                 types = supported if data_type is None else supported & {data_type}
-                cells |= {(snapshot.id, connection.id, platform, name) for name in types}
-    return cells
+                yield from ((snapshot.id, connection.id, connection.platform_name, name) for name in types)
 
 
 def of_plan(plan: Any) -> Load:
-    """The rows of a plan that are to be queued, each cell once."""
+    """The rows of a plan that are to be queued."""
     lines = plan_lines(plan, "company_id", "data_type", "connection_id", "platform")
-    cells = ((line.company_id or "", line.connection_id or "", line.platform or "", line.data_type or "")
-             for line in lines if line.queued)  # fmt: skip
-    return _counted(dict.fromkeys(cells))
+    return _counted(
+        (line.company_id or "", line.connection_id or "", line.platform or "", line.data_type or "")
+        for line in lines
+        if line.queued
+    )
 
 
 def _counted(cells: Iterable[tuple[str, str, str, str]]) -> Load:
-    counted: Counter[Kind] = Counter()
-    companies: dict[str | None, set[str]] = {}
-    for company, _, platform, data_type in cells:
+    """``cells``: (company, connection, platform, data type), each of which counts once."""
+    counted = Counter[Kind]()
+    companies: defaultdict[str | None, set[str]] = defaultdict(set)
+    for company, _, platform, data_type in dict.fromkeys(cells):
         counted[platform, data_type] += 1
-        companies.setdefault(platform, set()).add(company)
+        companies[platform].add(company)
     types = tuple(sorted({data_type or "" for _, data_type in counted}))
-    everyone = set().union(*companies.values()) if companies else set()
+    everyone = set().union(*companies.values())
     return Load(dict(counted), {platform: len(ids) for platform, ids in companies.items()}, len(everyone), types)
 
 

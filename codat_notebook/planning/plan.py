@@ -76,11 +76,7 @@ def _pairs(
         return [(connection_id, data_type)]
     connections = snapshot.facts.connections
     named = list(connections) if connection_id is None else [connection_id]
-    meant = [
-        id
-        for id in named
-        if id not in connections or selection.takes(connections[id].platform_name, connections[id].integration_key)
-    ]
+    meant = [id for id in named if id not in connections or selection.takes(connections[id])]
     if not meant and selection.platforms is not None:
         return []
     if connection_id is not None and data_type is not None:
@@ -96,7 +92,7 @@ def _row(
     connection_id, data_type = pair
     cell = cells.get((connection_id or "", data_type or ""))
     skip = _obstacle(snapshot, connection_id, cell) or (_not_due(cell, selection) if cell else None)
-    connection = snapshot.facts.connections.get(connection_id or "") if snapshot.facts else None
+    connection = snapshot.connections.get(connection_id or "")
     platform = connection.platform_name if connection else None
     return PlanRow(
         company_id=snapshot.id,
@@ -107,7 +103,7 @@ def _row(
         status=cell.status if cell else None,
         age=cell.age if cell else None,
         action="skip" if skip else "queue",
-        reason=skip or _told(snapshot, cell, _occasion(cell, selection)),
+        reason=skip or _occasion(snapshot, cell, selection),
         requests=0.0,
         seconds=None if skip else durations.of(platform or "", data_type or "").median,
     )
@@ -144,16 +140,14 @@ def _not_due(cell: Cell, selection: Selection) -> str | None:
     return TOO_SOON if selection.by_rule and cell.due is not None else None
 
 
-def _occasion(cell: Cell | None, selection: Selection) -> str:
+def _occasion(snapshot: CompanySnapshot, cell: Cell | None, selection: Selection) -> str:
+    """Why it is refreshed, with what the company's settings do for the data type where they were read."""
     if cell is not None and is_failed(cell.status or ""):
-        return "failed"
-    if cell is None or cell.age is None:
-        return NEVER
-    return "old" if selection.older_than is not None else "asked for"
-
-
-def _told(snapshot: CompanySnapshot, cell: Cell | None, occasion: str) -> str:
-    """The occasion, with what the company's settings do for the data type where they were read."""
+        occasion = "failed"
+    elif cell is None or cell.age is None:
+        occasion = NEVER
+    else:
+        occasion = "old" if selection.older_than is not None else "asked for"
     if snapshot.settings is None or cell is None:
         return occasion
     told = explained(snapshot.settings, cell.data_type, occasion == NEVER)
@@ -166,10 +160,9 @@ def totals(rows: Iterable[tuple[str, str]]) -> str:
     >>> totals([("queue", "old"), ("queue", "failed"), ("skip", "fresh")])
     '2 to queue (1 old, 1 failed); 1 skipped (1 fresh)'
     """
-    counted = Counter(rows)
-    parts = []
+    counted, parts = Counter(rows).most_common(), []
     for action, words in (("queue", "to queue"), ("skip", "skipped")):
-        reasons = {reason: number for (does, reason), number in counted.most_common() if does == action}
-        why = ", ".join(f"{number:,} {reason}" for reason, number in reasons.items())
-        parts.append(f"{sum(reasons.values()):,} {words}" + (f" ({why})" if why else ""))
+        reasons = [(number, reason) for (does, reason), number in counted if does == action]
+        why = ", ".join(f"{number:,} {reason}" for number, reason in reasons)
+        parts.append(f"{sum(number for number, _ in reasons):,} {words}" + (f" ({why})" if why else ""))
     return "; ".join(parts)

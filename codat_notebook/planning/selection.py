@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.models.instants import interval
-from codat_notebook.models.shared import Company
+from codat_notebook.models.shared import Company, Connection
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.runs.targets import plan_lines
 
@@ -51,9 +51,10 @@ class Selection:
             return (named,)
         return self.types if named is None else tuple(t for t in self.types if t == named)
 
-    def takes(self, platform: str, key: str | None) -> bool:
-        """Whether connections to a platform are meant, by its name or its key."""
-        return self.platforms is None or bool({platform.casefold(), (key or "").casefold()} & self.platforms)
+    def takes(self, connection: Connection) -> bool:
+        """Whether connections to its platform are meant, by the platform's name or its key."""
+        names = {connection.platform_name.casefold(), (connection.integration_key or "").casefold()}
+        return self.platforms is None or bool(names & self.platforms)
 
 
 def select(
@@ -125,17 +126,10 @@ def _texts(values: Any, what: str) -> list[str]:
 def _types(data_types: str | Iterable[str] | None, report: str | Iterable[str] | None) -> tuple[str, ...] | None:
     """The data types of both, where both are given those in both."""
     named = None if data_types is None else _texts(data_types, "data_types")
-    reported = None if report is None else [t for name in _texts(report, "report") for t in report_types(name)]
+    reported: list[str] | None = None if report is None else []
+    for name in [] if report is None else _texts(report, "report"):
+        if (types := REPORTS.get(name.strip().lower())) is None:
+            raise ValueError(f"There is no report {name!r}; there are {', '.join(REPORTS)}.")
+        reported += types
     given = [names for names in (named, reported) if names is not None]
     return tuple(dict.fromkeys(name for name in given[0] if name in given[-1])) if given else None
-
-
-def report_types(name: str) -> tuple[str, ...]:
-    """The data types of a report's set.
-
-    Raises ``ValueError`` for a report that there is not, naming those that there are.
-    """
-    types = REPORTS.get(name.strip().lower())
-    if types is None:
-        raise ValueError(f"There is no report {name!r}; there are {', '.join(REPORTS)}.")
-    return types

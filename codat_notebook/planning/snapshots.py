@@ -19,7 +19,7 @@ from typing import TypeVar
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.platforms import BY_NAME, median_seconds
-from codat_notebook.models.shared import Company, PullOperation
+from codat_notebook.models.shared import Company, Connection, PullOperation
 from codat_notebook.models.status import is_problem, is_running
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.sync_settings import Settings, merged
@@ -86,6 +86,16 @@ class CompanySnapshot:
     histories: Mapping[tuple[str, str], CellHistory] = field(default_factory=dict)
     trouble: str | None = None
     settings: Settings | None = None
+
+    @property
+    def connections(self) -> Mapping[str, Connection]:
+        """The company's connections by id."""
+        return self.facts.connections if self.facts else {}
+
+    @property
+    def linked(self) -> set[str]:
+        """The ids of the connections that Codat can read."""
+        return {id for id, connection in self.connections.items() if connection.is_linked}
 
 
 def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from codat_notebook.planning.goals import goals_by_type, judge
+from codat_notebook.planning.health import goals_by_type, judge
 from codat_notebook.planning.plan import LOOKS, plan_rows, totals
 from codat_notebook.planning.selection import Selection, select
 from codat_notebook.planning.snapshots import CompanySnapshot

@@ -10,7 +10,7 @@ import pytest
 from codat_notebook.models.instants import interval
 from codat_notebook.models.shared import Company
 from codat_notebook.models.vocabulary import REPORTS
-from codat_notebook.planning.goals import goals_by_type
+from codat_notebook.planning.health import goals_by_type
 from codat_notebook.planning.selection import select
 from codat_notebook.strategies.budget import days
 
