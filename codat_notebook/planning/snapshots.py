@@ -27,6 +27,7 @@ from codat_notebook.runs.cells import DEPTH, Cell, make_cells
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
 from codat_notebook.runs.finding import FEW, find_companies
+from codat_notebook.runs.governor import Hold
 from codat_notebook.runs.records import Subject
 
 
@@ -43,9 +44,9 @@ class CellHistory:
 
     def add(self, operation: PullOperation) -> None:
         """One that is older than those before. What the platform does not offer is no failure of a refresh."""
-        status, seconds = str(operation.status or ""), seconds_taken(operation)
+        status = str(operation.status or "")
         if status == "Complete":
-            if seconds is not None and len(self.seconds) < NEWEST:
+            if len(self.seconds) < NEWEST and (seconds := seconds_taken(operation)) is not None:
                 self.seconds.append(seconds)
         elif not is_problem(status):
             return
@@ -246,20 +247,20 @@ class _Reader:
     async def _in_turn(self, call: Callable[[], Awaitable[T]]) -> T:
         """Send a request when the session may; the time of waiting is not taken from what its retries may take."""
         governor = self._context.governor
-        while (pause := self._pause()) > 0:  # noqa: ASYNC110 - the governor goes by the time, and has no event
-            await asyncio.sleep(pause)
+        while (hold := self._hold()) is not None:  # noqa: ASYNC110 - the governor has no event, it goes by time
+            await asyncio.sleep(min(hold.seconds or _LOOK, 1.0))
         governor.begin()
         try:
             return await call()
         finally:
             governor.end()
 
-    def _pause(self) -> float:
-        """Real seconds until the next look whether a request may go; 0 if one may. Raises what stops the reading."""
+    def _hold(self) -> Hold | None:
+        """What keeps a request waiting. Raises where that stops the reading."""
         hold = self._context.governor.hold(self._reserve)
         if self.why is None and hold is not None and (hold.seconds or 0.0) > _LONGEST:
             why = (hold.why or _LATER).partition(";")[0]
             self.why = f"not read: {re.sub('^The ', 'the ', why)}"
         if self.why is not None:
             raise _Stopped
-        return 0.0 if hold is None else min(hold.seconds or _LOOK, 1.0)
+        return hold

@@ -62,7 +62,8 @@ class CompanyFacts:
 
 @dataclass(slots=True)
 class RunContext:
-    """The services that runs share. ``support``, ``settings`` and ``profile`` are filled by the first use.
+    """The services that runs share. What platforms ``support`` (by integration key) and the settings of companies (by
+    id) and of the client (``profile``) are filled by the first use.
 
     ``pacing`` is the client's; the ``governor`` slows all runs down together.
     """
@@ -107,37 +108,21 @@ class RunContext:
     async def facts(self, company: Company, company_id: str = "") -> CompanyFacts:
         """The same of a company that was read already: lists of companies hold their connections."""
         connections = {connection.id: connection for connection in company.data_connections or ()}
-        support = await self._support()
-        return CompanyFacts(
-            id=company.id or company_id,
-            name=company.name or company.id or company_id,
-            connections=connections,
-            supported={
-                id: support.get(connection.integration_key or "", frozenset()) for id, connection in connections.items()
-            },
-            tags=company.tags or {},
-            products=tuple(company.products or ()),
-        )
-
-    async def _support(self) -> dict[str, frozenset[str]]:
-        """Integration key -> the data types that the platform supports."""
         if self.support is None:
             self.support = {
                 integration.key: frozenset(integration.readable_data_types)
                 async for integration in self.client.integrations.iterate_async()
             }
-        return self.support
-
-    async def first_link(self, company_id: str, retries: RetryConfig | None = None) -> frozenset[str]:
-        """The data types with *fetch on first link*: those that ``data/all`` queues."""
-        return (await self.company_settings(company_id, retries)).first_link
+        able = {id: self.support.get(each.integration_key or "", frozenset()) for id, each in connections.items()}
+        id = company.id or company_id
+        products = tuple(company.products or ())
+        return CompanyFacts(id, company.name or id, connections, able, company.tags or {}, products)
 
     async def company_settings(self, company_id: str, retries: RetryConfig | None = None) -> SyncSettings:
         """A company's sync settings as Codat tells them, asked for once."""
         if company_id not in self.settings:
-            self.settings[company_id] = await self.client.settings.get_company_sync_settings_async(
-                request={"company_id": company_id}, retries=retries
-            )
+            ask = self.client.settings.get_company_sync_settings_async
+            self.settings[company_id] = await ask(request={"company_id": company_id}, retries=retries)
         return self.settings[company_id]
 
     async def profile_settings(self) -> SyncSettings:

@@ -18,7 +18,7 @@ from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_running, paused_until
 from codat_notebook.runs import polling
 from codat_notebook.runs.company_run import CompanyRun
-from codat_notebook.runs.durations import Durations
+from codat_notebook.runs.durations import Durations, seconds_taken
 from codat_notebook.runs.rows import OPEN_STATES, Row, absorb
 from codat_notebook.runs.sending import ACCOUNT
 
@@ -46,7 +46,11 @@ async def look(company: CompanyRun, durations: Durations) -> None:
     company.pause = 0.0
     company.note = None
     rows = absorb(company.rows, seen, company.origin)
-    company.quiet_counter.take(rows, company.context.client.clock.monotonic())
+    found = sum(row.operation is not None for row in rows)
+    if found > company.found:
+        company.found, company.quiet_looks = found, 0
+        company.quiet_since = company.context.client.clock.monotonic()
+    company.quiet_looks += 1
     company.set_rows(_end_discovery(rows, company, seen) if company.queued else rows, seen)
     if company.queued and not _waits(company):
         company.set_phase("done")
@@ -55,7 +59,7 @@ async def look(company: CompanyRun, durations: Durations) -> None:
 def _quiet(company: CompanyRun) -> float:
     """Server's seconds for which nothing new has turned up."""
     clock = company.context.client.clock
-    return (clock.monotonic() - company.quiet_counter.since) * clock.speed if company.quiet_counter.looks else 0.0
+    return (clock.monotonic() - company.quiet_since) * clock.speed if company.quiet_looks else 0.0
 
 
 def _late(company: CompanyRun, seconds: float) -> float:
@@ -105,30 +109,27 @@ def _learn(company: CompanyRun, seen: Iterable[PullOperation], durations: Durati
     platforms = company.platforms
     mine = {row.operation_id: row.open for row in company.rows}
     for operation in seen:
-        if operation.completed and (mine.get(operation.id) or not company.quiet_counter.looks):
-            start, end = instant(operation.requested), instant(operation.completed)
-            if start is not None and end is not None and not is_running(operation.status, operation.completed):
-                platform = platforms.get(operation.connection_id, "")
-                durations.learn(platform, operation.data_type, (end - start).total_seconds())
+        if mine.get(operation.id) or not company.quiet_looks:
+            seconds = seconds_taken(operation)
+            if seconds is not None and not is_running(operation.status, operation.completed):
+                durations.learn(platforms.get(operation.connection_id, ""), operation.data_type, seconds)
 
 
 def _waits(company: CompanyRun) -> bool:
     """Whether to look again: something runs, siblings may lag, or a doubt may still be settled by an operation."""
     states = {row.state for row in company.rows}
-    if states.intersection(OPEN_STATES):
+    if states.intersection(OPEN_STATES) or (company.quiet_looks < 2 and company.wanted is None):
         return True
-    if _siblings_missing(company) or (company.quiet_counter.looks < 2 and company.wanted is None):
-        return True
-    if _product_discovers(company):
+    if _siblings_missing(company) or _product_discovers(company):
         return True
     return "unknown" in states and _quiet(company) < _late(company, polling.SETTLE)
 
 
 def _product_discovers(company: CompanyRun) -> bool:
     """Whether more of a product's operations may turn up: which data types it has, nothing tells beforehand."""
-    if company.product is None or company.wanted is not None or company.phase == "failed":
+    if company.product is None or company.wanted is not None:
         return False
-    if company.all_done == "attached":
+    if company.phase == "failed" or company.all_done == "attached":
         return False
     return _quiet(company) < _late(company, QUIET if company.rows else ACCEPTED)
 
@@ -137,16 +138,16 @@ def _siblings_missing(company: CompanyRun) -> bool:
     """Whether a type was queued on whatever connections have it, and not all of these have shown an operation."""
     if company.facts is None or company.wanted is None:
         return False
-    if company.quiet_counter.looks >= 2 and _quiet(company) >= _late(company, 0.0):
+    if company.quiet_looks >= 2 and _quiet(company) >= _late(company, 0.0):
         return False
     supported = company.facts.supported
-    operations = [row.operation for row in company.rows if row.operation is not None]
+    operations = (row.operation for row in company.rows if row.operation is not None)
     shown = {(operation.data_type, operation.connection_id) for operation in operations}
-    types = {operation.data_type for operation in operations}
+    types = {data_type for data_type, _ in shown}
     return any(
-        data_type in types and data_type in supported[connection.id] and (data_type, connection.id) not in shown
+        data_type in supported[connection.id] and (data_type, connection.id) not in shown
         for data_type, chosen in company.wanted
-        if chosen is None
+        if chosen is None and data_type in types
         for connection in company.facts.linked
     )
 
@@ -159,10 +160,10 @@ def _end_discovery(rows: tuple[Row, ...], company: CompanyRun, seen: list[PullOp
     """
     appeared = any(row.origin not in (None, "attached") for row in rows)
     enough = _late(company, QUIET if appeared else polling.NOTHING)
-    if company.product is not None and not rows and company.quiet_counter.looks > 2 and not _product_discovers(company):
+    if company.product is not None and not rows and company.quiet_looks > 2 and not _product_discovers(company):
         evident = company.all_done == "queued" and company.context.client.clock.known
         return (replace(company.all_types, outcome="not queued by Codat" if evident else "unknown"),)
-    if company.quiet_counter.looks < 3 or _quiet(company) < enough or all(row.state != "queueing" for row in rows):
+    if company.quiet_looks < 3 or _quiet(company) < enough or all(row.state != "queueing" for row in rows):
         return rows
     if len(seen) >= company.page and company.page < polling.LARGEST_PAGE:
         company.page = polling.LARGEST_PAGE  # a history that is out of order may hold them further back
@@ -200,9 +201,8 @@ def _trouble(company: CompanyRun, error: CodatLendingError) -> None:
     """A look failed: end the company's part, or look again after a pause, in sight."""
     if error.status_code in ACCOUNT:
         raise error
-    record = company.context.report(
-        error, f"The operations of {company.name} could not be looked at", company.subject()
-    )
+    what = f"The operations of {company.name} could not be looked at"
+    record = company.context.report(error, what, company.subject())
     if error.status_code in _FINAL:
         company.refuse(record)
         return

@@ -26,6 +26,7 @@ MARGIN = 1.01
 SLOWER, RECOVERY = 0.7, 0.1
 #: Failures in a row from which on requests are only tried, and the seconds between tries: first and longest.
 OUTAGE, TRIES = 8, (1.0, 60.0)
+_COMPANY = re.compile("/companies/([^/?]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,15 @@ class Governor:
     def __init__(self, clock: ServerClock, quota: Callable[[], Quota | None], pacing: Pacing | None = None) -> None:
         self._clock = clock
         self._quota = quota
-        self.pacing = pacing
+        self._pacing = pacing or Pacing(None)
         # What was let go; the client books a request only when it is sent, and all requests of the session.
-        self._let_go = Pacing(pacing.per_minute if pacing is not None else None)
+        self._let_go = Pacing(self._pacing.per_minute)
         self.window = FIRST
         self.under_way = 0
         self._share = 1.0
         self._slowed = self._cut = self._until = self._tried = float("-inf")
         self._why: str | None = None
+        #: The company that a request in trouble was about (empty: none) -> when that was.
         self._troubled: dict[str, float] = {}
         self._failures = 0
         self._fastest = self._usual = 0.0
@@ -98,7 +100,7 @@ class Governor:
     @property
     def slot(self) -> float:
         """Server's seconds that one request takes at the pace that is allowed; 0 without a limit."""
-        return 60.0 / self._allowed if self.pacing is not None and self.pacing.per_minute else 0.0
+        return 60.0 / self._allowed if self._pacing.per_minute else 0.0
 
     @property
     def _now(self) -> float:
@@ -129,8 +131,7 @@ class Governor:
     @property
     def _allowed(self) -> int:
         """Requests a minute, at the present pace."""
-        assert self.pacing is not None
-        most = self.pacing.per_minute or 1
+        most = self._pacing.per_minute or 1
         return max(int(most * self._won_back) - most * LEFT_FREE // 100, 1)
 
     @property
@@ -140,10 +141,10 @@ class Governor:
         return min(1.0, self._share + RECOVERY * max(minutes, 0.0))
 
     def _of_pace(self) -> Hold | None:
-        if self.pacing is None or not self.pacing.per_minute:
+        if not self._pacing.per_minute:
             return None
         minute, most = self._clock.real(60.0) * MARGIN, self._allowed
-        seconds = max(pacing.room(self._now, minute, most) for pacing in (self.pacing, self._let_go))
+        seconds = max(pacing.room(self._now, minute, most) for pacing in (self._pacing, self._let_go))
         return Hold(seconds) if seconds > 0 else None
 
     # What it hears.
@@ -160,11 +161,10 @@ class Governor:
         status = attempt.status
         if status is None or status in (408, 429) or status >= 500:
             self._failures += status != 429
-            self._troubled[_company(attempt.path)] = self._now
+            company = _COMPANY.search(attempt.path)
+            self._troubled[company[1] if company else ""] = self._now
             if self._common:
-                self._halve(attempt)
-                if status == 429:
-                    self._slow_down()
+                self._slow_down(attempt)
         else:
             self._failures = 0
             self._took(attempt.ms / 1000)
@@ -176,14 +176,12 @@ class Governor:
             del self._troubled[company]
         return len(self._troubled) > 1 or "" in self._troubled
 
-    def _halve(self, attempt: Attempt) -> None:
-        """Once for all that was sent before the window was halved: it is the same trouble."""
+    def _slow_down(self, attempt: Attempt) -> None:
+        """Once for all that was sent before the window was halved, and for each wave of 429s: it is one trouble."""
         if self._now - attempt.ms / 1000 >= self._cut:
             self.window = max(self.window / 2, 1.0)
             self._cut = self._now
-
-    def _slow_down(self) -> None:
-        if self._now - self._slowed > self._clock.real(5.0):  # one wave of answers is one reason
+        if attempt.status == 429 and self._now - self._slowed > self._clock.real(5.0):
             self._share = max(self._won_back * SLOWER, 0.1)
             self._slowed = self._now
 
@@ -195,16 +193,6 @@ class Governor:
             self.window = min(self.window + 1 / self.window, MOST)
         elif self._usual > 4 * self._fastest + 0.5:
             self.window = max(self.window - 1 / self.window, 1.0)
-
-
-def _company(path: str) -> str:
-    """The company that a request was about, empty if it was about none.
-
-    >>> _company("/companies/8a21/data/history?page=1"), _company("/companies?page=1")
-    ('8a21', '')
-    """
-    match = re.search("/companies/([^/?]+)", path)
-    return match[1] if match else ""
 
 
 def local(moment: datetime) -> str:

@@ -35,8 +35,6 @@ all_done = excluded.all_done, all_key = excluded.all_key, all_at = excluded.all_
 done = excluded.done
 """
 _OPERATION: Final = "INSERT OR REPLACE INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_SKIPPED: Final = "INSERT INTO skipped VALUES (?, ?, ?, ?)"
-_ABOUT: Final = "INSERT OR REPLACE INTO run VALUES (?, ?)"
 #: Phase -> how ``done`` tells it; 0 is a company of which something is still to come.
 _DONE: Final = {"done": 1, "failed": 2}
 
@@ -157,27 +155,33 @@ def _operation(company: CompanyRun, position: int) -> Sequence[Any]:
 # From one kernel to the next.
 
 
-def begin(store: Store, companies: Iterable[CompanyRun], targets: Targets, about: dict[str, str]) -> None:
+def begin(store: Store, companies: Sequence[CompanyRun], targets: Targets, about: dict[str, str]) -> None:
     """Write the plan down, before anything is sent; what an ended run left is cleared."""
-    companies = list(companies)
+    if targets.product is not None:
+        about = {**about, "product": targets.product}
     store.write(
         [
             *((f"DELETE FROM {table}", [()]) for table in ("run", "companies", "operations", "skipped")),
-            (_ABOUT, [*about.items(), *([("product", targets.product)] if targets.product is not None else ())]),
+            ("INSERT INTO run VALUES (?, ?)", list(about.items())),
             (_COMPANY, [_company(company) for company in companies]),
             (_OPERATION, [_operation(each, position) for each in companies for position in range(len(each.rows))]),
-            (_SKIPPED, targets.skipped),
+            ("INSERT INTO skipped VALUES (?, ?, ?, ?)", targets.skipped),
         ],
         WITH_PRODUCT if targets.product is not None else VERSION,
     )
 
 
-def restore(store: Store, make: Callable[..., CompanyRun]) -> list[CompanyRun]:
-    """The companies as the last process left them; what it was about to queue, or had, is marked as a doubt."""
+def restore(store: Store, make: Callable[..., CompanyRun]) -> tuple[list[CompanyRun], tuple[Skipped, ...]]:
+    """The companies as the last process left them, and what was left out of the plan.
+
+    What it was about to queue, or had, is marked as a doubt.
+    """
     rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for values in store.read("SELECT * FROM operations ORDER BY company_id, position"):
         rows[values[0]].append(values)
-    return [_company_run(make, kept, rows[kept[0]]) for kept in store.read("SELECT * FROM companies ORDER BY rowid")]
+    kept = store.read("SELECT * FROM companies ORDER BY rowid")
+    skipped = tuple(Skipped(*values) for values in store.read("SELECT * FROM skipped"))
+    return [_company_run(make, values, rows[values[0]]) for values in kept], skipped
 
 
 def kinds(path: Path, company_id: str) -> set[str | None]:
@@ -197,11 +201,6 @@ def kinds(path: Path, company_id: str) -> set[str | None]:
         raise JournalError(f"The journal {path} cannot be read: {error}.") from error
     finally:
         store.close()
-
-
-def skipped(store: Store) -> tuple[Skipped, ...]:
-    """The rows of the plan that were left out."""
-    return tuple(Skipped(*values) for values in store.read("SELECT * FROM skipped"))
 
 
 def _company_run(make: Callable[..., CompanyRun], kept: tuple[Any, ...], rows: list[tuple[Any, ...]]) -> CompanyRun:

@@ -75,22 +75,20 @@ class Scheduler:
         """Keep the counts and the journal, given the rows and the phase before."""
         if rows is not company.rows:
             for position, (old, row) in enumerate(zip_longest(rows, company.rows)):
-                if old is not row:
-                    self._row_changed(company, position, old, row)
+                if old is row:
+                    continue
+                self.counts[row.state] += 1
+                if old is not None:
+                    self.counts[old.state] -= 1
+                new = old is None or (old.state, old.operation_id) != (row.state, row.operation_id)
+                if self._journal is not None and new:
+                    self._journal.note(company, position)
         if phase != company.phase:
             self.phases[phase] -= 1
             self.phases[company.phase] += 1
             if self._journal is not None and company.ended:  # also where its last look changed no row
                 self._journal.note(company, ALL)
         self._changed()
-
-    def _row_changed(self, company: CompanyRun, position: int, old: Row | None, row: Row) -> None:
-        if old is not None:
-            self.counts[old.state] -= 1
-        self.counts[row.state] += 1
-        new = old is None or (old.state, old.operation_id) != (row.state, row.operation_id)
-        if self._journal is not None and new:
-            self._journal.note(company, position)
 
     @property
     def open(self) -> int:
@@ -141,44 +139,34 @@ class Scheduler:
                     company.set_phase("following", company.note)
                 self._plan(company)
             while self._fatal is None and self.open:
-                await self._sleep(self._start_what_may())
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._start_what_may()):
+                        await self._wake.wait()
+                self._wake.clear()
             if self._fatal is not None:
                 raise self._fatal
         finally:
-            await self._stop()
-
-    async def _stop(self) -> None:
-        """End what is under way. The journal is closed before: to it, what was sent and not answered is a doubt."""
-        if self._journal is not None:
-            await self._journal.finish()
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _sleep(self, seconds: float | None) -> None:
-        """Until something happens, or so many seconds."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        self._wake.clear()
+            if self._journal is not None:  # it is closed first: to it, what was sent and not answered is a doubt
+                await self._journal.finish()
+            tasks = tuple(self._tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _start_what_may(self) -> float | None:
         """Start requests while there is room; gives the seconds after which there may be more to do."""
-        while True:
-            chosen = self._next()
-            if chosen is None:
-                self._held(None)
-                return max(self._looks[0][0] - self._now, 0.0) if self._looks else None
+        while (chosen := self._next()) is not None:
             hold = self.context.governor.hold(self._reserve)
             self._held(hold)
             if hold is not None:
                 return hold.seconds if hold.seconds is not None or self._tasks else OTHERS
             self._start(*chosen)
+        self._held(None)
+        return max(self._looks[0][0] - self._now, 0.0) if self._looks else None
 
     def _held(self, hold: Hold | None) -> None:
         before, self.hold = self.hold, hold
-        if (before.why if before else None) != (hold.why if hold else None):
+        if (before and before.why) != (hold and hold.why):
             self._changed()
 
     @property
@@ -263,9 +251,7 @@ class Scheduler:
             return
         price = price_of(self._patience, self.open, self.backlog(), self.context.governor.slot)
         seconds = None if company.ended else plan_look(company, self.durations, price)
-        if seconds is None:
-            company.due = None
-        else:
-            company.due = self._now + seconds
+        company.due = None if seconds is None else self._now + seconds
+        if company.due is not None:
             heapq.heappush(self._looks, (company.due, next(self._order), company))
         self._wake.set()

@@ -11,6 +11,7 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from codat_notebook.client.clock import epoch
 from codat_notebook.client.queue_once import IN_PROGRESS, KEY_AGE
 from codat_notebook.client.queueing import QueuedAll
 from codat_notebook.models.errors import CodatLendingError, NoResponseError
@@ -41,7 +42,9 @@ async def send(company: CompanyRun, position: int, journal: "Journal | None") ->
         if position not in company.intents:  # else an earlier process settled on a key
             if position != ALL:
                 await _choose_connection(company, position)
-            company.ask(position, KeyedIntent(str(uuid.uuid4()), company.context.client.clock.at_least().timestamp()))
+            intent = KeyedIntent(str(uuid.uuid4()), company.context.client.clock.at_least().timestamp())
+            company.intents[position] = intent
+            company.began_by(intent.at)
             if journal is not None:
                 await journal.intend(company, position)
         await (_send_all(company) if position == ALL else _send_row(company, position))
@@ -89,8 +92,8 @@ async def _send_row(company: CompanyRun, position: int) -> None:
     company.replace(position, replace(row, operation=queued.operation, origin=queued.origin, outcome=None))
     if queued.siblings:
         company.set_rows(absorb(company.rows, queued.siblings, lambda _: "appeared"))
-    if queued.origin == "queued":
-        company.began_at(queued.operation)
+    if queued.origin == "queued":  # the history's clock may be behind the server's
+        company.began_by(epoch(queued.operation.requested))
 
 
 def _put_back(company: CompanyRun, position: int, doubt: bool = False) -> None:
@@ -143,10 +146,10 @@ async def _send_all(company: CompanyRun) -> None:
     assert company.facts is not None, "what to expect follows from the company's connections"
     intent = company.intents[ALL]
     if company.product is None and not company.rows:
-        first_link = await company.context.first_link(company.company_id, company.retries)
+        settings = await company.context.company_settings(company.company_id, company.retries)
         company.set_rows(
             Row(data_type, connection_id, company_id=company.company_id)
-            for connection_id, data_type in company.facts.refreshed_by_all(first_link)
+            for connection_id, data_type in company.facts.refreshed_by_all(settings.first_link)
         )
     try:
         queued = await _queue_all(company, intent)
@@ -166,10 +169,8 @@ async def _queue_all(company: CompanyRun, intent: KeyedIntent) -> QueuedAll:
     """Send the one request: for everything, or for the product."""
     refresh = company.context.client.manage_data.refresh
     how: dict[str, Any] = {"retries": company.retries, "idempotency_key": intent.key, "since": intent.since}
-    request: dict[str, Any] = {"company_id": company.company_id}
     if company.product is None:
-        return await refresh.queue_all_async(request=request, **how)
+        return await refresh.queue_all_async(request={"company_id": company.company_id}, **how)
     types = None if company.wanted is None else [data_type for data_type, _ in company.wanted]
-    return await refresh.queue_product_async(
-        request={**request, "product": company.product, "data_types": types}, **how
-    )
+    request = {"company_id": company.company_id, "product": company.product, "data_types": types}
+    return await refresh.queue_product_async(request=request, **how)

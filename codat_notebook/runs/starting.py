@@ -66,9 +66,8 @@ class Start:
                     f"The journal {path} belongs to {about['server']}, this session to {context.client.server_url}."
                 )
             product = about.get("product")
-            companies = journals.restore(store, partial(CompanyRun, context, product=product))
-            reserve, patience = float(about["reserve"]), float(about["patience"])
-            return cls(companies, journals.skipped(store), reserve, patience, store, product)
+            companies, skipped = journals.restore(store, partial(CompanyRun, context, product=product))
+            return cls(companies, skipped, float(about["reserve"]), float(about["patience"]), store, product)
 
 
 def _check_open(context: RunContext) -> None:

@@ -93,32 +93,23 @@ class Store:
             self._take()
 
     def _take(self) -> None:
-        path = self.path
-        if not Path(f"{path}.lock").exists():
-            _check(path)  # so that nothing is put beside a file that is none of ours
         try:
-            self._lock_file = _locked(path)
-        except OSError as error:
-            raise _unwritable(path, error) from error
-        try:
-            _check(path)
-            self._db = self._open()
-        except BaseException:
-            self._lock_file.close()
-            raise
-
-    def _open(self) -> sqlite3.Connection:
-        db = None
-        try:
-            db = _connect(self.path)
-            if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:  # new, or its making was cut short
+            if not Path(f"{self.path}.lock").exists():
+                _check(self.path)  # so that nothing is put beside a file that is none of ours
+            self._lock_file = _locked(self.path)
+            _check(self.path)
+            self._db = _connect(self.path)
+            # It is new, or its making was cut short.
+            if self._db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
                 marks = f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"
-                db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {marks} COMMIT;")
-        except (sqlite3.Error, OSError) as error:
-            if db is not None:
-                db.close()
-            raise _unwritable(self.path, error) from error
-        return db
+                self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {marks} COMMIT;")
+        except BaseException as error:
+            self._rest()
+            if self._lock_file is not None:
+                self._lock_file.close()
+            if isinstance(error, (sqlite3.Error, OSError)):
+                raise _unwritable(self.path, error) from error
+            raise
 
     def _rest(self) -> None:
         """Close the database; the next use opens it again."""

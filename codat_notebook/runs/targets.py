@@ -52,6 +52,10 @@ class Targets:
     skipped: tuple[Skipped, ...] = ()
     product: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.product is not None and not can_be_product(self.product):
+            raise ValueError(f"product: an identifier such as 'credit-monitoring', not {str(self.product)[:80]!r}.")
+
     @classmethod
     def of(cls, wanted: Iterable[tuple[str, Target]], skipped: Iterable[Skipped] = ()) -> Targets:
         """What is wanted of each company, each once, a company under the first spelling of its id."""
@@ -92,10 +96,9 @@ def read_targets(
 
 
 def _of_product(what: Any, data_types: Sequence[str], connection_id: str | None, product: str) -> Targets:
-    if not can_be_product(product):
-        raise ValueError(f"product: an identifier such as 'credit-monitoring', not {str(product)[:80]!r}.")
-    targets = everything(what, product) if isinstance(what, str) and not data_types else None
-    if targets is None:
+    if isinstance(what, str) and not data_types:
+        targets = everything(what, product)
+    else:
         targets = replace(read_targets(what, data_types), product=product)
     named = any(connection for wanted in targets.companies.values() for _, connection in wanted or ())
     if connection_id is not None or named:
@@ -108,8 +111,6 @@ def _of_product(what: Any, data_types: Sequence[str], connection_id: str | None,
 
 def everything(companies: str | Iterable[str], product: str | None = None) -> Targets:
     """All of some companies, or of their ``product``."""
-    if product is not None and not can_be_product(product):
-        raise ValueError(f"product: an identifier such as 'credit-monitoring', not {str(product)[:80]!r}.")
     if not isinstance(companies, Iterable):
         raise ValueError(f"A refresh of everything is given companies' ids, not {type(companies).__name__}.")
     ids = [companies] if isinstance(companies, str) else list(companies)
