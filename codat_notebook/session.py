@@ -18,9 +18,8 @@ from codat_notebook.models.shared import Security
 from codat_notebook.planning.methods import PlanningMethods
 from codat_notebook.planning.sync_settings import with_settings
 from codat_notebook.runs.cells import company_status
-from codat_notebook.runs.context import CLOSED, RunContext
+from codat_notebook.runs.context import CLOSED, RunContext, find_companies, find_operations
 from codat_notebook.runs.engine import engine
-from codat_notebook.runs.finding import find_companies, find_operations
 from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.records import ErrorRecord, Log, Subject
 from codat_notebook.runs.run import RefreshRun

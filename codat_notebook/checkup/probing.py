@@ -16,7 +16,7 @@ from codat_notebook.client.retrying import Flow
 from codat_notebook.client.wire import Answer, Request
 from codat_notebook.models.errors import ReadOnlyError
 from codat_notebook.models.vocabulary import ID
-from codat_notebook.runs.finding import name_query
+from codat_notebook.runs.context import name_query
 from codat_notebook.utils import RetryConfig
 
 MOST: Final = 60

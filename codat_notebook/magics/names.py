@@ -83,7 +83,7 @@ class Names:
 async def learn(session: "Session", names: Names) -> None:
     """Fill the memory from Codat, in the background. A failure stands in ``session.errors``; nothing waits for it."""
     from codat_notebook import frames
-    from codat_notebook.runs.finding import find_companies
+    from codat_notebook.runs.context import find_companies
 
     try:
         finding = find_companies(session.client, None, _LEARNED)

@@ -26,7 +26,7 @@ from codat_notebook.models.vocabulary import daily_requests
 from codat_notebook.planning.plan import LOOKS
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.snapshots import CompanySnapshot
-from codat_notebook.runs.targets import plan_lines
+from codat_notebook.runs.targets import column_texts, plan_lines
 from codat_notebook.words import rhythm_text
 
 
@@ -56,9 +56,8 @@ class Prices:
     def of_frame(cls, prices: Any) -> Prices:
         """Prices from a frame with ``platform``, ``price``, maybe ``data_type`` and ``currency``; or one for all.
 
-        A missing platform or data type stands for all of them; a missing price is unknown.
-
-        Raises ``ValueError`` for a frame without these columns and for a price that is none.
+        A missing platform or data type stands for all of them; a missing price is unknown. Raises ``ValueError`` for a
+        frame without these columns and for a price that is none.
 
         >>> Prices.of_frame(0.02).of("Xero", "invoices")
         Price(amount=0.02, currency=None)
@@ -69,17 +68,11 @@ class Prices:
             return cls({(None, None): Price(_amount(prices), None)})
         if not {"platform", "price"} <= set(getattr(prices, "columns", ())):
             raise ValueError("prices: a frame with the columns platform and price (of one refresh), or one number.")
-        by_kind = {}
-        for row in prices[prices["price"].notna()].to_dict("records"):
-            platform, data_type, currency = (_text(row.get(name)) for name in ("platform", "data_type", "currency"))
-            by_kind[platform.casefold() if platform else None, data_type] = Price(_amount(row["price"]), currency)
+        known, by_kind = prices[prices["price"].notna()], {}
+        texts = [column_texts(known, name) for name in ("platform", "data_type", "currency")]
+        for platform, data_type, currency, price in zip(*texts, known["price"], strict=True):
+            by_kind[platform.casefold() if platform else None, data_type] = Price(_amount(price), currency)
         return cls(by_kind)
-
-
-def _text(value: Any) -> str | None:
-    import pandas as pd
-
-    return None if pd.isna(value) else str(value)
 
 
 def _amount(value: Any) -> float:
@@ -113,10 +106,6 @@ class Load:
         """Cells in all."""
         return sum(self.cells.values())
 
-    def of(self, platform: str | None) -> dict[Kind, int]:
-        """The cells of one platform."""
-        return {kind: number for kind, number in self.cells.items() if kind[0] == platform}
-
 
 def of_numbers(companies: int | Mapping[str, int], data_types: int | Sequence[str]) -> Load:
     """So many companies (also: platform -> so many) with so many data types, each on one connection.
@@ -124,7 +113,7 @@ def of_numbers(companies: int | Mapping[str, int], data_types: int | Sequence[st
     >>> of_numbers({"Xero": 2, "Plaid": 1}, 5).refreshes
     15
     """
-    by_platform: dict[str | None, int] = dict(companies) if isinstance(companies, Mapping) else {None: companies}
+    by_platform: Mapping[Any, int] = companies if isinstance(companies, Mapping) else {None: companies}
     types, each = (None, data_types) if isinstance(data_types, int) else (tuple(dict.fromkeys(data_types)), 1)
     for number in (*by_platform.values(), each):
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
@@ -191,17 +180,20 @@ def estimate_rows(
     """
     parts = [(ALL, load.cells, load.total)]
     for platform in sorted(name for name in load.companies if name is not None):
-        parts.append((platform or "unknown", load.of(platform), load.companies[platform]))
+        cells = {kind: number for kind, number in load.cells.items() if kind[0] == platform}
+        parts.append((platform or "unknown", cells, load.companies[platform]))
     # Of one refresh: its POST, and its share of reading and following its company.
     each = 1 + load.total * (1 + LOOKS) / load.refreshes if load.refreshes else 0.0
-    rows = []
-    for every in rhythms:
-        a_day = dict.fromkeys(load.cells, _DAY / every)
-        rows += [{"rhythm": rhythm_text(every)} | _row(*part, a_day, each, prices, limit) for part in parts]
-    a_day = _scheduled(load, schedule)
-    by_codat = [{"rhythm": SCHEDULE} | _row(*part, a_day, 0.0, prices, limit) for part in parts]
-    by_codat[0]["note"] = " ".join(filter(None, (schedule_note(load, schedule), by_codat[0]["note"])))
-    return [*rows, *by_codat]
+    rounds = [(rhythm_text(every), dict.fromkeys(load.cells, _DAY / every), each) for every in rhythms]
+    rounds.append((SCHEDULE, _scheduled(load, schedule), 0.0))
+    rows = [
+        {"rhythm": rhythm} | _row(*part, a_day, requests, prices, limit)
+        for rhythm, a_day, requests in rounds
+        for part in parts
+    ]
+    by_codat = rows[-len(parts)]
+    by_codat["note"] = " ".join(filter(None, (schedule_note(load, schedule), by_codat["note"])))
+    return rows
 
 
 def _row(
@@ -261,10 +253,10 @@ def schedule_note(load: Load, schedule: Mapping[str, int] | None) -> str:
             return f"{first} Now it differs by data type (hours: {', '.join(map(str, every))}); name them to compare."
         told = f"on for all data types, every {every[0]} h" if every and every[0] else "off for all data types"
         return f"{first} Now it is {told}."
-    on = {name: schedule[name] for name in load.types if schedule.get(name, 0) > 0}
+    on = [schedule[name] for name in load.types if schedule.get(name, 0) > 0]
     if not on:
         return f"{first} Now it is off for these data types."
-    hours = ", ".join(f"{each} h" for each in sorted(set(on.values())))
+    hours = ", ".join(f"{each} h" for each in sorted(set(on)))
     return f"{first} Now it is on for {len(on)} of {len(load.types)} data types, every {hours}."
 
 

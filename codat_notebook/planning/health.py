@@ -33,6 +33,8 @@ LATE = (WARN, FAIL)
 _SLOW = ("company", "taxRates", "chartOfAccounts", "commerce-companyInfo", "commerce-taxComponents")
 #: The goals where none are given; ``*`` stands for all other types.
 USUAL: Mapping[str, Any] = {"*": ("7D", "14D"), **dict.fromkeys(_SLOW, ("31D", "62D"))}
+#: What can be mended, in the order of urgency.
+ASPECTS = ("tokens", "goals", "skew")
 
 
 class Goal(NamedTuple):
@@ -83,14 +85,6 @@ def _goal(name: str, limits: Any) -> Goal:
     if warn > fail:
         raise ValueError(f"goals[{name!r}]: the age that warns comes before the one that fails, not {limits!r}.")
     return Goal(warn, fail)
-
-
-def judge(cell: Cell, goals: Mapping[str, Goal]) -> str | None:
-    """The verdict on a cell; ``None`` where it fails as it has to, or no goal is set."""
-    if cell.expected and cell.last_success is None:
-        return None
-    goal = goals.get(cell.data_type, goals.get("*"))
-    return goal.verdict(cell.age) if goal else None
 
 
 def skew_rows(snapshot: CompanySnapshot, reports: Iterable[str], limit: timedelta) -> list[dict[str, Any]]:
@@ -188,8 +182,14 @@ class PortfolioStatus:
         ]
 
     def verdict(self, cell: Cell) -> str | None:
-        """Whether a cell is as fresh as its goal wants: ``pass``, ``warn``, ``fail``, ``None`` where there is none."""
-        return judge(cell, self._goals)
+        """Whether a cell is as fresh as its goal wants: ``pass``, ``warn``, ``fail``.
+
+        ``None`` where no goal is set, or it fails as it has to.
+        """
+        goal = self._goals.get(cell.data_type, self._goals.get("*"))
+        if goal is None or (cell.expected and cell.last_success is None):
+            return None
+        return goal.verdict(cell.age)
 
     @property
     def cells(self) -> pd.DataFrame:
@@ -249,31 +249,25 @@ class PortfolioStatus:
 
         Raises ``ValueError`` for another word.
         """
-        # In the order of urgency.
-        makers = {"tokens": self._dying, "goals": self._behind, "skew": self._apart}
-        if unknown := [aspect for aspect in aspects if aspect not in makers]:
-            raise ValueError(f"There is no {unknown[0]!r} to mend; there are {', '.join(makers)}.")
+        if unknown := [aspect for aspect in aspects if aspect not in ASPECTS]:
+            raise ValueError(f"There is no {unknown[0]!r} to mend; there are {', '.join(ASPECTS)}.")
         targets: dict[str, tuple[Target, ...]] = {}
         for snapshot in self.snapshots:
-            cells = [cell for aspect in aspects or makers for cell in makers[aspect](snapshot)]
+            cells = [cell for aspect in aspects or ASPECTS for cell in self._to_mend(aspect, snapshot)]
             targets[snapshot.id.lower()] = tuple(dict.fromkeys((cell.data_type, cell.connection_id) for cell in cells))
         return frames.of_rows(frames.PLAN, plan_rows(self.snapshots, Selection(targets, by_rule=True)))
 
-    def _behind(self, snapshot: CompanySnapshot) -> list[Cell]:
-        """The cells that miss their goal."""
-        return [cell for cell in self._cells(snapshot) if self.verdict(cell) in LATE]
-
-    def _apart(self, snapshot: CompanySnapshot) -> list[Cell]:
-        """The cells of the reports that do not add up."""
-        bad = [row["report"] for row in skew_rows(snapshot, REPORTS, self._skew) if row["verdict"] in LATE]
-        types = {data_type for report in bad for data_type in REPORTS[report]}
-        return [cell for cell in self._cells(snapshot) if cell.data_type in types]
-
-    def _dying(self, snapshot: CompanySnapshot) -> list[Cell]:
-        """The quickest data type of each connection whose token is near its end."""
-        late = [row["connection_id"] for row in token_rows(snapshot, self.time) if row["verdict"] in LATE]
-        by_connection = [[cell for cell in self._cells(snapshot) if cell.connection_id == id] for id in late]
-        return [min(cells, key=self._effort) for cells in by_connection if cells]
+    def _to_mend(self, aspect: str, snapshot: CompanySnapshot) -> list[Cell]:
+        """The cells of a company that have to be refreshed to mend one aspect."""
+        cells = self._cells(snapshot)
+        if aspect == "goals":
+            return [cell for cell in cells if self.verdict(cell) in LATE]
+        if aspect == "skew":
+            bad = [row["report"] for row in skew_rows(snapshot, REPORTS, self._skew) if row["verdict"] in LATE]
+            return [cell for cell in cells if any(cell.data_type in REPORTS[report] for report in bad)]
+        dying = [row["connection_id"] for row in token_rows(snapshot, self.time) if row["verdict"] in LATE]
+        by_connection = [[cell for cell in cells if cell.connection_id == id] for id in dying]
+        return [min(alike, key=self._effort) for alike in by_connection if alike]
 
     def _effort(self, cell: Cell) -> tuple[bool, float, str]:
         """What is the least trouble to refresh: what worked last time, then what is quick."""

@@ -125,11 +125,10 @@ def _texts(values: Any, what: str) -> list[str]:
 
 def _types(data_types: str | Iterable[str] | None, report: str | Iterable[str] | None) -> tuple[str, ...] | None:
     """The data types of both, where both are given those in both."""
-    named = None if data_types is None else _texts(data_types, "data_types")
-    reported: list[str] | None = None if report is None else []
-    for name in [] if report is None else _texts(report, "report"):
-        if (types := REPORTS.get(name.strip().lower())) is None:
-            raise ValueError(f"There is no report {name!r}; there are {', '.join(REPORTS)}.")
-        reported += types
-    given = [names for names in (named, reported) if names is not None]
+    given = [] if data_types is None else [_texts(data_types, "data_types")]
+    if report is not None:
+        names = _texts(report, "report")
+        if unknown := [name for name in names if name.strip().lower() not in REPORTS]:
+            raise ValueError(f"There is no report {unknown[0]!r}; there are {', '.join(REPORTS)}.")
+        given.append([data_type for name in names for data_type in REPORTS[name.strip().lower()]])
     return tuple(dict.fromkeys(name for name in given[0] if name in given[-1])) if given else None

@@ -24,9 +24,8 @@ from codat_notebook.models.status import is_problem, is_running
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.sync_settings import Settings, merged
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells
-from codat_notebook.runs.context import CompanyFacts, RunContext
+from codat_notebook.runs.context import FEW, CompanyFacts, RunContext, find_companies
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
-from codat_notebook.runs.finding import FEW, find_companies
 from codat_notebook.runs.governor import Hold
 from codat_notebook.runs.records import Subject
 
@@ -195,14 +194,14 @@ class _Stopped(Exception):
     """Nothing more is asked."""
 
 
+@dataclass(slots=True)
 class _Reader:
     """Reads one company after another until something stops it; ``why`` says what."""
 
-    def __init__(self, context: RunContext, reserve: float, settings: bool) -> None:
-        self._context = context
-        self._settings = settings
-        self._reserve = reserve
-        self.why: str | None = None
+    context: RunContext
+    reserve: float
+    settings: bool
+    why: str | None = None
 
     async def read(self, snapshot: CompanySnapshot) -> CompanySnapshot:
         """A company with its cells, or with the trouble that there was."""
@@ -214,21 +213,21 @@ class _Reader:
             return replace(snapshot, trouble=self.why)
         except CodatLendingError as error:
             what = f"The state of {snapshot.name} could not be read"
-            self._context.report(error, what, snapshot.facts.subject())
-            if self._context.governor.trying:
+            self.context.report(error, what, snapshot.facts.subject())
+            if self.context.governor.trying:
                 self.why = OUTAGE
             return replace(snapshot, trouble=UNREADABLE)
 
     async def _read(self, snapshot: CompanySnapshot, facts: CompanyFacts) -> CompanySnapshot:
-        calls, request = self._context.client.manage_data, {"company_id": facts.id}
+        calls, request = self.context.client.manage_data, {"company_id": facts.id}
         newest = {**request, "order_by": "-requested", "page_size": DEPTH}
         page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
         whole = page.links.next is None
-        cells = make_cells(facts, {}, page.results, whole, self._context.now)
+        cells = make_cells(facts, {}, page.results, whole, self.context.now)
         if not whole and any(cell.last_success is None for cell in cells):
             statuses = await self._in_turn(lambda: calls.get_status_async(request=request))
-            cells = make_cells(facts, statuses.by_type, page.results, whole, self._context.now)
-        settings = await self._settings_of(facts) if self._settings else None
+            cells = make_cells(facts, statuses.by_type, page.results, whole, self.context.now)
+        settings = await self._settings_of(facts) if self.settings else None
         running = frozenset((o.connection_id, o.data_type) for o in page.results if is_running(o.status, o.completed))
         return replace(
             snapshot, cells=tuple(cells), running=running, histories=histories(page.results), settings=settings
@@ -237,16 +236,16 @@ class _Reader:
     async def _settings_of(self, facts: CompanyFacts) -> Settings | None:
         """What the settings do for a company; ``None``, and a word in the errors, where they cannot be read."""
         try:
-            profile = await self._in_turn(self._context.profile_settings)
-            company = await self._in_turn(lambda: self._context.company_settings(facts.id))
+            profile = await self._in_turn(self.context.profile_settings)
+            company = await self._in_turn(lambda: self.context.company_settings(facts.id))
         except CodatLendingError as error:
-            self._context.report(error, f"The sync settings of {facts.name} could not be read", facts.subject())
+            self.context.report(error, f"The sync settings of {facts.name} could not be read", facts.subject())
             return None
         return merged(facts.id, company, profile)
 
     async def _in_turn(self, call: Callable[[], Awaitable[T]]) -> T:
         """Send a request when the session may; the time of waiting is not taken from what its retries may take."""
-        governor = self._context.governor
+        governor = self.context.governor
         while (hold := self._hold()) is not None:  # noqa: ASYNC110 - the governor has no event, it goes by time
             await asyncio.sleep(min(hold.seconds or _LOOK, 1.0))
         governor.begin()
@@ -257,7 +256,7 @@ class _Reader:
 
     def _hold(self) -> Hold | None:
         """What keeps a request waiting. Raises where that stops the reading."""
-        hold = self._context.governor.hold(self._reserve)
+        hold = self.context.governor.hold(self.reserve)
         if self.why is None and hold is not None and (hold.seconds or 0.0) > _LONGEST:
             why = (hold.why or _LATER).partition(";")[0]
             self.why = f"not read: {re.sub('^The ', 'the ', why)}"

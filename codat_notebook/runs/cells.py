@@ -98,10 +98,10 @@ def make_cells(
     histories: dict[str, list[PullOperation]] = {}
     for operation in operations:
         histories.setdefault(operation.connection_id, []).append(operation)
-        key = (operation.connection_id, operation.data_type)
-        latest.setdefault(key, operation)
+        kind = (operation.connection_id, operation.data_type)
+        latest.setdefault(kind, operation)
         if operation.status == "Complete":
-            successes.setdefault(key, operation)
+            successes.setdefault(kind, operation)
     keys = {(id, data_type) for id, types in facts.supported.items() for data_type in types} | latest.keys()
     if len(facts.connections) == 1:  # a custom type that the history no longer shows can be of no other
         keys |= {(id, name) for id in facts.connections for name in statuses if custom_identifier(name) is not None}

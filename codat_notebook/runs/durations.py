@@ -93,8 +93,12 @@ class Durations:
         if lifetime is None:
             mu, variance = 0.0, SPREAD**2
             for level in ((), (data_type,), key):
-                if level in self._sums:
-                    mu, variance = _shrunk(*self._sums[level], mu, variance)
+                if level in self._sums:  # drawn towards the level above
+                    n, total, squares = self._sums[level]
+                    mean, weight = total / n, n / (n + WORTH)
+                    within = max(squares / n - mean * mean, 0.0)
+                    between = (mean - mu) ** 2 * (1 - weight)
+                    mu, variance = mu + weight * (mean - mu), variance + weight * (within - variance + between)
             mu += math.log(self._assumed(platform, data_type))
             lifetime = self._made[key] = Lifetime(mu, max(math.sqrt(variance), LEAST_SPREAD))
         return lifetime
@@ -132,11 +136,3 @@ def due_at(running: Iterable[PullOperation], usual: Mapping[tuple[str, str], flo
     kinds = [(instant(each.requested), usual.get((each.connection_id, each.data_type))) for each in running]
     ends = [start + timedelta(seconds=seconds) for start, seconds in kinds if start is not None and seconds is not None]
     return max(ends, default=None)
-
-
-def _shrunk(n: int, total: float, squares: float, mu: float, variance: float) -> tuple[float, float]:
-    """Mean and variance of a level, given those of the level above."""
-    mean, weight = total / n, n / (n + WORTH)
-    inner = max(squares / n - mean * mean, 0.0)
-    between = (mean - mu) ** 2 * (1 - weight)
-    return mu + weight * (mean - mu), variance + weight * (inner - variance + between)

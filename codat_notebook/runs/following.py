@@ -184,17 +184,15 @@ async def _absent(company: CompanyRun, shown: set[str]) -> list[PullOperation]:
     if hidden and company.page < polling.LARGEST_PAGE:
         company.page = min(company.page * 4, polling.LARGEST_PAGE)
         return []
-    return [one for operation in hidden[:SINGLY] if (one := await _one(company, operation.id)) is not None]
-
-
-async def _one(company: CompanyRun, id: str) -> PullOperation | None:
-    request = {"company_id": company.company_id, "dataset_id": id}
-    try:
-        return await company.context.client.manage_data.pull_operations.get_async(request=request)
-    except CodatLendingError as error:
-        if error.status_code != 404:
-            raise
-        return None  # Codat does not show it, for now; the company is there all the same
+    found = []
+    for operation in hidden[:SINGLY]:
+        request = {"company_id": company.company_id, "dataset_id": operation.id}
+        try:
+            found.append(await company.context.client.manage_data.pull_operations.get_async(request=request))
+        except CodatLendingError as error:
+            if error.status_code != 404:  # else Codat does not show it, for now; the company is there all the same
+                raise
+    return found
 
 
 def _trouble(company: CompanyRun, error: CodatLendingError) -> None:

@@ -49,7 +49,7 @@ class Running:
     @property
     def weight(self) -> float:
         """What a second of delay counts: less for one that runs long."""
-        return min(1.0, LONG / self.age) if self.age > 0 else 1.0
+        return LONG / max(self.age, LONG)
 
 
 def next_look(running: Sequence[Running], price: float = PRICE) -> float:

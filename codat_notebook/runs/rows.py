@@ -117,17 +117,14 @@ def absorb(
         origin = None if operation.id in taken else origin_of(operation)
         if origin is None:
             continue
-        place = next((i for i, row in enumerate(after) if fits(row, operation)), None)
-        if place is None:
-            after.append(_row(operation, origin if origin == "attached" else "appeared", rows))
+        company_id = rows[0].company_id if rows else operation.company_id
+        row = Row(operation.data_type, operation.connection_id, operation, origin, company_id=company_id)
+        place = next((i for i, waiting in enumerate(after) if fits(waiting, operation)), None)
+        if place is not None:
+            after[place] = row
         else:
-            after[place] = _row(operation, origin, rows)
+            after.append(row if origin == "attached" else replace(row, origin="appeared"))
     return tuple(after)
-
-
-def _row(operation: PullOperation, origin: str, rows: Sequence[Row]) -> Row:
-    company_id = rows[0].company_id if rows else operation.company_id
-    return Row(operation.data_type, operation.connection_id, operation, origin, company_id=company_id)
 
 
 @dataclass(frozen=True, slots=True)

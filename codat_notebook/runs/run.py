@@ -11,7 +11,7 @@ import contextlib
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook import display, forking, frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.runs.company_run import CompanyRun
-from codat_notebook.runs.context import CompanyFacts, RunContext
+from codat_notebook.runs.context import CompanyFacts, RunContext, facts_of
 from codat_notebook.runs.engine import Observer, Throttle, wait
-from codat_notebook.runs.finding import facts_of
 from codat_notebook.runs.governor import local
 from codat_notebook.runs.journal import Journal
 from codat_notebook.runs.rows import STATES, Row, RunProgress, ended, progress_of, remedies_of
@@ -113,16 +112,15 @@ class RefreshRun:
                 await self._journal.finish()
 
     async def _learn_facts(self) -> None:
-        unread = [company for company in self._companies if company.facts is None]
-        ids = [company.company_id for company in unread]
+        unread = {company.company_id: company for company in self._companies if company.facts is None}
         try:
-            facts = await self._scheduler.patiently(lambda: facts_of(self._context, ids))
+            facts = await self._scheduler.patiently(lambda: facts_of(self._context, list(unread)))
         except CodatLendingError:
             if self._scheduler.open:
                 raise
             return  # a run that has ended is shown without names
-        for company in unread:
-            answer = facts[company.company_id]
+        for id, company in unread.items():
+            answer = facts[id]
             if isinstance(answer, CompanyFacts):
                 company.facts = answer
             elif not company.ended:
@@ -245,13 +243,11 @@ class RefreshRun:
         return {state: number for state in STATES if (number := counts.get(state, 0))}
 
     @property
-    def _phases(self) -> Mapping[str, int]:
-        return self._scheduler.phases if self._frozen is None else Counter(company.phase for company in self._companies)
-
-    @property
     def progress(self) -> RunProgress:
         """How far it is: totals, throughput, expected end. See :class:`rows.RunProgress`."""
-        phases, (now, monotonic) = self._phases, self._times
+        phases, (now, monotonic) = self._scheduler.phases, self._times
+        if self._frozen is not None:
+            phases = Counter(company.phase for company in self._companies)
         began = now - timedelta(seconds=(monotonic - self._began) * self.speed)
         companies = len(self._companies), phases["done"] + phases["failed"]
         return progress_of(self.counts, companies, began, now, self._ended_before)

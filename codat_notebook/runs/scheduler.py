@@ -160,7 +160,11 @@ class Scheduler:
             self._held(hold)
             if hold is not None:
                 return hold.seconds if hold.seconds is not None or self._tasks else OTHERS
-            self._start(*chosen)
+            company, action = chosen
+            self.context.governor.begin()
+            task = asyncio.get_running_loop().create_task(self._guarded(company, action(company)))
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
         self._held(None)
         return max(self._looks[0][0] - self._now, 0.0) if self._looks else None
 
@@ -185,12 +189,6 @@ class Scheduler:
                 if company.under_way < AT_ONCE:
                     return company, self._send
         return None
-
-    def _start(self, company: CompanyRun, action: Action) -> None:
-        self.context.governor.begin()
-        task = asyncio.get_running_loop().create_task(self._guarded(company, action(company)))
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self.context.governor.end()

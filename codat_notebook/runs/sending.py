@@ -17,7 +17,7 @@ from codat_notebook.client.queueing import QueuedAll
 from codat_notebook.models.errors import CodatLendingError, NoResponseError
 from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
-from codat_notebook.runs.finding import custom_connection
+from codat_notebook.runs.context import custom_connection
 from codat_notebook.runs.rows import Row, absorb
 
 if TYPE_CHECKING:

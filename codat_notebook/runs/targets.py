@@ -15,8 +15,6 @@ from codat_notebook.models.operations import can_be_product
 
 #: One thing asked for: a data type, and a connection (``None``: each that has the type).
 Target = tuple[str, str | None]
-#: The rows of a plan that are queued.
-QUEUE = "queue"
 
 
 class PlanLine(NamedTuple):
@@ -32,7 +30,7 @@ class PlanLine(NamedTuple):
     @property
     def queued(self) -> bool:
         """Whether a refresh queues the row."""
-        return self.action in (None, QUEUE)
+        return self.action in (None, "queue")
 
 
 class Skipped(NamedTuple):
@@ -164,7 +162,7 @@ def plan_lines(frame: Any, *needed: str) -> list[PlanLine]:
     for name in dict.fromkeys((names["company_id"], *needed)):
         if name not in columns:
             raise ValueError(f"The plan lacks the column {name!r}; it has {', '.join(map(str, columns)) or 'none'}.")
-    lines = [PlanLine(*row) for row in zip(*(_texts(frame, name) for name in names.values()), strict=True)]
+    lines = [PlanLine(*row) for row in zip(*(column_texts(frame, name) for name in names.values()), strict=True)]
     for line in lines:
         lacking = [name for name in ("company_id", "data_type") if getattr(line, name) is None]
         if line.queued and {"company_id", *needed}.intersection(lacking):
@@ -173,7 +171,7 @@ def plan_lines(frame: Any, *needed: str) -> list[PlanLine]:
     return [line._replace(company_id=spelling[line.company_id.lower()]) if line.company_id else line for line in lines]
 
 
-def _texts(frame: Any, name: str) -> list[str | None]:
+def column_texts(frame: Any, name: str) -> list[str | None]:
     """A column as texts, ``None`` where nothing is given or the column is missing."""
     if name not in frame.columns:
         return [None] * len(frame)
