@@ -43,9 +43,6 @@ class Prices:
 
     by_kind: Mapping[tuple[str | None, str | None], Price] = field(default_factory=dict)
 
-    def __bool__(self) -> bool:
-        return bool(self.by_kind)
-
     def of(self, platform: str | None, data_type: str | None) -> Price | None:
         """The price of a refresh; ``None`` if it is not known."""
         name = platform.casefold() if platform is not None else None
@@ -222,7 +219,7 @@ def _money(
 ) -> tuple[float, str | None, str | None]:
     """Money a day with its currency, both unknown where a price is; and what is missing, in words."""
     priced = {kind: prices.of(*kind) for kind, number in cells.items() if number}
-    if not prices or not priced:
+    if not prices.by_kind or not priced:
         return math.nan, None, None
     if lacking := sorted({kind[0] or _UNNAMED for kind, price in priced.items() if price is None}):
         return math.nan, None, f"No price for {', '.join(lacking)}."

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from codat_notebook.models.instants import interval
 from codat_notebook.models.shared import Company, Connection
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.runs.targets import plan_lines
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: One thing asked for: a data type (None: all) of a connection (None: of each that has it).
 Target = tuple[str | None, str | None]
@@ -89,21 +86,16 @@ def select(
 def _targets(what: Any) -> dict[str, tuple[Target, ...]] | None:
     if what is None:
         return None
-    if hasattr(what, "columns"):
-        return _from_frame(what)
+    if hasattr(what, "columns"):  # of companies, of cells, or a plan, of which what it skips is left out
+        pairs: dict[str, dict[Target, None]] = {}
+        for line in plan_lines(what):
+            if line.queued:
+                pairs.setdefault(_id(line.company_id), {})[line.data_type, line.connection_id] = None
+        return {id: tuple(wanted) for id, wanted in pairs.items()}
     if isinstance(what, Mapping):
         named = {_id(id): [None] if types is None else _texts(types, "data types") for id, types in what.items()}
         return {id: tuple((name, None) for name in dict.fromkeys(types)) for id, types in named.items()}
     return dict.fromkeys((_id(id) for id in _texts(what, "companies")), ((None, None),))
-
-
-def _from_frame(frame: pd.DataFrame) -> dict[str, tuple[Target, ...]]:
-    """What a frame asks for: a frame of companies, of cells, or a plan, of which what it skips is left out."""
-    targets: dict[str, dict[Target, None]] = {}
-    for line in plan_lines(frame):
-        if line.queued:
-            targets.setdefault(_id(line.company_id), {})[line.data_type, line.connection_id] = None
-    return {id: tuple(pairs) for id, pairs in targets.items()}
 
 
 def _id(value: Any) -> str:

@@ -1,10 +1,10 @@
 """What is known of companies, and how it is read: their connections, their cells, what their histories tell.
 
 ``read_facts`` reads who there is: a list of companies holds their connections, so one request stands for thousands.
-``read_cells`` adds the cells: one request for the history of each company tells its connections apart, and one more is
-sent only where that does not reach back far enough. So many companies are read at once, at the pace that the session's
-governor allows. One company's trouble is a :class:`CompanySnapshot` that says so; what stops all of them (the reserve
-of the day's quota, an outage) ends the asking, and those that are left say why.
+``read_cells`` adds the cells, at the pace that the session's governor allows: one request for the history of each
+company tells its connections apart, and one more is sent only where that does not reach back far enough. One company's
+trouble is told by its :class:`CompanySnapshot`; what stops all of them (the reserve of the day's quota, an outage) ends
+the asking, and those that are left say why.
 """
 
 from __future__ import annotations
@@ -161,14 +161,8 @@ async def read_cells(
 ) -> list[CompanySnapshot]:  # fmt: skip
     """Companies with their cells: one request for each, sometimes two, after those of ``read_facts``.
 
-    Parameters
-    ----------
-    context, wanted : the session's, and whose.
-    reserve : share of the day's quota at which the reading stops.
-    progress : called with how many are read and how many there are, never on the engine's thread.
-    settings : whether to read sync settings as well: a request more for each company, and one for the client's.
-
-    Raises ``ValueError`` for a reserve that is none.
+    The parameters are those of ``Session.plan``; with ``settings`` one request more for each company, and one for the
+    client's. ``progress`` is never called on the engine's thread. Raises ``ValueError`` for a reserve that is none.
     """
     if not (isinstance(reserve, (int, float)) and reserve >= 0):
         raise ValueError(f"reserve: a share of the day's quota, such as 0.1, not {reserve!r}.")

@@ -1,10 +1,10 @@
 """How long operations take: learned from the ends that were seen, by platform and data type; the one place that says.
 
 The logarithms of durations are summed up per platform and type, per type, and over all; where a cell has few of its
-own, those above it count (each level is worth :data:`WORTH` observations of the next), down to an assumption that
-holds before anything was seen. Where a plain number is wanted, it is the median. A few operations hang far beyond all
-experience (a machine that is off); for these the chance to end in the next moment falls with the time that they hang
-already (a Pareto tail), so that one is looked at ever more seldom and never given up. Pure: nothing here knows a clock.
+own, those above it count (each level is worth :data:`WORTH` observations of the next), down to what is assumed before
+anything was seen. Where a plain number is wanted, it is the median. A few operations hang far beyond all experience (a
+machine is off): the chance that one ends now falls with the time that it hangs already (a Pareto tail), so it is looked
+at ever more seldom and never given up. Pure: nothing here knows a clock.
 """
 
 import math
@@ -104,10 +104,7 @@ class Durations:
         return lifetime
 
     def usual(self, platform: str, data_type: str) -> float | None:
-        """Seconds that half of a kind exceed; ``None`` where no operation of the kind was seen to end.
-
-        >>> Durations().usual("Xero", "invoices")
-        """
+        """Seconds that half of a kind exceed; ``None`` where no operation of the kind was seen to end."""
         return self.of(platform, data_type).median if (platform, data_type) in self._sums else None
 
 

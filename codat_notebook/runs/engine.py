@@ -1,14 +1,13 @@
 """The one background thread with its event loop on which all I/O of the process runs.
 
-A notebook's own loop stands still while a cell computes or sleeps; a thread of its own does not, so what is shown
-stays live. The engine is started by the first use and ended at exit. Its rules: blocking calls are refused on its
-own thread (they would wait for themselves); code of the user's never runs on it, but on a thread beside it; and a
-coroutine's failure is never lost, it goes to the future that ``submit`` returned. A fork copies no threads: in the
-child the engine is the same object, and its first use there starts threads and a loop anew.
+A notebook's own loop stands still while a cell computes or sleeps; this one does not, so what is shown stays live. The
+engine is started by the first use and ended at exit. Its rules: blocking calls are refused on its own thread (they
+would wait for themselves); code of the user's never runs on it, but on a thread beside it; and a coroutine's failure
+is never lost, it goes to the future that ``submit`` returned. A fork copies no threads: in the child the engine is the
+same object, and its first use there starts threads and a loop anew.
 
-A :class:`Throttle` tells what changes all the time: at once, then at most so many times a second. A portfolio changes
-thousands of times a minute; who draws it wants to know that it changed, not how often. What an observer raises goes to
-the loop's exception handler, never into what changes.
+A :class:`Throttle` tells that something changed: at once, then at most so many times a second, for a portfolio changes
+thousands of times a minute. What an observer raises goes to the loop's exception handler, never into what changes.
 """
 
 import asyncio

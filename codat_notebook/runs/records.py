@@ -27,8 +27,19 @@ R = TypeVar("R")
 KEPT = 2_000
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """To what something happened; the parts that are known."""
+
+    company_id: str | None = None
+    connection_id: str | None = None
+    data_type: str | None = None
+    platform: str | None = None
+    link_url: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorRecord:
+class ErrorRecord(Subject):
     """One thing that went wrong: a row of ``session.errors``."""
 
     time: datetime
@@ -36,14 +47,9 @@ class ErrorRecord:
     why: str
     action: str
     status: str | None = None
-    data_type: str | None = None
-    platform: str | None = None
     retry_at: datetime | None = None
-    link_url: str | None = None
     correlation_id: str | None = None
     operation_id: str | None = None
-    connection_id: str | None = None
-    company_id: str | None = None
     cause: str | None = None
     retry: str | None = None
     who: str | None = None
@@ -77,17 +83,6 @@ class Log(Generic[R]):
 
     def __len__(self) -> int:
         return len(self._records)
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """To what something happened; the parts that are known."""
-
-    company_id: str | None = None
-    connection_id: str | None = None
-    data_type: str | None = None
-    platform: str | None = None
-    link_url: str | None = None
 
 
 def _advice(error: errors.CodatLendingError) -> tuple[str, str]:

@@ -1,9 +1,9 @@
 """How a company's operations are queued: a row at a time, or everything at once.
 
 Whether a type was queued is the client's business ("queue once"); here each answer finds its row. What was surely not
-queued and may be later (a 429, no connection) goes back among what waits; what is refused stays in its row with its
-reason. Where there is a journal, the intent is on disk before it is sent. ``data/all`` answers without ids, so what it
-queued is found in the history (by ``following``); the rows made here say what to expect.
+queued and may be later (a 429, no connection) waits again; what is refused stays in its row with its reason. A journal
+holds the intent before it is sent. ``data/all`` answers without ids: the rows made here say what to expect, and
+``following`` finds what came of them in the history.
 """
 
 import asyncio
@@ -78,9 +78,8 @@ async def _choose_connection(company: CompanyRun, position: int) -> None:
 
 async def _send_row(company: CompanyRun, position: int) -> None:
     row, intent = company.rows[position], company.intents[position]
-    request = {"company_id": company.company_id, "data_type": row.data_type}
-    if row.connection_id:
-        request["connection_id"] = row.connection_id
+    connection_id = row.connection_id or None
+    request = {"company_id": company.company_id, "data_type": row.data_type, "connection_id": connection_id}
     queued = await company.context.client.manage_data.refresh.queue_async(
         request=request,
         retries=company.retries,

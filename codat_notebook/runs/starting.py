@@ -40,14 +40,22 @@ class Start:
         reserve: float = 0,
         patience: float = PRICE,
     ) -> "Start":
-        """A new run. Raises :class:`JournalError` where there is a journal and it cannot be used."""
+        """A new run; a journal whose run has ended is begun anew. Raises :class:`JournalError` if it cannot be used."""
         _check_open(context)
         if not (reserve >= 0 and patience >= 0):
             raise ValueError("reserve and patience are 0 or more.")
-        product = targets.product
+        product, store = targets.product, None
         companies = [CompanyRun(context, id, wanted, product) for id, wanted in targets.companies.items()]
-        about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
-        store = None if journal is None else _begun(companies, targets, Path(journal), about)
+        if journal is not None:
+            path = Path(journal)
+            about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
+            with _closed_by_trouble(path, JournalUnwritableError, "written", "Nothing was begun.") as store:
+                if store.about() and store.read("SELECT 1 FROM companies WHERE NOT done LIMIT 1"):
+                    raise JournalUnfinishedError(
+                        f"The journal {path} holds a run that has not ended. "
+                        f"Go on with it by session.resume({str(path)!r}), or choose another name."
+                    )
+                journals.begin(store, companies, targets, about)
         return cls(companies, targets.skipped, reserve, patience, store, product)
 
     @classmethod
@@ -87,18 +95,6 @@ def _closed_by_trouble(path: Path, kind: type[JournalError], done: str, then: st
         if isinstance(error, sqlite3.Error):
             raise kind(f"The journal {path} cannot be {done}: {error}. {then}") from error
         raise
-
-
-def _begun(companies: list[CompanyRun], targets: Targets, path: Path, about: dict[str, str]) -> Store:
-    """A journal with the plan in it. One whose run has ended is begun anew."""
-    with _closed_by_trouble(path, JournalUnwritableError, "written", "Nothing was begun.") as store:
-        if store.about() and store.read("SELECT 1 FROM companies WHERE NOT done LIMIT 1"):
-            raise JournalUnfinishedError(
-                f"The journal {path} holds a run that has not ended. Go on with it by session.resume({str(path)!r}), "
-                "or choose another name."
-            )
-        journals.begin(store, companies, targets, about)
-    return store
 
 
 def again(rows: Iterable[Row], product: str | None = None) -> Targets:

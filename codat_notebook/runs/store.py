@@ -118,10 +118,8 @@ class Store:
             self._db = None
 
     def after_fork(self) -> None:
-        """In a forked child: where it could not be closed, because something was just written, it is not touched.
-
-        The lock is the parent's alone; it would last until the last copy of its file goes.
-        """
+        """In a forked child: the lock is the parent's, and would last until the last copy of its file goes. A database
+        that could not be closed before, because something was just written, is not touched."""
         if self._lock_file is not None and not self._lock_file.closed:
             forking.let_go([self._lock_file])
         forking.keep(self._db)
@@ -142,9 +140,7 @@ class Store:
     def write(self, changes: Iterable[tuple[str, Sequence[Sequence[Any]]]], version: int | None = None) -> None:
         """Carry out statements, each with its rows of values, as one transaction: all of it is kept, or nothing.
 
-        ``version``: that of the journal from now on.
-
-        Raises ``sqlite3.Error`` as it comes; the file is then as it was.
+        ``version``: that of the journal from now on. Raises ``sqlite3.Error`` as it comes; the file is then as it was.
         """
         with self._lock:
             db = self._in_use()

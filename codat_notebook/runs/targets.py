@@ -68,10 +68,8 @@ class Targets:
 def read_targets(
     what: Any, data_types: Sequence[str] = (), connection_id: str | None = None, product: str | None = None
 ) -> Targets:
-    """What the user asks for: by a company's id with data types and perhaps a connection, a mapping company id -> data
-    types, or a DataFrame with the columns ``company_id`` and ``data_type``, and if wanted ``connection_id``, ``action``
-    and ``reason``. With a ``product`` it is that which is refreshed: all of it, or these data types of it. Raises
-    ``ValueError`` for what cannot be meant.
+    """What the user asks for; the parameters are those of ``Session.refresh``. Raises ``ValueError`` for what cannot be
+    meant.
 
     >>> read_targets({"id-1": ["invoices", "bills", "invoices"]}).companies
     {'id-1': (('invoices', None), ('bills', None))}
@@ -90,7 +88,12 @@ def read_targets(
         raise ValueError(f"A refresh is given a company's id, a mapping or a DataFrame, not {type(what).__name__}.")
     if data_types or connection_id is not None:
         raise ValueError("A plan names its data types and connections itself: give nothing beside it.")
-    return _of_mapping(what) if isinstance(what, Mapping) else _of_frame(what)
+    if isinstance(what, Mapping):
+        return _of_mapping(what)
+    lines = plan_lines(what, "company_id", "data_type")
+    wanted = [(line.company_id or "", (line.data_type or "", line.connection_id)) for line in lines if line.queued]
+    skipped = [line for line in lines if not line.queued]
+    return Targets.of(wanted, [Skipped(s.company_id or "", s.data_type, s.connection_id, s.reason) for s in skipped])
 
 
 def _of_product(what: Any, data_types: Sequence[str], connection_id: str | None, product: str) -> Targets:
@@ -139,20 +142,12 @@ def _of_mapping(what: Mapping[Any, Any]) -> Targets:
     return Targets.of(wanted)
 
 
-def _of_frame(frame: Any) -> Targets:
-    lines = plan_lines(frame, "company_id", "data_type")
-    wanted = [(line.company_id or "", (line.data_type or "", line.connection_id)) for line in lines if line.queued]
-    skipped = [line for line in lines if not line.queued]
-    return Targets.of(wanted, [Skipped(s.company_id or "", s.data_type, s.connection_id, s.reason) for s in skipped])
-
-
 def plan_lines(frame: Any, *needed: str) -> list[PlanLine]:
     """The rows of a plan, or of any frame that names companies, each company's id in one spelling: the first.
 
     ``needed`` are columns that must be there, and filled where a row is queued (``company_id`` always). A frame of
-    companies, which has ``id`` and no ``data_type``, will do where no data type is needed.
-
-    Raises ``ValueError`` for a frame without these, with a column twice, or with a row that is queued for no company.
+    companies, which has ``id`` and no ``data_type``, will do where no data type is needed. Raises ``ValueError`` for a
+    frame without these, with a column twice, or with a row that is queued for no company.
     """
     columns = list(frame.columns)
     of_companies = not {"company_id", "data_type"} & {*columns, *needed}
