@@ -164,7 +164,6 @@ A_MINUTE = 1000
 ALL = "all"
 SCHEDULE = "Codat's own schedule"
 _DAY = timedelta(days=1)
-_UNNAMED = "refreshes of no named platform"
 
 
 def estimate_rows(
@@ -221,7 +220,7 @@ def _money(
     priced = {kind: prices.of(*kind) for kind, number in cells.items() if number}
     if not prices.by_kind or not priced:
         return math.nan, None, None
-    if lacking := sorted({kind[0] or _UNNAMED for kind, price in priced.items() if price is None}):
+    if lacking := sorted({kind[0] or "refreshes of no named platform" for kind, price in priced.items() if not price}):
         return math.nan, None, f"No price for {', '.join(lacking)}."
     currencies = {price.currency for price in priced.values() if price}
     if len(currencies) > 1:

@@ -215,9 +215,8 @@ class PlanningMethods:
         Returns a frame with a row for each data type, in the order of queueing: ``data_type``, ``fetch_on_first_link``,
         ``schedule`` (a duration; missing: none), ``order``, ``from_utc`` and ``window_months`` (only records changed
         since then are read), ``months_to_sync`` (of financial statements), ``locked``, ``level`` (whose setting it is:
-        ``company`` or ``client``) and ``company_id``. Custom data types have no settings.
-
-        Raises the client's typed errors.
+        ``company`` or ``client``) and ``company_id``. Custom data types have no settings. Raises the client's typed
+        errors.
 
         >>> session.settings(company_id).query("schedule.isna()")  # doctest: +SKIP
         """

@@ -21,13 +21,7 @@ from codat_notebook.planning.sync_settings import explained
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.durations import Durations
 
-NOT_LINKED, NOT_SUPPORTED, IN_PROGRESS, FRESH = "not linked", "not supported", "in progress", "fresh"
 NEVER = "never read"
-NOT_FAILED, NO_CONNECTION = "did not fail", "unknown connection"
-#: The history holds a word that no call can name, such as one with a slash that is no custom data type.
-NOT_QUEUEABLE = "no data type that can be queued"
-EXPECTED, TOO_SOON = "expected to fail", "failed, too soon to retry"
-
 #: Requests that follow a company's refreshes to their end: looks at its history (assumed; more where they take long).
 LOOKS = 4.0
 
@@ -114,30 +108,29 @@ def _obstacle(snapshot: CompanySnapshot, connection_id: str | None, cell: Cell |
     if snapshot.trouble or snapshot.facts is None:
         return snapshot.trouble
     if not snapshot.facts.connections:
-        return NOT_LINKED
+        return "not linked"
     if told := caution(snapshot.facts.products):
         return told
     if connection_id is not None and connection_id not in snapshot.facts.connections:
-        return NO_CONNECTION
+        return "unknown connection"
     if cell is None or cell.status == "NotSupported":
-        return NOT_SUPPORTED
-    if not can_be_queued(cell.data_type):
-        return NOT_QUEUEABLE
+        return "not supported"
+    if not can_be_queued(cell.data_type):  # a word that no call can name: with a slash, but no custom data type
+        return "no data type that can be queued"
     if cell.expected:
-        return EXPECTED
+        return "expected to fail"
     if snapshot.facts.connections[cell.connection_id].status != "Linked":
-        return NOT_LINKED
-    return IN_PROGRESS if (cell.connection_id, cell.data_type) in snapshot.running else None
+        return "not linked"
+    return "in progress" if (cell.connection_id, cell.data_type) in snapshot.running else None
 
 
 def _not_due(cell: Cell, selection: Selection) -> str | None:
-    """Why the cell need not be refreshed by what is selected. What failed waits as its diagnosis says, unless it is
-    asked for by name."""
+    """Why what is selected leaves the cell out. What failed waits as its diagnosis says, unless it is named."""
     if selection.older_than is not None and cell.age is not None and cell.age < selection.older_than:
-        return FRESH
+        return "fresh"
     if selection.failed and not is_failed(cell.status or ""):
-        return NOT_FAILED
-    return TOO_SOON if selection.by_rule and cell.due is not None else None
+        return "did not fail"
+    return "failed, too soon to retry" if selection.by_rule and cell.due is not None else None
 
 
 def _occasion(snapshot: CompanySnapshot, cell: Cell | None, selection: Selection) -> str:

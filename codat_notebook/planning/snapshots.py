@@ -151,9 +151,6 @@ AT_ONCE = 24
 #: Real seconds: between two looks whether a request may go, and for which a plan waits until one may.
 _LOOK, _LONGEST = 0.02, 90.0
 
-_LATER = "Codat takes no more requests now"
-OUTAGE = "not read: Codat does not answer"
-
 
 async def read_cells(
     context: RunContext, wanted: Selection, *, reserve: float = 0.1, progress: Progress | None = None,
@@ -209,7 +206,7 @@ class _Reader:
             what = f"The state of {snapshot.name} could not be read"
             self.context.report(error, what, snapshot.facts.subject())
             if self.context.governor.trying:
-                self.why = OUTAGE
+                self.why = "not read: Codat does not answer"
             return replace(snapshot, trouble=UNREADABLE)
 
     async def _read(self, snapshot: CompanySnapshot, facts: CompanyFacts) -> CompanySnapshot:
@@ -252,7 +249,7 @@ class _Reader:
         """What keeps a request waiting. Raises where that stops the reading."""
         hold = self.context.governor.hold(self.reserve)
         if self.why is None and hold is not None and (hold.seconds or 0.0) > _LONGEST:
-            why = (hold.why or _LATER).partition(";")[0]
+            why = (hold.why or "Codat takes no more requests now").partition(";")[0]
             self.why = f"not read: {re.sub('^The ', 'the ', why)}"
         if self.why is not None:
             raise _Stopped

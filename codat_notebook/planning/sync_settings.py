@@ -154,11 +154,9 @@ def audit_rows(
             what = f"Codat reads {name} {rhythm_text(setting.schedule)}, and a journal of yours does."
             how = f"Leave it to one of them: take it out of your refresh, or off the schedule {_WHERE}."
             found.append((name, "read twice", what, how, _TWICE))
-    columns = ("data_type", "finding", "what", "action", "source")
+    columns = ("data_type", "finding", "what", "action", "source", "level", "company_id")
     levels = {name: setting.level for name, setting in settings.items()}
-    return [
-        {**dict(zip(columns, row, strict=True)), "level": levels.get(row[0]), "company_id": facts.id} for row in found
-    ]
+    return [dict(zip(columns, (*row, levels.get(row[0]), facts.id), strict=True)) for row in found]
 
 
 def _lacking(

@@ -30,8 +30,8 @@ T = TypeVar("T")
 CLOSED = "This session is closed: connect() again."
 #: Up to so many companies are asked for one by one.
 FEW = 5
-#: Statuses of an answer that concern one company only.
-_ITS_OWN = (403, 404)
+#: Statuses of an answer that concern one company only, and that no waiting changes.
+ITS_OWN = (403, 404)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +219,6 @@ async def _one(context: RunContext, id: str) -> CompanyFacts | CodatLendingError
     try:
         return await context.company(id)
     except CodatLendingError as error:
-        if isinstance(error, InvalidRequestError) or error.status_code in _ITS_OWN:
+        if isinstance(error, InvalidRequestError) or error.status_code in ITS_OWN:
             return error
         raise

@@ -18,6 +18,7 @@ from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_running, paused_until
 from codat_notebook.runs import polling
 from codat_notebook.runs.company_run import CompanyRun
+from codat_notebook.runs.context import ITS_OWN
 from codat_notebook.runs.durations import Durations, seconds_taken
 from codat_notebook.runs.rows import OPEN_STATES, Row, absorb
 from codat_notebook.runs.sending import ACCOUNT
@@ -30,8 +31,6 @@ BREATH = 0.25
 SINGLY = 10
 #: Server's seconds after which a product's refresh that was accepted, and of which nothing appears, has queued nothing.
 ACCEPTED = 60.0
-#: Statuses of an answer that no waiting changes, though only for this company.
-_FINAL = (403, 404)
 
 
 async def look(company: CompanyRun, durations: Durations) -> None:
@@ -201,7 +200,7 @@ def _trouble(company: CompanyRun, error: CodatLendingError) -> None:
         raise error
     what = f"The operations of {company.name} could not be looked at"
     record = company.context.report(error, what, company.subject())
-    if error.status_code in _FINAL:
+    if error.status_code in ITS_OWN:
         company.refuse(record)
         return
     company.pause = min(company.pause * 2, BACK_OFF[1]) or BACK_OFF[0]

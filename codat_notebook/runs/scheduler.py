@@ -29,7 +29,6 @@ from codat_notebook.runs.starting import Start
 from codat_notebook.utils import BackoffStrategy, RetryConfig
 
 T = TypeVar("T")
-Action = Callable[[CompanyRun], Coroutine[Any, Any, None]]
 
 #: Queueing requests at the same time for one company; Codat allows ten in all, so one is left for a person.
 AT_ONCE = 9
@@ -160,11 +159,7 @@ class Scheduler:
             self._held(hold)
             if hold is not None:
                 return hold.seconds if hold.seconds is not None or self._tasks else OTHERS
-            company, action = chosen
-            self.context.governor.begin()
-            task = asyncio.get_running_loop().create_task(self._guarded(company, action(company)))
-            self._tasks.add(task)
-            task.add_done_callback(self._done)
+            self._start(*chosen)
         self._held(None)
         return max(self._looks[0][0] - self._now, 0.0) if self._looks else None
 
@@ -177,18 +172,33 @@ class Scheduler:
     def _now(self) -> float:
         return self.context.client.clock.monotonic()
 
-    def _next(self) -> tuple[CompanyRun, Action] | None:
-        """Who is next, and what for. Nothing is taken yet."""
+    def _next(self) -> tuple[CompanyRun, bool] | None:
+        """Who is next, and whether it is looked at or queues something. Nothing is taken yet."""
         while self._looks and self._looks[0][2].due != self._looks[0][0]:
             heapq.heappop(self._looks)
         # In an outage a look is no risk.
         if self._looks and (self._looks[0][0] <= self._now or self.context.governor.trying):
-            return self._looks[0][2], self._look
+            return self._looks[0][2], True
         if not self.paused and not (self._journal and self._journal.trouble):
             for company in self._queue:
                 if company.under_way < AT_ONCE:
-                    return company, self._send
+                    return company, False
         return None
+
+    def _start(self, company: CompanyRun, to_look: bool) -> None:
+        """Take what is next of a company; the rest happens in a task."""
+        if to_look:
+            company.due, company.looking = None, True
+            action = self._looked(company)
+        else:
+            company.under_way += 1
+            action = self._sent(company, company.waiting.popleft())
+            if not company.waiting:
+                self._leave(company)
+        self.context.governor.begin()
+        task = asyncio.get_running_loop().create_task(self._guarded(company, action))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self.context.governor.end()
@@ -207,14 +217,6 @@ class Scheduler:
             company.refuse(self.context.report(error, what, company.subject()))
             self._leave(company)
 
-    def _send(self, company: CompanyRun) -> Coroutine[Any, Any, None]:
-        """Take the company's next row; the rest happens in the task."""
-        position = company.waiting.popleft()
-        company.under_way += 1
-        if not company.waiting:
-            self._leave(company)
-        return self._sent(company, position)
-
     def _leave(self, company: CompanyRun) -> None:
         if company in self._queue:
             self._queue.remove(company)
@@ -230,11 +232,6 @@ class Scheduler:
             company.set_phase("following", company.note)
         if company.queued or company.due is None:
             self._plan(company)
-
-    def _look(self, company: CompanyRun) -> Coroutine[Any, Any, None]:
-        company.due = None
-        company.looking = True
-        return self._looked(company)
 
     async def _looked(self, company: CompanyRun) -> None:
         try:

@@ -107,9 +107,11 @@ class Store:
             self._rest()
             if self._lock_file is not None:
                 self._lock_file.close()
-            if isinstance(error, (sqlite3.Error, OSError)):
-                raise _unwritable(self.path, error) from error
-            raise
+            if not isinstance(error, (sqlite3.Error, OSError)):
+                raise
+            damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+            what = "Choose another name" if damaged else "Choose a folder that exists and that you may write to"
+            raise JournalUnwritableError(f"The journal {self.path} cannot be written: {error}. {what}.") from error
 
     def _rest(self) -> None:
         """Close the database; the next use opens it again."""
@@ -128,9 +130,8 @@ class Store:
 
     def _in_use(self) -> sqlite3.Connection:
         if self._inherited:
-            raise forking.InheritedError(
-                f"The journal {self.path} belongs to the process that this one was forked from."
-            )
+            whose = "belongs to the process that this one was forked from"
+            raise forking.InheritedError(f"The journal {self.path} {whose}.")
         if self._closed:
             raise sqlite3.ProgrammingError("the journal is closed")
         if self._db is None:
@@ -142,19 +143,12 @@ class Store:
 
         ``version``: that of the journal from now on. Raises ``sqlite3.Error`` as it comes; the file is then as it was.
         """
-        with self._lock:
-            db = self._in_use()
+        with self._lock, self._in_use() as db:  # which commits, or rolls back
             db.execute("BEGIN IMMEDIATE")
-            try:
-                for statement, rows in changes:
-                    db.executemany(statement, rows)
-                if version is not None:
-                    db.execute(f"PRAGMA user_version={version:d}")
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
+            for statement, rows in changes:
+                db.executemany(statement, rows)
+            if version is not None:
+                db.execute(f"PRAGMA user_version={version:d}")
 
     def read(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query."""
@@ -192,25 +186,15 @@ def _check(path: Path) -> None:
             head = file.read(100)
     except FileNotFoundError:
         return
-    except OSError as error:
-        raise _unwritable(path, error) from error
     if not head:
         return
-    number = int.from_bytes(head[68:72], "big")
-    if not head.startswith(_HEADER) or number != APPLICATION:
+    if not head.startswith(_HEADER) or int.from_bytes(head[68:72], "big") != APPLICATION:
         raise NotAJournalError(f"{path} is not a journal of codat_notebook; it was left as it is. Choose another name.")
     if (version := int.from_bytes(head[60:64], "big")) not in (VERSION, WITH_PRODUCT):
         raise JournalVersionError(
-            f"The journal {path} is of version {version}, this codat_notebook reads version {VERSION} "
-            f"and version {WITH_PRODUCT}. "
-            "It was left as it is: finish it with the version that began it, or begin another one."
+            f"The journal {path} is of version {version}, this codat_notebook reads version {VERSION} and version "
+            f"{WITH_PRODUCT}. It was left as it is: finish it with the version that began it, or begin another one."
         )
-
-
-def _unwritable(path: Path, error: Exception) -> JournalUnwritableError:
-    damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
-    what = "Choose another name" if damaged else "Choose a folder that exists and that you may write to"
-    return JournalUnwritableError(f"The journal {path} cannot be written: {error}. {what}.")
 
 
 def _locked(path: Path) -> IO[str]:
