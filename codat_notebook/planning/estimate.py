@@ -3,9 +3,8 @@
 A load is counted from numbers (nobody is asked), from companies with their connections (no company is asked for by
 itself), or from a plan. Prices are the user's own, for Codat tells none.
 
-For each rhythm a row in all and a row for each platform, and the same for Codat's own schedule, which takes no
-requests at all and is therefore the first thing to consider. Money is *unknown* where no price is known, and then so
-is its sum: it is never taken for 0.
+For each rhythm a row in all and a row for each platform, and the same for Codat's own schedule, which takes no requests
+and is therefore the first thing to consider. Money is *unknown* where a price is, and so is its sum: it is never 0.
 
     requests of a round = refreshes (one POST each) + companies x (1 to read its state + LOOKS to follow it)
     minutes of a round  = requests / 1,000, Codat's limit on requests a minute from one address
@@ -88,10 +87,8 @@ Kind = tuple[str | None, str | None]
 
 @dataclass(frozen=True)
 class Load:
-    """Cells by platform and data type, and how many companies they are of (by platform, and in all).
-
-    ``types`` are the data types by name, ``None`` where only their number is known.
-    """
+    """Cells by platform and data type, and how many companies they are of (by platform, and in all). ``types`` are the
+    data types by name, ``None`` where only their number is known."""
 
     cells: Mapping[Kind, int]
     companies: Mapping[str | None, int]

@@ -55,9 +55,8 @@ TOKEN = Goal(timedelta(days=25), timedelta(days=60))
 
 
 def goals_by_type(goals: Mapping[str, Any] | None) -> dict[str, Goal]:
-    """Data type (or ``*``) -> its goal, from what a user gives; see ``session.portfolio_status``.
-
-    A type's own goal goes before those of its reports, of which the strictest counts.
+    """Data type (or ``*``) -> its goal, from what a user gives; see ``session.portfolio_status``. A type's own goal goes
+    before those of its reports, of which the strictest counts.
 
     >>> goals_by_type({"payables": "7D"})["bills"].fail
     datetime.timedelta(days=14)
@@ -89,9 +88,7 @@ def _goal(name: str, limits: Any) -> Goal:
 
 def skew_rows(snapshot: CompanySnapshot, reports: Iterable[str], limit: timedelta) -> list[dict[str, Any]]:
     """How far apart a company's data types were read: a row (column -> value) for each report with two or more linked.
-
-    Up to ``limit`` apart is a pass, up to twice that a warning; a type that was never read fails.
-    """
+    Up to ``limit`` apart is a pass, up to twice that a warning; a type that was never read fails."""
     linked = snapshot.linked
     judged = [c for c in snapshot.cells if c.connection_id in linked and (c.last_success or not c.expected)]
     rows = []
@@ -114,10 +111,8 @@ def skew_rows(snapshot: CompanySnapshot, reports: Iterable[str], limit: timedelt
 
 
 def token_rows(snapshot: CompanySnapshot, now: datetime) -> list[dict[str, Any]]:
-    """How long ago anything of a connection was read: a row for each; never read, it is as old as the connection.
-
-    A connection that is no longer linked has lost its token and fails; one that never was has none to judge.
-    """
+    """How long ago anything of a connection was read: a row for each; never read, it is as old as the connection. One
+    that is no longer linked has lost its token and fails; one that never was has none to judge."""
     newest: dict[str, datetime] = {}
     for cell in snapshot.cells:
         if cell.last_success is not None:

@@ -110,10 +110,8 @@ def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:
 
 
 async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnapshot]:
-    """The companies with their connections and nothing more: one request for 5,000 of them.
-
-    Raises the client's typed errors where the companies cannot be listed.
-    """
+    """The companies with their connections and nothing more: one request for 5,000 of them. Raises the client's typed
+    errors where they cannot be listed."""
     if wanted.targets is not None and len(wanted.targets) <= FEW:
         companies = [(id, await _company(context, id)) for id in wanted.targets]
     else:

@@ -65,10 +65,8 @@ Settings = Mapping[str, TypeSetting]
 
 
 def merged(company_id: str, company: SyncSettings, profile: SyncSettings | None = None) -> dict[str, TypeSetting]:
-    """Data type -> what holds for a company, of its own settings and of the client's, in the order of queueing.
-
-    Without the ``profile`` a company that overrides nothing is taken to have been told the client's settings.
-    """
+    """Data type -> what holds for a company, of its own settings and of the client's, in the order of queueing. Without
+    the ``profile`` a company that overrides nothing is taken to have been told the client's settings."""
     own = company.overrides_defaults is not False
     rows = {str(each.data_type): (each, "client") for each in (profile.settings if profile else ())}
     for each in company.settings:
@@ -116,10 +114,8 @@ async def read_settings(context: RunContext, company_id: str, *, anew: bool = Fa
 
 
 async def with_settings(context: RunContext, status: CompanyStatus) -> list[Cell]:
-    """The cells of a company. Where one was never read, the settings say why, and what they do for the others.
-
-    Settings that cannot be read take nothing away: that is told in the errors.
-    """
+    """The cells of a company. Where one was never read, the settings say why, and what they do for the others; settings
+    that cannot be read take nothing away but are told in the errors."""
     linked = {connection.id for connection in status.facts.linked}
     if not any(cell.status is None and cell.connection_id in linked for cell in status.cells):
         return status.cells
@@ -134,11 +130,8 @@ async def with_settings(context: RunContext, status: CompanyStatus) -> list[Cell
 def audit_rows(
     facts: CompanyFacts, settings: Settings, purpose: Purpose, ours: Set[str | None], months: int, now: datetime
 ) -> list[dict[str, Any]]:
-    """The findings, as rows of ``session.settings_audit``.
-
-    ``ours`` are the data types that a journal of ours refreshes; ``None`` among them stands for a refresh of
-    everything, which takes those with *fetch on first link*.
-    """
+    """The findings, as rows of ``session.settings_audit``. ``ours``: the data types that a journal of ours refreshes, or
+    ``None`` for a refresh of everything, which takes those with *fetch on first link*."""
     able = frozenset().union(*facts.supported.values()) if facts.connections else frozenset(purpose.data_types)
     by_us = {
         name for name, setting in settings.items() if name in ours or (None in ours and setting.fetch_on_first_link)

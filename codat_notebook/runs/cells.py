@@ -55,10 +55,8 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class CompanyStatus:
-    """What is known of a company at one moment: its facts, its newest operations, and the cells made of both.
-
-    ``total`` counts all its operations; 0 if there are more than these and Codat does not say how many.
-    """
+    """A company at one moment: its facts, its newest operations, and the cells made of both. ``total`` counts all its
+    operations; 0 if there are more than these and Codat does not say how many."""
 
     facts: CompanyFacts
     operations: list[PullOperation]
@@ -89,10 +87,8 @@ def make_cells(
     whole: bool,
     now: datetime,
 ) -> list[Cell]:
-    """The cells of a company, from the data status by data type and its operations, newest first.
-
-    ``whole``: whether these are all operations that there ever were. ``now``: the server's time, for the ages.
-    """
+    """The cells of a company, from the data status by data type and its operations, newest first; ``whole``: whether
+    these are all that there ever were."""
     latest: dict[tuple[str, str], PullOperation] = {}
     successes: dict[tuple[str, str], PullOperation] = {}
     histories: dict[str, list[PullOperation]] = {}

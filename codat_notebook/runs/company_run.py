@@ -196,10 +196,8 @@ class CompanyRun:
             self.began = moment if self.began is None else min(self.began, moment)
 
     async def look(self) -> list[PullOperation]:
-        """The company's newest operations: one request, whatever the number of rows.
-
-        It also tells how late the history is: what it does not show yet, and could not but have shown before.
-        """
+        """The company's newest operations: one request, which also tells how late the history is (what it does not show
+        yet, and what it could not but have shown before)."""
         self.page = max(self.page, polling.page_size(len(self.rows)))
         request = {"company_id": self.company_id, "order_by": "-requested", "page_size": self.page}
         page = await self.context.client.manage_data.pull_operations.list_async(request=request)
@@ -215,10 +213,8 @@ class CompanyRun:
         return seen
 
     def origin(self, operation: PullOperation, slack: timedelta = SLACK) -> str | None:
-        """The origin of an operation that no row has yet; ``None`` if it is none of this run's.
-
-        ``slack``: by how much the history's times may be earlier than the moment at which something was sent.
-        """
+        """The origin of an operation that no row has yet; ``None`` if it is none of this run's. ``slack``: by how much
+        the history's times may be earlier than the moment at which something was sent."""
         requested = epoch(operation.requested)
         if requested is None or self.began is None or requested < self.began - slack.total_seconds():
             return None

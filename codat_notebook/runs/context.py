@@ -69,10 +69,8 @@ class CompanyFacts:
 @dataclass(slots=True)
 class RunContext:
     """The services that runs share. What platforms ``support`` (by integration key) and the settings of companies (by
-    id) and of the client (``profile``) are filled by the first use.
-
-    ``pacing`` is the client's; the ``governor`` slows all runs down together.
-    """
+    id) and of the client (``profile``) are filled by the first use. ``pacing`` is the client's; the ``governor`` slows
+    all runs down together."""
 
     client: CodatLending
     engine: Engine
@@ -153,9 +151,7 @@ async def find_operations(client: CodatLending, company_id: str, limit: int | No
 async def custom_connection(client: CodatLending, facts: CompanyFacts, data_type: str) -> str:
     """The connection that a custom data type is queued on: the only linked one, or the only one with such operations
     among the company's newest (one request). A type is configured for one platform, and no call tells for which.
-
-    Raises ``InvalidRequestError`` where that leaves none, or several.
-    """
+    Raises ``InvalidRequestError`` where that leaves none, or several."""
     linked = [connection.id for connection in facts.linked]
     if len(linked) > 1:
         newest = await find_operations(client, facts.id, LARGEST_PAGE)

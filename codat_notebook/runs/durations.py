@@ -115,10 +115,8 @@ def seconds_taken(operation: PullOperation) -> float | None:
 
 
 def usual_durations(operations: Iterable[PullOperation]) -> dict[tuple[str, str], float]:
-    """Connection id and data type -> seconds that such an operation usually takes, by the history of one company.
-
-    ``operations`` are in any order. What never completed has no usual duration.
-    """
+    """Connection id and data type -> seconds that such an operation usually takes, by the history of one company, in
+    any order. What never completed has no usual duration."""
     durations, learned = Durations(), Counter[tuple[str, str]]()
     for operation in sorted(operations, key=lambda each: each.requested or "", reverse=True):
         key, seconds = (operation.connection_id, operation.data_type), seconds_taken(operation)

@@ -110,10 +110,7 @@ class Engine:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the engine and wait for its result.
-
-        An interrupt (Ctrl-C, "interrupt kernel") cancels the coroutine and is raised on.
-        """
+        """Run a coroutine on the engine and wait for its result. An interrupt (Ctrl-C) cancels it and is raised on."""
         if self.on_thread:
             coroutine.close()
             raise RuntimeError(
@@ -160,10 +157,8 @@ class Engine:
         self._holders.add(holder)
 
     def release(self, holder: object) -> None:
-        """Let go of the engine; the last of its holders ends it, once what is due has been drawn.
-
-        Else a view would show for ever what was so a moment before the end.
-        """
+        """Let go of the engine; the last of its holders ends it, once what is due has been drawn: else a view would
+        show for ever what was so a moment before the end."""
         self._holders.discard(holder)
         if self.running and not (self._holders or self.on_thread):
             self.call(self._settle())

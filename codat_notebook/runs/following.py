@@ -1,8 +1,7 @@
 """Looking at one company: what a look changes, when to look next, and when nothing more is to come.
 
-One request shows all operations of the company. A look that fails is tried again for as long as waiting can help, in
-sight; what waiting cannot mend (the company is gone, the key may not see it) ends the company's part of the run, and
-what concerns the whole account (``sending.ACCOUNT``) is raised.
+A look that fails is tried again for as long as waiting can help, in sight; what waiting cannot mend (the company is
+gone, the key may not see it) ends the company's part of the run, and what concerns the whole account is raised.
 """
 
 from collections.abc import Iterable
@@ -152,11 +151,8 @@ def _siblings_missing(company: CompanyRun) -> bool:
 
 
 def _end_discovery(rows: tuple[Row, ...], company: CompanyRun, seen: list[PullOperation]) -> tuple[Row, ...]:
-    """Close the rows that wait for an operation which Codat evidently did not queue.
-
-    Where the answer was lost, nothing at all has appeared or the server tells no time, that is not evident: these are
-    unknown.
-    """
+    """Close the rows that wait for an operation which Codat evidently did not queue. Where the answer was lost, nothing
+    at all has appeared or the server tells no time, that is not evident: these are unknown."""
     appeared = any(row.origin not in (None, "attached") for row in rows)
     enough = _late(company, QUIET if appeared else polling.NOTHING)
     if company.product is not None and not rows and company.quiet_looks > 2 and not _product_discovers(company):

@@ -72,10 +72,8 @@ class Governor:
         self.under_way -= 1
 
     def hold(self, reserve: float = 0) -> Hold | None:
-        """How long to wait before the next request, ``None`` if it may go.
-
-        ``reserve``: requests of the day's quota that are not touched; below 1 a share of it.
-        """
+        """How long to wait before the next request, ``None`` if it may go. ``reserve``: requests of the day's quota
+        that are not touched; below 1 a share of it."""
         if self._until > self._now:
             return Hold(self._until - self._now, self._why)
         if self.trying:

@@ -57,10 +57,8 @@ class Journal:
         self._closed = self._finished = False
 
     async def intend(self, company: CompanyRun, position: int) -> None:
-        """Return once the company's intent at ``position`` is on disk; many wait for the same commit.
-
-        Raises :class:`~codat_notebook.runs.sending.UnwrittenError`.
-        """
+        """Return once the company's intent at ``position`` is on disk; many wait for the same commit. Raises
+        :class:`~codat_notebook.runs.sending.UnwrittenError`."""
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(kept)
         self.note(company, position)
@@ -172,10 +170,8 @@ def begin(store: Store, companies: Sequence[CompanyRun], targets: Targets, about
 
 
 def restore(store: Store, make: Callable[..., CompanyRun]) -> tuple[list[CompanyRun], tuple[Skipped, ...]]:
-    """The companies as the last process left them, and what was left out of the plan.
-
-    What it was about to queue, or had, is marked as a doubt.
-    """
+    """The companies as the last process left them, what it was about to queue, or had, being marked as a doubt; and
+    what was left out of the plan."""
     rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for values in store.read("SELECT * FROM operations ORDER BY company_id, position"):
         rows[values[0]].append(values)
@@ -185,10 +181,8 @@ def restore(store: Store, make: Callable[..., CompanyRun]) -> tuple[list[Company
 
 
 def kinds(path: Path, company_id: str) -> set[str | None]:
-    """The data types of a company that a journal's run refreshes; ``None`` among them: everything of it.
-
-    Raises :class:`JournalError`.
-    """
+    """The data types of a company that a journal's run refreshes; ``None`` among them: everything of it. Raises
+    :class:`JournalError`."""
     if not path.exists():
         raise JournalError(f"There is no journal {path}.")
     store = Store(path)

@@ -131,10 +131,8 @@ def from_exception(error: Exception, what: str, now: datetime, subject: Subject 
 def from_operation(
     operation: PullOperation, connection: Connection | None, history: Sequence[PullOperation], now: datetime
 ) -> ErrorRecord:
-    """A pull operation that failed or waits: its cause, its remedy, and the relink URL where that is the way.
-
-    ``connection`` is its own, as far as known, ``history`` other operations of the company.
-    """
+    """A pull operation that failed or waits: its cause, its remedy, and the relink URL where that is the way; given its
+    connection, as far as known, and other operations of the company."""
     advice = diagnose(operation, connection, history, now=now)
     platform = connection.platform_name if connection else None
     message = operation.error_message or operation.status_description

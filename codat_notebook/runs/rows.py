@@ -103,11 +103,9 @@ def fits(row: Row, operation: PullOperation) -> bool:
 def absorb(
     rows: Sequence[Row], seen: Iterable[PullOperation], origin_of: Callable[[PullOperation], str | None]
 ) -> tuple[Row, ...]:
-    """The rows after a look at the history that shows the operations ``seen``, in any order.
-
-    ``origin_of`` gives the origin of an operation that no row has yet, or ``None`` if it is none of this run's. An
-    operation that has ended never runs again: a late answer does not undo it.
-    """
+    """The rows after a look at the history that shows the operations ``seen``, in any order. ``origin_of`` gives the
+    origin of an operation that no row has yet, or ``None`` if it is none of this run's. An operation that has ended
+    never runs again: a late answer does not undo it."""
     now = {operation.id: operation for operation in seen if operation.id}
     after = [
         replace(row, operation=now[row.operation_id]) if row.open and row.operation_id in now else row for row in rows

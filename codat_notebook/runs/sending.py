@@ -104,10 +104,8 @@ def _put_back(company: CompanyRun, position: int, doubt: bool = False) -> None:
 
 
 def _later(company: CompanyRun, position: int, error: CodatLendingError) -> bool:
-    """Whether to ask again later: it was surely not queued, or is in a doubt that there is time to clear up.
-
-    Asking again goes on with the same intent: the client looks for it first, and sends it under the same key only.
-    """
+    """Whether to ask again later: it was surely not queued, or is in a doubt that there is time to clear up (with the
+    same intent: the client looks for it first, and sends it under the same key only)."""
     tries = company.tries[position] = company.tries.get(position, 0) + 1
     if error.retry_at is not None:
         company.context.governor.hold_until(error.retry_at)

@@ -98,10 +98,8 @@ def _closed_by_trouble(path: Path, kind: type[JournalError], done: str, then: st
 
 
 def again(rows: Iterable[Row], product: str | None = None) -> Targets:
-    """The orders for what failed and may succeed now. Raises ``ValueError`` if there is nothing of the kind.
-
-    Of a product's refresh it is the product again, with these data types.
-    """
+    """The orders for what failed and may succeed now; of a product's refresh: the product again, with these data types.
+    Raises ``ValueError`` if there is nothing of the kind."""
     wanted: list[tuple[str, Target]] = []
     for row in filter(_may_help, rows):
         connection_id = row.operation.connection_id if row.operation is not None else row.connection_id

@@ -76,10 +76,7 @@ class JournalUnwritableError(JournalError):
 
 
 class Store:
-    """The open file, locked against others. Its methods may be called from any thread, one at a time.
-
-    Raises a :class:`JournalError`: see the subclasses.
-    """
+    """The open file, locked against others, to be used from any thread. Raises a :class:`JournalError`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
