@@ -28,6 +28,14 @@ from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.runs.targets import column_texts, plan_lines
 from codat_notebook.words import rhythm_text
 
+#: A platform and a data type; ``None`` where a load counts but does not name them.
+Kind = tuple[str | None, str | None]
+#: Codat's limit on requests from one address.
+A_MINUTE = 1000
+ALL = "all"
+SCHEDULE = "Codat's own schedule"
+_DAY = timedelta(days=1)
+
 
 class Price(NamedTuple):
     """The price of one refresh."""
@@ -40,7 +48,7 @@ class Price(NamedTuple):
 class Prices:
     """Prices by platform and, where they differ, by data type; the most exact one counts."""
 
-    by_kind: Mapping[tuple[str | None, str | None], Price] = field(default_factory=dict)
+    by_kind: Mapping[Kind, Price] = field(default_factory=dict)
 
     def of(self, platform: str | None, data_type: str | None) -> Price | None:
         """The price of a refresh; ``None`` if it is not known."""
@@ -79,10 +87,6 @@ def _amount(value: Any) -> float:
     if not 0 <= amount < math.inf:
         raise ValueError(f"prices: a price is a number of money, at least 0, not {value!r}.")
     return amount
-
-
-#: A platform and a data type; ``None`` where a load counts but does not name them.
-Kind = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -154,13 +158,6 @@ def _counted(cells: Iterable[tuple[str, str, str, str]]) -> Load:
     types = tuple(sorted({data_type or "" for _, data_type in counted}))
     everyone = set().union(*companies.values())
     return Load(dict(counted), {platform: len(ids) for platform, ids in companies.items()}, len(everyone), types)
-
-
-#: Codat's limit on requests from one address.
-A_MINUTE = 1000
-ALL = "all"
-SCHEDULE = "Codat's own schedule"
-_DAY = timedelta(days=1)
 
 
 def estimate_rows(

@@ -55,8 +55,8 @@ TOKEN = Goal(timedelta(days=25), timedelta(days=60))
 
 
 def goals_by_type(goals: Mapping[str, Any] | None) -> dict[str, Goal]:
-    """Data type (or ``*``) -> its goal, from what a user gives; see ``session.portfolio_status``. A type's own goal goes
-    before those of its reports, of which the strictest counts.
+    """Data type (or ``*``) -> its goal, from what ``session.portfolio_status`` is given. A type's own goal goes before
+    those of its reports, of which the strictest counts.
 
     >>> goals_by_type({"payables": "7D"})["bills"].fail
     datetime.timedelta(days=14)
@@ -210,8 +210,7 @@ class PortfolioStatus:
         rows = [("report", name, counted) for name, counted in together.items()]
         rows += [("data type", name, counted) for name, counted in sorted(by_type.items())]
         columns: dict[str, list[Any]] = {"of": [kind for kind, _, _ in rows], "name": [name for _, name, _ in rows]}
-        for verdict in VERDICTS:
-            columns[verdict] = [counted[verdict] for _, _, counted in rows]
+        columns |= {verdict: [counted[verdict] for _, _, counted in rows] for verdict in VERDICTS}
         columns["share"] = [counted[PASS] / counted.total() for _, _, counted in rows]
         return frames.build(frames.GOALS, columns)
 

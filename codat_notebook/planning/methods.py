@@ -256,8 +256,7 @@ class PlanningMethods:
         what = "The sync settings could not be judged"
         facts = self._ask(self.context.company(company_id), what, company_id)
         settings = self._ask(read_settings(self.context, company_id, anew=True), what, company_id)
-        now = self.context.now
-        rows = audit_rows(facts, settings, needed, ours, months, now)
+        rows = audit_rows(facts, settings, needed, ours, months, self.context.now)
         return frames.build(frames.AUDIT, {name: [row[name] for row in rows] for name in frames.AUDIT})
 
 

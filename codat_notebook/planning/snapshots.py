@@ -29,6 +29,16 @@ from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
 from codat_notebook.runs.governor import Hold
 from codat_notebook.runs.records import Subject
 
+T = TypeVar("T")
+Progress = Callable[[int, int], object]
+
+UNKNOWN = "unknown company"
+UNREADABLE = "could not be read"
+#: Companies that are read at the same time.
+AT_ONCE = 24
+#: Real seconds: between two looks whether a request may go, and for which a plan waits until one may.
+_LOOK, _LONGEST = 0.02, 90.0
+
 
 @dataclass(slots=True)
 class CellHistory:
@@ -64,10 +74,6 @@ def histories(operations: Iterable[PullOperation]) -> dict[tuple[str, str], Cell
     for operation in operations:
         by_cell.setdefault((operation.connection_id, str(operation.data_type)), CellHistory()).add(operation)
     return by_cell
-
-
-UNKNOWN = "unknown company"
-UNREADABLE = "could not be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +145,6 @@ async def _company(context: RunContext, id: str) -> Company | str:
             return UNKNOWN
         context.report(error, "A company could not be read", Subject(company_id=id))
         return UNREADABLE
-
-
-T = TypeVar("T")
-Progress = Callable[[int, int], object]
-
-#: Companies that are read at the same time.
-AT_ONCE = 24
-#: Real seconds: between two looks whether a request may go, and for which a plan waits until one may.
-_LOOK, _LONGEST = 0.02, 90.0
 
 
 async def read_cells(

@@ -130,8 +130,8 @@ async def with_settings(context: RunContext, status: CompanyStatus) -> list[Cell
 def audit_rows(
     facts: CompanyFacts, settings: Settings, purpose: Purpose, ours: Set[str | None], months: int, now: datetime
 ) -> list[dict[str, Any]]:
-    """The findings, as rows of ``session.settings_audit``. ``ours``: the data types that a journal of ours refreshes, or
-    ``None`` for a refresh of everything, which takes those with *fetch on first link*."""
+    """The findings, as rows of ``session.settings_audit``. ``ours``: the data types that a journal of ours refreshes;
+    ``None`` stands for a refresh of everything, which takes those with *fetch on first link*."""
     able = frozenset().union(*facts.supported.values()) if facts.connections else frozenset(purpose.data_types)
     by_us = {
         name for name, setting in settings.items() if name in ours or (None in ours and setting.fetch_on_first_link)

@@ -148,23 +148,20 @@ class Governor:
 
     def heard(self, event: Event) -> None:
         """Take in an event of the client. Trouble with one company alone is no reason to be slow with the others."""
-        if isinstance(event, Waiting):
-            if event.reason.startswith("429") and self._common:
-                self.hold_until(event.until)
-        elif isinstance(event, Attempt):
-            self._heard(event)
-
-    def _heard(self, attempt: Attempt) -> None:
-        status = attempt.status
+        if isinstance(event, Waiting) and event.reason.startswith("429") and self._common:
+            self.hold_until(event.until)
+        if not isinstance(event, Attempt):
+            return
+        status = event.status
         if status is None or status in (408, 429) or status >= 500:
             self._failures += status != 429
-            company = _COMPANY.search(attempt.path)
+            company = _COMPANY.search(event.path)
             self._troubled[company[1] if company else ""] = self._now
             if self._common:
-                self._slow_down(attempt)
+                self._slow_down(event)
         else:
             self._failures = 0
-            self._took(attempt.ms / 1000)
+            self._took(event.ms / 1000)
 
     @property
     def _common(self) -> bool:

@@ -10,7 +10,7 @@ import asyncio
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -92,6 +92,7 @@ class Journal:
         while self._noted:
             noted, self._noted = self._noted, {}
             waiters, self._waiters = self._waiters, []
+            unwritten = None
             writing = asyncio.ensure_future(self._engine.in_worker(self._store.write, _changes(noted)))
             try:
                 await asyncio.shield(writing)
@@ -103,25 +104,21 @@ class Journal:
             except sqlite3.Error as error:
                 self._noted = noted | self._noted
                 self._complain(error)
-                _settle(waiters, UnwrittenError(str(error)))
+                unwritten = UnwrittenError(str(error))
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None) if unwritten is None else waiter.set_exception(unwritten)
+            if unwritten is not None:
                 await asyncio.sleep(AGAIN)
-            else:
-                _settle(waiters, None)
-                if self.trouble is not None:
-                    self.trouble = None
-                    self._troubled(None)
+            elif self.trouble is not None:
+                self.trouble = None
+                self._troubled(None)
         self._writing = None
 
     def _complain(self, error: Exception) -> None:
         first, self.trouble = self.trouble is None, f"the journal {self._store.path.name} cannot be written: {error}"
         if first:
             self._troubled(error)
-
-
-def _settle(waiters: Iterable[asyncio.Future[None]], error: Exception | None) -> None:
-    for waiter in waiters:
-        if not waiter.done():
-            waiter.set_result(None) if error is None else waiter.set_exception(error)
 
 
 def _changes(noted: dict[tuple[str, int], CompanyRun]) -> list[tuple[str, list[Sequence[Any]]]]:

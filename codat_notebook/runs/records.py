@@ -25,6 +25,10 @@ R = TypeVar("R")
 
 #: Entries kept per log: enough for a day of clicking, little enough for a kernel that lives for weeks.
 KEPT = 2_000
+_QUEUED = {
+    "no": " Nothing was queued.",
+    "unknown": " Whether it was queued is not known: look at the history before you refresh it again.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +105,6 @@ def _advice(error: errors.CodatLendingError) -> tuple[str, str]:
 
 def _sentence(text: str) -> str:
     return text if not text or text[-1] in ".!?…" else f"{text}."
-
-
-_QUEUED = {
-    "no": " Nothing was queued.",
-    "unknown": " Whether it was queued is not known: look at the history before you refresh it again.",
-}
 
 
 def from_exception(error: Exception, what: str, now: datetime, subject: Subject | None = None) -> ErrorRecord:
