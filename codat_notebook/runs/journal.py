@@ -11,6 +11,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,7 @@ from codat_notebook.runs.engine import Engine
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.sending import UnwrittenError
-from codat_notebook.runs.store import VERSION, WITH_PRODUCT, JournalError, Store
+from codat_notebook.runs.store import VERSION, WITH_PRODUCT, Store, opened
 from codat_notebook.runs.targets import Skipped, Targets
 
 #: Real seconds until writing is tried again.
@@ -180,18 +181,11 @@ def restore(store: Store, make: Callable[..., CompanyRun]) -> tuple[list[Company
 def kinds(path: Path, company_id: str) -> set[str | None]:
     """The data types of a company that a journal's run refreshes; ``None`` among them: everything of it. Raises
     :class:`JournalError`."""
-    if not path.exists():
-        raise JournalError(f"There is no journal {path}.")
-    store = Store(path)
-    try:
+    with opened(path, "read") as store, closing(store):
         rows = store.read("SELECT data_type FROM operations WHERE lower(company_id) = ?", [company_id.lower()])
         whole = "SELECT 1 FROM companies WHERE lower(company_id) = ? AND wanted IS NULL"
         everything = "product" not in store.about() and store.read(whole, [company_id.lower()])
         return {name for (name,) in rows} | ({None} if everything else set())
-    except sqlite3.Error as error:
-        raise JournalError(f"The journal {path} cannot be read: {error}.") from error
-    finally:
-        store.close()
 
 
 def _company_run(make: Callable[..., CompanyRun], kept: tuple[Any, ...], rows: list[tuple[Any, ...]]) -> CompanyRun:

@@ -50,6 +50,7 @@ class Scheduler:
         self.phases: Counter[str] = Counter()
         self.paused = False
         self.hold: Hold | None = None
+        #: When it was counted last how many requests wait to queue something, and how many.
         self._backlog = float("-inf"), 0
         self.durations = Durations()
         self._journal = journal
@@ -93,12 +94,6 @@ class Scheduler:
     def open(self) -> int:
         """How many companies have not ended."""
         return self.phases["queueing"] + self.phases["following"]
-
-    def backlog(self) -> int:
-        """How many requests wait to queue something, counted once a second."""
-        if self._now - self._backlog[0] > 1.0:
-            self._backlog = self._now, sum(len(company.waiting) for company in tuple(self._queue))
-        return self._backlog[1]
 
     def pause(self, paused: bool) -> None:
         """Queue nothing more, or go on with it."""
@@ -244,7 +239,9 @@ class Scheduler:
         """Settle when to look at a company next; while one looks, that is settled afterwards."""
         if company.looking:
             return
-        price = price_of(self._patience, self.open, self.backlog(), self.context.governor.slot)
+        if self._now - self._backlog[0] > 1.0:  # it costs too much to be counted each time
+            self._backlog = self._now, sum(len(waiting.waiting) for waiting in self._queue)
+        price = price_of(self._patience, self.open, self._backlog[1], self.context.governor.slot)
         seconds = None if company.ended else plan_look(company, self.durations, price)
         company.due = None if seconds is None else self._now + seconds
         if company.due is not None:

@@ -4,9 +4,7 @@ The journal is opened, and the plan written into it, before the run is made: wha
 and raises at once.
 """
 
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +14,7 @@ from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CLOSED, RunContext
 from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.rows import Row
-from codat_notebook.runs.store import JournalError, JournalUnfinishedError, JournalUnwritableError, Store
+from codat_notebook.runs.store import JournalError, JournalUnfinishedError, Store, opened
 from codat_notebook.runs.targets import Skipped, Target, Targets
 
 
@@ -49,7 +47,7 @@ class Start:
         if journal is not None:
             path = Path(journal)
             about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
-            with _closed_by_trouble(path, JournalUnwritableError, "written", "Nothing was begun.") as store:
+            with opened(path, "written", "Nothing was begun.") as store:
                 if store.about() and store.read("SELECT 1 FROM companies WHERE NOT done LIMIT 1"):
                     raise JournalUnfinishedError(
                         f"The journal {path} holds a run that has not ended. "
@@ -63,9 +61,7 @@ class Start:
         """The run of a journal, as its last kernel left it. Raises :class:`JournalError`."""
         _check_open(context)
         path = Path(journal)
-        if not path.exists():
-            raise JournalError(f"There is no journal {path}.")
-        with _closed_by_trouble(path, JournalError, "read", "It was left as it is.") as store:
+        with opened(path, "read", "It was left as it is.") as store:
             about = store.about()
             if not about:
                 raise JournalError(f"The journal {path} is empty: nothing was begun in it.")
@@ -82,19 +78,6 @@ def _check_open(context: RunContext) -> None:
     """Raises ``RuntimeError`` where the session has ended, before a journal is locked."""
     if context.closed:
         raise RuntimeError(CLOSED)
-
-
-@contextmanager
-def _closed_by_trouble(path: Path, kind: type[JournalError], done: str, then: str) -> Iterator[Store]:
-    """A journal's file, which is closed again where something goes wrong; what SQLite says is told as a ``kind``."""
-    store = Store(path)
-    try:
-        yield store
-    except BaseException as error:
-        store.close()
-        if isinstance(error, sqlite3.Error):
-            raise kind(f"The journal {path} cannot be {done}: {error}. {then}") from error
-        raise
 
 
 def again(rows: Iterable[Row], product: str | None = None) -> Targets:

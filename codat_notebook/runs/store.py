@@ -13,7 +13,8 @@ import os
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -163,6 +164,25 @@ class Store:
             self._closed = True
         if self._lock_file is not None:
             self._lock_file.close()  # the lock goes with it
+
+
+@contextmanager
+def opened(path: Path, done: str, then: str = "") -> Iterator[Store]:
+    """The file, closed again where something goes wrong. It is to be ``written``, or ``read``: then it must be there.
+
+    Raises a :class:`JournalError`, also for what SQLite says; its message ends with ``then``.
+    """
+    if done == "read" and not path.exists():
+        raise JournalError(f"There is no journal {path}.")
+    store = Store(path)
+    try:
+        yield store
+    except BaseException as error:
+        store.close()
+        if not isinstance(error, sqlite3.Error):
+            raise
+        kind = JournalUnwritableError if done == "written" else JournalError
+        raise kind(f"The journal {path} cannot be {done}: {error}. {then}".rstrip()) from error
 
 
 def _connect(address: Path | str, *, uri: bool = False) -> sqlite3.Connection:
