@@ -20,10 +20,10 @@ from codat_notebook.planning.sync_settings import with_settings
 from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.context import CLOSED, RunContext, find_companies, find_operations
 from codat_notebook.runs.engine import engine
+from codat_notebook.runs.journal import Start
 from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.records import ErrorRecord, Log, Subject
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.starting import Start
 from codat_notebook.runs.store import JournalError
 from codat_notebook.runs.targets import everything, read_targets
 

@@ -31,7 +31,6 @@ from codat_notebook.runs.records import Subject
 
 T = TypeVar("T")
 Progress = Callable[[int, int], object]
-
 UNKNOWN = "unknown company"
 UNREADABLE = "could not be read"
 #: Companies that are read at the same time.

@@ -26,7 +26,6 @@ from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exceptio
 from codat_notebook.utils import RetryConfig
 
 T = TypeVar("T")
-
 CLOSED = "This session is closed: connect() again."
 #: Up to so many companies are asked for one by one.
 FEW = 5

@@ -1,9 +1,11 @@
-"""What a run writes down so that nothing is lost when the kernel dies, and nothing is queued twice afterwards.
+"""How a run begins, and what it writes down so that nothing is lost when the kernel dies, and nothing is queued twice.
 
-The plan is on disk before the first request, and each intent with its idempotency key before its POST; what came of it
-follows after. Changes are committed together (one flush of the disk for all that came up during the last one), so that
-durability costs a few milliseconds and no throughput. If the disk is full or the folder gone, queueing waits, in sight;
-following goes on, and what it finds is kept in memory until it can be written. The key of the account is never here.
+A :class:`Start` is made of orders, with or without a journal, or of a journal that another kernel left. The plan is on
+disk before the first request, and each intent with its idempotency key before its POST (what cannot be written down is
+not begun); what came of it follows after. Changes are committed together (one flush of the disk for all that came up
+during the last one), so that durability costs a few milliseconds and no throughput. If the disk is full or the folder
+gone, queueing waits, in sight; following goes on, and what it finds is kept in memory until it can be written. The key
+of the account is never here.
 """
 
 import asyncio
@@ -12,6 +14,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,11 +24,13 @@ import msgspec
 from codat_notebook.client.reading import read
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
+from codat_notebook.runs.context import CLOSED, RunContext
 from codat_notebook.runs.engine import Engine
+from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.sending import UnwrittenError
-from codat_notebook.runs.store import VERSION, WITH_PRODUCT, Store, opened
+from codat_notebook.runs.store import VERSION, WITH_PRODUCT, JournalError, JournalUnfinishedError, Store, opened
 from codat_notebook.runs.targets import Skipped, Targets
 
 #: Real seconds until writing is tried again.
@@ -148,26 +153,83 @@ def _operation(company: CompanyRun, position: int) -> Sequence[Any]:
     )  # fmt: skip
 
 
-# From one kernel to the next.
+# How a run begins, and goes on in another kernel.
 
 
-def begin(store: Store, companies: Sequence[CompanyRun], targets: Targets, about: dict[str, str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a run begins with."""
+
+    companies: list[CompanyRun]
+    skipped: tuple[Skipped, ...] = ()
+    reserve: float = 0
+    patience: float = PRICE
+    store: Store | None = None
+    product: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        context: RunContext,
+        targets: Targets,
+        journal: str | Path | None = None,
+        reserve: float = 0,
+        patience: float = PRICE,
+    ) -> "Start":
+        """A new run; a journal whose run has ended is begun anew. Raises :class:`JournalError` if it cannot be used."""
+        if context.closed:  # before a journal is locked
+            raise RuntimeError(CLOSED)
+        if not (reserve >= 0 and patience >= 0):
+            raise ValueError("reserve and patience are 0 or more.")
+        product, store = targets.product, None
+        companies = [CompanyRun(context, id, wanted, product) for id, wanted in targets.companies.items()]
+        if journal is not None:
+            path = Path(journal)
+            about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
+            about |= {} if product is None else {"product": product}
+            with opened(path, "written", "Nothing was begun.") as store:
+                if store.about() and store.read("SELECT 1 FROM companies WHERE NOT done LIMIT 1"):
+                    raise JournalUnfinishedError(
+                        f"The journal {path} holds a run that has not ended. "
+                        f"Go on with it by session.resume({str(path)!r}), or choose another name."
+                    )
+                _begin(store, companies, targets.skipped, about)
+        return cls(companies, targets.skipped, reserve, patience, store, product)
+
+    @classmethod
+    def resumed(cls, context: RunContext, journal: str | Path) -> "Start":
+        """The run of a journal, as its last kernel left it. Raises :class:`JournalError`."""
+        if context.closed:  # before a journal is locked
+            raise RuntimeError(CLOSED)
+        path = Path(journal)
+        with opened(path, "read", "It was left as it is.") as store:
+            about = store.about()
+            if not about:
+                raise JournalError(f"The journal {path} is empty: nothing was begun in it.")
+            if about["server"] != context.client.server_url:
+                raise JournalError(
+                    f"The journal {path} belongs to {about['server']}, this session to {context.client.server_url}."
+                )
+            product = about.get("product")
+            companies, skipped = _restored(store, context, product)
+            return cls(companies, skipped, float(about["reserve"]), float(about["patience"]), store, product)
+
+
+def _begin(store: Store, companies: list[CompanyRun], skipped: tuple[Skipped, ...], about: dict[str, str]) -> None:
     """Write the plan down, before anything is sent; what an ended run left is cleared."""
-    if targets.product is not None:
-        about = {**about, "product": targets.product}
     store.write(
         [
             *((f"DELETE FROM {table}", [()]) for table in ("run", "companies", "operations", "skipped")),
             ("INSERT INTO run VALUES (?, ?)", list(about.items())),
             (_COMPANY, [_company(company) for company in companies]),
             (_OPERATION, [_operation(each, position) for each in companies for position in range(len(each.rows))]),
-            ("INSERT INTO skipped VALUES (?, ?, ?, ?)", targets.skipped),
+            ("INSERT INTO skipped VALUES (?, ?, ?, ?)", skipped),
         ],
-        WITH_PRODUCT if targets.product is not None else VERSION,
+        WITH_PRODUCT if "product" in about else VERSION,
     )
 
 
-def restore(store: Store, make: Callable[..., CompanyRun]) -> tuple[list[CompanyRun], tuple[Skipped, ...]]:
+def _restored(store: Store, context: RunContext, product: str | None) -> tuple[list[CompanyRun], tuple[Skipped, ...]]:
     """The companies as the last process left them, what it was about to queue, or had, being marked as a doubt; and
     what was left out of the plan."""
     rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
@@ -175,7 +237,7 @@ def restore(store: Store, make: Callable[..., CompanyRun]) -> tuple[list[Company
         rows[values[0]].append(values)
     kept = store.read("SELECT * FROM companies ORDER BY rowid")
     skipped = tuple(Skipped(*values) for values in store.read("SELECT * FROM skipped"))
-    return [_company_run(make, values, rows[values[0]]) for values in kept], skipped
+    return [_company_run(context, product, values, rows[values[0]]) for values in kept], skipped
 
 
 def kinds(path: Path, company_id: str) -> set[str | None]:
@@ -188,10 +250,13 @@ def kinds(path: Path, company_id: str) -> set[str | None]:
         return {name for (name,) in rows} | ({None} if everything else set())
 
 
-def _company_run(make: Callable[..., CompanyRun], kept: tuple[Any, ...], rows: list[tuple[Any, ...]]) -> CompanyRun:
+def _company_run(
+    context: RunContext, product: str | None, kept: tuple[Any, ...], rows: list[tuple[Any, ...]]
+) -> CompanyRun:
     company_id, wanted, all_done, all_key, all_at, began, done = kept
     pairs = None if wanted is None else tuple(map(tuple, json.loads(wanted)))
-    company = make(company_id=company_id, wanted=pairs, rows=tuple(map(_row, rows)), all_done=all_done, began=began)
+    made = tuple(map(_row, rows))
+    company = CompanyRun(context, company_id, pairs, product, made, all_done=all_done, began=began)
     company.waiting.clear()
     if company.at_once and all_done is None:
         company.waiting.append(ALL)

@@ -22,10 +22,10 @@ from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CompanyFacts, RunContext, facts_of
 from codat_notebook.runs.engine import Observer, Throttle, wait
 from codat_notebook.runs.governor import local
-from codat_notebook.runs.journal import Journal
+from codat_notebook.runs.journal import Journal, Start
 from codat_notebook.runs.rows import STATES, Row, RunProgress, ended, progress_of, remedies_of
 from codat_notebook.runs.scheduler import Scheduler
-from codat_notebook.runs.starting import Start, again
+from codat_notebook.runs.targets import again
 
 if TYPE_CHECKING:
     import pandas as pd

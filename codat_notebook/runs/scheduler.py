@@ -20,12 +20,11 @@ from codat_notebook.runs.context import RunContext
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import look, plan_look
 from codat_notebook.runs.governor import Hold
-from codat_notebook.runs.journal import Journal
+from codat_notebook.runs.journal import Journal, Start
 from codat_notebook.runs.polling import price_of
 from codat_notebook.runs.records import logger
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.sending import send
-from codat_notebook.runs.starting import Start
 from codat_notebook.utils import BackoffStrategy, RetryConfig
 
 T = TypeVar("T")

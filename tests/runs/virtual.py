@@ -20,9 +20,9 @@ from codat_notebook.client.quota import Pacing
 from codat_notebook.models.shared import Security
 from codat_notebook.runs.context import RunContext
 from codat_notebook.runs.engine import Engine
+from codat_notebook.runs.journal import Start
 from codat_notebook.runs.records import ErrorRecord, Log
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.starting import Start
 from codat_notebook.runs.targets import read_targets
 from codat_notebook.sandbox.exchange import HttpRequest
 from codat_notebook.sandbox.faults import Faults
