@@ -18,7 +18,7 @@ _HOMES = {
     "Sandbox": "sandbox",
     "Session": "session",
     "compare": "strategies",
-    "connect": "connecting",
+    "connect": "session",
     "console": "widgets.console",
     "doctor": "checkup",
     "load_ipython_extension": "magics",
@@ -36,12 +36,11 @@ if TYPE_CHECKING:
     from codat_notebook import strategies
     from codat_notebook.checkup import doctor
     from codat_notebook.client import CodatLending
-    from codat_notebook.connecting import connect
     from codat_notebook.live import run_strategy
     from codat_notebook.magics import load_ipython_extension
     from codat_notebook.runs import RefreshRun
     from codat_notebook.sandbox import Sandbox
-    from codat_notebook.session import Session
+    from codat_notebook.session import Session, connect
     from codat_notebook.strategies import compare, simulate
     from codat_notebook.widgets.console import console
 

@@ -2,7 +2,7 @@
 
 Each kind has one function, from values to a Series with the kind's dtype, also where there are no rows. Two are longer
 than they need be, because they stand for most of a history's cost: distinct values become text once, and times of the
-one form that Codat's system writes are read thousands at a time. pandas is loaded by the first column.
+one form that Codat's system writes are read thousands at a time.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 #: Times that are read at once; they stay in the processor's cache.
 PIECE: Final = 2_000
@@ -36,8 +36,6 @@ def series_of(kind: str, values: Sequence[Any]) -> pd.Series[Any]:
 
 def numbered(values: Sequence[Any]) -> tuple[list[Any], NDArray[np.intp]]:
     """The distinct values, and for each row the number of its value among them."""
-    import numpy as np
-
     numbers: defaultdict[Any, int] = defaultdict(count().__next__)
     rows = np.fromiter(map(numbers.__getitem__, values), dtype=np.intp, count=len(values))
     return list(numbers), rows
@@ -45,9 +43,6 @@ def numbered(values: Sequence[Any]) -> tuple[list[Any], NDArray[np.intp]]:
 
 def categories(values: Sequence[Any], text_of: Callable[[Any], str | None] = str) -> pd.Series[Any]:
     """A category; each distinct value is turned into text once (None: it has none)."""
-    import numpy as np
-    import pandas as pd
-
     distinct, rows = numbered(values)
     texts = [None if pd.isna(value) else text_of(value) for value in distinct]
     names = sorted({text for text in texts if text is not None})
@@ -58,17 +53,12 @@ def categories(values: Sequence[Any], text_of: Callable[[Any], str | None] = str
 
 def repeated_texts(values: Sequence[Any]) -> pd.Series[Any]:
     """Text of which there is little that differs, in half the time that a text for each row takes."""
-    import pandas as pd
-
     distinct, rows = numbered(values)
     return pd.Series(pd.array(distinct, dtype="string")[rows])
 
 
 def _times(values: Sequence[Any]) -> pd.Series[Any]:
     """Times as Codat writes them (ISO 8601, 0 to 7 fractional digits, with or without a zone), UTC to microseconds."""
-    import numpy as np
-    import pandas as pd
-
     times = np.empty(len(values), dtype="datetime64[us]")
     for start in range(0, len(values), PIECE):
         piece = values[start : start + PIECE]
@@ -79,8 +69,6 @@ def _times(values: Sequence[Any]) -> pd.Series[Any]:
 
 def _exact_times(texts: Sequence[Any]) -> NDArray[np.datetime64] | None:
     """Times of the one form that Codat's system writes, seven digits and Z, in half the time; None: others."""
-    import numpy as np
-
     try:
         lines = ("\n".join(texts) + "\n").encode("ascii")
         # As many lines as texts, so no text holds a line's end, and each is of the form.
@@ -95,17 +83,12 @@ def _exact_times(texts: Sequence[Any]) -> NDArray[np.datetime64] | None:
 
 
 def _any_times(values: Sequence[Any]) -> NDArray[np.datetime64]:
-    import pandas as pd
-
     parsed = pd.to_datetime(pd.Series(list(values), dtype="object"), utc=True, format="ISO8601", errors="coerce")
     times: NDArray[np.datetime64] = parsed.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
     return times
 
 
 def _counts(values: Sequence[Any]) -> pd.Series[Any]:
-    import numpy as np
-    import pandas as pd
-
     with suppress(TypeError, OverflowError):
         return pd.Series(np.frombuffer(array("q", values), dtype=np.int64), dtype="Int64")
     return pd.Series([_count(value) for value in values], dtype="Int64")
@@ -121,9 +104,6 @@ def _count(value: Any) -> int | None:
 
 
 def _flags(values: Sequence[Any]) -> pd.Series[Any]:
-    import numpy as np
-    import pandas as pd
-
     with suppress(TypeError, ValueError):
         packed = bytes(values)  # an array gives its memory, which is something else
         if len(packed) == len(values) and not packed.strip(b"\0\1"):
@@ -138,16 +118,9 @@ def _flag(value: Any) -> bool | None:
     return None
 
 
-def _plain(dtype: str) -> Callable[[Sequence[Any]], pd.Series[Any]]:
+def _plain(dtype: str, values: Sequence[Any]) -> pd.Series[Any]:
     """Values of a dtype of pandas that takes them as they are."""
-
-    def series(values: Sequence[Any]) -> pd.Series[Any]:
-        import numpy as np
-        import pandas as pd
-
-        return pd.Series(np.fromiter(values, dtype=object, count=len(values)), dtype=dtype)
-
-    return series
+    return pd.Series(np.fromiter(values, dtype=object, count=len(values)), dtype=dtype)
 
 
 _KINDS: Final[dict[str, Callable[[Sequence[Any]], pd.Series[Any]]]] = {
@@ -155,7 +128,7 @@ _KINDS: Final[dict[str, Callable[[Sequence[Any]], pd.Series[Any]]]] = {
     "category": categories,
     "count": _counts,
     "flag": _flags,
-    "text": _plain("string"),
-    "number": _plain("Float64"),
-    "duration": _plain("timedelta64[us]"),
+    "text": partial(_plain, "string"),
+    "number": partial(_plain, "Float64"),
+    "duration": partial(_plain, "timedelta64[us]"),
 }

@@ -79,14 +79,8 @@ _owners: WeakValueDictionary[int, Owner] = WeakValueDictionary()
 _kept: list[object] = []
 
 
-class _Taken(threading.local):
-    """The locks that this thread took for its fork."""
-
-    def __init__(self) -> None:
-        self.locks: list[Lock] = []
-
-
-_taken = _Taken()
+#: ``locks``: those that this thread took for its fork.
+_taken = threading.local()
 
 
 def remember(owner: Owner) -> None:
@@ -116,6 +110,7 @@ def let_go(files: Iterable[File]) -> None:
 
 def _before() -> None:
     until = time.monotonic() + PATIENCE
+    _taken.locks = []
     while _importing() and time.monotonic() < until:
         time.sleep(0.001)
     for reference in _locks.valuerefs():

@@ -13,7 +13,6 @@ from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.columns import categories, repeated_texts, series_of
 from codat_notebook.models.status import is_running
 
 if TYPE_CHECKING:
@@ -97,6 +96,8 @@ def build(
     """
     import pandas as pd
 
+    from codat_notebook.columns import series_of
+
     if extra:
         schema = {name: kind for name, (kind, _) in extra.items()} | dict(schema)
         columns = dict(columns) | {name: values for name, (_, values) in extra.items()}
@@ -160,6 +161,8 @@ def pull_operations(
     extra : further columns that go in front.
     """
     import pandas as pd
+
+    from codat_notebook.columns import categories, repeated_texts, series_of
 
     items, names = list(operations), platforms or {}
     values = _pulled(items)

@@ -38,10 +38,7 @@ class RetryConfig:
     """
 
     def __init__(
-        self,
-        strategy: str = "backoff",
-        backoff: BackoffStrategy | None = None,
-        retry_connection_errors: bool = True,
+        self, strategy: str = "backoff", backoff: BackoffStrategy | None = None, retry_connection_errors: bool = True
     ) -> None:
         self.strategy = strategy
         self.backoff = backoff or BackoffStrategy()

@@ -16,8 +16,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from codat_notebook.models.scrubbing import Scrubber
-from codat_notebook.models.secret import Secret
+from codat_notebook.models.secret import Scrubber, Secret
 
 #: Awkward in every form: its Base64 holds a plus and a slash and is padded.
 KEY = "q7Lwx~>?0ZpT3/nX+vB5=s'Y&kD2<mJ\"f~>?Rc"

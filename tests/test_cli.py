@@ -11,7 +11,8 @@ import pytest
 
 from codat_notebook import __version__
 from codat_notebook.cli import main
-from codat_notebook.cli.lab import FIRST, Lab, copy_notebooks, shipped_notebooks
+from codat_notebook.cli.child import Lab
+from codat_notebook.cli.commands import FIRST, copy_notebooks, shipped_notebooks
 from codat_notebook.cli.stopping import CommandError, stoppable
 from codat_notebook.sandbox.stories import SCENARIOS
 

@@ -16,7 +16,7 @@ import ipywidgets
 import pytest
 
 from codat_notebook.models import errors
-from codat_notebook.models.scrubbing import MASK
+from codat_notebook.models.secret import MASK
 from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session

@@ -10,8 +10,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from codat_notebook.magics.names import unfinished
-from codat_notebook.magics.verbs import VERBS
+from codat_notebook.magics.verbs import VERBS, Names, learn, unfinished
 from codat_notebook.models.shared import Security
 from codat_notebook.runs import RefreshRun
 from codat_notebook.sandbox import Sandbox
@@ -197,27 +196,21 @@ def test_tab_sends_nothing(shell: InteractiveShell, connected: Session) -> None:
 
 def test_names_are_learned_after_connecting(shell: InteractiveShell, do: Do) -> None:
     """In the background: no verb needs to have listed them."""
-    from codat_notebook.magics import names
-
     session = shell.user_ns["own"] = do("connect sandbox")
-    memory = names.Names()
-    session.context.engine.call(names.learn(session, memory))
+    memory = Names()
+    session.context.engine.call(learn(session, memory))
     assert f'"{TOFT}"' in memory.typed()
 
 
 def test_names_that_cannot_be_learned_are_an_error_of_the_session(sandbox: Sandbox) -> None:
     """With a wrong key the background's failure stands in `session.errors`, once, and nothing is raised."""
-    from codat_notebook.magics import names
-
     with Session(Security(auth_header="wrong-key"), server_url=sandbox.url) as session:
-        session.context.engine.call(names.learn(session, names.Names()))
+        session.context.engine.call(learn(session, Names()))
         assert session.errors.what.tolist() == ["Names for completion could not be read"]
 
 
 def test_hostile_names_are_offered_by_id_and_never_evaluated(shell: InteractiveShell, do: Do) -> None:
     """Quotes, line breaks and hidden signs make a name untypeable; braces and dollars stay letters."""
-    from codat_notebook.magics.names import Names
-
     names = Names()
     evil = ['The "Best"', "two\nlines", "right\u202eleft", "Same", "same", "", "{1/0}", "$HOME", "O'Brien\\"]
     names.add(pd.DataFrame({"id": [f"id-{n}" for n in range(len(evil))], "name": evil}))

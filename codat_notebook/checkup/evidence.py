@@ -9,14 +9,14 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from codat_notebook.models.open_enums import (
+from codat_notebook.models.vocabulary import (
+    ID,
     DataConnectionStatus,
     DatasetStatus,
     ErrorStatus,
     SchemaDataType,
     SourceType,
 )
-from codat_notebook.models.vocabulary import ID
 
 KNOWN: Final = frozenset(
     str(word.value)
@@ -31,6 +31,10 @@ class Atom(str):
     """Text that may stand in a report; made in this module only."""
 
     __slots__ = ()
+
+
+#: Whether an assumption holds, and what shows it.
+Verdict = tuple[bool, Atom]
 
 
 class Discretion:

@@ -12,16 +12,14 @@ from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from codat_notebook.checkup.evidence import Atom, Discretion, listed, told
+from codat_notebook.checkup.evidence import Discretion, Verdict, listed, told
 from codat_notebook.checkup.probing import LOOKED_AT, Sight, objects
 from codat_notebook.client.clock import header_time
 from codat_notebook.models.instants import instant
-from codat_notebook.models.open_enums import SourceType
 from codat_notebook.models.status import CONNECTION_STATUSES, FAILURES, STATUSES
-from codat_notebook.models.vocabulary import DATA_TYPES, ID, daily_requests
+from codat_notebook.models.vocabulary import DATA_TYPES, ID, SourceType, daily_requests
 
 Row = dict[str, Any]
-Verdict = tuple[bool, Atom]
 #: Fields whose values are words that may be told; other texts are names, links and messages.
 WORDS: Final = frozenset({"status", "currentStatus", "dataType", "datatype", "sourceType"})
 _LIMITS: Final = ("x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-reset")

@@ -1,10 +1,9 @@
 """The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox``, ``refresh`` and ``doctor``.
 
 ``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
-that ``--help`` answers at once. It starts ``lab`` (JupyterLab and its notebooks) or ``console_page`` (the console
-through Voila, with ``page_server`` inside) as a ``child``. ``refresh`` reads a plan and waits, ``outcome`` words how it
-ended; ``doctor`` looks at the machine and at Codat. ``stopping`` holds the errors that are told in one line, and turns
-Ctrl-C and its relatives into an orderly end.
+that ``--help`` answers at once. ``child`` is JupyterLab, or the console as a page (with ``page_server`` inside).
+``refresh`` reads a plan, waits, and tells how it ended; ``doctor`` looks at the machine and at Codat. ``stopping``
+holds the errors that are told in one line, and turns Ctrl-C and its relatives into an orderly end.
 Exit codes: 0 done (also by Ctrl-C), 1 an error, told in one line, 2 wrong arguments; ``refresh`` and ``doctor`` have
 more.
 """
@@ -72,25 +71,20 @@ def parser() -> argparse.ArgumentParser:
     }
     shows_defaults = argparse.ArgumentDefaultsHelpFormatter
     made = {name: commands.add_parser(name, help=text, formatter_class=shows_defaults) for name, text in about.items()}
-    for name in ("demo", "lab", "app"):
-        made[name].add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
     port = _number(int, 0, 65535, "a port is a number from 0 to 65535")
-    for name in made:
-        made[name].add_argument("--port", type=port, default=0, help="the port to listen on; 0 takes a free one")
-    for name in ("demo", "lab"):
-        made[name].add_argument(
-            "--dir", type=Path, default=Path("codat-notebooks"), help="where the notebooks are copied to"
-        )
-    _add_app(made["app"])
-    _add_sandbox(made["sandbox"])
-    speed = _number(float, 1e-9, 1e9, "a speed is a number above 0")
-    for name in ("demo", "app", "sandbox"):
-        made[name].add_argument("--speed", type=speed, default=60.0, help="seconds that pass there in one of ours")
-        made[name].add_argument("--seed", type=int, default=7, help="the same seed, the same companies and outcomes")
-        made[name].add_argument(
-            "--scenario", choices=("month-end", "situations"), default=argparse.SUPPRESS, metavar="NAME",
-            help="a fixed story that begins on a date of its own: month-end, situations",
-        )  # fmt: skip
+    for name, command in made.items():
+        add = command.add_argument
+        if name != "sandbox":
+            add("--no-browser", action="store_true", help="print the address instead of opening it")
+        add("--port", type=port, default=0, help="the port to listen on; 0 takes a free one")
+        if name in ("demo", "lab"):
+            add("--dir", type=Path, default=Path("codat-notebooks"), help="where the notebooks are copied to")
+        if name == "app":
+            _add_app(command)
+        if name == "sandbox":
+            _add_sandbox(command)
+        if name != "lab":
+            _add_world(command)
     _add_refresh(commands.add_parser(
         "refresh", help="refresh a company, a plan, or what a rule finds; wait for the end",
         formatter_class=argparse.RawDescriptionHelpFormatter, epilog=CODES,
@@ -102,61 +96,65 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
+def _add_world(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    speed = _number(float, 1e-9, 1e9, "a speed is a number above 0")
+    add("--speed", type=speed, default=60.0, help="seconds that pass there in one of ours")
+    add("--seed", type=int, default=7, help="the same seed, the same companies and outcomes")
+    story = "a fixed story that begins on a date of its own: month-end, situations"
+    add("--scenario", choices=("month-end", "situations"), default=argparse.SUPPRESS, metavar="NAME", help=story)
+
+
 def _add_app(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--live", action="store_true", help="Codat itself, with the key in CODAT_API_KEY or CODAT_AUTH_HEADER"
-    )
-    command.add_argument("--read-only", action="store_true", help="refuse everything that queues a refresh")
-    command.add_argument(
+    add = command.add_argument
+    add("--live", action="store_true", help="Codat itself, with the key in CODAT_API_KEY or CODAT_AUTH_HEADER")
+    add("--read-only", action="store_true", help="refuse everything that queues a refresh")
+    add(
         "--connect-form",
         action="store_true",
         help="ask each visitor how to connect, also with a key of their own; else nobody can change what you started",
     )
     visitors = _number(int, 1, math.inf, "at least one visitor")
-    command.add_argument("--visitors", type=visitors, default=20, help="how many there may be at a time")
+    add("--visitors", type=visitors, default=20, help="how many there may be at a time")
     minutes = _number(float, 1 / 60, 1e6, "a number of minutes above 0")
-    command.add_argument(
-        "--idle", type=minutes, default=10.0, help="minutes after which a kernel ends that no page holds any more"
-    )
+    add("--idle", type=minutes, default=10.0, help="minutes after which a kernel ends that no page holds any more")
 
 
 def _add_sandbox(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
     companies = _number(int, 1, math.inf, "at least one company")
-    command.add_argument("--companies", type=companies, default=12, help="how many companies there are")
-    command.add_argument(
-        "--key", type=_key, default=argparse.SUPPRESS, help="the API key it accepts (default: one made of the seed)"
-    )
+    add("--companies", type=companies, default=12, help="how many companies there are")
+    add("--key", type=_key, default=argparse.SUPPRESS, help="the API key it accepts (default: one made of the seed)")
 
 
 def _add_doctor(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--deep", action="store_true", help="probe Codat by reading: at most 60 requests, no refresh")
-    command.add_argument("--output", type=Path, metavar="FILE", help="write the report of --deep there, too")
-    command.add_argument(
-        "--write-probes", metavar="COMPANY", help="with --deep: queue ONE refresh of this company, by id or whole name"
-    )
-    command.add_argument("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
+    add = command.add_argument
+    add("--deep", action="store_true", help="probe Codat by reading: at most 60 requests, no refresh")
+    add("--output", type=Path, metavar="FILE", help="write the report of --deep there, too")
+    add("--write-probes", metavar="COMPANY", help="with --deep: queue ONE refresh of this company, by id or whole name")
+    add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
 
 
 def _add_refresh(command: argparse.ArgumentParser) -> None:
-    command.add_argument("company", nargs="?", metavar="COMPANY", help="a company's id, or its whole name")
-    command.add_argument("types", nargs="*", metavar="TYPE", help="Codat's keys of data types, such as invoices")
-    command.add_argument(
-        "--connection", metavar="ID", help="only on this connection; without it, on each with the type"
-    )
-    command.add_argument("--product", metavar="NAME", help="a custom product of the company: all of it, or these types")
-    command.add_argument("--plan", type=Path, help="a CSV with company_id and data_type, such as session.plan() gives")
+    add = command.add_argument
+    add("company", nargs="?", metavar="COMPANY", help="a company's id, or its whole name")
+    add("types", nargs="*", metavar="TYPE", help="Codat's keys of data types, such as invoices")
+    add("--connection", metavar="ID", help="only on this connection; without it, on each with the type")
+    add("--product", metavar="NAME", help="a custom product of the company: all of it, or these types")
+    add("--plan", type=Path, help="a CSV with company_id and data_type, such as session.plan() gives")
     rule = command.add_argument_group("or a rule", "the companies are looked at, and what meets all of it is refreshed")
-    rule.add_argument("--older-than", metavar="AGE", help="what was not read with success for so long, such as 7D")
-    rule.add_argument("--failed", action="store_true", help="what failed at its last attempt")
-    rule.add_argument("--report", action="append", help="the data types of a report: financials, receivables, ...")
-    rule.add_argument("--tag", action="append", type=_tag, metavar="NAME=VALUE", help="companies with this tag")
-    rule.add_argument("--platform", action="append", help="connections to this platform, by name or key")
-    rule.add_argument("--dry-run", action="store_true", help="queue nothing: print the plan as CSV")
-    command.add_argument("--journal", type=Path, help="a file in which the run survives; if one is unfinished, go on")
-    command.add_argument("--reserve", type=float, default=0.0, help="share of the day's quota that is left to others")
-    command.add_argument("--timeout", type=float, help="seconds after which to stop watching (exit code 6)")
-    command.add_argument("--json", action="store_true", help="print one JSON document instead of the table")
-    command.add_argument("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
+    add_rule = rule.add_argument
+    add_rule("--older-than", metavar="AGE", help="what was not read with success for so long, such as 7D")
+    add_rule("--failed", action="store_true", help="what failed at its last attempt")
+    add_rule("--report", action="append", help="the data types of a report: financials, receivables, ...")
+    add_rule("--tag", action="append", type=_tag, metavar="NAME=VALUE", help="companies with this tag")
+    add_rule("--platform", action="append", help="connections to this platform, by name or key")
+    add_rule("--dry-run", action="store_true", help="queue nothing: print the plan as CSV")
+    add("--journal", type=Path, help="a file in which the run survives; if one is unfinished, go on")
+    add("--reserve", type=float, default=0.0, help="share of the day's quota that is left to others")
+    add("--timeout", type=float, help="seconds after which to stop watching (exit code 6)")
+    add("--json", action="store_true", help="print one JSON document instead of the table")
+    add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
 
 
 def _tag(text: str) -> tuple[str, str]:
@@ -168,25 +166,25 @@ def _tag(text: str) -> tuple[str, str]:
 
 def _check_refresh(arguments: argparse.Namespace) -> None:
     """Refuse what does not go together."""
-    ways = [bool(arguments.company), arguments.plan is not None, has_rule(arguments)]
-    if sum(ways) > 1:
-        raise ArgumentsError("Give a company with data types, or a plan, or a rule, not several of them.")
-    if arguments.company and not arguments.types and arguments.product is None:
-        raise ArgumentsError("Name at least one data type, such as invoices.")
-    if (arguments.connection or arguments.product is not None) and not arguments.company:
-        raise ArgumentsError("--connection and --product go with a company.")
-    if arguments.connection and arguments.product is not None:
-        raise ArgumentsError("The refresh of a product takes no --connection.")
-    if not any(ways) and (arguments.dry_run or arguments.journal is None):
-        raise ArgumentsError("Give a company with data types, or a plan, or a rule such as --older-than 7D.")
-    if arguments.dry_run and not has_rule(arguments):
-        raise ArgumentsError("--dry-run goes with a rule.")
-    if any("\ud800" <= letter <= "\udfff" for letter in arguments.company or ""):  # bytes that are no text
-        raise ArgumentsError("The company's name is no text in the terminal's encoding: give its id.")
-    if arguments.timeout is not None and not arguments.timeout > 0:
-        raise ArgumentsError("--timeout is a number of seconds above 0.")
-    if not 0 <= arguments.reserve < 1:
-        raise ArgumentsError("--reserve is a share from 0 to below 1.")
+    company, product, rule = arguments.company, arguments.product is not None, has_rule(arguments)
+    ways = [bool(company), arguments.plan is not None, rule]
+    no_text = any("\ud800" <= letter <= "\udfff" for letter in company or "")  # bytes that are no text
+    for wrong, why in (
+        (sum(ways) > 1, "Give a company with data types, or a plan, or a rule, not several of them."),
+        (company and not arguments.types and not product, "Name at least one data type, such as invoices."),
+        ((arguments.connection or product) and not company, "--connection and --product go with a company."),
+        (arguments.connection and product, "The refresh of a product takes no --connection."),
+        (
+            not any(ways) and (arguments.dry_run or arguments.journal is None),
+            "Give a company with data types, or a plan, or a rule such as --older-than 7D.",
+        ),
+        (arguments.dry_run and not rule, "--dry-run goes with a rule."),
+        (no_text, "The company's name is no text in the terminal's encoding: give its id."),
+        (arguments.timeout is not None and not arguments.timeout > 0, "--timeout is a number of seconds above 0."),
+        (not 0 <= arguments.reserve < 1, "--reserve is a share from 0 to below 1."),
+    ):
+        if wrong:
+            raise ArgumentsError(why)
 
 
 def has_rule(arguments: argparse.Namespace) -> bool:

@@ -1,19 +1,21 @@
-"""A Jupyter server as a child process: started on the loopback, waited for, and ended with all its kernels.
+"""Jupyter servers as child processes: JupyterLab, and the console as a web page without code.
 
-It gets a configuration and runtime files of its own in a private temporary folder, so that the user's Jupyter settings
-(a password, another port, a base URL) neither break it nor are touched. Ctrl-C in the terminal does not reach it (it
-would ask back, or end before its kernels): the child has a process group of its own. One that does not end when asked
-to is killed. ``lab`` and ``console_page`` say what is started and how it is asked.
+Each is started on the loopback, waited for, and ended with all its kernels. It gets a configuration and runtime files
+of its own in a private temporary folder, so that the user's Jupyter settings (a password, another port, a base URL)
+neither break it nor are touched. Ctrl-C in the terminal does not reach it (it would ask back, or end before its
+kernels): the child has a process group of its own. One that does not end when asked to is killed.
 """
 
+import html
 import http.client
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +24,41 @@ from codat_notebook.cli.stopping import CommandError
 LOOPBACK = "127.0.0.1"
 #: Seconds that an answer may take, and that a server and its kernels are given to end by themselves.
 _ANSWER, _END = 3.0, 10.0
+
+#: Before Lab: jsonschema's checker of international addresses compiles a grammar for 3 s when it is imported, more than
+#: all else that Lab does at its start. It is optional, nothing here checks such addresses, so it is declared absent.
+_LAB = """
+import sys
+sys.modules["rfc3987_syntax"] = None
+from jupyterlab.labapp import main
+sys.exit(main())
+"""
+
+_LEADS_ON = """<!doctype html><meta charset="utf-8"><title>JupyterLab</title>
+<meta http-equiv="refresh" content="0; url={0}"><p><a href="{0}">Open JupyterLab</a></p>
+"""
+
+#: Without these, Lab asks at each start whether it may fetch news.
+_QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+
+_PAGE = "from codat_notebook.cli.page_server import main; main()"
+_TEMPLATES = Path(__file__).parent / "template"
+_NOTEBOOK = "Codat console.ipynb"
+#: Seconds between two looks for idle kernels.
+_LOOK = 10
+#: No site may show the page in a frame, include it, or keep a hold on its window.
+_HEADERS = {
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+#: The page's one cell. A browser may ask for the state of widgets, but opens none of its own choice.
+_CELL = """\
+import comm
+import codat_notebook as cn
+frame = {}
+comm.get_comm_manager().targets.pop("jupyter.widget")
+frame"""
 
 
 class Child:
@@ -33,8 +70,10 @@ class Child:
     :class:`CommandError` if the port is taken.
     """
 
-    #: What messages call it.
-    name = "The server"
+    #: What messages call it; a path that it alone answers, and what it must be asked with.
+    name: str
+    sign: str
+    headers: Mapping[str, str] = {}
 
     def __init__(
         self,
@@ -80,11 +119,7 @@ class Child:
         """Whether it is up and is ours. Raises :class:`CommandError` if it ended instead."""
         if self.ended():
             raise CommandError(f"{self.name} did not start. It said:\n{self._last_words()}")
-        return self.is_up()
-
-    def is_up(self) -> bool:
-        """Whether a request is answered that only this server can answer."""
-        raise NotImplementedError
+        return self.ask("GET", self.sign)
 
     def ask_to_end(self) -> None:
         """Have it end by itself, with its kernels."""
@@ -108,12 +143,12 @@ class Child:
                 self._process.wait()
         self._private.cleanup()
 
-    def ask(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> bool:
+    def ask(self, method: str, path: str) -> bool:
         """Whether a request is answered with 200."""
         # http.client and nothing cleverer: it never goes through a proxy of the environment.
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=_ANSWER)
         try:
-            connection.request(method, path, headers=headers or {})
+            connection.request(method, path, headers=self.headers)
             return connection.getresponse().status == 200
         except (OSError, http.client.HTTPException):
             return False
@@ -128,6 +163,154 @@ class Child:
 
     def _last_words(self) -> str:
         return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+
+
+class Lab(Child):
+    """JupyterLab, with a token of its own that stands in no process list, quiet, ended through its own interface.
+
+    The browser gets the token from a file that only this user can read: every user of a machine can read the arguments
+    that a program is started with. ``/api/shutdown`` ends the kernels too and works alike on every platform.
+    ``folder``: what it serves; the rest is :class:`Child`'s.
+    """
+
+    name = "JupyterLab"
+    sign = "/api/status"
+
+    def __init__(
+        self, folder: Path, port: int = 0, environment: dict[str, str] | None = None, *, without: Collection[str] = ()
+    ) -> None:
+        port = free_port(port)
+        self._token = secrets.token_urlsafe(24)
+        self.headers = {"Authorization": f"token {self._token}"}
+        files = {
+            "jupyter_server_config.json": _lab_settings(folder, port, self._token),
+            "labconfig/default_setting_overrides.json": _QUIET,
+        }
+        super().__init__(port, _LAB, files, environment or {}, without=without)
+
+    def url(self, notebook: str) -> str:
+        """The address that opens ``notebook``, with the token."""
+        return f"{self.base}/lab/tree/{notebook}?token={self._token}"
+
+    def page_to_open(self, notebook: str) -> str:
+        """The address of a private file that leads a browser on to :meth:`url`; itself it holds no secret."""
+        path = self.folder / "open.html"
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(_LEADS_ON.format(html.escape(self.url(notebook))))
+        return path.as_uri()
+
+    def ask_to_end(self) -> None:
+        """By its own interface; by a signal where that does not answer."""
+        if not self.ask("POST", "/api/shutdown"):
+            super().ask_to_end()
+
+
+def _lab_settings(folder: Path, port: int, token: str) -> dict[str, Any]:
+    """Lab's configuration: on the loopback alone, and without looking for news, updates or builds."""
+    server = {
+        **_listening(port),
+        "root_dir": str(folder.resolve()),
+        "allow_remote_access": False,  # answers to no other host's name (DNS rebinding)
+        "allow_root": True,  # containers run as root; the loopback and the token are the protection
+        "tornado_settings": {"page_config_data": {"buildCheck": False, "buildAvailable": False}},
+    }
+    lab = {
+        "news_url": None,
+        "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        "extension_manager": "readonly",
+    }
+    return {
+        "ServerApp": server,
+        "LabApp": lab,
+        "IdentityProvider": {"token": token},
+        "LanguageServerManager": {"autodetect": False},  # or it runs npm to look for some
+    }
+
+
+class ConsolePage(Child):
+    """The console as a web page without code: Voila, with a template of our own and one kernel for each visitor.
+
+    The page has no login: who can open the port has what it shows. So it listens on the loopback only, starts no kernel
+    for other sites (``page_server`` refuses them), and its kernels take messages of widgets and no code. The notebook
+    fixes what the operator chose: server, key, read-only. A kernel whose page was closed ends at once, one whose page
+    was lost ends when it has been idle. The template (``voila/templates/codat``) fetches nothing from elsewhere.
+
+    ``sandbox``: whether its consoles are on the sandbox that ``environment`` names; else on Codat itself, with the key
+    of the environment. ``ways``: how a visitor connects instead, by a form; without any nothing can be changed.
+    ``read_only``: refuse everything that queues. ``visitors``: how many kernels there may be at a time. ``idle``:
+    minutes after which a kernel ends that no page holds any more. The rest is :class:`Child`'s.
+    """
+
+    name = "The page's server (Voila)"
+    sign = "/voila/templates/codat/static/page.js"
+
+    def __init__(
+        self,
+        port: int,
+        environment: dict[str, str],
+        *,
+        sandbox: bool,
+        ways: Sequence[str] = (),
+        read_only: bool = False,
+        visitors: int = 20,
+        idle: float = 10,
+        without: Collection[str] = (),
+    ) -> None:
+        port = free_port(port)
+        notebook = _notebook(sandbox=sandbox, ways=ways, read_only=read_only)
+        files = {"voila.json": _page_settings(port, visitors, idle), _NOTEBOOK: notebook}
+        environment = {**environment, "JUPYTER_PATH": str(_TEMPLATES)}
+        super().__init__(port, _PAGE, files, environment, without=without, inside=True)
+
+
+def _page_settings(port: int, visitors: int, idle: float) -> dict[str, Any]:
+    seconds = max(1, round(idle * 60))
+    # Without Jupyter's own check (xsrf) a page that is left can end its kernel; the border refuses what others post.
+    tornado = {
+        "allow_remote_access": False,
+        "local_hostnames": [LOOPBACK, "localhost"],
+        "disable_check_xsrf": True,
+        "headers": _HEADERS,
+    }
+    return {
+        "Voila": {**_listening(port), "notebook_path": _NOTEBOOK, "tornado_settings": tornado},
+        "VoilaConfiguration": {
+            "template": "codat",
+            "theme": "light",  # the page switches by itself, without a new kernel
+            "allow_template_override": "NO",
+            "allow_theme_override": "NO",
+            "file_allowlist": [],
+            "strip_sources": True,
+            "show_tracebacks": False,
+            "multi_kernel_manager_class": "codat_notebook.cli.page_server.Kernels",
+        },
+        "Kernels": {"places": visitors},
+        "MappingKernelManager": {
+            "cull_idle_timeout": seconds,
+            "cull_interval": min(_LOOK, seconds),
+            "cull_connected": False,
+        },
+    }
+
+
+def _notebook(*, sandbox: bool, ways: Sequence[str], read_only: bool) -> dict[str, Any]:
+    form = f"cn.console(ways={tuple(ways)}, read_only={read_only})"
+    fixed = f"cn.console(cn.connect(sandbox={sandbox}, read_only={read_only}), ways=())"
+    source = _CELL.format(form if ways else fixed)
+    cell: dict[str, Any] = {"cell_type": "code", "id": "console", "execution_count": None, "metadata": {}}
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    title = "Codat console" + (", sandbox" if sandbox else "")
+    return {
+        "cells": [{**cell, "outputs": [], "source": source}],
+        "metadata": {"kernelspec": kernel, "title": title},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def _listening(port: int) -> dict[str, Any]:
+    """What every Jupyter server is told: this port of the loopback or none, and no browser."""
+    return {"ip": LOOPBACK, "port": port, "port_retries": 0, "open_browser": False}
 
 
 def free_port(wanted: int) -> int:

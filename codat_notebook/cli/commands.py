@@ -1,6 +1,7 @@
 """What each command does but ``refresh``. All run in the foreground until they are asked to stop, and leave nothing."""
 
 import base64
+import shutil
 import webbrowser
 from argparse import Namespace
 from collections.abc import Collection
@@ -8,15 +9,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.cli.child import Child
-from codat_notebook.cli.console_page import ConsolePage
-from codat_notebook.cli.lab import FIRST, Lab, copy_notebooks, shipped_notebooks
+from codat_notebook.cli.child import Child, ConsolePage, Lab
 from codat_notebook.cli.stopping import CommandError, Stop
+from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.secret import VARIABLES, Secret
 
 if TYPE_CHECKING:
     from codat_notebook.sandbox import Sandbox
 
+FIRST = "01_first_look.ipynb"
+_PACKAGE = Path(__file__).parent.parent
 _MISSING = (
     '{} is not installed in this Python environment. It comes with the extra "lab": in the project\'s folder, '
     "run  python -m pip install '.[lab]'"
@@ -50,8 +52,8 @@ def app(arguments: Namespace, stop: Stop) -> None:
     """Serve the console as a page, and wait for Ctrl-C."""
     _need("voila", "Voila, which serves the page,")
     if arguments.live:
-        ways = _ways_to_the_account(arguments)
-        _serve(stop, arguments, _seen(arguments, ways), ways=ways)
+        visitor, ways = _live(arguments)
+        _serve(stop, arguments, visitor, ways=ways)
         return
     with _sandbox(12, arguments) as sandbox:
         if arguments.connect_form:
@@ -62,30 +64,23 @@ def app(arguments: Namespace, stop: Stop) -> None:
             _serve(stop, arguments, visitor, _joining(sandbox), without=_TO_THE_ACCOUNT)
 
 
-def _ways_to_the_account(arguments: Namespace) -> tuple[str, ...]:
-    """How visitors of a live page connect: not at all (it is, with the operator's key), or by a form."""
-    from codat_notebook.models.errors import ConfigurationError
-
+def _live(arguments: Namespace) -> tuple[str, tuple[str, ...]]:
+    """What a visitor of a live page can do, and the ways to connect; none where it is, with the operator's key."""
     try:
         key = Secret.from_environment()
     except ConfigurationError as error:
         raise CommandError(error.message) from None
+    account = "sees your companies" + ("" if arguments.read_only else " and can refresh them")
+    if arguments.connect_form and key is None:
+        return "connects with their own key", ("key",)
     if arguments.connect_form:
-        return ("key",) if key is None else ("environment", "key")
+        return f"{account}, or connects with a key of their own", ("environment", "key")
     if key is None:
         raise CommandError(
             "There is no key. Set CODAT_API_KEY or CODAT_AUTH_HEADER, leave --live out for the sandbox, "
             "or let visitors use keys of their own with --connect-form."
         )
-    return ()
-
-
-def _seen(arguments: Namespace, ways: Collection[str]) -> str:
-    """What a visitor of a live page can do."""
-    account = "sees your companies" + ("" if arguments.read_only else " and can refresh them")
-    if not ways:
-        return account
-    return f"{account}, or connects with a key of their own" if "environment" in ways else "connects with their own key"
+    return account, ()
 
 
 def sandbox(arguments: Namespace, stop: Stop) -> None:
@@ -125,6 +120,36 @@ def _need(module: str, name: str) -> None:
 def _copy_notebooks(folder: Path) -> None:
     kept = copy_notebooks(shipped_notebooks(), folder)
     _say(f"Notebooks   {folder.resolve()}" + (" (those that were there are kept as they are)" if kept else ""))
+
+
+def shipped_notebooks() -> Path:
+    """The folder of the notebooks as shipped: a wheel carries them inside the package, a checkout has them beside it.
+
+    Raises :class:`CommandError` if the installation lacks them.
+    """
+    for folder in (_PACKAGE / "notebooks", _PACKAGE.parent / "notebooks"):
+        if (folder / FIRST).is_file():
+            return folder
+    raise CommandError("The notebooks are missing from this installation. Install codat-notebook again.")
+
+
+def copy_notebooks(source: Path, target: Path) -> list[str]:
+    """Copy the notebooks of ``source`` that ``target`` lacks; return the names of those that were there already.
+
+    Those are the user's, and never written over.
+    """
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        names = sorted(path.name for path in source.glob("*.ipynb"))
+        kept = [name for name in names if (target / name).exists()]
+        for name in names:
+            if name not in kept:
+                shutil.copyfile(source / name, target / name)
+    except OSError as error:
+        raise CommandError(
+            f"The notebooks cannot be copied to {target}: {error.strerror}. Try another --dir."
+        ) from error
+    return kept
 
 
 def _run_lab(stop: Stop, arguments: Namespace, environment: dict[str, str], without: Collection[str] = ()) -> None:

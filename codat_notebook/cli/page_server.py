@@ -8,9 +8,9 @@ decided in :func:`refusal`, in front of Voila's own routes. The limit stands whe
 visitor slips past it while others are starting.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
@@ -29,8 +29,7 @@ _BY_SITE: Final[Mapping[str, Sender]] = {"none": "person", "same-origin": "own p
 _NO_PAGE: Final = ("/api/", "/voila/")
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """What is answered instead: plain ``words``, or the ``door``."""
 
     status: int
@@ -55,7 +54,8 @@ def refusal(method: str, path: str, headers: Mapping[str, str]) -> Refusal | Non
         return None if by == "own page" and "Origin" in headers else OTHER_SITE
     if path.startswith(_NO_PAGE):
         return OTHER_SITE if by == "other site" else None
-    if _is_ahead_of_time(headers):
+    purposes = (headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"))
+    if re.search("prefetch|prerender|preview", " ".join(purposes)):
         return AHEAD_OF_TIME
     in_a_tab = headers.get("Sec-Fetch-Dest", "document") == "document"
     return None if in_a_tab and by in ("person", "own page") else DOOR
@@ -80,11 +80,6 @@ def _is_ours(address: str, headers: Mapping[str, str]) -> bool:
     except ValueError:
         return False
     return (parts.scheme, parts.netloc.lower()) == ("http", headers.get("Host", "").lower())
-
-
-def _is_ahead_of_time(headers: Mapping[str, str]) -> bool:
-    purposes = (headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"))
-    return any("prefetch" in purpose or "prerender" in purpose or "preview" in purpose for purpose in purposes)
 
 
 class Kernels(AsyncMappingKernelManager):

@@ -2,9 +2,8 @@
 
 The key comes from ``CODAT_API_KEY`` or ``CODAT_AUTH_HEADER`` and nobody is asked for it. Progress goes to stderr, the
 table (or with ``--json`` one JSON document) to stdout. With a journal, a run that was interrupted is gone on with by
-the same command. Exit codes: 0 everything complete, 1 a problem that is told in one line, 2 wrong arguments or a plan
-that cannot be read; then, the highest that applies: 3 an operation failed, 4 one was refused or not queued, 5 of one it
-is not known whether it was queued, 6 stopped before the end.
+the same command. Names and messages come from third parties, so what could steer a terminal is taken out of what is
+printed; JSON escapes it.
 """
 
 import csv
@@ -12,26 +11,28 @@ import io
 import json
 import math
 import os
+import re
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pandas as pd
 
-from codat_notebook.cli import has_rule, outcome
+from codat_notebook.cli import has_rule
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop, Stopped
-from codat_notebook.connecting import connect
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError, InvalidRequestError
 from codat_notebook.models.operations import GetCompanyRequest, RefreshDataTypeRequest, can_be_product, check
 from codat_notebook.models.secret import Secret
 from codat_notebook.planning.plan import totals
+from codat_notebook.runs.rows import Row
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.store import JournalError, JournalUnfinishedError
-from codat_notebook.session import Session
+from codat_notebook.session import Session, connect
 from codat_notebook.tables.exports import to_csv
 
 #: Seconds between two lines of progress: where a person looks, and in a log.
@@ -39,7 +40,16 @@ _WATCHED, _LOGGED = 1.0, 15.0
 #: Columns of a plan; all others are passed over.
 _NEEDED = ("company_id", "data_type")
 _READ = (*_NEEDED, "connection_id", "action", "reason")
-_ACTIONS = ("queue", "skip")
+
+#: State of an operation -> the exit code; of several the highest counts. What is not there is still open.
+CODES = {"complete": 0, "failed": 3, "refused": 4, "not queued by Codat": 4, "unknown": 5}
+#: Not everything has ended: interrupted, or out of time.
+OPEN = 6
+#: Rows of the table; beyond that only what did not complete.
+WHOLE = 40
+
+_STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+_COLUMNS = {"company": 28, "data_type": 24, "platform": 18, "state": 20, "status": 18, "message": 60}
 
 
 def refresh(arguments: Namespace, stop: Stop) -> int:
@@ -151,7 +161,7 @@ def _row(path: Path, number: int, names: list[str], fields: list[str]) -> list[s
         raise ArgumentsError(f"{path}, line {number}: {len(fields)} columns, where the headings have {len(names)}.")
     values = {name: field.strip() or None for name, field in zip(names, fields, strict=True)}
     action = values.get("action") or "queue"
-    if action not in _ACTIONS:
+    if action not in ("queue", "skip"):
         raise ArgumentsError(f"{path}, line {number}: action is {action[:80]!r}, not queue or skip.")
     if action == "queue":
         request = {name: values.get(name) or "" for name in _NEEDED}
@@ -184,22 +194,21 @@ def _show(plan: pd.DataFrame | None) -> int:
 
 def _begin(session: Session, arguments: Namespace, plan: pd.DataFrame | None, company: str | None) -> RefreshRun:
     """The run: of the plan, of the company, or of the journal where one is unfinished."""
-    journal, reserve = arguments.journal, arguments.reserve
     what = plan if company is None else company
     if what is None:
-        return session.resume(journal)
+        return session.resume(arguments.journal)
     try:
         return session.refresh(
             what,
             *arguments.types,
             connection_id=arguments.connection,
             product=arguments.product,
-            journal=journal,
-            reserve=reserve,
+            journal=arguments.journal,
+            reserve=arguments.reserve,
         )
     except JournalUnfinishedError:
-        _say(f"Going on with the unfinished run of {journal}; run again for a new one.")
-        return session.resume(journal)
+        _say(f"Going on with the unfinished run of {arguments.journal}; run again for a new one.")
+        return session.resume(arguments.journal)
 
 
 def company_id(session: Session, company: str | None) -> str | None:
@@ -236,20 +245,83 @@ def _watch(run: RefreshRun, stop: Stop, timeout: float | None) -> None:
 
 def _tell(run: RefreshRun, as_json: bool) -> int:
     """Print the outcome, and give the exit code."""
-    code = outcome.exit_code(run.counts)
-    operations = [outcome.record(run, row) for row in run.rows]
+    code = exit_code(run.counts)
+    operations = [record(run, row) for row in run.rows]
     skipped = len(run.skipped)
     if as_json:
         about = {"exit_code": code, "phase": run.phase, "note": run.note, "counts": run.counts, "skipped": skipped}
         _print(json.dumps({**about, "operations": operations}, indent=1), sys.stdout)
     else:
-        _print(f"{outcome.table(operations)}\n\n{outcome.remedies(operations)}".strip(), sys.stdout)
+        _print(f"{table(operations)}\n\n{remedies(operations)}".strip(), sys.stdout)
     _say(f"{run.line}; {skipped:,} skipped" if skipped else run.line)
     return code
 
 
+def exit_code(counts: Mapping[str, int]) -> int:
+    """The exit code for so many operations in each state.
+
+    >>> exit_code({"complete": 5}), exit_code({"complete": 5, "failed": 1, "running": 2}), exit_code({})
+    (0, 6, 0)
+    """
+    return max((CODES.get(state, OPEN) for state, number in counts.items() if number), default=0)
+
+
+def record(run: RefreshRun, row: Row) -> dict[str, Any]:
+    """A row of a run as plain values."""
+    operation, error, facts = row.operation, row.error, run.facts_of(row.company_id)
+    connection_id = operation.connection_id if operation else row.connection_id
+    return {
+        "company_id": row.company_id,
+        "company": facts.name if facts else None,
+        "data_type": str(row.data_type),
+        "connection_id": connection_id,
+        "platform": facts.platforms.get(connection_id or "") if facts else None,
+        "state": row.state,
+        "origin": row.origin,
+        "status": str(operation.status) if operation else None,
+        "operation_id": operation.id if operation else None,
+        "requested": operation.requested if operation else None,
+        "completed": operation.completed if operation else None,
+        "message": (operation.error_message or operation.status_description) if operation else None,
+        **{name: getattr(error, name, None) for name in ("why", "action", "retry", "who", "link_url")},
+    }
+
+
+def table(operations: list[dict[str, Any]]) -> str:
+    """The outcome as text: all operations, or those that did not complete where there are many."""
+    shown = [each for each in operations if len(operations) <= WHOLE or each["state"] != "complete"]
+    rows = [list(_COLUMNS), *([_cell(each, name) for name in _COLUMNS] for each in shown)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(_COLUMNS))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    hidden = len(operations) - len(shown)
+    return "\n".join(lines if shown else []) + (f"\n{hidden:,} complete" if hidden else "")
+
+
+def remedies(operations: Iterable[Mapping[str, Any]]) -> str:
+    """What helps, and how many operations it would help; a line each, the most frequent first."""
+    counted = Counter((each["status"] or each["state"], each["action"]) for each in operations if each["action"])
+    helps = counted.most_common()
+    return "\n".join(f"{number:,} {plain(status)}: {plain(action)}" for (status, action), number in helps)
+
+
+def _cell(operation: Mapping[str, Any], name: str) -> str:
+    value = operation[name] if name != "message" else operation["why"] or operation["message"]
+    text = plain(str(value)) if value is not None else ""
+    width = _COLUMNS[name]
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def plain(text: str) -> str:
+    """A text without what could steer a terminal.
+
+    >>> plain("Toft\\x1b[31m\\nStores")
+    'Toft [31m Stores'
+    """
+    return _STEERING.sub(" ", text)
+
+
 def _say(line: str) -> None:
-    _print(outcome.plain(line), sys.stderr)
+    _print(plain(line), sys.stderr)
 
 
 def _print(text: str, stream: TextIO) -> None:

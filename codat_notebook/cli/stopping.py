@@ -63,17 +63,17 @@ class Stop:
     def unless(self, work: Callable[[], T]) -> T:
         """The result of ``work``, which goes on beside it; raises :class:`Stopped` once asked to stop before."""
         future: Future[T] = Future()
-        Thread(target=_work, args=(work, future), daemon=True).start()
+
+        def run() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
+                future.set_exception(error)
+
+        Thread(target=run, daemon=True).start()
         if not self.wait_until(future.done):
             raise Stopped
         return future.result()
-
-
-def _work(work: Callable[[], T], future: "Future[T]") -> None:
-    try:
-        future.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
-        future.set_exception(error)
 
 
 @contextmanager

@@ -73,40 +73,32 @@ class Group:
         )
 
 
-def blocking(method: Callable[Concatenate[G, P], Flow[T]]) -> Callable[Concatenate[G, P], T]:
-    """The call that runs a method's flow by blocking."""
+def both(
+    method: Callable[Concatenate[G, P], Flow[T]],
+) -> tuple[Callable[Concatenate[G, P], T], Callable[Concatenate[G, P], Coroutine[Any, Any, T]]]:
+    """The calls that run a method's flow: by blocking, and by awaiting."""
 
     def call(group: G, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return group._client.drive(method(group, *args, **kwargs))
 
-    return _shown(call, method)
-
-
-def awaiting(method: Callable[Concatenate[G, P], Flow[T]]) -> Callable[Concatenate[G, P], Coroutine[Any, Any, T]]:
-    """The call that runs a method's flow by awaiting."""
-
-    async def call(group: G, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def call_async(group: G, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await group._client.drive_async(method(group, *args, **kwargs))
 
-    return _shown(call, method, "_async")
+    return _shown(call, method), _shown(call_async, method, "_async")
 
 
-def rows(method: Callable[Concatenate[G, P], Pager[T]]) -> Callable[Concatenate[G, P], Iterator[T]]:
-    """The call that goes through all rows by blocking, without a step of ours for each."""
+def rows(
+    method: Callable[Concatenate[G, P], Pager[T]],
+) -> tuple[Callable[Concatenate[G, P], Iterator[T]], Callable[Concatenate[G, P], AsyncIterator[T]]]:
+    """The calls that go through all rows: by blocking, without a step of ours for each, and with ``async for``."""
 
     def call(group: G, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
         return chain.from_iterable(_batches(group._client, method(group, *args, **kwargs)))
 
-    return _shown(call, method, of=Iterator)
-
-
-def rows_async(method: Callable[Concatenate[G, P], Pager[T]]) -> Callable[Concatenate[G, P], AsyncIterator[T]]:
-    """The call that goes through all rows with ``async for``."""
-
-    def call(group: G, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+    def call_async(group: G, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
         return _awaited(group._client, method(group, *args, **kwargs))
 
-    return _shown(call, method, "_async", AsyncIterator)
+    return _shown(call, method, of=Iterator), _shown(call_async, method, "_async", AsyncIterator)
 
 
 # Apart from the calls, so that a wrong request raises when the call is made, not at its first row.
@@ -162,23 +154,20 @@ class CompanyCalls(Group):
         """
         return self._read(flows.COMPANIES_LIST, request, given)
 
-    list = blocking(_list)
-    list_async = awaiting(_list)
+    list, list_async = both(_list)
 
     def _iterate(
         self, *, request: operations.ListCompaniesRequest | Body | None = None, **given: Unpack[Given]
     ) -> Pager[shared.Company]:
         return self._rows(flows.COMPANIES_LIST, request, given)
 
-    iterate = rows(_iterate)
-    iterate_async = rows_async(_iterate)
+    iterate, iterate_async = rows(_iterate)
 
     def _get(self, *, request: operations.GetCompanyRequest | Body, **given: Unpack[Given]) -> Flow[shared.Company]:
         """One company."""
         return self._read(flows.COMPANIES_GET, request, given)
 
-    get = blocking(_get)
-    get_async = awaiting(_get)
+    get, get_async = both(_get)
 
 
 class ConnectionCalls(Group):
@@ -190,16 +179,14 @@ class ConnectionCalls(Group):
         """A page of a company's connections."""
         return self._read(flows.CONNECTIONS_LIST, request, given)
 
-    list = blocking(_list)
-    list_async = awaiting(_list)
+    list, list_async = both(_list)
 
     def _iterate(
         self, *, request: operations.ListConnectionsRequest | Body, **given: Unpack[Given]
     ) -> Pager[shared.Connection]:
         return self._rows(flows.CONNECTIONS_LIST, request, given)
 
-    iterate = rows(_iterate)
-    iterate_async = rows_async(_iterate)
+    iterate, iterate_async = rows(_iterate)
 
     def _get(
         self, *, request: operations.GetConnectionRequest | Body, **given: Unpack[Given]
@@ -207,8 +194,7 @@ class ConnectionCalls(Group):
         """One connection."""
         return self._read(flows.CONNECTIONS_GET, request, given)
 
-    get = blocking(_get)
-    get_async = awaiting(_get)
+    get, get_async = both(_get)
 
 
 class SettingsCalls(Group):
@@ -220,8 +206,7 @@ class SettingsCalls(Group):
         """A company's sync settings."""
         return self._read(flows.COMPANY_SETTINGS, request, given)
 
-    get_company_sync_settings = blocking(_get_company_sync_settings)
-    get_company_sync_settings_async = awaiting(_get_company_sync_settings)
+    get_company_sync_settings, get_company_sync_settings_async = both(_get_company_sync_settings)
 
     def _get_profile_sync_settings(
         self, *, request: operations.GetProfileSyncSettingsRequest | Body = _PROFILE, **given: Unpack[Given]
@@ -229,8 +214,7 @@ class SettingsCalls(Group):
         """The account's sync settings, which hold for companies without their own."""
         return self._read(flows.PROFILE_SETTINGS, request, given)
 
-    get_profile_sync_settings = blocking(_get_profile_sync_settings)
-    get_profile_sync_settings_async = awaiting(_get_profile_sync_settings)
+    get_profile_sync_settings, get_profile_sync_settings_async = both(_get_profile_sync_settings)
 
 
 class IntegrationCalls(Group):
@@ -242,16 +226,14 @@ class IntegrationCalls(Group):
         """A page of integrations."""
         return self._read(flows.INTEGRATIONS_LIST, request, given)
 
-    list = blocking(_list)
-    list_async = awaiting(_list)
+    list, list_async = both(_list)
 
     def _iterate(
         self, *, request: operations.ListIntegrationsRequest | Body | None = None, **given: Unpack[Given]
     ) -> Pager[shared.Integration]:
         return self._rows(flows.INTEGRATIONS_LIST, request, given)
 
-    iterate = rows(_iterate)
-    iterate_async = rows_async(_iterate)
+    iterate, iterate_async = rows(_iterate)
 
     def _get(
         self, *, request: operations.GetIntegrationRequest | Body, **given: Unpack[Given]
@@ -259,8 +241,7 @@ class IntegrationCalls(Group):
         """One integration, by its platform key."""
         return self._read(flows.INTEGRATIONS_GET, request, given)
 
-    get = blocking(_get)
-    get_async = awaiting(_get)
+    get, get_async = both(_get)
 
 
 class PullOperationCalls(Group):
@@ -272,16 +253,14 @@ class PullOperationCalls(Group):
         """A page of a company's pull operations."""
         return self._read(flows.PULLS_LIST, request, given)
 
-    list = blocking(_list)
-    list_async = awaiting(_list)
+    list, list_async = both(_list)
 
     def _iterate(
         self, *, request: operations.ListPullOperationsRequest | Body, **given: Unpack[Given]
     ) -> Pager[shared.PullOperation]:
         return self._rows(flows.PULLS_LIST, request, given)
 
-    iterate = rows(_iterate)
-    iterate_async = rows_async(_iterate)
+    iterate, iterate_async = rows(_iterate)
 
     def _get(
         self, *, request: operations.GetPullOperationRequest | Body, **given: Unpack[Given]
@@ -289,8 +268,7 @@ class PullOperationCalls(Group):
         """One pull operation."""
         return self._read(flows.PULLS_GET, request, given)
 
-    get = blocking(_get)
-    get_async = awaiting(_get)
+    get, get_async = both(_get)
 
     def _get_validation(
         self, *, request: operations.GetValidationRequest | Body, **given: Unpack[Given]
@@ -298,8 +276,7 @@ class PullOperationCalls(Group):
         """What Codat's checks found in the data that one operation pulled."""
         return self._read(flows.PULLS_VALIDATION, request, given)
 
-    get_validation = blocking(_get_validation)
-    get_validation_async = awaiting(_get_validation)
+    get_validation, get_validation_async = both(_get_validation)
 
 
 class RefreshCalls(Group):
@@ -316,8 +293,7 @@ class RefreshCalls(Group):
         """
         yield from self._all("all_data_types", request, given, thorough=True)
 
-    all_data_types = blocking(_all_data_types)
-    all_data_types_async = awaiting(_all_data_types)
+    all_data_types, all_data_types_async = both(_all_data_types)
 
     def _data_type(
         self, *, request: operations.RefreshDataTypeRequest | Body, **given: Unpack[Given]
@@ -329,8 +305,7 @@ class RefreshCalls(Group):
         """
         return (yield from self._one("data_type", request, given)).operation
 
-    data_type = blocking(_data_type)
-    data_type_async = awaiting(_data_type)
+    data_type, data_type_async = both(_data_type)
 
     def _queue(
         self,
@@ -359,8 +334,7 @@ class RefreshCalls(Group):
         how = {"key": idempotency_key, "since": since, "known": known, "thorough": siblings}
         return self._one("queue", request, given, **how)
 
-    queue = blocking(_queue)
-    queue_async = awaiting(_queue)
+    queue, queue_async = both(_queue)
 
     def _queue_all(
         self,
@@ -376,8 +350,7 @@ class RefreshCalls(Group):
         """
         return self._all("queue_all", request, given, key=idempotency_key, since=since)
 
-    queue_all = blocking(_queue_all)
-    queue_all_async = awaiting(_queue_all)
+    queue_all, queue_all_async = both(_queue_all)
 
     def _product(self, *, request: operations.RefreshProductRequest | Body, **given: Unpack[Given]) -> Flow[None]:
         """Refresh a custom product of a company, or some of its data types. Codat names no operations; see
@@ -393,8 +366,7 @@ class RefreshCalls(Group):
         """
         yield from self._of_product("product", request, given)
 
-    product = blocking(_product)
-    product_async = awaiting(_product)
+    product, product_async = both(_product)
 
     def _queue_product(
         self,
@@ -410,8 +382,7 @@ class RefreshCalls(Group):
         """
         return self._of_product("queue_product", request, given, key=idempotency_key, since=since)
 
-    queue_product = blocking(_queue_product)
-    queue_product_async = awaiting(_queue_product)
+    queue_product, queue_product_async = both(_queue_product)
 
     def _of_product(self, name: str, request: Any, given: Given, **how: Any) -> Flow[QueuedAll]:
         made = operations.check(operations.RefreshProductRequest, request)
@@ -454,5 +425,4 @@ class ManageDataCalls(Group):
         """How fresh each data type of a company is, in one request."""
         return self._read(flows.GET_STATUS, request, given)
 
-    get_status = blocking(_get_status)
-    get_status_async = awaiting(_get_status)
+    get_status, get_status_async = both(_get_status)

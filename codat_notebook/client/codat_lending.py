@@ -11,16 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from msgspec import UNSET, UnsetType
 
 from codat_notebook import forking
-from codat_notebook.client import wire
-from codat_notebook.client.calls import (
-    CompanyCalls,
-    ConnectionCalls,
-    Given,
-    IntegrationCalls,
-    ManageDataCalls,
-    Retries,
-    SettingsCalls,
-)
+from codat_notebook.client import calls, wire
+from codat_notebook.client.calls import Given, Retries
 from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.compatibility import ELSEWHERE
 from codat_notebook.client.drivers import SyncDriver
@@ -93,11 +85,11 @@ class CodatLending:
         self._make_async = secret, timeout, self.clock.monotonic, async_client
         self._async: AsyncDriver | None = None
         self._lock = forking.Lock()
-        self.companies = CompanyCalls(self)
-        self.connections = ConnectionCalls(self)
-        self.manage_data = ManageDataCalls(self)
-        self.settings = SettingsCalls(self)
-        self.integrations = IntegrationCalls(self)
+        self.companies = calls.CompanyCalls(self)
+        self.connections = calls.ConnectionCalls(self)
+        self.manage_data = calls.ManageDataCalls(self)
+        self.settings = calls.SettingsCalls(self)
+        self.integrations = calls.IntegrationCalls(self)
 
     @property
     def quota(self) -> Quota | None:

@@ -22,8 +22,7 @@ from codat_notebook.client.retrying import Command, Flow, Join, Sleep, Together
 from codat_notebook.client.wire import Answer, Failure, Outcome, Request
 from codat_notebook.models import errors
 from codat_notebook.models.errors import bare
-from codat_notebook.models.scrubbing import Scrubber
-from codat_notebook.models.secret import Secret
+from codat_notebook.models.secret import Scrubber, Secret
 
 if TYPE_CHECKING:
     import httpcore
@@ -89,13 +88,13 @@ class Driver:
         """The request with the key: for httpcore, or for a client of the user's own, which has defaults to add."""
         limits = transport.timeouts(self.limit(request))
         headers = transport.headers(request)
+        body = request.body or None
         if self._secret is not None:
             headers["authorization"] = self._secret.reveal()
         if self.given is not None:
             import httpx
 
             timeout = httpx.Timeout(**limits)
-            body = request.body or None
             return self.given.build_request(request.method, request.url, headers=headers, content=body, timeout=timeout)
         import httpcore
 
@@ -103,7 +102,6 @@ class Driver:
         pairs = [(name.encode("ascii"), text.encode("ascii")) for name, text in headers.items()]
         if "host" not in headers:
             pairs.insert(0, (b"host", host))
-        body = request.body or None
         return httpcore.Request(request.method, url, headers=pairs, content=body, extensions={"timeout": limits})
 
     def limit(self, request: Request) -> float:
@@ -190,14 +188,15 @@ class SyncDriver(Driver):
         # end of the process.
         left = deque(enumerate(command.flows))
         settled: dict[int, Any] = {}
-        broken: list[BaseException] = []
 
         def work() -> None:
             with suppress(IndexError):  # another thread took the last one
                 while left:
                     place, flow = left.popleft()
-                    settled[place] = self._settled(flow, broken)
-                    if isinstance(settled[place], BaseException):
+                    try:
+                        settled[place] = self.drive(flow)
+                    except BaseException as error:  # noqa: BLE001 - raised again where the flows are waited for
+                        settled[place] = error
                         left.clear()
 
         count = min(len(command.flows), command.at_once)
@@ -210,19 +209,11 @@ class SyncDriver(Driver):
                     thread.join(_WAKE)
         finally:
             left.clear()
-        if broken:
-            raise broken[0]
-        error = next((one for one in settled.values() if isinstance(one, BaseException)), None)
-        return [settled.get(place, error) for place in range(len(command.flows))]
-
-    def _settled(self, flow: Flow[Any], broken: list[BaseException]) -> Any:
-        try:
-            return self.drive(flow)
-        except errors.CodatLendingError as error:
-            return error
-        except BaseException as error:  # noqa: BLE001 - raised again where the flows are waited for
-            broken.append(error)
-            return error
+        failed = [each for each in settled.values() if isinstance(each, BaseException)]
+        for error in failed:
+            if not isinstance(error, errors.CodatLendingError):
+                raise error
+        return [settled.get(place, failed[0] if failed else None) for place in range(len(command.flows))]
 
     def _request(self, request: Request) -> Outcome:
         from codat_notebook.client import pools

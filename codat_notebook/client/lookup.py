@@ -11,16 +11,9 @@ from typing import Final
 
 import msgspec
 
-from codat_notebook.client import wire
+from codat_notebook.client import flows, wire
 from codat_notebook.client.clock import reach
-from codat_notebook.client.flows import (
-    COMPANIES_GET,
-    COMPANY_SETTINGS,
-    INTEGRATIONS_GET,
-    PULLS_GET,
-    PULLS_LIST,
-    read,
-)
+from codat_notebook.client.flows import read
 from codat_notebook.client.retrying import Call, Flow, fetch
 from codat_notebook.models import errors, shared, status
 from codat_notebook.models.instants import instant
@@ -121,9 +114,9 @@ def newest(call: Call, intent: Intent) -> Flow[list[shared.PullOperation]]:
 
 def one(call: Call, company_id: str, operation_id: str) -> Flow[shared.PullOperation | None]:
     """Read an operation; None if there is none of that id."""
-    path = wire.path(PULLS_GET.path, company_id=company_id, dataset_id=operation_id)
+    path = wire.path(flows.PULLS_GET.path, company_id=company_id, dataset_id=operation_id)
     try:
-        return (yield from fetch(call, call.get(path, company=company_id), PULLS_GET.gives))
+        return (yield from fetch(call, call.get(path, company=company_id), flows.PULLS_GET.gives))
     except errors.CodatLendingError as error:
         if error.status_code != 404:
             raise
@@ -132,7 +125,7 @@ def one(call: Call, company_id: str, operation_id: str) -> Flow[shared.PullOpera
 
 def _page(call: Call, company_id: str, number: int) -> Flow[shared.PullOperations]:
     newest_first = {"company_id": company_id, "page": number, "page_size": _PAGE, "order_by": "-requested"}
-    page = yield from read(call, PULLS_LIST, newest_first)
+    page = yield from read(call, flows.PULLS_LIST, newest_first)
     if number == 1:
         back = reach(page.results, page.links.next is None)
         call.clock.lag.look(company_id, page.results, back, call.clock.epoch())
@@ -155,13 +148,13 @@ def expected_cells(
 
 def expected(call: Call, company_id: str) -> Flow[set[Intent]]:
     """The :func:`expected_cells` of a company, asked of Codat."""
-    company = yield from read(call, COMPANIES_GET, {"company_id": company_id})
-    settings = yield from read(call, COMPANY_SETTINGS, {"company_id": company_id})
+    company = yield from read(call, flows.COMPANIES_GET, {"company_id": company_id})
+    settings = yield from read(call, flows.COMPANY_SETTINGS, {"company_id": company_id})
     connections = company.data_connections or []
     readable: dict[str, frozenset[str]] = {}
     for key in dict.fromkeys(each.integration_key for each in connections if each.is_linked):
         if key:
-            platform = yield from read(call, INTEGRATIONS_GET, {"platform_key": key})
+            platform = yield from read(call, flows.INTEGRATIONS_GET, {"platform_key": key})
             readable[key] = frozenset(platform.readable_data_types)
     supported = {each.id: readable.get(each.integration_key or "", frozenset()) for each in connections}
     cells = expected_cells(connections, settings.first_link, supported)

@@ -323,10 +323,6 @@ class Sending(Generic[R]):
 
     def decide(self, text: str, operation: shared.PullOperation | None = None) -> None:
         """Tell what was concluded about this intent."""
-        if self.call.tell.heard:
-            self.call.decide(
-                f"{self.intent}: {text}",
-                company_id=self.intent.company_id,
-                data_type=self.intent.data_type,
-                operation_id=operation.id if operation else None,
-            )
+        intent, operation_id = self.intent, operation.id if operation else None
+        about = {"company_id": intent.company_id, "data_type": intent.data_type, "operation_id": operation_id}
+        self.call.decide(f"{intent}: {text}", **about)

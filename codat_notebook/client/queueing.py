@@ -140,6 +140,10 @@ class AllTypes(Sending[QueuedAll]):
     should queue are there, so that an end without an error means that everything is.
     """
 
+    #: The status of Codat's confirmation, and whether what was on its way before belongs to the refresh.
+    confirmation = 204
+    joins = True
+
     def run(self) -> Flow[QueuedAll]:
         """Note what the history shows, then send until there is an end."""
         if not self.call.single and not self.record.doubt:
@@ -154,8 +158,8 @@ class AllTypes(Sending[QueuedAll]):
         return wire.path("/companies/{company_id}/data/all", company_id=self.intent.company_id), ()
 
     def accepted(self, answer: Answer, again: bool) -> Flow[QueuedAll | None]:
-        """A 204 and nothing else: whatever has a body is somebody else's, such as a proxy's."""
-        if answer.status != 204:
+        """The confirmation, and nothing else: whatever has another status is somebody else's, such as a proxy's."""
+        if answer.status != self.confirmation:
             return None
         self.decide("queued")
         return self._queued(True, [])
@@ -199,16 +203,14 @@ class AllTypes(Sending[QueuedAll]):
     def in_progress(self, outcome: Answer) -> Flow[QueuedAll | None]:
         """Refused because of one that is in progress. That one is not all that was asked for."""
         error = self.error(outcome)
-        done: QueuedAll | None = None
-        if self.record.doubt and not self.call.single:
-            done = yield from self.settle(error)
-        if done is None:
-            raise error
-        return done
+        if self.record.doubt and not self.call.single and (done := (yield from self.settle(error))) is not None:
+            return done
+        raise error
 
     def _queued(self, certain: bool, operations: list[shared.PullOperation]) -> QueuedAll:
         since = self.window or self.call.clock.at_least()
-        return QueuedAll(since, certain, self.record.running, tuple(operations), self.record.key)
+        running = self.record.running if self.joins else ()
+        return QueuedAll(since, certain, running, tuple(operations), self.record.key)
 
 
 class OneProduct(AllTypes):
@@ -220,6 +222,8 @@ class OneProduct(AllTypes):
     """
 
     in_progress_text = PRODUCT_IN_PROGRESS
+    confirmation = 202
+    joins = False
 
     def __init__(self, call: Call, intent: Intent, record: Record, others: frozenset[str], thorough: bool) -> None:
         super().__init__(call, intent, record, others, thorough)
@@ -230,20 +234,6 @@ class OneProduct(AllTypes):
         """Path and query of the POST."""
         template = "/companies/{company_id}/products/{product}/refresh"
         return wire.path(template, company_id=self.intent.company_id, product=self.intent.product or ""), ()
-
-    def accepted(self, answer: Answer, again: bool) -> Flow[QueuedAll | None]:
-        """A 202; whatever has another status is somebody else's."""
-        if answer.status != 202:
-            return None
-        self.record.running = ()
-        self.decide("queued")
-        return self._queued(True, [])
-        yield  # a flow, though one without commands
-
-    def attached(self, operations: list[shared.PullOperation], error: errors.CodatLendingError) -> Flow[QueuedAll]:
-        """The answer was lost, but the history shows that Codat heard: this is never sent again."""
-        self.record.running = ()
-        return (yield from super().attached(operations, error))
 
     def in_progress(self, outcome: Answer) -> Flow[QueuedAll | None]:
         """The product is being read: attach to what is running. It may be what an earlier, doubtful send has queued."""
@@ -268,8 +258,7 @@ class OneProduct(AllTypes):
         """What is being read: after a doubtful send what was not there before is its own, else nothing was queued."""
         self.decide(f"attached to {len(running)} operations that are in progress")
         own = [op for op in running if self.record.doubt and op.id not in self.others]
-        self.record.running = () if own else running
-        return msgspec.structs.replace(self._queued(False, own), attached=not own)
+        return msgspec.structs.replace(self._queued(False, own), running=() if own else running, attached=not own)
 
     def error(self, outcome: Outcome) -> errors.CodatLendingError:
         """The error that an outcome is; a standard product's with the documented way, and a wrong data type's as one of

@@ -11,8 +11,8 @@ from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin, get_t
 
 import msgspec
 
-from codat_notebook.models.open_enums import OpenEnum, SchemaDataType
 from codat_notebook.models.shared import DataStatus, DataStatuses, Model, Page
+from codat_notebook.models.vocabulary import OpenEnum, SchemaDataType
 
 T = TypeVar("T")
 _MISSING: Final = object()

@@ -6,10 +6,10 @@ A flow yields a command and is sent its outcome: a ``Request`` (an ``Outcome``),
 knows about the call it belongs to: its budget, the clock, whom to tell.
 """
 
-import copy
 import random
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar, Union
 
@@ -55,6 +55,7 @@ Command = Union[Request, Sleep, Together, Join]  # noqa: UP007 - Struct classes 
 Flow = Generator[Command, Any, T]
 
 
+@dataclass(eq=False)
 class Call:
     """One call of the client on its way: its name, its budget and what has been tried.
 
@@ -66,33 +67,22 @@ class Call:
         base, timeout, headers: the server, the seconds for one request, and what is added to each.
     """
 
-    def __init__(
-        self,
-        name: str,
-        retries: RetryConfig,
-        clock: ServerClock,
-        tell: EventSink,
-        quota: QuotaGauge | None = None,
-        pacing: Pacing | None = None,
-        jitter: Callable[[], float] = random.random,
-        *,
-        base: str = "",
-        timeout: float | None = None,
-        headers: tuple[tuple[str, str], ...] = (),
-    ) -> None:
-        self.name = name
-        self.clock = clock
-        self.quota = quota
-        self._pacing = pacing
-        self.tell = tell
-        self._jitter = jitter
-        self._backoff: BackoffStrategy | None = retries.backoff if retries.strategy != "none" else None
-        self.retries_lost = retries.retry_connection_errors
-        self._began = clock.monotonic()
+    name: str
+    retries: RetryConfig
+    clock: ServerClock
+    tell: EventSink
+    quota: QuotaGauge | None = None
+    pacing: Pacing | None = None
+    jitter: Callable[[], float] = random.random
+    base: str = ""
+    timeout: float | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        self._backoff: BackoffStrategy | None = self.retries.backoff if self.retries.strategy != "none" else None
+        self.retries_lost = self.retries.retry_connection_errors
+        self._began = self.clock.monotonic()
         self.attempt = 0
-        self.base = base
-        self.timeout = timeout
-        self.headers = headers
 
     def get(self, path: str, query: tuple[tuple[str, str], ...] = (), company: str | None = None) -> Request:
         """A GET of this call."""
@@ -100,10 +90,7 @@ class Call:
 
     def anew(self) -> "Call":
         """The same call from its beginning: with the whole budget, nothing tried."""
-        again = copy.copy(self)
-        again._began = self.clock.monotonic()
-        again.attempt = 0
-        return again
+        return replace(self)
 
     @property
     def single(self) -> bool:
@@ -125,7 +112,7 @@ class Call:
             ceiling = self._backoff.initial_interval * self._backoff.exponent ** max(failures - 1, 0)
         except OverflowError:
             ceiling = float(self._backoff.max_interval)
-        return self._jitter() * min(ceiling, self._backoff.max_interval) / 1000
+        return self.jitter() * min(ceiling, self._backoff.max_interval) / 1000
 
     def decide(self, text: str, **about: str | None) -> None:
         """Tell what was concluded."""
@@ -134,10 +121,10 @@ class Call:
 
     def send(self, request: Request) -> Flow[Outcome]:
         """Send one request, at the pace that was asked for, and tell how it went."""
-        if self._pacing is None:
+        if self.pacing is None:
             outcome = yield from self._sent(request)
         else:
-            outcome = yield from self._paced(request, self._pacing)
+            outcome = yield from self._paced(request, self.pacing)
         self._note(request, outcome)
         return outcome
 
@@ -208,9 +195,7 @@ class Call:
 def _reason(outcome: Outcome) -> str:
     if isinstance(outcome, Failure):
         return outcome.error
-    if outcome.status == 429:
-        return "429, too many requests"
-    return f"status {outcome.status}"
+    return "429, too many requests" if outcome.status == 429 else f"status {outcome.status}"
 
 
 def fetch(call: Call, request: Request, kind: type[T]) -> Flow[T]:

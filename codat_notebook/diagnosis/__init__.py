@@ -8,7 +8,7 @@ rules are asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -16,8 +16,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
 
-from codat_notebook.diagnosis.rule import UNKNOWN, UNKNOWN_END, UNKNOWN_ERROR, Basis, DiagnosisRule, Retry, Span, Who
-from codat_notebook.diagnosis.rules import RULES
+from codat_notebook.diagnosis import rules
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, PullOperation, ValidationResults
 from codat_notebook.models.status import STATUSES, is_failed, is_running
@@ -31,8 +30,8 @@ AGAIN: Final = 3
 LASTING: Final = timedelta(days=3)
 #: Status, as the rules name it -> its rules, the most specific first.
 _RULES: Final = {
-    word: sorted((rule for rule in RULES if word in rule.statuses), key=lambda rule: -rule.rank)
-    for word in (*STATUSES, UNKNOWN_ERROR, UNKNOWN_END, UNKNOWN)
+    word: sorted((rule for rule in rules.RULES if word in rule.statuses), key=lambda rule: -rule.rank)
+    for word in (*STATUSES, rules.UNKNOWN_ERROR, rules.UNKNOWN_END, rules.UNKNOWN)
 }
 
 
@@ -49,14 +48,14 @@ class Advice:
 
     cause: str
     action: str
-    retry: Retry
-    retry_after: Span | None
-    who: Who
+    retry: rules.Retry
+    retry_after: rules.Span | None
+    who: rules.Who
     relink: bool
     one_cause: bool
     rule: str
     source: str
-    basis: Basis
+    basis: rules.Basis
 
     def due(self, ended: datetime) -> datetime | None:
         """From when on it may be queued again without asking anybody; ``None``: never.
@@ -105,19 +104,15 @@ def diagnose(
     case = _Case(operation, connection, tuple(history), now)
     rule = next(rule for rule in _RULES[case.word] if case.meets(rule))
     cause = rule.cause
-    if rule.statuses == ("ValidationError",) and (finding := _first(validation)):
-        cause = f"{cause} The first: {finding}"
+    findings = (finding.message for finding in (validation and validation.errors) or () if finding.message)
+    if rule.statuses == ("ValidationError",) and (first := next(findings, "")):
+        cause = f"{cause} The first: {first}"
     # What is on its way goes on by itself once the cause is mended, unless the connection has ended.
     retry = "never" if case.runs and not rule.connection else rule.retry
     return Advice(
         cause, rule.action, retry, rule.wait, rule.who, rule.relink, rule.one_cause, rule.name, rule.source,
         rule.basis,
     )  # fmt: skip
-
-
-def _first(validation: ValidationResults | None) -> str:
-    findings = (validation and validation.errors) or []
-    return next((finding.message for finding in findings if finding.message), "")
 
 
 class _Case:
@@ -127,7 +122,7 @@ class _Case:
         self,
         operation: PullOperation,
         connection: Connection | None,
-        history: tuple[PullOperation, ...],
+        history: Sequence[PullOperation],
         now: datetime | None,
     ) -> None:
         self.connection = connection
@@ -140,9 +135,10 @@ class _Case:
         self._others = [each for each in history if each.id != operation.id and each.connection_id.lower() == here]
         same = (each for each in self._others if each.data_type.lower() == self.data_type)
         self._same = sorted(same, key=_requested)
-        self._now = now or max(_times((operation, *history)), default=None)
+        told = (text for each in (operation, *history) for text in (each.requested, each.completed))
+        self._now = now or max(filter(None, map(instant, told)), default=None)
 
-    def meets(self, rule: DiagnosisRule) -> bool:
+    def meets(self, rule: rules.DiagnosisRule) -> bool:
         """Whether all conditions of a rule of this status hold; the cheap ones are asked first."""
         return (
             (not rule.connection or (self.connection is not None and self.connection.status in rule.connection))
@@ -233,8 +229,8 @@ def _word(operation: PullOperation) -> str:
     if status in STATUSES:
         return status
     if is_failed(status):
-        return UNKNOWN_ERROR
-    return UNKNOWN if is_running(status, operation.completed) else UNKNOWN_END
+        return rules.UNKNOWN_ERROR
+    return rules.UNKNOWN if is_running(status, operation.completed) else rules.UNKNOWN_END
 
 
 def _is_over(operation: PullOperation) -> bool:
@@ -245,12 +241,7 @@ def _requested(operation: PullOperation) -> datetime:
     return instant(operation.requested) or datetime.min.replace(tzinfo=UTC)
 
 
-def _times(operations: Iterable[PullOperation]) -> Iterator[datetime]:
-    texts = (text for each in operations for text in (each.requested, each.completed))
-    return (time for text in texts if (time := instant(text)) is not None)
-
-
-def _within(value: timedelta | None, span: Span) -> bool:
+def _within(value: timedelta | None, span: rules.Span) -> bool:
     return value is not None and span[0] <= value < span[1]
 
 

@@ -2,20 +2,27 @@
 
 The session is the one that ``%codat connect`` made, or else the notebook's variable ``session``. What goes wrong is
 told in plain words without a traceback (``UsageError``), and "run all cells" stops there.
+
+What stands between double quotes is one word, all else is parted by spaces. No shell rules: an apostrophe or a
+backslash in a company's name is a letter like any other. To find a company, Codat is asked; to offer some, memory is:
+it is filled once in the background after connecting, and by each list that is fetched anyway, so that no key stroke
+waits for a request.
 """
 
 import difflib
+import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from codat_notebook.connecting import connect
-from codat_notebook.magics import names
+from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError
-from codat_notebook.models.vocabulary import DATA_TYPES, custom_identifier
+from codat_notebook.models.vocabulary import DATA_TYPES, ID, custom_identifier
+from codat_notebook.runs.context import find_companies
 from codat_notebook.runs.records import from_exception
-from codat_notebook.session import Session
+from codat_notebook.session import Session, connect
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -36,6 +43,12 @@ VERBS = {
 }
 CONNECT_WORDS = ("sandbox", "read-only")
 ALL = "all"
+#: How many companies are looked at to tell which one is meant, are listed in a message, are learned after connecting.
+_LOOKED_AT, _LISTED, _LEARNED = 200, 10, 1_000
+
+_WORD = re.compile(r'"([^"]*)"|([^\s"]+)')
+_TYPED = re.compile(r'"[^"]*"?|[^\s"]+')
+_PLAIN = re.compile(r"[\w.-]+")
 
 _NO_KEY = (
     "`%codat connect` takes `sandbox` and `read-only`, never a key: what stands in a cell is saved with the notebook "
@@ -60,6 +73,39 @@ def help_text() -> str:
     return "\n".join(["%codat VERB ..., where VERB is one of", "", *lines, "", close])
 
 
+def split(line: str) -> list[str]:
+    """The words of a line. Raises ``UsageError`` where a quote is not closed.
+
+    >>> split('status "Toft Stores UK"')
+    ['status', 'Toft Stores UK']
+    """
+    if line.count('"') % 2:
+        raise UsageError('A quote (") is opened and not closed.')
+    return [match[1] if match[1] is not None else match[2] for match in _WORD.finditer(line.rstrip().rstrip(";"))]
+
+
+def quoted(name: str) -> str | None:
+    """A name as it is typed; ``None`` for one that cannot be: it holds a quote, or signs that nobody sees.
+
+    >>> quoted("Toft"), quoted("Toft Stores UK"), quoted('The "Best"')
+    ('Toft', '"Toft Stores UK"', None)
+    """
+    if '"' in name or not name.isprintable() or not name.strip():
+        return None
+    return name if _PLAIN.fullmatch(name) else f'"{name}"'
+
+
+def unfinished(line: str) -> tuple[list[str], str]:
+    """The finished words of a line that is being typed, and the beginning of the next, its opening quote included.
+
+    >>> unfinished('refresh "Toft Stores UK" inv'), unfinished('status "Toft S')
+    ((['refresh', 'Toft Stores UK'], 'inv'), (['status'], '"Toft S'))
+    """
+    typed = list(_TYPED.finditer(line))
+    start = typed[-1].start() if typed and typed[-1].end() == len(line) else len(line)
+    return split(line[:start]), line[start:]
+
+
 class Codat:
     """The magic's state, which is its session and the names it has seen, and its verbs.
 
@@ -67,7 +113,7 @@ class Codat:
     """
 
     def __init__(self, variables: Mapping[str, Any]) -> None:
-        self.names = names.Names()
+        self.names = Names()
         self._variables = variables
         self._own: Session | None = None
 
@@ -81,7 +127,7 @@ class Codat:
 
     def run(self, line: str) -> Any:
         """Do what a line says and return its result. Raises ``UsageError`` with what is wrong."""
-        verb, *rest = names.split(line) or ["help"]
+        verb, *rest = split(line) or ["help"]
         if verb not in VERBS:
             near = difflib.get_close_matches(verb.casefold(), VERBS, 1)
             raise UsageError(f"%codat knows no “{verb}”. {f'Did you mean `{near[0]}`?' if near else 'See `%codat`.'}")
@@ -100,8 +146,8 @@ class Codat:
             self._own = session = connect(sandbox="sandbox" in rest, read_only="read-only" in rest)
         except ConfigurationError as error:
             raise UsageError(error.message) from None
-        self.names = names.Names()
-        learning = session.context.engine.submit(names.learn(session, self.names))
+        self.names = Names()
+        learning = session.context.engine.submit(learn(session, self.names))
         session.observe_close(learning.cancel)
         return session
 
@@ -118,9 +164,9 @@ class Codat:
 
     def _refresh(self, rest: list[str]) -> "RefreshRun":
         company, *data_types = rest or [""]
-        unknown = next((name for name in data_types if not _known(name)), None)
-        if unknown:
-            raise UsageError(_no_data_type(unknown))
+        for name in data_types:
+            if name not in (*DATA_TYPES, ALL) and custom_identifier(name) is None:
+                raise UsageError(_no_data_type(name))
         if not data_types:
             which = f"Which data types of “{company}”?" if company else f"{_WHICH} Then the data types:"
             raise UsageError(f"{which} Such as `invoices bills`, or `{ALL}`.")
@@ -144,11 +190,7 @@ class Codat:
         text = " ".join(rest).strip()
         if not text:
             raise UsageError(_WHICH)
-        return names.find(self.session, text, self.names)
-
-
-def _known(name: str) -> bool:
-    return name in (*DATA_TYPES, ALL) or custom_identifier(name) is not None
+        return find(self.session, text, self.names)
 
 
 def _no_data_type(name: str) -> str:
@@ -156,3 +198,51 @@ def _no_data_type(name: str) -> str:
     near = difflib.get_close_matches(name.casefold(), spelled, 1, 0.7)
     hint = f"Did you mean `{spelled[near[0]]}`?" if near else "Tab completes them."
     return f"“{name}” is no data type. {hint} A company's name with spaces stands in quotes."
+
+
+class Names:
+    """The companies that were seen, id to name, in the order of seeing."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, str] = {}
+
+    def add(self, frame: "pd.DataFrame") -> dict[str, str]:
+        """Remember a frame of companies; returns its companies, id to name."""
+        companies = dict(zip(frame["id"].astype(str), frame["name"].fillna("").astype(str), strict=True))
+        self._seen = self._seen | companies  # replaced, never changed: another thread may be reading
+        return companies
+
+    def typed(self) -> list[str]:
+        """Each company as it can be typed: its name, or its id where the name is not its own or cannot be typed."""
+        counts = Counter(name.casefold() for name in self._seen.values())
+        return [(quoted(name) if counts[name.casefold()] == 1 else None) or id for id, name in self._seen.items()]
+
+
+async def learn(session: Session, names: Names) -> None:
+    """Fill the memory from Codat, in the background. A failure stands in ``session.errors``; nothing waits for it."""
+    try:
+        finding = find_companies(session.client, None, _LEARNED)
+        companies = await session.guard(finding, "Names for completion could not be read")
+    except CodatLendingError:
+        return  # told by the guard
+    names.add(await session.context.engine.in_worker(frames.companies, companies))
+
+
+def find(session: Session, text: str, names: Names) -> str:
+    """The id of the company that ``text`` means: an id, a whole name, or a part of one company's name only.
+
+    Raises ``UsageError`` with the choices where several companies are meant, or none.
+    """
+    if ID.fullmatch(text):
+        return text
+    matching = names.add(session.companies(search=text, limit=_LOOKED_AT))
+    exact = {id: name for id, name in matching.items() if name.casefold() == text.casefold()}
+    candidates = exact or matching
+    if len(candidates) == 1:
+        return next(iter(candidates))
+    if not candidates:
+        raise UsageError(f"No company's name contains “{text}”. `%codat companies` lists them.")
+    lines = [f"    {quoted(name) or repr(name):40} {id}" for id, name in candidates.items()]
+    more = [f"    … and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
+    head = f"“{text}” is in the names of several companies. Type one whole, in quotes, or its id:"
+    raise UsageError("\n".join([head, *lines[:_LISTED], *more]))

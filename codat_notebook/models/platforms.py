@@ -39,11 +39,6 @@ class Platform:
     withdrawn: str | None = None  # documented: the day on which Codat removed the integration
 
     @property
-    def write_only(self) -> bool:
-        """Whether nothing can be read from it: bank feeds are written to (inferred)."""
-        return self.source_type == "BankFeed"
-
-    @property
     def integration_id(self) -> str:
         """The id of the integration (assumed: any UUID, the same in every world)."""
         return _id("integrations", self.key)
@@ -121,7 +116,7 @@ _FURTHER: Final = (
     Platform("ltpp", "WooCommerce", "Commerce", COMMERCE, 1.2, 0.06, _USUAL),
     Platform("ugxp", "Zettle", "Commerce", COMMERCE, 0.8, 0.04, _USUAL),
     Platform("hcws", "QuickBooks Online bank feeds", "BankFeed", ()),  # bank-feeds/qbo-bank-feeds
-    Platform("olpr", "Sage bank feeds", "BankFeed", ()),
+    Platform("olpr", "Sage bank feeds", "BankFeed", ()),  # bank feeds are written to, not read (inferred)
     # The other withdrawn ones have no documented key, so none here: PayPal, Mollie, PrestaShop, Tide, Reckon, Chargify
     # (2025-10-31); SumUp, Chargebee, Recurly, KashFlow, Clear Books (2026-01-10).
     Platform("dfxm", "Basiq", "Banking", BANKING, 0.5, 0.06, _USUAL, withdrawn="2025-10-31"),

@@ -1,29 +1,30 @@
 """What Codat returns: companies, connections, data statuses, pull operations, settings, integrations.
 
 Names and fields are the official SDK's (snake_case here, camelCase in JSON). Objects are immutable. Reading
-is lenient, because the API's vocabulary is open: unknown words stay (see :mod:`codat_notebook.models.open_enums`),
+is lenient, because the API's vocabulary is open: unknown words stay (see :mod:`codat_notebook.models.vocabulary`),
 unknown fields are passed over, and a required text that is missing or null reads as ``""``. Nothing of that
 raises; an object tells in ``unread`` what could not be taken as it came. Times stay text; frames parse them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import msgspec
 
 from codat_notebook.models.errors import ConfigurationError, ErrorValidation, ErrorValidationItem, hides_arguments
-from codat_notebook.models.open_enums import (
-    CurrentStatus,
+from codat_notebook.models.secret import Secret
+from codat_notebook.models.vocabulary import (
     DataConnectionStatus,
     DatasetStatus,
-    DataType,
-    DataTypes,
     ErrorStatus,
     SchemaDataType,
     SourceType,
-    Status,
 )
-from codat_notebook.models.secret import Secret
+
+#: The official SDK has these words under several names.
+DataType = DataTypes = SchemaDataType
+Status = CurrentStatus = DatasetStatus
 
 
 class Model(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
@@ -161,22 +162,16 @@ class DataStatus(Model, frozen=True, kw_only=True):
     latest_successful_sync_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class DataStatuses:
     """The statuses of a company by data type: ``statuses["invoices"]``, or ``statuses.invoices`` as in the SDK.
 
     ``by_type`` holds them all, custom types included; a known type that Codat left out is None as an attribute.
     """
 
-    __slots__ = ("_notes", "by_type")
-
-    def __init__(self, by_type: dict[str, DataStatus], notes: tuple[str, ...] = ()) -> None:
-        self.by_type = by_type
-        self._notes = notes
-
-    @property
-    def unread(self) -> tuple[str, ...]:
-        """What could not be taken as it came."""
-        return self._notes
+    by_type: dict[str, DataStatus]
+    #: What could not be taken as it came.
+    unread: tuple[str, ...] = field(default=(), compare=False)
 
     def __getattr__(self, name: str) -> DataStatus | None:
         word = SchemaDataType.__members__.get(name.upper())
@@ -195,14 +190,6 @@ class DataStatuses:
 
     def __len__(self) -> int:
         return len(self.by_type)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, DataStatuses) and other.by_type == self.by_type
-
-    __hash__ = None  # type: ignore[assignment]  # holds a dict
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return DataStatuses, (self.by_type, self._notes)
 
     def __repr__(self) -> str:
         return f"DataStatuses({self.by_type!r})"

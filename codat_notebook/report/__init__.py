@@ -1,9 +1,304 @@
-"""A company's state as one static file: for an e-mail, a file share, a printer.
+"""A company's state as one static HTML file, for an e-mail, a file share, a printer; ``Session.report`` asks for it.
 
-``page`` puts a company's facts, cells and errors together as HTML that needs neither Jupyter, nor a network, nor a
-script, and writes it; ``sections`` draws its parts. Nothing here asks Codat: ``Session.report`` does.
+It tells what the console tells: how fresh the data is, which connections there are, what to do about each failure,
+every cell, the session's errors, the newest pull operations. The page needs neither Jupyter nor a network, allows
+itself no script and no request (a content security policy says so), follows the reader's light or dark theme and
+prints. Times are UTC, since nothing can know the reader's zone, and every one says so.
 """
 
-from codat_notebook.report.page import Findings, destination, page, save
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+
+from codat_notebook import markup
+from codat_notebook.diagnosis import Advice
+from codat_notebook.markup import Child, Markup, h, link
+from codat_notebook.models import vocabulary
+from codat_notebook.models.instants import instant
+from codat_notebook.models.shared import Connection, PullOperation
+from codat_notebook.models.status import OLD, STALE, can_be_relinked, is_problem, is_running, meaning, sign, tone
+from codat_notebook.runs.cells import Cell, CompanyStatus
+from codat_notebook.runs.records import ErrorRecord
+from codat_notebook.words import ago, count, duration
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+#: Pull operations in the table; more are in ``session.history``.
+MOST = 200
+#: How the ages are counted: name, tone.
+_AGES = (
+    (f"read within {OLD} days", "ok"),
+    (f"{OLD} to {STALE - 1} days old", "warn"),
+    (f"{STALE} days and older", "bad"),
+    ("never read", "idle"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a report tells: a company's state, and what went wrong with it in this session.
+
+    ``now`` is the server's time at which it was read, ``server`` the address it was read from.
+    """
+
+    status: CompanyStatus
+    errors: list[ErrorRecord]
+    now: datetime
+    server: str
+    is_sandbox: bool
+
+
+def page(findings: Findings) -> str:
+    """The whole file."""
+    facts = findings.status.facts
+    title = f"{facts.name}: Codat report of {minute(findings.now)}"
+    head = h(
+        "head",
+        h("meta", charset="utf-8"),
+        h("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        h("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        h("meta", name="color-scheme", content="light dark"),
+        h("title", title),
+        h("style", Markup(files(__package__).joinpath("static", "report.css").read_text("utf-8"))),
+    )
+    main = h(
+        "main",
+        _heading(findings),
+        freshness(findings.status, findings.now),
+        connections(findings.status, findings.now),
+        remedies(findings.status),
+        data_types(findings.status, findings.now),
+        errors(findings.errors),
+        operations(findings.status, findings.now),
+        h(
+            "footer",
+            f"Not live: this is what Codat answered at {minute(findings.now)}. Made by codat_notebook; the records "
+            "themselves stay in Codat.",
+        ),
+    )
+    return f"<!doctype html>\n{h('html', head, h('body', main), lang='en')}\n"
+
+
+def _heading(findings: Findings) -> Markup:
+    facts = findings.status.facts
+    where = ("sandbox", "SANDBOX") if findings.is_sandbox else ("live", "LIVE")
+    told = {"Company id": h("code", facts.id), "As of": time(findings.now), "Read from": findings.server}
+    return h(
+        "header",
+        h("div", h("h1", facts.name), h("span", where[1], class_=f"badge {where[0]}"), class_="name"),
+        h("dl", [h("div", h("dt", name), h("dd", value)) for name, value in told.items()]),
+    )
+
+
+def freshness(status: CompanyStatus, now: datetime) -> Markup:
+    """The shares of the linked connections' cells by age, as a bar and in words."""
+    linked = {connection.id for connection in status.facts.linked}
+    cells = [cell for cell in status.cells if cell.connection_id in linked and not cell.expected]
+    counts = Counter(_age_class(cell, now) for cell in cells)
+    pairs = [(counts[place], *age) for place, age in enumerate(_AGES) if counts[place]]
+    failed = sum(is_problem(cell.status or "") for cell in cells)
+    read = f"{count(len(cells), 'data type')} on {count(len(linked), 'linked connection')}"
+    tried = f"the last try of {failed} failed" if failed else "no last try failed"
+    bar = [h("i", class_=tone, style=f"flex:{number}") for number, _, tone in pairs]
+    legend = [h("li", h("i", class_=tone), h("b", str(number)), f" {name}") for number, name, tone in pairs]
+    return section(
+        "Freshness",
+        h("p", f"{read}: {tried}." if cells else "No connection is linked, so nothing can be read."),
+        h("div", bar, class_="bar", aria_hidden="true"),
+        h("ul", legend, class_="legend"),
+    )
+
+
+def _age_class(cell: Cell, now: datetime) -> int:
+    if cell.last_success is None:
+        return 3
+    days = (now - cell.last_success).days
+    return 0 if days < OLD else 1 if days < STALE else 2
+
+
+def connections(status: CompanyStatus, now: datetime) -> Markup:
+    """A row for each connection; the relink address where relinking is the way."""
+    ordered = sorted(status.facts.connections.values(), key=lambda c: (c.status != "Linked", c.platform_name))
+    return table_section(
+        "Connections",
+        ("platform", "kind", "state", "last sync", "link for the customer", "id"),
+        [_connection(connection, now) for connection in ordered],
+        "This company has no connection yet.",
+    )
+
+
+def _connection(connection: Connection, now: datetime) -> list[Child]:
+    synced = instant(connection.last_sync)
+    relink = connection.link_url if can_be_relinked(connection.status) else ""
+    return [
+        connection.platform_name, connection.source_type,
+        status_pill(connection.status),
+        [time(synced), h("small", ago((now - synced).total_seconds()))] if synced else "never",
+        link(relink, relink) if relink else None, h("code", connection.id),
+    ]  # fmt: skip
+
+
+def remedies(status: CompanyStatus) -> Markup | None:
+    """What to do: one card for each connection and diagnosis, with the data types that it stops."""
+    failed = [(cell, cell.advice) for cell in status.cells if cell.advice and is_problem(cell.status or "")]
+    cards: dict[tuple[str, str, str], list[tuple[Cell, Advice]]] = {}
+    for cell, advice in sorted(failed, key=lambda pair: (pair[1].expected, pair[0].platform, pair[0].data_type)):
+        cards.setdefault((cell.connection_id, advice.rule, cell.status or ""), []).append((cell, advice))
+    drawn = [_remedy(status, [cell for cell, _ in group], group[0][1]) for group in cards.values()]
+    return section("What to do", h("div", drawn, class_="cards")) if drawn else None
+
+
+def _remedy(status: CompanyStatus, cells: Sequence[Cell], advice: Advice) -> Markup:
+    cell = cells[0]
+    connection = status.facts.connections.get(cell.connection_id)
+    address = connection.link_url if connection and advice.relink else ""
+    shown = meaning(cell.status or "")
+    return h(
+        "article",
+        h("h3", cell.platform or "Unknown platform", " ", pill("idle" if advice.expected else shown.tone, shown.text)),
+        h("p", h("b", ", ".join(vocabulary.plain_name(each.data_type) for each in cells)), f" · {cell.status}"),
+        h("p", f"{advice.cause} {advice.action}"),
+        h("p", f"Codat says: “{cell.message}”", class_="dim") if cell.message else None,
+        h("p", "Link for the customer: ", link(address, address)) if address else None,
+    )
+
+
+def data_types(status: CompanyStatus, now: datetime) -> Markup:
+    """Every cell: connection by data type, with its age in words and colour and how its last try ended."""
+    rows = sorted(
+        status.cells, key=lambda cell: (cell.platform, cell.connection_id, vocabulary.plain_name(cell.data_type))
+    )
+    return table_section(
+        "Data types",
+        ("data type", "platform", "last good read", "age", "last try", "tried", "message"),
+        [_data_type(cell, now) for cell in rows],
+        "Nothing of this company was ever read.",
+    )
+
+
+def _data_type(cell: Cell, now: datetime) -> list[Child]:
+    tone = _AGES[_age_class(cell, now)][1]
+    age = ago((now - cell.last_success).total_seconds()) if cell.last_success else "never"
+    return [
+        [vocabulary.plain_name(cell.data_type), h("small", cell.data_type)], cell.platform,
+        time(cell.last_success), h("span", age, class_=f"age {tone}"),
+        status_pill(cell.status) if cell.status else None, time(cell.last_requested), cell.message,
+    ]  # fmt: skip
+
+
+def errors(records: Iterable[ErrorRecord]) -> Markup:
+    """What went wrong with this company in the session, newest first."""
+    newest = sorted(records, key=lambda record: record.time, reverse=True)
+    return table_section(
+        "Errors of this session",
+        ("time", "what happened", "why", "what to do", "status", "correlation id"),
+        [_error(record) for record in newest],
+        "Nothing has gone wrong with this company in this session.",
+    )
+
+
+def _error(record: ErrorRecord) -> list[Child]:
+    return [
+        time(record.time), record.what, record.why, record.action, record.status and pill("bad", record.status),
+        record.correlation_id and h("code", record.correlation_id),
+    ]  # fmt: skip
+
+
+def operations(status: CompanyStatus, now: datetime) -> Markup:
+    """The newest pull operations."""
+    shown = status.operations[:MOST]
+    more = f"The newest {MOST}; session.history has them all." if len(status.operations) > MOST else None
+    return table_section(
+        "Pull operations",
+        ("data type", "platform", "status", "requested", "duration", "message", "id"),
+        [_operation(operation, status.facts.platforms, now) for operation in shown],
+        "Nothing of this company was ever pulled.",
+        more and h("p", more, class_="dim"),
+    )
+
+
+def _operation(operation: PullOperation, platforms: dict[str, str], now: datetime) -> list[Child]:
+    running = is_running(operation.status, operation.completed)
+    start, until = instant(operation.requested), now if running else instant(operation.completed)
+    took = duration((until - start).total_seconds()) if start and until else None
+    return [
+        operation.data_type, platforms.get(operation.connection_id, ""), status_pill(operation.status), time(start),
+        took and (f"{took} so far" if running else took), operation.error_message or operation.status_description,
+        h("code", operation.id),
+    ]  # fmt: skip
+
+
+def minute(at: datetime) -> str:
+    """A time in words, to the minute."""
+    return at.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def time(at: datetime | None) -> Child:
+    """A time to the second, for machines as well."""
+    return h("time", at.strftime("%Y-%m-%d %H:%M:%S UTC"), datetime=at.isoformat()) if at else None
+
+
+def pill(colour: str, text: str) -> Markup:
+    """A state in words, with its sign and colour."""
+    return h("span", f"{sign(colour)} {text}", class_=f"pill {colour}")
+
+
+def status_pill(status: str) -> Markup:
+    """The status of an operation or of a connection."""
+    return pill(tone(status), status)
+
+
+def section(title: str, *children: Child) -> Markup:
+    """A part of the page under its heading."""
+    return h("section", h("h2", title), *children)
+
+
+def table_section(
+    title: str, heads: Sequence[str], rows: Sequence[Sequence[Child]], empty: str, before: Child = None
+) -> Markup:
+    """A section whose table scrolls sideways where it must; ``empty`` where it has no rows."""
+    if not rows:
+        return section(title, h("p", empty, class_="dim"))
+    cells = [[h("div", cell) if cell else None for cell in row] for row in rows]
+    table = markup.table(heads, cells, named=True)
+    return section(title, before, h("div", table, class_="wide", tabindex="0", role="region", aria_label=title))
+
+
+def destination(path: str | os.PathLike[str], overwrite: bool) -> Path:
+    """The file's whole path, if a report can be put there.
+
+    Raises ``FileNotFoundError`` where the folder does not exist, ``IsADirectoryError`` for a folder, and
+    ``FileExistsError`` for a file that is not to be overwritten.
+    """
+    target = Path(path).expanduser().absolute()
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder: name a file in it, such as {target / 'report.html'}.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {target.parent}: create it, or name another one.")
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target} exists: name another file, or say overwrite=True.")
+    return target
+
+
+def save(text: str, path: Path, overwrite: bool) -> Path:
+    """Write the file in one step, so that a reader finds all of it or what was there before; returns its path."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        file.write(text)
+    made = Path(file.name)
+    try:
+        destination(path, overwrite)  # a file may have come there since
+        made.chmod(0o644)
+        made.replace(path)
+    except OSError:
+        made.unlink()
+        raise
+    return path
+
 
 __all__ = ["Findings", "destination", "page", "save"]

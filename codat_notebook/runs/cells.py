@@ -12,10 +12,9 @@ from datetime import datetime, timedelta
 
 from codat_notebook.diagnosis import Advice, diagnose
 from codat_notebook.models.instants import instant
-from codat_notebook.models.open_enums import DatasetStatus, SchemaDataType
 from codat_notebook.models.shared import DataStatus, PullOperation
 from codat_notebook.models.status import is_failed
-from codat_notebook.models.vocabulary import custom_identifier
+from codat_notebook.models.vocabulary import DatasetStatus, SchemaDataType, custom_identifier
 from codat_notebook.runs.context import CompanyFacts, RunContext
 
 #: Operations of the history that are read to tell connections apart: one request.

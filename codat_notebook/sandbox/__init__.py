@@ -4,40 +4,20 @@
 The parts, from the inside out:
 
 - time and chance: ``virtual_time``, ``seeded_random``
-- which companies there are: ``stories`` (written by hand), ``population`` (drawn), ``situations`` (staged, each with
-  its ``troubles``), ``companies``, ``directory``
-- what is pulled: ``pull_operation``, ``company_history``, ``pull_queue``, ``completed_reads``
-- how it is listed: ``query``, ``listing``; and all of it: ``catalogue``, ``world``
+- which companies there are: ``stories`` (written by hand), ``population`` (drawn), ``situations`` (staged),
+  ``companies``, ``directory``
+- what is pulled: ``pull_operation``, ``company_history``, ``pull_queue``
+- how it is listed: ``listing``; and all of it: ``world``
 - HTTP without a wire: ``exchange``, ``faults`` (with the settings), ``admission``, ``controls``, ``service``; and with
   one: ``server``
 
 From the rest of the project it takes constants and the platforms' facts of ``models`` only.
 """
 
-from __future__ import annotations
+from codat_notebook.sandbox.exchange import Problem
+from codat_notebook.sandbox.faults import Faults, Gate
+from codat_notebook.sandbox.server import Sandbox
+from codat_notebook.sandbox.virtual_time import Clock
+from codat_notebook.sandbox.world import World
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from codat_notebook.sandbox.exchange import Problem
-    from codat_notebook.sandbox.faults import Faults, Gate
-    from codat_notebook.sandbox.server import Sandbox
-    from codat_notebook.sandbox.virtual_time import Clock
-    from codat_notebook.sandbox.world import World
-
-_HOME = {
-    "Clock": "virtual_time", "Faults": "faults", "Gate": "faults", "Problem": "exchange", "Sandbox": "server",
-    "World": "world",
-}  # fmt: skip
 __all__ = ["Clock", "Faults", "Gate", "Problem", "Sandbox", "World"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -19,6 +19,8 @@ from codat_notebook.sandbox.exchange import TOO_MANY, ErrorResponse, HttpRequest
 from codat_notebook.sandbox.faults import SandboxSettings
 from codat_notebook.sandbox.virtual_time import DAY, MINUTE, written
 
+LIFETIME: Final = 90 * MINUTE  # of an idempotency key
+
 
 class DailyQuota:
     """Counts requests against the day's quota and, where the settings say so, the minute's.
@@ -43,15 +45,13 @@ class DailyQuota:
     def count(self, now: int) -> None:
         """Count a request, or refuse it: 429 with Retry-After."""
         self._turn(now)
-        self._check_minute(now)
+        if self._settings.per_minute is not None:
+            self._count_in_minute(now, self._settings.per_minute)
         if self.used >= self.limit:
             raise self._refusal((self._day + 1) * DAY, now)
         self.used += 1
 
-    def _check_minute(self, now: int) -> None:
-        most = self._settings.per_minute
-        if most is None:
-            return
+    def _count_in_minute(self, now: int, most: int) -> None:
         while self._recent and self._recent[0] <= now - MINUTE:
             self._recent.popleft()
         if len(self._recent) >= most:
@@ -118,9 +118,6 @@ class Traffic:
             del self._under_way[company]
 
 
-LIFETIME: Final = 90 * MINUTE
-
-
 @dataclass(slots=True)
 class Slot:
     """The request under one key and its answer; none while the first request is being handled."""
@@ -142,7 +139,8 @@ class Idempotency:
 
         409 while the first request is being handled, 422 where the key was used for another one.
         """
-        self._forget(now)
+        while self._slots and now - next(iter(self._slots.values())).since >= LIFETIME:
+            self._slots.popitem(last=False)
         fingerprint = (request.method, request.path, request.query, request.body)
         slot = self._slots.get(key)
         if slot is None:
@@ -160,10 +158,3 @@ class Idempotency:
             self._slots.pop(slot.key, None)
         else:
             slot.answer = answer
-
-    def _forget(self, now: int) -> None:
-        while self._slots:
-            oldest = next(iter(self._slots.values()))
-            if now - oldest.since < LIFETIME:
-                return
-            self._slots.popitem(last=False)

@@ -1,24 +1,83 @@
 """The companies of a world and their connections, each generated when it is first looked at.
 
-A :class:`SimulatedCompany` is drawn from the seed and its number alone, so that a hundred thousand cost only their
-names and ids. The first few are written by hand in :mod:`codat_notebook.sandbox.stories`; the rest come from
+The first few are written by hand in :mod:`codat_notebook.sandbox.stories`; the rest come from
 :mod:`codat_notebook.sandbox.population`. Both give a :class:`CompanyTemplate`, which is made real here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from codat_notebook.models.platforms import Platform
-from codat_notebook.sandbox.query import Kind
-from codat_notebook.sandbox.stories import CompanyTemplate, Link
-from codat_notebook.sandbox.troubles import AFTER_LINKING, Condition, connection_error, resolve
+from codat_notebook.sandbox.listing import Kind
+from codat_notebook.sandbox.stories import CompanyTemplate, Link, Trouble
 from codat_notebook.sandbox.virtual_time import DAY, to_text
+
+if TYPE_CHECKING:
+    from codat_notebook.sandbox.company_history import CompanyHistory
+
+_NEVER: Final = 1 << 62  # ticks: after all dates
 
 #: Documented, in the contract's event ``connection.disconnected``: text and message of the error are the same.
 _REVOKED: Final = "The integration de-authorized access to the connection."
+INSTALLING: Final = "{platform} answered 404 Not Found for {plain}: the extension is still being installed."  # assumed
+#: Documented (dynamics365businesscentral/accounting-dynamics365businesscentral-setup.md): the extension is installed
+#: for 10 to 20 minutes after linking, with fetch errors meanwhile.
+AFTER_LINKING: Final[Mapping[str, Trouble]] = {"trji": Trouble("FetchError", lasts=20 / 1440, text=INSTALLING)}
+#: Documented (plaid/faqs-plaid.md): "very occasionally" the first read of much data fails after 15 minutes, the next
+#: one succeeds. How often is assumed, and the text.
+FIRST_READS: Final[Mapping[tuple[str, str], tuple[float, Trouble]]] = {
+    ("suuo", "banking-transactions"): (0.1, Trouble(
+        "FetchError", hold="slow", minutes=15,
+        text="{platform} did not deliver {plain} within 15 minutes; the operation timed out.",
+    )),
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Condition:
+    """A trouble of one connection, from ``since`` until ``until`` (ticks); ``error`` is what the connection shows."""
+
+    trouble: Trouble
+    since: int
+    until: int
+    error: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, trouble: Trouble, start: int) -> Condition:
+        """It at work, its days counted from ``start``."""
+        since = start - round(trouble.began * DAY)
+        if trouble.lasts == "midnight":
+            return cls(trouble, since, (start // DAY + 1) * DAY)
+        return cls(trouble, since, _NEVER if trouble.lasts is None else since + round(trouble.lasts * DAY))
+
+    def active(self, now: int) -> bool:
+        """Whether it is there at an instant."""
+        return self.since <= now < self.until
+
+    def show(self, now: int) -> dict[str, Any] | None:
+        """The error that the connection shows from now on, if it is new; one whose trouble is over is resolved."""
+        before = self.error
+        if before is None and self.trouble.code is not None and now >= self.since:
+            self.error = connection_error(*self.trouble.code, self.since)
+        if self.error is not None and self.until <= now:
+            resolve(self.error, self.until)
+        return self.error if before is None else None
+
+
+def connection_error(code: str, words: str, at: int) -> dict[str, Any]:
+    """An entry of a connection's ``dataConnectionErrors``; documented: message and text may be the same."""
+    return {
+        "statusCode": code, "statusText": words, "errorMessage": words, "erroredOnUtc": to_text(at), "status": "Active",
+    }  # fmt: skip
+
+
+def resolve(error: dict[str, Any], at: int) -> None:
+    """Say that an error is over; does nothing to one that was before."""
+    if error["status"] == "Active":
+        error.update(status="Resolved", resolvedOnUtc=to_text(at))
 
 
 @dataclass(slots=True)
@@ -46,10 +105,9 @@ class SimulatedConnection:
 
     def revoke(self, at: int) -> None:
         """End the authorization, as the platform or the customer does."""
-        if self.status == "Deauthorized":
-            return
-        self.status = "Deauthorized"
-        self.errors.append(connection_error("401", _REVOKED, at))
+        if self.status != "Deauthorized":
+            self.status = "Deauthorized"
+            self.errors.append(connection_error("401", _REVOKED, at))
 
     @property
     def expires(self) -> int | None:
@@ -84,12 +142,16 @@ class SimulatedConnection:
     def authorize(self, at: int) -> None:
         """What the customer does through the link URL: errors are resolved, what needed a relink is mended."""
         self.status = "Linked"
-        self.authorized = at
         self.mend(at, relinked=True)
         going_on = [c.error for c in self.conditions if c.active(at)]
         for error in self.errors:
             if not any(error is each for each in going_on):
                 resolve(error, at)
+        self.begin(at)
+
+    def begin(self, at: int) -> None:
+        """The authorization begins, and what always follows it on the platform."""
+        self.authorized = at
         if (trouble := AFTER_LINKING.get(self.platform.key)) is not None:
             self.conditions.append(Condition.of(trouble, at))
 
@@ -130,6 +192,7 @@ class SimulatedCompany:
     parent: dict[str, Any] | None = None
     subsidiaries: list[dict[str, Any]] = field(default_factory=list)
     products: tuple[str, ...] = ()
+    history: CompanyHistory | None = None
 
     @property
     def last_sync(self) -> int | None:
@@ -162,10 +225,36 @@ class SimulatedCompany:
         return document
 
 
+def integration(platform: Platform, types: Sequence[str]) -> dict[str, Any]:
+    """A platform that has these data types, as ``/integrations`` writes it."""
+    return {
+        "key": platform.key,
+        "logoUrl": f"https://static.codat.io/public/officialLogos/Full/{platform.key}.png",
+        "name": platform.name,
+        "enabled": platform.withdrawn is None,
+        "sourceId": platform.source_id,
+        "sourceType": platform.source_type,
+        "integrationId": platform.integration_id,
+        "isOfflineConnector": platform.offline,
+        "isBeta": False,
+        "dataProvidedBy": platform.name,
+        # The contract names the property dataType and requires datatype: both are there.
+        "datatypeFeatures": [
+            {"datatype": t, "dataType": t, "supportedFeatures": [{"featureType": "Get", "featureState": "Release"}]}
+            for t in types
+        ],
+    }
+
+
 #: What a query for connections may name. The API's documentation does not say: these are taken to be.
 CONNECTION: Final[Mapping[str, Kind]] = {
     "id": "text", "integrationId": "text", "integrationKey": "text", "sourceId": "text", "sourceType": "text",
     "platformName": "text", "status": "text", "created": "time", "lastSync": "time",
+}  # fmt: skip
+#: What a query for integrations may name (assumed).
+INTEGRATION: Final[Mapping[str, Kind]] = {
+    "key": "text", "logoUrl": "text", "name": "text", "enabled": "bool", "sourceId": "text", "sourceType": "text",
+    "integrationId": "text", "isOfflineConnector": "bool", "isBeta": "bool", "dataProvidedBy": "text",
 }  # fmt: skip
 
 

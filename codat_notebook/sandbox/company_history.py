@@ -2,45 +2,64 @@
 
 Past operations count back from the world's first instant by the rhythm of the company's template; new ones are
 appended. Everything that the API tells about freshness is read from here, and so is the list of operations.
+
+Of a read that has ended Codat tells two things more. Validation results are drawn from the operation's id; there are
+errors exactly when it ended in ValidationError. The ``read.completed`` event is the only place where Codat tells of a
+change at the source: ``recordsModified`` is drawn from the platform's change rate and the time since the last success,
+and false the first time after linking.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
-from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection
-from codat_notebook.sandbox.listing import Listing, properties_of
+from codat_notebook.models.platforms import changes_a_day
+from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection, reference
+from codat_notebook.sandbox.listing import Kind, Listing, properties_of
 from codat_notebook.sandbox.pull_operation import REQUESTED, Operation, Outcome, draw, failure, impossible
-from codat_notebook.sandbox.query import Kind
-from codat_notebook.sandbox.seeded_random import SeededRandom
-from codat_notebook.sandbox.virtual_time import DAY
+from codat_notebook.sandbox.seeded_random import SeededRandom, pick
+from codat_notebook.sandbox.virtual_time import DAY, to_text
 
 Cell = tuple[str, str]  # connection id, data type
-_FRUITLESS: int = 3  # attempts of the past at a type that always fails
-_AT_ONCE: float = 0.0005  # days: what one cause ends, ends within a minute
+_FRUITLESS: Final = 3  # attempts of the past at a type that always fails
+_AT_ONCE: Final = 0.0005  # days: what one cause ends, ends within a minute
+_ERRORS: Final = (
+    ("LineItemTotalsRule", "The line items add up to {n}.00 less than the total."),
+    ("CurrencyRateRequiredRule", "A currency rate is required where the currency is not the base currency."),
+    ("AccountReferenceRule", "The referenced account does not exist in the chart of accounts."),
+)
+_WARNINGS: Final = (
+    ("ModifiedDateRule", "The record has no modified date; changes may be missed."),
+    ("DueDateRule", "The due date is {n} days before the issue date."),
+)
 
 
 class CompanyHistory:
     """The operations of one company, drawn from ``start`` back, the world's first instant.
 
-    ``days`` is how far the past reaches, if not as far as the company's template says.
+    ``days`` is how far the past reaches, if not as far as the company's template says; of more than ``most`` operations
+    the newest count.
     """
 
-    def __init__(self, draws: SeededRandom, company: SimulatedCompany, start: int, days: float | None = None) -> None:
+    def __init__(
+        self, draws: SeededRandom, company: SimulatedCompany, start: int, days: float | None = None,
+        most: int | None = None,
+    ) -> None:  # fmt: skip
         self._draws = draws
         self._start = start
         self._days = company.template.history_days if days is None else days
-        self.cells: dict[Cell, list[Operation]] = {}
-        for connection in company.connections:
-            for data_type in connection.platform.types:
-                past = sorted(self._past(connection, data_type), key=REQUESTED)
-                if past:
-                    self.cells[connection.id, data_type] = past
-        self.operations = sorted((op for ops in self.cells.values() for op in ops), key=REQUESTED)
+        past = [op for c in company.connections for data_type in c.platform.types for op in self._past(c, data_type)]
+        past.sort(key=REQUESTED)
+        self.operations = past if most is None else past[max(len(past) - most, 0) :]
         self._by_id = {op.id: op for op in self.operations}
+        self.cells: dict[Cell, list[Operation]] = {}
+        for op in self.operations:
+            self.cells.setdefault((op.connection_id, op.data_type), []).append(op)
         self.queued: list[Operation] = []
         self.counts: Counter[Cell] = Counter()
         self._unsettled: list[Operation] = []
@@ -56,12 +75,7 @@ class CompanyHistory:
         company.created = start - round((days + 1) * DAY)
         for connection in company.connections:
             connection.created = company.created
-        history = cls(draws, company, start, days)
-        history.operations = history.operations[max(len(history.operations) - operations, 0) :]
-        history._by_id = {op.id: op for op in history.operations}
-        kept = {cell: [op for op in ops if op.id in history._by_id] for cell, ops in history.cells.items()}
-        history.cells = {cell: ops for cell, ops in kept.items() if ops}
-        return history
+        return cls(draws, company, start, days, operations)
 
     def find(self, operation_id: str) -> Operation | None:
         """The operation of that id."""
@@ -104,28 +118,26 @@ class CompanyHistory:
         return next(done, None)
 
     def _past(self, connection: SimulatedConnection, data_type: str) -> Iterator[Operation]:
-        link = connection.link
+        link, single = connection.link, partial(self._single, connection, data_type)
         age = link.age_of(data_type)
-        failing = link.failing.get(data_type)
-        if failing is not None:
+        if (failing := link.failing.get(data_type)) is not None:
             for n in range(failing.times):
-                if age is None or failing.age + n * link.period < age - 0.02:
-                    outcome = Outcome(failing.status)
-                    yield self._single(connection, data_type, n, failing.age + n * link.period, outcome)
+                failed = failing.age + n * link.period
+                if age is None or failed < age - 0.02:
+                    yield single(n, failed, Outcome(failing.status))
         for number, condition in enumerate(connection.conditions):
             for tried in condition.trouble.tries if condition.trouble.concerns(data_type) else ():
-                at = self._start - round(tried * DAY)
-                outcome = condition.trouble.outcome(at, condition.until)
-                yield self._single(connection, data_type, ("met", number, tried), tried, outcome, _AT_ONCE)
-        if link.status == "Deauthorized" and link.age is not None and age is not None and age > 0.2:
-            refused = Outcome("AuthError")
-            yield self._single(connection, data_type, "refused", link.age - 0.1 - len(data_type) / 4000, refused)
-        never = impossible(connection.platform, data_type)
-        if age is not None and never is not None:
-            for n in range(_FRUITLESS if never.status != "NotSupported" else 1):
-                yield self._single(connection, data_type, ("never", n), age + n * link.period, never)
-        elif age is not None:
+                outcome = condition.trouble.outcome(self._start - round(tried * DAY), condition.until)
+                yield single(("met", number, tried), tried, outcome, _AT_ONCE)
+        if age is None:
+            return
+        if link.status == "Deauthorized" and link.age is not None and age > 0.2:
+            yield single("refused", link.age - 0.1 - len(data_type) / 4000, Outcome("AuthError"))
+        if (never := impossible(connection.platform, data_type)) is None:
             yield from self._rounds(connection, data_type, age)
+        else:
+            for n in range(_FRUITLESS if never.status != "NotSupported" else 1):
+                yield single(("never", n), age + n * link.period, never)
 
     def _single(
         self, connection: SimulatedConnection, data_type: str, name: object, age: float, outcome: Outcome,
@@ -188,3 +200,70 @@ class OperationList(Listing):
         if order == "requested":
             return range(self.count)
         return range(self.count)[::-1] if order == "-requested" else super().in_order(order)
+
+
+def validation_results(draws: SeededRandom, op: Operation, now: int) -> dict[str, Any]:
+    """``{"errors": [...], "warnings": [...]}`` as the API writes them."""
+    u = draws.uniforms("validation", op.id)
+    read = op.status in ("Complete", "ValidationError") and not op.running(now)
+    errors = 1 + int(u[0] * 3) if read and op.status == "ValidationError" else 0
+    warnings = int(u[1] * 3) if read and (errors or u[2] < 0.3) else 0
+    return {
+        "errors": [_item(draws, op, _ERRORS, "error", n) for n in range(errors)],
+        "warnings": [_item(draws, op, _WARNINGS, "warning", n) for n in range(warnings)],
+    }
+
+
+def _item(draws: SeededRandom, op: Operation, rules: tuple[tuple[str, str], ...], kind: str, n: int) -> dict[str, Any]:
+    u = draws.uniforms("validation", op.id, kind, n)
+    rule, text = pick(u[0], rules)
+    return {
+        "ruleId": draws.uuid("rule", rule),
+        "itemId": str(1000 + int(u[1] * 9000)),
+        "message": text.format(n=1 + int(u[2] * 40)),
+        "validatorName": rule,
+    }
+
+
+def read_completed(
+    draws: SeededRandom, company: SimulatedCompany, op: Operation, before: Operation | None
+) -> dict[str, Any]:
+    """The event of an operation that has completed; ``before`` is the success that preceded it."""
+    warning = {
+        "type": "warning.validation",
+        "message": f"Some records of {op.data_type} look wrong; the validation results tell which.",
+        "links": {
+            "logs": f"https://api.codat.io/companies/{op.company_id}/sync/{op.id}/validation",
+            "portal": f"https://app.codat.io/companies/{op.company_id}/pull-history",
+        },
+    }
+    return {
+        "id": draws.uuid("event", op.id),
+        "eventType": "read.completed",
+        "generatedDate": to_text(op.completed),
+        "payload": {
+            "referenceCompany": {
+                **reference(company.id, company.template.name),
+                "description": company.template.description,
+                "tags": dict(company.template.tags),
+            },
+            "modifiedFromDate": None if before is None else to_text(before.completed),
+            "dataTypes": [
+                {
+                    "dataType": op.data_type,
+                    "connectionId": op.connection_id,
+                    "status": op.status,
+                    "recordsModified": modified(draws, op, before),
+                    "issues": [warning] if validation_results(draws, op, op.completed)["warnings"] else [],
+                }
+            ],
+        },
+    }
+
+
+def modified(draws: SeededRandom, op: Operation, before: Operation | None) -> bool:
+    """Whether the source has changed since it was last read."""
+    if before is None:
+        return False
+    days = (op.requested - before.requested) / DAY
+    return draws.number("modified", op.id) < 1 - math.exp(-changes_a_day(op.data_type) * days)

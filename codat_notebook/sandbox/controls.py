@@ -54,10 +54,10 @@ class Controls:
         self._token = token
         self._calls: dict[str, Callable[[Any], Any]] = {
             "GET ": self._overview,
-            "GET accepted": lambda _: [self._accepted(entry) for entry in list(world.accepted)],
+            "GET accepted": lambda _: [{**entry._asdict(), "at": to_text(entry.at)} for entry in list(world.accepted)],
             "GET events": lambda _: world.events(),
             "POST clock": self._clock,
-            "GET settings": self._read_settings,
+            "GET settings": lambda _: self._settings(),
             "PATCH settings": self._change_settings,
             "POST faults": self._spoil,
             "DELETE faults": lambda _: faults.clear(),
@@ -82,12 +82,8 @@ class Controls:
 
     def _on_connection(self, method: str, name: str) -> Callable[[Any], Any]:
         match (method, *name.split("/")):
-            case ("POST", "connections", company_id, connection_id, "deauthorize"):
-                return lambda _: self._world.deauthorize(company_id, connection_id)
-            case ("POST", "connections", company_id, connection_id, "relink"):
-                return lambda _: self._world.relink(company_id, connection_id)
-            case ("POST", "connections", company_id, connection_id, "mend"):
-                return lambda _: self._world.mend(company_id, connection_id)
+            case ("POST", "connections", company_id, connection_id, "deauthorize" | "relink" | "mend" as what):
+                return lambda _: getattr(self._world, what)(company_id, connection_id)
         raise ErrorResponse(404, "There is no such control.", "Sandbox")
 
     def _overview(self, _: Any) -> dict[str, Any]:
@@ -102,9 +98,6 @@ class Controls:
             "atOnce": self._traffic.at_once,
         }
 
-    def _accepted(self, entry: Any) -> dict[str, Any]:
-        return {**entry._asdict(), "at": to_text(entry.at)}
-
     def _clock(self, wanted: Any) -> dict[str, Any]:
         for name, value in _mapping(wanted).items():
             if name == "advance":
@@ -117,17 +110,17 @@ class Controls:
                 raise ValueError(f"the clock has no {name!r}; there are advance, speed and paused")
         return self._overview(None)
 
-    def _read_settings(self, _: Any) -> dict[str, Any]:
+    def _settings(self) -> dict[str, Any]:
         return {name: getattr(self._faults, name) for name in _SETTINGS}
 
     def _change_settings(self, wanted: Any) -> dict[str, Any]:
-        changed = {**self._read_settings(None), **_mapping(wanted)}
+        changed = self._settings() | _mapping(wanted)
         if unknown := changed.keys() - set(_SETTINGS):
             raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
-        for name, value in _mapping(msgspec.to_builtins(msgspec.convert(changed, SandboxSettings))).items():
-            kind = type(getattr(self._faults, name))
-            setattr(self._faults, name, kind(value) if kind in (set, dict) else value)
-        return self._read_settings(None)
+        valid = msgspec.convert(changed, SandboxSettings)
+        for name in _SETTINGS:
+            setattr(self._faults, name, getattr(valid, name))
+        return self._settings()
 
     def _spoil(self, wanted: Any) -> None:
         self._faults.order(msgspec.convert(wanted, Rule))

@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Meta
 
 from codat_notebook.models.vocabulary import DATA_TYPES, ID
-from codat_notebook.sandbox.exchange import ErrorResponse, HttpRequest, HttpResponse, no_company
-from codat_notebook.sandbox.query import resolve
+from codat_notebook.sandbox.exchange import ErrorResponse, HttpRequest, HttpResponse, missing
+from codat_notebook.sandbox.listing import resolve
 
 Parameters = dict[str, str]
 _TIME: Final = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z$")
@@ -80,7 +80,7 @@ def _asked(
 ) -> HttpResponse:
     ids = ID.findall(request.path)
     if way.id_case_matters and ids != [each.lower() for each in ids]:
-        raise no_company(ids[0])
+        raise missing("companyId", ids[0])
     named = set(re.findall(r"[A-Za-z.]+(?=\s*[=!~<>])", parameters.get("query", "")))
     if refused := way.unqueryable & {*named, parameters.get("orderBy", "").removeprefix("-")}:
         resolve(min(refused), {}, "Dataset")

@@ -3,11 +3,10 @@
 A :class:`CompanyStore` draws each company when it is looked at, from the seed and its number alone, so that a hundred
 thousand cost only their names and ids. What they are searched and sorted by is one list over all of them for each
 property. Those most asked for are made at once, so that the first page comes as soon as the others; the rest when asked
-for. Text is case-folded and times are ticks, ready to be compared; ``""`` and nan stand for a missing value.
+for.
 
-The :class:`Directory` finds companies by query and tags, in an order, in milliseconds. Orders by what never changes are
-sorted once and kept. The order of the last sync is kept, too, and the companies that have been synced since are moved
-to their new places in it.
+The :class:`Directory` finds companies by query and tags, in an order, in milliseconds. Orders are sorted once and kept;
+in that of the last sync the companies that have been synced since are moved to their new places.
 """
 
 from __future__ import annotations
@@ -16,17 +15,22 @@ from bisect import insort
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from math import inf, nan
-from typing import Final, TypeVar
+from operator import attrgetter
+from typing import Any, Final, TypeVar
 
 from codat_notebook.models.platforms import BY_KEY
 from codat_notebook.sandbox import population
-from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection, reference
+from codat_notebook.sandbox.companies import (
+    Condition,
+    SimulatedCompany,
+    SimulatedConnection,
+    connection_error,
+    reference,
+)
 from codat_notebook.sandbox.listing import Listing, Property
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.stories import CompanyTemplate, Link
-from codat_notebook.sandbox.troubles import AFTER_LINKING, Condition, connection_error
 from codat_notebook.sandbox.virtual_time import DAY
 
 _CACHED: Final = 2_000
@@ -34,9 +38,20 @@ _RENEWED: Final = 0.9  # assumed: a customer gives a consent again when so much 
 CHANGING: Final = "lastSync"
 _FEW: Final = 1_000  # that move; for more it is quicker to sort all of them again
 T = TypeVar("T")
-_CHANGED: Final = ("names", "descriptions", "created_by", "_last_syncs")
-_MOST_ASKED: Final = ("folded_names", "created", "_drawn_syncs")
-_TAGS: Final[dict[str, Callable[[int], str]]] = {"region": population.region, "segment": population.segment}
+Text = tuple[Callable[[CompanyTemplate], str | None], Callable[[int], str | None]]  # of one written, of one drawn
+
+
+def _nothing(number: int) -> None:
+    return None
+
+
+_TEXTS: Final[Mapping[str, Text]] = {
+    "name": (attrgetter("name"), population.name),
+    "description": (attrgetter("description"), _nothing),
+    "createdByUserName": (attrgetter("created_by"), population.created_by),
+    "tags.region": (lambda template: template.tags.get("region"), population.region),
+    "tags.segment": (lambda template: template.tags.get("segment"), population.segment),
+}
 
 
 class CompanyStore:
@@ -56,9 +71,10 @@ class CompanyStore:
         self._by_id = {company_id: index for index, company_id in enumerate(self.ids)}
         self._kept: dict[int, SimulatedCompany] = {}
         self._recent: OrderedDict[int, SimulatedCompany] = OrderedDict()
-        self._tags: dict[str, list[str]] = {}
-        for name in _MOST_ASKED:
-            getattr(self, name)
+        self._drawn_syncs = [start - population.last_age(number) for number in self._numbers[len(self._written) :]]
+        self._columns: dict[str, list[Any]] = {}
+        self.texts("name")
+        self.created()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -88,25 +104,28 @@ class CompanyStore:
         self.ids.append(company_id)
         self._by_id[company_id] = index
         self._added.append(replace(template, days_old=template.days_old + (self._start - now) / DAY))
-        for name in (*_CHANGED, *_MOST_ASKED):
-            self.__dict__.pop(name, None)
-        self._tags.clear()
-        company = SimulatedCompany(index, company_id, template, now - round(template.days_old * DAY), [])
-        company.connections = [self._connect(company, n, link, now) for n, link in enumerate(template.links)]
+        self._columns.clear()
+        company = self._build(index, template, now)
         self.keep(company)
         return company
 
     def _make(self, index: int) -> SimulatedCompany:
         written = index < len(self._written)
         template = self._written[index] if written else population.template_of(self._draws, index, self._numbers[index])
-        company = SimulatedCompany(
-            index, self.ids[index], template, self.created[index], [], products=template.products
-        )
-        company.connections = [self._connect(company, n, link, self._start) for n, link in enumerate(template.links)]
-        if template.parent is not None and template.parent < len(self.ids):
-            company.parent = reference(self.ids[template.parent], self.names[template.parent])
-        those = (index for index in template.subsidiaries if index < len(self.ids))
-        company.subsidiaries = [reference(self.ids[index], self.names[index]) for index in those]
+        company = self._build(index, template, self._start)
+        company.products = template.products
+        if template.parent is not None:
+            company.parent = next(iter(self._references([template.parent])), None)
+        company.subsidiaries = self._references(template.subsidiaries)
+        return company
+
+    def _references(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        """References to companies that are written, as far as this world has them."""
+        return [reference(self.ids[i], self._written[i].name) for i in indices if i < len(self._written)]
+
+    def _build(self, index: int, template: CompanyTemplate, start: int) -> SimulatedCompany:
+        company = SimulatedCompany(index, self.ids[index], template, start - round(template.days_old * DAY), [])
+        company.connections = [self._connect(company, n, link, start) for n, link in enumerate(template.links)]
         return company
 
     def _connect(self, company: SimulatedCompany, number: int, link: Link, start: int) -> SimulatedConnection:
@@ -121,8 +140,7 @@ class CompanyStore:
             "Linked" if link.status == "Deauthorized" else link.status, linked, last, authorized, link.next_outcomes,
             [Condition.of(trouble, start) for trouble in link.troubles],
         )  # fmt: skip
-        if (trouble := AFTER_LINKING.get(platform.key)) is not None:
-            connection.conditions.append(Condition.of(trouble, authorized))
+        connection.begin(authorized)
         if link.status == "Deauthorized":
             connection.revoke((last or linked) + DAY // 8)
         if link.cancelled:
@@ -130,65 +148,40 @@ class CompanyStore:
         connection.bring(start)
         return connection
 
-    # What lists are searched and sorted by
+    # What lists are searched and sorted by: made when first asked for, and anew once there is one more company
 
-    def _column(self, of_template: Callable[[CompanyTemplate], T], of_number: Callable[[int], T]) -> list[T]:
+    def _column(self, name: str, make: Callable[[], list[Any]]) -> list[Any]:
+        if name not in self._columns:
+            self._columns[name] = make()
+        return self._columns[name]
+
+    def _of_each(self, of_template: Callable[[CompanyTemplate], T], of_number: Callable[[int], T]) -> list[T]:
         drawn = map(of_number, self._numbers[len(self._written) :])
         return [*map(of_template, self._written), *drawn, *map(of_template, self._added)]
 
-    @cached_property
-    def names(self) -> list[str]:
-        """The names as they are written."""
-        return self._column(lambda template: template.name, population.name)
+    def texts(self, name: str) -> list[str]:
+        """A text of the companies, case-folded, under the name that queries give it; tags are ``tags.region``."""
+        of_each = _TEXTS.get(name) or (lambda template: template.tags.get(name.removeprefix("tags.")), _nothing)
+        return self._column(name, lambda: [(text or "").casefold() for text in self._of_each(*of_each)])
 
-    @cached_property
-    def folded_names(self) -> list[str]:
-        """The names."""
-        return list(map(str.casefold, self.names))
-
-    @cached_property
-    def descriptions(self) -> list[str]:
-        """The descriptions."""
-        return self._column(lambda template: template.description.casefold(), _nothing)
-
-    @cached_property
     def created(self) -> list[int]:
         """When they were made."""
-        start = self._start
-        return self._column(
-            lambda template: start - round(template.days_old * DAY), lambda number: start - population.age(number)
-        )
 
-    @cached_property
-    def created_by(self) -> list[str]:
-        """Who made them."""
-        return self._column(
-            lambda template: (template.created_by or "").casefold(),
-            lambda number: (population.created_by(number) or "").casefold(),
-        )
+        def make() -> list[int]:
+            return [self._start - age for age in self._of_each(lambda t: round(t.days_old * DAY), population.age)]
 
-    def tags(self, name: str) -> list[str]:
-        """That tag."""
-        if name not in self._tags:
-            self._tags[name] = self._column(lambda s: s.tags.get(name, "").casefold(), _TAGS.get(name, _nothing))
-        return self._tags[name]
+        return self._column("created", make)
 
     def last_syncs(self) -> list[float]:
         """When the companies were last synced, in ticks; nan: never. A column that changes."""
-        column = self._last_syncs
+        column = self._column("lastSync", self._first_syncs)
         for index, company in self._kept.items():
             column[index] = nan if (at := company.last_sync) is None else at
         return column
 
-    @cached_property
-    def _last_syncs(self) -> list[float]:
+    def _first_syncs(self) -> list[float]:
         first = (self.at(index).last_sync for index in range(len(self._written)))
         return [*(nan if at is None else at for at in first), *self._drawn_syncs, *([nan] * len(self._added))]
-
-    @cached_property
-    def _drawn_syncs(self) -> list[float]:
-        """When those that nobody wrote had last been synced when the world began."""
-        return [self._start - population.last_age(number) for number in self._numbers[len(self._written) :]]
 
     def parents(self, key: str) -> list[str]:
         """A property of the reference to the parent, case-folded; only companies that are written have one."""
@@ -197,27 +190,24 @@ class CompanyStore:
         return values + [""] * (len(self) - len(values))
 
 
-def _nothing(number: int) -> str:
-    return ""
-
-
 class Directory(Listing):
     """The list of a world's companies."""
 
     def __init__(self, store: CompanyStore) -> None:
+        tags = Property("text", lambda key: store.texts(f"tags.{key}"))
         properties = {
             "id": Property("text", lambda _: store.ids),
-            "name": Property("text", lambda _: store.folded_names),
-            "description": Property("text", lambda _: store.descriptions),
-            "created": Property("time", lambda _: store.created),
-            "createdByUserName": Property("text", lambda _: store.created_by),
-            "lastSync": Property("time", lambda _: store.last_syncs()),
-            "tags.*": Property("text", store.tags),
+            "name": Property("text", lambda _: store.texts("name")),
+            "description": Property("text", lambda _: store.texts("description")),
+            "created": Property("time", lambda _: store.created()),
+            "createdByUserName": Property("text", lambda _: store.texts("createdByUserName")),
+            CHANGING: Property("time", lambda _: store.last_syncs()),
+            "tags.*": tags,
             "referenceParentCompany.*": Property("text", store.parents),
         }
         super().__init__(len(store), properties, "Company")
         self._store = store
-        self._tags = Listing(len(store), {"*": Property("text", store.tags)}, "Company")  # a tag's name stands alone
+        self._tags = Listing(len(store), {"*": tags}, "Company")  # a tag's name stands alone
         self._orders: dict[str, Sequence[int]] = {}
         self._synced: list[float] = []
 

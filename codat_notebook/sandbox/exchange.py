@@ -10,15 +10,17 @@ import gzip
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
-if TYPE_CHECKING:
-    from codat_notebook.sandbox.admission import Slot
-    from codat_notebook.sandbox.faults import Rule
-
+#: What is said of an id that stands for nothing, and the service that says so.
+MISSING: Final = {
+    "companyId": ("No company was found with ID {}", "ClientsApi"),
+    "connectionId": ("Data connection {} not found", "PublicApi"),
+    "datasetId": ("No dataset was found with ID {}", "PullApi"),
+}
 JSON: Final = "application/json; charset=utf-8"
 TOO_MANY: Final = "You have made too many requests in a given amount of time; please retry later."
 _NAMES: Final = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?", re.IGNORECASE)
@@ -52,7 +54,7 @@ class HttpRequest:
 
 @dataclass(slots=True)
 class HttpResponse:
-    """What goes back. ``body`` is bytes once encoded."""
+    """What goes back."""
 
     status: int
     body: bytes = b""
@@ -68,19 +70,6 @@ class HttpResponse:
         if len(self.body) >= _GZIP_FROM and "Content-Encoding" not in self.headers:
             self.body = gzip.compress(self.body, 1, mtime=0)
             self.headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One request being answered: the rules that spoil it, its idempotency slot, the answer so far."""
-
-    request: HttpRequest
-    correlation_id: str
-    company: str
-    outside: Rule | None = None
-    inside: Rule | None = None
-    slot: Slot | None = None
-    answer: HttpResponse | None = None
 
 
 class ErrorResponse(Exception):
@@ -121,19 +110,10 @@ def invalid(what: str) -> ErrorResponse:
     return ErrorResponse(400, f"Error processing request - {what}")
 
 
-def no_company(company_id: str) -> ErrorResponse:
-    """No such company."""
-    return ErrorResponse(404, f"No company was found with ID {company_id}", "ClientsApi")
-
-
-def no_connection(connection_id: str) -> ErrorResponse:
-    """No such connection of this company."""
-    return ErrorResponse(404, f"Data connection {connection_id} not found")
-
-
-def no_dataset(dataset_id: str) -> ErrorResponse:
-    """No such pull operation of this company."""
-    return ErrorResponse(404, f"No dataset was found with ID {dataset_id}", "PullApi")
+def missing(what: str, id: str) -> ErrorResponse:
+    """Nothing has that id; ``what`` it should be the id of is one of :data:`MISSING`."""
+    text, service = MISSING[what]
+    return ErrorResponse(404, text.format(id), service)
 
 
 def is_this_machine(host: str | None) -> bool:

@@ -22,6 +22,8 @@ import msgspec
 from msgspec import Meta
 
 from codat_notebook.forking import Lock
+from codat_notebook.models.platforms import Platform
+from codat_notebook.models.vocabulary import DATA_TYPES, STATEMENTS
 from codat_notebook.sandbox.dialect import Dialect
 from codat_notebook.sandbox.exchange import JSON, TOO_MANY, ErrorResponse, HttpRequest, HttpResponse
 from codat_notebook.sandbox.pull_operation import OrderedOutcome
@@ -34,6 +36,12 @@ Count = Annotated[int, Meta(ge=0)]
 ClientError = Annotated[int, Meta(ge=400, le=499)]
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 Skew = Annotated[float, Meta(ge=-1e9, le=1e9)]
+#: Types that are read only when asked for by name (assumed).
+_NOT_ON_FIRST_LINK: Final = frozenset(
+    {"itemReceipts", "journals", "salesOrders", "commerce-taxComponents", "banking-transactionCategories"}
+)
+#: Small lists that are always read whole, as the documentation advises.
+_WHOLE: Final = frozenset({"company", "commerce-companyInfo", "taxRates", "chartOfAccounts", "trackingCategories"})
 
 
 @dataclass(slots=True)
@@ -100,6 +108,39 @@ class SandboxSettings(Dialect):
     company_settings: dict[str, dict[str, dict[str, Any] | None]] = field(default_factory=dict)
     maintenance: set[str] = field(default_factory=set)
     offline: set[str] = field(default_factory=set)
+
+    def types_of(self, platform: Platform) -> tuple[str, ...]:
+        """The types that a platform has, those added since included."""
+        return platform.types + tuple(name for name, keys in self.new_data_types.items() if platform.key in keys)
+
+    def sync_settings(self, company_id: str | None = None) -> dict[str, dict[str, Any]]:
+        """Data type -> the sync setting that holds for the client, or for a company: what is synced when.
+
+        What a company's settings leave out keeps the client's (assumed: that is not documented).
+        """
+        of_company = self.company_settings.get(company_id or "", {})
+        made = {}
+        for order, data_type in enumerate(DATA_TYPES):
+            own = self.profile_settings.get(data_type, {})
+            if own is not None:
+                usual = _setting(order, data_type, self.sync_schedule)
+                made[data_type] = usual | own | (of_company.get(data_type) or {})
+        return made
+
+
+def _setting(order: int, data_type: str, hours: int) -> dict[str, Any]:
+    setting: dict[str, Any] = {
+        "dataType": data_type,
+        "fetchOnFirstLink": data_type not in _NOT_ON_FIRST_LINK,
+        "syncSchedule": max(hours, 0),
+        "syncOrder": order,
+        "isLocked": False,
+    }
+    if data_type in STATEMENTS:
+        setting["monthsToSync"] = 24
+    elif data_type not in _WHOLE:
+        setting["syncFromWindow"] = 24
+    return setting
 
 
 ANY: Final = "*"
@@ -198,16 +239,16 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, eq=False, dict=True):
     def forced(self, correlation_id: str) -> HttpResponse:
         """The answer that is given instead."""
         status = self.status or 200
+        if self.body is None and status in (204, 304):
+            return HttpResponse(status)
         if self.body is None:
-            text = _TEXTS.get(status, "Something went wrong.")
-            answer = HttpResponse.of(status, ErrorResponse(status, text).body(correlation_id))
-            return HttpResponse(status) if status in (204, 304) else answer
+            error = ErrorResponse(status, _TEXTS.get(status, "Something went wrong."))
+            return HttpResponse.of(status, error.body(correlation_id))
         if isinstance(self.body, str):
             kind = "text/html; charset=utf-8" if self.body.lstrip().startswith("<") else JSON
             return HttpResponse(status, self.body.encode(), {"Content-Type": kind})
-        if isinstance(self.body, bytes):
-            return HttpResponse(status, self.body, {"Content-Type": JSON})
-        return HttpResponse(status, msgspec.json.encode(self.body), {"Content-Type": JSON})
+        body = self.body if isinstance(self.body, bytes) else msgspec.json.encode(self.body)
+        return HttpResponse(status, body, {"Content-Type": JSON})
 
     def touched(self, answer: HttpResponse) -> HttpResponse:
         """An answer with the ordered headers (None removes one)."""

@@ -1,27 +1,135 @@
-"""Lists of records by columns: what a query lets through, in an order, a page at a time.
+"""Lists of records, as a request asks for them: what its query lets through, in an order, a page at a time.
+
+In Codat's query language ``property op value`` are joined by ``&&`` and ``||`` and grouped by braces; values are
+unquoted and end at the next joint or brace. Where the documentation is silent we assume: ``&&`` binds tighter than
+``||``, text compares without regard to case, and a property without a value fulfils ``!=`` only.
 
 Records stand for themselves by their index. A comparison is carried out for a whole column at once and gives a mask,
 a byte per record; masks are joined as whole numbers. So a hundred thousand records are searched in milliseconds.
-:func:`window` reads which page is asked for, :func:`page_of` writes it with its links.
 """
 
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from itertools import compress, islice, repeat
 from math import inf, nan
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
-from codat_notebook.sandbox.exchange import invalid
-from codat_notebook.sandbox.query import Condition, Joined, Kind, parse, resolve, value_of
+from codat_notebook.sandbox.exchange import ErrorResponse, invalid, malformed_query
 from codat_notebook.sandbox.virtual_time import parse_time
 
+Kind = Literal["text", "number", "time", "bool"]
 Column = Sequence[Any]
 T = TypeVar("T")
+MAX_LENGTH: Final = 2_048
+DEFAULT_SIZE: Final = 100
+
+_JOINT: Final = re.compile(r"(&&|\|\||[{}])")
+_COMPARISON: Final = re.compile(
+    r"\s*(?P<name>[A-Za-z_][\w\-]*(?:\.[\w\-]+)*)\s*(?P<op>!=|>=|<=|=|~|>|<)\s*(?P<value>.*?)\s*", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``name op value``, as written."""
+
+    name: str
+    op: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Two or more expressions under one ``&&`` or ``||``."""
+
+    joint: str
+    parts: tuple[Comparison | Joined, ...]
+
+
+def parse(text: str) -> Comparison | Joined:
+    """The tree of a query; 400 "Malformed query." where it is none.
+
+    >>> parse("status=Complete && {dataType=bills || dataType=invoices}").joint
+    '&&'
+    """
+    if len(text) >= MAX_LENGTH:
+        raise malformed_query()
+    tokens = [token for part in _JOINT.split(text) if (token := part.strip())][::-1]
+    tree = _alternatives(tokens, 0)
+    if tokens:
+        raise malformed_query()
+    return tree
+
+
+def _alternatives(tokens: list[str], depth: int) -> Comparison | Joined:
+    """The tree of the tokens up to the end or a closing brace; they are taken off the list, which is backwards."""
+    return _chain(tokens, "||", lambda: _chain(tokens, "&&", lambda: _factor(tokens, depth)))
+
+
+def _chain(tokens: list[str], joint: str, part: Callable[[], Comparison | Joined]) -> Comparison | Joined:
+    parts = [part()]
+    while tokens and tokens[-1] == joint:
+        tokens.pop()
+        parts.append(part())
+    return parts[0] if len(parts) == 1 else Joined(joint, tuple(parts))
+
+
+def _factor(tokens: list[str], depth: int) -> Comparison | Joined:
+    token = tokens.pop() if tokens else None
+    if token == "{" and depth < 100:
+        inside = _alternatives(tokens, depth + 1)
+        if not tokens or tokens.pop() != "}":
+            raise malformed_query()
+        return inside
+    match = _COMPARISON.fullmatch(token) if token else None
+    if match is None or not match["value"]:
+        raise malformed_query()
+    return Comparison(match["name"], match["op"], match["value"])
+
+
+def resolve(name: str, properties: Mapping[str, T], record: str) -> tuple[T, str]:
+    """The property of that name, and the key that it stands for where it is any key below another.
+
+    A property ending in ``.*`` stands for any key there, ``*`` alone for any name. 400 "Could not resolve property"
+    where there is none; ``record`` is what Codat calls such a record there, for example ``"Dataset"``.
+    """
+    parent, _, key = name.rpartition(".") if "*" not in properties else ("", "", name)
+    for candidate, stands_for in ((name, name), (f"{parent}.*" if parent else "*", key)):
+        if "*" not in name and candidate in properties:
+            return properties[candidate], stands_for
+    raise ErrorResponse(400, f"Error parsing query - Could not resolve property {name} on {record}", "PullApi")
+
+
+def _value_of(text: str, kind: Kind, op: str) -> Any:
+    """The value to compare with: text case-folded, times in ticks; 400 for what makes no sense for that kind."""
+    operators, read = _KINDS[kind]
+    value = read(text) if op in operators else None
+    if value is None:
+        raise malformed_query()
+    return value
+
+
+def _number(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"[+-]?\d+(\.\d+)?", text) else None
+
+
+def _truth(text: str) -> bool | None:
+    return {"true": True, "false": False}.get(text.lower())
+
+
+#: The operators of each kind, and how a value is read.
+_KINDS: Final[Mapping[Kind, tuple[Sequence[str], Callable[[str], Any]]]] = {
+    "text": (("=", "!=", "~"), str.casefold),
+    "number": (("=", "!=", ">", "<", ">=", "<="), _number),
+    "time": (("=", "!=", ">", "<", ">=", "<="), parse_time),
+    "bool": (("=", "!="), _truth),
+}
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq, "!=": operator.ne, "~": operator.contains,
     ">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le,
@@ -44,29 +152,24 @@ class Property:
 Properties = Mapping[str, Property]
 
 
-def property_of(kind: Kind, records: Sequence[T], value: Callable[[T], Any]) -> Property:
-    """A property read off records; None means that the record has no value."""
-
-    def column(key: str) -> Column:
-        if kind == "text":
-            return [(text or "").casefold() for text in map(value, records)]
-        return [nan if (quantity := value(record)) is None else quantity for record in records]
-
-    return Property(kind, column)
-
-
 def properties_of(records: Sequence[T], of_record: Mapping[str, tuple[Kind, Callable[[T], Any]]]) -> Properties:
-    """Several of them: name -> kind and value."""
-    return {name: property_of(kind, records, value) for name, (kind, value) in of_record.items()}
+    """Properties read off records: name -> kind and value; None means that the record has no value."""
+    return {name: Property(kind, partial(_read, records, kind, value)) for name, (kind, value) in of_record.items()}
 
 
 def of_documents(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Kind]) -> Properties:
     """Properties of rows as the API writes them: name -> kind."""
+    return properties_of(rows, {name: (kind, partial(_field, name, kind)) for name, kind in kinds.items()})
 
-    def reader(name: str, kind: Kind) -> Callable[[Mapping[str, Any]], Any]:
-        return lambda row: parse_time(row[name]) if kind == "time" and name in row else row.get(name)
 
-    return properties_of(rows, {name: (kind, reader(name, kind)) for name, kind in kinds.items()})
+def _read(records: Sequence[T], kind: Kind, value: Callable[[T], Any], _: str) -> Column:
+    if kind == "text":
+        return [(text or "").casefold() for text in map(value, records)]
+    return [nan if (quantity := value(record)) is None else quantity for record in records]
+
+
+def _field(name: str, kind: Kind, row: Mapping[str, Any]) -> Any:
+    return parse_time(row[name]) if kind == "time" and name in row else row.get(name)
 
 
 class Listing:
@@ -79,6 +182,27 @@ class Listing:
         self.count = count
         self._properties = properties
         self._record = record
+
+    def body(
+        self, path: str, parameters: Mapping[str, str], largest: int, document: Callable[[int], Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """The page that a request asks for, with the documents of its records and with links, which keep all parameters
+        of the request; 400 where number or size are not positive, or the size is above the ``largest``.
+        """
+        page = _positive(parameters, "page", 1, 2**31 - 1)
+        size = _positive(parameters, "pageSize", min(DEFAULT_SIZE, largest), largest)
+        indices, total = self.page(parameters, slice((page - 1) * size, page * size))
+
+        def link(number: int) -> dict[str, str]:
+            return {"href": f"{path}?{urlencode({**parameters, 'page': number, 'pageSize': size}, quote_via=quote)}"}
+
+        links = {"current": link(page), "self": {"href": path}}
+        if page * size < total:
+            links["next"] = link(page + 1)
+        if page > 1:
+            links["previous"] = link(page - 1)
+        results = [document(index) for index in indices]
+        return {"results": results, "pageNumber": page, "pageSize": size, "totalResults": total, "_links": links}
 
     def page(self, parameters: Mapping[str, str], rows: slice) -> tuple[Sequence[int], int]:
         """The records at some places of the list asked for, and how many all of it has; 400 as ``query`` says."""
@@ -98,11 +222,11 @@ class Listing:
         """A byte per record: 1 where the query lets it through."""
         return self._joined(parse(query)).to_bytes(self.count, "little")
 
-    def _joined(self, tree: Condition | Joined) -> int:
+    def _joined(self, tree: Comparison | Joined) -> int:
         if isinstance(tree, Joined):
             return reduce(operator.and_ if tree.joint == "&&" else operator.or_, map(self._joined, tree.parts))
         named, key = resolve(tree.name, self._properties, self._record)
-        want = value_of(tree.value, named.kind, tree.op)
+        want = _value_of(tree.value, named.kind, tree.op)
         return int.from_bytes(bytes(map(_OPERATORS[tree.op], named.column(key), repeat(want))), "little")
 
     def in_order(self, order: str) -> Sequence[int]:
@@ -113,27 +237,6 @@ class Listing:
         return sorted(range(self.count), key=values.__getitem__, reverse=order != name)
 
 
-DEFAULT_SIZE: Final = 100
-
-
-class Window(NamedTuple):
-    """Which page is asked for, and how large it is."""
-
-    number: int
-    size: int
-
-    @property
-    def rows(self) -> slice:
-        """Its place among all rows."""
-        return slice((self.number - 1) * self.size, self.number * self.size)
-
-
-def window(parameters: Mapping[str, str], largest: int) -> Window:
-    """The page that a request asks for; 400 where a number is not positive, or the size above the largest."""
-    number = _positive(parameters, "page", 1, 2**31 - 1)
-    return Window(number, _positive(parameters, "pageSize", min(DEFAULT_SIZE, largest), largest))
-
-
 def _positive(parameters: Mapping[str, str], name: str, default: int, most: int) -> int:
     text = parameters.get(name)
     if text is None:
@@ -141,20 +244,3 @@ def _positive(parameters: Mapping[str, str], name: str, default: int, most: int)
     if not (text.isascii() and text.isdigit() and len(text) < 11 and 1 <= int(text) <= most):
         raise invalid(f"{name} must be a number from 1 to {most}.")
     return int(text)
-
-
-def page_of(
-    results: Sequence[Mapping[str, Any]], total: int, path: str, parameters: Mapping[str, str], window: Window
-) -> dict[str, Any]:
-    """The body of a page: its rows, how many all pages have, and links, which keep all parameters of the request."""
-    page, size = window
-
-    def link(number: int) -> dict[str, str]:
-        return {"href": f"{path}?{urlencode({**parameters, 'page': number, 'pageSize': size}, quote_via=quote)}"}
-
-    links = {"current": link(page), "self": {"href": path}}
-    if page * size < total:
-        links["next"] = link(page + 1)
-    if page > 1:
-        links["previous"] = link(page - 1)
-    return {"results": results, "pageNumber": page, "pageSize": size, "totalResults": total, "_links": links}

@@ -88,13 +88,12 @@ _MESSAGES: Final = {
 _ALWAYS: Final = "{platform} refused the report that {plain} are read from."
 
 
-def message(outcome: Outcome, platform: Platform, data_type: str, u: float) -> str | None:
+def _message(outcome: Outcome, platform: Platform, data_type: str, u: float) -> str | None:
     """What Codat says about an ending of that kind; None when it is no failure."""
-    status = outcome.status
-    if status not in _MESSAGES:
+    if outcome.status not in _MESSAGES:
         return None
     plain = plain_name(data_type)
-    template = outcome.text or pick(u, _MESSAGES[status])
+    template = outcome.text or pick(u, _MESSAGES[outcome.status])
     return template.format(platform=platform.name, plain=plain.lower(), plain_title=plain)
 
 
@@ -139,14 +138,11 @@ _WAY: Final = (
     ("Mapping", 55, 0.14), ("ValidationQueued", 65, 0.02), ("Validating", 70, 0.08),
     ("ProcessingQueued", 80, 0.02), ("Processing", 85, 0.14),
 )  # fmt: skip
-#: How many entries of the way an operation goes that fails at a stage (see status.FAILURES).
-_REACH: Final = {0: 1, 1: 3, 2: 5, 3: 7, 4: 9}
-_SHARE: Final = {stage: sum(share for _, _, share in _WAY[:reach]) for stage, reach in _REACH.items()}
-_BEFORE: Final = {"queued": _WAY[0][2], "slow": _WAY[0][2] + _WAY[1][2]}  # share of the time before a hold ends
+#: How far operations go that fail at a stage (see status.FAILURES), and what share of the time that takes.
+_REACHED: Final = [_WAY[: 2 * stage + 1] for stage in range(5)]
+_SHARE: Final = [sum(share for _, _, share in way) for way in _REACHED]
 _KEPT: Final = 20_000  # documents of ended operations, which are asked for again and again
 WAITING: Final = "Waiting for asynchronous response from third party"
-
-
 #: Operations stand in the order of their requests.
 REQUESTED: Final = attrgetter("requested")
 
@@ -165,6 +161,7 @@ class Operation:
     """A pull operation. Times are ticks.
 
     ``completed`` is fixed from the start; :meth:`document` shows only what has happened at the instant asked for.
+    ``held`` is how long the ``hold`` takes, if there is one.
     """
 
     id: str
@@ -175,7 +172,8 @@ class Operation:
     completed: int
     status: str
     message: str | None = None
-    hold: tuple[str, int] | None = None
+    hold: str | None = None
+    held: int = 0
     _steps: list[Step] | None = field(default=None, init=False, repr=False)
 
     @property
@@ -194,29 +192,49 @@ class Operation:
 
     def cancel(self, now: int, text: str) -> None:
         """End it now, as a connector's restart does."""
-        self.status, self.message, self.completed, self.hold, self._steps = "Cancelled", text, now, None, None
+        self.status, self.message, self.completed = "Cancelled", text, now
+        self.hold, self.held, self._steps = None, 0, None
 
     def release(self, now: int) -> None:
         """End its hold now, if it is or will be held: the rest goes on from here."""
         if self.hold is not None:
-            kind, held = self.hold
-            unit = (self.completed - self.requested - held) / _SHARE[FAILURES.get(self.status, 4)]
-            ends = self.requested + held + round(unit * _BEFORE.get(kind, _BEFORE["slow"]))
-            cut = min(max(ends - now, 0), held)
-            self.hold, self.completed, self._steps = (kind, held - cut), self.completed - cut, None
+            before = _WAY[:1] if self.hold == "queued" else _WAY[:2]
+            ends = self.requested + self.held + round(self._way_takes * sum(share for _, _, share in before))
+            cut = min(max(ends - now, 0), self.held)
+            self.held, self.completed, self._steps = self.held - cut, self.completed - cut, None
+
+    @property
+    def _stage(self) -> int:
+        return FAILURES.get(self.status, 4)
+
+    @property
+    def _way_takes(self) -> float:
+        """How many ticks the whole way would take, without a hold."""
+        return (self.completed - self.requested - self.held) / _SHARE[self._stage]
 
     def step(self, now: int) -> Step:
         """What it shows at an instant."""
         if now >= self.completed:
-            return self._end()
+            reached = _REACHED[self._stage][-1][1] if self.errored else 100
+            return Step(self.completed, self.status, reached)
         if self._steps is None:
-            self._steps = list(_steps(self))
+            self._steps = self._all_steps()
         return self._steps[max(bisect_right(self._steps, now, key=attrgetter("at")) - 1, 0)]
 
-    def _end(self) -> Step:
-        unsupported = self.status == "NotSupported"
-        reached = 100 if self.succeeded or unsupported else _WAY[_REACH[FAILURES.get(self.status, 4)] - 1][1]
-        return Step(self.completed, self.status, reached)
+    def _all_steps(self) -> list[Step]:
+        """Its life before the end."""
+        steps, at, unit = [], self.requested, self._way_takes
+        for number, (status, progress, share) in enumerate(_REACHED[self._stage]):
+            description = None
+            if status == "Fetching" and self.hold in ("paused", "waiting"):
+                description = WAITING if self.hold == "waiting" else f"Paused until {to_text(at + self.held)}"
+            steps.append(Step(at, status, progress, description))
+            at += round(unit * share)
+            if number == (0 if self.hold == "queued" else 1):
+                at += self.held
+                if number:
+                    steps.append(Step(at, status, progress))
+        return steps
 
     def document(self, now: int) -> dict[str, Any]:
         """The operation as Codat writes it at an instant. The dict of an ended one is shared: do not change it."""
@@ -250,29 +268,6 @@ def _ended(op: Operation) -> dict[str, Any]:
     }
 
 
-def _steps(op: Operation) -> list[Step]:
-    """Its life before the end."""
-    stage = FAILURES.get(op.status, 4)
-    reach = _WAY[: _REACH[stage]]
-    kind, held = op.hold or ("", 0)
-    unit = (op.completed - op.requested - held) / _SHARE[stage]
-    steps, at = [], op.requested
-    for number, (status, progress, share) in enumerate(reach):
-        steps.append(Step(at, status, progress, _first_words(op, kind, status, at)))
-        at += round(unit * share)
-        if number == (0 if kind == "queued" else 1):
-            at += held
-            if number:
-                steps.append(Step(at, status, progress))
-    return steps
-
-
-def _first_words(op: Operation, kind: str, status: str, at: int) -> str | None:
-    if status != "Fetching" or kind not in ("paused", "waiting"):
-        return None
-    return WAITING if kind == "waiting" else f"Paused until {to_text(at + (op.hold or ('', 0))[1])}"
-
-
 def _drawn_length(platform: Platform, data_type: str, outcome: Outcome, u: float, first: bool) -> int:
     """How long a pull takes, in ticks, without any hold."""
     seconds = lognormal(u, median_seconds(platform, data_type), SPREAD) * (FIRST_SYNC if first else 1)
@@ -304,5 +299,5 @@ def draw(
         requested = (completed or 0) - total
     return Operation(
         *ids, data_type, requested, requested + total, outcome.status,
-        message(outcome, platform, data_type, u[7]), (outcome.hold, held) if outcome.hold else None,
+        _message(outcome, platform, data_type, u[7]), outcome.hold, held,
     )  # fmt: skip

@@ -1,7 +1,6 @@
 """Queueing pull operations: on which connections, whether one is in progress, and how the new one will end.
 
-The service's two POSTs come here. What is accepted is kept in a list, so that a test can count what the server took in,
-whatever the client was answered.
+What is accepted is kept in a list, so that a test can count what the server took in, whatever the client was answered.
 
 Codat's own :class:`Schedule` queues here, too, an interval after a type was last read. It is off unless the settings
 say otherwise, as with Codat (its documented default frequency is none). There is no background task: when a company is
@@ -13,16 +12,16 @@ last operation, whether it succeeded or not (assumed); a type never read is not 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from codat_notebook.models.platforms import WINDOW_CLOSED
 from codat_notebook.models.products import STANDARD
-from codat_notebook.models.vocabulary import CUSTOM, custom_identifier
-from codat_notebook.sandbox.catalogue import settings_of, types_of
-from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection
+from codat_notebook.models.vocabulary import COMMERCE, CUSTOM, custom_identifier
+from codat_notebook.sandbox.companies import FIRST_READS, SimulatedCompany, SimulatedConnection
 from codat_notebook.sandbox.company_history import CompanyHistory
-from codat_notebook.sandbox.exchange import ErrorResponse, invalid, no_connection
+from codat_notebook.sandbox.exchange import ErrorResponse, invalid, missing
 from codat_notebook.sandbox.faults import SandboxSettings
 from codat_notebook.sandbox.pull_operation import (
     Operation,
@@ -34,24 +33,11 @@ from codat_notebook.sandbox.pull_operation import (
     outcome_of,
 )
 from codat_notebook.sandbox.seeded_random import SeededRandom
-from codat_notebook.sandbox.troubles import FIRST_READS
 from codat_notebook.sandbox.virtual_time import DAY, HOUR, SECOND
 
 #: Documented (commerce/commerce-sync-settings.md, and the pages of these platforms): commerce-transactions needs all of
 #: these to be enabled. That they must have been read, and the status PrerequisiteNotMet, are inferred.
-_NEEDED: Final = tuple(
-    f"commerce-{name}"
-    for name in (
-        "companyInfo",
-        "orders",
-        "products",
-        "disputes",
-        "locations",
-        "customers",
-        "payments",
-        "paymentMethods",
-    )
-)
+_NEEDED: Final = frozenset(COMMERCE) - {"commerce-productCategories", "commerce-taxComponents", "commerce-transactions"}
 _NEEDING: Final = ("fztf", "zsth", "exgd")
 Target = tuple[SimulatedConnection, str]  # what one operation is queued for: a connection and a data type
 #: What a product refresh says of a standard product, and while the product is being read (documented).
@@ -78,14 +64,17 @@ class Accepted(NamedTuple):
 
 
 class Queueing:
-    """Queues operations into histories."""
+    """Queues operations into histories; a company for which it does is given to ``keep``."""
 
     def __init__(
-        self, draws: SeededRandom, settings: SandboxSettings, history_of: Callable[[SimulatedCompany], CompanyHistory]
-    ) -> None:
+        self, draws: SeededRandom, settings: SandboxSettings, history_of: Callable[[SimulatedCompany], CompanyHistory],
+        keep: Callable[[SimulatedCompany], object],
+    ) -> None:  # fmt: skip
         self._draws = draws
         self._settings = settings
+        self._types_of = settings.types_of
         self.history_of = history_of
+        self._keep = keep
         self.accepted: list[Accepted] = []
         self.orders: list[OrderedOutcome] = []
 
@@ -104,22 +93,18 @@ class Queueing:
         404 where it is not configured for the platform or the connection is not to be read (assumed), 451 where the
         platform may not be read; in progress as for any other type (assumed: no 400 is documented).
         """
-        platform = connection.platform
-        if platform.key in self._settings.legal_hold:
-            text = f"Platform '{platform.key}' is not currently available for compliance purposes."
-            raise ErrorResponse(451, text, "StdznCustomData")
-        if platform.key not in self._settings.custom_data_types.get(name, ()):
-            text = f"Custom data type {name} is not configured for platform {platform.key}."
-            raise ErrorResponse(404, text, "StdznCustomData")
+        key, refused = connection.platform.key, partial(ErrorResponse, service="StdznCustomData")
+        if key in self._settings.legal_hold:
+            raise refused(451, f"Platform '{key}' is not currently available for compliance purposes.")
+        if key not in self._settings.custom_data_types.get(name, ()):
+            raise refused(404, f"Custom data type {name} is not configured for platform {key}.")
         if connection.status not in ("Linked", "Deauthorized"):
-            raise ErrorResponse(404, f"Data connection {connection.id} is not linked", "StdznCustomData")
+            raise refused(404, f"Data connection {connection.id} is not linked")
         targets = [(connection, CUSTOM + name)]
         self._free(company, targets, now, refuse=True)
         return self._accept(company, targets, now, CUSTOM + name, connection.id)[0]
 
-    def product(
-        self, company: SimulatedCompany, product: str, data_types: Sequence[str] | None, now: int
-    ) -> list[Operation]:
+    def product(self, company: SimulatedCompany, product: str, data_types: Sequence[str] | None, now: int) -> None:
         """Queue a custom product's data types, or some of them, on every linked connection that has them.
 
         404 where the company has no such product (assumed). 400 for a standard product, for a data type that the
@@ -134,36 +119,27 @@ class Queueing:
         if wrong := [name for name in data_types or () if name not in of_product]:
             text = f"Data types not valid for product {product}: {', '.join(wrong)[:200]}. Valid data types are: "
             raise ErrorResponse(400, text + ", ".join(of_product) + ".")
-        linked = [connection for connection in company.connections if connection.status == "Linked"]
-        cells = [(c, name) for c in linked for name in of_product if name in self.types_of(c)]
+        cells = [(c, name) for c in _linked(company) for name in of_product if name in self._types_of(c.platform)]
         if len(self._free(company, cells, now, refuse=False)) < len(cells):
             raise ErrorResponse(400, PRODUCT_BUSY)
         wanted = of_product if data_types is None else data_types
-        return self._accept(company, [cell for cell in cells if cell[1] in wanted], now, product=product)
+        self._accept(company, [cell for cell in cells if cell[1] in wanted], now, product=product)
 
-    def all(self, company: SimulatedCompany, now: int) -> list[Operation]:
+    def all(self, company: SimulatedCompany, now: int) -> None:
         """Queue every type with *fetch on first link* on every linked connection that supports it.
 
         400 where no connection is linked, or a type is in progress and the settings refuse that.
         """
-        first = self._first_link(company)
-        targets = [
-            (connection, data_type)
-            for connection in company.connections
-            for data_type in self.types_of(connection)
-            if connection.status == "Linked" and data_type in first
-        ]
-        if not any(connection.status == "Linked" for connection in company.connections):
+        if not (linked := _linked(company)):
             raise invalid(f"company {company.id} has no linked data connection.")
-        free = self._free(company, targets, now, refuse=self._settings.all_in_progress == "refuse")
-        return self._accept(company, free, now)
+        targets = self._first_link(company, linked)
+        self._accept(company, self._free(company, targets, now, self._settings.all_in_progress == "refuse"), now)
 
     def _free(self, company: SimulatedCompany, targets: Sequence[Target], now: int, refuse: bool) -> list[Target]:
         """Those without an operation in progress; if there is one, that is refused or left out."""
         history, free = self.history_of(company), []
         for connection, data_type in targets:
-            running = history.running(connection.id, data_type, now)
-            if running is None:
+            if (running := history.running(connection.id, data_type, now)) is None:
                 free.append((connection, data_type))
             elif refuse:
                 raise ErrorResponse(
@@ -183,21 +159,16 @@ class Queueing:
         self.accepted.append(Accepted(now, company.id, data_type, connection_id, ids, product))
         return ops
 
-    def first_sync(self, company: SimulatedCompany, connection: SimulatedConnection, now: int) -> list[Operation]:
+    def first_sync(self, company: SimulatedCompany, connection: SimulatedConnection, now: int) -> None:
         """Queue what is fetched on first link, as Codat does when a connection has been authorized."""
-        first = self._first_link(company)
-        types = (data_type for data_type in self.types_of(connection) if data_type in first)
-        return self._queue_each(company, [(connection, data_type) for data_type in types], now)
+        self._queue_each(company, self._first_link(company, [connection]), now)
 
-    def _first_link(self, company: SimulatedCompany) -> set[str]:
+    def _first_link(self, company: SimulatedCompany, connections: Sequence[SimulatedConnection]) -> list[Target]:
         """The types with *fetch on first link*; one that is added to the platforms has it, and no setting (assumed)."""
-        settings = settings_of(self._settings, company.id)
+        settings = self._settings.sync_settings(company.id)
         chosen = {name for name, setting in settings.items() if setting["fetchOnFirstLink"]}
-        return chosen | set(self._settings.new_data_types) - set(settings)
-
-    def types_of(self, connection: SimulatedConnection) -> tuple[str, ...]:
-        """The types that a connection's platform has."""
-        return types_of(connection.platform, self._settings.new_data_types)
+        chosen |= self._settings.new_data_types.keys() - settings.keys()
+        return [(c, t) for c in connections for t in self._types_of(c.platform) if t in chosen]
 
     def _targets(
         self, company: SimulatedCompany, data_type: str, connection_id: str | None
@@ -207,9 +178,9 @@ class Queueing:
         if connection_id is not None:
             named = company.find(connection_id)
             if named is None:
-                raise no_connection(connection_id)
+                raise missing("connectionId", connection_id)
             among = [named]
-        able = [connection for connection in among if data_type in self.types_of(connection)]
+        able = [connection for connection in among if data_type in self._types_of(connection.platform)]
         if not able and self._settings.unsupported == "operation":
             able = among
         if among and not able:
@@ -236,6 +207,7 @@ class Queueing:
         if order is not None and order.message is not None:
             op.message = order.message
         history.add(op)
+        self._keep(company)
         return op
 
     def _order(self, company_id: str, data_type: str) -> OrderedOutcome | None:
@@ -247,17 +219,12 @@ class Queueing:
         return None
 
     def _outcome(
-        self,
-        history: CompanyHistory,
-        connection: SimulatedConnection,
-        data_type: str,
-        u: tuple[float, ...],
-        now: int,
+        self, history: CompanyHistory, connection: SimulatedConnection, data_type: str, u: tuple[float, ...], now: int
     ) -> Outcome:
         platform = connection.platform
         if connection.status == "Deauthorized":
             return Outcome("AuthError")
-        if custom_identifier(data_type) is None and data_type not in self.types_of(connection):
+        if custom_identifier(data_type) is None and data_type not in self._types_of(platform):
             return Outcome("NotSupported")
         if platform.key in self._settings.maintenance:
             return Outcome("FetchError")
@@ -285,6 +252,10 @@ class Queueing:
             for t in _NEEDED
             if t in connection.platform.types and t not in connection.platform.refuses
         )
+
+
+def _linked(company: SimulatedCompany) -> list[SimulatedConnection]:
+    return [connection for connection in company.connections if connection.status == "Linked"]
 
 
 def _opens(now: int) -> int:
@@ -321,15 +292,15 @@ class Schedule:
         """Data type -> ticks from one read to the next; 0: never."""
         if not self._differs:
             return lambda _: self._hours * HOUR
-        settings = settings_of(self._settings, company.id)
+        settings = self._settings.sync_settings(company.id)
         return lambda data_type: max(settings.get(data_type, {}).get("syncSchedule") or 0, 0) * HOUR
 
-    def run(self, company: SimulatedCompany, now: int, bring: Callable[[SimulatedCompany, int], None]) -> bool:
-        """Queue what fell due for a company until now; whether there was anything.
+    def run(self, company: SimulatedCompany, now: int, bring: Callable[[SimulatedCompany, int], None]) -> None:
+        """Queue what fell due for a company until now.
 
         ``bring`` brings it up to an instant, so that a connection's state is right when a type falls due.
         """
-        every, changed = self._every(company), False
+        every = self._every(company)
         cells = self._queueing.history_of(company).cells
         scheduled = [cell for cell in cells if every(cell[1]) and custom_identifier(cell[1]) is None]
         due = [(max(cells[cell][-1].completed + every(cell[1]), self._since), *cell) for cell in scheduled]
@@ -339,6 +310,5 @@ class Schedule:
             bring(company, at)
             connection = company.find(connection_id)
             if connection is not None and connection.status == "Linked":
-                op, changed = self._queueing.queue(company, connection, data_type, at), True
+                op = self._queueing.queue(company, connection, data_type, at)
                 heappush(due, (op.completed + every(data_type), connection_id, data_type))
-        return changed

@@ -61,8 +61,7 @@ class SeededRandom:
 
     def number(self, *parts: object) -> float:
         """One number, at least 0 and below 1."""
-        value: int = struct.unpack("<Q", self._digest(8, parts))[0]
-        return value * _UNIT
+        return int.from_bytes(self._digest(8, parts), "little") * _UNIT
 
 
 def _fractions(digest: bytes) -> tuple[float, ...]:

@@ -1,9 +1,8 @@
 """The embedded Codat on a loopback port: a world, its service, and a server in a thread of its own.
 
 Several can run at once, also inside a Jupyter kernel: each has its own thread, event loop and port, and leaves none of
-them behind. The service is an :func:`application` (ASGI): a request of bytes to a value, an answer to bytes. It answers
-to this machine's names only and waits where a fault says so. Where the line is to break it writes to the transport
-itself, which the server puts into the scope.
+them behind. :func:`answer` is the ASGI application: it answers to this machine's names only, waits where a fault says
+so, and where the line is to break writes to the transport itself.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import datetime
 from functools import partial
 from http.client import responses
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from codat_notebook import forking
 from codat_notebook.sandbox.admission import Traffic
@@ -30,7 +29,6 @@ from codat_notebook.sandbox.faults import Faults, Rule
 from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.service import Service
 from codat_notebook.sandbox.situations import SITUATIONS, Staged
-from codat_notebook.sandbox.stories import SHOWCASE
 from codat_notebook.sandbox.stories import scenario as find_scenario
 from codat_notebook.sandbox.virtual_time import Clock
 from codat_notebook.sandbox.world import World
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 _LINGER: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # close by a reset
 _HOST: Final = re.compile(r"^https?://([^/]*)", re.IGNORECASE)  # in front of the path, as to a proxy
 _FLUSH: Final = 0.05  # seconds for the peer to read what was written before the reset
@@ -54,34 +51,25 @@ class Line(Protocol):
     lost: asyncio.Event
 
 
-def application(service: Service) -> Application:
-    """The ASGI application of a service."""
-
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if not is_this_machine(_host(scope)):
-            wrong_host = ErrorResponse(421, "This sandbox answers to 127.0.0.1, localhost and [::1] only.", "Sandbox")
-            await _send(service.turned_away(wrong_host), send, scope["method"])
+async def answer(service: Service, line: Line, scope: Scope, receive: Receive, send: Send) -> None:
+    """The ASGI application of a service on one connection."""
+    if not is_this_machine(_host(scope)):
+        wrong_host = ErrorResponse(421, "This sandbox answers to 127.0.0.1, localhost and [::1] only.", "Sandbox")
+        await _send(service.turned_away(wrong_host), send, scope["method"])
+        return
+    request = await _read(scope, receive)
+    if latency := service.faults.latency:
+        await asyncio.sleep(latency)
+    exchange = service.enter(request)
+    for rule, when in service.steps(exchange):
+        if rule is not None and rule.when == when:
+            await _held(rule)
+    response = service.leave(exchange)
+    for rule in (exchange.outside, exchange.inside):
+        if rule is not None and rule.breaks_line:
+            await _break(line, response, rule)
             return
-        request = await _read(scope, receive)
-        if latency := service.faults.latency:
-            await asyncio.sleep(latency)
-        exchange = service.enter(request)
-        await _wait(exchange.outside, "before")
-        service.admit(exchange)
-        await _wait(exchange.inside, "before")
-        service.perform(exchange)
-        await _wait(exchange.inside, "after")
-        service.settle(exchange)
-        await _wait(exchange.outside, "after")
-        response = service.leave(exchange)
-        line = scope.get("sandbox.line")
-        breaking = next((r for r in (exchange.outside, exchange.inside) if r is not None and r.breaks_line), None)
-        if breaking is not None and line is not None:
-            await _break(line, response, breaking)
-        else:
-            await _send(response, send, request.method)
-
-    return answer
+    await _send(response, send, request.method)
 
 
 def _host(scope: Scope) -> str | None:
@@ -96,9 +84,7 @@ def _target(scope: Scope) -> str:
     return target.decode("latin-1")
 
 
-async def _wait(rule: Rule | None, when: Literal["before", "after"]) -> None:
-    if rule is None or rule.when != when:
-        return
+async def _held(rule: Rule) -> None:
     if rule.gate is not None:
         loop, opened = asyncio.get_running_loop(), asyncio.Event()
         rule.gate.pass_on(partial(loop.call_soon_threadsafe, opened.set))
@@ -192,16 +178,14 @@ class Sandbox:
             raise ValueError("a port is a number from 0 to 65535")
         self.key = key if key is not None else usual_key(seed)
         self.control_token = secrets.token_urlsafe(24)  # not to be guessed: no web page may post to the controls
-        story = None if scenario is None else find_scenario(scenario)
-        self.clock = Clock(start or (story.start if story else None), speed=speed)
+        story = find_scenario(scenario)
+        self.clock = Clock(start or story.start, speed=speed)
         self.faults = Faults()
-        written = SHOWCASE if story is None else story.templates
-        self.world = World(companies, seed, self.clock, self.faults, written=written)
+        self.world = World(companies, seed, self.clock, self.faults, written=story.templates)
         self.faults.bind(self.world)
         self.service = Service(self.world, self.faults, self.key, self.control_token)
-        if story is not None and story.staged:
-            for name in SITUATIONS:
-                self.world.stage(name)
+        for name in SITUATIONS if story.staged else ():
+            self.world.stage(name)
         self._port = port
         self._url: str | None = None
         self._running: _Running | None = None
@@ -348,13 +332,7 @@ def _make_server(sandbox: Sandbox, up: Any) -> Server:
             self.logger = _LOG
             self.access_log = False
             self.lost = asyncio.Event()
-            serve = self.app
-
-            async def app(scope: Any, receive: Any, send: Any) -> None:
-                scope["sandbox.line"] = self
-                await serve(scope, receive, send)
-
-            self.app = app
+            self.app = partial(answer, sandbox.service, self)
 
         def send_400_response(self, msg: str) -> None:
             answer = sandbox.service.turned_away(invalid("not valid HTTP."))
@@ -375,7 +353,7 @@ def _make_server(sandbox: Sandbox, up: Any) -> Server:
             yield  # signals belong to whoever runs the process
 
     config = uvicorn.Config(
-        application(sandbox.service), loop="asyncio", http=BreakableConnection, ws="none", lifespan="off",
+        answer, loop="asyncio", http=BreakableConnection, ws="none", lifespan="off",
         interface="asgi3", log_config=None, proxy_headers=False, server_header=False, date_header=False,
     )  # fmt: skip
     return Server(config)

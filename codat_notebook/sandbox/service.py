@@ -4,8 +4,8 @@ An exchange passes through layers like those in front of the real service, from 
 two of them the server may wait, and faults sit in two places, outside and inside the idempotency layer:
 
 1. :meth:`Service.enter`: is the key right; does a fault outside answer in the service's place;
-2. :meth:`Service.admit`: quota, plan, idempotency; 3. :meth:`Service.perform`: the work, or a fault inside;
-4. :meth:`Service.settle`: the idempotency layer keeps the answer; 5. :meth:`Service.leave`: faults outside, headers.
+2. :meth:`Service.steps`: quota, plan, idempotency; then the work, or a fault inside; then the answer is kept;
+3. :meth:`Service.leave`: faults outside, headers.
 
 Tests that need no server call :meth:`Service.answer`, which takes all steps at once.
 """
@@ -15,50 +15,39 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 import msgspec
 
 from codat_notebook.models.vocabulary import ID
 from codat_notebook.sandbox import dialect
-from codat_notebook.sandbox.admission import DailyQuota, Idempotency, Traffic
+from codat_notebook.sandbox.admission import DailyQuota, Idempotency, Slot, Traffic
 from codat_notebook.sandbox.controls import PREFIX, Controls, link_page
-from codat_notebook.sandbox.exchange import (
-    ErrorResponse,
-    Exchange,
-    HttpRequest,
-    HttpResponse,
-    invalid,
-    no_company,
-    no_connection,
-    no_dataset,
-)
-from codat_notebook.sandbox.faults import Faults
+from codat_notebook.sandbox.exchange import MISSING, ErrorResponse, HttpRequest, HttpResponse, invalid, missing
+from codat_notebook.sandbox.faults import Faults, Rule
 from codat_notebook.sandbox.virtual_time import SECOND, to_http_date
 from codat_notebook.sandbox.world import World
 
+T = TypeVar("T")
 Parameters = dict[str, str]
-Handler = Callable[[World, list[str], Any], Any]
+Handler = Callable[[World, list[str], Parameters, bytes], Any]
 _DATA_TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*")
 _EXPIRED: Final = "Your Free account is older than 365 days and has expired. Contact support@codat.io."
-_MISSING: Final = {"companyId": no_company, "connectionId": no_connection, "datasetId": no_dataset}
 
 
 class Route(NamedTuple):
     """One call: its path in parts (``{...}`` stands for any), its method, its work.
 
-    ``bad_request`` says whether 400 is documented for it: only then are ids of a wrong form 400, else 404. ``body``
-    reads what the work is given instead of parameters; ``done`` is the status of an answer without a body.
+    ``bad_request`` says whether 400 is documented for it: only then are ids of a wrong form 400, else 404.
     """
 
     parts: tuple[str, ...]
     method: str
     handler: Handler
-    bad_request: bool = False
-    body: Callable[[HttpRequest], Any] | None = None
-    done: int = 204
+    bad_request: bool
 
 
 class _ProductBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -67,14 +56,16 @@ class _ProductBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     data_types: list[str] | None = None
 
 
-def _product_body(request: HttpRequest) -> _ProductBody:
+def _refresh_product(world: World, ids: list[str], parameters: Parameters, body: bytes) -> HttpResponse:
     try:
-        return msgspec.json.decode(request.body, type=_ProductBody) if request.body else _ProductBody()
+        wanted = msgspec.json.decode(body, type=_ProductBody) if body else _ProductBody()
     except (msgspec.DecodeError, RecursionError) as error:
         raise invalid(f"the body is not valid: {error}") from error
+    world.refresh_product(ids[0], ids[1], wanted.data_types)
+    return HttpResponse(202)
 
 
-def _queue(world: World, ids: list[str], parameters: Parameters) -> Any:
+def _queue(world: World, ids: list[str], parameters: Parameters, body: bytes) -> Any:
     connection_id = parameters.get("connectionId")
     if connection_id is not None and not ID.fullmatch(connection_id):
         raise invalid(f"connectionId '{connection_id[:100]}' is not valid.")
@@ -83,43 +74,31 @@ def _queue(world: World, ids: list[str], parameters: Parameters) -> Any:
     return world.queue(ids[0], ids[1], connection_id)
 
 
-def _queue_all(world: World, ids: list[str], parameters: Parameters) -> Any:
-    world.queue_all(ids[0])
-    return None
-
-
 def _route(line: str, handler: Handler, bad_request: bool = False) -> Route:
     method, path = line.split()
     return Route(tuple(path.split("/")[1:]), method, handler, bad_request)
 
 
 ROUTES: Final = (
-    _route("GET /companies", lambda w, ids, p: w.companies(p), True),
-    _route("GET /companies/{companyId}", lambda w, ids, p: w.company(*ids)),
-    _route("GET /companies/{companyId}/connections", lambda w, ids, p: w.connections(ids[0], p), True),
-    _route("GET /companies/{companyId}/connections/{connectionId}", lambda w, ids, p: w.connection(*ids)),
-    _route("GET /companies/{companyId}/dataStatus", lambda w, ids, p: w.status(*ids)),
-    _route("POST /companies/{companyId}/data/all", _queue_all, True),
+    _route("GET /companies", lambda w, ids, p, _: w.companies(p), True),
+    _route("GET /companies/{companyId}", lambda w, ids, p, _: w.company(*ids)),
+    _route("GET /companies/{companyId}/connections", lambda w, ids, p, _: w.connections(ids[0], p), True),
+    _route("GET /companies/{companyId}/connections/{connectionId}", lambda w, ids, p, _: w.connection(*ids)),
+    _route("GET /companies/{companyId}/dataStatus", lambda w, ids, p, _: w.status(*ids)),
+    _route("POST /companies/{companyId}/data/all", lambda w, ids, p, _: w.queue_all(*ids), True),
     _route("POST /companies/{companyId}/data/queue/{dataType}", _queue, True),
     _route(
         "POST /companies/{companyId}/connections/{connectionId}/data/queue/custom/{customDataIdentifier}",
-        lambda w, ids, p: w.queue_custom(*ids),
+        lambda w, ids, p, _: w.queue_custom(*ids),
     ),
-    Route(
-        ("companies", "{companyId}", "products", "{productIdentifier}", "refresh"),
-        "POST",
-        lambda w, ids, p: w.refresh_product(ids[0], ids[1], p.data_types),
-        True,
-        _product_body,
-        202,
-    ),
-    _route("GET /companies/{companyId}/data/history", lambda w, ids, p: w.history(ids[0], p), True),
-    _route("GET /companies/{companyId}/data/history/{datasetId}", lambda w, ids, p: w.operation(*ids)),
-    _route("GET /companies/{companyId}/sync/{datasetId}/validation", lambda w, ids, p: w.validation(*ids)),
-    _route("GET /companies/{companyId}/syncSettings", lambda w, ids, p: w.company_settings(*ids)),
-    _route("GET /profile/syncSettings", lambda w, ids, p: w.profile_settings()),
-    _route("GET /integrations", lambda w, ids, p: w.integrations(p), True),
-    _route("GET /integrations/{platformKey}", lambda w, ids, p: w.integration(*ids)),
+    _route("POST /companies/{companyId}/products/{productIdentifier}/refresh", _refresh_product, True),
+    _route("GET /companies/{companyId}/data/history", lambda w, ids, p, _: w.history(ids[0], p), True),
+    _route("GET /companies/{companyId}/data/history/{datasetId}", lambda w, ids, p, _: w.operation(*ids)),
+    _route("GET /companies/{companyId}/sync/{datasetId}/validation", lambda w, ids, p, _: w.validation(*ids)),
+    _route("GET /companies/{companyId}/syncSettings", lambda w, ids, p, _: w.company_settings(*ids)),
+    _route("GET /profile/syncSettings", lambda w, ids, p, _: w.profile_settings()),
+    _route("GET /integrations", lambda w, ids, p, _: w.integrations(p), True),
+    _route("GET /integrations/{platformKey}", lambda w, ids, p, _: w.integration(*ids)),
 )
 
 
@@ -133,9 +112,10 @@ def _carry_out(world: World, request: HttpRequest, parameters: Parameters) -> Ht
     if route is None:
         allowed = ", ".join(route.method for route in at_path)
         raise ErrorResponse(405, f"The method {method[:20]} is not allowed here.", headers={"Allow": allowed})
-    given = parameters if route.body is None else route.body(request)
-    document = route.handler(world, _ids(route, parts), given)
-    return HttpResponse(route.done) if document is None else HttpResponse.of(200, document)
+    given = route.handler(world, _ids(route, parts), parameters, request.body)
+    if isinstance(given, HttpResponse):
+        return given
+    return HttpResponse(204) if given is None else HttpResponse.of(200, given)
 
 
 def _fits(route: Route, parts: list[str]) -> bool:
@@ -148,11 +128,24 @@ def _ids(route: Route, parts: list[str]) -> list[str]:
     for want, have in zip(route.parts, parts, strict=True):
         if want[0] == "{":
             value, name = unquote(have), want[1:-1]
-            if name in _MISSING and not ID.fullmatch(value):
+            if name in MISSING and not ID.fullmatch(value):
                 shown = value[:100]
-                raise invalid(f"{name} '{shown}' is not valid.") if route.bad_request else _MISSING[name](shown)
+                raise invalid(f"{name} '{shown}' is not valid.") if route.bad_request else missing(name, shown)
             ids.append(value)
     return ids
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request being answered: the rules that spoil it, its idempotency slot, the answer so far."""
+
+    request: HttpRequest
+    correlation_id: str
+    company: str
+    outside: Rule | None = None
+    inside: Rule | None = None
+    slot: Slot | None = None
+    answer: HttpResponse | None = None
 
 
 class Service:
@@ -178,50 +171,48 @@ class Service:
     def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer without waiting for anything."""
         exchange = self.enter(request)
-        self.admit(exchange)
-        self.perform(exchange)
-        self.settle(exchange)
+        for _ in self.steps(exchange):
+            pass
         return self.leave(exchange)
 
     def enter(self, request: HttpRequest) -> Exchange:
         """Take a request in."""
         with self.world.lock:
-            self._count += 1
-            company = self.traffic.come(request)
-            exchange = Exchange(request, self.world.draws.hex("correlation", self._count), company)
-            try:
-                exchange.answer = self._beside(request)
-                if exchange.answer is None:
-                    self._authorize(exchange)
-            except ErrorResponse as problem:
-                exchange.answer = self._refusal(problem, exchange)
+            exchange = self._exchange(request, self.traffic.come(request))
+            exchange.answer = self._or_refusal(exchange, self._receive)
             return exchange
 
-    def _beside(self, request: HttpRequest) -> HttpResponse | None:
-        """The answer to what is no call of the API: the controls, and the page where a customer relinks."""
+    def _receive(self, exchange: Exchange) -> HttpResponse | None:
+        """The answer to what is no call of the API (a control, the page where a customer relinks), or a fault's."""
+        request = exchange.request
         if self._controls is not None and request.path.startswith(PREFIX):
             return self._controls.answer(request)
-        return link_page(self.world, request)
-
-    def _authorize(self, exchange: Exchange) -> None:
-        sent = exchange.request.headers.get("authorization", "")
+        if (page := link_page(self.world, request)) is not None:
+            return page
+        sent = request.headers.get("authorization", "")
         if not hmac.compare_digest(sent.encode(), self._authorization.encode()):
             raise ErrorResponse(401, "Unauthorized")
-        rule = exchange.outside = self.faults.take(exchange.request, "outside")
-        if rule is not None and rule.skips_work:
-            exchange.answer = rule.forced(exchange.correlation_id)
+        rule = exchange.outside = self.faults.take(request, "outside")
+        return rule.forced(exchange.correlation_id) if rule is not None and rule.skips_work else None
 
-    def admit(self, exchange: Exchange) -> None:
-        """Quota, plan and idempotency, for what is not answered yet."""
-        if exchange.answer is not None:
-            return
-        with self.world.lock:
-            try:
-                self._admit(exchange)
-            except ErrorResponse as problem:
-                exchange.answer = self._refusal(problem, exchange)
+    def steps(self, exchange: Exchange) -> Iterator[tuple[Rule | None, Literal["before", "after"]]]:
+        """Answer what is not answered yet. Gives each fault that may hold it here: before or after the work."""
+        yield exchange.outside, "before"
+        if exchange.answer is None:
+            with self.world.lock:
+                exchange.answer = self._or_refusal(exchange, self._admit)
+        yield exchange.inside, "before"
+        if exchange.answer is None:
+            with self.world.lock:
+                exchange.answer = self._perform(exchange)
+        yield exchange.inside, "after"
+        if exchange.slot is not None:
+            with self.world.lock:
+                self._idempotency.close(exchange.slot, exchange.answer)
+        yield exchange.outside, "after"
 
-    def _admit(self, exchange: Exchange) -> None:
+    def _admit(self, exchange: Exchange) -> HttpResponse | None:
+        """The answer that is kept under the idempotency key, if there is one."""
         request, now = exchange.request, self.world.clock.ticks()
         self.traffic.check(exchange.company, self.faults.concurrent)
         self.quota.count(now)
@@ -231,35 +222,26 @@ class Service:
         if key and request.method == "POST" and self.faults.honours_keys:
             slot = self._idempotency.open(key, request, now)
             if slot.answer is not None:
-                exchange.answer = slot.answer
-                return
+                return slot.answer
             exchange.slot = slot
         exchange.inside = self.faults.take(request, "inside")
+        return None
 
-    def perform(self, exchange: Exchange) -> None:
-        """Do the work, unless it is answered already or a fault prevents it."""
-        if exchange.answer is not None:
-            return
-        rule, request = exchange.inside, exchange.request
-        with self.world.lock:
-            if rule is not None and rule.skips_work:
+    def _perform(self, exchange: Exchange) -> HttpResponse:
+        """The work, unless a fault prevents it."""
+        rule = exchange.inside
+        if rule is not None and rule.skips_work:
+            answer = rule.forced(exchange.correlation_id)
+        else:
+            answer = self._or_refusal(exchange, self._work)
+            if rule is not None and rule.replaces:
                 answer = rule.forced(exchange.correlation_id)
-            else:
-                try:
-                    answer = dialect.answer(self.faults, request, lambda given: _carry_out(self.world, request, given))
-                except ErrorResponse as problem:
-                    answer = self._refusal(problem, exchange)
-                if rule is not None and rule.replaces:
-                    answer = rule.forced(exchange.correlation_id)
-            answer.headers.setdefault("X-Correlation-Id", exchange.correlation_id)
-            exchange.answer = rule.touched(answer) if rule is not None else answer
+        answer.headers.setdefault("X-Correlation-Id", exchange.correlation_id)
+        return rule.touched(answer) if rule is not None else answer
 
-    def settle(self, exchange: Exchange) -> None:
-        """Let the idempotency layer keep the answer."""
-        if exchange.slot is not None:
-            with self.world.lock:
-                self._idempotency.close(exchange.slot, exchange.answer)
-                exchange.slot = None
+    def _work(self, exchange: Exchange) -> HttpResponse:
+        request = exchange.request
+        return dialect.answer(self.faults, request, lambda given: _carry_out(self.world, request, given))
 
     def leave(self, exchange: Exchange) -> HttpResponse:
         """The finished answer."""
@@ -268,7 +250,7 @@ class Service:
             rule, kept = exchange.outside, exchange.answer
             if rule is not None and rule.when == "after" and rule.replaces:
                 kept = rule.forced(exchange.correlation_id)
-            assert kept is not None, "an exchange leaves after it was performed"
+            assert kept is not None, "an exchange leaves after its steps"
             answer = HttpResponse(kept.status, kept.body, {**self._common(exchange), **kept.headers})
         if rule is not None:
             answer = rule.touched(answer)
@@ -279,11 +261,21 @@ class Service:
     def turned_away(self, problem: ErrorResponse) -> HttpResponse:
         """The answer to what is refused before it is looked at; the line is closed."""
         with self.world.lock:
-            self._count += 1
-            exchange = Exchange(HttpRequest("", ""), self.world.draws.hex("correlation", self._count), "")
+            exchange = self._exchange(HttpRequest("", ""), "")
             answer = self._refusal(problem, exchange)
             answer.headers = {**self._common(exchange), **answer.headers, "Connection": "close"}
             return answer
+
+    def _exchange(self, request: HttpRequest, company: str) -> Exchange:
+        self._count += 1
+        return Exchange(request, self.world.draws.hex("correlation", self._count), company)
+
+    def _or_refusal(self, exchange: Exchange, step: Callable[[Exchange], T]) -> T | HttpResponse:
+        """What a step gives, or the answer to a request that it refuses."""
+        try:
+            return step(exchange)
+        except ErrorResponse as problem:
+            return self._refusal(problem, exchange)
 
     def _refusal(self, problem: ErrorResponse, exchange: Exchange) -> HttpResponse:
         body = dialect.written(self.faults, problem.body(exchange.correlation_id))

@@ -7,11 +7,12 @@ written from Codat's documents alone, so that whoever explains failures can be t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from codat_notebook.models.vocabulary import BANKING, COMMERCE
-from codat_notebook.sandbox.stories import CompanyTemplate, Failing, Link
-from codat_notebook.sandbox.troubles import INSTALLING, Trouble
+from codat_notebook.sandbox.companies import INSTALLING
+from codat_notebook.sandbox.stories import CompanyTemplate, Failing, Link, Trouble
 
 _MINUTE: Final = 1 / 1440  # in days
 _HOUR: Final = 1 / 24
@@ -21,7 +22,7 @@ class Situation(NamedTuple):
     """One of them.
 
     ``queue`` are types queued ``ago`` days before it is staged; ``shows`` those whose newest operations show it, if not
-    these or all. ``others`` are connections of further companies, each a day younger.
+    these, those that its troubles name, or all. ``others`` are connections of further companies, each a day younger.
     """
 
     tells: str
@@ -31,6 +32,19 @@ class Situation(NamedTuple):
     ago: float = _HOUR
     days_old: float = 300.0
     others: tuple[Link, ...] = ()
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The types whose newest operations show it; none: all."""
+        return self.shows or self.queue or tuple(t for trouble in self.link.troubles for t in trouble.types)
+
+    def templates(self, name: str) -> list[CompanyTemplate]:
+        """Its companies under that name, the one that shows it first."""
+        title, tags = name[:1].upper() + name[1:], {"situation": name}
+        return [
+            CompanyTemplate(f"{title} {'& Co ' * n}Ltd", self.tells, (link,), tags, self.days_old - n)
+            for n, link in enumerate((self.link, *self.others))
+        ]
 
 
 class Staged(NamedTuple):
@@ -43,23 +57,17 @@ class Staged(NamedTuple):
     others: tuple[Staged, ...] = ()
 
 
-def _link(
-    platform: str, *troubles: Trouble, age: float | None = 1.0, ages: dict[str, float | None] | None = None, **more: Any
-) -> Link:
-    """A connection that is read daily; what a lasting trouble concerns succeeded last before it began."""
+def _link(platform: str, *troubles: Trouble, age: float | None = 1.0, never: Sequence[str] = (), **more: Any) -> Link:
+    """A connection that is read daily; what a lasting trouble concerns succeeded last before it began, or ``never``."""
     since = {t: trouble.began + 0.5 for trouble in troubles if trouble.lasts is None for t in trouble.types}
     whole = [trouble.began + 0.5 for trouble in troubles if trouble.lasts is None and not trouble.types]
     newest = None if age is None else max(age, *whole, 0)
-    return Link(platform, newest, {**since, **(ages or {})}, 1.0, troubles=troubles, **more)
+    return Link(platform, newest, since | dict.fromkeys(never), 1.0, troubles=troubles, **more)
 
 
 def _fails(status: str, *types: str, began: float = 2.5, **more: Any) -> Trouble:
     """Types that fail until somebody puts it right, and have been tried three times in vain."""
     return Trouble(status, types, began, tries=tuple(round(began * share, 6) for share in (0.8, 0.4, 0.1)), **more)
-
-
-def _never(*types: str) -> dict[str, float | None]:
-    return dict.fromkeys(types)
 
 
 _REPORTS: Final = ("profitAndLoss", "balanceSheet")
@@ -92,14 +100,13 @@ SITUATIONS: Final[dict[str, Situation]] = {
     "xero journals scope": Situation(
         "A type that never succeeded on this connection: Xero's journals without their scope (documented: scopes.md; "
         "the status is assumed).",
-        _link("gbol", _fails("PermissionsError", "journals", began=200.0), ages=_never("journals")),
-        shows=("journals",),
+        _link("gbol", _fails("PermissionsError", "journals", began=200.0), never=("journals",)),
     ),
     "sage 200 balance sheet": Situation(
         "The balance sheet of a Sage 200 sandbox never balances: ValidationError (documented: "
         "accounting-sage200-setup.md).",
-        _link("jcrp", _fails("ValidationError", "balanceSheet", began=60.0), ages=_never("balanceSheet")),
-        shows=("balanceSheet",), days_old=70.0,
+        _link("jcrp", _fails("ValidationError", "balanceSheet", began=60.0), never=("balanceSheet",)),
+        days_old=70.0,
     ),
     "plaid first transactions": Situation(
         "Plaid needed over 15 minutes for the first banking-transactions: FetchError; the next read completes "
@@ -107,8 +114,8 @@ SITUATIONS: Final[dict[str, Situation]] = {
         _link("suuo", Trouble(
             "FetchError", ("banking-transactions",), 24 * _MINUTE, 23 * _MINUTE, tries=(3 * _MINUTE,), hold="slow",
             minutes=15, text="{platform} did not deliver {plain} within 15 minutes; the operation timed out.",
-        ), age=20 * _MINUTE, ages=_never("banking-transactions"), steady=True),
-        shows=("banking-transactions",), days_old=0.021,
+        ), age=20 * _MINUTE, never=("banking-transactions",), steady=True),
+        days_old=0.021,
     ),
     "plaid consent ended": Situation(
         "Plaid's consent is over after 90 days: AuthError on every type, Deauthorized (documented: "
@@ -145,7 +152,7 @@ SITUATIONS: Final[dict[str, Situation]] = {
         _link("qudb", Trouble(
             "RateLimitError", _SOME, 2 * _MINUTE, 4 * _MINUTE, tries=(_MINUTE,),
             text="{platform} answered 429: 60 calls a minute are allowed for one company.",
-        ), steady=True), shows=_SOME,
+        ), steady=True),
     ),
     "myob large file": Situation(
         "A large company file times out at MYOB after long Fetching, whatever Codat retries (documented: "
@@ -153,14 +160,14 @@ SITUATIONS: Final[dict[str, Situation]] = {
         _link("pdvj", _fails(
             "FetchError", *_BIG, hold="slow", minutes=170,
             text="{platform} answered 504 Gateway Timeout while {plain} were read; five attempts failed.",
-        )), shows=_BIG,
+        )),
     ),
     "netsuite volume": Situation(
         "Over a million records in NetSuite: hours of Fetching, then an error (documented: accounting-netsuite.md).",
         _link("akxx", _fails(
             "FetchError", *_BIG, began=12.0, hold="slow", minutes=1_500,
             text="The connection to {platform} timed out while {plain} were read.",
-        )), shows=_BIG,
+        )),
     ),
     "netsuite long fetching": Situation(
         "The same while it is read: Fetching for 20 hours, and not stuck: up to 60 are documented "
@@ -179,7 +186,7 @@ SITUATIONS: Final[dict[str, Situation]] = {
         "accounting-dynamics365businesscentral-setup.md).",
         _link("trji", Trouble(
             "FetchError", _SOME, 9.5 * _MINUTE, 19.5 * _MINUTE, tries=(3 * _MINUTE,), text=INSTALLING
-        ), age=None, steady=True), shows=_SOME, days_old=10 * _MINUTE,
+        ), age=None, steady=True), days_old=10 * _MINUTE,
     ),
     "intacct permissions": Situation(
         "The role of the Web Services user lacks modules: PermissionsError (inferred from "
@@ -187,25 +194,25 @@ SITUATIONS: Final[dict[str, Situation]] = {
         _link("knfz", _fails(
             "PermissionsError", "bills", "billPayments", "suppliers", relink=True,
             text="{platform}: Missing permissions to read {plain}.",
-        )), shows=("bills", "billPayments", "suppliers"),
+        )),
     ),
     "wave reports": Situation(
         "Wave gives no reports to apps registered before July 2022 (documented: accounting/overview.md; the status is "
         "assumed).",
         _link("pbtz", _fails("FetchError", *_REPORTS, began=200.0, text="{platform} answered 403 for {plain}."),
-              ages=_never(*_REPORTS)), shows=_REPORTS,
+              never=_REPORTS),
     ),
     "quickbooks trial": Situation(
         "QuickBooks Online has no purchase orders on trial plans (documented: faq-quickbooks-online.md; the status is "
         "assumed).",
         _link("qhyg", _fails(
             "PermissionsError", "purchaseOrders", began=200.0, text="{platform}: the plan does not have this feature."
-        ), ages=_never("purchaseOrders")), shows=("purchaseOrders",),
+        ), never=("purchaseOrders",)),
     ),
     "commerce prerequisites": Situation(
         "commerce-transactions without the other commerce types: PrerequisiteNotMet (documented: "
         "commerce-stripe-setup.md; the status is inferred).",
-        _link("exgd", ages=_never(*(t for t in COMMERCE if t not in ("commerce-companyInfo", "commerce-products"))),
+        _link("exgd", never=tuple(t for t in COMMERCE if t not in ("commerce-companyInfo", "commerce-products")),
               failing={"commerce-transactions": Failing("PrerequisiteNotMet", 0.9, 3)}),
         shows=("commerce-transactions",),
     ),
@@ -215,7 +222,7 @@ SITUATIONS: Final[dict[str, Situation]] = {
         _link("vqzp", _fails(
             "FetchError", "commerce-orders", "commerce-payments", began=9.0,
             text="{platform} answered in part only: {plain} could not be read.",
-        )), shows=("commerce-orders", "commerce-payments"),
+        )),
     ),
     "woocommerce add-on": Situation(
         "An add-on that Codat does not know makes the shop unreadable (documented: commerce-woocommerce.md; the "
@@ -227,7 +234,7 @@ SITUATIONS: Final[dict[str, Situation]] = {
         "commerce-amazon-seller-central.md; the status is inferred).",
         _link("qkdj", Trouble(
             "RateLimitError", ("commerce-orders", "commerce-payments"), 20 * _MINUTE, "midnight", tries=(5 * _MINUTE,)
-        )), shows=("commerce-orders", "commerce-payments"),
+        )),
     ),
     "sage 50 restart": Situation(
         "A restart of the Sage 50 connector cancelled what ran for both its companies in one minute (documented: "
@@ -292,15 +299,3 @@ def find_situation(name: str) -> Situation:
     if name not in SITUATIONS:
         raise ValueError(f"no situation {name[:80]!r}; there are: {', '.join(SITUATIONS)}")
     return SITUATIONS[name]
-
-
-def templates_of(name: str) -> list[CompanyTemplate]:
-    """The companies of a situation, the one that shows it first."""
-    made = find_situation(name)
-    title = name[:1].upper() + name[1:]
-    return [
-        CompanyTemplate(
-            f"{title} {'& Co ' * number}Ltd", made.tells, (link,), {"situation": name}, made.days_old - number
-        )
-        for number, link in enumerate((made.link, *made.others))
-    ]

@@ -13,12 +13,15 @@ bankTransactions, which always fail). ``situations`` has a company for each of :
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from codat_notebook.models.vocabulary import ACCOUNTING, BANKING, COMMERCE
-from codat_notebook.sandbox.troubles import Trouble
+from codat_notebook.sandbox.pull_operation import Outcome
+from codat_notebook.sandbox.virtual_time import DAY, MINUTE, SECOND
+
+_ENDLESS: Final = 60 * DAY  # assumed: how long a pull is held whose trouble nobody mends
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,51 @@ class Failing:
     status: str
     age: float
     times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One reason why pulls of a connection go wrong for a while, or until somebody puts it right.
+
+    While it lasts, every pull that it concerns ends as it says: failures are not drawn anew for each attempt. Times
+    are days, counted from the world's first instant.
+
+    Args:
+        status: how they end; ``"Complete"`` for those that are only held.
+        types: the data types concerned; none: all.
+        began: days ago.
+        lasts: days until it is over by itself, or ``"midnight"`` (UTC); None: until it is mended.
+        text: the error message, with ``{platform}``, ``{plain}`` (the data type in words) and ``{seconds}`` (left).
+        tries: when attempts that met it ended, in days ago.
+        hold: ``"queued"``, ``"waiting"``, ``"paused"`` or ``"slow"`` (a long Fetching) on the way.
+        minutes: how long they are held; None: as long as the trouble lasts.
+        code: the HTTP status that the source gives: the connection shows it among its errors.
+        info: what ``connectionInfo`` says meanwhile.
+        relink: whether it is mended by linking again.
+    """
+
+    status: str
+    types: tuple[str, ...] = ()
+    began: float = 0
+    lasts: float | Literal["midnight"] | None = None
+    text: str | None = None
+    tries: tuple[float, ...] = ()
+    hold: str | None = None
+    minutes: float | None = None
+    code: tuple[str, str] | None = None
+    info: str | None = None
+    relink: bool = False
+
+    def concerns(self, data_type: str) -> bool:
+        """Whether pulls of that type meet it."""
+        return not self.types or data_type in self.types
+
+    def outcome(self, now: int, until: int) -> Outcome:
+        """How a pull ends that is queued ``now``, while it lasts ``until`` then."""
+        left = min(until - now, _ENDLESS)
+        held = (left if self.minutes is None else round(self.minutes * MINUTE)) if self.hold else None
+        text = None if self.text is None else self.text.replace("{seconds}", str(left // SECOND))
+        return Outcome(self.status, self.hold, text, held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,54 +247,41 @@ SHOWCASE: Final = (
 
 
 class Scenario(NamedTuple):
-    """The companies that come first, the first instant, and whether every situation is staged then."""
+    """The companies that come first, the first instant (None: the present), and whether every situation is staged."""
 
-    templates: Sequence[CompanyTemplate]
-    start: datetime
+    templates: Sequence[CompanyTemplate] = SHOWCASE
+    start: datetime | None = None
     staged: bool = False
 
 
+_TOFT, _TECHNICALIUM, _HARBOUR = SHOWCASE[0], SHOWCASE[1], SHOWCASE[6]
 _MONTH_END: Final = (
-    CompanyTemplate(
-        "Toft Stores UK",
-        "Convenience stores in the north of England",
-        (
-            Link(
-                "akxx", 9.0, period=7.0, steady=True,
-                ages={"invoices": 2.1, "customers": 2.1, "creditNotes": 31.0},
-                failing={"payments": Failing("FetchError", 0.6, 2)},
-                next_outcomes={"payments": ("FetchError", "Complete")},
-            ),
-            Link("suuo", 8.2, period=7.0, steady=True),
+    replace(_TOFT, tags={"region": "uk", "segment": "retail"}, products=("lending",), links=(
+        Link(
+            "akxx", 9.0, period=7.0, steady=True,
+            ages={"invoices": 2.1, "customers": 2.1, "creditNotes": 31.0},
+            failing={"payments": Failing("FetchError", 0.6, 2)},
+            next_outcomes={"payments": ("FetchError", "Complete")},
         ),
-        {"region": "uk", "segment": "retail"},
-        days_old=700,
-    ),
-    CompanyTemplate(
-        "Harbour & Finch Ltd",
-        "CompanyStore agents",
-        (Link("gbol", 12.0, period=3.0, status="Deauthorized", steady=True),),
-        {"region": "uk", "segment": "property"},
-        days_old=450,
-    ),
-    CompanyTemplate(
-        "Technicalium",
-        "Technology services, including web and app design and development",
-        (Link("gbol", 0.2, period=1.0, steady=True), Link("upvr", 0.2, period=1.0, steady=True)),
-        {"region": "uk", "segment": "services"},
-        days_old=520,
-    ),
+        Link("suuo", 8.2, period=7.0, steady=True),
+    )),
+    replace(_HARBOUR, links=(Link("gbol", 12.0, period=3.0, status="Deauthorized", steady=True),)),
+    replace(_TECHNICALIUM, parent=None, links=(
+        Link("gbol", 0.2, period=1.0, steady=True), Link("upvr", 0.2, period=1.0, steady=True),
+    )),
 )  # fmt: skip
 
 _MORNING: Final = datetime(2026, 11, 30, 8, 30, tzinfo=UTC)
 SCENARIOS: Final = {
     "month-end": Scenario(_MONTH_END, _MORNING),
-    "situations": Scenario(SHOWCASE, _MORNING, staged=True),
+    "situations": Scenario(start=_MORNING, staged=True),
 }
 
 
-def scenario(name: str) -> Scenario:
-    """The story of that name; ``ValueError`` where there is none."""
+def scenario(name: str | None) -> Scenario:
+    """The story of that name, None for the usual companies at the present; ``ValueError`` where there is none."""
+    if name is None:
+        return Scenario()
     if name not in SCENARIOS:
         raise ValueError(f"no scenario {name!r}; there are: {', '.join(SCENARIOS)}")
     return SCENARIOS[name]

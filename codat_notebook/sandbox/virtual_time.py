@@ -26,6 +26,7 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _INSTANT: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,7})\d*)?)?)?(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE
 )
@@ -33,8 +34,7 @@ _INSTANT: Final = re.compile(
 
 def from_datetime(moment: datetime) -> int:
     """An aware datetime in ticks."""
-    since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds * 10
+    return (moment - _EPOCH) // _MICROSECOND * 10
 
 
 def to_datetime(ticks: int) -> datetime:
@@ -88,7 +88,7 @@ def span(duration: str | float | timedelta) -> int:
     """
     if isinstance(duration, str):
         duration = interval(duration, "a length of time", least=timedelta(0))
-    return duration // timedelta(microseconds=1) * 10 if isinstance(duration, timedelta) else round(duration * SECOND)
+    return duration // _MICROSECOND * 10 if isinstance(duration, timedelta) else round(duration * SECOND)
 
 
 _FASTEST: Final = 10_000_000  # a year in about three seconds
@@ -134,9 +134,7 @@ class Clock:
         return to_datetime(self.ticks())
 
     def _read(self) -> int:
-        if self._paused:
-            return self._base
-        return self._base + int((self._monotonic() - self._anchor) * self._speed * SECOND)
+        return self._base + int((self._monotonic() - self._anchor) * self.speed * SECOND)
 
     def _settle(self) -> None:
         self._base = self._read()

@@ -10,27 +10,37 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from operator import attrgetter, itemgetter
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from codat_notebook.forking import Lock
-from codat_notebook.models.platforms import BY_KEY
+from codat_notebook.models.platforms import BY_KEY, PLATFORMS
 from codat_notebook.models.vocabulary import custom_identifier
-from codat_notebook.sandbox import catalogue
-from codat_notebook.sandbox.companies import CONNECTION, SimulatedCompany, SimulatedConnection
-from codat_notebook.sandbox.company_history import Cell, CompanyHistory, OperationList
-from codat_notebook.sandbox.completed_reads import read_completed, validation_results
+from codat_notebook.sandbox.companies import (
+    CONNECTION,
+    INTEGRATION,
+    SimulatedCompany,
+    SimulatedConnection,
+    integration,
+)
+from codat_notebook.sandbox.company_history import (
+    Cell,
+    CompanyHistory,
+    OperationList,
+    read_completed,
+    validation_results,
+)
 from codat_notebook.sandbox.directory import CHANGING, CompanyStore, Directory
-from codat_notebook.sandbox.exchange import ErrorResponse, invalid, no_company, no_connection, no_dataset
+from codat_notebook.sandbox.exchange import ErrorResponse, invalid, missing
 from codat_notebook.sandbox.faults import SandboxSettings
-from codat_notebook.sandbox.listing import Listing, of_documents, page_of, window
-from codat_notebook.sandbox.pull_operation import REQUESTED, Operation, OrderedOutcome
-from codat_notebook.sandbox.pull_queue import Accepted, Queueing, Schedule
+from codat_notebook.sandbox.listing import Listing, of_documents
+from codat_notebook.sandbox.pull_operation import REQUESTED, Operation
+from codat_notebook.sandbox.pull_queue import Queueing, Schedule
 from codat_notebook.sandbox.seeded_random import SeededRandom
-from codat_notebook.sandbox.situations import Staged, find_situation, templates_of
+from codat_notebook.sandbox.situations import Staged, find_situation
 from codat_notebook.sandbox.stories import SHOWCASE, CompanyTemplate
 from codat_notebook.sandbox.virtual_time import DAY, SECOND, Clock, to_text
 
@@ -65,6 +75,10 @@ class World:
         link_base: the scheme and host of link URLs.
         written: the companies that are written by hand; the first of the count.
 
+    Attributes:
+        accepted: the POSTs that the server took in, oldest first, whatever the client was answered.
+        orders: endings ordered for coming operations.
+
     >>> world = World(companies=3, seed=7, clock=Clock(speed=0))
     >>> company_id = world.companies()["results"][0]["id"]
     >>> world.queue(company_id, "invoices")["status"]
@@ -84,36 +98,27 @@ class World:
         self.start = self.clock.ticks()
         self.draws = SeededRandom(seed)
         self.company_store = CompanyStore(self.draws, companies, self.start, written)
-        self.active: dict[int, tuple[SimulatedCompany, CompanyHistory]] = {}
-        self._histories: OrderedDict[int, CompanyHistory] = OrderedDict()
+        self.active: dict[int, SimulatedCompany] = {}
+        self._read: deque[SimulatedCompany] = deque()  # their histories are there, the one made last at the end
         self._directory = Directory(self.company_store)
-        self._queueing = Queueing(self.draws, self.settings, self.history_of)
+        self._queueing = Queueing(self.draws, self.settings, self.history_of, self.activate)
         self._schedule = Schedule(self.settings, self._queueing, self.start)
-
-    @property
-    def accepted(self) -> list[Accepted]:
-        """The POSTs that the server took in, oldest first, whatever the client was answered."""
-        return self._queueing.accepted
-
-    @property
-    def orders(self) -> list[OrderedOutcome]:
-        """Endings ordered for coming operations."""
-        return self._queueing.orders
+        self.accepted: Final = self._queueing.accepted
+        self.orders: Final = self._queueing.orders
 
     # What it holds, brought up to the present
 
     def fresh(self, company: SimulatedCompany) -> SimulatedCompany:
         """The company as of now: what has completed counts as synced, and Codat's own schedule has queued."""
         now = self.clock.ticks()
-        if self._schedule.on(now) and self._schedule.run(company, now, self.bring):
-            self.activate(company)
+        if self._schedule.on(now):
+            self._schedule.run(company, now, self.bring)
         self.bring(company, now)
         return company
 
     def bring(self, company: SimulatedCompany, now: int) -> None:
         """Bring a company up to an instant: note what has completed, what has ended or begun at its connections."""
-        history = self.active[company.index][1] if company.index in self.active else self._histories.get(company.index)
-        for op in history.settle(now) if history is not None else ():
+        for op in company.history.settle(now) if company.history is not None else ():
             connection = company.find(op.connection_id)
             if connection is not None:
                 connection.last_sync = max(connection.last_sync or 0, op.completed)
@@ -124,14 +129,14 @@ class World:
         """A company as of now; 404 where there is none."""
         company = self.company_store.find(company_id.lower())
         if company is None:
-            raise no_company(company_id)
+            raise missing("companyId", company_id)
         return self.fresh(company)
 
     def find_connection(self, company_id: str, connection_id: str) -> SimulatedConnection:
         """A connection of a company as of now; 404 where there is none."""
         connection = self.find_company(company_id).find(connection_id.lower())
         if connection is None:
-            raise no_connection(connection_id)
+            raise missing("connectionId", connection_id)
         return connection
 
     def find_operation(self, company_id: str, dataset_id: str) -> Operation:
@@ -139,39 +144,22 @@ class World:
         op = self.history_of(self.find_company(company_id)).find(dataset_id.lower())
         lag = round(self.settings.history_lag * SECOND)
         if op is None or (lag and op.requested > self.clock.ticks() - lag):
-            raise no_dataset(dataset_id)
+            raise missing("datasetId", dataset_id)
         return op
 
     def history_of(self, company: SimulatedCompany) -> CompanyHistory:
-        """A company's operations; queueing into it makes the company one to keep."""
-        if company.index in self.active:
-            return self.active[company.index][1]
-        history = self._histories.get(company.index)
-        if history is None:
-            history = self._histories[company.index] = CompanyHistory(self.draws, company, self.start)
-            if len(self._histories) > _HISTORIES:
-                self._histories.popitem(last=False)
-        return history
-
-    def visible(self, history: CompanyHistory, now: int) -> list[Operation]:
-        """The operations that lists show: with a lag, the newest are not there yet."""
-        horizon = now - round(self.settings.history_lag * SECOND)
-        if not self.settings.history_lag or not history.queued:
-            return history.operations
-        return history.operations[: bisect_right(history.operations, horizon, key=REQUESTED)]
+        """A company's operations; where nothing was queued they are forgotten after a while."""
+        if company.history is None:
+            company.history = CompanyHistory(self.draws, company, self.start)
+            self._read.append(company)
+            if len(self._read) > _HISTORIES and (oldest := self._read.popleft()).index not in self.active:
+                oldest.history = None
+        return company.history
 
     def activate(self, company: SimulatedCompany) -> None:
         """Something was queued: keep the company and its history for good."""
-        self.active[company.index] = (company, self.history_of(company))
-        self._histories.pop(company.index, None)
+        self.active[company.index] = company
         self.company_store.keep(company)
-
-    def _page(
-        self, listing: Listing, path: str, parameters: Parameters, document: Callable[[int], Document]
-    ) -> Document:
-        place = window(parameters, self.settings.max_page_size)
-        indices, total = listing.page(parameters, place.rows)
-        return page_of([document(index) for index in indices], total, path, parameters, place)
 
     def connected(self) -> int:
         """How many companies have a linked connection; in a large world that of the first ones, in proportion."""
@@ -186,8 +174,8 @@ class World:
             for index in range(len(self.company_store)):
                 self.fresh(self.company_store.at(index))
         else:
-            for company, history in self.active.values():
-                if not history.quiet:
+            for company in self.active.values():
+                if not self.history_of(company).quiet:
                     self.fresh(company)
 
     # Companies and connections
@@ -197,11 +185,10 @@ class World:
         """``GET /companies``."""
         if CHANGING in parameters.get("query", "") + parameters.get("orderBy", ""):
             self._catch_up()
-
-        def document(index: int) -> Document:
-            return self.fresh(self.company_store.at(index)).document(self.link_base)
-
-        return self._page(self._directory, "/companies", parameters, document)
+        return self._directory.body(
+            "/companies", parameters, self.settings.max_page_size,
+            lambda index: self.fresh(self.company_store.at(index)).document(self.link_base),
+        )  # fmt: skip
 
     @synchronized
     def company(self, company_id: str) -> Document:
@@ -213,7 +200,8 @@ class World:
         """``GET /companies/{companyId}/connections``."""
         rows = [each.document(self.link_base) for each in self.find_company(company_id).connections]
         listing = Listing(len(rows), of_documents(rows, CONNECTION), "DataConnection")
-        return self._page(listing, f"/companies/{company_id}/connections", parameters, rows.__getitem__)
+        path = f"/companies/{company_id}/connections"
+        return listing.body(path, parameters, self.settings.max_page_size, rows.__getitem__)
 
     @synchronized
     def connection(self, company_id: str, connection_id: str) -> Document:
@@ -233,62 +221,49 @@ class World:
         return self._shown(history.last_status[1])
 
     def _statuses(self, company: SimulatedCompany, history: CompanyHistory, now: int) -> dict[str, Document]:
+        cells = [(c.id, data_type) for c in company.connections for data_type in self.settings.types_of(c.platform)]
         by_type: dict[str, list[Cell]] = {}
-        for connection in company.connections:
-            for data_type in self._queueing.types_of(connection):
-                by_type.setdefault(data_type, []).append((connection.id, data_type))
-        for cell in history.cells:
-            if custom_identifier(cell[1]) is not None:
-                by_type.setdefault(cell[1], []).append(cell)
+        for cell in (*cells, *(cell for cell in history.cells if custom_identifier(cell[1]) is not None)):
+            by_type.setdefault(cell[1], []).append(cell)
         return {data_type: self._status(history, data_type, cells, now) for data_type, cells in by_type.items()}
 
     def _shown(self, statuses: dict[str, Document]) -> Document:
         """With the types never synced as the settings say."""
         statuses = {key: self._renamed(status, "currentStatus") for key, status in statuses.items()}
-        if self.settings.never_synced == "omit":
-            return {key: status for key, status in statuses.items() if len(status) > 1}
-        if self.settings.never_synced == "null":
-            return {key: status if len(status) > 1 else None for key, status in statuses.items()}
-        return statuses
+        if self.settings.never_synced == "bare":
+            return statuses
+        synced = {key: status for key, status in statuses.items() if len(status) > 1}
+        return synced if self.settings.never_synced == "omit" else {**dict.fromkeys(statuses), **synced}
 
     def _status(self, history: CompanyHistory, data_type: str, cells: list[Cell], now: int) -> Document:
         told = max if self.settings.status_of == "newest" else min
         latest = told((history.cells[cell][-1] for cell in cells if cell in history.cells), key=REQUESTED, default=None)
-        status: Document = {"dataType": data_type}
         if latest is None:
-            return status
+            return {"dataType": data_type}
+        status = {"dataType": data_type, "currentStatus": latest.document(now)["status"], "latestSyncId": latest.id}
         good = (history.last_success(cell, now) for cell in cells)
         success = max((op for op in good if op is not None), key=attrgetter("completed"), default=None)
         if success is not None:
-            status["lastSuccessfulSync"] = to_text(success.completed)
-        status["currentStatus"] = latest.document(now)["status"]
-        status["latestSyncId"] = latest.id
-        if success is not None:
-            status["latestSuccessfulSyncId"] = success.id
+            status |= {"lastSuccessfulSync": to_text(success.completed), "latestSuccessfulSyncId": success.id}
         return status
 
     @synchronized
     def queue(self, company_id: str, data_type: str, connection_id: str | None = None) -> Document:
         """``POST /companies/{companyId}/data/queue/{dataType}``."""
         company, now = self.find_company(company_id), self.clock.ticks()
-        op = self._queueing.one(company, data_type, connection_id, now)
-        self.activate(company)
-        return self._renamed(op.document(now))
+        return self._renamed(self._queueing.one(company, data_type, connection_id, now).document(now))
 
     @synchronized
     def queue_custom(self, company_id: str, connection_id: str, identifier: str) -> Document:
         """``POST /companies/{companyId}/connections/{connectionId}/data/queue/custom/{customDataIdentifier}``."""
         company, now = self.find_company(company_id), self.clock.ticks()
-        op = self._queueing.custom(company, self.find_connection(company_id, connection_id), identifier, now)
-        self.activate(company)
-        return self._renamed(op.document(now))
+        connection = self.find_connection(company_id, connection_id)
+        return self._renamed(self._queueing.custom(company, connection, identifier, now).document(now))
 
     @synchronized
     def refresh_product(self, company_id: str, product: str, data_types: Sequence[str] | None = None) -> None:
         """``POST /companies/{companyId}/products/{productIdentifier}/refresh``."""
-        company = self.find_company(company_id)
-        if self._queueing.product(company, product, data_types, self.clock.ticks()):
-            self.activate(company)
+        self._queueing.product(self.find_company(company_id), product, data_types, self.clock.ticks())
 
     @synchronized
     def assign(self, company_id: str, *products: str) -> None:
@@ -300,21 +275,20 @@ class World:
     @synchronized
     def queue_all(self, company_id: str) -> None:
         """``POST /companies/{companyId}/data/all``."""
-        company = self.find_company(company_id)
-        if self._queueing.all(company, self.clock.ticks()):
-            self.activate(company)
+        self._queueing.all(self.find_company(company_id), self.clock.ticks())
 
     @synchronized
     def history(self, company_id: str, parameters: Parameters = _NONE) -> Document:
         """``GET /companies/{companyId}/data/history``."""
-        company, now = self.find_company(company_id), self.clock.ticks()
-        operations = self.visible(self.history_of(company), now)
-
-        def document(index: int) -> Document:
-            return self._renamed(operations[index].document(now))
-
-        path = f"/companies/{company_id}/data/history"
-        return self._page(OperationList(operations, now), path, parameters, document)
+        history, now = self.history_of(self.find_company(company_id)), self.clock.ticks()
+        operations = history.operations
+        if self.settings.history_lag and history.queued:  # the newest are not there yet
+            horizon = now - round(self.settings.history_lag * SECOND)
+            operations = operations[: bisect_right(operations, horizon, key=REQUESTED)]
+        return OperationList(operations, now).body(
+            f"/companies/{company_id}/data/history", parameters, self.settings.max_page_size,
+            lambda index: self._renamed(operations[index].document(now)),
+        )  # fmt: skip
 
     @synchronized
     def operation(self, company_id: str, dataset_id: str) -> Document:
@@ -326,34 +300,33 @@ class World:
         """``GET /companies/{companyId}/sync/{datasetId}/validation``."""
         return validation_results(self.draws, self.find_operation(company_id, dataset_id), self.clock.ticks())
 
-    # SandboxSettings and integrations
+    # Settings and integrations
 
     def company_settings(self, company_id: str) -> Document:
         """``GET /companies/{companyId}/syncSettings``."""
         company = self.find_company(company_id)
-        settings = catalogue.settings_of(self.settings, company.id)
+        settings = self.settings.sync_settings(company.id)
         own = self.settings.company_settings.get(company.id)
         told = [each for name, each in settings.items() if (own or {}).get(name, {}) is not None]
         return {"companyId": company.id, "overridesDefaults": own is not None, "settings": told}
 
     def profile_settings(self) -> Document:
         """``GET /profile/syncSettings``."""
-        client_id = self.draws.uuid("client")
-        settings = list(catalogue.settings_of(self.settings).values())
-        return {"clientId": client_id, "overridesDefaults": True, "settings": settings}
+        settings = list(self.settings.sync_settings().values())
+        return {"clientId": self.draws.uuid("client"), "overridesDefaults": True, "settings": settings}
 
     def integrations(self, parameters: Parameters = _NONE) -> Document:
         """``GET /integrations``."""
-        rows = catalogue.integrations(self.settings.new_data_types)
-        listing = Listing(len(rows), of_documents(rows, catalogue.INTEGRATION), "Integration")
-        return self._page(listing, "/integrations", parameters, rows.__getitem__)
+        rows = [integration(platform, self.settings.types_of(platform)) for platform in PLATFORMS]
+        listing = Listing(len(rows), of_documents(rows, INTEGRATION), "Integration")
+        return listing.body("/integrations", parameters, self.settings.max_page_size, rows.__getitem__)
 
     def integration(self, platform_key: str) -> Document:
         """``GET /integrations/{platformKey}``."""
         platform = BY_KEY.get(platform_key)
         if platform is None:
             raise ErrorResponse(404, f"No integration was found with key {platform_key}", "ClientsApi")
-        return catalogue.integration(platform, self.settings.new_data_types)
+        return integration(platform, self.settings.types_of(platform))
 
     # What the API does not tell, for Python and the controls
 
@@ -363,9 +336,9 @@ class World:
         self._catch_up()
         now = self.clock.ticks()
         done = [
-            (op.completed, op.id, read_completed(self.draws, company, op, history.success_before(op)))
-            for company, history in self.active.values()
-            for op in history.queued
+            (op.completed, op.id, read_completed(self.draws, company, op, self.history_of(company).success_before(op)))
+            for company in self.active.values()
+            for op in self.history_of(company).queued
             if op.succeeded and op.completed <= now
         ]
         return [event for *_, event in sorted(done, key=itemgetter(0, 1))]
@@ -386,8 +359,8 @@ class World:
         first = connection.status == "PendingAuth"
         connection.authorize(now)
         self.company_store.keep(company)
-        if first and self._queueing.first_sync(company, connection, now):
-            self.activate(company)
+        if first:
+            self._queueing.first_sync(company, connection, now)
 
     @synchronized
     def mend(self, company_id: str, connection_id: str) -> None:
@@ -418,15 +391,15 @@ class World:
     def stage(self, name: str) -> Staged:
         """Add the company (or companies) of a situation, as of now; ``ValueError`` for a name that is none."""
         situation, now, staged = find_situation(name), self.clock.ticks(), []
-        for template in templates_of(name):
+        for template in situation.templates(name):
             company = self.company_store.add(template, now)
-            history = CompanyHistory(self.draws, company, now)
-            self.active[company.index] = (company, history)
+            history = company.history = CompanyHistory(self.draws, company, now)
+            self.activate(company)
             connection = company.connections[0]
             for data_type in situation.queue:
                 self._queueing.queue(company, connection, data_type, now - round(situation.ago * DAY))
-            newest = {t: ops[-1].id for (c, t), ops in history.cells.items() if c == connection.id}
-            shown = [id for t, id in newest.items() if t in (situation.shows or situation.queue or newest)]
+            cells = {t: history.cells.get((connection.id, t)) for t in connection.platform.types}
+            shown = [ops[-1].id for t, ops in cells.items() if ops and t in (situation.shown or cells)]
             staged.append(Staged(name, company.id, connection.id, tuple(shown)))
         self._directory = Directory(self.company_store)
         return staged[0]._replace(others=tuple(staged[1:]))
@@ -437,8 +410,8 @@ class World:
         company = self.find_company(company_id)
         if company.index in self.active:
             raise RuntimeError("lengthen a history before operations are queued")
-        self.company_store.keep(company)
-        self.active[company.index] = (company, CompanyHistory.of_length(self.draws, company, self.start, operations))
+        company.history = CompanyHistory.of_length(self.draws, company, self.start, operations)
+        self.activate(company)
 
     def _renamed(self, document: Document, field: str = "status") -> Document:
         """A copy, with another word for its status where the settings say so."""

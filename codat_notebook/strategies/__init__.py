@@ -4,11 +4,11 @@ Pure: no I/O and no session. From the inside out:
 
 - the science: ``indices`` (what a refresh is worth now), ``optimum`` (the best way to share out a budget, and what
   nothing can exceed), ``learning`` (how often cells change, from what was seen)
-- strategies: ``cell_table`` (the one table that they see, what they may answer), ``policies`` (built in),
-  ``combinators`` (strategies made of strategies), ``budget``
+- strategies: ``cell_table`` (the one table that they see, what they may answer), ``policies`` (built in, and made of
+  others), ``budget``
 - trying them out: ``portfolio`` (whom to refresh, and the truth about them), ``rounds`` (one round of a strategy, and
-  what no strategy can break), ``simulation_state`` (a portfolio on a virtual clock), ``simulation``, ``scores``,
-  ``result``, ``comparison``, ``plots``
+  what no strategy can break), ``simulation_state`` (a portfolio on a virtual clock), ``simulation``, ``result``,
+  ``comparison``
 - on real companies: ``codat_notebook.live`` has them refreshed as a round says
 
 A strategy is any function of the cells that gives a priority for each; those made here are called the same way:
@@ -19,20 +19,24 @@ first(keep_alive('25D'), optimal('age'))
 """
 
 from codat_notebook.strategies.cell_table import CELLS, StrategyError, table
-from codat_notebook.strategies.combinators import before, bundle, first, limit, where
 from codat_notebook.strategies.comparison import compare
 from codat_notebook.strategies.learning import observe_changes
 from codat_notebook.strategies.policies import (
+    before,
+    bundle,
     codat_schedule,
     every,
+    first,
     keep_alive,
     learn,
+    limit,
     oldest,
     optimal,
     random_order,
     stale_probability,
     threshold,
     weighted_age,
+    where,
 )
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.result import Result

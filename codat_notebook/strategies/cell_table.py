@@ -11,16 +11,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from codat_notebook import frames
+from codat_notebook.columns import series_of
 from codat_notebook.strategies.indices import Flags, Floats
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Column -> what it holds. Categories are text; days are float64; ``age`` is infinite where nothing was ever read.
 CELLS: Final = {
@@ -35,14 +34,11 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "age": np.inf, "in_progress": False, "failures": 0, "connection_status": "Linked", "weight": 1.0, "cost": 1.0,
     "rate": np.nan, "latency_p95": 0.0,
 }  # fmt: skip
-_DTYPES: Final = {"days": "float64", "number": "float64", "flag": "bool", "count": "int64", "answer": "boolean"}
-_DAY: Final = np.timedelta64(1, "D") / np.timedelta64(1, "us")
+DTYPES: Final = {"days": "float64", "number": "float64", "flag": "bool", "count": "int64", "answer": "boolean"}
+DAY: Final = np.timedelta64(1, "D")
 #: Texts that a refresh changes.
-_CHANGING: Final = frozenset({"status", "last_error"})
-#: Columns that name a cell in messages.
-_NAMES: Final = ["company", "connection", "data_type"]
+CHANGING: Final = ("status", "last_error")
 
-Moment = np.datetime64
 Labels = tuple[NDArray[np.integer[Any]], list[str]]
 
 
@@ -73,15 +69,11 @@ def table(columns: Mapping[str, Any], rows: int | None = None) -> pd.DataFrame:
     >>> table({"data_type": ["invoices", "bills"], "age": [3.0, np.inf]})[["data_type", "age", "weight"]].shape
     (2, 3)
     """
-    import pandas as pd
-
-    unknown = sorted(set(columns) - set(CELLS))
-    if unknown:
+    if unknown := sorted(set(columns) - set(CELLS)):
         raise ValueError(f"cells have no column {', '.join(unknown)}; they have {', '.join(CELLS)}")
     lengths = {name: len(v) for name, v in columns.items() if not isinstance(v, str) and hasattr(v, "__len__")}
     rows = max(lengths.values(), default=1) if rows is None else rows
-    wrong = {name: length for name, length in lengths.items() if length != rows}
-    if wrong:
+    if wrong := {name: length for name, length in lengths.items() if length != rows}:
         raise ValueError(f"expected {rows} values in each column, but found {wrong}")
     given = {name: columns.get(name, _DEFAULTS.get(name)) for name in CELLS}
     spread = {name: value if name in lengths else [value] * rows for name, value in given.items()}
@@ -89,30 +81,26 @@ def table(columns: Mapping[str, Any], rows: int | None = None) -> pd.DataFrame:
 
 
 def _series(kind: str, values: Any) -> Any:
-    import pandas as pd
-
-    if kind == "time" and isinstance(values, np.ndarray) and values.dtype.kind == "M":
-        return pd.Series(values.astype("datetime64[us]")).dt.tz_localize("UTC")
     ready = {"time": "datetime64[us, UTC]", "category": "category"}.get(kind)
     if ready is None:
-        return pd.Series(list(values) if kind == "answer" else np.asarray(values), dtype=_DTYPES[kind])
+        return pd.Series(list(values) if kind == "answer" else np.asarray(values), dtype=DTYPES[kind])
     if isinstance(values, pd.Series) and str(values.dtype) == ready:
         return values.reset_index(drop=True)
-    return frames.build({"column": kind}, {"column": list(values)})["column"]
+    return series_of(kind, list(values))
 
 
 @dataclass(frozen=True)
 class Columns:
     """The cells as arrays, read when asked for: what built-in strategies work on.
 
-    ``number(name)`` gives floats (flags as 0 and 1, what is unknown as NaN, times as days from now), ``labels(name)``
+    ``numbers(name)`` gives floats (flags as 0 and 1, what is unknown as NaN, times as days from now), ``labels(name)``
     the codes and categories of a text column, ``frame()`` the table itself, for strategies that want one.
     """
 
     numbers: Callable[[str], Floats]
     labels: Callable[[str], Labels]
     frame: Callable[[], pd.DataFrame]
-    now: Moment
+    now: np.datetime64
     budget_left: float | None = None
     kept_groups: dict[tuple[str, ...], NDArray[np.int64]] | None = None  # of cells that keep their texts
 
@@ -124,10 +112,11 @@ class Columns:
         def numbers(name: str) -> Floats:
             column = cells[name]
             if CELLS.get(name) == "time":
-                stamps = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]")
-                return days_between(at, stamps)
+                days: Floats = (column.to_numpy("datetime64[us]") - at) / DAY
+                return days
             return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
+        @cache
         def labels(name: str) -> Labels:
             category = cells[name].astype("category").cat
             return category.codes.to_numpy(), [str(label) for label in category.categories]
@@ -147,7 +136,7 @@ class Columns:
 
     def groups(self, *names: str) -> NDArray[np.int64]:
         """A number for each cell: the same for cells that agree in all these columns."""
-        if self.kept_groups is not None and not _CHANGING.intersection(names):
+        if self.kept_groups is not None and not set(CHANGING).intersection(names):
             if names not in self.kept_groups:
                 self.kept_groups[names] = replace(self, kept_groups=None).groups(*names)
             return self.kept_groups[names]
@@ -166,20 +155,10 @@ class Columns:
         )
 
 
-def days_between(start: Moment, ends: NDArray[np.datetime64]) -> Floats:
-    """Days from a moment to others, NaN where there is none."""
-    gap = (ends - start).astype("timedelta64[us]")
-    return np.where(np.isnat(gap), np.nan, gap.astype(np.float64) / _DAY)
-
-
-def moment(now: Any) -> Moment:
+def moment(now: Any) -> np.datetime64:
     """A time of any kind as UTC without a zone, as numpy has it."""
-    if now is None or isinstance(now, np.datetime64):
-        return np.datetime64("NaT", "us") if now is None else now.astype("datetime64[us]")
-    import pandas as pd
-
-    stamp = pd.Timestamp(now)
-    return np.datetime64(stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp, "us")
+    utc: np.datetime64 = pd.Timestamp(now).to_datetime64().astype("datetime64[us]")
+    return utc
 
 
 def name_of(strategy: Any) -> str:
@@ -194,8 +173,7 @@ def ask(strategy: Callable[..., Any], columns: Columns) -> Floats:
     ------
     StrategyError : it raised, or its answer is no number for each cell.
     """
-    score = getattr(strategy, "score", None)
-    if score is not None:
+    if (score := getattr(strategy, "score", None)) is not None:
         return np.asarray(score(columns), dtype=np.float64)
     cells = columns.frame()
     try:
@@ -208,23 +186,18 @@ def ask(strategy: Callable[..., Any], columns: Columns) -> Floats:
 
 def _extras(strategy: Callable[..., Any], columns: Columns) -> dict[str, Any]:
     """``now`` and ``budget_left``, as far as the strategy has parameters of these names."""
-    import pandas as pd
-
     # Of a plain function its names are at hand: a signature takes longer than many strategies.
     code = None if hasattr(strategy, "__wrapped__") else getattr(strategy, "__code__", None)
-    parameters: Container[str] = (
-        inspect.signature(strategy).parameters
-        if code is None
-        else code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    )
+    if code is None:
+        parameters: Container[str] = inspect.signature(strategy).parameters
+    else:
+        parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     extras = {"budget_left": columns.budget_left} if "budget_left" in parameters else {}
     return extras | ({"now": pd.Timestamp(columns.now, tz="UTC")} if "now" in parameters else {})
 
 
 def checked(answer: Any, cells: pd.DataFrame, name: str) -> Floats:
     """An answer as floats in the order of the cells; a Series in another order is put right by its index."""
-    import pandas as pd
-
     if answer is None or isinstance(answer, (str, bytes, pd.DataFrame)) or np.ndim(answer) != 1:
         raise StrategyError(f"{name} gave {type(answer).__name__}, expected one number for each cell:", cells)
     if len(answer) != len(cells):
@@ -239,16 +212,14 @@ def checked(answer: Any, cells: pd.DataFrame, name: str) -> Floats:
 
 
 def _numbers(given: pd.Series[Any], cells: pd.DataFrame, name: str) -> Floats:
-    import pandas as pd
-
     if pd.api.types.is_numeric_dtype(given.dtype) and given.dtype.kind != "c":
         return given.to_numpy(dtype=np.float64, na_value=np.nan)
-    numbers = pd.to_numeric(given, errors="coerce") if given.dtype == object else None
     bad = given.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool)
-    if numbers is not None:
+    if given.dtype == object:
+        numbers = pd.to_numeric(given, errors="coerce")
         bad = bad | (numbers.isna() & given.notna()).to_numpy()
         if not bad.any():
             return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-    shown = cells[_NAMES].assign(priority=given)[bad if bad.any() else slice(None)]
+    shown = cells[["company", "connection", "data_type"]].assign(priority=given)[bad if bad.any() else slice(None)]
     hint = "; durations are days, as in cells.age" if given.dtype.kind == "m" else ""
     raise StrategyError(f"{name} gave priorities that are no numbers ({given.dtype}){hint}:", shown)

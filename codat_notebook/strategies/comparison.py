@@ -11,21 +11,27 @@ import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
+import numpy as np
+import pandas as pd
+
+from codat_notebook.strategies import optimum
 from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.policies import Strategy
-from codat_notebook.strategies.portfolio import Portfolio
-from codat_notebook.strategies.result import Result
+from codat_notebook.strategies.portfolio import Portfolio, costs
+from codat_notebook.strategies.result import BOUND_LINE, Result
 from codat_notebook.strategies.simulation import simulate
-
-if TYPE_CHECKING:
-    from codat_notebook.strategies.plots import ComparisonFrame
 
 _OPTIONS = {"days", "tick", "limits", "goal", "deadline"}
 _Portfolios = Portfolio | Callable[[int], Portfolio]
 _Task = tuple[str, str, int]
+_TASK: Final = {"strategy": "string", "budget": "string", "seed": "int64"}  # its columns, and their types
+_Shared = tuple[_Portfolios, dict[str, Any]]  # what all tasks share: whom to simulate, and the options
 _Outcome = dict[str, float] | str
+_unpack = lru_cache(maxsize=2)(pickle.loads)  # the same portfolio comes with every task, and is unpacked once
+_MARKERS: Final = "os^Dv<>Pp*Xh"
+_POINTS: Final = 40
 
 
 def compare(
@@ -66,8 +72,6 @@ def compare(
     >>> frame.groupby("strategy").size().to_dict()
     {'best': 2, 'weekly': 2}
     """
-    from codat_notebook.strategies.plots import ComparisonFrame
-
     budgets = [budget] if isinstance(budget, str) else list(budget)
     numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     if not (strategies and budgets and numbers):
@@ -78,30 +82,26 @@ def compare(
         raise TypeError(f"compare: no option {', '.join(unknown)}; there are {', '.join(sorted(_OPTIONS))}")
     _refuse_fork(executor)
     tasks = [(name, each, seed) for name in strategies for each in budgets for seed in numbers]
+    shared = portfolio, options
     if executor is None:
-        outcomes = [_outcome(partial(_run, strategies[task[0]], portfolio, task, options)) for task in tasks]
+        outcomes = [_outcome(partial(_run, strategies[task[0]], shared, task)) for task in tasks]
     else:
-        outcomes = _elsewhere(executor, tasks, strategies, portfolio, options)
-    frame = ComparisonFrame(_columns(tasks, outcomes))
+        outcomes = _elsewhere(executor, tasks, strategies, shared)
+    frame = _frame(tasks, outcomes)
     frame.whom, frame.days = (portfolio, numbers), float(options.get("days", 90))
     return frame
 
 
 def _elsewhere(
-    executor: Executor,
-    tasks: list[_Task],
-    strategies: Mapping[str, Strategy],
-    portfolio: _Portfolios,
-    options: Mapping[str, Any],
+    executor: Executor, tasks: list[_Task], strategies: Mapping[str, Strategy], shared: _Shared
 ) -> list[_Outcome]:
-    """The tasks' outcomes from other threads, processes or machines. The portfolio is packed once."""
-    shared = _pack((portfolio, dict(options)))
+    """The tasks' outcomes from other threads, processes or machines. What they share is packed once."""
+    packed_once = _pack(shared)
     packed = {name: _pack(strategy) for name, strategy in strategies.items()}
-
     futures: list[Future[_Outcome]] = []
     for task in tasks:
         try:
-            futures.append(executor.submit(_run_packed, packed[task[0]], shared, task))
+            futures.append(executor.submit(_run_packed, packed[task[0]], packed_once, task))
         except Exception as error:  # noqa: BLE001 - a pool that broke takes no more tasks; each row says so
             futures.append(Future())
             futures[-1].set_exception(error)
@@ -109,30 +109,15 @@ def _elsewhere(
 
 
 def _run_packed(strategy: bytes, shared: bytes, task: _Task) -> _Outcome:
-    """A task in another process. What it raises comes back as words: an exception that cannot be unpickled, such as one
-    of a class of the user's, breaks the whole pool.
-    """
-
-    def run() -> dict[str, float]:
-        portfolio, options = _unpack(shared)
-        return _run(pickle.loads(strategy), portfolio, task, options)
-
-    return _outcome(run)
+    """A task elsewhere. What it raises comes back as words: an exception that cannot be unpickled breaks the pool."""
+    return _outcome(lambda: _run(pickle.loads(strategy), _unpack(shared), task))
 
 
-def _columns(tasks: list[_Task], outcomes: list[_Outcome]) -> dict[str, Any]:
-    import pandas as pd
-
-    names = [name for name, _ in Result.METRICS]
-    rows = [{"error": outcome} if isinstance(outcome, str) else outcome for outcome in outcomes]
-    types = {**dict.fromkeys(names, "float64"), "error": "string"}
-    metrics = pd.DataFrame(rows, columns=list(types)).astype(types)
-    return {
-        "strategy": pd.Series([name for name, _, _ in tasks], dtype="string"),
-        "budget": pd.Series([budget for _, budget, _ in tasks], dtype="string"),
-        "seed": pd.Series([seed for _, _, seed in tasks], dtype="int64"),
-        **{str(name): metrics[name] for name in metrics},
-    }
+def _frame(tasks: list[_Task], outcomes: list[_Outcome]) -> ComparisonFrame:
+    metrics = [{"error": outcome} if isinstance(outcome, str) else outcome for outcome in outcomes]
+    rows = [dict(zip(_TASK, task, strict=True)) | own for task, own in zip(tasks, metrics, strict=True)]
+    types = {**_TASK, **{name: "float64" for name, _ in Result.METRICS}, "error": "string"}
+    return ComparisonFrame(pd.DataFrame(rows, columns=list(types)).astype(types))
 
 
 def _outcome(get: Callable[[], _Outcome]) -> _Outcome:
@@ -143,8 +128,8 @@ def _outcome(get: Callable[[], _Outcome]) -> _Outcome:
         return f"{type(error).__name__}: {error}"
 
 
-def _run(strategy: Strategy, portfolio: _Portfolios, task: _Task, options: Mapping[str, Any]) -> dict[str, float]:
-    _, budget, seed = task
+def _run(strategy: Strategy, shared: _Shared, task: _Task) -> dict[str, float]:
+    (portfolio, options), (_, budget, seed) = shared, task
     cells = portfolio if isinstance(portfolio, Portfolio) else portfolio(seed)
     return simulate(strategy, cells, budget=budget, seed=seed, **options).metrics
 
@@ -164,13 +149,57 @@ def _pack(thing: Any) -> bytes:
     import cloudpickle
 
     try:
-        packed: bytes = cloudpickle.dumps(thing)
+        return bytes(cloudpickle.dumps(thing))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise ValueError(f"compare: a strategy or portfolio cannot travel to another process ({error})") from error
-    return packed
 
 
-@lru_cache(maxsize=2)
-def _unpack(packed: bytes) -> Any:
-    """The same portfolio comes with every task, and is unpacked once."""
-    return pickle.loads(packed)
+class ComparisonFrame(pd.DataFrame):
+    """Strategies x budgets x seeds. What is derived from it is a plain DataFrame, with pandas' own ``plot``.
+
+    ``whom`` and ``days`` are what was simulated, for the bound that the picture shows.
+    """
+
+    whom: tuple[Portfolio | Callable[[int], Portfolio], list[int]]
+    days: float
+    _metadata = ["whom", "days"]  # noqa: RUF012 - pandas' way of declaring attributes that are no columns
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return pd.DataFrame
+
+    def plot(self, axis: Any = None, **options: Any) -> Any:  # type: ignore[override]  # pandas has an accessor here
+        """Freshness against what was spent a day, each strategy by its name, and the bound above them all.
+
+        With several budgets the points of a strategy make a line: its frontier. Bars are the spread over the seeds.
+        Returns matplotlib's axes; ``options`` go to the line of the bound.
+        """
+        from matplotlib import pyplot as plt
+
+        portfolio, seeds = self.whom
+        cells = portfolio if isinstance(portfolio, Portfolio) else portfolio(seeds[0])
+        budget = Budget.of(str(self["budget"].iloc[0]))
+        if axis is None:
+            axis = plt.subplots(figsize=(8, 4.8), layout="constrained")[1]
+        points = self[self["error"].isna()].assign(cost=lambda good: good["spent"] / self.days)
+        groups = points.groupby(["strategy", "budget"], sort=False, observed=True)
+        means, spread = groups[["cost", "freshness"]].mean(), groups["freshness"].std().fillna(0.0)
+        top = float(max(means["cost"].max(), 1e-9)) * 1.15 if len(means) else 1.0
+        _bound(cells, self.days, top, budget).plot(ax=axis, **BOUND_LINE, label="bound", **options)
+        for number, (name, own) in enumerate(means.groupby(level="strategy", sort=False)):
+            own = own.sort_values("cost")
+            error = spread.loc[own.index].to_numpy()
+            style = f"{_MARKERS[number % len(_MARKERS)]}-"
+            axis.errorbar(own["cost"], own["freshness"], yerr=error, fmt=style, lw=1, capsize=2, label=str(name))
+        axis.set(xlabel=f"{budget.unit} a day", ylabel="freshness", title="Freshness against cost")
+        axis.set(xlim=(0, top), ylim=(0, 1.02))
+        axis.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.01, 0.5))
+        return axis
+
+
+def _bound(portfolio: Portfolio, days: float, top: float, budget: Budget) -> pd.Series[Any]:
+    """The bound for budgets from nothing to ``top``."""
+    cells, rates, cost = portfolio.cells, portfolio.truth["true_rate"], costs(portfolio, budget)
+    grid = np.linspace(0.0, top, _POINTS)
+    bounds = [optimum.upper_bound(rates, spent, days, cells["age"], cells["weight"], cost) for spent in grid]
+    return pd.Series(bounds, index=grid)

@@ -11,7 +11,7 @@ Arrays in, arrays out. Exact also where a naive form fails: tiny ``rate * tau``,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,13 +72,13 @@ def staleness(rate: ArrayLike, tau: ArrayLike) -> Floats:
     once it was read, and everything (``inf``) before.
     """
     rate, tau = _pair(rate, tau)
-    return _over(staleness_curve(_product(rate, tau)), rate, tau)
+    return _over(staleness_curve, rate, tau, rate)
 
 
 def age(rate: ArrayLike, tau: ArrayLike) -> Floats:
     """Index of age (days since the first unseen change): tau^2 / 2 + tau e^-x / rate - (1 - e^-x) / rate^2."""
     rate, tau = _pair(rate, tau)
-    return _over(age_curve(_product(rate, tau)), rate * rate, tau)
+    return _over(age_curve, rate, tau, rate * rate)
 
 
 def since_sync(rate: ArrayLike, tau: ArrayLike) -> Floats:
@@ -118,15 +118,10 @@ def _pair(rate: ArrayLike, tau: ArrayLike) -> tuple[Floats, Floats]:
     return rate, tau
 
 
-def _product(rate: Floats, tau: Floats) -> Floats:
-    """rate * tau; 0 * inf gives NaN, which ``_over`` settles."""
-    with np.errstate(invalid="ignore"):
-        return rate * tau
-
-
-def _over(curve: Floats, divisor: Floats, tau: Floats) -> Floats:
-    """curve / divisor; where nothing ever changes 0, and ``inf`` if such a cell was never read."""
+def _over(curve: Callable[[Floats], Floats], rate: Floats, tau: Floats, divisor: Floats) -> Floats:
+    """curve(rate tau) / divisor; where nothing ever changes 0, and ``inf`` if such a cell was never read."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        quotient: Floats = np.divide(curve, divisor, out=np.asarray(curve))
+        value = curve(rate * tau)
+        quotient: Floats = np.divide(value, divisor, out=np.asarray(value))
     still = divisor == 0
     return np.where(still, np.where(np.isinf(tau), np.inf, 0.0), quotient) if still.any() else quotient

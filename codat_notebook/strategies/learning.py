@@ -10,25 +10,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from codat_notebook import frames
 from codat_notebook.models.platforms import changes_a_day
-from codat_notebook.strategies.cell_table import Columns, Labels, Moment
+from codat_notebook.strategies.cell_table import DAY, Columns, Labels
 from codat_notebook.strategies.indices import Floats
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Prior of a rate: a Gamma of this shape around the mean assumed for the data type. Wide on purpose.
 SHAPE = 0.5
 _FASTEST = 1e4  # changes a day; what changes at every look could change any number of times
-
 _INSTANT = 1e-9  # days: a gap below is rounding, not a refresh
-_DAY: Final = np.timedelta64(1, "D")
 _KEYS = ("company", "connection", "data_type")
 
 Prior = tuple[float, float] | Mapping[str, tuple[float, float]] | None
@@ -59,66 +55,56 @@ class Learner:
     """
 
     def __init__(self, prior: Prior = None) -> None:
-        pairs = prior.values() if isinstance(prior, Mapping) else [] if prior is None else [prior]
-        if not all(len(pair) == 2 and min(pair) > 0 for pair in pairs):
+        self._priors: Mapping[Any, tuple[float, float]]  # data type, or None for all -> (a, b)
+        self._priors = prior if isinstance(prior, Mapping) else {} if prior is None else {None: prior}
+        if not all(len(pair) == 2 and min(pair) > 0 for pair in self._priors.values()):
             raise ValueError(f"learn: a prior is two numbers > 0, or data type -> two numbers, not {prior!r}")
-        self._prior = prior
-        self._keys: list[Labels] | None = None
-        self._shape: Floats
-        self._days: Floats
-        self._snapshot: Floats
-        self._at: Moment | None = None
+        self._keys: list[Labels] = []
+        self._known = [np.empty(0)] * 3  # of each cell a + S, b + G, and its snapshot as days from the last round
+        self._at: np.datetime64 = np.datetime64("NaT", "us")
 
     def rates(self, columns: Columns) -> Floats:
         """What is believed now, after the refreshes that ended since the last call."""
         self._know(columns)
-        snapshot = columns.last_success
+        shape, days, snapshot = self._known
+        gap = columns.last_success - snapshot
         # Snapshots are told as days from now, so those of the last round are the time since then further off.
-        moved = 0.0 if self._at is None else (columns.now - self._at) / _DAY
+        gap += (columns.now - self._at) / DAY
         self._at = columns.now
-        gap = snapshot - self._snapshot + moved
         fresh = np.flatnonzero(gap > _INSTANT)
-        if len(fresh):
-            changed = columns.changed_last[fresh]
-            told = ~np.isnan(changed)
-            self._update(fresh[told], gap[fresh[told]], changed[told] > 0)
-        self._snapshot = snapshot
-        return self._shape / self._days
+        changed = columns.changed_last[fresh]
+        told = ~np.isnan(changed)
+        cells, gaps = fresh[told], gap[fresh[told]]
+        rate = np.minimum(shape[cells] / days[cells], _FASTEST)
+        expected = rate * gaps / -np.expm1(-np.maximum(rate * gaps, 1e-12))
+        shape[cells] += np.where(changed[told] > 0, expected, 0.0)
+        days[cells] += gaps
+        self._known[2] = columns.last_success
+        return shape / days
 
     def _know(self, columns: Columns) -> None:
         """Make sure that what is remembered stands in the order of these cells; new ones begin with the prior."""
         keys = [columns.labels(name) for name in _KEYS]
-        if self._keys is not None and all(
+        if self._keys and all(
             new[0] is old[0] or (np.array_equal(new[0], old[0]) and new[1] == old[1])
             for new, old in zip(keys, self._keys, strict=True)
         ):
             return
-        old_rows = {} if self._keys is None else {key: row for row, key in enumerate(_rows(self._keys))}
-        kept = [(row, old_rows[key]) for row, key in enumerate(_rows(keys)) if key in old_rows]
-        before = (self._shape, self._days, self._snapshot) if kept else ()
-        self._start(columns)
-        new, old = np.array(kept, dtype=np.intp).reshape(-1, 2).T
-        for now, then in zip((self._shape, self._days, self._snapshot), before, strict=False):
-            now[new] = then[old]
-        self._keys = keys
+        before = {key: row for row, key in enumerate(_rows(self._keys))}
+        kept = [(row, before[key]) for row, key in enumerate(_rows(keys)) if key in before]
+        rows, rows_before = np.array(kept, dtype=np.intp).reshape(-1, 2).T
+        known = self._prior(columns)
+        for now, then in zip(known, self._known, strict=True):
+            now[rows] = then[rows_before]
+        self._keys, self._known = keys, known
 
-    def _start(self, columns: Columns) -> None:
-        self._shape = np.full(len(columns.age), SHAPE)
-        self._days = SHAPE / np.maximum(assumed_rates(columns), 1e-9)
-        if isinstance(self._prior, tuple):
-            self._shape[:] = self._prior[0]
-            self._days[:] = self._prior[1]
-        for name, (shape, days) in self._prior.items() if isinstance(self._prior, Mapping) else ():
-            own = columns.matches("data_type", name)
-            self._shape[own] = shape
-            self._days[own] = days
-        self._snapshot = np.full(len(columns.age), np.nan)
-
-    def _update(self, cells: NDArray[np.intp], gaps: Floats, changed: NDArray[np.bool_]) -> None:
-        rate = np.minimum(self._shape[cells] / self._days[cells], _FASTEST)
-        expected = rate * gaps / -np.expm1(-np.maximum(rate * gaps, 1e-12))
-        self._shape[cells] += np.where(changed, expected, 0.0)
-        self._days[cells] += gaps
+    def _prior(self, columns: Columns) -> list[Floats]:
+        """What is known of cells of which nothing was seen."""
+        shape, days = np.full(len(columns.age), SHAPE), SHAPE / np.maximum(assumed_rates(columns), 1e-9)
+        for name, pair in self._priors.items():
+            own = slice(None) if name is None else columns.matches("data_type", name)
+            shape[own], days[own] = pair
+        return [shape, days, np.full(len(shape), np.nan)]
 
 
 #: What was seen, one row a refresh that ended well: whether it found changes since the one before.
@@ -149,8 +135,6 @@ def observe_changes(seen: pd.DataFrame | Mapping[str, Any] | Iterable[Mapping[st
     >>> observe_changes([event])[["data_type", "changed"]].values.tolist()
     [['bills', True]]
     """
-    import pandas as pd
-
     if isinstance(seen, pd.DataFrame):
         if missing := [name for name in _NEEDED if name not in seen.columns]:
             raise ValueError(f"observed changes lack the column {', '.join(missing)}; they need {', '.join(_NEEDED)}")
@@ -159,7 +143,7 @@ def observe_changes(seen: pd.DataFrame | Mapping[str, Any] | Iterable[Mapping[st
         events = [seen] if isinstance(seen, (str, Mapping)) else seen
         rows = [row for number, event in enumerate(events) for row in _of_event(event, number)]
         frame = frames.build(OBSERVED, {name: [row[n] for row in rows] for n, name in enumerate(OBSERVED)})
-    bad = frame["time"].isna() | frame["changed"].isna() | frame["company_id"].isna() | frame["data_type"].isna()
+    bad = frame[list(_NEEDED)].isna().any(axis=1)
     if bad.any():
         raise ValueError(f"observed changes: what, when and whether must be given:\n{frame[bad].head(5).to_string()}")
     return frame.sort_values("time", kind="stable", ignore_index=True)
@@ -176,9 +160,8 @@ def _of_event(event: Any, number: int) -> Iterator[tuple[Any, ...]]:
             if each.get("status", "Complete") == "Complete":
                 yield company, each.get("connectionId"), each["dataType"], when, bool(each["recordsModified"])
     except (KeyError, TypeError, ValueError) as error:
-        shown = str(event)[:200]
         message = f"observed changes: event {number} is no read.completed event ({type(error).__name__}: {error})"
-        raise ValueError(f"{message}: {shown}") from error
+        raise ValueError(f"{message}: {str(event)[:200]}") from error
 
 
 def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
@@ -189,13 +172,12 @@ def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     refreshes (Cho & Garcia-Molina 2003 without the prior). The first bit of a cell says nothing: Codat tells false
     then, whatever is there. Rows without a connection count for all connections of the company.
     """
-    import pandas as pd
-
     seen = observed.sort_values("time", kind="stable")
     names = [seen[name].astype(object).where(seen[name].notna(), "") for name in _NAMES]
     number, keys = pd.MultiIndex.from_arrays(names).factorize()
-    gap, changed = _gaps(number, seen["time"].dt.tz_localize(None).to_numpy()), seen["changed"].to_numpy(bool)
-    there = gap > 0
+    # Days since the refresh before of the same cell, and whether there was one.
+    gap = seen["time"].groupby(number).diff().to_numpy() / DAY
+    there, changed = gap > 0, seen["changed"].to_numpy(bool)
     usual = np.array([changes_a_day(key[2]) for key in keys], dtype=np.float64)
     rate = _posterior(number[there], gap[there], changed[there], usual)
     last = pd.Series(changed[there]).groupby(number[there]).last()
@@ -204,15 +186,6 @@ def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     rows = [place.get((a, b, c), place.get((a, "", c), -1)) for a, b, c in wanted]
     changed_last = pd.array([last.get(row) for row in rows], dtype="boolean")
     return pd.DataFrame({"rate": np.append(rate, np.nan)[rows], "changed_last": changed_last}, index=cells.index)
-
-
-def _gaps(number: NDArray[np.intp], when: NDArray[np.datetime64]) -> Floats:
-    """Days since the refresh before of the same cell; 0 for the first. Times ascend."""
-    gap = np.zeros(len(number))
-    order = np.argsort(number, kind="stable")
-    same = number[order][1:] == number[order][:-1]
-    gap[order[1:][same]] = (np.diff(when[order]) / _DAY)[same]
-    return gap
 
 
 def _posterior(number: NDArray[np.intp], gap: Floats, changed: NDArray[np.bool_], usual: Floats) -> Floats:

@@ -1,33 +1,47 @@
-"""The best a budget can buy: how often to refresh each cell, for four notions of good.
+"""The best a budget can buy: how often to refresh each cell, for five notions of good.
 
-Every allocation answers: given ``rates`` (changes a day at the source), weights w and costs c per refresh, which
-refreshes a day ``f`` with sum c f = budget minimise the weighted metric? At the optimum one price rules: the weighted
-index per cost (``indices``) is the same for all cells that are refreshed. ``find_price`` looks for it, by secant steps;
-each cell's interval at a price is the root of a curve. ``upper_bound`` is what no strategy exceeds that learns of
-changes only by refreshing; quotas, latency and failures lower what can be reached, push signals and rates that vary in
-time would raise it.
+Which refreshes a day f with sum c f = budget are best, given the changes a day at the source (``rates``), weights w and
+costs c? At the optimum one price rules: the weighted index per cost (``indices``) is the same for all cells that are
+refreshed. ``find_price`` looks for it; each cell's interval at a price is the root of a curve. ``upper_bound`` is what
+no strategy exceeds that learns of changes only by refreshing: quotas, latency and failures lower what can be reached,
+push signals and rates that vary in time would raise it.
 
-Sources: Cho & Garcia-Molina, TODS 2003 (freshness); Azar et al., PNAS 2018 (randomised); Kolobov et al., NeurIPS 2019
-(harmonic); the staleness-optimal allocation gives cells up that change too fast, the others give up none.
+Sources: Cho & Garcia-Molina, TODS 2003 (freshness) and Azar et al., PNAS 2018 (randomised), which give up cells that
+change too fast; Kolobov et al., NeurIPS 2019 (harmonic), which gives up none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Final
+from functools import partial, wraps
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from codat_notebook.strategies.indices import Flags, Floats, age_curve
 
-_SLICE = 16_384  # cells worked on at a time: their temporaries stay in the processor's cache
+_SLICE = 16_384  # cells
 _MAX_STEP = 20.0  # of the price's logarithm
 _TOLERANCE = 1e-10  # of the budget
 
 
+def _in_slices(solve: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
+    """``solve`` for some cells at a time, so that its temporaries stay in the processor's cache."""
+
+    @wraps(solve)
+    def solved(values: Floats) -> Floats:
+        roots = np.empty_like(values)
+        for start in range(0, len(values), _SLICE):
+            part = slice(start, start + _SLICE)
+            roots[part] = solve(values[part])
+        return roots
+
+    return solved
+
+
+@_in_slices
 def staleness_root(z: Floats) -> Floats:
     """u with 1 - (1 + u) e^-u = z, for 0 <= z; infinite from z = 1 on.
 
@@ -37,10 +51,6 @@ def staleness_root(z: Floats) -> Floats:
     >>> staleness_root(np.array([0.0, 0.264241117657115, 1.0])).round(12).tolist()
     [0.0, 1.0, inf]
     """
-    return _in_slices(_staleness_root, z)
-
-
-def _staleness_root(z: Floats) -> Floats:
     v: Floats = -np.log1p(-np.minimum(z, 1 - 1e-16))
     p = np.sqrt(2 * v)
     guess = p * (1 + p * (1 / 3 + p / (36 + 6 * p)))
@@ -54,16 +64,13 @@ def _staleness_root(z: Floats) -> Floats:
     return u
 
 
+@_in_slices
 def age_root(a: Floats) -> Floats:
     """x with x^2 / 2 - 1 + (1 + x) e^-x = a, for 0 <= a: Halley steps from a bound on either end.
 
     >>> age_root(np.array([0.0, 0.235758882342885])).round(12).tolist()
     [0.0, 1.0]
     """
-    return _in_slices(_age_root, a)
-
-
-def _age_root(a: Floats) -> Floats:
     cubic = np.cbrt(3 * a)
     x = np.minimum(cubic * (1 + cubic / 8), np.sqrt(2 * (a + 1)))
     for _ in range(12):
@@ -77,16 +84,7 @@ def _age_root(a: Floats) -> Floats:
     return x
 
 
-def _in_slices(solve: Callable[[Floats], Floats], values: Floats) -> Floats:
-    roots = np.empty_like(values)
-    for start in range(0, len(values), _SLICE):
-        part = slice(start, start + _SLICE)
-        roots[part] = solve(values[part])
-    return roots
-
-
-@dataclass(frozen=True, slots=True)
-class PriceBracket:
+class PriceBracket(NamedTuple):
     """A price as a bracket of two that are next to each other, and how the spending falls with it (log by log)."""
 
     low: float
@@ -109,9 +107,9 @@ def find_price(spend: Callable[[float], float], budget: float, guess: float = 1.
         if abs(gap) <= _TOLERANCE:
             return PriceBracket(float(np.exp(at)), float(np.exp(at)), slope)
         low, high = (at, high) if gap > 0 else (low, at)
-        if tried and np.isfinite(gap):
-            slope = min((gap - tried[-1][1]) / (at - tried[-1][0]), -1e-3)
         if np.isfinite(gap):
+            if tried:
+                slope = min((gap - tried[-1][1]) / (at - tried[-1][0]), -1e-3)
             tried.append((at, gap))
         creeps = not np.isfinite(gap) or (len(tried) > 3 and abs(gap) > abs(tried[-4][1]) / 8)
         at += float(np.clip(-gap / slope, -_MAX_STEP, _MAX_STEP))
@@ -204,8 +202,7 @@ def allocate(
 def _freshness(problem: Problem, price: float) -> Floats:
     """The most freshness, from evenly spaced refreshes (Cho & Garcia-Molina).
 
-    With z = price c rate / w: f = 0 where z >= 1, else rate / u where 1 - (1 + u) e^-u = z. Cells that change too fast
-    for the budget are never refreshed.
+    With z = price c rate / w: f = 0 where z >= 1, else rate / u where 1 - (1 + u) e^-u = z.
     """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         z = price * problem.cost * problem.rate / problem.weight
@@ -221,10 +218,7 @@ def _age(problem: Problem, price: float) -> Floats:
 
 
 def _harmonic(problem: Problem, price: float) -> Floats:
-    """Nobody starves: minimises sum w ln(1 + rate / f) (Kolobov et al.).
-
-    f = (sqrt(rate^2 + 4 w rate / (price c)) - rate) / 2.
-    """
+    """The least sum of w ln(1 + rate / f) (Kolobov et al.): f = (sqrt(rate^2 + 4 w rate / (price c)) - rate) / 2."""
     rate, worth = problem.rate, problem.weight / (price * problem.cost)
     below = rate + np.sqrt(rate * rate + 4 * worth * rate)
     return 2 * worth * rate / np.where(below > 0, below, np.inf)
@@ -339,12 +333,11 @@ def upper_bound(
         return 0.0
     if problem.budget == 0:
         return mean(fresh_days(problem.rate, np.zeros(len(age)), days, age), problem.weight) / days
-    still = problem.rate == 0
-    price = find_price(
-        lambda price: float((_refreshes(problem, price, days, age) * problem.cost).sum()), budget * days
-    ).low if (~still & (problem.weight > 0)).any() else 0.0  # fmt: skip
-    k = _refreshes(problem, price, days, age)
-    won = np.where(still, days, fresh_days(problem.rate, k, days, age)) * problem.weight
+    count = partial(_refreshes, problem, days=days, age=age)
+    able = (problem.rate > 0) & (problem.weight > 0)
+    price = find_price(lambda at: float((count(at) * problem.cost).sum()), budget * days).low if able.any() else 0.0
+    k = count(price)
+    won = np.where(problem.rate > 0, fresh_days(problem.rate, k, days, age), days) * problem.weight
     dual = float(won.sum()) + price * (budget * days - float((k * problem.cost).sum()))
     return min(dual / (total * days), 1.0)
 

@@ -2,29 +2,31 @@
 
 In the formulas tau is the age of a cell in days (infinite if it was never read), w its weight, c its cost, rate the
 changes a day at the source. Where the rate of a cell is unknown, the one that the sandbox assumes for its data type
-takes its place. Strategies say what they want; budget, back-off and all limits are the engine's.
-``combinators`` puts strategies together.
+takes its place. Strategies say what they want; budget, back-off and all limits are the engine's. From ``first`` on
+strategies are made of strategies, built-in ones or any functions of the cells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, time
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Final
+from operator import attrgetter
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
+from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.strategies import indices, optimum
-from codat_notebook.strategies.budget import Budget, days
-from codat_notebook.strategies.cell_table import Columns, ask, name_of
+from codat_notebook.strategies.budget import Budget, days, of_day
+from codat_notebook.strategies.cell_table import CELLS, DAY, Columns, ask, checked, moment, name_of
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import Learner, Prior, assumed_rates
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Strategy = Callable[..., Any]
+Condition = Callable[..., Any] | Mapping[str, str | Sequence[str]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,8 +53,6 @@ class Policy:
 
     def __call__(self, cells: pd.DataFrame, now: Any = None, budget_left: float | None = None) -> pd.Series[float]:
         """The priorities of the cells, with the cells' index. ``now`` matters to policies that know deadlines."""
-        import pandas as pd
-
         return pd.Series(self.score(Columns.of(cells, now, budget_left)), index=cells.index, name="priority")
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -95,22 +95,14 @@ def every(interval: str | float) -> Policy:
     return Policy(f"every({interval!r})", _every, {"period": days(interval)})
 
 
-def _every(cells: Columns, period: float) -> Floats:
-    return _overdue(cells.age / period)
-
-
-def _overdue(share: Floats) -> Floats:
-    """What is due, and not a rounding error short of it."""
-    return np.where(share >= 1 - 1e-9, share, 0.0)
+def _every(cells: Columns, period: float | Floats) -> Floats:
+    share = cells.age / period
+    return np.where(share >= 1 - 1e-9, share, 0.0)  # what is a rounding error short of due is due
 
 
 def oldest() -> Policy:
     """The oldest copy first: tau. Round robin; "Maximum Age First" in the literature (Sun et al. 2018)."""
-    return Policy("oldest()", _oldest)
-
-
-def _oldest(cells: Columns) -> Floats:
-    return cells.age
+    return Policy("oldest()", attrgetter("age"))
 
 
 def weighted_age() -> Policy:
@@ -145,16 +137,12 @@ def optimal(objective: str = "freshness", *, name: str | None = None) -> Policy:
     """
     if objective not in INDICES:
         raise ValueError(f"optimal: no objective {objective!r}; there are {', '.join(INDICES)}")
-    return Policy(name or f"optimal({objective!r})", _optimal, {"objective": objective})
+    return Policy(name or f"optimal({objective!r})", _worth, {"objective": objective})
 
 
-def _optimal(cells: Columns, objective: str) -> Floats:
-    return _worth(cells, INDICES[objective], assumed_rates(cells))
-
-
-def _worth(cells: Columns, index: Callable[[Floats, Floats], Floats], rate: Floats) -> Floats:
+def _worth(cells: Columns, objective: str) -> Floats:
     """w W / c, where a weight of 0 means never, also for a cell that is worth everything."""
-    weight, cost, age = cells.weight, cells.cost, cells.age
+    weight, cost, age, rate, index = cells.weight, cells.cost, cells.age, assumed_rates(cells), INDICES[objective]
     worth = np.empty(len(age))
     with np.errstate(invalid="ignore"):
         for start in range(0, len(age), _SLICE):
@@ -181,9 +169,8 @@ def threshold(budget: str | Budget, objective: str = "freshness") -> Policy:
 
 
 def _threshold(cells: Columns, objective: str, memory: _DailyPrice) -> Floats:
-    rate = assumed_rates(cells)
-    worth = _worth(cells, INDICES[objective], rate)
-    return np.where(worth >= memory.price(cells, rate), worth, 0.0)
+    worth = _worth(cells, objective)
+    return np.where(worth >= memory.price(cells), worth, 0.0)
 
 
 class _DailyPrice:
@@ -196,14 +183,14 @@ class _DailyPrice:
         self._given: tuple[Floats, ...] | None = None
         self._price = 0.0
 
-    def price(self, cells: Columns, rate: Floats) -> float:
-        current = (len(rate), cells.now.astype("datetime64[D]"))
+    def price(self, cells: Columns) -> float:
+        current = (len(cells.age), cells.now.astype("datetime64[D]"))
         if current != self._for:  # without a time (NaT) this is always so
             self._for = current
-            given = (rate, cells.weight, cells.cost)
+            given = rate, weight, cost = assumed_rates(cells), cells.weight, cells.cost
             if self._given is None or not all(map(np.array_equal, given, self._given)):
                 self._given = tuple(map(np.copy, given))
-                self._price = optimum.allocate(self._objective, rate, self._a_day, cells.weight, cells.cost).price
+                self._price = optimum.allocate(self._objective, rate, self._a_day, weight, cost).price
         return self._price
 
 
@@ -267,7 +254,7 @@ def codat_schedule(default: str | float = "7D", **types: str | float) -> Policy:
 
 def _codat_schedule(cells: Columns, default: float, periods: Mapping[str, float]) -> Floats:
     codes, categories = cells.labels("data_type")
-    return _overdue(cells.age / np.array([*(periods.get(name, default) for name in categories), default])[codes])
+    return _every(cells, np.array([*(periods.get(name, default) for name in categories), default])[codes])
 
 
 def random_order(seed: int = 0) -> Policy:
@@ -277,3 +264,138 @@ def random_order(seed: int = 0) -> Policy:
 
 def _random_order(cells: Columns, memory: np.random.Generator) -> Floats:
     return 1.0 - memory.random(len(cells.age))
+
+
+def first(*strategies: Strategy) -> Policy:
+    """All that the first strategy wants, then what the second wants of the rest, and so on: lexicographic order."""
+    if not strategies:
+        raise ValueError("first: give at least one strategy")
+    return Policy(f"first({', '.join(map(name_of, strategies))})", _first, {"strategies": list(strategies)})
+
+
+def _first(cells: Columns, strategies: list[Strategy]) -> Floats:
+    priority = np.zeros(len(cells.age))
+    for strategy in reversed(strategies):  # each one's cells are put above all that are ranked so far
+        wanted = ask(strategy, cells)
+        order = np.argsort(wanted, kind="stable")
+        order = order[wanted[order] > 0]
+        priority[order] = priority.max(initial=0.0) + 1 + np.unique(wanted[order], return_inverse=True)[1]
+    return priority
+
+
+def where(condition: Condition, strategy: Strategy) -> Policy:
+    """A strategy for some of the cells only; the others are not wanted.
+
+    Parameters
+    ----------
+    condition : column -> text or texts, all of which must fit, or a function of the cells that gives True and False.
+    strategy : whom to ask for those cells.
+
+    >>> where({"data_type": ["invoices", "bills"], "platform": "Xero"}, optimal())
+    where({'data_type': ['invoices', 'bills'], 'platform': 'Xero'}, optimal('freshness'))
+    """
+    shown = name_of(condition) if callable(condition) else repr(dict(condition))
+    if not callable(condition):
+        _check_texts("where", condition)
+    return Policy(f"where({shown}, {name_of(strategy)})", _where, {"condition": condition, "strategy": strategy})
+
+
+def _where(cells: Columns, condition: Condition, strategy: Strategy) -> Floats:
+    if callable(condition):
+        frame = cells.frame()
+        fits = np.nan_to_num(checked(condition(frame), frame, name_of(condition))) != 0
+    else:
+        masks = [cells.matches(column, wanted) for column, wanted in condition.items()]
+        fits = np.logical_and.reduce([np.ones(len(cells.age), dtype=bool), *masks])
+    return np.where(fits, ask(strategy, cells), 0.0)
+
+
+def limit(strategy: Strategy, most: int, per: str | None = None) -> Policy:
+    """The ``most`` first cells of a strategy in each round, in all or ``per`` company, platform or other column."""
+    if most < 0:
+        raise ValueError(f"limit: expected a number of cells >= 0, not {most}")
+    _check_texts("limit", [] if per is None else [per])
+    arguments = {"strategy": strategy, "most": most, "per": per}
+    return Policy(f"limit({name_of(strategy)}, {most}, {per!r})", _limit, arguments)
+
+
+def _limit(cells: Columns, strategy: Strategy, most: int, per: str | None) -> Floats:
+    wanted = np.fmax(ask(strategy, cells), 0.0)
+    group = cells.groups(per) if per else np.zeros(len(wanted), dtype=np.int64)
+    order = np.lexsort((-wanted, group))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order)) - np.searchsorted(group[order], group[order])
+    return np.where(place < most, wanted, 0.0)
+
+
+def _check_texts(who: str, names: Iterable[str]) -> None:
+    texts = [name for name, kind in CELLS.items() if kind == "category"]
+    if unknown := [repr(name) for name in names if name not in texts]:
+        raise ValueError(f"{who}: cells have no text column {', '.join(unknown)}; there are {', '.join(texts)}")
+
+
+def bundle(report: str | Sequence[str], strategy: Strategy | None = None) -> Policy:
+    """The data types of a report together, company by company: figures of different days do not add up.
+
+    All cells of a company in the report get one priority: what the strategy gives them, averaged by their cost. (A set
+    refreshed together has the sum of the changes, weights and costs.) Cells outside the report keep their own.
+
+    Parameters
+    ----------
+    report : a report of ``codat_notebook.models.vocabulary.REPORTS``, or the data types.
+    strategy : whom to ask; ``optimal()`` by default.
+    """
+    if isinstance(report, str) and report not in REPORTS:
+        raise ValueError(f"bundle: no report {report!r}; there are {', '.join(REPORTS)}, or give the data types")
+    types = REPORTS[report] if isinstance(report, str) else tuple(report)
+    inner = optimal() if strategy is None else strategy
+    return Policy(f"bundle({report!r}, {name_of(inner)})", _bundle, {"types": types, "strategy": inner})
+
+
+def _bundle(cells: Columns, types: tuple[str, ...], strategy: Strategy) -> Floats:
+    wanted = np.fmax(ask(strategy, cells), 0.0)
+    inside = np.flatnonzero(cells.matches("data_type", types))
+    company, cost = cells.groups("company")[inside], cells.cost[inside]
+    worth = np.bincount(company, wanted[inside] * cost, minlength=1)
+    total = np.bincount(company, cost, minlength=1)
+    wanted[inside] = worth[company] / total[company]
+    return wanted
+
+
+def before(deadline: str | time | datetime | None = None, within: str | float = "6h") -> Policy:
+    """Have the cells fresh at a deadline, the earliest deadline first (Liu & Layland 1973), and want nothing else.
+
+    A cell is wanted from ``within`` before its deadline on, or from twice its ``latency_p95`` if that is more: time for
+    one retry. Once read in that time it is done. 1 / days left.
+
+    Parameters
+    ----------
+    deadline : ``"07:00"`` (UTC, every day), one moment, or by default each cell's own ``due``.
+    within : how old a copy may be at the deadline.
+    """
+    try:
+        if isinstance(deadline, time) or (isinstance(deadline, str) and len(deadline) <= 8):
+            at: float | np.datetime64 | None = of_day(deadline)
+        else:
+            at = None if deadline is None else moment(deadline)
+    except ValueError:
+        message = f'before: a time of day such as "07:00" (UTC), or a moment, not {deadline!r}'
+        raise ValueError(message) from None
+    return Policy(f"before({deadline!r}, {within!r})", _before, {"deadline": at, "within": days(within)})
+
+
+def _before(cells: Columns, deadline: float | np.datetime64 | None, within: float) -> Floats:
+    left = _left(deadline, cells)
+    window = np.maximum(within, 2 * cells.latency_p95)
+    open_ = (left > 0) & (left <= window) & (cells.age > window - left)
+    return np.where(open_, 1 / np.where(open_, left, 1.0), 0.0)
+
+
+def _left(deadline: float | np.datetime64 | None, cells: Columns) -> Any:
+    """Days until the deadline, of each cell or of all, NaN where there is none; a number is a share of each day."""
+    if deadline is None:
+        return cells.due
+    if isinstance(deadline, float):
+        gone = (cells.now - cells.now.astype("datetime64[D]")) / DAY
+        return (deadline - gone) % 1.0 or 1.0  # at the very moment of the deadline the next day's begins to count
+    return (deadline - cells.now) / DAY

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from codat_notebook.models.platforms import BY_KIND, SPREAD, changes_a_day, median_seconds
 from codat_notebook.strategies.budget import REQUESTS, Budget
@@ -19,9 +20,6 @@ from codat_notebook.strategies.cell_table import CELLS, Columns, table
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import assumed_rates
 from codat_notebook.strategies.optimum import refuse
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _DAY = 86_400.0
 #: Columns that a frame may have beside those of the cells: the truth, and what a refresh takes.
@@ -44,7 +42,18 @@ class Portfolio:
     observed: bool = True
 
     def __post_init__(self) -> None:
-        _check(self.cells, self.truth)
+        # Refuses the first number that makes no sense. An age may be infinite, a rate and a price unknown.
+        cells, truth = self.cells, self.truth
+        for name in ("weight", "true_rate", "latency", "requests"):
+            values = (cells if name in cells else truth)[name].to_numpy(np.float64)
+            refuse(f"portfolio: {name}", values, np.isfinite(values) & (values >= 0), "a finite number >= 0")
+        for name, values in (("cost", cells["cost"].to_numpy()), ("price", truth["price"].fillna(1.0).to_numpy())):
+            refuse(f"portfolio: {name}", values, np.isfinite(values) & (values > 0), "a finite number > 0")
+        rate = cells["rate"].fillna(0.0).to_numpy()
+        refuse("portfolio: rate", rate, np.isfinite(rate) & (rate >= 0), "a finite number >= 0, or none,")
+        chance, age = truth["failure_rate"].to_numpy(np.float64), cells["age"].to_numpy(np.float64)
+        refuse("portfolio: failure_rate", chance, (chance >= 0) & (chance < 1), "a number from 0 to below 1")
+        refuse("portfolio: age", age, age >= 0, "a number of days >= 0, or infinity,")
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -64,20 +73,15 @@ class Portfolio:
         ------
         ValueError : no frame, a column of neither, or a number that makes no sense.
         """
-        import pandas as pd
-
         if not isinstance(frame, pd.DataFrame):
             raise ValueError(f"a portfolio is made of a DataFrame with a row per cell, not of {type(frame).__name__}")
-        unknown = sorted(set(frame.columns) - set(CELLS) - set(TRUTH))
-        if unknown:
+        if unknown := sorted(set(frame.columns) - set(CELLS) - set(TRUTH)):
             raise ValueError(f"a portfolio has no column {', '.join(unknown)}; it has {', '.join((*CELLS, *TRUTH))}")
         cells = table({name: frame[name].reset_index(drop=True) for name in frame if name in CELLS}, rows=len(frame))
         if "company" not in frame:
             cells["company"] = pd.Categorical([f"Company {row}" for row in range(len(frame))])
-        truth = pd.DataFrame(
-            {name: frame[name].to_numpy(np.float64) if name in frame else default for name, default in TRUTH.items()},
-            index=cells.index,
-        )
+        given = {name: frame[name].to_numpy(np.float64) if name in frame else usual for name, usual in TRUTH.items()}
+        truth = pd.DataFrame(given, index=cells.index)
         truth["true_rate"] = truth["true_rate"].fillna(pd.Series(assumed_rates(Columns.of(cells))))
         return cls(cells, truth, observed)
 
@@ -103,8 +107,6 @@ class Portfolio:
         rates : what is believed: ``"assumed"`` (that of the data type), ``"known"`` (the truth), ``"unknown"``.
         observed : see the class.
         """
-        import pandas as pd
-
         if rates not in ("assumed", "known", "unknown"):
             raise ValueError(f'rates: "assumed", "known" or "unknown", not {rates!r}')
         rng = np.random.default_rng(seed)
@@ -183,23 +185,9 @@ def costs(portfolio: Portfolio, budget: Budget) -> Floats:
     """What a refresh of each cell costs in the budget's unit."""
     truth = portfolio.truth
     cost = budget.costs(truth["requests"].to_numpy(np.float64), truth["price"].to_numpy(np.float64))
-    if np.isnan(cost).any() or not (cost > 0).all():
+    if not (cost > 0).all():
         wanted = "column requests, numbers > 0"
         if budget.unit != "requests":
             wanted = "column price, or portfolio.priced({'Xero': 0.02, ...})"
         raise ValueError(f"simulate: a budget in {budget.unit} needs what a refresh costs: the portfolio's {wanted}")
     return cost
-
-
-def _check(cells: pd.DataFrame, truth: pd.DataFrame) -> None:
-    """``ValueError`` for the first number that makes no sense. An age may be infinite, a rate and a price unknown."""
-    for name in ("weight", "true_rate", "latency", "requests"):
-        values = (cells if name in cells else truth)[name].to_numpy(np.float64)
-        refuse(f"portfolio: {name}", values, np.isfinite(values) & (values >= 0), "a finite number >= 0")
-    for name, values in (("cost", cells["cost"].to_numpy()), ("price", truth["price"].fillna(1.0).to_numpy())):
-        refuse(f"portfolio: {name}", values, np.isfinite(values) & (values > 0), "a finite number > 0")
-    rate = cells["rate"].fillna(0.0).to_numpy()
-    refuse("portfolio: rate", rate, np.isfinite(rate) & (rate >= 0), "a finite number >= 0, or none,")
-    chance, age = truth["failure_rate"].to_numpy(np.float64), cells["age"].to_numpy(np.float64)
-    refuse("portfolio: failure_rate", chance, (chance >= 0) & (chance < 1), "a number from 0 to below 1")
-    refuse("portfolio: age", age, age >= 0, "a number of days >= 0, or infinity,")

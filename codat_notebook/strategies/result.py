@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
 from codat_notebook.display import static_html
 
-if TYPE_CHECKING:
-    import pandas as pd
+#: One colour says one thing: blue is freshness, grey is age, and the dashed line is the bound.
+BLUE: Final = "#2563a8"
+GREY: Final = "#8a8f98"
+BOUND_LINE: Final[dict[str, Any]] = {"color": "#c2410c", "ls": "--", "lw": 1}
+_MOST_BARS: Final = 12
 
 
 @dataclass(frozen=True)
@@ -70,18 +74,38 @@ class Result:
         parts = cells.assign(worth=cells["freshness"] * cells["weight"], age=read).groupby(column, observed=True)
         sums = parts[["worth", "weight", "refreshes", "failures"]].sum()
         freshness = (sums["worth"] / sums["weight"]).fillna(0.0)
-        frame = sums[["refreshes", "failures"]].assign(cells=parts.size(), age=parts["age"].mean(), freshness=freshness)
-        columns = ["cells", "freshness", "age", "refreshes", "failures"]
-        return frame[columns].sort_values("freshness", ascending=False)
+        frame = sums.assign(cells=parts.size(), age=parts["age"].mean(), freshness=freshness)
+        return frame[["cells", "freshness", "age", "refreshes", "failures"]].sort_values("freshness", ascending=False)
 
     def plot(self, **options: Any) -> Any:
         """Freshness and age over time, freshness by data type and by platform; returns matplotlib's axes.
 
-        Options (``figsize``, ``title``) are those of the figure.
+        Options (``figsize``, ``title``) are those of the figure. Matplotlib comes with the extra ``lab``.
         """
-        from codat_notebook.strategies.plots import draw_result
+        from matplotlib import dates
+        from matplotlib import pyplot as plt
 
-        return draw_result(self, **options)
+        title = options.pop("title", self.strategy)
+        size = {"figsize": (10, 6.2), "layout": "constrained", **options}
+        figure, axes = plt.subplots(2, 2, width_ratios=[3, 2], **size)
+        figure.suptitle(title, x=0.01, ha="left", fontsize="medium", fontweight="bold")
+        untyped: Any = dates
+        day = untyped.date2num(self.timeline["time"].dt.tz_localize(None).to_numpy())
+        axes[0, 0].plot(day, self.timeline["freshness"], color=BLUE, label="freshness")
+        axes[0, 0].axhline(self.metrics["bound"], **BOUND_LINE, label="bound over all days")
+        axes[0, 0].set_ylim(0, 1.02)
+        axes[1, 0].plot(day, self.timeline["age_mean"], color=GREY, label="mean")
+        axes[1, 0].plot(day, self.timeline["age_p95"], color=GREY, ls=":", label="95 % are younger")
+        axes[1, 0].set(ylabel="days", ylim=(0, None))
+        for axis, what in ((axes[0, 0], "Freshness by day"), (axes[1, 0], "Age at the end of the day")):
+            axis.set_title(what, loc="left", fontsize="medium")
+            axis.legend(frameon=False, fontsize="small")
+            axis.margins(x=0.01)
+            axis.xaxis.set_major_locator(locator := untyped.AutoDateLocator(maxticks=6))
+            axis.xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator))
+        for axis, column in ((axes[0, 1], "data_type"), (axes[1, 1], "platform")):
+            _bars(axis, self.by(column)["freshness"], column.replace("_", " "))
+        return axes
 
     def __repr__(self) -> str:
         m = self.metrics
@@ -93,7 +117,19 @@ class Result:
         )
 
     def _repr_html_(self) -> str:
-        import pandas as pd
-
         rows = [(name, self.metrics[name], meaning) for name, meaning in self.METRICS if name in self.metrics]
         return static_html(repr(self), pd.DataFrame(rows, columns=["metric", "value", "meaning"]))
+
+
+def _bars(axis: Any, freshness: pd.Series[Any], what: str) -> None:
+    """The freshest and, if they are many, the stalest ones as bars, the freshest on top."""
+    half = _MOST_BARS // 2
+    many = len(freshness) > _MOST_BARS
+    shown = freshness.iloc[[*range(half), *range(-half, 0)]] if many else freshness
+    title = f"Freshness by {what}" + (f" ({_MOST_BARS} of {len(freshness)})" if many else "")
+    if shown.empty:
+        axis.set_axis_off()
+        return
+    shown.iloc[::-1].plot.barh(ax=axis, color=BLUE, ylabel="", xlim=(0, 1), width=0.75)
+    axis.set_title(title, loc="left", fontsize="medium")
+    axis.tick_params(axis="y", labelsize="small")

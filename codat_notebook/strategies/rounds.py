@@ -9,9 +9,10 @@ a round on real companies as a plan, with reasons.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from codat_notebook import frames
@@ -19,9 +20,6 @@ from codat_notebook.strategies.budget import REQUESTS, Budget, days
 from codat_notebook.strategies.cell_table import CELLS, Columns, ask
 from codat_notebook.strategies.indices import Flags, Floats, Rows
 from codat_notebook.strategies.policies import Strategy, keep_alive
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Ids = NDArray[np.integer]
 
@@ -41,6 +39,9 @@ _BACK_OFF: Final = {
 }  # fmt: skip
 _FEW: Final = 1_000  # priorities, for which it does not matter how they are sorted
 _USUAL: Final = (60 * _MINUTE, 2.0, 1.0)
+#: Codat's advice: a sync of every connection before so many days are over.
+_KEEP_ALIVE: Final = "25D"
+_AHEAD: Final = 2.5  # days: time for the refresh to end, and for a second try
 
 
 @dataclass(frozen=True)
@@ -120,16 +121,10 @@ def choose(
 
 
 def _highest(wanted: Floats, depth: int) -> Rows:
-    """The places of the ``depth`` highest values, highest first."""
-    if depth >= len(wanted):
-        return _highest_first(wanted)
-    last = np.partition(wanted, -depth)[-depth]
-    places: Rows = (wanted >= last).nonzero()[0]
-    return places[_highest_first(wanted[places])[:depth]]
-
-
-def _highest_first(wanted: Floats) -> Rows:
-    """The places in the order of the values, equals in their own order."""
+    """The places of the ``depth`` highest values, highest first, equals in their own order."""
+    if depth < len(wanted):
+        places: Rows = (wanted >= np.partition(wanted, -depth)[-depth]).nonzero()[0]
+        return places[_highest(wanted[places], len(places))[:depth]]
     if len(wanted) > _FEW:  # the quick sort takes a third of the time, but puts equals anyhow: only if there are none
         order = np.argsort(-wanted)
         ranked = wanted[order]
@@ -150,36 +145,6 @@ def _fits(group: Ids, room: Ids) -> Flags:
     ordered = group[order]
     fits[order] = np.arange(len(order)) - np.searchsorted(ordered, ordered) < room[ordered]
     return fits
-
-
-#: Codat's advice: a sync of every connection before so many days are over.
-KEEP_ALIVE: Final = "25D"
-_AHEAD: Final = 2.5  # days: time for the refresh to end, and for a second try
-
-
-class KeepAlive:
-    """Puts the cells that keep connections alive before all else, until they were read."""
-
-    def __init__(self, limits: Limits) -> None:
-        self.limit = days(KEEP_ALIVE if limits.keep_alive is None else limits.keep_alive)
-        self._ahead = max(self.limit - _AHEAD, self.limit / 2)
-        self._policy = None if limits.keep_alive is None else keep_alive(self._ahead)
-        self._rows = np.empty(0, dtype=np.intp)
-
-    def look(self, columns: Columns) -> None:
-        """Find the cells that connections need; once a day is enough, and all of them is much to look at."""
-        if self._policy is not None:
-            self._rows = np.flatnonzero(self._policy.score(columns) > 0)
-
-    def __call__(self, priority: Floats, columns: Columns) -> Floats:
-        """The priorities, with those cells at the top that were found and not read since."""
-        if len(self._rows):
-            self._rows = self._rows[columns.age[self._rows] >= self._ahead]
-        if not len(self._rows):
-            return priority
-        raised = priority.copy()
-        raised[self._rows] = np.inf
-        return raised
 
 
 class Round(NamedTuple):
@@ -207,7 +172,10 @@ class Rounds:
         # A cell that costs more than what may be saved up is saved up for all the same.
         self._saved = max(self._a_day * days(limits.saved), float(cost.max(initial=0.0)))
         self._above = 0.0  # what the next round's priorities will probably exceed
-        self.guard = KeepAlive(limits)
+        self.keep_alive_days = days(limits.keep_alive or _KEEP_ALIVE)
+        self._old = max(self.keep_alive_days - _AHEAD, self.keep_alive_days / 2)
+        self._keep_alive = None if limits.keep_alive is None else keep_alive(self._old)
+        self._urgent = np.empty(0, dtype=np.intp)  # cells that connections need, until they were read
         self.credit = 0.0
         self.spent = 0.0
 
@@ -221,10 +189,13 @@ class Rounds:
 
         The other parameters are those of ``choose``.
         """
-        if look:
-            self.guard.look(columns)
-        wanted = ask(self._strategy, columns)
-        priority = self.guard(wanted, columns)
+        if look and self._keep_alive:  # once a day is enough: all cells are much to look at
+            self._urgent = np.flatnonzero(self._keep_alive.score(columns) > 0)
+        priority = wanted = ask(self._strategy, columns)
+        if len(self._urgent):
+            self._urgent = self._urgent[columns.age[self._urgent] >= self._old]
+            priority = wanted.copy()
+            priority[self._urgent] = np.inf
         rows = choose(priority, eligible, self._cost, self.credit, company, room, most, self._above)
         cost = float(self._cost[rows].sum())
         self.credit -= cost
@@ -251,7 +222,11 @@ def plan_round(
     eligible = cells["obstacle"].isna().to_numpy(bool) & ~waiting & (columns.in_progress == 0)
     room = np.full(int(company.max(initial=-1)) + 1, len(cells))  # how many at a time is for the run to hold
     rows, priority, wanted = rounds.next(columns, eligible, company, room, len(cells))
-    reasons = _skipped(cells, priority, waiting)
+    reasons = np.where(priority > 0, "beyond the budget", "not wanted now").astype(object)
+    for row in np.flatnonzero(waiting):
+        kind, until = cells["last_error"].iloc[row], cells["retry_at"].iloc[row]
+        reasons[row] = f"waits until {until:%Y-%m-%d %H:%M} UTC after {cells['failures'].iloc[row]} x {kind}"
+    reasons = np.where(cells["obstacle"].isna(), reasons, cells["obstacle"])
     for row, left in zip(rows, amount - np.cumsum(cost[rows]), strict=True):
         alive = np.isinf(priority[row]) and priority[row] != wanted[row]
         why = "keeps the connection alive" if alive else f"priority {priority[row]:.3g}"
@@ -260,24 +235,8 @@ def plan_round(
     return _frame(cells, priority, rows, reasons, cost)
 
 
-def _skipped(cells: pd.DataFrame, priority: Floats, waiting: Flags) -> list[str]:
-    """Why each cell is left out, if it is."""
-    reasons = []
-    for row, obstacle in enumerate(cells["obstacle"].fillna("")):
-        if obstacle:
-            reasons.append(str(obstacle))
-        elif waiting[row]:
-            kind, until = cells["last_error"].iloc[row], cells["retry_at"].iloc[row]
-            reasons.append(f"waits until {until:%Y-%m-%d %H:%M} UTC after {cells['failures'].iloc[row]} x {kind}")
-        else:
-            reasons.append("beyond the budget" if priority[row] > 0 else "not wanted now")
-    return reasons
-
-
-def _frame(cells: pd.DataFrame, priority: Floats, rows: Rows, reasons: list[str], cost: Floats) -> pd.DataFrame:
+def _frame(cells: pd.DataFrame, priority: Floats, rows: Rows, reasons: Any, cost: Floats) -> pd.DataFrame:
     """The plan: what is queued in its order, then the rest, the most wanted first."""
-    import pandas as pd
-
     shown = np.nan_to_num(priority, nan=0.0, posinf=np.inf, neginf=-np.inf)
     rest = np.setdiff1d(np.arange(len(cells)), rows)
     order = np.concatenate([rows, rest[np.argsort(-shown[rest], kind="stable")]])

@@ -1,31 +1,28 @@
 """Run a strategy on a portfolio, months in seconds, and say how far from the best it is.
 
 ``simulate`` moves a virtual clock tick by tick: refreshes end, the strategy is asked, the engine's limits choose, and
-the chosen begin. ``Result`` holds what came of it; ``ratio`` compares with what no strategy could exceed.
+the chosen begin. ``Result`` holds what came of it; ``ratio`` compares with what no strategy could exceed. What is
+counted beside freshness is looked up at fixed moments and draws nothing, so counting changes no result.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
+from codat_notebook.models.vocabulary import REPORTS, daily_requests
 from codat_notebook.strategies import optimum
-from codat_notebook.strategies.budget import Budget
+from codat_notebook.strategies.budget import Budget, of_day
 from codat_notebook.strategies.budget import days as in_days
 from codat_notebook.strategies.cell_table import name_of
-from codat_notebook.strategies.indices import Floats
+from codat_notebook.strategies.indices import Floats, Rows
 from codat_notebook.strategies.policies import Strategy, fresh
 from codat_notebook.strategies.portfolio import Portfolio, costs
 from codat_notebook.strategies.result import Result
 from codat_notebook.strategies.rounds import Limits, Rounds
-from codat_notebook.strategies.scores import Deadlines, KeepAliveCount, Reports, requests
 from codat_notebook.strategies.simulation_state import FETCHING, CellsView, SimulationState
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_ROUNDING = 1e-9  # of the ratio
+_ROUNDING = 1e-9  # of the ratio: where all of the bound was reached, it may be a little more than 1
 _START = np.datetime64("2026-01-05", "us")  # a Monday
 
 
@@ -89,7 +86,7 @@ class _Run:
     ) -> None:  # fmt: skip
         self.portfolio = portfolio
         self.limits = limits
-        self.step = step
+        self.ticks = round(1 / step)  # a day
         self.goal = goal
         self.board = SimulationState(portfolio, costs(portfolio, budget), seed, _START)
         self.view = CellsView(self.board, portfolio.cells)
@@ -101,22 +98,21 @@ class _Run:
         self.most = max(int(limits.a_minute * 1440 * step), 1)
         self.deadlines = Deadlines(self.board, goal, deadline)
         self.reports = Reports(self.board)
-        self.connections = KeepAliveCount(self.board, self.rounds.guard.limit)
+        self.connections = KeepAliveCount(self.board, self.rounds.keep_alive_days)
         self.rows: list[dict[str, float]] = []
-        self.before = 0.0
 
     def day(self, day: int) -> None:
         """A day's ticks, and its row of the timeline."""
-        board, ticks = self.board, max(round(1 / self.step), 1)
-        for number in range(ticks):
-            self._move(day + number / ticks)
-            self.rounds.earn(1 / ticks)
+        board = self.board
+        for number in range(self.ticks):
+            self._move(day + number / self.ticks)
+            self.rounds.earn(1 / self.ticks)
             room = board.room(self.limits.company_at_once)
             columns = self.view.columns(self.rounds.credit)
             chosen = self.rounds.next(columns, board.eligible(), board.company, room, self.most, look=number == 0)
             board.begin(chosen.rows)
         self._move(day + 1.0)
-        board.settle()
+        board.ledger.settle(board.snapshot, board.now)
         self.reports.look(board)
         self.connections.look(board)
         self.rows.append(self._row())
@@ -126,15 +122,13 @@ class _Run:
         self.board.move(now)
 
     def _row(self) -> dict[str, float]:
+        """What the timeline says of the day that ends; what is counted up to now is told apart by day at the end."""
         board, age, missed = self.board, self.board.age, self.board.true_rate
         within = float(np.count_nonzero(age <= self.goal)) / len(age)
         if len(read := np.flatnonzero(np.isfinite(age))) < len(age):
             age, missed = age[read], missed[read]
-        until_now = optimum.mean(board.ledger.fresh_days, self.weight)
-        fresh_today = until_now - self.before
-        self.before = until_now
         return {
-            "freshness": fresh_today,
+            "freshness": optimum.mean(board.ledger.fresh_days, self.weight),
             "age_mean": float(age.mean()) if len(age) else np.nan,
             "age_p95": _p95(age),
             "age_max": float(age.max()) if len(age) else np.nan,
@@ -147,42 +141,41 @@ class _Run:
 
     def result(self, name: str) -> Result:
         """What came of it."""
-        import pandas as pd
-
-        timeline = pd.DataFrame(self.rows)
-        for counted in ("refreshes", "failures", "spent"):
-            timeline[counted] = timeline[counted].diff().fillna(timeline[counted])
-        start = pd.Timestamp(_START, tz="UTC")
-        timeline.insert(0, "time", (start + pd.to_timedelta(np.arange(len(self.rows)), unit="D")).as_unit("us"))
+        timeline, counted = pd.DataFrame(self.rows), ["freshness", "refreshes", "failures", "spent"]
+        timeline[counted] = timeline[counted].diff().fillna(timeline[counted])
+        timeline.insert(0, "time", pd.date_range(_START, periods=len(self.rows), unit="us", tz="UTC"))
         return Result(name, self._metrics(timeline), timeline, self._cells())
 
     def _metrics(self, timeline: pd.DataFrame) -> dict[str, float]:
         board, days, cells, truth = self.board, len(timeline), self.portfolio.cells, self.portfolio.truth
         bound = optimum.upper_bound(board.true_rate, self.budget_a_day, days, self.ages, self.weight, board.cost)
         freshness = optimum.mean(board.ledger.fresh_days, self.weight) / days
-        means = {name: float(timeline[name].mean()) for name in ("age_mean", "age_p95", "missed", "within_goal")}
-        priced = truth["price"].to_numpy(np.float64)
+        ratio = freshness / bound if bound > 0 else 1.0
+        refreshes = float(board.refreshes.sum())
+        following = float((board.refreshes * np.maximum(truth["requests"].to_numpy(np.float64) - 1, 0.0)).sum())
         metrics = {
             "freshness": freshness,
             "bound": bound,
-            "ratio": _ratio(freshness, bound),
-            **means,
-            "age_max": float(timeline["age_max"].max()),
-            "deadlines_met": self.deadlines.share,
-            "skew": self.reports.skew,
-            "never_synced": float(np.isinf(board.age).sum()),
-            "never_refreshed": float((board.refreshes == 0).sum()),
-            "keep_alive_violations": float(self.connections.violations),
-            "refreshes": float(board.refreshes.sum()),
-            "failures": float(board.failed.sum()),
-            "found_nothing": float(board.ledger.found_nothing.sum()),
-            **requests(board, truth["requests"].to_numpy(np.float64), days),
-            "money": float((board.refreshes * priced).sum()),
+            "ratio": 1.0 if 1.0 < ratio < 1.0 + _ROUNDING else ratio,
+            **{name: timeline[name].mean() for name in ("age_mean", "age_p95", "missed", "within_goal")},
+            "age_max": timeline["age_max"].max(),
+            "deadlines_met": _share(self.deadlines.met, self.deadlines.all),
+            "skew": _share(self.reports.apart, self.reports.seen),
+            "never_synced": np.isinf(board.age).sum(),
+            "never_refreshed": (board.refreshes == 0).sum(),
+            "keep_alive_violations": self.connections.late.sum(),
+            "refreshes": refreshes,
+            "failures": board.failed.sum(),
+            "found_nothing": board.ledger.found_nothing.sum(),
+            "requests_queueing": refreshes,
+            "requests_following": following,
+            "share_of_quota": (refreshes + following) / (daily_requests(board.companies) * days),
+            "money": (board.refreshes * truth["price"].to_numpy(np.float64)).sum(),
             "spent": self.rounds.spent,
-            "share_of_budget": self.rounds.spent / (self.budget_a_day * days) if self.budget_a_day > 0 else np.nan,
-            "rates_assumed": float(cells["rate"].isna().mean()),
+            "share_of_budget": _share(self.rounds.spent, self.budget_a_day * days),
+            "rates_assumed": cells["rate"].isna().mean(),
         }
-        return {name: metrics[name] for name, _ in Result.METRICS}
+        return {name: float(metrics[name]) for name, _ in Result.METRICS}
 
     def _cells(self) -> pd.DataFrame:
         board, cells = self.board, self.portfolio.cells
@@ -196,10 +189,8 @@ class _Run:
         )
 
 
-def _ratio(freshness: float, bound: float) -> float:
-    """How much of the bound was reached. Where all of it was, rounding may say a little more."""
-    ratio = freshness / bound if bound > 0 else 1.0
-    return 1.0 if 1.0 < ratio < 1.0 + _ROUNDING else ratio
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else np.nan
 
 
 def _p95(values: Floats) -> float:
@@ -211,3 +202,83 @@ def _p95(values: Floats) -> float:
     ranked = np.partition(values, above)  # one place at a time is found several times as fast
     high, low = float(ranked[above]), float(ranked[: max(above, 1)].max())
     return low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
+
+
+class Deadlines:
+    """How many deadlines came (``all``), and how many found a copy that was fresh enough (``met``).
+
+    A cell's own deadline is its ``due``; with ``daily`` (a time of day, UTC) every cell has one each day. The copy that
+    is held at that very moment counts, also between two ticks.
+    """
+
+    def __init__(self, board: SimulationState, goal: float, daily: str | None) -> None:
+        self._board = board
+        self._goal = goal
+        self._daily = None if daily is None else of_day(daily)
+        due = board.given.due
+        rows = np.flatnonzero(due > 0)
+        self._rows = rows[np.argsort(due[rows], kind="stable")]
+        self._due = due[self._rows]
+        self.met = 0
+        self.all = 0
+
+    def pass_until(self, then: float) -> None:
+        """Judge the deadlines after the board's time until ``then``; call it before the board moves."""
+        now = self._board.now
+        if len(self._due):
+            first, last = np.searchsorted(self._due, [now, then], side="right")
+            if last > first:
+                self._judge(self._rows[first:last], self._due[first:last])
+        if self._daily is not None:
+            at = np.floor(now - self._daily) + 1 + self._daily
+            if at <= then:
+                rows = np.arange(len(self._board))
+                self._judge(rows, np.full(len(rows), at))
+
+    def _judge(self, rows: Rows, when: Floats) -> None:
+        self.met += int(np.count_nonzero(when - self._board.held_at(rows, when) <= self._goal))
+        self.all += len(rows)
+
+
+class Reports:
+    """How far apart the copies in a company's report are: the sum of days (``apart``), of how many (``seen``)."""
+
+    def __init__(self, board: SimulationState) -> None:
+        rows: list[Rows] = []
+        for types in REPORTS.values():
+            inside = np.flatnonzero(board.given.matches("data_type", types))
+            inside = inside[np.argsort(board.company[inside], kind="stable")]
+            rows += np.split(inside, np.flatnonzero(np.diff(board.company[inside])) + 1)
+        groups = [group for group in rows if len(group) > 1]
+        self._rows = np.concatenate(groups).astype(np.int32) if groups else np.empty(0, np.int32)
+        self._starts = np.cumsum([0, *map(len, groups)])[:-1]
+        self.apart = 0.0
+        self.seen = 0
+
+    def look(self, board: SimulationState) -> None:
+        """Add how the reports stand now."""
+        if len(self._rows):
+            snapshot = board.snapshot[self._rows]
+            oldest = np.minimum.reduceat(snapshot, self._starts)
+            whole = np.isfinite(oldest)
+            apart = np.maximum.reduceat(snapshot, self._starts)[whole] - oldest[whole]
+            self.apart += float(apart.sum())
+            self.seen += len(apart)
+
+
+class KeepAliveCount:
+    """Linked connections of which nothing was read for longer than platforms keep a token."""
+
+    def __init__(self, board: SimulationState, limit: float) -> None:
+        self._rows = np.flatnonzero(board.given.matches("connection_status", "Linked")).astype(np.int32)
+        connection = board.given.groups("company", "connection")[self._rows]
+        self._group = np.unique(connection, return_inverse=True)[1].astype(np.int32)
+        self._limit = limit
+        #: Of each connection, whether it was left alone for too long at least once.
+        self.late = np.zeros(int(self._group.max(initial=-1)) + 1, dtype=bool)
+
+    def look(self, board: SimulationState) -> None:
+        """Note the connections that are too long without a read now. Never read counts from the start."""
+        newest = np.full(len(self.late), -np.inf)
+        np.maximum.at(newest, self._group, board.snapshot[self._rows])
+        self.late |= board.now - np.where(np.isneginf(newest), 0.0, newest) > self._limit

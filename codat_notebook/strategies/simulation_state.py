@@ -8,22 +8,18 @@ arrays that must not be written to, worked out when they are asked for, or as a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from codat_notebook.models.platforms import BY_NAME, PLATFORMS, SPREAD
-from codat_notebook.strategies.cell_table import CELLS, Columns, Labels
+from codat_notebook.strategies.cell_table import CELLS, CHANGING, DTYPES, Columns, Labels
 from codat_notebook.strategies.indices import Flags, Floats, Rows
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.rounds import back_off
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _AT_ONCE = 4_096  # notes worked out together: enough to make a call cheap, few enough for the processor's cache
 
@@ -89,17 +85,18 @@ def _fresh(rate: Floats, snapshot: Floats, since: Floats, until: Floats | float)
     return np.where(np.isfinite(snapshot), fresh, 0.0)
 
 
-Codes = NDArray[np.integer]
 #: What a failed refresh ends with where the platform is not one of the sandbox's.
 _FAILURES: Final[Mapping[str, float]] = {"FetchError": 1.0}
 _KINDS: Final = sorted({kind for platform in PLATFORMS for kind in platform.failures} | set(_FAILURES))
 STATUSES: Final = ["Complete", "Fetching", *_KINDS]
 COMPLETE, FETCHING, _FIRST_KIND = 0, 1, 2
+_STATUS_TYPE: Final = pd.CategoricalDtype(pd.Index(STATUSES, dtype="string"))
 _LONGEST = 12  # failures in a row after which no back-off grows any more
+#: Days until the next try, by kind of failure and failures in a row.
+_WAITS: Final = np.array([[back_off(kind, max(n, 1)) for n in range(_LONGEST + 1)] for kind in _KINDS])
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(NamedTuple):
     """Refreshes on their way: of which cells, since when, until when, and the draws that decide how they end."""
 
     rows: Rows
@@ -108,14 +105,10 @@ class _Way:
     luck: Floats
 
     def only(self, which: Flags) -> _Way:
-        return _Way(self.rows[which], self.starts[which], self.ends[which], self.luck[which])
+        return _Way._make(column[which] for column in self)
 
     def joined(self, other: _Way) -> _Way:
-        if not len(self.rows):
-            return other
-        join = np.concatenate
-        starts, ends = join([self.starts, other.starts]), join([self.ends, other.ends])
-        return _Way(join([self.rows, other.rows]), starts, ends, join([self.luck, other.luck]))
+        return _Way._make(map(np.concatenate, zip(self, other, strict=True))) if len(self.rows) else other
 
 
 class SimulationState:
@@ -132,7 +125,7 @@ class SimulationState:
         self._latency = truth["latency"].to_numpy()
         self._failure_rate = truth["failure_rate"].to_numpy()
         self.company = self.given.groups("company").astype(np.int32)
-        self._companies = int(self.company.max(initial=-1)) + 1
+        self.companies = int(self.company.max(initial=-1)) + 1
         self._platform, names = self.given.labels("platform")
         self._edges = _edges(names)
         rows = len(cells)
@@ -143,7 +136,9 @@ class SimulationState:
         self.ledger = FreshnessLedger(self.true_rate, self.given.changed_last.astype(np.float32), portfolio.observed)
         self.status = _codes(self.given.labels("status"))
         self.error = _codes(self.given.labels("last_error"))
-        self.blocked = _blocked(self.given)
+        unable = ~self.given.matches("connection_status", "Linked") | self.given.matches("status", "NotSupported")
+        #: Until when each cell cannot be refreshed: for good if it is not linked or not supported.
+        self.blocked = np.where(unable, np.inf, np.nan_to_num(self.given.retry_at, nan=-np.inf))
         self._way = _Way(np.empty(0, dtype=np.intp), np.empty(0), np.empty(0), np.empty(0))
         self._age = np.empty(rows)
         running = (self.given.in_progress > 0) | (self.status == FETCHING)
@@ -157,9 +152,14 @@ class SimulationState:
         """Which cells may be refreshed now: linked, supported, not on their way, not waiting after a failure."""
         return self.blocked <= self.now
 
+    def waiting(self) -> Flags:
+        """Which cells are kept away by a failure, for a while."""
+        kept_away: Flags = ~self.eligible() & np.isfinite(self.blocked) & (self.status != FETCHING)
+        return kept_away
+
     def room(self, at_once: int) -> NDArray[np.int64]:
         """How many more refreshes each company may have on their way."""
-        busy = np.bincount(self.company[self._way.rows], minlength=self._companies)
+        busy = np.bincount(self.company[self._way.rows], minlength=self.companies)
         return np.maximum(at_once - busy, 0)
 
     def begin(self, rows: Rows) -> None:
@@ -210,11 +210,7 @@ class SimulationState:
         self.failed[rows] += 1
         self.failures[rows] += 1
         self.status[rows] = self.error[rows] = _FIRST_KIND + kind
-        self.blocked[rows] += _waits()[kind, np.minimum(self.failures[rows], _LONGEST)]
-
-    def settle(self) -> None:
-        """Add up the freshness of all cells until now."""
-        self.ledger.settle(self.snapshot, self.now)
+        self.blocked[rows] += _WAITS[kind, np.minimum(self.failures[rows], _LONGEST)]
 
     @property
     def age(self) -> Floats:
@@ -222,35 +218,20 @@ class SimulationState:
         return np.subtract(self.now, self.snapshot, out=self._age)
 
 
-@cache
-def _waits() -> Floats:
-    """Days until the next try, by kind of failure and failures in a row."""
-    return np.array([[back_off(kind, max(n, 1)) for n in range(_LONGEST + 1)] for kind in _KINDS])
-
-
 def _edges(platforms: list[str]) -> Floats:
     """For each platform, and last for none, the running share of each kind among its failures."""
     weights = [BY_NAME[name].failures if name in BY_NAME else _FAILURES for name in [*platforms, ""]]
-    shares = np.cumsum([[each.get(kind, 0.0) for kind in _KINDS] for each in weights], axis=1)
-    edges: Floats = shares / shares[:, -1:]
-    return edges
+    shares: Floats = np.cumsum([[each.get(kind, 0.0) for kind in _KINDS] for each in weights], axis=1)
+    return shares / shares[:, -1:]
 
 
-def _codes(labels: tuple[Codes, list[str]]) -> NDArray[np.int8]:
+def _codes(labels: Labels) -> NDArray[np.int8]:
     """Texts as codes of the board's own statuses; one that it does not know counts as none."""
     code_of = {status: code for code, status in enumerate(STATUSES)}
     return np.array([*(code_of.get(text, -1) for text in labels[1]), -1], dtype=np.int8)[labels[0]]
 
 
-def _blocked(given: Columns) -> Floats:
-    """Until when each cell cannot be refreshed: for good if it is not linked or not supported."""
-    unable = ~given.matches("connection_status", "Linked") | given.matches("status", "NotSupported")
-    return np.where(unable, np.inf, np.nan_to_num(given.retry_at, nan=-np.inf))
-
-
 _DAY_US: Final = 86_400_000_000
-_MOVING_TEXTS: Final = ("status", "last_error")
-_MOVING: Final = ("age", "last_success", "in_progress", "failures", "retry_at", "changed_last", "due")
 
 
 class CellsView:
@@ -258,20 +239,25 @@ class CellsView:
 
     def __init__(self, board: SimulationState, cells: pd.DataFrame) -> None:
         self._board = board
-        self._cells = cells
-        self._labels: dict[str, Labels] = {}
         self._groups: dict[tuple[str, ...], NDArray[np.int64]] = {}
         self._fixed: dict[str, Floats] = {"cost": _locked(board.cost)}
-        self._texts = {
-            name: cells[name].array for name, kind in CELLS.items() if kind == "category" and name not in _MOVING_TEXTS
-        }
+        still = [name for name, kind in CELLS.items() if kind == "category" and name not in CHANGING]
+        self._arrays = {name: cells[name].array for name in (*still, "due")}
         self._now: dict[str, Floats] = {}
-        self._at = np.nan
+        self._moving: dict[str, Callable[[], NDArray[Any]]] = {
+            "age": lambda: board.age,
+            "last_success": lambda: np.where(np.isfinite(board.snapshot), board.snapshot - board.now, np.nan),
+            "retry_at": lambda: np.where(board.waiting(), board.blocked - board.now, np.nan),
+            "in_progress": lambda: board.status == FETCHING,
+            "failures": lambda: board.failures,
+            "changed_last": lambda: board.ledger.changed,
+            "due": lambda: board.given.due - board.now,
+        }
 
     def columns(self, budget_left: float) -> Columns:
         """The cells as they are now."""
-        at = self._moment()
-        return Columns(self.numbers, self.labels, self.frame, at, budget_left, self._groups)
+        self._now.clear()
+        return Columns(self.numbers, self.labels, self.frame, self._moment(), budget_left, self._groups)
 
     def _moment(self) -> np.datetime64:
         moment: np.datetime64 = self._board.start + np.timedelta64(round(self._board.now * _DAY_US), "us")
@@ -279,63 +265,35 @@ class CellsView:
 
     def numbers(self, name: str) -> Floats:
         """A column as floats, as ``Columns`` wants it."""
-        if self._at != self._board.now:
-            self._now.clear()
-            self._at = self._board.now
-        kept = self._now if name in _MOVING else self._fixed
+        kept = self._now if name in self._moving else self._fixed
         if name not in kept:
-            kept[name] = _locked(self._number(name))
+            values = self._moving[name]() if name in self._moving else self._board.given.numbers(name)
+            kept[name] = _locked(values.astype(np.float64, copy=False))
         return kept[name]
-
-    def _number(self, name: str) -> Floats:
-        board = self._board
-        if name == "age":
-            return board.age
-        if name == "last_success":
-            return np.where(np.isfinite(board.snapshot), board.snapshot - board.now, np.nan)
-        if name == "retry_at":
-            left = board.blocked - board.now
-            return np.where(np.isfinite(left) & (left > 0) & (board.status != FETCHING), left, np.nan)
-        if name == "in_progress":
-            return np.where(board.status == FETCHING, 1.0, 0.0)
-        if name in ("failures", "changed_last"):
-            return (board.failures if name == "failures" else board.ledger.changed).astype(np.float64)
-        given = board.given.numbers(name)
-        return given - board.now if name == "due" else given
 
     def labels(self, name: str) -> Labels:
         """A text column as codes and categories."""
-        if name in _MOVING_TEXTS:
+        if name in CHANGING:
             return (self._board.status if name == "status" else self._board.error).copy(), STATUSES
-        if name not in self._labels:
-            self._labels[name] = self._board.given.labels(name)
-        return self._labels[name]
+        return self._board.given.labels(name)
 
     def frame(self) -> pd.DataFrame:
         """The cells as a table. Made from bare columns: setting them one by one takes several times as long."""
-        import pandas as pd
-
         columns = {name: self._array(name, kind) for name, kind in CELLS.items()}
         return pd.DataFrame(columns, index=pd.RangeIndex(len(self._board)), copy=False)
 
     def _array(self, name: str, kind: str) -> Any:
         """A column as pandas keeps it; nobody else holds it."""
-        import pandas as pd
-
-        board = self._board
-        if name in self._texts:
-            return self._texts[name].copy()
-        if name in _MOVING_TEXTS:
-            return pd.Categorical.from_codes(self.labels(name)[0], dtype=_statuses(), validate=False)
-        if name == "due":
-            return self._cells[name].array.copy()
+        if name in self._arrays:
+            return self._arrays[name].copy()
+        if name in CHANGING:
+            return pd.Categorical.from_codes(self.labels(name)[0], dtype=_STATUS_TYPE, validate=False)
+        values = self._moving[name]() if name in self._moving else self.numbers(name)
         if kind == "time":
-            return _times(self._moment(), self.numbers(name))
-        if name == "changed_last":
-            return pd.arrays.BooleanArray(board.ledger.changed == 1, np.isnan(board.ledger.changed))
-        if name == "in_progress":
-            return board.status == FETCHING
-        return board.failures.astype(np.int64) if name == "failures" else self.numbers(name).copy()
+            return _times(self._moment(), values)
+        if kind == "answer":
+            return pd.arrays.BooleanArray(values == 1, np.isnan(values))
+        return values.astype(DTYPES[kind])
 
 
 def _locked(values: Floats) -> Floats:
@@ -347,16 +305,7 @@ def _locked(values: Floats) -> Floats:
 
 def _times(start: np.datetime64, days: Floats) -> Any:
     """Moments some days from a start, missing where these are, as pandas keeps times."""
-    import pandas as pd
-
     missing = np.isnan(days)
     gaps = np.round(np.where(missing, 0.0, days) * _DAY_US).astype("m8[us]")
     gaps[missing] = np.timedelta64("NaT", "us")
     return pd.DatetimeIndex(start + gaps, tz="UTC").array  # pd.array takes twice as long
-
-
-@cache
-def _statuses() -> pd.CategoricalDtype:
-    import pandas as pd
-
-    return pd.CategoricalDtype(pd.Index(STATUSES, dtype="string"))

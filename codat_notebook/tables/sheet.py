@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from codat_notebook.models import status
 from codat_notebook.tables import column as cols
-from codat_notebook.tables.column import Column, Row, Shown
-from codat_notebook.tables.facets import Clock, ColumnValues, FacetState, Span
+from codat_notebook.tables.column import Clock, Column, ColumnValues, FacetState, Row, Shown, Span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +70,7 @@ class TableView:
     """What the reader asked for: the order, the text in the filter box, the quick filter, the page (from 0).
 
     ``facets`` holds what is chosen by column: values, or the two ends of a span of time
-    (:mod:`codat_notebook.tables.facets`).
+    (:mod:`codat_notebook.tables.column`).
     """
 
     sort: tuple[str, str] | None = None
@@ -113,6 +112,7 @@ class Sheet:
         self.layout = layout
         self.columns = [] if frame is None else cols.shown_columns(frame, layout.columns)
         self.kinds: dict[str, str] = {column.key: column.kind for column in self.columns}
+        self._facets = [column.key for column in self.columns if column.facet]
         self._known: dict[Hashable, Any] = {}
         self._drawn: dict[str, int] = {}
 
@@ -133,7 +133,9 @@ class Sheet:
             "matching": len(rows), "total": 0 if self.frame is None else len(self.frame),
             "text": view.text, "quick": view.quick,
             "filters": [{"label": label, "count": int(self._mask(label).sum())} for label in self.layout.filters],
-            "facets": [self._facet_state(column, view) for column in self.columns if column.facet],
+            "facets": [
+                self._facet(key).state(self._kept(view, key), view.facets.get(key, ())) for key in self._facets
+            ],
             "selected": selected,
         }  # fmt: skip
 
@@ -228,14 +230,10 @@ class Sheet:
             kept &= self._mask(view.quick)
         for word in view.text.casefold().split():
             kept &= self._matches(word)
-        for column in self.columns:
-            if column.facet and column.key in view.facets and column.key != but:
-                kept &= self._facet(column.key).mask(view.facets[column.key])
+        for key in self._facets:
+            if key in view.facets and key != but:
+                kept &= self._facet(key).mask(view.facets[key])
         return kept
-
-    def _facet_state(self, column: Shown, view: TableView) -> FacetState:
-        among = self._kept(view, column.key)
-        return self._facet(column.key).state(among, view.facets.get(column.key, ()))
 
     def _facet(self, key: str) -> ColumnValues | Span:
         column = next(each for each in self.columns if each.key == key)

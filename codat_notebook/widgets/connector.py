@@ -16,10 +16,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from codat_notebook.client import events
-from codat_notebook.connecting import connect
 from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.secret import Secret
 from codat_notebook.runs.engine import Engine, engine
+from codat_notebook.session import connect
 from codat_notebook.widgets.connect import Cancel, ConnectBy, ProblemState, connect_state, server_address
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.controller import Controller, waiting_text

@@ -17,7 +17,7 @@ from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.records import Subject
-from codat_notebook.tables.facets import ends
+from codat_notebook.tables.column import ends
 from codat_notebook.tables.sheet import TableView
 from codat_notebook.widgets.notice import ErrorBoundary
 from codat_notebook.widgets.table import FrameTable, MoreState

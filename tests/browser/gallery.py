@@ -10,9 +10,9 @@ from typing import Any
 from playwright.sync_api import Page
 
 from codat_notebook.models import products, vocabulary
-from codat_notebook.models.open_enums import DataConnectionStatus as Status
-from codat_notebook.models.open_enums import SourceType
 from codat_notebook.models.shared import Connection, DataConnectionError
+from codat_notebook.models.vocabulary import DataConnectionStatus as Status
+from codat_notebook.models.vocabulary import SourceType
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.widgets import connect, data_types, header, notice, pickers, progress, refresh_bar, tabs
 from tests.widgets.drawn_rows import drawn_row

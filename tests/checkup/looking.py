@@ -4,9 +4,8 @@ from typing import Any
 
 import httpx
 
-from codat_notebook.checkup.probing import Desk, look
-from codat_notebook.checkup.trial import refresh_once
-from codat_notebook.checkup.verdicts import CheckUp, conclude
+from codat_notebook.checkup import CheckUp, conclude
+from codat_notebook.checkup.probing import Desk, look, refresh_once
 from codat_notebook.client import CodatLending
 from codat_notebook.models.shared import Security
 from codat_notebook.sandbox.exchange import HttpRequest

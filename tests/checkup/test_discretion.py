@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from codat_notebook.checkup import CheckUp
 from codat_notebook.checkup.evidence import Atom, Discretion, told
-from codat_notebook.checkup.verdicts import CheckUp
 from codat_notebook.models.assumptions import ASSUMPTIONS
 
 from .looking import Line, check_up, sandbox

@@ -12,10 +12,8 @@ import pytest
 
 import codat_notebook
 from codat_notebook.checkup import examine
-from codat_notebook.checkup.machine import Observation, observe, reach
-from codat_notebook.checkup.probing import look
-from codat_notebook.checkup.trial import refresh_once
-from codat_notebook.cli.doctor import connected
+from codat_notebook.checkup.probing import look, refresh_once
+from codat_notebook.cli.doctor import Observation, connected, observe, reach
 from codat_notebook.client import CodatLending
 from codat_notebook.models.assumptions import ASSUMPTIONS
 from codat_notebook.models.errors import ReadOnlyError

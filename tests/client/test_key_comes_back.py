@@ -13,7 +13,7 @@ import pytest
 
 from codat_notebook import CodatLending
 from codat_notebook.models import errors
-from codat_notebook.models.scrubbing import MASK
+from codat_notebook.models.secret import MASK
 from codat_notebook.utils import BackoffStrategy, RetryConfig
 from tests.keys import ENCODED, FORMS, KEY, SECRETS, held, leaks, shown_by
 

@@ -7,8 +7,7 @@ from itertools import combinations
 import pytest
 
 from codat_notebook.diagnosis import diagnose
-from codat_notebook.diagnosis.rule import SHAPES, DiagnosisRule, Span
-from codat_notebook.diagnosis.rules import RULES
+from codat_notebook.diagnosis.rules import RULES, SHAPES, DiagnosisRule, Span
 from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.status import STATUSES
 

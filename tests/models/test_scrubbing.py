@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.models.scrubbing import LEAST, MASK, Scrubber, decoded
-from codat_notebook.models.secret import Secret
+from codat_notebook.models.secret import LEAST, MASK, Scrubber, Secret, decoded
 from tests.keys import ENCODED, FORMS, KEY, PLAIN, SECRETS
 
 MASKED = MASK.encode()

@@ -53,9 +53,9 @@ def check(away: Away, session: Session, run: RefreshRun, plan: dict[str, list[st
     booked = away.booked()
     assert set(run.counts) <= {"complete", "failed", "unknown"}
     # A failure that is kept under the key before anything was queued is replayed: only these are not known, or queued.
-    # One POST in 240 is made to end so, in clumps: 22 of 1,250 were seen.
+    # One POST in 240 is made to end so.
     unknown = {(row.company_id, row.data_type) for row in run.rows if row.state == "unknown"}
-    assert len(unknown) <= max(0.03 * len(run.rows), 6), run.errors.why.tolist()
+    assert len(unknown) <= max(0.015 * len(run.rows), 6), run.errors.why.tolist()
     wanted = {(id, data_type) for id, types in plan.items() for data_type in types} - unknown
     assert {key: number for key, number in (booked - earlier).items() if number != 1} == {}
     assert (booked - earlier).keys() == wanted
@@ -82,6 +82,7 @@ def soak(companies: int, waves: int) -> list[int]:
                 spoil(away)
                 run = session.refresh(plan).wait(PATIENCE * 2)
                 away.control("DELETE", "faults")
+                away.control("POST", "clock", {"advance": "2h"})  # no key of this wave is good in the next
                 check(away, session, run, plan, earlier)
                 del run
                 gc.collect()

@@ -47,7 +47,8 @@ class Api:
 
     def company(self, name: str) -> str:
         """The id of a company of the showcase."""
-        return self.world.company_store.ids[self.world.company_store.names.index(name)]
+        found: str = self.world.companies({"query": f"name={name}"})["results"][0]["id"]
+        return found
 
     @property
     def toft(self) -> str:

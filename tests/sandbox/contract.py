@@ -7,9 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from codat_notebook.models.open_enums import SourceType
 from codat_notebook.models.status import CONNECTION_STATUSES, STATUSES
-from codat_notebook.models.vocabulary import DATA_TYPES
+from codat_notebook.models.vocabulary import DATA_TYPES, SourceType
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 ANY_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"

@@ -54,11 +54,12 @@ def test_the_first_is_still_being_handled(api: Api) -> None:
     path = f"/companies/{api.toft}/data/queue/bills"
     request = HttpRequest("POST", path, "", api.headers | {"idempotency-key": KEY})
     exchange = api.service.enter(request)
-    api.service.admit(exchange)
-    contract.check_error(api.service.answer(request), 409)
-    api.service.perform(exchange)
-    contract.check_error(api.service.answer(request), 409)
-    api.service.settle(exchange)
+    steps = api.service.steps(exchange)
+    for side in ("before", "before", "after"):
+        assert next(steps) == (None, side)
+        if exchange.slot is not None:
+            contract.check_error(api.service.answer(request), 409)
+    assert list(steps) == [(None, "after")]
     first = api.service.leave(exchange)
     assert api.service.answer(request).body == first.body
 
@@ -69,9 +70,7 @@ def test_a_request_held_before_the_layer_has_not_used_its_key(api: Api) -> None:
     request = HttpRequest("POST", path, "", api.headers | {"idempotency-key": KEY})
     held = api.service.enter(request)
     repeat = api.service.answer(request)
-    api.service.admit(held)
-    api.service.perform(held)
-    api.service.settle(held)
+    assert len(list(api.service.steps(held))) == 4
     assert api.service.leave(held).body == repeat.body
     assert len(api.world.accepted) == 1
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from codat_notebook.sandbox import virtual_time
 from codat_notebook.sandbox.exchange import ErrorResponse
-from codat_notebook.sandbox.listing import Listing, Property, Window, property_of
-from codat_notebook.sandbox.query import MAX_LENGTH, Condition, Joined, parse
+from codat_notebook.sandbox.listing import MAX_LENGTH, Comparison, Joined, Listing, Property, parse, properties_of
 
 Record = dict[str, Any]
 
@@ -19,14 +18,14 @@ def _listing(records: list[Record]) -> Listing:
     def made(record: Record) -> int | None:
         return None if record["made"] is None else virtual_time.parse_time(record["made"])
 
-    properties = {
-        "name": property_of("text", records, lambda r: r["name"]),
-        "size": property_of("number", records, lambda r: r["size"]),
-        "made": property_of("time", records, made),
-        "done": property_of("bool", records, lambda r: r["done"]),
-        "tags.*": Property("text", lambda key: [r["tags"].get(key, "") for r in records]),
+    of_record: dict[str, Any] = {
+        "name": ("text", lambda r: r["name"]),
+        "size": ("number", lambda r: r["size"]),
+        "made": ("time", made),
+        "done": ("bool", lambda r: r["done"]),
     }
-    return Listing(len(records), properties, "Thing")
+    tags = Property("text", lambda key: [r["tags"].get(key, "") for r in records])
+    return Listing(len(records), {**properties_of(records, of_record), "tags.*": tags}, "Thing")
 
 
 TIMES = [
@@ -138,8 +137,8 @@ def test_pages_are_what_plain_python_sorts_and_cuts(tree: Any, records: list[Rec
     if order:
         expected.sort(key=value, reverse=order.startswith("-"))
     asked = {"query": _write(tree), "orderBy": order}
-    windows = [Window(number, size) for number in range(1, len(records) + 2)]
-    pages = [_listing(records).page(asked, window.rows) for window in windows]
+    windows = [slice(number * size, (number + 1) * size) for number in range(len(records) + 1)]
+    pages = [_listing(records).page(asked, window) for window in windows]
     assert [index for rows, _ in pages for index in rows] == expected
     assert {total for _, total in pages} == {len(expected)}
 
@@ -151,7 +150,7 @@ def test_any_text_is_a_query_or_malformed(text: str) -> None:
         outcome: object = parse(text)
     except ErrorResponse as problem:
         outcome = (problem.status, problem.error)
-    assert isinstance(outcome, Condition | Joined) or outcome == (400, "Error parsing query - Malformed query.")
+    assert isinstance(outcome, Comparison | Joined) or outcome == (400, "Error parsing query - Malformed query.")
 
 
 @pytest.mark.parametrize(
@@ -184,16 +183,16 @@ def test_unknown_properties(name: str) -> None:
 def test_unknown_orders(order: str) -> None:
     """An order by what is no property is refused as a query is."""
     with pytest.raises(ErrorResponse, match="Could not resolve property"):
-        _listing([]).page({"orderBy": order}, Window(1, 100).rows)
+        _listing([]).page({"orderBy": order}, slice(0, 100))
 
 
 def test_and_binds_tighter_than_or() -> None:
     """Without braces ``a || b && c`` is ``a || {b && c}``."""
     tree = parse("a=1 || b=2 && c=3")
-    b_and_c = Joined("&&", (Condition("b", "=", "2"), Condition("c", "=", "3")))
-    assert tree == Joined("||", (Condition("a", "=", "1"), b_and_c))
+    b_and_c = Joined("&&", (Comparison("b", "=", "2"), Comparison("c", "=", "3")))
+    assert tree == Joined("||", (Comparison("a", "=", "1"), b_and_c))
 
 
 def test_values_are_unquoted_and_may_hold_spaces_and_signs() -> None:
     """A value ends at the next joint or brace only."""
-    assert parse("name = Pandle & Sons | Co = x ") == Condition("name", "=", "Pandle & Sons | Co = x")
+    assert parse("name = Pandle & Sons | Co = x ") == Comparison("name", "=", "Pandle & Sons | Co = x")

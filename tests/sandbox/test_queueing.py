@@ -217,7 +217,7 @@ def test_only_quickbooks_desktop_has_a_window(make_api: Callable[..., Api], hour
             for op in (api.world.find_operation(company_id, id) for id in api.world.accepted[-1].operations):
                 key = api.world.find_connection(company_id, op.connection_id).platform.key
                 if op.status == "Complete" and key in until_19:
-                    kind, held = op.hold or ("", 0)
+                    kind, held = op.hold or "", op.held
                     until_19[key].append(kind == "queued" and (op.requested + held) % DAY == 19 * HOUR)
     assert set(until_19["pqsw"]) == {closed}
     assert set(until_19["hbql"]) == set(until_19["gbol"]) == {False}

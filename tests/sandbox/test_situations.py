@@ -80,7 +80,7 @@ def test_nothing_succeeds_while_it_lasts(api: Api, name: str) -> None:
     staged = api.world.stage(name)
     connection = api.world.find_connection(staged.company_id, staged.connection_id)
     now = api.clock.ticks()
-    ops = api.world.active[len(api.world.company_store) - 1 - len(staged.others)][1].operations
+    ops = api.world.active[len(api.world.company_store) - 1 - len(staged.others)].history.operations
     for condition in connection.conditions:
         if condition.active(now) and condition.trouble.status != "Complete":
             late = [op for op in ops if op.succeeded and condition.since < op.requested <= op.completed <= now]
@@ -271,8 +271,8 @@ def test_the_first_read_at_plaid_fails_now_and_then(api: Api) -> None:
     for _ in range(60):
         staged = api.world.stage("linking cancelled")
         api.world.relink(staged.company_id, staged.connection_id)
-        ops = [op for op in api.world.active[len(api.world.company_store) - 1][1].queued if op.hold]
-        slow += any(op.hold[0] == "slow" for op in ops if op.hold)
+        ops = [op for op in api.world.active[len(api.world.company_store) - 1].history.queued if op.hold]
+        slow += any(op.hold == "slow" for op in ops)
     assert 1 <= slow <= 15
 
 

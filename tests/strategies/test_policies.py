@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from codat_notebook.strategies import combinators as c
 from codat_notebook.strategies import optimum
 from codat_notebook.strategies import policies as p
 from codat_notebook.strategies.cell_table import table
@@ -18,8 +17,8 @@ NEVER = np.inf
 ALL = [
     p.every("7D"), p.oldest(), p.weighted_age(), p.stale_probability(), *(p.optimal(name) for name in p.INDICES),
     p.threshold("5 refreshes/day"), p.learn(), p.keep_alive(), p.codat_schedule("7D", bills="1D"), p.random_order(3),
-    c.first(p.every("1D"), p.oldest()), c.where({"data_type": "bills"}, p.oldest()), c.bundle("payables"),
-    c.limit(p.oldest(), 2, per="company"), c.before(), c.before("07:00"), c.before("2026-11-23T07:00:00Z"),
+    p.first(p.every("1D"), p.oldest()), p.where({"data_type": "bills"}, p.oldest()), p.bundle("payables"),
+    p.limit(p.oldest(), 2, per="company"), p.before(), p.before("07:00"), p.before("2026-11-23T07:00:00Z"),
 ]  # fmt: skip
 
 
@@ -85,36 +84,36 @@ def test_the_threshold_is_the_price_of_the_optimum() -> None:
 
 def test_first_is_lexicographic() -> None:
     """All of the first strategy's cells come before the others, in its order; the rest keep the second's."""
-    strategy = c.first(lambda cells: [0, 1e-9, 2e-9, np.nan], lambda cells: [1e9, 5, 6, NEVER])
+    strategy = p.first(lambda cells: [0, 1e-9, 2e-9, np.nan], lambda cells: [1e9, 5, 6, NEVER])
     assert np.argsort(wants(strategy)).tolist() == [0, 3, 1, 2]
-    assert wants(c.first(lambda cells: [0, 0, 1, 1], lambda cells: [0, 3, 0, 0])) == [0, 1, 2, 2]
+    assert wants(p.first(lambda cells: [0, 0, 1, 1], lambda cells: [0, 3, 0, 0])) == [0, 1, 2, 2]
 
 
 def test_where_and_limit_cut() -> None:
     """Only the cells that fit, only the first so many of each company."""
-    assert wants(c.where({"data_type": "bills", "company": ["b"]}, p.oldest())) == [0, 0, 3, 0]
-    assert wants(c.where(lambda cells: cells.rate >= 2, p.oldest())) == [0, 0, 3, NEVER]
-    assert wants(c.limit(p.oldest(), 1, per="company")) == [0, 2, 0, NEVER]
-    assert wants(c.limit(p.oldest(), 3)) == [0, 2, 3, NEVER]
+    assert wants(p.where({"data_type": "bills", "company": ["b"]}, p.oldest())) == [0, 0, 3, 0]
+    assert wants(p.where(lambda cells: cells.rate >= 2, p.oldest())) == [0, 0, 3, NEVER]
+    assert wants(p.limit(p.oldest(), 1, per="company")) == [0, 2, 0, NEVER]
+    assert wants(p.limit(p.oldest(), 3)) == [0, 2, 3, NEVER]
 
 
 def test_a_bundle_has_one_priority() -> None:
     """The cells of a report are wanted together, company by company; others keep their own."""
-    strategy = c.bundle(["bills", "invoices"], p.oldest())
+    strategy = p.bundle(["bills", "invoices"], p.oldest())
     assert wants(strategy, cost=[1, 3, 1, 1]) == [1.75, 1.75, NEVER, NEVER]
-    assert wants(c.bundle(["bills"], p.oldest())) == [1.0, 2.0, 3.0, NEVER]
+    assert wants(p.bundle(["bills"], p.oldest())) == [1.0, 2.0, 3.0, NEVER]
     with pytest.raises(ValueError, match="no report 'balance'; there are financials"):
-        c.bundle("balance")
+        p.bundle("balance")
 
 
 def test_before_a_deadline() -> None:
     """Wanted in the time before it, or earlier where a retry would need it, until read; the nearest first."""
     due = ["2026-11-23T08:00:00Z", "2026-11-23T18:00:00Z", None, "2026-11-23T07:00:00Z"]
-    assert wants(c.before(within="3h"), due=due, age=1.0) == [12.0, 0.0, 0.0, 24.0]
-    assert wants(c.before(within="3h"), due=due, age=1.0, latency_p95=0.25)[1] == 2.0
-    assert wants(c.before(within="3h"), due=due, age=0.5 / 24)[0] == 0.0
-    assert wants(c.before("08:00", within="3h"), age=1.0) == [12.0] * 4
-    assert wants(c.before("06:00", within="3h"), age=1.0) == [0.0] * 4
+    assert wants(p.before(within="3h"), due=due, age=1.0) == [12.0, 0.0, 0.0, 24.0]
+    assert wants(p.before(within="3h"), due=due, age=1.0, latency_p95=0.25)[1] == 2.0
+    assert wants(p.before(within="3h"), due=due, age=0.5 / 24)[0] == 0.0
+    assert wants(p.before("08:00", within="3h"), age=1.0) == [12.0] * 4
+    assert wants(p.before("06:00", within="3h"), age=1.0) == [0.0] * 4
 
 
 def test_keep_alive_wants_one_cell_of_a_neglected_connection() -> None:
@@ -139,7 +138,7 @@ def test_learning_follows_what_refreshes_found() -> None:
 
 def test_a_fresh_policy_shares_no_memory_with_the_one_it_is_of() -> None:
     """Also not what strategies inside of it remember; nor does one that was pickled."""
-    used = c.first(c.limit(p.random_order(1), 4), p.oldest())
+    used = p.first(p.limit(p.random_order(1), 4), p.oldest())
     before = wants(used)
     assert wants(used.fresh()) == wants(pickle.loads(pickle.dumps(used))) == before
     assert wants(used) != before
@@ -157,12 +156,12 @@ def test_types_without_a_prior_of_their_own_have_the_usual_one() -> None:
         (lambda: p.optimal("best"), "optimal: no objective 'best'; there are freshness, age"),
         (lambda: p.threshold("5 refreshes/day", "missed"), "threshold: no objective 'missed'"),
         (lambda: p.every(0), "an interval is a positive time"),
-        (lambda: c.first(), "give at least one strategy"),
-        (lambda: c.limit(p.oldest(), -1), "expected a number of cells >= 0"),
-        (lambda: c.limit(p.oldest(), 1, per="age"), "limit: cells have no text column 'age'; there are company"),
-        (lambda: c.where({"postcode": "Xero"}, p.oldest()), "where: cells have no text column 'postcode'"),
+        (lambda: p.first(), "give at least one strategy"),
+        (lambda: p.limit(p.oldest(), -1), "expected a number of cells >= 0"),
+        (lambda: p.limit(p.oldest(), 1, per="age"), "limit: cells have no text column 'age'; there are company"),
+        (lambda: p.where({"postcode": "Xero"}, p.oldest()), "where: cells have no text column 'postcode'"),
         (lambda: p.keep_alive("soon"), "an interval is a positive time such as .*, not 'soon'"),
-        (lambda: c.before("noon"), "before: a time of day such as \"07:00\" .UTC., or a moment, not 'noon'"),
+        (lambda: p.before("noon"), "before: a time of day such as \"07:00\" .UTC., or a moment, not 'noon'"),
         (lambda: p.learn(prior=(0.0, 1.0)), "learn: a prior is two numbers > 0"),
         (lambda: p.learn(prior={"bills": (1.0,)}), "learn: a prior is two numbers > 0"),
     ],

@@ -1,13 +1,12 @@
 """What is counted beside freshness."""
 
-import doctest
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from codat_notebook.strategies import Limits, before, every, oldest, scores, simulate
+from codat_notebook.strategies import Limits, before, every, oldest, simulate
 
 FREE = Limits(keep_alive=None)
 
@@ -15,11 +14,6 @@ FREE = Limits(keep_alive=None)
 def nothing(cells: pd.DataFrame) -> Any:
     """A strategy that wants nothing."""
     return np.zeros(len(cells))
-
-
-def test_the_examples_in_the_docstrings_hold() -> None:
-    """What the docstrings show is what comes out."""
-    assert doctest.testmod(scores).failed == 0
 
 
 def test_deadlines_count_the_copy_held_at_that_moment() -> None:

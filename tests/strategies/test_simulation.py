@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from codat_notebook.strategies import comparison, optimum, simulation
 from codat_notebook.strategies import policies as p
 from codat_notebook.strategies.cell_table import CELLS, StrategyError, table
-from codat_notebook.strategies.combinators import where
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.rounds import Limits
 from codat_notebook.strategies.simulation import simulate
@@ -204,7 +203,7 @@ def test_a_strategy_that_spends_all_each_hour_lets_no_connection_die() -> None:
     """Connections that all need a read in the same days get it, though each hour has budget for but a few."""
     cells = 200
     frame = pd.DataFrame({"company": [f"c{row}" for row in range(cells)], "age": 20.0, "true_rate": 1.0})
-    favourites = where({"company": [f"c{row}" for row in range(20)]}, p.oldest())
+    favourites = p.where({"company": [f"c{row}" for row in range(20)]}, p.oldest())
     kept = simulate(favourites, frame, days=20, budget="120 refreshes/day")
     assert kept.metrics["keep_alive_violations"] == 0
     assert (kept.cells["refreshes"][20:] == 1).all()

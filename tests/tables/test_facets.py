@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.tables.column import Column
-from codat_notebook.tables.facets import MOST
+from codat_notebook.tables.column import MOST, Column
 from codat_notebook.tables.sheet import Layout, Sheet, TableView
 
 from .table_frames import awkward, operations

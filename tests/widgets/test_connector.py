@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from codat_notebook.connecting import connect
 from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.shared import Security
 from codat_notebook.runs.engine import engine, running
 from codat_notebook.sandbox import Sandbox
-from codat_notebook.session import Session
+from codat_notebook.session import Session, connect
 from codat_notebook.widgets.connect import WAYS, Connect, ProblemState, connect_state
 from codat_notebook.widgets.console import Console, console
 

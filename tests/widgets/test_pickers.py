@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codat_notebook.models.open_enums import DataConnectionStatus, SourceType
 from codat_notebook.models.shared import Connection
+from codat_notebook.models.vocabulary import DataConnectionStatus, SourceType
 from codat_notebook.widgets import pickers
 
 NOW = datetime(2026, 11, 23, 14, tzinfo=UTC)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from codat_notebook.models.open_enums import DataConnectionStatus
 from codat_notebook.models.shared import Connection
+from codat_notebook.models.vocabulary import DataConnectionStatus
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.widgets.data_types import data_type_rows

@@ -4,18 +4,18 @@ import pickle
 
 import pytest
 
-from codat_notebook.models import open_enums, shared, status, vocabulary
+from codat_notebook.models import shared, status, vocabulary
 
 
 @pytest.mark.parametrize(
     ("kind", "known"),
     [
-        (open_enums.SchemaDataType, vocabulary.ACCOUNTING + vocabulary.BANKING + vocabulary.COMMERCE),
-        (open_enums.DatasetStatus, status.STATUSES),
-        (open_enums.DataConnectionStatus, status.CONNECTION_STATUSES),
+        (vocabulary.SchemaDataType, vocabulary.ACCOUNTING + vocabulary.BANKING + vocabulary.COMMERCE),
+        (vocabulary.DatasetStatus, status.STATUSES),
+        (vocabulary.DataConnectionStatus, status.CONNECTION_STATUSES),
     ],
 )
-def test_the_members_are_the_vocabulary(kind: type[open_enums.OpenEnum], known: tuple[str, ...]) -> None:
+def test_the_members_are_the_vocabulary(kind: type[vocabulary.OpenEnum], known: tuple[str, ...]) -> None:
     """Both lists of words are the same."""
     assert sorted(kind) == sorted(known)
 
