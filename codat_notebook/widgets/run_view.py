@@ -9,7 +9,7 @@ from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import due_at, usual_durations
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.starting import again
+from codat_notebook.runs.targets import again
 from codat_notebook.widgets.progress import (
     STOP,
     ActionButton,
