@@ -20,7 +20,7 @@ MOST = 20
 
 #: Type -> "module:function", where the function makes the widget that shows an object of that type.
 VIEWS = {
-    "PortfolioStatus": "codat_notebook.widgets.heatmap:portfolio_view",
+    "PortfolioStatus": "codat_notebook.widgets.charts:portfolio_view",
     "RefreshRun": "codat_notebook.widgets.run_overview:live_view",
     "Session": "codat_notebook.widgets.console:console",
 }

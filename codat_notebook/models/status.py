@@ -2,7 +2,7 @@
 
 Everybody who asks about a status, or from which age on data is old, asks here: what follows runs, the frames, the
 progress, the tables, the report and the command line. The browser gets its constants from here, too
-(:mod:`codat_notebook.widgets.sources`). The API's vocabulary is open. An unknown word that ends in ``Error`` is a
+(:mod:`codat_notebook.widgets.part`). The API's vocabulary is open. An unknown word that ends in ``Error`` is a
 failure; any other runs until the operation is completed, and has no stage, a neutral colour and itself for words.
 """
 

@@ -7,7 +7,6 @@ Refreshes are followed on screen until they end; the ages are read again then.
 import asyncio
 import weakref
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.products import caution, refreshable
@@ -18,41 +17,39 @@ from codat_notebook.runs.context import name_query
 from codat_notebook.runs.journal import Start
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.targets import Target, Targets
+from codat_notebook.session import Session
 from codat_notebook.widgets import pickers
 from codat_notebook.widgets.console_state import ConsoleState
-from codat_notebook.widgets.data_types import Select
+from codat_notebook.widgets.data_types import ChooseProduct, RefreshAll, RefreshSelected, Select
 from codat_notebook.widgets.notice import ErrorBoundary
-from codat_notebook.widgets.progress import Progress, Retry, ShowRows, StopWatching
-from codat_notebook.widgets.refresh_bar import ChooseProduct, RefreshAll, RefreshSelected
+from codat_notebook.widgets.progress import Progress, Retry, RunView, ShowRows, StopWatching
 from codat_notebook.widgets.renderer import Renderer
-from codat_notebook.widgets.run_view import RunView
-
-if TYPE_CHECKING:
-    from codat_notebook.session import Session
 
 #: Companies offered again before anything is typed.
 RECENT = 5
 #: Seconds for which a company's facts, once read, stand for those that a refresh asks for.
 FACTS_LAST = 60.0
 #: Session -> the companies used last, so that a console that is made anew offers them, too.
-_used: "weakref.WeakKeyDictionary[Session, list[pickers.CompanyName]]" = weakref.WeakKeyDictionary()
+_used: weakref.WeakKeyDictionary[Session, list[pickers.CompanyName]] = weakref.WeakKeyDictionary()
 
 
-class Choosing:
-    """The choices of one console, on the engine thread."""
+class Actions:
+    """What the reader of one console chooses, and the runs on its screen. All of it is on the engine thread."""
 
     def __init__(
-        self, session: "Session", state: ConsoleState, boundary: ErrorBoundary, renderer: Renderer,
-        refreshing: "Refreshing",
-    ) -> None:  # fmt: skip
+        self, session: Session, state: ConsoleState, boundary: ErrorBoundary, renderer: Renderer, part: Progress
+    ) -> None:
         self._session = session
         self._state = state
         self._boundary = boundary
         self._renderer = renderer
-        self._refreshing = refreshing
-        state.recent = _used.get(session, [])
+        self._view = RunView(part, changed=self._changed)
         self._searching: asyncio.Task[None] | None = None
         self._picking: asyncio.Task[None] | None = None
+        self._clicked = 0
+        state.recent = _used.get(session, [])
+
+    # Choosing.
 
     def on_company(self, message: pickers.Search | pickers.Pick) -> None:
         """A text to search for ("": the first companies, which are offered before one is typed), or a company."""
@@ -68,7 +65,7 @@ class Choosing:
 
     def on_connection(self, message: pickers.ChooseConnection) -> None:
         """One connection, or all of them."""
-        connections = self._state.status.facts.connections if self._state.status else {}
+        connections = self._state.facts.connections if self._state.facts else {}
         self._state.connection_id = message.id if message.id in connections else None
         self._renderer.all()
 
@@ -76,24 +73,24 @@ class Choosing:
         """The ticked data types."""
         self._state.selected = list(message.selected)
         self._state.all_clicked = False
-        self._renderer.code()
+        self._renderer.draw("code")
 
     async def _search(self, text: str) -> None:
         self._state.search = {**pickers.search_results(text, []), "status": "searching"}
-        self._renderer.company()
+        self._renderer.draw("company")
         request = {"query": name_query(text), "order_by": "name", "page_size": pickers.MOST}
         try:
             page = await self._session.client.companies.list_async(request=request)
         except CodatLendingError:
             self._state.search = {**pickers.search_results(text, []), "status": "error", "error": "No answer"}
-            self._renderer.company(at_once=True)
+            self._renderer.draw("company", at_once=True)
             raise
         companies: list[pickers.CompanyName] = [
             {"id": c.id, "name": c.name, "note": ", ".join(k.platform_name for k in c.data_connections or ())}
             for c in page.results
         ]
         self._state.search = pickers.search_results(text, companies, page.total_results)
-        self._renderer.company(at_once=True)
+        self._renderer.draw("company", at_once=True)
 
     async def _pick(self, company_id: str) -> None:
         now = self._state
@@ -101,7 +98,7 @@ class Choosing:
         if now.problem:
             self._renderer.all()
             return
-        self._refreshing.unwatch()
+        self.unwatch()
         now.company = {"id": company_id, "name": self._name(company_id)}
         now.status = None
         now.loading = True
@@ -123,11 +120,14 @@ class Choosing:
             now.products, now.caution = refreshable(status.facts.products), caution(status.facts.products)
             now.company = {"id": status.facts.id, "name": status.facts.name}
             self._remember(now.company)
-            self._refreshing.watch(*(run for run in self._session.runs if run.company_id == company_id))
+            self.watch(*(run for run in self._session.runs if run.company_id == company_id))
         finally:
             if self._picking is asyncio.current_task():  # a later choice has its own loading to end
                 now.loading = False
-                self._refreshing.draw()
+                if self._view.runs:
+                    self._view.draw()
+                else:
+                    self._renderer.all()
         told = await self._session.context.company_settings(company_id)
         now.first_link = told.first_link
         now.settings = merged(company_id, told)  # the client's are not asked for: Codat tells what holds here
@@ -142,19 +142,7 @@ class Choosing:
         others = [row for row in self._state.recent if row["id"] != company["id"]]
         self._state.recent = _used[self._session] = [company, *others][:RECENT]
 
-
-class Refreshing:
-    """The runs on one console's screen, on the engine thread."""
-
-    def __init__(
-        self, session: "Session", state: ConsoleState, boundary: ErrorBoundary, renderer: Renderer, part: Progress
-    ) -> None:
-        self._session = session
-        self._state = state
-        self._boundary = boundary
-        self._renderer = renderer
-        self._view = RunView(part, changed=self._changed)
-        self._clicked = 0
+    # Refreshing.
 
     def on_bar(self, message: RefreshSelected | RefreshAll | ChooseProduct) -> None:
         """A button was clicked, or a product chosen. What a click starts is drawn when it begins, after this."""
@@ -177,10 +165,10 @@ class Refreshing:
         self._renderer.bar()
 
     def _choose(self, message: ChooseProduct) -> None:
-        status, product = self._state.status, message.product or None
-        if status is not None and message.company == status.facts.id and self._offered(product):
+        facts, product = self._state.facts, message.product or None
+        if facts is not None and message.company == facts.id and self._offered(product):
             self._state.product = product
-            self._renderer.code()
+            self._renderer.draw("code")
 
     def _offered(self, product: str | None) -> bool:
         return product is None or product in self._state.products
@@ -229,13 +217,6 @@ class Refreshing:
         self._view.follow()
         self._state.runs = ()
 
-    def draw(self) -> None:
-        """Draw the console with its runs."""
-        if self._view.runs:
-            self._view.draw()
-        else:
-            self._renderer.all()
-
     def _changed(self) -> None:
         self._renderer.all()
         company = self._state.company
@@ -245,7 +226,7 @@ class Refreshing:
     async def _renew(self, company_id: str) -> None:
         """Read the ages again after a refresh."""
         status = await company_status(self._session.context, company_id)
-        if self._state.status is not None and self._state.status.facts.id == company_id:
+        if self._state.facts is not None and self._state.facts.id == company_id:
             self._state.status = status
             self._state.read_at = self._session.client.clock.monotonic()
             self._renderer.all()

@@ -91,8 +91,3 @@ class Code(Part[CodeState]):
 
     classes = ("codat-code",)
     files = ("code.js", "code.css")
-
-    @staticmethod
-    def text(state: CodeState) -> str:
-        """The title as a comment, and the code."""
-        return f"# {state['title']}\n{state['text']}"

@@ -87,8 +87,7 @@ def key_variable() -> str | None:
 
 
 class Connect(Part[ConnectState]):
-    """The form (class ``codat-connect``), in place of the console while nothing is connected (``required``), else
-    below the header when its button asks for it.
+    """The form (class ``codat-connect``), in place of the console while nothing is connected, else below the header.
 
     ``ways`` and ``read_only`` only tell the browser what the connector allows.
     """
@@ -102,16 +101,6 @@ class Connect(Part[ConnectState]):
         if isinstance(content, dict):
             content = {**content, "key": _wrapped(content.pop("key", None))}
         super()._receive(content)
-
-    @staticmethod
-    def text(state: ConnectState) -> str:
-        """What is waited for, what went wrong, or how to connect; nothing while something is connected."""
-        problem = state["problem"]
-        if state["connecting"]:
-            return state["connecting"]
-        if problem:
-            return f"{problem['why']} {problem['do']}".strip()
-        return "Nothing is connected: connect(sandbox=True), or connect() with a key." if state["required"] else ""
 
 
 @hides_arguments

@@ -1,27 +1,28 @@
 """The console: the parts put together, for one session at a time.
 
-:func:`console` builds the boxes and hands the parts to a :class:`~codat_notebook.widgets.connector.Connector`, which
+:func:`console` builds the boxes and hands the parts to a :class:`~codat_notebook.widgets.controller.Connector`, which
 has a controller act on their messages and draw them anew. Built once, updated ever after; nothing here asks Codat.
+
+Running a console's cell again makes a console anew, and what the older one listens to would go on for ever. So a newer
+console takes the place of the older one of the same session, or of the same cell: :class:`ConsoleRegistry`.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
 import ipywidgets
+from IPython import get_ipython
 
+from codat_notebook.forking import Lock
 from codat_notebook.markup import h
 from codat_notebook.runs.engine import engine
+from codat_notebook.session import Session
 from codat_notebook.widgets.connect import WAYS
-from codat_notebook.widgets.connector import Connector
-from codat_notebook.widgets.console_parts import Parts, make_parts
+from codat_notebook.widgets.console_parts import Parts
+from codat_notebook.widgets.controller import Connector
 from codat_notebook.widgets.part import not_live
-from codat_notebook.widgets.registry import current_cell, places
-
-if TYPE_CHECKING:
-    from codat_notebook.session import Session
-
-#: The tabs in their order, each the name of its part; the strip names them for people.
-TABS = ("operations", "errors", "freshness", "timeline", "requests", "code")
+from codat_notebook.widgets.tabs import LABELS
 
 #: What stands in the place of a console that is live elsewhere.
 REPLACED = "This console was replaced by a newer one. Run this cell again to have it here."
@@ -39,10 +40,8 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
 
     children: Any  # a trait of ipywidgets, which has no types
 
-    def __init__(
-        self, session: "Session | None" = None, *, ways: Sequence[str] = WAYS, read_only: bool = False
-    ) -> None:
-        self._parts = parts = make_parts(session, ways, read_only=read_only)
+    def __init__(self, session: Session | None = None, *, ways: Sequence[str] = WAYS, read_only: bool = False) -> None:
+        self._parts = parts = Parts(session, ways, read_only=read_only)
         classes = ("codat-console",) if session is not None else ("codat-console", "codat-unconnected")
         super().__init__(_arranged(parts), _dom_classes=classes)
         self._connector = Connector(session, parts, ways, read_only=read_only)
@@ -50,7 +49,7 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
         places.take(self, session, current_cell())
 
     @property
-    def session(self) -> "Session | None":
+    def session(self) -> Session | None:
         """The session that the console acts for: the one it was given, or the one that its form has connected."""
         return self._connector.session
 
@@ -87,7 +86,7 @@ def close_all(widgets: Iterable[ipywidgets.Widget]) -> None:
 
 def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
     """The parts in their boxes, in reading order."""
-    contents = {name: getattr(parts, name) for name in TABS}
+    contents = {name: getattr(parts, name) for name in LABELS}
     for name, details in DETAILS.items():
         contents[name] = _box(ipywidgets.HBox, [contents[name], getattr(parts, details)], "codat-browse")
     pick = _box(ipywidgets.HBox, [parts.company, parts.connection, parts.cards], "codat-row-pick")
@@ -97,7 +96,57 @@ def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
     return [parts.header, parts.connect, parts.notice, pick, work, parts.tabs, *panels]
 
 
-def console(session: "Session | None" = None, *, ways: Sequence[str] = WAYS, read_only: bool = False) -> Console:
+class ConsoleRegistry:
+    """Who stands where: for each session, and for each cell of the notebook, the consoles that are live.
+
+    One that is replaced is retired: it acts no more, says so where it is still on a screen, and is closed for good when
+    its place is taken once more. Several consoles of one run of a cell live side by side.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._sessions: WeakKeyDictionary[Session, WeakSet[Console]] = WeakKeyDictionary()
+        self._cells: dict[str, tuple[int, WeakSet[Console]]] = {}
+        self._retired: WeakSet[Console] = WeakSet()
+
+    def take(self, console: Console, session: Session | None, cell: tuple[str, int] | None) -> None:
+        """Put a console in its places, and retire those that stood there; those retired before are closed."""
+        older: set[Console] = set()
+        gone: list[Console] = []
+        with self._lock:
+            if session is not None:
+                older.update(self._sessions.get(session, ()))
+                self._sessions[session] = WeakSet([console])
+            if cell is not None:
+                name, run = cell
+                last_run, there = self._cells.get(name, (run, WeakSet()))
+                if run != last_run:
+                    older.update(there)
+                    there = WeakSet()
+                there.add(console)
+                self._cells[name] = (run, there)
+            if older:
+                gone, self._retired = list(self._retired), WeakSet(older)
+        for each in gone:
+            each.close()
+        for each in older:
+            each.retire()
+
+
+def current_cell() -> tuple[str, int] | None:
+    """The id of the notebook's cell that runs now, and the number of its run; ``None`` outside of notebooks."""
+    shell = get_ipython()
+    kernel = getattr(shell, "kernel", None)
+    if shell is None or kernel is None:
+        return None
+    name = (kernel.get_parent("shell") or {}).get("metadata", {}).get("cellId")
+    return (str(name), shell.execution_count) if name else None
+
+
+places = ConsoleRegistry()
+
+
+def console(session: Session | None = None, *, ways: Sequence[str] = WAYS, read_only: bool = False) -> Console:
     """The form: choose a company and data types, refresh, watch, read what went wrong.
 
     Stays live while cells run. Show it as a cell's last line, or by ``display``.

@@ -5,57 +5,25 @@ frames, and in what is copied or saved; some stay out of sight because a row's d
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets
 
+from codat_notebook.session import Session
 from codat_notebook.tables.column import Column
+from codat_notebook.tables.sheet import Filter
 from codat_notebook.widgets import console_state
+from codat_notebook.widgets.charts import Heatmap, Timeline
 from codat_notebook.widgets.code import Code
 from codat_notebook.widgets.connect import WAYS, Connect, connect_state
-from codat_notebook.widgets.data_types import DataTypePicker
+from codat_notebook.widgets.data_types import DataTypePicker, RefreshBar
 from codat_notebook.widgets.details import CLOSED, Details, answer_tone
 from codat_notebook.widgets.header import Header
-from codat_notebook.widgets.heatmap import Heatmap
 from codat_notebook.widgets.notice import Notice
 from codat_notebook.widgets.pickers import CompanyPicker, ConnectionCards, ConnectionPicker
 from codat_notebook.widgets.progress import Progress
-from codat_notebook.widgets.refresh_bar import RefreshBar
 from codat_notebook.widgets.table import FrameTable
 from codat_notebook.widgets.tabs import Tabs
-from codat_notebook.widgets.timeline import Timeline
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from codat_notebook.session import Session
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The parts of one console."""
-
-    header: Header
-    connect: Connect
-    notice: Notice
-    company: CompanyPicker
-    connection: ConnectionPicker
-    cards: ConnectionCards
-    data_types: DataTypePicker
-    bar: RefreshBar
-    progress: Progress
-    tabs: Tabs
-    operations: FrameTable
-    operation_details: Details
-    errors: FrameTable
-    error_details: Details
-    freshness: Heatmap
-    timeline: Timeline
-    requests: FrameTable
-    request_details: Details
-    code: Code
-
 
 _HIDDEN = Column(hidden=True)
 _CONNECTION = Column("connection", hidden=True, facet=True, named_by="platform")
@@ -79,57 +47,48 @@ REQUEST_COLUMNS = {
     "status": Column(kind="status", tone=answer_tone, facet=True), "ms": Column(decimals=1), "attempt": Column(),
     "error": Column(), "method": Column(), "path": Column(), "correlation_id": Column(kind="id"),
 }  # fmt: skip
+#: Quick filters of the operations and of the requests.
+OPERATION_FILTERS: dict[str, Filter] = {
+    "Running": lambda frame: frame["completed"].isna() & ~frame["is_errored"].astype("bool"),
+    "Failed": lambda frame: frame["is_errored"].astype("bool"),
+}
+REQUEST_FILTERS: dict[str, Filter] = {
+    "Without success": lambda frame: frame["status"].isna() | (frame["status"] >= 400),
+}
 
 
-def _without_success(frame: "pd.DataFrame") -> "pd.Series[bool]":
-    return frame["status"].isna() | (frame["status"] >= 400)
+class Parts:
+    """The parts of one console; without a session they stand behind the form that connects."""
 
-
-def _failed(frame: "pd.DataFrame") -> "pd.Series[bool]":
-    return frame["is_errored"].astype("bool")
-
-
-def _running(frame: "pd.DataFrame") -> "pd.Series[bool]":
-    return frame["completed"].isna() & ~frame["is_errored"].astype("bool")
-
-
-def make_parts(session: "Session | None", ways: Sequence[str] = WAYS, *, read_only: bool = False) -> Parts:
-    """The parts of a console in their first states; without a session they stand behind the form that connects."""
-    states = console_state.first_states(session, can_switch=bool(ways))
-    same: dict[str, Any] = {"layout": ipywidgets.Layout()}  # one each would be a third of all messages
-    return Parts(
-        header=Header(states["header"], **same),
-        connect=Connect(connect_state(ways, required=session is None, read_only=read_only), **same),
-        notice=Notice(states["notice"], **same),
-        company=CompanyPicker(states["company"], **same),
-        connection=ConnectionPicker(states["connection"], **same),
-        cards=ConnectionCards(states["cards"], **same),
-        data_types=DataTypePicker(states["data_types"], **same),
-        bar=RefreshBar(states["bar"], **same),
-        progress=Progress(states["progress"], **same),
-        tabs=Tabs(states["tabs"], **same),
-        operations=FrameTable(
+    def __init__(self, session: Session | None, ways: Sequence[str] = WAYS, *, read_only: bool = False) -> None:
+        states = console_state.first_states(session, can_switch=bool(ways))
+        same: dict[str, Any] = {"layout": ipywidgets.Layout()}  # one each would be a third of all messages
+        self.header = Header(states.get("header"), **same)
+        self.connect = Connect(connect_state(ways, required=session is None, read_only=read_only), **same)
+        self.notice = Notice(states.get("notice"), **same)
+        self.company = CompanyPicker(states.get("company"), **same)
+        self.connection = ConnectionPicker(states.get("connection"), **same)
+        self.cards = ConnectionCards(states.get("cards"), **same)
+        self.data_types = DataTypePicker(states.get("data_types"), **same)
+        self.bar = RefreshBar(states.get("bar"), **same)
+        self.progress = Progress(states.get("progress"), **same)
+        self.tabs = Tabs(states.get("tabs"), **same)
+        self.operations = FrameTable(
             None, empty="Pick a company to see its pull operations.", noun="operation", columns=OPERATION_COLUMNS,
-            filters={"Running": _running, "Failed": _failed}, **_named("operations"), **same,
-        ),
-        operation_details=Details(CLOSED, **_named("operations-details"), **same),
-        errors=FrameTable(
+            filters=OPERATION_FILTERS, _dom_classes=("codat-operations",), **same,
+        )  # fmt: skip
+        self.operation_details = Details(CLOSED, _dom_classes=("codat-operations-details",), **same)
+        self.errors = FrameTable(
             session.errors if session else None, empty="Nothing has gone wrong in this session.", noun="error",
-            columns=ERROR_COLUMNS, key="", sort=("time", "desc"), **_named("errors"), **same,
-        ),
-        error_details=Details(CLOSED, **_named("errors-details"), **same),
-        freshness=Heatmap(states["freshness"], **same),
-        timeline=Timeline(states["timeline"], **same),
-        requests=FrameTable(
+            columns=ERROR_COLUMNS, key="", sort=("time", "desc"), _dom_classes=("codat-errors",), **same,
+        )  # fmt: skip
+        self.error_details = Details(CLOSED, _dom_classes=("codat-errors-details",), **same)
+        self.freshness = Heatmap(states.get("freshness"), **same)
+        self.timeline = Timeline(states.get("timeline"), **same)
+        self.requests = FrameTable(
             session.requests if session else None, empty="No request has been sent yet.", noun="request",
-            columns=REQUEST_COLUMNS, key="", sort=("time", "desc"), filters={"Without success": _without_success},
-            **_named("requests"), **same,
-        ),
-        request_details=Details(CLOSED, **_named("requests-details"), **same),
-        code=Code(states["code"], **same),
-    )  # fmt: skip
-
-
-def _named(name: str) -> dict[str, Any]:
-    """A class that tells one part from others of its kind."""
-    return {"_dom_classes": (f"codat-{name}",)}
+            columns=REQUEST_COLUMNS, key="", sort=("time", "desc"), filters=REQUEST_FILTERS,
+            _dom_classes=("codat-requests",), **same,
+        )  # fmt: skip
+        self.request_details = Details(CLOSED, _dom_classes=("codat-requests-details",), **same)
+        self.code = Code(states.get("code"), **same)

@@ -1,8 +1,8 @@
 """What the console knows, and how each part draws it: pure functions from a :class:`ConsoleState` to their states."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from codat_notebook.client.clock import ServerClock
@@ -12,9 +12,13 @@ from codat_notebook.planning.sync_settings import Settings
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.run import RefreshRun
+from codat_notebook.session import Session
 from codat_notebook.widgets import pickers
+from codat_notebook.widgets.charts import HeatmapState, TimelineState, heatmap_state, timeline_state
 from codat_notebook.widgets.code import CodeState, code_text
 from codat_notebook.widgets.data_types import (
+    NO_OFFER,
+    BarState,
     DataTypesState,
     all_by_connection,
     data_type_rows,
@@ -22,42 +26,23 @@ from codat_notebook.widgets.data_types import (
     in_progress,
 )
 from codat_notebook.widgets.header import NOT_CONNECTED, ActivityState, HeaderState, QuotaState
-from codat_notebook.widgets.heatmap import HeatmapState, heatmap_state
 from codat_notebook.widgets.history import WHOLE, LoadedHistory
 from codat_notebook.widgets.notice import NoticeCard, NoticeState, notice_state
 from codat_notebook.widgets.progress import ProgressState, progress_state
-from codat_notebook.widgets.refresh_bar import NO_OFFER, BarState, ConnectionTypes
 from codat_notebook.widgets.tabs import TabsState, tabs_state
-from codat_notebook.widgets.timeline import TimelineState, timeline_state
 from codat_notebook.words import count
-
-if TYPE_CHECKING:
-    from codat_notebook.session import Session
-
 
 #: What stands in the place of a company's operations where there are none.
 NEVER_PULLED = "Nothing of this company was ever pulled."
 
 
-def first_states(session: "Session | None", *, can_switch: bool = True) -> dict[str, Any]:
-    """Part -> what it shows before anything was asked: for a session, or while there is none."""
+def first_states(session: Session | None, *, can_switch: bool = True) -> dict[str, Any]:
+    """Part -> what it shows before anything was asked. Without a session most parts are hidden, and have no state."""
     if session is None:
-        blank, now = "Connect to Codat first.", ServerClock().now()
-        return {
-            "header": NOT_CONNECTED, "notice": notice_state([]), "company": pickers.NONE_PICKED,
-            "connection": pickers.connection_state(), "cards": pickers.cards_state(),
-            "data_types": data_types_state(None, []), "bar": NO_OFFER,
-            "progress": progress_state([], now.isoformat(), status="idle"), "tabs": tabs_state(),
-            "freshness": heatmap_state([], now, {}, empty=blank), "timeline": timeline_state([], now, empty=blank),
-            "code": CodeState(title="Connects to the sandbox", text=code_text(True, None)),
-        }  # fmt: skip
+        idle = progress_state([], ServerClock().now().isoformat(), status="idle")
+        return {"header": NOT_CONNECTED, "notice": notice_state([]), "progress": idle, "tabs": tabs_state()}
     first = ConsoleState(can_switch=can_switch)
-    connection, cards = connections(first, session.context.now)
-    by_session = (header, company, data_types, bar, progress, tabs, freshness, timeline, code)
-    return {
-        "notice": notice(first), "connection": connection, "cards": cards,
-        **{draw.__name__: draw(first, session) for draw in by_session},
-    }  # fmt: skip
+    return {name: draw(first, session) for name, draw in STATES.items()}
 
 
 @dataclass(slots=True)
@@ -99,6 +84,11 @@ class ConsoleState:
     notice_seq: int = 0
 
     @property
+    def facts(self) -> CompanyFacts | None:
+        """What is known of the company itself."""
+        return self.status.facts if self.status else None
+
+    @property
     def running_types(self) -> set[str]:
         """The data types that the runs on screen are refreshing now."""
         return {row.data_type for run in self.runs if not run.done for row in run.rows if row.open}
@@ -122,7 +112,7 @@ class ConsoleState:
         return next((each for each in self.operations() if each.id == id), self.past.operations.get(id))
 
 
-def header(state: ConsoleState, session: "Session") -> HeaderState:
+def header(state: ConsoleState, session: Session) -> HeaderState:
     """Where we are connected, what runs, what is left of the quota."""
     quota, now = session.quota, session.context.now
     left: QuotaState | None = None
@@ -141,9 +131,9 @@ def header(state: ConsoleState, session: "Session") -> HeaderState:
     }
 
 
-def company(state: ConsoleState, session: "Session") -> pickers.CompanyState:
+def company(state: ConsoleState, session: Session) -> pickers.CompanyState:
     """The company picker. A made-up company has no page in Codat's portal."""
-    facts = state.status.facts if state.status else None
+    facts = state.facts
     return {
         "company": state.company,
         "tags": _tags(facts) if facts else [],
@@ -162,21 +152,27 @@ def _tags(facts: CompanyFacts) -> list[list[str]]:
     return [[name, value] for name, value in (products | dict(facts.tags)).items()]
 
 
-def connections(state: ConsoleState, now: datetime) -> tuple[pickers.ConnectionState, pickers.CardsState]:
-    """The connection picker and the cards beside it."""
-    if state.status is None:
-        return pickers.connection_state(), pickers.cards_state(status="loading" if state.loading else "none")
-    cards = pickers.connection_cards(state.status.facts.connections.values(), now)
-    linked = {connection.id for connection in state.status.facts.linked}
-    choices = [card for card in cards if card["id"] in linked]
-    company_id = state.status.facts.id
-    return (
-        pickers.connection_state(choices, company=company_id, value=state.connection_id),
-        pickers.cards_state(cards, status="ready"),
-    )
+def connection(state: ConsoleState, session: Session) -> pickers.ConnectionState:
+    """The menu of connections: those that can be refreshed through."""
+    if state.facts is None:
+        return pickers.connection_state()
+    linked = {connection.id for connection in state.facts.linked}
+    choices = [card for card in _cards(state, session) if card["id"] in linked]
+    return pickers.connection_state(choices, company=state.facts.id, value=state.connection_id)
 
 
-def data_types(state: ConsoleState, session: "Session") -> DataTypesState:
+def cards(state: ConsoleState, session: Session) -> pickers.CardsState:
+    """The connections beside the menu."""
+    status: Literal["none", "loading", "ready"] = "ready" if state.status else "loading" if state.loading else "none"
+    return {"status": status, "connections": _cards(state, session)}
+
+
+def _cards(state: ConsoleState, session: Session) -> list[pickers.ConnectionCard]:
+    connections = state.facts.connections.values() if state.facts else ()
+    return pickers.connection_cards(connections, session.context.now)
+
+
+def data_types(state: ConsoleState, session: Session) -> DataTypesState:
     """The list of data types with their ages."""
     status, speed = state.status, session.client.clock.speed
     if status is None:
@@ -187,39 +183,39 @@ def data_types(state: ConsoleState, session: "Session") -> DataTypesState:
     return data_types_state(status.facts.id, rows, selected=state.selected, speed=speed)
 
 
-def bar(state: ConsoleState, session: "Session") -> BarState:
+def bar(state: ConsoleState, session: Session) -> BarState:
     """The refresh buttons."""
-    facts, cells = (state.status.facts, state.status.cells) if state.status else (None, [])
-    everything = _everything(facts, state.first_link, session) if facts and state.first_link is not None else None
-    total = sum(len(row["types"]) for row in everything) if everything is not None else None
     queueing = [run for run in state.runs if run.phase == "queueing"]
-    what = count(total, "operation") if total is not None else "what its sync settings name"
-    ask = f"Refresh all data for {facts.name}? This queues {what} across all its connections." if facts else None
-    return {
-        "company": state.company if state.status else None,
-        "selected": state.selected,
-        "total": total,
-        "connection": facts.platforms.get(state.connection_id or "") if facts else None,
-        "blocked": _blocked(state, session),
+    offer: BarState = {
+        **NO_OFFER, "selected": state.selected, "blocked": _blocked(state, session), "seq": state.bar_seq,
         "busy": _queueing_text(queueing) if queueing else None,
+    }  # fmt: skip
+    if state.status is None:
+        return offer
+    facts, everything, total = state.status.facts, [], None
+    if state.first_link is not None:
+        names = {card["id"]: card["platform"] for card in _cards(state, session)}
+        everything = all_by_connection(facts, state.first_link, names)
+        total = sum(len(row["types"]) for row in everything)
+    what = count(total, "operation") if total is not None else "what its sync settings name"
+    ask = f"Refresh all data for {facts.name}? This queues {what} across all its connections."
+    return {
+        **offer,
+        "company": state.company,
+        "total": total,
+        "connection": facts.platforms.get(state.connection_id or ""),
         "confirm": None if session.is_sandbox else ask,
-        "everything": everything or [],
-        "products": state.products if facts else [],
-        "caution": state.caution if facts else None,
-        "running": in_progress(facts, cells, state.connection_id, state.running_types) if facts else [],
-        "seq": state.bar_seq,
+        "everything": everything,
+        "products": state.products,
+        "caution": state.caution,
+        "running": in_progress(facts, state.status.cells, state.connection_id, state.running_types),
     }
 
 
-def _everything(facts: CompanyFacts, first_link: frozenset[str], session: "Session") -> list[ConnectionTypes]:
-    cards = pickers.connection_cards(facts.connections.values(), session.context.now)
-    return all_by_connection(facts, first_link, {card["id"]: card["platform"] for card in cards})
-
-
-def _blocked(state: ConsoleState, session: "Session") -> str | None:
+def _blocked(state: ConsoleState, session: Session) -> str | None:
     if session.read_only:
         return "This session is read-only: nothing is queued."
-    if state.status is not None and not state.status.facts.linked:
+    if state.facts is not None and not state.facts.linked:
         return "No connection of this company is linked, so there is nothing to read."
     return None
 
@@ -229,17 +225,17 @@ def _queueing_text(runs: list[RefreshRun]) -> str:
     return f"Queueing {count(waiting, 'data type')}…" if waiting else "Queueing…"
 
 
-def progress(state: ConsoleState, session: "Session") -> ProgressState:
+def progress(state: ConsoleState, session: Session) -> ProgressState:
     """The progress while there is no run to follow."""
     return progress_state([], session.context.now.isoformat(), status="idle", speed=session.client.clock.speed)
 
 
-def notice(state: ConsoleState) -> NoticeState:
+def notice(state: ConsoleState, _: Session) -> NoticeState:
     """The cards about what went wrong."""
     return notice_state(state.notices, state.notice_seq)
 
 
-def tabs(state: ConsoleState, session: "Session") -> TabsState:
+def tabs(state: ConsoleState, session: Session) -> TabsState:
     """The strip of tabs."""
     return tabs_state(state.asked_tab, errors=len(session.error_log))
 
@@ -254,17 +250,16 @@ def _until_read(state: ConsoleState, what: str) -> str:
     return f"Reading {what}…" if state.loading else f"Pick a company to see {what}."
 
 
-def freshness(state: ConsoleState, session: "Session") -> HeatmapState:
+def freshness(state: ConsoleState, session: Session) -> HeatmapState:
     """The heatmap of the company's connections by data types: the cells of ``session.status``."""
     now, status, speed = session.context.now, state.status, session.client.clock.speed
     if status is None:
         return heatmap_state([], now, {}, empty=_until_read(state, "how fresh its data is"), speed=speed)
-    cards = pickers.connection_cards(status.facts.connections.values(), now)
-    rows = {card["id"]: (card["platform"], card["words"]) for card in cards}
+    rows = {card["id"]: (card["platform"], card["words"]) for card in _cards(state, session)}
     return heatmap_state(status.cells, now, rows, empty="This company has no connection yet.", speed=speed)
 
 
-def timeline(state: ConsoleState, session: "Session") -> TimelineState:
+def timeline(state: ConsoleState, session: Session) -> TimelineState:
     """The company's operations over time: those of ``session.history``."""
     now, status, speed = session.context.now, state.status, session.client.clock.speed
     if status is None:
@@ -280,7 +275,7 @@ def timeline(state: ConsoleState, session: "Session") -> TimelineState:
     )
 
 
-def code(state: ConsoleState, session: "Session") -> CodeState:
+def code(state: ConsoleState, session: Session) -> CodeState:
     """The Python for what the buttons do, or for the last click on *Refresh all*."""
     id = state.company["id"] if state.company and state.status else None
     url = session.client.server_url
@@ -306,3 +301,12 @@ def _code_title(state: ConsoleState, read_only: bool) -> str:
     if not read_only and state.selected:
         return f"What “Refresh {len(state.selected)} selected” does"
     return "Reads what this console shows"
+
+
+#: Part -> what it shows.
+STATES: dict[str, Callable[[ConsoleState, Session], Any]] = {
+    draw.__name__: draw
+    for draw in (
+        header, notice, company, connection, cards, data_types, bar, progress, tabs, freshness, timeline, code,
+    )
+}  # fmt: skip

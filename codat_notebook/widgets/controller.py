@@ -2,59 +2,80 @@
 
 All of it runs on the engine thread, under the boundary of ``notice``. What readers choose and refresh is in
 ``actions``; ``renderer`` puts the ``state`` on screen. The controller joins them for one session, and takes them apart.
+The connector above it says which session that is: the one the console was given, or one that its form has connected.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
 
 from codat_notebook.client import events
-from codat_notebook.widgets.actions import Choosing, Refreshing
+from codat_notebook.models.errors import ConfigurationError
+from codat_notebook.models.secret import Secret
+from codat_notebook.planning.sync_settings import explained
+from codat_notebook.runs.engine import Engine, engine
+from codat_notebook.session import Session, connect
+from codat_notebook.tables.column import Row
+from codat_notebook.widgets.actions import Actions
+from codat_notebook.widgets.connect import Cancel, ConnectBy, ProblemState, connect_state, server_address
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.console_state import ConsoleState
-from codat_notebook.widgets.details_presenter import details
+from codat_notebook.widgets.details import (
+    Checked,
+    DetailsPresenter,
+    DetailsState,
+    error_with_checks,
+    operation_details,
+    request_details,
+)
+from codat_notebook.widgets.header import NOT_CONNECTED
 from codat_notebook.widgets.history import HistoryLoader
 from codat_notebook.widgets.notice import Dismiss, ErrorBoundary, Errors
 from codat_notebook.widgets.pickers import Search
 from codat_notebook.widgets.renderer import Renderer
 from codat_notebook.widgets.tabs import Tab
 
-if TYPE_CHECKING:
-    from codat_notebook.session import Session
+_log = logging.getLogger("codat_notebook")
 
 
 class Controller:
     """Acts for one console on one session, from ``start`` to ``stop``; everything else is messages and events."""
 
-    def __init__(self, session: "Session", parts: Parts, *, can_switch: bool) -> None:
+    def __init__(self, session: Session, parts: Parts, *, can_switch: bool) -> None:
         self.session = session
         self.parts = parts
         self.state = ConsoleState(can_switch=can_switch)
         self.boundary = ErrorBoundary(session, self.state, lambda: self.renderer.all())
         self.renderer = Renderer(session, parts, self.state, self.boundary)
-        self.refreshing = Refreshing(session, self.state, self.boundary, self.renderer, parts.progress)
-        self.choosing = Choosing(session, self.state, self.boundary, self.renderer, self.refreshing)
+        self.actions = Actions(session, self.state, self.boundary, self.renderer, parts.progress)
         self.history = HistoryLoader(session, self.state, self.boundary, parts.operations, self.renderer.all)
         self.renderer.follow = self.history.follow
-        self.details = details(session, self.state, self.boundary, parts)
-        self._forget: list[Callable[[], None]] = []
-
-    def _handlers(self) -> dict[Any, Callable[[Any], None]]:
-        return {
-            self.parts.company: self.choosing.on_company, self.parts.connection: self.choosing.on_connection,
-            self.parts.data_types: self.choosing.on_data_types, self.parts.bar: self.refreshing.on_bar,
-            self.parts.progress: self.refreshing.on_progress, self.parts.notice: self._on_notice,
-            self.parts.tabs: self._on_tabs,
-        }  # fmt: skip
+        browsed = partial(DetailsPresenter, session, self.boundary)
+        self.details = [
+            browsed(parts.operations, parts.operation_details, self._operation),
+            browsed(parts.errors, parts.error_details, error_with_checks),
+            browsed(parts.requests, parts.request_details, lambda row: (request_details(row), None)),
+        ]
+        self._listening = ExitStack()
 
     def start(self) -> None:
         """Listen to the parts and to the session, and draw for the first time."""
-        for part, handler in self._handlers().items():
+        handlers: dict[Any, Callable[[Any], None]] = {
+            self.parts.company: self.actions.on_company, self.parts.connection: self.actions.on_connection,
+            self.parts.data_types: self.actions.on_data_types, self.parts.bar: self.actions.on_bar,
+            self.parts.progress: self.actions.on_progress, self.parts.notice: self._on_notice,
+            self.parts.tabs: self._on_tabs,
+        }  # fmt: skip
+        for part, handler in handlers.items():
             part.on_message = self.boundary.caught(handler)
+            self._listening.callback(setattr, part, "on_message", None)
         post = self.session.context.engine.post
-        self._forget = [
-            self.session.watch(lambda event: post(self._on_event, event)),
-            self.session.error_log.observe(lambda _: post(self.renderer.errors)),
-        ]
+        self._listening.callback(self.session.watch(lambda event: post(self._on_event, event)))
+        self._listening.callback(self.session.error_log.observe(lambda _: post(self.renderer.errors)))
         self.history.start()
         for presenter in self.details:
             presenter.start()
@@ -63,21 +84,29 @@ class Controller:
     def _begin(self) -> None:
         self.renderer.all()
         self.renderer.errors()
-        self.choosing.on_company(Search())
+        self.actions.on_company(Search())
 
     def stop(self) -> None:
         """Listen and draw no more, and cancel what is under way. The session and its runs go on."""
-        for part in self._handlers():
-            part.on_message = None
-        for forget in self._forget:
-            forget()
-        self._forget = []
+        self._listening.close()
         for presenter in self.details:
             presenter.stop()
         self.history.stop()
-        self.refreshing.unwatch()
+        self.actions.unwatch()
         self.renderer.stop()
         self.boundary.stop()
+
+    def _operation(self, row: Row) -> tuple[DetailsState, Checked | None] | None:
+        """The details of an operation, and that it is the one whose checks are asked for once it has ended."""
+        state, company = self.state, self.state.company
+        operation, status = state.operation(str(row["id"])), state.status
+        if operation is None:  # gone with its company
+            return None
+        connection = status.facts.connections.get(operation.connection_id) if status else None
+        history = status.operations if status else ()
+        setting = None if state.settings is None else explained(state.settings, operation.data_type, False)
+        shown = operation_details(operation, row, connection, history, self.session.context.now, setting)
+        return shown, (company["id"], operation.id) if company and not shown["checks"] else None
 
     def _on_notice(self, message: Dismiss | Errors) -> None:
         state = self.state
@@ -85,9 +114,8 @@ class Controller:
         if isinstance(message, Dismiss):
             state.notices = [item for item in state.notices if item["key"] != message.key]
         else:
-            state.tab = "errors"
-            state.asked_tab = "errors"
-            self.renderer.tabs()
+            state.tab = state.asked_tab = "errors"
+            self.renderer.draw("tabs", at_once=True)
         self.renderer.all()
 
     def _on_tabs(self, message: Tab) -> None:
@@ -103,7 +131,7 @@ class Controller:
             self.state.activity = None
             if self.state.tab == "requests":
                 self.renderer.later()
-        self.renderer.header()
+        self.renderer.draw("header")
 
 
 def waiting_text(reason: str) -> str:
@@ -115,3 +143,164 @@ def waiting_text(reason: str) -> str:
     if reason.startswith("429"):
         return "Codat asks to wait"
     return "Codat has an error of its own" if reason.startswith("status 5") else "No answer from Codat"
+
+
+class Connector:
+    """Holds the session of one console and changes it. All but ``start`` happens on the engine thread.
+
+    Whether a browser may change it is decided here and nowhere else: by ``ways`` (those of ``connect.WAYS``; without
+    any the session is fixed) and ``read_only`` (every session that is opened here refuses what queues), which come from
+    who made the console and are in no trait. A message that asks for more is ignored, and logged.
+
+    A connection is tried before it is used: one request tells whether Codat knows the key. While it is tried, and when
+    it fails, the console goes on with the session that it had. What the console has opened itself it closes; what it
+    was given it leaves to its owner.
+    """
+
+    def __init__(self, session: Session | None, parts: Parts, ways: Sequence[str], *, read_only: bool) -> None:
+        self.session = session
+        self.parts = parts
+        self._ways = tuple(ways)
+        self._read_only = read_only
+        self._owned = False
+        self._controller: Controller | None = None
+        self._acting = ExitStack()
+        self._trying: asyncio.Task[None] | None = None
+        self._state = {"connection": 0, "seq": 0}
+
+    def start(self) -> None:
+        """Act for the session that was given, or wait for one."""
+        self.parts.connect.on_message = self._on_message
+        if self.session is None:
+            engine().hold(self)
+        else:
+            self._control(self.session)
+
+    def stop(self) -> None:
+        """Act no more, and close the session if the console opened it."""
+        self.parts.connect.on_message = None
+        if self._trying is not None:
+            self._trying.cancel()
+        self._let_go()
+        engine().release(self)
+
+    # Messages.
+
+    def _on_message(self, message: ConnectBy | Cancel) -> None:
+        self._state["seq"] = message.seq
+        if isinstance(message, Cancel):
+            if self._trying is not None:
+                self._trying.cancel()
+        elif message.way not in self._ways:
+            _log.warning("A browser asked to connect in a way that this console does not offer; nothing was done.")
+        elif self._trying is None or self._trying.done():
+            try:
+                secret = _secret(message)
+            except ConfigurationError as error:
+                self._show(problem=ProblemState(why=error.message, do="", way=message.way, correlation_id=None))
+            else:
+                read_only = self._read_only or message.read_only
+                opening = partial(connect, secret, sandbox=secret is None, read_only=read_only)
+                self._trying = asyncio.get_running_loop().create_task(self._try(opening, message.way))
+
+    async def _try(self, opening: Callable[[], Session], way: str) -> None:
+        """Open a session and ask it for something; then act for it, or say why not."""
+        here = engine()
+        here.hold(self)  # also when the session that fails was the only one
+        address = "the sandbox" if way == "sandbox" else server_address()
+        self._show(f"Connecting to {address}")
+        session = None
+        try:
+            session = await here.in_worker(opening)
+            forget = session.watch(partial(self._on_event, session, address))
+            await session.client.companies.list_async(request={"page_size": 1})
+            forget()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
+            self._show(problem=_problem(error, self.session or session, way, address))
+            self._give_up(session, here)
+        except asyncio.CancelledError:
+            self._show()
+            self._give_up(session, here)
+            raise
+        else:
+            self._use(session)
+
+    def _give_up(self, tried: Session | None, here: Engine) -> None:
+        if self.session is not None:
+            here.release(self)
+        if tried is not None:
+            _close(tried)
+
+    def _on_event(self, session: Session, address: str, event: events.Event) -> None:
+        """No silent waiting: why the next try is later, and when."""
+        if session is not self.session and isinstance(event, events.Waiting):
+            self._show(f"Connecting to {address}. {waiting_text(event.reason)}", event.seconds)
+
+    # The session.
+
+    def _use(self, session: Session) -> None:
+        """Act for another session from now on."""
+        self._let_go()
+        self.session = session
+        self._owned = True
+        self._state["connection"] += 1
+        self._control(session)
+        self._show()
+        session.context.engine.release(self)
+
+    def _control(self, session: Session) -> None:
+        post = session.context.engine.post
+        self._acting.callback(session.observe_close(lambda: post(self._closed)))
+        self._controller = Controller(session, self.parts, can_switch=bool(self._ways))
+        self._acting.callback(self._controller.stop)
+        self._controller.start()
+
+    def _closed(self) -> None:
+        """Somebody else closed the session."""
+        self._owned = False
+        self._let_go()
+        self.parts.header.show(NOT_CONNECTED, at_once=True)
+        what_to_do = "Connect again to go on." if self._ways else ""
+        self._show(problem=ProblemState(why="The session was closed.", do=what_to_do, way="", correlation_id=None))
+
+    def _let_go(self) -> None:
+        session, self.session = self.session, None
+        self._acting.close()
+        self._controller = None
+        if self._owned and session is not None:
+            _close(session)
+        self._owned = False
+
+    def _show(
+        self, connecting: str | None = None, wait: float | None = None, problem: ProblemState | None = None
+    ) -> None:
+        state = connect_state(
+            self._ways, required=self.session is None, read_only=self._read_only, connecting=connecting, wait=wait,
+            problem=problem, **self._state,
+        )  # fmt: skip
+        self.parts.connect.show(state, at_once=True)
+
+
+def _secret(message: ConnectBy) -> Secret | None:
+    """The key of a way to connect; the sandbox needs none. Raises :class:`ConfigurationError` where it is no key."""
+    if message.way == "sandbox":
+        return None
+    secret = message.key if message.way == "key" else Secret.from_environment()
+    if isinstance(secret, ConfigurationError):
+        raise secret
+    if not isinstance(secret, Secret):
+        raise ConfigurationError("The environment holds no key: set CODAT_API_KEY before you start Jupyter.")
+    return secret
+
+
+def _close(session: Session) -> None:
+    """Close a session of the console's own, beside the engine: closing waits for it."""
+    threading.Thread(target=session.close, name="codat-closing", daemon=True).start()
+
+
+def _problem(error: Exception, session: Session | None, way: str, address: str) -> ProblemState:
+    """What went wrong, in the form and (of the session that is in use, if there is one) in the error log."""
+    if session is None:
+        return {"why": str(error), "do": "", "way": way, "correlation_id": None}
+    record = session.context.report(error, f"The connection to {address} could not be made")
+    return {"why": record.why, "do": record.action, "way": way, "correlation_id": record.correlation_id}

@@ -1,8 +1,11 @@
-"""Choosing data types: what there is, how old it is, and which belong together.
+"""Choosing data types (what there is, how old it is, which belong together), and the buttons that refresh them.
 
-An age is a number of seconds since the last good sync; the browser words it and lets it grow. Failed, never synced
-and running are words before they are colours. Reports whose parts are of different dates do not add up, so that is
-said where the choice is made.
+An age is seconds since the last good sync; the browser words it and lets it grow. Failed, never synced and running are
+words before they are colours. Reports whose parts are of different dates do not add up: it is said where one chooses.
+
+The buttons say before a click what it queues and costs, what is in progress already, and what "all" includes. Their
+number comes from the list in the browser, so that it is right while the kernel is busy, and the message carries exactly
+the types that were on screen. A click is sent once: the buttons rest until the kernel's state answers by its ``seq``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,16 +13,15 @@ from datetime import datetime
 from typing import Literal, TypedDict
 
 from codat_notebook.models import vocabulary
-from codat_notebook.models.status import OLD, STALE, is_problem, is_running, meaning
+from codat_notebook.models.status import OLD, is_problem, is_running, meaning
 from codat_notebook.planning.sync_settings import Settings, explained
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
-from codat_notebook.widgets.part import FromBrowser, Part
-from codat_notebook.widgets.refresh_bar import ConnectionTypes
-from codat_notebook.words import ago, iso
+from codat_notebook.widgets.part import Click, FromBrowser, Part
+from codat_notebook.widgets.pickers import CompanyName
+from codat_notebook.words import ago, count, iso
 
 DAY = 86400.0
-
 
 State = Literal["ok", "failed", "never", "running", "unsupported"]
 
@@ -118,24 +120,6 @@ def _runs(cell: Cell) -> bool:
     return bool(cell.status) and is_running(cell.status or "", cell.completed)
 
 
-def all_by_connection(
-    facts: CompanyFacts, first_link: frozenset[str], names: Mapping[str, str]
-) -> list[ConnectionTypes]:
-    """What *Refresh all* queues: each linked connection, by its name on screen, with its data types."""
-    by_connection: dict[str, list[str]] = {}
-    for connection_id, data_type in facts.refreshed_by_all(first_link):
-        by_connection.setdefault(connection_id, []).append(data_type)
-    return [{"platform": names.get(id, id), "types": types} for id, types in by_connection.items()]
-
-
-def in_progress(
-    facts: CompanyFacts, cells: Iterable[Cell], connection_id: str | None = None, running: Iterable[str] = ()
-) -> list[str]:
-    """The data types that are on their way already on the chosen connection, or on any linked one."""
-    linked = _linked(facts, connection_id)
-    return sorted({cell.data_type for cell in cells if cell.connection_id in linked and _runs(cell)} | set(running))
-
-
 def report_sets(keys: Iterable[str]) -> list[ReportSet]:
     """Codat's reports of which the company has at least one type, each with those types.
 
@@ -169,8 +153,7 @@ def report_notes(rows: Iterable[DataTypeRow]) -> list[str]:
 def _long(seconds: float) -> str:
     for size, word in ((DAY, "day"), (3600.0, "hour"), (60.0, "minute")):
         if seconds >= size * (2 if size == DAY else 1):
-            value = int(seconds // size)
-            return f"{value} {word if value == 1 else word + 's'}"
+            return count(int(seconds // size), word)
     return "under a minute"
 
 
@@ -189,40 +172,97 @@ def data_types_state(
 class DataTypePicker(Part[DataTypesState]):
     """The list of data types with their ages (class ``codat-data-types``).
 
-    The selection lives in the browser, so that ticking works while the kernel is busy. New ages keep selection, search
-    text and scroll; a new ``company`` resets them to ``selected``.
-
-    The browser tells the list to the console's other parts (the refresh buttons) by the DOM event ``codat-selection``.
+    The selection lives in the browser, so that ticking works while the kernel is busy; the refresh buttons are told by
+    the DOM event ``codat-selection``. New ages keep selection, search text and scroll; a new ``company`` resets them.
     """
 
     classes = ("codat-data-types",)
     files = ("data_types.js", "data_types.css")
     messages = Select
 
-    @staticmethod
-    def text(state: DataTypesState) -> str:
-        """One line a data type, ticked where selected, then the warnings."""
-        chosen = set(state["selected"])
-        rows = [f"[{'x' if row['key'] in chosen else ' '}] {row['key']}: {age_text(row)}" for row in state["types"]]
-        return "\n".join(rows + state["notes"])
+
+class ConnectionTypes(TypedDict):
+    """What *Refresh all* queues on one connection."""
+
+    platform: str
+    types: list[str]
 
 
-_STATE_WORDS = {"running": "running", "unsupported": "not supported"}
+class BarState(TypedDict):
+    """What the buttons offer.
 
-
-def age_text(row: DataTypeRow) -> str:
-    """How fresh a type is, in the words of the screen.
-
-    >>> age_text({"state": "failed", "age": 31 * DAY}), age_text({"state": "ok", "age": 8 * DAY, "connections": 2})
-    ('failed, last good 31 d ago', 'old, oldest of 2, 8 d ago')
+    ``selected`` counts until the list of data types tells its own; ``total`` is how many types "all" is, where that is
+    known; ``connection`` the platform's name if refreshes go through one only. ``blocked`` (why nothing may be queued)
+    and ``busy`` (what is going on) disable the buttons and are shown; ``confirm`` is what "Refresh all" asks before it
+    is sent, on LIVE. ``running`` are data types in progress already, which are attached to. ``products`` are those of
+    the company that can be refreshed by themselves; ``caution`` is what its products say against refreshing data types.
     """
-    age = row["age"]
-    if row["state"] in _STATE_WORDS:
-        return _STATE_WORDS[row["state"]]
-    if row["state"] == "failed":
-        return "failed, never synced" if age is None else f"failed, last good {ago(age)}"
-    several = f"oldest of {row['connections']}, " if row.get("connections", 1) > 1 else ""
-    if age is None:
-        return f"{several}never synced"
-    word = "stale, " if age >= STALE * DAY else "old, " if age >= OLD * DAY else ""
-    return f"{word}{several}{ago(age)}"
+
+    company: CompanyName | None
+    selected: list[str]
+    total: int | None
+    connection: str | None
+    blocked: str | None
+    busy: str | None
+    confirm: str | None
+    everything: list[ConnectionTypes]
+    running: list[str]
+    products: list[str]
+    caution: str | None
+    seq: int
+
+
+class RefreshSelected(Click, frozen=True, tag="refresh"):
+    """*Refresh selected*: of the company and the types that were on screen; of its ``product``, where one is chosen."""
+
+    company: str = ""
+    product: str = ""
+    data_types: tuple[str, ...] = ()
+
+
+class RefreshAll(Click, frozen=True):
+    """*Refresh all* of the company that was on screen, or of its ``product``."""
+
+    company: str = ""
+    product: str = ""
+
+
+class ChooseProduct(FromBrowser, frozen=True):
+    """By whose settings the buttons refresh: those of a product of the company, or ("") the client's."""
+
+    company: str = ""
+    product: str = ""
+
+
+#: The buttons before a company is picked.
+NO_OFFER: BarState = {
+    "company": None, "selected": [], "total": None, "connection": None, "blocked": None, "busy": None, "confirm": None,
+    "everything": [], "running": [], "products": [], "caution": None, "seq": 0,
+}  # fmt: skip
+
+
+def all_by_connection(
+    facts: CompanyFacts, first_link: frozenset[str], names: Mapping[str, str]
+) -> list[ConnectionTypes]:
+    """What *Refresh all* queues: each linked connection, by its name on screen, with its data types."""
+    by_connection: dict[str, list[str]] = {}
+    for connection_id, data_type in facts.refreshed_by_all(first_link):
+        by_connection.setdefault(connection_id, []).append(data_type)
+    return [{"platform": names.get(id, id), "types": types} for id, types in by_connection.items()]
+
+
+def in_progress(
+    facts: CompanyFacts, cells: Iterable[Cell], connection_id: str | None = None, running: Iterable[str] = ()
+) -> list[str]:
+    """The data types that are on their way already on the chosen connection, or on any linked one."""
+    linked = _linked(facts, connection_id)
+    return sorted({cell.data_type for cell in cells if cell.connection_id in linked and _runs(cell)} | set(running))
+
+
+class RefreshBar(Part[BarState]):
+    """The buttons "Refresh 4 selected" and "Refresh all" with a sentence (classes ``codat-bar``, ``codat-refresh`` and
+    ``codat-refresh-all``). Answer each message with a state that carries its ``seq``, also when it is refused."""
+
+    classes = ("codat-bar",)
+    files = ("refresh_bar.js", "refresh_bar.css")
+    messages = RefreshSelected | RefreshAll | ChooseProduct

@@ -1,29 +1,36 @@
 """What there is to know about one row of a table: all its fields, what went wrong, what Codat's checks found, its JSON.
 
 The part stands beside its table, or in its place where there is little room. It is drawn from plain values; which row
-it shows, and which requests it makes, is decided in :mod:`codat_notebook.widgets.details_presenter`. Fields have
-Codat's own names, so that a reader finds them in Codat's documentation and in an engineer's code.
+it shows, and which requests it makes, is decided by :class:`DetailsPresenter`. Fields have Codat's own names, so that a
+reader finds them in Codat's documentation and in an engineer's code.
 """
 
+import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict
 
 import msgspec
 
 from codat_notebook.diagnosis import diagnose
+from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, ErrorValidationItem, PullOperation, ValidationResults
 from codat_notebook.models.status import is_failed, is_running, tone
-from codat_notebook.runs.records import ErrorRecord, from_operation
+from codat_notebook.runs.records import ErrorRecord, Subject, from_operation
+from codat_notebook.session import Session
 from codat_notebook.tables.column import Row, number_text
-from codat_notebook.widgets.notice import NoticeCard, record_item
+from codat_notebook.widgets.notice import ErrorBoundary, NoticeCard, record_item
 from codat_notebook.widgets.part import Click, Part
-from codat_notebook.words import count, duration
+from codat_notebook.widgets.table import FrameTable
+from codat_notebook.words import duration
 
 #: Findings of the checks that are sent, of errors and of warnings each.
 MOST = 50
+#: Results of checks that are remembered.
+KEPT = 200
+_WHAT = "The results of the checks could not be read"
 
 
 class DetailsField(TypedDict):
@@ -76,23 +83,14 @@ class Again(Click, frozen=True):
     """Ask for the results of the checks once more."""
 
 
+#: The operation whose checks are shown: company id, operation id.
+Checked = tuple[str, str]
+#: From a selected row to its details, and the operation whose checks are shown in them; ``None`` if there are none.
+Describe = Callable[[Row], tuple[DetailsState, Checked | None] | None]
+
 #: Nothing is shown.
 CLOSED: DetailsState = {"key": None}
-
-
-def details_state(
-    key: str, title: str, fields: Iterable[DetailsField], *, status: tuple[str, str] | None = None,
-    card: NoticeCard | None = None, checks: ChecksState | None = None, json: str = "",
-) -> DetailsState:  # fmt: skip
-    """The state of a :class:`Details`.
-
-    >>> details_state("1", "invoices", [field("status", "Complete")])["fields"][0]["text"]
-    'Complete'
-    """
-    return {
-        "key": key, "title": title, "status": list(status) if status else None, "card": card,
-        "fields": list(fields), "checks": checks, "json": json, "seq": 0,
-    }  # fmt: skip
+_OPEN: DetailsState = {"status": None, "card": None, "checks": None, "json": "", "seq": 0}
 
 
 def field(name: str, value: Any) -> DetailsField:
@@ -146,20 +144,6 @@ class Details(Part[DetailsState]):
     files = ("card.js", "details.js", "card.css", "details.css")
     messages = Close | Again
 
-    @staticmethod
-    def text(state: DetailsState) -> str:
-        """The title and one line a field; times in UTC."""
-        if state.get("key") is None:
-            return ""
-        checks = state["checks"] or checks_state("later")
-        findings = [("error", checks["errors"]), ("warning", checks["warnings"])]
-        lines = [f"{each['name']}: {each['text']}" for each in state["fields"] if each["text"]]
-        return "\n".join([state["title"], *lines, *(count(len(items), word) for word, items in findings if items)])
-
-
-#: Fields of an operation that are times.
-_TIMES = ("requested", "completed")
-
 
 def operation_details(
     operation: PullOperation, row: Row, connection: Connection | None, history: Sequence[PullOperation], now: datetime,
@@ -172,7 +156,7 @@ def operation_details(
     """
     platform = connection.platform_name if connection else None
     sent = {name: value for name, value in msgspec.to_builtins(operation).items() if name != "(notes)"}
-    read = {**sent, **{name: instant(sent[name]) or sent[name] for name in _TIMES}}
+    read = {**sent, **{name: instant(sent[name]) or sent[name] for name in ("requested", "completed")}}
     fields = [field(name, value) for name, value in read.items() if value is not None]
     extra = {
         "platform": platform,
@@ -181,23 +165,30 @@ def operation_details(
         "not as documented": "; ".join(operation.unread),
     }
     told = is_failed(operation.status) or not diagnose(operation, connection, history, now=now).normal
-    return details_state(
-        operation.id,
-        f"{operation.data_type} from {platform}" if platform else operation.data_type,
-        [*fields, *(field(name, value) for name, value in extra.items() if value)],
-        status=(operation.status or "No status", tone(operation.status)),
-        card=record_item(from_operation(operation, connection, history, now)) if told else None,
-        checks=checks_state("later") if is_running(operation.status, operation.completed) else None,
-        json=json.dumps(sent, indent=2, ensure_ascii=False),
-    )
+    return {
+        "key": operation.id,
+        "title": f"{operation.data_type} from {platform}" if platform else operation.data_type,
+        "status": [operation.status or "No status", tone(operation.status)],
+        "card": record_item(from_operation(operation, connection, history, now)) if told else None,
+        "fields": [*fields, *(field(name, value) for name, value in extra.items() if value)],
+        "checks": checks_state("later") if is_running(operation.status, operation.completed) else None,
+        "json": json.dumps(sent, indent=2, ensure_ascii=False),
+        "seq": 0,
+    }
 
 
 def error_details(row: Row) -> DetailsState:
     """A row of ``session.errors``: the card that the notice showed, and every field."""
     values = {name: _value(value) for name, value in row.items()}
-    card, status = record_item(ErrorRecord(**values)), values["status"]
+    card, status = record_item(ErrorRecord(**values)), [values["status"], "bad"] if values["status"] else None
     fields = _fields(values, but=("what", "why", "action"))
-    return details_state(card["key"], card["what"], fields, status=(status, "bad") if status else None, card=card)
+    return {**_OPEN, "key": card["key"], "title": card["what"], "status": status, "card": card, "fields": fields}
+
+
+def error_with_checks(row: Row) -> tuple[DetailsState, Checked | None]:
+    """The details of an error, and the operation that it is of, whose checks may say more."""
+    company_id, operation_id = _value(row["company_id"]), _value(row["operation_id"])
+    return error_details(row), (str(company_id), str(operation_id)) if company_id and operation_id else None
 
 
 def answer_tone(row: Row) -> str:
@@ -209,8 +200,9 @@ def answer_tone(row: Row) -> str:
 def request_details(row: Row) -> DetailsState:
     """A row of ``session.requests``: every field."""
     values = {name: _value(value) for name, value in row.items()}
-    status = (str(values["status"] or "No answer"), answer_tone(values))
-    return details_state(f"{values['call']}@{values['time']}", values["call"] or "", _fields(values), status=status)
+    status = [str(values["status"] or "No answer"), answer_tone(values)]
+    key, title = f"{values['call']}@{values['time']}", values["call"] or ""
+    return {**_OPEN, "key": key, "title": title, "status": status, "fields": _fields(values)}
 
 
 def _fields(values: Mapping[str, Any], but: tuple[str, ...] = ()) -> list[DetailsField]:
@@ -222,3 +214,88 @@ def _value(value: Any) -> Any:
     import pandas as pd
 
     return None if value is None or value is pd.NA or value is pd.NaT or value != value else value
+
+
+class DetailsPresenter:
+    """Keeps the details of one table's selected row on screen. All methods are for the engine thread.
+
+    They follow the table: another row, a live change of the same one, none. The results of Codat's checks are asked for
+    when an operation's details open (once, as long as they are remembered), and again where the reader says so.
+    """
+
+    def __init__(
+        self, session: Session, boundary: ErrorBoundary, table: FrameTable, part: Details, describe: Describe
+    ) -> None:
+        self._session = session
+        self._boundary = boundary
+        self._table = table
+        self._part = part
+        self._describe = describe
+        self._row: Row | None = None
+        self._seq = 0
+        self._results: dict[Checked, ChecksState] = {}
+        self._asking: asyncio.Task[None] | None = None
+        self._shown: Checked | None = None
+
+    def start(self) -> None:
+        """Follow the table, whose "last hour" is that of the session's clock."""
+        self._table.now = lambda: self._session.context.now
+        self._table.on_row = self._on_row
+        self._part.on_message = self._on_message
+
+    def stop(self) -> None:
+        """Follow it no more, and close the details."""
+        self._table.on_row = self._part.on_message = self._table.now = None
+        self._cancel()
+        self._table.select(None)
+        self._part.show(CLOSED)
+
+    def _on_row(self, row: Row | None) -> None:
+        self._row = row
+        self._draw()
+
+    def _on_message(self, message: Close | Again) -> None:
+        self._seq = message.seq
+        if isinstance(message, Close):
+            self._row = None
+            self._table.select(None)
+        elif self._shown is not None:
+            self._results.pop(self._shown, None)
+            self._cancel()
+        self._draw()
+
+    def _draw(self) -> None:
+        described = self._describe(self._row) if self._row is not None else None
+        state, operation = described or (CLOSED, None)
+        if operation != self._shown:
+            self._cancel()
+            self._shown = operation
+        if operation is not None:
+            state = {**state, "checks": self._checks(operation)}
+        self._part.show({**state, "seq": self._seq}, at_once=True)
+
+    def _checks(self, operation: Checked) -> ChecksState:
+        """The results of the operation's checks; they are asked for where there are none yet."""
+        if operation not in self._results and self._asking is None:
+            self._asking = self._boundary.spawn(_WHAT, self._ask, operation)
+        return self._results.get(operation) or checks_state("loading")
+
+    async def _ask(self, operation: Checked) -> None:
+        company_id, dataset_id = operation
+        request = {"company_id": company_id, "dataset_id": dataset_id}
+        try:
+            results = await self._session.client.manage_data.pull_operations.get_validation_async(request=request)
+            state = checks_state("ready", results)
+        except CodatLendingError as error:
+            record = self._session.context.report(error, _WHAT, Subject(company_id=company_id))
+            state = checks_state("failed", why=f"{record.why} {record.action}")
+        while len(self._results) >= KEPT:
+            self._results.pop(next(iter(self._results)))
+        self._results[operation] = state
+        self._asking = None
+        self._draw()
+
+    def _cancel(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+        self._asking = None

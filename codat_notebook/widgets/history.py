@@ -1,9 +1,9 @@
 """A company's operations beyond its newest ones: what of them was read, how it is read, what the table says of it.
 
 The console shows a thousand operations at once; a company may have a hundred thousand. The line below the table loads
-older ones, or all of them. Pages are counted from the newest operation: new ones only move the others to later pages,
-so a page read late overlaps with what is there and leaves no gap. A span of time in the filter that begins before what
-is there is asked of Codat by its query, so that a day of last year costs one request and not a hundred.
+older ones, or all. Pages are counted from the newest operation, which new ones only move to later pages: a page read
+late leaves no gap. A span of time in the filter that begins before what is there is asked of Codat by its query, so
+that a day of last year costs one request and not a hundred.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.records import Subject
+from codat_notebook.session import Session
 from codat_notebook.tables.column import ends
 from codat_notebook.tables.sheet import TableView
 from codat_notebook.widgets.notice import ErrorBoundary
@@ -24,7 +24,6 @@ from codat_notebook.widgets.table import FrameTable, MoreState
 from codat_notebook.words import count, number
 
 if TYPE_CHECKING:
-    from codat_notebook.session import Session
     from codat_notebook.widgets.console_state import ConsoleState
 
 #: Operations of a page: what every deployment of Codat's gives.
@@ -68,15 +67,6 @@ def _within(inner: Span, outer: Span) -> bool:
     return begins and (outer[1] is None or (inner[1] is not None and inner[1] <= outer[1]))
 
 
-def followed(past: LoadedHistory, status: CompanyStatus | None) -> LoadedHistory:
-    """The past with a company's status as it was read last: nothing is lost of the same company, another one is new."""
-    if status is None:
-        return LoadedHistory()
-    if past.company != status.facts.id:
-        return LoadedHistory(company=status.facts.id, reached=len(status.operations))
-    return past.holding(status.operations) if past.operations else past
-
-
 def more_state(past: LoadedHistory, there: int, total: int) -> MoreState | None:
     """The line below the table: how much of the history is there, and what can be done. ``None`` if it is whole.
 
@@ -113,7 +103,7 @@ class HistoryLoader:
     """
 
     def __init__(
-        self, session: "Session", state: "ConsoleState", boundary: ErrorBoundary, table: FrameTable,
+        self, session: Session, state: "ConsoleState", boundary: ErrorBoundary, table: FrameTable,
         draw: Callable[[], object],
     ) -> None:  # fmt: skip
         self._session = session
@@ -137,11 +127,15 @@ class HistoryLoader:
         self._table.tell_more(None)
 
     def follow(self) -> None:
-        """Take over a company's status that was read anew; what is under way for another company ends."""
-        status, company = self._state.status, self._state.past.company
-        if status is None or status.facts.id != company:
+        """Take over a company's status that was read anew: nothing is lost of the same one, another one begins anew."""
+        status, past = self._state.status, self._state.past
+        if status is None or status.facts.id != past.company:
             self._cancel()
-        self._state.past = followed(self._state.past, status)
+            self._state.past = (
+                LoadedHistory(company=status.facts.id, reached=len(status.operations)) if status else LoadedHistory()
+            )
+        elif past.operations:
+            self._state.past = past.holding(status.operations)
         self._tell()
 
     def _on_more(self, name: str) -> None:

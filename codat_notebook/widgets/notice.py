@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from codat_notebook.runs.records import ErrorRecord, Subject
+from codat_notebook.session import Session
 from codat_notebook.widgets.part import Click, Part
 from codat_notebook.words import and_more, iso, utc
 
 if TYPE_CHECKING:
-    from codat_notebook.session import Session
     from codat_notebook.widgets.console_state import ConsoleState
 
 #: Cards shown at once; the others are counted.
@@ -89,7 +89,7 @@ class Notice(Part[NoticeState]):
 class ErrorBoundary:
     """Runs the actions of one console. ``draw`` is called when there is something new to tell."""
 
-    def __init__(self, session: "Session", state: "ConsoleState", draw: Callable[[], object]) -> None:
+    def __init__(self, session: Session, state: "ConsoleState", draw: Callable[[], object]) -> None:
         self._session = session
         self._state = state
         self._draw = draw

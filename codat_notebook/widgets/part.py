@@ -3,15 +3,24 @@
 A :class:`Part` is an anywidget with a single trait that changes, ``state``. It is written by the kernel only (on the
 engine thread, at most five times a second, the newest state winning) and never by the browser, which talks by custom
 messages; these are handed to the engine before anything acts on them. Both have types: a state is a ``TypedDict``, a
-message a frozen struct, and one that its part does not know is dropped. What draws a part are files of ``static/``,
-which all parts share (:mod:`~codat_notebook.widgets.sources`).
+message a frozen struct, and one that its part does not know is dropped.
+
+What draws the parts are files of ``static/``. Every widget keeps its own module in its state, and so in the saved
+notebook: with all helpers in each, a console was 330 kB. So a part's module is the few lines of ``static/part.js``, and
+the files are kept by two widgets, to which the parts refer as boxes do to their children: what saves and restores
+widgets saves and restores them. Files and large states travel packed: deflated, as text in base64.
 """
 
+import base64
+import functools
+import json
 import logging
 import re
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import anywidget
@@ -19,13 +28,77 @@ import ipywidgets
 import msgspec
 import traitlets
 
+from codat_notebook.forking import Lock
 from codat_notebook.markup import h
+from codat_notebook.models.status import OLD, STAGE_NAMES, STALE, TONES
 from codat_notebook.runs.engine import EVERY, Engine, Throttle, engine, running
-from codat_notebook.widgets.sources import packed_state, shared, source
 
 _log = logging.getLogger("codat_notebook")
 #: The state of a part.
 S = TypeVar("S")
+
+#: What every part needs, and what a table or a run needs that is shown by itself. All other files travel together, too:
+#: packed one by one they would take half as much again.
+FIRST = (
+    "loader.js", "kit.js", "tokens.css", "popover.js", "export.js", "facets.js", "table.js", "table.css", "export.css",
+    "facets.css", "progress.js", "progress.css",
+)  # fmt: skip
+#: Characters of JSON from which on a state travels packed.
+LARGE = 4096
+
+#: What the browser knows of statuses and ages, in front of ``kit.js``.
+STATUS_SCRIPT = "".join(
+    f"const {name} = {json.dumps(value, ensure_ascii=False)};\n"
+    for name, value in (("TONES", TONES), ("STAGES", STAGE_NAMES), ("OLD", OLD), ("STALE", STALE))
+)
+
+_STATIC = Path(__file__).with_name("static")
+
+# Comments on lines of their own, indentation, trailing blanks. (No text of ours spans lines: a test looks.)
+_DISPENSABLE = re.compile(r"^[ \t]*(?://.*|/\*(?:(?!\*/).|\n)*?\*/[ \t]*)\n|^[ \t]+|[ \t]+$", re.MULTILINE)
+
+
+@functools.cache
+def source(name: str) -> str:
+    """A file of ``static/`` without comments and indentation."""
+    text = _DISPENSABLE.sub("", (_STATIC / name).read_text("utf-8"))
+    return STATUS_SCRIPT + text if name == "kit.js" else text
+
+
+def pack(text: str) -> str:
+    """A text deflated, in base64; ``static/part.js`` unpacks it."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def packed_state(state: dict[str, Any], _: object = None) -> dict[str, Any] | str:
+    """A part's state as it travels and is saved: a large one as its packed JSON, others as they are."""
+    text = json.dumps(state, separators=(",", ":"))
+    return state if len(text) < LARGE else pack(text)
+
+
+class Source(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets has no types
+    """Several files of ``static/`` on their way to the browser, ``packed`` as one JSON object of names and texts."""
+
+    name = traitlets.Unicode().tag(sync=True)
+    packed = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, name: str) -> None:
+        names = FIRST if name == "first" else sorted(file.name for file in _STATIC.iterdir() if file.name not in FIRST)
+        super().__init__(name=name, packed=pack(json.dumps({name: source(name) for name in names})))
+
+
+_made: dict[str, Source] = {}
+_lock = Lock()
+
+
+def shared(files: Iterable[str]) -> list[Source]:
+    """The widgets that hold the named files; those that are missing, or were closed with all widgets, are made."""
+    names = ("first",) if set(files) <= set(FIRST) else ("first", "others")
+    with _lock:
+        for name in names:
+            if name not in _made or _made[name].comm is None:
+                _made[name] = Source(name)
+        return [_made[name] for name in names]
 
 
 class FromBrowser(
@@ -88,13 +161,13 @@ class Part(anywidget.AnyWidget, Generic[S]):
     def _engine(self) -> Engine:
         """The engine of the moment: a part outlives one, where the last session is closed and another is opened.
 
-        A message starts one anew; renderer does not, for what ends with an engine draws once more.
+        A message starts one anew; ``show`` does not, for what ends with an engine draws once more.
         """
         return running() or self._made_on
 
     @staticmethod
     def text(state: S) -> str:
-        """What the part shows, as plain text."""
+        """What the part shows, as plain text; "" for those that say nothing without a browser."""
         return ""
 
     def __repr__(self) -> str:

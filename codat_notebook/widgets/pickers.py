@@ -16,7 +16,7 @@ from codat_notebook.models.shared import Connection
 from codat_notebook.models.status import can_be_relinked, tone
 from codat_notebook.models.vocabulary import ID
 from codat_notebook.widgets.part import Click, FromBrowser, Part
-from codat_notebook.words import ago, count, iso, number, seconds_between, short_id
+from codat_notebook.words import ago, count, iso, seconds_between, short_id
 
 _STATUS_WORDS = {"PendingAuth": "waiting for the customer to link"}
 #: As many results are sent and shown at once; the rest is a number.
@@ -44,9 +44,8 @@ class SearchState(TypedDict):
 class CompanyState(TypedDict):
     """The company field.
 
-    ``tags`` are pairs of name and value, ``portal`` the address of the company's page in Codat's portal (None with a
-    company says that there is none), ``recent`` companies are offered before anything is typed, and ``error`` stands
-    under the field.
+    ``tags`` are pairs of name and value, ``portal`` the address of the company's page in Codat's portal (None: it has
+    none), ``recent`` companies are offered before anything is typed, and ``error`` stands under the field.
     """
 
     company: CompanyName | None
@@ -163,13 +162,6 @@ class CompanyPicker(Part[CompanyState]):
         return f"{words}. {state['error']}" if state.get("error") else words
 
 
-#: The company field before a company is picked.
-NONE_PICKED: CompanyState = {
-    "company": None, "tags": [], "portal": None, "loading": False, "search": None, "recent": [], "error": None,
-    "seq": 0,
-}  # fmt: skip
-
-
 class ConnectionPicker(Part[ConnectionState]):
     """A menu of the company's connections, all of them by default (class ``codat-connection``)."""
 
@@ -177,19 +169,10 @@ class ConnectionPicker(Part[ConnectionState]):
     files = ("connection.js", "pickers.css")
     messages = ChooseConnection
 
-    @staticmethod
-    def text(state: ConnectionState) -> str:
-        """The connection through which data would be refreshed."""
-        chosen = [row["platform"] for row in state["connections"] if row["id"] == state["value"]]
-        return f"Connection: {chosen[0] if chosen else 'all ' + number(len(state['connections']))}"
-
 
 class ConnectionCards(Part[CardsState]):
-    """Every connection with its platform and its state in words, and the link for a relink (class
-    ``codat-connections``). Sends nothing: copying happens in the browser.
-
-    A click on a card opens the rest.
-    """
+    """Every connection with its platform, its state in words, and the link for a relink; a click on a card opens the
+    rest (class ``codat-connections``). Sends nothing: copying happens in the browser."""
 
     classes = ("codat-connections",)
     files = ("connection_cards.js", "pickers.css")
@@ -197,7 +180,7 @@ class ConnectionCards(Part[CardsState]):
     @staticmethod
     def text(state: CardsState) -> str:
         """One line a connection."""
-        return "\n".join(f"{row['platform']}: {row['words']}" for row in state["connections"])
+        return "\n".join(f"{row['platform']}: {row['words']}" for row in state.get("connections", ()))
 
 
 def connection_state(
@@ -208,13 +191,6 @@ def connection_state(
         {"id": row["id"], "platform": row["platform"], "words": row["words"]} for row in connections
     ]
     return {"company": company, "connections": rows, "value": value}
-
-
-def cards_state(
-    cards: Iterable[ConnectionCard] = (), *, status: Literal["none", "loading", "ready"] = "none"
-) -> CardsState:
-    """The state of :class:`ConnectionCards`; ``cards`` come from :func:`connection_cards`."""
-    return {"status": status, "connections": list(cards)}
 
 
 def connection_cards(connections: Iterable[Connection], now: datetime) -> list[ConnectionCard]:

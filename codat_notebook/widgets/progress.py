@@ -1,21 +1,26 @@
 """What is being refreshed: one row an operation, with its stage, its time, and a failure's remedy where it happens.
 
-The same part is the console's right side and the live view of a run that is a cell's last line. Its state is a window:
-the totals are counted over all operations, the rows sent are those of one page. What a status means is told by
-:mod:`codat_notebook.models.status`, what to do about it by :mod:`codat_notebook.diagnosis`.
+The same part is the console's right side and the live view of a run that is a cell's last line; :class:`RunView` keeps
+it up to date with the runs that it follows. Its state is a window: the totals are counted over all operations, the rows
+sent are those of one page. What a status means is told by :mod:`codat_notebook.models.status`, what to do about it by
+:mod:`codat_notebook.diagnosis`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NotRequired, TypedDict, cast
 
 from codat_notebook.diagnosis import diagnose
 from codat_notebook.models.shared import Connection, PullOperation
-from codat_notebook.models.status import meaning
+from codat_notebook.models.status import is_failed, meaning, pause_end
 from codat_notebook.models.vocabulary import plain_name
+from codat_notebook.runs.context import CompanyFacts
+from codat_notebook.runs.durations import due_at, usual_durations
 from codat_notebook.runs.records import ErrorRecord, from_operation
-from codat_notebook.runs.rows import STATES
+from codat_notebook.runs.rows import STATES, Row
+from codat_notebook.runs.run import RefreshRun
+from codat_notebook.runs.targets import again
 from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.words import and_more, duration, iso, number, seconds_between, utc
 
@@ -37,6 +42,11 @@ STOP: ActionButton = {
     "text": "Stop watching (Codat carries on)",
     "title": "What is queued is read to its end: Codat's API cannot cancel.",
 }
+
+#: (connection id, data type) -> seconds.
+Usual = Mapping[tuple[str, str], float]
+#: How a run ended -> the status of the progress part; among several the first that applies.
+_ENDS = {"failed": "error", "stopped": "stopped", "done": "done"}
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 #: Around a text of others, so that one from right to left does not turn the sentence that quotes it.
@@ -212,8 +222,7 @@ def total_text(counts: ProgressCounts) -> str:
 class Progress(Part[ProgressState]):
     """Operations on their way to the end (class ``codat-progress``), in the console or framed by itself.
 
-    Times inside ``text``, ``expected`` and ``message`` (ISO with a Z) are shown in the reader's zone, as hours and
-    minutes.
+    Times inside ``text``, ``expected`` and ``message`` (ISO with a Z) become hours and minutes in the reader's zone.
     """
 
     classes = ("codat-progress",)
@@ -245,3 +254,131 @@ def _row_text(row: ProgressRow, now: str) -> str:
     note = f": {row['note']}" if row.get("note") else ""
     link = f" Relink URL: {row['link']}" if row.get("link") else ""
     return "  " + ", ".join(word for word in words if word) + note + link
+
+
+def run_row(row: Row, facts: CompanyFacts | None, usual: Usual, now: datetime) -> ProgressRow:
+    """One row of a run as the progress part draws it; ``facts`` are the company's, ``now`` is the server's time."""
+    operation, error = row.operation, row.error
+    connections = facts.connections if facts else {}
+    connection = connections.get((operation.connection_id if operation else row.connection_id) or "")
+    if operation is None:
+        key, platform = f"{row.data_type}/{row.connection_id or ''}", connection.platform_name if connection else ""
+        return waiting_row(key, row.data_type, platform, row.state, f"{error.why} {error.action}" if error else None)
+    seconds = usual.get((operation.connection_id, operation.data_type))
+    return operation_row(operation, connection, error=error, now=now, usual=seconds)
+
+
+def helped(run: RefreshRun) -> int:
+    """How many operations of an ended run can be helped by queueing them again."""
+    if not run.done or run.closed or not any(row.error for row in run.rows):
+        return 0
+    try:
+        return sum(len(wanted or ()) for wanted in again(run.rows).companies.values())
+    except ValueError:  # nothing of the kind
+        return 0
+
+
+def _actions(runs: Sequence[RefreshRun]) -> tuple[ActionButton, ...]:
+    """To stop watching what runs; to queue again what failed and may succeed now."""
+    if not all(run.done for run in runs):
+        return (STOP,)
+    count = sum(map(helped, runs))
+    failed = sum(is_failed(row.operation.status) for run in runs for row in run.rows if row.operation is not None)
+    others = " The others need what is said below them first." if failed > count else ""
+    title = f"Queues again what may succeed now.{others}"
+    return ({"type": "retry", "text": f"Retry failed ({count})", "title": title},) if count else ()
+
+
+def _status(runs: Iterable[RefreshRun], any_rows: bool) -> str:
+    phases = {run.phase for run in runs}
+    if phases - _ENDS.keys():
+        return "running" if any_rows else "asking"
+    return next(status for phase, status in _ENDS.items() if phase in phases)
+
+
+class RunView:
+    """Keeps a progress part up to date with the runs that it follows, and acts on its buttons.
+
+    ``changed`` is called when the runs have changed, after the part was drawn.
+    """
+
+    def __init__(self, part: Progress, *, titled: bool = False, changed: Callable[[], object] = lambda: None) -> None:
+        self.runs: tuple[RefreshRun, ...] = ()
+        self._part = part
+        self._titled = titled
+        self._changed = changed
+        self._history: Sequence[PullOperation] = ()
+        self._usual: Usual | None = None
+        self._first = 0
+        self._seq = 0
+        self._forget: list[Callable[[], None]] = []
+
+    def follow(self, *runs: RefreshRun, history: Sequence[PullOperation] = (), seq: int = 0) -> None:
+        """Follow these runs from now on, none others; they are drawn at their next change.
+
+        ``history`` tells how long operations usually take, beside what the runs themselves learn. ``seq`` is that of
+        the click that led here.
+        """
+        for forget in self._forget:
+            forget()
+        self.runs = runs
+        self._history = history
+        self._usual = None
+        self._first = 0
+        self._seq = seq
+        self._forget = [run.observe(self.draw) for run in runs]
+
+    def state(self) -> ProgressState:
+        """What is to be shown now."""
+        if self._usual is None:
+            self._usual = usual_durations(self._history)
+        usual = {key: seconds for run in self.runs for key, seconds in run.usual.items()} | dict(self._usual)
+        drawn = [run_row(row, run.facts_of(row.company_id), usual, run.now) for run in self.runs for row in run.rows]
+        rows = {row["key"]: row for row in drawn}
+        running = [row.operation for run in self.runs for row in run.rows if row.operation is not None and row.open]
+        waits = [(each.data_type, end) for each in running if (end := pause_end(each.status_description))]
+        due = due_at((each for each in running if not pause_end(each.status_description)), usual)
+        last = self.runs[-1]
+        return progress_state(
+            list(rows.values()),
+            last.now.isoformat(),
+            title=f"Refresh of {last.company_name}" if self._titled else "",
+            status=_status(self.runs, bool(rows)),
+            first=self._first,
+            expected=expected_text(waits),
+            due=due.isoformat() if due else None,
+            message="; ".join(dict.fromkeys(run.note for run in self.runs if run.note)),
+            actions=_actions(self.runs),
+            speed=last.speed,
+            seq=self._seq,
+        )
+
+    def draw(self) -> None:
+        """Show the runs as they are now."""
+        self._part.show(self.state())
+        self._changed()
+
+    def act(self, message: ShowRows | StopWatching | Retry) -> None:
+        """A message of the part: another page, to stop watching, or to queue again what can be helped by it."""
+        match message:
+            case ShowRows(first=first):
+                self._first = max(0, first)
+            case StopWatching(seq=seq):
+                self._seq = seq
+                for run in self.runs:
+                    run.stop_watching()
+            case Retry(seq=seq):
+                again = [run.retry_failed() for run in self.runs if helped(run)]
+                kept = [run for run in self.runs if not (again and run.done)]
+                self.follow(*kept, *again, history=self._history, seq=seq)
+        self._part.show(self.state(), at_once=True)
+
+
+def run_view(run: RefreshRun) -> Progress:
+    """A live view of a run of one company: a widget to show anywhere, as often as wanted."""
+    part = Progress()
+    view = RunView(part, titled=True)
+    view.follow(run)
+    part.state = view.state()  # at once, since it may be shown before the engine gets to it
+    part.on_message = view.act
+    return part

@@ -13,14 +13,13 @@ from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.engine import Throttle, pace
 from codat_notebook.runs.records import Log
+from codat_notebook.session import Session
 from codat_notebook.widgets import console_state
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.notice import ErrorBoundary
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from codat_notebook.session import Session
 
 #: Seconds between two updates of the tables while something runs.
 TABLES_EVERY = 0.5
@@ -32,7 +31,7 @@ class Renderer:
     """Draws one console out of its state. All methods are for the engine thread."""
 
     def __init__(
-        self, session: "Session", parts: Parts, state: console_state.ConsoleState, boundary: ErrorBoundary
+        self, session: Session, parts: Parts, state: console_state.ConsoleState, boundary: ErrorBoundary
     ) -> None:
         self._session = session
         self._parts = parts
@@ -44,47 +43,28 @@ class Renderer:
         #: Called before the tables are drawn, so that what is known of a company's history is that of its status.
         self.follow: Callable[[], object] = lambda: None
 
+    def draw(self, *names: str, at_once: bool = False) -> None:
+        """The parts of these names; ``at_once`` where it answers a click."""
+        for name in names:
+            state = console_state.STATES[name](self._state, self._session)
+            getattr(self._parts, name).show(state, at_once=at_once)
+
     def all(self) -> None:
         """Every part. The tables follow."""
-        state, session, parts = self._state, self._session, self._parts
-        connection, cards = console_state.connections(state, session.context.now)
-        self.company()
-        parts.connection.show(connection)
-        parts.cards.show(cards)
-        parts.data_types.show(console_state.data_types(state, session))
-        parts.bar.show(console_state.bar(state, session))
-        parts.notice.show(console_state.notice(state))
-        parts.operations.tell_empty(console_state.no_operations(state))
-        if not state.runs:  # else their view draws them
-            parts.progress.show(console_state.progress(state, session))
-        self.header()
-        self.code()
+        self.draw("header", "notice", "company", "connection", "cards", "data_types", "bar", "code")
+        self._parts.operations.tell_empty(console_state.no_operations(self._state))
+        if not self._state.runs:  # else their view draws them
+            self.draw("progress")
         self.later()
 
     def bar(self) -> None:
         """The refresh buttons, at once: it answers a click."""
-        self._parts.bar.show(console_state.bar(self._state, self._session), at_once=True)
-
-    def company(self, at_once: bool = False) -> None:
-        """The field of the company, with what a search has found."""
-        self._parts.company.show(console_state.company(self._state, self._session), at_once=at_once)
-
-    def header(self) -> None:
-        """The status line."""
-        self._parts.header.show(console_state.header(self._state, self._session))
-
-    def code(self) -> None:
-        """The Python for what is chosen."""
-        self._parts.code.show(console_state.code(self._state, self._session))
-
-    def tabs(self) -> None:
-        """The strip of tabs, at once: it answers a click."""
-        self._parts.tabs.show(console_state.tabs(self._state, self._session), at_once=True)
+        self.draw("bar", at_once=True)
 
     def errors(self) -> None:
         """The errors and how many they are."""
         self._parts.errors.update(_numbered(self._session.errors, self._session.error_log))
-        self._parts.tabs.show(console_state.tabs(self._state, self._session))
+        self.draw("tabs")
 
     def later(self) -> None:
         """The tables and charts, soon."""
@@ -109,7 +89,7 @@ class Renderer:
             frame = await self._session.context.engine.in_worker(lambda: self._session.requests)
             self._parts.requests.update(_numbered(frame, self._session.request_log))
         else:
-            getattr(self._parts, name).show(getattr(console_state, name)(self._state, self._session))
+            self.draw(name)
 
     async def _frame(self, newest: list[PullOperation], platforms: dict[str, str], now: datetime) -> None:
         """The newest operations and the older ones below. Those do not change, and are framed once."""
@@ -131,6 +111,4 @@ class Renderer:
 
 def _numbered(frame: "pd.DataFrame", log: Log[Any]) -> "pd.DataFrame":
     """The frame of a log with its records' numbers for labels: a selected row stays the same one when the oldest go."""
-    import pandas as pd
-
-    return frame.set_axis(pd.RangeIndex(log.appended - len(frame), log.appended))
+    return frame.set_axis(range(log.appended - len(frame), log.appended))

@@ -1,15 +1,15 @@
 """The live view of a run over many companies: its head, and tables of companies, operations and errors.
 
-The head is counted over the whole run and stays small, whatever the number of companies; a remedy stands once with the
-number of companies that need it. It is drawn at each change; the table that somebody looks at is framed in a worker,
-not more often than a tenth of the time may go into it, so that 400,000 operations cost no more than a hundred. A click
-on a company shows its operations as a run of one company shows them.
+The head is counted over the whole run and stays small: a remedy stands once, with the number of companies that need it.
+It is drawn at each change; the table that somebody looks at is framed in a worker, which gets a tenth of the time, so
+that 400,000 operations cost no more than a hundred. A click on a company shows its operations as its own run would.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import ipywidgets
@@ -17,6 +17,7 @@ import ipywidgets
 from codat_notebook.models.status import FAILURES, meaning
 from codat_notebook.runs.engine import Throttle, engine, pace
 from codat_notebook.runs.rows import OPEN_STATES, STATES
+from codat_notebook.runs.run import RefreshRun
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.exports import to_tsv
 from codat_notebook.widgets.console_parts import ERROR_COLUMNS, OPERATION_COLUMNS
@@ -29,17 +30,17 @@ from codat_notebook.widgets.progress import (
     Retry,
     ShowRows,
     StopWatching,
+    helped,
     progress_state,
+    run_row,
+    run_view,
 )
-from codat_notebook.widgets.run_view import helped, run_row, run_view
 from codat_notebook.widgets.table import FrameTable
 from codat_notebook.widgets.tabs import Tab, Tabs, TabsState, tabs_state
-from codat_notebook.words import count, iso, number, utc
+from codat_notebook.words import iso
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from codat_notebook.runs.run import RefreshRun
 
 #: Operations that must have ended, and a twentieth of all, before their rate says when the last one will.
 FEW = 5
@@ -72,9 +73,8 @@ class RemedyState(TypedDict):
 class OverviewState(TypedDict):
     """How the run stands.
 
-    ``shares`` are [state, words, tone, how many operations] in the bar's order, none of them 0; ``companies`` [ended,
-    all]; ``per_minute`` operations end in a minute of the server's, and all should have at ``end``; ``note`` is what is
-    waited for.
+    ``shares`` are [state, words, tone, how many operations] in the bar's order, none 0; ``companies`` [ended, all];
+    ``per_minute`` operations end in a minute of the server's, all should have at ``end``; ``note``: what is waited for.
     """
 
     title: str
@@ -138,25 +138,6 @@ class RunOverview(Part[OverviewState]):
     files = ("run_overview.js", "console.css", "run_overview.css")
     messages = Pause | Resume | StopWatching | Retry | CopyLinks
 
-    @staticmethod
-    def text(state: OverviewState) -> str:
-        """The numbers, then a line for each remedy; times in UTC."""
-        ended, companies = state["companies"]
-        head = [
-            f"{state['title']}: {state['phase']['text']}",
-            f"{number(state['ended'])} of {count(state['total'], 'operation')} ended",
-            *(f"{number(many)} {words}" for _, words, _, many in state["shares"]),
-            f"{number(ended)} of {count(companies, 'company', 'companies')} done",
-        ]
-        head += [utc(f"end expected {state['end']}")] if state["end"] else []
-        notes = [utc(state["note"])] if state["note"] else []
-        return "\n".join([", ".join(head), *notes, *map(_remedy_text, state["remedies"])])
-
-
-def _remedy_text(remedy: RemedyState) -> str:
-    concerned = count(remedy["companies"], "company")
-    return f"  {concerned}: {remedy['short']}. {remedy['action']}"
-
 
 #: Real seconds between two updates of a table at the least.
 TABLES_EVERY = 1.0
@@ -182,6 +163,7 @@ SUMMARY_COLUMNS = {
     "skipped": Column(), "company_id": Column("id", kind="id"),
 }  # fmt: skip
 TABS = {"companies": "Companies", "operations": "Pull operations", "errors": "Errors"}
+_FRAMES = {"companies": "summary", "operations": "operations", "errors": "errors"}
 NOBODY = "Click a company to see its operations."
 
 
@@ -195,8 +177,9 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._company: str | None = None
         self._first = 0
         self._remedies: list[RemedyState] = []
-        self._soon = Throttle(self._loop, self._frame_soon, every=0.0)
+        self._soon = Throttle(engine().loop, self._frame_soon, every=0.0)
         self._framing: asyncio.Task[None] | None = None
+        self._watching = ExitStack()
         self._head = RunOverview(self._head_state())
         self._tabs = Tabs(self._tabs_state())
         self._one = Progress(self._one_state())
@@ -226,7 +209,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._tabs.on_message = self._on_tab
         self._one.on_message = self._turn
         self._tables["companies"].on_row = self._pick
-        self._forget: Callable[[], None] | None = self._run.observe(self._changed)
+        self._watching.callback(self._run.observe(self._changed))
         engine().post(self._changed)  # what has changed while the view was made
 
     # What the parts show.
@@ -270,35 +253,27 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
             self._soon.every = 0.0 if self._run.done else self._soon.every
             self._soon.ring()
 
-    @property
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        return engine().loop
-
     def _frame_soon(self) -> None:
-        self._framing = self._loop.create_task(self._frame(self._run.done))
+        self._framing = engine().loop.create_task(self._frame(self._run.done))
 
     async def _frame(self, ended: bool) -> None:
         """The table that is looked at, or all of them at the end; and the remedies, which the head tells."""
-        begun, run = self._loop.time(), self._run
-        frames: dict[str, Callable[[], Any]] = {
-            "companies": lambda: run.summary, "operations": lambda: run.operations, "errors": lambda: run.errors,
-        }  # fmt: skip
+        begun, run = engine().loop.time(), self._run
         try:
-            for name in frames if ended else (self._tab,):
-                self._tables[name].update(await engine().in_worker(frames[name]))
+            for name in TABS if ended else (self._tab,):
+                self._tables[name].update(await engine().in_worker(getattr, run, _FRAMES[name]))
             remedies = await engine().in_worker(lambda: run.remedies.head(REMEDIES))
             self._remedies = [_remedy(row) for row in remedies.to_dict("records")]
         except Exception as error:  # noqa: BLE001 - nobody awaits the task: it is told to the loop, and the view goes on
-            self._loop.call_exception_handler({"message": "A run could not be framed", "exception": error})
+            engine().loop.call_exception_handler({"message": "A run could not be framed", "exception": error})
         finally:
             self._framing = None
             engine().settled(("frames", id(self)))
-        self._soon.every = pace(self._loop.time() - begun, TABLES_EVERY)
+        self._soon.every = pace(engine().loop.time() - begun, TABLES_EVERY)
         self._head.show(self._head_state())
-        if ended and self._forget is not None:
-            self._forget()
-            self._forget = None
-        elif self._run.done and not ended:
+        if ended:
+            self._watching.close()
+        elif self._run.done:
             self._changed()  # it has ended meanwhile
 
     def _act(self, message: Click | CopyLinks) -> None:
@@ -314,15 +289,14 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
                 self._follow(self._run.retry_failed())
             case CopyLinks(rule=rule):
                 self._tell_links(rule)
-        self._loop.call_soon(lambda: self._head.show(self._head_state(), at_once=True))  # after what was posted
+        engine().loop.call_soon(lambda: self._head.show(self._head_state(), at_once=True))  # after what was posted
 
     def _follow(self, run: RefreshRun) -> None:
-        if self._forget is not None:
-            self._forget()
+        self._watching.close()
+        self._watching.callback(run.observe(self._changed))
         self._run = run
         self._company = None
         self._remedies = []
-        self._forget = run.observe(self._changed)
         self._tables["companies"].select(None)
         self._changed()
 

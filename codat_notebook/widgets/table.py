@@ -1,10 +1,9 @@
 """FrameTable: a DataFrame of any size on screen, paged, sorted and filtered in the kernel.
 
 The browser gets the rows that it shows and no others, so a hundred thousand rows cost what fifty do. What the reader
-asks for (:class:`TableView`) is kept apart from the frame, so a live update keeps all of it.
-Sorting and filtering run in a worker, one piece of work at a time; a result for a view that has changed meanwhile is
-dropped. What a page holds is worked out in :mod:`codat_notebook.tables.sheet`; what the reader takes away, the whole
-filtered table, in :mod:`codat_notebook.tables.exports`.
+asks for (:class:`TableView`) is kept apart from the frame, so a live update keeps all of it. Work is done in a worker,
+one piece at a time, and a result for a view that has changed meanwhile is dropped: a page by
+:mod:`codat_notebook.tables.sheet`, what the reader takes away by :mod:`codat_notebook.tables.exports`.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import inspect
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -28,8 +28,6 @@ from codat_notebook.tables.sheet import Filter, Layout, PageState, Sheet, TableV
 from codat_notebook.widgets.part import Click, Part, not_live
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     import pandas as pd
 
 __all__ = ["Column", "FrameTable", "View"]
@@ -155,7 +153,7 @@ class FrameTable(Part[TableState]):
         #: What spans such as the last hour count from; ``None`` for the newest time of the column.
         self.now = now
         self._layout = Layout(title, empty, noun, page_size, key, columns or {}, filters or {}, self._clock)
-        self._sheet = Sheet(_snapshot(frame), self._layout)
+        self._sheet = self._sheet_of(frame)
         self._view = TableView(sort=sort)
         self._selected: str | None = None
         self._answered = 0
@@ -174,7 +172,7 @@ class FrameTable(Part[TableState]):
         self.on_view: Callable[[TableView], object] | None = None
         #: For the package's own use, called on the engine thread with each draw: the selected row as it is now.
         self.on_row: Callable[[Row | None], object] | None = None
-        super().__init__(self._draw(self._sheet, self._view, None), **traits)
+        super().__init__(self._dressed(self._sheet.page(self._view, None)), **traits)
         self.on_message = self._act
 
     @property
@@ -188,8 +186,12 @@ class FrameTable(Part[TableState]):
 
     def update(self, frame: pd.DataFrame | None) -> None:
         """Show another frame, from any thread. Order, filters, page, scroll and selection stay."""
-        self._sheet = Sheet(_snapshot(frame), self._layout)
+        self._sheet = self._sheet_of(frame)
         self._engine.post(self._renew, False)
+
+    def _sheet_of(self, frame: pd.DataFrame | None) -> Sheet:
+        """Of a copy, since a sheet's frame must not change."""
+        return Sheet(None if frame is None else frame.copy(), self._layout)
 
     @property
     def view(self) -> TableView:
@@ -268,13 +270,11 @@ class FrameTable(Part[TableState]):
                 if self.on_more is not None:
                     self.on_more(name)
             case _:
-                self._look(_viewed(self._view, message, self._sheet.kinds))
+                view = _viewed(self._view, message, self._sheet.kinds)
+                if view is not self._view and self.on_view is not None:
+                    self.on_view(view)
+                self._view = view
         self._renew(True)
-
-    def _look(self, view: TableView) -> None:
-        if view is not self._view and self.on_view is not None:
-            self.on_view(view)
-        self._view = view
 
     def _export(self, message: ExportAs) -> None:
         if self._exporting is not None:
@@ -298,8 +298,10 @@ class FrameTable(Part[TableState]):
             self._engine.run_user_code(listener, row).add_done_callback(partial(self._ended, "listener"))
 
     def _ended(self, about: str, done: asyncio.Task[None] | Future[Any]) -> None:
-        if failure := _failure(done):
-            self._engine.post(self._complain, about, failure)
+        """Tell what a filter, a tone or a listener of the owner's raised; nobody awaits them, so it is logged, too."""
+        if not done.cancelled() and (error := done.exception()) is not None:
+            _log.error("A table's own code failed.", exc_info=error)
+            self._engine.post(self._complain, about, f"{type(error).__name__}: {error}")
 
     def _renew(self, at_once: bool) -> None:
         self._wanted = True
@@ -312,11 +314,11 @@ class FrameTable(Part[TableState]):
     async def _work(self) -> None:
         self._wanted = False
         sheet, view, selected = self._sheet, self._view, self._selected
-        state = await self._engine.in_worker(self._draw, sheet, view, selected)
+        page = await self._engine.in_worker(sheet.page, view, selected)
         self._failures["draw"] = ""
         if view is self._view and selected == self._selected:
             at_once, self._at_once = self._at_once, False
-            self._offer(self._dressed(state), at_once)
+            self._offer(self._dressed(page), at_once)
             if self.on_row is not None:
                 self.on_row(None if selected is None else sheet.row(selected))
 
@@ -327,17 +329,13 @@ class FrameTable(Part[TableState]):
         if self._wanted and not task.cancelled():
             self._renew(False)
 
-    @staticmethod
-    def _draw(sheet: Sheet, view: TableView, selected: str | None) -> TableState:
-        return {**sheet.page(view, selected), "notice": "", "more": None, "seq": 0}
-
     def _dress(self) -> None:
         """Say something else around the same rows."""
         self._offer(self._dressed(self._pending or self.state), True)
 
-    def _dressed(self, state: TableState) -> TableState:
+    def _dressed(self, page: PageState) -> TableState:
         notice = " ".join(filter(None, self._failures.values()))
-        return {**state, "empty": self._empty, "notice": notice, "more": self._more, "seq": self._answered}
+        return {**page, "empty": self._empty, "notice": notice, "more": self._more, "seq": self._answered}
 
     def _complain(self, about: str, failure: str) -> None:
         self._failures[about] = failure
@@ -351,11 +349,18 @@ class FrameTable(Part[TableState]):
             return f"FrameTable(empty: {self._layout.empty})"
         return f"FrameTable({words.count(len(frame), self._layout.noun)}, {words.count(frame.shape[1], 'column')})"
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**options)
-        data, *metadata = bundle if isinstance(bundle, tuple) else (bundle or {},)
-        data = {**data, "text/plain": repr(self), "text/html": static_html(self.state, self.as_of)}
-        return (data, *metadata) if metadata else data
+    def _repr_html_(self) -> str:
+        """The first rows of the page."""
+        state = self.state
+        if not state["rows"]:
+            return h("p", state["empty"])
+        heads = state["columns"][:_STATIC_COLUMNS]
+        rows = [
+            [static_text(cell, head["kind"]) for cell, head in zip(row, heads, strict=False)]
+            for row in state["rows"][:_STATIC_ROWS]
+        ]
+        about = f"{len(rows)} of {words.count(state['total'], state['noun'])}. {not_live(self.as_of)}"
+        return table([head["label"] for head in heads], rows) + h("p", about)
 
 
 def _viewed(view: TableView, message: Asked, kinds: Mapping[str, str]) -> TableView:
@@ -376,14 +381,6 @@ def _viewed(view: TableView, message: Asked, kinds: Mapping[str, str]) -> TableV
     return view
 
 
-def _failure(done: asyncio.Task[None] | Future[Any]) -> str:
-    """What a filter, a tone or a listener of the owner's raised, if so. Nobody awaits them, so it is logged as well."""
-    if done.cancelled() or (error := done.exception()) is None:
-        return ""
-    _log.error("A table's own code failed.", exc_info=error)
-    return f"{type(error).__name__}: {error}"
-
-
 def _check_keywords(kind: type[FrameTable], given: Iterable[str]) -> None:
     """Refuse what is no keyword: a widget takes any and does nothing with it."""
     names = [name for name in (*inspect.signature(kind).parameters, *kind.class_trait_names()) if name != "traits"]
@@ -391,23 +388,6 @@ def _check_keywords(kind: type[FrameTable], given: Iterable[str]) -> None:
         if name not in names:
             nearest = difflib.get_close_matches(name, names, 1, 0)[0]
             raise TypeError(f"{kind.__name__} has no keyword {name!r}; the nearest is {nearest!r}")
-
-
-def _snapshot(frame: pd.DataFrame | None) -> pd.DataFrame | None:
-    return None if frame is None else frame.copy()
-
-
-def static_html(state: TableState, as_of: str) -> str:
-    """The first rows of a table's state as plain HTML, escaped; for front ends without widgets."""
-    heads = state["columns"][:_STATIC_COLUMNS]
-    if not state["rows"]:
-        return h("p", state["empty"])
-    rows = [
-        [static_text(cell, head["kind"]) for cell, head in zip(row, heads, strict=False)]
-        for row in state["rows"][:_STATIC_ROWS]
-    ]
-    about = f"{len(rows)} of {words.count(state['total'], state['noun'])}. {not_live(as_of)}"
-    return table([head["label"] for head in heads], rows) + h("p", about)
 
 
 def static_text(cell: Any, kind: str) -> str:

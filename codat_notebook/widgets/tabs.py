@@ -1,15 +1,13 @@
 """The strip of tabs below the console's work area.
 
-Switching happens in the browser alone, so that it works while the kernel is busy: the strip writes ``data-tab`` on
-the console around it, and ``console.css`` shows the panel whose class is ``codat-panel-<name>``. The kernel is told,
-so that it can fill a panel when it is first looked at.
+Switching happens in the browser, so that it works while the kernel is busy: the strip writes ``data-tab`` on the
+console around it, and ``console.css`` shows the panel ``codat-panel-<name>``. The kernel is told, and fills it.
 """
 
 from collections.abc import Mapping
 from typing import Literal, TypedDict
 
 from codat_notebook.widgets.part import FromBrowser, Part
-from codat_notebook.words import number
 
 
 class TabState(TypedDict):
@@ -64,13 +62,3 @@ class Tabs(Part[TabsState]):
     classes = ("codat-tabs",)
     files = ("tabs.js", "tabs.css")
     messages = Tab
-
-    @staticmethod
-    def text(state: TabsState) -> str:
-        """The tabs' names and counts, the active one in brackets."""
-        return " | ".join(_tab_text(tab, state["active"]) for tab in state["tabs"])
-
-
-def _tab_text(tab: TabState, active: str) -> str:
-    words = f"{tab['label']} {number(tab['count'])}" if tab["count"] else tab["label"]
-    return f"[{words}]" if tab["name"] == active else words

@@ -14,7 +14,7 @@ from codat_notebook.models.shared import Connection, DataConnectionError
 from codat_notebook.models.vocabulary import DataConnectionStatus as Status
 from codat_notebook.models.vocabulary import SourceType
 from codat_notebook.runs.records import ErrorRecord
-from codat_notebook.widgets import connect, data_types, header, notice, pickers, progress, refresh_bar, tabs
+from codat_notebook.widgets import connect, data_types, header, notice, pickers, progress, tabs
 from tests.widgets.drawn_rows import drawn_row
 from tests.widgets.type_cells import NEVER, Read, type_rows
 
@@ -66,7 +66,8 @@ def companies() -> States:
     found = pickers.search_results
 
     def make(company: Any = None, *, tags: Any = (), **more: Any) -> dict[str, Any]:
-        return {**pickers.NONE_PICKED, "company": company, "tags": [list(pair) for pair in dict(tags).items()], **more}
+        state = {"portal": None, "loading": False, "search": None, "recent": [], "error": None, "seq": 0}
+        return {**state, "company": company, "tags": [list(pair) for pair in dict(tags).items()], **more}
 
     row = {"note": "Xero, Plaid"}
     many = [row | {"id": f"{n:08x}-7011-47ce-b3f2-89faf300ef6d", "name": f"Toft Stores {n}"} for n in range(60)]
@@ -127,7 +128,11 @@ def connections() -> States:
 
 def cards() -> States:
     """States of the connections' cards by name."""
-    make, rows = pickers.cards_state, pickers.connection_cards
+    rows = pickers.connection_cards
+
+    def make(cards: Any = (), status: Any = "none") -> dict[str, Any]:
+        return {**pickers.CardsState(status=status, connections=list(cards))}
+
     hostile = [connection(str(n), name, "Commerce", name) for n, name in enumerate(HOSTILE)]
     banks = [connection(f"{n:08d}-bank", "Plaid", "Banking") for n in range(14)]
     return {
@@ -173,7 +178,7 @@ def bars() -> States:
     """States of the refresh buttons by name."""
 
     def make(company: Any = None, **more: Any) -> dict[str, Any]:
-        return {**refresh_bar.NO_OFFER, "company": company, **more}
+        return {**data_types.NO_OFFER, "company": company, **more}
 
     keys = [*vocabulary.ACCOUNTING[:17], *vocabulary.BANKING]
     everything = [{"platform": "Oracle NetSuite", "types": keys[:17]}, {"platform": "Plaid", "types": keys[17:]}]
@@ -301,7 +306,7 @@ PARTS = {
     "connection": (pickers.ConnectionPicker, connections, "three"),
     "cards": (pickers.ConnectionCards, cards, "three"),
     "types": (data_types.DataTypePicker, type_lists, "main"),
-    "bar": (refresh_bar.RefreshBar, bars, "ready"),
+    "bar": (data_types.RefreshBar, bars, "ready"),
     "progress": (progress.Progress, runs, "main"),
     "connect": (connect.Connect, connects, "connected"),
 }

@@ -6,7 +6,7 @@ from typing import Any
 from codat_notebook.models import vocabulary
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import Cell
-from codat_notebook.widgets import code, heatmap, timeline
+from codat_notebook.widgets import charts, code
 
 from .gallery import HOSTILE, THEN, States
 
@@ -45,7 +45,7 @@ def drawn_cells() -> list[Cell]:
 
 def heatmaps() -> States:
     """States of the heatmap by name."""
-    make, every = heatmap.heatmap_state, vocabulary.DATA_TYPES
+    make, every = charts.heatmap_state, vocabulary.DATA_TYPES
     one = {"Toft Stores UK": ("Oracle NetSuite", "accounting, linked"), "Technicalium": ("Plaid", "banking, linked")}
     odd = [cell(name, name, n) for n, name in enumerate(HOSTILE)]
     wide = [cell(str(n), key, n + m) for n in range(3) for m, key in enumerate(every)]
@@ -85,7 +85,7 @@ def drawn_operations() -> list[PullOperation]:
 
 def timelines() -> States:
     """States of the timeline by name."""
-    make, types = timeline.timeline_state, vocabulary.DATA_TYPES
+    make, types = charts.timeline_state, vocabulary.DATA_TYPES
     many = [pulled(types[n % 43], n * 1800.0, 900 + n, "FetchError" if n % 7 == 0 else "Complete") for n in range(800)]
     odd = [pulled(name, 60 + n, 30, name) for n, name in enumerate(HOSTILE)]
     two = [pulled("bills", 600, 300, connection_id="a"), pulled("bills", 500, 60, connection_id="b")]
@@ -113,7 +113,7 @@ def codes() -> States:
 
 #: Each kind of part with its states.
 PARTS: dict[str, Any] = {
-    "heatmap": (heatmap.Heatmap, heatmaps),
+    "heatmap": (charts.Heatmap, heatmaps),
     "code": (code.Code, codes),
-    "timeline": (timeline.Timeline, timelines),
+    "timeline": (charts.Timeline, timelines),
 }

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from codat_notebook.tables.column import Column
 from codat_notebook.widgets.details import CLOSED, Details
-from codat_notebook.widgets.sources import source
+from codat_notebook.widgets.part import source
 from codat_notebook.widgets.table import FrameTable
 from tests.tables.table_frames import operations
 

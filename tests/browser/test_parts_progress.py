@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from codat_notebook import words
 from codat_notebook.widgets import progress
-from codat_notebook.widgets.sources import source
+from codat_notebook.widgets.part import source
 from tests.widgets.drawn_rows import drawn_row
 
 from . import gallery

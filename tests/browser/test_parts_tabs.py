@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from codat_notebook.widgets.sources import source
+from codat_notebook.widgets.part import source
 
 from . import gallery_tabs
 from .test_parts import change, sent, until

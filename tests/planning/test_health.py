@@ -8,7 +8,7 @@ import pytest
 from codat_notebook.planning.health import Goal, PortfolioStatus, goals_by_type
 from codat_notebook.planning.selection import select
 from codat_notebook.planning.snapshots import CompanySnapshot
-from codat_notebook.widgets.heatmap import portfolio_rows
+from codat_notebook.widgets.charts import portfolio_rows
 
 from .made import NOW, snapshot, timed
 

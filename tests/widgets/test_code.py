@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import codat_notebook as cn
 from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
-from codat_notebook.widgets.code import Code, CodeState, code_text
+from codat_notebook.widgets.code import code_text
 
 ID = "c8d3af58-7011-47ce-b3f2-89faf300ef6d"
 #: What a program can hold at all: no halves of surrogate pairs.
@@ -98,11 +98,6 @@ def test_it_runs_as_it_stands(refresh_all):
     assert names["run"].done
     assert set(operations.data_type) >= {"invoices", "bills"}
     assert (len(operations) > 2) == refresh_all
-
-
-def test_text_is_a_program_with_its_title():
-    """For front ends without widgets."""
-    assert Code.text(CodeState(title="Reads", text="x = 1")) == "# Reads\nx = 1"
 
 
 def test_a_history_that_was_loaded_whole_is_read_whole():

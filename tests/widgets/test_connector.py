@@ -12,7 +12,7 @@ from codat_notebook.models.shared import Security
 from codat_notebook.runs.engine import engine, running
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session, connect
-from codat_notebook.widgets.connect import WAYS, Connect, ProblemState, connect_state
+from codat_notebook.widgets.connect import WAYS, connect_state
 from codat_notebook.widgets.console import Console, console
 
 DEADLINE = 60.0
@@ -322,19 +322,6 @@ def test_no_message_breaks_the_form(sandbox: Sandbox, opened: Callable[..., Cons
     send(frame, **message)
     send(frame, way="key", key=sandbox.key, seq=2)
     until(part(frame, "codat-status"), lambda s: s["mode"] == "live")
-
-
-def test_text_form() -> None:
-    """What is waited for, what went wrong, or how to connect; nothing while connected."""
-
-    def text(required: bool = False, **fields: Any) -> str:
-        return Connect.text(connect_state(WAYS, required=required, **fields))
-
-    assert text() == ""
-    assert "connect(sandbox=True)" in text(required=True)
-    assert text(connecting="Connecting to api.codat.io") == "Connecting to api.codat.io"
-    problem = ProblemState(why="The key is wrong.", do="Check it and connect again.", way="key", correlation_id=None)
-    assert text(problem=problem).endswith("connect again.")
 
 
 @pytest.mark.parametrize("base", ["https://{}@api.codat.io", "https://{}", "{}", "https://x.test/{}", "https://[{}"])

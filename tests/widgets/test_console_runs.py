@@ -1,7 +1,7 @@
 """Refreshes on the console's screen: what is left by the history, and what can be queued again."""
 
 from codat_notebook.sandbox import Sandbox
-from codat_notebook.widgets.run_view import helped, run_view
+from codat_notebook.widgets.progress import helped, run_view
 
 from .test_console import ConsoleBench, bench, sandbox
 

@@ -12,9 +12,7 @@ from codat_notebook.models.shared import Connection, PullOperation, ValidationRe
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.widgets.console_parts import REQUEST_COLUMNS
 from codat_notebook.widgets.details import (
-    CLOSED,
     MOST,
-    Details,
     checks_state,
     error_details,
     operation_details,
@@ -123,13 +121,3 @@ def test_findings_are_cut_and_the_others_counted():
     state = checks_state("ready", ValidationResults(errors=many))
     assert (len(state["errors"]), state["more"]) == (MOST, [7, 0])
     assert state["errors"][0] == {"message": "wrong", "rule": "rule", "item": "0"}
-
-
-def test_text_form_has_a_line_a_field():
-    """For front ends without widgets; nothing while nothing is shown."""
-    state = {
-        **operation_details(OPERATION, ROW, CONNECTION, (), NOW),
-        "checks": checks_state("ready", ValidationResults()),
-    }
-    assert Details.text(state).splitlines()[:2] == ["creditNotes from Oracle NetSuite", f"id: {SENT['id']}"]
-    assert Details.text(CLOSED) == ""

@@ -12,8 +12,7 @@ from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.utils import RetryConfig
 from codat_notebook.widgets.console_state import ConsoleState
-from codat_notebook.widgets.details import CLOSED, Details, operation_details
-from codat_notebook.widgets.details_presenter import DetailsPresenter
+from codat_notebook.widgets.details import CLOSED, Details, DetailsPresenter, operation_details
 from codat_notebook.widgets.notice import ErrorBoundary
 from codat_notebook.widgets.table import FrameTable
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.runs.cells import Cell
-from codat_notebook.widgets import heatmap, part
-from codat_notebook.widgets.heatmap import WINDOW, Heatmap, heatmap_state
+from codat_notebook.widgets import charts, part
+from codat_notebook.widgets.charts import WINDOW, heatmap_state
 from tests.advised import advice
 
 from .test_tokens import contrast
@@ -86,20 +86,11 @@ def test_of_many_rows_one_window_is_sent():
     assert len(json.dumps(heatmap_state(cells, NOW, rows, by="company_id", first=-5))) < 30_000
 
 
-def test_text_says_the_days_of_each_row():
-    """For front ends without widgets; rows beyond the window are counted."""
-    state = heatmap_state([cell(days=31.5), cell("bills", None)], NOW, ROWS)
-    assert Heatmap.text(state) == "Oracle NetSuite: bills never, invoices 31 d\nPlaid: "
-    assert Heatmap.text(heatmap_state([], NOW, {}, empty="Pick a company.")) == "Pick a company."
-    rows = {str(n): (str(n), "") for n in range(WINDOW + 2)}
-    assert Heatmap.text(heatmap_state([], NOW, rows)).endswith("and 2 more rows")
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_age_can_be_read_on_its_colour(theme):
     """4.5 to 1, in both themes."""
     line = next(line for line in CSS.splitlines() if "--h0:" in line and ("theme-light" in line) == (theme == "dark"))
     tokens = dict(pair.strip().split(": ") for pair in line.split("{")[1].split(";") if pair.strip().startswith("--h"))
-    assert len(tokens) == 2 * (len(heatmap.STEPS) + 1)
+    assert len(tokens) == 2 * (len(charts.STEPS) + 1)
     weak = {n: c for n in range(5) if (c := contrast(tokens[f"--h{n}"], tokens[f"--h{n}-ink"])) < 4.5}
     assert weak == {}

@@ -109,7 +109,7 @@ def test_scripts_send_messages_that_the_part_knows(part: type[Part[Any]]) -> Non
 
 def test_a_message_is_the_name_of_its_class() -> None:
     """Its type in the browser is the class's name with underscores, and it cannot be changed."""
-    from codat_notebook.widgets.refresh_bar import RefreshAll, RefreshBar
+    from codat_notebook.widgets.data_types import RefreshAll, RefreshBar
 
     message = msgspec.convert({"type": "refresh_all", "company": "c", "seq": 3, "more": 1}, RefreshBar.messages)
     assert message == RefreshAll(company="c", seq=3)

@@ -10,8 +10,7 @@ from codat_notebook.models.shared import Security
 from codat_notebook.runs.engine import engine
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
-from codat_notebook.widgets.console import REPLACED, Console
-from codat_notebook.widgets.registry import ConsoleRegistry, current_cell
+from codat_notebook.widgets.console import REPLACED, Console, ConsoleRegistry, current_cell
 
 
 class Standing:

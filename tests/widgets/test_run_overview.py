@@ -5,22 +5,20 @@ from types import SimpleNamespace
 from typing import Any
 
 from codat_notebook.runs.rows import progress_of
-from codat_notebook.widgets.run_overview import RunOverview, overview_state
+from codat_notebook.widgets.run_overview import overview_state
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 COUNTS = {"queueing": 40, "running": 20, "complete": 36, "failed": 3, "unknown": 1}
-REMEDY = {"status": "AuthError", "short": "Authorization expired", "action": "Send the relink URL.",
-          "companies": 3, "operations": 3, "links": 2}  # fmt: skip
 
 
-def state(phase: str, counts: dict[str, int] = COUNTS, note: str = "", remedies: Any = ()) -> Any:
+def state(phase: str, counts: dict[str, int] = COUNTS, note: str = "") -> Any:
     """A state of the head twenty minutes after the run began."""
     numbers = progress_of(counts, (50, 12), NOW - timedelta(minutes=20), NOW, 0)
     run = SimpleNamespace(
         company_name="50 companies", phase=phase, paused=bool(note), counts=counts, progress=numbers, now=NOW,
         speed=1.0, note=note,
     )  # fmt: skip
-    return overview_state(run, remedies, [])  # type: ignore[arg-type]
+    return overview_state(run, [], [])  # type: ignore[arg-type]
 
 
 def test_the_bar_has_every_state_that_occurs_and_no_other():
@@ -37,12 +35,7 @@ def test_the_end_is_told_while_there_is_a_rate_to_tell_it_by():
     assert state("done", {"complete": 100})["end"] is None
 
 
-def test_the_text_says_how_far_it_is_and_who_has_to_do_what():
-    """Where no widget is drawn, the head is a line of numbers, its note, and a line for each remedy."""
-    text = RunOverview.text(state("queueing", note="paused: nothing more is queued", remedies=[REMEDY]))
-    assert text.splitlines() == [
-        "Refresh of 50 companies: Paused, 40 of 100 operations ended, 36 complete, 3 failed, 1 maybe queued, "
-        "20 running, 40 to be queued, 12 of 50 companies done, end expected 14:30 UTC",
-        "paused: nothing more is queued",
-        "  3 companies: Authorization expired. Send the relink URL.",
-    ]
+def test_a_run_that_queues_nothing_for_now_is_paused():
+    """What is queued is followed on, so it is paused only while there is something left to queue."""
+    phases = [state("queueing"), state("queueing", note="paused"), state("following", note="paused")]
+    assert [each["phase"]["text"] for each in phases] == ["Queueing", "Paused", "Following"]

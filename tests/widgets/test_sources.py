@@ -12,21 +12,19 @@ from typing import Any
 import pytest
 
 from codat_notebook import widgets
-from codat_notebook.widgets import sources
 from codat_notebook.widgets.notice import Notice
-from codat_notebook.widgets.part import Part
+from codat_notebook.widgets.part import FIRST, STATUS_SCRIPT, Part, shared, source
 from codat_notebook.widgets.progress import Progress
-from codat_notebook.widgets.sources import source
 from codat_notebook.widgets.table import FrameTable
 from codat_notebook.widgets.tabs import Tabs
 
-STATIC = Path(sources.__file__).with_name("static")
+STATIC = Path(widgets.__path__[0]) / "static"
 
 
 @pytest.mark.parametrize("path", sorted(STATIC.glob("*.*")), ids=lambda path: path.name)
 def test_sources_travel_without_comments_and_indentation_and_lose_nothing_else(path):
     """What is left are the same words in the same order; no text of ours spans lines, where that would change it."""
-    full, lean = path.read_text("utf-8"), source(path.name).removeprefix(sources.STATUS_SCRIPT)
+    full, lean = path.read_text("utf-8"), source(path.name).removeprefix(STATUS_SCRIPT)
     assert not re.search(r"^([ \t]|//|/\*)|[ \t]$", lean, re.MULTILINE)
     comments = re.compile(r"^[ \t]*(//[^\n]*$|/\*.*?\*/[ \t]*$)", re.MULTILINE | re.DOTALL)
     assert comments.sub("", full).split() == lean.split()
@@ -53,9 +51,9 @@ def test_parts_share_the_files_that_draw_them() -> None:
 @pytest.mark.parametrize("kind", [FrameTable, Progress])
 def test_what_stands_alone_brings_what_it_needs_and_no_more(kind: type[Part]) -> None:
     """A table or a run in a cell does not carry the console's other parts into the saved notebook."""
-    assert [kept.name for kept in sources.shared(kind.files)] == ["first"]
+    assert [kept.name for kept in shared(kind.files)] == ["first"]
     needed = {"loader.js", "kit.js", "tokens.css", *FrameTable.files, *Progress.files}
-    assert set(sources.FIRST) == needed
+    assert set(FIRST) == needed
 
 
 def test_a_large_state_travels_packed_and_a_small_one_as_it_is() -> None:
@@ -71,9 +69,9 @@ def test_a_large_state_travels_packed_and_a_small_one_as_it_is() -> None:
 
 def test_files_that_were_closed_with_all_widgets_are_made_again() -> None:
     """A reader may close every widget there is and go on."""
-    (closed,) = sources.shared(["kit.js"])
+    (closed,) = shared(["kit.js"])
     closed.close()
-    (again,) = sources.shared(["kit.js"])
+    (again,) = shared(["kit.js"])
     assert again.comm is not None
     assert again is not closed
 

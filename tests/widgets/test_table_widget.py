@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from IPython.core.formatters import DisplayFormatter
 
 from codat_notebook.runs.engine import engine
 from codat_notebook.tables.column import Column
@@ -248,16 +249,14 @@ def test_text_and_html_forms_are_short_and_escaped(make):
     table = make(FRAMES["texts"], title=HOSTILE)
     assert repr(table) == "FrameTable(7 rows, 2 columns)"
     assert repr(make()) == "FrameTable(empty: Nothing to show yet.)"
-    data = table._repr_mimebundle_()
-    data = data[0] if isinstance(data, tuple) else data
+    data, _ = DisplayFormatter().format(table)
     assert data["text/plain"] == repr(table)
     assert "<img" not in data["text/html"]
     assert "&lt;img src=x" in data["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in data
-    static = make(operations(1284), noun="operation")._repr_mimebundle_()
-    static = static[0] if isinstance(static, tuple) else static
-    assert "10 of 1,284 operations" in static["text/html"]
-    assert len(static["text/html"]) < 8_000
+    static = make(operations(1284), noun="operation")._repr_html_()
+    assert "10 of 1,284 operations" in static
+    assert len(static) < 8_000
 
 
 def test_an_unknown_keyword_is_refused_with_the_nearest_one():

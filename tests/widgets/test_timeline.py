@@ -8,7 +8,7 @@ import pytest
 from codat_notebook.models import vocabulary
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import STAGES, STATUSES
-from codat_notebook.widgets.timeline import MOST, Timeline, timeline_state
+from codat_notebook.widgets.charts import MOST, timeline_state
 
 NOW = datetime(2026, 11, 23, 13, 58, tzinfo=UTC)
 NAMES = {"x": "Xero", "p": "Plaid", "q": "Plaid"}
@@ -79,13 +79,3 @@ def test_a_long_history_stays_small_and_unreadable_times_are_left_out():
     assert (len(state["bars"]), state["total"]) == (MOST, 5000)
     assert len(json.dumps(state)) < 100_000
     assert timeline_state([operation(requested=None), operation(requested="soon")], NOW)["total"] == 0
-
-
-def test_text_has_a_line_for_each_operation():
-    """Newest first, in UTC; what is not sent is counted."""
-    state = timeline_state([operation(), operation("bills", "FetchError", 5, 0.5)], NOW, more=1)
-    assert Timeline.text(state) == (
-        "2026-11-23 13:53:00 UTC: bills, Source not readable, 30 s\n"
-        "2026-11-23 13:48:00 UTC: invoices, Complete, 1 min\nand 1 older operation"
-    )
-    assert Timeline.text(timeline_state([], NOW, empty="Pick a company.")) == "Pick a company."

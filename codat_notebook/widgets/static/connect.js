@@ -76,9 +76,8 @@ function render({ model, el }) {
     else tell(el, "connect-closed");
   };
   const wait = () => {
-    const rest = state.wait === null || state.wait === undefined ? null : Math.ceil(state.wait - (performance.now() - ui.since) / 1000);
     const words = state.connecting || (clicks.held() ? "Connecting" : "");
-    setText(waiting, !words ? "" : rest === null ? `${words}…` : rest > 0 ? `${words}, trying again in ${duration(rest)}` : `${words}, trying again now`);
+    setText(waiting, words && waitText(words, state.wait, (performance.now() - ui.since) / 1000));
   };
 
   const draw = () => {

@@ -40,7 +40,7 @@ function render({ model, el }) {
   let since = 0;
   const tick = () => {
     const passed = (performance.now() - since) / 1000;
-    setText(activity, activityText(state.activity, passed));
+    setText(activity, state.activity ? waitText(state.activity.text, state.activity.wait, passed) : "");
     setText(quota, quotaText(state.quota, passed * (state.speed ?? 1)));
     setAttribute(activity, "title", activity.textContent);
   };
@@ -82,13 +82,6 @@ function quotaText(quota, passed) {
   const left = `${number(quota.remaining)}${ofAll} requests left today`;
   const rest = (quota.resets_in ?? NaN) - passed;
   return Number.isNaN(rest) ? left : `${left}, resets in ${duration(rest)}`;
-}
-
-function activityText(activity, passed) {
-  if (!activity) return "";
-  if (activity.wait === null || activity.wait === undefined) return `${activity.text}…`;
-  const rest = Math.ceil(activity.wait - passed);
-  return rest > 0 ? `${activity.text}, trying again in ${duration(rest)}` : `${activity.text}, trying again now`;
 }
 
 export default { render };

@@ -26,7 +26,7 @@ function render({ model, el }) {
   const scroll = h("div", { class: "scroll" }, table);
   const empty = h("div", { class: "k-empty" });
   const key = h("div");
-  const [back, next] = [["Previous rows", "‹"], ["Next rows", "›"]].map(([name, sign]) => h("button", { class: "c-btn small", type: "button", "aria-label": name }, sign));
+  const [back, next] = turners(["Previous rows", "Next rows"], turn);
   const range = h("span", { class: "c-dim" });
   const pages = h("div", { class: "k-tools" }, back, range, next);
   const foot = h("div", { class: "k-foot" }, pages, key, hint.node);
@@ -122,8 +122,6 @@ function render({ model, el }) {
     const first = state.first + by * state.window;
     if (first >= 0 && first < state.total) model.send({ type: "window", first });
   }
-  back.addEventListener("click", () => turn(-1));
-  next.addEventListener("click", () => turn(1));
 
   function tellOf(td) {
     const place = td ? placeOf(td) : null;

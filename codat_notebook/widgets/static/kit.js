@@ -1,7 +1,7 @@
 // Helpers that all parts share. A part's module is joined behind this one (anywidget sends each module as one blob).
 // Texts come from third parties: they become text nodes here and nowhere innerHTML.
 
-/** The sign of a status's colour. TONES and STAGES, a refresh's stages, are joined in front by sources.py. */
+/** The sign of a status's colour. TONES and STAGES, a refresh's stages, are joined in front by part.py. */
 const signOf = (tone) => (TONES[tone] ?? TONES.idle)[0];
 
 // JupyterLab takes Enter, d d and other keys for the notebook's commands, unless the element in focus itself says no.
@@ -89,6 +89,26 @@ function setDisabled(button, disabled) {
   setAttribute(button, "aria-disabled", disabled ? "true" : null);
 }
 
+/** The kernel's ActionButtons in `box`: each sends a message of its type, and rests until that is answered. */
+function actionButtons(box, clicks) {
+  let shown = [];
+  const make = ({ type }) => h("button", { class: "c-btn small", type: "button", onclick: () => { if (clicks.send({ type })) draw(shown); } });
+  const draw = (actions) => {
+    shown = actions;
+    keyed(box, actions, ({ type }) => type, make, (button, action) => {
+      setText(button, action.text);
+      setAttribute(button, "title", action.title);
+      setDisabled(button, clicks.held());
+    });
+  };
+  return draw;
+}
+
+/** Two buttons that turn pages, back by `turn(-1)` and on by `turn(1)`. */
+function turners(names, turn) {
+  return names.map((name, at) => h("button", { class: "c-btn small", type: "button", "aria-label": name, onclick: () => turn(at ? 1 : -1) }, at ? "›" : "‹"));
+}
+
 /** Parts of one console agree in the browser, also while the kernel is busy, by events between their elements. */
 function tell(element, name, detail) {
   element.dispatchEvent(new CustomEvent(`codat-${name}`, { bubbles: true, detail }));
@@ -150,6 +170,13 @@ function ago(seconds) {
 function clock(state) {
   const [base, at, speed] = [Date.parse(state.now) || Date.now(), performance.now(), state.speed ?? 1];
   return () => base + (performance.now() - at) * speed;
+}
+
+/** What is waited for; it is tried again `wait` seconds after it was told, of which some have `passed`. */
+function waitText(words, wait, passed) {
+  if (wait === null || wait === undefined) return `${words}…`;
+  const rest = Math.ceil(wait - passed);
+  return `${words}, trying again ${rest > 0 ? `in ${duration(rest)}` : "now"}`;
 }
 
 /** A UTC time (ISO text) in the reader's zone, and the zone's name once for a foot line. */

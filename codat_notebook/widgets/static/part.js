@@ -1,5 +1,5 @@
 // The module of every part, as short as can be, since each part's state repeats it: it fetches the loader from the
-// widget that keeps it (sources.py) and hands over to it. What is unpacked or imported is so once in a page.
+// widget that keeps it (part.py) and hands over to it. What is unpacked or imported is so once in a page.
 const page = (globalThis[Symbol.for("codat_notebook")] ??= new Map());
 const once = (key, make) => page.get(key) ?? page.set(key, make()).get(key);
 async function unpack(packed) {

@@ -24,12 +24,13 @@ function render({ model, el }) {
   const total = h("div", { class: "total" }, words, track, expected, actions);
   const message = reachable(h("p", { class: "message c-dim", role: "status" }));
   const list = reachable(h("ul", { class: "rows", "aria-label": "Operations" }));
-  const [back, where, on] = [h("button", { class: "c-btn small", type: "button", "aria-label": "Earlier operations" }, "‹"), h("span", { role: "status" }), h("button", { class: "c-btn small", type: "button", "aria-label": "Further operations" }, "›")];
+  const [back, on] = turners(["Earlier operations", "Further operations"], (step) => turn(step));
+  const where = h("span", { role: "status" });
   const pager = h("div", { class: "pager c-dim" }, back, where, on);
   const empty = drawEmpty();
   el.append(title, total, message, list, pager, empty);
 
-  const clicks = guard(model);
+  const drawActions = actionButtons(actions, guard(model));
   let state = {};
   let now = clock({});
   const tick = () => {
@@ -47,18 +48,6 @@ function render({ model, el }) {
     if (first < state.counts.total) model.send({ type: "window", first });
     list.scrollTop = 0;
   };
-  back.addEventListener("click", () => turn(-1));
-  on.addEventListener("click", () => turn(1));
-  const makeAction = ({ type }) => {
-    const button = h("button", { class: "c-btn small", type: "button" });
-    button.addEventListener("click", () => { if (clicks.send({ type })) drawActions(); });
-    return button;
-  };
-  const drawActions = () => keyed(actions, state.actions ?? [], ({ type }) => type, makeAction, (button, action) => {
-    setText(button, action.text);
-    setAttribute(button, "title", action.title);
-    setDisabled(button, clicks.held());
-  });
 
   return live(model, (next) => {
     [state, now] = [next, clock(next)];
@@ -72,7 +61,7 @@ function render({ model, el }) {
     empty.hidden = !idle;
     setText(words, totalText(status, counts));
     drawTrack(track, counts, status);
-    drawActions();
+    drawActions(next.actions ?? []);
     setTimedText(message, next.message);
     message.hidden = idle || !next.message;
     setText(empty.lastChild, idle && next.message ? next.message : HINT);

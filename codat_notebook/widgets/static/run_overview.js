@@ -22,7 +22,7 @@ function render({ model, el }) {
   const remedies = h("ul", { class: "remedies", "aria-label": "What has to be done" });
   el.append(h("div", { class: "head" }, title, phase, actions), bar, legend, figures, note, remedies);
 
-  const clicks = guard(model);
+  const drawActions = actionButtons(actions, guard(model));
   let [state, now] = [{}, clock({})];
   const buttons = new Map(); // rule -> the button that waits for its link URLs
   const links = (content) => {
@@ -32,16 +32,6 @@ function render({ model, el }) {
   };
   model.on("msg:custom", links);
 
-  const makeAction = ({ type }) => {
-    const button = h("button", { class: "c-btn small", type: "button" });
-    button.addEventListener("click", () => { if (clicks.send({ type })) drawActions(); });
-    return button;
-  };
-  const drawActions = () => keyed(actions, state.actions ?? [], ({ type }) => type, makeAction, (button, action) => {
-    setText(button, action.text);
-    setAttribute(button, "title", action.title);
-    setDisabled(button, clicks.held());
-  });
   const makeRemedy = ({ rule }) => {
     const copy = h("button", { class: "c-btn small", type: "button" });
     copy.addEventListener("click", () => { buttons.set(rule, copy); model.send({ type: "links", rule }); });
@@ -89,7 +79,7 @@ function render({ model, el }) {
     note.hidden = !next.note;
     keyed(remedies, next.remedies ?? [], ({ rule }) => rule, makeRemedy, drawRemedy);
     remedies.hidden = !next.remedies?.length;
-    drawActions();
+    drawActions(next.actions ?? []);
     drawFigures();
   }, () => { clearInterval(timer); model.off("msg:custom", links); });
 }

@@ -52,8 +52,9 @@ function fill(cell, kind, value) {
 }
 
 /** The frame around the rows, made once. */
-function skeleton(el) {
+function skeleton(el, turn) {
   const filterId = uid("filter");
+  const [back, next] = turners(["Previous page", "Next page"], turn);
   const ui = {
     title: h("div", { class: "ct-title" }),
     filter: h("input", { class: "c-field ct-filter", type: "search", placeholder: "Filter…", id: filterId, autocomplete: "off", spellcheck: "false" }),
@@ -64,8 +65,7 @@ function skeleton(el) {
     table: h("table", { role: "grid" }),
     head: h("tr"), body: h("tbody"),
     empty: h("div", { class: "ct-empty" }),
-    back: h("button", { class: "c-btn small", type: "button", "aria-label": "Previous page" }, "‹"),
-    next: h("button", { class: "c-btn small", type: "button", "aria-label": "Next page" }, "›"),
+    back, next,
     range: h("span", { class: "ct-range" }),
     more: h("div", { class: "ct-more" }, h("span", { role: "status" }), h("span", { class: "ct-actions" })),
     note: h("span", { class: "ct-note" }),
@@ -82,7 +82,7 @@ function skeleton(el) {
 }
 
 function render({ model, el }) {
-  const ui = skeleton(el);
+  const ui = skeleton(el, turn);
   let state = {}, chosen = null, active = 0, activeKey = null, heads = "", said = "";
   const clicks = guard(model);
   const typing = delayed(() => ask({ type: "filter", text: ui.filter.value }));
@@ -260,8 +260,6 @@ function render({ model, el }) {
     ask({ type: "page", page });
   }
   ui.clear.addEventListener("click", clear);
-  ui.back.addEventListener("click", () => turn(-1));
-  ui.next.addEventListener("click", () => turn(1));
 
   ui.body.addEventListener("click", (event) => {
     const tr = event.target.closest("tr");

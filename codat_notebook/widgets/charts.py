@@ -1,32 +1,48 @@
-"""How fresh every data type is, at one look: rows (connections, or companies) by data types, days since the last sync.
+"""Two charts of how data was read: how fresh it is now, and the pull operations over time.
 
-The kernel sends when each cell was last read; the browser makes days of it, so that an open notebook goes on ageing.
-Of any number of rows one window is sent. A cell says its days as a number and as a colour, and in words where the
-pointer or the keyboard is.
+The heatmap has rows (connections, or companies) by data types. The kernel sends when each cell was last read, of any
+number of rows one window; the browser makes days of it, so that an open notebook goes on ageing. A cell says its days
+as a number and as a colour, and in words where the pointer or the keyboard is.
+
+The timeline has one row a data type (and connection), with the newest operations as bars, which say what their rows in
+the progress say. Zooming and panning happen in the browser alone, so that they work while the kernel is busy.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from codat_notebook.models import vocabulary
-from codat_notebook.models.status import OLD, STALE, is_problem
-from codat_notebook.planning.health import LATE
+from codat_notebook.models.shared import PullOperation
+from codat_notebook.models.status import OLD, STALE, is_problem, meaning
+from codat_notebook.planning.health import LATE, PortfolioStatus
 from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets.part import Part
 from codat_notebook.widgets.progress import ShowRows
-from codat_notebook.widgets.timeline import ChartRow, place
-from codat_notebook.words import and_more, count
-
-if TYPE_CHECKING:
-    from codat_notebook.planning.health import PortfolioStatus
+from codat_notebook.words import count, iso
 
 #: Days from which on a cell takes the next colour.
 STEPS = (2, OLD, 14, STALE)
 #: Rows sent at once.
 WINDOW = 200
+#: Bars sent at once, the newest ones.
+MOST = 500
+
+_ORDER = {key: place for place, key in enumerate(vocabulary.DATA_TYPES)}
+
+
+class ChartRow(TypedDict):
+    """A row's name and a word beside it."""
+
+    label: str
+    note: str
+
+
+def place(data_type: str, connection_id: str = "") -> tuple[int, str, str]:
+    """Where a data type's row or column stands in a chart: in Codat's order, those that it does not know last."""
+    return _ORDER.get(data_type, len(_ORDER)), data_type, connection_id
 
 
 class HeatmapColumn(TypedDict):
@@ -76,8 +92,7 @@ def heatmap_state(
     for cell in cells:
         if getattr(cell, by) in rows:
             cells_of.setdefault(getattr(cell, by), {}).setdefault(cell.data_type, []).append(cell)
-    types = {data_type for row in cells_of.values() for data_type in row}
-    columns = sorted(types, key=place)
+    columns = sorted({data_type for row in cells_of.values() for data_type in row}, key=place)
     first = max(0, min(first, (len(rows) - 1) // WINDOW * WINDOW))
     window = islice(rows.items(), first, first + WINDOW)
     return {
@@ -113,24 +128,8 @@ class Heatmap(Part[HeatmapState]):
     files = ("chart.js", "heatmap.js", "chart.css", "heatmap.css")
     messages = ShowRows
 
-    @staticmethod
-    def text(state: HeatmapState) -> str:
-        """One line a row, each data type with its days."""
-        now = datetime.fromisoformat(state["now"]).timestamp()
-        lines = [f"{row['label']}: {_words(row['cells'], state['columns'], now)}" for row in state["rows"]]
-        return "\n".join(lines + and_more(state["total"] - len(lines), "more row")) or state["empty"]
 
-
-def _words(cells: list[Any], columns: list[HeatmapColumn], now: float) -> str:
-    pairs = zip(cells, columns, strict=True)
-    return ", ".join(f"{column['key']} {_age(cell[0], now)}" for cell, column in pairs if cell is not None)
-
-
-def _age(then: int, now: float) -> str:
-    return f"{max(0, int(now - then)) // 86400} d" if then else "never"
-
-
-def portfolio_rows(status: "PortfolioStatus") -> dict[str, tuple[str, str]]:
+def portfolio_rows(status: PortfolioStatus) -> dict[str, tuple[str, str]]:
     """The heatmap's rows, the companies with most failing cells first: id -> (name, what is to be said of it)."""
     verdicts: dict[str, Counter[str | None]] = {reading.id: Counter() for reading in status.snapshots}
     for cell in status.current:
@@ -148,7 +147,7 @@ def _note(verdicts: Counter[str | None]) -> str:
     return "all fresh" if verdicts.total() else "nothing to read"
 
 
-def portfolio_view(status: "PortfolioStatus") -> Heatmap:
+def portfolio_view(status: PortfolioStatus) -> Heatmap:
     """A heatmap of a portfolio's state: a widget to show anywhere, as often as wanted."""
     part, cells, rows = Heatmap(), status.current, portfolio_rows(status)
 
@@ -159,3 +158,88 @@ def portfolio_view(status: "PortfolioStatus") -> Heatmap:
     part.state = state()
     part.on_message = lambda message: part.show(state(message.first), at_once=True)
     return part
+
+
+class Bar(TypedDict):
+    """An operation in a row (by its index); ``until`` is None while it runs, ``text`` the outcome in words."""
+
+    key: str
+    row: int
+    since: str
+    until: str | None
+    tone: str
+    text: str
+    platform: str
+
+
+class TimelineState(TypedDict):
+    """Bars, oldest first; ``total`` counts the operations, more than the bars if those are cut.
+
+    A ``company`` other than before starts with a view of its own.
+    """
+
+    company: str
+    now: str
+    speed: float
+    rows: list[ChartRow]
+    bars: list[Bar]
+    total: int
+    empty: str
+
+
+def timeline_state(
+    operations: Iterable[PullOperation], now: datetime, platforms: Mapping[str, str] | None = None, *,
+    company: str = "", more: int = 0, empty: str = "Nothing to show yet.", speed: float = 1.0,
+) -> TimelineState:  # fmt: skip
+    """The state of a :class:`Timeline`; ``now`` and ``speed`` are the server's.
+
+    ``operations`` come in any order; one without a readable time of request is left out. ``platforms`` names the
+    connections by their ids. ``more`` counts the operations that Codat has beside these. ``empty`` stands in place of
+    bars when there are none.
+    """
+    names = platforms or {}
+    newest = sorted(operations, key=lambda o: o.requested or "", reverse=True)
+    shown: list[tuple[Bar, PullOperation]] = []
+    total = len(newest)
+    for operation in newest:
+        if len(shown) == MOST:
+            break
+        bar = _bar(operation, names.get(operation.connection_id, ""))
+        if bar is None:
+            total -= 1
+        else:
+            shown.append((bar, operation))
+    keys = sorted({(o.data_type, o.connection_id) for _, o in shown}, key=lambda key: place(*key))
+    types = [data_type for data_type, _ in keys]
+    rows: list[ChartRow] = [
+        {"label": data_type, "note": names.get(connection, "") if types.count(data_type) > 1 else ""}
+        for data_type, connection in keys
+    ]
+    number = {key: n for n, key in enumerate(keys)}
+    return {
+        "company": company, "now": now.isoformat(), "speed": speed, "rows": rows,
+        "bars": [bar | {"row": number[o.data_type, o.connection_id]} for bar, o in reversed(shown)],
+        "total": total + more, "empty": empty,
+    }  # fmt: skip
+
+
+def _bar(operation: PullOperation, platform: str) -> Bar | None:
+    drawn = meaning(operation.status, operation.completed, operation.status_description)
+    since, until = iso(operation.requested), iso(operation.completed)
+    if since is None:
+        return None
+    if until is None and drawn.kind != "running":
+        until = since  # it ended, and nobody says when
+    return {
+        "key": operation.id, "row": 0, "since": since, "until": until, "tone": drawn.tone, "text": drawn.text,
+        "platform": platform,
+    }  # fmt: skip
+
+
+class Timeline(Part[TimelineState]):
+    """Operations as bars over time (class ``codat-timeline``), with zoom and pan by buttons, keys, wheel and pointer.
+    Sends no messages.
+    """
+
+    classes = ("codat-timeline",)
+    files = ("chart.js", "axis.js", "timeline.js", "chart.css", "timeline.css")
