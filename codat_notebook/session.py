@@ -18,17 +18,15 @@ from codat_notebook.client.quota import Pacing, Quota
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError, hides_arguments
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Security
-from codat_notebook.planning.methods import PortfolioMethods
-from codat_notebook.planning.settings_audit import SettingsMethods
+from codat_notebook.planning.methods import PlanningMethods
 from codat_notebook.planning.sync_settings import with_settings
 from codat_notebook.runs.cells import company_status
-from codat_notebook.runs.context import CLOSED, RunContext
+from codat_notebook.runs.context import CLOSED, RunContext, find_companies, find_operations
 from codat_notebook.runs.engine import engine
-from codat_notebook.runs.finding import find_companies, find_operations
+from codat_notebook.runs.journal import Start
 from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.records import ErrorRecord, Log, Subject
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.starting import Start
 from codat_notebook.runs.store import JournalError
 from codat_notebook.runs.targets import everything, read_targets
 
@@ -45,7 +43,7 @@ T = TypeVar("T")
 _PATIENCE = 5.0
 
 
-class Session(PortfolioMethods, SettingsMethods):
+class Session(PlanningMethods):
     """A connection to Codat whose answers are DataFrames. Made by :func:`connect`; a context manager.
 
     ``per_minute`` requests at most are sent in any minute (Codat's limit for one address is 1,000); ``None``: no limit.

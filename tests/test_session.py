@@ -14,7 +14,7 @@ import codat_notebook as cn
 from codat_notebook.models import errors
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Security
-from codat_notebook.runs.finding import find_companies, name_query
+from codat_notebook.runs.context import find_companies, name_query
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.utils import RetryConfig

@@ -22,8 +22,8 @@ from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import plan_look
-from codat_notebook.runs.reports import COUNTED, progress
-from codat_notebook.runs.rows import STATES, Row
+from codat_notebook.runs.rows import STATES, Row, progress_of
+from codat_notebook.runs.run import COUNTED
 from codat_notebook.tables.column import Column
 from codat_notebook.tables.sheet import Layout, Sheet, TableView
 from codat_notebook.widgets import part
@@ -196,7 +196,7 @@ def test_a_row_without_an_operation_looks_the_same_in_one_company_and_in_many(st
     words, tone, kind, _ = STATES[state]
     drawn = waiting_row("k", "bills", "", state)
     assert (drawn["text"].lower(), drawn["tone"], drawn["kind"]) == (words.lower(), tone, kind)
-    numbers = progress({state: 1}, (2, 0), NOW, NOW, 0)
+    numbers = progress_of({state: 1}, (2, 0), NOW, NOW, 0)
     run = SimpleNamespace(
         phase="following",
         paused=False,

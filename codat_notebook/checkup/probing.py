@@ -25,7 +25,7 @@ from codat_notebook.client.wire import Answer, Request
 from codat_notebook.models.errors import ReadOnlyError
 from codat_notebook.models.status import is_running
 from codat_notebook.models.vocabulary import ID
-from codat_notebook.runs.finding import name_query
+from codat_notebook.runs.context import name_query
 from codat_notebook.utils import RetryConfig
 
 MOST: Final = 60

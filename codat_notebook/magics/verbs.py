@@ -20,7 +20,7 @@ from IPython.core.error import UsageError
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError
 from codat_notebook.models.vocabulary import DATA_TYPES, ID, custom_identifier
-from codat_notebook.runs.finding import find_companies
+from codat_notebook.runs.context import find_companies
 from codat_notebook.runs.records import from_exception
 from codat_notebook.session import Session, connect
 

@@ -3,9 +3,8 @@
 A load is counted from numbers (nobody is asked), from companies with their connections (no company is asked for by
 itself), or from a plan. Prices are the user's own, for Codat tells none.
 
-For each rhythm a row in all and a row for each platform, and the same for Codat's own schedule, which takes no
-requests at all and is therefore the first thing to consider. Money is *unknown* where no price is known, and then so
-is its sum: it is never taken for 0.
+For each rhythm a row in all and a row for each platform, and the same for Codat's own schedule, which takes no requests
+and is therefore the first thing to consider. Money is *unknown* where a price is, and so is its sum: it is never 0.
 
     requests of a round = refreshes (one POST each) + companies x (1 to read its state + LOOKS to follow it)
     minutes of a round  = requests / 1,000, Codat's limit on requests a minute from one address
@@ -15,8 +14,8 @@ is its sum: it is never taken for 0.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -26,8 +25,16 @@ from codat_notebook.models.vocabulary import daily_requests
 from codat_notebook.planning.plan import LOOKS
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.snapshots import CompanySnapshot
-from codat_notebook.runs.targets import plan_lines
+from codat_notebook.runs.targets import column_texts, plan_lines
 from codat_notebook.words import rhythm_text
+
+#: A platform and a data type; ``None`` where a load counts but does not name them.
+Kind = tuple[str | None, str | None]
+#: Codat's limit on requests from one address.
+A_MINUTE = 1000
+ALL = "all"
+SCHEDULE = "Codat's own schedule"
+_DAY = timedelta(days=1)
 
 
 class Price(NamedTuple):
@@ -41,10 +48,7 @@ class Price(NamedTuple):
 class Prices:
     """Prices by platform and, where they differ, by data type; the most exact one counts."""
 
-    by_kind: Mapping[tuple[str | None, str | None], Price] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self.by_kind)
+    by_kind: Mapping[Kind, Price] = field(default_factory=dict)
 
     def of(self, platform: str | None, data_type: str | None) -> Price | None:
         """The price of a refresh; ``None`` if it is not known."""
@@ -56,9 +60,8 @@ class Prices:
     def of_frame(cls, prices: Any) -> Prices:
         """Prices from a frame with ``platform``, ``price``, maybe ``data_type`` and ``currency``; or one for all.
 
-        A missing platform or data type stands for all of them; a missing price is unknown.
-
-        Raises ``ValueError`` for a frame without these columns and for a price that is none.
+        A missing platform or data type stands for all of them; a missing price is unknown. Raises ``ValueError`` for a
+        frame without these columns and for a price that is none.
 
         >>> Prices.of_frame(0.02).of("Xero", "invoices")
         Price(amount=0.02, currency=None)
@@ -69,17 +72,11 @@ class Prices:
             return cls({(None, None): Price(_amount(prices), None)})
         if not {"platform", "price"} <= set(getattr(prices, "columns", ())):
             raise ValueError("prices: a frame with the columns platform and price (of one refresh), or one number.")
-        by_kind = {}
-        for row in prices[prices["price"].notna()].to_dict("records"):
-            platform, data_type, currency = (_text(row.get(name)) for name in ("platform", "data_type", "currency"))
-            by_kind[platform.casefold() if platform else None, data_type] = Price(_amount(row["price"]), currency)
+        known, by_kind = prices[prices["price"].notna()], {}
+        texts = [column_texts(known, name) for name in ("platform", "data_type", "currency")]
+        for platform, data_type, currency, price in zip(*texts, known["price"], strict=True):
+            by_kind[platform.casefold() if platform else None, data_type] = Price(_amount(price), currency)
         return cls(by_kind)
-
-
-def _text(value: Any) -> str | None:
-    import pandas as pd
-
-    return None if pd.isna(value) else str(value)
 
 
 def _amount(value: Any) -> float:
@@ -92,16 +89,10 @@ def _amount(value: Any) -> float:
     return amount
 
 
-#: A platform and a data type; ``None`` where a load counts but does not name them.
-Kind = tuple[str | None, str | None]
-
-
 @dataclass(frozen=True)
 class Load:
-    """Cells by platform and data type, and how many companies they are of (by platform, and in all).
-
-    ``types`` are the data types by name, ``None`` where only their number is known.
-    """
+    """Cells by platform and data type, and how many companies they are of (by platform, and in all). ``types`` are the
+    data types by name, ``None`` where only their number is known."""
 
     cells: Mapping[Kind, int]
     companies: Mapping[str | None, int]
@@ -113,10 +104,6 @@ class Load:
         """Cells in all."""
         return sum(self.cells.values())
 
-    def of(self, platform: str | None) -> dict[Kind, int]:
-        """The cells of one platform."""
-        return {kind: number for kind, number in self.cells.items() if kind[0] == platform}
-
 
 def of_numbers(companies: int | Mapping[str, int], data_types: int | Sequence[str]) -> Load:
     """So many companies (also: platform -> so many) with so many data types, each on one connection.
@@ -124,15 +111,13 @@ def of_numbers(companies: int | Mapping[str, int], data_types: int | Sequence[st
     >>> of_numbers({"Xero": 2, "Plaid": 1}, 5).refreshes
     15
     """
-    counted = companies.items() if isinstance(companies, Mapping) else [(None, companies)]
-    by_platform: dict[str | None, int] = dict(counted)
-    names = [None] if isinstance(data_types, int) else list(dict.fromkeys(data_types))
-    each = data_types if isinstance(data_types, int) else 1
+    by_platform: Mapping[Any, int] = companies if isinstance(companies, Mapping) else {None: companies}
+    types, each = (None, data_types) if isinstance(data_types, int) else (tuple(dict.fromkeys(data_types)), 1)
     for number in (*by_platform.values(), each):
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
             raise ValueError(f"Companies and data types are counted in whole numbers, not {number!r}.")
+    names = (None,) if types is None else types
     cells = {(platform, name): number * each for platform, number in by_platform.items() for name in names}
-    types = None if isinstance(data_types, int) else tuple(dict.fromkeys(data_types))
     return Load(cells, by_platform, sum(by_platform.values()), types)
 
 
@@ -141,47 +126,38 @@ def of_companies(snapshots: Iterable[CompanySnapshot], selection: Selection) -> 
     return _counted(cell for snapshot in snapshots for cell in _cells(snapshot, selection))
 
 
-def _cells(snapshot: CompanySnapshot, selection: Selection) -> set[tuple[str, str, str, str]]:
-    """(company, connection, platform, data type) of each cell."""
-    cells: set[tuple[str, str, str, str]] = set()
-    if snapshot.facts is None:
-        return cells
+def _cells(snapshot: CompanySnapshot, selection: Selection) -> Iterator[tuple[str, str, str, str]]:
+    if (facts := snapshot.facts) is None:
+        return
     targets = selection.of(snapshot.id.lower())
-    for connection in snapshot.facts.linked:
-        platform = connection.platform_name
-        if selection.takes(platform, connection.integration_key):
-            for data_type, only in targets:
-                supported = snapshot.facts.supported[connection.id] if only in (None, connection.id) else frozenset()
+    for connection in filter(selection.takes, facts.linked):
+        for data_type, only in targets:
+            if only in (None, connection.id):
+                supported = facts.supported[connection.id]
                 types = supported if data_type is None else supported & {data_type}
-                cells |= {(snapshot.id, connection.id, platform, name) for name in types}
-    return cells
+                yield from ((snapshot.id, connection.id, connection.platform_name, name) for name in types)
 
 
 def of_plan(plan: Any) -> Load:
-    """The rows of a plan that are to be queued, each cell once."""
+    """The rows of a plan that are to be queued."""
     lines = plan_lines(plan, "company_id", "data_type", "connection_id", "platform")
-    cells = ((line.company_id or "", line.connection_id or "", line.platform or "", line.data_type or "")
-             for line in lines if line.queued)  # fmt: skip
-    return _counted(dict.fromkeys(cells))
+    return _counted(
+        (line.company_id or "", line.connection_id or "", line.platform or "", line.data_type or "")
+        for line in lines
+        if line.queued
+    )
 
 
 def _counted(cells: Iterable[tuple[str, str, str, str]]) -> Load:
-    counted: Counter[Kind] = Counter()
-    companies: dict[str | None, set[str]] = {}
-    for company, _, platform, data_type in cells:
+    """``cells``: (company, connection, platform, data type), each of which counts once."""
+    counted = Counter[Kind]()
+    companies: defaultdict[str | None, set[str]] = defaultdict(set)
+    for company, _, platform, data_type in dict.fromkeys(cells):
         counted[platform, data_type] += 1
-        companies.setdefault(platform, set()).add(company)
+        companies[platform].add(company)
     types = tuple(sorted({data_type or "" for _, data_type in counted}))
-    everyone = set().union(*companies.values()) if companies else set()
+    everyone = set().union(*companies.values())
     return Load(dict(counted), {platform: len(ids) for platform, ids in companies.items()}, len(everyone), types)
-
-
-#: Codat's limit on requests from one address.
-A_MINUTE = 1000
-ALL = "all"
-SCHEDULE = "Codat's own schedule"
-_DAY = timedelta(days=1)
-_UNNAMED = "refreshes of no named platform"
 
 
 def estimate_rows(
@@ -194,17 +170,20 @@ def estimate_rows(
     """
     parts = [(ALL, load.cells, load.total)]
     for platform in sorted(name for name in load.companies if name is not None):
-        parts.append((platform or "unknown", load.of(platform), load.companies[platform]))
+        cells = {kind: number for kind, number in load.cells.items() if kind[0] == platform}
+        parts.append((platform or "unknown", cells, load.companies[platform]))
     # Of one refresh: its POST, and its share of reading and following its company.
     each = 1 + load.total * (1 + LOOKS) / load.refreshes if load.refreshes else 0.0
-    rows = []
-    for every in rhythms:
-        a_day = dict.fromkeys(load.cells, _DAY / every)
-        rows += [{"rhythm": rhythm_text(every)} | _row(*part, a_day, each, prices, limit) for part in parts]
-    a_day = _scheduled(load, schedule)
-    by_codat = [{"rhythm": SCHEDULE} | _row(*part, a_day, 0.0, prices, limit) for part in parts]
-    by_codat[0]["note"] = " ".join(filter(None, (schedule_note(load, schedule), by_codat[0]["note"])))
-    return [*rows, *by_codat]
+    rounds = [(rhythm_text(every), dict.fromkeys(load.cells, _DAY / every), each) for every in rhythms]
+    rounds.append((SCHEDULE, _scheduled(load, schedule), 0.0))
+    rows = [
+        {"rhythm": rhythm} | _row(*part, a_day, requests, prices, limit)
+        for rhythm, a_day, requests in rounds
+        for part in parts
+    ]
+    by_codat = rows[-len(parts)]
+    by_codat["note"] = " ".join(filter(None, (schedule_note(load, schedule), by_codat["note"])))
+    return rows
 
 
 def _row(
@@ -233,9 +212,9 @@ def _money(
 ) -> tuple[float, str | None, str | None]:
     """Money a day with its currency, both unknown where a price is; and what is missing, in words."""
     priced = {kind: prices.of(*kind) for kind, number in cells.items() if number}
-    if not prices or not priced:
+    if not prices.by_kind or not priced:
         return math.nan, None, None
-    if lacking := sorted({kind[0] or _UNNAMED for kind, price in priced.items() if price is None}):
+    if lacking := sorted({kind[0] or "refreshes of no named platform" for kind, price in priced.items() if not price}):
         return math.nan, None, f"No price for {', '.join(lacking)}."
     currencies = {price.currency for price in priced.values() if price}
     if len(currencies) > 1:
@@ -264,10 +243,10 @@ def schedule_note(load: Load, schedule: Mapping[str, int] | None) -> str:
             return f"{first} Now it differs by data type (hours: {', '.join(map(str, every))}); name them to compare."
         told = f"on for all data types, every {every[0]} h" if every and every[0] else "off for all data types"
         return f"{first} Now it is {told}."
-    on = {name: schedule[name] for name in load.types if schedule.get(name, 0) > 0}
+    on = [schedule[name] for name in load.types if schedule.get(name, 0) > 0]
     if not on:
         return f"{first} Now it is off for these data types."
-    hours = ", ".join(f"{each} h" for each in sorted(set(on.values())))
+    hours = ", ".join(f"{each} h" for each in sorted(set(on)))
     return f"{first} Now it is on for {len(on)} of {len(load.types)} data types, every {hours}."
 
 

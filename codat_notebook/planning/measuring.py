@@ -50,13 +50,13 @@ def measured(
     if known is not None:
         _give(cells, known)
     cells["rate_from"] = cells["rate_from"].fillna("assumed")
-    kinds = [(row.platform, row.data_type) for _, row in pairs]
+    kinds = [(row.platform or "", row.data_type or "") for _, row in pairs]
     priced = [(prices or Prices()).of(*kind) for kind in kinds]
     failing = []
-    for platform in (row.platform or "" for _, row in pairs):
+    for platform, _ in kinds:
         usual = BY_NAME[platform].failure_rate if platform in BY_NAME else _FAILURE_RATE
         failing.append((failed[platform] + _TRUST * usual) / (ended[platform] + _TRUST))
-    medians = [durations.of(platform or "", data_type or "").median / _DAY for platform, data_type in kinds]
+    medians = [durations.of(*kind).median / _DAY for kind in kinds]
     return cells.assign(
         name=pd.Series([row.company for _, row in pairs], dtype="string"),
         obstacle=pd.Series([row.reason if row.action == "skip" else None for _, row in pairs], dtype="string"),
@@ -70,7 +70,7 @@ def _cell(snapshot: CompanySnapshot, row: PlanRow, durations: Durations, now: da
     """A row of the table."""
     key = row.connection_id or "", row.data_type or ""
     past = snapshot.histories.get(key) or CellHistory()
-    connection = snapshot.facts.connections.get(key[0]) if snapshot.facts else None
+    connection = snapshot.connections.get(key[0])
     wait = timedelta(days=back_off(past.kind, past.streak)) if past.kind else None
     retry_at = past.failed_at + wait if wait and past.failed_at else None
     return {
@@ -86,15 +86,14 @@ def _cell(snapshot: CompanySnapshot, row: PlanRow, durations: Durations, now: da
 
 def _failures(snapshots: Iterable[CompanySnapshot]) -> tuple[Counter[str], Counter[str]]:
     """Platform -> how many refreshes failed, and how many ended, on connections that are linked."""
-    failed: Counter[str] = Counter()
-    ended: Counter[str] = Counter()
+    failed, ended = Counter[str](), Counter[str]()
     for snapshot in snapshots:
-        linked = {connection.id for connection in snapshot.facts.linked} if snapshot.facts else set()
-        platforms = snapshot.facts.platforms if snapshot.facts else {}
-        for (connection, _), past in snapshot.histories.items():
-            if connection in linked:
-                failed[platforms[connection]] += past.failed
-                ended[platforms[connection]] += past.ended
+        linked = snapshot.linked
+        for (id, _), past in snapshot.histories.items():
+            if id in linked:
+                platform = snapshot.connections[id].platform_name
+                failed[platform] += past.failed
+                ended[platform] += past.ended
     return failed, ended
 
 

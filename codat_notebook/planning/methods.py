@@ -1,38 +1,41 @@
-"""What a session does for whole portfolios: ``plan``, ``cells``, ``estimate`` and ``portfolio_status``.
+"""What a session does for whole portfolios, and with sync settings.
 
-:class:`PortfolioMethods` is a part of :class:`Session`: each method reads what it needs through the session's guard and
+:class:`PlanningMethods` is a part of :class:`Session`: each method reads what it needs through the session's guard and
 hands it to the pure modules beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import interval
+from codat_notebook.models.vocabulary import PURPOSES
 from codat_notebook.planning import estimate
 from codat_notebook.planning.estimate import Load, Prices, estimate_rows, limit_of
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.selection import Selection, select
 from codat_notebook.planning.snapshots import Progress, read_cells, read_facts
+from codat_notebook.planning.sync_settings import audit_rows, read_settings
 from codat_notebook.runs.context import RunContext
+from codat_notebook.runs.journal import kinds
 
 if TYPE_CHECKING:
     import pandas as pd
 
-T = TypeVar("T")
 _UNREAD = "The state of the portfolio could not be read"
 
 
-class PortfolioMethods:
+class PlanningMethods:
     """The methods; ``context`` and ``_ask`` are the session's."""
 
     context: RunContext
-    _ask: Callable[[Coroutine[Any, Any, Any], str], Any]
+    _ask: Callable[..., Any]
 
     def plan(
         self,
@@ -205,6 +208,56 @@ class PortfolioMethods:
         snapshots = self._ask(read_cells(self.context, wanted, reserve=reserve, progress=progress), _UNREAD)
         clock = self.context.client.clock
         return PortfolioStatus(snapshots, wanted, self.context.now, goal=goals, skew=skew, speed=clock.speed)
+
+    def settings(self, company_id: str) -> pd.DataFrame:
+        """When Codat reads which data types of a company by itself, and how far back. Read only; two requests.
+
+        Returns a frame with a row for each data type, in the order of queueing: ``data_type``, ``fetch_on_first_link``,
+        ``schedule`` (a duration; missing: none), ``order``, ``from_utc`` and ``window_months`` (only records changed
+        since then are read), ``months_to_sync`` (of financial statements), ``locked``, ``level`` (whose setting it is:
+        ``company`` or ``client``) and ``company_id``. Custom data types have no settings. Raises the client's typed
+        errors.
+
+        >>> session.settings(company_id).query("schedule.isna()")  # doctest: +SKIP
+        """
+        reading = read_settings(self.context, company_id, anew=True)
+        settings = self._ask(reading, "The sync settings could not be read", company_id)
+        return frames.of_rows(frames.SETTINGS, settings.values())
+
+    def settings_audit(
+        self, company_id: str, purpose: str = "lending", *, journal: str | Path | Iterable[str | Path] = (),
+        months: int = 24,
+    ) -> pd.DataFrame:  # fmt: skip
+        """What in a company's sync settings does not go with what its data is for. Three or four requests.
+
+        Parameters
+        ----------
+        company_id : the company.
+        purpose : ``"lending"`` or ``"expenses"`` (the documented minimum), or a report: ``"financials"``, ``"bank"``,
+            ... Only data types that the company's connections can deliver are looked for.
+        journal : the files of your own regular refreshes: what Codat schedules as well is read, and paid for, twice.
+        months : of history that the purpose needs; 24 is what Codat reads of financial statements by itself.
+
+        Returns a frame with a row for each finding: ``finding``, ``data_type``, ``what``, ``action``, ``source`` (the
+        page of Codat's documentation), ``level``, ``company_id``. It is empty where nothing was found.
+
+        Raises ``ValueError`` for a purpose that there is not, and naming those that there are, :class:`JournalError`
+        for a file that is no journal or is in use, and the client's typed errors.
+
+        >>> session.settings_audit(company_id, "lending", journal="nightly.sqlite")  # doctest: +SKIP
+        """
+        needed = PURPOSES.get(purpose.strip().lower()) if isinstance(purpose, str) else None
+        if needed is None:
+            raise ValueError(f"There is no purpose {purpose!r}; there are {', '.join(PURPOSES)}.")
+        if isinstance(months, bool) or not isinstance(months, int) or months < 1:
+            raise ValueError(f"months: a whole number of months, at least 1, not {months!r}.")
+        paths = [journal] if isinstance(journal, (str, Path)) else list(journal)
+        ours = {kind for path in paths for kind in kinds(Path(path), company_id)}
+        what = "The sync settings could not be judged"
+        facts = self._ask(self.context.company(company_id), what, company_id)
+        settings = self._ask(read_settings(self.context, company_id, anew=True), what, company_id)
+        rows = audit_rows(facts, settings, needed, ours, months, self.context.now)
+        return frames.build(frames.AUDIT, {name: [row[name] for row in rows] for name in frames.AUDIT})
 
 
 def _wanted(companies: Any, data_types: Any, report: Any, tags: Any, platform: Any) -> tuple[Selection, Load | None]:

@@ -21,13 +21,7 @@ from codat_notebook.planning.sync_settings import explained
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.durations import Durations
 
-NOT_LINKED, NOT_SUPPORTED, IN_PROGRESS, FRESH = "not linked", "not supported", "in progress", "fresh"
 NEVER = "never read"
-NOT_FAILED, NO_CONNECTION = "did not fail", "unknown connection"
-#: The history holds a word that no call can name, such as one with a slash that is no custom data type.
-NOT_QUEUEABLE = "no data type that can be queued"
-EXPECTED, TOO_SOON = "expected to fail", "failed, too soon to retry"
-
 #: Requests that follow a company's refreshes to their end: looks at its history (assumed; more where they take long).
 LOOKS = 4.0
 
@@ -76,11 +70,7 @@ def _pairs(
         return [(connection_id, data_type)]
     connections = snapshot.facts.connections
     named = list(connections) if connection_id is None else [connection_id]
-    meant = [
-        id
-        for id in named
-        if id not in connections or selection.takes(connections[id].platform_name, connections[id].integration_key)
-    ]
+    meant = [id for id in named if id not in connections or selection.takes(connections[id])]
     if not meant and selection.platforms is not None:
         return []
     if connection_id is not None and data_type is not None:
@@ -96,7 +86,7 @@ def _row(
     connection_id, data_type = pair
     cell = cells.get((connection_id or "", data_type or ""))
     skip = _obstacle(snapshot, connection_id, cell) or (_not_due(cell, selection) if cell else None)
-    connection = snapshot.facts.connections.get(connection_id or "") if snapshot.facts else None
+    connection = snapshot.connections.get(connection_id or "")
     platform = connection.platform_name if connection else None
     return PlanRow(
         company_id=snapshot.id,
@@ -107,7 +97,7 @@ def _row(
         status=cell.status if cell else None,
         age=cell.age if cell else None,
         action="skip" if skip else "queue",
-        reason=skip or _told(snapshot, cell, _occasion(cell, selection)),
+        reason=skip or _occasion(snapshot, cell, selection),
         requests=0.0,
         seconds=None if skip else durations.of(platform or "", data_type or "").median,
     )
@@ -118,42 +108,39 @@ def _obstacle(snapshot: CompanySnapshot, connection_id: str | None, cell: Cell |
     if snapshot.trouble or snapshot.facts is None:
         return snapshot.trouble
     if not snapshot.facts.connections:
-        return NOT_LINKED
+        return "not linked"
     if told := caution(snapshot.facts.products):
         return told
     if connection_id is not None and connection_id not in snapshot.facts.connections:
-        return NO_CONNECTION
+        return "unknown connection"
     if cell is None or cell.status == "NotSupported":
-        return NOT_SUPPORTED
-    if not can_be_queued(cell.data_type):
-        return NOT_QUEUEABLE
+        return "not supported"
+    if not can_be_queued(cell.data_type):  # a word that no call can name: with a slash, but no custom data type
+        return "no data type that can be queued"
     if cell.expected:
-        return EXPECTED
+        return "expected to fail"
     if snapshot.facts.connections[cell.connection_id].status != "Linked":
-        return NOT_LINKED
-    return IN_PROGRESS if (cell.connection_id, cell.data_type) in snapshot.running else None
+        return "not linked"
+    return "in progress" if (cell.connection_id, cell.data_type) in snapshot.running else None
 
 
 def _not_due(cell: Cell, selection: Selection) -> str | None:
-    """Why the cell need not be refreshed by what is selected. What failed waits as its diagnosis says, unless it is
-    asked for by name."""
+    """Why what is selected leaves the cell out. What failed waits as its diagnosis says, unless it is named."""
     if selection.older_than is not None and cell.age is not None and cell.age < selection.older_than:
-        return FRESH
+        return "fresh"
     if selection.failed and not is_failed(cell.status or ""):
-        return NOT_FAILED
-    return TOO_SOON if selection.by_rule and cell.due is not None else None
+        return "did not fail"
+    return "failed, too soon to retry" if selection.by_rule and cell.due is not None else None
 
 
-def _occasion(cell: Cell | None, selection: Selection) -> str:
+def _occasion(snapshot: CompanySnapshot, cell: Cell | None, selection: Selection) -> str:
+    """Why it is refreshed, with what the company's settings do for the data type where they were read."""
     if cell is not None and is_failed(cell.status or ""):
-        return "failed"
-    if cell is None or cell.age is None:
-        return NEVER
-    return "old" if selection.older_than is not None else "asked for"
-
-
-def _told(snapshot: CompanySnapshot, cell: Cell | None, occasion: str) -> str:
-    """The occasion, with what the company's settings do for the data type where they were read."""
+        occasion = "failed"
+    elif cell is None or cell.age is None:
+        occasion = NEVER
+    else:
+        occasion = "old" if selection.older_than is not None else "asked for"
     if snapshot.settings is None or cell is None:
         return occasion
     told = explained(snapshot.settings, cell.data_type, occasion == NEVER)
@@ -166,10 +153,9 @@ def totals(rows: Iterable[tuple[str, str]]) -> str:
     >>> totals([("queue", "old"), ("queue", "failed"), ("skip", "fresh")])
     '2 to queue (1 old, 1 failed); 1 skipped (1 fresh)'
     """
-    counted = Counter(rows)
-    parts = []
+    counted, parts = Counter(rows).most_common(), []
     for action, words in (("queue", "to queue"), ("skip", "skipped")):
-        reasons = {reason: number for (does, reason), number in counted.most_common() if does == action}
-        why = ", ".join(f"{number:,} {reason}" for reason, number in reasons.items())
-        parts.append(f"{sum(reasons.values()):,} {words}" + (f" ({why})" if why else ""))
+        reasons = [(number, reason) for (does, reason), number in counted if does == action]
+        why = ", ".join(f"{number:,} {reason}" for number, reason in reasons)
+        parts.append(f"{sum(number for number, _ in reasons):,} {words}" + (f" ({why})" if why else ""))
     return "; ".join(parts)

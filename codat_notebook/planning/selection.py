@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from codat_notebook.models.instants import interval
-from codat_notebook.models.shared import Company
+from codat_notebook.models.shared import Company, Connection
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.runs.targets import plan_lines
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: One thing asked for: a data type (None: all) of a connection (None: of each that has it).
 Target = tuple[str | None, str | None]
@@ -51,9 +48,10 @@ class Selection:
             return (named,)
         return self.types if named is None else tuple(t for t in self.types if t == named)
 
-    def takes(self, platform: str, key: str | None) -> bool:
-        """Whether connections to a platform are meant, by its name or its key."""
-        return self.platforms is None or bool({platform.casefold(), (key or "").casefold()} & self.platforms)
+    def takes(self, connection: Connection) -> bool:
+        """Whether connections to its platform are meant, by the platform's name or its key."""
+        names = {connection.platform_name.casefold(), (connection.integration_key or "").casefold()}
+        return self.platforms is None or bool(names & self.platforms)
 
 
 def select(
@@ -88,21 +86,16 @@ def select(
 def _targets(what: Any) -> dict[str, tuple[Target, ...]] | None:
     if what is None:
         return None
-    if hasattr(what, "columns"):
-        return _from_frame(what)
+    if hasattr(what, "columns"):  # of companies, of cells, or a plan, of which what it skips is left out
+        pairs: dict[str, dict[Target, None]] = {}
+        for line in plan_lines(what):
+            if line.queued:
+                pairs.setdefault(_id(line.company_id), {})[line.data_type, line.connection_id] = None
+        return {id: tuple(wanted) for id, wanted in pairs.items()}
     if isinstance(what, Mapping):
         named = {_id(id): [None] if types is None else _texts(types, "data types") for id, types in what.items()}
         return {id: tuple((name, None) for name in dict.fromkeys(types)) for id, types in named.items()}
     return dict.fromkeys((_id(id) for id in _texts(what, "companies")), ((None, None),))
-
-
-def _from_frame(frame: pd.DataFrame) -> dict[str, tuple[Target, ...]]:
-    """What a frame asks for: a frame of companies, of cells, or a plan, of which what it skips is left out."""
-    targets: dict[str, dict[Target, None]] = {}
-    for line in plan_lines(frame):
-        if line.queued:
-            targets.setdefault(_id(line.company_id), {})[line.data_type, line.connection_id] = None
-    return {id: tuple(pairs) for id, pairs in targets.items()}
 
 
 def _id(value: Any) -> str:
@@ -124,18 +117,10 @@ def _texts(values: Any, what: str) -> list[str]:
 
 def _types(data_types: str | Iterable[str] | None, report: str | Iterable[str] | None) -> tuple[str, ...] | None:
     """The data types of both, where both are given those in both."""
-    named = None if data_types is None else _texts(data_types, "data_types")
-    reported = None if report is None else [t for name in _texts(report, "report") for t in report_types(name)]
-    given = [names for names in (named, reported) if names is not None]
+    given = [] if data_types is None else [_texts(data_types, "data_types")]
+    if report is not None:
+        names = _texts(report, "report")
+        if unknown := [name for name in names if name.strip().lower() not in REPORTS]:
+            raise ValueError(f"There is no report {unknown[0]!r}; there are {', '.join(REPORTS)}.")
+        given.append([data_type for name in names for data_type in REPORTS[name.strip().lower()]])
     return tuple(dict.fromkeys(name for name in given[0] if name in given[-1])) if given else None
-
-
-def report_types(name: str) -> tuple[str, ...]:
-    """The data types of a report's set.
-
-    Raises ``ValueError`` for a report that there is not, naming those that there are.
-    """
-    types = REPORTS.get(name.strip().lower())
-    if types is None:
-        raise ValueError(f"There is no report {name!r}; there are {', '.join(REPORTS)}.")
-    return types

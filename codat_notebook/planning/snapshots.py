@@ -1,10 +1,10 @@
 """What is known of companies, and how it is read: their connections, their cells, what their histories tell.
 
 ``read_facts`` reads who there is: a list of companies holds their connections, so one request stands for thousands.
-``read_cells`` adds the cells: one request for the history of each company tells its connections apart, and one more is
-sent only where that does not reach back far enough. So many companies are read at once, at the pace that the session's
-governor allows. One company's trouble is a :class:`CompanySnapshot` that says so; what stops all of them (the reserve
-of the day's quota, an outage) ends the asking, and those that are left say why.
+``read_cells`` adds the cells, at the pace that the session's governor allows: one request for the history of each
+company tells its connections apart, and one more is sent only where that does not reach back far enough. One company's
+trouble is told by its :class:`CompanySnapshot`; what stops all of them (the reserve of the day's quota, an outage) ends
+the asking, and those that are left say why.
 """
 
 from __future__ import annotations
@@ -19,15 +19,24 @@ from typing import TypeVar
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.platforms import BY_NAME, median_seconds
-from codat_notebook.models.shared import Company, PullOperation
+from codat_notebook.models.shared import Company, Connection, PullOperation
 from codat_notebook.models.status import is_problem, is_running
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.sync_settings import Settings, merged
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells
-from codat_notebook.runs.context import CompanyFacts, RunContext
+from codat_notebook.runs.context import FEW, CompanyFacts, RunContext, find_companies
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
-from codat_notebook.runs.finding import FEW, find_companies
+from codat_notebook.runs.governor import Hold
 from codat_notebook.runs.records import Subject
+
+T = TypeVar("T")
+Progress = Callable[[int, int], object]
+UNKNOWN = "unknown company"
+UNREADABLE = "could not be read"
+#: Companies that are read at the same time.
+AT_ONCE = 24
+#: Real seconds: between two looks whether a request may go, and for which a plan waits until one may.
+_LOOK, _LONGEST = 0.02, 90.0
 
 
 @dataclass(slots=True)
@@ -43,9 +52,9 @@ class CellHistory:
 
     def add(self, operation: PullOperation) -> None:
         """One that is older than those before. What the platform does not offer is no failure of a refresh."""
-        status, seconds = str(operation.status or ""), seconds_taken(operation)
+        status = str(operation.status or "")
         if status == "Complete":
-            if seconds is not None and len(self.seconds) < NEWEST:
+            if len(self.seconds) < NEWEST and (seconds := seconds_taken(operation)) is not None:
                 self.seconds.append(seconds)
         elif not is_problem(status):
             return
@@ -66,10 +75,6 @@ def histories(operations: Iterable[PullOperation]) -> dict[tuple[str, str], Cell
     return by_cell
 
 
-UNKNOWN = "unknown company"
-UNREADABLE = "could not be read"
-
-
 @dataclass(frozen=True, slots=True)
 class CompanySnapshot:
     """What is known of one company. ``facts`` is ``None`` where Codat does not know it.
@@ -87,6 +92,16 @@ class CompanySnapshot:
     trouble: str | None = None
     settings: Settings | None = None
 
+    @property
+    def connections(self) -> Mapping[str, Connection]:
+        """The company's connections by id."""
+        return self.facts.connections if self.facts else {}
+
+    @property
+    def linked(self) -> set[str]:
+        """The ids of the connections that Codat can read."""
+        return {id for id, connection in self.connections.items() if connection.is_linked}
+
 
 def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:
     """How long refreshes take, as the histories of these companies show it."""
@@ -100,10 +115,8 @@ def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:
 
 
 async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnapshot]:
-    """The companies with their connections and nothing more: one request for 5,000 of them.
-
-    Raises the client's typed errors where the companies cannot be listed.
-    """
+    """The companies with their connections and nothing more: one request for 5,000 of them. Raises the client's typed
+    errors where they cannot be listed."""
     if wanted.targets is not None and len(wanted.targets) <= FEW:
         companies = [(id, await _company(context, id)) for id in wanted.targets]
     else:
@@ -133,32 +146,14 @@ async def _company(context: RunContext, id: str) -> Company | str:
         return UNREADABLE
 
 
-T = TypeVar("T")
-Progress = Callable[[int, int], object]
-
-#: Companies that are read at the same time.
-AT_ONCE = 24
-#: Real seconds: between two looks whether a request may go, and for which a plan waits until one may.
-_LOOK, _LONGEST = 0.02, 90.0
-
-_LATER = "Codat takes no more requests now"
-OUTAGE = "not read: Codat does not answer"
-
-
 async def read_cells(
     context: RunContext, wanted: Selection, *, reserve: float = 0.1, progress: Progress | None = None,
     settings: bool = False,
 ) -> list[CompanySnapshot]:  # fmt: skip
     """Companies with their cells: one request for each, sometimes two, after those of ``read_facts``.
 
-    Parameters
-    ----------
-    context, wanted : the session's, and whose.
-    reserve : share of the day's quota at which the reading stops.
-    progress : called with how many are read and how many there are, never on the engine's thread.
-    settings : whether to read sync settings as well: a request more for each company, and one for the client's.
-
-    Raises ``ValueError`` for a reserve that is none.
+    The parameters are those of ``Session.plan``; with ``settings`` one request more for each company, and one for the
+    client's. ``progress`` is never called on the engine's thread. Raises ``ValueError`` for a reserve that is none.
     """
     if not (isinstance(reserve, (int, float)) and reserve >= 0):
         raise ValueError(f"reserve: a share of the day's quota, such as 0.1, not {reserve!r}.")
@@ -184,14 +179,14 @@ class _Stopped(Exception):
     """Nothing more is asked."""
 
 
+@dataclass(slots=True)
 class _Reader:
     """Reads one company after another until something stops it; ``why`` says what."""
 
-    def __init__(self, context: RunContext, reserve: float, settings: bool) -> None:
-        self._context = context
-        self._settings = settings
-        self._reserve = reserve
-        self.why: str | None = None
+    context: RunContext
+    reserve: float
+    settings: bool
+    why: str | None = None
 
     async def read(self, snapshot: CompanySnapshot) -> CompanySnapshot:
         """A company with its cells, or with the trouble that there was."""
@@ -203,21 +198,21 @@ class _Reader:
             return replace(snapshot, trouble=self.why)
         except CodatLendingError as error:
             what = f"The state of {snapshot.name} could not be read"
-            self._context.report(error, what, snapshot.facts.subject())
-            if self._context.governor.trying:
-                self.why = OUTAGE
+            self.context.report(error, what, snapshot.facts.subject())
+            if self.context.governor.trying:
+                self.why = "not read: Codat does not answer"
             return replace(snapshot, trouble=UNREADABLE)
 
     async def _read(self, snapshot: CompanySnapshot, facts: CompanyFacts) -> CompanySnapshot:
-        calls, request = self._context.client.manage_data, {"company_id": facts.id}
+        calls, request = self.context.client.manage_data, {"company_id": facts.id}
         newest = {**request, "order_by": "-requested", "page_size": DEPTH}
         page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
         whole = page.links.next is None
-        cells = make_cells(facts, {}, page.results, whole, self._context.now)
+        cells = make_cells(facts, {}, page.results, whole, self.context.now)
         if not whole and any(cell.last_success is None for cell in cells):
             statuses = await self._in_turn(lambda: calls.get_status_async(request=request))
-            cells = make_cells(facts, statuses.by_type, page.results, whole, self._context.now)
-        settings = await self._settings_of(facts) if self._settings else None
+            cells = make_cells(facts, statuses.by_type, page.results, whole, self.context.now)
+        settings = await self._settings_of(facts) if self.settings else None
         running = frozenset((o.connection_id, o.data_type) for o in page.results if is_running(o.status, o.completed))
         return replace(
             snapshot, cells=tuple(cells), running=running, histories=histories(page.results), settings=settings
@@ -226,30 +221,30 @@ class _Reader:
     async def _settings_of(self, facts: CompanyFacts) -> Settings | None:
         """What the settings do for a company; ``None``, and a word in the errors, where they cannot be read."""
         try:
-            profile = await self._in_turn(self._context.profile_settings)
-            company = await self._in_turn(lambda: self._context.company_settings(facts.id))
+            profile = await self._in_turn(self.context.profile_settings)
+            company = await self._in_turn(lambda: self.context.company_settings(facts.id))
         except CodatLendingError as error:
-            self._context.report(error, f"The sync settings of {facts.name} could not be read", facts.subject())
+            self.context.report(error, f"The sync settings of {facts.name} could not be read", facts.subject())
             return None
         return merged(facts.id, company, profile)
 
     async def _in_turn(self, call: Callable[[], Awaitable[T]]) -> T:
         """Send a request when the session may; the time of waiting is not taken from what its retries may take."""
-        governor = self._context.governor
-        while (pause := self._pause()) > 0:  # noqa: ASYNC110 - the governor goes by the time, and has no event
-            await asyncio.sleep(pause)
+        governor = self.context.governor
+        while (hold := self._hold()) is not None:  # noqa: ASYNC110 - the governor has no event, it goes by time
+            await asyncio.sleep(min(hold.seconds or _LOOK, 1.0))
         governor.begin()
         try:
             return await call()
         finally:
             governor.end()
 
-    def _pause(self) -> float:
-        """Real seconds until the next look whether a request may go; 0 if one may. Raises what stops the reading."""
-        hold = self._context.governor.hold(self._reserve)
+    def _hold(self) -> Hold | None:
+        """What keeps a request waiting. Raises where that stops the reading."""
+        hold = self.context.governor.hold(self.reserve)
         if self.why is None and hold is not None and (hold.seconds or 0.0) > _LONGEST:
-            why = (hold.why or _LATER).partition(";")[0]
+            why = (hold.why or "Codat takes no more requests now").partition(";")[0]
             self.why = f"not read: {re.sub('^The ', 'the ', why)}"
         if self.why is not None:
             raise _Stopped
-        return 0.0 if hold is None else min(hold.seconds or _LOOK, 1.0)
+        return hold

@@ -1,28 +1,33 @@
-"""What Codat does by itself for a company: its own sync settings and the client's as one, and in words.
+"""What Codat does by itself for a company: its own sync settings and the client's as one, in words, and audited.
 
 The client's settings hold for every company; a company's own override them, as ``overridesDefaults`` says
 (docs/knowledge-base/advanced-sync-settings.md). Where that is not said it is taken for true, as in the contract. A data
 type that a company's own list leaves out keeps the client's setting (assumed: whether it is reset is not documented).
-Settings are only read.
+Settings are only read. The audit holds them against what the data is for; each finding says what to do and its source.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from codat_notebook.models.errors import CodatLendingError
-from codat_notebook.models.instants import instant
+from codat_notebook.models.instants import MONTH, instant
 from codat_notebook.models.shared import SyncSetting, SyncSettings
-from codat_notebook.models.vocabulary import STATEMENTS, custom_identifier
+from codat_notebook.models.vocabulary import REFERENCE_DATA, STATEMENTS, Purpose, custom_identifier
 from codat_notebook.runs.cells import Cell, CompanyStatus
-from codat_notebook.runs.context import RunContext
+from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.words import rhythm_text
 
 _LONGEST: Final = 24 * 366 * 10  # hours; a schedule beyond ten years is none
+_PAGE: Final = "docs/knowledge-base/advanced-sync-settings.md"
+_TYPES: Final = "docs/core-concepts/data-type-settings.md"
+_TWICE: Final = "docs/enterprise/tech-implementation/multiple-use-cases.md"
+#: Where settings are changed, for people and for programs.
+_WHERE: Final = "in Codat's portal (Settings > Data types), or for this company alone by “Set company sync settings”"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +65,8 @@ Settings = Mapping[str, TypeSetting]
 
 
 def merged(company_id: str, company: SyncSettings, profile: SyncSettings | None = None) -> dict[str, TypeSetting]:
-    """Data type -> what holds for a company, of its own settings and of the client's, in the order of queueing.
-
-    Without the ``profile`` a company that overrides nothing is taken to have been told the client's settings.
-    """
+    """Data type -> what holds for a company, of its own settings and of the client's, in the order of queueing. Without
+    the ``profile`` a company that overrides nothing is taken to have been told the client's settings."""
     own = company.overrides_defaults is not False
     rows = {str(each.data_type): (each, "client") for each in (profile.settings if profile else ())}
     for each in company.settings:
@@ -111,10 +114,8 @@ async def read_settings(context: RunContext, company_id: str, *, anew: bool = Fa
 
 
 async def with_settings(context: RunContext, status: CompanyStatus) -> list[Cell]:
-    """The cells of a company. Where one was never read, the settings say why, and what they do for the others.
-
-    Settings that cannot be read take nothing away: that is told in the errors.
-    """
+    """The cells of a company. Where one was never read, the settings say why, and what they do for the others; settings
+    that cannot be read take nothing away but are told in the errors."""
     linked = {connection.id for connection in status.facts.linked}
     if not any(cell.status is None and cell.connection_id in linked for cell in status.cells):
         return status.cells
@@ -123,6 +124,59 @@ async def with_settings(context: RunContext, status: CompanyStatus) -> list[Cell
     except CodatLendingError as error:
         context.report(error, "The sync settings could not be read", status.facts.subject())
         return status.cells
-    return [
-        replace(cell, setting=explained(settings, cell.data_type, cell.status is None)) for cell in status.cells
-    ]  # fmt: skip
+    return [replace(cell, setting=explained(settings, cell.data_type, cell.status is None)) for cell in status.cells]
+
+
+def audit_rows(
+    facts: CompanyFacts, settings: Settings, purpose: Purpose, ours: Set[str | None], months: int, now: datetime
+) -> list[dict[str, Any]]:
+    """The findings, as rows of ``session.settings_audit``. ``ours``: the data types that a journal of ours refreshes;
+    ``None`` stands for a refresh of everything, which takes those with *fetch on first link*."""
+    able = frozenset().union(*facts.supported.values()) if facts.connections else frozenset(purpose.data_types)
+    by_us = {
+        name for name, setting in settings.items() if name in ours or (None in ours and setting.fetch_on_first_link)
+    }
+    found = [
+        (name, *finding)
+        for name in purpose.data_types
+        if name in able
+        for finding in _lacking(name, settings.get(name), purpose, name in by_us | ours, months, now)
+    ]
+    for name, setting in settings.items():
+        if name in by_us and setting.schedule is not None:
+            what = f"Codat reads {name} {rhythm_text(setting.schedule)}, and a journal of yours does."
+            how = f"Leave it to one of them: take it out of your refresh, or off the schedule {_WHERE}."
+            found.append((name, "read twice", what, how, _TWICE))
+    columns = ("data_type", "finding", "what", "action", "source", "level", "company_id")
+    levels = {name: setting.level for name, setting in settings.items()}
+    return [dict(zip(columns, (*row, levels.get(row[0]), facts.id), strict=True)) for row in found]
+
+
+def _lacking(
+    name: str, setting: TypeSetting | None, purpose: Purpose, by_us: bool, months: int, now: datetime
+) -> Iterable[tuple[str, str, str, str]]:
+    """What one needed data type lacks: finding, what, action, source."""
+    if setting is None or not setting.fetch_on_first_link:
+        told = "is not in the settings" if setting is None else "is not fetched on first link"
+        how = f"Switch on “fetch on first link” for it {_WHERE}; then refresh it once."
+        yield "not fetched", f"{name} {told}, so it is missing after linking.", how, purpose.source
+    if not by_us and (setting is None or setting.schedule is None):
+        how = f"Choose a frequency for it {_WHERE}, or refresh it yourself."
+        yield "not refreshed", f"Neither Codat's schedule nor a journal of yours reads {name} again.", how, _TYPES
+    if setting is None:
+        return
+    if name in REFERENCE_DATA:
+        if setting.window_months or setting.from_utc:
+            what = f"{name} is a list that other records refer to, and is read in part."
+            yield "window on reference data", what, f"Take its window off {_WHERE}.", _PAGE
+    elif (back := _months_back(setting, now)) < months:
+        how = f"Widen the window {_WHERE}; a full sync has to follow."
+        yield "window too short", f"{back:g} months of {name} are read; {months} are needed.", how, _PAGE
+
+
+def _months_back(setting: TypeSetting, now: datetime) -> float:
+    """How many months of history are read; infinite where all of it is."""
+    if setting.data_type in STATEMENTS:
+        return 24 if setting.months_to_sync is None else setting.months_to_sync  # documented default
+    dated = (now - setting.from_utc).days // MONTH if setting.from_utc else float("inf")
+    return min(setting.window_months or float("inf"), dated)

@@ -6,7 +6,7 @@ enough; ``source`` says which.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -115,42 +115,35 @@ def make_cells(
     whole: bool,
     now: datetime,
 ) -> list[Cell]:
-    """The cells of a company, from the data status by data type and its operations, newest first.
-
-    ``whole``: whether these are all operations that there ever were. ``now``: the server's time, for the ages.
-    """
+    """The cells of a company, from the data status by data type and its operations, newest first; ``whole``: whether
+    these are all that there ever were."""
     latest: dict[tuple[str, str], PullOperation] = {}
     successes: dict[tuple[str, str], PullOperation] = {}
     histories: dict[str, list[PullOperation]] = {}
     for operation in operations:
         histories.setdefault(operation.connection_id, []).append(operation)
-        key = (operation.connection_id, operation.data_type)
-        latest.setdefault(key, operation)
+        kind = (operation.connection_id, operation.data_type)
+        latest.setdefault(kind, operation)
         if operation.status == "Complete":
-            successes.setdefault(key, operation)
+            successes.setdefault(kind, operation)
     keys = {(id, data_type) for id, types in facts.supported.items() for data_type in types} | latest.keys()
     if len(facts.connections) == 1:  # a custom type that the history no longer shows can be of no other
         keys |= {(id, name) for id in facts.connections for name in statuses if custom_identifier(name) is not None}
-    cells = [
-        _cell(facts, key, latest.get(key), successes.get(key), None if whole else statuses.get(key[1]), now)
-        for key in sorted(keys)
-    ]
-    return [_diagnosed(cell, facts, latest, histories, now) if is_failed(cell.status or "") else cell for cell in cells]
+    cells = []
+    for key in sorted(keys):
+        cell = _cell(facts, key, latest.get(key), successes.get(key), None if whole else statuses.get(key[1]), now)
+        failed = is_failed(cell.status or "")
+        cells.append(_diagnosed(cell, latest.get(key), facts, histories.get(key[0], ()), now) if failed else cell)
+    return cells
 
 
 def _diagnosed(
-    cell: Cell,
-    facts: "CompanyFacts",
-    latest: Mapping[tuple[str, str], PullOperation],
-    histories: Mapping[str, list[PullOperation]],
-    now: datetime,
+    cell: Cell, latest: PullOperation | None, facts: "CompanyFacts", history: Sequence[PullOperation], now: datetime
 ) -> Cell:
     """A cell that failed, with its diagnosis. What only the data status tells of has no operation to look at."""
-    id, data_type = cell.connection_id, cell.data_type
-    operation = latest.get((id, data_type)) or PullOperation(
-        connection_id=id, data_type=SchemaDataType(data_type), status=DatasetStatus(cell.status or "")
-    )
-    advice = diagnose(operation, facts.connections.get(id), histories.get(id, ()), now=now)
+    id, data_type, status = cell.connection_id, SchemaDataType(cell.data_type), DatasetStatus(cell.status or "")
+    operation = latest or PullOperation(connection_id=id, data_type=data_type, status=status)
+    advice = diagnose(operation, facts.connections.get(id), history, now=now)
     ended = instant(operation.completed) or instant(operation.requested)
     due = advice.due(ended) if ended else None
     return replace(cell, advice=advice, due=due if due and due > now else None)
@@ -167,8 +160,8 @@ def _cell(
     """One cell. ``status`` is given only where the history may lack this cell's last success."""
     connection_id, data_type = key
     last_success = instant(success.completed) if success else None
-    older = status if last_success is None and status is not None and status.last_successful_sync is not None else None
-    if older is not None:
+    older = status if last_success is None and status and status.last_successful_sync is not None else None
+    if older:
         last_success = instant(older.last_successful_sync)
     return Cell(
         company_id=facts.id,

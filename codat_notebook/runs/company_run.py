@@ -54,24 +54,6 @@ class Look(NamedTuple):
     shown: frozenset[str]
 
 
-@dataclass(slots=True)
-class QuietCounter:
-    """How long no new operation has turned up: in looks, and since when (real seconds)."""
-
-    operations: int = -1
-    looks: int = 0
-    since: float = 0.0
-
-    def take(self, rows: Iterable[Row], now: float) -> None:
-        """Count a look."""
-        operations = sum(row.operation is not None for row in rows)
-        if operations > self.operations:
-            self.operations = operations
-            self.looks = 0
-            self.since = now
-        self.looks += 1
-
-
 @dataclass(slots=True, eq=False)
 class CompanyRun:
     """The working state of one company. ``wanted`` is ``None`` where everything is refreshed. With a ``product`` it is
@@ -79,7 +61,8 @@ class CompanyRun:
 
     ``waiting`` are the positions of rows that are not queued yet (:data:`ALL` for ``data/all``), ``under_way`` counts
     the requests that queue, ``due`` is when to look next (``None``: not before something happens), ``began`` the
-    server's time (epoch) of the first send.
+    server's time (epoch) of the first send. ``found`` operations are known; for ``quiet_looks``, since ``quiet_since``
+    (real seconds), none was new.
     """
 
     context: RunContext
@@ -105,15 +88,15 @@ class CompanyRun:
     #: ``singly`` (refused, so that each type is queued by itself), ``unknown``, ``refused``; None: it is to be sent.
     all_done: str | None = None
     looked: Look | None = None
-    quiet_counter: QuietCounter = field(default_factory=QuietCounter)
+    found: int = -1
+    quiet_looks: int = 0
+    quiet_since: float = 0.0
     #: Called with the company after each change, and with the rows and the phase before it.
     changed: Callable[["CompanyRun", tuple[Row, ...], str], object] = lambda company, rows, phase: None
 
     def __post_init__(self) -> None:
         if not self.rows:
-            self.rows = tuple(
-                Row(type, connection, company_id=self.company_id) for type, connection in self.wanted or ()
-            )
+            self.rows = tuple(Row(*target, company_id=self.company_id) for target in self.wanted or ())
             self.waiting.extend([ALL] if self.at_once else range(len(self.rows)))
         for row in self.rows:  # of an earlier process: the history must show them
             if row.operation is not None and row.open:
@@ -209,30 +192,21 @@ class CompanyRun:
             log_error(self.context.errors, error)
         return replace(row, error=error)
 
-    def ask(self, position: int, intent: KeyedIntent) -> None:
-        """Note an intent; the first one is the company's beginning."""
-        self.intents[position] = intent
-        self.began = intent.at if self.began is None else min(self.began, intent.at)
-
-    def began_at(self, operation: PullOperation) -> None:
-        """An operation of ours tells when this began on the history's clock, which may be behind the server's."""
-        requested = epoch(operation.requested)
-        if requested is not None and self.began is not None:
-            self.began = min(self.began, requested)
+    def began_by(self, moment: float | None) -> None:
+        """It began at ``moment`` (epoch) at the latest: something was sent then, or an operation of ours requested."""
+        if moment is not None:
+            self.began = moment if self.began is None else min(self.began, moment)
 
     async def look(self) -> list[PullOperation]:
-        """The company's newest operations: one request, whatever the number of rows."""
+        """The company's newest operations: one request, which also tells how late the history is (what it does not show
+        yet, and what it could not but have shown before)."""
         self.page = max(self.page, polling.page_size(len(self.rows)))
         request = {"company_id": self.company_id, "order_by": "-requested", "page_size": self.page}
         page = await self.context.client.manage_data.pull_operations.list_async(request=request)
-        self._measure_lag(page.results, reach(page.results, page.links.next is None))
+        seen, back, before = page.results, reach(page.results, page.links.next is None), self.looked
         if (watch := self.context.watching.known(self.company_id)) is not None:
-            watch.looked_at(page.results)
-        return page.results
-
-    def _measure_lag(self, seen: list[PullOperation], back: float) -> None:
-        """Learn how late the history is: what it does not show yet, and what it could not but have shown before."""
-        clock, before = self.context.client.clock, self.looked
+            watch.looked_at(seen)
+        clock = self.context.client.clock
         now = clock.epoch()
         clock.lag.look(self.company_id, seen, back, now)
         if before is not None:
@@ -240,12 +214,11 @@ class CompanyRun:
                 if operation.id not in before.shown and (epoch(operation.requested) or now) < before.time:
                     clock.lag.missed(operation, before.reach, before.time)
         self.looked = Look(now, back, frozenset(operation.id for operation in seen))
+        return seen
 
     def origin(self, operation: PullOperation, slack: timedelta = SLACK) -> str | None:
-        """The origin of an operation that no row has yet; ``None`` if it is none of this run's.
-
-        ``slack``: by how much the history's times may be earlier than the moment at which something was sent.
-        """
+        """The origin of an operation that no row has yet; ``None`` if it is none of this run's. ``slack``: by how much
+        the history's times may be earlier than the moment at which something was sent."""
         requested = epoch(operation.requested)
         if requested is None or self.began is None or requested < self.began - slack.total_seconds():
             return None

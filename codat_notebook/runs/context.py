@@ -1,27 +1,37 @@
-"""What a run needs of its session: the client, the engine, the error log, and the facts about a company.
+"""What a run needs of its session: the client, the engine, the error log; and how companies and their facts are found.
 
 Facts that rarely change (which data types a platform supports, the sync settings) are asked for once and kept; the
-state of a company's connections is asked for anew by everyone who needs it.
+state of a company's connections is asked for anew by everyone who needs it. Lists are read no further than is asked
+for. A run's companies are asked for one by one where they are few, else read off the list, which holds connections:
+one request stands for thousands. A company that is not on it is asked for by itself, so that the answer says why.
 """
 
 import asyncio
-from collections.abc import Mapping
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 from codat_notebook.client import CodatLending
 from codat_notebook.client.lookup import expected_cells
 from codat_notebook.client.quota import Pacing
-from codat_notebook.models.shared import Company, Connection, SyncSettings
+from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
+from codat_notebook.models.shared import Company, Connection, PullOperation, SyncSettings
 from codat_notebook.runs.engine import Engine
 from codat_notebook.runs.governor import Governor
+from codat_notebook.runs.polling import LARGEST_PAGE
 from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exception, log_error
 from codat_notebook.runs.watching import Watching
 from codat_notebook.utils import RetryConfig
 
+T = TypeVar("T")
 CLOSED = "This session is closed: connect() again."
+#: Up to so many companies are asked for one by one.
+FEW = 5
+#: Statuses of an answer that concern one company only, and that no waiting changes.
+ITS_OWN = (403, 404)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +62,15 @@ class CompanyFacts:
     def subject(self, data_type: str | None = None, connection_id: str | None = None) -> Subject:
         """What an error record says of its subject."""
         connection = self.connections.get(connection_id or "")
-        return Subject(
-            company_id=self.id,
-            connection_id=connection_id,
-            data_type=data_type,
-            platform=connection.platform_name if connection else None,
-            link_url=connection.link_url if connection else None,
-        )
+        platform, link_url = (connection.platform_name, connection.link_url) if connection else (None, None)
+        return Subject(self.id, connection_id, data_type, platform, link_url)
 
 
 @dataclass(slots=True)
 class RunContext:
-    """The services that runs share. ``support``, ``settings`` and ``profile`` are filled by the first use.
-
-    ``pacing`` is the client's; the ``governor`` slows all runs down together.
-    """
+    """The services that runs share. What platforms ``support`` (by integration key) and the settings of companies (by
+    id) and of the client (``profile``) are filled by the first use. ``pacing`` is the client's; the ``governor`` slows
+    all runs down together."""
 
     client: CodatLending
     engine: Engine
@@ -112,37 +116,21 @@ class RunContext:
     async def facts(self, company: Company, company_id: str = "") -> CompanyFacts:
         """The same of a company that was read already: lists of companies hold their connections."""
         connections = {connection.id: connection for connection in company.data_connections or ()}
-        support = await self._support()
-        return CompanyFacts(
-            id=company.id or company_id,
-            name=company.name or company.id or company_id,
-            connections=connections,
-            supported={
-                id: support.get(connection.integration_key or "", frozenset()) for id, connection in connections.items()
-            },
-            tags=company.tags or {},
-            products=tuple(company.products or ()),
-        )
-
-    async def _support(self) -> dict[str, frozenset[str]]:
-        """Integration key -> the data types that the platform supports."""
         if self.support is None:
             self.support = {
                 integration.key: frozenset(integration.readable_data_types)
                 async for integration in self.client.integrations.iterate_async()
             }
-        return self.support
-
-    async def first_link(self, company_id: str, retries: RetryConfig | None = None) -> frozenset[str]:
-        """The data types with *fetch on first link*: those that ``data/all`` queues."""
-        return (await self.company_settings(company_id, retries)).first_link
+        able = {id: self.support.get(each.integration_key or "", frozenset()) for id, each in connections.items()}
+        id = company.id or company_id
+        products = tuple(company.products or ())
+        return CompanyFacts(id, company.name or id, connections, able, company.tags or {}, products)
 
     async def company_settings(self, company_id: str, retries: RetryConfig | None = None) -> SyncSettings:
         """A company's sync settings as Codat tells them, asked for once."""
         if company_id not in self.settings:
-            self.settings[company_id] = await self.client.settings.get_company_sync_settings_async(
-                request={"company_id": company_id}, retries=retries
-            )
+            ask = self.client.settings.get_company_sync_settings_async
+            self.settings[company_id] = await ask(request={"company_id": company_id}, retries=retries)
         return self.settings[company_id]
 
     async def profile_settings(self) -> SyncSettings:
@@ -151,3 +139,86 @@ class RunContext:
             if self.profile is None:
                 self.profile = await self.client.settings.get_profile_sync_settings_async()
         return self.profile
+
+
+async def find_companies(client: CodatLending, search: str | None, limit: int | None) -> list[Company]:
+    """Companies whose name contains a text, by name; at most ``limit``."""
+    return await _first(client.companies.iterate_async, {"query": name_query(search), "order_by": "name"}, limit)
+
+
+async def find_operations(client: CodatLending, company_id: str, limit: int | None) -> list[PullOperation]:
+    """A company's pull operations, newest first; at most ``limit``."""
+    request = {"company_id": company_id, "order_by": "-requested"}
+    return await _first(client.manage_data.pull_operations.iterate_async, request, limit)
+
+
+async def custom_connection(client: CodatLending, facts: CompanyFacts, data_type: str) -> str:
+    """The connection that a custom data type is queued on: the only linked one, or the only one with such operations
+    among the company's newest (one request). A type is configured for one platform, and no call tells for which.
+    Raises ``InvalidRequestError`` where that leaves none, or several."""
+    linked = [connection.id for connection in facts.linked]
+    if len(linked) > 1:
+        newest = await find_operations(client, facts.id, LARGEST_PAGE)
+        shown = {one.connection_id for one in newest if one.data_type == data_type}
+        linked = [id for id in linked if id in shown] or linked
+    if len(linked) == 1:
+        return linked[0]
+    named = ", ".join(f"{facts.platforms[id]} {id}" for id in linked)
+    which = f"There are {named}." if linked else "None of this company is linked."
+    raise InvalidRequestError(f"{data_type} is queued on one connection: name it by connection_id=. {which}")
+
+
+async def _first(iterate: Callable[..., AsyncIterator[T]], request: Mapping[str, Any], limit: int | None) -> list[T]:
+    """The first that a request gives; no page is asked for beyond."""
+    first: list[T] = []
+    async for item in iterate(request={**request, "page_size": min(limit or LARGEST_PAGE, LARGEST_PAGE)}):
+        first.append(item)
+        if limit is not None and len(first) >= limit:
+            break
+    return first
+
+
+def name_query(search: str | None) -> str | None:
+    """Codat's query for companies whose name contains a text; the language has no quoting, so its signs are cut.
+
+    >>> name_query("Toft & {Co}"), name_query("  ")
+    ('name~Toft & Co', None)
+    """
+    text = " ".join(re.sub(r"&&|\|\||[{}]", " ", search or "").split())[:200]
+    return f"name~{text}" if text else None
+
+
+Facts = dict[str, CompanyFacts | CodatLendingError]
+
+
+async def facts_of(context: RunContext, ids: Sequence[str]) -> Facts:
+    """Company id -> its facts, or why there are none. Raises what concerns all companies."""
+    facts: Facts = await _listed(context, ids) if len(ids) > FEW else {}
+    missing = [id for id in ids if id not in facts]
+    for start in range(0, len(missing), FEW):
+        some = missing[start : start + FEW]
+        facts.update(zip(some, await asyncio.gather(*(_one(context, id) for id in some)), strict=True))
+    return facts
+
+
+async def _listed(context: RunContext, ids: Iterable[str]) -> Facts:
+    """Read the list, page after page, while that is fewer requests than to ask for those that are missing."""
+    facts: Facts = {}
+    left, number, pages = {id.lower(): id for id in ids}, 1, 1
+    while left and pages - number < len(left) and number <= pages:
+        page = await context.client.companies.list_async(request={"page": number, "page_size": LARGEST_PAGE})
+        for company in page.results:
+            if (id := left.pop(company.id.lower(), None)) is not None:
+                facts[id] = await context.facts(company)
+        pages = -(-page.total_results // LARGEST_PAGE) if page.links.next else number
+        number += 1
+    return facts
+
+
+async def _one(context: RunContext, id: str) -> CompanyFacts | CodatLendingError:
+    try:
+        return await context.company(id)
+    except CodatLendingError as error:
+        if isinstance(error, InvalidRequestError) or error.status_code in ITS_OWN:
+            return error
+        raise

@@ -1,10 +1,10 @@
 """How long operations take: learned from the ends that were seen, by platform and data type; the one place that says.
 
 The logarithms of durations are summed up per platform and type, per type, and over all; where a cell has few of its
-own, those above it count (each level is worth :data:`WORTH` observations of the next), down to an assumption that
-holds before anything was seen. Where a plain number is wanted, it is the median. A few operations hang far beyond all
-experience (a machine that is off); for these the chance to end in the next moment falls with the time that they hang
-already (a Pareto tail), so that one is looked at ever more seldom and never given up. Pure: nothing here knows a clock.
+own, those above it count (each level is worth :data:`WORTH` observations of the next), down to what is assumed before
+anything was seen. Where a plain number is wanted, it is the median. A few operations hang far beyond all experience (a
+machine is off): the chance that one ends now falls with the time that it hangs already (a Pareto tail), so it is looked
+at ever more seldom and never given up. Pure: nothing here knows a clock.
 """
 
 import math
@@ -25,20 +25,6 @@ LEAST_SPREAD, HANGING = 0.2, 0.03
 #: So many of the newest complete operations of a cell say how long the next one takes.
 NEWEST = 10
 _P95 = 1.6448536  # standard deviations above the mean
-
-
-@dataclass(slots=True)
-class _Sums:
-    """Count, sum and sum of squares of logarithms."""
-
-    n: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-
-    def add(self, value: float) -> None:
-        self.n += 1
-        self.total += value
-        self.squares += value * value
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +72,18 @@ class Durations:
 
     def __init__(self, assumed: Callable[[str, str], float] = lambda platform, data_type: MEDIAN) -> None:
         self._assumed = assumed
-        self._sums: dict[tuple[str, ...], _Sums] = {}
+        #: By level, of logarithms: their count, sum and sum of squares.
+        self._sums: dict[tuple[str, ...], tuple[int, float, float]] = {}
         self._made: dict[tuple[str, str], Lifetime] = {}
 
     def learn(self, platform: str, data_type: str, seconds: float) -> None:
         """Take in how long an operation took."""
         value = math.log(max(seconds, 0.1) / self._assumed(platform, data_type))
         for level in ((), (data_type,), (platform, data_type)):
-            self._sums.setdefault(level, _Sums()).add(value)
+            n, total, squares = self._sums.get(level, (0, 0.0, 0.0))
+            self._sums[level] = n + 1, total + value, squares + value * value
         self._made.pop((platform, data_type), None)
-        if self._sums[()].n % 64 == 0:
+        if self._sums[()][0] % 64 == 0:
             self._made.clear()  # what rests on the levels above is worth making anew now and then
 
     def of(self, platform: str, data_type: str) -> Lifetime:
@@ -105,36 +93,34 @@ class Durations:
         if lifetime is None:
             mu, variance = 0.0, SPREAD**2
             for level in ((), (data_type,), key):
-                mu, variance = _shrunk(self._sums.get(level), mu, variance)
+                if level in self._sums:  # drawn towards the level above
+                    n, total, squares = self._sums[level]
+                    mean, weight = total / n, n / (n + WORTH)
+                    within = max(squares / n - mean * mean, 0.0)
+                    between = (mean - mu) ** 2 * (1 - weight)
+                    mu, variance = mu + weight * (mean - mu), variance + weight * (within - variance + between)
             mu += math.log(self._assumed(platform, data_type))
             lifetime = self._made[key] = Lifetime(mu, max(math.sqrt(variance), LEAST_SPREAD))
         return lifetime
 
     def usual(self, platform: str, data_type: str) -> float | None:
-        """Seconds that half of a kind exceed; ``None`` where no operation of the kind was seen to end.
-
-        >>> Durations().usual("Xero", "invoices")
-        """
+        """Seconds that half of a kind exceed; ``None`` where no operation of the kind was seen to end."""
         return self.of(platform, data_type).median if (platform, data_type) in self._sums else None
 
 
 def seconds_taken(operation: PullOperation) -> float | None:
-    """Seconds that an operation took; ``None`` where it is not complete, or does not say when."""
+    """Seconds from an operation's request to its end; ``None`` where it does not say when these were."""
     start, end = instant(operation.requested), instant(operation.completed)
-    if operation.status != "Complete" or start is None or end is None or end < start:
-        return None
-    return (end - start).total_seconds()
+    return None if start is None or end is None or end < start else (end - start).total_seconds()
 
 
 def usual_durations(operations: Iterable[PullOperation]) -> dict[tuple[str, str], float]:
-    """Connection id and data type -> seconds that such an operation usually takes, by the history of one company.
-
-    ``operations`` are in any order. What never completed has no usual duration.
-    """
+    """Connection id and data type -> seconds that such an operation usually takes, by the history of one company, in
+    any order. What never completed has no usual duration."""
     durations, learned = Durations(), Counter[tuple[str, str]]()
     for operation in sorted(operations, key=lambda each: each.requested or "", reverse=True):
         key, seconds = (operation.connection_id, operation.data_type), seconds_taken(operation)
-        if seconds is not None and learned[key] < NEWEST:
+        if operation.status == "Complete" and seconds is not None and learned[key] < NEWEST:
             learned[key] += 1
             durations.learn(*key, seconds)
     return {key: durations.of(*key).median for key in learned}
@@ -145,14 +131,3 @@ def due_at(running: Iterable[PullOperation], usual: Mapping[tuple[str, str], flo
     kinds = [(instant(each.requested), usual.get((each.connection_id, each.data_type))) for each in running]
     ends = [start + timedelta(seconds=seconds) for start, seconds in kinds if start is not None and seconds is not None]
     return max(ends, default=None)
-
-
-def _shrunk(sums: _Sums | None, mu: float, variance: float) -> tuple[float, float]:
-    """Mean and variance of a level, given those of the level above."""
-    if sums is None:
-        return mu, variance
-    mean = sums.total / sums.n
-    weight = sums.n / (sums.n + WORTH)
-    inner = max(sums.squares / sums.n - mean * mean, 0.0)
-    between = (mean - mu) ** 2 * (1 - weight)
-    return mu + weight * (mean - mu), variance + weight * (inner - variance + between)

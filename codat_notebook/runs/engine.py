@@ -1,14 +1,13 @@
 """The one background thread with its event loop on which all I/O of the process runs.
 
-A notebook's own loop stands still while a cell computes or sleeps; a thread of its own does not, so what is shown
-stays live. The engine is started by the first use and ended at exit. Its rules: blocking calls are refused on its
-own thread (they would wait for themselves); code of the user's never runs on it, but on a thread beside it; and a
-coroutine's failure is never lost, it goes to the future that ``submit`` returned. A fork copies no threads: in the
-child the engine is the same object, and its first use there starts threads and a loop anew.
+A notebook's own loop stands still while a cell computes or sleeps; this one does not, so what is shown stays live. The
+engine is started by the first use and ended at exit. Its rules: blocking calls are refused on its own thread (they
+would wait for themselves); code of the user's never runs on it, but on a thread beside it; and a coroutine's failure
+is never lost, it goes to the future that ``submit`` returned. A fork copies no threads: in the child the engine is the
+same object, and its first use there starts threads and a loop anew.
 
-A :class:`Throttle` tells what changes all the time: at once, then at most so many times a second. A portfolio changes
-thousands of times a minute; who draws it wants to know that it changed, not how often. What an observer raises goes to
-the loop's exception handler, never into what changes.
+A :class:`Throttle` tells that something changed: at once, then at most so many times a second, for a portfolio changes
+thousands of times a minute. What an observer raises goes to the loop's exception handler, never into what changes.
 """
 
 import asyncio
@@ -111,10 +110,7 @@ class Engine:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the engine and wait for its result.
-
-        An interrupt (Ctrl-C, "interrupt kernel") cancels the coroutine and is raised on.
-        """
+        """Run a coroutine on the engine and wait for its result. An interrupt (Ctrl-C) cancels it and is raised on."""
         if self.on_thread:
             coroutine.close()
             raise RuntimeError(
@@ -161,10 +157,8 @@ class Engine:
         self._holders.add(holder)
 
     def release(self, holder: object) -> None:
-        """Let go of the engine; the last of its holders ends it, once what is due has been drawn.
-
-        Else a view would show for ever what was so a moment before the end.
-        """
+        """Let go of the engine; the last of its holders ends it, once what is due has been drawn: else a view would
+        show for ever what was so a moment before the end."""
         self._holders.discard(holder)
         if self.running and not (self._holders or self.on_thread):
             self.call(self._settle())

@@ -1,8 +1,7 @@
 """Looking at one company: what a look changes, when to look next, and when nothing more is to come.
 
-One request shows all operations of the company. A look that fails is tried again for as long as waiting can help, in
-sight; what waiting cannot mend (the company is gone, the key may not see it) ends the company's part of the run, and
-what concerns the whole account (``sending.ACCOUNT``) is raised.
+A look that fails is tried again for as long as waiting can help, in sight; what waiting cannot mend (the company is
+gone, the key may not see it) ends the company's part of the run, and what concerns the whole account is raised.
 """
 
 from collections.abc import Iterable
@@ -18,7 +17,8 @@ from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_running, paused_until
 from codat_notebook.runs import polling
 from codat_notebook.runs.company_run import CompanyRun
-from codat_notebook.runs.durations import Durations
+from codat_notebook.runs.context import ITS_OWN
+from codat_notebook.runs.durations import Durations, seconds_taken
 from codat_notebook.runs.rows import OPEN_STATES, Row, absorb
 from codat_notebook.runs.sending import ACCOUNT
 
@@ -30,8 +30,6 @@ BREATH = 0.25
 SINGLY = 10
 #: Server's seconds after which a product's refresh that was accepted, and of which nothing appears, has queued nothing.
 ACCEPTED = 60.0
-#: Statuses of an answer that no waiting changes, though only for this company.
-_FINAL = (403, 404)
 
 
 async def look(company: CompanyRun, durations: Durations) -> None:
@@ -46,7 +44,11 @@ async def look(company: CompanyRun, durations: Durations) -> None:
     company.pause = 0.0
     company.note = None
     rows = absorb(company.rows, seen, company.origin)
-    company.quiet_counter.take(rows, company.context.client.clock.monotonic())
+    found = sum(row.operation is not None for row in rows)
+    if found > company.found:
+        company.found, company.quiet_looks = found, 0
+        company.quiet_since = company.context.client.clock.monotonic()
+    company.quiet_looks += 1
     company.set_rows(_end_discovery(rows, company, seen) if company.queued else rows, seen)
     if company.queued and not _waits(company):
         company.set_phase("done")
@@ -55,7 +57,7 @@ async def look(company: CompanyRun, durations: Durations) -> None:
 def _quiet(company: CompanyRun) -> float:
     """Server's seconds for which nothing new has turned up."""
     clock = company.context.client.clock
-    return (clock.monotonic() - company.quiet_counter.since) * clock.speed if company.quiet_counter.looks else 0.0
+    return (clock.monotonic() - company.quiet_since) * clock.speed if company.quiet_looks else 0.0
 
 
 def _late(company: CompanyRun, seconds: float) -> float:
@@ -105,30 +107,27 @@ def _learn(company: CompanyRun, seen: Iterable[PullOperation], durations: Durati
     platforms = company.platforms
     mine = {row.operation_id: row.open for row in company.rows}
     for operation in seen:
-        if operation.completed and (mine.get(operation.id) or not company.quiet_counter.looks):
-            start, end = instant(operation.requested), instant(operation.completed)
-            if start is not None and end is not None and not is_running(operation.status, operation.completed):
-                platform = platforms.get(operation.connection_id, "")
-                durations.learn(platform, operation.data_type, (end - start).total_seconds())
+        if mine.get(operation.id) or not company.quiet_looks:
+            seconds = seconds_taken(operation)
+            if seconds is not None and not is_running(operation.status, operation.completed):
+                durations.learn(platforms.get(operation.connection_id, ""), operation.data_type, seconds)
 
 
 def _waits(company: CompanyRun) -> bool:
     """Whether to look again: something runs, siblings may lag, or a doubt may still be settled by an operation."""
     states = {row.state for row in company.rows}
-    if states.intersection(OPEN_STATES):
+    if states.intersection(OPEN_STATES) or (company.quiet_looks < 2 and company.wanted is None):
         return True
-    if _siblings_missing(company) or (company.quiet_counter.looks < 2 and company.wanted is None):
-        return True
-    if _product_discovers(company):
+    if _siblings_missing(company) or _product_discovers(company):
         return True
     return "unknown" in states and _quiet(company) < _late(company, polling.SETTLE)
 
 
 def _product_discovers(company: CompanyRun) -> bool:
     """Whether more of a product's operations may turn up: which data types it has, nothing tells beforehand."""
-    if company.product is None or company.wanted is not None or company.phase == "failed":
+    if company.product is None or company.wanted is not None:
         return False
-    if company.all_done == "attached":
+    if company.phase == "failed" or company.all_done == "attached":
         return False
     return _quiet(company) < _late(company, QUIET if company.rows else ACCEPTED)
 
@@ -137,32 +136,29 @@ def _siblings_missing(company: CompanyRun) -> bool:
     """Whether a type was queued on whatever connections have it, and not all of these have shown an operation."""
     if company.facts is None or company.wanted is None:
         return False
-    if company.quiet_counter.looks >= 2 and _quiet(company) >= _late(company, 0.0):
+    if company.quiet_looks >= 2 and _quiet(company) >= _late(company, 0.0):
         return False
     supported = company.facts.supported
-    operations = [row.operation for row in company.rows if row.operation is not None]
+    operations = (row.operation for row in company.rows if row.operation is not None)
     shown = {(operation.data_type, operation.connection_id) for operation in operations}
-    types = {operation.data_type for operation in operations}
+    types = {data_type for data_type, _ in shown}
     return any(
-        data_type in types and data_type in supported[connection.id] and (data_type, connection.id) not in shown
+        data_type in supported[connection.id] and (data_type, connection.id) not in shown
         for data_type, chosen in company.wanted
-        if chosen is None
+        if chosen is None and data_type in types
         for connection in company.facts.linked
     )
 
 
 def _end_discovery(rows: tuple[Row, ...], company: CompanyRun, seen: list[PullOperation]) -> tuple[Row, ...]:
-    """Close the rows that wait for an operation which Codat evidently did not queue.
-
-    Where the answer was lost, nothing at all has appeared or the server tells no time, that is not evident: these are
-    unknown.
-    """
+    """Close the rows that wait for an operation which Codat evidently did not queue. Where the answer was lost, nothing
+    at all has appeared or the server tells no time, that is not evident: these are unknown."""
     appeared = any(row.origin not in (None, "attached") for row in rows)
     enough = _late(company, QUIET if appeared else polling.NOTHING)
-    if company.product is not None and not rows and company.quiet_counter.looks > 2 and not _product_discovers(company):
+    if company.product is not None and not rows and company.quiet_looks > 2 and not _product_discovers(company):
         evident = company.all_done == "queued" and company.context.client.clock.known
         return (replace(company.all_types, outcome="not queued by Codat" if evident else "unknown"),)
-    if company.quiet_counter.looks < 3 or _quiet(company) < enough or all(row.state != "queueing" for row in rows):
+    if company.quiet_looks < 3 or _quiet(company) < enough or all(row.state != "queueing" for row in rows):
         return rows
     if len(seen) >= company.page and company.page < polling.LARGEST_PAGE:
         company.page = polling.LARGEST_PAGE  # a history that is out of order may hold them further back
@@ -183,27 +179,24 @@ async def _absent(company: CompanyRun, shown: set[str]) -> list[PullOperation]:
     if hidden and company.page < polling.LARGEST_PAGE:
         company.page = min(company.page * 4, polling.LARGEST_PAGE)
         return []
-    return [one for operation in hidden[:SINGLY] if (one := await _one(company, operation.id)) is not None]
-
-
-async def _one(company: CompanyRun, id: str) -> PullOperation | None:
-    request = {"company_id": company.company_id, "dataset_id": id}
-    try:
-        return await company.context.client.manage_data.pull_operations.get_async(request=request)
-    except CodatLendingError as error:
-        if error.status_code != 404:
-            raise
-        return None  # Codat does not show it, for now; the company is there all the same
+    found = []
+    for operation in hidden[:SINGLY]:
+        request = {"company_id": company.company_id, "dataset_id": operation.id}
+        try:
+            found.append(await company.context.client.manage_data.pull_operations.get_async(request=request))
+        except CodatLendingError as error:
+            if error.status_code != 404:  # else Codat does not show it, for now; the company is there all the same
+                raise
+    return found
 
 
 def _trouble(company: CompanyRun, error: CodatLendingError) -> None:
     """A look failed: end the company's part, or look again after a pause, in sight."""
     if error.status_code in ACCOUNT:
         raise error
-    record = company.context.report(
-        error, f"The operations of {company.name} could not be looked at", company.subject()
-    )
-    if error.status_code in _FINAL:
+    what = f"The operations of {company.name} could not be looked at"
+    record = company.context.report(error, what, company.subject())
+    if error.status_code in ITS_OWN:
         company.refuse(record)
         return
     company.pause = min(company.pause * 2, BACK_OFF[1]) or BACK_OFF[0]

@@ -1,10 +1,10 @@
 """How fast a session may ask: within Codat's limits, and slower when it is told so or when answers become slow.
 
 One :class:`Governor` serves all runs of a session. Before each request a run asks for :meth:`~Governor.hold`: for how
-long to wait, and why. It counts what is under way in a window that grows with each good answer and is halved by a
-failure or a 429 (as TCP does, additive up, multiplicative down); it spreads requests over the minute; it stops before
-the reserve of the day's quota is touched and goes on at its reset; and when nothing but failures come, it sends single
-requests further and further apart until one is answered. It hears of all requests, also of those that users make.
+long to wait, and why. What is under way is counted in a window that grows with each good answer and is halved by a
+failure or a 429 (as TCP does); requests are spread over the minute; the reserve of the day's quota is not touched
+until its reset; and when nothing but failures come, single requests are sent further and further apart until one is
+answered. It hears of all requests, also of those that users make.
 """
 
 import re
@@ -26,6 +26,7 @@ MARGIN = 1.01
 SLOWER, RECOVERY = 0.7, 0.1
 #: Failures in a row from which on requests are only tried, and the seconds between tries: first and longest.
 OUTAGE, TRIES = 8, (1.0, 60.0)
+_COMPANY = re.compile("/companies/([^/?]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +40,21 @@ class Hold:
 class Governor:
     """See the module's docstring.
 
-    ``quota`` gives the daily quota as last told; ``pacing`` is the client's, which counts the minute (``None``: there
-    is no such limit).
+    ``quota`` gives the daily quota as last told; ``pacing``, the client's, counts the minute (``None``: no such limit).
     """
 
     def __init__(self, clock: ServerClock, quota: Callable[[], Quota | None], pacing: Pacing | None = None) -> None:
         self._clock = clock
         self._quota = quota
-        self.pacing = pacing
+        self._pacing = pacing or Pacing(None)
         # What was let go; the client books a request only when it is sent, and all requests of the session.
-        self._let_go = Pacing(pacing.per_minute if pacing is not None else None)
+        self._let_go = Pacing(self._pacing.per_minute)
         self.window = FIRST
         self.under_way = 0
         self._share = 1.0
         self._slowed = self._cut = self._until = self._tried = float("-inf")
         self._why: str | None = None
+        #: The company that a request in trouble was about (empty: none) -> when that was.
         self._troubled: dict[str, float] = {}
         self._failures = 0
         self._fastest = self._usual = 0.0
@@ -71,10 +72,8 @@ class Governor:
         self.under_way -= 1
 
     def hold(self, reserve: float = 0) -> Hold | None:
-        """How long to wait before the next request, ``None`` if it may go.
-
-        ``reserve``: requests of the day's quota that are not touched; below 1 a share of it.
-        """
+        """How long to wait before the next request, ``None`` if it may go. ``reserve``: requests of the day's quota
+        that are not touched; below 1 a share of it."""
         if self._until > self._now:
             return Hold(self._until - self._now, self._why)
         if self.trying:
@@ -98,7 +97,7 @@ class Governor:
     @property
     def slot(self) -> float:
         """Server's seconds that one request takes at the pace that is allowed; 0 without a limit."""
-        return 60.0 / self._allowed if self.pacing is not None and self.pacing.per_minute else 0.0
+        return 60.0 / self._allowed if self._pacing.per_minute else 0.0
 
     @property
     def _now(self) -> float:
@@ -129,8 +128,7 @@ class Governor:
     @property
     def _allowed(self) -> int:
         """Requests a minute, at the present pace."""
-        assert self.pacing is not None
-        most = self.pacing.per_minute or 1
+        most = self._pacing.per_minute or 1
         return max(int(most * self._won_back) - most * LEFT_FREE // 100, 1)
 
     @property
@@ -140,34 +138,30 @@ class Governor:
         return min(1.0, self._share + RECOVERY * max(minutes, 0.0))
 
     def _of_pace(self) -> Hold | None:
-        if self.pacing is None or not self.pacing.per_minute:
+        if not self._pacing.per_minute:
             return None
         minute, most = self._clock.real(60.0) * MARGIN, self._allowed
-        seconds = max(pacing.room(self._now, minute, most) for pacing in (self.pacing, self._let_go))
+        seconds = max(pacing.room(self._now, minute, most) for pacing in (self._pacing, self._let_go))
         return Hold(seconds) if seconds > 0 else None
 
     # What it hears.
 
     def heard(self, event: Event) -> None:
         """Take in an event of the client. Trouble with one company alone is no reason to be slow with the others."""
-        if isinstance(event, Waiting):
-            if event.reason.startswith("429") and self._common:
-                self.hold_until(event.until)
-        elif isinstance(event, Attempt):
-            self._heard(event)
-
-    def _heard(self, attempt: Attempt) -> None:
-        status = attempt.status
+        if isinstance(event, Waiting) and event.reason.startswith("429") and self._common:
+            self.hold_until(event.until)
+        if not isinstance(event, Attempt):
+            return
+        status = event.status
         if status is None or status in (408, 429) or status >= 500:
             self._failures += status != 429
-            self._troubled[_company(attempt.path)] = self._now
+            company = _COMPANY.search(event.path)
+            self._troubled[company[1] if company else ""] = self._now
             if self._common:
-                self._halve(attempt)
-                if status == 429:
-                    self._slow_down()
+                self._slow_down(event)
         else:
             self._failures = 0
-            self._took(attempt.ms / 1000)
+            self._took(event.ms / 1000)
 
     @property
     def _common(self) -> bool:
@@ -176,14 +170,12 @@ class Governor:
             del self._troubled[company]
         return len(self._troubled) > 1 or "" in self._troubled
 
-    def _halve(self, attempt: Attempt) -> None:
-        """Once for all that was sent before the window was halved: it is the same trouble."""
+    def _slow_down(self, attempt: Attempt) -> None:
+        """Once for all that was sent before the window was halved, and for each wave of 429s: it is one trouble."""
         if self._now - attempt.ms / 1000 >= self._cut:
             self.window = max(self.window / 2, 1.0)
             self._cut = self._now
-
-    def _slow_down(self) -> None:
-        if self._now - self._slowed > self._clock.real(5.0):  # one wave of answers is one reason
+        if attempt.status == 429 and self._now - self._slowed > self._clock.real(5.0):
             self._share = max(self._won_back * SLOWER, 0.1)
             self._slowed = self._now
 
@@ -197,22 +189,7 @@ class Governor:
             self.window = max(self.window - 1 / self.window, 1.0)
 
 
-def _company(path: str) -> str:
-    """The company that a request was about, empty if it was about none.
-
-    >>> _company("/companies/8a21/data/history?page=1"), _company("/companies?page=1")
-    ('8a21', '')
-    """
-    match = re.search("/companies/([^/?]+)", path)
-    return match[1] if match else ""
-
-
 def local(moment: datetime) -> str:
-    """A time for people: local, with its zone.
-
-    >>> from datetime import UTC
-    >>> local(datetime(2026, 11, 23, 14, 5, tzinfo=UTC)).startswith("2026-11-2")
-    True
-    """
+    """A time for people: local, with its zone."""
     here = (moment + timedelta(seconds=59)).astimezone()
     return f"{here:%Y-%m-%d %H:%M} {here:%Z}"

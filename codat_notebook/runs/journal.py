@@ -1,16 +1,20 @@
-"""What a run writes down so that nothing is lost when the kernel dies, and nothing is queued twice afterwards.
+"""How a run begins, and what it writes down so that nothing is lost when the kernel dies, and nothing is queued twice.
 
-The plan is on disk before the first request, and each intent with its idempotency key before its POST; what came of it
-follows after. Changes are committed together (one flush of the disk for all that came up during the last one), so that
-durability costs a few milliseconds and no throughput. If the disk is full or the folder gone, queueing waits, in sight;
-following goes on, and what it finds is kept in memory until it can be written. The key of the account is never here.
+A :class:`Start` is made of orders, with or without a journal, or of a journal that another kernel left. The plan is on
+disk before the first request, and each intent with its idempotency key before its POST (what cannot be written down is
+not begun); what came of it follows after. Changes are committed together (one flush of the disk for all that came up
+during the last one), so that durability costs a few milliseconds and no throughput. If the disk is full or the folder
+gone, queueing waits, in sight; following goes on, and what it finds is kept in memory until it can be written. The key
+of the account is never here.
 """
 
 import asyncio
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,11 +24,13 @@ import msgspec
 from codat_notebook.client.reading import read
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
+from codat_notebook.runs.context import CLOSED, RunContext
 from codat_notebook.runs.engine import Engine
+from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.sending import UnwrittenError
-from codat_notebook.runs.store import VERSION, WITH_PRODUCT, JournalError, Store
+from codat_notebook.runs.store import VERSION, WITH_PRODUCT, JournalError, JournalUnfinishedError, Store, opened
 from codat_notebook.runs.targets import Skipped, Targets
 
 #: Real seconds until writing is tried again.
@@ -35,8 +41,6 @@ all_done = excluded.all_done, all_key = excluded.all_key, all_at = excluded.all_
 done = excluded.done
 """
 _OPERATION: Final = "INSERT OR REPLACE INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_SKIPPED: Final = "INSERT INTO skipped VALUES (?, ?, ?, ?)"
-_ABOUT: Final = "INSERT OR REPLACE INTO run VALUES (?, ?)"
 #: Phase -> how ``done`` tells it; 0 is a company of which something is still to come.
 _DONE: Final = {"done": 1, "failed": 2}
 
@@ -59,10 +63,8 @@ class Journal:
         self._closed = self._finished = False
 
     async def intend(self, company: CompanyRun, position: int) -> None:
-        """Return once the company's intent at ``position`` is on disk; many wait for the same commit.
-
-        Raises :class:`~codat_notebook.runs.sending.UnwrittenError`.
-        """
+        """Return once the company's intent at ``position`` is on disk; many wait for the same commit. Raises
+        :class:`~codat_notebook.runs.sending.UnwrittenError`."""
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(kept)
         self.note(company, position)
@@ -96,6 +98,7 @@ class Journal:
         while self._noted:
             noted, self._noted = self._noted, {}
             waiters, self._waiters = self._waiters, []
+            unwritten = None
             writing = asyncio.ensure_future(self._engine.in_worker(self._store.write, _changes(noted)))
             try:
                 await asyncio.shield(writing)
@@ -107,25 +110,21 @@ class Journal:
             except sqlite3.Error as error:
                 self._noted = noted | self._noted
                 self._complain(error)
-                _settle(waiters, UnwrittenError(str(error)))
+                unwritten = UnwrittenError(str(error))
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None) if unwritten is None else waiter.set_exception(unwritten)
+            if unwritten is not None:
                 await asyncio.sleep(AGAIN)
-            else:
-                _settle(waiters, None)
-                if self.trouble is not None:
-                    self.trouble = None
-                    self._troubled(None)
+            elif self.trouble is not None:
+                self.trouble = None
+                self._troubled(None)
         self._writing = None
 
     def _complain(self, error: Exception) -> None:
         first, self.trouble = self.trouble is None, f"the journal {self._store.path.name} cannot be written: {error}"
         if first:
             self._troubled(error)
-
-
-def _settle(waiters: Iterable[asyncio.Future[None]], error: Exception | None) -> None:
-    for waiter in waiters:
-        if not waiter.done():
-            waiter.set_result(None) if error is None else waiter.set_exception(error)
 
 
 def _changes(noted: dict[tuple[str, int], CompanyRun]) -> list[tuple[str, list[Sequence[Any]]]]:
@@ -154,60 +153,110 @@ def _operation(company: CompanyRun, position: int) -> Sequence[Any]:
     )  # fmt: skip
 
 
-# From one kernel to the next.
+# How a run begins, and goes on in another kernel.
 
 
-def begin(store: Store, companies: Iterable[CompanyRun], targets: Targets, about: dict[str, str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a run begins with."""
+
+    companies: list[CompanyRun]
+    skipped: tuple[Skipped, ...] = ()
+    reserve: float = 0
+    patience: float = PRICE
+    store: Store | None = None
+    product: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        context: RunContext,
+        targets: Targets,
+        journal: str | Path | None = None,
+        reserve: float = 0,
+        patience: float = PRICE,
+    ) -> "Start":
+        """A new run; a journal whose run has ended is begun anew. Raises :class:`JournalError` if it cannot be used."""
+        if context.closed:  # before a journal is locked
+            raise RuntimeError(CLOSED)
+        if not (reserve >= 0 and patience >= 0):
+            raise ValueError("reserve and patience are 0 or more.")
+        product, store = targets.product, None
+        companies = [CompanyRun(context, id, wanted, product) for id, wanted in targets.companies.items()]
+        if journal is not None:
+            path = Path(journal)
+            about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
+            about |= {} if product is None else {"product": product}
+            with opened(path, "written", "Nothing was begun.") as store:
+                if store.about() and store.read("SELECT 1 FROM companies WHERE NOT done LIMIT 1"):
+                    raise JournalUnfinishedError(
+                        f"The journal {path} holds a run that has not ended. "
+                        f"Go on with it by session.resume({str(path)!r}), or choose another name."
+                    )
+                _begin(store, companies, targets.skipped, about)
+        return cls(companies, targets.skipped, reserve, patience, store, product)
+
+    @classmethod
+    def resumed(cls, context: RunContext, journal: str | Path) -> "Start":
+        """The run of a journal, as its last kernel left it. Raises :class:`JournalError`."""
+        if context.closed:  # before a journal is locked
+            raise RuntimeError(CLOSED)
+        path = Path(journal)
+        with opened(path, "read", "It was left as it is.") as store:
+            about = store.about()
+            if not about:
+                raise JournalError(f"The journal {path} is empty: nothing was begun in it.")
+            if about["server"] != context.client.server_url:
+                raise JournalError(
+                    f"The journal {path} belongs to {about['server']}, this session to {context.client.server_url}."
+                )
+            product = about.get("product")
+            companies, skipped = _restored(store, context, product)
+            return cls(companies, skipped, float(about["reserve"]), float(about["patience"]), store, product)
+
+
+def _begin(store: Store, companies: list[CompanyRun], skipped: tuple[Skipped, ...], about: dict[str, str]) -> None:
     """Write the plan down, before anything is sent; what an ended run left is cleared."""
-    companies = list(companies)
     store.write(
         [
             *((f"DELETE FROM {table}", [()]) for table in ("run", "companies", "operations", "skipped")),
-            (_ABOUT, [*about.items(), *([("product", targets.product)] if targets.product is not None else ())]),
+            ("INSERT INTO run VALUES (?, ?)", list(about.items())),
             (_COMPANY, [_company(company) for company in companies]),
             (_OPERATION, [_operation(each, position) for each in companies for position in range(len(each.rows))]),
-            (_SKIPPED, targets.skipped),
+            ("INSERT INTO skipped VALUES (?, ?, ?, ?)", skipped),
         ],
-        WITH_PRODUCT if targets.product is not None else VERSION,
+        WITH_PRODUCT if "product" in about else VERSION,
     )
 
 
-def restore(store: Store, make: Callable[..., CompanyRun]) -> list[CompanyRun]:
-    """The companies as the last process left them; what it was about to queue, or had, is marked as a doubt."""
+def _restored(store: Store, context: RunContext, product: str | None) -> tuple[list[CompanyRun], tuple[Skipped, ...]]:
+    """The companies as the last process left them, what it was about to queue, or had, being marked as a doubt; and
+    what was left out of the plan."""
     rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for values in store.read("SELECT * FROM operations ORDER BY company_id, position"):
         rows[values[0]].append(values)
-    return [_company_run(make, kept, rows[kept[0]]) for kept in store.read("SELECT * FROM companies ORDER BY rowid")]
+    kept = store.read("SELECT * FROM companies ORDER BY rowid")
+    skipped = tuple(Skipped(*values) for values in store.read("SELECT * FROM skipped"))
+    return [_company_run(context, product, values, rows[values[0]]) for values in kept], skipped
 
 
 def kinds(path: Path, company_id: str) -> set[str | None]:
-    """The data types of a company that a journal's run refreshes; ``None`` among them: everything of it.
-
-    Raises :class:`JournalError`.
-    """
-    if not path.exists():
-        raise JournalError(f"There is no journal {path}.")
-    store = Store(path)
-    try:
+    """The data types of a company that a journal's run refreshes; ``None`` among them: everything of it. Raises
+    :class:`JournalError`."""
+    with opened(path, "read") as store, closing(store):
         rows = store.read("SELECT data_type FROM operations WHERE lower(company_id) = ?", [company_id.lower()])
         whole = "SELECT 1 FROM companies WHERE lower(company_id) = ? AND wanted IS NULL"
         everything = "product" not in store.about() and store.read(whole, [company_id.lower()])
         return {name for (name,) in rows} | ({None} if everything else set())
-    except sqlite3.Error as error:
-        raise JournalError(f"The journal {path} cannot be read: {error}.") from error
-    finally:
-        store.close()
 
 
-def skipped(store: Store) -> tuple[Skipped, ...]:
-    """The rows of the plan that were left out."""
-    return tuple(Skipped(*values) for values in store.read("SELECT * FROM skipped"))
-
-
-def _company_run(make: Callable[..., CompanyRun], kept: tuple[Any, ...], rows: list[tuple[Any, ...]]) -> CompanyRun:
+def _company_run(
+    context: RunContext, product: str | None, kept: tuple[Any, ...], rows: list[tuple[Any, ...]]
+) -> CompanyRun:
     company_id, wanted, all_done, all_key, all_at, began, done = kept
     pairs = None if wanted is None else tuple(map(tuple, json.loads(wanted)))
-    company = make(company_id=company_id, wanted=pairs, rows=tuple(map(_row, rows)), all_done=all_done, began=began)
+    made = tuple(map(_row, rows))
+    company = CompanyRun(context, company_id, pairs, product, made, all_done=all_done, began=began)
     company.waiting.clear()
     if company.at_once and all_done is None:
         company.waiting.append(ALL)

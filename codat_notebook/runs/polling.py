@@ -49,7 +49,7 @@ class Running:
     @property
     def weight(self) -> float:
         """What a second of delay counts: less for one that runs long."""
-        return min(1.0, LONG / self.age) if self.age > 0 else 1.0
+        return LONG / max(self.age, LONG)
 
 
 def next_look(running: Sequence[Running], price: float = PRICE) -> float:
@@ -70,7 +70,11 @@ def next_look(running: Sequence[Running], price: float = PRICE) -> float:
     step = SOONEST / 2
     while seconds < latest:
         seconds += step
-        now, left = _expected(running, seconds)
+        now = left = 0.0  # how many operations will have ended by then (weighed), and how many will still run
+        for one in running:
+            chance = one.left(seconds)
+            left += chance
+            now += one.weight * (1 - chance)
         grown = step * (ended + now) / 2
         waited += grown
         ended = now
@@ -81,16 +85,6 @@ def next_look(running: Sequence[Running], price: float = PRICE) -> float:
             return min(max(seconds, SOONEST), latest)
         step = max(SOONEST / 2, seconds / 12)
     return latest
-
-
-def _expected(running: Sequence[Running], seconds: float) -> tuple[float, float]:
-    """How many operations will have ended by then (weighed), and how many will still run."""
-    ended = left = 0.0
-    for one in running:
-        chance = one.left(seconds)
-        left += chance
-        ended += one.weight * (1 - chance)
-    return ended, left
 
 
 def price_of(patience: float, companies: int, backlog: int, slot: float) -> float:
@@ -106,9 +100,5 @@ def price_of(patience: float, companies: int, backlog: int, slot: float) -> floa
 
 
 def page_size(tracked: int) -> int:
-    """How many of the newest operations to ask for, so that those tracked are most probably among them.
-
-    >>> page_size(1), page_size(43), page_size(9_000)
-    (100, 136, 5000)
-    """
+    """How many of the newest operations to ask for, so that those tracked are most probably among them."""
     return min(max(100, 2 * tracked + 50), LARGEST_PAGE)

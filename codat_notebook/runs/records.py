@@ -25,10 +25,25 @@ R = TypeVar("R")
 
 #: Entries kept per log: enough for a day of clicking, little enough for a kernel that lives for weeks.
 KEPT = 2_000
+_QUEUED = {
+    "no": " Nothing was queued.",
+    "unknown": " Whether it was queued is not known: look at the history before you refresh it again.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """To what something happened; the parts that are known."""
+
+    company_id: str | None = None
+    connection_id: str | None = None
+    data_type: str | None = None
+    platform: str | None = None
+    link_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorRecord:
+class ErrorRecord(Subject):
     """One thing that went wrong: a row of ``session.errors``."""
 
     time: datetime
@@ -36,14 +51,9 @@ class ErrorRecord:
     why: str
     action: str
     status: str | None = None
-    data_type: str | None = None
-    platform: str | None = None
     retry_at: datetime | None = None
-    link_url: str | None = None
     correlation_id: str | None = None
     operation_id: str | None = None
-    connection_id: str | None = None
-    company_id: str | None = None
     cause: str | None = None
     retry: str | None = None
     who: str | None = None
@@ -79,17 +89,6 @@ class Log(Generic[R]):
         return len(self._records)
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """To what something happened; the parts that are known."""
-
-    company_id: str | None = None
-    connection_id: str | None = None
-    data_type: str | None = None
-    platform: str | None = None
-    link_url: str | None = None
-
-
 def _advice(error: errors.CodatLendingError) -> tuple[str, str]:
     if error.action is not None:
         return str(error), error.action
@@ -106,12 +105,6 @@ def _advice(error: errors.CodatLendingError) -> tuple[str, str]:
 
 def _sentence(text: str) -> str:
     return text if not text or text[-1] in ".!?…" else f"{text}."
-
-
-_QUEUED = {
-    "no": " Nothing was queued.",
-    "unknown": " Whether it was queued is not known: look at the history before you refresh it again.",
-}
 
 
 def from_exception(error: Exception, what: str, now: datetime, subject: Subject | None = None) -> ErrorRecord:
@@ -136,10 +129,8 @@ def from_exception(error: Exception, what: str, now: datetime, subject: Subject 
 def from_operation(
     operation: PullOperation, connection: Connection | None, history: Sequence[PullOperation], now: datetime
 ) -> ErrorRecord:
-    """A pull operation that failed or waits: its cause, its remedy, and the relink URL where that is the way.
-
-    ``connection`` is its own, as far as known, ``history`` other operations of the company.
-    """
+    """A pull operation that failed or waits: its cause, its remedy, and the relink URL where that is the way; given its
+    connection, as far as known, and other operations of the company."""
     advice = diagnose(operation, connection, history, now=now)
     platform = connection.platform_name if connection else None
     message = operation.error_message or operation.status_description

@@ -1,17 +1,26 @@
-"""The rows of a run and how they change: pure functions over frozen values, so that they can be tested without I/O.
+"""The rows of a run, how they change, and what they add up to: pure functions over frozen values.
 
 A :class:`Row` is one thing that was asked for (a data type, of one connection or of any) and, once it is known, the
 pull operation that answers it. :func:`absorb` takes what Codat's history shows now and gives the rows after it.
+:func:`progress_of` says in numbers how far they are, :func:`remedies_of` what is to do.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final, NamedTuple
+from __future__ import annotations
 
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from codat_notebook import frames
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_failed, is_running
 from codat_notebook.runs.records import ErrorRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class RowState(NamedTuple):
@@ -36,6 +45,10 @@ STATES: Final = {
 }
 #: Those of which something is still to come; a row in any other has ended.
 OPEN_STATES: Final = ("queueing", "running")
+REMEDIES: Final = {
+    "rule": "text", "status": "category", "what": "text", "action": "text", "companies": "count", "operations": "count",
+    "link_urls": "count",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +103,9 @@ def fits(row: Row, operation: PullOperation) -> bool:
 def absorb(
     rows: Sequence[Row], seen: Iterable[PullOperation], origin_of: Callable[[PullOperation], str | None]
 ) -> tuple[Row, ...]:
-    """The rows after a look at the history that shows the operations ``seen``, in any order.
-
-    ``origin_of`` gives the origin of an operation that no row has yet, or ``None`` if it is none of this run's. An
-    operation that has ended never runs again: a late answer does not undo it.
-    """
+    """The rows after a look at the history that shows the operations ``seen``, in any order. ``origin_of`` gives the
+    origin of an operation that no row has yet, or ``None`` if it is none of this run's. An operation that has ended
+    never runs again: a late answer does not undo it."""
     now = {operation.id: operation for operation in seen if operation.id}
     after = [
         replace(row, operation=now[row.operation_id]) if row.open and row.operation_id in now else row for row in rows
@@ -104,14 +115,78 @@ def absorb(
         origin = None if operation.id in taken else origin_of(operation)
         if origin is None:
             continue
-        place = next((i for i, row in enumerate(after) if fits(row, operation)), None)
-        if place is None:
-            after.append(_row(operation, origin if origin == "attached" else "appeared", rows))
+        company_id = rows[0].company_id if rows else operation.company_id
+        row = Row(operation.data_type, operation.connection_id, operation, origin, company_id=company_id)
+        place = next((i for i, waiting in enumerate(after) if fits(waiting, operation)), None)
+        if place is not None:
+            after[place] = row
         else:
-            after[place] = _row(operation, origin, rows)
+            after.append(row if origin == "attached" else replace(row, origin="appeared"))
     return tuple(after)
 
 
-def _row(operation: PullOperation, origin: str, rows: Sequence[Row]) -> Row:
-    company_id = rows[0].company_id if rows else operation.company_id
-    return Row(operation.data_type, operation.connection_id, operation, origin, company_id=company_id)
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """How far a run is, in numbers.
+
+    ``total``: operations asked for or found; ``ended``: those with an end (of whatever kind); ``queued``: those known
+    to Codat; ``companies`` and ``companies_ended``. ``per_minute``: ends a minute (server's time) so far;
+    ``expected_end``: when the last one is expected at this rate, ``None`` before there is a rate or after the end.
+    """
+
+    total: int
+    ended: int
+    queued: int
+    companies: int
+    companies_ended: int
+    seconds: float
+    per_minute: float
+    expected_end: datetime | None
+
+    @property
+    def share(self) -> float:
+        """Ended of total, 0 to 1."""
+        return self.ended / self.total if self.total else 1.0
+
+
+def progress_of(
+    counted: Mapping[str, int], companies: tuple[int, int], began: datetime, now: datetime, ended_before: int
+) -> RunProgress:
+    """The numbers. ``companies``: all and ended; ``ended_before``: operations that had ended when the run began."""
+    total, over = sum(counted.values()), ended(counted)
+    seconds = max((now - began).total_seconds(), 0.0)
+    rate = (over - ended_before) / seconds if seconds else 0.0
+    left = (total - over) / rate if rate else math.inf
+    expected = now + timedelta(seconds=left) if 0 < left < 366 * 86_400 else None
+    queued = sum(counted.get(state, 0) for state in ("running", "complete", "failed"))
+    return RunProgress(total, over, queued, *companies, seconds, rate * 60, expected)
+
+
+def ended(counted: Mapping[str, int]) -> int:
+    """How many of so many rows in each state have ended."""
+    return sum(number for state, number in counted.items() if state not in OPEN_STATES)
+
+
+def remedies_of(rows: Iterable[Row]) -> pd.DataFrame:
+    """What has to be done, the remedy that most companies need first: what one rule diagnoses shares one."""
+    groups: dict[str, list[ErrorRecord]] = {}
+    for row in rows:
+        if row.error is not None:
+            groups.setdefault(row.error.rule or row.error.status or "", []).append(row.error)
+    companies = {rule: len({error.company_id for error in group}) for rule, group in groups.items()}
+    rules = sorted(groups, key=lambda rule: (-companies[rule], -len(groups[rule]), rule))
+    ordered = [groups[rule] for rule in rules]
+    columns: dict[str, list[object]] = {
+        "rule": [*rules],
+        "status": [_commonest(error.status or "" for error in group) for group in ordered],
+        "what": [_commonest(error.what for error in group) for group in ordered],
+        "action": [_commonest(error.action for error in group) for group in ordered],
+        "companies": [companies[rule] for rule in rules],
+        "operations": [len(group) for group in ordered],
+        "link_urls": [len({error.link_url for error in group if error.link_url}) for group in ordered],
+    }
+    return frames.build(REMEDIES, columns)
+
+
+def _commonest(texts: Iterable[str]) -> str:
+    return Counter(texts).most_common(1)[0][0]

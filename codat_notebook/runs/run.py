@@ -11,27 +11,32 @@ import contextlib
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook import display, forking, frames
 from codat_notebook.models.errors import CodatLendingError
-from codat_notebook.runs import reports
 from codat_notebook.runs.company_run import CompanyRun
-from codat_notebook.runs.context import CompanyFacts, RunContext
+from codat_notebook.runs.context import CompanyFacts, RunContext, facts_of
 from codat_notebook.runs.engine import Observer, Throttle, wait
-from codat_notebook.runs.finding import facts_of
 from codat_notebook.runs.governor import local
-from codat_notebook.runs.journal import Journal
-from codat_notebook.runs.rows import STATES, Row
+from codat_notebook.runs.journal import Journal, Start
+from codat_notebook.runs.rows import STATES, Row, RunProgress, ended, progress_of, remedies_of
 from codat_notebook.runs.scheduler import Scheduler
-from codat_notebook.runs.starting import Start, again
+from codat_notebook.runs.targets import again
 
 if TYPE_CHECKING:
     import pandas as pd
 
+#: State of a row -> its column in ``run.summary``.
+COUNTED = {state: "not_queued" if state.startswith("not") else state for state in STATES}
+SUMMARY = {
+    "company": "text", "phase": "category", "operations": "count", **dict.fromkeys(COUNTED.values(), "count"),
+    "skipped": "count", "platforms": "text", "note": "text", "company_id": "text",
+}  # fmt: skip
+SKIPPED = {"company_id": "text", "data_type": "category", "connection_id": "category", "reason": "category"}
 _COPY = "a copy from when this process was forked"
 
 
@@ -63,7 +68,7 @@ class RefreshRun:
         self._journal = Journal(start.store, context.engine, self._on_journal) if start.store is not None else None
         self._scheduler = Scheduler(context, start, self._journal, self._changed)
         self._began = context.client.clock.monotonic()
-        self._ended_before = reports.ended(self.counts)
+        self._ended_before = ended(self.counts)
         context.runs.add(self)
         forking.remember(self)
         self._future: concurrent.futures.Future[None] = context.engine.submit(self._work())
@@ -107,16 +112,15 @@ class RefreshRun:
                 await self._journal.finish()
 
     async def _learn_facts(self) -> None:
-        unread = [company for company in self._companies if company.facts is None]
-        ids = [company.company_id for company in unread]
+        unread = {company.company_id: company for company in self._companies if company.facts is None}
         try:
-            facts = await self._scheduler.patiently(lambda: facts_of(self._context, ids))
+            facts = await self._scheduler.patiently(lambda: facts_of(self._context, list(unread)))
         except CodatLendingError:
             if self._scheduler.open:
                 raise
             return  # a run that has ended is shown without names
-        for company in unread:
-            answer = facts[company.company_id]
+        for id, company in unread.items():
+            answer = facts[id]
             if isinstance(answer, CompanyFacts):
                 company.facts = answer
             elif not company.ended:
@@ -198,10 +202,9 @@ class RefreshRun:
     def rows(self) -> tuple[Row, ...]:
         """The run's rows, a snapshot; put together when they are asked for after a change."""
         version, rows = self._rows
-        if version != self._version:
-            version = self._version
+        if version != (now := self._version):
             rows = tuple(chain.from_iterable(company.rows for company in self._companies))
-            self._rows = version, rows
+            self._rows = now, rows
         return rows
 
     @property
@@ -214,17 +217,13 @@ class RefreshRun:
     @property
     def note(self) -> str | None:
         """A remark about the phase: what is waited for, or why the run ended early."""
+        note, caution = (self._only.note, self._only.caution) if self._only else (None, None)
         if self._end is not None:
-            only = self._only
-            told = self._end[1] or (only.note if only else None), only.caution if only else None
-            return "; ".join(filter(None, told)) or None
-        notes = (
-            "paused: nothing more is queued" if self.paused and self.phase == "queueing" else None,
-            f"{self._journal.trouble}; queueing waits" if self._journal and self._journal.trouble else None,
-            self._scheduler.hold.why if self._scheduler.hold else None,
-            self._only.note if self._only else None,
-            self._only.caution if self._only else None,
-        )
+            notes = [self._end[1] or note, caution]
+        else:
+            paused = "paused: nothing more is queued" if self.paused and self.phase == "queueing" else None
+            trouble = f"{self._journal.trouble}; queueing waits" if self._journal and self._journal.trouble else None
+            notes = [paused, trouble, self._scheduler.hold.why if self._scheduler.hold else None, note, caution]
         return "; ".join(filter(None, notes)) or None
 
     @property
@@ -249,26 +248,23 @@ class RefreshRun:
         return {state: number for state in STATES if (number := counts.get(state, 0))}
 
     @property
-    def _phases(self) -> Mapping[str, int]:
-        return self._scheduler.phases if self._frozen is None else Counter(company.phase for company in self._companies)
-
-    @property
-    def progress(self) -> reports.RunProgress:
-        """How far it is: totals, throughput, expected end. See :class:`reports.RunProgress`."""
-        phases = self._phases
-        now, monotonic = self._times
+    def progress(self) -> RunProgress:
+        """How far it is: totals, throughput, expected end. See :class:`rows.RunProgress`."""
+        phases, (now, monotonic) = self._scheduler.phases, self._times
+        if self._frozen is not None:
+            phases = Counter(company.phase for company in self._companies)
         began = now - timedelta(seconds=(monotonic - self._began) * self.speed)
         companies = len(self._companies), phases["done"] + phases["failed"]
-        return reports.progress(self.counts, companies, began, now, self._ended_before)
+        return progress_of(self.counts, companies, began, now, self._ended_before)
 
     @property
     def usual(self) -> dict[tuple[str, str], float]:
         """Connection id and data type -> seconds that such an operation usually takes: of what runs, where known."""
-        platforms, durations = self.platforms, self._scheduler.durations
+        platforms, usual = self.platforms, self._scheduler.durations.usual
         running = (row.operation for row in self.rows if row.open and row.operation is not None)
         kinds = {(operation.connection_id, operation.data_type) for operation in running}
-        usual = {(id, data_type): durations.usual(platforms.get(id, ""), data_type) for id, data_type in kinds}
-        return {kind: seconds for kind, seconds in usual.items() if seconds is not None}
+        told = ((kind, usual(platforms.get(kind[0], ""), kind[1])) for kind in kinds)
+        return {kind: seconds for kind, seconds in told if seconds is not None}
 
     @property
     def line(self) -> str:
@@ -317,19 +313,30 @@ class RefreshRun:
         """A row for each company: ``company``, ``phase``, ``operations`` and how many of them are in which state
         (``queueing``, ``running``, ``complete``, ``failed``, ``refused``, ``unknown``, ``not_queued``), ``skipped``,
         ``platforms``, ``note``, ``company_id``."""
-        return reports.summary(self._companies, self._start.skipped)
+        companies, skipped = self._companies, Counter(line.company_id for line in self._start.skipped)
+        counted = [Counter(row.state for row in company.rows) for company in companies]
+        columns: dict[str, list[object]] = {
+            "company": [company.name for company in companies],
+            "phase": [company.phase for company in companies],
+            "operations": [counts.total() for counts in counted],
+            "skipped": [skipped[company.company_id] for company in companies],
+            "platforms": [", ".join(sorted({*each.platforms.values()})) if each.facts else None for each in companies],
+            "note": [company.note for company in companies],
+            "company_id": [company.company_id for company in companies],
+        }
+        columns |= {column: [counts[state] for counts in counted] for state, column in COUNTED.items()}
+        return frames.build(SUMMARY, columns)
 
     @property
     def remedies(self) -> "pd.DataFrame":
         """What to do about failures, what most companies need first: ``rule``, ``status``, ``what``, ``action``, and
         how many ``companies``, ``operations`` and ``link_urls`` it concerns."""
-        return reports.remedies(self.rows)
+        return remedies_of(self.rows)
 
     @property
     def skipped(self) -> "pd.DataFrame":
         """The rows of the plan that were left out: ``company_id``, ``data_type``, ``connection_id``, ``reason``."""
-        columns = {name: [getattr(row, name) for row in self._start.skipped] for name in reports.SKIPPED}
-        return frames.build(reports.SKIPPED, columns)
+        return frames.of_rows(SKIPPED, self._start.skipped)
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{number} {state}" for state, number in self.counts.items()) or self.phase
@@ -400,9 +407,8 @@ class RefreshRun:
         missing permission or a type that the platform lacks is not. Raises ``ValueError`` if there is none.
         """
         self._check()
-        return RefreshRun(
-            self._context, Start.of(self._context, again(self.rows, self._start.product), journal, self._start.reserve)
-        )
+        targets = again(self.rows, self._start.product)
+        return RefreshRun(self._context, Start.of(self._context, targets, journal, self._start.reserve))
 
     def observe(self, observer: Observer) -> Callable[[], None]:
         """Have ``observer`` called on the engine thread on changes, a few times a second at most, and at the end;

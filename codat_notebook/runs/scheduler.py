@@ -21,16 +21,14 @@ from codat_notebook.runs.context import RunContext
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import look, plan_look
 from codat_notebook.runs.governor import Hold
-from codat_notebook.runs.journal import Journal
+from codat_notebook.runs.journal import Journal, Start
 from codat_notebook.runs.polling import price_of
 from codat_notebook.runs.records import logger
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.sending import send
-from codat_notebook.runs.starting import Start
 from codat_notebook.utils import BackoffStrategy, RetryConfig
 
 T = TypeVar("T")
-Action = Callable[[CompanyRun], Coroutine[Any, Any, None]]
 
 #: Queueing requests at the same time for one company; Codat allows ten in all, so one is left for a person.
 AT_ONCE = 9
@@ -54,6 +52,7 @@ class Scheduler:
         self.hold: Hold | None = None
         #: The server's time of the last look that was answered.
         self.checked: datetime | None = None
+        #: When it was counted last how many requests wait to queue something, and how many.
         self._backlog = float("-inf"), 0
         self.durations = Durations()
         self._journal = journal
@@ -78,8 +77,14 @@ class Scheduler:
         """Keep the counts and the journal, given the rows and the phase before."""
         if rows is not company.rows:
             for position, (old, row) in enumerate(zip_longest(rows, company.rows)):
-                if old is not row:
-                    self._row_changed(company, position, old, row)
+                if old is row:
+                    continue
+                self.counts[row.state] += 1
+                if old is not None:
+                    self.counts[old.state] -= 1
+                new = old is None or (old.state, old.operation_id) != (row.state, row.operation_id)
+                if self._journal is not None and new:
+                    self._journal.note(company, position)
         if phase != company.phase:
             self.phases[phase] -= 1
             self.phases[company.phase] += 1
@@ -87,24 +92,10 @@ class Scheduler:
                 self._journal.note(company, ALL)
         self._changed()
 
-    def _row_changed(self, company: CompanyRun, position: int, old: Row | None, row: Row) -> None:
-        if old is not None:
-            self.counts[old.state] -= 1
-        self.counts[row.state] += 1
-        new = old is None or (old.state, old.operation_id) != (row.state, row.operation_id)
-        if self._journal is not None and new:
-            self._journal.note(company, position)
-
     @property
     def open(self) -> int:
         """How many companies have not ended."""
         return self.phases["queueing"] + self.phases["following"]
-
-    def backlog(self) -> int:
-        """How many requests wait to queue something, counted once a second."""
-        if self._now - self._backlog[0] > 1.0:
-            self._backlog = self._now, sum(len(company.waiting) for company in tuple(self._queue))
-        return self._backlog[1]
 
     def pause(self, paused: bool) -> None:
         """Queue nothing more, or go on with it."""
@@ -121,6 +112,7 @@ class Scheduler:
             return False
         if not (company.looking or company.pause):
             self._due(company, 0.0)
+            self._wake.set()
         return True
 
     def wake(self) -> None:
@@ -156,66 +148,65 @@ class Scheduler:
                     company.set_phase("following", company.note)
                 self._plan(company)
             while self._fatal is None and self.open:
-                await self._sleep(self._start_what_may())
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._start_what_may()):
+                        await self._wake.wait()
+                self._wake.clear()
             if self._fatal is not None:
                 raise self._fatal
         finally:
-            await self._stop()
-
-    async def _stop(self) -> None:
-        """End what is under way. The journal is closed before: to it, what was sent and not answered is a doubt."""
-        if self._journal is not None:
-            await self._journal.finish()
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _sleep(self, seconds: float | None) -> None:
-        """Until something happens, or so many seconds."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        self._wake.clear()
+            if self._journal is not None:  # it is closed first: to it, what was sent and not answered is a doubt
+                await self._journal.finish()
+            tasks = tuple(self._tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _start_what_may(self) -> float | None:
         """Start requests while there is room; gives the seconds after which there may be more to do."""
-        while True:
-            chosen = self._next()
-            if chosen is None:
-                self._held(None)
-                return max(self._looks[0][0] - self._now, 0.0) if self._looks else None
+        while (chosen := self._next()) is not None:
             hold = self.context.governor.hold(self._reserve)
             self._held(hold)
             if hold is not None:
                 return hold.seconds if hold.seconds is not None or self._tasks else OTHERS
             self._start(*chosen)
+        self._held(None)
+        return max(self._looks[0][0] - self._now, 0.0) if self._looks else None
 
     def _held(self, hold: Hold | None) -> None:
         before, self.hold = self.hold, hold
-        if (before.why if before else None) != (hold.why if hold else None):
+        if (before and before.why) != (hold and hold.why):
             self._changed()
 
     @property
     def _now(self) -> float:
         return self.context.client.clock.monotonic()
 
-    def _next(self) -> tuple[CompanyRun, Action] | None:
-        """Who is next, and what for. Nothing is taken yet."""
+    def _next(self) -> tuple[CompanyRun, bool] | None:
+        """Who is next, and whether it is looked at or queues something. Nothing is taken yet."""
         while self._looks and self._looks[0][2].due != self._looks[0][0]:
             heapq.heappop(self._looks)
         # In an outage a look is no risk.
         if self._looks and (self._looks[0][0] <= self._now or self.context.governor.trying):
-            return self._looks[0][2], self._look
+            return self._looks[0][2], True
         if not self.paused and not (self._journal and self._journal.trouble):
             for company in self._queue:
                 if company.under_way < AT_ONCE:
-                    return company, self._send
+                    return company, False
         return None
 
-    def _start(self, company: CompanyRun, action: Action) -> None:
+    def _start(self, company: CompanyRun, to_look: bool) -> None:
+        """Take what is next of a company; the rest happens in a task."""
+        if to_look:
+            company.due, company.looking = None, True
+            action = self._looked(company)
+        else:
+            company.under_way += 1
+            action = self._sent(company, company.waiting.popleft())
+            if not company.waiting:
+                self._leave(company)
         self.context.governor.begin()
-        task = asyncio.get_running_loop().create_task(self._guarded(company, action(company)))
+        task = asyncio.get_running_loop().create_task(self._guarded(company, action))
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
@@ -236,14 +227,6 @@ class Scheduler:
             company.refuse(self.context.report(error, what, company.subject()))
             self._leave(company)
 
-    def _send(self, company: CompanyRun) -> Coroutine[Any, Any, None]:
-        """Take the company's next row; the rest happens in the task."""
-        position = company.waiting.popleft()
-        company.under_way += 1
-        if not company.waiting:
-            self._leave(company)
-        return self._sent(company, position)
-
     def _leave(self, company: CompanyRun) -> None:
         if company in self._queue:
             self._queue.remove(company)
@@ -260,11 +243,6 @@ class Scheduler:
         if company.queued or company.due is None:
             self._plan(company)
 
-    def _look(self, company: CompanyRun) -> Coroutine[Any, Any, None]:
-        company.due = None
-        company.looking = True
-        return self._looked(company)
-
     async def _looked(self, company: CompanyRun) -> None:
         try:
             await look(company, self.durations)
@@ -278,15 +256,15 @@ class Scheduler:
         """Settle when to look at a company next; while one looks, that is settled afterwards."""
         if company.looking:
             return
-        price = price_of(self._patience, self.open, self.backlog(), self.context.governor.slot)
+        if self._now - self._backlog[0] > 1.0:  # it costs too much to be counted each time
+            self._backlog = self._now, sum(len(waiting.waiting) for waiting in self._queue)
+        price = price_of(self._patience, self.open, self._backlog[1], self.context.governor.slot)
         seconds = None if company.ended else plan_look(company, self.durations, price)
-        if seconds is None:
-            company.due = None
-        else:
+        company.due = None
+        if seconds is not None:
             self._due(company, seconds)
         self._wake.set()
 
     def _due(self, company: CompanyRun, seconds: float) -> None:
         company.due = self._now + seconds
         heapq.heappush(self._looks, (company.due, next(self._order), company))
-        self._wake.set()

@@ -1,9 +1,9 @@
 """How a company's operations are queued: a row at a time, or everything at once.
 
 Whether a type was queued is the client's business ("queue once"); here each answer finds its row. What was surely not
-queued and may be later (a 429, no connection) goes back among what waits; what is refused stays in its row with its
-reason. Where there is a journal, the intent is on disk before it is sent. ``data/all`` answers without ids, so what it
-queued is found in the history (by ``following``); the rows made here say what to expect.
+queued and may be later (a 429, no connection) waits again; what is refused stays in its row with its reason. A journal
+holds the intent before it is sent. ``data/all`` answers without ids: the rows made here say what to expect, and
+``following`` finds what came of them in the history.
 """
 
 import asyncio
@@ -11,12 +11,13 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from codat_notebook.client.clock import epoch
 from codat_notebook.client.queue_once import IN_PROGRESS, KEY_AGE
 from codat_notebook.client.queueing import QueuedAll
 from codat_notebook.models.errors import CodatLendingError, NoResponseError
 from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
-from codat_notebook.runs.finding import custom_connection
+from codat_notebook.runs.context import custom_connection
 from codat_notebook.runs.rows import Row, absorb
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ async def send(company: CompanyRun, position: int, journal: "Journal | None") ->
         if position not in company.intents:  # else an earlier process settled on a key
             if position != ALL:
                 await _choose_connection(company, position)
-            company.ask(position, KeyedIntent(str(uuid.uuid4()), company.context.client.clock.at_least().timestamp()))
+            intent = KeyedIntent(str(uuid.uuid4()), company.context.client.clock.at_least().timestamp())
+            company.intents[position] = intent
+            company.began_by(intent.at)
             if journal is not None:
                 await journal.intend(company, position)
         await (_send_all(company) if position == ALL else _send_row(company, position))
@@ -75,9 +78,8 @@ async def _choose_connection(company: CompanyRun, position: int) -> None:
 
 async def _send_row(company: CompanyRun, position: int) -> None:
     row, intent = company.rows[position], company.intents[position]
-    request = {"company_id": company.company_id, "data_type": row.data_type}
-    if row.connection_id:
-        request["connection_id"] = row.connection_id
+    connection_id = row.connection_id or None
+    request = {"company_id": company.company_id, "data_type": row.data_type, "connection_id": connection_id}
     queued = await company.context.client.manage_data.refresh.queue_async(
         request=request,
         retries=company.retries,
@@ -89,8 +91,8 @@ async def _send_row(company: CompanyRun, position: int) -> None:
     company.replace(position, replace(row, operation=queued.operation, origin=queued.origin, outcome=None))
     if queued.siblings:
         company.set_rows(absorb(company.rows, queued.siblings, lambda _: "appeared"))
-    if queued.origin == "queued":
-        company.began_at(queued.operation)
+    if queued.origin == "queued":  # the history's clock may be behind the server's
+        company.began_by(epoch(queued.operation.requested))
 
 
 def _put_back(company: CompanyRun, position: int, doubt: bool = False) -> None:
@@ -102,10 +104,8 @@ def _put_back(company: CompanyRun, position: int, doubt: bool = False) -> None:
 
 
 def _later(company: CompanyRun, position: int, error: CodatLendingError) -> bool:
-    """Whether to ask again later: it was surely not queued, or is in a doubt that there is time to clear up.
-
-    Asking again goes on with the same intent: the client looks for it first, and sends it under the same key only.
-    """
+    """Whether to ask again later: it was surely not queued, or is in a doubt that there is time to clear up (with the
+    same intent: the client looks for it first, and sends it under the same key only)."""
     tries = company.tries[position] = company.tries.get(position, 0) + 1
     if error.retry_at is not None:
         company.context.governor.hold_until(error.retry_at)
@@ -143,10 +143,10 @@ async def _send_all(company: CompanyRun) -> None:
     assert company.facts is not None, "what to expect follows from the company's connections"
     intent = company.intents[ALL]
     if company.product is None and not company.rows:
-        first_link = await company.context.first_link(company.company_id, company.retries)
+        settings = await company.context.company_settings(company.company_id, company.retries)
         company.set_rows(
             Row(data_type, connection_id, company_id=company.company_id)
-            for connection_id, data_type in company.facts.refreshed_by_all(first_link)
+            for connection_id, data_type in company.facts.refreshed_by_all(settings.first_link)
         )
     try:
         queued = await _queue_all(company, intent)
@@ -166,10 +166,8 @@ async def _queue_all(company: CompanyRun, intent: KeyedIntent) -> QueuedAll:
     """Send the one request: for everything, or for the product."""
     refresh = company.context.client.manage_data.refresh
     how: dict[str, Any] = {"retries": company.retries, "idempotency_key": intent.key, "since": intent.since}
-    request: dict[str, Any] = {"company_id": company.company_id}
     if company.product is None:
-        return await refresh.queue_all_async(request=request, **how)
+        return await refresh.queue_all_async(request={"company_id": company.company_id}, **how)
     types = None if company.wanted is None else [data_type for data_type, _ in company.wanted]
-    return await refresh.queue_product_async(
-        request={**request, "product": company.product, "data_types": types}, **how
-    )
+    request = {"company_id": company.company_id, "product": company.product, "data_types": types}
+    return await refresh.queue_product_async(request=request, **how)

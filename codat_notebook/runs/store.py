@@ -13,7 +13,8 @@ import os
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -76,10 +77,7 @@ class JournalUnwritableError(JournalError):
 
 
 class Store:
-    """The open file, locked against others. Its methods may be called from any thread, one at a time.
-
-    Raises a :class:`JournalError`: see the subclasses.
-    """
+    """The open file, locked against others, to be used from any thread. Raises a :class:`JournalError`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -93,32 +91,25 @@ class Store:
             self._take()
 
     def _take(self) -> None:
-        path = self.path
-        if not Path(f"{path}.lock").exists():
-            _check(path)  # so that nothing is put beside a file that is none of ours
         try:
-            self._lock_file = _locked(path)
-        except OSError as error:
-            raise _unwritable(path, error) from error
-        try:
-            _check(path)
-            self._db = self._open()
-        except BaseException:
-            self._lock_file.close()
-            raise
-
-    def _open(self) -> sqlite3.Connection:
-        db = None
-        try:
-            db = _connect(self.path)
-            if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:  # new, or its making was cut short
+            if not Path(f"{self.path}.lock").exists():
+                _check(self.path)  # so that nothing is put beside a file that is none of ours
+            self._lock_file = _locked(self.path)
+            _check(self.path)
+            self._db = _connect(self.path)
+            # It is new, or its making was cut short.
+            if self._db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
                 marks = f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"
-                db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {marks} COMMIT;")
-        except (sqlite3.Error, OSError) as error:
-            if db is not None:
-                db.close()
-            raise _unwritable(self.path, error) from error
-        return db
+                self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {marks} COMMIT;")
+        except BaseException as error:
+            self._rest()
+            if self._lock_file is not None:
+                self._lock_file.close()
+            if not isinstance(error, (sqlite3.Error, OSError)):
+                raise
+            damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+            what = "Choose another name" if damaged else "Choose a folder that exists and that you may write to"
+            raise JournalUnwritableError(f"The journal {self.path} cannot be written: {error}. {what}.") from error
 
     def _rest(self) -> None:
         """Close the database; the next use opens it again."""
@@ -127,10 +118,8 @@ class Store:
             self._db = None
 
     def after_fork(self) -> None:
-        """In a forked child: where it could not be closed, because something was just written, it is not touched.
-
-        The lock is the parent's alone; it would last until the last copy of its file goes.
-        """
+        """In a forked child: the lock is the parent's, and would last until the last copy of its file goes. A database
+        that could not be closed before, because something was just written, is not touched."""
         if self._lock_file is not None and not self._lock_file.closed:
             forking.let_go([self._lock_file])
         forking.keep(self._db)
@@ -139,9 +128,8 @@ class Store:
 
     def _in_use(self) -> sqlite3.Connection:
         if self._inherited:
-            raise forking.InheritedError(
-                f"The journal {self.path} belongs to the process that this one was forked from."
-            )
+            whose = "belongs to the process that this one was forked from"
+            raise forking.InheritedError(f"The journal {self.path} {whose}.")
         if self._closed:
             raise sqlite3.ProgrammingError("the journal is closed")
         if self._db is None:
@@ -151,23 +139,14 @@ class Store:
     def write(self, changes: Iterable[tuple[str, Sequence[Sequence[Any]]]], version: int | None = None) -> None:
         """Carry out statements, each with its rows of values, as one transaction: all of it is kept, or nothing.
 
-        ``version``: that of the journal from now on.
-
-        Raises ``sqlite3.Error`` as it comes; the file is then as it was.
+        ``version``: that of the journal from now on. Raises ``sqlite3.Error`` as it comes; the file is then as it was.
         """
-        with self._lock:
-            db = self._in_use()
+        with self._lock, self._in_use() as db:  # which commits, or rolls back
             db.execute("BEGIN IMMEDIATE")
-            try:
-                for statement, rows in changes:
-                    db.executemany(statement, rows)
-                if version is not None:
-                    db.execute(f"PRAGMA user_version={version:d}")
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
+            for statement, rows in changes:
+                db.executemany(statement, rows)
+            if version is not None:
+                db.execute(f"PRAGMA user_version={version:d}")
 
     def read(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query."""
@@ -185,6 +164,25 @@ class Store:
             self._closed = True
         if self._lock_file is not None:
             self._lock_file.close()  # the lock goes with it
+
+
+@contextmanager
+def opened(path: Path, done: str, then: str = "") -> Iterator[Store]:
+    """The file, closed again where something goes wrong. It is to be ``written``, or ``read``: then it must be there.
+
+    Raises a :class:`JournalError`, also for what SQLite says; its message ends with ``then``.
+    """
+    if done == "read" and not path.exists():
+        raise JournalError(f"There is no journal {path}.")
+    store = Store(path)
+    try:
+        yield store
+    except BaseException as error:
+        store.close()
+        if not isinstance(error, sqlite3.Error):
+            raise
+        kind = JournalUnwritableError if done == "written" else JournalError
+        raise kind(f"The journal {path} cannot be {done}: {error}. {then}".rstrip()) from error
 
 
 def _connect(address: Path | str, *, uri: bool = False) -> sqlite3.Connection:
@@ -205,25 +203,15 @@ def _check(path: Path) -> None:
             head = file.read(100)
     except FileNotFoundError:
         return
-    except OSError as error:
-        raise _unwritable(path, error) from error
     if not head:
         return
-    number = int.from_bytes(head[68:72], "big")
-    if not head.startswith(_HEADER) or number != APPLICATION:
+    if not head.startswith(_HEADER) or int.from_bytes(head[68:72], "big") != APPLICATION:
         raise NotAJournalError(f"{path} is not a journal of codat_notebook; it was left as it is. Choose another name.")
     if (version := int.from_bytes(head[60:64], "big")) not in (VERSION, WITH_PRODUCT):
         raise JournalVersionError(
-            f"The journal {path} is of version {version}, this codat_notebook reads version {VERSION} "
-            f"and version {WITH_PRODUCT}. "
-            "It was left as it is: finish it with the version that began it, or begin another one."
+            f"The journal {path} is of version {version}, this codat_notebook reads version {VERSION} and version "
+            f"{WITH_PRODUCT}. It was left as it is: finish it with the version that began it, or begin another one."
         )
-
-
-def _unwritable(path: Path, error: Exception) -> JournalUnwritableError:
-    damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
-    what = "Choose another name" if damaged else "Choose a folder that exists and that you may write to"
-    return JournalUnwritableError(f"The journal {path} cannot be written: {error}. {what}.")
 
 
 def _locked(path: Path) -> IO[str]:

@@ -2,7 +2,8 @@
 
 :func:`read_targets` makes it from whatever ``session.refresh`` takes: a company's id with names of types, a mapping, or
 a plan, which is a DataFrame as ``session.plan`` gives it. :func:`plan_lines` reads such a frame for all who take one:
-a row whose ``action`` is ``queue`` or missing is queued, any other is left out, and remembered.
+a row whose ``action`` is ``queue`` or missing is queued, any other is left out, and remembered. :func:`again` makes it
+of what failed.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from codat_notebook.models.operations import can_be_product
+from codat_notebook.runs.rows import Row
 
 #: One thing asked for: a data type, and a connection (``None``: each that has the type).
 Target = tuple[str, str | None]
-#: The rows of a plan that are queued.
-QUEUE = "queue"
 
 
 class PlanLine(NamedTuple):
@@ -32,7 +32,7 @@ class PlanLine(NamedTuple):
     @property
     def queued(self) -> bool:
         """Whether a refresh queues the row."""
-        return self.action in (None, QUEUE)
+        return self.action in (None, "queue")
 
 
 class Skipped(NamedTuple):
@@ -52,6 +52,10 @@ class Targets:
     skipped: tuple[Skipped, ...] = ()
     product: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.product is not None and not can_be_product(self.product):
+            raise ValueError(f"product: an identifier such as 'credit-monitoring', not {str(self.product)[:80]!r}.")
+
     @classmethod
     def of(cls, wanted: Iterable[tuple[str, Target]], skipped: Iterable[Skipped] = ()) -> Targets:
         """What is wanted of each company, each once, a company under the first spelling of its id."""
@@ -66,10 +70,8 @@ class Targets:
 def read_targets(
     what: Any, data_types: Sequence[str] = (), connection_id: str | None = None, product: str | None = None
 ) -> Targets:
-    """What the user asks for: by a company's id with data types and perhaps a connection, a mapping company id -> data
-    types, or a DataFrame with the columns ``company_id`` and ``data_type``, and if wanted ``connection_id``, ``action``
-    and ``reason``. With a ``product`` it is that which is refreshed: all of it, or these data types of it. Raises
-    ``ValueError`` for what cannot be meant.
+    """What the user asks for; the parameters are those of ``Session.refresh``. Raises ``ValueError`` for what cannot be
+    meant.
 
     >>> read_targets({"id-1": ["invoices", "bills", "invoices"]}).companies
     {'id-1': (('invoices', None), ('bills', None))}
@@ -88,14 +90,18 @@ def read_targets(
         raise ValueError(f"A refresh is given a company's id, a mapping or a DataFrame, not {type(what).__name__}.")
     if data_types or connection_id is not None:
         raise ValueError("A plan names its data types and connections itself: give nothing beside it.")
-    return _of_mapping(what) if isinstance(what, Mapping) else _of_frame(what)
+    if isinstance(what, Mapping):
+        return _of_mapping(what)
+    lines = plan_lines(what, "company_id", "data_type")
+    wanted = [(line.company_id or "", (line.data_type or "", line.connection_id)) for line in lines if line.queued]
+    skipped = [line for line in lines if not line.queued]
+    return Targets.of(wanted, [Skipped(s.company_id or "", s.data_type, s.connection_id, s.reason) for s in skipped])
 
 
 def _of_product(what: Any, data_types: Sequence[str], connection_id: str | None, product: str) -> Targets:
-    if not can_be_product(product):
-        raise ValueError(f"product: an identifier such as 'credit-monitoring', not {str(product)[:80]!r}.")
-    targets = everything(what, product) if isinstance(what, str) and not data_types else None
-    if targets is None:
+    if isinstance(what, str) and not data_types:
+        targets = everything(what, product)
+    else:
         targets = replace(read_targets(what, data_types), product=product)
     named = any(connection for wanted in targets.companies.values() for _, connection in wanted or ())
     if connection_id is not None or named:
@@ -108,8 +114,6 @@ def _of_product(what: Any, data_types: Sequence[str], connection_id: str | None,
 
 def everything(companies: str | Iterable[str], product: str | None = None) -> Targets:
     """All of some companies, or of their ``product``."""
-    if product is not None and not can_be_product(product):
-        raise ValueError(f"product: an identifier such as 'credit-monitoring', not {str(product)[:80]!r}.")
     if not isinstance(companies, Iterable):
         raise ValueError(f"A refresh of everything is given companies' ids, not {type(companies).__name__}.")
     ids = [companies] if isinstance(companies, str) else list(companies)
@@ -140,20 +144,12 @@ def _of_mapping(what: Mapping[Any, Any]) -> Targets:
     return Targets.of(wanted)
 
 
-def _of_frame(frame: Any) -> Targets:
-    lines = plan_lines(frame, "company_id", "data_type")
-    wanted = [(line.company_id or "", (line.data_type or "", line.connection_id)) for line in lines if line.queued]
-    skipped = [line for line in lines if not line.queued]
-    return Targets.of(wanted, [Skipped(s.company_id or "", s.data_type, s.connection_id, s.reason) for s in skipped])
-
-
 def plan_lines(frame: Any, *needed: str) -> list[PlanLine]:
     """The rows of a plan, or of any frame that names companies, each company's id in one spelling: the first.
 
     ``needed`` are columns that must be there, and filled where a row is queued (``company_id`` always). A frame of
-    companies, which has ``id`` and no ``data_type``, will do where no data type is needed.
-
-    Raises ``ValueError`` for a frame without these, with a column twice, or with a row that is queued for no company.
+    companies, which has ``id`` and no ``data_type``, will do where no data type is needed. Raises ``ValueError`` for a
+    frame without these, with a column twice, or with a row that is queued for no company.
     """
     columns = list(frame.columns)
     of_companies = not {"company_id", "data_type"} & {*columns, *needed}
@@ -163,7 +159,7 @@ def plan_lines(frame: Any, *needed: str) -> list[PlanLine]:
     for name in dict.fromkeys((names["company_id"], *needed)):
         if name not in columns:
             raise ValueError(f"The plan lacks the column {name!r}; it has {', '.join(map(str, columns)) or 'none'}.")
-    lines = [PlanLine(*row) for row in zip(*(_texts(frame, name) for name in names.values()), strict=True)]
+    lines = [PlanLine(*row) for row in zip(*(column_texts(frame, name) for name in names.values()), strict=True)]
     for line in lines:
         lacking = [name for name in ("company_id", "data_type") if getattr(line, name) is None]
         if line.queued and {"company_id", *needed}.intersection(lacking):
@@ -172,7 +168,7 @@ def plan_lines(frame: Any, *needed: str) -> list[PlanLine]:
     return [line._replace(company_id=spelling[line.company_id.lower()]) if line.company_id else line for line in lines]
 
 
-def _texts(frame: Any, name: str) -> list[str | None]:
+def column_texts(frame: Any, name: str) -> list[str | None]:
     """A column as texts, ``None`` where nothing is given or the column is missing."""
     if name not in frame.columns:
         return [None] * len(frame)
@@ -180,3 +176,24 @@ def _texts(frame: Any, name: str) -> list[str | None]:
         raise ValueError(f"The plan has the column {name!r} more than once.")
     column = frame[name].astype("object")
     return [str(value).strip() or None if there else None for value, there in zip(column, column.notna(), strict=True)]
+
+
+def again(rows: Iterable[Row], product: str | None = None) -> Targets:
+    """The orders for what failed and may succeed now; of a product's refresh: the product again, with these data types.
+    Raises ``ValueError`` if there is nothing of the kind."""
+    wanted: list[tuple[str, Target]] = []
+    for row in filter(_may_help, rows):
+        connection_id = row.operation.connection_id if row.operation is not None else row.connection_id
+        wanted.append((row.company_id, (row.data_type, connection_id if product is None else None)))
+    if not wanted:
+        raise ValueError("Nothing of this run can be helped by trying again: run.errors says what to do instead.")
+    return replace(Targets.of(wanted), product=product)
+
+
+def _may_help(row: Row) -> bool:
+    if row.state == "failed" and row.error is not None:
+        return row.error.retry in ("now", "later")
+    if row.state != "refused" or row.error is None:
+        return False
+    status = row.error.status or ""
+    return int(status) in (408, 429) or int(status) >= 500 if status.isdigit() else status == "NoResponseError"

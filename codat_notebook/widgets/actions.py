@@ -13,9 +13,9 @@ from codat_notebook.models.products import caution, refreshable
 from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.planning.sync_settings import merged
 from codat_notebook.runs.cells import CompanyStatus
-from codat_notebook.runs.finding import name_query
+from codat_notebook.runs.context import name_query
+from codat_notebook.runs.journal import Start
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.starting import Start
 from codat_notebook.runs.targets import Target, Targets
 from codat_notebook.runs.watching import CompanyWatch
 from codat_notebook.session import Session

@@ -17,8 +17,7 @@ from typing import Any, Literal, TypedDict
 from codat_notebook.models import vocabulary
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import OLD, STALE, is_problem, meaning
-from codat_notebook.planning import goals
-from codat_notebook.planning.health import PortfolioStatus
+from codat_notebook.planning.health import LATE, PortfolioStatus
 from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets.part import Part
 from codat_notebook.widgets.progress import ShowRows
@@ -137,12 +136,12 @@ def portfolio_rows(status: PortfolioStatus) -> dict[str, tuple[str, str]]:
         verdicts[cell.company_id][status.verdict(cell)] += 1
     names = {reading.id: reading.name for reading in status.snapshots}
     notes = {reading.id: reading.trouble or _note(verdicts[reading.id]) for reading in status.snapshots}
-    worst = sorted(verdicts, key=lambda id: [-verdicts[id][verdict] for verdict in reversed(goals.LATE)])
+    worst = sorted(verdicts, key=lambda id: [-verdicts[id][verdict] for verdict in reversed(LATE)])
     return {id: (names[id], notes[id]) for id in worst}
 
 
 def _note(verdicts: Counter[str | None]) -> str:
-    late = [f"{verdicts[verdict]:,} {verdict}" for verdict in reversed(goals.LATE) if verdicts[verdict]]
+    late = [f"{verdicts[verdict]:,} {verdict}" for verdict in reversed(LATE) if verdicts[verdict]]
     if late:
         return f"{', '.join(late)} of {count(verdicts.total(), 'cell')}"
     return "all fresh" if verdicts.total() else "nothing to read"

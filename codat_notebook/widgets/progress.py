@@ -20,7 +20,7 @@ from codat_notebook.runs.durations import due_at, usual_durations
 from codat_notebook.runs.records import ErrorRecord, from_operation
 from codat_notebook.runs.rows import STATES, Row
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.starting import again
+from codat_notebook.runs.targets import again
 from codat_notebook.runs.watching import CompanyWatch
 from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.words import and_more, count, duration, iso, number, seconds_between, utc

@@ -21,10 +21,10 @@ from codat_notebook.client.wire import Failure, Request
 from codat_notebook.models.shared import Security
 from codat_notebook.runs.context import RunContext
 from codat_notebook.runs.engine import Engine
+from codat_notebook.runs.journal import Start
 from codat_notebook.runs.records import ErrorRecord, Log
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.starting import Start
 from codat_notebook.runs.targets import everything, read_targets
 
 from ..client.simulated import START, Server, Stage, Time

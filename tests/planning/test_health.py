@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from codat_notebook.planning.goals import Goal, goals_by_type
-from codat_notebook.planning.health import PortfolioStatus
+from codat_notebook.planning.health import Goal, PortfolioStatus, goals_by_type
 from codat_notebook.planning.selection import select
 from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.widgets.charts import portfolio_rows

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from codat_notebook.planning.goals import goals_by_type, judge
+from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.plan import LOOKS, plan_rows, totals
 from codat_notebook.planning.selection import Selection, select
 from codat_notebook.planning.snapshots import CompanySnapshot
@@ -163,7 +163,7 @@ def test_what_is_expected_to_fail_is_never_queued() -> None:
             ("gbol", "bankTransactions", "skip", "expected to fail"),
             ("gbol", "bills", "queue", "failed"),
         ]
-    assert [judge(cell, goals_by_type(None)) for cell in company.cells] == [None, "fail"]
+    assert list(map(PortfolioStatus([company], select(), NOW).verdict, company.cells)) == [None, "fail"]
 
 
 @pytest.mark.parametrize("given", [{"older_than": "1D"}, {"failed": True}])

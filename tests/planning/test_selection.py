@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from codat_notebook.models.instants import interval
-from codat_notebook.models.shared import Company
+from codat_notebook.models.shared import Company, Connection
 from codat_notebook.models.vocabulary import REPORTS
-from codat_notebook.planning.goals import goals_by_type
+from codat_notebook.planning.health import goals_by_type
 from codat_notebook.planning.selection import select
 from codat_notebook.strategies.budget import days
 
@@ -20,7 +20,7 @@ def test_nothing_given_is_everything() -> None:
     everything = select()
     assert everything.targets is None
     assert everything.of("any") == [(None, None)]
-    assert everything.takes("Xero", "gbol")
+    assert everything.takes(Connection(platform_name="Xero", integration_key="gbol"))
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_everything_that_is_given_narrows() -> None:
     made = select(what, ["bills", "invoices"], companies=["c1"], report="payables", platform="XERO")
     assert list(made.targets or ()) == ["c1"]
     assert made.of("c1") == [("bills", None)]
-    assert made.takes("Xero", None)
-    assert made.takes("", "xero")
-    assert not made.takes("Plaid", "suuo")
+    assert made.takes(Connection(platform_name="Xero"))
+    assert made.takes(Connection(integration_key="xero"))
+    assert not made.takes(Connection(platform_name="Plaid", integration_key="suuo"))
 
 
 def test_several_reports_are_joined() -> None:

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from codat_notebook.runs.company_run import ALL
+from codat_notebook.runs.journal import Start
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.starting import Start
 from codat_notebook.runs.store import JournalError, JournalUnfinishedError
 from codat_notebook.runs.targets import everything, read_targets
 

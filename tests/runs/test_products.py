@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from codat_notebook.models import errors
-from codat_notebook.runs.starting import Start
+from codat_notebook.runs.journal import Start
 from codat_notebook.runs.store import WITH_PRODUCT
 from codat_notebook.runs.targets import Targets, everything, read_targets
 

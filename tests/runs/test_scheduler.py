@@ -6,9 +6,9 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
+from codat_notebook.runs.journal import Start
 from codat_notebook.runs.rows import STATES
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.starting import Start
 from codat_notebook.runs.targets import everything
 
 from .conftest import DEADLINE

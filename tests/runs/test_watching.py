@@ -12,8 +12,8 @@ import pytest
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_running
+from codat_notebook.runs.journal import Start
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.starting import Start
 from codat_notebook.runs.targets import read_targets
 from codat_notebook.runs.watching import BACK_OFF, IDLE, RUNNING, CompanyWatch
 from codat_notebook.sandbox.exchange import HttpRequest
@@ -43,8 +43,8 @@ def elsewhere(stage: Stage, company_id: str, data_type: str = "invoices") -> str
     """Somebody else queues a refresh; gives the operation's id."""
     path = f"/companies/{company_id}/data/queue/{data_type}"
     exchange = stage.service.enter(HttpRequest("POST", path, "", {"authorization": "Basic a2V5"}, b""))
-    for step in (stage.service.admit, stage.service.perform, stage.service.settle):
-        step(exchange)
+    for _ in stage.service.steps(exchange):
+        pass
     return str(json.loads(stage.service.leave(exchange).body)["id"])
 
 

@@ -20,9 +20,9 @@ from codat_notebook.client.quota import Pacing
 from codat_notebook.models.shared import Security
 from codat_notebook.runs.context import RunContext
 from codat_notebook.runs.engine import Engine
+from codat_notebook.runs.journal import Start
 from codat_notebook.runs.records import ErrorRecord, Log
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.starting import Start
 from codat_notebook.runs.targets import read_targets
 from codat_notebook.sandbox.exchange import HttpRequest
 from codat_notebook.sandbox.faults import Faults
@@ -89,8 +89,8 @@ class Line(httpx.AsyncBaseTransport):
         path, _, query = request.url.raw_path.decode().partition("?")
         headers = {name.decode().lower(): value.decode() for name, value in request.headers.raw}
         exchange = self.service.enter(HttpRequest(request.method, path, query, headers, request.content))
-        for step in (self.service.admit, self.service.perform, self.service.settle):
-            step(exchange)
+        for _ in self.service.steps(exchange):
+            pass
         await asyncio.sleep(self.latency)
         answer = self.service.leave(exchange)
         if any(rule is not None and rule.breaks_line for rule in (exchange.outside, exchange.inside)):

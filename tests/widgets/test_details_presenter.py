@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from codat_notebook.models.shared import Security
-from codat_notebook.runs.finding import find_operations
+from codat_notebook.runs.context import find_operations
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.utils import RetryConfig

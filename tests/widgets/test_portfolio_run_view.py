@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pandas as pd
 
 from codat_notebook.runs.engine import engine
-from codat_notebook.runs.reports import RunProgress
+from codat_notebook.runs.rows import RunProgress
 from codat_notebook.widgets.run_overview import PortfolioRunView, links_text
 
 _CLOSED_AT_ONCE = """

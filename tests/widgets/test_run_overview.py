@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from codat_notebook.runs.reports import progress
+from codat_notebook.runs.rows import progress_of
 from codat_notebook.widgets.run_overview import overview_state
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
@@ -13,7 +13,7 @@ COUNTS = {"queueing": 40, "running": 20, "complete": 36, "failed": 3, "unknown":
 
 def state(phase: str, counts: dict[str, int] = COUNTS, note: str = "") -> Any:
     """A state of the head twenty minutes after the run began."""
-    numbers = progress(counts, (50, 12), NOW - timedelta(minutes=20), NOW, 0)
+    numbers = progress_of(counts, (50, 12), NOW - timedelta(minutes=20), NOW, 0)
     run = SimpleNamespace(
         company_name="50 companies", phase=phase, paused=bool(note), counts=counts, progress=numbers, now=NOW,
         speed=1.0, note=note,

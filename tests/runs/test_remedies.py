@@ -1,10 +1,9 @@
-"""What a run says of itself, from plain rows."""
+"""What is to do about failures, from plain rows."""
 
 from datetime import UTC, datetime
 
 from codat_notebook.runs.records import ErrorRecord
-from codat_notebook.runs.reports import REMEDIES, remedies
-from codat_notebook.runs.rows import Row
+from codat_notebook.runs.rows import REMEDIES, Row, remedies_of
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 
@@ -22,7 +21,7 @@ def test_failures_of_one_status_share_a_remedy_and_the_most_needed_stands_first(
     """Companies and link URLs are counted once, however many of their operations failed."""
     rows = [failed("FetchError", "a"), failed("AuthError", "a", "https://link/a"), Row("bills", company_id="a")]
     rows += [failed("AuthError", "b", "https://link/b"), failed("AuthError", "b", "https://link/b")]
-    found = remedies(rows)
+    found = remedies_of(rows)
     assert list(found["status"]) == ["AuthError", "FetchError"]
     assert list(found["companies"]) == [2, 1]
     assert list(found["operations"]) == [3, 1]
@@ -32,6 +31,6 @@ def test_failures_of_one_status_share_a_remedy_and_the_most_needed_stands_first(
 
 def test_a_run_without_failures_has_no_remedies():
     """The frame has its columns and types all the same."""
-    found = remedies([Row("invoices")])
+    found = remedies_of([Row("invoices")])
     assert list(found.columns) == list(REMEDIES)
     assert len(found) == 0
