@@ -357,9 +357,9 @@ class RunView:
     def state(self) -> ProgressState:
         """What is to be shown now."""
         others, source = self._others(), self.runs[-1] if self.runs else self.watch
-        now, speed = (source.now, source.speed) if source else (datetime.now(UTC), 1.0)
-        if not (self.runs or others):
-            return progress_state([], now.isoformat(), status="idle", speed=speed)
+        if source is None or not (self.runs or others):
+            return progress_state([], "", status="idle")
+        now, speed = source.now, source.speed
         watch, status = self.watch, self.watch.status if self.watch else None
         facts = status.facts if status else None
         if self._usual is None:
