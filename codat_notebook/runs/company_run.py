@@ -187,7 +187,7 @@ class CompanyRun:
         if row.operation is None or (row.error is not None and row.error.operation_id is None):
             return row
         connection = self.facts.connections.get(row.operation.connection_id) if self.facts else None
-        error = from_operation(row.operation, connection, history, row.seen or self.context.now)
+        error = from_operation(row.operation, connection, history, row.seen or self.context.now, self.name)
         if row.error is None:
             log_error(self.context.errors, error)
         return replace(row, error=error)

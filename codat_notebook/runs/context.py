@@ -9,7 +9,7 @@ one request stands for thousands. A company that is not on it is asked for by it
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -63,7 +63,7 @@ class CompanyFacts:
         """What an error record says of its subject."""
         connection = self.connections.get(connection_id or "")
         platform, link_url = (connection.platform_name, connection.link_url) if connection else (None, None)
-        return Subject(self.id, connection_id, data_type, platform, link_url)
+        return Subject(self.id, connection_id, data_type, platform, link_url, self.name)
 
 
 @dataclass(slots=True)
@@ -78,6 +78,8 @@ class RunContext:
     pacing: Pacing | None = None
     support: dict[str, frozenset[str]] | None = None
     settings: dict[str, SyncSettings] = field(default_factory=dict)
+    #: Company id -> name, of those that were read.
+    names: dict[str, str] = field(default_factory=dict)
     profile: SyncSettings | None = None
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     governor: Governor = field(init=False)
@@ -106,6 +108,8 @@ class RunContext:
 
     def report(self, error: Exception, what: str, subject: Subject | None = None) -> ErrorRecord:
         """Put an exception into the error log, in plain words."""
+        if subject is not None and subject.company is None:
+            subject = replace(subject, company=self.names.get(subject.company_id or ""))
         return log_error(self.errors, from_exception(error, what, self.now, subject))
 
     async def company(self, company_id: str) -> CompanyFacts:
@@ -124,6 +128,7 @@ class RunContext:
         able = {id: self.support.get(each.integration_key or "", frozenset()) for id, each in connections.items()}
         id = company.id or company_id
         products = tuple(company.products or ())
+        self.names[id] = company.name or id
         return CompanyFacts(id, company.name or id, connections, able, company.tags or {}, products)
 
     async def company_settings(self, company_id: str, retries: RetryConfig | None = None) -> SyncSettings:
