@@ -77,7 +77,7 @@ def test_what_others_start_is_followed_to_its_end() -> None:
     """Seen within the rhythm that is told, the end within a few seconds, and then the ages are read again."""
 
     async def scene(stage: Stage, watch: CompanyWatch) -> None:
-        before = len(stage.asked)
+        before, read_at = len(stage.asked), watch.read_at
         id = elsewhere(stage, watch.company_id)
         await asyncio.sleep(watch.rhythm + 1)
         (running,) = watch.under_way
@@ -93,6 +93,7 @@ def test_what_others_start_is_followed_to_its_end() -> None:
         assert late < timedelta(seconds=RUNNING[0] + 4)
         await asyncio.sleep(1)
         assert watch.under_way == []
+        assert watch.read_at > read_at  # the data status and the connections, too
         assert id in {cell.operation_id for cell in watch.status.cells}  # type: ignore[union-attr]
         assert len(stage.asked) - before < 60
 
