@@ -107,7 +107,7 @@ class RefreshRun:
             raise
         finally:
             if self._end is None:  # cancelled, wherever that was
-                self._finish("stopped", "no longer watched; Codat carries on")
+                self._finish("stopped", "not watching; this view is out of date")
             if self._journal is not None:
                 await self._journal.finish()
 

@@ -48,7 +48,7 @@ def test_typed_key_connects_and_is_in_no_saved_file(open_notebook: Callable[...,
     pick(console, "Toft")
     tick(console, "Invoices")
     expect(console.locator(".codat-company .about").get_by_role("link")).to_have_attribute("rel", "noopener noreferrer")
-    console.get_by_role("button", name="What “all” is").click()
+    console.get_by_role("button", name="What “all” includes").click()
     console.locator(".codat-refresh-all").click()
     question = console.get_by_role("alertdialog")
     expect(question).to_contain_text("Toft Stores UK")

@@ -61,7 +61,7 @@ def test_an_operation_of_a_connection_that_is_gone_keeps_its_cell() -> None:
 
 
 def test_what_was_seen_since_moves_the_cells_and_the_total() -> None:
-    """An operation that has ended never runs again, whatever a late answer says; what says nothing new changes nothing."""
+    """What has ended never runs again, whatever a late answer says; what says nothing new changes nothing."""
     done, runs = operation("plaid", 20), operation("truelayer", 22, "Mapping")
     status = CompanyStatus(FACTS, [runs, done], [], total=40, whole=True)
     assert status.with_operations([done, runs], NOW) is status

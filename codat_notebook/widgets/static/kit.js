@@ -200,6 +200,7 @@ function localTime(iso) {
 }
 const utcTime = (iso) => iso.replace("T", " ").replace("Z", " UTC");
 function zoneText() {
+  if (ZONE === "UTC") return ZONE;
   const minutes = -new Date().getTimezoneOffset();
   const sign = minutes < 0 ? "−" : "+";
   const rest = Math.abs(minutes) % 60;

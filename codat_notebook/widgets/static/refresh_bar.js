@@ -65,7 +65,7 @@ function render({ model, el }) {
   const drawAll = () => {
     const rows = state.everything ?? [];
     more.hidden = !rows.length || Boolean(state.blocked || ui.product);
-    setText(more, ui.open ? "Hide what “all” is" : `What “all” is`);
+    setText(more, ui.open ? "Hide what “all” includes" : `What “all” includes`);
     setAttribute(more, "aria-expanded", String(ui.open));
     all.hidden = more.hidden || !ui.open;
     keyed(all.lastChild, rows, ({ platform }) => platform, () => h("div", {}, h("dt", {}), h("dd", { class: "c-mono" })), (row, { platform, types }) => {
