@@ -277,6 +277,11 @@ class RefreshRun:
         return f"{self.company_name}: {', '.join(parts)}{'; ' + note if note else ''}"
 
     @property
+    def is_sandbox(self) -> bool:
+        """Whether it reaches no real company: on a sandbox."""
+        return self._context.is_sandbox
+
+    @property
     def now(self) -> datetime:
         """The server's time; in a forked child that of the fork."""
         return self._times[0]

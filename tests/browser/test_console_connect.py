@@ -14,6 +14,7 @@ CELLS = (
     """import os
 import codat_notebook as cn
 sandbox = cn.Sandbox(speed=120).start()
+sandbox.faults.hidden_headers = {"X-Sandbox"}
 for name in ("CODAT_API_KEY", "CODAT_AUTH_HEADER", "CODAT_SANDBOX_URL"):
     os.environ.pop(name, None)
 os.environ["CODAT_BASE_URL"] = sandbox.url
