@@ -99,7 +99,7 @@ function actionButtons(box, clicks) {
     draw(shown);
   };
   const make = ({ type }) => h("button", {
-    class: "c-btn small", type: "button", onclick: () => act(shown.find((each) => each.type === type)), onblur: () => { asked = null; draw(shown); },
+    class: "c-btn small", type: "button", onclick: () => act(shown.find((each) => each.type === type)), onblur: () => { if (asked) { asked = null; draw(shown); } },
   });
   const draw = (actions) => {
     shown = actions;
