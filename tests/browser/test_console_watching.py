@@ -53,6 +53,6 @@ def test_what_others_start_is_followed(open_notebook: Callable[..., Notebook]) -
     expect(progress).not_to_contain_text("Longer than usual")
     progress.get_by_role("button", name="Watch again").click()
     expect(progress).to_contain_text("2 of 2 done", timeout=SLOWLY)
-    for width in (720, 480):
+    for width in (1000, 720):
         notebook.page.set_viewport_size({"width": width, "height": 1500})
         notebook.shot(f"console-watched-{width}", console)
