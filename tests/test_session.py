@@ -129,9 +129,9 @@ def test_no_network_is_told() -> None:
         assert "network" in session.errors.action.iloc[-1]
 
 
-def test_a_sandbox_that_is_named_by_its_address_is_known_as_one(sandbox: Sandbox) -> None:
+def test_a_sandbox_that_is_named_by_its_address_is_known_as_one() -> None:
     """By its answers, where they come from this machine; from elsewhere nothing that an answer says is believed."""
-    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url) as session:
+    with Sandbox(companies=2) as sandbox, Session(Security(auth_header=sandbox.key), server_url=sandbox.url) as session:
         assert not session.is_sandbox
         session.companies(limit=1)
         assert session.is_sandbox
