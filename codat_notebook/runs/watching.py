@@ -80,6 +80,7 @@ class CompanyWatch:
         if not self._viewers:
             self._news = self._now
         self._viewers.add(viewer)
+        self._watching.keep(self)
         if self._task is None or self._task.done():
             self._task = self._context.engine.loop.create_task(self._follow())
         self._wake.set()
@@ -100,6 +101,7 @@ class CompanyWatch:
 
     def observe(self, observer: Observer) -> Callable[[], None]:
         """Have ``observer`` called on changes, a few times a second at most; returns the function that ends it."""
+        self._watching.keep(self)
         self._throttle.observers.append(observer)
         return lambda: self._forget(observer)
 
@@ -275,6 +277,10 @@ class Watching:
     def alike(self, watch: CompanyWatch) -> int:
         """How many companies share a part of the budget with one: those where something runs, or the others."""
         return sum(each.watched and bool(each.running) == bool(watch.running) for each in self._companies.values())
+
+    def keep(self, watch: CompanyWatch) -> None:
+        """Have what is heard of a company reach this state of it."""
+        self._companies[watch.company_id.lower()] = watch
 
     def tidy(self) -> None:
         """Forget the companies that nobody holds."""

@@ -143,8 +143,8 @@ class Actions:
 
     def _at(self, watch: CompanyWatch | None) -> None:
         """Show this company from now on: its state, none other. The runs on screen go on."""
-        self._forget()
-        self._forget = watch.observe(self.draw) if watch is not None else lambda: None
+        forget, self._forget = self._forget, watch.observe(self.draw) if watch is not None else lambda: None
+        forget()
         self._state.watch = watch
         self._looking.at(watch)
         self._view.follow(watch=watch)

@@ -8,6 +8,7 @@ sent are those of one page. What a status means is told by :mod:`codat_notebook.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NotRequired, TypedDict, cast
 
@@ -373,16 +374,18 @@ class RunView:
         if self._usual is None:
             self._usual = usual_durations(status.operations if status else ())
         usual = {key: seconds for run in self.runs for key, seconds in run.usual.items()} | dict(self._usual)
-        drawn = [run_row(row, run.facts_of(row.company_id), usual, now) for run in self.runs for row in run.rows]
+        newest = {each.id: each for each in status.operations} if status else {}
+        ours = [(run, _current(row, newest)) for run in self.runs for row in run.rows]
+        drawn = [run_row(row, run.facts_of(row.company_id), usual, now) for run, row in ours]
         drawn += [run_row(Row(each.data_type, operation=each), facts, usual, now) for each in others]
         rows = {row["key"]: row for row in drawn}
-        mine = [row.operation for run in self.runs for row in run.rows if row.operation is not None]
+        mine = [row.operation for _, row in ours if row.operation is not None]
         running = [each for each in (*mine, *others) if is_running(each.status, each.completed)]
         waits = [(each.data_type, end) for each in running if (end := pause_end(each.status_description))]
         due = due_at((each for each in running if not pause_end(each.status_description)), usual)
         watched = watch.watched if watch else all(run.phase != "stopped" for run in self.runs)
         checked = watch.checked if watch else self.runs[-1].checked
-        is_open = bool(running) or any(row.open for run in self.runs for row in run.rows)
+        is_open = bool(running) or any(row.open for _, row in ours)
         notes = [run.note for run in self.runs if run.note and run.phase != "stopped"]
         if not watched:
             notes.append(_not_watching(checked))
@@ -426,6 +429,12 @@ class RunView:
                 kept = [run for run in self.runs if not (again and run.done)]
                 self.follow(*kept, *again, watch=self.watch, seq=seq)
         self._part.show(self.state(), at_once=True)
+
+
+def _current(row: Row, newest: Mapping[str, PullOperation]) -> Row:
+    """The row with its operation as it was seen last, by whichever request: a run that was stopped hears nothing."""
+    operation = newest.get(row.operation_id or "")
+    return row if operation is None or operation == row.operation else replace(row, operation=operation)
 
 
 def _not_watching(checked: datetime | None) -> str:

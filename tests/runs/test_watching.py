@@ -234,3 +234,23 @@ def test_the_first_news_come_within_seconds() -> None:
     assert len(delays) > 12
     assert delays[len(delays) // 2] <= 2
     assert delays[len(delays) * 95 // 100] <= 4
+
+
+def test_what_somebody_holds_hears_all_that_the_session_hears() -> None:
+    """Also where another company was let go of just before: what nobody holds is forgotten, nothing else."""
+
+    async def scene(stage: Stage, watch: CompanyWatch) -> None:
+        watching = stage.context.watching
+        forget = watch.observe(lambda: None)
+        other = watching.of(stage.ids[1])
+        watch.leave("me")
+        forget()
+        assert watching.known(watch.company_id) is None
+        other.observe(lambda: None)
+        assert watching.known(other.company_id) is other
+        await other.read()
+        run = refresh(stage, other.company_id)
+        await run
+        assert operation(other, run.rows[0].operation_id).status == run.rows[0].operation.status  # type: ignore[union-attr]
+
+    play(scene)
