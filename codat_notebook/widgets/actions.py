@@ -22,7 +22,7 @@ from codat_notebook.widgets import pickers
 from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.data_types import ChooseProduct, RefreshAll, RefreshSelected, Select
 from codat_notebook.widgets.notice import ErrorBoundary
-from codat_notebook.widgets.progress import Progress, Retry, RunView, ShowRows, StopWatching
+from codat_notebook.widgets.progress import Progress, Retry, RetryLater, RunView, ShowRows, StopWatching
 from codat_notebook.widgets.renderer import Renderer
 
 #: Companies offered again before anything is typed.
@@ -200,7 +200,7 @@ class Actions:
             start.companies[0].facts = status.facts
         return RefreshRun(context, start)
 
-    def on_progress(self, message: ShowRows | StopWatching | Retry) -> None:
+    def on_progress(self, message: ShowRows | StopWatching | Retry | RetryLater) -> None:
         """A button beside the progress was clicked."""
         if self._view.runs:
             self._view.act(message)

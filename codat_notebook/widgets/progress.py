@@ -13,14 +13,14 @@ from typing import Any, NotRequired, TypedDict, cast
 
 from codat_notebook.diagnosis import diagnose
 from codat_notebook.models.shared import Connection, PullOperation
-from codat_notebook.models.status import is_failed, meaning, pause_end
+from codat_notebook.models.status import meaning, pause_end
 from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import due_at, usual_durations
+from codat_notebook.runs.governor import local
 from codat_notebook.runs.records import ErrorRecord, from_operation
 from codat_notebook.runs.rows import STATES, Row
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.targets import again
 from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.words import and_more, duration, iso, number, seconds_between, utc
 
@@ -122,6 +122,10 @@ class StopWatching(Click, frozen=True, tag="stop"):
 
 class Retry(Click, frozen=True):
     """Queue again what failed and may succeed now."""
+
+
+class RetryLater(Click, frozen=True):
+    """The same, and what may succeed later at its time."""
 
 
 def operation_row(
@@ -227,7 +231,7 @@ class Progress(Part[ProgressState]):
 
     classes = ("codat-progress",)
     files = ("progress.js", "progress.css")
-    messages = ShowRows | StopWatching | Retry
+    messages = ShowRows | StopWatching | Retry | RetryLater
 
     @staticmethod
     def text(state: ProgressState) -> str:
@@ -268,25 +272,27 @@ def run_row(row: Row, facts: CompanyFacts | None, usual: Usual, now: datetime) -
     return operation_row(operation, connection, error=error, now=now, usual=seconds)
 
 
-def helped(run: RefreshRun) -> int:
-    """How many operations of an ended run can be helped by queueing them again."""
-    if not run.done or run.closed or not any(row.error for row in run.rows):
-        return 0
-    try:
-        return sum(len(wanted or ()) for wanted in again(run.rows).companies.values())
-    except ValueError:  # nothing of the kind
-        return 0
+def retry_actions(runs: Iterable[RefreshRun]) -> list[ActionButton]:
+    """To queue again what failed: what may succeed now, and at its time what may later."""
+    told = [run.retries for run in runs]
+    now, later = sum(each.now for each in told), sum(each.later for each in told)
+    first = min((each.first for each in told if each.first is not None), default=None)
+    title = "Queues again what may succeed now. What is done stays; the others need what is said below them first."
+    offered: list[ActionButton] = [{"type": "retry", "text": f"Retry failed ({now:,})", "title": title}] if now else []
+    if first is not None:
+        title = f"{later:,} can be retried from {local(first)}: each is queued at its time, while the kernel runs."
+        offered.append({"type": "retry_later", "text": f"Retry {later:,} from {local(first)}", "title": title})
+    return offered
 
 
-def _actions(runs: Sequence[RefreshRun]) -> tuple[ActionButton, ...]:
-    """To stop watching what runs; to queue again what failed and may succeed now."""
-    if not all(run.done for run in runs):
-        return (STOP,)
-    count = sum(map(helped, runs))
-    failed = sum(is_failed(row.operation.status) for run in runs for row in run.rows if row.operation is not None)
-    others = " The others need what is said below them first." if failed > count else ""
-    title = f"Queues again what may succeed now.{others}"
-    return ({"type": "retry", "text": f"Retry failed ({count})", "title": title},) if count else ()
+def _actions(runs: Sequence[RefreshRun]) -> list[ActionButton]:
+    """To stop watching what runs; to queue again what failed and may succeed."""
+    return retry_actions(runs) if all(run.done for run in runs) else [STOP]
+
+
+def can_retry(run: RefreshRun, later: bool) -> bool:
+    """Whether a click still has something to retry."""
+    return bool(run.retries.now or (later and run.retries.later))
 
 
 def _status(runs: Iterable[RefreshRun], any_rows: bool) -> str:
@@ -358,7 +364,7 @@ class RunView:
         self._part.show(self.state())
         self._changed()
 
-    def act(self, message: ShowRows | StopWatching | Retry) -> None:
+    def act(self, message: ShowRows | StopWatching | Retry | RetryLater) -> None:
         """A message of the part: another page, to stop watching, or to queue again what can be helped by it."""
         match message:
             case ShowRows(first=first):
@@ -367,10 +373,10 @@ class RunView:
                 self._seq = seq
                 for run in self.runs:
                     run.stop_watching()
-            case Retry(seq=seq):
-                again = [run.retry_failed() for run in self.runs if helped(run)]
-                kept = [run for run in self.runs if not (again and run.done)]
-                self.follow(*kept, *again, history=self._history, seq=seq)
+            case Retry(seq=seq) | RetryLater(seq=seq):
+                later = isinstance(message, RetryLater)
+                runs = [run.retry_failed(later) if can_retry(run, later) else run for run in self.runs]
+                self.follow(*runs, history=self._history, seq=seq)
         self._part.show(self.state(), at_once=True)
 
 
