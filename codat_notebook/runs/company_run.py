@@ -125,8 +125,8 @@ class CompanyRun:
         """From when on it may be queued, where that is told; everything at once when all of it may be."""
         if position != ALL:
             return self.rows[position].due
-        dues = (row.due for row in self.rows if row.state == "queueing")
-        return max(filter(None, (*dues, self.before and self.before.next_at)), default=None)
+        dues = [row.due for row in (self.all_types, *self.rows) if row.state == "queueing"]
+        return max(filter(None, dues), default=None)
 
     def rows_at(self, position: int) -> int:
         """How many rows one request queues."""

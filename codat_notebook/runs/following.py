@@ -45,7 +45,8 @@ async def look(company: CompanyRun, durations: Durations) -> None:
     company.note = None
     rows = absorb(company.rows, seen, company.origin)
     found = sum(row.operation is not None for row in rows)
-    if found and company.queued and company.all_done is None and company.intents.pop(ALL, None):  # it was sent before
+    if found and company.queued and company.all_done is None and ALL in company.intents:  # it was sent before
+        del company.intents[ALL]
         company.all_done = "heard"
     if found > company.found:
         company.found, company.quiet_looks = found, 0

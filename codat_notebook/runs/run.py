@@ -305,8 +305,9 @@ class RefreshRun:
         """The newest operation of each row as a frame: ``origin`` and ``attempt`` (1 at first), then the columns of
         ``frames.pull_operations``."""
         rows = [row for row in (row.newest for row in self.rows) if row.operation is not None]
-        extra = {"origin": ("category", [row.origin for row in rows]), "attempt": ("count", [r.attempt for r in rows])}
-        return frames.pull_operations([row.operation for row in rows], self.platforms, self.now, extra=extra)
+        told: dict[str, frames.Extra] = {"origin": ("category", [row.origin for row in rows])}
+        told["attempt"] = "count", [row.attempt for row in rows]
+        return frames.pull_operations([row.operation for row in rows], self.platforms, self.now, extra=told)
 
     @property
     def errors(self) -> "pd.DataFrame":
@@ -447,7 +448,7 @@ class RefreshRun:
         :meth:`retry_failed`.
         """
         self._check()
-        if self.done and all(company.over for company in self._companies):
+        if self.done and self.successor is None and all(company.over for company in self._companies):
             raise ValueError("Nothing of this run is left to be watched: everything has ended.")
         return self._go_on(queue=queue)
 

@@ -164,13 +164,13 @@ class Scheduler:
         self._held(None)
         pauses = [max(self._looks[0][0] - self._now, 0.0)] if self._looks else []
         if self._timed:  # clocks stop and jump: nobody sleeps until a time of day
-            left = (self._timed[0][0] - self.context.now).total_seconds()
+            left = (self._timed[0][0] - self.context.client.clock.at_least()).total_seconds()
             pauses.append(min(max(self.context.client.clock.real(left), OTHERS), NAP))
         return min(pauses, default=None)
 
     def _take_due(self) -> None:
         """What has waited for its time, and may be tried again now, waits for its turn."""
-        while self._timed and self._timed[0][0] <= self.context.now:
+        while self._timed and self._timed[0][0] <= self.context.client.clock.at_least():
             _, _, company, position = heapq.heappop(self._timed)
             if company.timed.pop(position, None) is not None:
                 company.waiting.append(position)
@@ -181,9 +181,9 @@ class Scheduler:
     @property
     def waits(self) -> tuple[int, datetime | None]:
         """How many rows wait for their time, and which time is the next."""
-        timed = [each for each in tuple(self._timed) if each[3] in each[2].timed]
-        number = sum(company.rows_at(place) for _, _, company, place in timed)
-        return number, min((due for due, *_ in timed), default=None)
+        timed = [(each, tuple(each.timed.items())) for each in self.companies.values() if each.timed]
+        number = sum(company.rows_at(place) for company, times in timed for place, _ in times)
+        return number, min((due for _, times in timed for _, due in times), default=None)
 
     def _held(self, hold: Hold | None) -> None:
         before, self.hold = self.hold, hold

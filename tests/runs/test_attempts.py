@@ -17,8 +17,6 @@ from .test_products import PRODUCT, begun, kinds
 from .test_scheduler import plan, true_ends, twice
 from .virtual import Happenings, Stage, staged
 
-HOUR = timedelta(hours=1)
-
 
 def failing(stage: Stage, **ends: int) -> None:
     """Decide how the next operations end: so many in each status."""
@@ -171,21 +169,21 @@ def test_nothing_is_retried_before_its_time() -> None:
         assert posts(stage) == 1
 
 
-def test_a_wait_for_a_time_can_be_stopped_and_gone_on_with(tmp_path: Path) -> None:
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_wait_for_a_time_can_be_stopped_and_gone_on_with(tmp_path: Path, resumed: bool) -> None:
     """By hand in this kernel, by the journal in another: the attempt and its time are rows of the journal."""
     with staged(20) as stage:
         run = some(stage, journal=tmp_path / "j")
+        due = run.retries.last
+        assert due is not None
+        assert due > run.now + timedelta(hours=2)
         ends_now(stage)
         stopped = again(stage, run, {3600: RefreshRun.stop_watching}, later=True).wait(DEADLINE)
         assert (stopped.phase, stopped.counts["queueing"], posts(stage)) == ("stopped", 1, 8)
-        shutil.copy(tmp_path / "j", tmp_path / "k")
-        for number, run in enumerate((watched(stage, stopped, queue=True), stage.resume(tmp_path / "k")), 1):
-            run.wait(DEADLINE)
-            assert run.counts == {"complete": 5, "failed": 1}
-            assert posts(stage) == 8 + number
-            assert Counter(row.attempt for row in run.rows) == {1: 3, 2: 3}
-            requested = run.operations.requested.max()
-            assert requested >= stopped.rows[0].seen + 23 * HOUR
+        end = stage.resume(tmp_path / "j").wait(DEADLINE) if resumed else watched(stage, stopped, queue=True)
+        assert (end.counts, posts(stage)) == ({"complete": 5, "failed": 1}, 9)
+        assert Counter(row.attempt for row in end.rows) == {1: 3, 2: 3}
+        assert end.operations.requested.max() >= due
 
 
 def test_a_retry_goes_on_in_the_same_journal(tmp_path: Path) -> None:
