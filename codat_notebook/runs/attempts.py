@@ -7,12 +7,15 @@ are.
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
-from typing import NamedTuple
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 from codat_notebook.runs.company_run import ALL, CompanyRun
 from codat_notebook.runs.governor import local
 from codat_notebook.runs.rows import Row
+
+#: What may be tried again now may whatever the clocks say.
+_NOW: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Retries(NamedTuple):
@@ -57,7 +60,7 @@ def retry_from(row: Row) -> datetime | None:
         status = error.status or ""
         helps = int(status) in (408, 429) or int(status) >= 500 if status.isdigit() else status == "NoResponseError"
         helps = helps and row.state == "refused"
-    return (error.retry_at or error.time) if helps else None
+    return (error.retry_at or _NOW) if helps else None
 
 
 def carried(
