@@ -296,6 +296,7 @@ class Session(PlanningMethods):
         self.context.closed = True
         for observer in tuple(self._close_observers):
             observer()
+        self.context.engine.post(self.context.watching.stop)
         for run in self.runs:
             run.stop_watching()
         for run in self.runs if not self.context.engine.closed else ():

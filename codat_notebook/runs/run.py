@@ -102,11 +102,11 @@ class RefreshRun:
             await self._learn_facts()
             await self._scheduler.work()
             phases = {company.phase for company in self._companies}
-            if "stopped" in phases:
-                self._finish("stopped", "what was not queued stays so: run.watch_again(queue=True) queues it")
-            else:
-                failed = phases == {"failed"}
-                self._finish("failed" if failed else "done", self._companies[0].note if failed else None)
+            left = (
+                "what was not queued stays so: run.watch_again(queue=True) queues it" if "stopped" in phases else None
+            )
+            failed = phases == {"failed"}
+            self._finish("failed" if failed else "done", self._companies[0].note if failed else left)
         except CodatLendingError as error:
             await self._give_up(error)
         except Exception as error:
@@ -195,8 +195,13 @@ class RefreshRun:
         return self._scheduler.companies[company_id].facts
 
     def rows_of(self, company_id: str) -> tuple[Row, ...]:
-        """The rows of one company, a snapshot."""
-        return self._scheduler.companies[company_id].rows
+        """The rows of one company, a snapshot; none of one that the run does not refresh."""
+        company = self._scheduler.companies.get(company_id)
+        return company.rows if company is not None else ()
+
+    def look_now(self, company_id: str) -> bool:
+        """Have one company looked at without waiting for its turn; False where it is not followed (any more)."""
+        return self._end is None and self._scheduler.look_now(company_id)
 
     @property
     def platforms(self) -> dict[str, str]:
@@ -296,6 +301,11 @@ class RefreshRun:
         return self._frozen or (self._context.now, self._context.client.clock.monotonic())
 
     @property
+    def checked(self) -> datetime | None:
+        """The server's time of the last look that was answered: what is known is as of then."""
+        return self._scheduler.checked
+
+    @property
     def speed(self) -> float:
         """The server's seconds in a second: 1, but on a sandbox."""
         return self._context.client.clock.speed
@@ -321,6 +331,12 @@ class RefreshRun:
         """How many rows may be tried again now, how many later, and from when on; see :meth:`retry_failed`."""
         may = self.done and self.successor is None and self._frozen is None and not self.closed
         return retries_of(self.rows, self.now) if may else Retries()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it was left before the end, so that :meth:`watch_again` goes on with it."""
+        may = self.done and self.successor is None and self._frozen is None
+        return may and not all(company.over for company in self._companies)
 
     @property
     def summary(self) -> "pd.DataFrame":
@@ -448,7 +464,7 @@ class RefreshRun:
         :meth:`retry_failed`.
         """
         self._check()
-        if self.done and self.successor is None and all(company.over for company in self._companies):
+        if self.done and self.successor is None and not self.unfinished:
             raise ValueError("Nothing of this run is left to be watched: everything has ended.")
         return self._go_on(queue=queue)
 

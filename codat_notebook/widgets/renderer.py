@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from codat_notebook import frames
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.engine import Throttle, pace
 from codat_notebook.runs.records import Log
 from codat_notebook.session import Session
@@ -38,7 +37,7 @@ class Renderer:
         self._state = state
         self._boundary = boundary
         self._soon = Throttle(session.context.engine.loop, self._tables, every=TABLES_EVERY)
-        self._drawn_status: CompanyStatus | None = None
+        self._drawn_company: str | None = None
         self._older: tuple[Mapping[str, PullOperation], pd.DataFrame] | None = None
         #: Called before the tables are drawn, so that what is known of a company's history is that of its status.
         self.follow: Callable[[], object] = lambda: None
@@ -53,8 +52,6 @@ class Renderer:
         """Every part. The tables follow."""
         self.draw("header", "notice", "company", "connection", "cards", "data_types", "bar", "code")
         self._parts.operations.tell_empty(console_state.no_operations(self._state))
-        if not self._state.runs:  # else their view draws them
-            self.draw("progress")
         self.later()
 
     def bar(self) -> None:
@@ -79,7 +76,8 @@ class Renderer:
         else:
             operations, platforms, now = self._state.operations(), status.facts.platforms, self._session.context.now
             boundary.spawn("The operations could not be shown", self._frame, operations, platforms, now)
-        anew, self._drawn_status = status is not self._drawn_status, status
+        company = status.facts.id if status is not None else None
+        anew, self._drawn_company = company != self._drawn_company, company
         for name in ("freshness", "timeline", "requests"):
             if anew or name == self._state.tab:
                 boundary.spawn(f"The tab {name} could not be drawn", self._tab, name)

@@ -264,13 +264,13 @@ def test_a_run_that_was_stopped_is_watched_again(
             assert set(successor.counts) <= {"complete", "failed"}
             return
         assert posts(stage) == sent
-        assert successor.phase == ("done" if sent == whole and "unknown" not in successor.counts else "stopped")
+        assert (successor.phase, successor.unfinished) == ("done", sent < whole or "unknown" in successor.counts)
         assert set(successor.counts) <= {"complete", "failed", "unqueued", "unknown"}
         assert true_ends(stage, successor)
         if kept:  # it is finished by whoever resumes it
             finished = stage.resume(tmp_path / "j").wait(DEADLINE)
         else:
-            finished = watched(stage, successor, queue=True) if successor.phase == "stopped" else successor
+            finished = watched(stage, successor, queue=True) if successor.unfinished else successor
         assert (finished.phase, posts(stage), twice(stage)) == ("done", whole, [])
         assert set(finished.counts) <= {"complete", "failed"}
 

@@ -124,6 +124,17 @@ function keepKeys(element) {
   element.addEventListener("keydown", (event) => { if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); });
 }
 
+/** Say `report` now and every 15 s while an element is on screen in a page that is not hidden. Returns a way to end it. */
+function whileInSight(element, report) {
+  let shown = false;
+  const look = () => { if (shown && document.visibilityState === "visible") report(); };
+  const observer = new IntersectionObserver((entries) => { shown = entries.at(-1).isIntersecting; look(); });
+  observer.observe(element);
+  const timer = setInterval(look, 15_000);
+  document.addEventListener("visibilitychange", look);
+  return () => { observer.disconnect(); clearInterval(timer); document.removeEventListener("visibilitychange", look); };
+}
+
 /** Call once the element stands in the page: a view is drawn before that. Returns a way to call it off. */
 function whenAttached(element, act) {
   let frame = 0;
