@@ -384,3 +384,30 @@ def test_a_retry_of_many_companies_costs_no_request_for_what_is_done() -> None:
         assert successor.company_ids == run.company_ids
         assert posts(stage) == 24 + 3
         assert len(stage.statuses) - sent < 3 * 12
+
+
+def test_an_earlier_attempt_is_not_taken_for_the_next() -> None:
+    """It ended a moment ago, and no answer came: the look shows it, and it is none of the new request's."""
+    with staged(20) as stage:
+        stage.faults.end_next("Cancelled", 1, seconds=0.1)
+        run = stage.run(plan(stage, 1, ["bills"])).wait(DEADLINE)
+        assert run.retries.now == 1
+        ends_now(stage)
+        stage.faults.next(1, match="POST *", status=503)
+        successor = again(stage, run).wait(DEADLINE)
+        assert (successor.counts, posts(stage)) == ({"complete": 1}, 2)
+        assert len({each.operation_id for each in successor.rows[0].attempts}) == 2
+
+
+def test_a_retry_asks_anew_how_the_connection_is() -> None:
+    """It was revoked meanwhile: the next failure is told with the remedy of now."""
+    with staged(20) as stage:
+        failing(stage, Cancelled=1)
+        run = stage.run(plan(stage, 1, ["bills"])).wait(DEADLINE)
+        (row,) = run.rows
+        assert row.operation is not None
+        stage.world.orders.clear()
+        stage.faults.deauthorize(row.company_id, row.operation.connection_id)
+        successor = again(stage, run).wait(DEADLINE)
+        assert successor.errors.rule.tolist()[1:] == ["deauthorized"]
+        assert run.errors.rule.tolist() == ["cancelled"]
