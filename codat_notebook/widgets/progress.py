@@ -29,12 +29,17 @@ from codat_notebook.words import and_more, count, duration, iso, number, seconds
 PAGE = 50
 
 
+#: Operations on LIVE that are queued without a question; ``refresh_bar.js`` has it, too.
+ASK_ABOVE = 5
+
+
 class ActionButton(TypedDict):
-    """A button that sends a message of this ``type``."""
+    """A button that sends a message of this ``type``; with ``ask`` only at the second click, after that question."""
 
     type: str
     text: str
     title: NotRequired[str]
+    ask: NotRequired[str]
 
 
 #: Stop is no cancel, and the button must say so.
@@ -281,7 +286,7 @@ def run_row(row: Row, facts: CompanyFacts | None, usual: Usual, now: datetime) -
     return operation_row(operation, connection, error=error, now=now, usual=seconds)
 
 
-def retry_actions(runs: Iterable[RefreshRun]) -> list[ActionButton]:
+def retry_actions(runs: Sequence[RefreshRun]) -> list[ActionButton]:
     """To queue again what failed: what may succeed now, and at its time what may later."""
     told = [run.retries for run in runs]
     now, later = sum(each.now for each in told), sum(each.later for each in told)
@@ -291,6 +296,10 @@ def retry_actions(runs: Iterable[RefreshRun]) -> list[ActionButton]:
     if first is not None:
         title = f"{later:,} can be retried from {local(first)}: each is queued at its time, while the kernel runs."
         offered.append({"type": "retry_later", "text": f"Retry {later:,} from {local(first)}", "title": title})
+    if not all(run.is_sandbox for run in runs):
+        for button, number in zip(reversed(offered), (now + later, now), strict=False):
+            if number > ASK_ABOVE:
+                button["ask"] = f"Queue {number:,} on LIVE?"
     return offered
 
 
