@@ -216,9 +216,9 @@ def of_rows(schema: Mapping[str, str], rows: Iterable[Any], extra: Mapping[str, 
     return build(schema, _columns(list(rows), *schema), extra)
 
 
-def errors(records: Iterable[Any]) -> pd.DataFrame:
+def errors(records: Iterable[Any], extra: Mapping[str, Extra] | None = None) -> pd.DataFrame:
     """What went wrong, newest last: requests that failed and operations that ended in a failure."""
-    return of_rows(ERRORS, records)
+    return of_rows(ERRORS, records, extra)
 
 
 def requests(records: Iterable[Any]) -> pd.DataFrame:

@@ -205,8 +205,9 @@ class Session(PlanningMethods):
     def resume(self, journal: "str | Path") -> RefreshRun:
         """Go on with a run from its journal, after a crash or a stop, and return it at once.
 
-        What was queued is followed; what was not is queued, once; what was being sent when the kernel died is looked
-        for, and sent again under the same key. What cannot be known stays ``unknown`` and is counted apart.
+        What was queued is followed; what was not is queued, once, what waits to be retried at its time; what was being
+        sent when the kernel died is looked for, and sent again under the same key. What cannot be known stays
+        ``unknown`` and is counted apart.
 
         Raises :class:`runs.JournalError`: another kernel works on it (``JournalInUseError``), it is of another
         version (``JournalVersionError``), no journal at all (``NotAJournalError``), or of another server.

@@ -278,6 +278,7 @@ def record(run: RefreshRun, row: Row) -> dict[str, Any]:
         "platform": facts.platforms.get(connection_id or "") if facts else None,
         "state": row.state,
         "origin": row.origin,
+        "attempt": row.attempt,
         "status": str(operation.status) if operation else None,
         "operation_id": operation.id if operation else None,
         "requested": operation.requested if operation else None,

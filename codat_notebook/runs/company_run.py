@@ -7,7 +7,7 @@ change and what was before, so that nothing has to be counted anew.
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -60,8 +60,9 @@ class CompanyRun:
     """The working state of one company. ``wanted`` is ``None`` where everything is refreshed. With a ``product`` it is
     that which is refreshed, by one request.
 
-    ``waiting`` are the positions of rows that are not queued yet (:data:`ALL` for ``data/all``), ``under_way`` counts
-    the requests that queue, ``due`` is when to look next (``None``: not before something happens), ``began`` the
+    ``waiting`` are the positions of rows that are not queued yet (:data:`ALL` for ``data/all``), ``timed`` those that
+    wait for their time, ``under_way`` counts the requests that queue, ``before`` is an attempt at everything that was
+    refused before it had rows, ``due`` is when to look next (``None``: not before something happens), ``began`` the
     server's time (epoch) of the first send. ``found`` operations are known; for ``quiet_looks``, since ``quiet_since``
     (real seconds), none was new.
     """
@@ -76,6 +77,10 @@ class CompanyRun:
     facts: CompanyFacts | None = None
     began: float | None = None
     waiting: deque[int] = field(default_factory=deque)
+    timed: dict[int, datetime] = field(default_factory=dict)
+    before: Row | None = None
+    #: Whether its facts are those of an earlier handle, to be asked for anew.
+    stale: bool = False
     intents: dict[int, KeyedIntent] = field(default_factory=dict)
     tries: dict[int, int] = field(default_factory=dict)
     under_way: int = 0
@@ -102,6 +107,49 @@ class CompanyRun:
         for row in self.rows:  # of an earlier process: the history must show them
             if row.operation is not None and row.open:
                 self.context.client.clock.lag.expect(row.operation)
+
+    def line_up(self, intents: Mapping[int, KeyedIntent]) -> None:
+        """Let what is to be queued wait for its turn, or its time; ``intents``: what was sent already, or about to be,
+        and has no answer, which goes on under its key."""
+        self.waiting.clear()
+        singly = not self.at_once or self.all_done == "singly"
+        rows = [ALL] if not singly else [place for place, row in enumerate(self.rows) if row.state == "queueing"]
+        for place in rows if singly or self.all_done is None else ():
+            if (due := self.due_of(place)) is not None:
+                self.timed[place] = due
+            else:
+                self.waiting.append(place)
+            if place in intents:
+                self.intents[place] = replace(intents[place], earlier=True)
+
+    def due_of(self, position: int) -> datetime | None:
+        """From when on it may be queued, where that is told; everything at once when all of it may be."""
+        if position != ALL:
+            return self.rows[position].due
+        dues = [row.due for row in (self.all_types, *self.rows) if row.state == "queueing"]
+        return max(filter(None, dues), default=None)
+
+    def rows_at(self, position: int) -> int:
+        """How many rows one request queues."""
+        return 1 if position != ALL else sum(row.state == "queueing" for row in self.rows) or 1
+
+    def in_doubt(self, position: int) -> bool:
+        """Whether it was being sent when the watching ended: it may be sent again under its key, and no other."""
+        row = self.rows[position]
+        sent = position in self.intents or ALL in self.intents
+        return sent and row.operation is None and row.error is None and row.outcome in (None, "unknown")
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether it was left with something that is not queued, or in doubt: a resumed run goes on with it."""
+        return (self.at_once and self.all_done is None) or any(
+            row.outcome == "unqueued" or self.in_doubt(place) for place, row in enumerate(self.rows)
+        )
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, and not because the watching did."""
+        return self.phase in ("done", "failed") and not any(row.open for row in self.rows)
 
     @property
     def at_once(self) -> bool:
@@ -131,7 +179,7 @@ class CompanyRun:
     @property
     def queued(self) -> bool:
         """Whether nothing is left to be queued, nor under way."""
-        return not self.waiting and not self.under_way
+        return not self.waiting and not self.timed and not self.under_way
 
     def subject(self, row: Row | None = None) -> Subject:
         """What error records say of a row, or of the company."""
@@ -145,7 +193,8 @@ class CompanyRun:
         before, self.rows = self.rows, tuple(map(self._finished, rows))
         failed = [row for row in self.rows if row.state == "failed"]
         if any(row.error is None for row in failed):
-            mine = {row.operation.id: row.operation for row in self.rows if row.operation is not None}
+            attempts = (each.operation for row in self.rows for each in row.attempts)
+            mine = {operation.id: operation for operation in attempts if operation is not None}
             around = [*mine.values(), *(each for each in history if each.id not in mine)]
             self.rows = tuple(self._diagnosed(row, around) if row.state == "failed" else row for row in self.rows)
         queued = [row.operation for row in self.rows if row.operation is not None and row.origin == "queued"]
@@ -166,12 +215,20 @@ class CompanyRun:
     def all_types(self) -> Row:
         """Stands for everything where the rows of ``data/all``, or of a product, are not known."""
         what = f"all of {self.product}" if self.product is not None else "all data types"
-        return Row(what, company_id=self.company_id)
+        return Row(what, company_id=self.company_id, before=self.before)
+
+    @property
+    def failures(self) -> list[tuple[int, ErrorRecord]]:
+        """Each attempt that failed, with its error."""
+        everything = self.all_types
+        known = self.before is None or any(row.data_type == everything.data_type for row in self.rows)
+        return [each for row in (*(() if known else (everything,)), *self.rows) for each in row.failures]
 
     def refuse(self, record: ErrorRecord) -> None:
         """End in failure: close the rows that have no operation yet, and tell why."""
         rows = self.rows or (self.all_types,)
         self.waiting.clear()
+        self.timed.clear()
         self.set_rows(replace(row, outcome="refused", error=record) if row.state == "queueing" else row for row in rows)
         self.set_phase("failed", record.why)
 

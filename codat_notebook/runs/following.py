@@ -16,7 +16,7 @@ from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_running, paused_until
 from codat_notebook.runs import polling
-from codat_notebook.runs.company_run import CompanyRun
+from codat_notebook.runs.company_run import ALL, CompanyRun
 from codat_notebook.runs.context import ITS_OWN
 from codat_notebook.runs.durations import Durations, seconds_taken
 from codat_notebook.runs.rows import OPEN_STATES, Row, absorb
@@ -45,13 +45,16 @@ async def look(company: CompanyRun, durations: Durations) -> None:
     company.note = None
     rows = absorb(company.rows, seen, company.origin)
     found = sum(row.operation is not None for row in rows)
+    if found and company.queued and company.all_done is None and ALL in company.intents:  # it was sent before
+        del company.intents[ALL]
+        company.all_done = "heard"
     if found > company.found:
         company.found, company.quiet_looks = found, 0
         company.quiet_since = company.context.client.clock.monotonic()
     company.quiet_looks += 1
     company.set_rows(_end_discovery(rows, company, seen) if company.queued else rows, seen)
     if company.queued and not _waits(company):
-        company.set_phase("done")
+        company.set_phase("stopped" if company.unsettled else "done")
 
 
 def _quiet(company: CompanyRun) -> float:

@@ -11,10 +11,11 @@ of the account is never here.
 import asyncio
 import json
 import sqlite3
+import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +31,17 @@ from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.sending import UnwrittenError
-from codat_notebook.runs.store import VERSION, WITH_PRODUCT, JournalError, JournalUnfinishedError, Store, opened
+from codat_notebook.runs.store import (
+    ATTEMPTS,
+    VERSION,
+    WITH_ATTEMPTS,
+    WITH_PRODUCT,
+    JournalError,
+    JournalUnfinishedError,
+    Statement,
+    Store,
+    opened,
+)
 from codat_notebook.runs.targets import Skipped, Targets
 
 #: Real seconds until writing is tried again.
@@ -41,6 +52,7 @@ all_done = excluded.all_done, all_key = excluded.all_key, all_at = excluded.all_
 done = excluded.done
 """
 _OPERATION: Final = "INSERT OR REPLACE INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ATTEMPT: Final = _OPERATION.replace("operations", "attempts")
 #: Phase -> how ``done`` tells it; 0 is a company of which something is still to come.
 _DONE: Final = {"done": 1, "failed": 2}
 
@@ -127,7 +139,7 @@ class Journal:
             self._troubled(error)
 
 
-def _changes(noted: dict[tuple[str, int], CompanyRun]) -> list[tuple[str, list[Sequence[Any]]]]:
+def _changes(noted: dict[tuple[str, int], CompanyRun]) -> list[Statement]:
     """The statements that keep how companies stand now."""
     companies = {company.company_id: company for company in noted.values()}
     rows = [_operation(company, position) for (_, position), company in noted.items() if position != ALL]
@@ -144,12 +156,28 @@ def _company(company: CompanyRun) -> Sequence[Any]:
 def _operation(company: CompanyRun, position: int) -> Sequence[Any]:
     row, intent = company.rows[position], company.intents.get(position)
     key, at = (intent.key, intent.at) if intent else (None, None)
+    if row.outcome == "unqueued" or company.in_doubt(position):  # whoever resumes the run goes on with it
+        row = replace(row, outcome=None)
+    return _encoded(company, position, row, key, at)
+
+
+def _attempts(company: CompanyRun) -> list[Sequence[Any]]:
+    """How earlier attempts ended, each with the time of the next one."""
+    chains = [*enumerate(row.before for row in company.rows), (ALL, company.before)]
+    earlier = ((place, each) for place, before in chains if before is not None for each in before.attempts)
+    return [_encoded(company, place, each, each.attempt, _text(each.next_at)) for place, each in earlier]
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
+
+
+def _encoded(company: CompanyRun, position: int, row: Row, fifth: Any, sixth: Any) -> Sequence[Any]:
     operation = msgspec.json.encode(row.operation).decode() if row.operation is not None else None
     error = msgspec.json.encode(row.error).decode() if row.error is not None else None
-    seen = row.seen.isoformat() if row.seen is not None else None
     return (
-        company.company_id, position, row.data_type, row.connection_id, key, at, row.outcome, row.origin, operation,
-        error, seen,
+        company.company_id, position, row.data_type, row.connection_id, fifth, sixth, row.outcome, row.origin,
+        operation, error, _text(row.seen),
     )  # fmt: skip
 
 
@@ -166,6 +194,8 @@ class Start:
     patience: float = PRICE
     store: Store | None = None
     product: str | None = None
+    #: What the journal says of the run as a whole.
+    about: Mapping[str, str] | None = None
 
     @classmethod
     def of(
@@ -181,12 +211,12 @@ class Start:
             raise RuntimeError(CLOSED)
         if not (reserve >= 0 and patience >= 0):
             raise ValueError("reserve and patience are 0 or more.")
-        product, store = targets.product, None
+        product, store, about = targets.product, None, None
         companies = [CompanyRun(context, id, wanted, product) for id, wanted in targets.companies.items()]
         if journal is not None:
             path = Path(journal)
             about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
-            about |= {} if product is None else {"product": product}
+            about |= _handle() if product is None else {"product": product, **_handle()}
             with opened(path, "written", "Nothing was begun.") as store:
                 if store.about() and store.read("SELECT 1 FROM companies WHERE NOT done LIMIT 1"):
                     raise JournalUnfinishedError(
@@ -194,7 +224,7 @@ class Start:
                         f"Go on with it by session.resume({str(path)!r}), or choose another name."
                     )
                 _begin(store, companies, targets.skipped, about)
-        return cls(companies, targets.skipped, reserve, patience, store, product)
+        return cls(companies, targets.skipped, reserve, patience, store, product, about)
 
     @classmethod
     def resumed(cls, context: RunContext, journal: str | Path) -> "Start":
@@ -210,34 +240,70 @@ class Start:
                 raise JournalError(
                     f"The journal {path} belongs to {about['server']}, this session to {context.client.server_url}."
                 )
-            product = about.get("product")
+            product, about = about.get("product"), {**about, **_handle()}
             companies, skipped = _restored(store, context, product)
-            return cls(companies, skipped, float(about["reserve"]), float(about["patience"]), store, product)
+            store.write([_about(about)])
+            return cls(companies, skipped, float(about["reserve"]), float(about["patience"]), store, product, about)
+
+    def gone_on_with(self, context: RunContext, companies: list[CompanyRun], unwritten: bool) -> "Start":
+        """The same run with these companies, in the same journal, which nobody else has gone on with meanwhile.
+        ``unwritten``: not all that became of it is there. Raises :class:`JournalError`."""
+        if context.closed:
+            raise RuntimeError(CLOSED)
+        if self.store is None or self.about is None:
+            return replace(self, companies=companies)
+        pairs = zip(self.companies, companies, strict=True)
+        changed = [new for old, new in pairs if unwritten or (new.rows, new.phase) != (old.rows, old.phase)]
+        path, about = self.store.path, {**self.about, **_handle()}
+        with opened(path, "continued", "Nothing was begun.") as store:
+            if store.about() != self.about:
+                raise JournalError(
+                    f"The journal {path} was gone on with elsewhere, or holds another run now: "
+                    f"session.resume({str(path)!r}) shows it. Nothing was begun."
+                )
+            attempts = [values for company in changed for values in _attempts(company)]
+            tried = [(ATTEMPTS, None), (_ATTEMPT, attempts)] if attempts else []
+            gone = [("DELETE FROM operations WHERE company_id = ?", [[company.company_id] for company in changed])]
+            store.write([_about(about), *gone, *_plan(changed), *tried], WITH_ATTEMPTS if attempts else None)
+        return replace(self, companies=companies, store=store, about=about)
 
 
-def _begin(store: Store, companies: list[CompanyRun], skipped: tuple[Skipped, ...], about: dict[str, str]) -> None:
+def _handle() -> dict[str, str]:
+    """Marks whose journal it is: each handle of a run has its own."""
+    return {"handle": str(uuid.uuid4())}
+
+
+def _about(about: Mapping[str, str]) -> Statement:
+    return "INSERT OR REPLACE INTO run VALUES (?, ?)", list(about.items())
+
+
+def _plan(companies: list[CompanyRun]) -> list[Statement]:
+    """The statements that write companies down as they stand."""
+    rows = [_operation(each, position) for each in companies for position in range(len(each.rows))]
+    return [(_COMPANY, [_company(company) for company in companies]), (_OPERATION, rows)]
+
+
+def _begin(store: Store, companies: list[CompanyRun], skipped: tuple[Skipped, ...], about: Mapping[str, str]) -> None:
     """Write the plan down, before anything is sent; what an ended run left is cleared."""
-    store.write(
-        [
-            *((f"DELETE FROM {table}", [()]) for table in ("run", "companies", "operations", "skipped")),
-            ("INSERT INTO run VALUES (?, ?)", list(about.items())),
-            (_COMPANY, [_company(company) for company in companies]),
-            (_OPERATION, [_operation(each, position) for each in companies for position in range(len(each.rows))]),
-            ("INSERT INTO skipped VALUES (?, ?, ?, ?)", skipped),
-        ],
-        WITH_PRODUCT if "product" in about else VERSION,
-    )
+    tables = ("run", "companies", "operations", "skipped", *["attempts"][: store.version == WITH_ATTEMPTS])
+    cleared: list[Statement] = [(f"DELETE FROM {table}", None) for table in tables]
+    left_out = "INSERT INTO skipped VALUES (?, ?, ?, ?)", skipped
+    version = WITH_PRODUCT if "product" in about else VERSION
+    store.write([*cleared, _about(about), *_plan(companies), left_out], version)
 
 
 def _restored(store: Store, context: RunContext, product: str | None) -> tuple[list[CompanyRun], tuple[Skipped, ...]]:
     """The companies as the last process left them, what it was about to queue, or had, being marked as a doubt; and
     what was left out of the plan."""
+    attempts: dict[tuple[str, int], Row] = {}
+    for values in store.read("SELECT * FROM attempts ORDER BY attempt") if store.version == WITH_ATTEMPTS else ():
+        attempts[values[:2]] = replace(_row(values), before=attempts.get(values[:2]), next_at=_moment(values[5]))
     rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for values in store.read("SELECT * FROM operations ORDER BY company_id, position"):
         rows[values[0]].append(values)
     kept = store.read("SELECT * FROM companies ORDER BY rowid")
     skipped = tuple(Skipped(*values) for values in store.read("SELECT * FROM skipped"))
-    return [_company_run(context, product, values, rows[values[0]]) for values in kept], skipped
+    return [_company_run(context, product, values, rows[values[0]], attempts) for values in kept], skipped
 
 
 def kinds(path: Path, company_id: str) -> set[str | None]:
@@ -251,23 +317,19 @@ def kinds(path: Path, company_id: str) -> set[str | None]:
 
 
 def _company_run(
-    context: RunContext, product: str | None, kept: tuple[Any, ...], rows: list[tuple[Any, ...]]
+    context: RunContext,
+    product: str | None,
+    kept: tuple[Any, ...],
+    rows: list[tuple[Any, ...]],
+    attempts: Mapping[tuple[str, int], Row],
 ) -> CompanyRun:
     company_id, wanted, all_done, all_key, all_at, began, done = kept
     pairs = None if wanted is None else tuple(map(tuple, json.loads(wanted)))
-    made = tuple(map(_row, rows))
-    company = CompanyRun(context, company_id, pairs, product, made, all_done=all_done, began=began)
-    company.waiting.clear()
-    if company.at_once and all_done is None:
-        company.waiting.append(ALL)
-        if all_key is not None:
-            company.intents[ALL] = KeyedIntent(all_key, all_at, earlier=True)
-    elif not company.at_once or all_done == "singly":
-        for (_, position, _, _, key, at, *_), row in zip(rows, company.rows, strict=True):
-            if row.state == "queueing":
-                company.waiting.append(position)
-                if key is not None:
-                    company.intents[position] = KeyedIntent(key, at, earlier=True)
+    made = tuple(replace(_row(values), before=attempts.get(values[:2])) for values in rows)
+    before = attempts.get((company_id, ALL))
+    company = CompanyRun(context, company_id, pairs, product, made, all_done=all_done, began=began, before=before)
+    intents = {values[1]: KeyedIntent(*values[4:6]) for values in rows if values[4] is not None}
+    company.line_up(intents | ({} if all_key is None else {ALL: KeyedIntent(all_key, all_at)}))
     if done:
         company.phase = next(phase for phase, number in _DONE.items() if number == done)
     if company.phase == "failed":
@@ -285,5 +347,9 @@ def _row(values: tuple[Any, ...]) -> Row:
         msgspec.json.decode(error, type=ErrorRecord) if error else None,
         outcome,
         company_id,
-        datetime.fromisoformat(seen) if seen else None,
+        _moment(seen),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

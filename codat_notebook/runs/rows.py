@@ -42,6 +42,7 @@ STATES: Final = {
     "refused": RowState("not accepted", "bad", "failed"),
     "unknown": RowState("maybe queued", "warn", "running", "?"),
     "not queued by Codat": RowState("not queued by Codat", "idle", "other"),
+    "unqueued": RowState("not queued", "idle", "other"),
 }
 #: Those of which something is still to come; a row in any other has ended.
 OPEN_STATES: Final = ("queueing", "running")
@@ -57,7 +58,9 @@ class Row:
 
     ``origin`` says where the operation comes from: ``queued`` by this run, ``attached`` because it ran already,
     ``appeared`` at the same time without having been asked for by name. ``seen`` is the server's time at which the end
-    of the operation was seen.
+    of the operation was seen. ``outcome`` is the state of a row without an operation; ``unqueued``: it was left so when
+    the run was watched again. What is tried again is a new row, with the one ``before`` it, whose ``next_at`` says from
+    when on that may be queued (``None``: at once).
     """
 
     data_type: str
@@ -68,6 +71,41 @@ class Row:
     outcome: str | None = None
     company_id: str = ""
     seen: datetime | None = None
+    before: Row | None = None
+    next_at: datetime | None = None
+
+    @property
+    def attempts(self) -> tuple[Row, ...]:
+        """The row as each attempt left it, this one last."""
+        return (*self.before.attempts, self) if self.before is not None else (self,)
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is: 1 at first."""
+        return len(self.attempts)
+
+    @property
+    def due(self) -> datetime | None:
+        """From when on it may be queued, where that is a later time."""
+        return self.before.next_at if self.before is not None else None
+
+    @property
+    def newest(self) -> Row:
+        """Its newest attempt that has an operation; itself where none has."""
+        return next((each for each in reversed(self.attempts) if each.operation is not None), self)
+
+    @property
+    def failures(self) -> list[tuple[int, ErrorRecord]]:
+        """Each attempt that failed with its error. Those that were tried again say how that went, and need nothing."""
+        done = f"Nothing to do: attempt {self.attempt} succeeded." if self.state == "complete" else ""
+        told = []
+        for each in self.attempts:
+            if (error := each.error) is not None:
+                if each is not self:
+                    action = done or f"See attempt {self.attempt}."
+                    error = replace(error, action=action, retry="never", retry_at=None, link_url=None)
+                told.append((each.attempt, error))
+        return told
 
     @property
     def operation_id(self) -> str | None:
@@ -94,7 +132,7 @@ def fits(row: Row, operation: PullOperation) -> bool:
     """Whether ``operation`` can be what the row waits for."""
     return (
         row.operation is None
-        and row.outcome in (None, "unknown")
+        and row.outcome in (None, "unknown", "unqueued")
         and row.data_type == operation.data_type
         and row.connection_id in (None, operation.connection_id)
     )
@@ -110,7 +148,7 @@ def absorb(
     after = [
         replace(row, operation=now[row.operation_id]) if row.open and row.operation_id in now else row for row in rows
     ]
-    taken = {row.operation_id for row in rows}
+    taken = {each.operation_id for row in rows for each in row.attempts}
     for operation in sorted(now.values(), key=lambda o: o.requested or ""):
         origin = None if operation.id in taken else origin_of(operation)
         if origin is None:
@@ -119,7 +157,7 @@ def absorb(
         row = Row(operation.data_type, operation.connection_id, operation, origin, company_id=company_id)
         place = next((i for i, waiting in enumerate(after) if fits(waiting, operation)), None)
         if place is not None:
-            after[place] = row
+            after[place] = replace(row, before=after[place].before)
         else:
             after.append(row if origin == "attached" else replace(row, origin="appeared"))
     return tuple(after)

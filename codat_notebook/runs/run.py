@@ -12,12 +12,14 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook import display, forking, frames
 from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.runs.attempts import Retries, carried, retries_of
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CompanyFacts, RunContext, facts_of
 from codat_notebook.runs.engine import Observer, Throttle, wait
@@ -25,7 +27,6 @@ from codat_notebook.runs.governor import local
 from codat_notebook.runs.journal import Journal, Start
 from codat_notebook.runs.rows import STATES, Row, RunProgress, ended, progress_of, remedies_of
 from codat_notebook.runs.scheduler import Scheduler
-from codat_notebook.runs.targets import again
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +66,9 @@ class RefreshRun:
         self._stopping = False
         self._end: tuple[str, str | None] | None = None
         self._frozen: tuple[datetime, float] | None = None
+        self._lock = forking.Lock()
+        #: The run that goes on with this one's rows, once it was retried or watched again.
+        self.successor: RefreshRun | None = None
         self._journal = Journal(start.store, context.engine, self._on_journal) if start.store is not None else None
         self._scheduler = Scheduler(context, start, self._journal, self._changed)
         self._began = context.client.clock.monotonic()
@@ -97,8 +101,12 @@ class RefreshRun:
                 raise asyncio.CancelledError
             await self._learn_facts()
             await self._scheduler.work()
-            failed = all(company.phase == "failed" for company in self._companies) and bool(self._companies)
-            self._finish("failed" if failed else "done", self._companies[0].note if failed else None)
+            phases = {company.phase for company in self._companies}
+            left = (
+                "what was not queued stays so: run.watch_again(queue=True) queues it" if "stopped" in phases else None
+            )
+            failed = phases == {"failed"}
+            self._finish("failed" if failed else "done", self._companies[0].note if failed else left)
         except CodatLendingError as error:
             await self._give_up(error)
         except Exception as error:
@@ -106,13 +114,15 @@ class RefreshRun:
             self._finish("failed", str(error))
             raise
         finally:
-            if self._end is None:  # cancelled, wherever that was
-                self._finish("stopped", "not watching; this view is out of date")
-            if self._journal is not None:
-                await self._journal.finish()
+            try:  # who goes on with it needs the journal
+                if self._journal is not None:
+                    await self._journal.finish()
+            finally:
+                if self._end is None:  # cancelled, wherever that was
+                    self._finish("stopped", "not watching; this view is out of date")
 
     async def _learn_facts(self) -> None:
-        unread = {company.company_id: company for company in self._companies if company.facts is None}
+        unread = {each.company_id: each for each in self._companies if each.facts is None or each.stale}
         try:
             facts = await self._scheduler.patiently(lambda: facts_of(self._context, list(unread)))
         except CodatLendingError:
@@ -122,7 +132,7 @@ class RefreshRun:
         for id, company in unread.items():
             answer = facts[id]
             if isinstance(answer, CompanyFacts):
-                company.facts = answer
+                company.facts, company.stale = answer, False
             elif not company.ended:
                 what = f"The refresh of {company.name} could not be started"
                 company.refuse(self._context.report(answer, what, company.subject()))
@@ -223,7 +233,10 @@ class RefreshRun:
         else:
             paused = "paused: nothing more is queued" if self.paused and self.phase == "queueing" else None
             trouble = f"{self._journal.trouble}; queueing waits" if self._journal and self._journal.trouble else None
-            notes = [paused, trouble, self._scheduler.hold.why if self._scheduler.hold else None, note, caution]
+            number, due = self._scheduler.waits
+            waits = f"{number:,} to be retried from {local(due)}" if due is not None else None
+            hold = self._scheduler.hold.why if self._scheduler.hold else None
+            notes = [paused, trouble, hold, waits, note, caution]
         return "; ".join(filter(None, notes)) or None
 
     @property
@@ -255,7 +268,8 @@ class RefreshRun:
             phases = Counter(company.phase for company in self._companies)
         began = now - timedelta(seconds=(monotonic - self._began) * self.speed)
         companies = len(self._companies), phases["done"] + phases["failed"]
-        return progress_of(self.counts, companies, began, now, self._ended_before)
+        progress = progress_of(self.counts, companies, began, now, self._ended_before)
+        return replace(progress, expected_end=None) if self._scheduler.waits[0] else progress
 
     @property
     def usual(self) -> dict[tuple[str, str], float]:
@@ -303,21 +317,37 @@ class RefreshRun:
 
     @property
     def operations(self) -> "pd.DataFrame":
-        """The operations as a frame: ``origin``, then the columns of ``frames.pull_operations``."""
-        rows = [row for row in self.rows if row.operation is not None]
-        origins = {"origin": ("category", [row.origin for row in rows])}
-        return frames.pull_operations([row.operation for row in rows], self.platforms, self.now, extra=origins)
+        """The newest operation of each row as a frame: ``origin`` and ``attempt`` (1 at first), then the columns of
+        ``frames.pull_operations``."""
+        rows = [row for row in (row.newest for row in self.rows) if row.operation is not None]
+        told: dict[str, frames.Extra] = {"origin": ("category", [row.origin for row in rows])}
+        told["attempt"] = "count", [row.attempt for row in rows]
+        return frames.pull_operations([row.operation for row in rows], self.platforms, self.now, extra=told)
 
     @property
     def errors(self) -> "pd.DataFrame":
-        """What went wrong in this run as a frame: requests that failed and operations that ended in a failure."""
-        return frames.errors(row.error for row in self.rows if row.error is not None)
+        """What went wrong in this run as a frame: requests that failed and operations that ended in a failure, each
+        with its ``attempt``. What was tried again since stays, and says how that went."""
+        told = [each for company in self._companies for each in company.failures]
+        return frames.errors((error for _, error in told), {"attempt": ("count", [attempt for attempt, _ in told])})
+
+    @property
+    def retries(self) -> Retries:
+        """How many rows may be tried again now, how many later, and from when on; see :meth:`retry_failed`."""
+        may = self.done and self.successor is None and self._frozen is None and not self.closed
+        return retries_of(self.rows, self.now) if may else Retries()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it was left before the end, so that :meth:`watch_again` goes on with it."""
+        may = self.done and self.successor is None and self._frozen is None
+        return may and not all(company.over for company in self._companies)
 
     @property
     def summary(self) -> "pd.DataFrame":
         """A row for each company: ``company``, ``phase``, ``operations`` and how many of them are in which state
-        (``queueing``, ``running``, ``complete``, ``failed``, ``refused``, ``unknown``, ``not_queued``), ``skipped``,
-        ``platforms``, ``note``, ``company_id``."""
+        (``queueing``, ``running``, ``complete``, ``failed``, ``refused``, ``unknown``, ``not_queued`` by Codat,
+        ``unqueued``), ``skipped``, ``platforms``, ``note``, ``company_id``."""
         companies, skipped = self._companies, Counter(line.company_id for line in self._start.skipped)
         counted = [Counter(row.state for row in company.rows) for company in companies]
         columns: dict[str, list[object]] = {
@@ -405,15 +435,55 @@ class RefreshRun:
         if self._task is not None:
             self._task.cancel()
 
-    def retry_failed(self, journal: str | None = None) -> "RefreshRun":
-        """Queue once more what failed and may succeed now, and return the new run at once.
+    def retry_failed(self, later: bool = False) -> "RefreshRun":
+        """Queue once more what failed and may succeed now, and return the run that goes on with all rows at once.
 
-        That is what the diagnosis of each failure tells (``run.errors``): an outage or a limit is tried again, a
-        missing permission or a type that the platform lacks is not. Raises ``ValueError`` if there is none.
+        What may be tried again, and when, the diagnosis of each failure tells (``run.errors``, ``run.retries``): a
+        missing permission or a type that the platform lacks is not, and a limit not before some hours are over. What
+        is done stays done, what failed stays with its remedy; what is tried again is the next ``attempt`` of its row.
+        The new run has the same journal; this one stays as it is, and knows it as its ``successor``.
+
+        Parameters
+        ----------
+        later : what may be tried again later is, too, at its time. Until then it waits, while the kernel lives; with a
+            journal ``session.resume`` waits on. ``stop_watching`` ends that.
+
+        Raises ``ValueError`` if there is nothing of the kind, ``RuntimeError`` for a run that has not ended or that has
+        a successor, and :class:`runs.JournalError` if its journal was gone on with elsewhere.
+
+        >>> run = run.retry_failed(later=True)  # doctest: +SKIP
         """
         self._check()
-        targets = again(self.rows, self._start.product)
-        return RefreshRun(self._context, Start.of(self._context, targets, journal, self._start.reserve))
+        retries = retries_of(self.rows, self.now)
+        if self.done and self.successor is None and not (retries.now or (later and retries.later)):
+            when = f"{retries}: run.retry_failed(later=True) waits for that." if retries.later else ""
+            what = when or "Nothing of this run can be helped by trying again: run.errors says what to do instead."
+            raise ValueError(what)
+        return self._go_on(retry=True, later=later)
+
+    def watch_again(self, queue: bool = False) -> "RefreshRun":
+        """Follow once more what was still open when the watching ended, and return the run that does at once.
+
+        It has the same rows and the same journal, as after :meth:`retry_failed`. Nothing is queued, unless ``queue``
+        says that what had not been queued is to be. Raises ``ValueError`` if everything had ended; else as
+        :meth:`retry_failed`.
+        """
+        self._check()
+        if self.done and self.successor is None and not self.unfinished:
+            raise ValueError("Nothing of this run is left to be watched: everything has ended.")
+        return self._go_on(queue=queue)
+
+    def _go_on(self, **how: bool) -> "RefreshRun":
+        with self._lock:
+            if self.successor is not None:
+                raise RuntimeError(f"This run was gone on with, as run.successor: {self.successor!r}. Use that one.")
+            if not self.done:
+                raise RuntimeError("This run has not ended yet: wait for its end, or stop watching it first.")
+            companies = [carried(company, self.now, **how) for company in self._companies]
+            unwritten = self._journal is not None and self._journal.trouble is not None
+            start = self._start.gone_on_with(self._context, companies, unwritten)
+            self.successor = RefreshRun(self._context, start)
+            return self.successor
 
     def observe(self, observer: Observer) -> Callable[[], None]:
         """Have ``observer`` called on the engine thread on changes, a few times a second at most, and at the end;

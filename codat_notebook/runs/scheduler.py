@@ -34,6 +34,8 @@ T = TypeVar("T")
 AT_ONCE = 9
 #: Nobody waits for a single answer of a portfolio: a doubt is cleared up for as long as keys are good (an hour).
 UNATTENDED = RetryConfig("backoff", BackoffStrategy(500, 60_000, 1.5, 45 * 60_000), True)
+#: Real seconds after which a run looks at the clock again while something waits for its time.
+NAP = 60.0
 #: Real seconds after which a run looks again whether others have left room.
 OTHERS = 0.1
 
@@ -61,6 +63,7 @@ class Scheduler:
         self._changed = changed
         self._queue: deque[CompanyRun] = deque()
         self._looks: list[tuple[float, int, CompanyRun]] = []
+        self._timed: list[tuple[datetime, int, CompanyRun, int]] = []
         self._order = count()
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -142,9 +145,11 @@ class Scheduler:
             for company in self.companies.values():
                 if company.ended:
                     continue
+                for position, due in company.timed.items():
+                    heapq.heappush(self._timed, (due, next(self._order), company, position))
                 if company.waiting:
                     self._queue.append(company)
-                else:
+                elif not company.timed:
                     company.set_phase("following", company.note)
                 self._plan(company)
             while self._fatal is None and self.open:
@@ -164,6 +169,7 @@ class Scheduler:
 
     def _start_what_may(self) -> float | None:
         """Start requests while there is room; gives the seconds after which there may be more to do."""
+        self._take_due()
         while (chosen := self._next()) is not None:
             hold = self.context.governor.hold(self._reserve)
             self._held(hold)
@@ -171,7 +177,28 @@ class Scheduler:
                 return hold.seconds if hold.seconds is not None or self._tasks else OTHERS
             self._start(*chosen)
         self._held(None)
-        return max(self._looks[0][0] - self._now, 0.0) if self._looks else None
+        pauses = [max(self._looks[0][0] - self._now, 0.0)] if self._looks else []
+        if self._timed:  # clocks stop and jump: nobody sleeps until a time of day
+            left = (self._timed[0][0] - self.context.client.clock.at_least()).total_seconds()
+            pauses.append(min(max(self.context.client.clock.real(left), OTHERS), NAP))
+        return min(pauses, default=None)
+
+    def _take_due(self) -> None:
+        """What has waited for its time, and may be tried again now, waits for its turn."""
+        while self._timed and self._timed[0][0] <= self.context.client.clock.at_least():
+            _, _, company, position = heapq.heappop(self._timed)
+            if company.timed.pop(position, None) is not None:
+                company.waiting.append(position)
+                if company not in self._queue:
+                    self._queue.append(company)
+            self._changed()
+
+    @property
+    def waits(self) -> tuple[int, datetime | None]:
+        """How many rows wait for their time, and which time is the next."""
+        timed = [(each, tuple(each.timed.items())) for each in self.companies.values() if each.timed]
+        number = sum(company.rows_at(place) for company, times in timed for place, _ in times)
+        return number, min((due for _, times in timed for _, due in times), default=None)
 
     def _held(self, hold: Hold | None) -> None:
         before, self.hold = self.hold, hold

@@ -86,7 +86,13 @@ async def _send_row(company: CompanyRun, position: int) -> None:
         idempotency_key=intent.key,
         since=intent.since,
         # Operations of the same type that other rows have cannot be this one's.
-        known={r.operation.id for r in company.rows if r.operation is not None and r.data_type == row.data_type},
+        known={
+            each.operation.id
+            for other in company.rows
+            if other.data_type == row.data_type
+            for each in other.attempts
+            if each.operation is not None
+        },
     )
     company.replace(position, replace(row, operation=queued.operation, origin=queued.origin, outcome=None))
     if queued.siblings:

@@ -38,8 +38,11 @@ else:
 #: "CdNb": marks a database as a journal of this package; and the version of its tables.
 APPLICATION: Final = 0x43644E62
 VERSION: Final = 1
-#: That of a journal whose run refreshes a product, which an earlier codat_notebook would take for something else.
+#: That of a journal whose run refreshes a product, and of one whose run has tried something again: an earlier
+#: codat_notebook would take these for something else.
 WITH_PRODUCT: Final = 2
+WITH_ATTEMPTS: Final = 3
+_VERSIONS: Final = (VERSION, WITH_PRODUCT, WITH_ATTEMPTS)
 _HEADER: Final = b"SQLite format 3\x00"
 _TABLES: Final = """
 CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT);
@@ -50,6 +53,16 @@ CREATE TABLE operations (company_id TEXT, position INTEGER, data_type TEXT, conn
                          PRIMARY KEY (company_id, position)) WITHOUT ROWID;
 CREATE TABLE skipped (company_id TEXT, data_type TEXT, connection_id TEXT, reason TEXT);
 """
+#: Made when something is tried again. A row is how an earlier attempt ended, and from when on the next may be queued.
+ATTEMPTS: Final = """
+CREATE TABLE IF NOT EXISTS attempts (company_id TEXT, position INTEGER, data_type TEXT, connection_id TEXT,
+                                     attempt INTEGER, next_at TEXT, outcome TEXT, origin TEXT, operation TEXT,
+                                     error TEXT, seen TEXT, PRIMARY KEY (company_id, position, attempt)) WITHOUT ROWID
+"""
+
+
+#: What SQLite is to carry out, for each of its rows of values; ``None``: once.
+Statement = tuple[str, Sequence[Sequence[Any]] | None]
 
 
 class JournalError(Exception):
@@ -136,15 +149,15 @@ class Store:
             self._db = _connect(self._address, uri=True)
         return self._db
 
-    def write(self, changes: Iterable[tuple[str, Sequence[Sequence[Any]]]], version: int | None = None) -> None:
-        """Carry out statements, each with its rows of values, as one transaction: all of it is kept, or nothing.
+    def write(self, changes: Iterable[Statement], version: int | None = None) -> None:
+        """Carry out statements as one transaction: all of it is kept, or nothing.
 
         ``version``: that of the journal from now on. Raises ``sqlite3.Error`` as it comes; the file is then as it was.
         """
         with self._lock, self._in_use() as db:  # which commits, or rolls back
             db.execute("BEGIN IMMEDIATE")
             for statement, rows in changes:
-                db.executemany(statement, rows)
+                db.execute(statement) if rows is None else db.executemany(statement, rows)
             if version is not None:
                 db.execute(f"PRAGMA user_version={version:d}")
 
@@ -157,6 +170,11 @@ class Store:
         """What is kept of the run as a whole."""
         return dict(self.read("SELECT name, value FROM run"))
 
+    @property
+    def version(self) -> int:
+        """The version of the journal."""
+        return int(self.read("PRAGMA user_version")[0][0])
+
     def close(self) -> None:
         """Close the file and let others have it. Safe to call twice."""
         with self._lock:
@@ -168,11 +186,12 @@ class Store:
 
 @contextmanager
 def opened(path: Path, done: str, then: str = "") -> Iterator[Store]:
-    """The file, closed again where something goes wrong. It is to be ``written``, or ``read``: then it must be there.
+    """The file, closed again where something goes wrong. It is to be ``written``; to be ``read`` or ``continued`` it
+    must be there.
 
     Raises a :class:`JournalError`, also for what SQLite says; its message ends with ``then``.
     """
-    if done == "read" and not path.exists():
+    if done != "written" and not path.exists():
         raise JournalError(f"There is no journal {path}.")
     store = Store(path)
     try:
@@ -207,10 +226,11 @@ def _check(path: Path) -> None:
         return
     if not head.startswith(_HEADER) or int.from_bytes(head[68:72], "big") != APPLICATION:
         raise NotAJournalError(f"{path} is not a journal of codat_notebook; it was left as it is. Choose another name.")
-    if (version := int.from_bytes(head[60:64], "big")) not in (VERSION, WITH_PRODUCT):
+    if (version := int.from_bytes(head[60:64], "big")) not in _VERSIONS:
         raise JournalVersionError(
-            f"The journal {path} is of version {version}, this codat_notebook reads version {VERSION} and version "
-            f"{WITH_PRODUCT}. It was left as it is: finish it with the version that began it, or begin another one."
+            f"The journal {path} is of version {version}, this codat_notebook reads the versions "
+            f"{', '.join(map(str, _VERSIONS))}. It was left as it is: finish it with the version that began it, "
+            "or begin another one."
         )
 
 

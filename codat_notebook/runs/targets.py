@@ -2,8 +2,7 @@
 
 :func:`read_targets` makes it from whatever ``session.refresh`` takes: a company's id with names of types, a mapping, or
 a plan, which is a DataFrame as ``session.plan`` gives it. :func:`plan_lines` reads such a frame for all who take one:
-a row whose ``action`` is ``queue`` or missing is queued, any other is left out, and remembered. :func:`again` makes it
-of what failed.
+a row whose ``action`` is ``queue`` or missing is queued, any other is left out, and remembered.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from codat_notebook.models.operations import can_be_product
-from codat_notebook.runs.rows import Row
 
 #: One thing asked for: a data type, and a connection (``None``: each that has the type).
 Target = tuple[str, str | None]
@@ -176,24 +174,3 @@ def column_texts(frame: Any, name: str) -> list[str | None]:
         raise ValueError(f"The plan has the column {name!r} more than once.")
     column = frame[name].astype("object")
     return [str(value).strip() or None if there else None for value, there in zip(column, column.notna(), strict=True)]
-
-
-def again(rows: Iterable[Row], product: str | None = None) -> Targets:
-    """The orders for what failed and may succeed now; of a product's refresh: the product again, with these data types.
-    Raises ``ValueError`` if there is nothing of the kind."""
-    wanted: list[tuple[str, Target]] = []
-    for row in filter(_may_help, rows):
-        connection_id = row.operation.connection_id if row.operation is not None else row.connection_id
-        wanted.append((row.company_id, (row.data_type, connection_id if product is None else None)))
-    if not wanted:
-        raise ValueError("Nothing of this run can be helped by trying again: run.errors says what to do instead.")
-    return replace(Targets.of(wanted), product=product)
-
-
-def _may_help(row: Row) -> bool:
-    if row.state == "failed" and row.error is not None:
-        return row.error.retry in ("now", "later")
-    if row.state != "refused" or row.error is None:
-        return False
-    status = row.error.status or ""
-    return int(status) in (408, 429) or int(status) >= 500 if status.isdigit() else status == "NoResponseError"

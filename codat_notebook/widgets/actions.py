@@ -24,7 +24,7 @@ from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.data_types import ChooseProduct, RefreshAll, RefreshSelected, Select
 from codat_notebook.widgets.looking import Looking
 from codat_notebook.widgets.notice import ErrorBoundary
-from codat_notebook.widgets.progress import Progress, Retry, RunView, ShowRows, StopWatching, WatchAgain
+from codat_notebook.widgets.progress import Progress, Retry, RetryLater, RunView, ShowRows, StopWatching, WatchAgain
 from codat_notebook.widgets.renderer import Renderer
 
 #: Companies offered again before anything is typed.
@@ -227,7 +227,7 @@ class Actions:
             start.companies[0].facts = status.facts
         return RefreshRun(context, start)
 
-    def on_progress(self, message: ShowRows | StopWatching | WatchAgain | Retry) -> None:
+    def on_progress(self, message: ShowRows | StopWatching | WatchAgain | Retry | RetryLater) -> None:
         """A button beside the progress was clicked."""
         if isinstance(message, StopWatching | WatchAgain):
             self._looking.want(isinstance(message, WatchAgain))

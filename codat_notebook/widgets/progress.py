@@ -14,14 +14,14 @@ from typing import Any, NotRequired, TypedDict, cast
 
 from codat_notebook.diagnosis import diagnose
 from codat_notebook.models.shared import Connection, PullOperation
-from codat_notebook.models.status import is_failed, is_running, meaning, pause_end
+from codat_notebook.models.status import is_running, meaning, pause_end
 from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import due_at, usual_durations
+from codat_notebook.runs.governor import local
 from codat_notebook.runs.records import ErrorRecord, from_operation
 from codat_notebook.runs.rows import STATES, Row
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.targets import again
 from codat_notebook.runs.watching import CompanyWatch
 from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.words import and_more, count, duration, iso, number, seconds_between, utc
@@ -139,6 +139,10 @@ class Retry(Click, frozen=True):
     """Queue again what failed and may succeed now."""
 
 
+class RetryLater(Click, frozen=True):
+    """The same, and what may succeed later at its time."""
+
+
 def operation_row(
     operation: PullOperation, connection: Connection | None = None, *, error: ErrorRecord | None = None,
     now: datetime | None = None, usual: float | None = None,
@@ -242,7 +246,7 @@ class Progress(Part[ProgressState]):
 
     classes = ("codat-progress",)
     files = ("progress.js", "progress.css")
-    messages = ShowRows | StopWatching | WatchAgain | Retry
+    messages = ShowRows | StopWatching | WatchAgain | Retry | RetryLater
 
     @staticmethod
     def text(state: ProgressState) -> str:
@@ -283,30 +287,33 @@ def run_row(row: Row, facts: CompanyFacts | None, usual: Usual, now: datetime) -
     return operation_row(operation, connection, error=error, now=now, usual=seconds)
 
 
-def helped(run: RefreshRun) -> int:
-    """How many operations of an ended run can be helped by queueing them again."""
-    if not run.done or run.closed or not any(row.error for row in run.rows):
-        return 0
-    try:
-        return sum(len(wanted or ()) for wanted in again(run.rows).companies.values())
-    except ValueError:  # nothing of the kind
-        return 0
+def retry_actions(runs: Sequence[RefreshRun]) -> list[ActionButton]:
+    """To queue again what failed: what may succeed now, and at its time what may later."""
+    told = [run.retries for run in runs]
+    now, later = sum(each.now for each in told), sum(each.later for each in told)
+    first = min((each.first for each in told if each.first is not None), default=None)
+    title = "Queues again what may succeed now. What is done stays; the others need what is said below them first."
+    offered: list[ActionButton] = [{"type": "retry", "text": f"Retry failed ({now:,})", "title": title}] if now else []
+    if first is not None:
+        title = f"{later:,} can be retried from {local(first)}: each is queued at its time, while the kernel runs."
+        offered.append({"type": "retry_later", "text": f"Retry {later:,} from {local(first)}", "title": title})
+    if not all(run.is_sandbox for run in runs):
+        for button, number in zip(reversed(offered), (now + later, now), strict=False):
+            if number > ASK_ABOVE:
+                button["ask"] = f"Queue {number:,} on LIVE?"
+    return offered
 
 
-def _actions(runs: Sequence[RefreshRun], running: bool, watched: bool) -> tuple[ActionButton, ...]:
-    """To stop watching what runs, to watch it again; to queue again what failed and may succeed now."""
+def _actions(runs: Sequence[RefreshRun], running: bool, watched: bool) -> list[ActionButton]:
+    """To stop watching what runs, to watch it again; to queue again what failed and may succeed."""
     if not watched:
-        return (WATCH_AGAIN,)
-    if running:
-        return (STOP,)
-    again = sum(map(helped, runs))
-    failed = sum(is_failed(row.operation.status) for run in runs for row in run.rows if row.operation is not None)
-    others = " The others need what is said below them first." if failed > again else ""
-    title = f"Queues again what may succeed now.{others}"
-    retry: ActionButton = {"type": "retry", "text": f"Retry failed ({again})", "title": title}
-    if again > ASK_ABOVE and not all(run.is_sandbox for run in runs):
-        retry["ask"] = f"Queue {again} on LIVE?"
-    return (retry,) if again else ()
+        return [WATCH_AGAIN]
+    return [STOP] if running else retry_actions(runs)
+
+
+def can_retry(run: RefreshRun, later: bool) -> bool:
+    """Whether a click still has something to retry."""
+    return bool(run.retries.now or (later and run.retries.later))
 
 
 def _status(runs: Iterable[RefreshRun], any_rows: bool, others_run: bool) -> str:
@@ -411,7 +418,7 @@ class RunView:
         """Show the runs as they are now."""
         self._part.show(self.state())
 
-    def act(self, message: ShowRows | StopWatching | WatchAgain | Retry) -> None:
+    def act(self, message: ShowRows | StopWatching | WatchAgain | Retry | RetryLater) -> None:
         """A message of the part: another page, to stop watching, or to queue again what can be helped by it."""
         match message:
             case ShowRows(first=first):
@@ -421,13 +428,12 @@ class RunView:
                 for run in self.runs:
                     run.stop_watching()
             case WatchAgain(seq=seq):
-                stopped = [run for run in self.runs if run.phase == "stopped"]
-                self._beside |= {row.operation_id for run in stopped for row in run.rows if row.operation_id}
-                self.follow(*(run for run in self.runs if run not in stopped), watch=self.watch, seq=seq)
-            case Retry(seq=seq):
-                again = [run.retry_failed() for run in self.runs if helped(run)]
-                kept = [run for run in self.runs if not (again and run.done)]
-                self.follow(*kept, *again, watch=self.watch, seq=seq)
+                runs = [run.watch_again() if run.unfinished else run for run in self.runs]
+                self.follow(*runs, watch=self.watch, seq=seq)
+            case Retry(seq=seq) | RetryLater(seq=seq):
+                later = isinstance(message, RetryLater)
+                runs = [run.retry_failed(later) if can_retry(run, later) else run for run in self.runs]
+                self.follow(*runs, watch=self.watch, seq=seq)
         self._part.show(self.state(), at_once=True)
 
 

@@ -28,10 +28,12 @@ from codat_notebook.widgets.progress import (
     Progress,
     ProgressState,
     Retry,
+    RetryLater,
     ShowRows,
     StopWatching,
-    helped,
+    can_retry,
     progress_state,
+    retry_actions,
     run_row,
     run_view,
 )
@@ -136,7 +138,7 @@ class RunOverview(Part[OverviewState]):
 
     classes = ("codat-run-overview",)
     files = ("run_overview.js", "console.css", "run_overview.css")
-    messages = Pause | Resume | StopWatching | Retry | CopyLinks
+    messages = Pause | Resume | StopWatching | Retry | RetryLater | CopyLinks
 
 
 #: Real seconds between two updates of a table at the least.
@@ -160,7 +162,7 @@ SUMMARY_COLUMNS = {
     "running": Column(), "queueing": Column(STATES["queueing"].words), "platforms": Column(),
     "note": Column(kind="prose"), "refused": Column(STATES["refused"].words),
     "unknown": Column(STATES["unknown"].words), "not_queued": Column(STATES["not queued by Codat"].words),
-    "skipped": Column(), "company_id": Column("id", kind="id"),
+    "unqueued": Column(STATES["unqueued"].words), "skipped": Column(), "company_id": Column("id", kind="id"),
 }  # fmt: skip
 TABS = {"companies": "Companies", "operations": "Pull operations", "errors": "Errors"}
 _FRAMES = {"companies": "summary", "operations": "operations", "errors": "errors"}
@@ -222,9 +224,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         if not run.done:
             queueing = [_RESUME if run.paused else _PAUSE] if run.phase == "queueing" else []
             return [*queueing, STOP]
-        again = helped(run)
-        title = "Queues again what may succeed now, as a new run. The others need what is said here first."
-        return [{"type": "retry", "text": f"Retry failed ({again:,})", "title": title}] if again else []
+        return retry_actions([run])
 
     def _tabs_state(self) -> TabsState:
         counts = self._run.counts
@@ -285,8 +285,8 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
                 self._run.resume()
             case StopWatching():
                 self._run.stop_watching()
-            case Retry() if helped(self._run):
-                self._follow(self._run.retry_failed())
+            case Retry() | RetryLater() if can_retry(self._run, later := isinstance(message, RetryLater)):
+                self._follow(self._run.retry_failed(later))
             case CopyLinks(rule=rule):
                 self._tell_links(rule)
         engine().loop.call_soon(lambda: self._head.show(self._head_state(), at_once=True))  # after what was posted
@@ -317,7 +317,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._company = picked
         self._one.show(self._one_state(), at_once=True)
 
-    def _turn(self, message: ShowRows | StopWatching | Retry) -> None:
+    def _turn(self, message: ShowRows | StopWatching | Retry | RetryLater) -> None:
         if isinstance(message, ShowRows):
             self._first = max(0, message.first)
             self._one.show(self._one_state(), at_once=True)

@@ -67,6 +67,7 @@ class Operation:
     lag: float = 0.0
     behind: float = 0.0
     company: str = COMPANY
+    end: str = "Complete"
     id: str = field(default_factory=lambda: str(uuid.UUID(int=_IDS.getrandbits(128), version=4)))
 
     def shown(self, now: float) -> dict[str, Any]:
@@ -77,7 +78,7 @@ class Operation:
             "companyId": self.company,
             "connectionId": self.connection,
             "dataType": self.data_type,
-            "status": "Complete" if ended else "Fetching",
+            "status": self.end if ended else "Fetching",
             "requested": _iso(self.requested - self.behind),
             "completed": _iso(self.requested - self.behind + self.duration) if ended else None,
             "progress": 100 if ended else 10,
@@ -102,6 +103,8 @@ class Server:
         self.skew = skew
         self.duration = 30.0
         self.in_progress_status = 400
+        #: How operations end that are queued now.
+        self.end = "Complete"
         self.names_operation = True
         self.connections = [BANK_A]
         self.operations: list[Operation] = []
@@ -233,7 +236,7 @@ class Server:
 
     def _made(self, data_type: str, connection: str) -> Operation:
         made = Operation(
-            data_type, connection, self.epoch(), self.duration, True, self.lags(), self.behind, self.company
+            data_type, connection, self.epoch(), self.duration, True, self.lags(), self.behind, self.company, self.end
         )
         self.operations.append(made)
         return made

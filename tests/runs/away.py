@@ -41,6 +41,8 @@ with Session(Security(auth_header=key), server_url=url, is_sandbox=True, per_min
         run = session.refresh(plan, journal=journal)
     print("begun", flush=True)
     run.wait()
+    while run.retries.now:
+        run = run.retry_failed().wait()
     print(json.dumps({"phase": run.phase, "counts": run.counts, "operations": len(run.operations)}), flush=True)
 """
 

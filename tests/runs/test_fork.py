@@ -124,6 +124,7 @@ ACTS: dict[str, Callable[[RefreshRun], object]] = {
     "resume": RefreshRun.resume,
     "stop_watching": RefreshRun.stop_watching,
     "retry_failed": RefreshRun.retry_failed,
+    "watch_again": RefreshRun.watch_again,
 }
 
 

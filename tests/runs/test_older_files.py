@@ -3,7 +3,8 @@
 ``files/`` was made by the code before its rooms were rebuilt, on the sandbox of ``staged(20)``: a run that had
 ended, one stopped while its operations ran, two killed when 17 requests had been written down (heard by Codat in the
 one, not in the other), one of all data types killed with requests under way, and what ``codat-notebook refresh
---sandbox --older-than 7D --platform Xero --dry-run`` printed.
+--sandbox --older-than 7D --platform Xero --dry-run`` printed. ``failures`` and ``product`` were made by the last code
+that knew no attempts: runs that had ended with failures of which some may be retried.
 """
 
 import csv
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from codat_notebook.cli.refresh import read_plan
-from codat_notebook.runs.store import Store
+from codat_notebook.runs.run import RefreshRun
+from codat_notebook.runs.store import WITH_ATTEMPTS, Store
 from codat_notebook.runs.targets import read_targets
 
 from .conftest import DEADLINE
@@ -60,6 +62,28 @@ def test_a_run_in_the_middle(tmp_path: Path, name: str, before: int, after: int)
         assert set(run.counts) <= {"complete", "failed"}
         assert (len(stage.world.accepted), twice(stage)) == (after, [])
         assert true_ends(stage, run)
+
+
+@pytest.mark.parametrize(("name", "counts"), [("failures", {"complete": 4, "failed": 2}), ("product", {"complete": 2})])
+def test_what_failed_is_retried_in_the_same_file(tmp_path: Path, name: str, counts: dict[str, int]) -> None:
+    """A run of the first version of the file, and a product's of the second; from then on it is of the third."""
+    journal = Path(shutil.copy(FILES / f"{name}.journal", tmp_path / "j"))
+    with staged(20 if name == "failures" else 4) as stage:
+        for row in (run := stage.resume(journal).wait(DEADLINE)).rows:  # what is there: else ids come again
+            stage.world.queue(row.company_id, row.data_type)
+        stage.loop.clockwork.passed += 3600
+        before = len(stage.world.accepted)
+        number = run.retries.now
+        assert number == {"failures": 2, "product": 1}[name]
+        again = stage.engine.call(retried(run)).wait(DEADLINE)
+        assert (again.counts, len(stage.world.accepted) - before) == (counts, number)
+        assert int.from_bytes(journal.read_bytes()[60:64], "big") == WITH_ATTEMPTS
+        assert stage.resume(journal).wait(DEADLINE).rows == again.rows
+
+
+async def retried(run: RefreshRun) -> RefreshRun:
+    """Retry it on the loop, whose time flies."""
+    return run.retry_failed()
 
 
 def test_a_plan() -> None:

@@ -89,7 +89,7 @@ def test_a_refusal_after_a_lost_answer_is_about_our_own() -> None:
 def test_what_failed_is_refreshed_again_as_the_product() -> None:
     """By the product's own call, with the data types that failed."""
     with staged(4) as stage:
-        stage.faults.end_next("FetchError", data_type="invoices")
+        stage.faults.end_next("Cancelled", data_type="invoices")
         run = begun(stage).wait(DEADLINE)
         assert run.counts["failed"] == 1
         run.retry_failed().wait(DEADLINE)

@@ -171,16 +171,7 @@ def test_observers_are_told_a_few_times_a_second_and_of_the_end() -> None:
 
 
 def test_only_what_can_be_helped_is_tried_again() -> None:
-    """An outage of the source is, a missing permission is not; the new run has only those rows."""
-    with staged(20) as stage:
-        for status, number in (("FetchError", 2), ("PermissionsError", 1), ("RateLimitError", 1), ("Complete", 99)):
-            stage.faults.end_next(status, number)
-        run = stage.run(plan(stage, 2)).wait(DEADLINE)
-        assert run.counts == {"complete": 2, "failed": 4}
-        again = run.retry_failed().wait(DEADLINE)
-        assert len(again.operations) == 3
-        assert set(again.operations.connection_id) <= set(run.operations.connection_id)
-        assert twice(stage) == []
+    """A missing permission and a type that the platform lacks are not."""
     with staged(20) as stage:
         run = stage.run(plan(stage, 1, ["customers"])).wait(DEADLINE)
         with pytest.raises(ValueError, match=r"run\.errors says"):

@@ -1,7 +1,7 @@
 """Refreshes on the console's screen: what is left by the history, and what can be queued again."""
 
 from codat_notebook.sandbox import Sandbox
-from codat_notebook.widgets.progress import helped, run_view
+from codat_notebook.widgets.progress import run_view
 
 from .test_console import ConsoleBench, bench, sandbox
 
@@ -21,17 +21,34 @@ def test_rows_say_how_long_it_usually_takes_here(sandbox: Sandbox, bench: Consol
 
 
 def test_retry_queues_only_what_can_be_helped(sandbox: Sandbox, bench: ConsoleBench) -> None:
-    """The failure that a pause may cure is queued once more, in a run of its own; the missing permission is not."""
+    """What was cancelled is queued once more; what is done and the missing permission stay where they are."""
     id = bench.pick("Toft")
-    sandbox.faults.end_next("FetchError", data_type="customers", company_id=id)
-    bench.send("codat-bar", type="refresh", company=id, data_types=["customers", "creditNotes"], seq=1)
+    sandbox.faults.end_next("Cancelled", data_type="customers", company_id=id)
+    types = ["customers", "creditNotes", "bills"]
+    bench.send("codat-bar", type="refresh", company=id, data_types=types, seq=1)
     done = bench.until("codat-progress", lambda s: s["status"] == "done")
-    assert {row["type"]: row["kind"] for row in done["rows"]} == {"customers": "failed", "creditNotes": "failed"}
+    told = {"customers": "failed", "creditNotes": "failed", "bills": "complete"}
+    assert {row["type"]: row["kind"] for row in done["rows"]} == told
     assert [action["text"] for action in done["actions"]] == ["Retry failed (1)"]
     bench.send("codat-progress", type="retry", seq=9)
     again = bench.until("codat-progress", lambda s: s["seq"] == 9 and s["status"] == "done")
-    assert [(row["type"], row["kind"]) for row in again["rows"]] == [("customers", "complete")]
+    assert {row["type"]: row["kind"] for row in again["rows"]} == {**told, "customers": "complete"}
     assert again["actions"] == []
+
+
+def test_what_may_be_retried_later_is_offered_with_its_time(sandbox: Sandbox, bench: ConsoleBench) -> None:
+    """A click has it done then; until then it is to be queued, the time is told, and it can be stopped."""
+    id = bench.pick("Toft")
+    sandbox.faults.end_next("RateLimitError", data_type="customers", company_id=id)
+    bench.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
+    (action,) = bench.until("codat-progress", lambda s: s["status"] == "done")["actions"]
+    assert (action["type"], action["text"][:13]) == ("retry_later", "Retry 1 from ")
+    bench.send("codat-progress", type="retry_later", seq=9)
+    waits = bench.until("codat-progress", lambda s: s["seq"] == 9 and s["status"] == "running")
+    assert [row["text"] for row in waits["rows"]] == ["To be queued"]
+    assert "1 to be retried from " in waits["message"]
+    bench.send("codat-progress", type="stop", seq=10)
+    bench.until("codat-progress", lambda s: s["status"] == "stopped")
 
 
 def test_a_click_that_cannot_be_acted_on_is_told(bench: ConsoleBench) -> None:
@@ -68,7 +85,7 @@ def test_a_click_that_is_delivered_twice_is_acted_on_once(sandbox: Sandbox, benc
 def test_the_view_of_a_run_retries_too(sandbox: Sandbox, bench: ConsoleBench) -> None:
     """As a cell's last line, without a console: the new run takes the place of the old one."""
     id = str(bench.session.companies(search="Toft").id[0])
-    sandbox.faults.end_next("FetchError", data_type="customers", company_id=id)
+    sandbox.faults.end_next("Cancelled", data_type="customers", company_id=id)
     run = bench.session.refresh(id, "customers").wait(60)
     view = run_view(run)
     assert [action["text"] for action in view.state["actions"]] == ["Retry failed (1)"]
@@ -111,8 +128,8 @@ def test_what_is_paused_has_a_time_of_its_own(sandbox: Sandbox, bench: ConsoleBe
 def test_a_run_whose_session_is_closed_offers_nothing_to_retry(sandbox: Sandbox, bench: ConsoleBench) -> None:
     """Nothing can be begun any more, by whichever view."""
     id = bench.pick("Toft")
-    sandbox.faults.end_next("FetchError", data_type="customers", company_id=id)
+    sandbox.faults.end_next("Cancelled", data_type="customers", company_id=id)
     run = bench.session.refresh(id, "customers").wait(timeout=60)
-    assert helped(run) == 1
+    assert run_view(run).state["actions"]
     bench.session.close()
-    assert helped(run) == 0
+    assert run_view(run).state["actions"] == []
