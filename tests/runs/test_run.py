@@ -163,7 +163,7 @@ def test_stopping_stops_the_watching_only(sandbox: Sandbox, session: Session, to
     run.stop_watching()
     run.wait(DEADLINE)
     assert run.phase == "stopped"
-    assert "Codat carries on" in repr(run)
+    assert "not watching; this view is out of date" in repr(run)
     assert run.operations.completed.isna().all()
 
 
