@@ -8,6 +8,7 @@ import openpyxl
 import pytest
 from playwright.sync_api import expect
 
+from codat_notebook.runs.engine import engine
 from codat_notebook.tables import exports
 from codat_notebook.widgets.table import FrameTable
 from tests.tables.table_frames import HOSTILE, operations
@@ -75,7 +76,7 @@ def test_a_file_of_many_pieces_arrives_whole(stage):
     with stage.page.expect_download() as saved:
         choose(element, "CSV file")
         expect(element.get_by_role("button", name="Export")).to_be_disabled()
-        expect(element.locator(".ct-note")).to_have_text(re.compile("Preparing…|of 14,000 operations"))
+        expect(element.locator(".ct-note")).to_have_text(re.compile("Preparing…|Exporting|Saving"))
     assert saved.value.path().read_bytes() == exports.as_bytes(part.visible.reset_index(drop=True), "csv")
     expect(element.get_by_role("button", name="Export")).to_be_enabled()
 
@@ -145,7 +146,7 @@ def test_a_long_export_says_how_far_it_is_and_is_stopped(stage, held, shoot, wor
     said = []
     for _ in range(12):
         gate.release()
-    expect(note).to_have_text(re.compile(r"^\d+,000 of 100,000 operations$"))
+    expect(note).to_have_text(re.compile(r"^Exporting: \d+,000 of 100,000 operations$"))
     said.append(note.inner_text())
     for theme, width in (("light", 1212), ("dark", 352)):
         stage.theme(theme)
@@ -178,6 +179,6 @@ def test_a_kernel_that_says_nothing_is_told(stage):
     expect(element.locator(".ct-note")).to_contain_text("Waiting for Python")
     element.get_by_role("button", name="Stop").click()
     expect(element.locator(".ct-note")).to_have_text("Stopped. Nothing was saved.")
-    receive(kept[0])
+    engine().post(receive, kept[0])
     stage.wait_for(lambda: part._exporting is not None and part._exporting.done())
     expect(element.locator(".ct-note")).to_have_text("Stopped. Nothing was saved.")

@@ -90,7 +90,7 @@ function exportMenu(model, say, noun, rows) {
     const file = wanted.files.get(form);
     file.pieces.push(...buffers);
     if (message.last) assembled(file.pieces, message).then((blob) => file.resolve({ blob, name: `${message.name} - ${savedAt()}.${form}` }), file.reject);
-    say(made < of ? `${number(made)} of ${count(of, noun())}` : left ? `${count(of, noun())}, ${(left / 1e6).toFixed(1)} MB still to come` : `${count(of, noun())}, saving…`);
+    say(made < of ? `Exporting: ${number(made)} of ${count(of, noun())}` : left ? `Exporting: ${(left / 1e6).toFixed(1)} MB still to come` : "Saving…");
   }
 
   menu.addEventListener("beforetoggle", () => setText(about, `${rows()}, all pages`));
