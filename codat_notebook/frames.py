@@ -42,10 +42,10 @@ PULL_OPERATIONS = {
     "id": "text", "connection_id": "category", "company_id": "category",
 }  # fmt: skip
 ERRORS = {
-    "time": "time", "what": "text", "why": "text", "action": "text", "status": "category", "data_type": "category",
-    "platform": "category", "retry_at": "time", "link_url": "text", "correlation_id": "text", "operation_id": "text",
-    "connection_id": "category", "company_id": "category", "retry": "category", "who": "category", "rule": "category",
-    "source": "category",
+    "time": "time", "what": "text", "why": "text", "action": "text", "company": "category", "status": "category",
+    "data_type": "category", "platform": "category", "retry_at": "time", "link_url": "text", "correlation_id": "text",
+    "operation_id": "text", "connection_id": "category", "company_id": "category", "retry": "category",
+    "who": "category", "rule": "category", "source": "category",
 }  # fmt: skip
 REQUESTS = {
     "time": "time", "call": "category", "method": "category", "path": "text", "status": "count", "ms": "number",

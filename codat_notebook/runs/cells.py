@@ -7,15 +7,18 @@ enough; ``source`` says which.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from codat_notebook.diagnosis import Advice, diagnose
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import DataStatus, PullOperation
-from codat_notebook.models.status import is_failed
+from codat_notebook.models.status import is_failed, is_running
 from codat_notebook.models.vocabulary import DatasetStatus, SchemaDataType, custom_identifier
-from codat_notebook.runs.context import CompanyFacts, RunContext
+
+if TYPE_CHECKING:  # the context holds what is watched, which is made of these
+    from codat_notebook.runs.context import CompanyFacts, RunContext
 
 #: Operations of the history that are read to tell connections apart: one request.
 DEPTH = 1000
@@ -54,16 +57,42 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class CompanyStatus:
-    """A company at one moment: its facts, its newest operations, and the cells made of both. ``total`` counts all its
-    operations; 0 if there are more than these and Codat does not say how many."""
+    """What is known of a company at one moment: its facts, its newest operations, and the cells made of both.
 
-    facts: CompanyFacts
+    ``total`` counts all its operations; 0 if there are more than these and Codat does not say how many. ``statuses``
+    is the data status by data type; ``whole``: the operations are all that there ever were.
+    """
+
+    facts: "CompanyFacts"
     operations: list[PullOperation]
     cells: list[Cell]
     total: int = 0
+    statuses: Mapping[str, DataStatus] = field(default_factory=dict)
+    whole: bool = False
+
+    def with_operations(self, seen: Iterable[PullOperation], now: datetime) -> "CompanyStatus":
+        """The same with what was seen of its operations since, in any order; itself where nothing is new.
+
+        An operation that has ended never runs again: a late answer does not undo it.
+        """
+        known = {operation.id: operation for operation in self.operations}
+        news = {
+            operation.id: operation
+            for operation in seen
+            if (old := known.get(operation.id)) is None or (old != operation and is_running(old.status, old.completed))
+        }
+        if not news:
+            return self
+        operations = sorted((known | news).values(), key=lambda each: each.requested or "", reverse=True)
+        return replace(
+            self,
+            operations=operations,
+            cells=make_cells(self.facts, self.statuses, operations, self.whole, now),
+            total=self.total + len(operations) - len(known) if self.total else 0,
+        )
 
 
-async def company_status(context: RunContext, company_id: str) -> CompanyStatus:
+async def company_status(context: "RunContext", company_id: str) -> CompanyStatus:
     """Ask for all that a company's cells are made of: three requests at the same time, the first time four."""
     request = {"company_id": company_id}
     facts, statuses, page = await asyncio.gather(
@@ -76,11 +105,11 @@ async def company_status(context: RunContext, company_id: str) -> CompanyStatus:
     whole = page.links.next is None
     cells = make_cells(facts, statuses.by_type, page.results, whole, context.now)
     total = len(page.results) if whole else page.total_results
-    return CompanyStatus(facts, page.results, cells, total)
+    return CompanyStatus(facts, page.results, cells, total, statuses.by_type, whole)
 
 
 def make_cells(
-    facts: CompanyFacts,
+    facts: "CompanyFacts",
     statuses: Mapping[str, DataStatus],
     operations: Iterable[PullOperation],
     whole: bool,
@@ -109,7 +138,7 @@ def make_cells(
 
 
 def _diagnosed(
-    cell: Cell, latest: PullOperation | None, facts: CompanyFacts, history: Sequence[PullOperation], now: datetime
+    cell: Cell, latest: PullOperation | None, facts: "CompanyFacts", history: Sequence[PullOperation], now: datetime
 ) -> Cell:
     """A cell that failed, with its diagnosis. What only the data status tells of has no operation to look at."""
     id, data_type, status = cell.connection_id, SchemaDataType(cell.data_type), DatasetStatus(cell.status or "")
@@ -121,7 +150,7 @@ def _diagnosed(
 
 
 def _cell(
-    facts: CompanyFacts,
+    facts: "CompanyFacts",
     key: tuple[str, str],
     latest: PullOperation | None,
     success: PullOperation | None,

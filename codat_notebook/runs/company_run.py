@@ -147,6 +147,8 @@ class CompanyRun:
             mine = {row.operation.id: row.operation for row in self.rows if row.operation is not None}
             around = [*mine.values(), *(each for each in history if each.id not in mine)]
             self.rows = tuple(self._diagnosed(row, around) if row.state == "failed" else row for row in self.rows)
+        queued = [row.operation for row in self.rows if row.operation is not None and row.origin == "queued"]
+        self.context.watching.took(self.company_id, queued)
         self.changed(self, before, self.phase)
 
     def set_phase(self, phase: str, note: str | None = None) -> None:
@@ -185,7 +187,7 @@ class CompanyRun:
         if row.operation is None or (row.error is not None and row.error.operation_id is None):
             return row
         connection = self.facts.connections.get(row.operation.connection_id) if self.facts else None
-        error = from_operation(row.operation, connection, history, row.seen or self.context.now)
+        error = from_operation(row.operation, connection, history, row.seen or self.context.now, self.name)
         if row.error is None:
             log_error(self.context.errors, error)
         return replace(row, error=error)
@@ -202,6 +204,8 @@ class CompanyRun:
         request = {"company_id": self.company_id, "order_by": "-requested", "page_size": self.page}
         page = await self.context.client.manage_data.pull_operations.list_async(request=request)
         seen, back, before = page.results, reach(page.results, page.links.next is None), self.looked
+        if (watch := self.context.watching.known(self.company_id)) is not None:
+            watch.looked_at(seen)
         clock = self.context.client.clock
         now = clock.epoch()
         clock.lag.look(self.company_id, seen, back, now)

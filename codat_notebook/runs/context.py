@@ -9,7 +9,7 @@ one request stands for thousands. A company that is not on it is asked for by it
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -17,12 +17,14 @@ from weakref import WeakSet
 from codat_notebook.client import CodatLending
 from codat_notebook.client.lookup import expected_cells
 from codat_notebook.client.quota import Pacing
+from codat_notebook.client.wire import is_loopback
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
 from codat_notebook.models.shared import Company, Connection, PullOperation, SyncSettings
 from codat_notebook.runs.engine import Engine
 from codat_notebook.runs.governor import Governor
 from codat_notebook.runs.polling import LARGEST_PAGE
 from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exception, log_error
+from codat_notebook.runs.watching import Watching
 from codat_notebook.utils import RetryConfig
 
 T = TypeVar("T")
@@ -62,7 +64,7 @@ class CompanyFacts:
         """What an error record says of its subject."""
         connection = self.connections.get(connection_id or "")
         platform, link_url = (connection.platform_name, connection.link_url) if connection else (None, None)
-        return Subject(self.id, connection_id, data_type, platform, link_url)
+        return Subject(self.id, connection_id, data_type, platform, link_url, self.name)
 
 
 @dataclass(slots=True)
@@ -77,6 +79,10 @@ class RunContext:
     pacing: Pacing | None = None
     support: dict[str, frozenset[str]] | None = None
     settings: dict[str, SyncSettings] = field(default_factory=dict)
+    #: Company id -> name, of those that were read.
+    names: dict[str, str] = field(default_factory=dict)
+    #: Whether the session was made for a sandbox.
+    begun_on_sandbox: bool = False
     profile: SyncSettings | None = None
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     governor: Governor = field(init=False)
@@ -84,15 +90,25 @@ class RunContext:
     closed: bool = False
     #: What is under way or over and still held by somebody.
     runs: "WeakSet[Any]" = field(default_factory=WeakSet)
+    #: The companies that somebody looks at.
+    watching: Watching = field(init=False)
 
     def __post_init__(self) -> None:
+        self.watching = Watching(self)
         self.governor = Governor(self.client.clock, lambda: self.client.quota, self.pacing)
 
     def after_fork(self) -> None:
         """In a forked child: the runs are the parent's, and so is what they have under way."""
         self.runs = WeakSet()
+        self.watching = Watching(self)
         self._asking = asyncio.Lock()
         self.governor.under_way = 0
+
+    @property
+    def is_sandbox(self) -> bool:
+        """See ``Session.is_sandbox``."""
+        told = self.client.clock.sandboxed and is_loopback(self.client.server_url)
+        return self.begun_on_sandbox or told
 
     @property
     def now(self) -> datetime:
@@ -101,6 +117,8 @@ class RunContext:
 
     def report(self, error: Exception, what: str, subject: Subject | None = None) -> ErrorRecord:
         """Put an exception into the error log, in plain words."""
+        if subject is not None and subject.company is None:
+            subject = replace(subject, company=self.names.get(subject.company_id or ""))
         return log_error(self.errors, from_exception(error, what, self.now, subject))
 
     async def company(self, company_id: str) -> CompanyFacts:
@@ -119,6 +137,7 @@ class RunContext:
         able = {id: self.support.get(each.integration_key or "", frozenset()) for id, each in connections.items()}
         id = company.id or company_id
         products = tuple(company.products or ())
+        self.names[id] = company.name or id
         return CompanyFacts(id, company.name or id, connections, able, company.tags or {}, products)
 
     async def company_settings(self, company_id: str, retries: RetryConfig | None = None) -> SyncSettings:

@@ -40,6 +40,8 @@ class Subject:
     data_type: str | None = None
     platform: str | None = None
     link_url: str | None = None
+    #: The company's name.
+    company: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +129,11 @@ def from_exception(error: Exception, what: str, now: datetime, subject: Subject 
 
 
 def from_operation(
-    operation: PullOperation, connection: Connection | None, history: Sequence[PullOperation], now: datetime
-) -> ErrorRecord:
+    operation: PullOperation, connection: Connection | None, history: Sequence[PullOperation], now: datetime,
+    company: str | None = None,
+) -> ErrorRecord:  # fmt: skip
     """A pull operation that failed or waits: its cause, its remedy, and the relink URL where that is the way; given its
-    connection, as far as known, and other operations of the company."""
+    connection, as far as known, other operations of the company, and the company's name."""
     advice = diagnose(operation, connection, history, now=now)
     platform = connection.platform_name if connection else None
     message = operation.error_message or operation.status_description
@@ -148,6 +151,7 @@ def from_operation(
         operation_id=operation.id,
         connection_id=operation.connection_id,
         company_id=operation.company_id,
+        company=company,
         cause=advice.cause,
         retry=advice.retry,
         who=advice.who,

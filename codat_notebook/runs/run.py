@@ -107,7 +107,7 @@ class RefreshRun:
             raise
         finally:
             if self._end is None:  # cancelled, wherever that was
-                self._finish("stopped", "no longer watched; Codat carries on")
+                self._finish("stopped", "not watching; this view is out of date")
             if self._journal is not None:
                 await self._journal.finish()
 
@@ -185,8 +185,13 @@ class RefreshRun:
         return self._scheduler.companies[company_id].facts
 
     def rows_of(self, company_id: str) -> tuple[Row, ...]:
-        """The rows of one company, a snapshot."""
-        return self._scheduler.companies[company_id].rows
+        """The rows of one company, a snapshot; none of one that the run does not refresh."""
+        company = self._scheduler.companies.get(company_id)
+        return company.rows if company is not None else ()
+
+    def look_now(self, company_id: str) -> bool:
+        """Have one company looked at without waiting for its turn; False where it is not followed (any more)."""
+        return self._end is None and self._scheduler.look_now(company_id)
 
     @property
     def platforms(self) -> dict[str, str]:
@@ -272,6 +277,11 @@ class RefreshRun:
         return f"{self.company_name}: {', '.join(parts)}{'; ' + note if note else ''}"
 
     @property
+    def is_sandbox(self) -> bool:
+        """Whether it reaches no real company: on a sandbox."""
+        return self._context.is_sandbox
+
+    @property
     def now(self) -> datetime:
         """The server's time; in a forked child that of the fork."""
         return self._times[0]
@@ -280,6 +290,11 @@ class RefreshRun:
     def _times(self) -> tuple[datetime, float]:
         """The server's time and the monotonic one."""
         return self._frozen or (self._context.now, self._context.client.clock.monotonic())
+
+    @property
+    def checked(self) -> datetime | None:
+        """The server's time of the last look that was answered: what is known is as of then."""
+        return self._scheduler.checked
 
     @property
     def speed(self) -> float:

@@ -11,6 +11,7 @@ import contextlib
 import heapq
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
 from itertools import count, zip_longest
 from typing import Any, TypeVar
 
@@ -49,6 +50,8 @@ class Scheduler:
         self.phases: Counter[str] = Counter()
         self.paused = False
         self.hold: Hold | None = None
+        #: The server's time of the last look that was answered.
+        self.checked: datetime | None = None
         #: When it was counted last how many requests wait to queue something, and how many.
         self._backlog = float("-inf"), 0
         self.durations = Durations()
@@ -98,6 +101,19 @@ class Scheduler:
         """Queue nothing more, or go on with it."""
         self.paused = paused
         self.wake()
+
+    def look_now(self, company_id: str) -> bool:
+        """Have one company looked at as soon as the limits allow; False where it is not followed (any more).
+
+        After trouble it has a pause, which stays.
+        """
+        company = self.companies.get(company_id)
+        if company is None or company.ended:
+            return False
+        if not (company.looking or company.pause):
+            self._due(company, 0.0)
+            self._wake.set()
+        return True
 
     def wake(self) -> None:
         """Something changed outside: think again."""
@@ -230,6 +246,8 @@ class Scheduler:
     async def _looked(self, company: CompanyRun) -> None:
         try:
             await look(company, self.durations)
+            if not company.pause:
+                self.checked = self.context.now
         finally:
             company.looking = False
         self._plan(company)
@@ -242,7 +260,11 @@ class Scheduler:
             self._backlog = self._now, sum(len(waiting.waiting) for waiting in self._queue)
         price = price_of(self._patience, self.open, self._backlog[1], self.context.governor.slot)
         seconds = None if company.ended else plan_look(company, self.durations, price)
-        company.due = None if seconds is None else self._now + seconds
-        if company.due is not None:
-            heapq.heappush(self._looks, (company.due, next(self._order), company))
+        company.due = None
+        if seconds is not None:
+            self._due(company, seconds)
         self._wake.set()
+
+    def _due(self, company: CompanyRun, seconds: float) -> None:
+        company.due = self._now + seconds
+        heapq.heappush(self._looks, (company.due, next(self._order), company))

@@ -116,7 +116,7 @@ def _values(values: pd.Series[Any]) -> list[Value]:
         distinct = [None if code < 0 else _value(dtype.categories[code]) for code in used]
         return list(map(distinct.__getitem__, places.tolist()))
     if isinstance(dtype, pd.StringDtype) or dtype.kind in "biuf":
-        plain: list[Any] = values.to_numpy(dtype=object, na_value=None).tolist()  # type: ignore[call-overload]
+        plain: list[Any] = values.astype(object).where(values.notna(), None).tolist()
         if isinstance(dtype, pd.StringDtype):
             return [text if text is None else safe_text(text) for text in plain]
         return plain if dtype.kind != "f" else [v if v is None or math.isfinite(v) else str(v) for v in plain]

@@ -6,23 +6,25 @@ Refreshes are followed on screen until they end; the ages are read again then.
 
 import asyncio
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.products import caution, refreshable
 from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.planning.sync_settings import merged
-from codat_notebook.runs.cells import CompanyStatus, company_status
+from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.context import name_query
 from codat_notebook.runs.journal import Start
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.targets import Target, Targets
+from codat_notebook.runs.watching import CompanyWatch
 from codat_notebook.session import Session
 from codat_notebook.widgets import pickers
 from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.data_types import ChooseProduct, RefreshAll, RefreshSelected, Select
+from codat_notebook.widgets.looking import Looking
 from codat_notebook.widgets.notice import ErrorBoundary
-from codat_notebook.widgets.progress import Progress, Retry, RunView, ShowRows, StopWatching
+from codat_notebook.widgets.progress import Progress, Retry, RunView, ShowRows, StopWatching, WatchAgain
 from codat_notebook.widgets.renderer import Renderer
 
 #: Companies offered again before anything is typed.
@@ -37,13 +39,16 @@ class Actions:
     """What the reader of one console chooses, and the runs on its screen. All of it is on the engine thread."""
 
     def __init__(
-        self, session: Session, state: ConsoleState, boundary: ErrorBoundary, renderer: Renderer, part: Progress
-    ) -> None:
+        self, session: Session, state: ConsoleState, boundary: ErrorBoundary, renderer: Renderer, part: Progress,
+        looking: Looking,
+    ) -> None:  # fmt: skip
         self._session = session
         self._state = state
         self._boundary = boundary
         self._renderer = renderer
-        self._view = RunView(part, changed=self._changed)
+        self._looking = looking
+        self._view = RunView(part, changed=self.draw)
+        self._forget: Callable[[], object] = lambda: None
         self._searching: asyncio.Task[None] | None = None
         self._picking: asyncio.Task[None] | None = None
         self._clicked = 0
@@ -51,12 +56,19 @@ class Actions:
 
     # Choosing.
 
-    def on_company(self, message: pickers.Search | pickers.Pick) -> None:
-        """A text to search for ("": the first companies, which are offered before one is typed), or a company."""
+    def on_company(self, message: pickers.Search | pickers.Pick | pickers.ReadAgain) -> None:
+        """A text to search for ("": the first companies, which are offered before one is typed), or a company; or to
+        read the one on screen again."""
         if isinstance(message, pickers.Search):
             if self._searching is not None:
                 self._searching.cancel()
             self._searching = self._boundary.spawn("The companies could not be listed", self._search, message.text)
+        elif isinstance(message, pickers.ReadAgain):
+            self._state.pick_seq = message.seq
+            if self._state.watch is not None and not self._state.loading:
+                self._boundary.spawn("The company could not be read again", self._read_again, self._state.watch)
+            else:
+                self._renderer.draw("company", at_once=True)
         else:
             if self._picking is not None:
                 self._picking.cancel()
@@ -98,25 +110,24 @@ class Actions:
         if now.problem:
             self._renderer.all()
             return
-        self.unwatch()
         now.company = {"id": company_id, "name": self._name(company_id)}
-        now.status = None
         now.loading = True
+        watch = self._session.context.watching.of(company_id)
+        self._at(watch)
         now.connection_id = None
         now.selected = []
         now.first_link = now.settings = None
         now.all_clicked = False
         now.product = None
-        self._renderer.all()
+        self.draw()
         try:
-            status = await company_status(self._session.context, company_id)
+            status = await watch.read()
         except CodatLendingError as error:
             now.company = None
+            self._at(None)
             now.problem = "No company in this account has this id." if error.status_code == 404 else error.message
             raise
         else:
-            now.status = status
-            now.read_at = self._session.client.clock.monotonic()
             now.products, now.caution = refreshable(status.facts.products), caution(status.facts.products)
             now.company = {"id": status.facts.id, "name": status.facts.name}
             self._remember(now.company)
@@ -124,14 +135,29 @@ class Actions:
         finally:
             if self._picking is asyncio.current_task():  # a later choice has its own loading to end
                 now.loading = False
-                if self._view.runs:
-                    self._view.draw()
-                else:
-                    self._renderer.all()
+                self.draw()
         told = await self._session.context.company_settings(company_id)
         now.first_link = told.first_link
         now.settings = merged(company_id, told)  # the client's are not asked for: Codat tells what holds here
         self._renderer.all()
+
+    def _at(self, watch: CompanyWatch | None) -> None:
+        """Show this company from now on: its state, none other. The runs on screen go on."""
+        self._forget()
+        self._forget = watch.observe(self.draw) if watch is not None else lambda: None
+        self._state.watch = watch
+        self._looking.at(watch)
+        self._view.follow(watch=watch)
+        self._state.runs = ()
+
+    async def _read_again(self, watch: CompanyWatch) -> None:
+        self._state.loading = True
+        self._renderer.draw("company", at_once=True)
+        try:
+            await watch.read()
+        finally:
+            self._state.loading = False
+            self.draw()
 
     def _name(self, company_id: str) -> str:
         results = self._state.search["results"] if self._state.search else []
@@ -196,37 +222,30 @@ class Actions:
         """A run as ``session.refresh`` begins it, but facts that were read just now are not asked for once more."""
         context = self._session.context
         start = Start.of(context, Targets({status.facts.id: wanted}, product=product))
-        if context.client.clock.monotonic() - self._state.read_at < FACTS_LAST:
+        watch = self._state.watch
+        if watch is not None and context.client.clock.monotonic() - watch.read_at < FACTS_LAST:
             start.companies[0].facts = status.facts
         return RefreshRun(context, start)
 
-    def on_progress(self, message: ShowRows | StopWatching | Retry) -> None:
+    def on_progress(self, message: ShowRows | StopWatching | WatchAgain | Retry) -> None:
         """A button beside the progress was clicked."""
-        if self._view.runs:
-            self._view.act(message)
-            self._state.runs = self._view.runs
+        if isinstance(message, StopWatching | WatchAgain):
+            self._looking.want(isinstance(message, WatchAgain))
+        self._view.act(message)
+        self._state.runs = self._view.runs
 
     def watch(self, *runs: RefreshRun) -> None:
         """Put runs that have not ended on screen, beside those that are there. They are drawn at their next change."""
         under_way = [run for run in dict.fromkeys((*self._state.runs, *runs)) if not run.done]
-        self._view.follow(*under_way, history=self._state.status.operations if self._state.status else ())
+        self._view.follow(*under_way, watch=self._state.watch)
         self._state.runs = self._view.runs
 
-    def unwatch(self) -> None:
-        """Take the runs off the screen; they go on."""
-        self._view.follow()
-        self._state.runs = ()
+    def stop(self) -> None:
+        """Look at no company any more; the runs go on."""
+        self._at(None)
+        self._looking.stop()
 
-    def _changed(self) -> None:
+    def draw(self) -> None:
+        """Draw everything, from the one state of the company."""
         self._renderer.all()
-        company = self._state.company
-        if company and self._state.runs and all(run.done for run in self._state.runs):
-            self._boundary.spawn("The data status could not be read again", self._renew, company["id"])
-
-    async def _renew(self, company_id: str) -> None:
-        """Read the ages again after a refresh."""
-        status = await company_status(self._session.context, company_id)
-        if self._state.facts is not None and self._state.facts.id == company_id:
-            self._state.status = status
-            self._state.read_at = self._session.client.clock.monotonic()
-            self._renderer.all()
+        self._view.draw()

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from codat_notebook.models import vocabulary
 from codat_notebook.models.status import OLD, STALE, TONES, Meaning, is_problem, meaning
-from codat_notebook.planning.health import LATE, PortfolioStatus
+from codat_notebook.planning.health import FAIL, LATE, WARN, PortfolioStatus
 from codat_notebook.runs.cells import Cell
 from codat_notebook.tables.column import Row
 from codat_notebook.widgets.part import Click, Part
 from codat_notebook.widgets.progress import ShowRows
-from codat_notebook.words import count
+from codat_notebook.words import number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,10 +153,9 @@ def portfolio_rows(status: PortfolioStatus) -> dict[str, tuple[str, str]]:
 
 
 def _note(verdicts: Counter[str | None]) -> str:
-    late = [f"{verdicts[verdict]:,} {verdict}" for verdict in reversed(LATE) if verdicts[verdict]]
-    if late:
-        return f"{', '.join(late)} of {count(verdicts.total(), 'cell')}"
-    return "all fresh" if verdicts.total() else "nothing to read"
+    words = {FAIL: "out of date", WARN: "getting old"}
+    late = [f"{number(verdicts[each])} of {number(verdicts.total())} {words[each]}" for each in words if verdicts[each]]
+    return ", ".join(late) or ("all fresh" if verdicts.total() else "nothing to read")
 
 
 def portfolio_view(status: PortfolioStatus) -> Heatmap:
@@ -215,7 +214,7 @@ class TimelineState(TypedDict):
     seq: int
 
 
-class Look(Click, frozen=True, kw_only=True):
+class LookAt(Click, frozen=True, kw_only=True):
     """The reader looks at this time (seconds since 1970), which is drawn so many pixels wide."""
 
     since: float
@@ -223,22 +222,22 @@ class Look(Click, frozen=True, kw_only=True):
     width: float
 
 
-class Open(Click, frozen=True, kw_only=True):
+class OpenBar(Click, frozen=True, kw_only=True):
     """Show the details of the operation with this key, or none."""
 
     key: str | None
 
 
 def timeline_state(
-    frame: "pd.DataFrame | None", now: datetime, look: Look | None = None, *, company: str = "", total: int = 0,
+    frame: "pd.DataFrame | None", now: datetime, look: LookAt | None = None, *, company: str = "", total: int = 0,
     empty: str = "Nothing to show yet.", speed: float = 1.0, seq: int = 0,
 ) -> TimelineState:  # fmt: skip
     """The state of a :class:`Timeline`; ``now`` and ``speed`` are the server's.
 
     ``frame`` has pull operations, in any order; one without a readable time of request is left out. Up to :data:`MOST`
     have a bar each. Of more, those that begin within a few pixels of each other are one: where the reader looks (before
-    they have said so: among the newest) of that view's pixels, elsewhere of those of the whole. ``total`` counts the operations that Codat has. ``empty`` stands in
-    place of bars when there are none.
+    they have said so: among the newest) of that view's pixels, elsewhere of those of the whole. ``total`` counts the
+    operations that Codat has. ``empty`` stands in place of bars when there are none.
     """
     readable = None if frame is None else frame[frame["requested"].notna()]
     rows, bars = ([], []) if readable is None or readable.empty else _drawn(readable, int(now.timestamp()), look)
@@ -249,7 +248,7 @@ def timeline_state(
     }  # fmt: skip
 
 
-def _drawn(frame: "pd.DataFrame", now: int, look: Look | None) -> tuple[list[TimelineRow], list[Bar]]:
+def _drawn(frame: "pd.DataFrame", now: int, look: LookAt | None) -> tuple[list[TimelineRow], list[Bar]]:
     import numpy as np
 
     rows, row = _rows(frame)
@@ -282,9 +281,9 @@ def _drawn(frame: "pd.DataFrame", now: int, look: Look | None) -> tuple[list[Tim
         np.add.reduceat(bad == len(_WORST) - 1, begins, dtype=int).tolist(),
     )  # fmt: skip
     bars: list[Bar] = [
-        {"key": key, "row": at, "since": first, "until": None if running else last, "tone": found[number].tone,
-         "text": found[number].text, "count": many, "failed": failed}
-        for key, at, first, last, running, number, many, failed in zip(*columns, strict=True)
+        {"key": key, "row": line, "since": first, "until": None if running else last, "tone": found[at].tone,
+         "text": found[at].text, "count": many, "failed": failed}
+        for key, line, first, last, running, at, many, failed in zip(*columns, strict=True)
     ]  # fmt: skip
     return rows, sorted(bars, key=lambda bar: bar["since"])
 
@@ -314,13 +313,13 @@ def _outcomes(frame: "pd.DataFrame") -> tuple[list[Meaning], "NDArray[Any]"]:
 
     names = [*map(str, frame["status"].cat.categories), ""]
     found = [meaning(name, "ended") for name in names]
-    number = frame["status"].cat.codes.to_numpy("int64") % len(names)  # the code of a missing one is -1
+    outcome = frame["status"].cat.codes.to_numpy("int64") % len(names)  # the code of a missing one is -1
     ended = frame["completed"].notna().to_numpy()
-    for n in np.flatnonzero(~ended | np.array([each.kind == "running" for each in found])[number]).tolist():
+    for n in np.flatnonzero(~ended | np.array([each.kind == "running" for each in found])[outcome]).tolist():
         said = _or_empty(frame["message"].iloc[n])
-        found.append(meaning(names[number[n]], "ended" if ended[n] else None, said))
-        number[n] = len(found) - 1
-    return found, number
+        found.append(meaning(names[outcome[n]], "ended" if ended[n] else None, said))
+        outcome[n] = len(found) - 1
+    return found, outcome
 
 
 def _or_empty(text: Any) -> str:
@@ -337,12 +336,12 @@ class Timeline(Part[TimelineState]):
 
     classes = ("codat-timeline",)
     files = ("chart.js", "axis.js", "timeline.js", "chart.css", "timeline.css")
-    messages = Look | Open
+    messages = LookAt | OpenBar
 
     def __init__(self, state: TimelineState | None = None, **traits: Any) -> None:
         super().__init__(state, **traits)
         #: Where the reader looks, if they said so, and the operation whose details are open.
-        self.look: Look | None = None
+        self.look: LookAt | None = None
         self.opened: str | None = None
         #: For the package's own use, as those of a table: called when there is something to draw anew, and with each
         #: draw the row of the operation that is open; the clock.
@@ -351,8 +350,8 @@ class Timeline(Part[TimelineState]):
         self.now: Callable[[], datetime] | None = None
         self.on_message = self._act
 
-    def _act(self, message: Look | Open) -> None:
-        if isinstance(message, Look):
+    def _act(self, message: LookAt | OpenBar) -> None:
+        if isinstance(message, LookAt):
             self.look = message
         else:
             self.opened = message.key

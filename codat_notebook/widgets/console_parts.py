@@ -35,8 +35,9 @@ OPERATION_COLUMNS = {
     "company_id": _HIDDEN,
 }  # fmt: skip
 ERROR_COLUMNS = {
-    "time": Column(kind="time", facet=True), "what": Column("what happened", "prose"), "why": Column(kind="prose"),
-    "action": Column("what to do", "prose"), "status": Column(kind="status", tone=lambda _: "bad", facet=True),
+    "time": Column(kind="time", facet=True), "company": Column(facet=True), "what": Column("what happened", "prose"),
+    "why": Column(kind="prose"), "action": Column("what to do", "prose"),
+    "status": Column(kind="status", tone=lambda _: "bad", facet=True),
     "data_type": Column("data type", hidden=True, facet=True), "connection_id": _CONNECTION, "platform": Column(),
     "correlation_id": Column(kind="id"), "operation_id": Column("operation", kind="id"), "retry_at": _HIDDEN,
     "link_url": _HIDDEN, "company_id": _HIDDEN, "retry": Column("try again", facet=True),

@@ -12,6 +12,7 @@ from codat_notebook.planning.sync_settings import Settings
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.run import RefreshRun
+from codat_notebook.runs.watching import CompanyWatch
 from codat_notebook.session import Session
 from codat_notebook.widgets import pickers
 from codat_notebook.widgets.charts import HeatmapState, TimelineState, heatmap_state, timeline_state
@@ -25,12 +26,12 @@ from codat_notebook.widgets.data_types import (
     data_types_state,
     in_progress,
 )
-from codat_notebook.widgets.header import NOT_CONNECTED, ActivityState, HeaderState, QuotaState
+from codat_notebook.widgets.header import NOT_CONNECTED, ActivityState, HeaderState, QuotaState, WatchState
 from codat_notebook.widgets.history import WHOLE, LoadedHistory
 from codat_notebook.widgets.notice import NoticeCard, NoticeState, notice_state
 from codat_notebook.widgets.progress import ProgressState, progress_state
 from codat_notebook.widgets.tabs import TabsState, tabs_state
-from codat_notebook.words import count
+from codat_notebook.words import count, iso
 
 #: What stands in the place of a company's operations where there are none.
 NEVER_PULLED = "Nothing of this company was ever pulled."
@@ -49,8 +50,8 @@ def first_states(session: Session | None, *, can_switch: bool = True) -> dict[st
 class ConsoleState:
     """The state of one console; changed by its controller only.
 
-    ``company`` is the picked one, ``status`` what is known of it since ``read_at`` (monotonic seconds; ``None`` while
-    it is read or could not be), ``past`` what was read of its older operations; ``runs`` are the refreshes on screen.
+    ``company`` is the picked one, ``watch`` keeps what is known of it current, ``past`` is what was read of its older
+    operations; ``runs`` are the refreshes on screen.
     ``all_clicked``: the last click was *Refresh all*; ``products`` have a refresh of their own, ``product`` is the
     chosen one, ``caution`` what they say against the other way. ``tab`` is what the reader looks at, ``asked_tab``
     where the kernel has sent them. ``can_switch``: a form offers other sessions. The ``seq`` numbers answer the
@@ -58,8 +59,7 @@ class ConsoleState:
     """
 
     company: pickers.CompanyName | None = None
-    status: CompanyStatus | None = None
-    read_at: float = 0.0
+    watch: CompanyWatch | None = None
     first_link: frozenset[str] | None = None
     settings: Settings | None = None
     loading: bool = False
@@ -84,28 +84,29 @@ class ConsoleState:
     notice_seq: int = 0
 
     @property
+    def status(self) -> CompanyStatus | None:
+        """What is known of the company; ``None`` while it is read for the first time, or could not be."""
+        return self.watch.status if self.watch else None
+
+    @property
     def facts(self) -> CompanyFacts | None:
         """What is known of the company itself."""
         return self.status.facts if self.status else None
 
     @property
     def running_types(self) -> set[str]:
-        """The data types that the runs on screen are refreshing now."""
-        return {row.data_type for run in self.runs if not run.done for row in run.rows if row.open}
+        """The data types that are being refreshed now, also those that wait to be queued."""
+        queueing = {row.data_type for run in self.runs if not run.done for row in run.rows if row.state == "queueing"}
+        return queueing | {operation.data_type for operation in (self.watch.running if self.watch else ())}
 
     def operations(self) -> list[PullOperation]:
-        """The company's operations as last read, with what the runs have seen since in front."""
-        if self.status is None:
-            return []
-        seen = {row.operation.id: row.operation for run in self.runs for row in run.rows if row.operation is not None}
-        return list({**seen, **{o.id: seen.get(o.id, o) for o in self.status.operations}}.values())
+        """The company's newest operations, newest first."""
+        return self.status.operations if self.status is not None else []
 
     @property
     def total(self) -> int:
         """How many operations Codat has of the company; 0 where it has more than it gave and does not say."""
-        if self.status is None or not self.status.total:
-            return 0
-        return self.status.total + len(self.operations()) - len(self.status.operations)
+        return self.status.total if self.status is not None else 0
 
     def operation(self, id: str) -> PullOperation | None:
         """One of the company's operations, also one that is older than those."""
@@ -124,10 +125,33 @@ def header(state: ConsoleState, session: Session) -> HeaderState:
         "address": urlsplit(session.client.server_url).netloc,
         "read_only": session.read_only,
         "can_switch": state.can_switch,
-        "running": sum(run.counts.get("running", 0) for run in session.runs if not run.done),
+        "running": _running(state, session),
+        "watch": _watch(state),
         "quota": left,
         "activity": state.activity,
+        "now": now.isoformat(),
         "speed": session.client.clock.speed,
+    }
+
+
+def _running(state: ConsoleState, session: Session) -> int:
+    """Operations that run: all of the company on screen, of others what the session's own runs refresh."""
+    id, running = (state.watch.company_id, len(state.watch.running)) if state.watch else ("", 0)
+    for run in session.runs:
+        if not run.done:
+            running += run.counts.get("running", 0) - sum(row.state == "running" for row in run.rows_of(id))
+    return running
+
+
+def _watch(state: ConsoleState) -> WatchState | None:
+    watch = state.watch
+    if watch is None or watch.checked is None:
+        return None
+    return {
+        "checked": iso(watch.checked.isoformat()) or "",
+        "every": watch.rhythm if watch.watched else None,
+        "looks": watch.looks,
+        "problem": watch.problem,
     }
 
 
@@ -270,7 +294,7 @@ def code(state: ConsoleState, session: Session) -> CodeState:
     id = state.company["id"] if state.company and state.status else None
     url = session.client.server_url
     text = code_text(
-        session.is_sandbox,
+        session.context.begun_on_sandbox,
         id,
         state.selected,
         state.connection_id,

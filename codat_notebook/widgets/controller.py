@@ -34,6 +34,7 @@ from codat_notebook.widgets.details import (
 )
 from codat_notebook.widgets.header import NOT_CONNECTED
 from codat_notebook.widgets.history import HistoryLoader
+from codat_notebook.widgets.looking import Looking
 from codat_notebook.widgets.notice import Dismiss, ErrorBoundary, Errors
 from codat_notebook.widgets.pickers import Search
 from codat_notebook.widgets.renderer import Renderer
@@ -45,13 +46,16 @@ _log = logging.getLogger("codat_notebook")
 class Controller:
     """Acts for one console on one session, from ``start`` to ``stop``; everything else is messages and events."""
 
-    def __init__(self, session: Session, parts: Parts, *, can_switch: bool) -> None:
+    def __init__(
+        self, session: Session, parts: Parts, kernel: asyncio.AbstractEventLoop | None, *, can_switch: bool
+    ) -> None:
         self.session = session
         self.parts = parts
         self.state = ConsoleState(can_switch=can_switch)
         self.boundary = ErrorBoundary(session, self.state, lambda: self.renderer.all())
         self.renderer = Renderer(session, parts, self.state, self.boundary)
-        self.actions = Actions(session, self.state, self.boundary, self.renderer, parts.progress)
+        self.looking = Looking(session.context.engine, kernel)
+        self.actions = Actions(session, self.state, self.boundary, self.renderer, parts.progress, self.looking)
         self.history = HistoryLoader(session, self.state, self.boundary, parts.operations, self.renderer.all)
         self.renderer.follow = self.history.follow
         browsed = partial(DetailsPresenter, session, self.boundary)
@@ -69,10 +73,10 @@ class Controller:
             self.parts.company: self.actions.on_company, self.parts.connection: self.actions.on_connection,
             self.parts.data_types: self.actions.on_data_types, self.parts.bar: self.actions.on_bar,
             self.parts.progress: self.actions.on_progress, self.parts.notice: self._on_notice,
-            self.parts.tabs: self._on_tabs,
+            self.parts.tabs: self._on_tabs, self.parts.header: lambda _: None,
         }  # fmt: skip
         for part, handler in handlers.items():
-            part.on_message = self.boundary.caught(handler)
+            part.on_message = self.boundary.caught(partial(self._on_message, handler))
             self._listening.callback(setattr, part, "on_message", None)
         post = self.session.context.engine.post
         self._listening.callback(self.session.watch(lambda event: post(self._on_event, event)))
@@ -83,6 +87,11 @@ class Controller:
         for presenter in self.details:
             presenter.start()
         post(self._begin)
+
+    def _on_message(self, handler: Callable[[Any], None], message: Any) -> None:
+        """Whatever comes from a browser, somebody looks at it."""
+        self.looking.seen()
+        handler(message)
 
     def _begin(self) -> None:
         self.renderer.all()
@@ -95,7 +104,7 @@ class Controller:
         for presenter in self.details:
             presenter.stop()
         self.history.stop()
-        self.actions.unwatch()
+        self.actions.stop()
         self.renderer.stop()
         self.boundary.stop()
 
@@ -165,6 +174,7 @@ class Connector:
         self.parts = parts
         self._ways = tuple(ways)
         self._read_only = read_only
+        self._kernel = _kernel()
         self._owned = False
         self._controller: Controller | None = None
         self._acting = ExitStack()
@@ -254,7 +264,7 @@ class Connector:
     def _control(self, session: Session) -> None:
         post = session.context.engine.post
         self._acting.callback(session.observe_close(lambda: post(self._closed)))
-        self._controller = Controller(session, self.parts, can_switch=bool(self._ways))
+        self._controller = Controller(session, self.parts, self._kernel, can_switch=bool(self._ways))
         self._acting.callback(self._controller.stop)
         self._controller.start()
 
@@ -294,6 +304,14 @@ def _secret(message: ConnectBy) -> Secret | None:
     if not isinstance(secret, Secret):
         raise ConfigurationError("The environment holds no key: set CODAT_API_KEY before you start Jupyter.")
     return secret
+
+
+def _kernel() -> asyncio.AbstractEventLoop | None:
+    """The loop on which a kernel runs cells and hands on messages; ``None`` outside of one."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _close(session: Session) -> None:

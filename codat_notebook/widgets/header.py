@@ -6,7 +6,7 @@ form. Whatever takes time (asking, waiting for a retry) is said here too: no sil
 
 from typing import Literal, TypedDict
 
-from codat_notebook.widgets.part import Part
+from codat_notebook.widgets.part import FromBrowser, Part
 from codat_notebook.words import count, duration, number
 
 _BADGES = {"sandbox": "SANDBOX", "live": "LIVE", "none": "NOT CONNECTED"}
@@ -27,6 +27,20 @@ class ActivityState(TypedDict):
     wait: float | None
 
 
+class WatchState(TypedDict):
+    """When the company on screen was last looked at (the server's time), and every how many real seconds it is (None:
+    it is not watched); how many requests that took so far, and why the last one failed."""
+
+    checked: str
+    every: float | None
+    looks: int
+    problem: str | None
+
+
+class Seen(FromBrowser, frozen=True):
+    """A view of the console is on screen; said again and again while it is."""
+
+
 Mode = Literal["sandbox", "live", "none"]
 
 
@@ -38,15 +52,17 @@ class HeaderState(TypedDict):
     read_only: bool
     can_switch: bool
     running: int
+    watch: WatchState | None
     quota: QuotaState | None
     activity: ActivityState | None
+    now: str
     speed: float
 
 
 #: The status line before anything is connected.
 NOT_CONNECTED: HeaderState = {
-    "mode": "none", "address": "", "read_only": False, "can_switch": True, "running": 0, "quota": None,
-    "activity": None, "speed": 1.0,
+    "mode": "none", "address": "", "read_only": False, "can_switch": True, "running": 0, "watch": None, "quota": None,
+    "activity": None, "now": "", "speed": 1.0,
 }  # fmt: skip
 
 
@@ -64,13 +80,14 @@ def quota_text(quota: QuotaState | None) -> str:
 
 
 class Header(Part[HeaderState]):
-    """The status line (class ``codat-status``). Shows; sends no messages.
+    """The status line (class ``codat-status``). It tells the kernel while it is on screen.
 
     ``speed`` is that of the server's clock against the wall's, for the count to the reset.
     """
 
     classes = ("codat-status",)
     files = ("header.js", "console.css", "header.css")
+    messages = Seen
 
     @staticmethod
     def text(state: HeaderState) -> str:

@@ -70,6 +70,10 @@ class Pick(Click, frozen=True):
     id: str = ""
 
 
+class ReadAgain(Click, frozen=True, tag="read"):
+    """Read the company on screen again, at once."""
+
+
 class ConnectionChoice(TypedDict):
     """A connection in the menu."""
 
@@ -152,7 +156,7 @@ class CompanyPicker(Part[CompanyState]):
 
     classes = ("codat-company",)
     files = ("company.js", "pickers.css")
-    messages = Search | Pick
+    messages = Search | Pick | ReadAgain
 
     @staticmethod
     def text(state: CompanyState) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NotRequired, TypedDict, cast
 
 from codat_notebook.diagnosis import diagnose
 from codat_notebook.models.shared import Connection, PullOperation
-from codat_notebook.models.status import is_failed, meaning, pause_end
+from codat_notebook.models.status import is_failed, is_running, meaning, pause_end
 from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import due_at, usual_durations
@@ -21,22 +21,29 @@ from codat_notebook.runs.records import ErrorRecord, from_operation
 from codat_notebook.runs.rows import STATES, Row
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.targets import again
+from codat_notebook.runs.watching import CompanyWatch
 from codat_notebook.widgets.part import Click, FromBrowser, Part
-from codat_notebook.words import and_more, duration, iso, number, seconds_between, utc
+from codat_notebook.words import and_more, count, duration, iso, number, seconds_between, utc
 
 #: Rows sent at once: every data type there is, or one page of a large run.
 PAGE = 50
 
 
+#: Operations on LIVE that are queued without a question; ``refresh_bar.js`` has it, too.
+ASK_ABOVE = 5
+
+
 class ActionButton(TypedDict):
-    """A button that sends a message of this ``type``."""
+    """A button that sends a message of this ``type``; with ``ask`` only at the second click, after that question."""
 
     type: str
     text: str
     title: NotRequired[str]
+    ask: NotRequired[str]
 
 
 #: Stop is no cancel, and the button must say so.
+WATCH_AGAIN: ActionButton = {"type": "watch_again", "text": "Watch again", "title": "Looks at once, and follows on."}
 STOP: ActionButton = {
     "type": "stop",
     "text": "Stop watching (Codat carries on)",
@@ -93,7 +100,8 @@ class ProgressState(TypedDict):
     ``status`` is "idle" (the empty form), "asking" (queueing, no row yet), "running", "done", "stopped" or "error";
     ``message`` a line under the total, or when idle the hint what to do; ``counts`` are over all rows, of which
     ``rows`` are at most 50, from the ``first``; ``expected`` tells what waits, ``due`` when all should have ended.
-    Elapsed times tick by ``now`` and ``speed``, the server's.
+    Elapsed times tick by ``now`` and ``speed``, the server's; where it is not ``watched`` they stand as they were when
+    it was ``checked`` last.
     """
 
     title: str
@@ -107,6 +115,8 @@ class ProgressState(TypedDict):
     due: str | None
     message: str
     actions: list[ActionButton]
+    checked: str | None
+    watched: bool
     seq: int
 
 
@@ -118,6 +128,10 @@ class ShowRows(FromBrowser, frozen=True, tag="window"):
 
 class StopWatching(Click, frozen=True, tag="stop"):
     """Stop watching."""
+
+
+class WatchAgain(Click, frozen=True):
+    """Look at it again after it was stopped."""
 
 
 class Retry(Click, frozen=True):
@@ -176,13 +190,13 @@ def progress_counts(rows: Sequence[ProgressRow]) -> ProgressCounts:
 def progress_state(
     rows: Sequence[ProgressRow], now: str, *, title: str = "", status: str = "running", first: int = 0,
     expected: str = "", due: str | None = None, message: str = "", actions: Iterable[ActionButton] = (),
-    speed: float = 1.0, seq: int = 0,
+    speed: float = 1.0, checked: str | None = None, watched: bool = True, seq: int = 0,
 ) -> ProgressState:  # fmt: skip
     """The state of a :class:`Progress`. ``rows`` are all rows, of which the page from ``first`` is sent."""
     return {
         "title": title, "status": status, "now": now, "speed": speed, "counts": progress_counts(rows), "first": first,
         "rows": _without_repeats(rows[first : first + PAGE]), "expected": expected, "due": due, "message": message,
-        "actions": list(actions), "seq": seq,
+        "actions": list(actions), "checked": checked, "watched": watched, "seq": seq,
     }  # fmt: skip
 
 
@@ -227,7 +241,7 @@ class Progress(Part[ProgressState]):
 
     classes = ("codat-progress",)
     files = ("progress.js", "progress.css")
-    messages = ShowRows | StopWatching | Retry
+    messages = ShowRows | StopWatching | WatchAgain | Retry
 
     @staticmethod
     def text(state: ProgressState) -> str:
@@ -278,87 +292,123 @@ def helped(run: RefreshRun) -> int:
         return 0
 
 
-def _actions(runs: Sequence[RefreshRun]) -> tuple[ActionButton, ...]:
-    """To stop watching what runs; to queue again what failed and may succeed now."""
-    if not all(run.done for run in runs):
+def _actions(runs: Sequence[RefreshRun], running: bool, watched: bool) -> tuple[ActionButton, ...]:
+    """To stop watching what runs, to watch it again; to queue again what failed and may succeed now."""
+    if not watched:
+        return (WATCH_AGAIN,)
+    if running:
         return (STOP,)
-    count = sum(map(helped, runs))
+    again = sum(map(helped, runs))
     failed = sum(is_failed(row.operation.status) for run in runs for row in run.rows if row.operation is not None)
-    others = " The others need what is said below them first." if failed > count else ""
+    others = " The others need what is said below them first." if failed > again else ""
     title = f"Queues again what may succeed now.{others}"
-    return ({"type": "retry", "text": f"Retry failed ({count})", "title": title},) if count else ()
+    retry: ActionButton = {"type": "retry", "text": f"Retry failed ({again})", "title": title}
+    if again > ASK_ABOVE and not all(run.is_sandbox for run in runs):
+        retry["ask"] = f"Queue {again} on LIVE?"
+    return (retry,) if again else ()
 
 
-def _status(runs: Iterable[RefreshRun], any_rows: bool) -> str:
+def _status(runs: Iterable[RefreshRun], any_rows: bool, others_run: bool) -> str:
     phases = {run.phase for run in runs}
-    if phases - _ENDS.keys():
+    if others_run or phases - _ENDS.keys():
         return "running" if any_rows else "asking"
-    return next(status for phase, status in _ENDS.items() if phase in phases)
+    return next((status for phase, status in _ENDS.items() if phase in phases), "done")
 
 
 class RunView:
     """Keeps a progress part up to date with the runs that it follows, and acts on its buttons.
 
-    ``changed`` is called when the runs have changed, after the part was drawn.
+    ``changed`` is called instead of :meth:`draw` when a run has changed. With a ``watch`` it shows what else runs for
+    that company, too: what others have started, and what this session has queued by runs that are not on screen.
     """
 
-    def __init__(self, part: Progress, *, titled: bool = False, changed: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, part: Progress, *, titled: bool = False, changed: Callable[[], object] | None = None) -> None:
         self.runs: tuple[RefreshRun, ...] = ()
+        self.watch: CompanyWatch | None = None
         self._part = part
         self._titled = titled
-        self._changed = changed
-        self._history: Sequence[PullOperation] = ()
+        self._changed = changed or self.draw
+        self._beside: set[str] = set()
         self._usual: Usual | None = None
         self._first = 0
         self._seq = 0
         self._forget: list[Callable[[], None]] = []
 
-    def follow(self, *runs: RefreshRun, history: Sequence[PullOperation] = (), seq: int = 0) -> None:
+    def follow(self, *runs: RefreshRun, watch: CompanyWatch | None = None, seq: int = 0) -> None:
         """Follow these runs from now on, none others; they are drawn at their next change.
 
-        ``history`` tells how long operations usually take, beside what the runs themselves learn. ``seq`` is that of
-        the click that led here.
+        The history of the ``watch`` tells how long operations usually take, beside what the runs themselves learn.
+        ``seq`` is that of the click that led here.
         """
         for forget in self._forget:
             forget()
+        if watch is not self.watch:
+            self._beside = set()
         self.runs = runs
-        self._history = history
+        self.watch = watch
         self._usual = None
         self._first = 0
         self._seq = seq
-        self._forget = [run.observe(self.draw) for run in runs]
+        self._forget = [run.observe(self._changed) for run in runs]
+
+    def _others(self) -> list[PullOperation]:
+        """What runs beside the runs on screen, with what of it has ended since it was first seen; oldest first."""
+        if self.watch is None or self.watch.status is None:
+            return []
+        mine = {row.operation_id for run in self.runs for row in run.rows}
+        now = {each.id for each in self.watch.under_way} - mine
+        if now and not now & self._beside:  # nothing of what was shown is left
+            self._beside = set()
+        self._beside = (self._beside | now) - mine
+        return [each for each in reversed(self.watch.status.operations) if each.id in self._beside]
 
     def state(self) -> ProgressState:
         """What is to be shown now."""
+        others, source = self._others(), self.runs[-1] if self.runs else self.watch
+        if source is None or not (self.runs or others):
+            return progress_state([], "", status="idle")
+        now, speed = source.now, source.speed
+        watch, status = self.watch, self.watch.status if self.watch else None
+        facts = status.facts if status else None
         if self._usual is None:
-            self._usual = usual_durations(self._history)
+            self._usual = usual_durations(status.operations if status else ())
         usual = {key: seconds for run in self.runs for key, seconds in run.usual.items()} | dict(self._usual)
-        drawn = [run_row(row, run.facts_of(row.company_id), usual, run.now) for run in self.runs for row in run.rows]
+        drawn = [run_row(row, run.facts_of(row.company_id), usual, now) for run in self.runs for row in run.rows]
+        drawn += [run_row(Row(each.data_type, operation=each), facts, usual, now) for each in others]
         rows = {row["key"]: row for row in drawn}
-        running = [row.operation for run in self.runs for row in run.rows if row.operation is not None and row.open]
+        mine = [row.operation for run in self.runs for row in run.rows if row.operation is not None]
+        running = [each for each in (*mine, *others) if is_running(each.status, each.completed)]
         waits = [(each.data_type, end) for each in running if (end := pause_end(each.status_description))]
         due = due_at((each for each in running if not pause_end(each.status_description)), usual)
-        last = self.runs[-1]
+        watched = watch.watched if watch else all(run.phase != "stopped" for run in self.runs)
+        checked = watch.checked if watch else self.runs[-1].checked
+        is_open = bool(running) or any(row.open for run in self.runs for row in run.rows)
+        notes = [run.note for run in self.runs if run.note and run.phase != "stopped"]
+        if not watched:
+            notes.append(_not_watching(checked))
+        elif watch is not None and any(each in running for each in others):
+            notes.append(_beside_text(others, watch))
         return progress_state(
             list(rows.values()),
-            last.now.isoformat(),
-            title=f"Refresh of {last.company_name}" if self._titled else "",
-            status=_status(self.runs, bool(rows)),
+            now.isoformat(),
+            title=f"Refresh of {self.runs[-1].company_name}" if self._titled else "",
+            status=_status(self.runs, bool(rows), any(each in running for each in others)),
             first=self._first,
             expected=expected_text(waits),
             due=due.isoformat() if due else None,
-            message="; ".join(dict.fromkeys(run.note for run in self.runs if run.note)),
-            actions=_actions(self.runs),
-            speed=last.speed,
+            message=" ".join(dict.fromkeys(notes)),
+            actions=_actions(self.runs, is_open, watched),
+            speed=speed,
+            checked=iso(checked.isoformat()) if checked else None,
+            watched=watched,
             seq=self._seq,
         )
 
     def draw(self) -> None:
         """Show the runs as they are now."""
         self._part.show(self.state())
-        self._changed()
 
-    def act(self, message: ShowRows | StopWatching | Retry) -> None:
+    def act(self, message: ShowRows | StopWatching | WatchAgain | Retry) -> None:
         """A message of the part: another page, to stop watching, or to queue again what can be helped by it."""
         match message:
             case ShowRows(first=first):
@@ -367,11 +417,35 @@ class RunView:
                 self._seq = seq
                 for run in self.runs:
                     run.stop_watching()
+            case WatchAgain(seq=seq):
+                stopped = [run for run in self.runs if run.phase == "stopped"]
+                self._beside |= {row.operation_id for run in stopped for row in run.rows if row.operation_id}
+                self.follow(*(run for run in self.runs if run not in stopped), watch=self.watch, seq=seq)
             case Retry(seq=seq):
                 again = [run.retry_failed() for run in self.runs if helped(run)]
                 kept = [run for run in self.runs if not (again and run.done)]
-                self.follow(*kept, *again, history=self._history, seq=seq)
+                self.follow(*kept, *again, watch=self.watch, seq=seq)
         self._part.show(self.state(), at_once=True)
+
+
+def _not_watching(checked: datetime | None) -> str:
+    since = f" since {iso(checked.isoformat())}" if checked else ""
+    return f"Not watching{since}: this view is out of date. Codat carries on."
+
+
+def _beside_text(others: Sequence[PullOperation], watch: CompanyWatch) -> str:
+    """Who started what is no run of this page's cannot be known; that it was not this session can.
+
+    It is said so that nobody refreshes it again.
+    """
+    elsewhere = sum(not watch.is_ours(each) for each in others)
+    since = min((each.requested for each in others if each.requested), default="")
+    began = f" at {iso(since)}" if since else ""
+    how = f"queued from here{began}" if not elsewhere else f"started elsewhere{began}"
+    if 0 < elsewhere < len(others):
+        how = f"{number(elsewhere)} of them started elsewhere{began}"
+    what = count(len(others), "data type")
+    return f"Codat is already reading {what}, {how}. You need not refresh: this page follows it."
 
 
 def run_view(run: RefreshRun) -> Progress:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from codat_notebook import frames
 from codat_notebook.models.shared import PullOperation
-from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.engine import Throttle, pace
 from codat_notebook.runs.records import Log
 from codat_notebook.session import Session
@@ -39,7 +38,7 @@ class Renderer:
         self._state = state
         self._boundary = boundary
         self._soon = Throttle(session.context.engine.loop, self._tables, every=TABLES_EVERY)
-        self._drawn_status: CompanyStatus | None = None
+        self._drawn_company: str | None = None
         self._timelines = 0
         self._older: tuple[Mapping[str, PullOperation], pd.DataFrame] | None = None
         #: Called before the tables are drawn, so that what is known of a company's history is that of its status.
@@ -55,8 +54,6 @@ class Renderer:
         """Every part. The tables follow."""
         self.draw("header", "notice", "company", "connection", "cards", "data_types", "bar", "code")
         self._parts.operations.tell_empty(console_state.no_operations(self._state))
-        if not self._state.runs:  # else their view draws them
-            self.draw("progress")
         self.later()
 
     def bar(self) -> None:
@@ -76,7 +73,8 @@ class Renderer:
         """The operations always; the other tabs when they are looked at, and all of them when a company was read."""
         self.follow()
         status, boundary = self._state.status, self._boundary
-        anew, self._drawn_status = status is not self._drawn_status, status
+        company = status.facts.id if status is not None else None
+        anew, self._drawn_company = company != self._drawn_company, company
         if status is None:
             self._parts.operations.update(None)
         else:

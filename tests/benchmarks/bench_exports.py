@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from codat_notebook import frames
 from codat_notebook.tables import exports
-from codat_notebook.widgets.charts import Look, Timeline, timeline_state
+from codat_notebook.widgets.charts import LookAt, Timeline, timeline_state
 from codat_notebook.widgets.part import LARGE, packed_state
 from codat_notebook.widgets.table import FrameTable
 from tests.benchmarks.bench_table import WATCH_FRAMES, best
@@ -97,8 +97,8 @@ def charted() -> dict[str, tuple[float, str]]:
     end = NOW.timestamp()
     looks = {
         "where nobody has looked": None,
-        "all": Look(since=end - 600 * 86400, until=end, width=900),
-        "a day of last month": Look(since=end - 31 * 86400, until=end - 30 * 86400, width=900),
+        "all": LookAt(since=end - 600 * 86400, until=end, width=900),
+        "a day of last month": LookAt(since=end - 31 * 86400, until=end - 30 * 86400, width=900),
     }
     found: dict[str, tuple[float, str]] = {}
     for name, look in looks.items():
@@ -132,7 +132,7 @@ def drawn() -> dict[str, float]:
     """Milliseconds in a Chromium: a step to the side and a zoom of a long history; the longest gap of two frames."""
     frame = frames.pull_operations(pulls(ROWS), BANKS, NOW)
     end = NOW.timestamp()
-    state = timeline_state(frame, NOW, Look(since=end - 600 * 86400, until=end, width=900)) | {"speed": 0.0}
+    state = timeline_state(frame, NOW, LookAt(since=end - 600 * 86400, until=end, width=900)) | {"speed": 0.0}
     with sync_playwright() as driver:
         path = chromium.find(driver)
         if path is None:

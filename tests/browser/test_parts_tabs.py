@@ -51,7 +51,7 @@ def test_a_heatmap_says_days_by_number_colour_and_words(stage):
     legend = element.get_by_role("list", name="Legend").locator("li")
     expect(legend).to_have_text(
         ["0under 2 days", "22 to 6", "77 to 13", "1414 to 30", "3131 and more", "nevernever synced",
-         "–not supported", "✕last try failed"]
+         "–not supported", "✕last attempt failed"]
     )  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def test_a_heatmap_is_read_by_keys_and_keeps_its_place(stage):
     expect(said).to_contain_text(
         "Toft Stores UK, Credit notes (creditNotes): last synced 31 d ago, 2026-10-23 13:58:29"
     )
-    expect(said).to_contain_text("(2026-10-23 12:58:29 UTC). The last try failed: PermissionsError.")
+    expect(said).to_contain_text("(2026-10-23 12:58:29 UTC). The last attempt failed: PermissionsError.")
     node = element.locator("td:focus").element_handle()
     change(stage, 0, now=gallery_tabs.THEN.replace(day=25).isoformat())
     expect(element.locator("td:focus")).to_have_text("33")
@@ -130,7 +130,7 @@ def test_a_timeline_draws_what_was_when_and_grows_what_runs(stage):
     expect(element.get_by_role("status")).to_contain_text(
         re.compile(r"requested 2026-11-23 13:56:27 \(2026-11-23 13:5")
     )
-    expect(element).to_contain_text("times in Europe/London (UTC+")
+    expect(element).to_contain_text("Times in Europe/London (UTC+")
 
 
 def test_a_timeline_is_zoomed_and_panned_by_buttons_keys_wheel_and_pointer(stage):
@@ -249,7 +249,7 @@ def test_a_bar_opens_by_click_and_by_enter(stage):
     bar = element.locator(".plot .bar.bad .fill").last
     bar.click()
     expect(element.locator(".plot .bar.bad.at")).to_have_count(1)
-    assert until(stage, lambda: sent(stage, "open")) == [{"key": "creditNotes 95"}]
+    assert until(stage, lambda: sent(stage, "open_bar")) == [{"key": "creditNotes 95"}]
     expect(element.get_by_role("status")).to_contain_text("Credit notes: No permission, took 11 s")
     bar.hover()
     stage.page.mouse.down()
@@ -258,7 +258,7 @@ def test_a_bar_opens_by_click_and_by_enter(stage):
     element.locator(".plot").focus()
     for key in ("ArrowUp", "Enter", "Escape"):
         stage.page.keyboard.press(key)
-    opened = until(stage, lambda: sent(stage, "open")[2:] and sent(stage, "open"))
+    opened = until(stage, lambda: sent(stage, "open_bar")[2:] and sent(stage, "open_bar"))
     assert [each["key"] for each in opened] == ["creditNotes 95", "payments 103", None]
     expect(element.locator(".plot .bar.at")).to_have_count(0)
     element.get_by_role("button", name="All").click()
@@ -281,7 +281,7 @@ def test_a_hundred_thousand_operations_are_told_apart_where_the_reader_looks(sta
         for chip, held in (("All", 100_000), ("1 d", None), ("10 min", 43)):
             element.get_by_role("button", name=chip, exact=True).click()
             until(stage, lambda: part.look and part.look.width == pytest.approx(plot_width(element), abs=1))
-            until(stage, lambda: part.state["seq"] == max(m["seq"] for m in stage.sent if m["type"] == "look"))
+            until(stage, lambda: part.state["seq"] == max(m["seq"] for m in stage.sent if m["type"] == "look_at"))
             if held:
                 expect(tools).to_contain_text(f"{held:,} operations")
             shoot(stage.page, f"timeline-100000-{chip}-{theme}-{width}")
@@ -296,18 +296,18 @@ def plot_width(element):
 def test_a_long_history_is_asked_for_where_the_reader_looks(stage):
     """Once the view has come to rest, in its pixels; that Python has not answered is told, and nothing waits for it."""
     element = stage.mount(charts.Timeline(gallery_tabs.PARTS["timeline"][1]()["a long history"] | {"speed": 0.0}))
-    first = until(stage, lambda: sent(stage, "look"))[0]
+    first = until(stage, lambda: sent(stage, "look_at"))[0]
     assert first["until"] - first["since"] == pytest.approx(600)
     assert first["width"] == pytest.approx(element.locator(".plot").bounding_box()["width"], abs=1)
     expect(element.locator(".cut")).to_contain_text("Waiting for Python")
-    before = len(sent(stage, "look"))
+    before = len(sent(stage, "look_at"))
     element.get_by_role("button", name="7 d").click()
     for _ in range(4):
         element.get_by_role("button", name="Zoom in").click()
-    spans = until(stage, lambda: [m["until"] - m["since"] for m in sent(stage, "look")[before:]])
-    until(stage, lambda: sent(stage, "look")[-1]["until"] - sent(stage, "look")[-1]["since"] < 7 * 86400 / 15)
+    spans = until(stage, lambda: [m["until"] - m["since"] for m in sent(stage, "look_at")[before:]])
+    until(stage, lambda: sent(stage, "look_at")[-1]["until"] - sent(stage, "look_at")[-1]["since"] < 7 * 86400 / 15)
     assert len(spans) <= 5
-    change(stage, 0, seq=max(message["seq"] for message in stage.sent if message["type"] == "look"))
+    change(stage, 0, seq=max(message["seq"] for message in stage.sent if message["type"] == "look_at"))
     expect(element.locator(".cut")).to_have_text("")
 
 

@@ -72,7 +72,7 @@ def walk(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[Walk]:
         sandbox.clock.pause()
         controller = bench.frame._connector._controller
         assert controller is not None
-        controller.state.read_at -= getattr(request, "param", 0)
+        controller.state.watch.read_at -= getattr(request, "param", 0)
         session.context.engine.post(line.begin)
         bench.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=3)
         assert line.posted.wait(DEADLINE)

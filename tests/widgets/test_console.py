@@ -1,5 +1,6 @@
 """The console without a browser: messages in, states out, against a sandbox."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -130,18 +131,22 @@ def test_a_picked_company_is_shown_in_every_part(bench: ConsoleBench) -> None:
     bench.until("codat-operations", lambda s: operations.frame is not None and len(operations.frame) > 100)
 
 
+def _states(frame: pd.DataFrame, key: str) -> set[tuple[object, str]]:
+    return set(zip(frame[key], frame["status"].astype(str), strict=True))
+
+
 def test_each_table_tab_equals_its_named_frame(bench: ConsoleBench) -> None:
     """Operations, errors and requests on screen are the session's frames, all columns and rows of them."""
     id = bench.pick("Toft")
     bench.send("codat-bar", type="refresh", company=id, data_types=["customers", "creditNotes"], seq=1)
     bench.until("codat-progress", lambda s: s["status"] == "done")
     bench.until("codat-errors", lambda s: s["total"] == 1)
-    history = bench.session.history(id)
+    history = bench.session.history(id, limit=len(bench.parts["codat-operations"].frame))
     bench.send("codat-tabs", type="tab", name="requests")
     named = {"operations": history, "errors": bench.session.errors, "requests": bench.session.requests}
     for name, frame in named.items():
         key, part = "id" if name == "operations" else "time", bench.parts[f"codat-{name}"]
-        bench.until(f"codat-{name}", lambda _, p=part, f=frame, k=key: set(p.frame[k]) == set(f[k]))
+        bench.until(f"codat-{name}", lambda _, p=part, f=frame, k=key: _states(p.frame, k) == _states(f, k))
         shown, frame = (each.sort_values(key, ignore_index=True) for each in (part.frame, frame))
         pd.testing.assert_frame_equal(shown, frame, check_categorical=False)
 
@@ -243,10 +248,17 @@ def test_stop_watching_ends_the_watching(sandbox: Sandbox, bench: ConsoleBench) 
     id = bench.pick("Toft")
     sandbox.clock.pause()
     bench.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
-    bench.until("codat-progress", lambda s: s["status"] == "running" and s["actions"])
+    bench.until("codat-progress", lambda s: s["status"] == "running" and "since" in s["rows"][0])
     bench.send("codat-progress", type="stop", seq=2)
     stopped = bench.until("codat-progress", lambda s: s["status"] == "stopped")
-    assert (stopped["seq"], stopped["actions"]) == (2, [])
+    assert (stopped["seq"], stopped["watched"]) == (2, False)
+    assert [action["type"] for action in stopped["actions"]] == ["watch_again"]
+    assert re.fullmatch(r"Not watching since \S+Z: this view is out of date\. .*", stopped["message"])
+    asked = len(bench.session.request_log)
+    sandbox.clock.resume()
+    bench.send("codat-progress", type="watch_again", seq=3)
+    bench.until("codat-progress", lambda s: s["status"] == "done" and s["seq"] == 3)
+    assert len(bench.session.request_log) > asked
 
 
 def test_a_console_opened_during_a_run_shows_it(sandbox: Sandbox, bench: ConsoleBench) -> None:

@@ -75,9 +75,9 @@ def test_all_of_them_are_loaded_at_once_and_open_their_details(bench: ConsoleBen
     whole = bench.until("codat-timeline", lambda s: s["held"] == LENGTH)
     assert (sum(bar["count"] for bar in whole["bars"]), whole["total"]) == (LENGTH, LENGTH)
     first = whole["bars"][0]["since"]
-    bench.send("codat-timeline", type="look", since=first, until=first + 86400, width=600, seq=7)
+    bench.send("codat-timeline", type="look_at", since=first, until=first + 86400, width=600, seq=7)
     bench.until("codat-timeline", lambda s: s["seq"] == 7)
-    bench.send("codat-timeline", type="open", key=whole["bars"][0]["key"])
+    bench.send("codat-timeline", type="open_bar", key=whole["bars"][0]["key"])
     bench.until("codat-timeline-details", lambda s: s["key"] == whole["bars"][0]["key"] and s["checks"])
     bench.send("codat-timeline-details", type="close", seq=8)
     bench.until("codat-timeline-details", lambda s: s["key"] is None and s["seq"] == 8)
@@ -101,7 +101,7 @@ def test_days_before_what_is_loaded_are_asked_of_codat(bench: ConsoleBench) -> N
     bench.send("codat-operations", type="facet", column="requested", values=ends, seq=1)
     bench.until("codat-operations", lambda s: s["matching"] == len(wanted) and s["more"] and not s["more"]["busy"])
     assert set(bench.parts["codat-operations"].visible["id"]) == set(wanted["id"])
-    line = more(bench, " of 6,500 operations. Filters, copies and files hold no others.")
+    line = more(bench, " of 6,500 operations. Filters and exports cover only these.")
     assert "newest" not in line["text"]
     bench.send("codat-operations", type="clear", seq=2)
     bench.send("codat-operations", type="facet", column="requested", values=ends, seq=3)

@@ -10,7 +10,7 @@ from codat_notebook import frames
 from codat_notebook.models import vocabulary
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import STAGES, STATUSES
-from codat_notebook.widgets.charts import MOST, Look, Timeline, timeline_state
+from codat_notebook.widgets.charts import MOST, LookAt, Timeline, timeline_state
 
 NOW = datetime(2026, 11, 23, 13, 58, tzinfo=UTC)
 NAMES = {"x": "Xero", "p": "Plaid", "q": "Plaid"}
@@ -97,7 +97,7 @@ def long():
 def looking(hours_ago, hours, width=900.0):
     """A look at some hours."""
     until = NOW.timestamp() - hours_ago * 3600
-    return Look(since=until - hours * 3600, until=until, width=width, seq=3)
+    return LookAt(since=until - hours * 3600, until=until, width=width, seq=3)
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,9 @@ def test_a_timeline_keeps_what_its_reader_asked_for():
     part, asked = Timeline({"company": "one"}), []
     part.on_look = lambda: asked.append((part.look, part.opened))
     frame = frames.pull_operations([operation(), operation("bills")], NAMES, NOW)
-    part._receive({"type": "look", "since": 1.0, "until": 2.0, "width": 300, "seq": 9})
-    part._receive({"type": "open", "key": "bills/x/10.0"})
-    assert asked == [(Look(since=1.0, until=2.0, width=300, seq=9), None), (part.look, "bills/x/10.0")]
+    part._receive({"type": "look_at", "since": 1.0, "until": 2.0, "width": 300, "seq": 9})
+    part._receive({"type": "open_bar", "key": "bills/x/10.0"})
+    assert asked == [(LookAt(since=1.0, until=2.0, width=300, seq=9), None), (part.look, "bills/x/10.0")]
     state, row = part.drawn(frame, NOW, company="one")
     assert (state["seq"], row["data_type"], row["id"]) == (9, "bills", "bills/x/10.0")
     part.select(None)

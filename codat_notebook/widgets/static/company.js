@@ -23,9 +23,10 @@ function render({ model, el }) {
   const field = h("div", { class: "c-field field" }, input);
   const copy = h("button", { class: "id c-mono", type: "button", title: "Copy the id" });
   const portal = h("a", { class: "c-link", target: "_blank", rel: "noopener noreferrer" }, "Open in Codat ↗");
-  const madeUp = h("span", { class: "c-dim", title: "A made-up company of the sandbox has no page in Codat's portal" }, "Made up: not in Codat's portal");
+  const madeUp = h("span", { class: "c-dim", title: "A company of the sandbox has no page in Codat's portal" }, "Sandbox company, not in the Codat portal");
+  const again = h("button", { class: "c-link", type: "button", title: "Asks Codat for the company, its data status and its newest operations, at once" }, "Read again");
   const tags = h("span", { class: "tags" });
-  const about = h("div", { class: "about" }, copy, portal, madeUp, tags);
+  const about = h("div", { class: "about" }, copy, portal, madeUp, again, tags);
   const list = h("ul", { id: `${id}-list`, role: "listbox", "aria-label": "Companies" });
   const foot = h("div", { class: "foot c-dim", role: "status" });
   const popup = h("div", { class: "popup", popover: "manual" }, list, foot);
@@ -151,6 +152,9 @@ function render({ model, el }) {
     portal.hidden = !known || !address;
     setAttribute(portal, "href", address);
     madeUp.hidden = !known || Boolean(address);
+    again.hidden = !shown;
+    setDisabled(again, !known || picks.held());
+    setText(again, shown && !known && company ? "Reading…" : "Read again");
     keyed(tags, known ? pairs : [], ([name]) => name, () => h("span", { class: "tag" }, h("span", {}), h("b", { dir: "auto" })), (tag, [name, value]) => {
       setText(tag.firstChild, `${name} `);
       setText(tag.lastChild, value);
@@ -191,6 +195,7 @@ function render({ model, el }) {
     }
   });
   copy.addEventListener("click", () => copyText(copy, (ui.picked ?? state().company).id).then(() => setTimeout(() => { copy.codatLabel = null; draw(); }, 1600)));
+  again.addEventListener("click", () => { if (again.getAttribute("aria-disabled") !== "true" && picks.send({ type: "read" })) draw(); });
   popup.addEventListener("mousedown", (event) => event.preventDefault());
   window.addEventListener("scroll", place, { capture: true, passive: true });
   window.addEventListener("resize", place);

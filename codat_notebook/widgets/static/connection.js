@@ -15,8 +15,8 @@ function render({ model, el }) {
   let known = {};
   return live(model, ({ company, connections = [], value }) => {
     const kept = known.company === company && known.value === value ? select.value : value ?? "";
-    const all = connections.length === 1 ? "The only one" : connections.length ? `All ${number(connections.length)}` : "None";
-    const rows = [{ id: "", platform: all }, ...connections];
+    const all = { id: "", platform: connections.length ? `All ${number(connections.length)}` : "None" };
+    const rows = connections.length === 1 ? [{ ...connections[0], id: "" }] : [all, ...connections];
     keyed(select, rows, (row) => row.id, (row) => h("option", { value: row.id }), (option, row) => setText(option, row.words ? `${row.platform} (${row.words})` : row.platform));
     select.value = rows.some((row) => row.id === kept) ? kept : "";
     select.disabled = !connections.length;

@@ -3,8 +3,11 @@
 /**
  * @typedef {{text: string, wait: number|null}} ActivityState
  * @typedef {{remaining: number, limit: number|null, resets_in: number|null}} QuotaState
+ * @typedef {{checked: string, every: number|null, looks: number, problem: string|null}} WatchState
  * @typedef {{mode: "sandbox"|"live"|"none", address: string, read_only: boolean, can_switch: boolean,
- *   running: number, quota: QuotaState|null, activity: ActivityState|null, speed: number}} HeaderState
+ *   running: number, watch: WatchState|null, quota: QuotaState|null,
+ *   activity: ActivityState|null, now: string, speed: number}}
+ *   HeaderState
  */
 
 const BADGES = {
@@ -21,13 +24,14 @@ function render({ model, el }) {
   const change = h("button", { class: "change c-link", type: "button", "aria-expanded": "false", title: "Connect to the sandbox, or with another key" }, "Switch…");
   const activity = h("span", { class: "activity c-dim c-cut", role: "status" });
   const running = h("span", { class: "running c-dim" });
+  const checked = h("span", { class: "checked c-dim" });
   const fill = h("i", {});
   const meter = h("span", { class: "meter", role: "meter", "aria-label": "Requests left today", "aria-valuemin": 0 }, fill);
   const quota = h("span", { class: "quota c-dim" });
   el.append(
     h("div", { class: "where" }, h("b", {}, "Codat"), badge, readOnly, address, change),
     activity,
-    h("div", { class: "left" }, running, h("span", { class: "budget" }, meter, quota)),
+    h("div", { class: "left" }, checked, running, h("span", { class: "budget" }, meter, quota)),
   );
 
   // The form that connects stands below, a part of its own.
@@ -36,17 +40,20 @@ function render({ model, el }) {
     hear(el, "connect-shown", ({ open }) => setAttribute(change, "aria-expanded", String(open))),
     hear(el, "connect-closed", () => change.focus()),
   ];
+  const sight = whenAttached(el, () => { offs.push(whileInSight(el.closest(".codat-console") ?? el, () => model.send({ type: "seen" }))); });
   let state = {};
   let since = 0;
+  let now = clock({});
   const tick = () => {
     const passed = (performance.now() - since) / 1000;
     setText(activity, state.activity ? waitText(state.activity.text, state.activity.wait, passed) : "");
     setText(quota, quotaText(state.quota, passed * (state.speed ?? 1)));
     setAttribute(activity, "title", activity.textContent);
+    drawChecked(checked, state.watch, now());
   };
   const timer = setInterval(tick, 1000);
   return live(model, (next) => {
-    [state, since] = [next, performance.now()];
+    [state, since, now] = [next, performance.now(), clock(next)];
     const mode = next.mode in BADGES ? next.mode : "none";
     setText(badge, BADGES[mode][0]);
     badge.title = BADGES[mode][1];
@@ -57,14 +64,26 @@ function render({ model, el }) {
     setText(address, next.address ?? "");
     setAttribute(address, "title", next.address);
     setText(running, next.running ? `${count(next.running, "operation")} running` : "");
-    running.hidden = !next.running;
+    running.hidden = !next.running || next.watch?.every === null; // what ran when it was looked at last may be over
     drawMeter(meter, fill, next.quota);
     quota.hidden = mode === "none";
     meter.hidden = !next.quota?.limit;
     quota.classList.toggle("out", next.quota?.remaining === 0);
     activity.classList.toggle("busy", Boolean(next.activity));
     tick();
-  }, () => clearInterval(timer), ...offs);
+  }, () => clearInterval(timer), sight, () => offs.forEach((end) => end()));
+}
+
+/** When the company on screen was last looked at, how often it is, and what that costs. */
+function drawChecked(node, watch, now) {
+  node.hidden = !watch;
+  if (!watch) return;
+  const { checked, every, looks, problem } = watch;
+  const age = Math.max(0, (now - Date.parse(checked)) / 1000);
+  setText(node, every === null ? `Not watching since ${localTime(checked).slice(11, 16)}` : `Checked ${age < 60 ? duration(age) + " ago" : ago(age)}`);
+  node.classList.toggle("bad", Boolean(problem));
+  const often = every === null ? "" : ` Looks at this company about every ${duration(every)} while it is on screen; each look is one request, ${count(looks, "request")} so far.`;
+  setAttribute(node, "title", `As of ${localTime(checked)}.${often}${problem ? ` The last look failed: ${problem}` : ""}`);
 }
 
 function drawMeter(meter, fill, quota) {

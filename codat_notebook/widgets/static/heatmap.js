@@ -51,7 +51,7 @@ function render({ model, el }) {
     if (!row || !column) return "";
     const cell = row.cells[c];
     const when = cell?.[0] ? `last synced ${ago(now() / 1000 - cell[0])}, ${bothTimes(cell[0])}` : look(cell)[2];
-    return `${row.label}, ${column.name} (${column.key}): ${when}.${cell?.[1] ? ` The last try failed: ${cell[1]}.` : ""}`;
+    return `${row.label}, ${column.name} (${column.key}): ${when}.${cell?.[1] ? ` The last attempt failed: ${cell[1]}.` : ""}`;
   }
 
   function drawHeads() {
@@ -66,7 +66,7 @@ function render({ model, el }) {
       ...state.columns.map(({ key: type, name }) => h("th", { scope: "col", title: name }, h("span", {}, type))));
     key.replaceChildren(legend([
       ...stepWords(state.steps).map((text, i) => [`h${i}`, i ? state.steps[i - 1] : "0", text]),
-      ["hn", "never", "never synced"], ["hx", signOf("idle"), "not supported"], ["", signOf("bad"), "last try failed"],
+      ["hn", "never", "never synced"], ["hx", signOf("idle"), "not supported"], ["", signOf("bad"), "last attempt failed"],
     ]));
   }
 
@@ -80,7 +80,7 @@ function render({ model, el }) {
       const [text, kind, age] = look(cell);
       setText(td, text);
       setAttribute(td, "class", kind);
-      setAttribute(td, "aria-label", cell?.[1] ? `${age}, last try failed` : age);
+      setAttribute(td, "aria-label", cell?.[1] ? `${age}, last attempt failed` : age);
     });
   }
 

@@ -92,11 +92,19 @@ function setDisabled(button, disabled) {
 /** The kernel's ActionButtons in `box`: each sends a message of its type, and rests until that is answered. */
 function actionButtons(box, clicks) {
   let shown = [];
-  const make = ({ type }) => h("button", { class: "c-btn small", type: "button", onclick: () => { if (clicks.send({ type })) draw(shown); } });
+  let asked = null; // a button whose first click is the question, and the second one the answer
+  const act = ({ type, ask }) => {
+    if (ask && asked !== type) asked = type;
+    else if (clicks.send({ type })) asked = null;
+    draw(shown);
+  };
+  const make = ({ type }) => h("button", {
+    class: "c-btn small", type: "button", onclick: () => act(shown.find((each) => each.type === type)), onblur: () => { if (asked) { asked = null; draw(shown); } },
+  });
   const draw = (actions) => {
     shown = actions;
     keyed(box, actions, ({ type }) => type, make, (button, action) => {
-      setText(button, action.text);
+      setText(button, asked === action.type ? action.ask : action.text);
       setAttribute(button, "title", action.title);
       setDisabled(button, clicks.held());
     });
@@ -122,6 +130,17 @@ function hear(element, name, listen) {
 /** Keys pressed in a part are the part's: JupyterLab would delete a cell at d d, or run one at Shift Enter. Ctrl passes. */
 function keepKeys(element) {
   element.addEventListener("keydown", (event) => { if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); });
+}
+
+/** Say `report` now and every 15 s while an element is on screen in a page that is not hidden. Returns a way to end it. */
+function whileInSight(element, report) {
+  let shown = false;
+  const look = () => { if (shown && document.visibilityState === "visible") report(); };
+  const observer = new IntersectionObserver((entries) => { shown = entries.at(-1).isIntersecting; look(); });
+  observer.observe(element);
+  const timer = setInterval(look, 15_000);
+  document.addEventListener("visibilitychange", look);
+  return () => { observer.disconnect(); clearInterval(timer); document.removeEventListener("visibilitychange", look); };
 }
 
 /** Call once the element stands in the page: a view is drawn before that. Returns a way to call it off. */
@@ -189,6 +208,7 @@ function localTime(iso) {
 }
 const utcTime = (iso) => iso.replace("T", " ").replace("Z", " UTC");
 function zoneText() {
+  if (ZONE === "UTC") return ZONE;
   const minutes = -new Date().getTimezoneOffset();
   const sign = minutes < 0 ? "−" : "+";
   const rest = Math.abs(minutes) % 60;

@@ -1,14 +1,14 @@
 // Operations on their way. Rows are keyed and change only where they differ; elapsed times tick here between states.
 
 /**
- * @typedef {{type: string, text: string, title: string=}} ActionButton
+ * @typedef {{type: string, text: string, title: string=, ask: string=}} ActionButton
  * @typedef {{key: string, type: string, platform: string, tone: string, text: string, kind: string, stage: number=,
  *   symbol: string=, since: string=, until: string=, usual: number=, note: string=, link: string=}} ProgressRow
  * @typedef {{total: number, complete: number, failed: number, other: number, running: number, under_way: number}}
  *   ProgressCounts
  * @typedef {{title: string, status: string, now: string, speed: number, counts: ProgressCounts, first: number,
  *   rows: Array<ProgressRow>, expected: string, due: string|null, message: string, actions: Array<ActionButton>,
- *   seq: number}} ProgressState
+ *   checked: string|null, watched: boolean, seq: number}} ProgressState
  */
 
 const PAGE = 50;
@@ -34,13 +34,14 @@ function render({ model, el }) {
   let state = {};
   let now = clock({});
   const tick = () => {
-    for (const item of list.children) drawTime(item, now());
+    for (const item of list.children) drawTime(item, now(), state.watched !== false);
     drawExpected();
   };
   const drawExpected = () => {
-    const left = state.status === "running" && state.due ? (Date.parse(state.due) - now()) / 1000 : null;
+    const left = state.status === "running" && state.watched && state.due ? (Date.parse(state.due) - now()) / 1000 : null;
     const words = left === null ? "" : left > 0 ? `about ${duration(left)} left` : "any moment now";
-    setTimedText(expected, [words, state.expected].filter(Boolean).join(", "));
+    const looked = state.watched && state.checked ? `checked ${duration((now() - Date.parse(state.checked)) / 1000)} ago` : "";
+    setTimedText(expected, [words, state.expected, state.status === "running" && looked].filter(Boolean).join(", "));
   };
   const timer = setInterval(tick, 1000);
   const turn = (step) => {
@@ -50,7 +51,7 @@ function render({ model, el }) {
   };
 
   return live(model, (next) => {
-    [state, now] = [next, clock(next)];
+    [state, now] = [next, next.watched === false ? () => Date.parse(next.checked ?? next.now) : clock(next)];
     const { status = "idle", counts = { total: 0 }, rows = [], first = 0 } = next;
     const idle = status === "idle";
     el.classList.toggle("idle", idle);
@@ -142,14 +143,14 @@ function drawStages(stages, row) {
   stages.title = at < 0 || at > 4 ? "" : `${at + 1} of 5: ${STAGES[at]}`;
 }
 
-function drawTime(item, now) {
+function drawTime(item, now, watched) {
   const { since, until } = item.codatRow;
   const time = item.firstChild.children[3];
   const left = item.querySelector(".left");
   if (!since) return [time, left].forEach((node) => setText(node, ""));
   const passed = ((until ? Date.parse(until) : now) - Date.parse(since)) / 1000;
   setText(time, duration(passed));
-  drawLeft(item, left, until ? NaN : passed);
+  drawLeft(item, left, until || !watched ? NaN : passed);
   if (!time.title) time.title = `since ${localTime(since)} (${utcTime(since)})`;
 }
 

@@ -81,7 +81,7 @@ function render({ model, el }) {
   const empty = h("div", { class: "k-empty" });
   const swatch = (tone) => s("svg", { width: 22, height: BAR }, s("g", { class: `bar ${tone}` },
     s("rect", { class: "fill", width: 22, height: BAR, rx: 3 }), s("rect", { class: "over", width: 22, height: BAR, rx: 3, fill: over(id, tone) })));
-  const foot = h("div", { class: "k-foot" }, legend(Object.entries(TONES).map(([tone, [sign, words]]) => ["", swatch(tone), `${sign} ${words}`])), hint.node, h("p", { class: "c-dim zone" }, `times in ${zoneText()}`));
+  const foot = h("div", { class: "k-foot" }, legend(Object.entries(TONES).map(([tone, [sign, words]]) => ["", swatch(tone), `${sign} ${words}`])), hint.node, h("p", { class: "c-dim zone" }, `Times in ${zoneText()}`));
   hint.node.id = `${id}-hint`;
   el.append(tools, scroll, foot, empty);
 
@@ -112,7 +112,7 @@ function render({ model, el }) {
     if (!state.grouped || !view || width < 1) return;
     const [since, until] = edges().map((time) => time / 1000);
     asked = now();
-    clicks.send({ type: "look", since, until, width }, true);
+    clicks.send({ type: "look_at", since, until, width }, true);
     busy.start(2000);
   }
   function show(next) {
@@ -124,7 +124,7 @@ function render({ model, el }) {
     chosen = bar;
     drawTime();
     if (bar) hint.say(wordsOf(bar));
-    model.send({ type: "open", key: bar?.key ?? null });
+    model.send({ type: "open_bar", key: bar?.key ?? null });
   }
   function zoom(factor, share = 0.5) {
     const [from, to] = edges();
