@@ -278,12 +278,15 @@ def test_a_hundred_thousand_operations_are_told_apart_where_the_reader_looks(sta
     for theme, width in (("light", 1212), ("dark", 1212), ("light", 512)):
         stage.theme(theme)
         stage.page.set_viewport_size({"width": width, "height": 800})
-        for chip, held in (("All", 100_000), ("1 d", None), ("10 min", 43)):
+        for chip, hours, held in (("All", 10_000, 100_000), ("1 d", 24, 172), ("10 min", 1 / 6, 43)):
             element.get_by_role("button", name=chip, exact=True).click()
-            until(stage, lambda: part.look and part.look.width == pytest.approx(plot_width(element), abs=1))
-            until(stage, lambda: part.state["seq"] == max(m["seq"] for m in stage.sent if m["type"] == "look_at"))
-            if held:
-                expect(tools).to_contain_text(f"{held:,} operations")
+            until(
+                stage,
+                lambda h=hours: part.look and part.look.until - part.look.since == pytest.approx(h * 3600, rel=0.5),
+            )
+            until(stage, lambda: part.look.width == pytest.approx(plot_width(element), abs=1))
+            until(stage, lambda: part.state["seq"] == part.look.seq)
+            expect(tools).to_contain_text(f", {held:,} operations")
             shoot(stage.page, f"timeline-100000-{chip}-{theme}-{width}")
     assert [many for many, _, _ in counts()] == [1] * 43
 
@@ -307,6 +310,7 @@ def test_a_long_history_is_asked_for_where_the_reader_looks(stage):
     spans = until(stage, lambda: [m["until"] - m["since"] for m in sent(stage, "look_at")[before:]])
     until(stage, lambda: sent(stage, "look_at")[-1]["until"] - sent(stage, "look_at")[-1]["since"] < 7 * 86400 / 15)
     assert len(spans) <= 5
+    expect(element.locator(".tools")).to_contain_text("at most")
     change(stage, 0, seq=max(message["seq"] for message in stage.sent if message["type"] == "look_at"))
     expect(element.locator(".cut")).to_have_text("")
 

@@ -154,7 +154,8 @@ function render({ model, el }) {
   }
   /** What stands on a bar: all of it, or as much as there is room for. */
   function labelsOf({ tone, text, count: many, failed }) {
-    if (many > 1) return [failed ? `${number(many)}, ${number(failed)} failed` : number(many), number(many)];
+    const bad = `${number(failed)} ${signOf("bad")}`;
+    if (many > 1) return failed ? [`${number(many)}, ${number(failed)} failed`, `${number(many)}, ${bad}`, bad] : [number(many)];
     return [withTimes(`${signOf(tone)} ${text}`), over(id, tone) === "none" ? signOf(tone) : ""]; // a pattern says it, too
   }
 
@@ -191,13 +192,15 @@ function render({ model, el }) {
     });
     const inside = found.filter((time) => at(time) > 22 && at(time) < width - 22);
     labels.replaceChildren(...inside.map((time) => s("text", { x: round(at(time)), y: 15, "text-anchor": "middle" }, tickText(time, step))));
-    const seen = joined(state.bars.filter((bar) => start(bar) <= to && end(bar) >= from), at, end);
+    const near = state.bars.filter((bar) => start(bar) <= to && end(bar) >= from);
+    const most = near.some((bar) => bar.count > 1 && (start(bar) < from || end(bar) > to)) ? "at most " : "";
+    const seen = joined(near, at, end);
     const drawn = seen.map(({ bar, x, right }) => [bar, Math.max(x, -20), Math.min(right, width + 20)]).filter(([, x, right]) => right >= -1 && x <= width + 1);
     keyed(bars, drawn.map(([bar, x, right]) => ({ bar, x: round(x), w: round(Math.max(THIN, right - x)) })), ({ bar }) => bar.key, makeBar, placeBar);
     const sum = (name) => drawn.reduce((before, [bar]) => before + bar[name], 0);
     const failed = sum("failed") ? `, ${number(sum("failed"))} failed` : "";
     const [one, other] = [from, to].map((time) => localTime(new Date(time).toISOString()).slice(0, 16));
-    setText(range, `${one} to ${other.startsWith(one.slice(0, 10)) ? other.slice(11) : other}, ${count(sum("count"), "operation")}${failed}`);
+    setText(range, `${one} to ${other.startsWith(one.slice(0, 10)) ? other.slice(11) : other}, ${most}${count(sum("count"), "operation")}${failed}`);
     SPANS.forEach(([, span], i) => {
       const on = view.end === null && view.span === span;
       spans[i].classList.toggle("on", on);
