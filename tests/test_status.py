@@ -131,7 +131,7 @@ def test_the_module_the_progress_and_the_timeline_agree(status: str, completed: 
     drawn = operation_row(operation(status, completed))
     assert (drawn["kind"], drawn["tone"], drawn["text"]) == (kind, tone, meaning.text)
     assert "symbol" not in drawn
-    bar = timeline_state([operation(status, completed)], NOW)["bars"][0]
+    bar = timeline_state(frames.pull_operations([operation(status, completed)], None, NOW), NOW)["bars"][0]
     assert (bar["tone"], bar["text"], bar["until"] is None) == (tone, meaning.text, kind == "running")
 
 

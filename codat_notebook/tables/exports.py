@@ -4,20 +4,24 @@ Times lose their zone, because spreadsheets have none, and say "(UTC)" in the he
 missing is an empty cell. A text that a spreadsheet would take for a formula gets an apostrophe in front: names and
 messages come from third parties. Numbers stay numbers, also negative ones.
 
-A Jupyter server drops what exceeds a megabyte a second (its ``iopub_data_rate_limit``), without a word to the sender.
-So texts are compressed, a file goes in pieces, and between two pieces there is a pause.
+All forms are made :data:`STEP` rows at a time and column by column: between two steps it is told how far they are, and
+they can be given up. A Jupyter server drops what exceeds a megabyte a second (its ``iopub_data_rate_limit``), without
+a word to the sender. So texts are compressed, a file goes in pieces, and between two pieces there is a pause.
 """
 
 from __future__ import annotations
 
 import asyncio
+import codecs
 import csv
-import gzip
 import io
 import math
 import re
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+import tempfile
+import unicodedata
+import zlib
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +34,21 @@ if TYPE_CHECKING:
     from codat_notebook.tables.column import Shown
 
 Value = str | int | float | bool | datetime | None
+#: So many rows are done, and what was made since.
+Chunk = tuple[int, bytes]
 
+#: Rows that are made at once.
+STEP = 5_000
 #: What a spreadsheet reads as the beginning of a formula, also by full-width signs and after a line feed.
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
-#: Signs that a sheet's XML cannot hold.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-#: What an Excel sheet holds at most: rows with the heading, characters of a cell. Its days begin in 1900.
-_MOST_ROWS, _MOST_CHARACTERS, _FIRST_DAY = 1_048_576, 32_767, datetime(1900, 3, 1)
+#: Signs that a sheet's XML cannot hold, and what XlsxWriter would write as XML of the sheet's own.
+_FORBIDDEN, _RICH = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"), "<r>"
+#: What an Excel sheet holds at most: rows with the heading, characters of a cell, digits of a number. Its days, counted
+#: from the end of 1899, are right from March 1900 on.
+_MOST_ROWS, _MOST_CHARACTERS, _MOST_DIGITS = 1_048_576, 32_767, 10**15
+_DAY, _DAY_0, _FIRST_DAY = timedelta(days=1), datetime(1899, 12, 30), datetime(1900, 3, 1)
+#: What no file system, shell or Windows takes in a name, or for one.
+_UNSAFE, _DEVICE = frozenset('<>:"/\\|?*%$`'), re.compile(r"(con|prn|aux|nul|(com|lpt)[\d¹²³]) *(\.|$)", re.IGNORECASE)
 
 
 class ExportError(ValueError):
@@ -49,20 +61,42 @@ def safe_text(text: str) -> str:
     >>> safe_text("=1+1"), safe_text("Toft Stores"), safe_text("-5")
     ("'=1+1", 'Toft Stores', "'-5")
     """
-    text = text.encode("utf-8", "replace").decode("utf-8")
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def table_of(frame: pd.DataFrame) -> tuple[list[str], list[list[Value]]]:
-    """A frame's headings and its rows of plain values, as they are written; an index that says something comes first.
+def safe_name(*parts: str) -> str:
+    """The name of a file, but for its ending, out of texts from anywhere: safe on every file system.
+
+    >>> safe_name("Toft Stores", "pull operations"), safe_name("../a\\\\b: <c>", "errors"), safe_name("Con.", "")
+    ('Toft Stores - pull operations', 'a b c - errors', '_Con')
+    """
+    kept = []
+    for part in parts:
+        signs = unicodedata.normalize("NFC", part)
+        shown = "".join(" " if sign in _UNSAFE or unicodedata.category(sign)[0] in "CZ" else sign for sign in signs)
+        short = " ".join(shown.split()).encode()[:100].decode("utf-8", "ignore")
+        kept.append(short.strip(" .-~'"))
+    name = " - ".join(filter(None, kept)) or "table"
+    return f"_{name}" if _DEVICE.match(name) else name
+
+
+def table_of(frame: pd.DataFrame) -> tuple[list[str], Iterator[list[list[Value]]]]:
+    """A frame's headings, and its columns of plain values :data:`STEP` rows at a time; an index that says something
+    comes first.
 
     >>> import pandas as pd
-    >>> table_of(pd.DataFrame({"at": pd.to_datetime(["2026-11-23T13:58:07+01:00"])}))
-    (['at (UTC)'], [[datetime.datetime(2026, 11, 23, 12, 58, 7)]])
+    >>> headings, steps = table_of(pd.DataFrame({"at": pd.to_datetime(["2026-11-23T13:58:07+01:00"])}))
+    >>> headings, list(steps)
+    (['at (UTC)'], [[[datetime.datetime(2026, 11, 23, 12, 58, 7)]]])
     """
     columns = shown_columns(frame, {})
-    values = [_values(column) for column in columns]
-    return [safe_text(_heading(column)) for column in columns], [list(row) for row in zip(*values, strict=True)]
+    steps = (
+        [_values(column.values.iloc[start : start + STEP]) for column in columns]
+        for start in range(0, len(frame), STEP)
+    )
+    return [safe_text(_heading(column)) for column in columns], steps
 
 
 def _heading(column: Shown) -> str:
@@ -71,9 +105,28 @@ def _heading(column: Shown) -> str:
     return f"{column.key} (UTC)" if column.kind == "time" and getattr(column.values.dt, "tz", None) else column.key
 
 
-def _values(column: Shown) -> list[Value]:
-    missing = column.values.isna()
-    return [None if gone else _value(value) for value, gone in zip(column.values, missing, strict=True)]
+def _values(values: pd.Series[Any]) -> list[Value]:
+    """Plain values, whole columns at once where the dtype says what is in them."""
+    import numpy as np
+    import pandas as pd
+
+    dtype = values.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        used, places = np.unique(values.cat.codes.to_numpy(), return_inverse=True)
+        distinct = [None if code < 0 else _value(dtype.categories[code]) for code in used]
+        return list(map(distinct.__getitem__, places.tolist()))
+    if isinstance(dtype, pd.StringDtype) or dtype.kind in "biuf":
+        plain: list[Any] = values.astype(object).where(values.notna(), None).tolist()
+        if isinstance(dtype, pd.StringDtype):
+            return [text if text is None else safe_text(text) for text in plain]
+        return plain if dtype.kind != "f" else [v if v is None or math.isfinite(v) else str(v) for v in plain]
+    if isinstance(dtype, np.dtype | pd.DatetimeTZDtype) and dtype.kind == "M":
+        naive = values if isinstance(dtype, np.dtype) else values.dt.tz_convert(None)
+        times: list[Value] = naive.to_numpy().astype("datetime64[ms]").tolist()
+        return times
+    if isinstance(dtype, np.dtype) and dtype.kind == "m":
+        return [None if s != s else int(s) if s.is_integer() else s for s in values.dt.total_seconds().tolist()]
+    return [None if gone else _value(value) for value, gone in zip(values, values.isna(), strict=True)]
 
 
 def _value(value: Any) -> Value:
@@ -102,118 +155,197 @@ def _text(value: Value) -> str:
     return str(value)
 
 
+def _csv(rows: Iterable[Iterable[str]]) -> str:
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows(rows)
+    return file.getvalue()
+
+
+def _tsv(rows: Iterable[Iterable[str]]) -> str:
+    return "".join("\t".join(re.sub(r"[\t\r\n]+", " ", cell) for cell in row) + "\r\n" for row in rows)
+
+
+def _html(rows: Iterable[Iterable[str]]) -> str:
+    lines = [list(row) for row in rows]
+    return table(lines[0], lines).partition("<tbody>")[2].partition("</tbody>")[0]
+
+
+_ROWS = {"csv": _csv, "tsv": _tsv, "html": _html}
+
+
+def _texts(frame: pd.DataFrame, form: str) -> Iterator[tuple[int, str]]:
+    headings, steps = table_of(frame)
+    whole = table(headings, []) if form == "html" else _ROWS[form]([headings])
+    begin, end, rest = whole.partition("</tbody>") if form == "html" else (whole, "", "")
+    yield 0, begin
+    for number, columns in enumerate(steps, start=1):
+        texts = (map(_text, column) for column in columns)
+        yield min(number * STEP, len(frame)), _ROWS[form](zip(*texts, strict=True)) if columns else ""
+    yield len(frame), end + rest
+
+
 def to_csv(frame: pd.DataFrame) -> str:
     """A frame as CSV after RFC 4180. Write it with a byte order mark (``utf-8-sig``), or Excel misreads its letters."""
-    headings, rows = table_of(frame)
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(headings)
-    writer.writerows([_text(value) for value in row] for row in rows)
-    return file.getvalue()
+    return "".join(text for _, text in _texts(frame, "csv"))
 
 
 def to_tsv(frame: pd.DataFrame) -> str:
     """A frame with tabs between its cells, for the clipboard; tabs and line ends within a cell become blanks."""
-    headings, rows = table_of(frame)
-    lines = [headings, *([_text(value) for value in row] for row in rows)]
-    return "".join("\t".join(re.sub(r"[\t\r\n]+", " ", cell) for cell in line) + "\r\n" for line in lines)
+    return "".join(text for _, text in _texts(frame, "tsv"))
 
 
 def to_html(frame: pd.DataFrame) -> str:
     """A frame as an HTML table, for the clipboard (e-mail, documents); everything in it is escaped."""
-    headings, rows = table_of(frame)
-    return table(headings, (map(_text, row) for row in rows))
+    return "".join(text for _, text in _texts(frame, "html"))
 
 
-def to_xlsx(frame: pd.DataFrame) -> bytes:
-    """A frame as an Excel workbook of one sheet. Needs openpyxl.
-
-    Raises :class:`ExportError` where openpyxl is not installed or the sheet would be too long for Excel.
-    """
+def _xlsx(frame: pd.DataFrame) -> Iterator[Chunk]:
+    """An Excel workbook of one sheet; all of its bytes come at the end."""
     try:
-        from openpyxl import Workbook
-        from openpyxl.cell import WriteOnlyCell
-        from openpyxl.styles import Font
-        from openpyxl.utils import get_column_letter
+        from xlsxwriter import Workbook
     except ImportError as error:
-        raise ExportError("Excel files need openpyxl: pip install openpyxl. CSV works without it.") from error
-    headings, rows = table_of(frame)
-    if len(rows) >= _MOST_ROWS:
-        raise ExportError(f"Excel holds {_MOST_ROWS - 1:,} rows, these are {len(rows):,}. Take CSV, or filter them.")
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("Codat")
-    sheet.freeze_panes = "A2"
-    bold = [WriteOnlyCell(sheet, value=_sheet_value(heading)) for heading in headings]
-    for cell in bold:
-        cell.font = Font(bold=True)
-    for number, heading in enumerate(headings, start=1):
-        sheet.column_dimensions[get_column_letter(number)].width = min(60, max(12, len(heading) + 2))
-    sheet.append(bold)
-    for row in rows:
-        sheet.append([_sheet_value(value) for value in row])
+        raise ExportError("Excel files need XlsxWriter: pip install XlsxWriter. CSV works without it.") from error
+    if len(frame) >= _MOST_ROWS:
+        raise ExportError(f"Excel holds {_MOST_ROWS - 1:,} rows, these are {len(frame):,}. Take CSV, or filter them.")
+    headings, steps = table_of(frame)
     file = io.BytesIO()
-    book.save(file)
-    return file.getvalue()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        book = Workbook(file, {"constant_memory": True, "tmpdir": folder})
+        sheet, bold = book.add_worksheet("Codat"), book.add_format({"bold": True})
+        try:
+            dated = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+            sheet.freeze_panes(1, 0)
+            for number, heading in enumerate(headings):
+                sheet.set_column(number, number, min(60, max(19, len(heading) + 2)))
+                sheet.write_string(0, number, _sheet_text(heading), bold)
+            rows = 0
+            for columns in steps:
+                for values in zip(*columns, strict=True):
+                    rows += 1
+                    _write_row(sheet, rows, values, dated)
+                yield rows, b""
+            book.close()
+        finally:
+            sheet.row_data_fh.close()  # of a book that was given up
+    yield len(frame), file.getvalue()
 
 
-def _sheet_value(value: Value) -> Value:
-    if isinstance(value, datetime) and value < _FIRST_DAY:
-        return _text(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**15:
-        return str(value)  # Excel keeps fifteen digits
-    return _FORBIDDEN.sub("\ufffd", value)[:_MOST_CHARACTERS] if isinstance(value, str) else value
+def _write_row(sheet: Any, row: int, values: Iterable[Value], dated: Any) -> None:
+    for column, value in enumerate(values):
+        if isinstance(value, str):
+            sheet.write_string(row, column, _sheet_text(value))
+        elif isinstance(value, bool):
+            sheet.write_boolean(row, column, value)
+        elif isinstance(value, float) or (isinstance(value, int) and abs(value) <= _MOST_DIGITS):
+            sheet.write_number(row, column, value)
+        elif isinstance(value, datetime) and value >= _FIRST_DAY:
+            sheet.write_number(row, column, (value - _DAY_0) / _DAY, dated)
+        elif value is not None:
+            sheet.write_string(row, column, _text(value))
 
 
-#: What a table can be exported as, by how its files end: their type, and what makes them.
-FORMATS: dict[str, tuple[str, Callable[[pd.DataFrame], str | bytes]]] = {
-    "csv": ("text/csv", to_csv),
-    "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", to_xlsx),
-    "tsv": ("text/plain", to_tsv),
-    "html": ("text/html", to_html),
-}
+def _sheet_text(text: str) -> str:
+    return _FORBIDDEN.sub("\ufffd", f"'{text}" if text.startswith(_RICH) else text)[:_MOST_CHARACTERS]
+
+
+#: What a table can be exported as, by how its files end: their types.
+FORMATS = {
+    "csv": "text/csv", "tsv": "text/plain", "html": "text/html",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}  # fmt: skip
+
+
+def chunks(frame: pd.DataFrame, form: str) -> Iterator[Chunk]:
+    """A frame in one of the :data:`FORMATS`, the bytes of its file as they are made.
+
+    Raises :class:`ExportError` where it cannot be made.
+    """
+    if form == "xlsx":
+        yield from _xlsx(frame)
+        return
+    if form == "csv":
+        yield 0, codecs.BOM_UTF8
+    for rows, text in _texts(frame, form):
+        yield rows, text.encode()
 
 
 def as_bytes(frame: pd.DataFrame, form: str) -> bytes:
     """A frame in one of the :data:`FORMATS` as the bytes of a file."""
-    made = FORMATS[form][1](frame)
-    return made if isinstance(made, bytes) else made.encode("utf-8-sig" if form == "csv" else "utf-8")
+    return b"".join(content for _, content in chunks(frame, form))
 
 
 #: Bytes of a piece and seconds between two: 0.7 of the megabyte a second that a server lets through.
 PIECE, PAUSE = 500_000, 0.7
+#: How hard texts are pressed: the time that it takes against the time that they travel.
+_LEVEL = 6
+#: Seconds after which a step that takes long is told to be under way.
+ALIVE = 2.0
 #: What each choice of the menu consists of.
 CHOICES = {"copy": ("tsv", "html"), "csv": ("csv",), "xlsx": ("xlsx",)}
 
+#: A message to the browser, and the piece of a file that it brings, or nothing.
+Piece = tuple[dict[str, Any], bytes]
 Send = Callable[[dict[str, Any], list[bytes]], object]
 
 
-def pieces(frame: pd.DataFrame, choice: str, name: str) -> list[tuple[dict[str, Any], bytes]]:
-    """The messages that bring a frame to the browser, each with its bytes; one with an ``error`` where it cannot be.
+def pieces(frame: pd.DataFrame, choice: str, name: str) -> Generator[Piece]:
+    """The messages that bring a frame to the browser, each made when it is asked for.
 
-    A message: ``type`` "file" · ``choice`` · ``form`` and ``mime`` of the file it belongs to · ``name`` · ``gzip`` ·
-    ``last`` whether the file is complete · ``done`` whether the choice is.
+    A message: ``form`` and ``mime`` of the file it belongs to · ``name`` · ``gzip`` · ``rows`` that are made, ``of`` so
+    many · ``left``, bytes that are made and come later · ``last`` whether the file is complete.
     """
+    for form in CHOICES[choice]:
+        plain = form == "xlsx"  # packed by itself
+        about = {"form": form, "mime": FORMATS[form], "name": name, "gzip": not plain, "of": len(frame), "last": False}
+        held, rows = b"", 0
+        for rows, content in chunks(frame, form) if plain else _packed(chunks(frame, form)):
+            held += content
+            whole = max(0, len(held) - 1) // PIECE * PIECE
+            for end in range(PIECE, whole + 1, PIECE):
+                yield {**about, "rows": rows, "left": len(held) - end}, held[end - PIECE : end]
+            held = held[whole:]
+            yield {**about, "rows": rows, "left": len(held)}, b""
+        yield {**about, "rows": rows, "left": 0, "last": True}, held
+
+
+def _packed(made: Iterator[Chunk]) -> Iterator[Chunk]:
+    packer, rows = zlib.compressobj(_LEVEL, wbits=31), 0
+    for rows, content in made:
+        yield rows, packer.compress(content)
+    yield rows, packer.flush()
+
+
+async def deliver(
+    send: Send, made: Generator[Piece], seq: int, in_worker: Callable[..., Awaitable[Any]],
+    pause: float = PAUSE, alive: float = ALIVE,
+) -> None:  # fmt: skip
+    """Have the pieces made and send them one after the other; each message answers the browser's ``seq``.
+
+    What ends it early is told, too: a message with an ``error``.
+    """
+    loop = asyncio.get_running_loop()
+    free, about = loop.time(), {"type": "file", "seq": seq}
     try:
-        files = [(form, as_bytes(frame, form)) for form in CHOICES[choice]]
+        while True:
+            work = asyncio.ensure_future(in_worker(next, made, None))
+            try:
+                while not (await asyncio.wait([work], timeout=alive))[0]:
+                    send(about, [])
+            finally:
+                if not work.done():
+                    await asyncio.wait([work])  # a step ends before what it has written is cleared away
+            if (piece := work.result()) is None:
+                return
+            message, content = piece
+            if content:
+                await asyncio.sleep(free - loop.time())
+                free = loop.time() + pause
+            send(about | message, [content] if content else [])
     except ExportError as error:
-        return [({"type": "file", "choice": choice, "error": str(error), "done": True}, b"")]
-    made = [piece for form, content in files for piece in _split(form, content, choice, name)]
-    made[-1][0]["done"] = True
-    return made
-
-
-def _split(form: str, content: bytes, choice: str, name: str) -> Iterator[tuple[dict[str, Any], bytes]]:
-    packed = form == "xlsx"  # by itself
-    content = content if packed else gzip.compress(content, 6, mtime=0)
-    about = {"type": "file", "choice": choice, "form": form, "mime": FORMATS[form][0], "name": f"{name}.{form}"}
-    for start in range(0, len(content), PIECE):
-        last = start + PIECE >= len(content)
-        yield {**about, "gzip": not packed, "last": last, "done": False}, content[start : start + PIECE]
-
-
-async def deliver(send: Send, made: list[tuple[dict[str, Any], bytes]], seq: Any, pause: float = PAUSE) -> None:
-    """Send the pieces one after the other; each answers the browser's ``seq``."""
-    for number, (message, content) in enumerate(made):
-        if number:
-            await asyncio.sleep(pause)
-        send({**message, "seq": seq}, [content])
+        send({**about, "error": str(error)}, [])
+    except BaseException as error:
+        stopped = isinstance(error, asyncio.CancelledError)
+        send({**about, "error": "Stopped." if stopped else f"{type(error).__name__}: {error}"}, [])
+        raise
+    finally:
+        made.close()

@@ -4,32 +4,44 @@ The heatmap has rows (connections, or companies) by data types. The kernel sends
 number of rows one window; the browser makes days of it, so that an open notebook goes on ageing. A cell says its days
 as a number and as a colour, and in words where the pointer or the keyboard is.
 
-The timeline has one row a data type (and connection), with the newest operations as bars, which say what their rows in
-the progress say. Zooming and panning happen in the browser alone, so that they work while the kernel is busy.
+The timeline has one row a data type (and connection), with all operations of the table's frame as bars, which say what
+their rows in the progress say. What would be drawn over each other is one bar, by the browser, which zooms and pans
+alone, so that it works while the kernel is busy. Of a long history the kernel has joined more, and tells apart where
+the reader looks: what is sent stays small.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from codat_notebook.models import vocabulary
-from codat_notebook.models.shared import PullOperation
-from codat_notebook.models.status import OLD, STALE, is_problem, meaning
+from codat_notebook.models.status import OLD, STALE, TONES, Meaning, is_problem, meaning
 from codat_notebook.planning.health import FAIL, LATE, WARN, PortfolioStatus
 from codat_notebook.runs.cells import Cell
-from codat_notebook.widgets.part import Part
+from codat_notebook.tables.column import Row
+from codat_notebook.widgets.part import Click, Part
 from codat_notebook.widgets.progress import ShowRows
-from codat_notebook.words import iso, number
+from codat_notebook.words import number
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
 
 #: Days from which on a cell takes the next colour.
 STEPS = (2, OLD, 14, STALE)
 #: Rows sent at once.
 WINDOW = 200
-#: Bars sent at once, the newest ones.
-MOST = 500
+#: Bars sent at once. Of more operations than that, those are joined that begin within so many pixels of each other; the
+#: whole, where nobody has looked closer, counts as so wide.
+MOST, NEAR, WIDE = 1_200, 4, 1_200
+#: So often what nobody looks at is joined further, before what is looked at is.
+ROUNDS = 8
 
+#: The colours of bars, the worst one last, which a joined bar has.
+_WORST = sorted(TONES, key=("ok", "idle", "run", "warn", "bad").index)
 _ORDER = {key: place for place, key in enumerate(vocabulary.DATA_TYPES)}
 
 
@@ -159,86 +171,202 @@ def portfolio_view(status: PortfolioStatus) -> Heatmap:
     return part
 
 
-class Bar(TypedDict):
-    """An operation in a row (by its index); ``until`` is None while it runs, ``text`` the outcome in words."""
+class TimelineRow(ChartRow):
+    """A data type, and its ``platform``: a row for each connection."""
 
     key: str
-    row: int
-    since: str
-    until: str | None
-    tone: str
-    text: str
     platform: str
 
 
-class TimelineState(TypedDict):
-    """Bars, oldest first; ``total`` counts the operations, more than the bars if those are cut.
+class Bar(TypedDict):
+    """An operation in a row (by its index), or ``count`` of them that stand so close that they are one bar.
 
-    A ``company`` other than before starts with a view of its own.
+    Times are seconds since 1970; ``until`` is None while one of them runs. ``failed`` of them are drawn red; ``key``,
+    ``tone`` and ``text``, the outcome in words, are those of the worst one, the newest if several are as bad.
+    """
+
+    key: str
+    row: int
+    since: int
+    until: int | None
+    tone: str
+    text: str
+    count: int
+    failed: int
+
+
+class TimelineState(TypedDict):
+    """Bars, oldest first, of ``held`` operations; Codat has ``total``, or does not say (0).
+
+    ``grouped``: where the reader looks, further ones may be told apart by asking for it. A ``company`` other than
+    before starts with a view of its own.
     """
 
     company: str
     now: str
     speed: float
-    rows: list[ChartRow]
+    rows: list[TimelineRow]
     bars: list[Bar]
+    held: int
     total: int
+    grouped: bool
     empty: str
+    seq: int
+
+
+class LookAt(Click, frozen=True, kw_only=True):
+    """The reader looks at this time (seconds since 1970), which is drawn so many pixels wide."""
+
+    since: float
+    until: float
+    width: float
+
+
+class OpenBar(Click, frozen=True, kw_only=True):
+    """Show the details of the operation with this key, or none."""
+
+    key: str | None
 
 
 def timeline_state(
-    operations: Iterable[PullOperation], now: datetime, platforms: Mapping[str, str] | None = None, *,
-    company: str = "", more: int = 0, empty: str = "Nothing to show yet.", speed: float = 1.0,
+    frame: "pd.DataFrame | None", now: datetime, look: LookAt | None = None, *, company: str = "", total: int = 0,
+    empty: str = "Nothing to show yet.", speed: float = 1.0, seq: int = 0,
 ) -> TimelineState:  # fmt: skip
     """The state of a :class:`Timeline`; ``now`` and ``speed`` are the server's.
 
-    ``operations`` come in any order; one without a readable time of request is left out. ``platforms`` names the
-    connections by their ids. ``more`` counts the operations that Codat has beside these. ``empty`` stands in place of
-    bars when there are none.
+    ``frame`` has pull operations, in any order; one without a readable time of request is left out. Up to :data:`MOST`
+    have a bar each. Of more, those that begin within a few pixels of each other are one: where the reader looks (before
+    they have said so: among the newest) of that view's pixels, elsewhere of those of the whole. ``total`` counts the
+    operations that Codat has. ``empty`` stands in place of bars when there are none.
     """
-    names = platforms or {}
-    newest = sorted(operations, key=lambda o: o.requested or "", reverse=True)
-    shown: list[tuple[Bar, PullOperation]] = []
-    total = len(newest)
-    for operation in newest:
-        if len(shown) == MOST:
-            break
-        bar = _bar(operation, names.get(operation.connection_id, ""))
-        if bar is None:
-            total -= 1
-        else:
-            shown.append((bar, operation))
-    keys = sorted({(o.data_type, o.connection_id) for _, o in shown}, key=lambda key: place(*key))
-    types = [data_type for data_type, _ in keys]
-    rows: list[ChartRow] = [
-        {"label": data_type, "note": names.get(connection, "") if types.count(data_type) > 1 else ""}
-        for data_type, connection in keys
+    readable = None if frame is None else frame[frame["requested"].notna()]
+    rows, bars = ([], []) if readable is None or readable.empty else _drawn(readable, int(now.timestamp()), look)
+    return {
+        "company": company, "now": now.isoformat(), "speed": speed, "rows": rows, "bars": bars,
+        "held": 0 if frame is None else len(frame), "total": total,
+        "grouped": readable is not None and len(bars) < len(readable), "empty": empty, "seq": seq,
+    }  # fmt: skip
+
+
+def _drawn(frame: "pd.DataFrame", now: int, look: LookAt | None) -> tuple[list[TimelineRow], list[Bar]]:
+    import numpy as np
+
+    rows, row = _rows(frame)
+    found, outcome = _outcomes(frame)
+    runs = np.array([each.kind == "running" for each in found])[outcome]
+    since, until = _seconds(frame["requested"]), _seconds(frame["completed"])
+    until = np.where(runs, now, np.where(frame["completed"].notna(), np.maximum(until, since), since))
+    order = np.lexsort((since, row))
+    row, outcome, runs, since, until = (each[order] for each in (row, outcome, runs, since, until))
+    width = np.full(len(row), max(1.0, (now - since.min()) / WIDE * NEAR))
+    if look is None:
+        far = since < np.sort(since)[-MOST // 2 :][0]
+        width[~far] = 1.0
+    else:
+        half = (look.until - look.since) / 2
+        far = (until < look.since - half) | (since > look.until + half)
+        width[~far] = max(1.0, half * 2 / max(1.0, look.width) * NEAR)
+    begins, rounds = np.arange(len(row)), 0
+    while len(begins) > max(MOST, len(rows)):
+        slot = since // width
+        begins = np.flatnonzero(np.r_[True, (row[1:] != row[:-1]) | (slot[1:] != slot[:-1])])
+        rounds += 1
+        width = np.where(far | (rounds > ROUNDS) | (not far.any()), width * 2, width)
+    bad = np.array([_WORST.index(each.tone) for each in found])[outcome]
+    worst = np.maximum.reduceat(bad * len(row) + np.arange(len(row)), begins) % len(row)
+    columns = (
+        frame["id"].iloc[order[worst]].tolist(), row[begins].tolist(), since[begins].tolist(),
+        np.maximum.reduceat(until, begins).tolist(), np.logical_or.reduceat(runs, begins).tolist(),
+        outcome[worst].tolist(), np.diff(begins, append=len(row)).tolist(),
+        np.add.reduceat(bad == len(_WORST) - 1, begins, dtype=int).tolist(),
+    )  # fmt: skip
+    bars: list[Bar] = [
+        {"key": key, "row": line, "since": first, "until": None if running else last, "tone": found[at].tone,
+         "text": found[at].text, "count": many, "failed": failed}
+        for key, line, first, last, running, at, many, failed in zip(*columns, strict=True)
+    ]  # fmt: skip
+    return rows, sorted(bars, key=lambda bar: bar["since"])
+
+
+def _rows(frame: "pd.DataFrame") -> tuple[list[TimelineRow], "NDArray[Any]"]:
+    """A row for each data type (and connection), and for each operation the index of its own."""
+    import numpy as np
+
+    types, connections = (frame[name].cat.codes.to_numpy("int64") for name in ("data_type", "connection_id"))
+    lanes, at, lane = np.unique((types << 32) + connections, return_index=True, return_inverse=True)
+    named = [
+        tuple(_or_empty(frame[name].iloc[n]) for name in ("data_type", "connection_id", "platform"))
+        for n in at.tolist()
     ]
-    number = {key: n for n, key in enumerate(keys)}
-    return {
-        "company": company, "now": now.isoformat(), "speed": speed, "rows": rows,
-        "bars": [bar | {"row": number[o.data_type, o.connection_id]} for bar, o in reversed(shown)],
-        "total": total + more, "empty": empty,
-    }  # fmt: skip
+    order = sorted(range(len(lanes)), key=lambda n: place(*named[n][:2]))
+    many = Counter(data_type for data_type, _, _ in named)
+    rows: list[TimelineRow] = [
+        {"key": key, "label": vocabulary.plain_name(key), "note": name if many[key] > 1 else "", "platform": name}
+        for key, _, name in (named[n] for n in order)
+    ]
+    return rows, np.argsort(order)[lane]
 
 
-def _bar(operation: PullOperation, platform: str) -> Bar | None:
-    drawn = meaning(operation.status, operation.completed, operation.status_description)
-    since, until = iso(operation.requested), iso(operation.completed)
-    if since is None:
-        return None
-    if until is None and drawn.kind != "running":
-        until = since  # it ended, and nobody says when
-    return {
-        "key": operation.id, "row": 0, "since": since, "until": until, "tone": drawn.tone, "text": drawn.text,
-        "platform": platform,
-    }  # fmt: skip
+def _outcomes(frame: "pd.DataFrame") -> tuple[list[Meaning], "NDArray[Any]"]:
+    """What the operations' statuses mean, and for each operation the index of its own meaning."""
+    import numpy as np
+
+    names = [*map(str, frame["status"].cat.categories), ""]
+    found = [meaning(name, "ended") for name in names]
+    outcome = frame["status"].cat.codes.to_numpy("int64") % len(names)  # the code of a missing one is -1
+    ended = frame["completed"].notna().to_numpy()
+    for n in np.flatnonzero(~ended | np.array([each.kind == "running" for each in found])[outcome]).tolist():
+        said = _or_empty(frame["message"].iloc[n])
+        found.append(meaning(names[outcome[n]], "ended" if ended[n] else None, said))
+        outcome[n] = len(found) - 1
+    return found, outcome
+
+
+def _or_empty(text: Any) -> str:
+    return text if isinstance(text, str) else ""
+
+
+def _seconds(times: "pd.Series[Any]") -> "NDArray[np.int64]":
+    seconds: NDArray[np.int64] = times.dt.tz_localize(None).to_numpy("datetime64[s]").astype("int64")
+    return seconds
 
 
 class Timeline(Part[TimelineState]):
-    """Operations as bars over time (class ``codat-timeline``), with zoom and pan by buttons, keys, wheel and pointer.
-    Sends no messages.
-    """
+    """Operations as bars over time (class ``codat-timeline``): zoom and pan by buttons, keys, wheel and pointer."""
 
     classes = ("codat-timeline",)
     files = ("chart.js", "axis.js", "timeline.js", "chart.css", "timeline.css")
+    messages = LookAt | OpenBar
+
+    def __init__(self, state: TimelineState | None = None, **traits: Any) -> None:
+        super().__init__(state, **traits)
+        #: Where the reader looks, if they said so, and the operation whose details are open.
+        self.look: LookAt | None = None
+        self.opened: str | None = None
+        #: For the package's own use, as those of a table: called when there is something to draw anew, and with each
+        #: draw the row of the operation that is open; the clock.
+        self.on_look: Callable[[], object] | None = None
+        self.on_row: Callable[[Row | None], object] | None = None
+        self.now: Callable[[], datetime] | None = None
+        self.on_message = self._act
+
+    def _act(self, message: LookAt | OpenBar) -> None:
+        if isinstance(message, LookAt):
+            self.look = message
+        else:
+            self.opened = message.key
+        if self.on_look is not None:
+            self.on_look()
+
+    def select(self, key: str | None) -> None:
+        """Open the details of this operation, or none, with the next draw."""
+        self.opened = key
+
+    def drawn(self, frame: "pd.DataFrame | None", now: datetime, **about: Any) -> tuple[TimelineState, Row | None]:
+        """The state for a frame, and the row of the operation that is open. Another company is looked at anew."""
+        if about["company"] != self.state.get("company"):
+            self.look = self.opened = None
+        seq = self.look.seq if self.look else 0
+        row = None if frame is None or self.opened is None else frame[frame["id"] == self.opened]
+        open = None if row is None or row.empty else dict(row.iloc[0])
+        return timeline_state(frame, now, self.look, seq=seq, **about), open

@@ -27,8 +27,11 @@ from codat_notebook.widgets.tabs import LABELS
 #: What stands in the place of a console that is live elsewhere.
 REPLACED = "This console was replaced by a newer one. Run this cell again to have it here."
 
-#: Which part shows the details of a row, of the tabs that are tables.
-DETAILS = {"operations": "operation_details", "errors": "error_details", "requests": "request_details"}
+#: Which part shows the details of a row, or of a bar, of the tabs that have them.
+DETAILS = {
+    "operations": "operation_details", "errors": "error_details", "timeline": "timeline_details",
+    "requests": "request_details",
+}  # fmt: skip
 
 
 def _box(kind: type[ipywidgets.Box], children: list[ipywidgets.Widget], *classes: str) -> ipywidgets.Box:

@@ -78,6 +78,7 @@ class Parts:
             None, empty="Pick a company to see its pull operations.", noun="operation", columns=OPERATION_COLUMNS,
             filters=OPERATION_FILTERS, _dom_classes=("codat-operations",), **same,
         )  # fmt: skip
+        self.operations.what = "pull operations"
         self.operation_details = Details(CLOSED, _dom_classes=("codat-operations-details",), **same)
         self.errors = FrameTable(
             session.errors if session else None, empty="Nothing has gone wrong in this session.", noun="error",
@@ -86,6 +87,7 @@ class Parts:
         self.error_details = Details(CLOSED, _dom_classes=("codat-errors-details",), **same)
         self.freshness = Heatmap(states.get("freshness"), **same)
         self.timeline = Timeline(states.get("timeline"), **same)
+        self.timeline_details = Details(CLOSED, _dom_classes=("codat-timeline-details",), **same)
         self.requests = FrameTable(
             session.requests if session else None, empty="No request has been sent yet.", noun="request",
             columns=REQUEST_COLUMNS, key="", sort=("time", "desc"), filters=REQUEST_FILTERS,

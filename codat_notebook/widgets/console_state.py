@@ -284,19 +284,9 @@ def freshness(state: ConsoleState, session: Session) -> HeatmapState:
 
 
 def timeline(state: ConsoleState, session: Session) -> TimelineState:
-    """The company's operations over time: those of ``session.history``."""
-    now, status, speed = session.context.now, state.status, session.client.clock.speed
-    if status is None:
-        return timeline_state([], now, empty=_until_read(state, "its operations over time"), speed=speed)
-    return timeline_state(
-        state.operations(),
-        now,
-        status.facts.platforms,
-        company=status.facts.id,
-        more=max(0, state.total - len(state.operations())),
-        empty=NEVER_PULLED,
-        speed=speed,
-    )
+    """The company's operations over time, before there are any; then they are those of the table."""
+    empty, speed = _until_read(state, "its operations over time"), session.client.clock.speed
+    return timeline_state(None, session.context.now, empty=empty, speed=speed)
 
 
 def code(state: ConsoleState, session: Session) -> CodeState:

@@ -61,6 +61,7 @@ class Controller:
         browsed = partial(DetailsPresenter, session, self.boundary)
         self.details = [
             browsed(parts.operations, parts.operation_details, self._operation),
+            browsed(parts.timeline, parts.timeline_details, self._operation),
             browsed(parts.errors, parts.error_details, error_with_checks),
             browsed(parts.requests, parts.request_details, lambda row: (request_details(row), None)),
         ]
@@ -80,6 +81,8 @@ class Controller:
         post = self.session.context.engine.post
         self._listening.callback(self.session.watch(lambda event: post(self._on_event, event)))
         self._listening.callback(self.session.error_log.observe(lambda _: post(self.renderer.errors)))
+        self.parts.timeline.on_look = self.renderer.look
+        self._listening.callback(setattr, self.parts.timeline, "on_look", None)
         self.history.start()
         for presenter in self.details:
             presenter.start()

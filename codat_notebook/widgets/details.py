@@ -21,6 +21,7 @@ from codat_notebook.models.status import is_failed, is_running, tone
 from codat_notebook.runs.records import ErrorRecord, Subject, from_operation
 from codat_notebook.session import Session
 from codat_notebook.tables.column import Row, number_text
+from codat_notebook.widgets.charts import Timeline
 from codat_notebook.widgets.notice import ErrorBoundary, NoticeCard, record_item
 from codat_notebook.widgets.part import Click, Part
 from codat_notebook.widgets.table import FrameTable
@@ -217,14 +218,14 @@ def _value(value: Any) -> Any:
 
 
 class DetailsPresenter:
-    """Keeps the details of one table's selected row on screen. All methods are for the engine thread.
+    """Keeps the details of a table's or the timeline's selected row on screen. All methods are for the engine thread.
 
     They follow the table: another row, a live change of the same one, none. The results of Codat's checks are asked for
     when an operation's details open (once, as long as they are remembered), and again where the reader says so.
     """
 
     def __init__(
-        self, session: Session, boundary: ErrorBoundary, table: FrameTable, part: Details, describe: Describe
+        self, session: Session, boundary: ErrorBoundary, table: FrameTable | Timeline, part: Details, describe: Describe
     ) -> None:
         self._session = session
         self._boundary = boundary

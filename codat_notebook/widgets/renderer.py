@@ -6,6 +6,7 @@ in a worker, at most twice a second, and only where somebody looks.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook import frames
@@ -38,6 +39,7 @@ class Renderer:
         self._boundary = boundary
         self._soon = Throttle(session.context.engine.loop, self._tables, every=TABLES_EVERY)
         self._drawn_company: str | None = None
+        self._timelines = 0
         self._older: tuple[Mapping[str, PullOperation], pd.DataFrame] | None = None
         #: Called before the tables are drawn, so that what is known of a company's history is that of its status.
         self.follow: Callable[[], object] = lambda: None
@@ -71,25 +73,31 @@ class Renderer:
         """The operations always; the other tabs when they are looked at, and all of them when a company was read."""
         self.follow()
         status, boundary = self._state.status, self._boundary
+        company = status.facts.id if status is not None else None
+        anew, self._drawn_company = company != self._drawn_company, company
         if status is None:
             self._parts.operations.update(None)
         else:
             operations, platforms, now = self._state.operations(), status.facts.platforms, self._session.context.now
-            boundary.spawn("The operations could not be shown", self._frame, operations, platforms, now)
-        company = status.facts.id if status is not None else None
-        anew, self._drawn_company = company != self._drawn_company, company
+            self._parts.operations.company = status.facts.name
+            looked = anew or self._state.tab == "timeline"
+            boundary.spawn("The operations could not be shown", self._frame, operations, platforms, now, looked)
         for name in ("freshness", "timeline", "requests"):
             if anew or name == self._state.tab:
                 boundary.spawn(f"The tab {name} could not be drawn", self._tab, name)
 
     async def _tab(self, name: str) -> None:
+        if name == "timeline" and self._state.status is not None:
+            return  # it is drawn of the operations' frame, once there is a new one
         if name == "requests":
             frame = await self._session.context.engine.in_worker(lambda: self._session.requests)
             self._parts.requests.update(_numbered(frame, self._session.request_log))
         else:
             self.draw(name)
 
-    async def _frame(self, newest: list[PullOperation], platforms: dict[str, str], now: datetime) -> None:
+    async def _frame(
+        self, newest: list[PullOperation], platforms: dict[str, str], now: datetime, timeline: bool
+    ) -> None:
         """The newest operations and the older ones below. Those do not change, and are framed once."""
         engine, past = self._session.context.engine, self._state.past.operations
         begun = engine.loop.time()
@@ -100,7 +108,31 @@ class Renderer:
             older = self._older[1]
             frame = await engine.in_worker(lambda: frames.stacked(frame, older[~older["id"].isin(frame["id"])]))
         self._parts.operations.update(frame)
+        if timeline:
+            await self._timeline()
         self._soon.every = pace(engine.loop.time() - begun, TABLES_EVERY, TABLES_AT_LEAST_EVERY)
+
+    def look(self) -> None:
+        """The timeline, at once: its reader looks elsewhere, or opens an operation."""
+        self._boundary.spawn("The timeline could not be drawn", self._timeline)
+
+    async def _timeline(self) -> None:
+        """The operations that the table has, as bars."""
+        status, part, session = self._state.status, self._parts.timeline, self._session
+        if status is None:
+            return
+        about = {
+            "company": status.facts.id, "total": self._state.total, "empty": console_state.NEVER_PULLED,
+            "speed": session.client.clock.speed,
+        }  # fmt: skip
+        work = partial(part.drawn, self._parts.operations.frame, session.context.now, **about)
+        self._timelines += 1
+        mine = self._timelines
+        state, row = await session.context.engine.in_worker(work)
+        if mine == self._timelines:  # else a newer one is under way
+            part.show(state, at_once=True)
+            if part.on_row is not None:
+                part.on_row(row)
 
     def stop(self) -> None:
         """Draw no more."""

@@ -12,8 +12,7 @@ import asyncio
 import difflib
 import inspect
 import logging
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
@@ -109,7 +108,12 @@ class ExportAs(Click, frozen=True, kw_only=True, tag="export"):
     choice: Literal["copy", "csv", "xlsx"]
 
 
-Asked = SortBy | FilterText | QuickLabel | FacetValues | ClearFilters | TurnTo | SelectRow | LoadMore | ExportAs
+class StopExport(Click, frozen=True):
+    """Make and send no more of what was asked for."""
+
+
+Asked = SortBy | FilterText | QuickLabel | FacetValues | ClearFilters | TurnTo | SelectRow | LoadMore
+Message = Asked | ExportAs | StopExport
 
 
 class FrameTable(Part[TableState]):
@@ -140,7 +144,7 @@ class FrameTable(Part[TableState]):
 
     classes = ("codat-table",)
     interval = 0.5
-    messages = Asked
+    messages = Message
     files = ("popover.js", "export.js", "facets.js", "table.js", "table.css", "export.css", "facets.css")
 
     def __init__(
@@ -166,6 +170,9 @@ class FrameTable(Part[TableState]):
         self._listeners: list[Callable[[Row], object]] = []
         self._more: MoreState | None = None
         self._empty = empty
+        #: For the package's own use: what files are named after, and whose rows these are, which is a column in them.
+        self.what = title or words.count(2, noun).removeprefix("2 ")
+        self.company = ""
         #: For the package's own use, called on the engine thread: what the reader asked for beyond the frame (an
         #: action's name, see ``tell_more``), and each other view.
         self.on_more: Callable[[str], object] | None = None
@@ -254,8 +261,8 @@ class FrameTable(Part[TableState]):
 
     # On the engine thread, all of it.
 
-    def _act(self, message: Asked) -> None:
-        if isinstance(message, ExportAs):
+    def _act(self, message: Message) -> None:
+        if isinstance(message, ExportAs | StopExport):
             self._export(message)
             return
         self._answered = message.seq or self._answered
@@ -276,17 +283,23 @@ class FrameTable(Part[TableState]):
                 self._view = view
         self._renew(True)
 
-    def _export(self, message: ExportAs) -> None:
+    def _export(self, message: ExportAs | StopExport) -> None:
         if self._exporting is not None:
-            self._exporting.cancel()  # the reader asked for another one
-        self._failures["export"] = ""
-        self._exporting = self._engine.loop.create_task(self._deliver(self._sheet, self._view, message))
-        self._exporting.add_done_callback(partial(self._ended, "export"))
+            self._exporting.cancel()  # the reader has enough of it, or asked for another one
+        if isinstance(message, ExportAs):
+            self._failures["export"] = ""
+            self._exporting = self._engine.loop.create_task(self._deliver(self._sheet, self._view, message))
+            self._exporting.add_done_callback(partial(self._ended, "export"))
 
     async def _deliver(self, sheet: Sheet, view: TableView, message: ExportAs) -> None:
-        name = "-".join(re.findall(r"\w+", self._layout.title.lower() or f"{self._layout.noun}s"))
-        made = await self._engine.in_worker(lambda: exports.pieces(sheet.taken_away(view), message.choice, name))
-        await exports.deliver(self.send, made, message.seq)
+        made = self._made(sheet, view, message.choice)
+        await exports.deliver(self.send, made, message.seq, self._engine.in_worker)
+
+    def _made(self, sheet: Sheet, view: TableView, choice: str) -> Generator[exports.Piece]:
+        frame = sheet.taken_away(view)
+        if self.company and "company" not in frame:
+            frame.insert(0, "company", self.company)
+        yield from exports.pieces(frame, choice, exports.safe_name(self.company, self.what))
 
     async def _tell(self, sheet: Sheet, key: str, before: asyncio.Task[None] | None) -> None:
         if before is not None:

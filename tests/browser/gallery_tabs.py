@@ -1,8 +1,11 @@
 """The parts of the console's later tabs in their states, for `test_parts_tabs.py`; see `gallery.py`."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from random import Random
 from typing import Any
 
+from codat_notebook import frames
 from codat_notebook.models import vocabulary
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.cells import Cell
@@ -83,19 +86,41 @@ def drawn_operations() -> list[PullOperation]:
     ]  # fmt: skip
 
 
+def timeline(operations: list[PullOperation], names: Mapping[str, str] | None = None, **about: Any) -> Any:
+    """The state of a timeline of some operations."""
+    return charts.timeline_state(frames.pull_operations(operations, names, THEN), THEN, **about)
+
+
+def pulls(count: int, seed: int = 7) -> list[PullOperation]:
+    """As many operations as a long history has: bursts of all data types on two connections, every six hours."""
+    random, types, found = Random(seed), vocabulary.DATA_TYPES, []
+    for n in range(count):
+        burst, key = divmod(n, 43)
+        ago = burst * 6 * 3600 + key * 7 + random.random() * 40 + 30
+        status = "Fetching" if burst == 0 and key % 9 == 4 else "FetchError" if random.random() < 0.02 else "Complete"
+        took = None if status == "Fetching" else random.expovariate(1 / 60) + 5
+        found.append(pulled(types[key], ago, took, status, connection_id="ab"[key % 5 == 0]))
+    return found
+
+
+BANKS = {"a": "Oracle NetSuite", "b": "Plaid"}
+
+
 def timelines() -> States:
     """States of the timeline by name."""
-    make, types = charts.timeline_state, vocabulary.DATA_TYPES
+    make, types = timeline, vocabulary.DATA_TYPES
     many = [pulled(types[n % 43], n * 1800.0, 900 + n, "FetchError" if n % 7 == 0 else "Complete") for n in range(800)]
     odd = [pulled(name, 60 + n, 30, name) for n, name in enumerate(HOSTILE)]
     two = [pulled("bills", 600, 300, connection_id="a"), pulled("bills", 500, 60, connection_id="b")]
     return {
-        "drawn": make(drawn_operations(), THEN),
-        "many": make(many, THEN),
-        "two banks": make(two, THEN, {"a": "Oracle NetSuite", "b": HOSTILE[3]}),
-        "hostile": make(odd, THEN, {"": HOSTILE[0]}),
-        "one, long ago": make([pulled("invoices", 86400 * 300, 40)], THEN),
-        "empty": make([], THEN, empty="Pick a company to see its operations over time."),
+        "drawn": make(drawn_operations()),
+        "many": make(many, total=1300),
+        "two banks": make(two, {"a": "Oracle NetSuite", "b": HOSTILE[3]}),
+        "hostile": make(odd, {"": HOSTILE[0]}),
+        "one, long ago": make([pulled("invoices", 86400 * 300, 40)]),
+        "a thousand": make(pulls(1000), BANKS),
+        "a long history": make(pulls(20_000), BANKS),
+        "empty": make([], empty="Pick a company to see its operations over time."),
         "before the first state": {},
     }
 

@@ -59,7 +59,9 @@ def look_through_the_later_tabs(notebook: Notebook, console: Locator) -> None:
     open_tab(console, "Timeline")
     bars = console.locator(".codat-timeline .plot .bar")
     expect(bars.first).to_be_visible(timeout=SLOWLY)
-    expect(console.locator(".codat-timeline .names")).to_contain_text("creditNotes")
+    expect(console.locator(".codat-timeline .names")).to_contain_text("Credit notes")
+    bars.last.click()
+    expect(console.locator(".codat-timeline-details")).to_contain_text("connectionId", timeout=SLOWLY)
     open_tab(console, "Code")
     expect(console.locator(".codat-code")).to_contain_text('"invoices"')
     open_tab(console, "Requests")
@@ -67,7 +69,7 @@ def look_through_the_later_tabs(notebook: Notebook, console: Locator) -> None:
     console.locator(".codat-requests").get_by_role("button", name="Export").click()
     with notebook.page.expect_download() as saved:
         console.locator(".codat-requests").get_by_role("menuitem", name="CSV file").click()
-    assert saved.value.suggested_filename == "requests.csv"
+    assert re.fullmatch(r"requests - \d{4}-\d\d-\d\d \d{4}\.csv", saved.value.suggested_filename)
     assert saved.value.path().read_text("utf-8-sig").startswith("time (UTC),")
     for name, label in shots:
         open_tab(console, label)

@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from codat_notebook import frames
+from codat_notebook.widgets import charts
 from codat_notebook.widgets.part import source
 
 from . import gallery_tabs
@@ -110,7 +112,7 @@ def test_a_timeline_draws_what_was_when_and_grows_what_runs(stage):
     kind, states = gallery_tabs.PARTS["timeline"]
     element = stage.mount(kind(states()["drawn"] | {"speed": 10.0}))
     expect(element.locator(".names div")).to_have_text(
-        ["creditNotes", "customers", "invoices", "payments", "profitAndLoss"]
+        ["Credit notes", "Customers", "Invoices", "Payments", "Profit and loss"]
     )
     bars = element.locator(".plot .bar")
     expect(bars).to_have_count(9)
@@ -123,8 +125,8 @@ def test_a_timeline_draws_what_was_when_and_grows_what_runs(stage):
     (_, before), (_, grown) = spans(ended)[0], spans(running)[0]
     until(stage, lambda: spans(running)[0][1] > grown)
     assert abs(spans(ended)[0][1] - before) <= 1
-    expect(running.locator("title")).to_contain_text(re.compile(r"^invoices: Mapping, running for \d+ min"))
     running.hover()
+    expect(element.get_by_role("status")).to_contain_text(re.compile(r"^Invoices: Mapping, running for \d+ min"))
     expect(element.get_by_role("status")).to_contain_text(
         re.compile(r"requested 2026-11-23 13:56:27 \(2026-11-23 13:5")
     )
@@ -161,7 +163,8 @@ def test_a_timeline_is_zoomed_and_panned_by_buttons_keys_wheel_and_pointer(stage
     stage.page.mouse.up()
     assert spans(bar)[0][0] < at - 100
     element.get_by_role("button", name="All").click()
-    expect(element.locator(".plot .bar")).to_have_count(21)
+    expect(element.locator(".tools")).to_contain_text("21 operations, 2 failed")
+    assert 5 <= element.locator(".plot .bar").count() <= 21  # those of the last minutes are one each
     assert stage.sent == []
 
 
@@ -172,10 +175,10 @@ def test_a_timeline_is_read_by_keys_and_keeps_its_view(stage):
     element.locator(".plot").focus()
     said = element.get_by_role("status")
     stage.page.keyboard.press("ArrowUp")
-    expect(said).to_contain_text("profitAndLoss: Not supported, took 9 s")
+    expect(said).to_contain_text("Profit and loss: Not supported, took 9 s")
     for _ in range(9):
         stage.page.keyboard.press("ArrowUp")
-    expect(said).to_contain_text("customers: Complete, took 50 s, requested 2026-11-21")
+    expect(said).to_contain_text("Customers: Complete, took 50 s, requested 2026-11-21")
     expect(element.locator(".plot .bar.at")).to_be_visible()
     shown = element.locator(".tools").inner_text()
     change(stage, 0, now="2026-11-23T13:59:00Z")
@@ -186,19 +189,130 @@ def test_a_timeline_is_read_by_keys_and_keeps_its_view(stage):
     expect(element.locator(".plot .bar.at")).to_have_count(0)
 
 
-def test_a_timeline_that_is_cut_says_so_and_marks_hours_and_days_of_the_reader(stage):
-    """How many are drawn of how many; from an hour on the marks are the zone's own hours, also over a change of it."""
+def test_a_timeline_of_a_part_says_so_and_marks_hours_and_days_of_the_reader(stage):
+    """How many are here of how many; from an hour on the marks are the zone's own hours, also over a change of it."""
     kind, states = gallery_tabs.PARTS["timeline"]
     element = stage.mount(kind(states()["many"]))
     expect(element.locator(".cut")).to_have_text(
-        "The newest 500 of 800 operations are drawn; the table reaches the others."
+        "Showing 800 of 1,300 operations. Load older ones below the table of pull operations."
     )
     element.get_by_role("button", name="All").click()
+    expect(element.locator(".tools")).to_contain_text("800 operations, 115 failed")
     marks = element.locator(".axis text").all_text_contents()
     assert all(re.fullmatch(r"\d+ Nov", mark) for mark in marks)
     assert len(marks) > 3
     made = stage.page.evaluate(TICKS_OVER_A_CHANGE, source("axis.js"))
     assert made == ["00:00 BST", "03:00 GMT", "06:00 GMT", "09:00 GMT", "12:00 GMT"]
+
+
+#: Pairs of bars of a row of which one is drawn over the other.
+OVER_EACH_OTHER = """(plot) => {
+  const rows = new Map();
+  for (const fill of plot.querySelectorAll(".bar .fill")) {
+    const [x, y, w] = ["x", "y", "width"].map((name) => Number(fill.getAttribute(name)));
+    rows.set(y, [...(rows.get(y) ?? []), [x, x + w]]);
+  }
+  const over = (row) => row.sort((a, b) => a[0] - b[0]).filter(([x], i) => i && x < row[i - 1][1] - 0.2);
+  return [...rows.values()].flatMap(over).length;
+}"""
+
+
+#: How many operations and failures each bar stands for, and whether it is red.
+COUNTS = """(plot) => [...plot.querySelectorAll(".bar")].map(
+  ({ codatBar, classList }) => [codatBar.count, codatBar.failed, classList.contains("bad")])"""
+
+
+@pytest.mark.parametrize("name", ["drawn", "many", "a thousand", "a long history"])
+@pytest.mark.parametrize("width", [1180, 480])
+def test_bars_that_would_be_drawn_over_each_other_are_one_and_hide_no_failure(stage, name, width):
+    """At every zoom: none over another, and the failures of what is in sight are said, as many as there are."""
+    state = gallery_tabs.PARTS["timeline"][1]()[name] | {"speed": 0.0}
+    element = stage.mount(charts.Timeline(state), width=width)
+    plot = element.locator(".plot")
+    for chip in ("All", "7 d", "1 d", "1 h"):
+        element.get_by_role("button", name=chip, exact=True).click()
+        stage.page.wait_for_timeout(30)
+        assert plot.evaluate(OVER_EACH_OTHER) == 0
+        data = plot.evaluate(COUNTS)
+        assert all(red == bool(failed) for _, failed, red in data)
+        if chip == "All":
+            assert sum(many for many, _, _ in data) == state["held"]
+            assert sum(failed for _, failed, _ in data) == sum(bar["failed"] for bar in state["bars"])
+        failed = sum(failed for _, failed, _ in data)
+        assert (f", {failed:,} failed" in element.locator(".tools").inner_text()) == bool(failed)
+
+
+def test_a_bar_opens_by_click_and_by_enter(stage):
+    """It is marked and its key is sent; dragging opens nothing; Escape closes; a joined bar says what is in it."""
+    states = gallery_tabs.PARTS["timeline"][1]()
+    element = stage.mount(charts.Timeline(states["drawn"] | {"speed": 0.0}))
+    bar = element.locator(".plot .bar.bad .fill").last
+    bar.click()
+    expect(element.locator(".plot .bar.bad.at")).to_have_count(1)
+    assert until(stage, lambda: sent(stage, "open_bar")) == [{"key": "creditNotes 95"}]
+    expect(element.get_by_role("status")).to_contain_text("Credit notes: No permission, took 11 s")
+    bar.hover()
+    stage.page.mouse.down()
+    stage.page.mouse.move(element.locator(".plot").bounding_box()["x"] + 200, 200, steps=4)
+    stage.page.mouse.up()
+    element.locator(".plot").focus()
+    for key in ("ArrowUp", "Enter", "Escape"):
+        stage.page.keyboard.press(key)
+    opened = until(stage, lambda: sent(stage, "open_bar")[2:] and sent(stage, "open_bar"))
+    assert [each["key"] for each in opened] == ["creditNotes 95", "payments 103", None]
+    expect(element.locator(".plot .bar.at")).to_have_count(0)
+    element.get_by_role("button", name="All").click()
+    element.locator(".plot .bar.bad .fill").last.hover()
+    expect(element.get_by_role("status")).to_contain_text(
+        re.compile("Credit notes: 2 operations, 2 failed, 2026-11-23 13:5")
+    )
+
+
+def test_a_hundred_thousand_operations_are_told_apart_where_the_reader_looks(stage, shoot):
+    """From all of them to each of an hour, by buttons alone: what stands in the bars is what the frame has."""
+    frame = frames.pull_operations(gallery_tabs.pulls(100_000), gallery_tabs.BANKS, gallery_tabs.THEN)
+    part = charts.Timeline(charts.timeline_state(frame, gallery_tabs.THEN, speed=0.0))
+    part.on_look = lambda: part.show(part.drawn(frame, gallery_tabs.THEN, company="", speed=0.0)[0], at_once=True)
+    element = stage.mount(part)
+    tools, counts = element.locator(".tools"), lambda: element.locator(".plot").evaluate(COUNTS)
+    for theme, width in (("light", 1212), ("dark", 1212), ("light", 512)):
+        stage.theme(theme)
+        stage.page.set_viewport_size({"width": width, "height": 800})
+        for chip, hours, held in (("All", 10_000, 100_000), ("1 d", 24, 172), ("10 min", 1 / 6, 43)):
+            element.get_by_role("button", name=chip, exact=True).click()
+            until(
+                stage,
+                lambda h=hours: part.look and part.look.until - part.look.since == pytest.approx(h * 3600, rel=0.5),
+            )
+            until(stage, lambda: part.look.width == pytest.approx(plot_width(element), abs=1))
+            until(stage, lambda: part.state["seq"] == part.look.seq)
+            expect(tools).to_contain_text(f", {held:,} operations")
+            shoot(stage.page, f"timeline-100000-{chip}-{theme}-{width}")
+    assert [many for many, _, _ in counts()] == [1] * 43
+
+
+def plot_width(element):
+    """The pixels that a timeline has for its time."""
+    return element.locator(".plot").bounding_box()["width"]
+
+
+def test_a_long_history_is_asked_for_where_the_reader_looks(stage):
+    """Once the view has come to rest, in its pixels; that Python has not answered is told, and nothing waits for it."""
+    element = stage.mount(charts.Timeline(gallery_tabs.PARTS["timeline"][1]()["a long history"] | {"speed": 0.0}))
+    first = until(stage, lambda: sent(stage, "look_at"))[0]
+    assert first["until"] - first["since"] == pytest.approx(600)
+    assert first["width"] == pytest.approx(element.locator(".plot").bounding_box()["width"], abs=1)
+    expect(element.locator(".cut")).to_contain_text("Waiting for Python")
+    before = len(sent(stage, "look_at"))
+    element.get_by_role("button", name="7 d").click()
+    for _ in range(4):
+        element.get_by_role("button", name="Zoom in").click()
+    spans = until(stage, lambda: [m["until"] - m["since"] for m in sent(stage, "look_at")[before:]])
+    until(stage, lambda: sent(stage, "look_at")[-1]["until"] - sent(stage, "look_at")[-1]["since"] < 7 * 86400 / 15)
+    assert len(spans) <= 5
+    expect(element.locator(".tools")).to_contain_text("at most")
+    change(stage, 0, seq=max(message["seq"] for message in stage.sent if message["type"] == "look_at"))
+    expect(element.locator(".cut")).to_have_text("")
 
 
 def test_code_is_copied_as_it_came(stage):

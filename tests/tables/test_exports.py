@@ -4,8 +4,10 @@ import csv
 import io
 import subprocess
 import sys
+import unicodedata
 from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
+from pathlib import Path
 
 import openpyxl
 import pandas as pd
@@ -14,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.tables import exports
-from codat_notebook.tables.exports import ExportError, table_of, to_csv, to_html, to_tsv, to_xlsx
+from codat_notebook.tables.exports import ExportError, as_bytes, chunks, safe_name, to_csv, to_html, to_tsv
 
 from .table_frames import HOSTILE, awkward, operations
 
@@ -22,6 +24,17 @@ DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 CELLS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12) | st.sampled_from(
     [f"{sign}1+1" for sign in DANGEROUS] + [HOSTILE, 'a"b', "a,b", "a\nb", ""]
 )
+
+
+def to_xlsx(frame):
+    """A workbook's bytes."""
+    return as_bytes(frame, "xlsx")
+
+
+def table_of(frame):
+    """Headings, and rows of plain values."""
+    headings, steps = exports.table_of(frame)
+    return headings, [list(row) for columns in steps for row in zip(*columns, strict=True)]
 
 
 def read_csv(text):
@@ -123,6 +136,7 @@ def test_awkward_frames_are_written_in_every_form(name):
     headings, rows = table_of(frame)
     assert len(rows) == len(frame) or not headings
     assert len(read_csv(to_csv(frame))) == len(rows) + 1
+    assert len(sheet(to_xlsx(frame))) == len(rows) + 1 or not headings
     assert Cells(to_html(frame)).cells[: len(headings)] == headings
     for form in exports.FORMATS:
         assert isinstance(exports.as_bytes(frame, form), bytes)
@@ -142,15 +156,117 @@ def test_csv_tells_excel_its_encoding():
     assert exports.as_bytes(frame, "tsv") == "a\r\né\r\n".encode()
 
 
-def test_a_missing_openpyxl_and_a_sheet_too_long_are_told(tmp_path):
+def test_a_missing_writer_and_a_sheet_too_long_are_told(tmp_path):
     """The message says what to do instead."""
     program = (
-        "import sys; sys.modules['openpyxl'] = None\n"
-        "import pandas as pd; from codat_notebook.tables.exports import to_xlsx, ExportError\n"
-        "try: to_xlsx(pd.DataFrame({'a': [1]}))\n"
+        "import sys; sys.modules['xlsxwriter'] = None\n"
+        "import pandas as pd; from codat_notebook.tables.exports import as_bytes, ExportError\n"
+        "try: as_bytes(pd.DataFrame({'a': [1]}), 'xlsx')\n"
         "except ExportError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert done.stdout.strip() == "Excel files need openpyxl: pip install openpyxl. CSV works without it."
+    assert done.stdout.strip() == "Excel files need XlsxWriter: pip install XlsxWriter. CSV works without it."
     with pytest.raises(ExportError, match="1,048,575 rows, these are 1,048,576"):
         to_xlsx(pd.DataFrame({"a": range(1_048_576)}))
+
+
+def test_what_a_sheet_would_take_for_its_own_xml_is_text():
+    """XlsxWriter writes a text that begins and ends like a run of rich text into the sheet as it is."""
+    hostile = ["<r><t>not here</t></r>", "<r></r>", "<r></c></row></sheetData></r>", "_x003D_1+1"]
+    found = [row[0] for row in sheet(to_xlsx(pd.DataFrame({"text": hostile})))[1:]]
+    assert found[:3] == ["'" + text for text in hostile[:3]]
+    assert not found[3].startswith("=")
+
+
+@pytest.mark.parametrize("form", exports.FORMATS)
+def test_a_file_of_many_steps_is_that_of_its_parts(form):
+    """It is told after each step how many rows are done, and what comes out has every row once, in order."""
+    frame = operations(2 * exports.STEP + 7)
+    made = list(chunks(frame, form))
+    told = [rows for rows, _ in made]
+    assert told == sorted(told)
+    assert {exports.STEP, 2 * exports.STEP, len(frame)} <= set(told)
+    content = b"".join(each for _, each in made)
+    if form == "xlsx":
+        ids = [row[10] for row in sheet(content)[1:]]
+    elif form == "html":
+        ids = Cells(content.decode()).cells[12 + 10 :: 12]
+    else:
+        lines = csv.reader(
+            io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter="," if form == "csv" else "\t"
+        )
+        ids = [line[10] for line in lines][1:]
+    assert ids == frame["id"].tolist()
+
+
+def test_a_workbook_that_is_given_up_leaves_no_file():
+    """What it has written so far goes with it."""
+    made = exports._xlsx(operations(2 * exports.STEP))
+    next(made)
+    folder = Path(made.gi_frame.f_locals["folder"])
+    assert list(folder.iterdir())
+    made.close()
+    assert not folder.exists()
+
+
+HEADINGS = {"requested": "requested (UTC)", "completed": "completed (UTC)", "duration": "duration (s)"}
+
+
+def test_an_operations_frame_reads_back_equal():
+    """Every value of every column, from CSV and from Excel: ids as text, times as times, what is missing as nothing."""
+    frame = operations(40)
+    frame.loc[3, ["completed", "message", "progress", "is_completed", "duration"]] = [pd.NaT, None, None, None, pd.NaT]
+    frame["duration"] = frame["duration"].astype("timedelta64[us]")
+    headings, *rows = sheet(to_xlsx(frame))
+    excel = pd.DataFrame(rows, columns=headings)
+    text = pd.read_csv(io.StringIO(to_csv(frame)), dtype=str, keep_default_na=False)
+    assert list(text.columns) == headings
+    for name in frame:
+        heading = HEADINGS.get(name, name)
+        expected = [None if pd.isna(value) else value for value in frame[name]]
+        if name in ("requested", "completed"):
+            expected = [None if value is None else value.to_pydatetime().replace(tzinfo=None) for value in expected]
+            read = [value and datetime.fromisoformat(value) for value in text[heading]]
+        elif name == "duration":
+            expected = [None if value is None else value.total_seconds() for value in expected]
+            read = [value and float(value) for value in text[heading]]
+        elif name.startswith("is_"):
+            read = [value and value == "TRUE" for value in text[heading]]
+        else:
+            read = [value and (int if name == "progress" else str)(value) for value in text[heading]]
+        assert [None if value == "" else value for value in read] == expected
+        found = [None if pd.isna(value) else value for value in excel[heading].astype(object)]
+        if name in ("requested", "completed"):
+            assert [each and round(each.timestamp()) for each in found] == [
+                each and each.timestamp() for each in expected
+            ]
+        else:
+            assert found == expected
+
+
+BAD = st.text(max_size=40) | st.sampled_from(
+    ["CON", "nul.txt", "COM1", "lpt¹ .x", "../../etc/passwd", "a\\b", "\u202egnp.exe", ".hidden", "-rf", "~", "x" * 500,
+     "🏦" * 100, "a\x00b", "a\nb", "  ", "...", 'say "hi"?', "half \ud83d pair", "$(id)", "`id`", "%PATH%"]
+)  # fmt: skip
+
+
+@given(BAD, BAD)
+def test_names_of_files_are_safe_everywhere(company, what):
+    """No path, no device of Windows, no sign that a file system or a shell reads, nothing hidden, not too long."""
+    name = safe_name(company, what)
+    assert name
+    assert len(f"{name} - 2026-11-27 1405.xlsx".encode()) <= 255
+    assert not set(name) & set('<>:"/\\|?*%$`')
+    assert all(unicodedata.category(sign)[0] != "C" for sign in name)
+    assert name == name.strip(" .")
+    assert name[0] not in ".-~'"
+    assert name.split(".")[0].strip().upper() not in {
+        "CON", "PRN", "AUX", "NUL", *(f"{device}{n}" for device in ("COM", "LPT") for n in "0123456789¹²³"),
+    }  # fmt: skip
+
+
+def test_a_files_name_says_whose_it_is_and_what():
+    """In words, as they are."""
+    assert safe_name("Toft Stores", "pull operations") == "Toft Stores - pull operations"
+    assert safe_name("", "pull operations") == "pull operations"
+    assert safe_name("Händler & Söhne GmbH / Köln", "errors") == "Händler & Söhne GmbH Köln - errors"

@@ -72,7 +72,15 @@ def test_all_of_them_are_loaded_at_once_and_open_their_details(bench: ConsoleBen
     assert asked(bench) - before <= 4
     bench.until("codat-code", lambda s: "limit=None)" in s["text"])
     bench.send("codat-tabs", type="tab", name="timeline")
-    bench.until("codat-timeline", lambda s: s["total"] == LENGTH)
+    whole = bench.until("codat-timeline", lambda s: s["held"] == LENGTH)
+    assert (sum(bar["count"] for bar in whole["bars"]), whole["total"]) == (LENGTH, LENGTH)
+    first = whole["bars"][0]["since"]
+    bench.send("codat-timeline", type="look_at", since=first, until=first + 86400, width=600, seq=7)
+    bench.until("codat-timeline", lambda s: s["seq"] == 7)
+    bench.send("codat-timeline", type="open_bar", key=whole["bars"][0]["key"])
+    bench.until("codat-timeline-details", lambda s: s["key"] == whole["bars"][0]["key"] and s["checks"])
+    bench.send("codat-timeline-details", type="close", seq=8)
+    bench.until("codat-timeline-details", lambda s: s["key"] is None and s["seq"] == 8)
     bench.send("codat-operations", type="sort", column="requested", seq=2)
     oldest = bench.until("codat-operations", lambda s: s["seq"] == 2)["keys"][0]
     bench.send("codat-operations", type="select", key=oldest, seq=3)

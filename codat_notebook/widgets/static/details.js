@@ -1,4 +1,4 @@
-// The browser's half of Details. It stands beside its table; where there is little room, in its place. The focus goes
+// The browser's half of Details. It stands beside its table or timeline; where there is little room, in its place. The focus goes
 // into it when it opens and back to the table's row when it closes.
 
 /**
@@ -63,7 +63,7 @@ function render({ model, el }) {
   function shut() {
     dismissed = state.key;
     show(false);
-    frame()?.querySelector(".codat-table tr[tabindex='0']")?.focus();
+    frame()?.querySelector(".codat-table tr[tabindex='0'], .codat-timeline .plot")?.focus();
     clicks.send({ type: "close" }, true);
   }
   close.addEventListener("click", shut);

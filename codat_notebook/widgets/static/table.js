@@ -87,10 +87,11 @@ function render({ model, el }) {
   const clicks = guard(model);
   const typing = delayed(() => ask({ type: "filter", text: ui.filter.value }));
   const waiting = delayed(() => setText(ui.note, WAITING));
-  const exports = exportMenu(model, (words) => { said = words; setText(ui.note, said); drawFoot(); }, () => count(state.matching ?? 0, state.noun));
+  const exports = exportMenu(model, (words) => { said = words; setText(ui.note, said); drawFoot(); }, () => state.noun, () => count(state.matching ?? 0, state.noun));
   const facets = facetBar((message) => { typing.stop(); ask(message); });
   ui.clear.before(facets.element);
   ui.tools.append(exports.element);
+  ui.note.after(exports.stop);
 
   function ask(message) {
     said = "";
@@ -190,7 +191,7 @@ function render({ model, el }) {
     setDisabled(ui.back, page <= 0);
     setDisabled(ui.next, page >= pages - 1);
     ui.zone.hidden = !state.columns.some(({ kind }) => kind === "time");
-    if (!clicks.held()) { waiting.stop(); setText(ui.note, notice || said); setAttribute(ui.table, "aria-busy", null); }
+    if (!clicks.held()) { waiting.stop(); setText(ui.note, notice || said); ui.note.classList.toggle("warn", Boolean(notice)); setAttribute(ui.table, "aria-busy", null); }
   }
 
   /** That there are more rows than Python holds, and what can be done about it. */
