@@ -292,7 +292,7 @@ def test_read_only_blocks_the_buttons_with_the_reason(sandbox: Sandbox) -> None:
         bench.pick("Toft")
         assert "read-only" in bench.until("codat-bar", lambda s: s["blocked"])["blocked"]
         header = bench.parts["codat-status"].state
-        assert (header["read_only"], header["mode"]) == (True, "live")
+        assert (header["read_only"], header["mode"]) == (True, "sandbox")
 
 
 @pytest.mark.parametrize(
