@@ -10,7 +10,6 @@ the progress say. Zooming and panning happen in the browser alone, so that they 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from itertools import islice
 from typing import Any, Literal, TypedDict
 
@@ -64,10 +63,8 @@ class HeatmapRow(ChartRow):
 
 
 class HeatmapState(TypedDict):
-    """A window of ``rows`` from the ``first``, of ``total``; ``steps`` are days, ``now`` and ``speed`` the server's."""
+    """A window of ``rows`` from the ``first``, of ``total``; ``steps`` are days."""
 
-    now: str
-    speed: float
     steps: list[int]
     columns: list[HeatmapColumn]
     rows: list[HeatmapRow]
@@ -78,11 +75,10 @@ class HeatmapState(TypedDict):
 
 
 def heatmap_state(
-    cells: Iterable[Cell], now: datetime, rows: Mapping[str, tuple[str, str]], *,
+    cells: Iterable[Cell], rows: Mapping[str, tuple[str, str]], *,
     by: Literal["connection_id", "company_id"] = "connection_id", first: int = 0, empty: str = "Nothing to show yet.",
-    speed: float = 1.0,
 ) -> HeatmapState:  # fmt: skip
-    """The state of a :class:`Heatmap`; ``now`` and ``speed`` are the server's.
+    """The state of a :class:`Heatmap`.
 
     ``rows`` are in their order: key -> (label, a word beside it). ``by`` is the field of a cell that holds the key of
     its row: cells of no row are left out, and where several meet, the oldest is shown. The window begins at the page
@@ -96,8 +92,6 @@ def heatmap_state(
     first = max(0, min(first, (len(rows) - 1) // WINDOW * WINDOW))
     window = islice(rows.items(), first, first + WINDOW)
     return {
-        "now": now.isoformat(),
-        "speed": speed,
         "steps": list(STEPS),
         "columns": [{"key": key, "name": vocabulary.plain_name(key)} for key in columns],
         "rows": [
@@ -149,11 +143,11 @@ def _note(verdicts: Counter[str | None]) -> str:
 
 def portfolio_view(status: PortfolioStatus) -> Heatmap:
     """A heatmap of a portfolio's state: a widget to show anywhere, as often as wanted."""
-    part, cells, rows = Heatmap(), status.current, portfolio_rows(status)
+    part, cells, rows = Heatmap(clock=status.clock), status.current, portfolio_rows(status)
 
     def state(first: int = 0) -> HeatmapState:
         empty = "No company is in this portfolio."
-        return heatmap_state(cells, status.time, rows, by="company_id", first=first, empty=empty, speed=status.speed)
+        return heatmap_state(cells, rows, by="company_id", first=first, empty=empty)
 
     part.state = state()
     part.on_message = lambda message: part.show(state(message.first), at_once=True)
@@ -179,8 +173,6 @@ class TimelineState(TypedDict):
     """
 
     company: str
-    now: str
-    speed: float
     rows: list[ChartRow]
     bars: list[Bar]
     total: int
@@ -188,10 +180,10 @@ class TimelineState(TypedDict):
 
 
 def timeline_state(
-    operations: Iterable[PullOperation], now: datetime, platforms: Mapping[str, str] | None = None, *,
-    company: str = "", more: int = 0, empty: str = "Nothing to show yet.", speed: float = 1.0,
+    operations: Iterable[PullOperation], platforms: Mapping[str, str] | None = None, *,
+    company: str = "", more: int = 0, empty: str = "Nothing to show yet.",
 ) -> TimelineState:  # fmt: skip
-    """The state of a :class:`Timeline`; ``now`` and ``speed`` are the server's.
+    """The state of a :class:`Timeline`.
 
     ``operations`` come in any order; one without a readable time of request is left out. ``platforms`` names the
     connections by their ids. ``more`` counts the operations that Codat has beside these. ``empty`` stands in place of
@@ -217,7 +209,7 @@ def timeline_state(
     ]
     number = {key: n for n, key in enumerate(keys)}
     return {
-        "company": company, "now": now.isoformat(), "speed": speed, "rows": rows,
+        "company": company, "rows": rows,
         "bars": [bar | {"row": number[o.data_type, o.connection_id]} for bar, o in reversed(shown)],
         "total": total + more, "empty": empty,
     }  # fmt: skip

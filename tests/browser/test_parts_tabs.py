@@ -67,7 +67,7 @@ def test_a_heatmap_is_read_by_keys_and_keeps_its_place(stage):
     )
     expect(said).to_contain_text("(2026-10-23 12:58:29 UTC). The last try failed: PermissionsError.")
     node = element.locator("td:focus").element_handle()
-    change(stage, 0, now=gallery_tabs.THEN.replace(day=25).isoformat())
+    stage.tell_time(gallery_tabs.THEN.replace(day=25))
     expect(element.locator("td:focus")).to_have_text("33")
     assert node.evaluate("node => node === document.activeElement")
     expect(element.locator("td[tabindex='0']")).to_have_count(1)
@@ -108,7 +108,8 @@ def spans(bars):
 def test_a_timeline_draws_what_was_when_and_grows_what_runs(stage):
     """Bars stand in their rows and at their times; running ones end at now and grow; each says itself in a tooltip."""
     kind, states = gallery_tabs.PARTS["timeline"]
-    element = stage.mount(kind(states()["drawn"] | {"speed": 10.0}))
+    stage.clock.rate = 10.0
+    element = stage.mount(kind(states()["drawn"]))
     expect(element.locator(".names div")).to_have_text(
         ["creditNotes", "customers", "invoices", "payments", "profitAndLoss"]
     )
@@ -134,7 +135,8 @@ def test_a_timeline_draws_what_was_when_and_grows_what_runs(stage):
 def test_a_timeline_is_zoomed_and_panned_by_buttons_keys_wheel_and_pointer(stage):
     """What is zoomed at stays under the pointer; plain wheels are the page's; nothing is sent."""
     kind, states = gallery_tabs.PARTS["timeline"]
-    element = stage.mount(kind(states()["drawn"] | {"speed": 0.0}))
+    stage.clock.rate = 0.0
+    element = stage.mount(kind(states()["drawn"]))
     plot, bar = element.locator(".plot"), element.locator(".plot .bar.ok .fill").last
     expect(bar).to_be_visible()
     expect(element.get_by_role("button", name="10 min")).to_have_attribute("aria-pressed", "true")
@@ -168,7 +170,8 @@ def test_a_timeline_is_zoomed_and_panned_by_buttons_keys_wheel_and_pointer(stage
 def test_a_timeline_is_read_by_keys_and_keeps_its_view(stage):
     """Up and down go from operation to operation, into view; a new state keeps the view, another company does not."""
     kind, states = gallery_tabs.PARTS["timeline"]
-    element = stage.mount(kind(states()["drawn"] | {"speed": 0.0}))
+    stage.clock.rate = 0.0
+    element = stage.mount(kind(states()["drawn"]))
     element.locator(".plot").focus()
     said = element.get_by_role("status")
     stage.page.keyboard.press("ArrowUp")
@@ -178,7 +181,7 @@ def test_a_timeline_is_read_by_keys_and_keeps_its_view(stage):
     expect(said).to_contain_text("customers: Complete, took 50 s, requested 2026-11-21")
     expect(element.locator(".plot .bar.at")).to_be_visible()
     shown = element.locator(".tools").inner_text()
-    change(stage, 0, now="2026-11-23T13:59:00Z")
+    stage.tell_time(gallery_tabs.THEN.replace(minute=59))
     stage.page.wait_for_timeout(100)
     assert element.locator(".tools").inner_text() == shown
     change(stage, 0, company="another")

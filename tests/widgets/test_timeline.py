@@ -25,10 +25,10 @@ def operation(data_type="invoices", status="Complete", minutes=10.0, took=1.0, c
 def test_a_row_for_each_data_type_in_codats_order():
     """The connection is named only where a type has several."""
     found = [operation("invoices"), operation("banking-accounts", connection="p"), operation("bills")]
-    assert [row["label"] for row in timeline_state(found, NOW, NAMES)["rows"]] == [
+    assert [row["label"] for row in timeline_state(found, NAMES)["rows"]] == [
         "bills", "invoices", "banking-accounts",
     ]  # fmt: skip
-    two = timeline_state([*found, operation("bills", connection="p")], NOW, NAMES)
+    two = timeline_state([*found, operation("bills", connection="p")], NAMES)
     assert [(row["label"], row["note"]) for row in two["rows"]][:3] == [
         ("bills", "Plaid"), ("bills", "Xero"), ("invoices", ""),
     ]  # fmt: skip
@@ -38,7 +38,7 @@ def test_a_row_for_each_data_type_in_codats_order():
 def test_each_status_has_the_tone_of_its_outcome(status):
     """Complete is good, a failure bad, what nobody supports neither, and only what runs has no end."""
     runs = status in STAGES
-    bar = timeline_state([operation(status=status, took=None if runs else 1)], NOW)["bars"][0]
+    bar = timeline_state([operation(status=status, took=None if runs else 1)])["bars"][0]
     expected = "run" if runs else {"Complete": "ok", "NotSupported": "idle"}.get(status, "bad")
     assert bar["tone"] == expected
     assert (bar["until"] is None) == runs
@@ -53,7 +53,6 @@ def test_paused_and_unknown_ones_are_told_apart():
             operation("items", "Routing"),
             operation("customers", "FetchError", took=None),
         ],
-        NOW,
     )
     bars = {state["rows"][bar["row"]]["label"]: bar for bar in state["bars"]}
     assert (bars["invoices"]["tone"], bars["invoices"]["text"]) == ("warn", "Paused until 2026-11-23T14:05:00Z")
@@ -66,7 +65,7 @@ def test_paused_and_unknown_ones_are_told_apart():
 def test_the_newest_are_sent_oldest_first_and_the_rest_counted(further):
     """Whatever order they come in."""
     minutes = [n * 8191 % 10_007 for n in range(1, MOST + further + 1)]
-    state = timeline_state([operation(minutes=each) for each in minutes], NOW)
+    state = timeline_state([operation(minutes=each) for each in minutes])
     newest = sorted(minutes)[:MOST]
     assert [bar["key"] for bar in state["bars"]] == [f"invoices/x/{each}" for each in reversed(newest)]
     assert state["total"] == len(minutes)
@@ -75,7 +74,7 @@ def test_the_newest_are_sent_oldest_first_and_the_rest_counted(further):
 def test_a_long_history_stays_small_and_unreadable_times_are_left_out():
     """About 500 bars whatever there is; rows only of what is drawn; a bar without a beginning cannot be drawn."""
     many = [operation(vocabulary.DATA_TYPES[n % 43], minutes=n) for n in range(5000)]
-    state = timeline_state(many, NOW, NAMES)
+    state = timeline_state(many, NAMES)
     assert (len(state["bars"]), state["total"]) == (MOST, 5000)
     assert len(json.dumps(state)) < 100_000
-    assert timeline_state([operation(requested=None), operation(requested="soon")], NOW)["total"] == 0
+    assert timeline_state([operation(requested=None), operation(requested="soon")])["total"] == 0

@@ -4,8 +4,7 @@
  * @typedef {{key: string, row: number, since: string, until: string|null, tone: string, text: string,
  *   platform: string}} Bar
  * @typedef {{label: string, note: string}} ChartRow
- * @typedef {{company: string, now: string, speed: number, rows: Array<ChartRow>, bars: Array<Bar>, total: number,
- *   empty: string}} TimelineState
+ * @typedef {{company: string, rows: Array<ChartRow>, bars: Array<Bar>, total: number, empty: string}} TimelineState
  */
 
 const [ROW, BAR, TOP] = [28, 16, 4];
@@ -31,7 +30,7 @@ function patterns(id) {
 }
 const over = (id, tone) => (["bad", "run", "warn"].includes(tone) ? `url(#${id}-${tone})` : "none");
 
-function render({ model, el }) {
+function render({ model, el, time }) {
   keepKeys(el);
   const id = uid("timeline");
   const hint = sayer(HINT);
@@ -54,7 +53,8 @@ function render({ model, el }) {
   hint.node.id = `${id}-hint`;
   el.append(tools, scroll, foot, empty);
 
-  let state = {}, now = Date.now, view = null, chosen = null, width = 0;
+  let state = {}, view = null, chosen = null, width = 0;
+  const now = () => time.now() ?? time.asOf();
   const start = (bar) => Date.parse(bar.since);
   const end = (bar) => (bar.until ? Date.parse(bar.until) : Math.max(now(), start(bar)));
 
@@ -101,7 +101,8 @@ function render({ model, el }) {
     const row = state.rows[bar.row];
     const who = [row.label, bar.platform].filter(Boolean).join(" from ");
     const took = duration((end(bar) - start(bar)) / 1000);
-    return `${who}: ${withTimes(bar.text)}, ${bar.until ? `took ${took}` : `running for ${took}`}, requested ${bothTimes(start(bar) / 1000)}.`;
+    const length = bar.until ? `took ${took}` : time.now() === null ? "running" : `running for ${took}`;
+    return `${who}: ${withTimes(bar.text)}, ${length}, requested ${bothTimes(start(bar) / 1000)}.`;
   }
 
   function makeBar() {
@@ -153,7 +154,6 @@ function render({ model, el }) {
   }
 
   function draw(next) {
-    if (next !== state) now = clock(next);
     const other = next.company !== state.company;
     state = next;
     const some = Boolean(state.bars?.length);
@@ -223,8 +223,8 @@ function render({ model, el }) {
 
   const sized = new ResizeObserver(([entry]) => { width = entry.contentRect.width; drawTime(); });
   sized.observe(plot);
-  const timer = setInterval(() => { if (state.bars?.some((bar) => !bar.until)) drawTime(); }, 500);
-  return live(model, draw, () => clearInterval(timer), () => sized.disconnect());
+  const tick = () => { if (state.bars?.some((bar) => !bar.until)) drawTime(); };
+  return live(model, draw, time.each(tick), () => sized.disconnect());
 }
 
 export default { render };
