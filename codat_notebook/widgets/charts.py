@@ -217,7 +217,7 @@ def timeline_state(
 
 def _bar(operation: PullOperation, platform: str) -> Bar | None:
     drawn = meaning(operation.status, operation.completed, operation.status_description)
-    since, until = iso(operation.requested), iso(operation.completed)
+    since, until = iso(operation.requested, exact=True), iso(operation.completed, exact=True)
     if since is None:
         return None
     if until is None and drawn.kind != "running":

@@ -33,7 +33,8 @@ class ConnectState(TypedDict):
 
     ``address`` is where keys are sent; without any of ``ways`` there is no form. ``read_only``: every session that it
     opens is, whatever the box says. ``variable`` of the environment holds a key. ``required``: nothing is connected
-    yet. ``connecting`` is what is waited for, ``until`` the server's time of the next try. ``connection`` is a number that changes with each new connection, which closes the form.
+    yet. ``connecting`` is what is waited for, ``until`` the server's time of the next try. ``connection`` is a number
+    that changes with each new connection, which closes the form.
     """
 
     address: str

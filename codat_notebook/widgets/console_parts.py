@@ -30,8 +30,8 @@ _CONNECTION = Column("connection", hidden=True, facet=True, named_by="platform")
 OPERATION_COLUMNS = {
     "data_type": Column("data type", facet=True), "status": Column(kind="status", facet=True),
     "connection_id": _CONNECTION, "platform": Column(), "requested": Column(kind="time", facet=True),
-    "duration": Column(kind="duration", since="requested", until="completed"), "progress": Column(kind="percent"), "message": Column(),
-    "id": Column(kind="id"), "completed": _HIDDEN, "is_completed": _HIDDEN, "is_errored": _HIDDEN,
+    "duration": Column(kind="duration", since="requested", until="completed"), "progress": Column(kind="percent"),
+    "message": Column(), "id": Column(kind="id"), "completed": _HIDDEN, "is_completed": _HIDDEN, "is_errored": _HIDDEN,
     "company_id": _HIDDEN,
 }  # fmt: skip
 ERROR_COLUMNS = {

@@ -1,7 +1,7 @@
 """Choosing data types (what there is, how old it is, which belong together), and the buttons that refresh them.
 
-An age is told by the browser from the time of the last good sync. Failed, never synced and running are words before they
-are colours. Reports whose parts are of different dates do not add up: it is said where one chooses.
+An age is told by the browser from the time of the last good sync. Failed, never synced and running are words before
+they are colours. Reports whose parts are of different dates do not add up: it is said where one chooses.
 
 The buttons say before a click what it queues and costs, what is in progress already, and what "all" includes. Their
 number comes from the list in the browser, so that it is right while the kernel is busy, and the message carries exactly
@@ -34,7 +34,7 @@ class ReadFrom(TypedDict):
 
 
 class DataTypeRow(TypedDict):
-    """A data type: ``last`` is its last good sync, ``reads`` those of several connections; ``note`` is for the tooltip."""
+    """A data type with its ``last`` good sync; ``reads`` are those of several connections, ``note`` is a tooltip."""
 
     key: str
     name: str
@@ -64,7 +64,8 @@ class UnevenReport(TypedDict):
 class DataTypesState(TypedDict):
     """The list of data types.
 
-    ``uneven`` are the reports that may not add up, the worst first. ``selected`` are the keys selected at first, and after a reload: give back what was sent last.
+    ``uneven`` are the reports that may not add up, the worst first. ``selected`` are the keys selected at first, and
+    after a reload: give back what was sent last.
     """
 
     company: str | None

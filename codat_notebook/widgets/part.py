@@ -45,8 +45,8 @@ S = TypeVar("S")
 #: What every part needs, and what a table or a run needs that is shown by itself. All other files travel together, too:
 #: packed one by one they would take half as much again.
 FIRST = (
-    "clock.js", "loader.js", "kit.js", "tokens.css", "popover.js", "export.js", "facets.js", "table.js", "table.css", "export.css",
-    "facets.css", "progress.js", "progress.css",
+    "clock.js", "loader.js", "kit.js", "tokens.css", "popover.js", "export.js", "facets.js", "table.js", "table.css",
+    "export.css", "facets.css", "progress.js", "progress.css",
 )  # fmt: skip
 #: Characters of JSON from which on a state travels packed.
 LARGE = 4096
@@ -166,6 +166,7 @@ class Part(anywidget.AnyWidget, Generic[S]):
     drawn_by: traitlets.List[str] = traitlets.List().tag(sync=True)
     sources: traitlets.List[Any] = traitlets.List().tag(sync=True, **ipywidgets.widget_serialization)
     state: Any = traitlets.Dict().tag(sync=True, to_json=packed_state)
+
     def __init__(self, state: S | None = None, *, clock: ServerClock | None = None, **traits: Any) -> None:
         self.clock = clock
         #: When the state was written: what is shown without a kernel says so.

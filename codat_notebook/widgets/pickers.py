@@ -186,7 +186,9 @@ class ConnectionCards(Part[CardsState]):
         """One line a connection."""
         ages = {row["id"]: seconds_between(row["synced"], now) for row in state.get("connections", ())}
         synced = {id: f", synced {ago(age)}" if age is not None else "" for id, age in ages.items()}
-        return "\n".join(f"{row['platform']}: {row['words']}{synced[row['id']]}" for row in state.get("connections", ()))
+        return "\n".join(
+            f"{row['platform']}: {row['words']}{synced[row['id']]}" for row in state.get("connections", ())
+        )
 
 
 def connection_state(

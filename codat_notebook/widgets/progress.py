@@ -157,7 +157,7 @@ def operation_row(
         row["note"] = f"{advice.cause} {advice.action}"
     if usual is not None and row["tone"] == "run":
         row["usual"] = round(usual)
-    row |= {"since": iso(operation.requested), "until": iso(operation.completed)}
+    row |= {"since": iso(operation.requested, exact=True), "until": iso(operation.completed, exact=True)}
     return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
 
 

@@ -177,13 +177,14 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._soon = Throttle(engine().loop, self._frame_soon, every=0.0)
         self._framing: asyncio.Task[None] | None = None
         self._watching = ExitStack()
-        self._head = RunOverview(self._head_state(), clock=run.clock)
-        self._tabs = Tabs(self._tabs_state())
-        self._one = Progress(self._one_state(), clock=run.clock)
         clock = run.clock
+        self._head = RunOverview(self._head_state(), clock=clock)
+        self._tabs = Tabs(self._tabs_state())
+        self._one = Progress(self._one_state(), clock=clock)
         self._tables = {  # without rows at first: the frames of a large run take seconds, too long to wait for
             "companies": FrameTable(
-                None, empty="One moment…", noun="company", columns=SUMMARY_COLUMNS, key="company_id", sort=None, clock=clock,
+                None, empty="One moment…", noun="company", columns=SUMMARY_COLUMNS, key="company_id", sort=None,
+                clock=clock,
             ),
             "operations": FrameTable(
                 None, empty="Nothing is queued yet.", noun="operation",

@@ -28,8 +28,9 @@ from codat_notebook.tables.sheet import Filter, Layout, PageState, Sheet, TableV
 from codat_notebook.widgets.part import Click, Part, not_live
 
 if TYPE_CHECKING:
-    from codat_notebook.client.clock import ServerClock
     import pandas as pd
+
+    from codat_notebook.client.clock import ServerClock
 
 __all__ = ["Column", "FrameTable", "View"]
 

@@ -47,7 +47,11 @@ def headers() -> States:
     address = "proxy.of-a-bank-with-a-long-name.example.internal:8443"
 
     def make(mode: str, address: str, remaining: int | None = None, activity: str = "", **more: Any) -> dict[str, Any]:
-        quota = {"remaining": remaining, "limit": more.pop("limit", None), "resets_at": _in(more.pop("resets_in", None))}
+        quota = {
+            "remaining": remaining,
+            "limit": more.pop("limit", None),
+            "resets_at": _in(more.pop("resets_in", None)),
+        }
         told = {"text": activity, "until": _in(more.pop("wait", None))} if activity else None
         state: dict[str, Any] = {"mode": mode, "address": address, "quota": quota if remaining is not None else None}
         return {**header.NOT_CONNECTED, **state, "activity": told, **more}
@@ -260,9 +264,7 @@ def runs() -> States:
         "done": make([*ended, main_rows()[3]], status="done", title=title, actions=[again]),
         "thousand": make(many, title="Month end, 200 companies", first=50, actions=stop),
         "idle": make([], status="idle"),
-        "no company": make(
-            [], status="idle", message="Pick a company first; its data types then stand on the left."
-        ),
+        "no company": make([], status="idle", message="Pick a company first; its data types then stand on the left."),
         "queueing": make([], status="asking"),
         "stopped": make(main_rows(), status="stopped", message="Stopped watching. Codat carries on."),
         "error": make([], status="error", message="Nothing was queued: Codat could not be reached."),

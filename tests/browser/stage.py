@@ -58,6 +58,8 @@ class Stage:
         self.parts: tuple[Any, ...] = ()
         #: The clock of the session that the parts belong to; it begins to go when they are mounted.
         self.clock = StageClock()
+        #: How often the page has asked what time it is.
+        self.times = 0
         #: What the page asks for the time, while the kernel is ``blocked``; it hears it when it is free again.
         self.asked: list[tuple[int, dict[str, Any]]] = []
         self.blocked = False
@@ -145,6 +147,7 @@ class Stage:
 
     def receive(self, number: int, content: dict[str, Any]) -> None:
         """Hand a message from the page to its part, by the door that a kernel uses."""
+        self.times += content.get("type") == "time"
         if content.get("type") == "time" and self.blocked:
             self.asked.append((number, content))
             return

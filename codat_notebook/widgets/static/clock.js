@@ -18,6 +18,7 @@ class Clock {
   #anchor = null;
   #number = 0;
   #asked = null;
+  #answered = true;
   #asking = 0;
 
   /** The server's seconds in one of ours; 0 while its clock stands. */
@@ -35,18 +36,19 @@ class Clock {
 
   /** The kernel's answer. One that took long may have waited here rather than there: it is a time like others. */
   answer({ number, now, speed }) {
+    this.#answered = true;
     if (number === this.#number && this.#asked && since(this.#asked) < LATE) this.#set(Date.parse(now), speed);
     else this.hear({ now, speed });
   }
 
-  /** Ask the kernel, once for all who ask at the same moment; again only after a while, unless there is `news`. */
-  ask(news = false) {
-    if (this.#asking || (!news && this.#asked && since(this.#asked) < AGAIN)) return;
+  /** Ask the kernel, once for all who ask at the same moment; again only after a while, unless the page comes back. */
+  ask(back = false) {
+    if (this.#asking || (!back && this.#asked && since(this.#asked) < (this.#answered ? LATE : AGAIN))) return;
     this.#asking = setTimeout(() => {
       this.#asking = 0;
       const live = [...this.parts].filter((part) => part.live());
       if (!live.length) return;
-      this.#asked = here();
+      [this.#asked, this.#answered] = [here(), false];
       live[++this.#number % live.length].send({ type: "time", number: this.#number });
     }, TOGETHER);
   }

@@ -61,11 +61,9 @@ function render({ model, el, time }) {
 
   /** A sentence for each report whose data types were read at times far apart. */
   const unevenTexts = () => {
-    const read = (key) => {
-      const row = types().find((each) => each.key === key);
-      return `${row.name} ${time.now() === null ? "on " : ""}${agoOf(row.last, time.now())}`;
-    };
-    return (state.uneven ?? []).map(({ name, old, new: young }) => `${name} may not reconcile: last read were ${read(old)}, ${read(young)}.`);
+    const rowOf = (key) => types().find((row) => row.key === key);
+    const read = (row) => `${time.now() === null ? "on " : ""}${agoOf(row.last, time.now())}`;
+    return (state.uneven ?? []).map(({ name, old, new: young }) => `${name} may not reconcile: ${rowOf(old).name} last read ${read(rowOf(old))}; ${rowOf(young).name} ${read(rowOf(young))}.`);
   };
 
   // Groups and their rows.

@@ -45,7 +45,7 @@ function render({ model, el, time }) {
     again = Math.min(again, (then + (days + 1) * DAY) * 1000);
     const step = state.steps.filter((least) => days >= least).length;
     const kind = `h${step}${failed ? " failed" : ""}`;
-    if (now === null) return [dateOf(iso), kind, `last synced on ${dayTime(iso)}`];
+    if (now === null) return [dateOf(iso).split(" ").slice(-2).join(" "), `${kind} date`, `last synced on ${dayTime(iso)}`];
     return [String(days), kind, days ? `${count(days, "day")} ago` : "today"];
   }
 

@@ -180,6 +180,8 @@ function ago(seconds) {
 /** Seconds from a time (ISO) to `now` (milliseconds, null while it is not known). */
 const secondsSince = (iso, now) => (iso && now !== null ? (now - Date.parse(iso)) / 1000 : null);
 
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /** How long ago a time was; while it is not known what time it is, the time itself: 23 Nov, 13:58. */
 function agoOf(iso, now) {
   return iso && now === null ? dayTime(iso) : ago(secondsSince(iso, now));
@@ -187,7 +189,8 @@ function agoOf(iso, now) {
 const dayTime = (iso) => `${dateOf(iso)}, ${localTime(iso).slice(11, 16)}`;
 function dateOf(iso) {
   const t = new Date(iso);
-  return t.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...(t.getFullYear() !== new Date().getFullYear() && { year: "numeric" }) });
+  const year = t.getFullYear() === new Date().getFullYear() ? "" : ` ${t.getFullYear()}`;
+  return `${t.getDate()} ${MONTHS[t.getMonth()]}${year}`;
 }
 
 /** How long something took, or takes so far; while it is not known what time it is, since when it goes on. */
@@ -217,7 +220,7 @@ function localTime(iso) {
   if (Number.isNaN(t.getTime())) return String(iso ?? "");
   return `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())} ${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}`;
 }
-const utcTime = (iso) => iso.replace("T", " ").replace("Z", " UTC");
+const utcTime = (iso) => iso.replace("T", " ").replace(/(\.\d+)?Z/, " UTC");
 function zoneText() {
   const minutes = -new Date().getTimezoneOffset();
   const sign = minutes < 0 ? "−" : "+";

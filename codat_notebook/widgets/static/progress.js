@@ -74,13 +74,13 @@ function render({ model, el, time }) {
 /** When all should have ended, and when it was looked at last; as times while it is not known what time it is. */
 function leftText(due, now) {
   if (!due) return "";
-  if (now === null) return `end expected at ${due}`;
+  if (now === null) return `end expected at ${localTime(due).slice(11, 16)}`;
   const left = -secondsSince(due, now);
   return left > 0 ? `about ${duration(left)} left` : "any moment now";
 }
 function checkedText(checked, now) {
   if (!checked) return "";
-  return now === null ? `checked at ${checked}` : `checked ${duration(secondsSince(checked, now))} ago`;
+  return now === null ? `checked at ${localTime(checked).slice(11, 16)}` : `checked ${duration(secondsSince(checked, now))} ago`;
 }
 
 function totalText(status, { total, complete = 0, failed = 0, other = 0 }) {
