@@ -232,9 +232,12 @@ class Part(anywidget.AnyWidget, Generic[S]):
     def _write(self) -> None:
         self._engine.settled(("state", id(self)))
         state, self._pending = self._pending, None
-        if state is None or self.comm is None or (state == self.state and self._written == this_minute()):
+        told, moment, minute = self.as_of, self.moment, this_minute()
+        if state is None or self.comm is None:
             return
-        self.as_of, self._written = self.moment, this_minute()
+        if state == self.state and moment["clock"] == told["clock"] and minute == self._written:
+            return
+        self.as_of, self._written = moment, minute
         if state != self.state:
             self.state = state
         else:
