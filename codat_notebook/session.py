@@ -72,7 +72,6 @@ class Session(PlanningMethods):
             security, server_url=server_url, read_only=read_only, listener=self._on_event, pacing=pacing,
             **client_options,
         )  # fmt: skip
-        self.is_sandbox = is_sandbox
         self.read_only = read_only
         self._on_close = on_close
         #: The records behind ``errors``, and the client's attempts behind ``requests``, to observe.
@@ -80,7 +79,7 @@ class Session(PlanningMethods):
         self.request_log: Log[client_events.Attempt] = Log()
         self._observers: list[Callable[[client_events.Event], object]] = []
         self._close_observers: list[Callable[[], object]] = []
-        self.context = RunContext(self.client, engine(), self.error_log, pacing)
+        self.context = RunContext(self.client, engine(), self.error_log, pacing, begun_on_sandbox=is_sandbox)
         self.context.engine.hold(self)
         forking.remember(self)
 
@@ -232,6 +231,12 @@ class Session(PlanningMethods):
     def quota(self) -> Quota | None:
         """Codat's limit on requests as the last answer told it; ``None`` before the first one."""
         return self.client.quota
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether nothing here reaches a real company: on a sandbox, also one of this machine that was named by its
+        address and says in its answers what it is."""
+        return self.context.is_sandbox
 
     @property
     def runs(self) -> list[RefreshRun]:

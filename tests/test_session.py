@@ -129,10 +129,24 @@ def test_no_network_is_told() -> None:
         assert "network" in session.errors.action.iloc[-1]
 
 
+def test_a_sandbox_that_is_named_by_its_address_is_known_as_one() -> None:
+    """By its answers, where they come from this machine; from elsewhere nothing that an answer says is believed."""
+    with Sandbox(companies=2) as sandbox, Session(Security(auth_header=sandbox.key), server_url=sandbox.url) as session:
+        assert not session.is_sandbox
+        session.companies(limit=1)
+        assert session.is_sandbox
+        session.client.server_url = "https://api.codat.io"
+        assert not session.is_sandbox
+        sandbox.faults.hidden_headers = {"X-Sandbox"}
+        session.client.server_url = sandbox.url
+        session.companies(limit=1)
+        assert not session.is_sandbox
+
+
 def test_read_only_refuses_what_queues_and_reads_the_rest(sandbox: Sandbox) -> None:
     """Nothing is sent that queues."""
     with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, read_only=True) as session:
-        assert repr(session).startswith("<Session LIVE read only http")
+        assert repr(session).startswith("<Session LIVE read only http")  # as long as nobody has said otherwise
         company_id = str(session.companies(search="Toft").id[0])
         run = session.refresh(company_id, "invoices").wait(20)
         assert [row.state for row in run.rows] == ["refused"]
@@ -226,7 +240,7 @@ def test_the_key_comes_from_the_environment(sandbox: Sandbox, name: str) -> None
     value = sandbox.key if name == "CODAT_API_KEY" else Secret.of(sandbox.key).reveal()
     code = "import codat_notebook as cn\nwith cn.connect() as s: print(len(s.companies()), s)"
     printed = python(code, **{name: value, "CODAT_BASE_URL": sandbox.url})
-    assert printed.startswith("12 <Session LIVE")
+    assert printed.startswith("12 <Session sandbox")
     assert sandbox.key not in printed
 
 

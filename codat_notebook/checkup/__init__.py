@@ -32,7 +32,7 @@ VERDICTS: Final = ("contradicted", "confirmed", "not seen")
 _HEADERS: Final = re.compile(
     "age|allow|alt-svc|cache-control|connection|content-(?:encoding|length|type)|date|etag|expires|keep-alive|pragma|"
     "retry-after|server|strict-transport-security|transfer-encoding|vary|via|x-content-type-options|x-correlation-id|"
-    "x-rate-limit-(?:limit|remaining|reset)|x-sandbox-speed"
+    "x-rate-limit-(?:limit|remaining|reset)|x-sandbox(?:-speed)?"
 )
 #: Names of all fields that the models have, of whatever object; and one that the contract writes in two ways.
 _FIELDS: Final = {"", "dataType"} | {
@@ -49,7 +49,10 @@ class Connected(Protocol):
     """What is needed of a session."""
 
     client: CodatLending
-    is_sandbox: bool
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether it is no real Codat."""
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,8 @@ class ServerClock:
         self.speed = 1.0
         #: Whether the server's clock stood still at the latest answer: that of a paused sandbox, until it goes on.
         self.stands = False
+        #: Whether the latest answer said that it is of a sandbox, which is believed of this machine only.
+        self.sandboxed = False
         #: The server's epoch minus monotonic x speed lies between these.
         self._bounds: tuple[float, float] | None = None
         self.lag = HistoryLag()
@@ -208,7 +210,7 @@ class ServerClock:
             return
         date = moment.timestamp()
         told = headers.get("x-sandbox-speed")
-        speed, self.stands = _speed(told), told == "0"
+        speed, self.stands, self.sandboxed = _speed(told), told == "0", "x-sandbox" in headers
         low, high = date - received * speed, date + 1.0 - sent * speed
         with self._lock:
             if self._bounds is not None and speed == self.speed:

@@ -102,7 +102,7 @@ def freshness(status: CompanyStatus, now: datetime) -> Markup:
     pairs = [(counts[place], *age) for place, age in enumerate(_AGES) if counts[place]]
     failed = sum(is_problem(cell.status or "") for cell in cells)
     read = f"{count(len(cells), 'data type')} on {count(len(linked), 'linked connection')}"
-    tried = f"the last try of {failed} failed" if failed else "no last try failed"
+    tried = f"the last attempt of {failed} failed" if failed else "no last attempt failed"
     bar = [h("i", class_=tone, style=f"flex:{number}") for number, _, tone in pairs]
     legend = [h("li", h("i", class_=tone), h("b", str(number)), f" {name}") for number, name, tone in pairs]
     return section(

@@ -18,6 +18,7 @@ from codat_notebook.client.clock import epoch, reach
 from codat_notebook.client.lookup import SLACK
 from codat_notebook.models.products import caution
 from codat_notebook.models.shared import PullOperation
+from codat_notebook.models.status import is_running
 from codat_notebook.runs import polling
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.records import ErrorRecord, Subject, from_operation, log_error
@@ -220,10 +221,23 @@ class CompanyRun:
         """The origin of an operation that no row has yet; ``None`` if it is none of this run's. ``slack``: by how much
         the history's times may be earlier than the moment at which something was sent."""
         requested = epoch(operation.requested)
-        if requested is None or self.began is None or requested < self.began - slack.total_seconds():
+        if requested is None or self.began is None:
             return None
+        if requested < self.began - slack.total_seconds():
+            return "attached" if self._is_sibling(operation, requested) else None
         if self.wanted is None:
             return "queued"
         kinds = {(operation.data_type, None), (operation.data_type, operation.connection_id)}
         found = "appeared" if self.product is None else "queued"
         return found if kinds.intersection(self.wanted) else None
+
+    def _is_sibling(self, operation: PullOperation, requested: float) -> bool:
+        """Whether it runs on another connection since the moment of one that was attached to: it belongs to the same
+        refresh, whoever began it, and was perhaps begun by a POST of ours whose answer was lost."""
+        if (operation.data_type, None) not in (self.wanted or ()):
+            return False
+        if not is_running(operation.status, operation.completed):
+            return False
+        attached = (row.operation for row in self.rows if row.origin == "attached" and row.operation is not None)
+        same = (epoch(each.requested) for each in attached if each.data_type == operation.data_type)
+        return any(each is not None and abs(each - requested) <= SLACK.total_seconds() for each in same)

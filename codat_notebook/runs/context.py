@@ -17,6 +17,7 @@ from weakref import WeakSet
 from codat_notebook.client import CodatLending
 from codat_notebook.client.lookup import expected_cells
 from codat_notebook.client.quota import Pacing
+from codat_notebook.client.wire import is_loopback
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
 from codat_notebook.models.shared import Company, Connection, PullOperation, SyncSettings
 from codat_notebook.runs.engine import Engine
@@ -80,6 +81,8 @@ class RunContext:
     settings: dict[str, SyncSettings] = field(default_factory=dict)
     #: Company id -> name, of those that were read.
     names: dict[str, str] = field(default_factory=dict)
+    #: Whether the session was made for a sandbox.
+    begun_on_sandbox: bool = False
     profile: SyncSettings | None = None
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     governor: Governor = field(init=False)
@@ -100,6 +103,12 @@ class RunContext:
         self.watching = Watching(self)
         self._asking = asyncio.Lock()
         self.governor.under_way = 0
+
+    @property
+    def is_sandbox(self) -> bool:
+        """See ``Session.is_sandbox``."""
+        told = self.client.clock.sandboxed and is_loopback(self.client.server_url)
+        return self.begun_on_sandbox or told
 
     @property
     def now(self) -> datetime:

@@ -108,7 +108,7 @@ class RefreshRun:
             raise
         finally:
             if self._end is None:  # cancelled, wherever that was
-                self._finish("stopped", "no longer watched; Codat carries on")
+                self._finish("stopped", "not watching; this view is out of date")
             if self._journal is not None:
                 await self._journal.finish()
 
@@ -276,6 +276,11 @@ class RefreshRun:
         if at.expected_end is not None:
             parts += [f"{at.per_minute:,.0f} a minute", f"end expected {local(at.expected_end)}"]
         return f"{self.company_name}: {', '.join(parts)}{'; ' + note if note else ''}"
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether it reaches no real company: on a sandbox."""
+        return self._context.is_sandbox
 
     @property
     def now(self) -> datetime:

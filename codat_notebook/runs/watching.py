@@ -222,7 +222,7 @@ class CompanyWatch:
             else:
                 self.looked_at(await self._newest())
                 self.looks += 1
-        except CodatLendingError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told and tried again; nobody awaits this
             self._trouble(error)
         finally:
             self._context.governor.end()
@@ -235,11 +235,11 @@ class CompanyWatch:
         page = await self._context.client.manage_data.pull_operations.list_async(request=request)
         return page.results
 
-    def _trouble(self, error: CodatLendingError) -> None:
+    def _trouble(self, error: Exception) -> None:
         """Told once, until a look succeeds; tried again ever later."""
         self._looked = self._now
         self._pause = min(self._pause * 2, BACK_OFF[1]) or BACK_OFF[0]
-        if error.retry_at is not None:
+        if isinstance(error, CodatLendingError) and error.retry_at is not None:
             self._context.governor.hold_until(error.retry_at)
         if self.problem is None:
             what = "The company could not be looked at"

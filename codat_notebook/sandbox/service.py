@@ -290,6 +290,7 @@ class Service:
             "Date": to_http_date(now + round(self.faults.clock_skew * SECOND)),
             "X-Correlation-Id": exchange.correlation_id,
             **self.quota.headers(now),
+            "X-Sandbox": "1",
             "X-Sandbox-Speed": f"{self.world.clock.speed:g}",
         }
         return {name: text for name, text in headers.items() if name not in self.faults.hidden_headers}

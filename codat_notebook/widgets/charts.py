@@ -16,11 +16,11 @@ from typing import Any, Literal, TypedDict
 from codat_notebook.models import vocabulary
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import OLD, STALE, is_problem, meaning
-from codat_notebook.planning.health import LATE, PortfolioStatus
+from codat_notebook.planning.health import FAIL, LATE, WARN, PortfolioStatus
 from codat_notebook.runs.cells import Cell
 from codat_notebook.widgets.part import Part
 from codat_notebook.widgets.progress import ShowRows
-from codat_notebook.words import count, iso
+from codat_notebook.words import iso, number
 
 #: Days from which on a cell takes the next colour.
 STEPS = (2, OLD, 14, STALE)
@@ -135,10 +135,9 @@ def portfolio_rows(status: PortfolioStatus) -> dict[str, tuple[str, str]]:
 
 
 def _note(verdicts: Counter[str | None]) -> str:
-    late = [f"{verdicts[verdict]:,} {verdict}" for verdict in reversed(LATE) if verdicts[verdict]]
-    if late:
-        return f"{', '.join(late)} of {count(verdicts.total(), 'cell')}"
-    return "all fresh" if verdicts.total() else "nothing to read"
+    words = {FAIL: "out of date", WARN: "getting old"}
+    late = [f"{number(verdicts[each])} of {number(verdicts.total())} {words[each]}" for each in words if verdicts[each]]
+    return ", ".join(late) or ("all fresh" if verdicts.total() else "nothing to read")
 
 
 def portfolio_view(status: PortfolioStatus) -> Heatmap:

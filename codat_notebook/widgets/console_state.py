@@ -297,7 +297,7 @@ def code(state: ConsoleState, session: Session) -> CodeState:
     id = state.company["id"] if state.company and state.status else None
     url = session.client.server_url
     text = code_text(
-        session.is_sandbox,
+        session.context.begun_on_sandbox,
         id,
         state.selected,
         state.connection_id,

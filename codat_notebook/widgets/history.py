@@ -73,7 +73,7 @@ def more_state(past: LoadedHistory, there: int, total: int) -> MoreState | None:
     ``there`` operations are there, Codat has ``total``, or more than these where that is 0.
 
     >>> more_state(LoadedHistory(), 1000, 100_000)["text"]
-    'The newest 1,000 of 100,000 operations. Filters, copies and files hold no others.'
+    'The newest 1,000 of 100,000 operations. Filters and exports cover only these.'
     """
     all_of_them = f" of {number(total)}" if total else ""
     if past.loading:
@@ -85,7 +85,7 @@ def more_state(past: LoadedHistory, there: int, total: int) -> MoreState | None:
     islands = bool(past.spans) or len(past.operations) > past.reached  # of days that were asked for by themselves
     held = held if islands else f"The newest {held}"
     actions = [["older", "Load older"], ["all", f"Load all{' ' + number(total) if total else ''}"]]
-    text = f"{held}. Filters, copies and files hold no others."
+    text = f"{held}. Filters and exports cover only these."
     return {"text": f"{past.failed} {text}".strip(), "busy": False, "failed": bool(past.failed), "actions": actions}
 
 

@@ -29,12 +29,17 @@ from codat_notebook.words import and_more, count, duration, iso, number, seconds
 PAGE = 50
 
 
+#: Operations on LIVE that are queued without a question; ``refresh_bar.js`` has it, too.
+ASK_ABOVE = 5
+
+
 class ActionButton(TypedDict):
-    """A button that sends a message of this ``type``."""
+    """A button that sends a message of this ``type``; with ``ask`` only at the second click, after that question."""
 
     type: str
     text: str
     title: NotRequired[str]
+    ask: NotRequired[str]
 
 
 #: Stop is no cancel, and the button must say so.
@@ -295,7 +300,10 @@ def _actions(runs: Sequence[RefreshRun], running: bool, watched: bool) -> tuple[
     failed = sum(is_failed(row.operation.status) for run in runs for row in run.rows if row.operation is not None)
     others = " The others need what is said below them first." if failed > again else ""
     title = f"Queues again what may succeed now.{others}"
-    return ({"type": "retry", "text": f"Retry failed ({again})", "title": title},) if again else ()
+    retry: ActionButton = {"type": "retry", "text": f"Retry failed ({again})", "title": title}
+    if again > ASK_ABOVE and not all(run.is_sandbox for run in runs):
+        retry["ask"] = f"Queue {again} on LIVE?"
+    return (retry,) if again else ()
 
 
 def _status(runs: Iterable[RefreshRun], any_rows: bool, others_run: bool) -> str:

@@ -47,7 +47,7 @@ FEW = 5
 #: States in the order of their shares in the bar: what has ended, then what is still to come.
 _SHARES = (*[state for state in STATES if state not in OPEN_STATES], *reversed(OPEN_STATES))
 _PHASES = {
-    "queueing": ("Queueing", "run"), "following": ("Following", "run"), "done": ("Done", "ok"),
+    "queueing": ("Queueing", "run"), "following": ("In progress", "run"), "done": ("Done", "ok"),
     "stopped": ("No longer watched", "warn"), "failed": ("Ended early", "bad"), "paused": ("Paused", "warn"),
 }  # fmt: skip
 

@@ -239,6 +239,7 @@ def running(page: Page, shoot: Callable[[Page | Locator, str], Path]) -> Iterato
         try:
             yield stage
         finally:
+            page.close()  # before the server: what a page says of itself again and again would meet a closed line
             stage.close()
             server.shutdown()
             thread.join()

@@ -36,8 +36,9 @@ _RUN_CODE = """code => new Promise(resolve => {
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Command, Sandbox]]:
-    """The page, live as far as it knows: a sandbox stands for Codat, and its key is the environment's."""
+    """The page, live as far as it knows: a sandbox that does not say so stands for Codat, with its key."""
     with Sandbox(speed=120) as codat:
+        codat.faults.hidden_headers = {"X-Sandbox"}
         environment = {"CODAT_BASE_URL": codat.url, "CODAT_API_KEY": codat.key}
         home = tmp_path_factory.mktemp("app")
         with running("app", "--live", "--no-browser", cwd=home, environment=environment) as command:

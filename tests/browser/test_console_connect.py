@@ -14,6 +14,7 @@ CELLS = (
     """import os
 import codat_notebook as cn
 sandbox = cn.Sandbox(speed=120).start()
+sandbox.faults.hidden_headers = {"X-Sandbox"}
 for name in ("CODAT_API_KEY", "CODAT_AUTH_HEADER", "CODAT_SANDBOX_URL"):
     os.environ.pop(name, None)
 os.environ["CODAT_BASE_URL"] = sandbox.url
@@ -48,7 +49,7 @@ def test_typed_key_connects_and_is_in_no_saved_file(open_notebook: Callable[...,
     pick(console, "Toft")
     tick(console, "Invoices")
     expect(console.locator(".codat-company .about").get_by_role("link")).to_have_attribute("rel", "noopener noreferrer")
-    console.get_by_role("button", name="What “all” is").click()
+    console.get_by_role("button", name="What “all” includes").click()
     console.locator(".codat-refresh-all").click()
     question = console.get_by_role("alertdialog")
     expect(question).to_contain_text("Toft Stores UK")

@@ -68,6 +68,7 @@ class App:
 def serving(home, *options: str) -> Iterator[App]:
     """The page with these options, where the operator's shell holds the key of an account."""
     with Sandbox(speed=120) as account:
+        account.faults.hidden_headers = {"X-Sandbox"}
         environment = {"CODAT_BASE_URL": account.url, "CODAT_API_KEY": account.key}
         with running("app", "--no-browser", *options, cwd=home, environment=environment) as command:
             base = command.expect(r"(http://127\.0\.0\.1:\d+)$")[1]

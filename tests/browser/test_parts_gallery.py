@@ -106,7 +106,7 @@ def test_console_on_live_fits_with_everything_open(stage, shoot, console):
     """The question before all is queued, what "all" is, a connection in full, the form to switch: at any width."""
     console(bar="live", header="live, read only", progress="odd")
     page = stage.page
-    page.get_by_role("button", name="What “all” is").click()
+    page.get_by_role("button", name="What “all” includes").click()
     page.locator(".codat-refresh-all").click()
     page.locator(".codat-connections .head").last.click()
     page.get_by_role("button", name="Switch…").click()

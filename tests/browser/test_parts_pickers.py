@@ -164,7 +164,7 @@ def test_company_in_full_below_the_field(stage):
     expect(about.locator(".tag")).to_have_text(["region uk", "tier gold"])
     change(stage, 0, portal=None)
     expect(link).to_be_hidden()
-    expect(about).to_contain_text("Made up: not in Codat's portal")
+    expect(about).to_contain_text("Sandbox company, not in the Codat portal")
 
 
 def test_card_opens_to_all_that_is_known_of_a_connection(stage):

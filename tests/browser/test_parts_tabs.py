@@ -49,7 +49,7 @@ def test_a_heatmap_says_days_by_number_colour_and_words(stage):
     legend = element.get_by_role("list", name="Legend").locator("li")
     expect(legend).to_have_text(
         ["0under 2 days", "22 to 6", "77 to 13", "1414 to 30", "3131 and more", "nevernever synced",
-         "–not supported", "✕last try failed"]
+         "–not supported", "✕last attempt failed"]
     )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def test_a_heatmap_is_read_by_keys_and_keeps_its_place(stage):
     expect(said).to_contain_text(
         "Toft Stores UK, Credit notes (creditNotes): last synced 31 d ago, 2026-10-23 13:58:29"
     )
-    expect(said).to_contain_text("(2026-10-23 12:58:29 UTC). The last try failed: PermissionsError.")
+    expect(said).to_contain_text("(2026-10-23 12:58:29 UTC). The last attempt failed: PermissionsError.")
     node = element.locator("td:focus").element_handle()
     stage.tell_time(gallery_tabs.THEN.replace(day=25))
     expect(element.locator("td:focus")).to_have_text("33")
@@ -129,7 +129,7 @@ def test_a_timeline_draws_what_was_when_and_grows_what_runs(stage):
     expect(element.get_by_role("status")).to_contain_text(
         re.compile(r"requested 2026-11-23 13:56:27 \(2026-11-23 13:5")
     )
-    expect(element).to_contain_text("times in Europe/London (UTC+")
+    expect(element).to_contain_text("Times in Europe/London (UTC+")
 
 
 def test_a_timeline_is_zoomed_and_panned_by_buttons_keys_wheel_and_pointer(stage):

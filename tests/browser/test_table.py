@@ -76,7 +76,7 @@ def test_first_page_shows_every_kind_of_value_as_a_reader_expects(stage):
     expect(cells.nth(7).locator("span")).to_have_attribute("title", first["id"])
     expect(cells.nth(7).locator("span")).to_have_text(first["id"][:8] + "…")
     expect(table).to_contain_text("1–50 of 1,284")
-    expect(table).to_contain_text(re.compile(r"times in Europe/London \(UTC\+[01]\)"))
+    expect(table).to_contain_text(re.compile(r"Times in Europe/London \(UTC\+[01]\)"))
     expect(table.locator(".ct-quick button")).to_have_text(
         ["All", re.compile(r"Running \d+"), re.compile(r"Failed \d+")]
     )
@@ -227,7 +227,7 @@ def test_times_are_in_the_readers_zone_whatever_it_is(chrome, watch, stage):
     cell = page.locator("tbody tr:first-child td:nth-child(4)")
     expect(cell).to_have_text(local.strftime("%Y-%m-%d %H:%M:%S"))
     expect(cell).to_have_attribute("title", operations(3)["requested"].max().strftime("%Y-%m-%d %H:%M:%S UTC"))
-    expect(page.locator(".ct-foot")).to_contain_text("times in Asia/Tokyo (UTC+9)")
+    expect(page.locator(".ct-foot")).to_contain_text("Times in Asia/Tokyo (UTC+9)")
     context.close()
 
 

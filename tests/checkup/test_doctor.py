@@ -222,4 +222,4 @@ def test_the_codes_of_the_command() -> None:
         other = command("--deep", CODAT_API_KEY=running.key, **there)
         assert (other.returncode, "Contradicted: largest-page" in other.stdout) == (3, True)
         assert running.key not in other.stdout + other.stderr
-        assert other.stdout.startswith("# codat-notebook doctor: LIVE")
+        assert other.stdout.startswith("# codat-notebook doctor: SANDBOX")

@@ -167,7 +167,7 @@ def test_the_heatmap_begins_with_the_worst() -> None:
         health(fine, CompanySnapshot("none", "NONE", trouble="unknown company"), late, snapshot(company="new"))
     )
     assert list(rows.items()) == [
-        ("late", ("LATE", "1 fail, 1 warn of 2 cells")),
+        ("late", ("LATE", "1 of 2 out of date, 1 of 2 getting old")),
         ("fine", ("FINE", "all fresh")),
         ("none", ("NONE", "unknown company")),
         ("new", ("NEW", "nothing to read")),

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from codat_notebook.models.shared import Connection, DataStatus, PullOperation
-from codat_notebook.runs.cells import Cell, make_cells
+from codat_notebook.runs.cells import Cell, CompanyStatus, make_cells
 from codat_notebook.runs.context import CompanyFacts
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -58,3 +58,17 @@ def test_an_operation_of_a_connection_that_is_gone_keeps_its_cell() -> None:
     """History outlives connections."""
     found = cells([operation("sold", 22)])
     assert (found["sold"].platform, found["sold"].age) == ("", timedelta(days=1))
+
+
+def test_what_was_seen_since_moves_the_cells_and_the_total() -> None:
+    """What has ended never runs again, whatever a late answer says; what says nothing new changes nothing."""
+    done, runs = operation("plaid", 20), operation("truelayer", 22, "Mapping")
+    status = CompanyStatus(FACTS, [runs, done], [], total=40, whole=True)
+    assert status.with_operations([done, runs], NOW) is status
+    assert status.with_operations([operation("plaid", 20, "Fetching")], NOW) is status
+    after = status.with_operations([operation("truelayer", 22), operation("plaid", 23)], NOW)
+    assert [(each.connection_id, each.status) for each in after.operations] == [
+        ("plaid", "Complete"), ("truelayer", "Complete"), ("plaid", "Complete"),
+    ]  # fmt: skip
+    assert after.total == 41
+    assert {cell.connection_id: cell.age for cell in after.cells}["plaid"] == timedelta(0)

@@ -1,9 +1,12 @@
 """Looking at one company, on a time of the test's: when it looks again, and what it then believes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from codat_notebook.client.clock import ServerClock
@@ -101,3 +104,16 @@ def test_looks_that_fail_come_at_growing_distances_up_to_a_minute(world: World) 
     assert world.look(company, [operation()]) != 60
     assert company.note is None
     assert world.look(company, trouble) == 2
+
+
+def test_what_runs_beside_what_was_attached_to_is_of_this_run_too(world: World) -> None:
+    """The answer to a POST of ours was lost, and the next one named the operation of one bank; a history whose clock is
+    behind shows that of the other bank later. One that has ended, or began at another time, was somebody else's."""
+    company = world.company("invoices")
+    attached = operation(timedelta(seconds=-5))
+    company.replace(0, replace(company.rows[0], operation=attached, origin="attached"))
+    other = partial(msgspec.structs.replace, attached, id="2", connection_id="y")
+    assert company.origin(other()) == "attached"
+    assert company.origin(other(status="Complete", completed=attached.requested)) is None
+    assert company.origin(other(data_type="bills")) is None
+    assert company.origin(other(requested=(START - timedelta(seconds=9)).isoformat())) is None

@@ -24,6 +24,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     for name in ("CODAT_AUTH_HEADER", "CODAT_API_KEY", "CODAT_SANDBOX_URL"):
         monkeypatch.delenv(name, raising=False)
     with Sandbox(speed=600) as sandbox:
+        sandbox.faults.hidden_headers = {"X-Sandbox"}  # it stands for Codat
         monkeypatch.setenv("CODAT_BASE_URL", sandbox.url)
         yield sandbox
 

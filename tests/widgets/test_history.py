@@ -93,7 +93,7 @@ def test_days_before_what_is_loaded_are_asked_of_codat(bench: ConsoleBench) -> N
     bench.send("codat-operations", type="facet", column="requested", values=ends, seq=1)
     bench.until("codat-operations", lambda s: s["matching"] == len(wanted) and s["more"] and not s["more"]["busy"])
     assert set(bench.parts["codat-operations"].visible["id"]) == set(wanted["id"])
-    line = more(bench, " of 6,500 operations. Filters, copies and files hold no others.")
+    line = more(bench, " of 6,500 operations. Filters and exports cover only these.")
     assert "newest" not in line["text"]
     bench.send("codat-operations", type="clear", seq=2)
     bench.send("codat-operations", type="facet", column="requested", values=ends, seq=3)

@@ -38,4 +38,4 @@ def test_the_end_is_told_while_there_is_a_rate_to_tell_it_by():
 def test_a_run_that_queues_nothing_for_now_is_paused():
     """What is queued is followed on, so it is paused only while there is something left to queue."""
     phases = [state("queueing"), state("queueing", note="paused"), state("following", note="paused")]
-    assert [each["phase"]["text"] for each in phases] == ["Queueing", "Paused", "Following"]
+    assert [each["phase"]["text"] for each in phases] == ["Queueing", "Paused", "In progress"]

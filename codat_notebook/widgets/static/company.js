@@ -23,7 +23,7 @@ function render({ model, el }) {
   const field = h("div", { class: "c-field field" }, input);
   const copy = h("button", { class: "id c-mono", type: "button", title: "Copy the id" });
   const portal = h("a", { class: "c-link", target: "_blank", rel: "noopener noreferrer" }, "Open in Codat ↗");
-  const madeUp = h("span", { class: "c-dim", title: "A made-up company of the sandbox has no page in Codat's portal" }, "Made up: not in Codat's portal");
+  const madeUp = h("span", { class: "c-dim", title: "A company of the sandbox has no page in Codat's portal" }, "Sandbox company, not in the Codat portal");
   const again = h("button", { class: "c-link", type: "button", title: "Asks Codat for the company, its data status and its newest operations, at once" }, "Read again");
   const tags = h("span", { class: "tags" });
   const about = h("div", { class: "about" }, copy, portal, madeUp, again, tags);

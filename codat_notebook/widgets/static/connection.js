@@ -19,8 +19,8 @@ function render({ model, el, time }) {
   };
   return live(model, ({ company, connections = [], value }) => {
     const kept = known.company === company && known.value === value ? select.value : value ?? "";
-    const all = connections.length === 1 ? "The only one" : connections.length ? `All ${number(connections.length)}` : "None";
-    rows = [{ id: "", platform: all }, ...connections];
+    const all = { id: "", platform: connections.length ? `All ${number(connections.length)}` : "None" };
+    rows = connections.length === 1 ? [{ ...connections[0], id: "" }] : [all, ...connections];
     drawRows();
     select.value = rows.some((row) => row.id === kept) ? kept : "";
     select.disabled = !connections.length;

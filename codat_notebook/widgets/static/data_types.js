@@ -11,7 +11,7 @@
  *   uneven: Array<UnevenReport>, selected: Array<string>}} DataTypesState
  */
 
-const EMPTY = { none: "Pick a company to see its data types.", loading: "Reading what there is and how old it is…", ready: "This company's connections offer no data type." };
+const EMPTY = { none: "Pick a company to see its data types.", loading: "Reading what there is and how old it is…", ready: "Nothing is linked yet." };
 
 const DAY = 86400; // seconds
 const AGES = [1, 2, OLD, 14, STALE]; // days

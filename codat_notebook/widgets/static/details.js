@@ -54,7 +54,7 @@ function render({ model, el, time }) {
   const text = h("pre", { tabindex: 0, role: "region", "aria-label": "JSON" });
   json.head.append(" ", copyJson);
   json.node.append(text);
-  const zone = h("p", { class: "c-dim zone" }, `times in ${zoneText()}, and in UTC`);
+  const zone = h("p", { class: "c-dim zone" }, `Times in ${[...new Set([zoneText(), "UTC"])].join(" and ")}`);
   const inner = h("div", { class: "inner", role: "region", "aria-labelledby": id }, h("header", {}, h("div", {}, title, pill), close), card, checks.node, list, json.node, zone);
   el.append(inner);
   const clicks = guard(model);

@@ -60,7 +60,7 @@ function render({ model, el, time }) {
     setText(address, next.address ?? "");
     setAttribute(address, "title", next.address);
     setText(running, next.running ? `${count(next.running, "operation")} running` : "");
-    running.hidden = !next.running;
+    running.hidden = !next.running || next.watch?.every === null; // what ran when it was looked at last may be over
     drawMeter(meter, fill, next.quota);
     quota.hidden = mode === "none";
     meter.hidden = !next.quota?.limit;

@@ -54,7 +54,7 @@ function render({ model, el, time }) {
     if (!row || !column) return "";
     const cell = row.cells[c];
     const when = cell?.[0] ? `last synced ${time.now() === null ? "" : `${ago(time.now() / 1000 - cell[0])}, `}${bothTimes(cell[0])}` : look(cell)[2];
-    return `${row.label}, ${column.name} (${column.key}): ${when}.${cell?.[1] ? ` The last try failed: ${cell[1]}.` : ""}`;
+    return `${row.label}, ${column.name} (${column.key}): ${when}.${cell?.[1] ? ` The last attempt failed: ${cell[1]}.` : ""}`;
   }
 
   function drawHeads() {
@@ -69,7 +69,7 @@ function render({ model, el, time }) {
       ...state.columns.map(({ key: type, name }) => h("th", { scope: "col", title: name }, h("span", {}, type))));
     key.replaceChildren(legend([
       ...stepWords(state.steps).map((text, i) => [`h${i}`, i ? state.steps[i - 1] : "0", text]),
-      ["hn", "never", "never synced"], ["hx", signOf("idle"), "not supported"], ["", signOf("bad"), "last try failed"],
+      ["hn", "never", "never synced"], ["hx", signOf("idle"), "not supported"], ["", signOf("bad"), "last attempt failed"],
     ]));
   }
 
@@ -83,7 +83,7 @@ function render({ model, el, time }) {
       const [text, kind, age] = look(cell);
       setText(td, text);
       setAttribute(td, "class", kind);
-      setAttribute(td, "aria-label", cell?.[1] ? `${age}, last try failed` : age);
+      setAttribute(td, "aria-label", cell?.[1] ? `${age}, last attempt failed` : age);
     });
   }
 

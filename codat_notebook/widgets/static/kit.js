@@ -92,11 +92,19 @@ function setDisabled(button, disabled) {
 /** The kernel's ActionButtons in `box`: each sends a message of its type, and rests until that is answered. */
 function actionButtons(box, clicks) {
   let shown = [];
-  const make = ({ type }) => h("button", { class: "c-btn small", type: "button", onclick: () => { if (clicks.send({ type })) draw(shown); } });
+  let asked = null; // a button whose first click is the question, and the second one the answer
+  const act = ({ type, ask }) => {
+    if (ask && asked !== type) asked = type;
+    else if (clicks.send({ type })) asked = null;
+    draw(shown);
+  };
+  const make = ({ type }) => h("button", {
+    class: "c-btn small", type: "button", onclick: () => act(shown.find((each) => each.type === type)), onblur: () => { if (asked) { asked = null; draw(shown); } },
+  });
   const draw = (actions) => {
     shown = actions;
     keyed(box, actions, ({ type }) => type, make, (button, action) => {
-      setText(button, action.text);
+      setText(button, asked === action.type ? action.ask : action.text);
       setAttribute(button, "title", action.title);
       setDisabled(button, clicks.held());
     });
@@ -222,6 +230,7 @@ function localTime(iso) {
 }
 const utcTime = (iso) => iso.replace("T", " ").replace(/(\.\d+)?Z/, " UTC");
 function zoneText() {
+  if (ZONE === "UTC") return ZONE;
   const minutes = -new Date().getTimezoneOffset();
   const sign = minutes < 0 ? "−" : "+";
   const rest = Math.abs(minutes) % 60;

@@ -1,7 +1,7 @@
 // Operations on their way. Rows are keyed and change only where they differ.
 
 /**
- * @typedef {{type: string, text: string, title: string=}} ActionButton
+ * @typedef {{type: string, text: string, title: string=, ask: string=}} ActionButton
  * @typedef {{key: string, type: string, platform: string, tone: string, text: string, kind: string, stage: number=,
  *   symbol: string=, since: string=, until: string=, usual: number=, note: string=, link: string=}} ProgressRow
  * @typedef {{total: number, complete: number, failed: number, other: number, running: number, under_way: number}}

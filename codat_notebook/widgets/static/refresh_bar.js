@@ -9,6 +9,7 @@
  */
 
 const ALL = "What Codat reads on a first link, by this company's sync settings. Always of all linked connections: Codat has no such call for one of them.";
+const ASK_ABOVE = 5; // operations on LIVE that are queued without a question
 const PATIENCE = 1500; // milliseconds until an unanswered click is explained
 
 function render({ model, el }) {
@@ -29,7 +30,7 @@ function render({ model, el }) {
   el.append(products, h("div", { class: "row" }, selectedButton, allButton, sentence), h("div", { class: "facts c-dim" }, facts, more), all, confirm);
 
   const clicks = guard(model);
-  const ui = { told: null, asking: false, open: false, late: false, product: "", company: null };
+  const ui = { told: null, asking: null, open: false, late: false, product: "", company: null };
   const late = delayed(() => { ui.late = true; draw(); });
   let state = {};
   const chosen = () => {
@@ -65,7 +66,7 @@ function render({ model, el }) {
   const drawAll = () => {
     const rows = state.everything ?? [];
     more.hidden = !rows.length || Boolean(state.blocked || ui.product);
-    setText(more, ui.open ? "Hide what “all” is" : `What “all” is`);
+    setText(more, ui.open ? "Hide what “all” includes" : `What “all” includes`);
     setAttribute(more, "aria-expanded", String(ui.open));
     all.hidden = more.hidden || !ui.open;
     keyed(all.lastChild, rows, ({ platform }) => platform, () => h("div", {}, h("dt", {}), h("dd", { class: "c-mono" })), (row, { platform, types }) => {
@@ -84,7 +85,7 @@ function render({ model, el }) {
     product.value = ui.product;
     product.disabled = !usable();
   };
-  const ask = () => (ui.product ? `Refresh the product ${ui.product} of ${state.company?.name} at Codat, on all its connections?` : state.confirm);
+  const ask = () => (ui.asking === selectedButton ? `Refresh ${count(chosen().length, "data type")} of ${state.company?.name}${state.connection ? ` from ${state.connection}` : ""}?` : ui.product ? `Refresh the product ${ui.product} of ${state.company?.name} at Codat, on all its connections?` : state.confirm);
   const draw = () => {
     drawProducts();
     drawAll();
@@ -93,25 +94,31 @@ function render({ model, el }) {
     facts.parentNode.hidden = !facts.textContent && more.hidden;
     const n = chosen().length;
     const everything = ui.product ? `Refresh all of ${ui.product}` : state.total ? `Refresh all ${number(state.total)}` : "Refresh all";
-    setText(selectedButton, n ? `Refresh ${number(n)} selected` : "Refresh selected");
+    setText(selectedButton, n ? `Refresh ${number(n)} selected${state.confirm && n > ASK_ABOVE ? "…" : ""}` : "Refresh selected");
     setDisabled(selectedButton, !usable() || !n);
     setText(allButton, state.confirm ? `${everything}…` : everything);
     setDisabled(allButton, !usable());
     setAttribute(allButton, "title", state.connection ? "All connections, not only the one picked: Codat cannot do it otherwise" : null);
     setText(sentence, words());
     sentence.classList.toggle("warn", Boolean(state.blocked || (state.caution && !ui.product && usable())));
-    if (!state.confirm || !usable()) ui.asking = false;
+    if (!state.confirm || !usable() || (ui.asking === selectedButton && !n)) ui.asking = null;
     confirm.hidden = !ui.asking;
     setText(question, (state.confirm && ask()) ?? "");
-    setText(yes, `${everything} now`);
+    setText(yes, `${ui.asking === selectedButton ? selectedButton.textContent.replace("…", "") : everything} now`);
   };
 
-  const sendAll = () => { ui.asking = false; send({ type: "refresh_all" }); draw(); };
-  const cancel = () => { ui.asking = false; draw(); allButton.focus(); };
-  selectedButton.addEventListener("click", () => { if (usable() && chosen().length) send({ type: "refresh", data_types: chosen() }); });
+  const sendAll = () => { ui.asking = null; send({ type: "refresh_all" }); draw(); };
+  const sendSelected = () => { ui.asking = null; send({ type: "refresh", data_types: chosen() }); draw(); };
+  const cancel = () => { const asked = ui.asking; ui.asking = null; draw(); asked?.focus(); };
+  const askFirst = (button) => { ui.asking = button; draw(); no.focus(); };
+  selectedButton.addEventListener("click", () => {
+    if (!usable() || !chosen().length) return;
+    if (state.confirm && chosen().length > ASK_ABOVE) askFirst(selectedButton);
+    else sendSelected();
+  });
   product.addEventListener("change", () => { 
     ui.product = product.value;
-    ui.asking = false;
+    ui.asking = null;
     model.send({ type: "choose_product", company: state.company?.id ?? "", product: ui.product });
     draw();
   });
@@ -119,11 +126,9 @@ function render({ model, el }) {
   allButton.addEventListener("click", () => {
     if (!usable()) return;
     if (!state.confirm) return sendAll();
-    ui.asking = true;
-    draw();
-    no.focus();
+    askFirst(allButton);
   });
-  yes.addEventListener("click", () => { sendAll(); allButton.focus(); });
+  yes.addEventListener("click", () => { const asked = ui.asking; (asked === selectedButton ? sendSelected : sendAll)(); asked?.focus(); });
   no.addEventListener("click", cancel);
   confirm.addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); cancel(); } });
 

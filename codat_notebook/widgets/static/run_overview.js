@@ -1,7 +1,7 @@
 // The head of a run over many companies: one bar for all operations, in words as well, and what people have to do.
 
 /**
- * @typedef {{type: string, text: string, title: string=}} ActionButton
+ * @typedef {{type: string, text: string, title: string=, ask: string=}} ActionButton
  * @typedef {{rule: string, short: string, action: string, companies: number, operations: number, links: number}}
  *   RemedyState
  * @typedef {{text: string, tone: string}} PhaseState

@@ -69,7 +69,7 @@ function skeleton(el, turn) {
     range: h("span", { class: "ct-range" }),
     more: h("div", { class: "ct-more" }, h("span", { role: "status" }), h("span", { class: "ct-actions" })),
     note: h("span", { class: "ct-note" }),
-    zone: h("span", {}, `times in ${zoneText()}`),
+    zone: h("span", {}, `Times in ${zoneText()}`),
     said: h("span", { class: "c-sr", role: "status" }),
   };
   ui.table.append(h("thead", {}, ui.head), ui.body);

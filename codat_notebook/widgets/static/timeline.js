@@ -49,7 +49,7 @@ function render({ model, el, time }) {
   const empty = h("div", { class: "k-empty" });
   const swatch = (tone) => s("svg", { width: 22, height: BAR }, s("g", { class: `bar ${tone}` },
     s("rect", { class: "fill", width: 22, height: BAR, rx: 3 }), s("rect", { class: "over", width: 22, height: BAR, rx: 3, fill: over(id, tone) })));
-  const foot = h("div", { class: "k-foot" }, legend(Object.entries(TONES).map(([tone, [sign, words]]) => ["", swatch(tone), `${sign} ${words}`])), hint.node, h("p", { class: "c-dim zone" }, `times in ${zoneText()}`));
+  const foot = h("div", { class: "k-foot" }, legend(Object.entries(TONES).map(([tone, [sign, words]]) => ["", swatch(tone), `${sign} ${words}`])), hint.node, h("p", { class: "c-dim zone" }, `Times in ${zoneText()}`));
   hint.node.id = `${id}-hint`;
   el.append(tools, scroll, foot, empty);
 

@@ -1,0 +1,58 @@
+"""What the console shows is what Codat is doing, whoever started it: in a real JupyterLab, by clicks."""
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from .notebooks import Notebook
+from .test_console import SETUP, SLOWLY, pick
+
+#: Somebody else's session on the same account, which refreshes what the console has on screen.
+ELSEWHERE = """other = session_on(sandbox)
+toft = str(other.companies(search="Toft").id[0])"""
+
+
+def test_what_others_start_is_followed(open_notebook: Callable[..., Notebook]) -> None:
+    """From "Nothing is being refreshed" to somebody else's operations, to their end; stopped, and watched again."""
+    notebook = open_notebook(SETUP, "cn.console(session)", ELSEWHERE)
+    notebook.page.set_viewport_size({"width": 1560, "height": 1500})
+    console = notebook.locator(".codat-console")
+    pick(console, "Toft")
+    progress, header = console.locator(".codat-progress"), console.locator(".codat-status")
+    expect(progress).to_contain_text("Nothing is being refreshed.")
+    expect(header).to_contain_text(re.compile(r"Checked \d+ s ago"))
+
+    notebook.run_cell("sandbox.clock.speed = 10\nrun = other.refresh(toft, 'customers', 'items', 'suppliers')")
+    again = console.get_by_role("button", name="Read again")
+    again.click()
+    told = "Codat is already reading 3 data types, started elsewhere at"
+    expect(progress).to_contain_text(told, timeout=SLOWLY)
+    expect(progress).to_contain_text("You need not refresh: this page follows it.")
+    expect(progress.locator(".op")).to_have_count(3)
+    expect(header).to_contain_text(re.compile(r"\d operations? running"))
+    notebook.shot("console-elsewhere", console)
+    notebook.theme("dark")
+    notebook.shot("console-elsewhere-dark", console)
+    notebook.theme("light")
+    expect(progress).to_contain_text("3 of 3 done", timeout=SLOWLY)
+    expect(header.locator(".running")).to_be_hidden()
+
+    notebook.run_cell("sandbox.clock.speed = 5\nrun = other.refresh(toft, 'customers', 'items')")
+    again.click()
+    expect(progress).to_contain_text(told.replace("3", "2"), timeout=SLOWLY)
+    progress.get_by_role("button", name="Stop watching").click()
+    expect(progress).to_contain_text(re.compile(r"Not watching since \d\d:\d\d: this view is out of date\."))
+    expect(header).to_contain_text(re.compile(r"Not watching since \d\d:\d\d"))
+    expect(header.locator(".running")).to_be_hidden()
+    notebook.shot("console-unwatched", console)
+    times = progress.locator(".op .time").all_inner_texts()
+    notebook.run_cell("sandbox.clock.advance('2h')\nprint('two', 'hours')")
+    notebook.locator(".jp-OutputArea-output").filter(has_text="two hours").wait_for(timeout=SLOWLY)
+    assert progress.locator(".op .time").all_inner_texts() == times
+    expect(progress).not_to_contain_text("Longer than usual")
+    progress.get_by_role("button", name="Watch again").click()
+    expect(progress).to_contain_text("2 of 2 done", timeout=SLOWLY)
+    for width in (1000, 720):
+        notebook.page.set_viewport_size({"width": width, "height": 1500})
+        notebook.shot(f"console-watched-{width}", console)
