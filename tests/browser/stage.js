@@ -58,6 +58,7 @@ class Model {
   }
   hear(content, buffers) {
     for (const handler of this.handlers.get("msg:custom") ?? []) handler(content, buffers);
+    if (content.type === "time") window.stageTime = true; // the parts know what time it is
   }
   receive(state) {
     this.values.state = state;

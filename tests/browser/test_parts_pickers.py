@@ -289,9 +289,10 @@ def test_older_than_can_be_another_age(stage):
 
 def test_reports_of_different_dates_are_warned_of_whatever_is_ticked(stage):
     """The warning is about what there is, not about the selection."""
+    stage.clock.rate = 0.0
     element = types(stage)
     before = element.locator(".notes").inner_text()
-    assert "Receivables may not reconcile: creditNotes is 31 days old" in before
+    assert "Receivables may not reconcile: Credit notes last read 31 d ago; Customers just now." in before
     for name in ("None", "Financials", "Failed last time"):
         element.get_by_role("button", name=name).click()
         assert element.locator(".notes").inner_text() == before
