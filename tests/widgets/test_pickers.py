@@ -53,7 +53,9 @@ def test_cards_say_the_state_in_words():
     """Family, state and age; the relink URL only where a relink helps; unknown states as they are."""
     rows = [
         connection("a", "Xero", source_type=SourceType.ACCOUNTING, last_sync="2026-11-23"),
-        connection("b", "Shopify", "Deauthorized", source_type=SourceType.COMMERCE, link_url="u"),
+        connection(
+            "b", "Shopify", "Deauthorized", source_type=SourceType.COMMERCE, link_url="u", last_sync="2026-11-01"
+        ),
         connection("c", "", "PendingAuth", source_type=SourceType.BANKING, link_url="v"),
         connection("d", "Sage", "Rerouted", link_url="w"),
         connection("e", "Tide", ""),
