@@ -70,14 +70,15 @@ def ago(seconds: float) -> str:
     return next(f"{int(seconds // size)} {unit} ago" for least, unit, size in _UNITS if seconds >= least)
 
 
-def iso(text: str | None) -> str | None:
-    """A time as every browser reads it: UTC, whole seconds, a Z.
+def iso(text: str | None, *, exact: bool = False) -> str | None:
+    """A time as every browser reads it: UTC, a Z; whole seconds, or ``exact`` to the millisecond, for durations.
 
-    >>> iso("2026-11-23T13:58:07.5"), iso("soon")
-    ('2026-11-23T13:58:07Z', None)
+    >>> iso("2026-11-23T13:58:07.5"), iso("2026-11-23T13:58:07.5", exact=True), iso("soon")
+    ('2026-11-23T13:58:07Z', '2026-11-23T13:58:07.500Z', None)
     """
     time = instant(text)
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ") if time else None
+    timespec = "milliseconds" if exact and time and time.microsecond else "seconds"
+    return time.replace(tzinfo=None).isoformat(timespec=timespec) + "Z" if time else None
 
 
 def seconds_between(earlier: str | None, later: str) -> float | None:

@@ -28,7 +28,7 @@ from codat_notebook.tables.column import Column
 from codat_notebook.tables.sheet import Layout, Sheet, TableView
 from codat_notebook.widgets import part
 from codat_notebook.widgets.charts import heatmap_state, timeline_state
-from codat_notebook.widgets.data_types import data_type_rows, in_progress, report_notes
+from codat_notebook.widgets.data_types import data_type_rows, in_progress, uneven_reports
 from codat_notebook.widgets.pickers import connection_cards
 from codat_notebook.widgets.progress import operation_row, progress_counts, run_row, waiting_row
 from codat_notebook.widgets.run_overview import SUMMARY_COLUMNS, overview_state
@@ -153,10 +153,10 @@ def test_what_the_console_offers_follows_the_status(status: str, completed: str 
     facts = CompanyFacts("c", "C", {"x": LINKED}, {"x": frozenset({"invoices"})})
     cells = make_cells(facts, {}, [operation(status, completed)], True, NOW)
     assert in_progress(facts, cells) == (["invoices"] if kind == "running" else [])
-    (row,) = data_type_rows(facts, cells, NOW)
+    (row,) = data_type_rows(facts, cells)
     last = "ok" if status == "Complete" else "unsupported" if status == "NotSupported" else "never"
     assert row["state"] == (last if last == "unsupported" else kind if kind in ("running", "failed") else last)
-    drawn = heatmap_state(cells, NOW, {"x": ("Xero", "")})["rows"][0]["cells"]
+    drawn = heatmap_state(cells, {"x": ("Xero", "")})["rows"][0]["cells"]
     assert drawn == [None if status == "NotSupported" else [drawn[0][0], status if kind == "failed" else ""]]
 
 
@@ -233,7 +233,7 @@ def test_a_pause_ends_at_the_same_instant_for_who_looks_again(description: str, 
 def test_the_status_of_a_connection_looks_the_same_everywhere(status: str) -> None:
     """Cards, tables and the report; all but a linked one offer the link."""
     tone = {"Linked": "ok", "PendingAuth": "warn", "Unlinked": "idle", "Deauthorized": "bad"}[status]
-    (card,) = connection_cards([Connection(id="x", status=DataConnectionStatus(status), link_url="u")], NOW)
+    (card,) = connection_cards([Connection(id="x", status=DataConnectionStatus(status), link_url="u")])
     assert (card["tone"], card["link_url"]) == (tone, None if status == "Linked" else "u")
     page = Sheet(pd.DataFrame({"connection_status": [status]}), Layout()).page(TableView(), None)
     assert page["rows"] == [[[status, tone]]]
@@ -255,12 +255,12 @@ def test_data_is_old_and_stale_from_the_same_age_on_everywhere(days: float, coun
     done = msgspec.structs.replace(operation("Complete", last), requested=last)
     facts = CompanyFacts("c", "C", {"x": LINKED}, {"x": frozenset({"invoices"})})
     cells = make_cells(facts, {}, [done], True, NOW)
-    (row,) = data_type_rows(facts, cells, NOW)
+    (row,) = data_type_rows(facts, cells)
     assert f'<i class="{colour}"></i><b>1</b> {counted}' in str(freshness(CompanyStatus(facts, [done], cells), NOW))
-    steps = [step for step in heatmap_state(cells, NOW, {})["steps"] if step in (7, 31)]
+    steps = [step for step in heatmap_state(cells, {})["steps"] if step in (7, 31)]
     assert sum(days >= step for step in steps) == ["ok", "warn", "bad"].index(colour)
-    rows: Any = [{"key": "invoices", "age": row["age"]}, {"key": "customers", "age": 0.0}]
-    assert bool(report_notes(rows)) == (days > 7)
+    rows: Any = [{"key": "invoices", "last": row["last"]}, {"key": "customers", "last": NOW.isoformat()}]
+    assert bool(uneven_reports(rows)) == (days > 7)
 
 
 def test_the_browser_is_told_and_knows_nothing_by_itself() -> None:

@@ -9,6 +9,7 @@ so in ``X-Sandbox-Speed``; with Codat itself the speed is 1. Time may stop: a la
 
 import math
 import re
+import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -155,6 +156,8 @@ class ServerClock:
         #: The server's epoch minus monotonic x speed lies between these.
         self._bounds: tuple[float, float] | None = None
         self.lag = HistoryLag()
+        #: What tells it from all other clocks, also those of other processes.
+        self.name = secrets.token_hex(8)
 
     @property
     def known(self) -> bool:
@@ -190,6 +193,11 @@ class ServerClock:
         if since.server is not None and self._bounds is not None:
             passed = max(passed, self._bounds[1] + self.monotonic() * self.speed - since.server)
         return passed
+
+    @property
+    def rate(self) -> float:
+        """How fast its hands go: the speed, or 0 while the server's clock stands."""
+        return 0.0 if self.stands else self.speed
 
     def real(self, server_seconds: float) -> float:
         """How many real seconds pass while that many pass for the server."""

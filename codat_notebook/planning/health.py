@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from codat_notebook import display, frames
+from codat_notebook.client.clock import ServerClock
 from codat_notebook.models.instants import instant, interval
 from codat_notebook.models.vocabulary import REPORTS
 from codat_notebook.planning.plan import plan_rows
@@ -151,11 +152,11 @@ class PortfolioStatus:
         *,
         goal: Mapping[str, Any] | None = None,
         skew: str | timedelta = "7D",
-        speed: float = 1.0,
+        clock: ServerClock | None = None,
     ) -> None:
         self.snapshots = tuple(snapshots)
         self.time = time
-        self.speed = speed
+        self.clock = clock
         self._selection = selection
         self._goals = goals_by_type(goal)
         self._skew = interval(skew, "skew")

@@ -207,7 +207,7 @@ class PlanningMethods:
         wanted = select(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
         snapshots = self._ask(read_cells(self.context, wanted, reserve=reserve, progress=progress), _UNREAD)
         clock = self.context.client.clock
-        return PortfolioStatus(snapshots, wanted, self.context.now, goal=goals, skew=skew, speed=clock.speed)
+        return PortfolioStatus(snapshots, wanted, clock.now(), goal=goals, skew=skew, clock=clock)
 
     def settings(self, company_id: str) -> pd.DataFrame:
         """When Codat reads which data types of a company by itself, and how far back. Read only; two requests.

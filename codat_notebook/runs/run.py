@@ -18,6 +18,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook import display, forking, frames
+from codat_notebook.client.clock import ServerClock
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.runs.attempts import Retries, carried, retries_of
 from codat_notebook.runs.company_run import CompanyRun
@@ -266,7 +267,7 @@ class RefreshRun:
         phases, (now, monotonic) = self._scheduler.phases, self._times
         if self._frozen is not None:
             phases = Counter(company.phase for company in self._companies)
-        began = now - timedelta(seconds=(monotonic - self._began) * self.speed)
+        began = now - timedelta(seconds=(monotonic - self._began) * self.clock.speed)
         companies = len(self._companies), phases["done"] + phases["failed"]
         progress = progress_of(self.counts, companies, began, now, self._ended_before)
         return replace(progress, expected_end=None) if self._scheduler.waits[0] else progress
@@ -311,9 +312,9 @@ class RefreshRun:
         return self._scheduler.checked
 
     @property
-    def speed(self) -> float:
-        """The server's seconds in a second: 1, but on a sandbox."""
-        return self._context.client.clock.speed
+    def clock(self) -> ServerClock:
+        """The server's clock."""
+        return self._context.client.clock
 
     @property
     def operations(self) -> "pd.DataFrame":

@@ -142,11 +142,6 @@ class CompanyWatch:
         return self._context.now
 
     @property
-    def speed(self) -> float:
-        """The server's seconds in a second: 1, but on a sandbox."""
-        return self._context.client.clock.speed
-
-    @property
     def rhythm(self) -> float:
         """Real seconds between two looks as things are."""
         quiet = self._now - self._news

@@ -59,6 +59,7 @@ class Column:
     facet : offer a filter by what the column holds: its values with their counts, or for times a span.
     named_by : for a facet of ids: the column whose words stand for them. Ids of the same words get their beginning.
     decimals : of a "number" that is no integer; by default as many as it has, up to four.
+    since, until : of a "duration": the columns of its beginning and its end. It goes on where it has no end yet.
 
     >>> connection = Column("connection", hidden=True, facet=True, named_by="platform")
     """
@@ -70,6 +71,8 @@ class Column:
     facet: bool = False
     named_by: str = ""
     decimals: int | None = None
+    since: str = ""
+    until: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

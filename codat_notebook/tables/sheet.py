@@ -185,8 +185,21 @@ class Sheet:
         return {"key": column.key, "label": column.label, "kind": column.kind, "sort": direction}
 
     def _cells(self, visible: list[Shown], here: Any) -> list[list[Any]]:
-        sent = [self._with_tones(c, here) if c.kind == "status" else cols.cells(c, here) for c in visible]
+        sent = [self._sent(column, here) for column in visible]
         return [list(row) for row in zip(*sent, strict=True)] if sent else [[] for _ in here]
+
+    def _sent(self, column: Shown, here: Any) -> list[Any]:
+        if column.kind == "status":
+            return self._with_tones(column, here)
+        values = cols.cells(column, here)
+        ends = {each.key: each for each in self.columns if each.key in (column.since, column.until)}
+        if len(ends) < 2:
+            return values
+        since, until = (cols.cells(ends[key], here) for key in (column.since, column.until))
+        return [
+            [start] if value is not None and start and end is None else value
+            for value, start, end in zip(values, since, until, strict=True)
+        ]
 
     def _with_tones(self, column: Shown, here: Any) -> list[Any]:
         tone = column.tone

@@ -76,10 +76,8 @@ class HeatmapRow(ChartRow):
 
 
 class HeatmapState(TypedDict):
-    """A window of ``rows`` from the ``first``, of ``total``; ``steps`` are days, ``now`` and ``speed`` the server's."""
+    """A window of ``rows`` from the ``first``, of ``total``; ``steps`` are days."""
 
-    now: str
-    speed: float
     steps: list[int]
     columns: list[HeatmapColumn]
     rows: list[HeatmapRow]
@@ -90,11 +88,10 @@ class HeatmapState(TypedDict):
 
 
 def heatmap_state(
-    cells: Iterable[Cell], now: datetime, rows: Mapping[str, tuple[str, str]], *,
+    cells: Iterable[Cell], rows: Mapping[str, tuple[str, str]], *,
     by: Literal["connection_id", "company_id"] = "connection_id", first: int = 0, empty: str = "Nothing to show yet.",
-    speed: float = 1.0,
 ) -> HeatmapState:  # fmt: skip
-    """The state of a :class:`Heatmap`; ``now`` and ``speed`` are the server's.
+    """The state of a :class:`Heatmap`.
 
     ``rows`` are in their order: key -> (label, a word beside it). ``by`` is the field of a cell that holds the key of
     its row: cells of no row are left out, and where several meet, the oldest is shown. The window begins at the page
@@ -108,8 +105,6 @@ def heatmap_state(
     first = max(0, min(first, (len(rows) - 1) // WINDOW * WINDOW))
     window = islice(rows.items(), first, first + WINDOW)
     return {
-        "now": now.isoformat(),
-        "speed": speed,
         "steps": list(STEPS),
         "columns": [{"key": key, "name": vocabulary.plain_name(key)} for key in columns],
         "rows": [
@@ -160,11 +155,11 @@ def _note(verdicts: Counter[str | None]) -> str:
 
 def portfolio_view(status: PortfolioStatus) -> Heatmap:
     """A heatmap of a portfolio's state: a widget to show anywhere, as often as wanted."""
-    part, cells, rows = Heatmap(), status.current, portfolio_rows(status)
+    part, cells, rows = Heatmap(clock=status.clock), status.current, portfolio_rows(status)
 
     def state(first: int = 0) -> HeatmapState:
         empty = "No company is in this portfolio."
-        return heatmap_state(cells, status.time, rows, by="company_id", first=first, empty=empty, speed=status.speed)
+        return heatmap_state(cells, rows, by="company_id", first=first, empty=empty)
 
     part.state = state()
     part.on_message = lambda message: part.show(state(message.first), at_once=True)
@@ -203,8 +198,6 @@ class TimelineState(TypedDict):
     """
 
     company: str
-    now: str
-    speed: float
     rows: list[TimelineRow]
     bars: list[Bar]
     held: int
@@ -230,9 +223,9 @@ class OpenBar(Click, frozen=True, kw_only=True):
 
 def timeline_state(
     frame: "pd.DataFrame | None", now: datetime, look: LookAt | None = None, *, company: str = "", total: int = 0,
-    empty: str = "Nothing to show yet.", speed: float = 1.0, seq: int = 0,
+    empty: str = "Nothing to show yet.", seq: int = 0,
 ) -> TimelineState:  # fmt: skip
-    """The state of a :class:`Timeline`; ``now`` and ``speed`` are the server's.
+    """The state of a :class:`Timeline`.
 
     ``frame`` has pull operations, in any order; one without a readable time of request is left out. Up to :data:`MOST`
     have a bar each. Of more, those that begin within a few pixels of each other are one: where the reader looks (before
@@ -242,7 +235,7 @@ def timeline_state(
     readable = None if frame is None else frame[frame["requested"].notna()]
     rows, bars = ([], []) if readable is None or readable.empty else _drawn(readable, int(now.timestamp()), look)
     return {
-        "company": company, "now": now.isoformat(), "speed": speed, "rows": rows, "bars": bars,
+        "company": company, "rows": rows, "bars": bars,
         "held": 0 if frame is None else len(frame), "total": total,
         "grouped": readable is not None and len(bars) < len(readable), "empty": empty, "seq": seq,
     }  # fmt: skip
@@ -326,9 +319,9 @@ def _or_empty(text: Any) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _seconds(times: "pd.Series[Any]") -> "NDArray[np.int64]":
-    seconds: NDArray[np.int64] = times.dt.tz_localize(None).to_numpy("datetime64[s]").astype("int64")
-    return seconds
+def _seconds(times: "pd.Series[Any]") -> "NDArray[np.float64]":
+    milliseconds: NDArray[np.int64] = times.dt.tz_localize(None).to_numpy("datetime64[ms]").astype("int64")
+    return milliseconds / 1000
 
 
 class Timeline(Part[TimelineState]):

@@ -33,8 +33,8 @@ class ConnectState(TypedDict):
 
     ``address`` is where keys are sent; without any of ``ways`` there is no form. ``read_only``: every session that it
     opens is, whatever the box says. ``variable`` of the environment holds a key. ``required``: nothing is connected
-    yet. ``connecting`` is what is waited for, ``wait`` the seconds until the next try, counted down. ``connection`` is
-    a number that changes with each new connection, which closes the form.
+    yet. ``connecting`` is what is waited for, ``until`` the server's time of the next try. ``connection`` is a number
+    that changes with each new connection, which closes the form.
     """
 
     address: str
@@ -43,7 +43,7 @@ class ConnectState(TypedDict):
     variable: str | None
     required: bool
     connecting: str | None
-    wait: float | None
+    until: str | None
     problem: ProblemState | None
     connection: int
     seq: int
@@ -63,12 +63,12 @@ class Cancel(Click, frozen=True):
 
 def connect_state(
     ways: Sequence[str], *, required: bool, read_only: bool = False, connecting: str | None = None,
-    wait: float | None = None, problem: ProblemState | None = None, connection: int = 0, seq: int = 0,
+    until: str | None = None, problem: ProblemState | None = None, connection: int = 0, seq: int = 0,
 ) -> ConnectState:  # fmt: skip
     """The form's state: where keys go and whether the environment has one are read anew each time."""
     return {
         "address": server_address(), "ways": list(ways), "read_only": read_only, "variable": key_variable(),
-        "required": required, "connecting": connecting, "wait": wait, "problem": problem, "connection": connection,
+        "required": required, "connecting": connecting, "until": until, "problem": problem, "connection": connection,
         "seq": seq,
     }  # fmt: skip
 

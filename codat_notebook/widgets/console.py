@@ -72,8 +72,9 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
     def _repr_html_(self) -> str:
         """For where no widget is drawn: what each part says, without its controls."""
         parts = (self._parts.header, self._parts.company, self._parts.cards, self._parts.notice, self._parts.progress)
-        texts = [part.text(part.state) for part in parts]
-        return h("pre", "\n\n".join(text for text in texts if text)) + h("p", not_live(self._parts.header.as_of))
+        moment = self._parts.header.moment
+        texts = [part.text(part.state, moment["now"]) for part in parts]
+        return h("pre", "\n\n".join(text for text in texts if text)) + h("p", not_live(moment))
 
     def __repr__(self) -> str:
         return f"<Console of {self.session!r}>" if self.session else "<Console, not connected>"

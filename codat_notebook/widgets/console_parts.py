@@ -30,8 +30,8 @@ _CONNECTION = Column("connection", hidden=True, facet=True, named_by="platform")
 OPERATION_COLUMNS = {
     "data_type": Column("data type", facet=True), "status": Column(kind="status", facet=True),
     "connection_id": _CONNECTION, "platform": Column(), "requested": Column(kind="time", facet=True),
-    "duration": Column(kind="duration"), "progress": Column(kind="percent"), "message": Column(),
-    "id": Column(kind="id"), "completed": _HIDDEN, "is_completed": _HIDDEN, "is_errored": _HIDDEN,
+    "duration": Column(kind="duration", since="requested", until="completed"), "progress": Column(kind="percent"),
+    "message": Column(), "id": Column(kind="id"), "completed": _HIDDEN, "is_completed": _HIDDEN, "is_errored": _HIDDEN,
     "company_id": _HIDDEN,
 }  # fmt: skip
 ERROR_COLUMNS = {
@@ -63,7 +63,8 @@ class Parts:
 
     def __init__(self, session: Session | None, ways: Sequence[str] = WAYS, *, read_only: bool = False) -> None:
         states = console_state.first_states(session, can_switch=bool(ways))
-        same: dict[str, Any] = {"layout": ipywidgets.Layout()}  # one each would be a third of all messages
+        clock = session.client.clock if session else None
+        same: dict[str, Any] = {"clock": clock, "layout": ipywidgets.Layout()}  # a layout each: a third of all messages
         self.header = Header(states.get("header"), **same)
         self.connect = Connect(connect_state(ways, required=session is None, read_only=read_only), **same)
         self.notice = Notice(states.get("notice"), **same)

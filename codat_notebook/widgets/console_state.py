@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from codat_notebook.client.clock import ServerClock
 from codat_notebook.client.codat_lending import SERVERS
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.planning.sync_settings import Settings
@@ -40,7 +39,7 @@ NEVER_PULLED = "Nothing of this company was ever pulled."
 def first_states(session: Session | None, *, can_switch: bool = True) -> dict[str, Any]:
     """Part -> what it shows before anything was asked. Without a session most parts are hidden, and have no state."""
     if session is None:
-        idle = progress_state([], ServerClock().now().isoformat(), status="idle")
+        idle = progress_state([], status="idle")
         return {"header": NOT_CONNECTED, "notice": notice_state([]), "progress": idle, "tabs": tabs_state()}
     first = ConsoleState(can_switch=can_switch)
     return {name: draw(first, session) for name, draw in STATES.items()}
@@ -115,11 +114,11 @@ class ConsoleState:
 
 def header(state: ConsoleState, session: Session) -> HeaderState:
     """Where we are connected, what runs, what is left of the quota."""
-    quota, now = session.quota, session.context.now
+    quota = session.quota
     left: QuotaState | None = None
     if quota and quota.remaining is not None:
-        resets_in = max(0.0, (quota.resets_at - now).total_seconds()) if quota.resets_at else None
-        left = {"remaining": quota.remaining, "limit": quota.limit, "resets_in": resets_in}
+        resets_at = iso(quota.resets_at.isoformat()) if quota.resets_at else None
+        left = {"remaining": quota.remaining, "limit": quota.limit, "resets_at": resets_at}
     return {
         "mode": "sandbox" if session.is_sandbox else "live",
         "address": urlsplit(session.client.server_url).netloc,
@@ -129,8 +128,6 @@ def header(state: ConsoleState, session: Session) -> HeaderState:
         "watch": _watch(state),
         "quota": left,
         "activity": state.activity,
-        "now": now.isoformat(),
-        "speed": session.client.clock.speed,
     }
 
 
@@ -181,30 +178,28 @@ def connection(state: ConsoleState, session: Session) -> pickers.ConnectionState
     if state.facts is None:
         return pickers.connection_state()
     linked = {connection.id for connection in state.facts.linked}
-    choices = [card for card in _cards(state, session) if card["id"] in linked]
+    choices = [card for card in _cards(state) if card["id"] in linked]
     return pickers.connection_state(choices, company=state.facts.id, value=state.connection_id)
 
 
 def cards(state: ConsoleState, session: Session) -> pickers.CardsState:
     """The connections beside the menu."""
     status: Literal["none", "loading", "ready"] = "ready" if state.status else "loading" if state.loading else "none"
-    return {"status": status, "connections": _cards(state, session)}
+    return {"status": status, "connections": _cards(state)}
 
 
-def _cards(state: ConsoleState, session: Session) -> list[pickers.ConnectionCard]:
-    connections = state.facts.connections.values() if state.facts else ()
-    return pickers.connection_cards(connections, session.context.now)
+def _cards(state: ConsoleState) -> list[pickers.ConnectionCard]:
+    return pickers.connection_cards(state.facts.connections.values() if state.facts else ())
 
 
 def data_types(state: ConsoleState, session: Session) -> DataTypesState:
     """The list of data types with their ages."""
-    status, speed = state.status, session.client.clock.speed
+    status = state.status
     if status is None:
         id = state.company["id"] if state.company and state.loading else None
-        return data_types_state(id, [], status="loading", speed=speed)
-    now, connection_id = session.context.now, state.connection_id
-    rows = data_type_rows(status.facts, status.cells, now, connection_id, state.running_types, state.settings)
-    return data_types_state(status.facts.id, rows, selected=state.selected, speed=speed)
+        return data_types_state(id, [], status="loading")
+    rows = data_type_rows(status.facts, status.cells, state.connection_id, state.running_types, state.settings)
+    return data_types_state(status.facts.id, rows, selected=state.selected)
 
 
 def bar(state: ConsoleState, session: Session) -> BarState:
@@ -218,7 +213,7 @@ def bar(state: ConsoleState, session: Session) -> BarState:
         return offer
     facts, everything, total = state.status.facts, [], None
     if state.first_link is not None:
-        names = {card["id"]: card["platform"] for card in _cards(state, session)}
+        names = {card["id"]: card["platform"] for card in _cards(state)}
         everything = all_by_connection(facts, state.first_link, names)
         total = sum(len(row["types"]) for row in everything)
     what = count(total, "operation") if total is not None else "what its sync settings name"
@@ -251,7 +246,7 @@ def _queueing_text(runs: list[RefreshRun]) -> str:
 
 def progress(state: ConsoleState, session: Session) -> ProgressState:
     """The progress while there is no run to follow."""
-    return progress_state([], session.context.now.isoformat(), status="idle", speed=session.client.clock.speed)
+    return progress_state([], status="idle")
 
 
 def notice(state: ConsoleState, _: Session) -> NoticeState:
@@ -276,17 +271,16 @@ def _until_read(state: ConsoleState, what: str) -> str:
 
 def freshness(state: ConsoleState, session: Session) -> HeatmapState:
     """The heatmap of the company's connections by data types: the cells of ``session.status``."""
-    now, status, speed = session.context.now, state.status, session.client.clock.speed
+    status = state.status
     if status is None:
-        return heatmap_state([], now, {}, empty=_until_read(state, "how fresh its data is"), speed=speed)
-    rows = {card["id"]: (card["platform"], card["words"]) for card in _cards(state, session)}
-    return heatmap_state(status.cells, now, rows, empty="This company has no connection yet.", speed=speed)
+        return heatmap_state([], {}, empty=_until_read(state, "how fresh its data is"))
+    rows = {card["id"]: (card["platform"], card["words"]) for card in _cards(state)}
+    return heatmap_state(status.cells, rows, empty="This company has no connection yet.")
 
 
 def timeline(state: ConsoleState, session: Session) -> TimelineState:
     """The company's operations over time, before there are any; then they are those of the table."""
-    empty, speed = _until_read(state, "its operations over time"), session.client.clock.speed
-    return timeline_state(None, session.context.now, empty=empty, speed=speed)
+    return timeline_state(None, session.context.now, empty=_until_read(state, "its operations over time"))
 
 
 def code(state: ConsoleState, session: Session) -> CodeState:

@@ -75,6 +75,8 @@ class Controller:
             self.parts.progress: self.actions.on_progress, self.parts.notice: self._on_notice,
             self.parts.tabs: self._on_tabs, self.parts.header: lambda _: None,
         }  # fmt: skip
+        for part in vars(self.parts).values():
+            part.clock = self.session.client.clock
         for part, handler in handlers.items():
             part.on_message = self.boundary.caught(partial(self._on_message, handler))
             self._listening.callback(setattr, part, "on_message", None)
@@ -138,12 +140,16 @@ class Controller:
 
     def _on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Waiting):
-            self.state.activity = {"text": waiting_text(event.reason), "wait": event.seconds}
+            self.state.activity = {"text": waiting_text(event.reason), "until": _until(event)}
         elif isinstance(event, events.Attempt):
             self.state.activity = None
             if self.state.tab == "requests":
                 self.renderer.later()
         self.renderer.draw("header")
+
+
+def _until(event: events.Waiting) -> str:
+    return event.until.isoformat(timespec="milliseconds")
 
 
 def waiting_text(reason: str) -> str:
@@ -225,6 +231,7 @@ class Connector:
         session = None
         try:
             session = await here.in_worker(opening)
+            self.parts.connect.clock = session.client.clock
             forget = session.watch(partial(self._on_event, session, address))
             await session.client.companies.list_async(request={"page_size": 1})
             forget()
@@ -247,7 +254,7 @@ class Connector:
     def _on_event(self, session: Session, address: str, event: events.Event) -> None:
         """No silent waiting: why the next try is later, and when."""
         if session is not self.session and isinstance(event, events.Waiting):
-            self._show(f"Connecting to {address}. {waiting_text(event.reason)}", event.seconds)
+            self._show(f"Connecting to {address}. {waiting_text(event.reason)}", _until(event))
 
     # The session.
 
@@ -285,10 +292,10 @@ class Connector:
         self._owned = False
 
     def _show(
-        self, connecting: str | None = None, wait: float | None = None, problem: ProblemState | None = None
+        self, connecting: str | None = None, until: str | None = None, problem: ProblemState | None = None
     ) -> None:
         state = connect_state(
-            self._ways, required=self.session is None, read_only=self._read_only, connecting=connecting, wait=wait,
+            self._ways, required=self.session is None, read_only=self._read_only, connecting=connecting, until=until,
             problem=problem, **self._state,
         )  # fmt: skip
         self.parts.connect.show(state, at_once=True)

@@ -1,7 +1,7 @@
 """Choosing data types (what there is, how old it is, which belong together), and the buttons that refresh them.
 
-An age is seconds since the last good sync; the browser words it and lets it grow. Failed, never synced and running are
-words before they are colours. Reports whose parts are of different dates do not add up: it is said where one chooses.
+An age is told by the browser from the time of the last good sync. Failed, never synced and running are words before
+they are colours. Reports whose parts are of different dates do not add up: it is said where one chooses.
 
 The buttons say before a click what it queues and costs, what is in progress already, and what "all" includes. Their
 number comes from the list in the browser, so that it is right while the kernel is busy, and the message carries exactly
@@ -19,22 +19,29 @@ from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.widgets.pickers import CompanyName
-from codat_notebook.words import ago, count, iso
+from codat_notebook.words import iso, seconds_between
 
 DAY = 86400.0
 
 State = Literal["ok", "failed", "never", "running", "unsupported"]
 
 
+class ReadFrom(TypedDict):
+    """When a platform's data was last read with success; ``None`` for never."""
+
+    platform: str
+    last: str | None
+
+
 class DataTypeRow(TypedDict):
-    """A data type: ``age`` in seconds since the last good sync, ``last``; ``note`` is for the tooltip."""
+    """A data type with its ``last`` good sync; ``reads`` are those of several connections, ``note`` is a tooltip."""
 
     key: str
     name: str
     family: str
     state: State
-    age: float | None
     last: str | None
+    reads: list[ReadFrom]
     note: str | None
     connections: int
 
@@ -46,19 +53,27 @@ class ReportSet(TypedDict):
     types: list[str]
 
 
+class UnevenReport(TypedDict):
+    """A report whose data types were read at times far apart: the ``old``est and the ``new``est one, by their keys."""
+
+    name: str
+    old: str
+    new: str
+
+
 class DataTypesState(TypedDict):
     """The list of data types.
 
-    ``selected`` are the keys selected at first, and after a reload: give back what was sent last.
+    ``uneven`` are the reports that may not add up, the worst first. ``selected`` are the keys selected at first, and
+    after a reload: give back what was sent last.
     """
 
     company: str | None
     status: str
     types: list[DataTypeRow]
     sets: list[ReportSet]
-    notes: list[str]
+    uneven: list[UnevenReport]
     selected: list[str]
-    speed: float
 
 
 class Select(FromBrowser, frozen=True):
@@ -68,14 +83,14 @@ class Select(FromBrowser, frozen=True):
 
 
 def data_type_rows(
-    facts: CompanyFacts, cells: Iterable[Cell], now: datetime, connection_id: str | None = None,
-    running: Iterable[str] = (), settings: Settings | None = None,
+    facts: CompanyFacts, cells: Iterable[Cell], connection_id: str | None = None, running: Iterable[str] = (),
+    settings: Settings | None = None,
 ) -> list[DataTypeRow]:  # fmt: skip
     """A row for each data type that the chosen connection, or any linked one, supports or has read as a custom one: by
     family and plain name.
 
-    ``now`` is the server's time; ``running`` names data types that are being refreshed now, whatever the cells say.
-    ``settings`` are the company's, where they are known.
+    ``running`` names data types that are being refreshed now, whatever the cells say. ``settings`` are the company's,
+    where they are known.
     """
     linked = _linked(facts, connection_id)
     by_type: dict[str, list[Cell]] = {key: [] for id in linked for key in facts.supported[id]}
@@ -83,7 +98,7 @@ def data_type_rows(
         if cell.connection_id in linked and (cell.data_type in by_type or vocabulary.custom_identifier(cell.data_type)):
             by_type.setdefault(cell.data_type, []).append(cell)
     now_running = set(running)
-    rows = [_row(key, group, now, key in now_running, settings) for key, group in by_type.items()]
+    rows = [_row(key, group, key in now_running, settings) for key, group in by_type.items()]
     return sorted(rows, key=lambda row: (vocabulary.FAMILIES.index(row["family"]), row["name"].lower()))
 
 
@@ -91,7 +106,7 @@ def _linked(facts: CompanyFacts, connection_id: str | None) -> list[str]:
     return [connection.id for connection in facts.linked if connection_id in (None, connection.id)]
 
 
-def _row(key: str, cells: list[Cell], now: datetime, running: bool, settings: Settings | None) -> DataTypeRow:
+def _row(key: str, cells: list[Cell], running: bool, settings: Settings | None) -> DataTypeRow:
     """Of several connections the one that runs, or has a problem, tells the status, and the oldest the age."""
     successes = [cell.last_success for cell in cells]
     last = None if None in successes else min((time for time in successes if time is not None), default=None)
@@ -106,14 +121,16 @@ def _row(key: str, cells: list[Cell], now: datetime, running: bool, settings: Se
     elif kind == "failed":
         state = "failed"
     told = explained(settings, key, not any(cell.status for cell in cells)) if settings is not None else None
-    ages = [f"{each.platform} {'never' if each.age is None else ago(each.age.total_seconds())}" for each in cells]
-    notes = [", ".join(ages) if len(ages) > 1 else None, told]
+    reads: list[ReadFrom] = [{"platform": each.platform, "last": _iso(each.last_success)} for each in cells]
     return {
         "key": key, "name": vocabulary.plain_name(key), "family": vocabulary.family(key), "state": state,
-        "age": max(0.0, (now - last).total_seconds()) if last else None,
-        "last": iso(last.isoformat()) if last else None, "note": "\n".join(filter(None, notes)) or None,
+        "last": _iso(last), "reads": reads if len(reads) > 1 else [], "note": told or None,
         "connections": max(1, len(cells)),
     }  # fmt: skip
+
+
+def _iso(time: datetime | None) -> str | None:
+    return iso(time.isoformat()) if time else None
 
 
 def _runs(cell: Cell) -> bool:
@@ -131,41 +148,30 @@ def report_sets(keys: Iterable[str]) -> list[ReportSet]:
     return [{"name": name.capitalize(), "types": types} for name, types in sets.items() if types]
 
 
-def report_notes(rows: Iterable[DataTypeRow]) -> list[str]:
-    """A sentence for each report whose newest types were read when its oldest ones were old already, worst first.
+def uneven_reports(rows: Iterable[DataTypeRow]) -> list[UnevenReport]:
+    """The reports whose newest types were read when their oldest ones were old already, the worst first.
 
-    >>> rows = [{"key": k, "age": a} for k, a in (("bills", 7200.0), ("suppliers", 31 * DAY))]
-    >>> report_notes(rows)
-    ['Payables may not reconcile: suppliers is 31 days old, bills 2 hours.']
+    >>> times = (("bills", "2026-11-23T12:00:00Z"), ("suppliers", "2026-10-23T12:00:00Z"))
+    >>> uneven_reports([{"key": key, "last": time} for key, time in times])
+    [{'name': 'Payables', 'old': 'suppliers', 'new': 'bills'}]
     """
-    ages = {row["key"]: row["age"] for row in rows if row["age"] is not None}
-    notes = []
-    for report in report_sets(ages):
-        types = sorted(report["types"], key=lambda key: ages[key])
-        apart = ages[types[-1]] - ages[types[0]]
+    times = {row["key"]: row["last"] for row in rows if row["last"] is not None}
+    found: list[tuple[float, UnevenReport]] = []
+    for report in report_sets(times):
+        old, *_, new = sorted(report["types"] * 2, key=lambda key: times[key])
+        apart = seconds_between(times[old], times[new]) or 0.0
         if apart > OLD * DAY:
-            old, new = (_long(ages[key]) for key in (types[-1], types[0]))
-            sentence = f"{report['name']} may not reconcile: {types[-1]} is {old} old, {types[0]} {new}."
-            notes.append((apart, sentence))
-    return [sentence for _, sentence in sorted(notes, key=lambda pair: -pair[0])]
-
-
-def _long(seconds: float) -> str:
-    for size, word in ((DAY, "day"), (3600.0, "hour"), (60.0, "minute")):
-        if seconds >= size * (2 if size == DAY else 1):
-            return count(int(seconds // size), word)
-    return "under a minute"
+            found.append((apart, {"name": report["name"], "old": old, "new": new}))
+    return [report for _, report in sorted(found, key=lambda pair: -pair[0])]
 
 
 def data_types_state(
-    company: str | None, rows: list[DataTypeRow], *, status: str = "ready", selected: Iterable[str] = (),
-    speed: float = 1.0,
-) -> DataTypesState:  # fmt: skip
+    company: str | None, rows: list[DataTypeRow], *, status: str = "ready", selected: Iterable[str] = ()
+) -> DataTypesState:
     """The state of a :class:`DataTypePicker`."""
     return {
         "company": company, "status": status if company else "none", "types": rows,
-        "sets": report_sets(row["key"] for row in rows), "notes": report_notes(rows), "selected": list(selected),
-        "speed": speed,
+        "sets": report_sets(row["key"] for row in rows), "uneven": uneven_reports(rows), "selected": list(selected),
     }  # fmt: skip
 
 

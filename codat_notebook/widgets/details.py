@@ -35,7 +35,8 @@ _WHAT = "The results of the checks could not be read"
 
 
 class DetailsField(TypedDict):
-    """A field in words, and what it is: "text", "time" (ISO, UTC), "id" (to copy) or "link"."""
+    """A field in words, and what it is: "text", "time" (ISO, UTC), "since" (the time from which on it lasts), "id" (to
+    copy) or "link"."""
 
     name: str
     text: str
@@ -165,14 +166,19 @@ def operation_details(
         "sync settings": setting,
         "not as documented": "; ".join(operation.unread),
     }
+    runs = is_running(operation.status, operation.completed)
+    lasting: list[DetailsField] = []
+    if runs and operation.requested:
+        extra["duration"] = None
+        lasting = [{"name": "duration", "text": operation.requested, "kind": "since"}]
     told = is_failed(operation.status) or not diagnose(operation, connection, history, now=now).normal
     return {
         "key": operation.id,
         "title": f"{operation.data_type} from {platform}" if platform else operation.data_type,
         "status": [operation.status or "No status", tone(operation.status)],
         "card": record_item(from_operation(operation, connection, history, now)) if told else None,
-        "fields": [*fields, *(field(name, value) for name, value in extra.items() if value)],
-        "checks": checks_state("later") if is_running(operation.status, operation.completed) else None,
+        "fields": [*fields, *lasting, *(field(name, value) for name, value in extra.items() if value)],
+        "checks": checks_state("later") if runs else None,
         "json": json.dumps(sent, indent=2, ensure_ascii=False),
         "seq": 0,
     }

@@ -7,24 +7,24 @@ form. Whatever takes time (asking, waiting for a retry) is said here too: no sil
 from typing import Literal, TypedDict
 
 from codat_notebook.widgets.part import FromBrowser, Part
-from codat_notebook.words import count, duration, number
+from codat_notebook.words import count, duration, number, seconds_between
 
 _BADGES = {"sandbox": "SANDBOX", "live": "LIVE", "none": "NOT CONNECTED"}
 
 
 class QuotaState(TypedDict):
-    """What is left of the day's requests; ``limit`` and ``resets_in`` (seconds) where Codat tells them."""
+    """What is left of the day's requests; ``limit`` and ``resets_at`` where Codat tells them."""
 
     remaining: int
     limit: int | None
-    resets_in: float | None
+    resets_at: str | None
 
 
 class ActivityState(TypedDict):
-    """What is asked or waited for; with ``wait`` (seconds until the next try) the browser counts down."""
+    """What is asked or waited for, and ``until`` when: the server's time of the next try."""
 
     text: str
-    wait: float | None
+    until: str | None
 
 
 class WatchState(TypedDict):
@@ -55,42 +55,39 @@ class HeaderState(TypedDict):
     watch: WatchState | None
     quota: QuotaState | None
     activity: ActivityState | None
-    now: str
-    speed: float
 
 
 #: The status line before anything is connected.
 NOT_CONNECTED: HeaderState = {
     "mode": "none", "address": "", "read_only": False, "can_switch": True, "running": 0, "watch": None, "quota": None,
-    "activity": None, "now": "", "speed": 1.0,
+    "activity": None,
 }  # fmt: skip
 
 
-def quota_text(quota: QuotaState | None) -> str:
+def quota_text(quota: QuotaState | None, now: str) -> str:
     """What is left of the day's requests, in words.
 
-    >>> quota_text({"remaining": 10140, "limit": 13000, "resets_in": 36060})
+    >>> quota = {"remaining": 10140, "limit": 13000, "resets_at": "2026-11-24T00:00:00Z"}
+    >>> quota_text(quota, "2026-11-23T13:59:00Z")
     '10,140 of 13,000 requests left today, resets in 10 h 1 min'
     """
     if quota is None:
         return "requests left today: not known yet"
     of_all = f" of {number(quota['limit'])}" if quota["limit"] is not None else ""
-    resets = f", resets in {duration(quota['resets_in'])}" if quota["resets_in"] is not None else ""
+    left = seconds_between(now, quota["resets_at"]) if quota["resets_at"] else None
+    resets = f", resets in {duration(left)}" if left is not None else ""
     return f"{number(quota['remaining'])}{of_all} requests left today{resets}"
 
 
 class Header(Part[HeaderState]):
-    """The status line (class ``codat-status``). It tells the kernel while it is on screen.
-
-    ``speed`` is that of the server's clock against the wall's, for the count to the reset.
-    """
+    """The status line (class ``codat-status``). It tells the kernel while it is on screen."""
 
     classes = ("codat-status",)
     files = ("header.js", "console.css", "header.css")
     messages = Seen
 
     @staticmethod
-    def text(state: HeaderState) -> str:
+    def text(state: HeaderState, now: str) -> str:
         """The line as plain text."""
         activity = state["activity"]
         words = [
@@ -99,12 +96,12 @@ class Header(Part[HeaderState]):
             "READ ONLY" if state["read_only"] else "",
             state["address"],
             count(state["running"], "operation") + " running" if state["running"] else "",
-            quota_text(state["quota"]),
-            _activity_text(activity) if activity else "",
+            quota_text(state["quota"], now),
+            _activity_text(activity, now) if activity else "",
         ]
         return " · ".join(word for word in words if word)
 
 
-def _activity_text(activity: ActivityState) -> str:
-    wait = activity["wait"]
-    return activity["text"] if wait is None else f"{activity['text']}, trying again in {duration(wait)}"
+def _activity_text(activity: ActivityState, now: str) -> str:
+    left = seconds_between(now, activity["until"]) if activity["until"] else None
+    return activity["text"] if left is None else f"{activity['text']}, trying again in {duration(left)}"

@@ -81,7 +81,7 @@ class Notice(Part[NoticeState]):
     messages = Dismiss | Errors
 
     @staticmethod
-    def text(state: NoticeState) -> str:
+    def text(state: NoticeState, now: str) -> str:
         """Each card in a few lines; times in UTC."""
         return "\n\n".join([utc(item["support"]) for item in state["items"]] + and_more(state["more"]))
 

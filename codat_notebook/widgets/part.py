@@ -9,6 +9,10 @@ What draws the parts are files of ``static/``. Every widget keeps its own module
 notebook: with all helpers in each, a console was 330 kB. So a part's module is the few lines of ``static/part.js``, and
 the files are kept by two widgets, to which the parts refer as boxes do to their children: what saves and restores
 widgets saves and restores them. Files and large states travel packed: deflated, as text in base64.
+
+Ages are computed at the moment they are read, from times that the states hold: in the browser by one clock for each
+session (``static/clock.js``). Each state brings the time at which it was written; a page that was drawn from an older
+one, or that slept, asks what time it is, and any part of the session answers.
 """
 
 import base64
@@ -21,13 +25,14 @@ import zlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 
 import anywidget
 import ipywidgets
 import msgspec
 import traitlets
 
+from codat_notebook.client.clock import ServerClock
 from codat_notebook.forking import Lock
 from codat_notebook.markup import h
 from codat_notebook.models.status import OLD, STAGE_NAMES, STALE, TONES
@@ -40,8 +45,8 @@ S = TypeVar("S")
 #: What every part needs, and what a table or a run needs that is shown by itself. All other files travel together, too:
 #: packed one by one they would take half as much again.
 FIRST = (
-    "loader.js", "kit.js", "tokens.css", "popover.js", "export.js", "facets.js", "table.js", "table.css", "export.css",
-    "facets.css", "progress.js", "progress.css",
+    "clock.js", "loader.js", "kit.js", "tokens.css", "popover.js", "export.js", "facets.js", "table.js", "table.css",
+    "export.css", "facets.css", "progress.js", "progress.css",
 )  # fmt: skip
 #: Characters of JSON from which on a state travels packed.
 LARGE = 4096
@@ -70,8 +75,9 @@ def pack(text: str) -> str:
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
-def packed_state(state: dict[str, Any], _: object = None) -> dict[str, Any] | str:
-    """A part's state as it travels and is saved: a large one as its packed JSON, others as they are."""
+def packed_state(state: dict[str, Any], part: "Part[Any]") -> dict[str, Any] | str:
+    """A part's state as it travels and is saved, with its time: a large one as its packed JSON, others as they are."""
+    state = {**state, "as_of": part.as_of}
     text = json.dumps(state, separators=(",", ":"))
     return state if len(text) < LARGE else pack(text)
 
@@ -113,20 +119,36 @@ class Click(FromBrowser, frozen=True):
     seq: int = 0
 
 
+class AskTime(FromBrowser, frozen=True, tag="time"):
+    """What time is it? Every part of a session answers, by {"type": "time", "number"} and the moment."""
+
+    number: int
+
+
+class ClockTime(TypedDict):
+    """A time, the ``name`` of the clock that told it ("" for this machine's), and how many of that clock's seconds pass
+    in one."""
+
+    clock: str
+    now: str
+    speed: float
+
+
 def this_minute() -> str:
     """This machine's time in UTC, without seconds: a table may be of any frame, with no server to tell the time."""
     return datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
-def not_live(as_of: str) -> str:
+def not_live(moment: ClockTime) -> str:
     """What is said of a static form."""
-    return f"Not live: as of {as_of.replace('T', ' ').removesuffix('Z')} UTC."
+    return f"Not live: as of {moment['now'][:16].replace('T', ' ')} UTC."
 
 
 class Part(anywidget.AnyWidget, Generic[S]):
     """A view of a dict. Subclasses set ``files``, ``classes``, ``messages``, and a first ``state``.
 
     ``on_message`` is called on the engine thread with each message from the browser that is one of ``messages``.
+    ``clock`` is the server's of the session that the part belongs to; without one it shows no ages.
     """
 
     #: What the browser may send, a union of structs; by default nothing.
@@ -144,13 +166,15 @@ class Part(anywidget.AnyWidget, Generic[S]):
     drawn_by: traitlets.List[str] = traitlets.List().tag(sync=True)
     sources: traitlets.List[Any] = traitlets.List().tag(sync=True, **ipywidgets.widget_serialization)
     state: Any = traitlets.Dict().tag(sync=True, to_json=packed_state)
-    #: When the state was written, to the minute, by this machine's clock: what is shown without a kernel says so.
-    as_of = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, state: S | None = None, **traits: Any) -> None:
+    def __init__(self, state: S | None = None, *, clock: ServerClock | None = None, **traits: Any) -> None:
+        self.clock = clock
+        #: When the state was written: what is shown without a kernel says so.
+        self.as_of = self.moment
+        self._written = this_minute()
         traits |= {"drawn_by": ["kit.js", "tokens.css", *self.files], "sources": shared(self.files)}
         classes = ("codat-part", *self.classes, *traits.pop("_dom_classes", ()))
-        super().__init__(state=state or {}, as_of=this_minute(), _dom_classes=classes, **traits)
+        super().__init__(state=state or {}, _dom_classes=classes, **traits)
         self.on_message: Callable[[Any], object] | None = None
         self._made_on = engine()
         self._pending: S | None = None
@@ -165,18 +189,27 @@ class Part(anywidget.AnyWidget, Generic[S]):
         """
         return running() or self._made_on
 
+    @property
+    def moment(self) -> ClockTime:
+        """The server's time; without a session this machine's."""
+        if self.clock is None:
+            return {"clock": "", "now": this_minute(), "speed": 1.0}
+        now = self.clock.now().isoformat(timespec="milliseconds")
+        return {"clock": self.clock.name, "now": now, "speed": self.clock.rate}
+
     @staticmethod
-    def text(state: S) -> str:
-        """What the part shows, as plain text; "" for those that say nothing without a browser."""
+    def text(state: S, now: str) -> str:
+        """What the part shows ``now``, as plain text; "" for those that say nothing without a browser."""
         return ""
 
     def __repr__(self) -> str:
-        first, *_ = self.text(self.state).splitlines() or ["nothing yet"]
+        first, *_ = self.text(self.state, self.moment["now"]).splitlines() or ["nothing yet"]
         return f"<{type(self).__name__}: {first}>"
 
     def _repr_html_(self) -> str:
         """For where no widget is drawn: on a web site that shows notebooks, for one."""
-        return h("pre", self.text(self.state)) + h("p", not_live(self.as_of))
+        moment = self.moment
+        return h("pre", self.text(self.state, moment["now"])) + h("p", not_live(moment))
 
     def show(self, state: S, *, at_once: bool = False) -> None:
         """Replace what is shown; from any thread. Of states that come faster than they are shown the last one wins.
@@ -199,19 +232,27 @@ class Part(anywidget.AnyWidget, Generic[S]):
     def _write(self) -> None:
         self._engine.settled(("state", id(self)))
         state, self._pending = self._pending, None
-        if state is not None and self.comm is not None:
+        told, moment, minute = self.as_of, self.moment, this_minute()
+        if state is None or self.comm is None:
+            return
+        if state == self.state and moment["clock"] == told["clock"] and minute == self._written:
+            return
+        self.as_of, self._written = moment, minute
+        if state != self.state:
             self.state = state
-            self.as_of = this_minute()
+        else:
+            self.send_state("state")
 
     def set_state(self, sync_data: Any) -> None:
         """What a browser writes into traits is left out: it talks by messages, and no script of ours writes one."""
 
     def _receive(self, content: Any) -> None:
-        if self.on_message is None:
-            return
         try:
-            message = msgspec.convert(content, self.messages)
+            message = msgspec.convert(content, self.messages | AskTime)
         except msgspec.ValidationError:  # its text may hold what was sent
             _log.warning("A message that %s does not know was dropped.", type(self).__name__)
             return
-        self.on_message(message)
+        if isinstance(message, AskTime):
+            self.send({"type": "time", "number": message.number, **self.moment})
+        elif self.on_message is not None:
+            self.on_message(message)

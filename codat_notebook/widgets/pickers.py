@@ -8,7 +8,6 @@ a link. The connections stand beside it as a menu (what to refresh through) and 
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Literal, NotRequired, TypedDict
 from urllib.parse import quote
 
@@ -75,11 +74,12 @@ class ReadAgain(Click, frozen=True, tag="read"):
 
 
 class ConnectionChoice(TypedDict):
-    """A connection in the menu."""
+    """A connection in the menu: its state in words, and when it was ``synced`` last where it is linked."""
 
     id: str
     platform: str
     words: str
+    synced: str | None
 
 
 class ConnectionState(TypedDict):
@@ -159,7 +159,7 @@ class CompanyPicker(Part[CompanyState]):
     messages = Search | Pick | ReadAgain
 
     @staticmethod
-    def text(state: CompanyState) -> str:
+    def text(state: CompanyState, now: str) -> str:
         """The picked company, or what stands in the way."""
         company = state.get("company")
         words = f"Company: {company['name']} ({company['id']})" if company else "Company: none picked"
@@ -182,49 +182,53 @@ class ConnectionCards(Part[CardsState]):
     files = ("connection_cards.js", "pickers.css")
 
     @staticmethod
-    def text(state: CardsState) -> str:
+    def text(state: CardsState, now: str) -> str:
         """One line a connection."""
-        return "\n".join(f"{row['platform']}: {row['words']}" for row in state.get("connections", ()))
+        ages = {row["id"]: seconds_between(row["synced"], now) for row in state.get("connections", ())}
+        synced = {id: f", synced {ago(age)}" if age is not None else "" for id, age in ages.items()}
+        return "\n".join(
+            f"{row['platform']}: {row['words']}{synced[row['id']]}" for row in state.get("connections", ())
+        )
 
 
 def connection_state(
     connections: Iterable[ConnectionChoice] = (), *, company: str | None = None, value: str | None = None
 ) -> ConnectionState:
-    """The state of a :class:`ConnectionPicker`; ``connections`` may be cards: id, platform and words are taken."""
+    """The state of a :class:`ConnectionPicker`; ``connections`` may be cards: what the menu needs is taken."""
     rows: list[ConnectionChoice] = [
-        {"id": row["id"], "platform": row["platform"], "words": row["words"]} for row in connections
+        {"id": row["id"], "platform": row["platform"], "words": row["words"], "synced": row["synced"]}
+        for row in connections
     ]
     return {"company": company, "connections": rows, "value": value}
 
 
-def connection_cards(connections: Iterable[Connection], now: datetime) -> list[ConnectionCard]:
-    """A card for each connection, linked ones first; ``now`` is the server's time.
+def connection_cards(connections: Iterable[Connection]) -> list[ConnectionCard]:
+    """A card for each connection, linked ones first.
 
     The words name the state; the tone only colours it. A status that nobody knows is shown as it is. Where several
     connections are of one platform, the start of the id tells them apart.
     """
     ordered = sorted(connections, key=lambda each: (each.status != "Linked", each.platform_name))
     often = Counter(connection.platform_name for connection in ordered)
-    return [_card(connection, often[connection.platform_name] > 1, now) for connection in ordered]
+    return [_card(connection, often[connection.platform_name] > 1) for connection in ordered]
 
 
-def _card(connection: Connection, one_of_several: bool, now: datetime) -> ConnectionCard:
+def _card(connection: Connection, one_of_several: bool) -> ConnectionCard:
     name, status = connection.platform_name or "Unknown platform", connection.status
     errors: list[DataError] = [
         {"when": iso(each.errored_on_utc), "what": each.status_text or each.status_code, "why": each.error_message}
         for each in connection.data_connection_errors or ()
         if each.status != "Resolved" and each.resolved_on_utc is None
     ]
-    age = seconds_between(connection.last_sync, now.isoformat()) if status == "Linked" else None
     words = [
         (connection.source_type or "").lower(),
         _STATUS_WORDS.get(status, status.lower()) or "state unknown",
-        f"synced {ago(age)}" if age is not None else "",
         count(len(errors), "error") if errors else "",
     ]
     return {
         "id": connection.id, "platform": f"{name} {short_id(connection.id)}" if one_of_several else name,
         "words": ", ".join(word for word in words if word), "tone": tone(status),
+        "synced": iso(connection.last_sync) if connection.is_linked else None,
         "link_url": connection.link_url if can_be_relinked(status) else None, "url": connection.link_url or None,
         "created": iso(connection.created), "last": iso(connection.last_sync), "errors": errors,
     }  # fmt: skip

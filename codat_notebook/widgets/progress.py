@@ -101,14 +101,11 @@ class ProgressState(TypedDict):
     ``status`` is "idle" (the empty form), "asking" (queueing, no row yet), "running", "done", "stopped" or "error";
     ``message`` a line under the total, or when idle the hint what to do; ``counts`` are over all rows, of which
     ``rows`` are at most 50, from the ``first``; ``expected`` tells what waits, ``due`` when all should have ended.
-    Elapsed times tick by ``now`` and ``speed``, the server's; where it is not ``watched`` they stand as they were when
-    it was ``checked`` last.
+    Where it is not ``watched``, elapsed times stand as they were when it was ``checked`` last.
     """
 
     title: str
     status: str
-    now: str
-    speed: float
     counts: ProgressCounts
     first: int
     rows: list[ProgressRow]
@@ -170,7 +167,7 @@ def operation_row(
         row["note"] = f"{advice.cause} {advice.action}"
     if usual is not None and row["tone"] == "run":
         row["usual"] = round(usual)
-    row |= {"since": iso(operation.requested), "until": iso(operation.completed)}
+    row |= {"since": iso(operation.requested, exact=True), "until": iso(operation.completed, exact=True)}
     return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
 
 
@@ -193,13 +190,13 @@ def progress_counts(rows: Sequence[ProgressRow]) -> ProgressCounts:
 
 
 def progress_state(
-    rows: Sequence[ProgressRow], now: str, *, title: str = "", status: str = "running", first: int = 0,
-    expected: str = "", due: str | None = None, message: str = "", actions: Iterable[ActionButton] = (),
-    speed: float = 1.0, checked: str | None = None, watched: bool = True, seq: int = 0,
+    rows: Sequence[ProgressRow], *, title: str = "", status: str = "running", first: int = 0, expected: str = "",
+    due: str | None = None, message: str = "", actions: Iterable[ActionButton] = (), checked: str | None = None,
+    watched: bool = True, seq: int = 0,
 ) -> ProgressState:  # fmt: skip
     """The state of a :class:`Progress`. ``rows`` are all rows, of which the page from ``first`` is sent."""
     return {
-        "title": title, "status": status, "now": now, "speed": speed, "counts": progress_counts(rows), "first": first,
+        "title": title, "status": status, "counts": progress_counts(rows), "first": first,
         "rows": _without_repeats(rows[first : first + PAGE]), "expected": expected, "due": due, "message": message,
         "actions": list(actions), "checked": checked, "watched": watched, "seq": seq,
     }  # fmt: skip
@@ -249,13 +246,14 @@ class Progress(Part[ProgressState]):
     messages = ShowRows | StopWatching | WatchAgain | Retry | RetryLater
 
     @staticmethod
-    def text(state: ProgressState) -> str:
+    def text(state: ProgressState, now: str) -> str:
         """The total, then one line an operation with its remedy; times in UTC."""
         if state["status"] == "idle":
             return "Nothing is being refreshed."
         counts, rows = state["counts"], state["rows"]
         head = [state["title"], total_text(counts), utc(state["expected"]), utc(state["message"])]
-        lines = [_row_text(row, state["now"]) for row in rows]
+        at = now if state["watched"] else state["checked"] or now
+        lines = [_row_text(row, at) for row in rows]
         lines += [f"  {line}" for line in and_more(int(counts["total"]) - len(rows), "more operation")]
         return "\n".join([", ".join(word for word in head if word), *lines])
 
@@ -374,8 +372,8 @@ class RunView:
         """What is to be shown now."""
         others, source = self._others(), self.runs[-1] if self.runs else self.watch
         if source is None or not (self.runs or others):
-            return progress_state([], "", status="idle")
-        now, speed = source.now, source.speed
+            return progress_state([], status="idle")
+        now = source.now
         watch, status = self.watch, self.watch.status if self.watch else None
         facts = status.facts if status else None
         if self._usual is None:
@@ -400,7 +398,6 @@ class RunView:
             notes.append(_beside_text(others, watch))
         return progress_state(
             list(rows.values()),
-            now.isoformat(),
             title=f"Refresh of {self.runs[-1].company_name}" if self._titled else "",
             status=_status(self.runs, bool(rows), any(each in running for each in others)),
             first=self._first,
@@ -408,7 +405,6 @@ class RunView:
             due=due.isoformat() if due else None,
             message=" ".join(dict.fromkeys(notes)),
             actions=_actions(self.runs, is_open, watched),
-            speed=speed,
             checked=iso(checked.isoformat()) if checked else None,
             watched=watched,
             seq=self._seq,
@@ -465,7 +461,7 @@ def _beside_text(others: Sequence[PullOperation], watch: CompanyWatch) -> str:
 
 def run_view(run: RefreshRun) -> Progress:
     """A live view of a run of one company: a widget to show anywhere, as often as wanted."""
-    part = Progress()
+    part = Progress(clock=run.clock)
     view = RunView(part, titled=True)
     view.follow(run)
     part.state = view.state()  # at once, since it may be shown before the engine gets to it

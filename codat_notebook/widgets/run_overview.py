@@ -87,8 +87,6 @@ class OverviewState(TypedDict):
     companies: list[int]
     per_minute: int | None
     end: str | None
-    now: str
-    speed: float
     note: str
     remedies: list[RemedyState]
     actions: list[ActionButton]
@@ -123,8 +121,7 @@ def overview_state(
         "shares": [[name, STATES[name].words, _share_tone(name), counts[name]] for name in _SHARES if counts.get(name)],
         "total": numbers.total, "ended": numbers.ended, "companies": [numbers.companies_ended, numbers.companies],
         "per_minute": round(numbers.per_minute) if end else None, "end": iso(end.isoformat()) if end else None,
-        "now": run.now.isoformat(), "speed": run.speed, "note": run.note or "", "remedies": remedies,
-        "actions": actions, "seq": seq,
+        "note": run.note or "", "remedies": remedies, "actions": actions, "seq": seq,
     }  # fmt: skip
 
 
@@ -182,20 +179,22 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._soon = Throttle(engine().loop, self._frame_soon, every=0.0)
         self._framing: asyncio.Task[None] | None = None
         self._watching = ExitStack()
-        self._head = RunOverview(self._head_state())
+        clock = run.clock
+        self._head = RunOverview(self._head_state(), clock=clock)
         self._tabs = Tabs(self._tabs_state())
-        self._one = Progress(self._one_state())
+        self._one = Progress(self._one_state(), clock=clock)
         self._tables = {  # without rows at first: the frames of a large run take seconds, too long to wait for
             "companies": FrameTable(
                 None, empty="One moment…", noun="company", columns=SUMMARY_COLUMNS, key="company_id", sort=None,
+                clock=clock,
             ),
             "operations": FrameTable(
                 None, empty="Nothing is queued yet.", noun="operation",
-                columns=OPERATION_COLUMNS | {"company_id": _COMPANY},
+                columns=OPERATION_COLUMNS | {"company_id": _COMPANY}, clock=clock,
             ),
             "errors": FrameTable(
                 None, empty="Nothing has gone wrong in this run.", noun="error", key="", sort=("time", "desc"),
-                columns=ERROR_COLUMNS | {"company_id": _COMPANY},
+                columns=ERROR_COLUMNS | {"company_id": _COMPANY}, clock=clock,
             ),
         }  # fmt: skip
         super().__init__([self._head, self._tabs, *self._panels()], _dom_classes=("codat-console",))
@@ -235,12 +234,12 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
     def _one_state(self) -> ProgressState:
         run, id = self._run, self._company
         if id is None:
-            return progress_state([], run.now.isoformat(), status="idle", message=NOBODY, speed=run.speed)
+            return progress_state([], status="idle", message=NOBODY)
         facts = run.facts_of(id)
         rows = [run_row(row, facts, {}, run.now) for row in run.rows_of(id)]
         status = "done" if run.done else "running"
         title = facts.name if facts else id
-        return progress_state(rows, run.now.isoformat(), title=title, status=status, first=self._first, speed=run.speed)
+        return progress_state(rows, title=title, status=status, first=self._first)
 
     # On the engine's thread, all of it.
 
@@ -326,7 +325,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
 def links_text(errors: pd.DataFrame, rule: str, names: Mapping[str, str]) -> str:
     """The link URLs of the companies that failed like this, as a table for a spreadsheet or a mail merge."""
     rows = errors[(errors["rule"] == rule) & errors["link_url"].notna()].drop_duplicates("link_url")
-    rows.insert(0, "company", [names.get(id, id) for id in rows["company_id"]])
+    rows = rows.assign(company=[names.get(id, id) for id in rows["company_id"]])
     return to_tsv(rows[["company", "company_id", "platform", "link_url"]])
 
 

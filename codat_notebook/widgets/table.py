@@ -29,6 +29,8 @@ from codat_notebook.widgets.part import Click, Part, not_live
 if TYPE_CHECKING:
     import pandas as pd
 
+    from codat_notebook.client.clock import ServerClock
+
 __all__ = ["Column", "FrameTable", "View"]
 
 View = TableView
@@ -132,6 +134,7 @@ class FrameTable(Part[TableState]):
     filters : quick filters by label: a function from the frame to a mask, ``(column, value)`` or ``(column, [...])``.
         Filters by what a column holds are declared by the column: ``Column(facet=True)``.
     now : what filters such as "last hour" count from; by default the newest time of the column.
+    clock : the server's, of the session that the frame is from: by it durations of what has not ended go on.
     traits : as any widget takes them: ``layout=ipywidgets.Layout(width="60%")``, for one.
 
     ``title``, ``empty`` and all values are shown as text, never as markup.
@@ -151,7 +154,7 @@ class FrameTable(Part[TableState]):
         self, frame: pd.DataFrame | None = None, *, title: str = "", empty: str = "Nothing to show yet.",
         noun: str = "row", page_size: int = 50, columns: Mapping[str, Column] | None = None, key: str = "id",
         sort: tuple[str, str] | None = ("requested", "desc"), filters: Mapping[str, Filter] | None = None,
-        now: Callable[[], datetime] | None = None, **traits: Any,
+        now: Callable[[], datetime] | None = None, clock: ServerClock | None = None, **traits: Any,
     ) -> None:  # fmt: skip
         _check_keywords(type(self), traits)
         #: What spans such as the last hour count from; ``None`` for the newest time of the column.
@@ -179,7 +182,7 @@ class FrameTable(Part[TableState]):
         self.on_view: Callable[[TableView], object] | None = None
         #: For the package's own use, called on the engine thread with each draw: the selected row as it is now.
         self.on_row: Callable[[Row | None], object] | None = None
-        super().__init__(self._dressed(self._sheet.page(self._view, None)), **traits)
+        super().__init__(self._dressed(self._sheet.page(self._view, None)), clock=clock, **traits)
         self.on_message = self._act
 
     @property
@@ -409,6 +412,8 @@ def static_text(cell: Any, kind: str) -> str:
         return ""
     if kind == "status":
         return str(cell[0])
+    if kind == "duration" and isinstance(cell, list):
+        return f"since {words.utc(cell[0])}"
     if kind == "duration" and not isinstance(cell, str):
         return words.duration(cell)
     if kind == "time":

@@ -91,8 +91,7 @@ async def changing(part: Progress, seconds: float) -> None:
             drawn_row(ids[n], "invoices", statuses[(n + step) % 5], "Oracle NetSuite", requested="2026-11-23T14:00:00Z")
             for n in range(50)
         ]  # fmt: skip
-        now = f"2026-11-23T14:00:{step % 60:02}Z"
-        part.show(progress_state(rows, now))
+        part.show(progress_state(rows))
         await asyncio.sleep(0.05)
 
 

@@ -38,13 +38,21 @@ def _ago(**units: float) -> str:
     return (THEN - timedelta(**units)).isoformat()
 
 
+def _in(seconds: float | None) -> str | None:
+    return None if seconds is None else _ago(seconds=-seconds)
+
+
 def headers() -> States:
     """States of the header by name."""
     address = "proxy.of-a-bank-with-a-long-name.example.internal:8443"
 
     def make(mode: str, address: str, remaining: int | None = None, activity: str = "", **more: Any) -> dict[str, Any]:
-        quota = {"remaining": remaining, "limit": more.pop("limit", None), "resets_in": more.pop("resets_in", None)}
-        told = {"text": activity, "wait": more.pop("wait", None)} if activity else None
+        quota = {
+            "remaining": remaining,
+            "limit": more.pop("limit", None),
+            "resets_at": _in(more.pop("resets_in", None)),
+        }
+        told = {"text": activity, "until": _in(more.pop("wait", None))} if activity else None
         state: dict[str, Any] = {"mode": mode, "address": address, "quota": quota if remaining is not None else None}
         return {**header.NOT_CONNECTED, **state, "activity": told, **more}
 
@@ -115,8 +123,8 @@ CONNECTIONS = [
 
 def connections() -> States:
     """States of the connection menu by name."""
-    make, rows, company = pickers.connection_state, pickers.connection_cards(CONNECTIONS, THEN), COMPANY["id"]
-    hostile = [{"id": str(n), "platform": name, "words": name} for n, name in enumerate(HOSTILE)]
+    make, rows, company = pickers.connection_state, pickers.connection_cards(CONNECTIONS), COMPANY["id"]
+    hostile = [{"id": str(n), "platform": name, "words": name, "synced": None} for n, name in enumerate(HOSTILE)]
     return {
         "three": make(rows, company=company),
         "one": make(rows[:1], company=company),
@@ -136,9 +144,9 @@ def cards() -> States:
     hostile = [connection(str(n), name, "Commerce", name) for n, name in enumerate(HOSTILE)]
     banks = [connection(f"{n:08d}-bank", "Plaid", "Banking") for n in range(14)]
     return {
-        "three": make(rows(CONNECTIONS, THEN), status="ready"),
-        "hostile": make(rows(hostile, THEN), status="ready"),
-        "crowded": make(rows(banks, THEN), status="ready"),
+        "three": make(rows(CONNECTIONS), status="ready"),
+        "hostile": make(rows(hostile), status="ready"),
+        "crowded": make(rows(banks), status="ready"),
         "none": make(),
         "loading": make(status="loading"),
         "empty": make(status="ready"),
@@ -249,19 +257,17 @@ def runs() -> States:
     again = {"type": "retry", "text": "Retry failed (1)", "title": "Queues again what may succeed now."}
     hostile = [_row(n, name, "MapError", 12, name, error_message=name) for n, name in enumerate(HOSTILE)]
     return {
-        "main": make(main_rows(), NOW, expected=expected, due=due, actions=stop),
-        "odd": make(odd_rows(), NOW, actions=stop),
-        "hostile": make(hostile, NOW, title=HOSTILE[0], expected=HOSTILE[3], message=HOSTILE[3], actions=stop),
-        "titled": make(main_rows(), NOW, title=title, expected=expected, due=due, actions=stop),
-        "done": make([*ended, main_rows()[3]], NOW, status="done", title=title, actions=[again]),
-        "thousand": make(many, NOW, title="Month end, 200 companies", first=50, actions=stop),
-        "idle": make([], NOW, status="idle"),
-        "no company": make(
-            [], NOW, status="idle", message="Pick a company first; its data types then stand on the left."
-        ),
-        "queueing": make([], NOW, status="asking"),
-        "stopped": make(main_rows(), NOW, status="stopped", message="Stopped watching. Codat carries on."),
-        "error": make([], NOW, status="error", message="Nothing was queued: Codat could not be reached."),
+        "main": make(main_rows(), expected=expected, due=due, actions=stop),
+        "odd": make(odd_rows(), actions=stop),
+        "hostile": make(hostile, title=HOSTILE[0], expected=HOSTILE[3], message=HOSTILE[3], actions=stop),
+        "titled": make(main_rows(), title=title, expected=expected, due=due, actions=stop),
+        "done": make([*ended, main_rows()[3]], status="done", title=title, actions=[again]),
+        "thousand": make(many, title="Month end, 200 companies", first=50, actions=stop),
+        "idle": make([], status="idle"),
+        "no company": make([], status="idle", message="Pick a company first; its data types then stand on the left."),
+        "queueing": make([], status="asking"),
+        "stopped": make(main_rows(), status="stopped", message="Stopped watching. Codat carries on."),
+        "error": make([], status="error", message="Nothing was queued: Codat could not be reached."),
         "before the first state": {},
     }
 

@@ -27,7 +27,9 @@ def connects() -> dict[str, dict[str, Any]]:
         "environment": form(required=True, variable="CODAT_API_KEY"),
         "wrong key": form(required=True, variable="CODAT_AUTH_HEADER", problem=wrong),
         "connecting": form(required=True, connecting="Connecting to api.codat.io"),
-        "waiting": form(required=True, connecting="Connecting to api.codat.io. Codat asks to wait", wait=12),
+        "waiting": form(
+            required=True, connecting="Connecting to api.codat.io. Codat asks to wait", until="2026-11-23T13:58:41Z"
+        ),
         "closed": form(address=ADDRESS, required=True, variable="CODAT_API_KEY", problem=closed),
         "connected": form(variable="CODAT_API_KEY", connection=1),
         "own key, read only": form(("sandbox", "key"), read_only=True, required=True),

@@ -54,12 +54,12 @@ def heatmaps() -> States:
     wide = [cell(str(n), key, n + m) for n in range(3) for m, key in enumerate(every)]
     many = [cell(str(n), key, n % 40) for n in range(450) for key in every[:12]]
     return {
-        "drawn": make(drawn_cells(), THEN, {name: (name, "") for name in DRAWN}),
-        "a company": make(drawn_cells(), THEN, one),
-        "all types": make(wide, THEN, {str(n): (f"Company {n}", "linked") for n in range(3)}),
-        "hostile": make(odd, THEN, {name: (name, name) for name in HOSTILE}),
-        "many": make(many, THEN, {str(n): (f"Company {n}", "") for n in range(450)}),
-        "empty": make([], THEN, {}, empty="Pick a company to see how fresh its data is."),
+        "drawn": make(drawn_cells(), {name: (name, "") for name in DRAWN}),
+        "a company": make(drawn_cells(), one),
+        "all types": make(wide, {str(n): (f"Company {n}", "linked") for n in range(3)}),
+        "hostile": make(odd, {name: (name, name) for name in HOSTILE}),
+        "many": make(many, {str(n): (f"Company {n}", "") for n in range(450)}),
+        "empty": make([], {}, empty="Pick a company to see how fresh its data is."),
         "before the first state": {},
     }
 

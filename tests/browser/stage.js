@@ -58,6 +58,7 @@ class Model {
   }
   hear(content, buffers) {
     for (const handler of this.handlers.get("msg:custom") ?? []) handler(content, buffers);
+    if (content.type === "time") window.stageTime = true; // the parts know what time it is
   }
   receive(state) {
     this.values.state = state;
@@ -73,11 +74,18 @@ async function mount(number) {
   const style = document.createElement("style");
   style.textContent = await (await fetch(`/style/${number}`)).text();
   document.head.append(style);
+  models[number] = new Model(number, values);
+  await view(number, classes, `part-${number}`);
+}
+
+/** A view of a part; there may be several. */
+window.stageView = view;
+async function view(number, classes, id) {
   const element = document.createElement("div");
-  element.id = `part-${number}`;
+  element.id = id;
   element.classList.add("stage-part", ...classes);
   document.body.append(element);
-  const model = (models[number] = new Model(number, values));
+  const model = models[number];
   const exported = (await import(`/module/${number}`)).default;
   const part = typeof exported === "function" ? await exported() : exported;
   await part.initialize?.({ model });

@@ -13,16 +13,41 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page
 
+from codat_notebook.widgets.part import Part
+
 from . import deadlines
+from .gallery import THEN
 
 _HERE = Path(__file__).parent
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+
+
+class StageClock:
+    """A server's clock that a test sets; it stands until it is set, and then goes at its ``rate``."""
+
+    name = "of the stage"
+
+    def __init__(self) -> None:
+        self.rate = 1.0
+        self._time, self._began = THEN, time.monotonic()
+        self._goes = False
+
+    def now(self) -> datetime:
+        """The server's time."""
+        passed = (time.monotonic() - self._began) * self.rate if self._goes else 0.0
+        return self._time + timedelta(seconds=passed)
+
+    def set(self, now: datetime, rate: float | None = None) -> None:
+        """Let it go on from here."""
+        self.rate = self.rate if rate is None else rate
+        self._time, self._began, self._goes = now, time.monotonic(), True
 
 
 class Stage:
@@ -33,6 +58,13 @@ class Stage:
         #: Every message that the page sent, oldest first, as dicts; of all parts.
         self.sent: list[dict[str, Any]] = []
         self.parts: tuple[Any, ...] = ()
+        #: The clock of the session that the parts belong to; it begins to go when they are mounted.
+        self.clock = StageClock()
+        #: How often the page has asked what time it is.
+        self.times = 0
+        #: What the page asks for the time, while the kernel is ``blocked``; it hears it when it is free again.
+        self.asked: list[tuple[int, dict[str, Any]]] = []
+        self.blocked = False
         #: So many requests for the files of parts are answered as if these were not known yet.
         self.withheld = 0
         self._base = base
@@ -45,17 +77,35 @@ class Stage:
         ``theme`` is ``"light"`` or ``"dark"`` (JupyterLab's variables set) or ``"plain"`` (none, as in an export).
         """
         self.parts = parts
+        self.clock.set(self.clock.now())
         for number, part in enumerate(parts):
+            if isinstance(part, Part) and part.clock is None:
+                part.clock = self.clock
+                part.as_of = part.moment
             part.observe(lambda change, n=number: self._tell(n, self._travelling(change["owner"])), "state")
             part.send = functools.partial(self._send, number)
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.goto(f"{self._base}/?theme={theme}&parts={len(parts)}")
-        self.page.wait_for_function("window.stageReady")
+        timeless = self.blocked or not any(isinstance(part, Part) for part in parts)
+        self.page.wait_for_function(f"window.stageReady && (window.stageTime || {json.dumps(timeless)})")
         return self.part()
 
     def part(self, number: int = 0) -> Locator:
         """The element of a part, in the order of mounting."""
         return self.page.locator(f"#part-{number}")
+
+    def tell_time(self, now: datetime | None = None, rate: float | None = None) -> None:
+        """Put the kernel's clock right, and have all parts bring its time to the page, as they do with each state."""
+        self.clock.set(now or self.clock.now(), rate)
+        for number, part in enumerate(self.parts):
+            part.as_of = part.moment
+            self._tell(number, self._travelling(part))
+
+    def free(self) -> None:
+        """The cell that blocked the kernel has ended."""
+        self.blocked, waiting, self.asked = False, self.asked, []
+        for number, content in waiting:
+            self.receive(number, content)
 
     def theme(self, name: str) -> None:
         """Switch the theme in place, as a user of JupyterLab does."""
@@ -90,7 +140,6 @@ class Stage:
             sources = [f"IPY_MODEL_{source.model_id}" for source in getattr(part, "sources", ())]
             traits = {
                 **self._travelling(part),
-                "as_of": getattr(part, "as_of", ""),
                 "drawn_by": getattr(part, "drawn_by", []),
                 "sources": sources,
                 "classes": list(part._dom_classes),
@@ -101,7 +150,12 @@ class Stage:
 
     def receive(self, number: int, content: dict[str, Any]) -> None:
         """Hand a message from the page to its part, by the door that a kernel uses."""
-        self.sent.append(dict(content))  # as it came: a part may take the key out
+        self.times += content.get("type") == "time"
+        if content.get("type") == "time" and self.blocked:
+            self.asked.append((number, content))
+            return
+        if content.get("type") != "time":
+            self.sent.append(dict(content))  # as it came: a part may take the key out
         self.parts[number]._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
 
     def listen(self) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """How parts come to a page: their files once, also when these come late; and what they say when the kernel is gone."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from playwright.sync_api import expect
@@ -52,7 +53,7 @@ def test_a_large_state_is_drawn_and_updates_come_in_order(stage: Stage) -> None:
 def test_without_a_kernel_a_part_says_as_of_when_it_is(stage: Stage) -> None:
     """In the reader's zone, for as long as no kernel stands behind it; in both themes it can be read."""
     table = FrameTable(operations(5), title="Pull operations")
-    table.as_of = "2026-07-23T13:58Z"
+    stage.clock.set(datetime(2026, 7, 23, 13, 58, tzinfo=UTC), rate=0.0)
     element = stage.mount(table)
     note = element.get_by_role("status").filter(has_text="Not live")
     expect(note).to_have_count(0)

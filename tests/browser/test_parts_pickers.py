@@ -1,5 +1,6 @@
 """Choosing a company and data types on a bare page: typing, keys, late answers, what is kept over new states."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -208,7 +209,7 @@ def test_new_ages_keep_selection_search_and_scroll(stage):
     element.get_by_label("Transfers").check()
     listed.evaluate("l => { l.scrollTop = 120; }")
     rows = stage.parts[0].state["types"]
-    change(stage, 0, types=[{**row, "age": 9 * 86400.0} for row in rows])
+    change(stage, 0, types=[{**row, "last": (gallery.THEN - timedelta(days=9)).isoformat()} for row in rows])
     expect(element.locator(".age").first).to_have_text("old, 9 d ago")
     assert ticked(element) == {"transfers"}
     assert listed.evaluate("l => l.scrollTop") == 120
@@ -288,9 +289,10 @@ def test_older_than_can_be_another_age(stage):
 
 def test_reports_of_different_dates_are_warned_of_whatever_is_ticked(stage):
     """The warning is about what there is, not about the selection."""
+    stage.clock.rate = 0.0
     element = types(stage)
     before = element.locator(".notes").inner_text()
-    assert "Receivables may not reconcile: creditNotes is 31 days old" in before
+    assert "Receivables may not reconcile: Credit notes last read 31 d ago; Customers just now." in before
     for name in ("None", "Financials", "Failed last time"):
         element.get_by_role("button", name=name).click()
         assert element.locator(".notes").inner_text() == before

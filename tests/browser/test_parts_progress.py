@@ -45,7 +45,7 @@ def test_each_row_says_type_platform_time_and_state(stage):
 def test_running_times_tick_at_the_kernels_speed_and_ended_ones_do_not(stage):
     """Between two states the browser's clock goes on, ten times as fast as the wall if the sandbox does."""
     element = mount(stage)
-    change(stage, 0, speed=10.0)
+    stage.tell_time(rate=10.0)
     times = element.locator(".time")
     expect(times.nth(1)).to_have_text(re.compile("^1 min"))
     expect(times.nth(0)).to_have_text("18 s")
@@ -62,7 +62,7 @@ def test_rows_keep_their_nodes_and_change_only_where_they_differ(stage):
     }""")
     rows = gallery.main_rows()
     rows[1] = drawn_row("2", "invoices", "Validating", "NetSuite", requested=rows[1]["since"])
-    stage.parts[0].state = progress.progress_state(rows, gallery.NOW)
+    stage.parts[0].state = progress.progress_state(rows)
     expect(element.locator(".c-pill").nth(1)).to_have_text("◔Validating")
     touched = set(stage.page.evaluate("touched"))
     assert touched <= {"c-cut", "time", "left c-dim c-cut"}
@@ -108,7 +108,7 @@ def test_rows_come_and_go_in_order(stage):
     element = mount(stage)
     rows = gallery.main_rows()
     for order in ([3, 1, 0], [0, 1, 2, 3], [2], [1, 3]):
-        stage.parts[0].state = progress.progress_state([rows[n] for n in order], gallery.NOW)
+        stage.parts[0].state = progress.progress_state([rows[n] for n in order])
         expect(element.locator(".type")).to_have_text([rows[n]["type"] for n in order])
 
 
@@ -139,7 +139,7 @@ def test_what_takes_too_long_is_named_with_what_to_do(stage):
     expect(stalled.locator(".note")).to_contain_text("usually takes 44 s. A connector on the customer's machine")
     late = element.locator(".rows > li").filter(has=stage.page.locator(".type", has_text="items")).last
     expect(late.locator(".left")).to_have_text("any moment")
-    change(stage, 0, speed=60.0)
+    stage.tell_time(rate=60.0)
     expect(late.locator(".c-pill")).to_have_text("!Longer than usual")
     expect(late.locator(".note")).to_contain_text("Codat carries on with it")
     expect(late.locator(".left")).to_have_text("")

@@ -69,7 +69,7 @@ def test_a_heatmap_is_read_by_keys_and_keeps_its_place(stage):
     )
     expect(said).to_contain_text("(2026-10-23 12:58:29 UTC). The last attempt failed: PermissionsError.")
     node = element.locator("td:focus").element_handle()
-    change(stage, 0, now=gallery_tabs.THEN.replace(day=25).isoformat())
+    stage.tell_time(gallery_tabs.THEN.replace(day=25))
     expect(element.locator("td:focus")).to_have_text("33")
     assert node.evaluate("node => node === document.activeElement")
     expect(element.locator("td[tabindex='0']")).to_have_count(1)
@@ -110,7 +110,8 @@ def spans(bars):
 def test_a_timeline_draws_what_was_when_and_grows_what_runs(stage):
     """Bars stand in their rows and at their times; running ones end at now and grow; each says itself in a tooltip."""
     kind, states = gallery_tabs.PARTS["timeline"]
-    element = stage.mount(kind(states()["drawn"] | {"speed": 10.0}))
+    stage.clock.rate = 10.0
+    element = stage.mount(kind(states()["drawn"]))
     expect(element.locator(".names div")).to_have_text(
         ["Credit notes", "Customers", "Invoices", "Payments", "Profit and loss"]
     )
@@ -136,7 +137,8 @@ def test_a_timeline_draws_what_was_when_and_grows_what_runs(stage):
 def test_a_timeline_is_zoomed_and_panned_by_buttons_keys_wheel_and_pointer(stage):
     """What is zoomed at stays under the pointer; plain wheels are the page's; nothing is sent."""
     kind, states = gallery_tabs.PARTS["timeline"]
-    element = stage.mount(kind(states()["drawn"] | {"speed": 0.0}))
+    stage.clock.rate = 0.0
+    element = stage.mount(kind(states()["drawn"]))
     plot, bar = element.locator(".plot"), element.locator(".plot .bar.ok .fill").last
     expect(bar).to_be_visible()
     expect(element.get_by_role("button", name="10 min")).to_have_attribute("aria-pressed", "true")
@@ -171,7 +173,8 @@ def test_a_timeline_is_zoomed_and_panned_by_buttons_keys_wheel_and_pointer(stage
 def test_a_timeline_is_read_by_keys_and_keeps_its_view(stage):
     """Up and down go from operation to operation, into view; a new state keeps the view, another company does not."""
     kind, states = gallery_tabs.PARTS["timeline"]
-    element = stage.mount(kind(states()["drawn"] | {"speed": 0.0}))
+    stage.clock.rate = 0.0
+    element = stage.mount(kind(states()["drawn"]))
     element.locator(".plot").focus()
     said = element.get_by_role("status")
     stage.page.keyboard.press("ArrowUp")
@@ -181,7 +184,7 @@ def test_a_timeline_is_read_by_keys_and_keeps_its_view(stage):
     expect(said).to_contain_text("Customers: Complete, took 50 s, requested 2026-11-21")
     expect(element.locator(".plot .bar.at")).to_be_visible()
     shown = element.locator(".tools").inner_text()
-    change(stage, 0, now="2026-11-23T13:59:00Z")
+    stage.tell_time(gallery_tabs.THEN.replace(minute=59))
     stage.page.wait_for_timeout(100)
     assert element.locator(".tools").inner_text() == shown
     change(stage, 0, company="another")
@@ -271,8 +274,8 @@ def test_a_bar_opens_by_click_and_by_enter(stage):
 def test_a_hundred_thousand_operations_are_told_apart_where_the_reader_looks(stage, shoot):
     """From all of them to each of an hour, by buttons alone: what stands in the bars is what the frame has."""
     frame = frames.pull_operations(gallery_tabs.pulls(100_000), gallery_tabs.BANKS, gallery_tabs.THEN)
-    part = charts.Timeline(charts.timeline_state(frame, gallery_tabs.THEN, speed=0.0))
-    part.on_look = lambda: part.show(part.drawn(frame, gallery_tabs.THEN, company="", speed=0.0)[0], at_once=True)
+    part = charts.Timeline(charts.timeline_state(frame, gallery_tabs.THEN))
+    part.on_look = lambda: part.show(part.drawn(frame, gallery_tabs.THEN, company="")[0], at_once=True)
     element = stage.mount(part)
     tools, counts = element.locator(".tools"), lambda: element.locator(".plot").evaluate(COUNTS)
     for theme, width in (("light", 1212), ("dark", 1212), ("light", 512)):

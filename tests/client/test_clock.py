@@ -101,6 +101,17 @@ def test_an_impossible_speed_is_one(speed: str) -> None:
     assert clock.speed == 1.0
 
 
+def test_a_server_whose_clock_stands_stops_the_hands_and_not_the_waiting() -> None:
+    """A paused sandbox: what people see stands, while what is waited for still has an end."""
+    clock = ServerClock(monotonic=lambda: 100.0)
+    date = format_datetime(datetime(2026, 11, 23, tzinfo=UTC), usegmt=True)
+    for told, rate in (("0", 0.0), ("120", 120.0), (None, 1.0)):
+        clock.observe({"date": date, **({"x-sandbox-speed": told} if told else {})}, 99.0, 100.0)
+        assert clock.rate == rate
+        assert clock.real(60.0) > 0
+    assert clock.name != ServerClock().name
+
+
 def test_a_clock_that_jumps_is_believed_anew() -> None:
     """If an answer contradicts the earlier ones, the latest counts."""
     now = Now()

@@ -211,7 +211,7 @@ def test_a_try_can_be_cancelled(sandbox: Sandbox, opened: Callable[..., Console]
     frame = opened()
     sandbox.faults.rate_limit(1, retry_after=600 * 30)
     send(frame, way="key", key=sandbox.key)
-    waiting = until(part(frame, "codat-connect"), lambda s: s["wait"])
+    waiting = until(part(frame, "codat-connect"), lambda s: s["until"])
     assert "asks to wait" in waiting["connecting"]
     engine().post(part(frame, "codat-connect")._receive, {"type": "cancel", "seq": 2})
     until(part(frame, "codat-connect"), lambda s: s["connecting"] is None)

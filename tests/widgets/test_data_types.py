@@ -31,7 +31,7 @@ LAST = timedelta(hours=23, minutes=59)
 def test_a_status_and_a_date_become_a_state(status, last, state):
     """Also for statuses nobody knows, and for a type that was never synced."""
     (row,) = type_rows(NOW, {"bills": (status, last)})
-    assert (row["state"], row["age"]) == (state, last and last.total_seconds())
+    assert (row["state"], row["last"]) == (state, last and (NOW - last).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 def test_supported_types_without_a_status_are_never_synced():
@@ -65,10 +65,10 @@ def test_the_worst_report_is_warned_of_first_and_even_ones_not_at_all():
     """Only reports whose parts lie further apart than a week, with both ends named."""
     day = data_types.DAY
     ages = {"bills": 20.0, "suppliers": 8 * day, "customers": 2 * day, "invoices": 40 * day, "balanceSheet": 3 * day}
-    notes = data_types.report_notes([{"key": key, "age": age} for key, age in ages.items()])
-    assert notes == [
-        "Receivables may not reconcile: invoices is 40 days old, customers 2 days.",
-        "Payables may not reconcile: suppliers is 8 days old, bills under a minute.",
+    times = {key: (NOW - timedelta(seconds=age)).isoformat() for key, age in ages.items()}
+    assert data_types.uneven_reports([{"key": key, "last": time} for key, time in times.items()]) == [
+        {"name": "Receivables", "old": "invoices", "new": "customers"},
+        {"name": "Payables", "old": "suppliers", "new": "bills"},
     ]
 
 
@@ -82,10 +82,10 @@ def test_a_type_of_several_connections_is_as_old_as_its_oldest() -> None:
     old, new, never = ({"invoices": ("Complete", age)} for age in (timedelta(days=300), timedelta(days=1), None))
     for reads in ((old, new), (new, old)):
         (row,) = type_rows(NOW, *reads)
-        assert (row["age"], row["connections"]) == (300 * data_types.DAY, 2)
-        assert row["last"] == "2026-01-27T14:00:00Z"
+        assert (row["last"], row["connections"]) == ("2026-01-27T14:00:00Z", 2)
+        assert sorted(each["last"] for each in row["reads"]) == ["2026-01-27T14:00:00Z", "2026-11-22T14:00:00Z"]
     (row,) = type_rows(NOW, new, never)
-    assert (row["age"], row["last"], row["state"]) == (None, None, "never")
+    assert (row["last"], row["state"]) == (None, "never")
 
 
 def test_what_the_runs_on_screen_refresh_is_running() -> None:

@@ -12,10 +12,10 @@ def test_text_says_where_what_is_left_and_what_is_waited_for():
         "address": "api.codat.io",
         "read_only": True,
         "running": 2,
-        "quota": {"remaining": 10140, "limit": 13000, "resets_in": 36060},
-        "activity": {"text": "Codat asks to wait", "wait": 12},
+        "quota": {"remaining": 10140, "limit": 13000, "resets_at": "2026-11-24T00:00:00Z"},
+        "activity": {"text": "Codat asks to wait", "until": "2026-11-23T13:59:12Z"},
     }
-    assert Header.text(state) == (
+    assert Header.text(state, "2026-11-23T13:59:00Z") == (
         "Codat · LIVE · READ ONLY · api.codat.io · 2 operations running · "
         "10,140 of 13,000 requests left today, resets in 10 h 1 min · Codat asks to wait, trying again in 12 s"
     )
@@ -24,11 +24,11 @@ def test_text_says_where_what_is_left_and_what_is_waited_for():
 def test_unknown_quota_is_said_and_never_zero():
     """Before the first answer nothing is known, which is not the same as nothing left."""
     assert NOT_CONNECTED["quota"] is None
-    assert quota_text(None) == "requests left today: not known yet"
-    assert quota_text({"remaining": 0, "limit": None, "resets_in": None}) == "0 requests left today"
+    assert quota_text(None, "") == "requests left today: not known yet"
+    assert quota_text({"remaining": 0, "limit": None, "resets_at": None}, "") == "0 requests left today"
 
 
 @pytest.mark.parametrize(("mode", "badge"), [("sandbox", "SANDBOX"), ("live", "LIVE"), ("none", "NOT CONNECTED")])
 def test_each_mode_has_its_badge(mode, badge):
     """Where a click reaches is the first thing said after the name."""
-    assert Header.text(NOT_CONNECTED | {"mode": mode}).startswith(f"Codat · {badge}")
+    assert Header.text(NOT_CONNECTED | {"mode": mode}, "").startswith(f"Codat · {badge}")

@@ -38,7 +38,7 @@ def seconds(days):
 def test_each_cell_stands_in_its_row_and_column():
     """Columns in the order of Codat's families; a row without a type has no cell there."""
     cells = [cell("banking-accounts", 1, "plaid"), cell("invoices", 3), cell("bills", 40)]
-    state = heatmap_state(cells, NOW, ROWS)
+    state = heatmap_state(cells, ROWS)
     assert [column["key"] for column in state["columns"]] == ["bills", "invoices", "banking-accounts"]
     assert [row["label"] for row in state["rows"]] == ["Oracle NetSuite", "Plaid"]
     assert [row["cells"] for row in state["rows"]] == [
@@ -62,14 +62,14 @@ def test_each_cell_stands_in_its_row_and_column():
 )
 def test_never_not_supported_and_failed_are_told_apart(days, status, sent):
     """What was never read is no gap; a failure is told beside the age of what is there."""
-    assert heatmap_state([cell(days=days, status=status)], NOW, ROWS)["rows"][0]["cells"] == [sent]
+    assert heatmap_state([cell(days=days, status=status)], ROWS)["rows"][0]["cells"] == [sent]
 
 
 @given(st.lists(st.none() | st.integers(0, 400), min_size=1, max_size=6))
 def test_cells_that_meet_show_the_oldest(days):
     """Two banks of one company are as old as the older one, and never is older than any day."""
     cells = [cell(days=each, connection=str(n)) for n, each in enumerate(days)]
-    state = heatmap_state(cells, NOW, {"toft": ("Toft", "")}, by="company_id")
+    state = heatmap_state(cells, {"toft": ("Toft", "")}, by="company_id")
     oldest = 0 if None in days else seconds(max(days))
     assert state["rows"][0]["cells"] == [[oldest, ""]]
 
@@ -78,12 +78,12 @@ def test_of_many_rows_one_window_is_sent():
     """Any number of rows; the window is turned by its first row and never leaves them; columns do not change by it."""
     rows = {str(n): (f"Company {n}", "") for n in range(3001)}
     cells = [cell("invoices" if n % 2 else "bills", 1, company=str(n)) for n in range(3001)]
-    first = heatmap_state(cells, NOW, rows, by="company_id")
+    first = heatmap_state(cells, rows, by="company_id")
     assert (len(first["rows"]), first["total"]) == (WINDOW, 3001)
-    last = heatmap_state(cells, NOW, rows, by="company_id", first=10**9)
+    last = heatmap_state(cells, rows, by="company_id", first=10**9)
     assert [row["label"] for row in last["rows"]] == ["Company 3000"]
     assert last["columns"] == first["columns"]
-    assert len(json.dumps(heatmap_state(cells, NOW, rows, by="company_id", first=-5))) < 30_000
+    assert len(json.dumps(heatmap_state(cells, rows, by="company_id", first=-5))) < 30_000
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -46,7 +46,7 @@ def test_three_cards_are_sent_and_the_others_counted():
 
 def test_text_form_separates_cards_and_puts_times_in_utc():
     """One paragraph a card, and how many more there are."""
-    text = Notice.text(notice_state([failed(n) for n in range(4)]))
+    text = Notice.text(notice_state([failed(n) for n in range(4)]), "")
     assert text.split("\n\n")[0] == "failed 0\nWhen: 2026-11-23T13:41:00.500000+00:00\nWait until 14:05 UTC."
     assert text.endswith("and 1 more")
-    assert Notice.text(notice_state([])) == ""
+    assert Notice.text(notice_state([]), "") == ""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from codat_notebook.client.clock import ServerClock
 from codat_notebook.runs.engine import engine
 from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.widgets.notice import Notice, notice_state, record_item
@@ -76,6 +77,24 @@ def test_messages_reach_the_engine_and_nothing_else_does(bare):
         bare._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
     flush()
     assert heard == [(Knock(), True)]
+
+
+def test_a_part_says_when_its_state_was_written_and_what_time_it_is(bare):
+    """By the clock of its session, which it names; an older state keeps its time. Nothing else is needed to answer."""
+    wall = [1_795_442_309.0]
+    bare.clock, sent = ServerClock(monotonic=lambda: 0.0, wall=lambda: wall[0]), []
+    bare.send = sent.append
+    bare.show({"n": 1}, at_once=True)
+    flush()
+    written = {"clock": bare.clock.name, "now": "2026-11-23T13:58:29.000+00:00", "speed": 1.0}
+    assert bare.get_state("state")["state"] == {"n": 1, "as_of": written}
+    wall[0] += 3600
+    assert bare.get_state("state")["state"]["as_of"] == written
+    for content in ({"type": "time", "number": 7}, {"type": "time", "number": "x"}, {"type": "time"}):
+        bare._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
+    flush()
+    later = {**written, "now": "2026-11-23T14:58:29.000+00:00"}
+    assert sent == [{"type": "time", "number": 7, **later}]
 
 
 def test_closed_part_is_not_written_any_more(bare):

@@ -53,31 +53,35 @@ def test_cards_say_the_state_in_words():
     """Family, state and age; the relink URL only where a relink helps; unknown states as they are."""
     rows = [
         connection("a", "Xero", source_type=SourceType.ACCOUNTING, last_sync="2026-11-23"),
-        connection("b", "Shopify", "Deauthorized", source_type=SourceType.COMMERCE, link_url="u"),
+        connection(
+            "b", "Shopify", "Deauthorized", source_type=SourceType.COMMERCE, link_url="u", last_sync="2026-11-01"
+        ),
         connection("c", "", "PendingAuth", source_type=SourceType.BANKING, link_url="v"),
         connection("d", "Sage", "Rerouted", link_url="w"),
         connection("e", "Tide", ""),
     ]
-    cards = pickers.connection_cards(rows, NOW)
-    assert [(card["platform"], card["words"], card["tone"], card["link_url"]) for card in cards] == [
-        ("Xero", "accounting, linked, synced 14 h ago", "ok", None),
-        ("Unknown platform", "banking, waiting for the customer to link", "warn", "v"),
-        ("Sage", "rerouted", "idle", None),
-        ("Shopify", "commerce, deauthorized", "bad", "u"),
-        ("Tide", "state unknown", "idle", None),
+    cards = pickers.connection_cards(rows)
+    assert [[card[name] for name in ("platform", "words", "synced", "tone", "link_url")] for card in cards] == [
+        ["Xero", "accounting, linked", "2026-11-23T00:00:00Z", "ok", None],
+        ["Unknown platform", "banking, waiting for the customer to link", None, "warn", "v"],
+        ["Sage", "rerouted", None, "idle", None],
+        ["Shopify", "commerce, deauthorized", None, "bad", "u"],
+        ["Tide", "state unknown", None, "idle", None],
     ]
 
 
 def test_two_banks_of_one_platform_can_be_told_apart():
     """Same name, so the ids stand beside them."""
     rows = [connection(f"{n}0000000-1", "Plaid") for n in (1, 2)]
-    assert [card["platform"] for card in pickers.connection_cards(rows, NOW)] == ["Plaid 10000000…", "Plaid 20000000…"]
+    assert [card["platform"] for card in pickers.connection_cards(rows)] == ["Plaid 10000000…", "Plaid 20000000…"]
 
 
 def test_texts_without_a_browser():
     """What is picked, and how its connections are."""
-    cards = pickers.connection_cards([connection("a", "Xero")], NOW)
+    cards = pickers.connection_cards([connection("a", "Xero"), connection("b", "Yodlee", last_sync="2026-11-23")])
     company = {"company": {"id": "1", "name": "Toft"}, "error": "Unknown."}
-    assert pickers.CompanyPicker.text(company) == "Company: Toft (1). Unknown."
-    assert pickers.CompanyPicker.text({}) == "Company: none picked"
-    assert pickers.ConnectionCards.text({"status": "ready", "connections": cards}) == "Xero: linked"
+    assert pickers.CompanyPicker.text(company, "") == "Company: Toft (1). Unknown."
+    assert pickers.CompanyPicker.text({}, "") == "Company: none picked"
+    for now, age in (("2026-11-23T14:00:00Z", "14 h"), ("2026-11-27T14:00:00Z", "4 d")):
+        text = pickers.ConnectionCards.text({"status": "ready", "connections": cards}, now)
+        assert text == f"Xero: linked\nYodlee: linked, synced {age} ago"

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
+from codat_notebook.client.clock import ServerClock
 from codat_notebook.runs.engine import engine
 from codat_notebook.runs.rows import RunProgress
 from codat_notebook.widgets.run_overview import PortfolioRunView, links_text
@@ -39,7 +40,7 @@ def test_a_tab_that_is_clicked_is_framed_while_the_run_goes_on() -> None:
     """Only the table that is looked at is framed; a name that is no tab changes nothing."""
     run = SimpleNamespace(
         company_name="2 companies", company_ids=["a", "b"], phase="following", done=False, closed=False, paused=False,
-        note=None, speed=1.0, now=datetime(2026, 11, 23, tzinfo=UTC), counts={"running": 2}, rows=[],
+        note=None, clock=ServerClock(), now=datetime(2026, 11, 23, tzinfo=UTC), counts={"running": 2}, rows=[],
         progress=RunProgress(2, 0, 2, 2, 0, 1.0, 0.0, None), observe=lambda _: lambda: None,
         summary=pd.DataFrame({"company": ["A", "B"]}), operations=pd.DataFrame({"id": ["1"]}),
         errors=pd.DataFrame({"what": ["x"]}), remedies=pd.DataFrame(),

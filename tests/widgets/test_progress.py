@@ -92,7 +92,7 @@ STATES = st.sampled_from([*STATUSES, "Routing", "OddError"])
 def test_totals_count_every_row_and_a_page_holds_at_most_fifty(statuses, first):
     """Whatever the page, the totals are of all rows, and each row is of one kind."""
     rows = [drawn_row(str(n), "bills", status) for n, status in enumerate(statuses)]
-    state = progress.progress_state(rows, NOW, first=first)
+    state = progress.progress_state(rows, first=first)
     counts = state["counts"]
     assert counts["total"] == len(statuses) == sum(counts[kind] for kind in ("complete", "failed", "other", "running"))
     assert 0 <= counts["under_way"] <= counts["running"]
@@ -103,7 +103,7 @@ def test_neighbours_that_share_a_remedy_say_it_once():
     """A dead connection fails all its types alike: the last of them carries the words and the link."""
     dead = [drawn_row(k, k, "AuthError", platform="Xero", link_url="u") for k in ("bills", "items")]
     other = drawn_row("x", "taxRates", "FetchError", platform="Xero")
-    rows = progress.progress_state([*dead, other, dead[0]], NOW)["rows"]
+    rows = progress.progress_state([*dead, other, dead[0]])["rows"]
     assert ["note" in r for r in rows] == [False, True, True, True]
     assert ["link" in r for r in rows] == [False, True, False, True]
 
@@ -124,9 +124,9 @@ def test_text_form_has_total_rows_remedies_and_what_is_not_shown():
         row("Fetching", status_description="Paused until 2026-11-23T14:05:00"),
         row("AuthError", link_url="u"),
     ]
-    state = progress.progress_state(rows, NOW, title="Refresh of Toft", expected="soon")
+    state = progress.progress_state(rows, title="Refresh of Toft", expected="soon")
     state["counts"]["total"] = 60
-    lines = progress.Progress.text(state).splitlines()
+    lines = progress.Progress.text(state, NOW).splitlines()
     assert lines[:3] == [
         "Refresh of Toft, 1 of 60 done, 1 failed, soon",
         "  invoices, NetSuite, Mapping, 41 s",
@@ -135,4 +135,4 @@ def test_text_form_has_total_rows_remedies_and_what_is_not_shown():
     ]
     assert lines[3].endswith("Relink URL: u")
     assert lines[4] == "  and 57 more operations"
-    assert progress.Progress.text(progress.progress_state([], NOW, status="idle")) == "Nothing is being refreshed."
+    assert progress.Progress.text(progress.progress_state([], status="idle"), NOW) == "Nothing is being refreshed."

@@ -16,7 +16,7 @@ def state(phase: str, counts: dict[str, int] = COUNTS, note: str = "") -> Any:
     numbers = progress_of(counts, (50, 12), NOW - timedelta(minutes=20), NOW, 0)
     run = SimpleNamespace(
         company_name="50 companies", phase=phase, paused=bool(note), counts=counts, progress=numbers, now=NOW,
-        speed=1.0, note=note,
+        note=note,
     )  # fmt: skip
     return overview_state(run, [], [])  # type: ignore[arg-type]
 

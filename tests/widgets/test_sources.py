@@ -52,7 +52,7 @@ def test_parts_share_the_files_that_draw_them() -> None:
 def test_what_stands_alone_brings_what_it_needs_and_no_more(kind: type[Part]) -> None:
     """A table or a run in a cell does not carry the console's other parts into the saved notebook."""
     assert [kept.name for kept in shared(kind.files)] == ["first"]
-    needed = {"loader.js", "kit.js", "tokens.css", *FrameTable.files, *Progress.files}
+    needed = {"clock.js", "loader.js", "kit.js", "tokens.css", *FrameTable.files, *Progress.files}
     assert set(FIRST) == needed
 
 
@@ -61,9 +61,9 @@ def test_a_large_state_travels_packed_and_a_small_one_as_it_is() -> None:
     part = Tabs({"rows": ["the same text"] * 1000})
     sent = part.get_state("state")["state"]
     assert len(sent) < 200
-    assert unpacked(sent) == part.state
+    assert unpacked(sent) == {**part.state, "as_of": part.as_of}
     part.state = {"rows": []}
-    assert part.get_state("state")["state"] == {"rows": []}
+    assert part.get_state("state")["state"] == {"rows": [], "as_of": part.as_of}
     part.close()
 
 

@@ -26,4 +26,4 @@ def type_rows(now: datetime, *reads: Mapping[str, Read], running: Iterable[str] 
             last = None if age is None else now - age
             read = Cell("c", str(n), key, "Xero", status, last, last, age, None, None, "history", advice=advice(status))
             cells.append(read)
-    return data_type_rows(facts, cells, now, running=running)
+    return data_type_rows(facts, cells, running=running)

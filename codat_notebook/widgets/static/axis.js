@@ -2,7 +2,6 @@
 
 const [SECOND, MINUTE, HOUR, WHOLE_DAY] = [1000, 60_000, 3_600_000, 86_400_000];
 const TICKS = [...[1, 5, 15, 30].map((n) => n * SECOND), ...[1, 5, 15, 30].map((n) => n * MINUTE), ...[1, 3, 6, 12].map((n) => n * HOUR), ...[1, 2, 7, 14, 30, 90, 365].map((n) => n * WHOLE_DAY)];
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /** Marked times from `from` to `to` (ms), at most `most`. From an hour on they are hours and days of the reader's zone. */
 function ticks(from, to, most) {

@@ -30,11 +30,12 @@ function makeCard(dismiss) {
   return item;
 }
 
-function updateCard(item, data) {
+/** `now`: the server's time in milliseconds, null while it is not known. */
+function updateCard(item, data, now) {
   const parts = item.codat;
   parts.data = data;
   setText(parts.what, data.what);
-  setText(parts.when, [data.when && whenText(data.when), ...data.details].filter(Boolean).join(", "));
+  setText(parts.when, [data.when && whenText(data.when, now), ...data.details].filter(Boolean).join(", "));
   setAttribute(parts.when, "title", data.when && `${utcTime(data.when)}; shown in ${zoneText()}`);
   setText(parts.why, withTimes(data.why));
   setText(parts.todo, withTimes(data.do));
@@ -45,7 +46,7 @@ function updateCard(item, data) {
 }
 
 /** today 13:58, or the date where it is another day. */
-function whenText(iso) {
+function whenText(iso, now) {
   const text = localTime(iso);
-  return text.slice(0, 10) === localTime(new Date().toISOString()).slice(0, 10) ? `today ${text.slice(11, 16)}` : text.slice(0, 16);
+  return now !== null && text.slice(0, 10) === localTime(now).slice(0, 10) ? `today ${text.slice(11, 16)}` : text.slice(0, 16);
 }

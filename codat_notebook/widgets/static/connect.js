@@ -3,7 +3,7 @@
 /**
  * @typedef {{why: string, do: string, way: string, correlation_id: string|null}} ProblemState
  * @typedef {{address: string, ways: Array<string>, read_only: boolean, variable: string|null, required: boolean,
- *   connecting: string|null, wait: number|null, problem: ProblemState|null, connection: number, seq: number}}
+ *   connecting: string|null, until: string|null, problem: ProblemState|null, connection: number, seq: number}}
  *   ConnectState
  */
 
@@ -13,7 +13,7 @@ const WAYS = {
   key: ["Another key", ""],
 };
 
-function render({ model, el }) {
+function render({ model, el, time }) {
   keepKeys(el);
   const id = uid("connect");
   const close = h("button", { class: "close", type: "button", "aria-label": "Close" }, "✕");
@@ -53,7 +53,7 @@ function render({ model, el }) {
   };
 
   const clicks = guard(model);
-  const ui = { open: false, connection: null, since: 0 };
+  const ui = { open: false, connection: null };
   let state = {};
   const shown = () => Boolean(state.required || (ui.open && state.ways?.length) || state.connecting);
   const busy = () => Boolean(state.connecting) || clicks.held();
@@ -77,7 +77,7 @@ function render({ model, el }) {
   };
   const wait = () => {
     const words = state.connecting || (clicks.held() ? "Connecting" : "");
-    setText(waiting, words && waitText(words, state.wait, (performance.now() - ui.since) / 1000));
+    setText(waiting, words && waitText(words, state.until, time));
   };
 
   const draw = () => {
@@ -116,15 +116,14 @@ function render({ model, el }) {
   close.addEventListener("click", () => show(false));
   el.addEventListener("keydown", (event) => { if (event.key === "Escape" && shown() && !state.required) { event.stopPropagation(); show(false); } });
   const off = hear(el, "connect-wanted", () => show(!ui.open));
-  const timer = setInterval(wait, 500);
   let stop = () => {};
   return live(model, (next) => {
-    [state, ui.since] = [next, performance.now()];
+    state = next;
     if (ui.connection !== next.connection) [ui.connection, ui.open] = [next.connection, false];
     draw();
     stop();
     stop = whenAttached(el, draw);
-  }, off, () => { clearInterval(timer); stop(); });
+  }, off, time.each(wait), () => stop());
 }
 
 export default { render };

@@ -3,14 +3,14 @@
 
 /**
  * @typedef {{when: string|null, what: string|null, why: string|null}} DataError
- * @typedef {{id: string, platform: string, words: string, tone: string, link_url: string|null, url: string|null,
- *   created: string|null, last: string|null, errors: Array<DataError>}} ConnectionCard
+ * @typedef {{id: string, platform: string, words: string, synced: string|null, tone: string, link_url: string|null,
+ *   url: string|null, created: string|null, last: string|null, errors: Array<DataError>}} ConnectionCard
  * @typedef {{status: "none"|"loading"|"ready", connections: Array<ConnectionCard>}} CardsState
  */
 
 const EMPTY = { none: "Pick a company to see its connections.", loading: "Reading the connections…", ready: "This company has no connection yet." };
 
-function render({ model, el }) {
+function render({ model, el, time }) {
   keepKeys(el);
   const id = uid("connections");
   const list = reachable(h("ul", { class: "cards", "aria-labelledby": id }));
@@ -33,8 +33,9 @@ function render({ model, el }) {
     const [dot, platform, words] = head.children;
     dot.className = `dot ${row.tone}`;
     setText(platform, row.platform);
-    setText(words, row.words);
-    card.title = `${row.platform}: ${row.words}\n${row.id}`;
+    const said = connectionWords(row, time.now());
+    setText(words, said);
+    setAttribute(card, "title", `${row.platform}: ${said}\n${row.id}`);
     card.codatUrl = row.link_url;
     card.classList.toggle("open", row.id === open);
     setAttribute(head, "aria-expanded", String(row.id === open));
@@ -45,7 +46,7 @@ function render({ model, el }) {
     keyed(list, rows, (row) => row.id, make, update);
     const shown = rows.find((row) => row.id === open);
     more.hidden = !shown;
-    if (shown) keyed(facts, factsOf(shown), ({ name }) => name, makeFact, drawFact);
+    if (shown) keyed(facts, factsOf(shown, time.now()), ({ name }) => name, makeFact, drawFact);
   };
 
   return live(model, ({ status = "none", connections = [] }) => {
@@ -55,14 +56,15 @@ function render({ model, el }) {
     setText(empty, connections.length ? "" : EMPTY[status]);
     empty.hidden = !empty.textContent;
     el.classList.toggle("loading", status === "loading");
-  });
+  }, time.each(draw));
 }
 
 /** Name and value of all that is known of a connection; what can be copied is a button. */
-function factsOf({ id, platform, words, created, last, url, errors = [] }) {
+function factsOf(row, now) {
+  const { id, platform, created, last, url, errors = [] } = row;
   return [
     { name: "Connection", text: platform },
-    { name: "State", text: words },
+    { name: "State", text: connectionWords(row, now) },
     { name: "Id", copy: id },
     { name: "Linked since", time: created },
     { name: "Last sync", time: last, none: "never" },

@@ -3,10 +3,12 @@
 
 /**
  * @typedef {{name: string, types: Array<string>}} ReportSet
+ * @typedef {{platform: string, last: string|null}} ReadFrom
  * @typedef {{key: string, name: string, family: string, state: "ok"|"failed"|"never"|"running"|"unsupported",
- *   age: number|null, last: string|null, note: string|null, connections: number}} DataTypeRow
+ *   last: string|null, reads: Array<ReadFrom>, note: string|null, connections: number}} DataTypeRow
+ * @typedef {{name: string, old: string, new: string}} UnevenReport
  * @typedef {{company: string|null, status: string, types: Array<DataTypeRow>, sets: Array<ReportSet>,
- *   notes: Array<string>, selected: Array<string>, speed: number}} DataTypesState
+ *   uneven: Array<UnevenReport>, selected: Array<string>}} DataTypesState
  */
 
 const EMPTY = { none: "Pick a company to see its data types.", loading: "Reading what there is and how old it is…", ready: "Nothing is linked yet." };
@@ -14,7 +16,7 @@ const EMPTY = { none: "Pick a company to see its data types.", loading: "Reading
 const DAY = 86400; // seconds
 const AGES = [1, 2, OLD, 14, STALE]; // days
 
-function render({ model, el }) {
+function render({ model, el, time }) {
   keepKeys(el);
   const search = h("input", { class: "c-field search", type: "search", placeholder: "Find a data type…", "aria-label": "Find a data type", autocomplete: "off", spellcheck: "false" });
   const chips = h("div", { class: "chips", role: "group", "aria-label": "Select several at once" });
@@ -23,12 +25,12 @@ function render({ model, el }) {
   const notes = h("div", { class: "notes" });
   el.append(search, chips, empty, list, notes);
 
-  const ui = { company: undefined, selected: new Set(), query: "", since: 0, tabStop: null, older: null };
+  const ui = { company: undefined, selected: new Set(), query: "", tabStop: null, older: null };
   let state = {};
   const types = () => state.types ?? [];
   const selected = () => types().filter(({ key }) => ui.selected.has(key)).map(({ key }) => key);
-  const passed = () => ((performance.now() - ui.since) / 1000) * (state.speed ?? 1);
-  const age = (row) => (row.age === null ? null : row.age + passed());
+  /** A lower bound of it while it is not known what time it is. */
+  const age = (row) => secondsSince(row.last, time.now() ?? time.asOf());
 
   const announce = () => tell(el, "selection", { selected: selected(), company: ui.company });
   const change = (keys, on) => {
@@ -54,7 +56,14 @@ function render({ model, el }) {
     empty.hidden = !empty.textContent;
     search.hidden = chips.hidden = !types().length;
     list.classList.toggle("skeleton", state.status === "loading" && !types().length);
-    drawNotes(notes, types().length ? state.notes ?? [] : []);
+    drawNotes(notes, unevenTexts());
+  };
+
+  /** A sentence for each report whose data types were read at times far apart. */
+  const unevenTexts = () => {
+    const rowOf = (key) => types().find((row) => row.key === key);
+    const read = (row) => `${time.now() === null ? "on " : ""}${agoOf(row.last, time.now())}`;
+    return (state.uneven ?? []).map(({ name, old, new: young }) => `${name} may not reconcile: ${rowOf(old).name} last read ${read(rowOf(old))}; ${rowOf(young).name} ${read(rowOf(young))}.`);
   };
 
   // Groups and their rows.
@@ -84,10 +93,11 @@ function render({ model, el }) {
     const [box, name, word] = label.children;
     box.checked = ui.selected.has(row.key);
     setText(name.firstChild, row.name);
-    drawAge(word, row, age(row));
+    drawAge(word, row, age(row), agoOf(row.last, time.now()));
     word.className = `age ${tone(row, age(row))}`;
     const last = row.last ? `last good sync ${localTime(row.last)} (${utcTime(row.last)})` : "no good sync yet";
-    setAttribute(label, "title", [`${row.name} (${row.key})`, last, row.note].filter(Boolean).join("\n"));
+    const reads = row.reads.map((each) => `${each.platform} ${agoOf(each.last, time.now())}`).join(", ");
+    setAttribute(label, "title", [`${row.name} (${row.key})`, last, reads, row.note].filter(Boolean).join("\n"));
   };
 
   // Chips select, and clear again what they selected.
@@ -164,9 +174,8 @@ function render({ model, el }) {
   search.addEventListener("input", () => { ui.query = search.value; draw(); });
 
   const off = hear(el, "selection-wanted", announce);
-  const timer = setInterval(draw, 30_000); // ages grow
   return live(model, (next) => {
-    [state, ui.since] = [next, performance.now()];
+    state = next;
     if (next.company !== ui.company) {
       // Scrolling has the browser lay out the whole page at once; a list that is new stands at its start.
       if (ui.company !== undefined) list.scrollTop = 0;
@@ -175,12 +184,12 @@ function render({ model, el }) {
     }
     draw();
     announce();
-  }, off, () => clearInterval(timer));
+  }, off, time.each(draw));
 }
 
 /** How fresh in words; the middle ones go where there is no room. */
-function drawAge(node, row, age) {
-  const plain = { running: "running", unsupported: "not supported" }[row.state] ?? (age === null ? "never synced" : ago(age));
+function drawAge(node, row, age, when) {
+  const plain = { running: "running", unsupported: "not supported" }[row.state] ?? (age === null ? "never synced" : when);
   const aged = row.state === "ok" && age !== null ? (age >= STALE * DAY ? "stale, " : age >= OLD * DAY ? "old, " : "") : "";
   const several = ["ok", "never"].includes(row.state) && row.connections > 1 ? `oldest of ${row.connections}, ` : "";
   const words = row.state === "failed" ? ["failed, ", age === null ? "" : "last good ", plain] : aged || several ? [aged, several, plain] : [plain];

@@ -18,7 +18,8 @@ function section(title) {
 }
 
 /** A value with what it takes to read it: times in both zones, a button to copy an id. */
-function fillField(node, { text, kind }) {
+function fillField(node, { text: given, kind }, now) {
+  const text = kind === "since" ? lengthOf(given, null, now) : given;
   const known = JSON.stringify([text, kind]);
   if (node.codatKnown === known) return;
   node.codatKnown = known;
@@ -36,7 +37,7 @@ function fillField(node, { text, kind }) {
   node.replaceChildren(...parts);
 }
 
-function render({ model, el }) {
+function render({ model, el, time }) {
   keepKeys(el);
   const id = uid("details");
   const title = h("h3", { id, tabindex: -1, dir: "auto" });
@@ -108,8 +109,7 @@ function render({ model, el }) {
     const [word, tone] = state.status ?? ["", ""];
     setText(pill, `${signOf(tone)} ${word}`);
     setAttribute(pill, "class", `c-pill ${tone}`);
-    keyed(card, state.card ? [state.card] : [], ({ key }) => key, () => makeCard(), updateCard);
-    keyed(list, state.fields, ({ name }) => name, ({ name }) => h("div", {}, h("dt", {}, name), h("dd")), (node, each) => fillField(node.lastChild, each));
+    drawTime();
     drawChecks(state.checks);
     json.node.hidden = !state.json;
     setText(text, state.json);
@@ -123,8 +123,14 @@ function render({ model, el }) {
     }
   }
 
+  /** What tells of times. */
+  function drawTime() {
+    keyed(card, state.card ? [state.card] : [], ({ key }) => key, () => makeCard(), (item, data) => updateCard(item, data, time.now()));
+    keyed(list, state.fields ?? [], ({ name }) => name, ({ name }) => h("div", {}, h("dt", {}, name), h("dd")), (node, each) => fillField(node.lastChild, each, time.now()));
+  }
+
   let stop = () => {};
-  return live(model, (next) => { stop(); stop = whenAttached(el, () => draw(next)); }, () => stop());
+  return live(model, (next) => { stop(); stop = whenAttached(el, () => draw(next)); }, time.each(drawTime), () => stop());
 }
 
 export default { render };

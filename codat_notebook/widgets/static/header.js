@@ -1,13 +1,11 @@
-// The status line: where we are, what is left, what is being waited for. Both counts tick here between two states.
+// The status line: where we are, what is left, what is being waited for.
 
 /**
- * @typedef {{text: string, wait: number|null}} ActivityState
- * @typedef {{remaining: number, limit: number|null, resets_in: number|null}} QuotaState
+ * @typedef {{text: string, until: string|null}} ActivityState
+ * @typedef {{remaining: number, limit: number|null, resets_at: string|null}} QuotaState
  * @typedef {{checked: string, every: number|null, looks: number, problem: string|null}} WatchState
  * @typedef {{mode: "sandbox"|"live"|"none", address: string, read_only: boolean, can_switch: boolean,
- *   running: number, watch: WatchState|null, quota: QuotaState|null,
- *   activity: ActivityState|null, now: string, speed: number}}
- *   HeaderState
+ *   running: number, watch: WatchState|null, quota: QuotaState|null, activity: ActivityState|null}} HeaderState
  */
 
 const BADGES = {
@@ -16,7 +14,7 @@ const BADGES = {
   none: ["NOT CONNECTED", "No Codat is connected"],
 };
 
-function render({ model, el }) {
+function render({ model, el, time }) {
   keepKeys(el);
   const badge = h("span", { class: "badge" });
   const readOnly = h("span", { class: "badge read-only", title: "This session asks and shows; it queues nothing" }, "READ ONLY");
@@ -42,18 +40,16 @@ function render({ model, el }) {
   ];
   const sight = whenAttached(el, () => { offs.push(whileInSight(el.closest(".codat-console") ?? el, () => model.send({ type: "seen" }))); });
   let state = {};
-  let since = 0;
-  let now = clock({});
   const tick = () => {
-    const passed = (performance.now() - since) / 1000;
-    setText(activity, state.activity ? waitText(state.activity.text, state.activity.wait, passed) : "");
-    setText(quota, quotaText(state.quota, passed * (state.speed ?? 1)));
+    const now = time.now();
+    setText(activity, state.activity ? waitText(state.activity.text, state.activity.until, time) : "");
+    setText(quota, quotaText(state.quota, now));
     setAttribute(activity, "title", activity.textContent);
-    drawChecked(checked, state.watch, now());
+    drawChecked(checked, state.watch, now);
+    setAttribute(meter, "aria-valuetext", quotaText(state.quota, now));
   };
-  const timer = setInterval(tick, 1000);
   return live(model, (next) => {
-    [state, since, now] = [next, performance.now(), clock(next)];
+    state = next;
     const mode = next.mode in BADGES ? next.mode : "none";
     setText(badge, BADGES[mode][0]);
     badge.title = BADGES[mode][1];
@@ -71,7 +67,7 @@ function render({ model, el }) {
     quota.classList.toggle("out", next.quota?.remaining === 0);
     activity.classList.toggle("busy", Boolean(next.activity));
     tick();
-  }, () => clearInterval(timer), sight, () => offs.forEach((end) => end()));
+  }, time.each(tick), sight, () => offs.forEach((end) => end()));
 }
 
 /** When the company on screen was last looked at, how often it is, and what that costs. */
@@ -79,8 +75,8 @@ function drawChecked(node, watch, now) {
   node.hidden = !watch;
   if (!watch) return;
   const { checked, every, looks, problem } = watch;
-  const age = Math.max(0, (now - Date.parse(checked)) / 1000);
-  setText(node, every === null ? `Not watching since ${localTime(checked).slice(11, 16)}` : `Checked ${age < 60 ? duration(age) + " ago" : ago(age)}`);
+  const age = secondsSince(checked, now);
+  setText(node, every === null ? `Not watching since ${localTime(checked).slice(11, 16)}` : `Checked ${age !== null && age < 60 ? duration(age) + " ago" : agoOf(checked, now)}`);
   node.classList.toggle("bad", Boolean(problem));
   const often = every === null ? "" : ` Looks at this company about every ${duration(every)} while it is on screen; each look is one request, ${count(looks, "request")} so far.`;
   setAttribute(node, "title", `As of ${localTime(checked)}.${often}${problem ? ` The last look failed: ${problem}` : ""}`);
@@ -92,15 +88,14 @@ function drawMeter(meter, fill, quota) {
   meter.className = `meter ${!quota ? "" : share === 0 ? "out" : share < 0.1 ? "low" : ""}`;
   setAttribute(meter, "aria-valuemax", quota?.limit ?? 0);
   setAttribute(meter, "aria-valuenow", quota?.remaining ?? 0);
-  setAttribute(meter, "aria-valuetext", quota ? quotaText(quota, 0) : "not known yet");
 }
 
-function quotaText(quota, passed) {
+function quotaText(quota, now) {
   if (!quota) return "requests left today: not known yet";
   const ofAll = quota.limit === null || quota.limit === undefined ? "" : ` of ${number(quota.limit)}`;
   const left = `${number(quota.remaining)}${ofAll} requests left today`;
-  const rest = (quota.resets_in ?? NaN) - passed;
-  return Number.isNaN(rest) ? left : `${left}, resets in ${duration(rest)}`;
+  if (!quota.resets_at) return left;
+  return `${left}, resets ${now === null ? `on ${dayTime(quota.resets_at)}` : `in ${duration(-secondsSince(quota.resets_at, now))}`}`;
 }
 
 export default { render };

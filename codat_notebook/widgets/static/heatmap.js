@@ -3,14 +3,13 @@
 /**
  * @typedef {{label: string, note: string, key: string, cells: Array<Array<*>|null>}} HeatmapRow
  * @typedef {{key: string, name: string}} HeatmapColumn
- * @typedef {{now: string, speed: number, steps: Array<number>, columns: Array<HeatmapColumn>,
- *   rows: Array<HeatmapRow>, first: number, window: number, total: number, empty: string}} HeatmapState
+ * @typedef {{steps: Array<number>, columns: Array<HeatmapColumn>, rows: Array<HeatmapRow>, first: number,
+ *   window: number, total: number, empty: string}} HeatmapState
  */
 
 const DAY = 86400;
 const HINT = "Point at a cell, or move with the arrow keys, to read when it was last synced.";
 const LONGEST = 32; // characters of a data type's name; custom ones may be longer, and are cut
-const LOOK_EVERY = 30_000; // milliseconds between two looks at the clock
 
 /** Under how many days, in words: [2, 7] gives "under 2 days", "2 to 6", "7 and more". */
 function stepWords(steps) {
@@ -18,7 +17,7 @@ function stepWords(steps) {
   return [`under ${steps[0]} days`, ...between, `${steps.at(-1)} and more`];
 }
 
-function render({ model, el }) {
+function render({ model, el, time }) {
   keepKeys(el);
   const hint = sayer(HINT);
   const head = h("tr"), body = h("tbody");
@@ -31,7 +30,7 @@ function render({ model, el }) {
   const pages = h("div", { class: "k-tools" }, back, range, next);
   const foot = h("div", { class: "k-foot" }, pages, key, hint.node);
   el.append(scroll, empty, foot);
-  let state = {}, now = () => 0, at = [0, 0], heads = "";
+  let state = {}, at = [0, 0], heads = "", again = 0;
 
   const cellAt = ([r, c]) => body.children[r]?.children[c + 1];
   const placeOf = (td) => [[...body.children].indexOf(td.parentElement), td.cellIndex - 1];
@@ -41,16 +40,20 @@ function render({ model, el }) {
     if (!cell) return [signOf("idle"), "hx", "not supported"];
     const [then, failed] = cell;
     if (!then) return ["never", `hn${failed ? " failed" : ""}`, "never synced"];
-    const days = Math.max(0, Math.floor((now() / 1000 - then) / DAY));
+    const [now, iso] = [time.now(), new Date(then * 1000).toISOString()];
+    const days = Math.max(0, Math.floor(((now ?? time.asOf()) / 1000 - then) / DAY));
+    again = Math.min(again, (then + (days + 1) * DAY) * 1000);
     const step = state.steps.filter((least) => days >= least).length;
-    return [String(days), `h${step}${failed ? " failed" : ""}`, days ? `${count(days, "day")} ago` : "today"];
+    const kind = `h${step}${failed ? " failed" : ""}`;
+    if (now === null) return [dateOf(iso).split(" ").slice(-2).join(" "), `${kind} date`, `last synced on ${dayTime(iso)}`];
+    return [String(days), kind, days ? `${count(days, "day")} ago` : "today"];
   }
 
   function words([r, c]) {
     const [row, column] = [state.rows[r], state.columns[c]];
     if (!row || !column) return "";
     const cell = row.cells[c];
-    const when = cell?.[0] ? `last synced ${ago(now() / 1000 - cell[0])}, ${bothTimes(cell[0])}` : look(cell)[2];
+    const when = cell?.[0] ? `last synced ${time.now() === null ? "" : `${ago(time.now() / 1000 - cell[0])}, `}${bothTimes(cell[0])}` : look(cell)[2];
     return `${row.label}, ${column.name} (${column.key}): ${when}.${cell?.[1] ? ` The last attempt failed: ${cell[1]}.` : ""}`;
   }
 
@@ -102,8 +105,8 @@ function render({ model, el }) {
   }
 
   function draw(given) {
-    if (given !== state) now = clock(given);
     state = given;
+    again = Infinity;
     const some = Boolean(state.rows?.length && state.columns.length);
     scroll.hidden = foot.hidden = !some;
     empty.hidden = some;
@@ -144,8 +147,13 @@ function render({ model, el }) {
     td?.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
 
-  const timer = setInterval(() => state.rows && draw(state), LOOK_EVERY);
-  return live(model, draw, () => clearInterval(timer));
+  // Thousands of cells are drawn anew when one of them has become a day older.
+  let known = null;
+  const tick = () => {
+    if (state.rows && (known !== (time.now() !== null) || time.now() >= again)) draw(state);
+    known = time.now() !== null;
+  };
+  return live(model, draw, time.each(tick));
 }
 
 export default { render };

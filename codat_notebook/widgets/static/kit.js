@@ -185,16 +185,38 @@ function ago(seconds) {
   return `${Math.floor(seconds / size)} ${unit} ago`;
 }
 
-/** The kernel's time in milliseconds: its `now`, going on at its `speed` (1 unless the sandbox runs faster). */
-function clock(state) {
-  const [base, at, speed] = [Date.parse(state.now) || Date.now(), performance.now(), state.speed ?? 1];
-  return () => base + (performance.now() - at) * speed;
+/** Seconds from a time (ISO) to `now` (milliseconds, null while it is not known). */
+const secondsSince = (iso, now) => (iso && now !== null ? (now - Date.parse(iso)) / 1000 : null);
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** How long ago a time was; while it is not known what time it is, the time itself: 23 Nov, 13:58. */
+function agoOf(iso, now) {
+  return iso && now === null ? dayTime(iso) : ago(secondsSince(iso, now));
+}
+const dayTime = (iso) => `${dateOf(iso)}, ${localTime(iso).slice(11, 16)}`;
+function dateOf(iso) {
+  const t = new Date(iso);
+  const year = t.getFullYear() === new Date().getFullYear() ? "" : ` ${t.getFullYear()}`;
+  return `${t.getDate()} ${MONTHS[t.getMonth()]}${year}`;
 }
 
-/** What is waited for; it is tried again `wait` seconds after it was told, of which some have `passed`. */
-function waitText(words, wait, passed) {
-  if (wait === null || wait === undefined) return `${words}…`;
-  const rest = Math.ceil(wait - passed);
+/** How long something took, or takes so far; while it is not known what time it is, since when it goes on. */
+function lengthOf(since, until, now) {
+  const seconds = secondsSince(since, until ? Date.parse(until) : now);
+  return seconds === null ? `since ${localTime(since).slice(11, 16)}` : duration(seconds);
+}
+
+/** A connection's state, and how long ago it was synced. */
+function connectionWords({ words, synced }, now) {
+  return synced ? `${words}, synced ${agoOf(synced, now)}` : words;
+}
+
+/** What is waited for, and in how many of the reader's seconds it is tried again: `until` is the server's time of that. */
+function waitText(words, until, time) {
+  if (!until) return `${words}…`;
+  if (time.now() === null) return `${words}, trying again at ${localTime(until).slice(11)}`;
+  const rest = Math.ceil(-secondsSince(until, time.now()) / (time.speed() || 1));
   return `${words}, trying again ${rest > 0 ? `in ${duration(rest)}` : "now"}`;
 }
 
@@ -206,7 +228,7 @@ function localTime(iso) {
   if (Number.isNaN(t.getTime())) return String(iso ?? "");
   return `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())} ${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())}`;
 }
-const utcTime = (iso) => iso.replace("T", " ").replace("Z", " UTC");
+const utcTime = (iso) => iso.replace("T", " ").replace(/(\.\d+)?Z/, " UTC");
 function zoneText() {
   if (ZONE === "UTC") return ZONE;
   const minutes = -new Date().getTimezoneOffset();

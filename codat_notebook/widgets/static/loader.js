@@ -1,4 +1,7 @@
-// Draws a part by its files: the page wears the styles, the scripts are joined to one module, which gets the model.
+// Draws a part by its files: the page wears the styles, the scripts are joined to one module, which gets the model and
+// the time (clock.js, joined in front).
+
+const PATIENCE = 2000; // milliseconds in which a free kernel has told the time
 
 /** Put all styles of a bundle on at once: each change of a page's styles makes the browser look at all of it again. */
 function wear(name, files) {
@@ -8,15 +11,16 @@ function wear(name, files) {
   if (style.textContent !== text) style.textContent = text;
 }
 
-/** The model as a part sees it: a state that travelled packed is opened before the part hears of it, in order. */
+/** The model as a part sees it: a state that travelled packed is opened before the part hears of it, in order. `asOf()`
+    is when it was written. */
 async function opened(model, unpack) {
   const open = async (state) => (typeof state === "string" ? JSON.parse(await unpack(state)) : state);
   const listeners = new Set();
-  let state, turn = Promise.resolve();
+  let state, asOf, turn = Promise.resolve();
   const take = () => {
     const sent = model.get("state");
     turn = turn.then(async () => {
-      state = await open(sent);
+      ({ as_of: asOf, ...state } = await open(sent));
       for (const listen of [...listeners]) try { listen(); } catch (error) { reportError(error); }
     });
     return turn;
@@ -24,6 +28,7 @@ async function opened(model, unpack) {
   model.on("change:state", take);
   await take();
   return Object.assign(Object.create(model), {
+    asOf: () => asOf ?? {},
     get: (name) => (name === "state" ? state : model.get(name)),
     on: (name, listen) => (name === "change:state" ? listeners.add(listen) : model.on(name, listen)),
     off: (name, listen) => (name === "change:state" ? listeners.delete(listen) : model.off(name, listen)),
@@ -31,20 +36,26 @@ async function opened(model, unpack) {
   });
 }
 
-/** Say so, and as of when, where no kernel stands behind what is shown: in a file that was opened, after a restart. */
-function watchKernel(el, model, kernel) {
+/** Say so, and as of when, where no kernel stands behind what is shown: in a file that was opened, after a restart; or
+    where it has not told the time for a while, since it runs a cell. */
+function watchKernel(el, kernel, time) {
   const note = Object.assign(document.createElement("div"), { className: "c-stale" });
   note.setAttribute("role", "status");
+  let patient = true;
   const look = () => {
     const live = kernel.comm_live !== false;
-    const at = new Date(model.get("as_of") || NaN);
+    const at = new Date(time.asOf());
     const when = Number.isNaN(at.getTime()) ? "" : `, as of ${at.toLocaleString("sv-SE").slice(0, 16)} (${Intl.DateTimeFormat().resolvedOptions().timeZone})`;
-    note.textContent = `Not live: this is what was shown last${when}. Run its cell to see what is so now.`;
-    if (live) note.remove(); else el.prepend(note);
+    note.textContent = live ? `This is what was shown last${when}. The kernel is busy, perhaps with a cell; what is so now follows.`
+      : `Not live: this is what was shown last${when}. Run its cell to see what is so now.`;
+    if (!live || (time.waits() && !patient)) el.prepend(note); else note.remove();
   };
-  kernel.on?.("comm_live_update", look);
+  const change = () => { time.kernel(); look(); };
+  const timer = setTimeout(() => { patient = false; look(); }, PATIENCE);
+  const off = time.each(look);
+  kernel.on?.("comm_live_update", change);
   look();
-  return () => kernel.off?.("comm_live_update", look);
+  return () => { clearTimeout(timer); off(); kernel.off?.("comm_live_update", change); };
 }
 
 export async function load(context, widgets, bundles, { once, unpack, module }) {
@@ -53,7 +64,8 @@ export async function load(context, widgets, bundles, { once, unpack, module }) 
   const script = names.filter((name) => name.endsWith(".js")).map((name) => files[name]).join("\n");
   const part = await once(script, () => module(script));
   const model = await opened(context.model, unpack);
-  const end = part.default.render({ ...context, model });
-  const away = watchKernel(context.el, model, widgets[0]);
-  return () => { away(); model.end(); end?.(); };
+  const time = timeFor(model, () => widgets[0].comm_live !== false);
+  const end = part.default.render({ ...context, model, time });
+  const away = watchKernel(context.el, widgets[0], time);
+  return () => { away(); time.end(); model.end(); end?.(); };
 }

@@ -4,7 +4,7 @@
  * @typedef {{items: Array<NoticeCard>, more: number, seq: number}} NoticeState
  */
 
-function render({ model, el }) {
+function render({ model, el, time }) {
   keepKeys(el);
   const list = h("div", { class: "items" });
   const more = h("button", { class: "more c-link", type: "button" });
@@ -20,12 +20,12 @@ function render({ model, el }) {
   });
   const draw = () => {
     const items = (state.items ?? []).filter(({ key }) => !gone.has(key));
-    keyed(list, items, ({ key }) => key, make, updateCard);
+    keyed(list, items, ({ key }) => key, make, (item, data) => updateCard(item, data, time.now()));
     setText(more, `${number(state.more ?? 0)} more in the errors of this session`);
     more.hidden = !state.more;
     el.hidden = !items.length && !state.more;
   };
-  return live(model, (next) => { state = next; draw(); });
+  return live(model, (next) => { state = next; draw(); }, time.each(draw));
 }
 
 export default { render };

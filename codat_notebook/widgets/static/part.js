@@ -18,7 +18,8 @@ async function render(context) {
   const { model } = context;
   const widgets = await Promise.all(model.get("sources").map((name) => find(model.widget_manager, name)));
   const files = await Promise.all(widgets.map((each) => each.get("packed")).map((text) => once(text, async () => JSON.parse(await unpack(text)))));
-  const loader = await once(files[0]["loader.js"], () => module(files[0]["loader.js"]));
+  const script = files[0]["clock.js"] + files[0]["loader.js"]; // one module for the page, which keeps its clocks
+  const loader = await once(script, () => module(script));
   return loader.load(context, widgets, files, { once, unpack, module });
 }
 export default { render };

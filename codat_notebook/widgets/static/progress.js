@@ -1,4 +1,4 @@
-// Operations on their way. Rows are keyed and change only where they differ; elapsed times tick here between states.
+// Operations on their way. Rows are keyed and change only where they differ.
 
 /**
  * @typedef {{type: string, text: string, title: string=, ask: string=}} ActionButton
@@ -6,15 +6,15 @@
  *   symbol: string=, since: string=, until: string=, usual: number=, note: string=, link: string=}} ProgressRow
  * @typedef {{total: number, complete: number, failed: number, other: number, running: number, under_way: number}}
  *   ProgressCounts
- * @typedef {{title: string, status: string, now: string, speed: number, counts: ProgressCounts, first: number,
- *   rows: Array<ProgressRow>, expected: string, due: string|null, message: string, actions: Array<ActionButton>,
- *   checked: string|null, watched: boolean, seq: number}} ProgressState
+ * @typedef {{title: string, status: string, counts: ProgressCounts, first: number, rows: Array<ProgressRow>,
+ *   expected: string, due: string|null, message: string, actions: Array<ActionButton>, checked: string|null,
+ *   watched: boolean, seq: number}} ProgressState
  */
 
 const PAGE = 50;
 const HINT = "Tick data types and press Refresh. Each operation is followed here through these stages to its end, and a failure says what to do.";
 
-function render({ model, el }) {
+function render({ model, el, time }) {
   keepKeys(el);
   const title = reachable(h("div", { class: "title", role: "heading", "aria-level": "3" }));
   const words = h("span", { class: "words", role: "status" });
@@ -32,18 +32,12 @@ function render({ model, el }) {
 
   const drawActions = actionButtons(actions, guard(model));
   let state = {};
-  let now = clock({});
   const tick = () => {
-    for (const item of list.children) drawTime(item, now(), state.watched !== false);
-    drawExpected();
+    const watched = state.watched !== false;
+    const now = watched || !state.checked ? time.now() : Date.parse(state.checked);
+    for (const item of list.children) drawTime(item, now, watched);
+    setTimedText(expected, [watched && state.status === "running" && leftText(state.due, now), state.expected, watched && state.status === "running" && checkedText(state.checked, now)].filter(Boolean).join(", "));
   };
-  const drawExpected = () => {
-    const left = state.status === "running" && state.watched && state.due ? (Date.parse(state.due) - now()) / 1000 : null;
-    const words = left === null ? "" : left > 0 ? `about ${duration(left)} left` : "any moment now";
-    const looked = state.watched && state.checked ? `checked ${duration((now() - Date.parse(state.checked)) / 1000)} ago` : "";
-    setTimedText(expected, [words, state.expected, state.status === "running" && looked].filter(Boolean).join(", "));
-  };
-  const timer = setInterval(tick, 1000);
   const turn = (step) => {
     const first = Math.max(0, (state.first ?? 0) + step * PAGE);
     if (first < state.counts.total) model.send({ type: "window", first });
@@ -51,7 +45,7 @@ function render({ model, el }) {
   };
 
   return live(model, (next) => {
-    [state, now] = [next, next.watched === false ? () => Date.parse(next.checked ?? next.now) : clock(next)];
+    state = next;
     const { status = "idle", counts = { total: 0 }, rows = [], first = 0 } = next;
     const idle = status === "idle";
     el.classList.toggle("idle", idle);
@@ -74,7 +68,19 @@ function render({ model, el }) {
     setDisabled(back, first === 0);
     setDisabled(on, first + rows.length >= counts.total);
     tick();
-  }, () => clearInterval(timer));
+  }, time.each(tick));
+}
+
+/** When all should have ended, and when it was looked at last; as times while it is not known what time it is. */
+function leftText(due, now) {
+  if (!due) return "";
+  if (now === null) return `end expected at ${localTime(due).slice(11, 16)}`;
+  const left = -secondsSince(due, now);
+  return left > 0 ? `about ${duration(left)} left` : "any moment now";
+}
+function checkedText(checked, now) {
+  if (!checked) return "";
+  return now === null ? `checked at ${localTime(checked).slice(11, 16)}` : `checked ${duration(secondsSince(checked, now))} ago`;
 }
 
 function totalText(status, { total, complete = 0, failed = 0, other = 0 }) {
@@ -148,16 +154,16 @@ function drawTime(item, now, watched) {
   const time = item.firstChild.children[3];
   const left = item.querySelector(".left");
   if (!since) return [time, left].forEach((node) => setText(node, ""));
-  const passed = ((until ? Date.parse(until) : now) - Date.parse(since)) / 1000;
-  setText(time, duration(passed));
-  drawLeft(item, left, until || !watched ? NaN : passed);
+  const passed = secondsSince(since, until ? Date.parse(until) : now);
+  setText(time, lengthOf(since, until, now));
+  drawLeft(item, left, until || !watched ? null : passed);
   if (!time.title) time.title = `since ${localTime(since)} (${utcTime(since)})`;
 }
 
 /** What is left by the company's own history; three times the usual time, and two minutes more than it, is too long. */
 function drawLeft(item, left, passed) {
   const { usual } = item.codatRow;
-  const known = usual !== undefined && !Number.isNaN(passed);
+  const known = usual !== undefined && passed !== null;
   const late = known && passed > Math.max(3 * usual, usual + 120);
   if (late !== item.codatLate) drawState(item, item.codatRow, late);
   setText(left, !known || late ? "" : passed < usual ? `~${duration(usual - passed)} left` : "any moment");

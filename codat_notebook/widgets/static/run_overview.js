@@ -6,11 +6,11 @@
  *   RemedyState
  * @typedef {{text: string, tone: string}} PhaseState
  * @typedef {{title: string, phase: PhaseState, shares: Array<Array<*>>, total: number, ended: number,
- *   companies: Array<number>, per_minute: number|null, end: string|null, now: string, speed: number, note: string,
+ *   companies: Array<number>, per_minute: number|null, end: string|null, note: string,
  *   remedies: Array<RemedyState>, actions: Array<ActionButton>, seq: number}} OverviewState
  */
 
-function render({ model, el }) {
+function render({ model, el, time }) {
   keepKeys(el);
   const title = h("b", { class: "title", dir: "auto", role: "heading", "aria-level": "3" });
   const phase = h("span", { class: "c-pill", role: "status" });
@@ -23,7 +23,7 @@ function render({ model, el }) {
   el.append(h("div", { class: "head" }, title, phase, actions), bar, legend, figures, note, remedies);
 
   const drawActions = actionButtons(actions, guard(model));
-  let [state, now] = [{}, clock({})];
+  let state = {};
   const buttons = new Map(); // rule -> the button that waits for its link URLs
   const links = (content) => {
     if (content?.type !== "links" || !buttons.has(content.rule)) return;
@@ -49,20 +49,19 @@ function render({ model, el }) {
   };
   const drawFigures = () => {
     const { total = 0, ended = 0, companies = [0, 0], per_minute: rate, end } = state;
-    const left = end ? (Date.parse(end) - now()) / 1000 : null;
+    const [now, at] = [time.now(), end ? `end expected at ${localTime(end).slice(11, 16)}` : ""];
+    const left = now === null ? null : -secondsSince(end, now);
     const words = [
       `${number(ended)} of ${count(total, "operation")} ended`,
       `${number(companies[0])} of ${count(companies[1], "company", "companies")} done`,
       rate ? `${number(rate)} a minute` : "",
-      left === null ? "" : left > 0 ? `end expected at ${localTime(end).slice(11, 16)}, in ${duration(left)}` : "end expected any moment",
+      !end || left === null ? at : left > 0 ? `${at}, in ${duration(left)}` : "end expected any moment",
     ];
     setText(figures, words.filter(Boolean).join(" · "));
     setAttribute(figures, "title", end ? `${end.replace("T", " ").slice(0, 19)} UTC; shown in ${zoneText()}` : null);
   };
-  const timer = setInterval(drawFigures, 1000);
-
   return live(model, (next) => {
-    [state, now] = [next, clock(next)];
+    state = next;
     const { shares = [], total = 0, ended = 0 } = next;
     setText(title, next.title ?? "");
     phase.className = `c-pill ${next.phase?.tone ?? "idle"}`;
@@ -81,7 +80,7 @@ function render({ model, el }) {
     remedies.hidden = !next.remedies?.length;
     drawActions(next.actions ?? []);
     drawFigures();
-  }, () => { clearInterval(timer); model.off("msg:custom", links); });
+  }, time.each(drawFigures), () => model.off("msg:custom", links));
 }
 
 export default { render };

@@ -37,7 +37,7 @@ const FILL = {
     setAttribute(cell.querySelector("button"), "aria-label", `Copy ${id}`);
   },
   time(cell, iso) { setText(cell, timeText(iso)); setAttribute(cell, "title", timeTitle(iso)); },
-  duration(cell, seconds) { setText(cell, typeof seconds === "number" ? duration(seconds) : seconds); },
+  duration(cell, seconds) { setText(cell, typeof seconds === "number" ? duration(seconds) : Array.isArray(seconds) ? "" : seconds); },
   percent(cell, text) { setText(cell, `${text}\u00a0%`); },
   number(cell, text) { setText(cell, text); },
   prose(cell, text) { setText(cell, text); },
@@ -81,7 +81,7 @@ function skeleton(el, turn) {
   return ui;
 }
 
-function render({ model, el }) {
+function render({ model, el, time }) {
   const ui = skeleton(el, turn);
   let state = {}, chosen = null, active = 0, activeKey = null, heads = "", said = "";
   const clicks = guard(model);
@@ -139,6 +139,14 @@ function render({ model, el }) {
       values.forEach((value, c) => fill(tr.children[c], columns[c].kind, value));
     });
     setAttribute(ui.table, "aria-rowcount", state.matching + 1);
+    drawTime();
+  }
+
+  /** Durations of what has not ended: these cells hold their beginning. */
+  function drawTime() {
+    state.rows?.forEach((values, r) => values.forEach((value, c) => {
+      if (Array.isArray(value) && state.columns[c].kind === "duration") setText(ui.body.children[r].children[c], lengthOf(value[0], null, time.now()));
+    }));
   }
 
   /** Which row is selected and which one the keyboard is at. */
@@ -291,7 +299,7 @@ function render({ model, el }) {
     if (tr) { active = [...ui.body.children].indexOf(tr); marks(); }
   });
 
-  const end = live(model, draw, () => { typing.stop(); waiting.stop(); });
+  const end = live(model, draw, time.each(drawTime), () => { typing.stop(); waiting.stop(); });
   const off = whenAttached(el, () => state.columns && holdWidths());
   return () => { off(); exports.end(); facets.end(); end(); };
 }

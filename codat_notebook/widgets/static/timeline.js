@@ -5,8 +5,8 @@
  * @typedef {{key: string, row: number, since: number, until: number|null, tone: string, text: string, count: number,
  *   failed: number}} Bar
  * @typedef {{label: string, note: string, key: string, platform: string}} TimelineRow
- * @typedef {{company: string, now: string, speed: number, rows: Array<TimelineRow>, bars: Array<Bar>, held: number,
- *   total: number, grouped: boolean, empty: string, seq: number}} TimelineState
+ * @typedef {{company: string, rows: Array<TimelineRow>, bars: Array<Bar>, held: number, total: number, grouped: boolean,
+ *   empty: string, seq: number}} TimelineState
  */
 
 const [ROW, BAR, TOP] = [28, 16, 4];
@@ -59,7 +59,7 @@ function joined(bars, at, end) {
   return result;
 }
 
-function render({ model, el }) {
+function render({ model, el, time }) {
   keepKeys(el);
   const id = uid("timeline");
   const hint = sayer(HINT);
@@ -85,7 +85,8 @@ function render({ model, el }) {
   hint.node.id = `${id}-hint`;
   el.append(tools, scroll, foot, empty);
 
-  let state = {}, now = Date.now, view = null, chosen = null, width = 0, first = 0, last = 0, asked = 0;
+  let state = {}, view = null, chosen = null, width = 0, first = 0, last = 0, asked = 0;
+  const now = () => time.now() ?? time.asOf();
   const start = (bar) => bar.since * 1000;
   const end = (bar) => (bar.until === null ? Math.max(now(), start(bar)) : bar.until * 1000);
   const runs = () => state.bars?.some((bar) => bar.until === null);
@@ -150,7 +151,8 @@ function render({ model, el }) {
       return `${who}: ${count(bar.count, "operation")}, ${bar.failed ? number(bar.failed) : "none"} failed, ${between.join(" to ")}. Zoom in to tell them apart.`;
     }
     const took = duration((end(bar) - start(bar)) / 1000);
-    return `${who}: ${withTimes(bar.text)}, ${bar.until === null ? `running for ${took}` : `took ${took}`}, requested ${bothTimes(bar.since)}.`;
+    const length = bar.until !== null ? `took ${took}` : time.now() === null ? "running" : `running for ${took}`;
+    return `${who}: ${withTimes(bar.text)}, ${length}, requested ${bothTimes(bar.since)}.`;
   }
   /** What stands on a bar: all of it, or as much as there is room for. */
   function labelsOf({ tone, text, count: many, failed }) {
@@ -209,7 +211,6 @@ function render({ model, el }) {
   }
 
   function draw(next) {
-    if (next !== state) now = clock(next);
     const other = next.company !== state.company;
     const same = JSON.stringify(next.rows) === JSON.stringify(state.rows);
     state = next;
@@ -287,11 +288,11 @@ function render({ model, el }) {
 
   const sized = new ResizeObserver(([entry]) => { width = entry.contentRect.width; drawTime(); asking.start(150); });
   sized.observe(plot);
-  const timer = setInterval(() => {
+  const tick = () => {
     if (runs()) drawTime();
     if (view?.span && view.end === null && now() - asked > view.span / 2) ask();
-  }, 500);
-  return live(model, draw, () => [busy, asking].forEach(({ stop }) => stop()), () => clearInterval(timer), () => sized.disconnect());
+  };
+  return live(model, draw, () => [busy, asking].forEach(({ stop }) => stop()), time.each(tick), () => sized.disconnect());
 }
 
 export default { render };
