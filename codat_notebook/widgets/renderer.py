@@ -121,10 +121,7 @@ class Renderer:
         status, part, session = self._state.status, self._parts.timeline, self._session
         if status is None:
             return
-        about = {
-            "company": status.facts.id, "total": self._state.total, "empty": console_state.NEVER_PULLED,
-            "speed": session.client.clock.speed,
-        }  # fmt: skip
+        about = {"company": status.facts.id, "total": self._state.total, "empty": console_state.NEVER_PULLED}
         work = partial(part.drawn, self._parts.operations.frame, session.context.now, **about)
         self._timelines += 1
         mine = self._timelines
