@@ -70,7 +70,8 @@ class Renderer:
         self._soon.ring()
 
     def _tables(self) -> None:
-        """The operations always; the other tabs when they are looked at, and all of them when a company was read."""
+        """The operations always; the other tabs when they are looked at, and all but the timeline when a company was
+        read."""
         self.follow()
         status, boundary = self._state.status, self._boundary
         company = status.facts.id if status is not None else None
@@ -80,7 +81,7 @@ class Renderer:
         else:
             operations, platforms, now = self._state.operations(), status.facts.platforms, self._session.context.now
             self._parts.operations.company = status.facts.name
-            looked = anew or self._state.tab == "timeline"
+            looked = self._state.tab == "timeline"  # a thousand bars are a quarter of a saved notebook
             boundary.spawn("The operations could not be shown", self._frame, operations, platforms, now, looked)
         for name in ("freshness", "timeline", "requests"):
             if anew or name == self._state.tab:

@@ -12,14 +12,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
-from codat_notebook import frames
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.tables.column import Column
-from codat_notebook.widgets import charts, data_types, header, notice, pickers, progress
+from codat_notebook.widgets import data_types, header, notice, pickers, progress
 from codat_notebook.widgets.table import FrameTable
 
 from . import gallery, gallery_tabs
-from .gallery_tabs import THEN
 from .notebooks import Notebook
 from .stage import Stage
 from .test_console import SETUP, SLOWLY, pick
@@ -202,7 +200,7 @@ def running_since(seconds: float) -> str:
 
 
 def test_no_two_parts_tell_two_durations_of_one_operation(stage: Stage) -> None:
-    """Progress, table and timeline are drawn in one beat; over some of these they say the same each time."""
+    """Progress and table are drawn in one beat; over some of these they say the same each time."""
     import pandas as pd
 
     stage.page.add_init_script(CLOCKS)
@@ -215,13 +213,11 @@ def test_no_two_parts_tell_two_durations_of_one_operation(stage: Stage) -> None:
     stage.mount(
         progress.Progress(progress.progress_state([progress.operation_row(operation)])),
         FrameTable(frame, columns={"duration": duration}),
-        charts.Timeline(charts.timeline_state(frames.pull_operations([operation], None, THEN), THEN)),
     )
     expect(stage.part().locator(".time")).to_have_text(re.compile("^1 min 5|^2 min"))
     said = """() => {
       const text = (selector) => document.querySelector(selector).textContent;
-      const bar = text(".bar title").match(/running for (.*), requested/)[1];
-      return [text(".rows .time"), text(".ct-duration[role=gridcell]"), bar];
+      return [text(".rows .time"), text(".ct-duration[role=gridcell]")];
     }"""
     heard = set()
     for _ in range(12):

@@ -167,6 +167,7 @@ def test_freshness_and_timeline_show_the_session_frames(bench: ConsoleBench) -> 
     supported = status[(status.status != "NotSupported") | status.last_success.notna()]
     times = supported.last_success.map(lambda time: 0 if pd.isna(time) else int(time.timestamp()))
     assert shown == dict(zip(zip(supported.connection_id, supported.data_type, strict=True), times, strict=True))
+    bench.send("codat-tabs", type="tab", name="timeline")
     bars = bench.until("codat-timeline", lambda s: s["bars"])
     history = bench.session.history(id)
     assert bars["total"] == len(bench.session.history(id, limit=None))
@@ -176,8 +177,8 @@ def test_freshness_and_timeline_show_the_session_frames(bench: ConsoleBench) -> 
 def test_the_tab_that_is_looked_at_is_live(bench: ConsoleBench) -> None:
     """The timeline gets the new operation while it is read; each request comes into its table."""
     id = bench.pick("Toft")
-    before = bench.until("codat-timeline", lambda s: s["bars"])["bars"][-1]["key"]
     bench.send("codat-tabs", type="tab", name="timeline")
+    before = bench.until("codat-timeline", lambda s: s["bars"])["bars"][-1]["key"]
     bench.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
     bench.until("codat-timeline", lambda s: s["bars"][-1]["key"] != before)
     bench.send("codat-tabs", type="tab", name="requests")
