@@ -61,7 +61,7 @@ def test_tables_are_filtered_opened_and_loaded_back(open_notebook: Callable[...,
     expect(card.get_by_role("button", name="Copy relink URL")).to_be_visible()
     notebook.shot("console-errors-details", console)
     open_tab(console, "Requests")
-    console.locator(".codat-requests tbody tr").first.click()
+    console.locator(".codat-requests tbody tr").filter(has_text="pull_operations.list").first.click()
     expect(console.locator(".codat-requests-details")).to_contain_text("GET", timeout=SLOWLY)
     sizes = console.evaluate("e => [e.scrollWidth, e.clientWidth]")
     assert sizes[0] <= sizes[1]
