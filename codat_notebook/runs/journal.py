@@ -246,7 +246,7 @@ class Start:
             return cls(companies, skipped, float(about["reserve"]), float(about["patience"]), store, product, about)
 
     def gone_on_with(self, context: RunContext, companies: list[CompanyRun], unwritten: bool) -> "Start":
-        """The same run with these companies, in the same journal, which nobody else has gone on with meanwhile.
+        """The same run with these companies, in the same journal, which nobody else has continued meanwhile.
         ``unwritten``: not all that became of it is there. Raises :class:`JournalError`."""
         if context.closed:
             raise RuntimeError(CLOSED)
@@ -258,7 +258,7 @@ class Start:
         with opened(path, "continued", "Nothing was begun.") as store:
             if store.about() != self.about:
                 raise JournalError(
-                    f"The journal {path} was gone on with elsewhere, or holds another run now: "
+                    f"The journal {path} was continued elsewhere, or holds another run now: "
                     f"session.resume({str(path)!r}) shows it. Nothing was begun."
                 )
             attempts = [values for company in changed for values in _attempts(company)]

@@ -450,7 +450,7 @@ class RefreshRun:
             journal ``session.resume`` waits on. ``stop_watching`` ends that.
 
         Raises ``ValueError`` if there is nothing of the kind, ``RuntimeError`` for a run that has not ended or that has
-        a successor, and :class:`runs.JournalError` if its journal was gone on with elsewhere.
+        a successor, and :class:`runs.JournalError` if its journal was continued elsewhere.
 
         >>> run = run.retry_failed(later=True)  # doctest: +SKIP
         """
@@ -477,7 +477,7 @@ class RefreshRun:
     def _go_on(self, **how: bool) -> "RefreshRun":
         with self._lock:
             if self.successor is not None:
-                raise RuntimeError(f"This run was gone on with, as run.successor: {self.successor!r}. Use that one.")
+                raise RuntimeError(f"This run continues as run.successor: {self.successor!r}. Use that one.")
             if not self.done:
                 raise RuntimeError("This run has not ended yet: wait for its end, or stop watching it first.")
             companies = [carried(company, self.now, **how) for company in self._companies]

@@ -222,7 +222,7 @@ def test_a_run_that_another_kernel_went_on_with_is_not_retried_here(tmp_path: Pa
         shutil.copy(journal, tmp_path / "kept")
         stage.resume(journal).wait(DEADLINE)
         sent = posts(stage)
-        with pytest.raises(JournalError, match="gone on with elsewhere"):
+        with pytest.raises(JournalError, match="continued elsewhere"):
             run.retry_failed()
         journal.unlink()
         with pytest.raises(JournalError, match="There is no journal"):
