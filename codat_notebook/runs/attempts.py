@@ -113,7 +113,7 @@ def _carried(company: CompanyRun, place: int, again: Mapping[int, datetime], now
 
 
 def _want(company: CompanyRun, again: Collection[int], whole: bool, over: bool) -> None:
-    """Settle what is asked for once more: everything, a product's data types, or rows one by one."""
+    """Decide what is queued again: everything, a product's data types, or rows one by one."""
     if whole:
         company.all_done = None
         if company.rows[0].data_type == company.all_types.data_type:  # nothing was known of it

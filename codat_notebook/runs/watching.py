@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: Real seconds between two looks while something runs; they grow to the second where nothing changes any more.
 RUNNING = (3.0, 60.0)
-#: The share of the time without news by which looks at what runs come later: a third look after 60 s, not a twentieth.
+#: The longer nothing has changed, the later the next look at what runs: after this share of the time since.
 SLOWING = 0.02
 #: Real seconds between two looks while nothing runs, at first and later, and after how long that is.
 IDLE, IDLE_LATER, LATER = 60.0, 300.0, 600.0

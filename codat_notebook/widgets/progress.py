@@ -305,7 +305,7 @@ def retry_actions(runs: Sequence[RefreshRun]) -> list[ActionButton]:
 def _actions(runs: Sequence[RefreshRun], running: bool, watched: bool) -> list[ActionButton]:
     """To stop watching what runs, to watch it again; to queue again what failed and may succeed."""
     if not watched:
-        return [WATCH_AGAIN]
+        return [] if any(run.closed for run in runs) else [WATCH_AGAIN]
     return [STOP] if running else retry_actions(runs)
 
 
@@ -388,7 +388,7 @@ class RunView:
         running = [each for each in (*mine, *others) if is_running(each.status, each.completed)]
         waits = [(each.data_type, end) for each in running if (end := pause_end(each.status_description))]
         due = due_at((each for each in running if not pause_end(each.status_description)), usual)
-        watched = watch.watched if watch else all(run.phase != "stopped" for run in self.runs)
+        watched = watch.watched if watch else not any(run.phase == "stopped" and run.unfinished for run in self.runs)
         checked = watch.checked if watch else self.runs[-1].checked
         is_open = bool(running) or any(row.open for _, row in ours)
         notes = [run.note for run in self.runs if run.note and run.phase != "stopped"]

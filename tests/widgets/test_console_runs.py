@@ -133,3 +133,17 @@ def test_a_run_whose_session_is_closed_offers_nothing_to_retry(sandbox: Sandbox,
     assert run_view(run).state["actions"]
     bench.session.close()
     assert run_view(run).state["actions"] == []
+
+
+def test_what_was_stopped_can_be_watched_again_while_its_session_is_open(sandbox: Sandbox, bench: ConsoleBench) -> None:
+    """A button that could do nothing is not offered."""
+    id = str(bench.session.companies(search="Toft").id[0])
+    sandbox.clock.pause()
+    run = bench.session.refresh(id, "customers")
+    bench.parts["view"] = run_view(run)
+    bench.until("view", lambda s: s["rows"] and "since" in s["rows"][0])
+    bench.send("view", type="stop", seq=3)
+    stopped = bench.until("view", lambda s: s["status"] == "stopped")
+    assert [action["type"] for action in stopped["actions"]] == ["watch_again"]
+    bench.session.close()
+    assert run_view(run).state["actions"] == []
