@@ -161,7 +161,11 @@ class Engine:
         show for ever what was so a moment before the end."""
         self._holders.discard(holder)
         if self.running and not (self._holders or self.on_thread):
-            self.call(self._settle())
+            try:
+                self.call(self._settle())
+            except (concurrent.futures.CancelledError, RuntimeError):
+                if not self.closed:  # the release of another holder, on another thread, closes it just then
+                    raise
         if not self._holders:  # still: another may have come meanwhile
             self.close()
 

@@ -1,6 +1,7 @@
 """The engine thread: where coroutines run, who may block, and how it ends."""
 
 import asyncio
+import concurrent.futures
 import threading
 from collections.abc import Iterator
 
@@ -54,6 +55,24 @@ def test_waiting_ends_at_its_timeout(own_engine: Engine) -> None:
     with pytest.raises(TimeoutError):
         wait(future, 0.01)
     assert not future.done()
+
+
+def test_two_holders_may_let_go_at_the_same_time() -> None:
+    """The release that closes the engine first leaves no error in the other, which still waits for what is due."""
+    engine = Engine()
+    begun = threading.Event()
+
+    async def due() -> None:
+        engine.expect("a drawing that is never done")
+        asyncio.get_running_loop().call_later(0.05, begun.set)  # later than the first wait of the release
+
+    engine.hold(begun)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        engine.call(due())
+        released = pool.submit(engine.release, begun)
+        assert begun.wait(10)
+        engine.close()
+        released.result(10)
 
 
 def test_close_cancels_what_runs_and_ends_the_threads() -> None:
