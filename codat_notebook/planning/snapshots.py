@@ -77,7 +77,7 @@ def histories(operations: Iterable[PullOperation]) -> dict[tuple[str, str], Cell
 
 @dataclass(frozen=True, slots=True)
 class CompanySnapshot:
-    """What is known of one company. ``facts`` is ``None`` where Codat does not know it.
+    """What is known of one company. ``facts`` is ``None`` where Codat finds nothing under this id.
 
     ``running`` are the cells (connection id, data type) with an operation under way; ``histories`` is what the history
     tells of each cell; ``trouble`` says why there are no cells; ``settings`` are there where they were asked for.
