@@ -26,7 +26,7 @@ from codat_notebook.widgets.charts import Timeline
 from codat_notebook.widgets.notice import ErrorBoundary, NoticeCard, record_item
 from codat_notebook.widgets.part import Click, Part
 from codat_notebook.widgets.table import FrameTable
-from codat_notebook.words import duration, seconds_between
+from codat_notebook.words import duration, iso, seconds_between
 
 #: Findings of the checks that are sent, of errors and of warnings each.
 MOST = 50
@@ -182,8 +182,8 @@ def operation_details(
         "not as documented": "; ".join(operation.unread),
     }
     lasting: list[DetailsField] = []
-    if runs and operation.requested:
-        lasting = [{"name": "duration", "text": operation.requested, "kind": "since"}]
+    if runs and (begun := iso(operation.requested, exact=True)):
+        lasting = [{"name": "duration", "text": begun, "kind": "since"}]
     told = is_failed(operation.status) or not diagnose(operation, connection, history, now=now).normal
     return {
         "key": operation.id,

@@ -98,6 +98,13 @@ def test_only_what_was_read_is_said_to_be_checked(status: str, checks: str | Non
         assert asked == (None if checks else ("k", "1"))
 
 
+def test_what_runs_lasts_from_a_time_that_every_browser_reads_alike():
+    """Codat's times may come without a zone, which a browser would take for its own."""
+    operation = PullOperation(id="1", data_type="bills", status="Fetching", requested="2026-11-23T13:58:07.1234567")
+    (lasting,) = [each for each in operation_details(operation, None, (), NOW)["fields"] if each["kind"] == "since"]
+    assert lasting == {"name": "duration", "text": "2026-11-23T13:58:07.123Z", "kind": "since"}
+
+
 def test_an_odd_time_is_shown_as_it_came():
     """Codat's published material holds an impossible one."""
     operation = PullOperation(id="1", status="Complete", data_type="bills", requested="2026-11-23T23:59:99Z")

@@ -34,11 +34,12 @@ function render({ model, el, time }) {
   let state = {};
   const tick = () => {
     const watched = state.watched !== false;
-    const now = watched || !state.checked ? time.now() : Date.parse(state.checked);
-    for (const item of list.children) drawTime(item, now, watched);
+    const today = time.now();
+    const now = watched || !state.checked ? today : Date.parse(state.checked);
+    for (const item of list.children) drawTime(item, now, watched, today);
     drawActions(state.actions ?? []);
-    setTimedText(message, state.message, now);
-    setTimedText(expected, [watched && state.status === "running" && leftText(state.due, now), state.expected, watched && state.status === "running" && checkedText(state.checked, now)].filter(Boolean).join(", "), now);
+    setTimedText(message, state.message, today);
+    setTimedText(expected, [watched && state.status === "running" && leftText(state.due, now), state.expected, watched && state.status === "running" && checkedText(state.checked, now)].filter(Boolean).join(", "), today);
   };
   const turn = (step) => {
     const first = Math.max(0, (state.first ?? 0) + step * PAGE);
@@ -122,12 +123,12 @@ function drawRow(item, row) {
 }
 
 /** The pill and the note below; both say so where an operation takes unusually long. */
-function drawState(item, row, late, now) {
+function drawState(item, row, late, today) {
   const [pill, note] = [item.querySelector(".c-pill"), item.lastChild];
   const [tone, text] = late ? ["warn", "Longer than usual"] : [row.tone, row.text];
   setAttribute(pill, "class", `c-pill ${tone}`);
   setText(pill.firstChild, late ? "!" : row.symbol ?? signOf(row.tone));
-  setTimedText(pill.lastChild, text, now);
+  setTimedText(pill.lastChild, text, today);
   setAttribute(pill, "title", pill.lastChild.title || withKey(late ? row.text : text, row.status));
   setText(note.firstChild, late ? lateNote(row) : row.note ?? "");
   note.hidden = !note.firstChild.textContent;
@@ -147,23 +148,23 @@ function drawStages(stages, row) {
   stages.title = at < 0 || at > 4 ? "" : `${at + 1} of 5: ${STAGES[at]}`;
 }
 
-function drawTime(item, now, watched) {
+function drawTime(item, now, watched, today) {
   const { since, until } = item.codatRow;
   const time = item.firstChild.children[3];
   const left = item.querySelector(".left");
   const passed = until || !watched ? null : secondsSince(since, now);
-  drawLeft(item, left, passed, now);
+  drawLeft(item, left, passed, today);
   setText(time, since ? lengthOf(since, until, now) : "");
   if (!since) return time.removeAttribute("title");
   if (!time.title) time.title = `since ${localTime(since)} (${utcTime(since)})`;
 }
 
 /** What is left by the company's own history; three times the usual time, and two minutes more than it, is too long. */
-function drawLeft(item, left, passed, now) {
+function drawLeft(item, left, passed, today) {
   const { usual } = item.codatRow;
   const known = usual !== undefined && passed !== null;
   const late = known && passed > Math.max(3 * usual, usual + 120);
-  drawState(item, item.codatRow, late, now);
+  drawState(item, item.codatRow, late, today);
   setText(left, !known || late ? "" : passed < usual ? `~${duration(usual - passed)} left` : "any moment");
   setAttribute(left, "title", known ? `This usually takes ${duration(usual)} here` : null);
 }
