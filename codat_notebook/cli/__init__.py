@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter, epilog=CODES,
     ))  # fmt: skip
     _add_doctor(commands.add_parser(
-        "doctor", help="check this machine, and whether Codat is as assumed",
+        "doctor", help="check this machine, and whether Codat works as expected",
         epilog="exit codes: 0 no problem, 1 a problem here or with the server, 2 wrong arguments, 3 Codat differs",
     ))  # fmt: skip
     return whole

@@ -206,7 +206,7 @@ function dateOf(iso) {
 /** How long something took, or takes so far; while it is not known what time it is, since when it goes on. */
 function lengthOf(since, until, now) {
   const end = until ? Date.parse(until) : now;
-  return end === null ? `since ${clockTime(since, now)}` : duration(wholeSeconds(Date.parse(since), end));
+  return end === null ? `since ${localTime(since).slice(11, 16)}` : duration(wholeSeconds(Date.parse(since), end));
 }
 /** From the second of one time to that of another (milliseconds): Python's times are more exact, and tell the same. */
 const wholeSeconds = (start, end) => Math.floor(end / 1000) - Math.floor(start / 1000);
