@@ -120,11 +120,6 @@ class CompanyHistory:
     def _past(self, connection: SimulatedConnection, data_type: str) -> Iterator[Operation]:
         link, single = connection.link, partial(self._single, connection, data_type)
         age = link.age_of(data_type)
-        if (failing := link.failing.get(data_type)) is not None:
-            for n in range(failing.times):
-                failed = failing.age + n * link.period
-                if age is None or failed < age - 0.02:
-                    yield single(n, failed, Outcome(failing.status))
         for number, condition in enumerate(connection.conditions):
             for tried in condition.trouble.tries if condition.trouble.concerns(data_type) else ():
                 outcome = condition.trouble.outcome(self._start - round(tried * DAY), condition.until)

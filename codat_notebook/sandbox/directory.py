@@ -137,7 +137,7 @@ class CompanyStore:
         last = None if age is None else max(start - round(age * DAY), linked)
         connection = SimulatedConnection(
             self._draws.uuid("connection", company.id, number), company.id, platform, link,
-            "Linked" if link.status == "Deauthorized" else link.status, linked, last, authorized, link.next_outcomes,
+            "Linked" if link.status == "Deauthorized" else link.status, linked, last, authorized,
             [Condition.of(trouble, start) for trouble in link.troubles],
         )  # fmt: skip
         connection.begin(authorized)

@@ -232,7 +232,7 @@ class Queueing:
             return Outcome("Complete", "queued")
         if (met := connection.condition(data_type, now)) is not None:
             return met.trouble.outcome(now, met.until)
-        if words := connection.next_outcomes.get(data_type):
+        if words := connection.link.next_outcomes.get(data_type):
             return outcome_of(words[min(history.counts[connection.id, data_type], len(words) - 1)])
         if (never := impossible(platform, data_type)) is not None:
             return never

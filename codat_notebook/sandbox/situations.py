@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from codat_notebook.models.vocabulary import BANKING, COMMERCE
 from codat_notebook.sandbox.companies import INSTALLING
-from codat_notebook.sandbox.stories import CompanyTemplate, Failing, Link, Trouble
+from codat_notebook.sandbox.stories import CompanyTemplate, Link, Trouble
 
 _MINUTE: Final = 1 / 1440  # in days
 _HOUR: Final = 1 / 24
@@ -212,9 +212,8 @@ SITUATIONS: Final[dict[str, Situation]] = {
     "commerce prerequisites": Situation(
         "commerce-transactions without the other commerce types: PrerequisiteNotMet (documented: "
         "commerce-stripe-setup.md; the status is inferred).",
-        _link("exgd", never=tuple(t for t in COMMERCE if t not in ("commerce-companyInfo", "commerce-products")),
-              failing={"commerce-transactions": Failing("PrerequisiteNotMet", 0.9, 3)}),
-        shows=("commerce-transactions",),
+        _link("exgd", Trouble("PrerequisiteNotMet", ("commerce-transactions",), 3.0, 2.5, tries=(0.9, 1.9, 2.9)),
+              never=tuple(t for t in COMMERCE if t not in ("commerce-companyInfo", "commerce-products"))),
     ),
     "bigcommerce large order": Situation(
         "An order of over 250 transactions cannot be fetched (documented: "

@@ -17,23 +17,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 
-from codat_notebook.models.vocabulary import ACCOUNTING, BANKING, COMMERCE
+from codat_notebook.models.vocabulary import ACCOUNTING, COMMERCE
 from codat_notebook.sandbox.pull_operation import Outcome
 from codat_notebook.sandbox.virtual_time import DAY, MINUTE, SECOND
 
 _ENDLESS: Final = 60 * DAY  # assumed: how long a pull is held whose trouble nobody mends
-
-
-@dataclass(frozen=True, slots=True)
-class Failing:
-    """A data type that has failed since its last success.
-
-    ``age`` is that of the newest failure, ``times`` how many there were, a period apart.
-    """
-
-    status: str
-    age: float
-    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +78,9 @@ class Link:
         age: days since its types were last read; None if it never was.
         ages: types that differ from that; None: never.
         period: days between two reads in the past.
-        failing: types that have failed since.
+        troubles: what went wrong before the world began, and what goes wrong until it is over or mended.
         next_outcomes: how coming operations of a type end: the first, the second, ...; the last one repeats.
             A status, or ``"Paused"`` for one that waits and then completes. Types not named are drawn.
-        troubles: what goes wrong until it is over or mended.
         status: the connection's status.
         cancelled: whether the customer left the linking.
         steady: whether coming operations that are not named complete, instead of being drawn.
@@ -103,9 +90,8 @@ class Link:
     age: float | None
     ages: Mapping[str, float | None] = field(default_factory=dict)
     period: float = 7.0
-    failing: Mapping[str, Failing] = field(default_factory=dict)
-    next_outcomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     troubles: tuple[Trouble, ...] = ()
+    next_outcomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     status: str = "Linked"
     steady: bool = False
     cancelled: bool = False
@@ -152,15 +138,13 @@ SHOWCASE: Final = (
                     "profitAndLoss": 9.0, "company": 2.4, "chartOfAccounts": 2.4, "items": 15.5,
                     "journalEntries": None, "paymentMethods": 44.0,
                 },
-                failing={
-                    "creditNotes": Failing("PermissionsError", 0.12, 3),
-                    "payments": Failing("RateLimitError", 1.1, 2),
-                    "items": Failing("ValidationError", 2.2, 4),
-                },
+                troubles=(
+                    Trouble("PermissionsError", ("creditNotes",), 4.0, tries=(0.12, 1.72, 3.32), relink=True),
+                    Trouble("RateLimitError", ("payments",), 3.0, 2.0, tries=(1.1, 2.7)),
+                    Trouble("ValidationError", ("items",), 8.0, tries=(2.2, 3.8, 5.4, 7.0)),
+                ),
                 next_outcomes={
-                    "creditNotes": ("PermissionsError",),
                     "payments": ("Paused", "Complete"),
-                    "items": ("ValidationError",),
                     "transfers": ("FetchError", "Complete"),
                     "invoices": ("Complete",), "customers": ("Complete",), "bills": ("Complete",),
                 },
@@ -184,7 +168,7 @@ SHOWCASE: Final = (
         (
             Link(
                 "qhyg", 12.4, period=7.0, ages={"balanceSheet": 14.5, "profitAndLoss": 14.5, "bills": 12.9},
-                failing={"journalEntries": Failing("MapError", 5.4)},
+                troubles=(Trouble("MapError", ("journalEntries",), 6.0, 1.0, tries=(5.4,)),),
             ),
         ),
         {"region": "uk", "segment": "finance"},
@@ -199,11 +183,7 @@ SHOWCASE: Final = (
                 ages={"profitAndLoss": 6.2, "invoices": 6.2, "payments": 6.2, "creditNotes": 6.2},
             ),
             Link("suuo", 1.1, period=2.0),
-            Link(
-                "upvr", 24.0, period=2.0,
-                failing={t: Failing("AuthError", 20.0 - n) for n, t in enumerate(BANKING)},
-                next_outcomes=dict.fromkeys(BANKING, ("AuthError",)),
-            ),
+            Link("upvr", 24.0, period=2.0, troubles=(Trouble("AuthError", began=21.0, tries=(20.0,), relink=True),)),
             Link("zsth", 0.4, period=2.0),
         ),
         {"region": "uk", "segment": "manufacturing"},
@@ -260,7 +240,7 @@ _MONTH_END: Final = (
         Link(
             "akxx", 9.0, period=7.0, steady=True,
             ages={"invoices": 2.1, "customers": 2.1, "creditNotes": 31.0},
-            failing={"payments": Failing("FetchError", 0.6, 2)},
+            troubles=(Trouble("FetchError", ("payments",), 8.0, 7.5, tries=(0.6, 7.6)),),
             next_outcomes={"payments": ("FetchError", "Complete")},
         ),
         Link("suuo", 8.2, period=7.0, steady=True),
