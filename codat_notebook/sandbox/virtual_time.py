@@ -18,7 +18,7 @@ from email.utils import format_datetime
 from typing import Final
 
 from codat_notebook.forking import Lock
-from codat_notebook.models.instants import interval
+from codat_notebook.models.instants import instant, interval
 
 SECOND: Final = 10_000_000
 MINUTE: Final = 60 * SECOND
@@ -27,9 +27,7 @@ DAY: Final = 24 * HOUR
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_INSTANT: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,7})\d*)?)?)?(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE
-)
+_SEVENTH: Final = re.compile(r"\.\d{6}(\d)")
 
 
 def from_datetime(moment: datetime) -> int:
@@ -68,16 +66,8 @@ def written(moment: int, now: int, form: str) -> str:
 
 def parse_time(text: str) -> int | None:
     """Ticks of an ISO 8601 time or date (no zone means UTC), or None if it is none."""
-    match = _INSTANT.fullmatch(text.strip())
-    if match is None:
-        return None
-    date, hour, minute, second, fraction, zone = match.groups()
-    try:
-        time = f"{hour or '00'}:{minute or '00'}:{second or '00'}"
-        moment = datetime.fromisoformat(f"{date}T{time}{(zone or 'Z').upper()}")
-    except ValueError:
-        return None
-    return from_datetime(moment) + int((fraction or "0").ljust(7, "0"))
+    moment, seventh = instant(text.strip().upper()), _SEVENTH.search(text)
+    return None if moment is None else from_datetime(moment) + (int(seventh[1]) if seventh else 0)
 
 
 def span(duration: str | float | timedelta) -> int:
