@@ -5,17 +5,15 @@ thousand cost only their names and ids. What they are searched and sorted by is 
 property. Those most asked for are made at once, so that the first page comes as soon as the others; the rest when asked
 for.
 
-The :class:`Directory` finds companies by query and tags, in an order, in milliseconds. Orders are sorted once and kept;
-in that of the last sync the companies that have been synced since are moved to their new places.
+The :class:`Directory` finds companies by query and tags, in an order, in milliseconds. Orders are sorted once and kept.
 """
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from math import inf, nan
+from math import nan
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
@@ -36,7 +34,6 @@ from codat_notebook.sandbox.virtual_time import DAY
 _CACHED: Final = 2_000
 _RENEWED: Final = 0.9  # assumed: a customer gives a consent again when so much of its time is over
 CHANGING: Final = "lastSync"
-_FEW: Final = 1_000  # that move; for more it is quicker to sort all of them again
 T = TypeVar("T")
 Text = tuple[Callable[[CompanyTemplate], str | None], Callable[[int], str | None]]  # of one written, of one drawn
 
@@ -219,35 +216,11 @@ class Directory(Listing):
         return (both[0] & both[-1]).to_bytes(self.count, "little") if both else None
 
     def in_order(self, order: str) -> Sequence[int]:
-        """All companies in that order, sorted once."""
-        if order.removeprefix("-") == CHANGING:
-            self._follow()
+        """All companies in that order, sorted once; by the last sync again when some were synced."""
+        if order.removeprefix("-") == CHANGING and (now := self._store.last_syncs()) != self._synced:
+            self._synced = now.copy()
+            for changed in (CHANGING, f"-{CHANGING}"):
+                self._orders.pop(changed, None)
         if order not in self._orders:
             self._orders[order] = super().in_order(order)
         return self._orders[order]
-
-    def _follow(self) -> None:
-        """Take the companies that were synced since to their new places in the orders that are kept."""
-        before, now = self._synced, self._store.last_syncs()
-        if before == now:
-            return
-        moved = [index for index, at in enumerate(now) if at != before[index]] if before else range(self.count)
-        for order in (CHANGING, f"-{CHANGING}"):
-            kept = self._orders.pop(order, ())
-            if kept and len(moved) < _FEW:
-                self._orders[order] = _moved(kept, moved, now, -1 if order[0] == "-" else 1)
-        self._synced = now.copy()
-
-
-def _moved(order: Sequence[int], moved: Sequence[int], values: Sequence[float], sign: int) -> list[int]:
-    """An order in which some take other places; those of one value stand by their index."""
-
-    def place(index: int) -> tuple[float, int]:
-        value = values[index]
-        return sign * (-inf if value != value else value), index
-
-    going = set(moved)
-    changed = [index for index in order if index not in going]
-    for index in moved:
-        insort(changed, index, key=place)
-    return changed
