@@ -7,8 +7,6 @@ trouble is told by its :class:`CompanySnapshot`; what stops all of them (the res
 the asking, and those that are left say why.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping

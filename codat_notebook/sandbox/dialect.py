@@ -5,8 +5,6 @@ otherwise. With every switch as it is by default nothing of this runs. What each
 :mod:`codat_notebook.models.assumptions`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields

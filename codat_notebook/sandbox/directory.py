@@ -8,8 +8,6 @@ for.
 The :class:`Directory` finds companies by query and tags, in an order, in milliseconds. Orders are sorted once and kept.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

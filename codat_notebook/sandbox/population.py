@@ -4,8 +4,6 @@ What lists are searched and sorted by (name, tags, created, last sync) is read o
 so that a hundred thousand can be searched in milliseconds; the rest is drawn when a company is looked at.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from codat_notebook.models.platforms import BY_KIND

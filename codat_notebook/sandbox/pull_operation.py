@@ -6,8 +6,6 @@ what the connection's state forces, the trouble that it is in, what the company'
 what must come first, chance.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import lru_cache

@@ -9,8 +9,6 @@ last operation, whether it succeeded or not (assumed); a type never read is not 
 (assumed), nor a connection that is not linked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from heapq import heapify, heappop, heappush

@@ -10,8 +10,6 @@ two of them the server may wait, and faults sit in two places, outside and insid
 Tests that need no server call :meth:`Service.answer`, which takes all steps at once.
 """
 
-from __future__ import annotations
-
 import base64
 import hmac
 import re

@@ -10,8 +10,6 @@ until it is refreshed a second time, one connection must be relinked, and then e
 bankTransactions, which always fail). ``situations`` has a company for each of :mod:`codat_notebook.sandbox.situations`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime

@@ -8,8 +8,6 @@ The clock runs in real time, runs faster, stands still, or is moved by hand. A w
 waits: an operation's whole life is drawn when it is queued and read off this clock.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable
