@@ -1,10 +1,9 @@
 """What is known of companies, and how it is read: their connections, their cells, what their histories tell.
 
-``read_facts`` reads who there is: a list of companies holds their connections, so one request stands for thousands.
-``read_cells`` adds the cells, at the pace that the session's governor allows: one request for the history of each
-company tells its connections apart, and one more is sent only where that does not reach back far enough. One company's
-trouble is told by its :class:`CompanySnapshot`; what stops all of them (the reserve of the day's quota, an outage) ends
-the asking, and those that are left say why.
+Cells are read at the pace that the session's governor allows: the history of a company tells its connections apart, and
+a second request is sent only where it does not reach back far enough. One company's trouble is told by its
+:class:`CompanySnapshot`; what stops all of them (the reserve of the day's quota, an outage) ends the asking, and those
+that are left say why.
 """
 
 import asyncio

@@ -1,11 +1,8 @@
 """All companies of a world: kept, searched and ordered.
 
-A :class:`CompanyStore` draws each company when it is looked at, from the seed and its number alone, so that a hundred
-thousand cost only their names and ids. What they are searched and sorted by is one list over all of them for each
-property. Those most asked for are made at once, so that the first page comes as soon as the others; the rest when asked
-for.
-
-The :class:`Directory` finds companies by query and tags, in an order, in milliseconds. Orders are sorted once and kept.
+Each is drawn when it is looked at, from the seed and its number alone, so that a hundred thousand cost only their names
+and ids. What they are searched and sorted by is one list over all of them for each property. Those most asked for are
+made at once, so that the first page comes as soon as the others; the rest when asked for.
 """
 
 from collections import OrderedDict
@@ -169,14 +166,11 @@ class CompanyStore:
 
     def last_syncs(self) -> list[float]:
         """When the companies were last synced, in ticks; nan: never. A column that changes."""
-        column = self._column("lastSync", self._first_syncs)
+        first = (self.at(index).last_sync for index in range(len(self._written)))
+        column = [*(nan if at is None else at for at in first), *self._drawn_syncs, *([nan] * len(self._added))]
         for index, company in self._kept.items():
             column[index] = nan if (at := company.last_sync) is None else at
         return column
-
-    def _first_syncs(self) -> list[float]:
-        first = (self.at(index).last_sync for index in range(len(self._written)))
-        return [*(nan if at is None else at for at in first), *self._drawn_syncs, *([nan] * len(self._added))]
 
     def parents(self, key: str) -> list[str]:
         """A property of the reference to the parent, case-folded; only companies that are written have one."""
@@ -216,7 +210,7 @@ class Directory(Listing):
     def in_order(self, order: str) -> Sequence[int]:
         """All companies in that order, sorted once; by the last sync again when some were synced."""
         if order.removeprefix("-") == CHANGING and (now := self._store.last_syncs()) != self._synced:
-            self._synced = now.copy()
+            self._synced = now
             for changed in (CHANGING, f"-{CHANGING}"):
                 self._orders.pop(changed, None)
         if order not in self._orders:

@@ -28,32 +28,19 @@ class Trouble:
 
     While it lasts, every pull that it concerns ends as it says: failures are not drawn anew for each attempt. Times
     are days, counted from the world's first instant.
-
-    Args:
-        status: how they end; ``"Complete"`` for those that are only held.
-        types: the data types concerned; none: all.
-        began: days ago.
-        lasts: days until it is over by itself, or ``"midnight"`` (UTC); None: until it is mended.
-        text: the error message, with ``{platform}``, ``{plain}`` (the data type in words) and ``{seconds}`` (left).
-        tries: when attempts that met it ended, in days ago.
-        hold: ``"queued"``, ``"waiting"``, ``"paused"`` or ``"slow"`` (a long Fetching) on the way.
-        minutes: how long they are held; None: as long as the trouble lasts.
-        code: the HTTP status that the source gives: the connection shows it among its errors.
-        info: what ``connectionInfo`` says meanwhile.
-        relink: whether it is mended by linking again.
     """
 
-    status: str
-    types: tuple[str, ...] = ()
-    began: float = 0
-    lasts: float | Literal["midnight"] | None = None
-    text: str | None = None
-    tries: tuple[float, ...] = ()
-    hold: str | None = None
-    minutes: float | None = None
-    code: tuple[str, str] | None = None
-    info: str | None = None
-    relink: bool = False
+    status: str  # how they end; "Complete" for those that are only held
+    types: tuple[str, ...] = ()  # the data types concerned; none: all
+    began: float = 0  # days ago
+    lasts: float | Literal["midnight"] | None = None  # days until it is over, or midnight (UTC); None: until mended
+    text: str | None = None  # the error message, with {platform}, {plain} (the type in words) and {seconds} (left)
+    tries: tuple[float, ...] = ()  # when attempts that met it ended, in days ago
+    hold: str | None = None  # "queued", "waiting", "paused" or "slow" (a long Fetching) on the way
+    minutes: float | None = None  # how long they are held; None: as long as the trouble lasts
+    code: tuple[str, str] | None = None  # the source's HTTP status: the connection shows it among its errors
+    info: str | None = None  # what connectionInfo says meanwhile
+    relink: bool = False  # whether it is mended by linking again
 
     def concerns(self, data_type: str) -> bool:
         """Whether pulls of that type meet it."""
@@ -69,30 +56,19 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One connection: its platform and how its data types stand.
+    """One connection: its platform and how its data types stand."""
 
-    Args:
-        platform: the platform's key.
-        age: days since its types were last read; None if it never was.
-        ages: types that differ from that; None: never.
-        period: days between two reads in the past.
-        troubles: what went wrong before the world began, and what goes wrong until it is over or mended.
-        next_outcomes: how coming operations of a type end: the first, the second, ...; the last one repeats.
-            A status, or ``"Paused"`` for one that waits and then completes. Types not named are drawn.
-        status: the connection's status.
-        cancelled: whether the customer left the linking.
-        steady: whether coming operations that are not named complete, instead of being drawn.
-    """
-
-    platform: str
-    age: float | None
-    ages: Mapping[str, float | None] = field(default_factory=dict)
-    period: float = 7.0
-    troubles: tuple[Trouble, ...] = ()
+    platform: str  # its key
+    age: float | None  # days since its types were last read; None if it never was
+    ages: Mapping[str, float | None] = field(default_factory=dict)  # types that differ from that; None: never
+    period: float = 7.0  # days between two reads in the past
+    troubles: tuple[Trouble, ...] = ()  # what went wrong in the past, and goes wrong until it is over or mended
+    # How coming operations of a type end: the first, the second, ...; the last one repeats. A status, or "Paused" for
+    # one that waits and then completes. Types not named are drawn, or complete where the link is steady.
     next_outcomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     status: str = "Linked"
     steady: bool = False
-    cancelled: bool = False
+    cancelled: bool = False  # whether the customer left the linking
 
     @property
     def newest(self) -> float | None:

@@ -3,9 +3,6 @@
 An instant is a count of 100-nanosecond ticks since 1970, the seven digits that Codat writes. Everything in the sandbox
 computes with these integers, so that two worlds with the same seed agree to the last digit; text is made and read at
 the edge only.
-
-The clock runs in real time, runs faster, stands still, or is moved by hand. A world asks it for the time and never
-waits: an operation's whole life is drawn when it is queued and read off this clock.
 """
 
 import re
