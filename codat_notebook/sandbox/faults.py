@@ -60,7 +60,6 @@ class SandboxSettings(Dialect):
     payment_required: bool = False  # answer 402 to everything: the plan has ended
     latency: Seconds = 0  # real seconds that every answer takes
     gzip: bool = True  # where the client accepts it
-    rename_statuses: dict[str, str] = field(default_factory=dict)  # shown under another name, for words nobody knows
     new_data_types: dict[str, set[str]] = field(default_factory=dict)  # added since: name -> keys of platforms with it
     custom_products: dict[str, list[str]] = field(  # the client's own: identifier -> their data types
         default_factory=lambda: {"credit-monitoring": ["invoices", "bills", "customers", "banking-accounts"]}

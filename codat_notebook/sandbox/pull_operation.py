@@ -235,8 +235,8 @@ class Operation:
         return steps
 
     def document(self, now: int) -> dict[str, Any]:
-        """The operation as Codat writes it at an instant. The dict of an ended one is shared: do not change it."""
-        return _running(self, self.step(now)) if now < self.completed else _ended(self)
+        """The operation as Codat writes it at an instant."""
+        return _running(self, self.step(now)) if now < self.completed else dict(_ended(self))
 
 
 def _running(op: Operation, step: Step) -> dict[str, Any]:

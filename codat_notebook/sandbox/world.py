@@ -230,7 +230,7 @@ class World:
 
     def _shown(self, statuses: dict[str, Document]) -> Document:
         """With the types never synced as the settings say."""
-        statuses = {key: self._renamed(status, "currentStatus") for key, status in statuses.items()}
+        statuses = {key: dict(status) for key, status in statuses.items()}
         if self.settings.never_synced == "bare":
             return statuses
         synced = {key: status for key, status in statuses.items() if len(status) > 1}
@@ -251,13 +251,13 @@ class World:
     def queue(self, company_id: str, data_type: str, connection_id: str | None = None) -> Document:
         """``POST /companies/{companyId}/data/queue/{dataType}``."""
         company, now = self.find_company(company_id), self.clock.ticks()
-        return self._renamed(self._queueing.one(company, data_type, connection_id, now).document(now))
+        return self._queueing.one(company, data_type, connection_id, now).document(now)
 
     def queue_custom(self, company_id: str, connection_id: str, identifier: str) -> Document:
         """``POST /companies/{companyId}/connections/{connectionId}/data/queue/custom/{customDataIdentifier}``."""
         company, now = self.find_company(company_id), self.clock.ticks()
         connection = self.find_connection(company_id, connection_id)
-        return self._renamed(self._queueing.custom(company, connection, identifier, now).document(now))
+        return self._queueing.custom(company, connection, identifier, now).document(now)
 
     def refresh_product(self, company_id: str, product: str, data_types: Sequence[str] | None = None) -> None:
         """``POST /companies/{companyId}/products/{productIdentifier}/refresh``."""
@@ -282,12 +282,12 @@ class World:
             operations = operations[: bisect_right(operations, horizon, key=REQUESTED)]
         return OperationList(operations, now).body(
             f"/companies/{company_id}/data/history", parameters, self.settings.max_page_size,
-            lambda index: self._renamed(operations[index].document(now)),
+            lambda index: operations[index].document(now),
         )  # fmt: skip
 
     def operation(self, company_id: str, dataset_id: str) -> Document:
         """``GET /companies/{companyId}/data/history/{datasetId}``."""
-        return self._renamed(self.find_operation(company_id, dataset_id).document(self.clock.ticks()))
+        return self.find_operation(company_id, dataset_id).document(self.clock.ticks())
 
     def validation(self, company_id: str, dataset_id: str) -> Document:
         """``GET /companies/{companyId}/sync/{datasetId}/validation``."""
@@ -398,10 +398,3 @@ class World:
             raise RuntimeError("lengthen a history before operations are queued")
         company.history = CompanyHistory.of_length(self.draws, company, self.start, operations)
         self.activate(company)
-
-    def _renamed(self, document: Document, field: str = "status") -> Document:
-        """A copy, with another word for its status where the settings say so."""
-        copy = dict(document)
-        if self.settings.rename_statuses and field in copy:
-            copy[field] = self.settings.rename_statuses.get(copy[field], copy[field])
-        return copy
