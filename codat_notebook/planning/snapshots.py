@@ -74,20 +74,16 @@ def histories(operations: Iterable[PullOperation]) -> dict[tuple[str, str], Cell
 
 @dataclass(frozen=True, slots=True)
 class CompanySnapshot:
-    """What is known of one company. ``facts`` is ``None`` where Codat does not know it.
-
-    ``running`` are the cells (connection id, data type) with an operation under way; ``histories`` is what the history
-    tells of each cell; ``trouble`` says why there are no cells; ``settings`` are there where they were asked for.
-    """
+    """What is known of one company. Keys of its cells are (connection id, data type)."""
 
     id: str
     name: str
-    facts: CompanyFacts | None = None
+    facts: CompanyFacts | None = None  # None where Codat does not know it
     cells: tuple[Cell, ...] = ()
-    running: frozenset[tuple[str, str]] = frozenset()
+    running: frozenset[tuple[str, str]] = frozenset()  # cells with an operation under way
     histories: Mapping[tuple[str, str], CellHistory] = field(default_factory=dict)
-    trouble: str | None = None
-    settings: Settings | None = None
+    trouble: str | None = None  # why there are no cells
+    settings: Settings | None = None  # where they were asked for
 
     @property
     def connections(self) -> Mapping[str, Connection]:

@@ -19,23 +19,19 @@ _HOUR: Final = 1 / 24
 
 
 class Situation(NamedTuple):
-    """One of them.
-
-    ``queue`` are types queued ``ago`` days before it is staged; ``shows`` those whose newest operations show it, if not
-    these, those that its troubles name, or all. ``others`` are connections of further companies, each a day younger.
-    """
+    """One of them."""
 
     tells: str
     link: Link
-    queue: tuple[str, ...] = ()
-    shows: tuple[str, ...] = ()
-    ago: float = _HOUR
+    queue: tuple[str, ...] = ()  # types that are queued before it is staged
+    shows: tuple[str, ...] = ()  # see ``shown``
+    ago: float = _HOUR  # days since they were queued
     days_old: float = 300.0
-    others: tuple[Link, ...] = ()
+    others: tuple[Link, ...] = ()  # of further companies, each a day younger
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The types whose newest operations show it; none: all."""
+        """The types whose newest operations show it: ``shows``, else those queued or in trouble; none: all."""
         return self.shows or self.queue or tuple(t for trouble in self.link.troubles for t in trouble.types)
 
     def templates(self, name: str) -> list[CompanyTemplate]:
