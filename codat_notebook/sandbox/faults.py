@@ -46,7 +46,7 @@ class SandboxSettings(Dialect):
     in_progress_status: ClientError = 400  # of DatasetAlreadyInProgressException: 400 or 409
     queue_everywhere: bool = True  # a type without a connection: on each that has it, or on one
     all_in_progress: Literal["skip", "refuse"] = "skip"  # what data/all does with types in progress
-    never_synced: Literal["omit", "bare", "null"] = "omit"  # how dataStatus shows such a type
+    never_synced: Literal["omit", "bare", "null"] = "omit"  # how dataStatus shows a type that was never synced
     unsupported: Literal["404", "operation"] = "404"  # a type that no platform has; "operation": it ends NotSupported
     history_lag: Seconds = 0  # virtual seconds until a queued operation appears in lists and look-ups
     honours_keys: bool = True  # whether Idempotency-Key has any effect
