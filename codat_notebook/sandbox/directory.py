@@ -33,13 +33,9 @@ T = TypeVar("T")
 Text = tuple[Callable[[CompanyTemplate], str | None], Callable[[int], str | None]]  # of one written, of one drawn
 
 
-def _nothing(number: int) -> None:
-    return None
-
-
 _TEXTS: Final[Mapping[str, Text]] = {
     "name": (attrgetter("name"), population.name),
-    "description": (attrgetter("description"), _nothing),
+    "description": (attrgetter("description"), lambda _: None),
     "createdByUserName": (attrgetter("created_by"), population.created_by),
     "tags.region": (lambda template: template.tags.get("region"), population.region),
     "tags.segment": (lambda template: template.tags.get("segment"), population.segment),
@@ -153,7 +149,7 @@ class CompanyStore:
 
     def texts(self, name: str) -> list[str]:
         """A text of the companies, case-folded, under the name that queries give it; tags are ``tags.region``."""
-        of_each = _TEXTS.get(name) or (lambda template: template.tags.get(name.removeprefix("tags.")), _nothing)
+        of_each = _TEXTS.get(name) or (lambda template: template.tags.get(name.removeprefix("tags.")), lambda _: None)
         return self._column(name, lambda: [(text or "").casefold() for text in self._of_each(*of_each)])
 
     def created(self) -> list[int]:

@@ -30,11 +30,6 @@ def from_datetime(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND * 10
 
 
-def to_datetime(ticks: int) -> datetime:
-    """Ticks as an aware datetime (the seventh digit is lost)."""
-    return _EPOCH + timedelta(microseconds=ticks // 10)
-
-
 def to_text(ticks: int) -> str:
     """Ticks as Codat writes a time.
 
@@ -115,8 +110,8 @@ class Clock:
             return self._read()
 
     def now(self) -> datetime:
-        """Now, as an aware UTC datetime."""
-        return to_datetime(self.ticks())
+        """Now, as an aware UTC datetime (the seventh digit is lost)."""
+        return _EPOCH + timedelta(microseconds=self.ticks() // 10)
 
     def _read(self) -> int:
         return self._base + int((self._monotonic() - self._anchor) * self.speed * SECOND)
