@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import interval
-from codat_notebook.models.vocabulary import PURPOSES
+from codat_notebook.models.vocabulary import PURPOSES, daily_requests
 from codat_notebook.planning import estimate
-from codat_notebook.planning.estimate import Load, Prices, estimate_rows, limit_of
+from codat_notebook.planning.estimate import Load, Prices, estimate_rows
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.selection import Selection, select
@@ -174,7 +174,8 @@ class PlanningMethods:
             counted = estimate.of_companies(snapshots, wanted)
         schedule = self._ask(_schedule(self.context), "The sync settings could not be read")
         told = None if _is_number(companies) else self.context.client.quota
-        rows = estimate_rows(counted, rhythms, price_list, limit_of(counted.total, told), schedule)
+        limit = told.limit if told and told.limit else daily_requests(counted.total)
+        rows = estimate_rows(counted, rhythms, price_list, limit, schedule)
         return frames.build(frames.ESTIMATE, {name: [row[name] for row in rows] for name in frames.ESTIMATE})
 
     def portfolio_status(
