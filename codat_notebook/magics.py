@@ -39,7 +39,7 @@ VERBS = {
     "connect": ("[sandbox] [read-only]", "a session: on the real Codat, or on the sandbox, which needs no key"),
     "companies": ("[part of a name]", "the companies"),
     "status": ("COMPANY", "how fresh each data type of each connection is"),
-    "refresh": ("COMPANY DATA_TYPE ...", "have Codat read data types anew, or `all`; the result shows itself live"),
+    "refresh": ("COMPANY DATA_TYPE ...", "refresh data types, or `all`; the result stays live"),
     "history": ("COMPANY", "its pull operations, newest first"),
     "errors": ("", "what went wrong in this session, and what to do"),
     "console": ("", "the same with the mouse"),
@@ -59,7 +59,7 @@ _PLAIN = re.compile(r"[\w.-]+")
 
 _NO_KEY = (
     "`%codat connect` takes `sandbox` and `read-only`, never a key: what stands in a cell is saved with the notebook "
-    "and in IPython's history. If you typed a key here, delete it and have a new one made in Codat's portal. Set "
+    "and in IPython's history. If you typed a key here, delete it and create a new one in Codat's portal. Set "
     "CODAT_API_KEY before you start Jupyter, or give none and be asked for it."
 )
 _NOT_CONNECTED = "There is no open session: `%codat connect`, or `%codat connect sandbox`, which needs no key."
@@ -87,7 +87,7 @@ def split(line: str) -> list[str]:
     ['status', 'Toft Stores UK']
     """
     if line.count('"') % 2:
-        raise UsageError('A quote (") is opened and not closed.')
+        raise UsageError('A quote (") is opened but not closed.')
     return [match[1] if match[1] is not None else match[2] for match in _WORD.finditer(line.rstrip().rstrip(";"))]
 
 
@@ -137,9 +137,11 @@ class Codat:
         verb, *rest = split(line) or ["help"]
         if verb not in VERBS:
             near = difflib.get_close_matches(verb.casefold(), VERBS, 1)
-            raise UsageError(f"%codat knows no “{verb}”. {f'Did you mean `{near[0]}`?' if near else 'See `%codat`.'}")
+            raise UsageError(
+                f"%codat has no verb “{verb}”. {f'Did you mean `{near[0]}`?' if near else 'See `%codat`.'}"
+            )
         if rest and not VERBS[verb][0]:
-            raise UsageError(f"Nothing follows `%codat {verb}`.")
+            raise UsageError(f"`%codat {verb}` takes nothing more.")
         try:
             return getattr(self, f"_{verb}")(rest)
         except CodatLendingError as error:

@@ -139,7 +139,7 @@ def test_without_a_key_connect_says_where_it_could_come_from(do: Do) -> None:
     [
         ("conect", "Did you mean `connect`"),
         ("nonsense", "See `%codat`."),
-        ("errors please", "Nothing follows `%codat errors`."),
+        ("errors please", "`%codat errors` takes nothing more."),
         ("status", "Which company"),
         ("status zzz", "No company's name contains “zzz”"),
         ("status techn", 'Technicalium +[-0-9a-f]{36}\n +"Technicalium Group" +[-0-9a-f]{36}$'),

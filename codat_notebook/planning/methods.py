@@ -64,7 +64,7 @@ class PlanningMethods:
             all); or ids.
         data_types, companies : only these data types (Codat's keys), only these companies (ids, or a frame of them).
         older_than : only what was not read with success for so long, such as ``"7D"``; what was never read is older.
-        failed : only what failed at its last attempt.
+        failed : only data whose last attempt failed.
         report : only the data types of Codat's reports of these names: financials, receivables, payables, ...
         tags : only companies with all these tags, such as ``{"region": "uk"}``.
         platform : only connections to these platforms, by name or key.

@@ -78,7 +78,7 @@ class CompanySnapshot:
 
     id: str
     name: str
-    facts: CompanyFacts | None = None  # None where Codat does not know it
+    facts: CompanyFacts | None = None  # None where Codat finds nothing under this id
     cells: tuple[Cell, ...] = ()
     running: frozenset[tuple[str, str]] = frozenset()  # cells with an operation under way
     histories: Mapping[tuple[str, str], CellHistory] = field(default_factory=dict)

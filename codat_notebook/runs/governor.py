@@ -123,7 +123,7 @@ class Governor:
         what = "The day's quota is down to its reserve" if kept else "The day's quota is used up"
         # A little later, because the header's time is cut to seconds.
         seconds = self._clock.real((quota.resets_at - now).total_seconds() + 1.0)
-        return Hold(seconds, f"{what}; going on at {local(quota.resets_at)}")
+        return Hold(seconds, f"{what}; continuing at {local(quota.resets_at)}")
 
     @property
     def _allowed(self) -> int:

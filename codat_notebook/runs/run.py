@@ -104,7 +104,7 @@ class RefreshRun:
             await self._scheduler.work()
             phases = {company.phase for company in self._companies}
             left = (
-                "what was not queued stays so: run.watch_again(queue=True) queues it" if "stopped" in phases else None
+                "what was not queued is left so: run.watch_again(queue=True) queues it" if "stopped" in phases else None
             )
             failed = phases == {"failed"}
             self._finish("failed" if failed else "done", self._companies[0].note if failed else left)
@@ -458,7 +458,7 @@ class RefreshRun:
         retries = retries_of(self.rows, self.now)
         if self.done and self.successor is None and not (retries.now or (later and retries.later)):
             when = f"{retries}: run.retry_failed(later=True) waits for that." if retries.later else ""
-            what = when or "Nothing of this run can be helped by trying again: run.errors says what to do instead."
+            what = when or "Nothing in this run can be retried: run.errors says what to do instead."
             raise ValueError(what)
         return self._go_on(retry=True, later=later)
 
@@ -471,7 +471,7 @@ class RefreshRun:
         """
         self._check()
         if self.done and self.successor is None and not self.unfinished:
-            raise ValueError("Nothing of this run is left to be watched: everything has ended.")
+            raise ValueError("Nothing in this run is left to watch: everything has ended.")
         return self._go_on(queue=queue)
 
     def _go_on(self, **how: bool) -> "RefreshRun":

@@ -247,7 +247,7 @@ def _locked(path: Path) -> IO[str]:
         who = file.read(200).strip() or "another process"
         file.close()
         raise JournalInUseError(
-            f"The journal {path} is in use by {who}. Wait for that run, or end it, before you go on with it here."
+            f"The journal {path} is in use by {who}. Wait for that run, or end it, before you continue it here."
         ) from error
     file.seek(0)
     file.truncate()

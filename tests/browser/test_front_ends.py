@@ -97,10 +97,10 @@ def filter_and_export(notebook: Notebook, console: Locator) -> None:
     """A chip leaves the failed operation; the file that is exported holds the same; clearing brings the others back."""
     table = console.locator(".codat-operations")
     table.locator(".ct-add", has_text="status").click()
-    table.locator(".ct-panel:popover-open label", has_text="PermissionsError").click()
+    table.locator(".ct-panel:popover-open label", has_text="No permission").click()
     notebook.page.keyboard.press("Escape")
     expect(table.locator(".ct-count")).to_contain_text(re.compile(r"^\d+ of "))
-    expect(table.locator("tbody tr").first).to_contain_text("creditNotes")
+    expect(table.locator("tbody tr").first).to_contain_text("Credit notes")
     table.get_by_role("button", name="Export").click()
     with notebook.page.expect_download(timeout=SLOWLY) as saved:
         table.get_by_role("menuitem", name="CSV file").click()
