@@ -33,8 +33,6 @@ from codat_notebook.strategies.policies import (
     oldest,
     optimal,
     random_order,
-    stale_probability,
-    threshold,
     weighted_age,
     where,
 )
@@ -46,5 +44,5 @@ from codat_notebook.strategies.simulation import simulate
 __all__ = [
     "CELLS", "Limits", "Portfolio", "Result", "StrategyError", "before", "bundle", "codat_schedule", "compare", "every",
     "first", "keep_alive", "learn", "limit", "observe_changes", "oldest", "optimal", "random_order", "simulate",
-    "stale_probability", "table", "threshold", "weighted_age", "where",
+    "table", "weighted_age", "where",
 ]  # fmt: skip

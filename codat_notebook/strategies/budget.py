@@ -17,6 +17,13 @@ from codat_notebook.strategies.indices import Floats
 
 #: Requests of a refresh: one that queues it, one look at it.
 REQUESTS = 2.0
+
+
+def reading(companies: int) -> int:
+    """Requests that read the cells before a round: one for each company, and one that lists 5,000 of them."""
+    return companies + -(-companies // 5000)
+
+
 _DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0, "month": MONTH, "year": 12 * MONTH}
 _FORM = re.compile(r"\s*(?P<amount>[\d,_]*\.?\d+)\s*(?P<unit>[A-Za-z£$€]+)\s*(?:/|per|a|an)\s*(?P<period>[a-z]+)\s*")
 _UNITS = {"refresh": "refreshes", "refreshes": "refreshes", "request": "requests", "requests": "requests"}

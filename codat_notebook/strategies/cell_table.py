@@ -102,6 +102,7 @@ class Columns:
     frame: Callable[[], pd.DataFrame]
     now: np.datetime64
     budget_left: float | None = None
+    belief: tuple[Floats, Floats] | None = None
     kept_groups: dict[tuple[str, ...], NDArray[np.int64]] | None = None  # of cells that keep their texts
 
     @classmethod
@@ -146,10 +147,12 @@ class Columns:
             key = key * (len(categories) + 1) + codes + 1
         return np.unique(key, return_inverse=True)[1].astype(np.int64)
 
-    def with_rates(self, rates: Floats) -> Columns:
-        """The same cells with other rates."""
+    def believing(self, shape: Floats, days: Floats) -> Columns:
+        """The same cells, whose rates are believed to be Gamma-distributed, with this shape over so many days."""
+        rates = shape / days
         return replace(
             self,
+            belief=(shape, days),
             numbers=lambda name: rates if name == "rate" else self.numbers(name),
             frame=lambda: self.frame().assign(rate=rates),
         )

@@ -75,6 +75,34 @@ def staleness(rate: ArrayLike, tau: ArrayLike) -> Floats:
     return _over(staleness_curve, rate, tau, rate)
 
 
+def staleness_believed(shape: ArrayLike, days: ArrayLike, tau: ArrayLike) -> Floats:
+    """The index of staleness where the rate is not known: expected over a Gamma of ``shape`` over so many ``days``.
+
+    With C(s) = 1 - (1 + s / days)^-shape it is days ((1 + x)^(1 - shape) - 1) / (1 - shape) - tau (1 + x)^-shape, where
+    x = tau / days. For shape <= 1 it grows without limit: what may never change is not given up for what is feared.
+
+    >>> staleness_believed([0.5, 1.0, 1e9], [0.5, 1.0, 1e9], 1.0).round(4).tolist() == [
+    ...     round(3**0.5 - 1 - 3**-0.5, 4), round(np.log(2) - 0.5, 4), round(1 - 2 / np.e, 4)]
+    True
+    >>> staleness_believed([0.5, 1.0, 3.0], 4.0, np.inf).tolist()
+    [inf, inf, 2.0]
+    """
+    a, b, tau = np.broadcast_arrays(*(np.asarray(each, np.float64) for each in (shape, days, tau)))
+    x = tau / b
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        log = np.log1p(x)
+        near = np.abs(1 - a) < 1e-9
+        grown = np.where(near, log, np.expm1((1 - a) * log) / np.where(near, 1.0, 1 - a))
+        value = grown - x * np.exp(-a * log)
+        value = np.where(np.isinf(tau), np.where(a > 1, 1 / (a - 1), np.inf), value)
+    # Near 0 the terms cancel, and the series is exact: a x^2 / 2 - a (a + 1) x^3 / 3 + ...
+    small = a * x + x < _SMALL
+    if small.any():
+        a_, x_ = a[small], x[small]
+        value[small] = a_ * x_**2 * (1 / 2 - (a_ + 1) * x_ * (1 / 3 - (a_ + 2) * x_ * (1 / 8 - (a_ + 3) * x_ / 30)))
+    return value * b
+
+
 def age(rate: ArrayLike, tau: ArrayLike) -> Floats:
     """Index of age (days since the first unseen change): tau^2 / 2 + tau e^-x / rate - (1 - e^-x) / rate^2."""
     rate, tau = _pair(rate, tau)
@@ -101,14 +129,6 @@ def harmonic(rate: ArrayLike, tau: ArrayLike) -> Floats:
     rate, tau = _pair(rate, tau)
     finite = np.minimum(tau, 1e150)
     return np.where(np.isinf(tau), np.inf, rate * finite * finite / (1.0 + rate * finite))
-
-
-def randomised(rate: ArrayLike, tau: ArrayLike) -> Floats:
-    """Index of freshness under randomised refreshes at f = 1 / tau (Azar et al.): rate tau^2 / (1 + x)^2."""
-    rate, tau = _pair(rate, tau)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value: Floats = rate / (1.0 / tau + rate) ** 2
-    return np.where(rate == 0, np.where(np.isinf(tau), np.inf, 0.0), value)
 
 
 def _pair(rate: ArrayLike, tau: ArrayLike) -> tuple[Floats, Floats]:

@@ -63,8 +63,21 @@ class Learner:
         self._known = [np.empty(0)] * 3  # of each cell a + S, b + G, and its snapshot as days from the last round
         self._at: np.datetime64 = np.datetime64("NaT", "us")
 
-    def rates(self, columns: Columns) -> Floats:
-        """What is believed now, after the refreshes that ended since the last call."""
+    def save(self) -> dict[str, Any]:
+        """What was learned of each cell, as JSON can hold it."""
+        known = [column.tolist() for column in self._known]
+        return {"at": str(self._at), "cells": [list(map(list, _rows(self._keys))), *known]}
+
+    def load(self, kept: Mapping[str, Any]) -> None:
+        """Know what ``save`` gave."""
+        keys, *known = kept["cells"]
+        factors = [pd.factorize(np.array(names, dtype=object)) for names in zip(*keys, strict=True)]
+        self._keys = [(codes, list(names)) for codes, names in factors]
+        self._known = [np.array(column, dtype=np.float64) for column in known]
+        self._at = np.datetime64(kept["at"], "us")
+
+    def believed(self, columns: Columns) -> tuple[Floats, Floats]:
+        """The Gamma of each cell's rate (shape; days) now, after the refreshes that ended since the last call."""
         self._know(columns)
         shape, days, snapshot = self._known
         gap = columns.last_success - snapshot
@@ -80,7 +93,7 @@ class Learner:
         shape[cells] += np.where(changed[told] > 0, expected, 0.0)
         days[cells] += gaps
         self._known[2] = columns.last_success
-        return shape / days
+        return shape, days
 
     def _know(self, columns: Columns) -> None:
         """Make sure that what is remembered stands in the order of these cells; new ones begin with the prior."""

@@ -1,4 +1,4 @@
-"""The best a budget can buy: how often to refresh each cell, for five notions of good.
+"""The most freshness that a budget can buy, and how often each cell is refreshed then.
 
 Which refreshes a day f with sum c f = budget are best, given the changes a day at the source (``rates``), weights w and
 costs c? At the optimum one price rules: the weighted index per cost (``indices``) is the same for all cells that are
@@ -6,42 +6,25 @@ refreshed. ``find_price`` looks for it; each cell's interval at a price is the r
 no strategy exceeds that learns of changes only by refreshing: quotas, latency and failures lower what can be reached,
 push signals and rates that vary in time would raise it.
 
-Sources: Cho & Garcia-Molina, TODS 2003 (freshness) and Azar et al., PNAS 2018 (randomised), which give up cells that
-change too fast; Kolobov et al., NeurIPS 2019 (harmonic), which gives up none.
+Source: Cho & Garcia-Molina, TODS 2003.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial, wraps
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from codat_notebook.strategies.indices import Flags, Floats, age_curve
+from codat_notebook.strategies.indices import Flags, Floats
 
-_SLICE = 16_384  # cells
 _MAX_STEP = 20.0  # of the price's logarithm
 _TOLERANCE = 1e-10  # of the budget
 
 
-def _in_slices(solve: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
-    """``solve`` for some cells at a time, so that its temporaries stay in the processor's cache."""
-
-    @wraps(solve)
-    def solved(values: Floats) -> Floats:
-        roots = np.empty_like(values)
-        for start in range(0, len(values), _SLICE):
-            part = slice(start, start + _SLICE)
-            roots[part] = solve(values[part])
-        return roots
-
-    return solved
-
-
-@_in_slices
 def staleness_root(z: Floats) -> Floats:
     """u with 1 - (1 + u) e^-u = z, for 0 <= z; infinite from z = 1 on.
 
@@ -64,48 +47,20 @@ def staleness_root(z: Floats) -> Floats:
     return u
 
 
-@_in_slices
-def age_root(a: Floats) -> Floats:
-    """x with x^2 / 2 - 1 + (1 + x) e^-x = a, for 0 <= a: Halley steps from a bound on either end.
-
-    >>> age_root(np.array([0.0, 0.235758882342885])).round(12).tolist()
-    [0.0, 1.0]
-    """
-    cubic = np.cbrt(3 * a)
-    x = np.minimum(cubic * (1 + cubic / 8), np.sqrt(2 * (a + 1)))
-    for _ in range(12):
-        gap, rise = age_curve(x) - a, -np.expm1(-x)  # the slope is x (1 - e^-x), its own slope 1 - e^-x + x e^-x
-        slope, bend = x * rise, rise + x * (1 - rise)
-        with np.errstate(invalid="ignore"):
-            step = np.where(slope > 0, 2 * gap * slope / (2 * slope * slope - gap * bend), 0.0)
-        x = x - step
-        if not (np.abs(step) > 1e-6 * x).any():  # each step cubes the error
-            break
-    return x
-
-
-class PriceBracket(NamedTuple):
-    """A price as a bracket of two that are next to each other, and how the spending falls with it (log by log)."""
-
-    low: float
-    high: float
-    slope: float
-
-
-def find_price(spend: Callable[[float], float], budget: float, guess: float = 1.0, slope: float = -1.0) -> PriceBracket:
+def find_price(spend: Callable[[float], float], budget: float) -> tuple[float, float]:
     """The price at which ``spend``, which falls with the price, equals the budget to 1e-10 of it.
 
     Secant steps on the logarithms; where they leave the bracket so far, or creep, its middle. Both ends of the answer
     are the same unless the spending jumps over the budget between two neighbouring floats (a cell that is about to be
     given up does that): then spend(low) > budget > spend(high).
     """
-    low, high, at = -np.inf, np.inf, float(np.log(guess))
+    low, high, at, slope = -np.inf, np.inf, 0.0, -1.0
     tried: list[tuple[float, float]] = []
     while True:
         spent = spend(float(np.exp(at)))
         gap = float(np.log(spent / budget)) if spent > 0 else -np.inf
         if abs(gap) <= _TOLERANCE:
-            return PriceBracket(float(np.exp(at)), float(np.exp(at)), slope)
+            return float(np.exp(at)), float(np.exp(at))
         low, high = (at, high) if gap > 0 else (low, at)
         if np.isfinite(gap):
             if tried:
@@ -116,12 +71,11 @@ def find_price(spend: Callable[[float], float], budget: float, guess: float = 1.
         if np.isfinite(low) and np.isfinite(high) and (creeps or not low < at < high):
             at = (low + high) / 2
         if at in (low, high):
-            return PriceBracket(float(np.exp(low)), float(np.exp(high)), slope)
+            return float(np.exp(low)), float(np.exp(high))
 
 
 #: Changes a day below which a cell counts as one that never changes.
 STILL: Final = 1e-100
-_MANY, _SAMPLE = 40_000, 16  # from so many cells on, the price of each 16th is looked for first
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +127,15 @@ def refuse(name: str, values: Floats, good: Flags, wanted: str) -> None:
 
 
 def allocate(
-    objective: str, rates: ArrayLike, budget: float, weights: ArrayLike | None = None, costs: ArrayLike | None = None
+    rates: ArrayLike, budget: float, weights: ArrayLike | None = None, costs: ArrayLike | None = None
 ) -> Allocation:
-    """The best refreshes a day for an objective. A million cells take well under a second.
+    """The freshest way to share out a budget, by evenly spaced refreshes (Cho & Garcia-Molina).
+
+    At the price p of the budget a cell gets none where z = p c rate / w >= 1, else rate / u a day, where
+    1 - (1 + u) e^-u = z. Other objectives have their indices (``indices``), and no allocation here.
 
     Parameters
     ----------
-    objective : one of ``OBJECTIVES``; ``INDICES`` in ``policies`` has the index that each evens out.
     rates : changes a day, one per cell; 0 gets nothing.
     budget : what the refreshes of a day may cost, in the unit of ``costs``.
     weights : worth of a fresh cell; 1 by default.
@@ -189,107 +145,28 @@ def allocate(
     ------
     ValueError : a number that is negative or not finite, or a length that does not fit.
 
-    >>> for objective in OBJECTIVES: print(allocate(objective, [1, 2, 3, 4, 5], 5).frequency.round(4).tolist())
+    >>> allocate([1, 2, 3, 4, 5], 5).frequency.round(4).tolist()
     [1.1499, 1.3584, 1.3538, 1.1379, 0.0]
-    [0.8349, 0.9679, 1.0335, 1.0706, 1.0931]
-    [0.7829, 0.9472, 1.0372, 1.0956, 1.1371]
-    [1.386, 1.3743, 1.1326, 0.7719, 0.3352]
-    [1.0, 1.0, 1.0, 1.0, 1.0]
     """
-    return OBJECTIVES[objective](Problem.checked(rates, budget, weights, costs))
+    problem = Problem.checked(rates, budget, weights, costs)
+    able = (problem.rate > 0) & (problem.weight > 0)
+    if not able.any() or problem.budget == 0:
+        return Allocation(np.zeros(len(problem.rate)), np.inf if able.any() else 0.0)
+    low, high = find_price(lambda at: float((_frequency(problem, at) * problem.cost).sum()), problem.budget)
+    frequencies = _frequency(problem, low)
+    if high > low:
+        # The spending jumps over the budget between two neighbouring prices; a mix of both costs what it should.
+        other = _frequency(problem, high)
+        dear, cheap = float((frequencies * problem.cost).sum()), float((other * problem.cost).sum())
+        frequencies = other + (frequencies - other) * (problem.budget - cheap) / (dear - cheap)
+    return Allocation(frequencies, low)
 
 
-def _freshness(problem: Problem, price: float) -> Floats:
-    """The most freshness, from evenly spaced refreshes (Cho & Garcia-Molina).
-
-    With z = price c rate / w: f = 0 where z >= 1, else rate / u where 1 - (1 + u) e^-u = z.
-    """
+def _frequency(problem: Problem, price: float) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         z = price * problem.cost * problem.rate / problem.weight
         u = staleness_root(np.where(problem.weight > 0, z, np.inf))
         return np.where(u > 0, problem.rate / u, 0.0)
-
-
-def _age(problem: Problem, price: float) -> Floats:
-    """The least age (days since the first unseen change): w W_age(rate, 1 / f) = price c."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        x = age_root(np.minimum(price * problem.cost * problem.rate**2 / problem.weight, 1e200))
-        return np.where((x > 0) & (problem.weight > 0), problem.rate / x, 0.0)
-
-
-def _harmonic(problem: Problem, price: float) -> Floats:
-    """The least sum of w ln(1 + rate / f) (Kolobov et al.): f = (sqrt(rate^2 + 4 w rate / (price c)) - rate) / 2."""
-    rate, worth = problem.rate, problem.weight / (price * problem.cost)
-    below = rate + np.sqrt(rate * rate + 4 * worth * rate)
-    return 2 * worth * rate / np.where(below > 0, below, np.inf)
-
-
-def _randomised(problem: Problem) -> Allocation:
-    """The most freshness from refreshes at random times (Azar et al.), exact in O(n log n).
-
-    f = max(sqrt(w rate / (price c)) - rate, 0): with the cells sorted by w / (c rate) those refreshed come first, so
-    the price follows from running sums.
-    """
-    frequency = np.zeros(len(problem.rate))
-    able = np.flatnonzero((problem.rate > 0) & (problem.weight > 0))
-    rate, weight, cost = problem.rate[able], problem.weight[able], problem.cost[able]
-    if not len(able) or problem.budget == 0:  # with nothing to spend, the price is what the first refresh would win
-        return Allocation(frequency, float((weight / cost / rate).max(initial=0.0)))
-    worth = np.sqrt(weight / (cost * rate))
-    order = np.argsort(-worth, kind="stable")
-    scale = (problem.budget + np.cumsum((cost * rate)[order])) / np.cumsum((cost * rate * worth)[order])
-    members = int(np.count_nonzero(scale * worth[order] > 1))
-    best = float(scale[max(members - 1, 0)])
-    frequency[able] = np.maximum(best * worth - 1, 0.0) * rate
-    return Allocation(frequency, best**-2)
-
-
-def _since_sync(problem: Problem) -> Allocation:
-    """The least time since the last sync: f = budget sqrt(w / c) / sum sqrt(w c). The rates do not matter."""
-    total = float(np.sqrt(problem.weight * problem.cost).sum())
-    if total == 0 or problem.budget == 0:
-        return Allocation(np.zeros(len(problem.rate)), 0.0 if total == 0 else np.inf)
-    frequency = problem.budget * np.sqrt(problem.weight / problem.cost) / total
-    return Allocation(frequency, (total / problem.budget) ** 2 / 2)
-
-
-def _at_one_price(frequency: Callable[[Problem, float], Floats], problem: Problem) -> Allocation:
-    """The allocation at the price that makes the refreshes cost exactly the budget."""
-    able = np.flatnonzero((problem.rate > 0) & (problem.weight > 0))
-    if not len(able) or problem.budget == 0:
-        return Allocation(np.zeros(len(problem.rate)), np.inf if len(able) else 0.0)
-    price = _search(problem, frequency)
-    frequencies = frequency(problem, price.low)
-    if price.high > price.low:
-        # The spending jumps over the budget between two neighbouring prices; a mix of both costs what it should.
-        other = frequency(problem, price.high)
-        dear, cheap = float((frequencies * problem.cost).sum()), float((other * problem.cost).sum())
-        frequencies = other + (frequencies - other) * (problem.budget - cheap) / (dear - cheap)
-    return Allocation(frequencies, price.low)
-
-
-def _search(problem: Problem, frequency: Callable[[Problem, float], Floats]) -> PriceBracket:
-    """The price; that of many cells is looked for from the price of a sample on, which saves half of the rounds."""
-
-    def spend(price: float) -> float:
-        return float((frequency(problem, price) * problem.cost).sum())
-
-    if len(problem.rate) < _MANY:
-        return find_price(spend, problem.budget)
-    part = slice(None, None, _SAMPLE)
-    few = Problem(problem.rate[part], problem.weight[part], problem.cost[part], problem.budget / _SAMPLE)
-    sample = _search(few, frequency)
-    return find_price(spend, problem.budget, sample.low, sample.slope)
-
-
-#: What to optimise -> the function that allocates.
-OBJECTIVES: Final[Mapping[str, Callable[[Problem], Allocation]]] = {
-    "freshness": partial(_at_one_price, _freshness),
-    "age": partial(_at_one_price, _age),
-    "harmonic": partial(_at_one_price, _harmonic),
-    "randomised": _randomised,
-    "since_sync": _since_sync,
-}
 
 
 def mean(values: ArrayLike, weights: ArrayLike | None = None) -> float:
@@ -335,7 +212,7 @@ def upper_bound(
         return mean(fresh_days(problem.rate, np.zeros(len(age)), days, age), problem.weight) / days
     count = partial(_refreshes, problem, days=days, age=age)
     able = (problem.rate > 0) & (problem.weight > 0)
-    price = find_price(lambda at: float((count(at) * problem.cost).sum()), budget * days).low if able.any() else 0.0
+    price = find_price(lambda at: float((count(at) * problem.cost).sum()), budget * days)[0] if able.any() else 0.0
     k = count(price)
     won = np.where(problem.rate > 0, fresh_days(problem.rate, k, days, age), days) * problem.weight
     dual = float(won.sum()) + price * (budget * days - float((k * problem.cost).sum()))

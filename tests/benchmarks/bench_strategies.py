@@ -47,7 +47,7 @@ def bench_optimum_of_a_million_cells() -> None:
     """The freshest allocation for 1,000,000 cells takes at most a second, and costs the budget to 1e-9."""
     rng = np.random.default_rng(1)
     rates, weights = rng.gamma(0.5, 2, MILLION), rng.pareto(1.5, MILLION) + 1
-    found = optimum.allocate("freshness", rates, MILLION / 2, weights)
+    found = optimum.allocate(rates, MILLION / 2, weights)
     assert abs(found.frequency.sum() / (MILLION / 2) - 1) <= 1e-9
     for name in optimum.OBJECTIVES:
         seconds = best(lambda name=name: optimum.allocate(name, rates, MILLION / 2, weights))
@@ -59,7 +59,7 @@ def portfolio(cells: int) -> Portfolio:
     """Rates Gamma(0.5, 2), weights Pareto(1.5), of ages as an optimal strategy leaves them at half a refresh a day."""
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"true_rate": rng.gamma(0.5, 2, cells), "weight": rng.pareto(1.5, cells) + 1})
-    frequency = optimum.allocate("freshness", frame["true_rate"], cells / 2, frame["weight"]).frequency
+    frequency = optimum.allocate(frame["true_rate"], cells / 2, frame["weight"]).frequency
     with np.errstate(divide="ignore"):
         frame["age"] = np.where(frequency > 0, rng.random(cells) / frequency, np.inf)
     frame["company"] = pd.Categorical.from_codes(np.arange(cells) // 20, [f"c{n}" for n in range(-(-cells // 20))])

@@ -38,8 +38,7 @@ def test_a_cell_never_synced_is_worth_its_limit() -> None:
     assert indices.staleness([0.5, 0.0], np.inf).tolist() == [2.0, np.inf]
     for index in (indices.age, indices.since_sync, indices.missed, indices.harmonic):
         assert index([0.5, 0.0], np.inf).tolist() == [np.inf, np.inf]
-    assert indices.randomised([0.5, 0.0], np.inf).tolist() == [2.0, np.inf]
-    for index in (indices.staleness, indices.age, indices.missed, indices.harmonic, indices.randomised):
+    for index in (indices.staleness, indices.age, indices.missed, indices.harmonic):
         assert index([0.5, 0.0], [0.0, 3.0]).tolist() == [0.0, 0.0]
 
 

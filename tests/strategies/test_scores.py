@@ -64,6 +64,7 @@ def test_requests_money_and_quota() -> None:
     metrics = simulate(every("1D"), frame.assign(price=[0.5, 2.0]), days=10, budget="99 refreshes/day").metrics
     assert metrics["requests_queueing"] == metrics["refreshes"] == 20
     assert metrics["requests_following"] == 10 * 1 + 10 * 4
-    assert metrics["share_of_quota"] == pytest.approx(70 / 10 / 3000)
+    assert metrics["requests_reading"] == 240 * 3  # two companies, and their list, each hour
+    assert metrics["share_of_quota"] == pytest.approx(790 / 10 / 3000)
     assert metrics["money"] == pytest.approx(10 * 0.5 + 10 * 2.0)
     assert np.isnan(simulate(every("1D"), frame, days=1).metrics["money"])
