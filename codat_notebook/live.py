@@ -85,8 +85,10 @@ def run_strategy(
     """
     money, rules, period = Budget.of(budget), limits or Limits(), days(every)
     left = saved if saved is not None else _left_in(journal)
+    before = session.request_log.appended
     cells = session.cells(reserve=reserve, **options)
-    plan, leaves = plan_round(strategy, cells, money, period, rules, session.context.now, left)
+    read = session.request_log.appended - before
+    plan, leaves = plan_round(strategy, cells, money, period, rules, session.context.now, left, read)
     if dry_run:
         return plan
     _tell(plan, name_of(strategy), leaves["credit"], money.unit)

@@ -100,7 +100,8 @@ def staleness_believed(shape: ArrayLike, days: ArrayLike, tau: ArrayLike) -> Flo
     if small.any():
         a_, x_ = a[small], x[small]
         value[small] = a_ * x_**2 * (1 / 2 - (a_ + 1) * x_ * (1 / 3 - (a_ + 2) * x_ * (1 / 8 - (a_ + 3) * x_ / 30)))
-    return value * b
+    worth: Floats = value * b
+    return worth
 
 
 def age(rate: ArrayLike, tau: ArrayLike) -> Floats:

@@ -186,10 +186,10 @@ def _income(paid: str | None, now: datetime, every: float, most: float) -> tuple
 
 def plan_round(
     strategy: Strategy, cells: pd.DataFrame, budget: Budget, every: float, limits: Limits, now: datetime,
-    left: Mapping[str, Any] | None = None,
+    left: Mapping[str, Any] | None = None, read: float | None = None,
 ) -> Planned:  # fmt: skip
     """What a strategy would refresh of ``cells`` (as of ``session.cells``) in a round that is one of those that come
-    each ``every`` days; ``left`` is what the round before it left."""
+    each ``every`` days; ``left`` is what the round before it left, ``read`` how many requests it took to read the cells."""
     cost = budget.costs(np.full(len(cells), REQUESTS), cells["price"].to_numpy(np.float64))
     if np.isnan(cost).any():
         unknown = sorted({str(name) for name in cells["platform"][np.isnan(cost)]})
@@ -197,8 +197,10 @@ def plan_round(
     left = left if left and left.get("unit") == budget.unit else {}
     if left.get("strategy") == name_of(strategy):
         load(strategy, left.get("remembered"))
-    paid = reading(cells["company"].nunique()) if budget.unit == "requests" else 0.0
-    rounds = Rounds(strategy, budget, limits, cost, paid, float(left.get("credit", 0.0)))
+    read = reading(cells["company"].nunique()) if read is None else read
+    rounds = Rounds(
+        strategy, budget, limits, cost, read if budget.unit == "requests" else 0.0, float(left.get("credit", 0.0))
+    )
     came_in, until = _income(left.get("paid"), now, every, max(every, days(limits.saved)))
     rounds.earn(came_in)
     amount = rounds.credit

@@ -98,7 +98,7 @@ class _Run:
         # For the bound: what is on its way already is paid for, and can win no more than a copy of this moment.
         self.ages = np.where(self.board.status == FETCHING, 0.0, portfolio.cells["age"])
         self.budget_a_day = budget.a_day
-        self.reading = float(reading(self.board.companies))
+        self.reading = portfolio.reading if portfolio.reading is not None else reading(self.board.companies)
         paid = self.reading if budget.unit == "requests" else 0.0
         self.rounds = Rounds(strategy, budget, limits, self.board.cost, paid)
         self.deadlines = Deadlines(self.board, goal, deadline)
@@ -146,7 +146,7 @@ class _Run:
     def result(self, name: str) -> Result:
         """What came of it."""
         timeline = pd.DataFrame(self.rows)
-        counted = [name for name in timeline if name not in ("age_p95", "age_max")]
+        counted = [str(name) for name in timeline if name not in ("age_p95", "age_max")]
         timeline[counted] = timeline[counted].diff().fillna(timeline[counted])
         held = timeline.pop("held")
         timeline[["age_mean", "missed"]] = timeline[["age_mean", "missed"]].div(held.where(held > 0), axis=0)

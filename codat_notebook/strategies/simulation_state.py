@@ -3,8 +3,9 @@
 Time is days since the start. Nothing is drawn per tick: chance decides when a refresh starts (does it fail, how long
 does it take, did it find changes). What makes refreshes fail is a state of the cell that lasts until it is mended, and
 is looked up where a refresh starts: trying more often finds it sooner, and does not make it. The
-:class:`FreshnessLedger` adds up what a refresh won, in expectation, so the score has no sampling noise. A strategy sees the cells of this moment through a :class:`CellsView`, and nothing of the truth: as
-arrays that must not be written to, worked out when they are asked for, or as a table of its own.
+:class:`FreshnessLedger` adds up what a refresh won, in expectation, so the score has no sampling noise. A strategy sees
+the cells of this moment through a :class:`CellsView`, and nothing of the truth: as arrays that must not be written to,
+worked out when they are asked for, or as a table of its own.
 """
 
 from __future__ import annotations
@@ -201,7 +202,7 @@ class SimulationState:
         #: Until when each cell cannot be refreshed: for good if it is not linked or not supported.
         self.blocked = np.where(unable, np.inf, np.nan_to_num(self.given.retry_at, nan=-np.inf))
         waiting = np.flatnonzero((self.blocked > 0) & (self.error >= _FIRST_KIND))
-        self._troubles.met(waiting, self.error[waiting] - _FIRST_KIND)
+        self._troubles.met(waiting, self.error[waiting].astype(np.intp) - _FIRST_KIND)
         none = np.empty(0, dtype=np.intp)
         self._way = _Way(none, np.empty(0), np.empty(0), none, np.empty(0))
         self._age = np.empty(rows)
