@@ -33,7 +33,6 @@ from codat_notebook.strategies.policies import (
     oldest,
     optimal,
     random_order,
-    weighted_age,
     where,
 )
 from codat_notebook.strategies.portfolio import Portfolio
@@ -44,5 +43,5 @@ from codat_notebook.strategies.simulation import simulate
 __all__ = [
     "CELLS", "Limits", "Portfolio", "Result", "StrategyError", "before", "bundle", "codat_schedule", "compare", "every",
     "first", "keep_alive", "learn", "limit", "observe_changes", "oldest", "optimal", "random_order", "simulate",
-    "table", "weighted_age", "where",
+    "table", "where",
 ]  # fmt: skip

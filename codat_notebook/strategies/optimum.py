@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -21,8 +20,10 @@ from numpy.typing import ArrayLike
 
 from codat_notebook.strategies.indices import Flags, Floats
 
-_MAX_STEP = 20.0  # of the price's logarithm
+_WIDE = 700.0  # how far the logarithm of a price may be from 0
 _TOLERANCE = 1e-10  # of the budget
+#: Of the price that spends the budget: what is tried.
+_PRICES: Final = np.array([0.3, 0.5, 0.7, 0.85, 0.95, 1.0, 1.05, 1.2, 1.5])
 
 
 def staleness_root(z: Floats) -> Floats:
@@ -48,30 +49,18 @@ def staleness_root(z: Floats) -> Floats:
 
 
 def find_price(spend: Callable[[float], float], budget: float) -> tuple[float, float]:
-    """The price at which ``spend``, which falls with the price, equals the budget to 1e-10 of it.
+    """The price at which ``spend``, which falls with the price, equals the budget to 1e-10 of it, by bisection.
 
-    Secant steps on the logarithms; where they leave the bracket so far, or creep, its middle. Both ends of the answer
-    are the same unless the spending jumps over the budget between two neighbouring floats (a cell that is about to be
-    given up does that): then spend(low) > budget > spend(high).
+    Both ends of the answer are the same unless the spending jumps over the budget between two neighbouring floats (a
+    cell that is about to be given up does that): then spend(low) > budget > spend(high).
     """
-    low, high, at, slope = -np.inf, np.inf, 0.0, -1.0
-    tried: list[tuple[float, float]] = []
-    while True:
-        spent = spend(float(np.exp(at)))
-        gap = float(np.log(spent / budget)) if spent > 0 else -np.inf
+    low, high = -_WIDE, _WIDE
+    while (at := (low + high) / 2) not in (low, high):
+        gap = spend(float(np.exp(at))) / budget - 1
         if abs(gap) <= _TOLERANCE:
             return float(np.exp(at)), float(np.exp(at))
         low, high = (at, high) if gap > 0 else (low, at)
-        if np.isfinite(gap):
-            if tried:
-                slope = min((gap - tried[-1][1]) / (at - tried[-1][0]), -1e-3)
-            tried.append((at, gap))
-        creeps = not np.isfinite(gap) or (len(tried) > 3 and abs(gap) > abs(tried[-4][1]) / 8)
-        at += float(np.clip(-gap / slope, -_MAX_STEP, _MAX_STEP))
-        if np.isfinite(low) and np.isfinite(high) and (creeps or not low < at < high):
-            at = (low + high) / 2
-        if at in (low, high):
-            return float(np.exp(low)), float(np.exp(high))
+    return float(np.exp(low)), float(np.exp(high))
 
 
 #: Changes a day below which a cell counts as one that never changes.
@@ -179,47 +168,103 @@ def mean(values: ArrayLike, weights: ArrayLike | None = None) -> float:
 
 
 def upper_bound(
-    rates: ArrayLike,
-    budget: float,
-    days: float,
-    ages: ArrayLike = np.inf,
-    weights: ArrayLike | None = None,
-    costs: ArrayLike | None = None,
-) -> float:
+    rates: ArrayLike, budget: float, days: float, ages: ArrayLike = np.inf, weights: ArrayLike | None = None,
+    costs: ArrayLike | None = None, *, kept: ArrayLike = 1.0, success: ArrayLike = 1.0, since: ArrayLike = 0.0,
+    ahead: float | None = None,
+) -> float:  # fmt: skip
     """The highest weighted mean freshness over the next ``days`` that ``budget`` a day can buy, by any strategy.
 
     A cell of age a that gets k refreshes, as well placed as can be, is fresh for ``fresh_days``. The bound spends
-    budget x days where it wins most, lets k be any number, and takes the dual value at the price found; each of
-    these can only raise it.
+    budget x days where it wins most, in whole refreshes, and takes the dual value of the best price; each of these can
+    only raise it. Where the budget drips in, no cell is refreshed before its cost came in, and those that were never
+    read wait for each other (``_read_first``).
 
     Parameters
     ----------
     rates, budget, weights, costs : as in ``allocate``.
     days : the horizon, > 0.
     ages : days since the snapshot that is held at the start; infinite where there is none.
+    kept : what a refresh is still worth when it ends, as a share: E e^(-rate x latency).
+    success : the highest chance that a refresh succeeds.
+    since : days from the start before which a cell cannot be refreshed; infinite: never.
+    ahead : days of budget that are there at the start; by default all of it.
 
     >>> round(upper_bound([1, 2, 3, 4, 5], budget=5, days=100_000), 4)
     0.3739
     """
     problem = Problem.checked(rates, budget, weights, costs)
-    age = np.broadcast_to(np.asarray(ages, np.float64), problem.rate.shape)
+    age, kept, success, since = np.broadcast_arrays(*np.atleast_1d(ages, kept, success, since), problem.rate)[:4]
     if not days > 0 or not (age >= 0).all():
         raise ValueError("upper_bound: days must be > 0, and no age may be negative or missing")
     total = float(problem.weight.sum())
     if total == 0:
         return 0.0
-    if problem.budget == 0:
-        return mean(fresh_days(problem.rate, np.zeros(len(age)), days, age), problem.weight) / days
-    count = partial(_refreshes, problem, days=days, age=age)
-    able = (problem.rate > 0) & (problem.weight > 0)
-    price = find_price(lambda at: float((count(at) * problem.cost).sum()), budget * days)[0] if able.any() else 0.0
-    k = count(price)
-    won = np.where(problem.rate > 0, fresh_days(problem.rate, k, days, age), days) * problem.weight
-    dual = float(won.sum()) + price * (budget * days - float((k * problem.cost).sum()))
-    return min(dual / (total * days), 1.0)
+    ahead = days if ahead is None else ahead
+    with np.errstate(divide="ignore", over="ignore"):
+        wait = np.maximum(problem.cost / problem.budget - ahead, since) if budget else np.full(len(age), np.inf)
+    able = wait < days
+    wait = np.where(able, wait, days)
+    # Until it may be refreshed, the copy that is held is all there is, and while a first refresh is on its way as well.
+    sure = fresh_days(problem.rate, np.zeros(len(age)), wait, age)
+    older = age + wait
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sure = sure + np.where(
+            able & (problem.rate > 0), (1 - kept) * np.exp(-problem.rate * older) / problem.rate, 0.0
+        )
+    part = Problem(problem.rate[able], (problem.weight * kept)[able], (problem.cost / success)[able], problem.budget)
+    won = 0.0
+    if able.any():
+        won = _most_won(part, problem.cost[able], (days - wait)[able], older[able], days, ahead)
+    return min((float((sure * problem.weight).sum()) + won) / (total * days), 1.0)
 
 
-def fresh_days(rate: Floats, refreshes: Floats, days: float, age: Floats) -> Floats:
+def _most_won(part: Problem, paid: Floats, left: Floats, age: Floats, days: float, ahead: float) -> float:
+    """The most days of freshness, weighted, that all refreshes can add up to: the lowest dual value that is found.
+
+    ``part.cost`` is what a success costs, ``paid`` what a refresh does; ``left`` is the time of each cell.
+    """
+    moving, never = part.rate > 0, np.isinf(age)
+    change = moving & (part.weight > 0)
+
+    def count(price: float) -> Floats:
+        return _refreshes(part, price, left, age)
+
+    def dual(price: float) -> float:
+        k, charge = count(price), price * part.cost
+        whole = [part.weight * fresh_days(part.rate, n, left, age) - charge * n for n in (np.floor(k), np.floor(k) + 1)]
+        best = np.maximum(*whole)
+        still = part.weight * left - np.where(never, charge, 0.0)  # never read, and never changing: read once
+        best = np.where(moving, best, np.maximum(still, 0.0))
+        first = best[never].sum()
+        if never.any():
+            first = min(first, _read_first(part, price, paid, never, days, ahead))
+        return float(best[~never].sum() + first) + price * part.budget * days
+
+    price = 0.0
+    if change.any():
+        price = find_price(lambda at: float((count(at) * part.cost).sum()), part.budget * days)[0]
+    return min(dual(float(at)) for at in price * _PRICES)
+
+
+def _read_first(part: Problem, price: float, paid: Floats, never: Flags, days: float, ahead: float) -> float:
+    """The most that cells which were never read are worth at a price, when the first read of each waits for those of
+    the others: a day later is worth ``worth`` less, so the best order is that of worth per cost (Smith's rule)."""
+    rate, weight, charge, paid = part.rate[never], part.weight[never], price * part.cost[never], paid[never]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        interval = staleness_root(np.where(weight > 0, charge * rate / weight, np.inf)) / rate
+        worth = (-np.expm1(-rate * interval) * weight / rate - charge) / interval
+        worth = np.where(
+            rate > 0, np.where(np.isfinite(interval) & (interval > 0), worth, weight * (charge == 0)), weight
+        )
+    order = np.argsort(-worth / paid, kind="stable")
+    ends = np.cumsum(paid[order]) / part.budget - ahead
+    late = ends > days
+    if late.any():  # not all can be read: then one that is read in part counts for that part, from its middle on
+        ends = ends - paid[order] / part.budget / 2
+    return float((worth[order] * np.maximum(days - np.maximum(ends, 0.0), 0.0)).sum())
+
+
+def fresh_days(rate: Floats, refreshes: Floats, days: Floats | float, age: Floats) -> Floats:
     """Days of expected freshness over a horizon, from ``refreshes`` that are placed as well as can be.
 
     Evenly: the intervals, that of the first snapshot included, are equally long; but where that snapshot is already
@@ -233,7 +278,7 @@ def fresh_days(rate: Floats, refreshes: Floats, days: float, age: Floats) -> Flo
     return np.where(rate > STILL, value, np.where(np.isfinite(age) | (refreshes > 0), days, 0.0))
 
 
-def _refreshes(problem: Problem, price: float, days: float, age: Floats) -> Floats:
+def _refreshes(problem: Problem, price: float, days: Floats, age: Floats) -> Floats:
     """How many refreshes each cell gets at a price, as any number >= 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(problem.weight > 0, price * problem.cost * problem.rate / problem.weight, np.inf)

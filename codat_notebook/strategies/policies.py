@@ -139,21 +139,14 @@ def oldest() -> Policy:
     return Policy("oldest()", attrgetter("age"))
 
 
-def weighted_age() -> Policy:
-    """The heaviest and oldest first: w tau^2 / (2 c), the index of the time since the sync.
-
-    Kadota, Sinha, Modiano 2018 (Whittle index of the age of information).
-    """
-    return optimal("since_sync", max_age=None, name="weighted_age()")
-
-
-def optimal(objective: str = "freshness", *, max_age: str | float | None = "14D", name: str | None = None) -> Policy:
+def optimal(objective: str = "freshness", *, max_age: str | float | None = "14D") -> Policy:
     """The cells whose refresh wins the most per cost: w W(rate, tau) / c, with the index W of the objective.
 
     ``"freshness"``: (1 - e^-x - x e^-x) / rate, x = rate tau (Cho & Garcia-Molina 2003; Kolobov et al. 2019). By itself
     it gives up what changes too fast to be kept fresh, such as orders and bank transactions, which who lends must see:
     hence ``max_age``. ``"age"``: tau^2/2 + tau e^-x / rate - (1 - e^-x) / rate^2. ``"harmonic"``: rate tau^2 / (1 + x),
-    nobody starves (Kolobov et al. 2019). ``"since_sync"``: tau^2 / 2. ``"missed"``: rate tau^2 / 2.
+    nobody starves (Kolobov et al. 2019). ``"since_sync"``: tau^2 / 2 (Kadota,
+    Sinha, Modiano 2018). ``"missed"``: rate tau^2 / 2.
 
     Parameters
     ----------
@@ -165,7 +158,7 @@ def optimal(objective: str = "freshness", *, max_age: str | float | None = "14D"
         raise ValueError(f"optimal: no objective {objective!r}; there are {', '.join(INDICES)}")
     oldest = None if max_age is None else days(max_age)
     shown = f"optimal({objective!r}{'' if max_age == '14D' else f', max_age={max_age!r}'})"
-    return Policy(name or shown, worth, {"objective": objective, "max_age": oldest})
+    return Policy(shown, worth, {"objective": objective, "max_age": oldest})
 
 
 def worth(cells: Columns, objective: str, max_age: float | None) -> Floats:

@@ -112,6 +112,8 @@ class Result:
         m = self.metrics
         share = m["rates_assumed"]
         assumed = f"; rates assumed for {share:.0%} of the cells" if share else ""
+        if not m["refreshes"]:
+            assumed += "; it queued nothing"
         return (
             f"<{self.strategy}: freshness {m['freshness']:.4f}, {m['ratio']:.2%} of what is possible; "
             f"{m['refreshes']:,.0f} refreshes, {m['failures']:,.0f} failed{assumed}>"

@@ -188,8 +188,8 @@ def plan_round(
     strategy: Strategy, cells: pd.DataFrame, budget: Budget, every: float, limits: Limits, now: datetime,
     left: Mapping[str, Any] | None = None, read: float | None = None,
 ) -> Planned:  # fmt: skip
-    """What a strategy would refresh of ``cells`` (as of ``session.cells``) in a round that is one of those that come
-    each ``every`` days; ``left`` is what the round before it left, ``read`` how many requests it took to read the cells."""
+    """What a strategy would refresh of ``cells`` (as of ``session.cells``) in a round, of which one comes every so many
+    days. ``left`` is what the round before left, ``read`` how many requests it took to read the cells."""
     cost = budget.costs(np.full(len(cells), REQUESTS), cells["price"].to_numpy(np.float64))
     if np.isnan(cost).any():
         unknown = sorted({str(name) for name in cells["platform"][np.isnan(cost)]})

@@ -24,6 +24,7 @@ from codat_notebook.strategies.result import Result
 from codat_notebook.strategies.rounds import Limits, Rounds
 from codat_notebook.strategies.simulation_state import FETCHING, CellsView, SimulationState
 
+_LONGEST = 36_525  # days: a century
 _GOLDEN = 0.618034  # its multiples, modulo 1, fall everywhere alike
 _ROUNDING = 1e-9  # of the ratio: where all of the bound was reached, it may be a little more than 1
 
@@ -70,8 +71,8 @@ def simulate(
     True
     """
     portfolio = portfolio if isinstance(portfolio, Portfolio) else Portfolio.from_frame(portfolio)
-    if not len(portfolio) or not (float(days).is_integer() and days >= 1):
-        raise ValueError("simulate: needs at least one cell and one whole day")
+    if not len(portfolio) or not 1 <= days <= _LONGEST or days % 1:
+        raise ValueError(f"simulate: needs at least one cell and one whole day, and at most {_LONGEST:,} days")
     money, step = Budget.of(budget), in_days(tick)
     if not 1e-4 <= step <= 1:
         raise ValueError(f"simulate: a tick is between 10 s and a day, not {tick!r}")
@@ -97,6 +98,7 @@ class _Run:
         self.weight = portfolio.cells["weight"].to_numpy()
         # For the bound: what is on its way already is paid for, and can win no more than a copy of this moment.
         self.ages = np.where(self.board.status == FETCHING, 0.0, portfolio.cells["age"])
+        self.since = np.where(self.board.blocked == np.inf, np.inf, 0.0)
         self.budget_a_day = budget.a_day
         self.reading = portfolio.reading if portfolio.reading is not None else reading(self.board.companies)
         paid = self.reading if budget.unit == "requests" else 0.0
@@ -117,7 +119,8 @@ class _Run:
             board.begin(self.rounds.next(columns, board.eligible(), look=number == 0).rows)
             if number == look:
                 self.reports.look(board)
-                p95 = _p95(board.age)
+                middle = np.full(len(board), board.now + 0.5 / self.ticks)
+                p95 = _p95(middle - board.held_at(np.arange(len(board)), middle))
         self._move(day + 1.0)
         board.ledger.settle(board.snapshot, board.now)
         self.connections.look(board)
@@ -130,11 +133,12 @@ class _Run:
     def _row(self, age_p95: float) -> dict[str, float]:
         """What the timeline says of the day that ends; what is counted up to now is told apart by day at the end."""
         ledger = self.board.ledger
+        oldest, ledger.oldest = ledger.oldest, np.nan
         return {
             "freshness": optimum.mean(ledger.fresh_days, self.weight),
             "age_mean": float(ledger.aged.sum()),
             "age_p95": age_p95,
-            "age_max": float(ledger.oldest),
+            "age_max": float(oldest),
             "missed": float((self.board.true_rate * ledger.aged).sum()),
             "within_goal": float(ledger.within.mean()),
             "held": float(ledger.held_days.sum()),
@@ -155,7 +159,7 @@ class _Run:
 
     def _metrics(self, timeline: pd.DataFrame) -> dict[str, float]:
         board, days, cells, truth = self.board, len(timeline), self.portfolio.cells, self.portfolio.truth
-        bound = optimum.upper_bound(board.true_rate, self.budget_a_day, days, self.ages, self.weight, board.cost)
+        bound = self._bound(days)
         freshness = optimum.mean(board.ledger.fresh_days, self.weight) / days
         ratio = freshness / bound if bound > 0 else 1.0
         refreshes = float(board.refreshes.sum())
@@ -187,6 +191,14 @@ class _Run:
             "rates_assumed": cells["rate"].isna().mean(),
         }
         return {name: float(metrics[name]) for name, _ in Result.METRICS}
+
+    def _bound(self, days: int) -> float:
+        """What no strategy exceeds, given the world that is simulated."""
+        board = self.board
+        return optimum.upper_bound(
+            board.true_rate, self.budget_a_day, days, self.ages, self.weight, board.cost,
+            kept=board.kept, success=board.success(1 / self.ticks), since=self.since, ahead=1 / self.ticks,
+        )  # fmt: skip
 
     def _cells(self) -> pd.DataFrame:
         board, cells = self.board, self.portfolio.cells

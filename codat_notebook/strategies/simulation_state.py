@@ -10,7 +10,7 @@ worked out when they are asked for, or as a table of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -23,20 +23,19 @@ from codat_notebook.strategies.indices import Flags, Floats, Rows
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.rounds import back_off
 
-_AT_ONCE = 4_096  # notes worked out together: enough to make a call cheap, few enough for the processor's cache
-
 
 class FreshnessLedger:
     """The copies of all cells that were replaced, and what is expected of them.
 
     Of each cell, as of when it was settled: ``fresh_days``, ``held_days`` (with any copy), ``aged`` (the integral of
     the age over these), ``within`` (days with a copy no older than the goal), ``found_nothing`` (refreshes that found
-    no change, expected); and ``oldest``, the highest age of any copy since the last settling.
+    no change, expected); and ``oldest``, the highest age of any copy since it was last asked for.
     """
 
     def __init__(self, rate: Floats, changed: NDArray[np.float32], observed: bool, goal: float = np.inf) -> None:
         self._rate = rate
-        self._changed = changed
+        #: Whether the last refresh of each cell found changes: 1, 0, or NaN where nobody knows.
+        self.changed = changed
         self._observed = observed
         self._goal = goal
         self.fresh_days = np.zeros(len(rate))
@@ -46,55 +45,32 @@ class FreshnessLedger:
         self.found_nothing = np.zeros(len(rate))
         self.oldest = np.nan
         self._settled = np.zeros(len(rate))
-        self._notes: list[tuple[Rows, Floats, Floats, Floats, Floats, Floats]] = []
-        self._pending = 0
 
     def replaced(self, rows: Rows, snapshot: Floats, starts: Floats, ends: Floats, draw: Floats) -> None:
         """Copies of ``snapshot`` gave way at ``ends`` to others of ``starts``; ``draw`` decides if those differ."""
-        self._notes.append((rows, self._settled[rows], snapshot, starts, ends, draw))
+        self._add(rows, snapshot, self._settled[rows], ends)
         self._settled[rows] = ends
-        self._pending += len(rows)
-        if self._pending >= _AT_ONCE:
-            self._work_out()
+        unchanged = np.exp(-self._rate[rows] * np.minimum(starts - snapshot, 1e300))
+        unchanged[np.isinf(snapshot)] = 0.0
+        self.found_nothing[rows] += unchanged
+        if self._observed:
+            self.changed[rows] = draw >= unchanged
 
     def settle(self, snapshot: Floats, now: float) -> None:
         """Add up what all cells, which hold copies of ``snapshot``, are worth until now."""
-        self.oldest = np.nan
-        self._work_out()
         self._add(np.arange(len(snapshot)), snapshot, self._settled, np.full(len(snapshot), now))
         self._settled[:] = now
 
     def _add(self, rows: Rows, snapshot: Floats, since: Floats, until: Floats) -> None:
-        """Add copies that were held from ``since`` to ``until``; a cell may stand here more than once."""
-        np.add.at(self.fresh_days, rows, _fresh(self._rate[rows], snapshot, since, until))
+        """Add copies that were held from ``since`` to ``until``, of cells that are not the same."""
+        self.fresh_days[rows] += _fresh(self._rate[rows], snapshot, since, until)
         if not (read := np.isfinite(snapshot)).all():
             rows, snapshot, since, until = rows[read], snapshot[read], since[read], until[read]
         held = until - since
-        np.add.at(self.held_days, rows, held)
-        np.add.at(self.aged, rows, held * ((since + until) / 2 - snapshot))
-        np.add.at(self.within, rows, np.clip(snapshot + self._goal - since, 0.0, held))
+        self.held_days[rows] += held
+        self.aged[rows] += held * ((since + until) / 2 - snapshot)
+        self.within[rows] += np.clip(snapshot + self._goal - since, 0.0, held)
         self.oldest = np.fmax(self.oldest, (until - snapshot).max(initial=-np.inf) if len(rows) else np.nan)
-
-    @property
-    def changed(self) -> NDArray[np.float32]:
-        """Whether the last refresh of each cell found changes: 1, 0, or NaN where nobody knows."""
-        self._work_out()
-        return self._changed
-
-    def _work_out(self) -> None:
-        if not self._notes:
-            return
-        noted: Iterable[Any] = zip(*self._notes, strict=True)
-        rows, settled, snapshot, starts, ends, draw = (np.concatenate(column) for column in noted)
-        self._notes = []
-        self._pending = 0
-        rate = self._rate[rows]
-        unchanged = np.exp(-rate * np.minimum(starts - snapshot, 1e300))
-        unchanged[np.isinf(snapshot)] = 0.0
-        self._add(rows, snapshot, settled, ends)
-        np.add.at(self.found_nothing, rows, unchanged)
-        if self._observed:  # of what a cell showed, the last counts
-            self._changed[rows] = draw >= unchanged
 
 
 def _fresh(rate: Floats, snapshot: Floats, since: Floats, until: Floats | float) -> Floats:
@@ -160,6 +136,13 @@ class _Troubles:
         """The troubles of cells are these at the start."""
         self._more[rows, kinds] = 1.0 - self._shares(rows)[np.arange(len(rows)), kinds]
 
+    def success(self, gap: float) -> Floats:
+        """The highest chance that a refresh succeeds: so long after one that did."""
+        rows = np.arange(len(self._never))
+        shares = self._shares(rows)
+        chance: Floats = np.prod(1 - shares * -np.expm1(-gap / (_MENDED * (1 - shares))), axis=1)
+        return chance
+
     def meet(self, rows: Rows, now: float, rng: np.random.Generator) -> NDArray[np.intp]:
         """How refreshes that start now will fail: the number of the kind, or -1."""
         shares = self._shares(rows)
@@ -212,6 +195,18 @@ class SimulationState:
 
     def __len__(self) -> int:
         return len(self.snapshot)
+
+    @property
+    def kept(self) -> Floats:
+        """What a refresh is still worth when it ends, as a share: E e^(-rate latency), the latency being log-normal."""
+        points, weights = np.polynomial.hermite_e.hermegauss(32)
+        kept = [np.exp(-self.true_rate * self._latency * np.exp(SPREAD * point)) for point in points]
+        share: Floats = np.tensordot(weights / weights.sum(), kept, axes=1)
+        return share
+
+    def success(self, gap: float) -> Floats:
+        """The highest chance of each cell that a refresh succeeds, with at least ``gap`` days between two."""
+        return self._troubles.success(gap)
 
     def eligible(self) -> Flags:
         """Which cells may be refreshed now: linked, supported, not on their way, not waiting after a failure."""
@@ -289,7 +284,6 @@ class CellsView:
 
     def __init__(self, board: SimulationState, cells: pd.DataFrame) -> None:
         self._board = board
-        self._groups: dict[tuple[str, ...], NDArray[np.int64]] = {}
         self._fixed: dict[str, Floats] = {"cost": _locked(board.cost)}
         still = [name for name, kind in CELLS.items() if kind == "category" and name not in CHANGING]
         self._arrays = {name: cells[name].array for name in (*still, "due")}
@@ -307,7 +301,7 @@ class CellsView:
     def columns(self, budget_left: float) -> Columns:
         """The cells as they are now."""
         self._now.clear()
-        return Columns(self.numbers, self.labels, self.frame, self._moment(), budget_left, None, self._groups)
+        return Columns(self.numbers, self.labels, self.frame, self._moment(), budget_left)
 
     def _moment(self) -> np.datetime64:
         moment: np.datetime64 = self._board.start + np.timedelta64(round(self._board.now * _DAY_US), "us")

@@ -16,7 +16,7 @@ DAY = pd.Timedelta(days=1)
 NEVER = np.inf
 
 ALL = [
-    p.every("7D"), p.oldest(), p.weighted_age(), *(p.optimal(name) for name in p.INDICES),
+    p.every("7D"), p.oldest(), *(p.optimal(name) for name in p.INDICES),
     p.learn(), p.keep_alive(), p.codat_schedule("7D", bills="1D"), p.random_order(3),
     p.first(p.every("1D"), p.oldest()), p.where({"data_type": "bills"}, p.oldest()), p.bundle("payables"),
     p.limit(p.oldest(), 2, per="company"), p.before(), p.before("07:00"), p.before("2026-11-23T07:00:00Z"),
@@ -53,7 +53,12 @@ def test_schedules() -> None:
     assert wants(p.every("2D")) == [0.0, 1.0, 1.5, NEVER]
     assert wants(p.codat_schedule("2D", bills="4D")) == [0.0, 1.0, 0.0, NEVER]
     assert wants(p.oldest()) == [1.0, 2.0, 3.0, NEVER]
-    assert wants(p.weighted_age(), weight=[8, 1, 1, 1], cost=[1, 2, 1, 1]) == [4.0, 1.0, 4.5, NEVER]
+    assert wants(p.optimal("since_sync", max_age=None), weight=[8, 1, 1, 1], cost=[1, 2, 1, 1]) == [
+        4.0,
+        1.0,
+        4.5,
+        NEVER,
+    ]
 
 
 def test_a_cell_never_read_is_worth_its_weight_over_rate_and_cost() -> None:

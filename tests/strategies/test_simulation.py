@@ -40,7 +40,7 @@ def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
 def test_strategies_come_out_in_the_known_order() -> None:
     """On a small reference portfolio: optimal nearly reaches the bound, the naive ones stay far below."""
     options: dict[str, Any] = {"days": 24, "budget": "200 refreshes/day", "tick": "15min", "limits": FREE}
-    plans = [p.optimal(max_age=None), p.optimal(), p.weighted_age(), p.oldest()]
+    plans = [p.optimal(max_age=None), p.optimal(), p.optimal("since_sync", max_age=None), p.oldest()]
     ratios = [simulate(plan, reference(), **options).ratio for plan in plans]
     assert ratios[0] >= 0.995
     assert ratios[1] >= 0.99
@@ -185,6 +185,28 @@ def test_failures_keep_a_cell_away() -> None:
     assert found.metrics["never_synced"] == 1
 
 
+def test_more_budget_is_never_worse() -> None:
+    """Failures are a state in time: who looks more often finds them sooner, and does not make them."""
+    portfolio = Portfolio.synthetic(8, seed=2)
+    budgets = [f"{each * len(portfolio)} refreshes/day" for each in (0.25, 1, 4, 16)]
+    fresh = [simulate(p.optimal(), portfolio, days=14, budget=budget).metrics["freshness"] for budget in budgets]
+    assert fresh == sorted(fresh)
+    assert fresh[-1] > 0.9
+
+
+def test_nobody_starves_who_was_believed_to_be_hopeless() -> None:
+    """Half of the cells are believed to change too fast to be kept fresh, and hardly change: learning finds out."""
+    frame = pd.DataFrame({"true_rate": [0.05] * 100 + [1.0] * 100, "rate": [3.0] * 100 + [1.0] * 100, "age": 3.0})
+    trap = Portfolio.from_frame(frame)
+    for budget, least in ((10, 0.99), (40, 0.95), (100, 0.95)):
+        options: dict[str, Any] = {"days": 180, "budget": f"{budget} refreshes/day", "tick": "1D", "limits": FREE}
+        robin = simulate(p.oldest(), trap, **options).metrics["freshness"]
+        known = simulate(p.optimal(max_age=None), trap.believing("known"), **options).metrics["freshness"]
+        learned = simulate(p.learn(), trap, **options)
+        assert learned.metrics["never_refreshed"] == 0
+        assert learned.metrics["freshness"] >= least * (robin if budget == 10 else max(robin, known))
+
+
 def test_neglected_connections_are_kept_alive() -> None:
     """A strategy that wants nothing still has each connection read before 25 days are over, once."""
     frame = pd.DataFrame({"company": "a", "connection": ["x", "x", "y"], "age": [20.0, 24.0, 0.0], "true_rate": 1.0})
@@ -251,6 +273,9 @@ def test_the_same_seed_gives_the_same_result() -> None:
             "the portfolio's column requests",
         ),
         ({"budget": "lots"}, "was not understood"),
+        ({"days": 10**400}, "at most 36,525 days"),
+        ({"goal": 10**400}, "an interval of so many days is no interval"),
+        ({"budget": f"{10**400} refreshes/day"}, "is more than anybody has"),
         ({"portfolio": pd.DataFrame({"age": []})}, "at least one cell"),
         (
             {"portfolio": pd.DataFrame({"true_rate": [-1.0]})},
