@@ -99,6 +99,15 @@ def test_money_needs_prices() -> None:
         assert (plan(oldest(), amount=amount, unit="requests")["action"] == "queue").sum() == queued
 
 
+def test_what_freshness_gives_up_is_told_with_its_budget() -> None:
+    """Live, in the reason: which cells a budget is too small for, and from which on it would not be."""
+    found = plan(optimal(), amount=1.0, rate=[0.2, 30.0, 0.2], age=[1.0, 5.0, 3.0]).set_index("data_type")
+    assert "freshness alone gives it up below" in found["reason"]["invoices"]
+    need = float(found["reason"]["invoices"].split("below ")[1].split(" ")[0])
+    assert "gives it up" not in " ".join(plan(optimal(), amount=need + 0.1, rate=[0.2, 30.0, 0.2])["reason"])
+    assert "gives it up" not in " ".join(plan(optimal("age"), rate=[0.2, 30.0, 0.2])["reason"])
+
+
 def test_nonsense_shows_the_rows() -> None:
     """A strategy that answers with texts is refused with the cells that it gave them for."""
     with pytest.raises(StrategyError, match=r"no numbers.*\n.*\n0 +a +x +bills +soon"):

@@ -32,7 +32,6 @@ from codat_notebook.strategies.policies import (
     limit,
     oldest,
     optimal,
-    random_order,
     where,
 )
 from codat_notebook.strategies.portfolio import Portfolio
@@ -42,6 +41,6 @@ from codat_notebook.strategies.simulation import simulate
 
 __all__ = [
     "CELLS", "Limits", "Portfolio", "Result", "StrategyError", "before", "bundle", "codat_schedule", "compare", "every",
-    "first", "keep_alive", "learn", "limit", "observe_changes", "oldest", "optimal", "random_order", "simulate",
+    "first", "keep_alive", "learn", "limit", "observe_changes", "oldest", "optimal", "simulate",
     "table", "where",
 ]  # fmt: skip

@@ -111,22 +111,6 @@ def since_sync(rate: ArrayLike, tau: ArrayLike) -> Floats:
     return tau * tau / 2
 
 
-def missed(rate: ArrayLike, tau: ArrayLike) -> Floats:
-    """Index of the changes missed: rate tau^2 / 2. A cell never synced is worth everything, also at rate 0."""
-    rate, tau = _pair(rate, tau)
-    return np.where(np.isinf(tau), np.inf, rate * np.minimum(tau, 1e150) ** 2 / 2)
-
-
-def harmonic(rate: ArrayLike, tau: ArrayLike) -> Floats:
-    """Index of the harmonic penalty ln(1 + rate / f) at f = 1 / tau (Kolobov et al.): rate tau^2 / (1 + x).
-
-    It grows without limit, so nobody starves.
-    """
-    rate, tau = _pair(rate, tau)
-    finite = np.minimum(tau, 1e150)
-    return np.where(np.isinf(tau), np.inf, rate * finite * finite / (1.0 + rate * finite))
-
-
 def _pair(rate: ArrayLike, tau: ArrayLike) -> tuple[Floats, Floats]:
     rate, tau = np.asarray(rate, np.float64), np.asarray(tau, np.float64)
     if rate.shape != tau.shape:

@@ -68,14 +68,6 @@ STILL: Final = 1e-100
 
 
 @dataclass(frozen=True, slots=True)
-class Allocation:
-    """Refreshes a day for each cell, and the price: what one more unit of budget a day would win."""
-
-    frequency: Floats
-    price: float
-
-
-@dataclass(frozen=True, slots=True)
 class Problem:
     """Cells and a budget that are fit to be worked with: arrays of one length, finite, nothing negative."""
 
@@ -115,47 +107,33 @@ def refuse(name: str, values: Floats, good: Flags, wanted: str) -> None:
         raise ValueError(f"{name}: expected {wanted} for each cell, but row {row} is {values[row]}")
 
 
-def allocate(
-    rates: ArrayLike, budget: float, weights: ArrayLike | None = None, costs: ArrayLike | None = None
-) -> Allocation:
-    """The freshest way to share out a budget, by evenly spaced refreshes (Cho & Garcia-Molina).
-
-    At the price p of the budget a cell gets none where z = p c rate / w >= 1, else rate / u a day, where
-    1 - (1 + u) e^-u = z. Other objectives have their indices (``indices``), and no allocation here.
-
-    Parameters
-    ----------
-    rates : changes a day, one per cell; 0 gets nothing.
-    budget : what the refreshes of a day may cost, in the unit of ``costs``.
-    weights : worth of a fresh cell; 1 by default.
-    costs : cost of a refresh; 1 by default.
-
-    Raises
-    ------
-    ValueError : a number that is negative or not finite, or a length that does not fit.
-
-    >>> allocate([1, 2, 3, 4, 5], 5).frequency.round(4).tolist()
-    [1.1499, 1.3584, 1.3538, 1.1379, 0.0]
-    """
-    problem = Problem.checked(rates, budget, weights, costs)
-    able = (problem.rate > 0) & (problem.weight > 0)
-    if not able.any() or problem.budget == 0:
-        return Allocation(np.zeros(len(problem.rate)), np.inf if able.any() else 0.0)
-    low, high = find_price(lambda at: float((_frequency(problem, at) * problem.cost).sum()), problem.budget)
-    frequencies = _frequency(problem, low)
-    if high > low:
-        # The spending jumps over the budget between two neighbouring prices; a mix of both costs what it should.
-        other = _frequency(problem, high)
-        dear, cheap = float((frequencies * problem.cost).sum()), float((other * problem.cost).sum())
-        frequencies = other + (frequencies - other) * (problem.budget - cheap) / (dear - cheap)
-    return Allocation(frequencies, low)
-
-
-def _frequency(problem: Problem, price: float) -> Floats:
+def interval_at(problem: Problem, price: float) -> Floats:
+    """Days between two refreshes of each cell at a price, infinite where there are none."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         z = price * problem.cost * problem.rate / problem.weight
-        u = staleness_root(np.where(problem.weight > 0, z, np.inf))
-        return np.where(u > 0, problem.rate / u, 0.0)
+        interval = staleness_root(np.where(problem.weight > 0, z, np.inf)) / problem.rate
+    return np.where((problem.rate > 0) & (problem.weight > 0), interval, np.inf)
+
+
+def spent_at(problem: Problem, price: float) -> float:
+    """What the refreshes of a day cost at a price."""
+    return float((problem.cost / np.maximum(interval_at(problem, price), 1e-300)).sum())
+
+
+def given_up_below(rates: ArrayLike, weights: ArrayLike, costs: ArrayLike) -> Floats:
+    """For each cell about the budget a day up to which the freshest allocation never refreshes it.
+
+    >>> given_up_below([1.0, 5.0], [1.0, 1.0], [1.0, 1.0]).round(2).tolist()
+    [0.0, 1.21]
+    """
+    problem = Problem.checked(rates, 0.0, weights, costs)
+    with np.errstate(divide="ignore"):
+        edge = np.where(problem.rate > 0, problem.weight / (problem.cost * problem.rate), np.inf)
+    prices = np.unique(edge[np.isfinite(edge) & (edge > 0)])
+    if not len(prices):
+        return np.zeros(len(edge))
+    prices = prices[np.linspace(0, len(prices) - 1, min(len(prices), 64)).astype(int)]
+    return np.interp(edge, prices, [spent_at(problem, price) for price in prices], right=0.0)
 
 
 def mean(values: ArrayLike, weights: ArrayLike | None = None) -> float:
@@ -181,7 +159,7 @@ def upper_bound(
 
     Parameters
     ----------
-    rates, budget, weights, costs : as in ``allocate``.
+    rates, budget, weights, costs : changes, weight and cost of a refresh of each cell, and what may be spent a day.
     days : the horizon, > 0.
     ages : days since the snapshot that is held at the start; infinite where there is none.
     kept : what a refresh is still worth when it ends, as a share: E e^(-rate x latency).
@@ -250,18 +228,17 @@ def _read_first(part: Problem, price: float, paid: Floats, never: Flags, days: f
     """The most that cells which were never read are worth at a price, when the first read of each waits for those of
     the others: a day later is worth ``worth`` less, so the best order is that of worth per cost (Smith's rule)."""
     rate, weight, charge, paid = part.rate[never], part.weight[never], price * part.cost[never], paid[never]
+    interval = interval_at(part, price)[never]
     with np.errstate(divide="ignore", invalid="ignore"):
-        interval = staleness_root(np.where(weight > 0, charge * rate / weight, np.inf)) / rate
         worth = (-np.expm1(-rate * interval) * weight / rate - charge) / interval
-        worth = np.where(
-            rate > 0, np.where(np.isfinite(interval) & (interval > 0), worth, weight * (charge == 0)), weight
-        )
+    worth = np.where(rate > 0, np.where(np.isfinite(interval), worth, 0.0), weight)
     order = np.argsort(-worth / paid, kind="stable")
     ends = np.cumsum(paid[order]) / part.budget - ahead
-    late = ends > days
-    if late.any():  # not all can be read: then one that is read in part counts for that part, from its middle on
-        ends = ends - paid[order] / part.budget / 2
-    return float((worth[order] * np.maximum(days - np.maximum(ends, 0.0), 0.0)).sum())
+    gained = days - ends
+    if (ends > days).any():  # not all can be read: then what is read in part counts for that part
+        takes = paid[order] / part.budget
+        gained = np.clip(gained + takes, 0.0, takes) ** 2 / (2 * takes) + np.maximum(gained, 0.0)
+    return float((worth[order] * np.minimum(gained, days)).sum())
 
 
 def fresh_days(rate: Floats, refreshes: Floats, days: Floats | float, age: Floats) -> Floats:
@@ -280,8 +257,7 @@ def fresh_days(rate: Floats, refreshes: Floats, days: Floats | float, age: Float
 
 def _refreshes(problem: Problem, price: float, days: Floats, age: Floats) -> Floats:
     """How many refreshes each cell gets at a price, as any number >= 0."""
+    interval = interval_at(problem, price)
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.where(problem.weight > 0, price * problem.cost * problem.rate / problem.weight, np.inf)
-        interval = staleness_root(z) / problem.rate
         count = np.where(interval >= age, (days + age) / interval - 1, days / interval)
-    return np.where((problem.rate > 0) & (z < 1), np.maximum(count, 0.0), 0.0)
+    return np.where(np.isfinite(interval), np.maximum(count, 0.0), 0.0)

@@ -115,8 +115,7 @@ def load(strategy: Any, kept: Any) -> None:
 
 #: Objective -> the index W(rate, tau) that strategies put the cells in order by.
 INDICES: Final[Mapping[str, Callable[[Floats, Floats], Floats]]] = {
-    "freshness": indices.staleness, "age": indices.age, "harmonic": indices.harmonic,
-    "since_sync": indices.since_sync, "missed": indices.missed,
+    "freshness": indices.staleness, "age": indices.age, "since_sync": indices.since_sync,
 }  # fmt: skip
 
 
@@ -144,9 +143,8 @@ def optimal(objective: str = "freshness", *, max_age: str | float | None = "14D"
 
     ``"freshness"``: (1 - e^-x - x e^-x) / rate, x = rate tau (Cho & Garcia-Molina 2003; Kolobov et al. 2019). By itself
     it gives up what changes too fast to be kept fresh, such as orders and bank transactions, which who lends must see:
-    hence ``max_age``. ``"age"``: tau^2/2 + tau e^-x / rate - (1 - e^-x) / rate^2. ``"harmonic"``: rate tau^2 / (1 + x),
-    nobody starves (Kolobov et al. 2019). ``"since_sync"``: tau^2 / 2 (Kadota,
-    Sinha, Modiano 2018). ``"missed"``: rate tau^2 / 2.
+    hence ``max_age``. ``"age"``: tau^2/2 + tau e^-x / rate - (1 - e^-x) / rate^2.
+    ``"since_sync"``: tau^2 / 2 (Kadota, Sinha, Modiano 2018).
 
     Parameters
     ----------
@@ -178,6 +176,12 @@ def worth(cells: Columns, objective: str, max_age: float | None) -> Floats:
             finite = value[np.isfinite(value)].max(initial=0.0)
             value[late] = np.fmax(finite, 1.0) * (1 + np.minimum(age[late] / max_age, 1e6))
     return value
+
+
+def gives_up(strategy: Any) -> bool:
+    """Whether a strategy, or the one in it, goes by freshness, which gives up what changes too fast."""
+    own = getattr(strategy, "arguments", {})
+    return own.get("objective") == "freshness" or ("strategy" in own and gives_up(own["strategy"]))
 
 
 def learn(strategy: Strategy | None = None, prior: Prior = None) -> Policy:
@@ -241,16 +245,6 @@ def codat_schedule(default: str | float = "7D", **types: str | float) -> Policy:
 def _codat_schedule(cells: Columns, default: float, periods: Mapping[str, float]) -> Floats:
     codes, categories = cells.labels("data_type")
     return _every(cells, np.array([*(periods.get(name, default) for name in categories), default])[codes])
-
-
-def random_order(seed: int = 0) -> Policy:
-    """All cells in an order that is drawn anew each round: what knowing nothing is worth."""
-    return Policy(f"random_order({seed})", _random_order, {"seed": seed})
-
-
-def _random_order(cells: Columns, seed: int) -> Floats:
-    now = int(cells.now.astype("datetime64[s]").astype(np.int64))
-    return 1.0 - np.random.default_rng([seed, now & 0xFFFFFFFF]).random(len(cells.age))
 
 
 def first(*strategies: Strategy) -> Policy:

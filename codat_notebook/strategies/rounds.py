@@ -18,10 +18,12 @@ import numpy as np
 import pandas as pd
 
 from codat_notebook import frames
+from codat_notebook.strategies import optimum
 from codat_notebook.strategies.budget import REQUESTS, Budget, days, reading
 from codat_notebook.strategies.cell_table import CELLS, Columns, ask, name_of
 from codat_notebook.strategies.indices import Flags, Floats, Rows
-from codat_notebook.strategies.policies import Strategy, keep_alive, load, save
+from codat_notebook.strategies.learning import assumed_rates
+from codat_notebook.strategies.policies import Strategy, gives_up, keep_alive, load, save
 
 #: Column -> kind of the plan: what ``session.refresh`` needs, then why.
 STRATEGY_PLAN: Final = {
@@ -218,6 +220,10 @@ def plan_round(
         why = "keeps the connection alive" if alive else f"priority {priority[row]:.3g}"
         age = "never read" if np.isinf(columns.age[row]) else f"{columns.age[row]:.1f} days old"
         reasons[row] = f"{why}, {age}, {left:,.6g} of {amount:,.6g} {budget.unit} left"
+    if gives_up(strategy):
+        from_ = optimum.given_up_below(assumed_rates(columns), columns.weight, cost)
+        for row in np.flatnonzero((from_ > limits.a_day(budget)) & cells["obstacle"].isna().to_numpy(bool) & ~waiting):
+            reasons[row] += f"; freshness alone gives it up below {from_[row]:,.3g} {budget.unit} a day"
     kept = {"unit": budget.unit, "credit": rounds.credit, "paid": until.isoformat()}
     kept |= {"strategy": name_of(strategy), "remembered": save(strategy)}
     return Planned(_frame(cells, priority, rows, reasons, cost), kept)

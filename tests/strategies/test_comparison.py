@@ -21,9 +21,9 @@ from codat_notebook.strategies import (
     compare,
     every,
     first,
+    learn,
     oldest,
     optimal,
-    random_order,
     simulate,
 )  # fmt: skip
 
@@ -45,7 +45,7 @@ def test_a_tidy_frame() -> None:
 
 def test_all_executors_agree() -> None:
     """Here, in threads and in other processes the same seeds give the same frame; built-in strategies travel."""
-    plans = {"a": first(every("2D"), optimal()), "b": random_order(4)}
+    plans = {"a": first(every("2D"), optimal()), "b": learn()}
     here = compare(plans, PORTFOLIO, seeds=2, **OPTIONS)
     with ThreadPoolExecutor(2) as threads:
         pd.testing.assert_frame_equal(here, compare(plans, PORTFOLIO, seeds=2, executor=threads, **OPTIONS))

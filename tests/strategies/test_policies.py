@@ -17,7 +17,7 @@ NEVER = np.inf
 
 ALL = [
     p.every("7D"), p.oldest(), *(p.optimal(name) for name in p.INDICES),
-    p.learn(), p.keep_alive(), p.codat_schedule("7D", bills="1D"), p.random_order(3),
+    p.learn(), p.keep_alive(), p.codat_schedule("7D", bills="1D"),
     p.first(p.every("1D"), p.oldest()), p.where({"data_type": "bills"}, p.oldest()), p.bundle("payables"),
     p.limit(p.oldest(), 2, per="company"), p.before(), p.before("07:00"), p.before("2026-11-23T07:00:00Z"),
 ]  # fmt: skip
@@ -168,7 +168,7 @@ def test_types_without_a_prior_of_their_own_have_the_usual_one() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: p.optimal("best"), "optimal: no objective 'best'; there are freshness, age"),
+        (lambda: p.optimal("best"), "optimal: no objective 'best'; there are freshness, age, since_sync"),
         (lambda: p.every(0), "an interval is a positive time"),
         (lambda: p.first(), "give at least one strategy"),
         (lambda: p.limit(p.oldest(), -1), "expected a number of cells >= 0"),
