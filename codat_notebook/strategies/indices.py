@@ -35,8 +35,11 @@ def staleness_curve(x: ArrayLike) -> Floats:
     [0.0, 0.264241, 1.0]
     """
     x = np.asarray(x, dtype=np.float64)
-    s = np.minimum(x, _FAR)
-    return _mended(1 - (1 + s) * np.exp(-s), x, _SMALL, 2, _SERIES[:6])
+    s = np.minimum(x, _FAR, out=np.empty_like(x))
+    decay = np.exp(-s)
+    s += 1.0
+    s *= decay
+    return _mended(np.subtract(1.0, s, out=s), x, _SMALL, 2, _SERIES[:6])
 
 
 def age_curve(x: ArrayLike) -> Floats:
@@ -51,12 +54,13 @@ def age_curve(x: ArrayLike) -> Floats:
 
 def _mended(curve: Floats, x: Floats, small: float, power: int, coefficients: Sequence[float]) -> Floats:
     """``curve`` with the alternating series x^power (c0 - c1 x + c2 x^2 - ...) in its place where x is small."""
-    if (x < small).any():
-        s = np.minimum(x, small)
+    curve, at = np.asarray(curve), x < small
+    if at.any():
+        s = x[at]
         series = np.zeros_like(s)
         for coefficient in reversed(coefficients):
             series = coefficient - s * series
-        curve = np.where(x < small, series * s**power, curve)
+        curve[at] = series * s**power
     return curve
 
 

@@ -4,9 +4,7 @@ Which refreshes a day f with sum c f = budget are best, given the changes a day 
 costs c? At the optimum one price rules: the weighted index per cost (``indices``) is the same for all cells that are
 refreshed. ``find_price`` looks for it; each cell's interval at a price is the root of a curve. ``upper_bound`` is what
 no strategy exceeds that learns of changes only by refreshing: quotas, latency and failures lower what can be reached,
-push signals and rates that vary in time would raise it.
-
-Source: Cho & Garcia-Molina, TODS 2003.
+push signals and rates that vary in time would raise it. (Cho & Garcia-Molina, TODS 2003.)
 """
 
 from __future__ import annotations
@@ -21,7 +19,6 @@ from numpy.typing import ArrayLike
 from codat_notebook.strategies.indices import Flags, Floats
 
 _WIDE = 700.0  # how far the logarithm of a price may be from 0
-_TOLERANCE = 1e-10  # of the budget
 #: Of the price that spends the budget: what is tried.
 _PRICES: Final = np.array([0.3, 0.5, 0.7, 0.85, 0.95, 1.0, 1.05, 1.2, 1.5])
 
@@ -48,8 +45,8 @@ def staleness_root(z: Floats) -> Floats:
     return u
 
 
-def find_price(spend: Callable[[float], float], budget: float) -> tuple[float, float]:
-    """The price at which ``spend``, which falls with the price, equals the budget to 1e-10 of it, by bisection.
+def find_price(spend: Callable[[float], float], budget: float, to: float = 1e-10) -> tuple[float, float]:
+    """The price at which ``spend``, which falls with the price, equals the budget ``to`` a share of it, by bisection.
 
     Both ends of the answer are the same unless the spending jumps over the budget between two neighbouring floats (a
     cell that is about to be given up does that): then spend(low) > budget > spend(high).
@@ -57,7 +54,7 @@ def find_price(spend: Callable[[float], float], budget: float) -> tuple[float, f
     low, high = -_WIDE, _WIDE
     while (at := (low + high) / 2) not in (low, high):
         gap = spend(float(np.exp(at))) / budget - 1
-        if abs(gap) <= _TOLERANCE:
+        if abs(gap) <= to:
             return float(np.exp(at)), float(np.exp(at))
         low, high = (at, high) if gap > 0 else (low, at)
     return float(np.exp(low)), float(np.exp(high))
@@ -220,7 +217,7 @@ def _most_won(part: Problem, paid: Floats, left: Floats, age: Floats, days: floa
 
     price = 0.0
     if change.any():
-        price = find_price(lambda at: float((count(at) * part.cost).sum()), part.budget * days)[0]
+        price = find_price(lambda at: float((count(at) * part.cost).sum()), part.budget * days, 1e-4)[0]
     return min(dual(float(at)) for at in price * _PRICES)
 
 

@@ -145,6 +145,8 @@ class _Troubles:
 
     def meet(self, rows: Rows, now: float, rng: np.random.Generator) -> NDArray[np.intp]:
         """How refreshes that start now will fail: the number of the kind, or -1."""
+        if not self._never[rows].any():
+            return np.full(len(rows), -1)
         shares = self._shares(rows)
         gap = (now - self._looked[rows])[:, None]
         chance = shares + self._more[rows] * np.exp(-gap / (_MENDED * (1.0 - shares)))
