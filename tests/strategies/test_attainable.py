@@ -50,6 +50,7 @@ def best(rates: list[float], ages: list[int], costs: list[int], budget: int, day
 WORLDS = {
     "plenty": ([0.3, 0.6], [1, 1], [1, 1], 1, 8, 1.0, 0),
     "never read": ([0.2, 0.3, 0.4], [NEVER] * 3, [1, 1, 1], 1, 9, 1.0, 0),
+    "never read, few days": ([0.05, 0.1, 0.05], [NEVER] * 3, [1, 1, 1], 1, 4, 1.0, 0),
     "never read, and fast": ([0.3, 1.5, 0.6], [NEVER] * 3, [1, 1, 1], 1, 7, 1.0, 0),
     "a third fails": ([0.3, 0.5], [1, 2], [1, 1], 1, 8, 0.7, 0),
     "dearer than a day": ([0.15, 0.3], [2, NEVER], [3, 3], 1, 9, 1.0, 0),

@@ -65,7 +65,8 @@ def test_fractional_budgets_give_as_much_as_foretold(budget: str, every: str) ->
 
 def test_a_round_that_comes_late_loses_nothing_and_one_too_many_wins_nothing() -> None:
     """Budget comes in with time, not with rounds; after a long pause no more than is saved up."""
-    assert sum(lived(oldest(), "12 refreshes/day", "1h", 2.0, late=1 / 24 / 30)[0]) == 24
+    for late in (1 / 24 / 30, -1 / 24 / 30):
+        assert lived(oldest(), "12 refreshes/day", "1h", 1.0, late)[0] == [0, 1] * 12
     real = cells().assign(name="Toft", obstacle=None, rate_from="given", price=np.nan)
 
     def queued(*hours: float) -> list[int]:

@@ -206,6 +206,8 @@ def test_nobody_starves_who_was_believed_to_be_hopeless() -> None:
         known = simulate(p.optimal(max_age=None), trap.believing("known"), **options).metrics["freshness"]
         learned = simulate(p.learn(), trap, **options)
         assert learned.metrics["never_refreshed"] == 0
+        curious = simulate(p.learn(p.optimal(max_age=None)), trap, **options).metrics["freshness"]
+        assert curious >= 0.55 * known  # by the mean rate alone it would be a quarter
         assert learned.metrics["freshness"] >= least * (robin if budget == 10 else max(robin, known))
 
 
