@@ -15,8 +15,8 @@ import numpy as np
 from codat_notebook.models.instants import MONTH, interval
 from codat_notebook.strategies.indices import Floats
 
-#: Requests of a refresh: one that queues it, and its share of looking at its company until it ends (as counted in the
-#: sandbox: 71 looks for 60 refreshes in rounds of 12).
+#: Requests of a refresh: one that queues it, and its share of looking at its company until it ends (in the sandbox 1.2
+#: to 2.4 looks in rounds of 12 refreshes, and 5 in rounds of 2).
 REQUESTS = 2.2
 
 
