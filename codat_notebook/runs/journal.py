@@ -205,8 +205,11 @@ class Start:
         journal: str | Path | None = None,
         reserve: float = 0,
         patience: float = PRICE,
+        notes: Mapping[str, str] | None = None,
     ) -> "Start":
-        """A new run; a journal whose run has ended is begun anew. Raises :class:`JournalError` if it cannot be used."""
+        """A new run; a journal whose run has ended is begun anew. Raises :class:`JournalError` if it cannot be used.
+
+        ``notes`` stand in the journal from the moment on at which the plan does; ``left_notes`` reads them."""
         if context.closed:  # before a journal is locked
             raise RuntimeError(CLOSED)
         if not (reserve >= 0 and patience >= 0):
@@ -216,6 +219,7 @@ class Start:
         if journal is not None:
             path = Path(journal)
             about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
+            about |= notes or {}
             about |= _handle() if product is None else {"product": product, **_handle()}
             with opened(path, "written", "Nothing was begun.") as store:
                 if store.about() and store.read("SELECT 1 FROM companies WHERE NOT done LIMIT 1"):
@@ -266,6 +270,18 @@ class Start:
             gone = [("DELETE FROM operations WHERE company_id = ?", [[company.company_id] for company in changed])]
             store.write([_about(about), *gone, *_plan(changed), *tried], WITH_ATTEMPTS if attempts else None)
         return replace(self, companies=companies, store=store, about=about)
+
+
+def left_notes(journal: str | Path) -> Mapping[str, str]:
+    """What the journal of a run says of it as a whole, its notes included; nothing where there is no journal yet.
+
+    Raises :class:`JournalError` where it cannot be read."""
+    if not (path := Path(journal)).exists():
+        return {}
+    with opened(path, "read") as store:
+        about = store.about()
+    store.close()
+    return about
 
 
 def _handle() -> dict[str, str]:
