@@ -145,7 +145,7 @@ def test_without_a_key_connect_says_where_it_could_come_from(do: Do) -> None:
         ("status techn", 'Technicalium +[-0-9a-f]{36}\n +"Technicalium Group" +[-0-9a-f]{36}$'),
         ("status e", r"… and \d+ more|Type one whole"),
         ("status 00000000-0000-4000-8000-000000000000", r"could not be done\. .*Check the id"),
-        ('status "Toft', "opened and not closed"),
+        ('status "Toft', "opened but not closed"),
         ("refresh toft", r"Which data types of “toft”\? Such as `invoices bills`, or `all`"),
         ("STATUS toft", "Did you mean `status`"),
         ("refresh toft Invoice", "Did you mean `invoices`"),

@@ -212,9 +212,12 @@ def error_details(row: Row) -> DetailsState:
 def error_with_checks(row: Row) -> tuple[DetailsState, Checked | None]:
     """The details of an error, and the operation that it is of, whose checks may say more."""
     company_id, operation_id = _value(row["company_id"]), _value(row["operation_id"])
-    if not (company_id and operation_id and is_checked(str(row["status"]))):
-        return error_details(row), None
-    return error_details(row), (str(company_id), str(operation_id))
+    shown = error_details(row)
+    if not (company_id and operation_id):
+        return shown, None
+    if not is_checked(str(row["status"])):
+        return {**shown, "checks": checks_state("never")}, None
+    return shown, (str(company_id), str(operation_id))
 
 
 def answer_tone(row: Row) -> str:

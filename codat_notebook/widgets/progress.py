@@ -63,9 +63,9 @@ _ISOLATE, _END = "\u2068", "\u2069"
 class ProgressRow(TypedDict):
     """An operation on its way, by :func:`operation_row`.
 
-    ``type`` and ``status`` are Codat's keys, ``name`` and ``text`` what is read of them. ``stage`` is 0-4, or 5 for all
-    done. From the ``usual`` seconds the browser says what is left, and names what takes three times as long and two
-    minutes longer.
+    ``type`` and ``status`` (where it is another word) are Codat's keys, ``name`` and ``text`` what is read of them.
+    ``stage`` is 0-4, or 5 for all done. From the ``usual`` seconds the browser says what is left, and names what takes
+    three times as long and two minutes longer.
     """
 
     key: str
@@ -156,9 +156,10 @@ def operation_row(
     'Mapping'
     """
     platform = connection.platform_name if connection else ""
-    row: dict[str, Any] = {"key": operation.id, "status": operation.status or None, **_of_type(operation.data_type)}
+    row: dict[str, Any] = {"key": operation.id, **_of_type(operation.data_type), "platform": platform}
     row |= meaning(operation.status, operation.completed, operation.status_description)._asdict()
-    row["platform"] = platform
+    if operation.status not in (row["text"], ""):
+        row["status"] = operation.status
     if row["kind"] == "failed":
         error = error if error and error.cause else from_operation(operation, connection, (), now or _NEVER)
         message = operation.error_message or ""

@@ -106,7 +106,7 @@ def test_a_live_row_changes_in_place(stage, browse):
     """Focus, scroll and the nodes of what did not change stay; the checks' findings come when they are there."""
     table, details = browse("running")
     table.locator("tbody tr").first.click()
-    expect(details).to_contain_text("Codat checks the data when it has been read.")
+    expect(details).to_contain_text("Codat checks the data once it has been read.")
     before = details.locator("dl > div", has_text="companyId").element_handle()
     details.locator("dl > div", has_text="companyId").get_by_role("button").focus()
     states, key = gallery_details.states(), stage.parts[1].state["key"]

@@ -250,7 +250,7 @@ def test_before_the_click_it_says_what_it_costs_and_what_is_on_its_way(stage, co
     height = facts.bounding_box()["height"]
     stage.page.get_by_label("Customers", exact=False).uncheck()
     expect(facts).to_contain_text("Costs 3 requests")
-    expect(facts).to_contain_text("twice: Invoices")
+    expect(facts).to_contain_text("again: Invoices")
     change(stage, 6, running=[])
     expect(facts).not_to_contain_text("in progress")
     assert facts.bounding_box()["height"] == height  # what begins to run moves nothing below
@@ -259,17 +259,17 @@ def test_before_the_click_it_says_what_it_costs_and_what_is_on_its_way(stage, co
 
 
 def test_what_all_is_can_be_seen_before_it_is_queued(stage, console):
-    """Each connection with its types, by keys alone; that it is always all of them; what runs already."""
+    """Each connection with its types, by the keyboard alone; that it is always all of them; what runs already."""
     console(bar="in progress")
     more = stage.page.get_by_role("button", name="What “all” includes")
     expect(stage.page.locator(".codat-bar .all")).to_be_hidden()
     more.press("Enter")
     listed = stage.page.locator(".codat-bar .all")
-    expect(listed).to_contain_text("Always of all linked connections")
+    expect(listed).to_contain_text("Always on all linked connections")
     expect(listed.locator("dt")).to_have_text(
         ["Oracle NetSuite: 17 operations, 3 in progress already", "Plaid: 4 operations"]
     )
-    expect(listed.locator("dd").last).to_contain_text("banking-accounts")
+    expect(listed.locator("dd").last).to_contain_text("Bank accounts")
     stage.page.get_by_role("button", name="Hide what “all” includes").press("Space")
     expect(listed).to_be_hidden()
     assert sent(stage, "refresh_all") == []

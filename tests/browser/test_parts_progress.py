@@ -111,7 +111,7 @@ def test_rows_come_and_go_in_order(stage):
     rows = gallery.main_rows()
     for order in ([3, 1, 0], [0, 1, 2, 3], [2], [1, 3]):
         stage.parts[0].state = progress.progress_state([rows[n] for n in order])
-        expect(element.locator(".type")).to_have_text([rows[n]["type"] for n in order])
+        expect(element.locator(".type")).to_have_text([rows[n]["name"] for n in order])
 
 
 def test_idle_form_invites_and_queueing_is_shown(stage):

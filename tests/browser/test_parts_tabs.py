@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from codat_notebook import frames
+from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.widgets import charts
 from codat_notebook.widgets.part import source
 
@@ -39,8 +40,8 @@ def test_a_heatmap_says_days_by_number_colour_and_words(stage):
     element = stage.mount(kind(states()["drawn"]))
     rows = element.locator("tbody tr")
     heads = element.locator("thead th").all_inner_texts()[1:]
-    days = dict(zip(gallery_tabs.COLUMNS, gallery_tabs.DRAWN["Toft Stores UK"], strict=True))
-    expect(rows.first.locator("td")).to_have_text([str(days[key]) for key in gallery_tabs.COLUMNS])
+    days = dict(zip(map(plain_name, gallery_tabs.COLUMNS), gallery_tabs.DRAWN["Toft Stores UK"], strict=True))
+    expect(rows.first.locator("td")).to_have_text([str(days[name]) for name in heads])
     expect(rows.first.locator("td").nth(heads.index("Credit notes"))).to_have_class("h4 failed")
     for days, name in ((0, "h0"), (2, "h1"), (9, "h2"), (14, "h3"), (31, "h4")):
         cell = element.get_by_role("gridcell").get_by_text(str(days), exact=True).first

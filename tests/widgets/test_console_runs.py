@@ -126,7 +126,7 @@ def test_what_is_paused_has_a_time_of_its_own(sandbox: Sandbox, bench: ConsoleBe
     while not (operations.get(request=request).status_description or "").startswith("Paused"):
         sandbox.clock.advance(30)  # into the pause, which lasts for two minutes at least
     paused = bench.until("codat-progress", lambda s: s["rows"][0]["tone"] == "warn")
-    assert paused["expected"].startswith("customers paused until")
+    assert paused["expected"].startswith("Customers paused until")
     assert paused["due"] is None
 
 

@@ -94,8 +94,9 @@ def test_only_what_was_read_is_said_to_be_checked(status: str, checks: str | Non
     assert (told and told["status"]) == checks
     if checks != "later":
         failed = {**dict.fromkeys(frames.ERRORS), "time": NOW, "what": "x", "why": "", "action": "", "status": status}
-        asked = error_with_checks({**failed, "company_id": "k", "operation_id": "1"})[1]
+        state, asked = error_with_checks({**failed, "company_id": "k", "operation_id": "1"})
         assert asked == (None if checks else ("k", "1"))
+        assert (state["checks"] and state["checks"]["status"]) == checks
 
 
 def test_what_runs_lasts_from_a_time_that_every_browser_reads_alike():

@@ -120,7 +120,7 @@ def test_what_cannot_be_loaded_says_why_and_can_be_tried_again(sandbox: Sandbox,
     assert bench.session.errors["what"].tolist() == ["Older operations could not be read"]
     sandbox.faults.next(None, status=400, match="*/data/history*")
     bench.send("codat-operations", type="facet", column="requested", values=["2020-01-01T00:00:00Z", ""], seq=2)
-    more(bench, "Codat does not filter by these days")
+    more(bench, "Codat cannot filter by these days")
     sandbox.faults.clear()
     bench.send("codat-operations", type="more", name="older", seq=3)
     assert not more(bench, "The newest 2,000 of 6,500")["failed"]
