@@ -304,7 +304,7 @@ def test_a_broken_plan_is_refused_by_line_and_column(lines: list[str], said: str
 def test_a_plan_in_another_encoding_is_refused(tmp_path: Path) -> None:
     """With the line."""
     (tmp_path / "p.csv").write_bytes(b"company_id,data_type,company\n" + f"{ID},bills,".encode() + b"Caf\xe9\n")
-    with pytest.raises(ArgumentsError, match="line 2: this is no UTF-8"):
+    with pytest.raises(ArgumentsError, match="line 2: this is not UTF-8"):
         read_plan(tmp_path / "p.csv")
 
 
