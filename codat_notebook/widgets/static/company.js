@@ -14,7 +14,6 @@ const NEARLY_ID = /^[0-9a-f-]{16,}$/i;
 const [PAUSE, PATIENCE] = [200, 2500]; // milliseconds: before a search is sent; before a late answer is spoken of
 
 function render({ model, el }) {
-  keepKeys(el);
   const id = uid("company");
   const input = h("input", {
     id, class: "c-cut", role: "combobox", type: "text", autocomplete: "off", spellcheck: "false", placeholder: "Search by name, or paste an id",
@@ -172,7 +171,7 @@ function render({ model, el }) {
     search(PAUSE);
     draw();
   });
-  input.addEventListener("keydown", (event) => {
+  onKey(input, (event) => {
     if (event.isComposing) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) {

@@ -17,7 +17,6 @@ const DAY = 86400; // seconds
 const AGES = [1, 2, OLD, 14, STALE]; // days
 
 function render({ model, el, time }) {
-  keepKeys(el);
   const search = h("input", { class: "c-field search", type: "search", placeholder: "Find a data type…", "aria-label": "Find a data type", autocomplete: "off", spellcheck: "false" });
   const chips = h("div", { class: "chips", role: "group", "aria-label": "Select several at once" });
   const list = h("div", { class: "list", role: "group", "aria-label": "Data types" });
@@ -158,7 +157,7 @@ function render({ model, el, time }) {
     box.focus();
   };
   list.addEventListener("focusin", (event) => { ui.tabStop = event.target; drawTabStop(); });
-  list.addEventListener("keydown", (event) => {
+  onKey(list, (event) => {
     const all = boxes();
     const at = all.indexOf(event.target);
     const next = { ArrowDown: all[at + 1], ArrowUp: all[at - 1] ?? search, Home: all[0], End: all.at(-1) }[event.key];
@@ -167,7 +166,7 @@ function render({ model, el, time }) {
     if (next === search) search.focus();
     else go(next);
   });
-  search.addEventListener("keydown", (event) => {
+  onKey(search, (event) => {
     if (event.key === "ArrowDown") { event.preventDefault(); go(boxes()[0]); }
     if (event.key === "Escape" && search.value) { search.value = ui.query = ""; draw(); }
   });

@@ -38,7 +38,6 @@ function fillField(node, { text: given, kind }, now) {
 }
 
 function render({ model, el, time }) {
-  keepKeys(el);
   const id = uid("details");
   const title = h("h3", { id, tabindex: -1, dir: "auto" });
   const pill = h("span", { class: "c-pill" });
@@ -70,7 +69,7 @@ function render({ model, el, time }) {
   close.addEventListener("click", shut);
   again.addEventListener("click", () => { setDisabled(again, true); clicks.send({ type: "again" }, true); });
   copyJson.addEventListener("click", () => copyText(copyJson, state.json));
-  inner.addEventListener("keydown", (event) => {
+  onKey(inner, (event) => {
     if (event.key !== "Escape") return;
     event.preventDefault();
     shut();

@@ -15,7 +15,6 @@ const PAGE = 50;
 const HINT = "Tick data types and press Refresh. Each operation is followed here through these stages to its end, and a failure says what to do.";
 
 function render({ model, el, time }) {
-  keepKeys(el);
   const title = reachable(h("div", { class: "title", role: "heading", "aria-level": "3" }));
   const words = h("span", { class: "words", role: "status" });
   const track = h("span", { class: "track", role: "progressbar", "aria-label": "Operations done", "aria-valuemin": 0 }, h("i", { class: "ok" }), h("i", { class: "bad" }), h("i", { class: "other" }), h("i", { class: "run" }));

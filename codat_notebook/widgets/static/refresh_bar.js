@@ -13,7 +13,6 @@ const ASK_ABOVE = 5; // operations on LIVE that are queued without a question
 const PATIENCE = 1500; // milliseconds until an unanswered click is explained
 
 function render({ model, el }) {
-  keepKeys(el);
   const id = uid("bar");
   const selectedButton = h("button", { class: "c-btn go codat-refresh", type: "button", "aria-describedby": `${id} ${id}-facts` });
   const allButton = h("button", { class: "c-btn codat-refresh-all", type: "button", "aria-describedby": id });
@@ -130,7 +129,7 @@ function render({ model, el }) {
   });
   yes.addEventListener("click", () => { const asked = ui.asking; (asked === selectedButton ? sendSelected : sendAll)(); asked?.focus(); });
   no.addEventListener("click", cancel);
-  confirm.addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); cancel(); } });
+  onKey(confirm, (event) => { if (event.key === "Escape") { event.stopPropagation(); cancel(); } });
 
   const off = hear(el, "selection", (told) => { ui.told = told; draw(); });
   const stop = whenAttached(el, () => tell(el, "selection-wanted"));

@@ -8,7 +8,6 @@
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
 
 function render({ model, el }) {
-  keepKeys(el);
   const strip = h("div", { class: "strip", role: "tablist", "aria-label": "Tables of this console" });
   el.append(strip);
   const id = uid("tab");
@@ -38,7 +37,7 @@ function render({ model, el }) {
     tab.scrollIntoView({ block: "nearest", inline: "nearest" });
     model.send({ type: "tab", name: shown });
   };
-  strip.addEventListener("keydown", (event) => {
+  onKey(strip, (event) => {
     if (!(event.key in STEPS)) return;
     event.preventDefault();
     const tabs = [...strip.children];
