@@ -161,7 +161,7 @@ def test_company_in_full_below_the_field(stage):
     link = about.get_by_role("link", name="Open in Codat")
     expect(link).to_have_attribute("href", f"https://app.codat.io/companies/{gallery.COMPANY['id']}/summary")
     expect(link).to_have_attribute("rel", "noopener noreferrer")
-    expect(about.locator(".tag")).to_have_text(["region uk", "tier gold"])
+    expect(page.locator(".codat-company .tag")).to_have_text(["region uk", "tier gold"])
     change(stage, 0, portal=None)
     expect(link).to_be_hidden()
     expect(about).to_contain_text("Sandbox company, not in the Codat portal")

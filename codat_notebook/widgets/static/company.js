@@ -22,15 +22,15 @@ function render({ model, el }) {
   const field = h("div", { class: "c-field field" }, input);
   const copy = h("button", { class: "id c-mono", type: "button", title: "Copy the id" });
   const portal = h("a", { class: "c-link", target: "_blank", rel: "noopener noreferrer" }, "Open in Codat ↗");
-  const madeUp = h("span", { class: "c-dim", title: "A company of the sandbox has no page in Codat's portal" }, "Sandbox company, not in the Codat portal");
+  const madeUp = h("span", { class: "c-dim c-cut", title: "A company of the sandbox has no page in Codat's portal" }, "Sandbox company, not in the Codat portal");
   const again = h("button", { class: "c-link", type: "button", title: "Asks Codat for the company, its data status and its newest operations, at once" }, "Read again");
   const tags = h("span", { class: "tags" });
-  const about = h("div", { class: "about" }, copy, portal, madeUp, again, tags);
+  const about = h("div", { class: "about" }, copy, again, portal, madeUp);
   const list = h("ul", { id: `${id}-list`, role: "listbox", "aria-label": "Companies" });
   const foot = h("div", { class: "foot c-dim", role: "status" });
   const popup = h("div", { class: "popup", popover: "manual" }, list, foot);
-  const error = h("p", { id: `${id}-error`, class: "error", role: "alert" });
-  el.append(h("label", { class: "c-label", for: id }, "Company"), field, about, error, popup);
+  const error = h("p", { id: `${id}-error`, class: "error c-cut", role: "alert" });
+  el.append(h("div", { class: "head" }, h("label", { class: "c-label", for: id }, "Company"), tags), field, about, error, popup);
 
   const picks = guard(model);
   const ui = { open: false, query: "", typed: false, active: -1, seq: 0, isLate: false, picked: null };

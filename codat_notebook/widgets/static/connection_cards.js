@@ -48,6 +48,7 @@ function render({ model, el, time }) {
     if (shown) keyed(facts, factsOf(shown, time.now()), ({ name }) => name, makeFact, drawFact);
   };
 
+  onKey(el, (event) => { if (event.key === "Escape" && open) { open = null; draw(); } });
   return live(model, ({ status = "none", connections = [] }) => {
     rows = connections;
     draw();

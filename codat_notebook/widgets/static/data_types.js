@@ -21,8 +21,8 @@ function render({ model, el, time }) {
   const chips = h("div", { class: "chips", role: "group", "aria-label": "Select several at once" });
   const list = h("div", { class: "list", role: "group", "aria-label": "Data types" });
   const empty = h("p", { class: "empty c-dim", role: "status" });
-  const notes = h("div", { class: "notes" });
-  el.append(search, chips, empty, list, notes);
+  const notes = reachable(h("div", { class: "notes" }));
+  el.append(h("div", { class: "top" }, search, chips), empty, list, notes);
 
   const ui = { company: undefined, selected: new Set(), query: "", tabStop: null, older: null };
   let state = {};
@@ -47,7 +47,6 @@ function render({ model, el, time }) {
     const rows = shown();
     const families = [...new Set(rows.map(({ family }) => family))];
     keyed(list, families, (family) => family, makeFamily, (section, family) => updateFamily(section, family, rows.filter((row) => row.family === family)));
-    list.style.setProperty("--list", `${types().length * 26 + new Set(types().map(({ family }) => family)).size * 28}px`);
     drawChips();
     drawTabStop();
     const found = rows.length || !types().length;

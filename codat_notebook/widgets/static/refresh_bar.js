@@ -26,7 +26,7 @@ function render({ model, el }) {
   const all = h("div", { id: `${id}-all`, class: "all" }, h("p", { class: "c-dim" }, ALL), h("dl", {}));
   const product = h("select", { class: "c-field", id: `${id}-product` });
   const products = h("div", { class: "product" }, h("label", { class: "c-dim", for: `${id}-product` }, "By the settings of"), product);
-  el.append(products, h("div", { class: "row" }, selectedButton, allButton, sentence), h("div", { class: "facts c-dim" }, facts, more), all, confirm);
+  el.append(h("div", { class: "row" }, selectedButton, allButton, products, sentence), h("div", { class: "facts c-dim" }, facts, more), all, confirm);
 
   const clicks = guard(model);
   const ui = { told: null, asking: null, open: false, late: false, product: "", company: null };
