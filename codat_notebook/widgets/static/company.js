@@ -6,7 +6,8 @@
  *   error: string=}} SearchState
  * @typedef {{id: string, name: string, note: string=}} CompanyName
  * @typedef {{company: CompanyName|null, tags: Array<Array<string>>, portal: string|null, loading: boolean,
- *   search: SearchState|null, recent: Array<CompanyName>, error: string|null, seq: number}} CompanyState
+ *   search: SearchState|null, recent: Array<CompanyName>, error: string|null, typed: string|null,
+ *   seq: number}} CompanyState
  */
 
 const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
@@ -61,7 +62,7 @@ function render({ model, el }) {
   const open = () => {
     if (ui.open) return;
     ui.open = true;
-    [ui.query, ui.active] = ["", -1];
+    [ui.query, ui.active] = [state().error ? input.value : "", -1];
     search(0);
     popup.showPopover?.();
     place();
@@ -74,10 +75,10 @@ function render({ model, el }) {
     if (popup.matches(":popover-open")) popup.hidePopover();
     draw();
   };
-  const pick = (row) => {
+  const pick = (row, stays = true) => {
     if (row && picks.send({ type: "pick", id: row.id }, true)) ui.picked = { id: row.id, name: row.pasted ? row.id : row.name };
     close();
-    input.select();
+    if (stays) input.select();
   };
   const place = () => {
     if (!ui.open) return;
@@ -130,14 +131,16 @@ function render({ model, el }) {
   };
 
   const draw = () => {
-    const { company, loading, error: problem } = state();
+    const { company, loading, error: problem, typed } = state();
     if (ui.picked && !picks.held()) ui.picked = null;
     const shown = ui.picked ?? company;
-    if (!ui.typed) input.value = shown?.name ?? "";
+    const text = ui.picked ? ui.picked.name : (problem ? typed : company?.name) ?? "";
+    if (!ui.typed && input.value !== text) input.value = text;
     input.title = shown && !ui.typed ? shown.name : "";
     field.classList.toggle("busy", Boolean(loading || ui.picked));
     drawAbout(shown);
     setText(error, ui.picked ? "" : problem ?? "");
+    error.title = error.textContent;
     setAttribute(input, "aria-invalid", error.textContent ? "true" : null);
     drawList();
   };
@@ -154,16 +157,17 @@ function render({ model, el }) {
     again.hidden = !shown;
     setDisabled(again, !known || picks.held());
     setText(again, shown && !known && company ? "Reading…" : "Read again");
-    keyed(tags, known ? pairs : [], ([name]) => name, () => h("span", { class: "tag" }, h("span", {}), h("b", { dir: "auto" })), (tag, [name, value]) => {
+    keyed(tags, !known ? [] : state().error ? [["still showing", company.name]] : pairs, ([name]) => name, () => h("span", { class: "tag" }, h("span", {}), h("b", { dir: "auto" })), (tag, [name, value]) => {
       setText(tag.firstChild, `${name} `);
       setText(tag.lastChild, value);
-      tag.title = `tag ${name}: ${value}`;
+      tag.title = `${name}: ${value}`;
     });
   };
 
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", open);
-  input.addEventListener("blur", close);
+  // What is meant as an id is not lost by going on without Enter.
+  input.addEventListener("blur", () => { const text = input.value.trim(); if (ui.typed && NEARLY_ID.test(text)) pick({ id: text, name: text }, false); else close(); });
   input.addEventListener("input", () => {
     ui.typed = true; // before anything draws, or the first letter is taken for the old name
     open();

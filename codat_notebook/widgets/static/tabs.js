@@ -58,6 +58,7 @@ function render({ model, el }) {
     setText(tab.lastChild, n ? number(n) : "");
     tab.lastChild.className = tone ?? "idle";
   };
+  const off = hear(el, "tab-wanted", (name) => { const tab = [...strip.children].find((each) => each.dataset.name === name); if (tab) pick(tab); });
   let stop = () => {};
   return live(model, ({ tabs = [], active }) => {
     keyed(strip, tabs, (tab) => tab.name, make, update);
@@ -65,7 +66,7 @@ function render({ model, el }) {
     if (!tabs.some(({ name }) => name === shown)) shown = tabs[0]?.name ?? null;
     stop();
     stop = whenAttached(el, show);
-  }, () => stop());
+  }, off, () => stop());
 }
 
 export default { render };
