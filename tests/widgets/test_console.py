@@ -231,14 +231,15 @@ def test_an_unknown_id_is_told_once_and_stays_to_be_mended(sandbox: Sandbox, ben
         bench.send("codat-company", type="pick", id=wrong, seq=seq)
         notice = bench.until("codat-notice", lambda s: s["items"])["items"][0]
         assert notice["what"] == "The company could not be read"
-        assert bench.parts["codat-company"].state["typed"] == wrong
+        state = bench.until("codat-company", lambda s, n=seq: s["seq"] == n and s["error"])
+        assert (state["error"], state["typed"]) == ("This company could not be read.", wrong)
         if seq == 3:
             bench.send("codat-notice", type="dismiss", key=notice["key"], seq=4)
             bench.until("codat-notice", lambda s: not s["items"])
     assert bench.session.errors.status.tolist() == ["403", "403"]
     bench.pick("Toft")
     bench.until("codat-notice", lambda s: not s["items"])
-    assert bench.until("codat-company", lambda s: not s["loading"])["typed"] is None
+    bench.until("codat-company", lambda s: s["error"] is None and s["typed"] is None)
 
 
 def errors_counted(state: dict[str, Any]) -> int | None:
