@@ -162,6 +162,7 @@ function render({ model, el }) {
       setText(tag.lastChild, value);
       tag.title = `${name}: ${value}`;
     });
+    tags.title = pairs.map(([name, value]) => `${name}: ${value}`).join("\n");
   };
 
   input.addEventListener("focus", () => input.select());
