@@ -38,4 +38,4 @@ def test_all_who_expect_something_ask_it() -> None:
     assert len(rows) == 6
     assert {(cell.connection_id, cell.data_type) for cell in looked_for} == set(rows)
     button = all_by_connection(facts, FIRST_LINK, {})
-    assert [(each["platform"], name) for each in button for name in each["types"]] == rows
+    assert [(each["platform"], each_type["key"]) for each in button for each_type in each["types"]] == rows

@@ -150,7 +150,8 @@ def test_all_count_the_same_quota_and_month() -> None:
     quota.count(now=0)
     portfolio = strategies.Portfolio.synthetic(3, data_types=["bills"])
     spent = strategies.simulate(strategies.oldest(), portfolio, days=2, budget="2 refreshes/day").metrics
-    simulated = (spent["requests_queueing"] + spent["requests_following"]) / spent["share_of_quota"] / 2
+    requests = sum(spent[f"requests_{kind}"] for kind in ("reading", "queueing", "following"))
+    simulated = requests / spent["share_of_quota"] / 2
     assert daily_requests(3) == quota.limit == pytest.approx(simulated)
     row = estimate_rows(MIX, [DAILY], Prices(), None, None)[0]
     assert Budget.of("1 GBP/month").a_day == pytest.approx(row["refreshes_day"] / row["refreshes_month"])
