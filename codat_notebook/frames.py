@@ -139,9 +139,7 @@ def connections(answers: Iterable[Any], company_id: str | None = None) -> pd.Dat
         items, "source_type", "status", "last_sync", "created", "integration_key", "link_url", "id",
         platform="platform_name",
     )  # fmt: skip
-    columns["active_errors"] = [
-        sum(error.status != "Resolved" for error in item.data_connection_errors or ()) for item in items
-    ]
+    columns["active_errors"] = [sum(error.is_active for error in item.data_connection_errors or ()) for item in items]
     columns["company_id"] = [company_id] * len(items)
     return build(CONNECTIONS, columns)
 

@@ -147,8 +147,9 @@ def test_a_number_beyond_64_bits_costs_no_frame(huge: float) -> None:
 
 
 def test_errors_of_a_connection_count_while_they_are_not_resolved() -> None:
-    """A resolved error is history."""
-    errors = [DataConnectionError(status="Active"), DataConnectionError(status="Resolved"), DataConnectionError()]
+    """A resolved error is history, whichever of two optional fields says so."""
+    resolved = DataConnectionError(status="Resolved"), DataConnectionError(resolved_on_utc="2022-10-23T01:00:00Z")
+    errors = [DataConnectionError(status="Active"), *resolved, DataConnectionError()]
     frame = frames.connections([Connection(id="k", status="Linked", data_connection_errors=errors)], "c")
     assert frame.active_errors.tolist() == [2]
     assert frame.company_id.tolist() == ["c"]

@@ -115,6 +115,8 @@ def _obstacle(snapshot: CompanySnapshot, connection_id: str | None, cell: Cell |
         return "unknown connection"
     if cell is None or cell.status == "NotSupported":
         return "not supported"
+    if not snapshot.facts.offers(cell.connection_id, cell.data_type):  # Codat would refuse it each time
+        return "no longer offered"
     if not can_be_queued(cell.data_type):  # a word that no call can name: with a slash, but no custom data type
         return "no data type that can be queued"
     if cell.expected:

@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 from codat_notebook.client import CodatLending
-from codat_notebook.client.lookup import expected_cells
+from codat_notebook.client.lookup import expected_cells, readable, supported
 from codat_notebook.client.quota import Pacing
 from codat_notebook.client.wire import is_loopback
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
 from codat_notebook.models.shared import Company, Connection, PullOperation, SyncSettings
+from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.runs.engine import Engine
 from codat_notebook.runs.governor import Governor
 from codat_notebook.runs.polling import LARGEST_PAGE
@@ -37,7 +38,8 @@ ITS_OWN = (403, 404)
 
 @dataclass(frozen=True, slots=True)
 class CompanyFacts:
-    """A company's name, its connections, tags and products as they were when asked for."""
+    """A company's name, its connections, tags and products as they were when asked for. ``supported`` are the data
+    types of each connection of whose platform something is known."""
 
     id: str
     name: str
@@ -50,6 +52,12 @@ class CompanyFacts:
     def linked(self) -> list[Connection]:
         """The connections that Codat can read."""
         return [connection for connection in self.connections.values() if connection.is_linked]
+
+    def offers(self, connection_id: str, data_type: str) -> bool:
+        """Whether a data type can be had from a connection, as far as is known: one that its platform does not list
+        (any more) cannot, whatever the history holds. Custom types are never listed."""
+        types = self.supported.get(connection_id)
+        return types is None or data_type in types or custom_identifier(data_type) is not None
 
     def refreshed_by_all(self, first_link: frozenset[str]) -> list[tuple[str, str]]:
         """The (connection id, data type) of each operation that ``data/all`` should queue."""
@@ -69,9 +77,9 @@ class CompanyFacts:
 
 @dataclass(slots=True)
 class RunContext:
-    """The services that runs share. What platforms ``support`` (by integration key) and the settings of companies (by
-    id) and of the client (``profile``) are filled by the first use. ``pacing`` is the client's; the ``governor`` slows
-    all runs down together."""
+    """The services that runs share. What platforms ``support`` (by each of their names) and the settings of companies
+    (by id) and of the client (``profile``) are filled by the first use. ``pacing`` is the client's; the ``governor``
+    slows all runs down together."""
 
     client: CodatLending
     engine: Engine
@@ -130,11 +138,8 @@ class RunContext:
         """The same of a company that was read already: lists of companies hold their connections."""
         connections = {connection.id: connection for connection in company.data_connections or ()}
         if self.support is None:
-            self.support = {
-                integration.key: frozenset(integration.readable_data_types)
-                async for integration in self.client.integrations.iterate_async()
-            }
-        able = {id: self.support.get(each.integration_key or "", frozenset()) for id, each in connections.items()}
+            self.support = readable([each async for each in self.client.integrations.iterate_async()])
+        able = supported(connections.values(), self.support)
         id = company.id or company_id
         products = tuple(company.products or ())
         self.names[id] = company.name or id

@@ -146,7 +146,7 @@ def _siblings_missing(company: CompanyRun) -> bool:
     shown = {(operation.data_type, operation.connection_id) for operation in operations}
     types = {data_type for data_type, _ in shown}
     return any(
-        data_type in supported[connection.id] and (data_type, connection.id) not in shown
+        data_type in supported.get(connection.id, ()) and (data_type, connection.id) not in shown
         for data_type, chosen in company.wanted
         if chosen is None and data_type in types
         for connection in company.facts.linked

@@ -174,3 +174,17 @@ def test_a_failure_waits_as_its_diagnosis_says_unless_it_is_named(given: dict[st
     assert planned(waiting, **given) == [("xero", "bills", "skip", "failed, too soon to retry")]
     assert planned(waiting, data_types="bills") == [("xero", "bills", "queue", "failed")]
     assert planned(company, **given) == [("xero", "bills", "queue", "failed")]
+
+
+def test_a_type_that_the_platform_no_longer_lists_is_not_queued() -> None:
+    """However old its data, and whatever the history holds: Codat would refuse it each time. Of a platform of which
+    nothing is known nothing is left out, and custom types are never listed."""
+    company = snapshot(("xero", "bills", 40, "Complete"), ("xero", "custom/report", 40, "Complete"))
+    assert company.facts is not None
+    gone = replace(company, facts=replace(company.facts, supported={"xero": frozenset({"items"})}))
+    assert planned(gone, older_than="7D") == [
+        ("xero", "bills", "skip", "no longer offered"),
+        ("xero", "custom/report", "queue", "old"),
+    ]
+    unknown = replace(company, facts=replace(company.facts, supported={}))
+    assert planned(unknown, older_than="7D")[0][2:] == ("queue", "old")

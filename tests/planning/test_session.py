@@ -37,7 +37,7 @@ def test_a_plan_of_everything(session: Session) -> None:
     sent = asked(session)
     connected = (session.companies().connections > 0).sum()
     assert sent.pop("manage_data.pull_operations.list") == connected
-    assert sent.pop("manage_data.get_status", 0) < connected / 2
+    assert sent.pop("manage_data.get_status", 0) <= connected
     assert sent == {"companies.list": 1, "integrations.list": 1}
     assert set(plan.reason) <= {
         "old", "never read", "failed", "fresh", "not linked", "not supported", "in progress", "expected to fail",
