@@ -14,11 +14,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from codat_notebook.client import CodatLending
+from codat_notebook.client import CodatLending, Event, Waiting
 from codat_notebook.client.lookup import expected_cells, readable, supported
 from codat_notebook.client.quota import Pacing
 from codat_notebook.client.wire import is_loopback
-from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
+from codat_notebook.models.errors import CodatLendingError, InvalidRequestError, NoResponseError
 from codat_notebook.models.shared import Company, Connection, PullOperation, SyncSettings
 from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.runs.engine import Engine
@@ -34,6 +34,8 @@ CLOSED = "This session is closed: connect() again."
 FEW = 5
 #: Statuses of an answer that concern one company only, and that no waiting changes.
 ITS_OWN = (403, 404)
+#: Real seconds after which nothing waits without a word.
+SILENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,17 @@ class RunContext:
     def now(self) -> datetime:
         """The server's time."""
         return self.client.clock.now()
+
+    def heard(self, event: Event) -> None:
+        """Take in an event of the client. A call that waits for longer than a reader should wonder goes into the error
+        log, once."""
+        self.governor.heard(event)
+        if isinstance(event, Waiting) and event.waited < SILENCE <= event.waited + event.seconds:
+            last = self.governor.reasons.get((event.company_id or "").lower(), "")
+            why = event.reason if last in event.reason else f"{last}; {event.reason}"
+            error = NoResponseError(f"{why}, for {event.waited + event.seconds:.0f} s and more ({event.call})")
+            error.action = "Nothing to do yet: it is tried again until the call's time is over."
+            self.report(error, "Codat has not given what was asked for", Subject(company_id=event.company_id))
 
     def report(self, error: Exception, what: str, subject: Subject | None = None) -> ErrorRecord:
         """Put an exception into the error log, in plain words."""

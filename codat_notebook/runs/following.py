@@ -19,6 +19,7 @@ from codat_notebook.runs import polling
 from codat_notebook.runs.company_run import ALL, CompanyRun
 from codat_notebook.runs.context import ITS_OWN
 from codat_notebook.runs.durations import Durations, seconds_taken
+from codat_notebook.runs.governor import DAY
 from codat_notebook.runs.rows import OPEN_STATES, Row, absorb
 from codat_notebook.runs.sending import ACCOUNT
 
@@ -204,5 +205,9 @@ def _trouble(company: CompanyRun, error: CodatLendingError) -> None:
         return
     company.pause = min(company.pause * 2, BACK_OFF[1]) or BACK_OFF[0]
     if error.retry_at is not None:
-        company.context.governor.hold_until(error.retry_at, record.action)
+        left = (error.retry_at - company.context.now).total_seconds()
+        if company.context.governor.common:
+            company.context.governor.hold_until(error.retry_at, record.action)
+        else:
+            company.pause = max(company.pause, company.context.client.clock.real(min(left, DAY.total_seconds())))
     company.set_phase(company.phase, f"no answer from Codat, looking again in {company.pause:.0f} s")
