@@ -33,8 +33,8 @@ CONNECTIONS = {
 }  # fmt: skip
 DATA_STATUS = {
     "data_type": "category", "platform": "category", "status": "category", "age": "duration",
-    "last_success": "time", "last_requested": "time", "message": "text", "setting": "category", "source": "category",
-    "operation_id": "text", "connection_id": "category", "company_id": "category",
+    "last_success": "time", "last_requested": "time", "message": "text", "failures": "count", "setting": "category",
+    "source": "category", "operation_id": "text", "connection_id": "category", "company_id": "category",
 }  # fmt: skip
 PULL_OPERATIONS = {
     "data_type": "category", "status": "category", "platform": "category", "requested": "time", "completed": "time",

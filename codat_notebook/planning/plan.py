@@ -7,6 +7,7 @@ says so.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.durations import Durations
 
 NEVER = "never read"
+#: What a cell says of itself that fails again and again: each in its own words, but all of them one reason to count.
+_AGAIN = re.compile(r"failed \d+ times in a row, (this has never worked|not since \d+ \w+ \d+)")
 #: Requests that follow a company's refreshes to their end: looks at its history (assumed; more where they take long).
 LOOKS = 4.0
 
@@ -132,13 +135,15 @@ def _not_due(cell: Cell, selection: Selection) -> str | None:
         return "fresh"
     if selection.failed and not is_failed(cell.status or ""):
         return "did not fail"
-    return "failed, too soon to retry" if selection.by_rule and cell.due is not None else None
+    if selection.by_rule and cell.due is not None:
+        return f"{cell.lasting}, too soon to retry" if cell.lasting else "failed, too soon to retry"
+    return None
 
 
 def _occasion(snapshot: CompanySnapshot, cell: Cell | None, selection: Selection) -> str:
     """Why it is refreshed, with what the company's settings do for the data type where they were read."""
     if cell is not None and is_failed(cell.status or ""):
-        occasion = "failed"
+        occasion = cell.lasting or "failed"
     elif cell is None or cell.age is None:
         occasion = NEVER
     else:
@@ -155,7 +160,7 @@ def totals(rows: Iterable[tuple[str, str]]) -> str:
     >>> totals([("queue", "old"), ("queue", "failed"), ("skip", "fresh")])
     '2 to queue (1 old, 1 failed); 1 skipped (1 fresh)'
     """
-    counted, parts = Counter(rows).most_common(), []
+    counted, parts = Counter((does, _AGAIN.sub("failed again and again", why)) for does, why in rows).most_common(), []
     for action, words in (("queue", "to queue"), ("skip", "skipped")):
         reasons = [(number, reason) for (does, reason), number in counted if does == action]
         why = ", ".join(f"{number:,} {reason}" for number, reason in reasons)

@@ -6,6 +6,7 @@ and that can be this cell's; ``source`` says which.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from codat_notebook.diagnosis import Advice, diagnose
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import DataStatus, PullOperation
-from codat_notebook.models.status import is_failed, is_running
+from codat_notebook.models.status import is_failed, is_problem, is_running
 from codat_notebook.models.vocabulary import DatasetStatus, SchemaDataType
 
 if TYPE_CHECKING:  # the context holds what is watched, which is made of these
@@ -22,6 +23,9 @@ if TYPE_CHECKING:  # the context holds what is watched, which is made of these
 
 #: Operations of the history that are read to tell connections apart: one request.
 DEPTH = 1000
+#: Failures in a row from which on another try is no remedy: the wait doubles with each, from a day to a fortnight.
+LASTING = 3
+_WAITS = timedelta(days=1), timedelta(days=14)
 #: A data status and a history that are so far apart at most speak of the same sync.
 _ALIKE = timedelta(minutes=2)
 #: Within this time of its creation a connection is read for the first time.
@@ -55,6 +59,17 @@ class Cell:
     setting: str | None = None
     advice: Advice | None = None
     due: datetime | None = None
+    #: How often it has failed in a row, as far as its history is known.
+    failures: int = 0
+
+    @property
+    def lasting(self) -> str | None:
+        """Since when it fails again and again, in words."""
+        if self.failures < LASTING:
+            return None
+        since = self.last_success
+        worked = f"not since {since.day} {since:%B %Y}" if since else "this has never worked"
+        return f"failed {self.failures} times in a row, {worked}"
 
     @property
     def expected(self) -> bool:
@@ -143,10 +158,13 @@ def make_cells(
     latest: dict[Key, PullOperation] = {}
     successes: dict[Key, PullOperation] = {}
     histories: dict[str, list[PullOperation]] = {}
+    failures: Counter[Key] = Counter()
     shown: set[str] = set()  # the data types whose data status speaks of an operation that is here
     for operation in operations:
         histories.setdefault(operation.connection_id, []).append(operation)
         kind = (operation.connection_id, operation.data_type)
+        if kind not in successes and is_problem(operation.status):
+            failures[kind] += 1
         latest.setdefault(kind, operation)
         if operation.status == "Complete":
             successes.setdefault(kind, operation)
@@ -161,6 +179,7 @@ def make_cells(
         status = _unseen(told, key, keys, latest, successes, whole) if told is not None and _tells(told) else None
         cell = _cell(facts, key, latest.get(key), successes.get(key), status, now)
         failed = is_failed(cell.status or "")
+        cell = replace(cell, failures=failures[key]) if failed else cell
         cells.append(_diagnosed(cell, latest.get(key), facts, histories.get(key[0], ()), now) if failed else cell)
     return cells
 
@@ -173,6 +192,8 @@ def _diagnosed(
     operation = latest or PullOperation(connection_id=id, data_type=data_type, status=status)
     advice = diagnose(operation, facts.connections.get(id), history, now=now)
     due = advice.due(operation.told) if operation.told else None
+    if due is not None and operation.told is not None and cell.failures >= LASTING:
+        due = max(due, operation.told + min(_WAITS[0] * 2 ** min(cell.failures - LASTING, 9), _WAITS[1]))
     return replace(cell, advice=advice, due=due if due and due > now else None)
 
 

@@ -188,3 +188,14 @@ def test_a_type_that_the_platform_no_longer_lists_is_not_queued() -> None:
     ]
     unknown = replace(company, facts=replace(company.facts, supported={}))
     assert planned(unknown, older_than="7D")[0][2:] == ("queue", "old")
+
+
+def test_what_fails_again_and_again_is_said_and_counted_together() -> None:
+    """Each in its own words; in the totals they are one reason."""
+    company = snapshot(("xero", "bills", 100, "FetchError"), ("xero", "items", None, "FetchError"))
+    lasting = replace(company, cells=tuple(replace(cell, failures=3) for cell in company.cells))
+    rows = planned(lasting, failed=True)
+    assert [row[3] for row in rows] == [
+        "failed 3 times in a row, not since 15 August 2026", "failed 3 times in a row, this has never worked",
+    ]  # fmt: skip
+    assert totals(row[2:] for row in rows) == "2 to queue (2 failed again and again); 0 skipped"

@@ -139,3 +139,14 @@ def test_a_history_that_begins_late_is_not_all_that_there_was() -> None:
     assert reaches_back(facts, [operation("plaid", 20), operation("plaid", 2)])
     assert not reaches_back(facts, [operation("plaid", 20)])
     assert not reaches_back(facts, [])
+
+
+def test_failures_in_a_row_are_counted_and_waited_for_longer() -> None:
+    """Until the newest success; from the third on the wait doubles, to a fortnight at most."""
+    failing = [operation("plaid", day, "FetchError") for day in (23, 22, 21, 20, 19, 18)]
+    cell = cells([*failing, operation("plaid", 17), operation("plaid", 16, "FetchError")])["plaid"]
+    assert (cell.failures, cell.lasting) == (6, "failed 6 times in a row, not since 17 November 2026")
+    assert cell.due == NOW + timedelta(days=8)
+    assert cells(failing)["plaid"].lasting == "failed 6 times in a row, this has never worked"
+    assert cells(failing[:2])["plaid"].lasting is None
+    assert cells(failing * 10)["plaid"].due == NOW + timedelta(days=14)
