@@ -25,7 +25,7 @@ Extra = tuple[str, Sequence[Any]]
 COMPANIES = {
     "name": "text", "id": "text", "connections": "count", "linked": "count", "platforms": "text",
     "last_sync": "time", "created": "time", "tags": "text", "products": "text",
-    "description": "text",
+    "description": "text", "parent": "text", "subsidiaries": "count",
 }  # fmt: skip
 CONNECTIONS = {
     "platform": "category", "source_type": "category", "status": "category", "last_sync": "time", "created": "time",
@@ -129,6 +129,9 @@ def companies(answers: Iterable[Any]) -> pd.DataFrame:
     columns["platforms"] = [", ".join(sorted({c.platform_name or "" for c in each})) for each in connections_of]
     columns["tags"] = [", ".join(f"{k}={v}" for k, v in (item.tags or {}).items()) for item in items]
     columns["products"] = [", ".join(item.products or ()) for item in items]
+    parents = [item.reference_parent_company for item in items]
+    columns["parent"] = [parent and (parent.name or parent.id) for parent in parents]
+    columns["subsidiaries"] = [len(item.reference_subsidiary_companies or ()) for item in items]
     return build(COMPANIES, columns)
 
 

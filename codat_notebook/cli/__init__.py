@@ -164,6 +164,7 @@ def _add_refresh(command: argparse.ArgumentParser) -> None:
     add_rule = rule.add_argument
     add_rule("--older-than", metavar="AGE", help="what was not read with success for so long, such as 7D")
     add_rule("--failed", action="store_true", help="what failed at its last attempt")
+    add_rule("--overdue", action="store_true", help="also what has been in progress for more than 7 days")
     add_rule("--report", action="append", help="the data types of a report: financials, receivables, ...")
     add_rule("--tag", action="append", type=_tag, metavar="NAME=VALUE", help="companies with this tag")
     add_rule("--platform", action="append", help="connections to this platform, by name or key")

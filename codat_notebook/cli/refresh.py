@@ -93,6 +93,7 @@ def _plan(session: Session, arguments: Namespace) -> pd.DataFrame | None:
         return session.plan(
             older_than=arguments.older_than,
             failed=arguments.failed,
+            overdue=arguments.overdue,
             report=arguments.report,
             tags=dict(arguments.tag) if arguments.tag else None,
             platform=arguments.platform,

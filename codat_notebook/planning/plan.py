@@ -19,10 +19,12 @@ from codat_notebook.models.status import is_failed
 from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
 from codat_notebook.planning.sync_settings import explained
-from codat_notebook.runs.cells import Cell
+from codat_notebook.runs.cells import OVERDUE, Cell
 from codat_notebook.runs.durations import Durations
 
 NEVER = "never read"
+#: It may never end. ``overdue=True`` queues it anew; where Codat still holds it, it is attached to.
+STUCK = f"in progress for more than {OVERDUE.days} days"
 #: What a cell says of itself that fails again and again: each in its own words, but all of them one reason to count.
 _AGAIN = re.compile(r"failed \d+ times in a row, (this has never worked|not since \d+ \w+ \d+)")
 #: Requests that follow a company's refreshes to their end: looks at its history (assumed; more where they take long).
@@ -88,7 +90,7 @@ def _row(
 ) -> PlanRow:  # fmt: skip
     connection_id, data_type = pair
     cell = cells.get((connection_id or "", data_type or ""))
-    skip = _obstacle(snapshot, connection_id, cell) or (_not_due(cell, selection) if cell else None)
+    skip = _obstacle(snapshot, connection_id, cell, selection) or (_not_due(cell, selection) if cell else None)
     connection = snapshot.connections.get(connection_id or "")
     platform = connection.platform_name if connection else None
     return PlanRow(
@@ -106,12 +108,14 @@ def _row(
     )
 
 
-def _obstacle(snapshot: CompanySnapshot, connection_id: str | None, cell: Cell | None) -> str | None:
+def _obstacle(
+    snapshot: CompanySnapshot, connection_id: str | None, cell: Cell | None, selection: Selection
+) -> str | None:
     """Why the cell cannot be refreshed now, whatever is wanted."""
     if snapshot.trouble or snapshot.facts is None:
         return snapshot.trouble
     if not snapshot.facts.connections:
-        return "not linked"
+        return "a parent: its subsidiaries have the connections" if snapshot.facts.subsidiaries else "not linked"
     if told := caution(snapshot.facts.products):
         return told
     if connection_id is not None and connection_id not in snapshot.facts.connections:
@@ -126,7 +130,9 @@ def _obstacle(snapshot: CompanySnapshot, connection_id: str | None, cell: Cell |
         return "expected to fail"
     if snapshot.facts.connections[cell.connection_id].status != "Linked":
         return "not linked"
-    return "in progress" if (cell.connection_id, cell.data_type) in snapshot.running else None
+    if (cell.connection_id, cell.data_type) not in snapshot.running or (cell.overdue and selection.overdue):
+        return None
+    return STUCK if cell.overdue else "in progress"
 
 
 def _not_due(cell: Cell, selection: Selection) -> str | None:
@@ -144,6 +150,8 @@ def _occasion(snapshot: CompanySnapshot, cell: Cell | None, selection: Selection
     """Why it is refreshed, with what the company's settings do for the data type where they were read."""
     if cell is not None and is_failed(cell.status or ""):
         occasion = cell.lasting or "failed"
+    elif cell is not None and cell.overdue:
+        occasion = STUCK
     elif cell is None or cell.age is None:
         occasion = NEVER
     else:

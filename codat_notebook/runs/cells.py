@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # the context holds what is watched, which is made of these
 
 #: Operations of the history that are read to tell connections apart: one request.
 DEPTH = 1000
+#: From this age on an operation that runs is suspect: waited for no longer, and queued anew where the caller says so.
+OVERDUE = timedelta(days=7)
 #: Failures in a row from which on another try is no remedy: the wait doubles with each, from a day to a fortnight.
 LASTING = 3
 _WAITS = timedelta(days=1), timedelta(days=14)
@@ -61,6 +63,8 @@ class Cell:
     due: datetime | None = None
     #: How often it has failed in a row, as far as its history is known.
     failures: int = 0
+    #: Whether its operation runs for so long that it may never end.
+    overdue: bool = False
 
     @property
     def lasting(self) -> str | None:
@@ -230,6 +234,12 @@ def _is_sync_of(operation: PullOperation, status: DataStatus | None) -> bool:
     return near or operation.id == status.latest_successful_sync_id
 
 
+def is_overdue(operation: PullOperation, now: datetime) -> bool:
+    """Whether an operation runs for so long that it may never end; no time that Codat documents for one is as long."""
+    requested = instant(operation.requested)
+    return is_running(operation.status, operation.completed) and requested is not None and now - requested > OVERDUE
+
+
 def _cell(
     facts: "CompanyFacts",
     key: Key,
@@ -257,4 +267,5 @@ def _cell(
         operation_id=shown.id if shown else (status.latest_sync_id if status else None),
         source="dataStatus" if status else "history",
         completed=shown.completed if shown else None,
+        overdue=shown is not None and is_overdue(shown, now),
     )

@@ -49,6 +49,8 @@ class CompanyFacts:
     supported: Mapping[str, frozenset[str]]
     tags: Mapping[str, str] = field(default_factory=dict)
     products: tuple[str, ...] = ()
+    #: How many subsidiaries it has: the connections of a parent are theirs.
+    subsidiaries: int = 0
 
     @property
     def linked(self) -> list[Connection]:
@@ -156,7 +158,8 @@ class RunContext:
         id = company.id or company_id
         products = tuple(company.products or ())
         self.names[id] = company.name or id
-        return CompanyFacts(id, company.name or id, connections, able, company.tags or {}, products)
+        subsidiaries = len(company.reference_subsidiary_companies or ())
+        return CompanyFacts(id, company.name or id, connections, able, company.tags or {}, products, subsidiaries)
 
     async def company_settings(self, company_id: str, retries: RetryConfig | None = None) -> SyncSettings:
         """A company's sync settings as Codat tells them, asked for once."""

@@ -103,9 +103,9 @@ class RefreshRun:
             await self._learn_facts()
             await self._scheduler.work()
             phases = {company.phase for company in self._companies}
-            left = (
-                "what was not queued stays so: run.watch_again(queue=True) queues it" if "stopped" in phases else None
-            )
+            unqueued = "what was not queued stays so: run.watch_again(queue=True) queues it"
+            stopped = [company for company in self._companies if company.phase == "stopped"]
+            left = (stopped[0].note or unqueued) if stopped else None
             failed = phases == {"failed"}
             self._finish("failed" if failed else "done", self._companies[0].note if failed else left)
         except CodatLendingError as error:

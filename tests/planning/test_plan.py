@@ -199,3 +199,24 @@ def test_what_fails_again_and_again_is_said_and_counted_together() -> None:
         "failed 3 times in a row, not since 15 August 2026", "failed 3 times in a row, this has never worked",
     ]  # fmt: skip
     assert totals(row[2:] for row in rows) == "2 to queue (2 failed again and again); 0 skipped"
+
+
+def test_what_runs_for_longer_than_it_can_blocks_no_plan_for_ever() -> None:
+    """It is told as such, and queued anew where the caller says so; what runs for hours is left alone all the same."""
+    company = snapshot(
+        ("xero", "bills", 400, "Mapping"), ("xero", "items", 400, "Mapping"),
+        running=(("xero", "bills"), ("xero", "items")),
+    )  # fmt: skip
+    stuck = replace(company, cells=(replace(company.cells[0], overdue=True), company.cells[1]))
+    told = "in progress for more than 7 days"
+    assert [row[2:] for row in planned(stuck, older_than="7D")] == [("skip", told), ("skip", "in progress")]
+    assert [row[2:] for row in planned(stuck, overdue=True)] == [("queue", told), ("skip", "in progress")]
+
+
+def test_a_parent_is_not_told_to_lack_connections() -> None:
+    """Those of a multi-entity company are its subsidiaries'."""
+    company = snapshot()
+    assert company.facts is not None
+    parent = replace(company, facts=replace(company.facts, subsidiaries=2))
+    assert planned(company)[0][2:] == ("skip", "not linked")
+    assert planned(parent)[0][2:] == ("skip", "a parent: its subsidiaries have the connections")

@@ -150,3 +150,10 @@ def test_failures_in_a_row_are_counted_and_waited_for_longer() -> None:
     assert cells(failing)["plaid"].lasting == "failed 6 times in a row, this has never worked"
     assert cells(failing[:2])["plaid"].lasting is None
     assert cells(failing * 10)["plaid"].due == NOW + timedelta(days=14)
+
+
+def test_what_runs_for_more_than_a_week_is_overdue() -> None:
+    """Not sooner, and not once it has ended."""
+    running = {day: replace(operation("plaid", day, "Mapping"), completed=None) for day in (15, 17)}
+    assert [cells([running[day]])["plaid"].overdue for day in (15, 17)] == [True, False]
+    assert not cells([operation("plaid", 1, "FetchError")])["plaid"].overdue
