@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from codat_notebook.cli import main
-from codat_notebook.cli.health import LATE, _without_count, troubles
+from codat_notebook.cli.freshness import LATE, _without_count, troubles
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.selection import select
 from codat_notebook.planning.snapshots import CompanySnapshot

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
                 return refresh(arguments, stop)
             if arguments.command == "health":
-                from codat_notebook.cli.health import health
+                from codat_notebook.cli.freshness import health
 
                 return health(arguments, stop)
             if arguments.command == "doctor":
