@@ -4,8 +4,9 @@ The parts of the console send seconds and ISO times, and the browser turns them 
 shown without a browser's help (a report, a part's text form) is worded here. A browser test holds the two together.
 """
 
+import math
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from codat_notebook.models.instants import instant
 
@@ -43,12 +44,13 @@ def and_more(more: int, word: str = "") -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """A length of time in two units at most.
+    """A length of time in two units at most, to the nearest second; of what lasts from one time to another it is given
+    what :func:`whole_seconds` says, so that the same length is told everywhere.
 
     >>> duration(41), duration(80), duration(36060), duration(90000), duration(31 * 86400)
     ('41 s', '1 min 20 s', '10 h 1 min', '25 h', '31 d')
     """
-    total = max(0, round(seconds))
+    total = max(0, math.floor(seconds + 0.5))  # as JavaScript rounds
     minutes, hours, days = total // 60, total // 3600, total // 86400
     if total < 60:
         return f"{total} s"
@@ -81,19 +83,40 @@ def iso(text: str | None, *, exact: bool = False) -> str | None:
     return time.replace(tzinfo=None).isoformat(timespec=timespec) + "Z" if time else None
 
 
-def seconds_between(earlier: str | None, later: str) -> float | None:
-    """Seconds from one time to another, never below 0; None if one cannot be read."""
+def whole_seconds(start: datetime, end: datetime) -> int:
+    """How long something lasted, from the second of its start to that of its end, as both are shown; never below 0.
+
+    Some know times to the millisecond, others to the microsecond: counted so, all tell the same length.
+
+    >>> whole_seconds(datetime(2026, 11, 23, 14, 5, 7, 900_000), datetime(2026, 11, 23, 14, 7, 1, 100_000))
+    114
+    """
+    return max(0, int((end.replace(microsecond=0) - start.replace(microsecond=0)).total_seconds()))
+
+
+def seconds_between(earlier: str | None, later: str | None) -> int | None:
+    """Whole seconds from one time to another, never below 0; None if one cannot be read."""
     start, end = instant(earlier), instant(later)
-    return max(0.0, (end - start).total_seconds()) if start and end else None
+    return whole_seconds(start, end) if start and end else None
 
 
-def utc(text: str) -> str:
+def utc(text: str, now: str | None = None) -> str:
     """A text of ours with its times made readable where there is no browser to know the reader's zone.
 
-    >>> utc("Paused until 2026-11-23T14:05:00Z")
-    'Paused until 14:05 UTC'
+    A time of another day than ``now`` comes with its day; without ``now`` none does.
+
+    >>> utc("Paused until 2026-11-23T14:05:00Z"), utc("Retries at 2026-11-24T08:00:00Z", "2026-11-23T18:40:00Z")
+    ('Paused until 14:05 UTC', 'Retries at 24 Nov, 08:00 UTC')
     """
-    return TIME.sub(lambda match: f"{match[0][11:16]} UTC", text)
+    return TIME.sub(lambda match: f"{clock_time(match[0], now)} UTC", text)
+
+
+def clock_time(time: str, now: str | None) -> str:
+    """Hours and minutes of a UTC time, with its day where that is another one than that of ``now``."""
+    at, today = instant(time), instant(now)
+    if at is None or today is None or at.astimezone(UTC).date() == today.astimezone(UTC).date():
+        return time[11:16]
+    return f"{at.day} {at:%b}, {time[11:16]}"
 
 
 def short_id(text: str) -> str:

@@ -139,6 +139,7 @@ def test_a_kernel_knows_no_more_than_it_needs(options: tuple[str, ...], known: s
         assert len(environments) == 2
         for environment in environments:
             assert environment.keys() & ACCOUNT.keys() == known
+            assert environment["CODAT_NOTEBOOK_HOST"] == "the app"
             assert ("CODAT_SANDBOX_URL" in environment) == ("--live" not in options)
         assert KEY not in command.printed
         assert KEY.encode() not in page

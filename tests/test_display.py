@@ -61,7 +61,7 @@ def test_what_has_a_widget_has_html_for_where_none_can_be(session: Session) -> N
     assert "<table>" in html
     assert "PermissionsError" in html
     assert re.search(r"Not live: as of \d{4}-\d\d-\d\d \d\d:\d\d UTC", html)
-    assert "creditNotes was not refreshed" in session._repr_html_()
+    assert "Credit notes could not be refreshed" in session._repr_html_()
     frame = console(session)
     assert "SANDBOX" in frame._repr_html_()
     assert "Not live: as of" in frame._repr_html_()

@@ -10,7 +10,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from codat_notebook.magics.verbs import VERBS, Names, learn, unfinished
+from codat_notebook.magics import VERBS, Names, learn, unfinished
 from codat_notebook.models.shared import Security
 from codat_notebook.runs import RefreshRun
 from codat_notebook.sandbox import Sandbox
@@ -139,7 +139,7 @@ def test_without_a_key_connect_says_where_it_could_come_from(do: Do) -> None:
     [
         ("conect", "Did you mean `connect`"),
         ("nonsense", "See `%codat`."),
-        ("errors please", "Nothing follows `%codat errors`."),
+        ("errors please", "`%codat errors` takes nothing more."),
         ("status", "Which company"),
         ("status zzz", "No company's name contains “zzz”"),
         ("status techn", 'Technicalium +[-0-9a-f]{36}\n +"Technicalium Group" +[-0-9a-f]{36}$'),

@@ -98,14 +98,15 @@ def test_every_published_status_is_asked_about() -> None:
 
 #: Status -> stage (5: all done) and words on screen.
 STAGES_AND_WORDS = {
-    "Initial": (0, "Starting"), "Queued": (0, "Queued"), "Fetching": (1, "Fetching"), "MapQueued": (2, "Waits to map"),
-    "Mapping": (2, "Mapping"), "ValidationQueued": (3, "Waits for checks"), "Validating": (3, "Validating"),
-    "ProcessingQueued": (4, "Waits to process"), "Processing": (4, "Processing"), "Complete": (5, "Complete"),
+    "Initial": (0, "Starting"), "Queued": (0, "Queued"), "Fetching": (1, "Fetching"),
+    "MapQueued": (2, "Waiting to map"), "Mapping": (2, "Mapping"),
+    "ValidationQueued": (3, "Waiting for checks"), "Validating": (3, "Validating"),
+    "ProcessingQueued": (4, "Waiting to process"), "Processing": (4, "Processing"), "Complete": (5, "Complete"),
     "AuthError": (1, "Authorization expired"), "FetchError": (1, "Source not readable"),
     "RateLimitError": (1, "Platform limit reached"), "PermissionsError": (1, "No permission"),
     "PrerequisiteNotMet": (1, "Needs another data type"), "NotSupported": (1, "Not supported"),
     "Cancelled": (1, "Cancelled"), "MapError": (2, "Codat could not map it"),
-    "ValidationError": (3, "Data fails checks"),
+    "ValidationError": (3, "Data failed checks"),
     "ProcessingError": (4, "Codat could not process it"), "InternalError": (4, "Error inside Codat"),
     "OddError": (1, "OddError"), "Routing": (None, "Routing"), "": (None, "No status"), "Aardvark": (None, "Aardvark"),
 }  # fmt: skip
@@ -137,13 +138,15 @@ def test_the_module_the_progress_and_the_timeline_agree(status: str, completed: 
 
 @ASKED
 def test_tables_report_and_pickers_agree(status: str, completed: str | None) -> None:
-    """A table's cell and filter and the report's pill have the module's colour and sign."""
+    """A table's cell and filter and the report's pill have the module's colour, sign and words, and tell the key."""
     _, tone = ANSWERS[status, completed]
+    words = STAGES_AND_WORDS[status][1] if status in STAGES_AND_WORDS else status
     sheet = Sheet(pd.DataFrame({"status": [status]}), Layout(columns={"status": Column(facet=True)}))
     page = sheet.page(TableView(), None)
-    assert page["rows"] == [[[status, tone]]]
-    assert page["facets"][0]["options"] == [[status, status, 1, tone]]
-    assert status_pill(status) == f'<span class="pill {tone}">{statuses.sign(tone)} {status}</span>'
+    assert page["rows"] == [[[words, tone, status]]]
+    assert page["facets"][0]["options"] == [[status, words, 1, tone]]
+    key = "" if words == status else f' title="{status}"'
+    assert status_pill(status) == f'<span class="pill {tone}"{key}>{statuses.sign(tone)} {words}</span>'
 
 
 @ASKED
@@ -152,12 +155,14 @@ def test_what_the_console_offers_follows_the_status(status: str, completed: str 
     kind, _ = ANSWERS[status, completed]
     facts = CompanyFacts("c", "C", {"x": LINKED}, {"x": frozenset({"invoices"})})
     cells = make_cells(facts, {}, [operation(status, completed)], True, NOW)
-    assert in_progress(facts, cells) == (["invoices"] if kind == "running" else [])
+    assert in_progress(facts, cells) == ([{"key": "invoices", "name": "Invoices"}] if kind == "running" else [])
     (row,) = data_type_rows(facts, cells)
     last = "ok" if status == "Complete" else "unsupported" if status == "NotSupported" else "never"
     assert row["state"] == (last if last == "unsupported" else kind if kind in ("running", "failed") else last)
     drawn = heatmap_state(cells, {"x": ("Xero", "")})["rows"][0]["cells"]
-    assert drawn == [None if status == "NotSupported" else [drawn[0][0], status if kind == "failed" else ""]]
+    assert drawn == [
+        None if status == "NotSupported" else [drawn[0][0], statuses.with_status(status) if kind == "failed" else ""]
+    ]
 
 
 @ASKED
@@ -236,8 +241,10 @@ def test_the_status_of_a_connection_looks_the_same_everywhere(status: str) -> No
     (card,) = connection_cards([Connection(id="x", status=DataConnectionStatus(status), link_url="u")])
     assert (card["tone"], card["link_url"]) == (tone, None if status == "Linked" else "u")
     page = Sheet(pd.DataFrame({"connection_status": [status]}), Layout()).page(TableView(), None)
-    assert page["rows"] == [[[status, tone]]]
-    assert f'class="pill {tone}">{statuses.sign(tone)}' in status_pill(status)
+    words = statuses.plain_status(status)
+    assert page["rows"] == [[[words, tone, status]]]
+    assert f">{statuses.sign(tone)} {words}<" in status_pill(status)
+    assert words.lower() in card["words"]
 
 
 @pytest.mark.parametrize(

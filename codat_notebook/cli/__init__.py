@@ -101,8 +101,8 @@ def parser() -> argparse.ArgumentParser:
         epilog="exit codes: 0 all within the goals, 1 a problem, told in one line, 2 wrong arguments, 8 not all",
     ))  # fmt: skip
     _add_doctor(commands.add_parser(
-        "doctor", help="look at this machine, and whether Codat is as we take it to be",
-        epilog="exit codes: 0 no problem, 1 a problem here or with the server, 2 wrong arguments, 3 Codat is otherwise",
+        "doctor", help="check this machine, and whether Codat is as assumed",
+        epilog="exit codes: 0 no problem, 1 a problem here or with the server, 2 wrong arguments, 3 Codat differs",
     ))  # fmt: skip
     return whole
 
@@ -110,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_world(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     speed = _number(float, 1e-9, 1e9, "a speed is a number above 0")
-    add("--speed", type=speed, default=60.0, help="seconds that pass there in one of ours")
+    add("--speed", type=speed, default=60.0, help="how many seconds pass there in one of ours")
     add("--seed", type=int, default=7, help="the same seed, the same companies and outcomes")
     story = "a fixed story that begins on a date of its own: month-end, situations"
     add("--scenario", choices=("month-end", "situations"), default=argparse.SUPPRESS, metavar="NAME", help=story)
@@ -126,9 +126,9 @@ def _add_app(command: argparse.ArgumentParser) -> None:
         help="ask each visitor how to connect, also with a key of their own; else nobody can change what you started",
     )
     visitors = _number(int, 1, math.inf, "at least one visitor")
-    add("--visitors", type=visitors, default=20, help="how many there may be at a time")
+    add("--visitors", type=visitors, default=20, help="how many there may be at once")
     minutes = _number(float, 1 / 60, 1e6, "a number of minutes above 0")
-    add("--idle", type=minutes, default=10.0, help="minutes after which a kernel ends that no page holds any more")
+    add("--idle", type=minutes, default=10.0, help="minutes after which a kernel without a page ends")
 
 
 def _add_sandbox(command: argparse.ArgumentParser) -> None:
@@ -160,17 +160,17 @@ def _add_refresh(command: argparse.ArgumentParser) -> None:
     add("--connection", metavar="ID", help="only on this connection; without it, on each with the type")
     add("--product", metavar="NAME", help="a custom product of the company: all of it, or these types")
     add("--plan", type=Path, help="a CSV with company_id and data_type, such as session.plan() gives")
-    rule = command.add_argument_group("or a rule", "the companies are looked at, and what meets all of it is refreshed")
+    rule = command.add_argument_group("or a rule", "refreshes, of the companies it looks at, what meets all conditions")
     add_rule = rule.add_argument
-    add_rule("--older-than", metavar="AGE", help="what was not read with success for so long, such as 7D")
-    add_rule("--failed", action="store_true", help="what failed at its last attempt")
+    add_rule("--older-than", metavar="AGE", help="data not read successfully for this long, such as 7D")
+    add_rule("--failed", action="store_true", help="data whose last attempt failed")
     add_rule("--overdue", action="store_true", help="also what has been in progress for more than 7 days")
     add_rule("--report", action="append", help="the data types of a report: financials, receivables, ...")
     add_rule("--tag", action="append", type=_tag, metavar="NAME=VALUE", help="companies with this tag")
     add_rule("--platform", action="append", help="connections to this platform, by name or key")
     add_rule("--dry-run", action="store_true", help="queue nothing: print the plan as CSV")
-    add("--journal", type=Path, help="a file in which the run survives; if one is unfinished, go on")
-    add("--reserve", type=float, default=0.0, help="share of the day's quota that is left to others")
+    add("--journal", type=Path, help="a file that keeps the run; an unfinished run in it is resumed")
+    add("--reserve", type=float, default=0.0, help="share of the day's quota to leave for others")
     add("--timeout", type=float, help="seconds after which to stop watching (exit code 6)")
     add("--json", action="store_true", help="print one JSON document instead of the table")
     add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
@@ -198,7 +198,7 @@ def _check_refresh(arguments: argparse.Namespace) -> None:
             "Give a company with data types, or a plan, or a rule such as --older-than 7D.",
         ),
         (arguments.dry_run and not rule, "--dry-run goes with a rule."),
-        (no_text, "The company's name is no text in the terminal's encoding: give its id."),
+        (no_text, "The company's name cannot be read in the terminal's encoding: give its id."),
         (arguments.timeout is not None and not arguments.timeout > 0, "--timeout is a number of seconds above 0."),
         (not 0 <= arguments.reserve < 1, "--reserve is a share from 0 to below 1."),
     ):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from codat_notebook.cli.stopping import CommandError
+from codat_notebook.models.secret import HOST
 
 LOOPBACK = "127.0.0.1"
 #: Seconds that an answer may take, and that a server and its kernels are given to end by themselves.
@@ -238,7 +239,7 @@ class ConsolePage(Child):
     ``sandbox``: whether its consoles are on the sandbox that ``environment`` names; else on Codat itself, with the key
     of the environment. ``ways``: how a visitor connects instead, by a form; without any nothing can be changed.
     ``read_only``: refuse everything that queues. ``visitors``: how many kernels there may be at a time. ``idle``:
-    minutes after which a kernel ends that no page holds any more. The rest is :class:`Child`'s.
+    minutes after which a kernel without a page ends. The rest is :class:`Child`'s.
     """
 
     name = "The page's server (Voila)"
@@ -259,7 +260,7 @@ class ConsolePage(Child):
         port = free_port(port)
         notebook = _notebook(sandbox=sandbox, ways=ways, read_only=read_only)
         files = {"voila.json": _page_settings(port, visitors, idle), _NOTEBOOK: notebook}
-        environment = {**environment, "JUPYTER_PATH": str(_TEMPLATES)}
+        environment = {**environment, "JUPYTER_PATH": str(_TEMPLATES), HOST: "the app"}
         super().__init__(port, _PAGE, files, environment, without=without, inside=True)
 
 

@@ -1,7 +1,7 @@
 """``codat-notebook refresh``: refresh companies without a notebook, for cron, the Task Scheduler and pipelines.
 
 The key comes from ``CODAT_API_KEY`` or ``CODAT_AUTH_HEADER`` and nobody is asked for it. Progress goes to stderr, the
-table (or with ``--json`` one JSON document) to stdout. With a journal, a run that was interrupted is gone on with by
+table (or with ``--json`` one JSON document) to stdout. With a journal, a run that was interrupted is resumed by
 the same command. Names and messages come from third parties, so what could steer a terminal is taken out of what is
 printed; JSON escapes it.
 """
@@ -136,7 +136,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise ArgumentsError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
         number = data.count(b"\n", 0, error.start) + 1
-        raise ArgumentsError(f"{path}, line {number}: this is no UTF-8. Save it as CSV in UTF-8.") from None
+        raise ArgumentsError(f"{path}, line {number}: this is not UTF-8. Save it as CSV in UTF-8.") from None
     except csv.Error as error:
         raise ArgumentsError(f"{path}, line {number}: {error}.") from None
 
@@ -206,7 +206,7 @@ def _begin(session: Session, arguments: Namespace, plan: pd.DataFrame | None, co
             reserve=arguments.reserve,
         )
     except JournalUnfinishedError:
-        say(f"Going on with the unfinished run of {arguments.journal}; run again for a new one.")
+        say(f"Resuming the unfinished run in {arguments.journal}; run again for a new one.")
         return session.resume(arguments.journal)
 
 
@@ -237,7 +237,7 @@ def _watch(run: RefreshRun, stop: Stop, timeout: float | None) -> None:
             told, next_line = line, now + every
         run.wait(0.2)
     if not run.done:
-        say("Stopped watching. Codat carries on with what is queued; with its journal the run can be gone on with.")
+        say("Stopped watching. Codat carries on with what is queued; with its journal the run can be resumed.")
         run.stop_watching()
         run.wait(30)
 

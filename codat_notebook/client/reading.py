@@ -39,7 +39,7 @@ def read(body: bytes, kind: type[T]) -> T:
         return cast(T, _statuses(body))
     value, notes = _decode(body, kind)
     if isinstance(value, Page) and not value.rows and b'"results"' not in body:
-        raise Unreadable("it is no page: it has no results")  # {"message": "..."} must not pass for an empty page
+        raise Unreadable("it is not a page: it has no results")  # {"message": "..."} must not pass for an empty page
     return cast(T, _with_notes(value, notes) if notes and isinstance(value, Model) else value)
 
 

@@ -114,12 +114,12 @@ def server(url: str, *, secrets: Sequence[Secret] = (), allow_insecure: bool = F
     if not readable:
         raise errors.ConfigurationError("The server address cannot be read as one: check its host and port.")
     if any(secret.is_in(url) for secret in secrets):
-        raise errors.ConfigurationError("The server address holds the API key, which belongs nowhere but into the key.")
+        raise errors.ConfigurationError("The server address contains the API key, which belongs only in the key.")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise errors.ConfigurationError("The server address must hold no user name, query or fragment.")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise errors.ConfigurationError(
-            "The server address is none: write it with its scheme, for example https://api.codat.io. "
+            "This is not a server address: write it with its scheme, for example https://api.codat.io. "
             "It is not shown here, for it may be a key in the wrong place."
         )
     if parts.scheme == "http" and not is_loopback(url) and not allow_insecure:
@@ -141,7 +141,7 @@ def headers(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     pairs = tuple((str(name), str(text)) for name, text in given.items())
     for name, text in pairs:
         if not _HEADER_NAME.fullmatch(name):
-            raise errors.InvalidRequestError("http_headers: one of the names is no header's. Nothing was sent.")
+            raise errors.InvalidRequestError("http_headers: one of the names is not a header's. Nothing was sent.")
         if not text.isascii() or not text.isprintable():
             raise errors.InvalidRequestError(f"http_headers: {name[:40]!r} cannot be sent. Nothing was sent.")
     return pairs

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -115,6 +115,11 @@ def diagnose(
     )  # fmt: skip
 
 
+@lru_cache(maxsize=4096)  # many operations, few platforms: the progress asks for 50 rows a few times a second
+def _is_among(platform: str, words: tuple[str, ...]) -> bool:
+    return any(re.search(rf"\b{word}\b", platform) for word in words)
+
+
 class _Case:
     """An operation with what is known around it, as the conditions of the rules ask for it."""
 
@@ -143,7 +148,7 @@ class _Case:
         return (
             (not rule.connection or (self.connection is not None and self.connection.status in rule.connection))
             and (not rule.data_types or any(fnmatchcase(self.data_type, word.lower()) for word in rule.data_types))
-            and (not rule.platforms or any(re.search(rf"\b{word}\b", self.platform) for word in rule.platforms))
+            and (not rule.platforms or _is_among(self.platform, rule.platforms))
             and (rule.linked is None or _within(self.linked, rule.linked))
             and (rule.age is None or _within(self.age, rule.age))
             and (not rule.text or re.search(rule.text, self.text, re.IGNORECASE) is not None)

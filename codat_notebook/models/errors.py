@@ -34,8 +34,11 @@ Queued = Literal["no", "unknown"]
 ADVICE: Final = {
     401: ("Codat did not accept the key.", "Check the key and connect again."),
     402: ("The Codat plan does not include this.", "Ask your Codat account manager."),
-    403: ("The key may not do this.", "Use a key with the right permissions."),
-    404: ("Codat does not know it.", "Check the id: is it of this Codat account, and not deleted?"),
+    403: ("This key is not allowed to do this.", "Use a key with the right permissions."),
+    404: (
+        "Codat finds nothing under this id.",
+        "Check the id: it may be of another account, or deleted.",
+    ),
     451: ("Codat may not read this platform for legal reasons.", "Ask your Codat account manager."),
     511: ("Your network wants you to log in first.", "Log in to it in a browser, then try again."),
     429: ("Codat's limit on requests is reached.", "Wait, then try again."),

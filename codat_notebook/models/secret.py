@@ -23,6 +23,8 @@ from codat_notebook.models.errors import hides_arguments
 
 #: Variables of the environment that may hold a key, in the order in which they are looked at.
 VARIABLES: Final = ("CODAT_AUTH_HEADER", "CODAT_API_KEY")
+#: The variable by which what starts the process is named, for texts that say when the key is to be set.
+HOST: Final = "CODAT_NOTEBOOK_HOST"
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 _NO_HEADER: Final = (
     "The API key holds a space, a line break or a character outside ASCII, so it is not a Codat key. "
@@ -188,6 +190,15 @@ def _names() -> dict[str, list[str]]:
     return names
 
 
+def host(environ: Mapping[str, str] = os.environ) -> str:
+    """What one starts to get here: Jupyter, or what ``HOST`` says ("the app").
+
+    >>> host({}), host({"CODAT_NOTEBOOK_HOST": "the app"})
+    ('Jupyter', 'the app')
+    """
+    return environ.get(HOST) or "Jupyter"
+
+
 class Secret(Scrubber):
     """A key that is only revealed on purpose, and that masks itself in what comes from outside.
 
@@ -242,7 +253,7 @@ class Secret(Scrubber):
         return hash(self.__header)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is not pickled: give the key to the other process by its environment")
+        raise TypeError("a Secret cannot be pickled: give the key to the other process in its environment")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Secret":
         return self
@@ -270,7 +281,7 @@ def _problem(key: str) -> str | None:
     if label := _LABEL.match(key.strip().lstrip(_QUOTES)):
         return f"The API key begins with {label[1]!r}, the name of what holds it. Keep only what follows."
     if {key.strip()[0], key.strip()[-1], text[0]} & set(_QUOTES):
-        return "The API key begins or ends with a quotation mark, which is no part of it. Remove the quotation marks."
+        return "The API key begins or ends with a quotation mark, which is not part of it. Remove the quotation marks."
     if scheme.lower() in ("bearer", "bearer:", "basic:"):
         return f"The API key begins with {scheme!r}. Codat takes the bare key, or 'Basic ' and the encoded key."
     if "\r" in key:

@@ -40,13 +40,17 @@ TONES: Final = {
 #: stale: without one sync a month a connection's authorization may lapse.
 OLD: Final = 7
 STALE: Final = 31
+#: Words for those statuses that are not plain words: of operations, connections, and requests without an HTTP status.
 _WORDS: Final = {
-    "Initial": "Starting", "MapQueued": "Waits to map", "ValidationQueued": "Waits for checks",
-    "ProcessingQueued": "Waits to process", "AuthError": "Authorization expired", "FetchError": "Source not readable",
+    "Initial": "Starting", "MapQueued": "Waiting to map", "ValidationQueued": "Waiting for checks",
+    "ProcessingQueued": "Waiting to process", "AuthError": "Authorization expired", "FetchError": "Source not readable",
     "RateLimitError": "Platform limit reached", "PermissionsError": "No permission",
     "PrerequisiteNotMet": "Needs another data type", "NotSupported": "Not supported",
-    "MapError": "Codat could not map it", "ValidationError": "Data fails checks",
+    "MapError": "Codat could not map it", "ValidationError": "Data failed checks",
     "ProcessingError": "Codat could not process it", "InternalError": "Error inside Codat",
+    "PendingAuth": "Waiting for the customer to link", "NoResponseError": "No answer",
+    "ResponseValidationError": "Unreadable answer", "InvalidRequestError": "Request not valid",
+    "ReadOnlyError": "Read-only session",
 }  # fmt: skip
 _PAUSED: Final = re.compile(
     r"paused until\s+(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z| ?[+-]\d\d(?::?\d\d)?)?|[^.,;\n]+)",
@@ -68,6 +72,25 @@ class Meaning(NamedTuple):
     text: str
 
 
+def plain_status(status: str) -> str:
+    """A status in plain words, of a pull operation, a connection or a failed request; an unknown one is its own words.
+
+    >>> plain_status("PermissionsError"), plain_status("Complete"), plain_status("PendingAuth"), plain_status("404")
+    ('No permission', 'Complete', 'Waiting for the customer to link', '404')
+    """
+    return _WORDS.get(status, status)
+
+
+def with_status(status: str) -> str:
+    """A status in plain words, with Codat's own in brackets for those who look it up.
+
+    >>> with_status("PermissionsError"), with_status("Cancelled")
+    ('No permission (PermissionsError)', 'Cancelled')
+    """
+    words = plain_status(status)
+    return words if words == status else f"{words} ({status})"
+
+
 def meaning(status: str, completed: str | None = None, description: str | None = None) -> Meaning:
     """What a status means, given the operation's ``completed`` and ``statusDescription``.
 
@@ -77,7 +100,7 @@ def meaning(status: str, completed: str | None = None, description: str | None =
     >>> meaning("Cancelled").tone, meaning("NotSupported").kind, meaning("NotSupported").tone, meaning("Routing").kind
     ('bad', 'failed', 'idle', 'running')
     """
-    text = _WORDS.get(status, status) or "No status"
+    text = plain_status(status) or "No status"
     if status == "Complete":
         return Meaning("complete", 5, "ok", status)
     if is_failed(status):
@@ -88,7 +111,7 @@ def meaning(status: str, completed: str | None = None, description: str | None =
     if pause := pause_end(description):
         return Meaning("running", stage, "warn", f"Paused until {pause}")
     if _OFFLINE.search(description or ""):
-        return Meaning("running", stage, "warn", "Waits for a machine")
+        return Meaning("running", stage, "warn", "Waiting for a machine")
     return Meaning("running", stage, "run" if status in STAGES else "idle", text)
 
 

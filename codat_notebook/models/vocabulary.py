@@ -197,24 +197,29 @@ def custom_identifier(data_type: str) -> str | None:
     return data_type.removeprefix(CUSTOM) if data_type.startswith(CUSTOM) else None
 
 
-def plain_name(data_type: str) -> str:
-    """Codat's key for a data type in plain words.
+#: Where the words of a key would be said of another data type, too.
+_NAMES: Final = {"bankAccounts": "Bank accounts (ledger)", "bankTransactions": "Bank transactions (ledger)"}
 
-    >>> plain_name("creditNotes"), plain_name("banking-accountBalances"), plain_name("commerce-orders")
-    ('Credit notes', 'Bank account balances', 'Commerce orders')
+
+def plain_name(data_type: str) -> str:
+    """A data type in plain words: the one name that it has on screen.
+
+    A custom type is called by the identifier that it was configured under, an unknown one by the words of its key.
+
+    >>> plain_name("profitAndLoss"), plain_name("banking-accountBalances"), plain_name("commerce-orders")
+    ('Profit and loss', 'Bank account balances', 'Commerce orders')
+    >>> plain_name("custom/qbo-cashflow-report"), plain_name("salesTAXReturns"), plain_name("timeSheets")
+    ('qbo-cashflow-report', 'Sales TAX returns', 'Time sheets')
     """
-    special = {
-        "company": "Company", "banking-accounts": "Bank accounts", "bankAccounts": "Bank accounts (ledger)",
-        "banking-transactions": "Bank transactions", "bankTransactions": "Bank transactions (ledger)",
-        "profitAndLoss": "Profit and loss", "chartOfAccounts": "Chart of accounts",
-    }  # fmt: skip
-    if data_type in special:
-        return special[data_type]
-    if (identifier := custom_identifier(data_type)) is not None:
+    if data_type in _NAMES:
+        return _NAMES[data_type]
+    if identifier := custom_identifier(data_type):
         return identifier
-    family, _, key = data_type.rpartition("-")
-    words = "".join(f" {c.lower()}" if c.isupper() else c for c in key).strip()
-    return f"{'bank' if family == 'banking' else family} {words}".strip().capitalize()
+    prefix, _, key = data_type.rpartition("-")
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", key).split()
+    words = [word if word.isupper() and len(word) > 1 else word.lower() for word in words]
+    name = " ".join([*(["bank"] if prefix == "banking" else prefix.split("-")), *words]).strip()
+    return name[:1].upper() + name[1:] or data_type
 
 
 #: The families in the order in which they are shown.

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import interval
-from codat_notebook.models.vocabulary import PURPOSES
+from codat_notebook.models.vocabulary import PURPOSES, daily_requests
 from codat_notebook.planning import estimate
-from codat_notebook.planning.estimate import Load, Prices, estimate_rows, limit_of
+from codat_notebook.planning.estimate import Load, Prices, estimate_rows
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.selection import Selection, select
@@ -65,7 +65,7 @@ class PlanningMethods:
             all); or ids.
         data_types, companies : only these data types (Codat's keys), only these companies (ids, or a frame of them).
         older_than : only what was not read with success for so long, such as ``"7D"``; what was never read is older.
-        failed : only what failed at its last attempt.
+        failed : only data whose last attempt failed.
         report : only the data types of Codat's reports of these names: financials, receivables, payables, ...
         tags : only companies with all these tags, such as ``{"region": "uk"}``.
         platform : only connections to these platforms, by name or key.
@@ -176,7 +176,8 @@ class PlanningMethods:
             counted = estimate.of_companies(snapshots, wanted)
         schedule = self._ask(_schedule(self.context), "The sync settings could not be read")
         told = None if _is_number(companies) else self.context.client.quota
-        rows = estimate_rows(counted, rhythms, price_list, limit_of(counted.total, told), schedule)
+        limit = told.limit if told and told.limit else daily_requests(counted.total)
+        rows = estimate_rows(counted, rhythms, price_list, limit, schedule)
         return frames.build(frames.ESTIMATE, {name: [row[name] for row in rows] for name in frames.ESTIMATE})
 
     def portfolio_status(

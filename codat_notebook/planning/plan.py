@@ -5,8 +5,6 @@ the other refreshed. Where there is no such cell (a company that nobody knows, a
 says so.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -4,8 +4,6 @@ A :class:`Selection` is made from what a user gives: a DataFrame, a mapping, lis
 every one of them narrows. What makes no sense is refused here, with a message that names it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta

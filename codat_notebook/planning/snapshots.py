@@ -1,13 +1,10 @@
 """What is known of companies, and how it is read: their connections, their cells, what their histories tell.
 
-``read_facts`` reads who there is: a list of companies holds their connections, so one request stands for thousands.
-``read_cells`` adds the cells, at the pace that the session's governor allows: one request for the history of each
-company tells its connections apart, and one more is sent only where that does not reach back far enough. One company's
-trouble is told by its :class:`CompanySnapshot`; what stops all of them (the reserve of the day's quota, an outage) ends
-the asking, and those that are left say why.
+Cells are read at the pace that the session's governor allows: the history of a company tells its connections apart, and
+a second request is sent only where it does not reach back far enough. One company's trouble is told by its
+:class:`CompanySnapshot`; what stops all of them (the reserve of the day's quota, an outage) ends the asking, and those
+that are left say why.
 """
-
-from __future__ import annotations
 
 import asyncio
 import re
@@ -76,20 +73,16 @@ def histories(operations: Iterable[PullOperation]) -> dict[tuple[str, str], Cell
 
 @dataclass(frozen=True, slots=True)
 class CompanySnapshot:
-    """What is known of one company. ``facts`` is ``None`` where Codat does not know it.
-
-    ``running`` are the cells (connection id, data type) with an operation under way; ``histories`` is what the history
-    tells of each cell; ``trouble`` says why there are no cells; ``settings`` are there where they were asked for.
-    """
+    """What is known of one company. Keys of its cells are (connection id, data type)."""
 
     id: str
     name: str
-    facts: CompanyFacts | None = None
+    facts: CompanyFacts | None = None  # None where Codat finds nothing under this id
     cells: tuple[Cell, ...] = ()
-    running: frozenset[tuple[str, str]] = frozenset()
+    running: frozenset[tuple[str, str]] = frozenset()  # cells with an operation under way
     histories: Mapping[tuple[str, str], CellHistory] = field(default_factory=dict)
-    trouble: str | None = None
-    settings: Settings | None = None
+    trouble: str | None = None  # why there are no cells
+    settings: Settings | None = None  # where they were asked for
 
     @property
     def connections(self) -> Mapping[str, Connection]:

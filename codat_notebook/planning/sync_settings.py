@@ -6,8 +6,6 @@ type that a company's own list leaves out keeps the client's setting (assumed: w
 Settings are only read. The audit holds them against what the data is for; each finding says what to do and its source.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
@@ -168,7 +166,7 @@ def _lacking(
     if name in REFERENCE_DATA:
         if setting.window_months or setting.from_utc:
             what = f"{name} is a list that other records refer to, and is read in part."
-            yield "window on reference data", what, f"Take its window off {_WHERE}.", _PAGE
+            yield "window on reference data", what, f"Remove its window {_WHERE}.", _PAGE
     elif (back := _months_back(setting, now)) < months:
         how = f"Widen the window {_WHERE}; a full sync has to follow."
         yield "window too short", f"{back:g} months of {name} are read; {months} are needed.", how, _PAGE

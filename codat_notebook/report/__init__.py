@@ -21,10 +21,20 @@ from codat_notebook.markup import Child, Markup, h, link
 from codat_notebook.models import vocabulary
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, PullOperation
-from codat_notebook.models.status import OLD, STALE, can_be_relinked, is_problem, is_running, meaning, sign, tone
+from codat_notebook.models.status import (
+    OLD,
+    STALE,
+    can_be_relinked,
+    is_problem,
+    is_running,
+    meaning,
+    plain_status,
+    sign,
+    tone,
+)
 from codat_notebook.runs.cells import Cell, CompanyStatus
-from codat_notebook.runs.records import ErrorRecord
-from codat_notebook.words import ago, count, duration
+from codat_notebook.runs.records import ErrorRecord, repeats
+from codat_notebook.words import ago, count, duration, whole_seconds
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 #: Pull operations in the table; more are in ``session.history``.
@@ -157,26 +167,31 @@ def _remedy(status: CompanyStatus, cells: Sequence[Cell], advice: Advice) -> Mar
     connection = status.facts.connections.get(cell.connection_id)
     address = connection.link_url if connection and advice.relink else ""
     shown = meaning(cell.status or "")
+    message = None if repeats(cell.message or "", advice.cause, cell.platform) else cell.message
     return h(
         "article",
         h("h3", cell.platform or "Unknown platform", " ", pill("idle" if advice.expected else shown.tone, shown.text)),
-        h("p", h("b", ", ".join(vocabulary.plain_name(each.data_type) for each in cells)), f" · {cell.status}"),
+        h(
+            "p",
+            h("b", ", ".join(vocabulary.plain_name(each.data_type) for each in cells)),
+            h("small", f" {cell.status}") if shown.text != cell.status else None,
+        ),
         h("p", f"{advice.cause} {advice.action}"),
-        h("p", f"Codat says: “{cell.message}”", class_="dim") if cell.message else None,
+        h("p", f"Codat says: “{message}”", class_="dim") if message else None,
         h("p", "Link for the customer: ", link(address, address)) if address else None,
     )
 
 
 def data_types(status: CompanyStatus, now: datetime) -> Markup:
-    """Every cell: connection by data type, with its age in words and colour and how its last try ended."""
+    """Every cell: connection by data type, with its age in words and colour and how its last attempt ended."""
     rows = sorted(
         status.cells, key=lambda cell: (cell.platform, cell.connection_id, vocabulary.plain_name(cell.data_type))
     )
     return table_section(
         "Data types",
-        ("data type", "platform", "last good read", "age", "last try", "tried", "message"),
+        ("data type", "platform", "last successful read", "age", "last attempt", "attempted", "message"),
         [_data_type(cell, now) for cell in rows],
-        "Nothing of this company was ever read.",
+        "No data of this company has been read yet.",
     )
 
 
@@ -184,7 +199,7 @@ def _data_type(cell: Cell, now: datetime) -> list[Child]:
     tone = _AGES[_age_class(cell, now)][1]
     age = ago((now - cell.last_success).total_seconds()) if cell.last_success else "never"
     return [
-        [vocabulary.plain_name(cell.data_type), h("small", cell.data_type)], cell.platform,
+        [data_type(cell.data_type), h("small", cell.data_type)], cell.platform,
         time(cell.last_success), h("span", age, class_=f"age {tone}"),
         status_pill(cell.status) if cell.status else None, time(cell.last_requested), cell.message,
     ]  # fmt: skip
@@ -194,7 +209,7 @@ def errors(records: Iterable[ErrorRecord]) -> Markup:
     """What went wrong with this company in the session, newest first."""
     newest = sorted(records, key=lambda record: record.time, reverse=True)
     return table_section(
-        "Errors of this session",
+        "Errors in this session",
         ("time", "what happened", "why", "what to do", "status", "correlation id"),
         [_error(record) for record in newest],
         "Nothing has gone wrong with this company in this session.",
@@ -203,7 +218,7 @@ def errors(records: Iterable[ErrorRecord]) -> Markup:
 
 def _error(record: ErrorRecord) -> list[Child]:
     return [
-        time(record.time), record.what, record.why, record.action, record.status and pill("bad", record.status),
+        time(record.time), record.what, record.why, record.action, record.status and status_pill(record.status, "bad"),
         record.correlation_id and h("code", record.correlation_id),
     ]  # fmt: skip
 
@@ -216,7 +231,7 @@ def operations(status: CompanyStatus, now: datetime) -> Markup:
         "Pull operations",
         ("data type", "platform", "status", "requested", "duration", "message", "id"),
         [_operation(operation, status.facts.platforms, now) for operation in shown],
-        "Nothing of this company was ever pulled.",
+        "No data of this company has been pulled yet.",
         more and h("p", more, class_="dim"),
     )
 
@@ -224,9 +239,10 @@ def operations(status: CompanyStatus, now: datetime) -> Markup:
 def _operation(operation: PullOperation, platforms: dict[str, str], now: datetime) -> list[Child]:
     running = is_running(operation.status, operation.completed)
     start, until = instant(operation.requested), now if running else instant(operation.completed)
-    took = duration((until - start).total_seconds()) if start and until else None
+    took = duration(whole_seconds(start, until)) if start and until else None
     return [
-        operation.data_type, platforms.get(operation.connection_id, ""), status_pill(operation.status), time(start),
+        data_type(operation.data_type), platforms.get(operation.connection_id, ""), status_pill(operation.status),
+        time(start),
         took and (f"{took} so far" if running else took), operation.error_message or operation.status_description,
         h("code", operation.id),
     ]  # fmt: skip
@@ -242,14 +258,19 @@ def time(at: datetime | None) -> Child:
     return h("time", at.strftime("%Y-%m-%d %H:%M:%S UTC"), datetime=at.isoformat()) if at else None
 
 
-def pill(colour: str, text: str) -> Markup:
-    """A state in words, with its sign and colour."""
-    return h("span", f"{sign(colour)} {text}", class_=f"pill {colour}")
+def data_type(key: str) -> Markup:
+    """A data type by its name, with its key in the tooltip."""
+    return h("span", vocabulary.plain_name(key), title=key)
 
 
-def status_pill(status: str) -> Markup:
-    """The status of an operation or of a connection."""
-    return pill(tone(status), status)
+def pill(colour: str, text: str, key: str = "") -> Markup:
+    """A state in words, with its sign and colour; Codat's own word for it in the tooltip."""
+    return h("span", f"{sign(colour)} {text}", class_=f"pill {colour}", title=key if key not in ("", text) else None)
+
+
+def status_pill(status: str, colour: str = "") -> Markup:
+    """The status of an operation, a connection or a request."""
+    return pill(colour or tone(status), plain_status(status), status)
 
 
 def section(title: str, *children: Child) -> Markup:

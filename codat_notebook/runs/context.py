@@ -199,7 +199,7 @@ async def custom_connection(client: CodatLending, facts: CompanyFacts, data_type
     if len(linked) == 1:
         return linked[0]
     named = ", ".join(f"{facts.platforms[id]} {id}" for id in linked)
-    which = f"There are {named}." if linked else "None of this company is linked."
+    which = f"There are {named}." if linked else "None of the company's connections is linked."
     raise InvalidRequestError(f"{data_type} is queued on one connection: name it by connection_id=. {which}")
 
 

@@ -130,7 +130,7 @@ class Governor:
         what = "The day's quota is down to its reserve" if kept else "The day's quota is used up"
         # A little later, because the header's time is cut to seconds.
         seconds = self._clock.real((resets_at - now).total_seconds() + 1.0)
-        return Hold(seconds, f"{what}; going on at {local(resets_at)}")
+        return Hold(seconds, f"{what}; continuing at {local(resets_at)}")
 
     @property
     def _allowed(self) -> int:

@@ -233,7 +233,7 @@ class Start:
                 if store.about() and store.read("SELECT 1 FROM companies WHERE NOT done LIMIT 1"):
                     raise JournalUnfinishedError(
                         f"The journal {path} holds a run that has not ended. "
-                        f"Go on with it by session.resume({str(path)!r}), or choose another name."
+                        f"Continue it with session.resume({str(path)!r}), or choose another name."
                     )
                 _begin(store, companies, targets.skipped, about)
                 about = store.about()

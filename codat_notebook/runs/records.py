@@ -17,6 +17,8 @@ from codat_notebook.diagnosis import diagnose
 from codat_notebook.models import errors
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, PullOperation
+from codat_notebook.models.status import is_running
+from codat_notebook.models.vocabulary import plain_name
 
 logger = logging.getLogger("codat_notebook")
 logger.addHandler(logging.NullHandler())  # who wants the log configures it; a notebook's output stays clean
@@ -27,7 +29,7 @@ R = TypeVar("R")
 KEPT = 2_000
 _QUEUED = {
     "no": " Nothing was queued.",
-    "unknown": " Whether it was queued is not known: look at the history before you refresh it again.",
+    "unknown": " It may have been queued all the same: check the history before you refresh it again.",
 }
 
 
@@ -97,11 +99,14 @@ def _advice(error: errors.CodatLendingError) -> tuple[str, str]:
     if error.status_code in errors.ADVICE:
         return errors.ADVICE[error.status_code]
     if (error.status_code or 0) >= 500:
-        return "Codat had an error of its own.", "Try again in a few minutes."
+        return "Codat had an internal error.", "Try again in a few minutes."
     if isinstance(error, errors.NoResponseError):
         return str(error), "Check the network and the address, then try again."
     if isinstance(error, errors.ResponseValidationError):
-        return "The answer could not be read as Codat's.", "Check that the address is Codat's and no proxy answers."
+        return (
+            "The answer does not look like Codat's.",
+            "Check the address, and that no proxy answers instead.",
+        )
     return str(error), "Correct what the message names and try again."
 
 
@@ -136,11 +141,12 @@ def from_operation(
     connection, as far as known, other operations of the company, and the company's name."""
     advice = diagnose(operation, connection, history, now=now)
     platform = connection.platform_name if connection else None
-    message = operation.error_message or operation.status_description
+    message = operation.error_message or operation.status_description or ""
+    message = "" if repeats(message, advice.cause, platform) else message
     ended = instant(operation.completed) or now
     return ErrorRecord(
         time=ended,
-        what=f"{operation.data_type} was not refreshed" + (f" from {platform}" if platform else ""),
+        what=_not_refreshed(operation, platform),
         why=" ".join(filter(None, (advice.cause, message))),
         action=advice.action,
         status=operation.status,
@@ -158,6 +164,23 @@ def from_operation(
         rule=advice.rule,
         source=advice.source,
     )
+
+
+def repeats(message: str, cause: str | None, platform: str | None) -> bool:
+    """Whether what Codat says of an operation is its cause once more, with the platform's name in it.
+
+    >>> repeats("Xero has no such data.", "The platform has no such data.", "Xero")
+    True
+    """
+    plain = message.replace(platform, "the platform") if platform else message
+    return plain.strip(" .").casefold() == (cause or "").strip(" .").casefold()
+
+
+def _not_refreshed(operation: PullOperation, platform: str | None) -> str:
+    """Right of names in the singular and in the plural."""
+    source = f" from {platform}" if platform else ""
+    yet = " yet" if is_running(operation.status, operation.completed) else ""
+    return f"{plain_name(operation.data_type)} could not be refreshed{source}{yet}"
 
 
 def log_error(log: Log[ErrorRecord], record: ErrorRecord) -> ErrorRecord:

@@ -206,7 +206,7 @@ def ended(counted: Mapping[str, int]) -> int:
 
 
 def remedies_of(rows: Iterable[Row]) -> pd.DataFrame:
-    """What has to be done, the remedy that most companies need first: what one rule diagnoses shares one."""
+    """What to do, the remedy that most companies need first: what one rule diagnoses shares one."""
     groups: dict[str, list[ErrorRecord]] = {}
     for row in rows:
         if row.error is not None:

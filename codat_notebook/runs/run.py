@@ -103,7 +103,7 @@ class RefreshRun:
             await self._learn_facts()
             await self._scheduler.work()
             phases = {company.phase for company in self._companies}
-            unqueued = "what was not queued stays so: run.watch_again(queue=True) queues it"
+            unqueued = "what was not queued is left so: run.watch_again(queue=True) queues it"
             stopped = [company for company in self._companies if company.phase == "stopped"]
             left = (stopped[0].note or unqueued) if stopped else None
             failed = phases == {"failed"}
@@ -459,7 +459,7 @@ class RefreshRun:
         retries = retries_of(self.rows, self.now)
         if self.done and self.successor is None and not (retries.now or (later and retries.later)):
             when = f"{retries}: run.retry_failed(later=True) waits for that." if retries.later else ""
-            what = when or "Nothing of this run can be helped by trying again: run.errors says what to do instead."
+            what = when or "Nothing in this run can be retried: run.errors says what to do instead."
             raise ValueError(what)
         return self._go_on(retry=True, later=later)
 
@@ -472,7 +472,7 @@ class RefreshRun:
         """
         self._check()
         if self.done and self.successor is None and not self.unfinished:
-            raise ValueError("Nothing of this run is left to be watched: everything has ended.")
+            raise ValueError("Nothing in this run is left to watch: everything has ended.")
         return self._go_on(queue=queue)
 
     def _go_on(self, **how: bool) -> "RefreshRun":

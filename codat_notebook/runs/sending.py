@@ -16,7 +16,7 @@ from codat_notebook.client.clock import epoch
 from codat_notebook.client.queue_once import IN_PROGRESS, KEY_AGE
 from codat_notebook.client.queueing import QueuedAll
 from codat_notebook.models.errors import CodatLendingError, NoResponseError
-from codat_notebook.models.vocabulary import custom_identifier
+from codat_notebook.models.vocabulary import custom_identifier, plain_name
 from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
 from codat_notebook.runs.context import custom_connection
 from codat_notebook.runs.governor import DAY
@@ -136,9 +136,9 @@ def _failed(company: CompanyRun, position: int, error: CodatLendingError) -> Non
     unknown = error.queued == "unknown"
     outcome = "unknown" if unknown else "refused"
     row = None if position == ALL else company.rows[position]
-    all_of = f"{'all' if unknown else 'All'} of {company.name}"
-    it = row.data_type if row is not None else all_of if company.product is None else f"{company.product}, {all_of}"
-    what = f"Whether {it} was queued is not known" if unknown else f"{it} was not queued"
+    all_of = "All data" if company.product is None else f"The product {company.product}"
+    it = plain_name(row.data_type) if row is not None else f"{all_of} of {company.name}"
+    what = f"{it} {'may or may not have been' if unknown else 'could not be'} queued"
     record = company.context.report(error, what, company.subject(row))
     if row is not None:
         company.replace(position, replace(row, outcome=outcome, error=record))

@@ -332,7 +332,7 @@ def _locked(path: Path, lock: Callable[[IO[str]], object]) -> IO[str]:
         file.close()
         if error.errno in _HELD:
             raise JournalInUseError(
-                f"The journal {path} is in use by {who}. Wait for that run, or end it, before you go on with it here."
+                f"The journal {path} is in use by {who}. Wait for that run, or end it, before you continue it here."
             ) from error
         raise JournalUnwritableError(
             f"The journal {path} cannot be locked: {error.strerror or error}. Without a lock two processes could queue "

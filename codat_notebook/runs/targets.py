@@ -85,7 +85,7 @@ def read_targets(
             )
         return Targets.of((what, (name, connection_id)) for name in data_types)
     if not isinstance(what, Mapping) and not hasattr(what, "columns"):
-        raise ValueError(f"A refresh is given a company's id, a mapping or a DataFrame, not {type(what).__name__}.")
+        raise ValueError(f"A refresh takes a company's id, a mapping or a DataFrame, not {type(what).__name__}.")
     if data_types or connection_id is not None:
         raise ValueError("A plan names its data types and connections itself: give nothing beside it.")
     if isinstance(what, Mapping):
@@ -113,7 +113,7 @@ def _of_product(what: Any, data_types: Sequence[str], connection_id: str | None,
 def everything(companies: str | Iterable[str], product: str | None = None) -> Targets:
     """All of some companies, or of their ``product``."""
     if not isinstance(companies, Iterable):
-        raise ValueError(f"A refresh of everything is given companies' ids, not {type(companies).__name__}.")
+        raise ValueError(f"A refresh of everything takes companies' ids, not {type(companies).__name__}.")
     ids = [companies] if isinstance(companies, str) else list(companies)
     if hasattr(companies, "columns") or not all(isinstance(id, str) for id in ids):
         raise ValueError("Companies are named by their ids: refresh_all(frame['company_id']).")

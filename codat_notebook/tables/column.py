@@ -22,7 +22,8 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from codat_notebook.models.instants import instant
-from codat_notebook.models.status import tone
+from codat_notebook.models.status import plain_status, tone
+from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.words import short_id
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-Kind = Literal["text", "prose", "status", "time", "duration", "number", "percent", "id"]
+Kind = Literal["text", "prose", "status", "data_type", "time", "duration", "number", "percent", "id"]
 Row = dict[str, Any]
 Clock = Callable[[], datetime | None]
 
@@ -41,6 +42,8 @@ _SHORT = 64
 #: Values that are offered: the most frequent ones of a column that has more.
 MOST = 200
 #: Spans that are offered, by their beginning in seconds before now.
+#: Kinds whose values are Codat's own keys: what is seen, sorted and offered are their words; both can be searched.
+_WORDS: dict[Kind, Callable[[str], str]] = {"status": plain_status, "data_type": plain_name}
 SPANS = {"-3600": "last hour", "-86400": "last 24 hours", "-604800": "last 7 days", "-2592000": "last 30 days"}
 _NONE = "(none)"
 
@@ -52,14 +55,17 @@ class Column:
     Parameters
     ----------
     label : heading; by default the column's name with spaces for underscores.
-    kind : "text", "prose" (text in as many lines as it takes), "status" (a pill), "time" (shown in the reader's zone),
-        "duration" (timedelta or seconds), "number", "percent" (of 100) or "id" (shortened, to copy).
+    kind : "text", "prose" (text in as many lines as it takes), "status" (a pill), "data_type", "time" (shown in the
+        reader's zone), "duration" (timedelta or seconds), "number", "percent" (of 100) or "id" (shortened, to copy).
+        A "status" and a "data_type" stand there in plain words, with Codat's key in the tooltip.
     hidden : leave the column out; its values still reach ``on_select`` and ``visible``.
     tone : for statuses whose word does not say all: from a row as a dict to "ok", "run", "warn", "bad" or "idle".
     facet : offer a filter by what the column holds: its values with their counts, or for times a span.
     named_by : for a facet of ids: the column whose words stand for them. Ids of the same words get their beginning.
     decimals : of a "number" that is no integer; by default as many as it has, up to four.
     since, until : of a "duration": the columns of its beginning and its end. It goes on where it has no end yet.
+    words : for values that are not words to read: what is shown, sorted and offered in their place. The value can still
+        be searched, and is what ``visible``, ``on_select`` and files have.
 
     >>> connection = Column("connection", hidden=True, facet=True, named_by="platform")
     """
@@ -73,6 +79,7 @@ class Column:
     decimals: int | None = None
     since: str = ""
     until: str = ""
+    words: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +145,8 @@ def kind_of(name: str, values: pd.Series[Any]) -> Kind:
         return "percent" if name == "progress" else "number"
     if name == "id" or name.endswith("_id"):
         return "id"
+    if name in ("data_type", "oldest_type", "newest_type"):
+        return "data_type"
     return "status" if name == "status" or name.endswith("_status") else "text"
 
 
@@ -194,18 +203,26 @@ def _flag(value: object) -> str:
     return text(bool(value)) if type(value).__name__ in ("bool", "bool_") else text(value)
 
 
+def _named(value: object) -> list[str]:
+    key = text(value)
+    return [plain_name(key), key]
+
+
 _SENT: dict[Kind, Callable[[Any], object]] = {
-    "text": _flag, "prose": _flag, "status": text, "id": text, "number": number_text, "percent": number_text,
-    "time": _time, "duration": _seconds,
+    "text": _flag, "prose": _flag, "status": text, "data_type": _named, "id": text, "number": number_text,
+    "percent": number_text, "time": _time, "duration": _seconds,
 }  # fmt: skip
 
 
 def cells(column: Shown, rows: NDArray[np.intp]) -> list[Any]:
-    """What is sent for the values in these rows: ``None`` where missing, else a text or (durations) seconds."""
+    """What is sent for the values in these rows: ``None`` where missing, else a text, (durations) seconds, or (data
+    types) the name and the key."""
     values = column.values.iloc[rows]
     sent = _SENT[column.kind]
     if column.kind == "number" and column.decimals is not None:
         sent = partial(number_text, decimals=column.decimals)
+    if (words := column.words) is not None and column.kind == "text":
+        return [None if gone else words(text(value)) for value, gone in zip(values, values.isna(), strict=True)]
     return [None if gone else sent(value) for value, gone in zip(values, values.isna(), strict=True)]
 
 
@@ -217,7 +234,8 @@ def sort_key(column: Shown) -> pd.Series[Any]:
     if isinstance(values.dtype, pd.CategoricalDtype):  # the code of a missing value is -1: the last one is taken
         if values.cat.ordered:
             return values.cat.codes.where(values.notna())
-        ranks = pd.Series(values.cat.categories.map(text).str.casefold(), dtype="string").rank(method="dense")
+        words = [_words(column, text(each)).casefold() for each in values.cat.categories]
+        ranks = pd.Series(words, dtype="string").rank(method="dense")
         return pd.Series([*ranks, math.nan], dtype="float64").take(values.cat.codes.to_numpy()).reset_index(drop=True)
     if values.dtype != object and not pd.api.types.is_string_dtype(values.dtype):
         return values
@@ -250,8 +268,24 @@ def _ranks(texts: list[str]) -> NDArray[np.float64] | None:
     return ranks
 
 
+def seen(column: Shown) -> Callable[[str], str] | None:
+    """What is read in place of a value of the column; ``None``: the value itself."""
+    return column.words or _WORDS.get(column.kind)
+
+
+def _words(column: Shown, text: str) -> str:
+    """What is seen of a text, and after it, out of the way of the order, the value that it stands for."""
+    worded = seen(column)
+    words = worded(text) if worded and text else text
+    return words if words == text else f"{words}\n{text}"
+
+
 def folded_texts(column: Shown) -> list[str]:
     """The column's texts without case, for sorting and searching; empty where missing."""
+    if seen(column) is not None:
+        values = column.values.astype("object").where(column.values.notna(), "").map(text).tolist()
+        known = {each: _words(column, each).casefold() for each in set(values)}
+        return [known[each] for each in values]
     if column.values.dtype == "string":
         return list(map(str.casefold, column.values.fillna("").tolist()))
     pairs = zip(column.values.tolist(), column.values.isna(), strict=True)
@@ -265,7 +299,7 @@ def matching(column: Shown, folded: Callable[[], list[str]], word: str) -> NDArr
 
     values = column.values
     if isinstance(values.dtype, pd.CategoricalDtype):
-        holds = [word in text(each).casefold() for each in values.cat.categories]
+        holds = [word in _words(column, text(each)).casefold() for each in values.cat.categories]
         return np.array([*holds, False]).take(values.cat.codes)  # the code of a missing value is -1: the last is taken
     if pd.api.types.is_bool_dtype(values.dtype):
         return np.zeros(len(values), dtype=bool)  # nobody looks for a yes or a no
@@ -289,7 +323,14 @@ class ColumnValues:
     def __init__(self, column: Shown, names: Shown | None = None) -> None:
         self.column = column
         self._codes, self._texts = _coded(column)
-        self._labels = [text or _NONE for text in self._texts] if names is None else self._named(names)
+        self._labels = self._worded() if names is None else self._named(names)
+
+    def _worded(self) -> list[str]:
+        """Each value in words; where two are called the same, with its key."""
+        worded = seen(self.column) or str
+        words = [(text and worded(text)) or _NONE for text in self._texts]
+        often = Counter(words)
+        return [f"{w} ({t})" if often[w] > 1 and t else w for w, t in zip(words, self._texts, strict=True)]
 
     def _named(self, names: Shown) -> list[str]:
         """For each id what the other column calls it; where two are called the same, with the beginning of the id."""
@@ -317,7 +358,8 @@ class ColumnValues:
         order = sorted(rank, key=lambda n: (not self._texts[n], self._labels[n].casefold()))
         toned = self.column.kind == "status" and self.column.tone is None
         options = [[self._texts[n], self._labels[n], counts[n], tone(self._texts[n]) if toned else ""] for n in order]
-        gone = [[text, text or _NONE, 0, ""] for text in chosen if text not in self._texts]
+        worded = seen(self.column) or str
+        gone = [[text, (text and worded(text)) or _NONE, 0, ""] for text in chosen if text not in self._texts]
         return _state(self.column, "values", options + gone, chosen, len(counts) - len(rank))
 
 

@@ -211,7 +211,7 @@ def _xlsx(frame: pd.DataFrame) -> Iterator[Chunk]:
     except ImportError as error:
         raise ExportError("Excel files need XlsxWriter: pip install XlsxWriter. CSV works without it.") from error
     if len(frame) >= _MOST_ROWS:
-        raise ExportError(f"Excel holds {_MOST_ROWS - 1:,} rows, these are {len(frame):,}. Take CSV, or filter them.")
+        raise ExportError(f"Excel holds {_MOST_ROWS - 1:,} rows, these are {len(frame):,}. Choose CSV, or filter them.")
     headings, steps = table_of(frame)
     file = io.BytesIO()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 from codat_notebook.models import status
 from codat_notebook.tables import column as cols
 from codat_notebook.tables.column import Clock, Column, ColumnValues, FacetState, Row, Shown, Span
+from codat_notebook.words import seconds_between
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +26,7 @@ T = TypeVar("T")
 #: A quick filter: a function from the frame to a boolean mask, or (column, value), or (column, [values]).
 Filter = Callable[["pd.DataFrame"], Any] | tuple[str, Any]
 
-_SEARCHED = ("text", "prose", "status", "id")
+_SEARCHED = ("text", "prose", "status", "data_type", "id")
 
 
 class Heading(TypedDict):
@@ -197,15 +198,18 @@ class Sheet:
             return values
         since, until = (cols.cells(ends[key], here) for key in (column.since, column.until))
         return [
-            [start] if value is not None and start and end is None else value
+            None if value is None else _lasted(value, start, end)
             for value, start, end in zip(values, since, until, strict=True)
         ]
 
     def _with_tones(self, column: Shown, here: Any) -> list[Any]:
+        """Each status in words, with its tone and its key."""
         tone = column.tone
         return [
-            None if word is None else [word, (tone and tone(self._row(place))) or status.tone(word)]
-            for word, place in zip(cols.cells(column, here), here, strict=True)
+            None
+            if key is None
+            else [status.plain_status(key), (tone and tone(self._row(place))) or status.tone(key), key]
+            for key, place in zip(cols.cells(column, here), here, strict=True)
         ]
 
     def _key_texts(self, here: Any) -> list[str]:
@@ -293,3 +297,11 @@ class Sheet:
             self._known[name] = work()
         result: T = self._known[name]
         return result
+
+
+def _lasted(value: Any, start: str | None, end: str | None) -> Any:
+    """A length as everybody tells it: that of what has not ended is its beginning, from which the browser counts."""
+    if start and end:
+        seconds = seconds_between(start, end)
+        return value if seconds is None else seconds
+    return [start] if start else value

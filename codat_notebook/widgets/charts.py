@@ -17,7 +17,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from codat_notebook.models import vocabulary
-from codat_notebook.models.status import OLD, STALE, TONES, Meaning, is_problem, meaning
+from codat_notebook.models.status import OLD, STALE, TONES, Meaning, is_problem, meaning, with_status
 from codat_notebook.planning.health import FAIL, LATE, WARN, PortfolioStatus
 from codat_notebook.runs.cells import Cell
 from codat_notebook.tables.column import Row
@@ -68,7 +68,7 @@ class HeatmapRow(ChartRow):
     """A connection or a company with a cell for each column.
 
     A cell is ``None`` where the data is not supported, or when it was last read with success (seconds since 1970, 0 for
-    never) and the failure of the last try or "".
+    never) and the failure of the last attempt in words, or "".
     """
 
     key: str
@@ -124,7 +124,7 @@ def _cell(cells: list[Cell] | None) -> list[Any] | None:
     if not readable:
         return None
     oldest = min(int(cell.last_success.timestamp()) if cell.last_success else 0 for cell in readable)
-    failed = next((cell.status for cell in readable if cell.status and is_problem(cell.status)), "")
+    failed = next((with_status(cell.status) for cell in readable if cell.status and is_problem(cell.status)), "")
     return [oldest, failed]
 
 

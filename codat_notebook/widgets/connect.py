@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from codat_notebook.client.codat_lending import CodatLending
 from codat_notebook.models.errors import ConfigurationError, hides_arguments
-from codat_notebook.models.secret import VARIABLES, Secret
+from codat_notebook.models.secret import VARIABLES, Secret, host
 from codat_notebook.widgets.part import Click, Part
 
 #: Ways to connect; the last two reach the real Codat. Who makes a console may leave some of them out, or all.
@@ -32,15 +32,16 @@ class ConnectState(TypedDict):
     """The form.
 
     ``address`` is where keys are sent; without any of ``ways`` there is no form. ``read_only``: every session that it
-    opens is, whatever the box says. ``variable`` of the environment holds a key. ``required``: nothing is connected
-    yet. ``connecting`` is what is waited for, ``until`` the server's time of the next try. ``connection`` is a number
-    that changes with each new connection, which closes the form.
+    opens is, whatever the box says. ``variable`` of the environment of ``host`` (what was started) holds a key.
+    ``required``: nothing is connected yet. ``connecting`` is what is waited for, ``until`` the server's time of the
+    next try. ``connection`` is a number that changes with each new connection, which closes the form.
     """
 
     address: str
     ways: list[str]
     read_only: bool
     variable: str | None
+    host: str
     required: bool
     connecting: str | None
     until: str | None
@@ -68,8 +69,8 @@ def connect_state(
     """The form's state: where keys go and whether the environment has one are read anew each time."""
     return {
         "address": server_address(), "ways": list(ways), "read_only": read_only, "variable": key_variable(),
-        "required": required, "connecting": connecting, "until": until, "problem": problem, "connection": connection,
-        "seq": seq,
+        "host": host(), "required": required, "connecting": connecting, "until": until, "problem": problem,
+        "connection": connection, "seq": seq,
     }  # fmt: skip
 
 

@@ -28,20 +28,23 @@ from codat_notebook.widgets.tabs import Tabs
 _HIDDEN = Column(hidden=True)
 _CONNECTION = Column("connection", hidden=True, facet=True, named_by="platform")
 OPERATION_COLUMNS = {
-    "data_type": Column("data type", facet=True), "status": Column(kind="status", facet=True),
+    "data_type": Column("data type", "data_type", facet=True), "status": Column(kind="status", facet=True),
     "connection_id": _CONNECTION, "platform": Column(), "requested": Column(kind="time", facet=True),
     "duration": Column(kind="duration", since="requested", until="completed"), "progress": Column(kind="percent"),
     "message": Column(), "id": Column(kind="id"), "completed": _HIDDEN, "is_completed": _HIDDEN, "is_errored": _HIDDEN,
     "company_id": _HIDDEN,
 }  # fmt: skip
+_RETRY = {"now": "now", "later": "later", "after": "once it is fixed", "never": "no use"}
+_WHO = {"nobody": "nobody", "customer": "the customer", "us": "you", "codat": "Codat", "platform": "the platform"}
 ERROR_COLUMNS = {
     "time": Column(kind="time", facet=True), "company": Column(facet=True), "what": Column("what happened", "prose"),
     "why": Column(kind="prose"), "action": Column("what to do", "prose"),
     "status": Column(kind="status", tone=lambda _: "bad", facet=True),
-    "data_type": Column("data type", hidden=True, facet=True), "connection_id": _CONNECTION, "platform": Column(),
-    "correlation_id": Column(kind="id"), "operation_id": Column("operation", kind="id"), "retry_at": _HIDDEN,
-    "link_url": _HIDDEN, "company_id": _HIDDEN, "retry": Column("try again", facet=True),
-    "who": Column("who acts", facet=True), "rule": _HIDDEN, "source": _HIDDEN,
+    "data_type": Column("data type", "data_type", hidden=True, facet=True), "connection_id": _CONNECTION,
+    "platform": Column(), "correlation_id": Column(kind="id"), "operation_id": Column("operation", kind="id"),
+    "retry_at": _HIDDEN, "link_url": _HIDDEN, "company_id": _HIDDEN,
+    "retry": Column("try again", facet=True, words=lambda each: _RETRY.get(each, each)),
+    "who": Column("who acts", facet=True, words=lambda each: _WHO.get(each, each)), "rule": _HIDDEN, "source": _HIDDEN,
 }  # fmt: skip
 REQUEST_COLUMNS = {
     "time": Column(kind="time", facet=True), "call": Column(facet=True),

@@ -33,7 +33,7 @@ from codat_notebook.widgets.tabs import TabsState, tabs_state
 from codat_notebook.words import count, iso
 
 #: What stands in the place of a company's operations where there are none.
-NEVER_PULLED = "Nothing of this company was ever pulled."
+NEVER_PULLED = "No data of this company has been pulled yet."
 
 
 def first_states(session: Session | None, *, can_switch: bool = True) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from codat_notebook.client import events
 from codat_notebook.models.errors import ConfigurationError
-from codat_notebook.models.secret import Secret
+from codat_notebook.models.secret import Secret, host
 from codat_notebook.planning.sync_settings import explained
 from codat_notebook.runs.engine import Engine, engine
 from codat_notebook.session import Session, connect
@@ -119,7 +119,7 @@ class Controller:
         connection = status.facts.connections.get(operation.connection_id) if status else None
         history = status.operations if status else ()
         setting = None if state.settings is None else explained(state.settings, operation.data_type, False)
-        shown = operation_details(operation, row, connection, history, self.session.context.now, setting)
+        shown = operation_details(operation, connection, history, self.session.context.now, setting)
         return shown, (company["id"], operation.id) if company and not shown["checks"] else None
 
     def _on_notice(self, message: Dismiss | Errors) -> None:
@@ -156,11 +156,11 @@ def waiting_text(reason: str) -> str:
     """Why the client waits, for people; ``reason`` is the client's own word.
 
     >>> waiting_text("429, too many requests"), waiting_text("status 503"), waiting_text("ConnectError: refused")
-    ('Codat asks to wait', 'Codat has an error of its own', 'No answer from Codat')
+    ('Codat asks to wait', 'Codat has an internal error', 'No answer from Codat')
     """
     if reason.startswith("429"):
         return "Codat asks to wait"
-    return "Codat has an error of its own" if reason.startswith("status 5") else "No answer from Codat"
+    return "Codat has an internal error" if reason.startswith("status 5") else "No answer from Codat"
 
 
 class Connector:
@@ -280,7 +280,7 @@ class Connector:
         self._owned = False
         self._let_go()
         self.parts.header.show(NOT_CONNECTED, at_once=True)
-        what_to_do = "Connect again to go on." if self._ways else ""
+        what_to_do = "Connect again to continue." if self._ways else ""
         self._show(problem=ProblemState(why="The session was closed.", do=what_to_do, way="", correlation_id=None))
 
     def _let_go(self) -> None:
@@ -309,7 +309,7 @@ def _secret(message: ConnectBy) -> Secret | None:
     if isinstance(secret, ConfigurationError):
         raise secret
     if not isinstance(secret, Secret):
-        raise ConfigurationError("The environment holds no key: set CODAT_API_KEY before you start Jupyter.")
+        raise ConfigurationError(f"The environment holds no key: set CODAT_API_KEY before you start {host()}.")
     return secret
 
 

@@ -187,11 +187,18 @@ class DataTypePicker(Part[DataTypesState]):
     messages = Select
 
 
+class TypeName(TypedDict):
+    """A data type: Codat's key and the name on screen."""
+
+    key: str
+    name: str
+
+
 class ConnectionTypes(TypedDict):
     """What *Refresh all* queues on one connection."""
 
     platform: str
-    types: list[str]
+    types: list[TypeName]
 
 
 class BarState(TypedDict):
@@ -212,7 +219,7 @@ class BarState(TypedDict):
     busy: str | None
     confirm: str | None
     everything: list[ConnectionTypes]
-    running: list[str]
+    running: list[TypeName]
     products: list[str]
     caution: str | None
     seq: int
@@ -251,18 +258,23 @@ def all_by_connection(
     facts: CompanyFacts, first_link: frozenset[str], names: Mapping[str, str]
 ) -> list[ConnectionTypes]:
     """What *Refresh all* queues: each linked connection, by its name on screen, with its data types."""
-    by_connection: dict[str, list[str]] = {}
+    by_connection: dict[str, list[TypeName]] = {}
     for connection_id, data_type in facts.refreshed_by_all(first_link):
-        by_connection.setdefault(connection_id, []).append(data_type)
+        by_connection.setdefault(connection_id, []).append(_named(data_type))
     return [{"platform": names.get(id, id), "types": types} for id, types in by_connection.items()]
 
 
 def in_progress(
     facts: CompanyFacts, cells: Iterable[Cell], connection_id: str | None = None, running: Iterable[str] = ()
-) -> list[str]:
+) -> list[TypeName]:
     """The data types that are on their way already on the chosen connection, or on any linked one."""
     linked = _linked(facts, connection_id)
-    return sorted({cell.data_type for cell in cells if cell.connection_id in linked and _runs(cell)} | set(running))
+    found = {cell.data_type for cell in cells if cell.connection_id in linked and _runs(cell)} | set(running)
+    return sorted(map(_named, found), key=lambda each: each["name"].lower())
+
+
+def _named(data_type: str) -> TypeName:
+    return {"key": data_type, "name": vocabulary.plain_name(data_type)}
 
 
 class RefreshBar(Part[BarState]):

@@ -17,7 +17,8 @@ from codat_notebook.diagnosis import diagnose
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, ErrorValidationItem, PullOperation, ValidationResults
-from codat_notebook.models.status import is_failed, is_running, tone
+from codat_notebook.models.status import FAILURES, STAGES, is_failed, is_running, plain_status, tone
+from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.runs.records import ErrorRecord, Subject, from_operation
 from codat_notebook.session import Session
 from codat_notebook.tables.column import Row, number_text
@@ -25,7 +26,7 @@ from codat_notebook.widgets.charts import Timeline
 from codat_notebook.widgets.notice import ErrorBoundary, NoticeCard, record_item
 from codat_notebook.widgets.part import Click, Part
 from codat_notebook.widgets.table import FrameTable
-from codat_notebook.words import duration
+from codat_notebook.words import duration, iso, seconds_between
 
 #: Findings of the checks that are sent, of errors and of warnings each.
 MOST = 50
@@ -52,7 +53,8 @@ class Finding(TypedDict):
 
 
 class ChecksState(TypedDict):
-    """The results of the checks: "later" (it still runs), "loading", "failed" (``why``) or "ready"."""
+    """The results of the checks: "later" (it still runs), "never" (it ended before them), "loading", "failed" (``why``)
+    or "ready"."""
 
     status: str
     why: str
@@ -64,11 +66,13 @@ class ChecksState(TypedDict):
 class DetailsState(TypedDict, total=False):
     """The details of the row of this ``key``; ``None`` where none is shown.
 
-    ``status`` is a word and its tone, ``card`` what went wrong; ``checks`` is None where there is nothing to check.
+    ``status`` is its words, its tone and Codat's own word, ``about`` Codat's key for what the title names, ``card``
+    what went wrong; ``checks`` is None where there is nothing to check.
     """
 
     key: str | None
     title: str
+    about: str
     status: list[str] | None
     card: NoticeCard | None
     fields: list[DetailsField]
@@ -92,7 +96,7 @@ Describe = Callable[[Row], tuple[DetailsState, Checked | None] | None]
 
 #: Nothing is shown.
 CLOSED: DetailsState = {"key": None}
-_OPEN: DetailsState = {"status": None, "card": None, "checks": None, "json": "", "seq": 0}
+_OPEN: DetailsState = {"about": "", "status": None, "card": None, "checks": None, "json": "", "seq": 0}
 
 
 def field(name: str, value: Any) -> DetailsField:
@@ -147,38 +151,48 @@ class Details(Part[DetailsState]):
     messages = Close | Again
 
 
+def is_checked(status: str) -> bool:
+    """Whether an operation that ended so may have come as far as Codat's checks.
+
+    >>> is_checked("Complete"), is_checked("ValidationError"), is_checked("PermissionsError"), is_checked("MapError")
+    (True, True, False, False)
+    """
+    return FAILURES.get(status, STAGES["Validating"]) >= STAGES["Validating"]
+
+
 def operation_details(
-    operation: PullOperation, row: Row, connection: Connection | None, history: Sequence[PullOperation], now: datetime,
+    operation: PullOperation, connection: Connection | None, history: Sequence[PullOperation], now: datetime,
     setting: str | None = None,
 ) -> DetailsState:  # fmt: skip
     """A pull operation: every field as Codat sent it, its platform and how long it took, and the remedy of a failure.
 
-    ``row`` is its row in the table, ``history`` the company's operations, ``now`` the server's time, ``setting`` what
-    Codat does for the data type by itself. What runs is checked later.
+    ``history`` are the company's operations, ``now`` the server's time, ``setting`` what Codat does for the data type
+    by itself. What runs is checked later.
     """
-    platform = connection.platform_name if connection else None
+    platform, name = connection.platform_name if connection else None, plain_name(operation.data_type)
     sent = {name: value for name, value in msgspec.to_builtins(operation).items() if name != "(notes)"}
     read = {**sent, **{name: instant(sent[name]) or sent[name] for name in ("requested", "completed")}}
     fields = [field(name, value) for name, value in read.items() if value is not None]
+    runs = is_running(operation.status, operation.completed)
+    lasted = None if runs else seconds_between(operation.requested, operation.completed)
     extra = {
         "platform": platform,
-        "duration": _value(row.get("duration")),
+        "duration": None if lasted is None else duration(lasted),
         "sync settings": setting,
         "not as documented": "; ".join(operation.unread),
     }
-    runs = is_running(operation.status, operation.completed)
     lasting: list[DetailsField] = []
-    if runs and operation.requested:
-        extra["duration"] = None
-        lasting = [{"name": "duration", "text": operation.requested, "kind": "since"}]
+    if runs and (begun := iso(operation.requested, exact=True)):
+        lasting = [{"name": "duration", "text": begun, "kind": "since"}]
     told = is_failed(operation.status) or not diagnose(operation, connection, history, now=now).normal
     return {
         "key": operation.id,
-        "title": f"{operation.data_type} from {platform}" if platform else operation.data_type,
-        "status": [operation.status or "No status", tone(operation.status)],
+        "title": f"{name} from {platform}" if platform else name,
+        "about": operation.data_type,
+        "status": [plain_status(operation.status) or "No status", tone(operation.status), operation.status],
         "card": record_item(from_operation(operation, connection, history, now)) if told else None,
         "fields": [*fields, *lasting, *(field(name, value) for name, value in extra.items() if value)],
-        "checks": checks_state("later") if runs else None,
+        "checks": checks_state("later") if runs else None if is_checked(operation.status) else checks_state("never"),
         "json": json.dumps(sent, indent=2, ensure_ascii=False),
         "seq": 0,
     }
@@ -187,15 +201,20 @@ def operation_details(
 def error_details(row: Row) -> DetailsState:
     """A row of ``session.errors``: the card that the notice showed, and every field."""
     values = {name: _value(value) for name, value in row.items()}
-    card, status = record_item(ErrorRecord(**values)), [values["status"], "bad"] if values["status"] else None
-    fields = _fields(values, but=("what", "why", "action"))
-    return {**_OPEN, "key": card["key"], "title": card["what"], "status": status, "card": card, "fields": fields}
+    card, key = record_item(ErrorRecord(**values)), values["status"]
+    status = [plain_status(key), "bad", key] if key else None
+    return {
+        **_OPEN, "key": card["key"], "title": card["what"], "about": values["data_type"] or "", "status": status,
+        "card": card, "fields": _fields(values, but=("what", "why", "action")),
+    }  # fmt: skip
 
 
 def error_with_checks(row: Row) -> tuple[DetailsState, Checked | None]:
     """The details of an error, and the operation that it is of, whose checks may say more."""
     company_id, operation_id = _value(row["company_id"]), _value(row["operation_id"])
-    return error_details(row), (str(company_id), str(operation_id)) if company_id and operation_id else None
+    if not (company_id and operation_id and is_checked(str(row["status"]))):
+        return error_details(row), None
+    return error_details(row), (str(company_id), str(operation_id))
 
 
 def answer_tone(row: Row) -> str:
@@ -207,7 +226,8 @@ def answer_tone(row: Row) -> str:
 def request_details(row: Row) -> DetailsState:
     """A row of ``session.requests``: every field."""
     values = {name: _value(value) for name, value in row.items()}
-    status = [str(values["status"] or "No answer"), answer_tone(values)]
+    word = str(values["status"] or "No answer")
+    status = [word, answer_tone(values), word]
     key, title = f"{values['call']}@{values['time']}", values["call"] or ""
     return {**_OPEN, "key": key, "title": title, "status": status, "fields": _fields(values)}
 

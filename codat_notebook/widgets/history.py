@@ -93,7 +93,7 @@ def more_state(past: LoadedHistory, there: int, total: int) -> MoreState | None:
 STEP = 5000
 _WHAT = "Older operations could not be read"
 _DAYS = "Loading the operations of these days:"
-_REFUSED = "Codat does not filter by these days: load older operations instead."
+_REFUSED = "Codat cannot filter by these days: load older operations instead."
 
 
 class HistoryLoader:

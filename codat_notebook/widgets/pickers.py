@@ -12,12 +12,11 @@ from typing import Literal, NotRequired, TypedDict
 from urllib.parse import quote
 
 from codat_notebook.models.shared import Connection
-from codat_notebook.models.status import can_be_relinked, tone
+from codat_notebook.models.status import can_be_relinked, plain_status, tone
 from codat_notebook.models.vocabulary import ID
 from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.words import ago, count, iso, seconds_between, short_id
 
-_STATUS_WORDS = {"PendingAuth": "waiting for the customer to link"}
 #: As many results are sent and shown at once; the rest is a number.
 MOST = 50
 
@@ -132,7 +131,7 @@ def id_problem(text: str) -> str | None:
     if ID.search(text) or not re.fullmatch(r"[0-9a-fA-F-]{16,}", text):
         return None
     if len(text) == 36:
-        return "Not a company id: its dashes do not stand as in 8-4-4-4-12."
+        return "Not a company id: the dashes are not where they belong (8-4-4-4-12)."
     return f"Not a company id: {len(text)} characters, an id has 36."
 
 
@@ -222,7 +221,7 @@ def _card(connection: Connection, one_of_several: bool) -> ConnectionCard:
     ]
     words = [
         (connection.source_type or "").lower(),
-        _STATUS_WORDS.get(status, status.lower()) or "state unknown",
+        plain_status(status).lower() or "state unknown",
         count(len(errors), "error") if errors else "",
     ]
     return {

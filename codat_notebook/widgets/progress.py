@@ -9,7 +9,7 @@ sent are those of one page. What a status means is told by :mod:`codat_notebook.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NotRequired, TypedDict, cast
 
 from codat_notebook.diagnosis import diagnose
@@ -18,8 +18,7 @@ from codat_notebook.models.status import is_running, meaning, pause_end
 from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import due_at, usual_durations
-from codat_notebook.runs.governor import local
-from codat_notebook.runs.records import ErrorRecord, from_operation
+from codat_notebook.runs.records import ErrorRecord, from_operation, repeats
 from codat_notebook.runs.rows import STATES, Row
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.watching import CompanyWatch
@@ -44,11 +43,11 @@ class ActionButton(TypedDict):
 
 
 #: Stop is no cancel, and the button must say so.
-WATCH_AGAIN: ActionButton = {"type": "watch_again", "text": "Watch again", "title": "Looks at once, and follows on."}
+WATCH_AGAIN: ActionButton = {"type": "watch_again", "text": "Watch again", "title": "Looks at once and keeps watching."}
 STOP: ActionButton = {
     "type": "stop",
     "text": "Stop watching (Codat carries on)",
-    "title": "What is queued is read to its end: Codat's API cannot cancel.",
+    "title": "Codat finishes what is queued: its API cannot cancel.",
 }
 
 #: (connection id, data type) -> seconds.
@@ -64,16 +63,19 @@ _ISOLATE, _END = "\u2068", "\u2069"
 class ProgressRow(TypedDict):
     """An operation on its way, by :func:`operation_row`.
 
-    ``stage`` is 0-4, or 5 for all done. From the ``usual`` seconds the browser says what is left, and names what takes
-    three times as long and two minutes longer.
+    ``type`` and ``status`` are Codat's keys, ``name`` and ``text`` what is read of them. ``stage`` is 0-4, or 5 for all
+    done. From the ``usual`` seconds the browser says what is left, and names what takes three times as long and two
+    minutes longer.
     """
 
     key: str
     type: str
+    name: str
     platform: str
     tone: str
     text: str
     kind: str
+    status: NotRequired[str]
     stage: NotRequired[int]
     symbol: NotRequired[str]
     since: NotRequired[str]
@@ -154,11 +156,13 @@ def operation_row(
     'Mapping'
     """
     platform = connection.platform_name if connection else ""
-    row: dict[str, Any] = {"key": operation.id, "type": operation.data_type, "platform": platform}
+    row: dict[str, Any] = {"key": operation.id, "status": operation.status or None, **_of_type(operation.data_type)}
     row |= meaning(operation.status, operation.completed, operation.status_description)._asdict()
+    row["platform"] = platform
     if row["kind"] == "failed":
         error = error if error and error.cause else from_operation(operation, connection, (), now or _NEVER)
-        message = operation.error_message
+        message = operation.error_message or ""
+        message = "" if repeats(message, error.cause, platform) else message
         says = f" Codat says: “{_ISOLATE}{message}{_END}”" if message else ""
         cause = (error.cause or "").replace("this connection", platform or "this connection")
         cause = cause.replace("this data.", f"{plain_name(operation.data_type).lower()}.")
@@ -171,11 +175,19 @@ def operation_row(
     return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
 
 
-def waiting_row(key: str, data_type: str, platform: str, state: str, note: str | None = None) -> ProgressRow:
-    """One row of a :class:`Progress`: a row of a run, of this state, that has no operation (yet); ``note`` says why."""
-    row: dict[str, Any] = {"key": key, "type": data_type, "platform": platform, "note": note}
+def _of_type(data_type: str) -> dict[str, str]:
+    return {"type": data_type, "name": plain_name(data_type)}
+
+
+def waiting_row(
+    key: str, data_type: str, platform: str, state: str, note: str | None = None, due: datetime | None = None
+) -> ProgressRow:
+    """One row of a :class:`Progress`: a row of a run, of this state, that has no operation (yet); ``note`` says why.
+    One that is queued again at a later time says when that is ``due``.
+    """
+    row: dict[str, Any] = {"key": key, **_of_type(data_type), "platform": platform, "note": note}
     words, row["tone"], row["kind"], row["symbol"] = STATES[state]
-    row["text"] = words[0].upper() + words[1:]
+    row["text"] = f"Retries at {_minute(due)}" if due else words[0].upper() + words[1:]
     return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
 
 
@@ -217,9 +229,9 @@ def expected_text(waits: Iterable[tuple[str, str]]) -> str:
     """What waits for a platform's limit, two of them by name; ``waits`` are (data type, end of the pause).
 
     >>> expected_text([("payments", "2026-11-23T14:05:00Z")])
-    'payments paused until 2026-11-23T14:05:00Z'
+    'Payments paused until 2026-11-23T14:05:00Z'
     """
-    parts = [f"{name} paused until {until}" for name, until in waits]
+    parts = [f"{plain_name(data_type)} paused until {until}" for data_type, until in waits]
     more = f", {len(parts) - 2} more" if len(parts) > 2 else ""
     return ", ".join(parts[:2]) + more
 
@@ -251,8 +263,8 @@ class Progress(Part[ProgressState]):
         if state["status"] == "idle":
             return "Nothing is being refreshed."
         counts, rows = state["counts"], state["rows"]
-        head = [state["title"], total_text(counts), utc(state["expected"]), utc(state["message"])]
         at = now if state["watched"] else state["checked"] or now
+        head = [state["title"], total_text(counts), utc(state["expected"], at), utc(state["message"], at)]
         lines = [_row_text(row, at) for row in rows]
         lines += [f"  {line}" for line in and_more(int(counts["total"]) - len(rows), "more operation")]
         return "\n".join([", ".join(word for word in head if word), *lines])
@@ -262,9 +274,9 @@ def _row_text(row: ProgressRow, now: str) -> str:
     passed = seconds_between(row["since"], row.get("until") or now) if "since" in row else None
     left = row["usual"] - passed if passed is not None and "usual" in row else 0
     words = [
-        row["type"],
+        row["name"],
         row["platform"],
-        utc(row["text"]),
+        utc(row["text"], now),
         duration(passed) if passed is not None else "",
         f"about {duration(left)} left" if left > 0 else "",
     ]
@@ -280,9 +292,16 @@ def run_row(row: Row, facts: CompanyFacts | None, usual: Usual, now: datetime) -
     connection = connections.get((operation.connection_id if operation else row.connection_id) or "")
     if operation is None:
         key, platform = f"{row.data_type}/{row.connection_id or ''}", connection.platform_name if connection else ""
-        return waiting_row(key, row.data_type, platform, row.state, f"{error.why} {error.action}" if error else None)
+        due = row.due if row.due and row.due > now and row.state == "queueing" else None
+        note = f"{error.why} {error.action}" if error else None
+        return waiting_row(key, row.data_type, platform, row.state, note, due)
     seconds = usual.get((operation.connection_id, operation.data_type))
     return operation_row(operation, connection, error=error, now=now, usual=seconds)
+
+
+def _minute(moment: datetime) -> str:
+    """A time that is told by the minute: the next full one, since before it is too early."""
+    return f"{moment.astimezone(UTC) + timedelta(seconds=59):%Y-%m-%dT%H:%M:00Z}"
 
 
 def retry_actions(runs: Sequence[RefreshRun]) -> list[ActionButton]:
@@ -290,11 +309,13 @@ def retry_actions(runs: Sequence[RefreshRun]) -> list[ActionButton]:
     told = [run.retries for run in runs]
     now, later = sum(each.now for each in told), sum(each.later for each in told)
     first = min((each.first for each in told if each.first is not None), default=None)
-    title = "Queues again what may succeed now. What is done stays; the others need what is said below them first."
+    last = max((each.last for each in told if each.last is not None), default=None)
+    title = "Queues again what may succeed now. What is done stays done; the rest first needs what stands below it."
     offered: list[ActionButton] = [{"type": "retry", "text": f"Retry failed ({now:,})", "title": title}] if now else []
-    if first is not None:
-        title = f"{later:,} can be retried from {local(first)}: each is queued at its time, while the kernel runs."
-        offered.append({"type": "retry_later", "text": f"Retry {later:,} from {local(first)}", "title": title})
+    if first is not None and last is not None:
+        when = f"{'at' if _minute(first) == _minute(last) else 'from'} {_minute(first)}"
+        title = f"Retries {later:,} {when}, each as soon as that may help. The kernel has to run until then."
+        offered.append({"type": "retry_later", "text": f"Retry {later:,} {when}", "title": title})
     if not all(run.is_sandbox for run in runs):
         for button, number in zip(reversed(offered), (now + later, now), strict=False):
             if number > ASK_ABOVE:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import ipywidgets
 
-from codat_notebook.models.status import FAILURES, meaning
+from codat_notebook.models.status import FAILURES, plain_status
 from codat_notebook.runs.engine import Throttle, engine, pace
 from codat_notebook.runs.rows import OPEN_STATES, STATES
 from codat_notebook.runs.run import RefreshRun
@@ -50,7 +50,7 @@ FEW = 5
 _SHARES = (*[state for state in STATES if state not in OPEN_STATES], *reversed(OPEN_STATES))
 _PHASES = {
     "queueing": ("Queueing", "run"), "following": ("In progress", "run"), "done": ("Done", "ok"),
-    "stopped": ("No longer watched", "warn"), "failed": ("Ended early", "bad"), "paused": ("Paused", "warn"),
+    "stopped": ("Not watching", "warn"), "failed": ("Ended early", "bad"), "paused": ("Paused", "warn"),
 }  # fmt: skip
 
 
@@ -146,16 +146,17 @@ REMEDIES = 5
 _PAUSE: ActionButton = {
     "type": "pause",
     "text": "Pause queueing",
-    "title": "Queues nothing more until you resume. What is queued is followed on.",
+    "title": "Queues nothing more until you resume. What is queued already is still followed.",
 }
 _RESUME: ActionButton = {
     "type": "resume",
     "text": "Resume queueing",
-    "title": "Goes on with what is still to be queued.",
+    "title": "Queues the rest.",
 }
 _COMPANY = Column("company", kind="id")
 SUMMARY_COLUMNS = {
-    "company": Column(), "phase": Column(facet=True), "operations": Column(), "complete": Column(), "failed": Column(),
+    "company": Column(), "phase": Column(facet=True, words=lambda phase: _PHASES[phase][0]), "operations": Column(),
+    "complete": Column(), "failed": Column(),
     "running": Column(), "queueing": Column(STATES["queueing"].words), "platforms": Column(),
     "note": Column(kind="prose"), "refused": Column(STATES["refused"].words),
     "unknown": Column(STATES["unknown"].words), "not_queued": Column(STATES["not queued by Codat"].words),
@@ -330,7 +331,7 @@ def links_text(errors: pd.DataFrame, rule: str, names: Mapping[str, str]) -> str
 
 
 def _remedy(row: Mapping[Hashable, Any]) -> RemedyState:
-    short = meaning(row["status"]).text if row["status"] in FAILURES else row["what"]
+    short = plain_status(row["status"]) if row["status"] in FAILURES else row["what"]
     return {
         "rule": row["rule"], "short": short, "action": row["action"], "companies": int(row["companies"]),
         "operations": int(row["operations"]), "links": int(row["link_urls"]),

@@ -410,7 +410,7 @@ def static_text(cell: Any, kind: str) -> str:
     """A cell of the state in words, as the browser shows it but in UTC."""
     if cell is None:
         return ""
-    if kind == "status":
+    if kind in ("status", "data_type"):
         return str(cell[0])
     if kind == "duration" and isinstance(cell, list):
         return f"since {words.utc(cell[0])}"

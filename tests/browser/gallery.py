@@ -182,6 +182,11 @@ def type_lists() -> States:
     }
 
 
+def _named(*keys: str) -> list[dict[str, str]]:
+    """Data types as the buttons have them."""
+    return [{"key": key, "name": vocabulary.plain_name(key)} for key in keys]
+
+
 def bars() -> States:
     """States of the refresh buttons by name."""
 
@@ -189,15 +194,18 @@ def bars() -> States:
         return {**data_types.NO_OFFER, "company": company, **more}
 
     keys = [*vocabulary.ACCOUNTING[:17], *vocabulary.BANKING]
-    everything = [{"platform": "Oracle NetSuite", "types": keys[:17]}, {"platform": "Plaid", "types": keys[17:]}]
+    everything = [
+        {"platform": "Oracle NetSuite", "types": _named(*keys[:17])},
+        {"platform": "Plaid", "types": _named(*keys[17:])},
+    ]
     ready: dict[str, Any] = {"company": COMPANY, "selected": SELECTED, "total": 21, "everything": everything}
     ask = "Queue all 21 data types of Toft Stores UK, on all 3 connections, on LIVE?"
     return {
         "ready": make(**ready),
         "one connection": make(**ready, connection="Oracle NetSuite"),
         "live": make(**ready, confirm=ask),
-        "in progress": make(**ready, running=["invoices", "bills", "customers"]),
-        "hostile": make(**ready | {"everything": [{"platform": n, "types": [n]} for n in HOSTILE]}),
+        "in progress": make(**ready, running=_named("invoices", "bills", "customers")),
+        "hostile": make(**ready | {"everything": [{"platform": n, "types": _named(n)} for n in HOSTILE]}),
         "nothing selected": make(COMPANY, total=21),
         "no company": make(),
         "read only": make(**ready, blocked="This session is read-only: it queues nothing."),

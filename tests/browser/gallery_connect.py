@@ -21,10 +21,11 @@ def connects() -> dict[str, dict[str, Any]]:
         way="key",
         correlation_id="7eb40d6b415d7bcd",
     )
-    closed = ProblemState(why="The session was closed.", do="Connect again to go on.", way="", correlation_id=None)
+    closed = ProblemState(why="The session was closed.", do="Connect again to continue.", way="", correlation_id=None)
     return {
         "first": form(required=True),
         "environment": form(required=True, variable="CODAT_API_KEY"),
+        "app": form(required=True, host="the app"),
         "wrong key": form(required=True, variable="CODAT_AUTH_HEADER", problem=wrong),
         "connecting": form(required=True, connecting="Connecting to api.codat.io"),
         "waiting": form(

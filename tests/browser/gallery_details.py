@@ -26,7 +26,7 @@ def operation(status: str, **fields: Any) -> PullOperation:
 def details(status: str, checks: dict[str, Any], platform: str = "Oracle NetSuite", **fields: Any) -> dict[str, Any]:
     """The state for an operation."""
     connection = Connection(status="Linked", platform_name=platform, link_url=LINK)
-    return {**operation_details(operation(status, **fields), {}, connection, (), THEN), "checks": checks}
+    return {**operation_details(operation(status, **fields), connection, (), THEN), "checks": checks}
 
 
 def finding(message: str, rule: str = "LineItemTotalsRule", item: str = "1284") -> ErrorValidationItem:
@@ -43,11 +43,11 @@ def states() -> States:
     odd = [finding(text, text, text) for text in HOSTILE]
     paused = {"completed": None, "status_description": "Paused until 2026-11-23T14:05:00"}
     return {
-        "failed": details("PermissionsError", checks_state("ready"), error_message="User lacks “View Credit Memos”"),
+        "failed": details("PermissionsError", checks_state("never"), error_message="User lacks “View Credit Memos”"),
         "invalid": details("ValidationError", checks_state("ready", ValidationResults(errors=[wrong], warnings=dated))),
         "running": details("Fetching", checks_state("later"), **paused),
         "loading": details("Complete", checks_state("loading"), progress=100),
-        "not read": details("Complete", checks_state("failed", why="Codat had an error of its own. Try again soon.")),
+        "not read": details("Complete", checks_state("failed", why="Codat had an internal error. Try again soon.")),
         "hostile": details(HOSTILE[0], checks_state("ready", ValidationResults(errors=odd)), HOSTILE[1],
                            data_type=HOSTILE[2], error_message=HOSTILE[3], id=HOSTILE[0], connection_id=HOSTILE[3]),
         "closed": CLOSED,

@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from codat_notebook.models.secret import Secret
+from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
+from codat_notebook.session import Session
 
 from ..commands import Command, running  # noqa: TID252 - the tests are not installed, so they have no absolute name
 
@@ -85,6 +87,13 @@ def test_a_visitor_refreshes_a_company_and_never_gets_the_key(live, page, shoot,
     console.locator(".codat-data-types").get_by_role("checkbox", name=re.compile(r"^Invoices\b")).check()
     console.locator(".codat-refresh").click()
     expect(console.locator(".codat-progress")).to_contain_text("1 of 1 done")
+    codat.clock.speed = 30
+    with Session(Security(auth_header=codat.key), server_url=codat.url) as elsewhere:
+        elsewhere.refresh(str(elsewhere.companies(search="Toft").id[0]), "items", "suppliers")
+        console.get_by_role("button", name="Read again").click()
+        expect(console.locator(".codat-progress")).to_contain_text("2 data types, started elsewhere at")
+        codat.clock.speed = 120
+        expect(console.locator(".codat-progress")).to_contain_text("3 of 3 done")
     ground = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(ground)
     shoot(page, "app-dark")

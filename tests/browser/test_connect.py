@@ -1,5 +1,6 @@
 """The form that connects on a bare page: opened and left by keys, a typed key sent once and kept nowhere."""
 
+import pytest
 from playwright.sync_api import expect
 
 from codat_notebook.widgets.connect import Connect
@@ -76,6 +77,13 @@ def test_ways_say_where_they_lead(stage):
     expect(live).to_contain_text("It goes to api.codat.io")
     live.get_by_role("button", name="Connect with CODAT_API_KEY").click()
     assert until(stage, lambda: sent(stage, "connect")) == [{"way": "environment", "read_only": False}]
+
+
+@pytest.mark.parametrize(("name", "host"), [("first", "Jupyter"), ("app", "the app")])
+def test_the_key_is_to_be_set_before_what_the_reader_started(stage, name, host):
+    """Who opened the app has started no Jupyter."""
+    note = form(stage, name).get_by_role("group", name="Key of the environment LIVE")
+    expect(note).to_contain_text(f"Set CODAT_API_KEY before you start {host} to have it offered here.")
 
 
 def test_switch_opens_the_form_below_the_header_and_escape_leaves_it(stage, console):

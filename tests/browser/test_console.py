@@ -97,9 +97,9 @@ def test_a_company_is_refreshed_by_clicking(open_notebook: Callable[..., Noteboo
     notebook.shot("console-refreshing", console)
     expect(progress).to_contain_text("2 of 2 done, 1 failed", timeout=SLOWLY)
 
-    first = console.locator(".codat-operations tbody tr").filter(has_text="invoices").first
+    first = console.locator(".codat-operations tbody tr").filter(has_text="Invoices").first
     expect(first).to_contain_text("Complete")
-    expect(console.locator(".codat-operations tbody tr").first).to_contain_text(re.compile("invoices|creditNotes"))
+    expect(console.locator(".codat-operations tbody tr").first).to_contain_text(re.compile("Invoices|Credit notes"))
     notebook.shot("console-done", console)
     notebook.theme("dark")
     notebook.shot("console-done-dark", console)
@@ -108,7 +108,7 @@ def test_a_company_is_refreshed_by_clicking(open_notebook: Callable[..., Noteboo
     errors = console.locator(".codat-errors")
     expect(errors).to_be_visible()
     expect(console.locator(".codat-operations")).to_be_hidden()
-    expect(errors).to_contain_text("creditNotes was not refreshed from Oracle NetSuite")
+    expect(errors).to_contain_text("Credit notes could not be refreshed from Oracle NetSuite")
     expect(errors).to_contain_text("relink")
     notebook.shot("console-errors-dark", console)
     notebook.theme("light")

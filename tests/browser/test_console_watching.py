@@ -5,7 +5,11 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
+from codat_notebook.widgets.header import Header
+
+from . import gallery
 from .notebooks import Notebook
+from .stage import Stage
 from .test_console import SETUP, SLOWLY, pick
 
 #: Somebody else's session on the same account, which refreshes what the console has on screen.
@@ -56,3 +60,32 @@ def test_what_others_start_is_followed(open_notebook: Callable[..., Notebook]) -
     for width in (1000, 720):
         notebook.page.set_viewport_size({"width": width, "height": 1500})
         notebook.shot(f"console-watched-{width}", console)
+
+
+def test_only_a_view_that_somebody_sees_says_so(stage: Stage) -> None:
+    """At once, and every 15 s; not from below the page's edge, and not from a hidden tab."""
+    stage.page.clock.install()
+    stage.page.add_init_script(
+        "window.away = false;"
+        "Object.defineProperty(document, 'visibilityState', { get: () => away ? 'hidden' : 'visible' });"
+    )
+    stage.mount(Header(gallery.headers()["sandbox"]), height=600)
+
+    def said() -> int:
+        return sum(message["type"] == "seen" for message in stage.sent)
+
+    stage.wait_for(lambda: said() == 1)
+    stage.page.clock.fast_forward(15_000)
+    stage.wait_for(lambda: said() == 2)
+
+    stage.page.evaluate("() => { away = true; document.dispatchEvent(new Event('visibilitychange')); }")
+    stage.page.clock.fast_forward(60_000)
+    stage.page.evaluate("() => { away = false; document.dispatchEvent(new Event('visibilitychange')); }")
+    stage.wait_for(lambda: said() == 3)
+
+    stage.page.evaluate("() => document.body.style.setProperty('padding-top', '3000px')")
+    stage.page.wait_for_function("() => document.querySelector('#part-0').getBoundingClientRect().top > innerHeight")
+    stage.page.wait_for_timeout(100)  # the observer tells it a frame later
+    stage.page.clock.fast_forward(60_000)
+    stage.page.evaluate("() => document.querySelector('#part-0').scrollIntoView()")
+    stage.wait_for(lambda: said() == 4)

@@ -64,10 +64,10 @@ def test_a_row_opens_by_click_and_by_enter_and_escape_goes_back_to_it(stage, bro
     expect(details).to_be_hidden()
     rows.nth(2).click()
     expect(details.get_by_role("heading", level=3)).to_be_focused()
-    expect(details).to_contain_text("creditNotes from Oracle NetSuite")
+    expect(details).to_contain_text("Credit notes from Oracle NetSuite")
     expect(details).to_contain_text("2026-11-23 13:57:07 UTC")
     expect(details).to_contain_text('"errorMessage": "User lacks “View Credit Memos”"')
-    expect(details).to_contain_text("Codat's checks found nothing.")
+    expect(details).to_contain_text("Not checked: this operation ended before there was any data to check.")
     frame = stage.parts[0].frame
     newer = frame.iloc[:1].assign(id="newer", requested=frame["requested"].max() + pd.Timedelta("1D"))
     stage.parts[0].update(pd.concat([newer, frame], ignore_index=True))

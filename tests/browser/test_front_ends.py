@@ -4,15 +4,34 @@ One opened page a front end goes the whole way, since a server and a kernel cost
 """
 
 import re
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
 
-from . import chromium
+from . import chromium, deadlines
 from .notebooks import Notebook
 from .test_console import SETUP, SLOWLY, refresh, tick
 
+#: Somebody else's session on the same account: it refreshes when the test has made a file, and removes it when begun.
+ELSEWHERE = """
+import threading, time
+from pathlib import Path
+
+def elsewhere():
+    while not Path("{0}").exists():
+        time.sleep(0.1)
+    sandbox.clock.speed = 30
+    run = session_on(sandbox).refresh(str(session.companies(search="Toft").id[0]), "items", "suppliers")
+    while not all(row.operation_id for row in run.rows):
+        time.sleep(0.1)
+    Path("{0}").unlink()
+    run.wait()
+    sandbox.clock.speed = 120
+
+threading.Thread(target=elsewhere, daemon=True).start()"""
 HOSTILE = """
 from codat_notebook.widgets import FrameTable
 import pandas as pd
@@ -27,7 +46,8 @@ def test_the_console_works_in_each_front_end(
     """A company is picked by the keyboard, refreshed, and what went wrong is read; nothing sticks out, nothing runs."""
     if front_end == "voila":
         watch.expected.append("cdnjs.cloudflare.com|unpkg.com|cdn.jsdelivr.net")  # the stock template links a CDN
-    notebook = open_notebook(SETUP, "cn.console(session)", HOSTILE, front_end=front_end)
+    elsewhere = f"elsewhere-{front_end}"
+    notebook = open_notebook(SETUP + ELSEWHERE.format(elsewhere), "cn.console(session)", HOSTILE, front_end=front_end)
     notebook.page.set_viewport_size({"width": 1280, "height": 1300})
     console = notebook.locator(".codat-console")
     expect(console).to_contain_text("requests left today", timeout=SLOWLY)
@@ -38,6 +58,7 @@ def test_the_console_works_in_each_front_end(
     field.press("ArrowDown")
     field.press("Enter")
     expect(console.locator(".codat-connections")).to_contain_text("Shopify", timeout=SLOWLY)
+    follow_others(notebook, console, notebook.server.root / elsewhere)
     tick(console, "Credit notes", "Customers")
     refresh(console)
     expect(console.locator(".codat-progress")).to_contain_text("2 of 2 done, 1 failed", timeout=SLOWLY)
@@ -58,14 +79,28 @@ def test_the_console_works_in_each_front_end(
     switch(notebook, console)
 
 
+def follow_others(notebook: Notebook, console: Locator, begin: Path) -> None:
+    """What somebody else refreshes is on screen after a click, and is followed to its end."""
+    progress = console.locator(".codat-progress")
+    expect(progress).to_contain_text("Nothing is being refreshed.")
+    begin.touch()
+    deadline = time.monotonic() + deadlines.CONDITION
+    while begin.exists():
+        assert time.monotonic() < deadline
+        notebook.page.wait_for_timeout(100)
+    console.get_by_role("button", name="Read again").click()
+    expect(progress).to_contain_text("Codat is already reading 2 data types, started elsewhere at", timeout=SLOWLY)
+    expect(progress).to_contain_text("2 of 2 done", timeout=SLOWLY)
+
+
 def filter_and_export(notebook: Notebook, console: Locator) -> None:
     """A chip leaves the failed operation; the file that is exported holds the same; clearing brings the others back."""
     table = console.locator(".codat-operations")
     table.locator(".ct-add", has_text="status").click()
-    table.locator(".ct-panel:popover-open label", has_text="PermissionsError").click()
+    table.locator(".ct-panel:popover-open label", has_text="No permission").click()
     notebook.page.keyboard.press("Escape")
     expect(table.locator(".ct-count")).to_contain_text(re.compile(r"^\d+ of "))
-    expect(table.locator("tbody tr").first).to_contain_text("creditNotes")
+    expect(table.locator("tbody tr").first).to_contain_text("Credit notes")
     table.get_by_role("button", name="Export").click()
     with notebook.page.expect_download(timeout=SLOWLY) as saved:
         table.get_by_role("menuitem", name="CSV file").click()

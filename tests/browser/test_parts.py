@@ -66,7 +66,7 @@ def test_refresh_is_sent_once_until_the_kernel_answers(stage, console):
     first = until(stage, lambda: [m for m in stage.sent if m["type"] == "refresh"])
     expect(button).to_have_attribute("aria-disabled", "true")
     expect(stage.page.locator(".codat-bar .sentence")).to_have_text(
-        "Asked. The kernel is busy with a cell; this starts when it is free."
+        "Sent. The kernel is busy with a cell; this starts when it is free."
     )
     assert len(sent(stage, "refresh")) == 1
     change(stage, 6, seq=first[0]["seq"])
@@ -246,11 +246,11 @@ def test_before_the_click_it_says_what_it_costs_and_what_is_on_its_way(stage, co
     console(bar="in progress")
     facts = stage.page.locator(".codat-bar .facts")
     expect(facts).to_contain_text("Costs 4 requests, then one every few seconds while it runs.")
-    expect(facts).to_contain_text("2 in progress already, attached to and not queued twice: invoices, customers")
+    expect(facts).to_contain_text("2 already in progress and not queued again: Invoices, Customers")
     height = facts.bounding_box()["height"]
     stage.page.get_by_label("Customers", exact=False).uncheck()
     expect(facts).to_contain_text("Costs 3 requests")
-    expect(facts).to_contain_text("twice: invoices")
+    expect(facts).to_contain_text("twice: Invoices")
     change(stage, 6, running=[])
     expect(facts).not_to_contain_text("in progress")
     assert facts.bounding_box()["height"] == height  # what begins to run moves nothing below

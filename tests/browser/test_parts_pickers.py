@@ -53,7 +53,7 @@ def test_arrows_and_enter_pick_a_company(stage):
     answer(stage, "toft")
     options = stage.page.get_by_role("option")
     expect(options).to_have_text(["Toft A08d3af58…", "Toft B18d3af58…", "Toft C28d3af58…"])
-    expect(stage.page.locator(".popup .foot")).to_have_text("and 1,204 more: type on to narrow them down")
+    expect(stage.page.locator(".popup .foot")).to_have_text("and 1,204 more: keep typing to narrow them down")
     field.press("ArrowDown")
     expect(options.nth(1)).to_have_attribute("aria-selected", "true")
     active = field.get_attribute("aria-activedescendant")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from codat_notebook import words
 from codat_notebook.widgets import progress
 from codat_notebook.widgets.part import source
 from tests.widgets.drawn_rows import drawn_row
+from tests.widgets.test_lengths import LENGTHS
 
 from . import gallery
 from .stage import Stage
@@ -30,15 +32,15 @@ def test_each_row_says_type_platform_time_and_state(stage):
     """What is drawn as five segments and a colour is also there as words, and in the reader's zone."""
     element = mount(stage)
     rows = element.locator(".rows > li")
-    expect(rows.locator(".type")).to_have_text(["customers", "invoices", "payments", "creditNotes"])
+    expect(rows.locator(".type")).to_have_text(["Customers", "Invoices", "Payments", "Credit notes"])
     expect(rows.locator(".c-pill")).to_have_text(["✓Complete", "◔Mapping", "‖Paused until 14:05", "✕No permission"])
-    expect(rows.nth(2).locator(".note")).to_contain_text("Codat waits and goes on by itself.")
+    expect(rows.nth(2).locator(".note")).to_contain_text("Codat waits and continues by itself.")
     expect(rows.nth(0).locator(".time")).to_have_text("18 s")
     expect(rows.nth(1).get_by_role("img")).to_have_accessible_name("Stage 3 of 5: Mapping")
     expect(rows.nth(3).locator(".note")).to_contain_text("may not read credit notes. Ask the customer to relink")
     expect(rows.nth(3).get_by_role("button", name="Copy relink URL")).to_be_visible()
     expect(rows.nth(1).locator(".left")).to_have_text(re.compile(r"^~3\d s left$|^~40 s left$"))
-    expect(element.locator(".expected")).to_have_text(re.compile(r"^about [34]\d s left, payments paused until 14:05$"))
+    expect(element.locator(".expected")).to_have_text(re.compile(r"^about [34]\d s left, Payments paused until 14:05$"))
     expect(element.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "2")
 
 
@@ -94,7 +96,7 @@ def test_stop_watching_is_sent_once_and_says_that_codat_carries_on(stage):
     element = mount(stage)
     stop = element.get_by_role("button", name="Stop watching")
     expect(stop).to_have_text("Stop watching (Codat carries on)")
-    expect(stop).to_have_attribute("title", "What is queued is read to its end: Codat's API cannot cancel.")
+    expect(stop).to_have_attribute("title", "Codat finishes what is queued: its API cannot cancel.")
     stop.evaluate("b => { b.click(); b.click(); }")
     until(stage, lambda: sent(stage, "stop"))
     expect(stop).to_be_disabled()
@@ -128,16 +130,39 @@ def test_browser_and_kernel_use_the_same_words(page):
     script = "all => all.map((s) => [duration(s), ago(s), number(Math.round(s)), count(Math.round(s), 'day')])"
     meant = [[words.duration(s), words.ago(s), words.number(round(s)), words.count(round(s), "day")] for s in AGES]
     assert page.evaluate(script, AGES) == meant
+    halves = [0.5, 1.5, 2.5, 60.5]
+    assert page.evaluate("all => all.map(duration)", halves) == list(map(words.duration, halves))
+    times = [[requested, completed] for requested, completed, _ in LENGTHS]
+    script = "all => all.map(([since, until]) => lengthOf(since + 'Z', until + 'Z', null))"
+    assert page.evaluate(script, times) == [said for *_, said in LENGTHS]
     assert page.evaluate("shortId('c8d3af58-7011')") == words.short_id("c8d3af58-7011")
+
+
+def test_a_later_retry_says_when_in_the_readers_zone(stage):
+    """Hours and minutes on row and button; the day, too, where that is another one."""
+    times = [gallery.THEN + timedelta(hours=hours) for hours in (4, 20)]
+    rows = [progress.waiting_row(str(at), "bills", "NetSuite", "queueing", due=at) for at in times]
+    later: progress.ActionButton = {"type": "retry_later", "text": "Retry 3 at 2026-11-23T18:40:00Z"}
+    element = stage.mount(progress.Progress(progress.progress_state(rows, actions=[later])))
+    tomorrow = re.compile(r"^…Retries at 24 Nov( 2026)?, 09:59$")
+    expect(element.locator(".c-pill")).to_have_text([re.compile("^…Retries at 17:59$"), tomorrow])
+    expect(element.get_by_role("button", name="Retry 3")).to_have_text("Retry 3 at 18:40")
+
+
+def test_names_and_statuses_tell_codats_keys_in_the_tooltip(stage):
+    """On screen there are words; an engineer points at them."""
+    row = mount(stage).locator(".rows > li").nth(3)
+    expect(row.locator(".type")).to_have_attribute("title", "Credit notes (creditNotes)")
+    expect(row.locator(".c-pill")).to_have_attribute("title", "No permission (PermissionsError)")
 
 
 def test_what_takes_too_long_is_named_with_what_to_do(stage):
     """By the company's own history, also while no news come: the usual time passes, then three times of it."""
     element = mount(stage, "odd")
-    stalled = element.locator(".rows > li").filter(has_text="bankTransactions")
+    stalled = element.locator(".rows > li").filter(has_text="Bank transactions (ledger)")
     expect(stalled.locator(".c-pill")).to_have_text("!Longer than usual")
     expect(stalled.locator(".note")).to_contain_text("usually takes 44 s. A connector on the customer's machine")
-    late = element.locator(".rows > li").filter(has=stage.page.locator(".type", has_text="items")).last
+    late = element.locator(".rows > li").filter(has=stage.page.locator(".type", has_text="Items")).last
     expect(late.locator(".left")).to_have_text("any moment")
     stage.tell_time(rate=60.0)
     expect(late.locator(".c-pill")).to_have_text("!Longer than usual")

@@ -36,7 +36,7 @@ def test_a_saved_console_is_small_and_drawn_again_without_its_kernel(open_notebo
     expect(console.locator(".codat-status .c-stale")).to_be_visible()
     expect(console.locator(".codat-table .c-stale").first).to_be_hidden()
     expect(console.locator(".codat-progress")).to_contain_text("1 of 1 done")
-    expect(console.locator(".codat-operations tbody tr").first).to_contain_text("customers")
+    expect(console.locator(".codat-operations tbody tr").first).to_contain_text("Customers")
     signs = "all => all.filter((e) => getComputedStyle(e, '::before').display !== 'none').length"
     assert notebook.locator(".codat-console, .codat-part, .codat-console .widget-box").evaluate_all(signs) == 0
     notebook.page.set_viewport_size({"width": 1560, "height": 1500})

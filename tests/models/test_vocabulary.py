@@ -38,3 +38,19 @@ def test_what_is_no_text_is_no_word() -> None:
     """Only text is a word; the lenient reader converts the rest before it asks."""
     with pytest.raises(ValueError, match="5"):
         shared.DatasetStatus(5)
+
+
+def test_no_two_data_types_have_one_name() -> None:
+    """On screen the name is all that there is; a word that ends another family's key is no exception."""
+    names = [vocabulary.plain_name(key) for key in vocabulary.DATA_TYPES]
+    assert len(set(names)) == len(names)
+    assert all(name[0].isupper() and not any(each.isupper() for each in name[1:]) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("", ""), ("custom/", "Custom/"), ("-", "-"), ("x-", "X"), ("ITEMS", "ITEMS"), ("a-b-cD", "A b c d")],
+)
+def test_any_text_has_a_name(key: str, name: str) -> None:
+    """Codat may send a data type of any form."""
+    assert vocabulary.plain_name(key) == name

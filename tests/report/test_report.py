@@ -11,6 +11,7 @@ import pytest
 
 from codat_notebook import report
 from codat_notebook.models.shared import Connection, PullOperation, Security
+from codat_notebook.models.status import plain_status
 from codat_notebook.runs.cells import CompanyStatus, make_cells
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.records import ErrorRecord
@@ -89,7 +90,7 @@ def test_a_report_tells_what_the_frames_tell(session: Session, tmp_path: Path) -
     assert set(session.history(company, 200).id) <= set(texts)
     status = session.status(company)
     assert set(status.data_type) <= set(texts)
-    assert f"✕ {session.errors.status[0]}" in texts
+    assert f"✕ {plain_status(session.errors.status[0])}" in texts
     assert session.errors.what[0] in texts
     assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", text)
     assert session.client.server_url in texts
@@ -160,7 +161,7 @@ def test_a_company_without_anything_has_a_report() -> None:
     nothing = report.Findings(status=CompanyStatus(facts, [], []), errors=[], now=NOW, server="x", is_sandbox=True)
     texts = Reader(report.page(nothing)).texts
     assert "This company has no connection yet." in texts
-    assert "Nothing of this company was ever pulled." in texts
+    assert "No data of this company has been pulled yet." in texts
     assert "No connection is linked, so nothing can be read." in texts
 
 

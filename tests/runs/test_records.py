@@ -72,7 +72,7 @@ def test_every_failure_has_a_cause_and_a_remedy(status: str) -> None:
     )
     connection = Connection(id="k", status="Linked", platform_name="FreeAgent", link_url="https://link")
     record = from_operation(operation, connection, (), NOW)
-    assert record.what == "bills was not refreshed from FreeAgent"
+    assert record.what == "Bills could not be refreshed from FreeAgent"
     assert "as Codat says" in record.why
     assert record.action.endswith(".")
     assert (record.link_url is not None) == (status in ("AuthError", "PermissionsError"))
@@ -89,3 +89,20 @@ def test_a_log_keeps_the_newest_and_tells_its_observers() -> None:
     log.append(ErrorRecord(time=NOW, what="d", why="", action=""))
     assert [record.what for record in log] == ["c", "d"]
     assert heard == ["a", "b", "c"]
+
+
+def test_what_codat_says_is_not_said_twice():
+    """Where its message is the cause with the platform's name in it, the cause is enough."""
+    netsuite = Connection(platform_name="Oracle NetSuite")
+    operation = PullOperation(
+        data_type="items", status="NotSupported", error_message="Oracle NetSuite has no such data."
+    )
+    assert from_operation(operation, netsuite, (), NOW).why == "The platform has no such data."
+    other = PullOperation(data_type="items", status="NotSupported", error_message="Items are off in this plan.")
+    assert from_operation(other, netsuite, (), NOW).why.endswith("no such data. Items are off in this plan.")
+
+
+def test_what_waits_is_not_said_to_have_failed():
+    """The same sentence is right of both, and of names in the plural."""
+    stuck = PullOperation(data_type="profitAndLoss", status="Queued", requested="2026-11-20T14:00:00")
+    assert from_operation(stuck, None, (), NOW).what == "Profit and loss could not be refreshed yet"

@@ -77,7 +77,7 @@ def test_the_run_pauses_at_the_reserve_of_the_quota_and_goes_on_at_its_reset() -
         days = Counter(entry.at // (86_400 * 10**7) for entry in stage.world.accepted)
         assert len(days) > 1
         assert max(days.values()) <= 50
-        assert any(note and "The day's quota is down to its reserve; going on at" in note for note in notes)
+        assert any(note and "The day's quota is down to its reserve; continuing at" in note for note in notes)
 
 
 def test_the_trouble_of_one_company_is_its_own() -> None:

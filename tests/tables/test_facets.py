@@ -135,3 +135,50 @@ def test_a_choice_passes_exactly_the_rows_that_hold_it(held, chosen, as_category
     frame = pd.DataFrame({"v": pd.Categorical(column) if as_category else column})
     shown = list(sheet(frame, {"v": Column(facet=True)}).rows(TableView(facets={"v": tuple(chosen)})))
     assert shown == list(np.flatnonzero([(value or "") in chosen for value in held]))
+
+
+def test_keys_are_seen_sorted_and_offered_in_words_and_found_by_both():
+    """Data types and statuses: on screen the words and, for the tooltip, the key; what leaves the table has the key."""
+    keys = ["profitAndLoss", None, "bankAccounts", "banking-accounts", "custom/aged"]
+    frame = pd.DataFrame({
+        "data_type": pd.array(keys, dtype="string"),
+        "status": pd.Categorical(["PermissionsError", "Complete", "MapQueued", None, "Cancelled"]),
+    })  # fmt: skip
+    for made in (sheet(frame), sheet(frame.astype({"data_type": "category", "status": "object"}))):
+        cells = [[row[1], row[0]] for row in made.page(TableView(), None)["rows"]]
+        assert cells[0] == [["Profit and loss", "profitAndLoss"], ["No permission", "bad", "PermissionsError"]]
+        assert cells[2] == [["Bank accounts (ledger)", "bankAccounts"], ["Waiting to map", "run", "MapQueued"]]
+        assert (cells[1][0], cells[3][1]) == (None, None)
+        assert list(made.visible(TableView(sort=("data_type", "asc")))["data_type"].dropna()) == [
+            "custom/aged", "banking-accounts", "bankAccounts", "profitAndLoss",
+        ]  # fmt: skip
+        assert list(made.visible(TableView(sort=("status", "asc")))["status"].dropna()) == [
+            "Cancelled", "Complete", "PermissionsError", "MapQueued",
+        ]  # fmt: skip
+        for text in ("Profit and", "profitAndLoss", "no permission", "permissionserror"):
+            assert list(made.rows(TableView(text=text))) == [0]
+        found = facets(made)
+        assert [option[:2] for option in found["status"]["options"]] == [
+            ["Cancelled", "Cancelled"], ["Complete", "Complete"], ["PermissionsError", "No permission"],
+            ["MapQueued", "Waiting to map"], ["", "(none)"],
+        ]  # fmt: skip
+        assert list(made.rows(TableView(facets={"data_type": ("profitAndLoss",)}))) == [0]
+        assert made.taken_away(TableView())["data_type"].iloc[0] == "profitAndLoss"
+
+
+def test_two_keys_of_one_name_are_told_apart():
+    """Somebody may call a custom type as Codat calls one of its own."""
+    frame = pd.DataFrame({"data_type": ["invoices", "custom/Invoices", "bills"]})
+    labels = [label for _, label, _, _ in facets(sheet(frame))["data_type"]["options"]]
+    assert labels == ["Bills", "Invoices (custom/Invoices)", "Invoices (invoices)"]
+
+
+def test_a_column_may_have_words_of_its_own():
+    """They are seen, sorted and offered; the value is found, too, and is what the frame keeps."""
+    said = {"following": "In progress", "done": "Done"}
+    frame = pd.DataFrame({"phase": ["following", "done"]})
+    made = sheet(frame, {"phase": Column(facet=True, words=said.__getitem__)})
+    page = made.page(TableView(sort=("phase", "asc")), None)
+    assert page["rows"] == [["Done"], ["In progress"]]
+    assert list(made.rows(TableView(text="follow"))) == list(made.rows(TableView(text="progress"))) == [0]
+    assert list(made.visible(TableView())["phase"]) == ["following", "done"]

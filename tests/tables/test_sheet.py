@@ -45,7 +45,7 @@ def test_kinds_follow_dtype_and_name():
     """Times, lengths, numbers, ids and statuses are told apart without being asked."""
     kinds = {heading["key"]: heading["kind"] for heading in page(operations(3))["columns"]}
     assert kinds == {
-        "data_type": "text", "status": "status", "platform": "text", "requested": "time", "completed": "time",
+        "data_type": "data_type", "status": "status", "platform": "text", "requested": "time", "completed": "time",
         "duration": "duration", "progress": "percent", "message": "text", "is_completed": "text", "is_errored": "text",
         "id": "id", "company_id": "id",
     }  # fmt: skip
@@ -61,7 +61,7 @@ def test_cells_are_short_and_say_what_the_browser_needs():
     missing = page(FRAMES["missing"])
     assert column(missing, "n") == ["1.5", None, "∞"]
     assert column(missing, "all") == [None] * 3
-    assert column(missing, "status") == [["Complete", "ok"], None, ["Odd", "idle"]]
+    assert column(missing, "status") == [["Complete", "ok", "Complete"], None, ["Odd", "idle", "Odd"]]
     flags = page(pd.DataFrame({"n": [1284, -5, 10**7], "f": [True, False, True]}))
     assert column(flags, "n") == ["1,284", "-5", "10,000,000"]
     assert column(flags, "f") == ["yes", "no", "yes"]
@@ -85,7 +85,7 @@ def test_columns_can_be_named_ordered_hidden_and_given_a_kind():
     sheet = Sheet(frame, Layout(columns=columns))
     state = sheet.page(TableView(), None)
     assert [heading["label"] for heading in state["columns"]] == ["where", "status", "progress", "id"]
-    assert state["rows"] == [["Xero", ["Fetching", "warn"], "5", "a"]]
+    assert state["rows"] == [["Xero", ["Fetching", "warn", "Fetching"], "5", "a"]]
     assert sheet.row("a") == {"platform": "Xero", "status": "Fetching", "progress": 5, "secret": "s", "id": "a"}
 
 

@@ -1,7 +1,10 @@
 """Refreshes on the console's screen: what is left by the history, and what can be queued again."""
 
+import re
+
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.widgets.progress import run_view
+from codat_notebook.words import TIME
 
 from .test_console import ConsoleBench, bench, sandbox
 
@@ -42,10 +45,12 @@ def test_what_may_be_retried_later_is_offered_with_its_time(sandbox: Sandbox, be
     sandbox.faults.end_next("RateLimitError", data_type="customers", company_id=id)
     bench.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
     (action,) = bench.until("codat-progress", lambda s: s["status"] == "done")["actions"]
-    assert (action["type"], action["text"][:13]) == ("retry_later", "Retry 1 from ")
+    assert (action["type"], re.sub(TIME, "18:40", action["text"])) == ("retry_later", "Retry 1 at 18:40")
     bench.send("codat-progress", type="retry_later", seq=9)
     waits = bench.until("codat-progress", lambda s: s["seq"] == 9 and s["status"] == "running")
-    assert [row["text"] for row in waits["rows"]] == ["To be queued"]
+    due = TIME.search(action["text"])
+    assert due is not None
+    assert [row["text"] for row in waits["rows"]] == [f"Retries at {due[0]}"]
     assert "1 to be retried from " in waits["message"]
     bench.send("codat-progress", type="stop", seq=10)
     bench.until("codat-progress", lambda s: s["status"] == "stopped")

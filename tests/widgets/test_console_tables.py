@@ -97,7 +97,7 @@ def test_where_operations_would_be_it_says_why_there_are_none(bench: ConsoleBenc
     table.observe(lambda change: said.append(change["new"]["empty"]), "state")
     assert table.state["empty"] == "Pick a company to see its pull operations."
     bench.pick("Technicalium Group")
-    bench.until("codat-operations", lambda s: s["empty"] == "Nothing of this company was ever pulled.")
+    bench.until("codat-operations", lambda s: s["empty"] == "No data of this company has been pulled yet.")
     assert "Reading its pull operations…" in said
 
 

@@ -40,7 +40,7 @@ class ConsoleBench:
     def describe(self, row):
         """The details of a row as the table has it."""
         operation = msgspec.structs.replace(self.by_id[row["id"]], status=row["status"])
-        state = operation_details(operation, row, None, (), self.session.context.now)
+        state = operation_details(operation, None, (), self.session.context.now)
         return state, None if state["checks"] else (self.company, row["id"])
 
     def select(self, key):
@@ -124,7 +124,7 @@ def test_results_that_cannot_be_read_say_why_and_can_be_asked_for_again(sandbox,
     key = bench.found[0].id
     bench.select(key)
     state = bench.until(lambda s: s["key"] == key and s["checks"]["status"] == "failed")
-    assert "Codat had an error of its own" in state["checks"]["why"]
+    assert "Codat had an internal error" in state["checks"]["why"]
     assert state["json"]
     assert bench.session.errors["what"].tolist() == ["The results of the checks could not be read"]
     bench.select(bench.found[1].id)

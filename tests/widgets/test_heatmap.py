@@ -51,9 +51,9 @@ def test_each_cell_stands_in_its_row_and_column():
     ("days", "status", "sent"),
     [
         (5, "Complete", [seconds(5), ""]),
-        (5, "FetchError", [seconds(5), "FetchError"]),
+        (5, "FetchError", [seconds(5), "Source not readable (FetchError)"]),
         (None, None, [0, ""]),
-        (None, "PermissionsError", [0, "PermissionsError"]),
+        (None, "PermissionsError", [0, "No permission (PermissionsError)"]),
         (None, "Fetching", [0, ""]),
         (None, "NotSupported", None),
         (5, "NotSupported", [seconds(5), ""]),

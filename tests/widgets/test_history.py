@@ -115,7 +115,7 @@ def test_what_cannot_be_loaded_says_why_and_can_be_tried_again(sandbox: Sandbox,
     more(bench, "of 6,500")
     sandbox.faults.next(1, status=503, match="*/data/history*")
     bench.send("codat-operations", type="more", name="older", seq=1)
-    line = more(bench, "Older operations could not be read: Codat had an error of its own.")
+    line = more(bench, "Older operations could not be read: Codat had an internal error.")
     assert line["failed"]
     assert bench.session.errors["what"].tolist() == ["Older operations could not be read"]
     sandbox.faults.next(None, status=400, match="*/data/history*")

@@ -1,5 +1,7 @@
 """An operation's plain values as a row: stage, tone, words, remedy; totals; pages; the text form."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,9 @@ from hypothesis import strategies as st
 from codat_notebook.diagnosis import diagnose
 from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.status import FAILURES, STAGES, STATUSES
+from codat_notebook.runs.rows import Row
 from codat_notebook.widgets import progress
+from codat_notebook.widgets.progress import run_row
 
 from .drawn_rows import drawn_row
 
@@ -55,7 +59,7 @@ def test_unknown_statuses_stay_as_they_are():
         ("Paused until 2026-11-23T14:05:00.1234567", "Paused until 2026-11-23T14:05:00Z"),
         ("paused until 2026-11-23T15:05:00+01:00", "Paused until 2026-11-23T14:05:00Z"),
         ("Paused until 23:59:99Z", "Paused until 23:59:99Z"),
-        ("Waiting for asynchronous response from third party", "Waits for a machine"),
+        ("Waiting for asynchronous response from third party", "Waiting for a machine"),
         ("something new", "Fetching"),
         (None, "Fetching"),
     ],
@@ -85,6 +89,22 @@ def test_rows_before_there_is_an_operation(state, kind):
     assert "since" not in made
 
 
+def test_a_retry_that_waits_says_when_it_is():
+    """By the minute, as a time that the browser words; once that has come it is to be queued like others."""
+    due = datetime(2026, 11, 23, 18, 39, 1, tzinfo=UTC)
+    failed = Row("bills", "c", next_at=due)
+    waiting = Row("bills", "c", before=failed)
+    texts = [run_row(waiting, None, {}, due + timedelta(minutes=by))["text"] for by in (-100, 0)]
+    assert texts == ["Retries at 2026-11-23T18:40:00Z", "To be queued"]
+    assert run_row(Row("bills", "c"), None, {}, due)["text"] == "To be queued"
+
+
+def test_the_text_form_tells_a_day_that_is_not_today():
+    """A pause over night ends at a time of tomorrow."""
+    state = progress.progress_state([row("Fetching", status_description="Paused until 2026-11-24T08:00:00")])
+    assert "Paused until 24 Nov, 08:00 UTC" in progress.Progress.text(state, NOW)
+
+
 STATES = st.sampled_from([*STATUSES, "Routing", "OddError"])
 
 
@@ -112,8 +132,8 @@ def test_expected_names_two_and_counts_the_rest():
     """A sentence, not a list."""
     waits = [(name, "2026-11-23T14:05:00Z") for name in "abc"]
     until = "paused until 2026-11-23T14:05:00Z"
-    assert progress.expected_text(waits) == f"a {until}, b {until}, 1 more"
-    assert progress.expected_text([("c", "soon")]) == "c paused until soon"
+    assert progress.expected_text(waits) == f"A {until}, B {until}, 1 more"
+    assert progress.expected_text([("c", "soon")]) == "C paused until soon"
     assert progress.expected_text([]) == ""
 
 
@@ -129,9 +149,9 @@ def test_text_form_has_total_rows_remedies_and_what_is_not_shown():
     lines = progress.Progress.text(state, NOW).splitlines()
     assert lines[:3] == [
         "Refresh of Toft, 1 of 60 done, 1 failed, soon",
-        "  invoices, NetSuite, Mapping, 41 s",
-        "  invoices, NetSuite, Paused until 14:05 UTC, 41 s: The platform's limit is used up, or it is down. Codat "
-        "waits and goes on by itself. Nothing to do: look again after that time.",
+        "  Invoices, NetSuite, Mapping, 41 s",
+        "  Invoices, NetSuite, Paused until 14:05 UTC, 41 s: The platform's limit is used up, or it is down. Codat "
+        "waits and continues by itself. Nothing to do: look again after that time.",
     ]
     assert lines[3].endswith("Relink URL: u")
     assert lines[4] == "  and 57 more operations"

@@ -37,8 +37,8 @@ function updateCard(item, data, now) {
   setText(parts.what, data.what);
   setText(parts.when, [data.when && whenText(data.when, now), ...data.details].filter(Boolean).join(", "));
   setAttribute(parts.when, "title", data.when && `${utcTime(data.when)}; shown in ${zoneText()}`);
-  setText(parts.why, withTimes(data.why));
-  setText(parts.todo, withTimes(data.do));
+  setText(parts.why, withTimes(data.why, now));
+  setText(parts.todo, withTimes(data.do, now));
   if (!parts.id.codatLabel) setText(parts.id, data.correlation_id ?? "");
   setAttribute(parts.id, "aria-label", `Copy the correlation id ${data.correlation_id}`);
   parts.id.parentNode.hidden = !data.correlation_id;

@@ -113,9 +113,9 @@ function render({ model, el }) {
     const { search, recent = [] } = state();
     if (!answered()) return ui.isLate ? "Still searching. The kernel may be busy with a cell." : "Searching…";
     if (search.status === "error") return search.error;
-    if (search.more) return `and ${number(search.more)} more: type on to narrow them down`;
+    if (search.more) return `and ${number(search.more)} more: keep typing to narrow them down`;
     if (shown) return "";
-    return ui.query.trim() ? `No company matches “${ui.query.trim()}”.` : recent.length ? "" : "There is no company yet.";
+    return ui.query.trim() ? `No company matches “${ui.query.trim()}”.` : recent.length ? "" : "This account has no company yet.";
   };
   const makeOption = (row) => {
     const option = h("li", { role: "option" }, h("bdi", { class: "c-cut" }), h("span", { class: "c-dim c-cut" }), h("span", { class: "c-dim c-mono" }, shortId(row.id)));

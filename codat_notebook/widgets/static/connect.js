@@ -2,13 +2,13 @@
 
 /**
  * @typedef {{why: string, do: string, way: string, correlation_id: string|null}} ProblemState
- * @typedef {{address: string, ways: Array<string>, read_only: boolean, variable: string|null, required: boolean,
- *   connecting: string|null, until: string|null, problem: ProblemState|null, connection: number, seq: number}}
+ * @typedef {{address: string, ways: Array<string>, read_only: boolean, variable: string|null, host: string,
+ *   required: boolean, connecting: string|null, until: string|null, problem: ProblemState|null, connection: number, seq: number}}
  *   ConnectState
  */
 
 const WAYS = {
-  sandbox: ["Sandbox", "An embedded Codat on this machine with made-up companies. It needs no key and no network, and nothing can go wrong that matters."],
+  sandbox: ["Sandbox", "An embedded Codat on this machine with made-up companies. It needs no key and no network, and you cannot break anything."],
   environment: ["Key of the environment", ""],
   key: ["Another key", ""],
 };
@@ -81,11 +81,11 @@ function render({ model, el, time }) {
   };
 
   const draw = () => {
-    const { variable, address, required, connecting, problem: trouble } = state;
+    const { variable, host, address, required, connecting, problem: trouble } = state;
     offer(state.ways ?? []);
     el.hidden = !shown();
     close.hidden = Boolean(required);
-    setText(notes.environment, variable ? `${variable} is set where Jupyter was started. It goes to ${address}.` : "None is set. Set CODAT_API_KEY before you start Jupyter, and it is offered here.");
+    setText(notes.environment, variable ? `${variable} is set in the environment of ${host}. It goes to ${address}.` : `No key is set. Set CODAT_API_KEY before you start ${host} to have it offered here.`);
     setText(buttons.environment, variable ? `Connect with ${variable}` : "Connect");
     buttons.environment.hidden = !variable;
     buttons.environment.classList.toggle("go", Boolean(variable));

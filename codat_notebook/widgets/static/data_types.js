@@ -11,7 +11,7 @@
  *   uneven: Array<UnevenReport>, selected: Array<string>}} DataTypesState
  */
 
-const EMPTY = { none: "Pick a company to see its data types.", loading: "Reading what there is and how old it is…", ready: "Nothing is linked yet." };
+const EMPTY = { none: "Pick a company to see its data types.", loading: "Reading the data types and their ages…", ready: "Nothing is linked yet." };
 
 const DAY = 86400; // seconds
 const AGES = [1, 2, OLD, 14, STALE]; // days
@@ -28,6 +28,7 @@ function render({ model, el, time }) {
   const ui = { company: undefined, selected: new Set(), query: "", tabStop: null, older: null };
   let state = {};
   const types = () => state.types ?? [];
+  const nameOf = (key) => types().find((row) => row.key === key)?.name ?? key;
   const selected = () => types().filter(({ key }) => ui.selected.has(key)).map(({ key }) => key);
   /** A lower bound of it while it is not known what time it is. */
   const age = (row) => secondsSince(row.last, time.now() ?? time.asOf());
@@ -119,7 +120,7 @@ function render({ model, el, time }) {
       const on = keys.length > 0 && keys.every((key) => ui.selected.has(key));
       chip.classList.toggle("on", on);
       setAttribute(chip, "aria-pressed", String(on));
-      setAttribute(chip, "title", keys.length ? `${count(keys.length, "data type")}: ${keys.join(", ")}` : "There is none");
+      setAttribute(chip, "title", keys.length ? `${count(keys.length, "data type")}: ${keys.map(nameOf).join(", ")}` : "None");
     });
   };
   const makeChip = ({ id, name, keys }) => {
@@ -203,7 +204,7 @@ function tone(row, age) {
 }
 
 function drawNotes(box, notes) {
-  const lines = notes.length > 2 ? [notes[0], `${notes.length - 1} more reports have parts of different dates.`] : notes;
+  const lines = notes.length > 2 ? [notes[0], `${notes.length - 1} more reports have parts read at different times.`] : notes;
   keyed(box, lines, (line) => line, (line) => h("p", { title: notes.join("\n") }, line));
   box.hidden = !lines.length;
 }

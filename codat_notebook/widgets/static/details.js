@@ -6,11 +6,14 @@
  * @typedef {{status: string, why: string, errors: Array<Finding>, warnings: Array<Finding>, more: Array<number>}}
  *   ChecksState
  * @typedef {{name: string, text: string, kind: string}} DetailsField
- * @typedef {{key: string|null, title: string, status: Array<string>|null, card: NoticeCard|null,
+ * @typedef {{key: string|null, title: string, about: string, status: Array<string>|null, card: NoticeCard|null,
  *   fields: Array<DetailsField>, checks: ChecksState|null, json: string, seq: number}} DetailsState
  */
 
-const CHECKS = { later: "Codat checks the data when it has been read.", loading: "Asking Codat for the results of its checks…" };
+const CHECKS = {
+  later: "Codat checks the data once it has been read.", loading: "Asking Codat for the results of its checks…",
+  never: "Not checked: this operation ended before there was any data to check.",
+};
 
 function section(title) {
   const head = h("h4", {}, title);
@@ -41,6 +44,7 @@ function render({ model, el, time }) {
   keepKeys(el);
   const id = uid("details");
   const title = h("h3", { id, tabindex: -1, dir: "auto" });
+  const [about, code] = ["about", "code"].map((name) => h("span", { class: `${name} c-dim c-mono` })); // Codat's keys
   const pill = h("span", { class: "c-pill" });
   const close = h("button", { class: "close", type: "button", "aria-label": "Close the details", title: "Close (Escape)" }, "✕");
   const card = h("div", { class: "codat-card" });
@@ -55,7 +59,7 @@ function render({ model, el, time }) {
   json.head.append(" ", copyJson);
   json.node.append(text);
   const zone = h("p", { class: "c-dim zone" }, `Times in ${[...new Set([zoneText(), "UTC"])].join(" and ")}`);
-  const inner = h("div", { class: "inner", role: "region", "aria-labelledby": id }, h("header", {}, h("div", {}, title, pill), close), card, checks.node, list, json.node, zone);
+  const inner = h("div", { class: "inner", role: "region", "aria-labelledby": id }, h("header", {}, h("div", {}, title, about, pill, code), close), card, checks.node, list, json.node, zone);
   el.append(inner);
   const clicks = guard(model);
   let state = {}, dismissed = null;
@@ -87,7 +91,7 @@ function render({ model, el, time }) {
     const { status, why, errors, warnings, more } = data;
     const groups = [["bad", signOf("bad"), "error", errors, more[0]], ["warn", "!", "warning", warnings, more[1]]];
     const counts = groups.filter(([, , , items]) => items.length).map(([, , word, items, rest]) => count(items.length + rest, word));
-    setText(said, status === "ready" ? counts.join(", ") || "Codat's checks found nothing." : CHECKS[status] ?? why);
+    setText(said, status === "ready" ? counts.join(", ") || "No findings." : CHECKS[status] ?? why);
     again.hidden = status !== "failed";
     setDisabled(again, false);
     const items = groups.flatMap(([tone, sign, word, each, rest]) => [
@@ -106,7 +110,11 @@ function render({ model, el, time }) {
     if (!open) { if (state.key === null) dismissed = null; show(false); return; }
     setText(title, state.title);
     pill.hidden = !state.status;
-    const [word, tone] = state.status ?? ["", ""];
+    const [word, tone, key] = state.status ?? ["", "", ""];
+    setText(about, state.about && !state.title.startsWith(state.about) ? state.about : "");
+    setText(code, key === word ? "" : key);
+    about.hidden = !about.textContent;
+    code.hidden = !code.textContent;
     setText(pill, `${signOf(tone)} ${word}`);
     setAttribute(pill, "class", `c-pill ${tone}`);
     drawTime();

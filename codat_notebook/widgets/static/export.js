@@ -73,7 +73,7 @@ function exportMenu(model, say, noun, rows) {
   /** Both forms at once. The clipboard is asked within the click, and filled when the kernel has answered. */
   function copy(tsv, html) {
     const both = Promise.all([tsv, html]);
-    if (!window.ClipboardItem || !navigator.clipboard?.write) return both.then(() => { throw new Error("The clipboard needs https or localhost: take the CSV file."); });
+    if (!window.ClipboardItem || !navigator.clipboard?.write) return both.then(() => { throw new Error("The clipboard needs https or localhost: use the CSV file."); });
     const quiet = (promise) => { promise.catch(() => {}); return promise; }; // what fails is told once, by the last line
     const part = (type, n) => quiet(both.then((files) => new Blob([files[n].blob], { type })));
     const written = quiet(navigator.clipboard.write([new ClipboardItem({ "text/plain": part("text/plain", 0), "text/html": part("text/html", 1) })]));
@@ -90,7 +90,7 @@ function exportMenu(model, say, noun, rows) {
     const file = wanted.files.get(form);
     file.pieces.push(...buffers);
     if (message.last) assembled(file.pieces, message).then((blob) => file.resolve({ blob, name: `${message.name} - ${savedAt()}.${form}` }), file.reject);
-    say(made < of ? `Exporting: ${number(made)} of ${count(of, noun())}` : left ? `Exporting: ${(left / 1e6).toFixed(1)} MB still to come` : "Saving…");
+    say(made < of ? `Exporting: ${number(made)} of ${count(of, noun())}` : left ? `Exporting: ${(left / 1e6).toFixed(1)} MB to go` : "Saving…");
   }
 
   menu.addEventListener("beforetoggle", () => setText(about, `${rows()}, all pages`));

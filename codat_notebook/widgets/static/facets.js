@@ -31,7 +31,7 @@ function chosenWords({ kind, options, chosen }) {
 function valueList(choose) {
   const search = h("input", { class: "c-field", type: "search", placeholder: "Type to find…", autocomplete: "off", spellcheck: "false", "aria-label": "Find a value" });
   const list = h("div", { class: "ct-options", role: "group" });
-  const none = h("p", { class: "c-dim" }, "Nothing like this.");
+  const none = h("p", { class: "c-dim" }, "No match.");
   const more = h("p", { class: "c-dim" });
   let facet = { options: [], chosen: [] };
   const boxes = () => [...list.querySelectorAll("label:not([hidden]) input")];
@@ -49,13 +49,13 @@ function valueList(choose) {
     setAttribute(dot, "class", `ct-dot ${tone}`);
     dot.hidden = !tone;
     setText(words, label);
-    setAttribute(words, "title", label.length > 28 ? label : null);
+    setAttribute(words, "title", withKey(label, value)); // both are found
     setText(count, number(n));
     node.classList.toggle("none", !n);
   }
   function narrow() {
     const sought = search.value.trim().toLocaleLowerCase();
-    for (const node of list.children) node.hidden = !node.children[2].textContent.toLocaleLowerCase().includes(sought);
+    for (const node of list.children) node.hidden = !node.children[2].title.toLocaleLowerCase().includes(sought);
     const found = boxes();
     found.forEach((box, n) => setAttribute(box, "tabindex", n ? -1 : 0));
     none.hidden = found.length > 0;
@@ -79,7 +79,7 @@ function valueList(choose) {
       keyed(list, facet.options, ([value]) => value, make, update);
       search.hidden = facet.options.length <= SHORT_LIST;
       more.hidden = !facet.more;
-      setText(more, `and ${number(facet.more)} rarer ones: the field above the table finds them`);
+      setText(more, `and ${number(facet.more)} less frequent ones: find them with the field above the table`);
       narrow();
     },
     opened() { search.value = ""; narrow(); (search.hidden ? boxes()[0] : search)?.focus(); },

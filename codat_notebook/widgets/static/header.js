@@ -10,14 +10,14 @@
 
 const BADGES = {
   sandbox: ["SANDBOX", "An embedded Codat on this machine: nothing here reaches a real company"],
-  live: ["LIVE", "The real Codat: what is refreshed here reaches real companies"],
-  none: ["NOT CONNECTED", "No Codat is connected"],
+  live: ["LIVE", "The real Codat: what you refresh here reads from real companies"],
+  none: ["NOT CONNECTED", "Not connected to Codat"],
 };
 
 function render({ model, el, time }) {
   keepKeys(el);
   const badge = h("span", { class: "badge" });
-  const readOnly = h("span", { class: "badge read-only", title: "This session asks and shows; it queues nothing" }, "READ ONLY");
+  const readOnly = h("span", { class: "badge read-only", title: "This session reads and shows; it cannot queue refreshes" }, "READ ONLY");
   const address = h("span", { class: "address c-dim c-cut" });
   const change = h("button", { class: "change c-link", type: "button", "aria-expanded": "false", title: "Connect to the sandbox, or with another key" }, "Switch…");
   const activity = h("span", { class: "activity c-dim c-cut", role: "status" });
@@ -76,7 +76,7 @@ function drawChecked(node, watch, now) {
   if (!watch) return;
   const { checked, every, looks, problem } = watch;
   const age = secondsSince(checked, now);
-  setText(node, every === null ? `Not watching since ${localTime(checked).slice(11, 16)}` : `Checked ${age !== null && age < 60 ? duration(age) + " ago" : agoOf(checked, now)}`);
+  setText(node, every === null ? `Not watching since ${clockTime(checked, now)}` : `Checked ${age !== null && age < 60 ? duration(age) + " ago" : agoOf(checked, now)}`);
   node.classList.toggle("bad", Boolean(problem));
   const often = every === null ? "" : ` Looks at this company about every ${duration(every)} while it is on screen; each look is one request, ${count(looks, "request")} so far.`;
   setAttribute(node, "title", `As of ${localTime(checked)}.${often}${problem ? ` The last look failed: ${problem}` : ""}`);

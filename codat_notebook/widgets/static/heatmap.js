@@ -64,9 +64,9 @@ function render({ model, el, time }) {
     body.replaceChildren();
     body.codatNodes = null;
     table.style.setProperty("--n", state.columns.length);
-    scroll.style.setProperty("--longest", Math.min(LONGEST, Math.max(...state.columns.map(({ key }) => key.length))));
+    scroll.style.setProperty("--longest", Math.min(LONGEST, Math.max(...state.columns.map(({ name }) => name.length + 1))));
     head.replaceChildren(h("th", { class: "corner" }, h("b", { class: "c-sr" }, "Days since the last successful sync of")),
-      ...state.columns.map(({ key: type, name }) => h("th", { scope: "col", title: name }, h("span", {}, type))));
+      ...state.columns.map(({ key: type, name }) => h("th", { scope: "col", title: withKey(name, type) }, h("span", {}, name))));
     key.replaceChildren(legend([
       ...stepWords(state.steps).map((text, i) => [`h${i}`, i ? state.steps[i - 1] : "0", text]),
       ["hn", "never", "never synced"], ["hx", signOf("idle"), "not supported"], ["", signOf("bad"), "last attempt failed"],

@@ -90,7 +90,7 @@ function setDisabled(button, disabled) {
 }
 
 /** The kernel's ActionButtons in `box`: each sends a message of its type, and rests until that is answered. */
-function actionButtons(box, clicks) {
+function actionButtons(box, clicks, time) {
   let shown = [];
   let asked = null; // a button whose first click is the question, and the second one the answer
   const act = ({ type, ask }) => {
@@ -104,8 +104,8 @@ function actionButtons(box, clicks) {
   const draw = (actions) => {
     shown = actions;
     keyed(box, actions, ({ type }) => type, make, (button, action) => {
-      setText(button, asked === action.type ? action.ask : action.text);
-      setAttribute(button, "title", action.title);
+      setText(button, withTimes(asked === action.type ? action.ask : action.text, time.now()));
+      setAttribute(button, "title", withTimes(action.title, time.now()));
       setDisabled(button, clicks.held());
     });
   };
@@ -164,6 +164,8 @@ function uid(name) {
 
 const number = (n) => Number(n).toLocaleString("en-GB");
 const count = (n, word, plural) => `${number(n)} ${n === 1 ? word : plural ?? (/[^aeiou]y$/.test(word) ? word.slice(0, -1) + "ies" : word + "s")}`;
+/** What something is called on screen, and Codat's key for it: "No permission (PermissionsError)". */
+const withKey = (words, key) => (words === key || !key ? words : `${words} (${key})`);
 const shortId = (id) => (id.length <= 9 ? id : `${id.slice(0, 8)}…`);
 
 /** Seconds in a person's units: 9 s, 1 min 20 s, 2 h 5 min, 3 d. */
@@ -203,9 +205,11 @@ function dateOf(iso) {
 
 /** How long something took, or takes so far; while it is not known what time it is, since when it goes on. */
 function lengthOf(since, until, now) {
-  const seconds = secondsSince(since, until ? Date.parse(until) : now);
-  return seconds === null ? `since ${localTime(since).slice(11, 16)}` : duration(seconds);
+  const end = until ? Date.parse(until) : now;
+  return end === null ? `since ${clockTime(since, now)}` : duration(wholeSeconds(Date.parse(since), end));
 }
+/** From the second of one time to that of another (milliseconds): Python's times are more exact, and tell the same. */
+const wholeSeconds = (start, end) => Math.floor(end / 1000) - Math.floor(start / 1000);
 
 /** A connection's state, and how long ago it was synced. */
 function connectionWords({ words, synced }, now) {
@@ -237,13 +241,18 @@ function zoneText() {
   return `${ZONE} (UTC${sign}${Math.floor(Math.abs(minutes) / 60)}${rest ? ":" + two(rest) : ""})`;
 }
 
-/** A text of ours with its UTC times (ISO, with a Z) as hours and minutes in the reader's zone. */
-const TIMES = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
-function withTimes(text) {
-  return String(text ?? "").replace(TIMES, (iso) => localTime(iso).slice(11, 16));
+/** Hours and minutes of a time in the reader's zone, and its day where that is not today, or today is not known. */
+function clockTime(iso, now) {
+  const text = localTime(iso);
+  return now !== null && text.slice(0, 10) === localTime(now).slice(0, 10) ? text.slice(11, 16) : dayTime(iso);
 }
-function setTimedText(node, text) {
-  setText(node, withTimes(text));
+/** A text of ours with its UTC times (ISO, with a Z) so. */
+const TIMES = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
+function withTimes(text, now) {
+  return String(text ?? "").replace(TIMES, (iso) => clockTime(iso, now));
+}
+function setTimedText(node, text, now) {
+  setText(node, withTimes(text, now));
   const times = String(text ?? "").match(TIMES);
   setAttribute(node, "title", times ? `${times.map(utcTime).join(", ")}; shown in ${zoneText()}` : null);
 }

@@ -46,8 +46,8 @@ function watchKernel(el, kernel, time) {
     const live = kernel.comm_live !== false;
     const at = new Date(time.asOf());
     const when = Number.isNaN(at.getTime()) ? "" : `, as of ${at.toLocaleString("sv-SE").slice(0, 16)} (${Intl.DateTimeFormat().resolvedOptions().timeZone})`;
-    note.textContent = live ? `This is what was shown last${when}. The kernel is busy, perhaps with a cell; what is so now follows.`
-      : `Not live: this is what was shown last${when}. Run its cell to see what is so now.`;
+    note.textContent = live ? `This is what was shown last${when}. The kernel is busy, perhaps with a cell; it is updated as soon as the kernel is free.`
+      : `Not live: this is what was shown last${when}. Run the cell to see the present state.`;
     if (!live || (time.waits() && !patient)) el.prepend(note); else note.remove();
   };
   const change = () => { time.kernel(); look(); };

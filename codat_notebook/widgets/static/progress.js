@@ -2,8 +2,8 @@
 
 /**
  * @typedef {{type: string, text: string, title: string=, ask: string=}} ActionButton
- * @typedef {{key: string, type: string, platform: string, tone: string, text: string, kind: string, stage: number=,
- *   symbol: string=, since: string=, until: string=, usual: number=, note: string=, link: string=}} ProgressRow
+ * @typedef {{key: string, type: string, name: string, platform: string, tone: string, text: string, kind: string,
+ *   status: string=, stage: number=, symbol: string=, since: string=, until: string=, usual: number=, note: string=, link: string=}} ProgressRow
  * @typedef {{total: number, complete: number, failed: number, other: number, running: number, under_way: number}}
  *   ProgressCounts
  * @typedef {{title: string, status: string, counts: ProgressCounts, first: number, rows: Array<ProgressRow>,
@@ -12,7 +12,7 @@
  */
 
 const PAGE = 50;
-const HINT = "Tick data types and press Refresh. Each operation is followed here through these stages to its end, and a failure says what to do.";
+const HINT = "Tick data types and press Refresh. You can watch each operation here, stage by stage to its end; a failure says what to do.";
 
 function render({ model, el, time }) {
   keepKeys(el);
@@ -30,13 +30,16 @@ function render({ model, el, time }) {
   const empty = drawEmpty();
   el.append(title, total, message, list, pager, empty);
 
-  const drawActions = actionButtons(actions, guard(model));
+  const drawActions = actionButtons(actions, guard(model), time);
   let state = {};
   const tick = () => {
     const watched = state.watched !== false;
-    const now = watched || !state.checked ? time.now() : Date.parse(state.checked);
-    for (const item of list.children) drawTime(item, now, watched);
-    setTimedText(expected, [watched && state.status === "running" && leftText(state.due, now), state.expected, watched && state.status === "running" && checkedText(state.checked, now)].filter(Boolean).join(", "));
+    const today = time.now();
+    const now = watched || !state.checked ? today : Date.parse(state.checked);
+    for (const item of list.children) drawTime(item, now, watched, today);
+    drawActions(state.actions ?? []);
+    setTimedText(message, state.message, today);
+    setTimedText(expected, [watched && state.status === "running" && leftText(state.due, now), state.expected, watched && state.status === "running" && checkedText(state.checked, now)].filter(Boolean).join(", "), today);
   };
   const turn = (step) => {
     const first = Math.max(0, (state.first ?? 0) + step * PAGE);
@@ -56,8 +59,6 @@ function render({ model, el, time }) {
     empty.hidden = !idle;
     setText(words, totalText(status, counts));
     drawTrack(track, counts, status);
-    drawActions(next.actions ?? []);
-    setTimedText(message, next.message);
     message.hidden = idle || !next.message;
     setText(empty.lastChild, idle && next.message ? next.message : HINT);
     message.classList.toggle("bad", status === "error");
@@ -74,13 +75,13 @@ function render({ model, el, time }) {
 /** When all should have ended, and when it was looked at last; as times while it is not known what time it is. */
 function leftText(due, now) {
   if (!due) return "";
-  if (now === null) return `end expected at ${localTime(due).slice(11, 16)}`;
+  if (now === null) return `end expected at ${clockTime(due, now)}`;
   const left = -secondsSince(due, now);
   return left > 0 ? `about ${duration(left)} left` : "any moment now";
 }
 function checkedText(checked, now) {
   if (!checked) return "";
-  return now === null ? `checked at ${localTime(checked).slice(11, 16)}` : `checked ${duration(secondsSince(checked, now))} ago`;
+  return now === null ? `checked at ${clockTime(checked, now)}` : `checked ${duration(secondsSince(checked, now))} ago`;
 }
 
 function totalText(status, { total, complete = 0, failed = 0, other = 0 }) {
@@ -113,24 +114,22 @@ function drawRow(item, row) {
   const text = JSON.stringify(row);
   if (item.codatText === text) return;
   [item.codatText, item.codatRow] = [text, row];
-  const [type, platform, stages, , state] = item.firstChild.children;
-  setText(type, row.type);
-  type.title = row.type;
+  const [type, platform, stages] = item.firstChild.children;
+  setText(type, row.name);
+  type.title = withKey(row.name, row.type);
   setText(platform, row.platform);
   platform.title = row.platform;
   drawStages(stages, row);
-  drawState(item, row, false);
 }
 
 /** The pill and the note below; both say so where an operation takes unusually long. */
-function drawState(item, row, late) {
-  item.codatLate = late;
+function drawState(item, row, late, today) {
   const [pill, note] = [item.querySelector(".c-pill"), item.lastChild];
   const [tone, text] = late ? ["warn", "Longer than usual"] : [row.tone, row.text];
-  pill.className = `c-pill ${tone}`;
+  setAttribute(pill, "class", `c-pill ${tone}`);
   setText(pill.firstChild, late ? "!" : row.symbol ?? signOf(row.tone));
-  setTimedText(pill.lastChild, text);
-  pill.title = pill.lastChild.title || (late ? row.text : text);
+  setTimedText(pill.lastChild, text, today);
+  setAttribute(pill, "title", pill.lastChild.title || withKey(late ? row.text : text, row.status));
   setText(note.firstChild, late ? lateNote(row) : row.note ?? "");
   note.hidden = !note.firstChild.textContent;
   note.lastChild.hidden = !row.link;
@@ -139,7 +138,7 @@ function drawState(item, row, late) {
 function lateNote(row) {
   const usual = `This usually takes ${duration(row.usual)}.`;
   if (row.stage === 0) return `${usual} A connector on the customer's machine (QuickBooks Desktop, Sage 50) waits until that is on: ask them to start it. Queueing it again does not help.`;
-  return `${usual} Codat carries on with it; queueing it again does not help. If it stays so, write to Codat's support with the operation's id.`;
+  return `${usual} Codat carries on with it; queueing it again does not help. If that does not change, contact Codat's support with the operation's id.`;
 }
 
 function drawStages(stages, row) {
@@ -149,23 +148,23 @@ function drawStages(stages, row) {
   stages.title = at < 0 || at > 4 ? "" : `${at + 1} of 5: ${STAGES[at]}`;
 }
 
-function drawTime(item, now, watched) {
+function drawTime(item, now, watched, today) {
   const { since, until } = item.codatRow;
   const time = item.firstChild.children[3];
   const left = item.querySelector(".left");
-  if (!since) return [time, left].forEach((node) => setText(node, ""));
-  const passed = secondsSince(since, until ? Date.parse(until) : now);
-  setText(time, lengthOf(since, until, now));
-  drawLeft(item, left, until || !watched ? null : passed);
+  const passed = until || !watched ? null : secondsSince(since, now);
+  drawLeft(item, left, passed, today);
+  setText(time, since ? lengthOf(since, until, now) : "");
+  if (!since) return time.removeAttribute("title");
   if (!time.title) time.title = `since ${localTime(since)} (${utcTime(since)})`;
 }
 
 /** What is left by the company's own history; three times the usual time, and two minutes more than it, is too long. */
-function drawLeft(item, left, passed) {
+function drawLeft(item, left, passed, today) {
   const { usual } = item.codatRow;
   const known = usual !== undefined && passed !== null;
   const late = known && passed > Math.max(3 * usual, usual + 120);
-  if (late !== item.codatLate) drawState(item, item.codatRow, late);
+  drawState(item, item.codatRow, late, today);
   setText(left, !known || late ? "" : passed < usual ? `~${duration(usual - passed)} left` : "any moment");
   setAttribute(left, "title", known ? `This usually takes ${duration(usual)} here` : null);
 }

@@ -1,14 +1,15 @@
 // The buttons that start refreshes. Their number is told by the list of data types, here in the browser.
 
 /**
- * @typedef {{platform: string, types: Array<string>}} ConnectionTypes
+ * @typedef {{key: string, name: string}} TypeName
+ * @typedef {{platform: string, types: Array<TypeName>}} ConnectionTypes
  * @typedef {{id: string, name: string, note: string=}} CompanyName
  * @typedef {{company: CompanyName|null, selected: Array<string>, total: number|null, connection: string|null,
  *   blocked: string|null, busy: string|null, confirm: string|null, everything: Array<ConnectionTypes>,
- *   running: Array<string>, products: Array<string>, caution: string|null, seq: number}} BarState
+ *   running: Array<TypeName>, products: Array<string>, caution: string|null, seq: number}} BarState
  */
 
-const ALL = "What Codat reads on a first link, by this company's sync settings. Always of all linked connections: Codat has no such call for one of them.";
+const ALL = "What Codat reads on a first link, by this company's sync settings. Always on all linked connections: Codat has no such call for a single one.";
 const ASK_ABOVE = 5; // operations on LIVE that are queued without a question
 const PATIENCE = 1500; // milliseconds until an unanswered click is explained
 
@@ -48,8 +49,8 @@ function render({ model, el }) {
   const words = () => {
     if (!state.company) return "Pick a company first.";
     if (state.blocked || state.busy) return state.blocked || state.busy;
-    if (clicks.held()) return ui.late ? "Asked. The kernel is busy with a cell; this starts when it is free." : "Asked…";
-    if (ui.product) return `Asks Codat to refresh the product ${ui.product}, on all connections: what is ticked of it, or all. The records stay in Codat.`;
+    if (clicks.held()) return ui.late ? "Sent. The kernel is busy with a cell; this starts when it is free." : "Asked…";
+    if (ui.product) return `Asks Codat to refresh the product ${ui.product} on all connections: the ticked data types of it, or all. The records stay in Codat.`;
     if (state.caution) return state.caution;
     if (!chosen().length) return "Tick the data types to refresh, or refresh them all.";
     return `Asks Codat to read ${state.connection ?? "the source"} again. The records stay in Codat.`;
@@ -58,9 +59,9 @@ function render({ model, el }) {
   const factsText = () => {
     if (!usable() && !state.busy) return "";
     const n = chosen().length;
-    const under = (state.running ?? []).filter((key) => chosen().includes(key));
+    const under = (state.running ?? []).filter(({ key }) => chosen().includes(key));
     const cost = n ? `Costs ${count(ui.product ? 1 : n, "request")}, then one every few seconds while it runs.` : "";
-    const attached = `${number(under.length)} in progress already, attached to and not queued twice: ${under.join(", ")}`;
+    const attached = `${number(under.length)} already in progress and not queued again: ${under.map(({ name }) => name).join(", ")}`;
     return [cost, under.length ? attached : ""].filter(Boolean).join(" ");
   };
   const drawAll = () => {
@@ -69,10 +70,10 @@ function render({ model, el }) {
     setText(more, ui.open ? "Hide what “all” includes" : `What “all” includes`);
     setAttribute(more, "aria-expanded", String(ui.open));
     all.hidden = more.hidden || !ui.open;
-    keyed(all.lastChild, rows, ({ platform }) => platform, () => h("div", {}, h("dt", {}), h("dd", { class: "c-mono" })), (row, { platform, types }) => {
-      const busy = types.filter((key) => (state.running ?? []).includes(key)).length;
+    keyed(all.lastChild, rows, ({ platform }) => platform, () => h("div", {}, h("dt", {}), h("dd", {})), (row, { platform, types }) => {
+      const busy = types.filter(({ key }) => (state.running ?? []).some((each) => each.key === key)).length;
       setText(row.firstChild, `${platform}: ${count(types.length, "operation")}${busy ? `, ${number(busy)} in progress already` : ""}`);
-      setText(row.lastChild, types.join(" · "));
+      setText(row.lastChild, types.map(({ name }) => name).join(" · "));
     });
   };
   /** The client's settings, or one of the company's products. */
@@ -85,7 +86,7 @@ function render({ model, el }) {
     product.value = ui.product;
     product.disabled = !usable();
   };
-  const ask = () => (ui.asking === selectedButton ? `Refresh ${count(chosen().length, "data type")} of ${state.company?.name}${state.connection ? ` from ${state.connection}` : ""}?` : ui.product ? `Refresh the product ${ui.product} of ${state.company?.name} at Codat, on all its connections?` : state.confirm);
+  const ask = () => (ui.asking === selectedButton ? `Refresh ${count(chosen().length, "data type")} of ${state.company?.name}${state.connection ? ` from ${state.connection}` : ""}?` : ui.product ? `Refresh the product ${ui.product} of ${state.company?.name} on all its connections?` : state.confirm);
   const draw = () => {
     drawProducts();
     drawAll();
@@ -98,7 +99,7 @@ function render({ model, el }) {
     setDisabled(selectedButton, !usable() || !n);
     setText(allButton, state.confirm ? `${everything}…` : everything);
     setDisabled(allButton, !usable());
-    setAttribute(allButton, "title", state.connection ? "All connections, not only the one picked: Codat cannot do it otherwise" : null);
+    setAttribute(allButton, "title", state.connection ? "All connections, not only the one picked: Codat has no such call for a single one" : null);
     setText(sentence, words());
     sentence.classList.toggle("warn", Boolean(state.blocked || (state.caution && !ui.product && usable())));
     if (!state.confirm || !usable() || (ui.asking === selectedButton && !n)) ui.asking = null;

@@ -19,10 +19,10 @@ function render({ model, el, time }) {
   const legend = h("ul", { class: "legend" });
   const figures = h("p", { class: "figures" });
   const note = h("p", { class: "note", role: "status" });
-  const remedies = h("ul", { class: "remedies", "aria-label": "What has to be done" });
+  const remedies = h("ul", { class: "remedies", "aria-label": "What to do" });
   el.append(h("div", { class: "head" }, title, phase, actions), bar, legend, figures, note, remedies);
 
-  const drawActions = actionButtons(actions, guard(model));
+  const drawActions = actionButtons(actions, guard(model), time);
   let state = {};
   const buttons = new Map(); // rule -> the button that waits for its link URLs
   const links = (content) => {
@@ -42,14 +42,17 @@ function render({ model, el, time }) {
     setText(who.firstChild, count(companies, "company", "companies"));
     setText(who.lastChild, count(operations, "operation"));
     setText(words.firstChild, short);
-    setTimedText(words.lastChild, action);
+    setTimedText(words.lastChild, action, time.now());
     copy.hidden = !urls;
     const label = urls === 1 ? "Copy the link URL" : `Copy ${number(urls)} link URLs`;
     if (copy.codatLabel !== label) { copy.codatLabel = label; setText(copy, label); }
   };
   const drawFigures = () => {
     const { total = 0, ended = 0, companies = [0, 0], per_minute: rate, end } = state;
-    const [now, at] = [time.now(), end ? `end expected at ${localTime(end).slice(11, 16)}` : ""];
+    const now = time.now();
+    drawActions(state.actions ?? []);
+    setTimedText(note, state.note, now);
+    const at = end ? `end expected at ${clockTime(end, now)}` : "";
     const left = now === null ? null : -secondsSince(end, now);
     const words = [
       `${number(ended)} of ${count(total, "operation")} ended`,
@@ -74,11 +77,9 @@ function render({ model, el, time }) {
       setText(item.children[1], number(many));
       setText(item.lastChild, words);
     });
-    setTimedText(note, next.note);
     note.hidden = !next.note;
     keyed(remedies, next.remedies ?? [], ({ rule }) => rule, makeRemedy, drawRemedy);
     remedies.hidden = !next.remedies?.length;
-    drawActions(next.actions ?? []);
     drawFigures();
   }, time.each(drawFigures), () => model.off("msg:custom", links));
 }

@@ -19,16 +19,18 @@ function timeText(iso) {
   return iso.endsWith("Z") ? localTime(iso) : iso.replace("T", " ");
 }
 function timeTitle(iso) {
-  return iso.endsWith("Z") ? `${iso.replace("T", " ").slice(0, -1)} UTC` : "This time came without a zone.";
+  return iso.endsWith("Z") ? `${iso.replace("T", " ").slice(0, -1)} UTC` : "This time has no zone.";
 }
 
 /** How each kind of value is put into its cell. The cell's nodes are made once and reused. */
 const FILL = {
-  status(cell, [word, tone]) {
+  status(cell, [word, tone, key]) {
     const pill = cell.firstElementChild ?? cell.appendChild(h("span"));
     setAttribute(pill, "class", `c-pill ${tone}`);
     setText(pill, `${signOf(tone)} ${word}`);
+    setAttribute(cell, "title", word === key ? null : withKey(word, key));
   },
+  data_type(cell, [name, key]) { setText(cell, name); setAttribute(cell, "title", withKey(name, key)); },
   id(cell, id) {
     const text = cell.firstElementChild ?? cell.appendChild(h("span", { class: "ct-id" }));
     setText(text, shortId(id));

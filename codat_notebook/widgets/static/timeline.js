@@ -15,7 +15,7 @@ const WORST = ["ok", "idle", "run", "warn", "bad"];
 const SPANS = [["10 min", 10 * MINUTE, "The last ten minutes"], ["1 h", HOUR, "The last hour"], ["1 d", WHOLE_DAY, "The last day"], ["7 d", 7 * WHOLE_DAY, "The last week"], ["All", null, "From the first one to now"]];
 const HINT = "← → earlier and later, + − zoom, ↑ ↓ from operation to operation, Enter or a click opens one, 0 shows all. Ctrl and wheel zoom, too.";
 const SHORTEST = 5 * SECOND;
-const BUSY = "Waiting for Python: what stands close together is shown as one until it answers.";
+const BUSY = "Waiting for Python: operations that are close together are shown as one until it answers.";
 
 /** An element of SVG. */
 function s(tag, attributes, ...children) {
@@ -150,15 +150,15 @@ function render({ model, el, time }) {
       const between = [start(bar), end(bar)].map((time) => localTime(new Date(time).toISOString()));
       return `${who}: ${count(bar.count, "operation")}, ${bar.failed ? number(bar.failed) : "none"} failed, ${between.join(" to ")}. Zoom in to tell them apart.`;
     }
-    const took = duration((end(bar) - start(bar)) / 1000);
+    const took = duration(wholeSeconds(start(bar), end(bar)));
     const length = bar.until !== null ? `took ${took}` : time.now() === null ? "running" : `running for ${took}`;
-    return `${who}: ${withTimes(bar.text)}, ${length}, requested ${bothTimes(bar.since)}.`;
+    return `${who}: ${withTimes(bar.text, time.now())}, ${length}, requested ${bothTimes(bar.since)}.`;
   }
   /** What stands on a bar: all of it, or as much as there is room for. */
   function labelsOf({ tone, text, count: many, failed }) {
     const bad = `${number(failed)} ${signOf("bad")}`;
     if (many > 1) return failed ? [`${number(many)}, ${number(failed)} failed`, `${number(many)}, ${bad}`, bad] : [number(many)];
-    return [withTimes(`${signOf(tone)} ${text}`), over(id, tone) === "none" ? signOf(tone) : ""]; // a pattern says it, too
+    return [withTimes(`${signOf(tone)} ${text}`, time.now()), over(id, tone) === "none" ? signOf(tone) : ""]; // a pattern says it, too
   }
 
   function makeBar() {

@@ -1,21 +1,25 @@
-"""What ``%codat`` can do: one method per verb, each answering with what the Python name of the same job gives.
+"""The line magic ``%codat``: Codat in a notebook with few words and completion, for those who rarely write Python.
 
-The session is the one that ``%codat connect`` made, or else the notebook's variable ``session``. What goes wrong is
-told in plain words without a traceback (``UsageError``), and "run all cells" stops there.
+``%load_ext codat_notebook`` brings it. Each verb answers with what the Python name of the same job gives: a frame, a
+run, the console. The session is the one that ``%codat connect`` made, or else the notebook's variable ``session``. What
+goes wrong is told in plain words without a traceback (``UsageError``), and "run all cells" stops there. A key never
+belongs in a cell, so no verb takes one.
 
 What stands between double quotes is one word, all else is parted by spaces. No shell rules: an apostrophe or a
-backslash in a company's name is a letter like any other. To find a company, Codat is asked; to offer some, memory is:
-it is filled once in the background after connecting, and by each list that is fetched anyway, so that no key stroke
-waits for a request.
+backslash in a company's name is a letter like any other. To find a company, Codat is asked; to offer some to Tab,
+memory is: it is filled once in the background after connecting, and by each list that is fetched anyway, so that no key
+stroke waits for a request.
 """
 
 import difflib
 import re
 from collections import Counter
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
+from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 from IPython.core.error import UsageError
+from IPython.core.magic import no_var_expand
 
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError
@@ -35,7 +39,7 @@ VERBS = {
     "connect": ("[sandbox] [read-only]", "a session: on the real Codat, or on the sandbox, which needs no key"),
     "companies": ("[part of a name]", "the companies"),
     "status": ("COMPANY", "how fresh each data type of each connection is"),
-    "refresh": ("COMPANY DATA_TYPE ...", "have Codat read data types anew, or `all`; the result shows itself live"),
+    "refresh": ("COMPANY DATA_TYPE ...", "refresh data types, or `all`; the result stays live"),
     "history": ("COMPANY", "its pull operations, newest first"),
     "errors": ("", "what went wrong in this session, and what to do"),
     "console": ("", "the same with the mouse"),
@@ -45,14 +49,17 @@ CONNECT_WORDS = ("sandbox", "read-only")
 ALL = "all"
 #: How many companies are looked at to tell which one is meant, are listed in a message, are learned after connecting.
 _LOOKED_AT, _LISTED, _LEARNED = 200, 10, 1_000
+_OFFERED = 200  # completions
 
+#: ``%codat`` at the start of a line, or behind an assignment.
+_LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?%codat\s+(?P<rest>.*)$")
 _WORD = re.compile(r'"([^"]*)"|([^\s"]+)')
 _TYPED = re.compile(r'"[^"]*"?|[^\s"]+')
 _PLAIN = re.compile(r"[\w.-]+")
 
 _NO_KEY = (
     "`%codat connect` takes `sandbox` and `read-only`, never a key: what stands in a cell is saved with the notebook "
-    "and in IPython's history. If you typed a key here, delete it and have a new one made in Codat's portal. Set "
+    "and in IPython's history. If you typed a key here, delete it and create a new one in Codat's portal. Set "
     "CODAT_API_KEY before you start Jupyter, or give none and be asked for it."
 )
 _NOT_CONNECTED = "There is no open session: `%codat connect`, or `%codat connect sandbox`, which needs no key."
@@ -80,7 +87,7 @@ def split(line: str) -> list[str]:
     ['status', 'Toft Stores UK']
     """
     if line.count('"') % 2:
-        raise UsageError('A quote (") is opened and not closed.')
+        raise UsageError('A quote (") is opened but not closed.')
     return [match[1] if match[1] is not None else match[2] for match in _WORD.finditer(line.rstrip().rstrip(";"))]
 
 
@@ -130,9 +137,11 @@ class Codat:
         verb, *rest = split(line) or ["help"]
         if verb not in VERBS:
             near = difflib.get_close_matches(verb.casefold(), VERBS, 1)
-            raise UsageError(f"%codat knows no “{verb}”. {f'Did you mean `{near[0]}`?' if near else 'See `%codat`.'}")
+            raise UsageError(
+                f"%codat has no verb “{verb}”. {f'Did you mean `{near[0]}`?' if near else 'See `%codat`.'}"
+            )
         if rest and not VERBS[verb][0]:
-            raise UsageError(f"Nothing follows `%codat {verb}`.")
+            raise UsageError(f"`%codat {verb}` takes nothing more.")
         try:
             return getattr(self, f"_{verb}")(rest)
         except CodatLendingError as error:
@@ -246,3 +255,65 @@ def find(session: Session, text: str, names: Names) -> str:
     more = [f"    … and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
     head = f"“{text}” is in the names of several companies. Type one whole, in quotes, or its id:"
     raise UsageError("\n".join([head, *lines[:_LISTED], *more]))
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Add ``%codat`` and its completion to an IPython shell; called by ``%load_ext codat_notebook``.
+
+    Safe to call again: the session that an earlier load connected is forgotten, nothing is added twice.
+
+    >>> from IPython.core.interactiveshell import InteractiveShell     # doctest: +SKIP
+    >>> load_ipython_extension(InteractiveShell.instance())            # doctest: +SKIP
+    """
+    codat = Codat(ipython.user_ns)
+
+    def run(line: str) -> Any:
+        return codat.run(line)
+
+    run.__doc__ = help_text()
+    # Names of companies come from third parties: IPython must not evaluate what stands between braces in one.
+    ipython.register_magic_function(no_var_expand(run), "line", "codat")
+    matchers = ipython.Completer.custom_matchers
+    matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != "codat"]
+    matchers.append(_matcher(codat))
+
+
+def _matcher(codat: Codat) -> Callable[[CompletionContext], dict[str, Any]]:
+    """What IPython calls with the text before the cursor, to be told what may stand there.
+
+    A matcher of IPython's own kind, so that it serves terminals and notebooks, and can replace a half-typed name with
+    spaces from its opening quote on. Where it has something to offer, IPython's file names and variables stay away.
+    """
+
+    def match(context: CompletionContext) -> dict[str, Any]:
+        line = _LINE.match(context.text_until_cursor)
+        if not line:
+            return {"completions": []}
+        before, beginning = unfinished(line["rest"])
+        offered = [text for text in _choices(before, codat.names) if _begins(text, beginning)][:_OFFERED]
+        completions = [SimpleCompletion(text, type="keyword") for text in offered]
+        return {"completions": completions, "matched_fragment": beginning, "suppress": True, "ordered": True}
+
+    return cast(Callable[[CompletionContext], dict[str, Any]], context_matcher(identifier="codat")(match))
+
+
+def _choices(before: list[str], names: Names) -> Iterable[str]:
+    if not before:
+        return VERBS
+    verb, *given = before
+    if verb == "connect":
+        return [word for word in CONNECT_WORDS if word not in given]
+    if verb in ("status", "history", "refresh", "companies") and not given:
+        return sorted(names.typed(), key=str.casefold)
+    if verb == "refresh" and ALL not in given:
+        return [name for name in (*DATA_TYPES, ALL) if name not in given]
+    return ()
+
+
+def _begins(text: str, beginning: str) -> bool:
+    """Whether one of the words of ``text`` begins so; quotes and capitals make no difference."""
+    plain, start = text.strip('"').casefold(), beginning.strip('"').casefold()
+    return plain.startswith(start) or f" {start}" in f" {plain}"
+
+
+__all__ = ["load_ipython_extension"]
