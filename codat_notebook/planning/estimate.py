@@ -132,7 +132,7 @@ def _cells(snapshot: CompanySnapshot, selection: Selection) -> Iterator[tuple[st
     for connection in filter(selection.takes, facts.linked):
         for data_type, only in targets:
             if only in (None, connection.id):
-                supported = facts.supported[connection.id]
+                supported = facts.supported.get(connection.id, frozenset())
                 types = supported if data_type is None else supported & {data_type}
                 yield from ((snapshot.id, connection.id, connection.platform_name, name) for name in types)
 

@@ -48,6 +48,7 @@ class PlanningMethods:
         report: str | Iterable[str] | None = None,
         tags: Mapping[str, str] | None = None,
         platform: str | Iterable[str] | None = None,
+        overdue: bool = False,
         settings: bool = False,
         reserve: float = 0.1,
         progress: Progress | None = None,
@@ -68,6 +69,7 @@ class PlanningMethods:
         report : only the data types of Codat's reports of these names: financials, receivables, payables, ...
         tags : only companies with all these tags, such as ``{"region": "uk"}``.
         platform : only connections to these platforms, by name or key.
+        overdue : queue anew what has been in progress for more than 7 days and may never end; else it is skipped.
         settings : whether each reason also says what the sync settings do for the data type (one request a company).
         reserve : share of the day's quota at which reading stops; the companies left are rows that say so.
         progress : called with how many companies are read and how many there are.
@@ -75,9 +77,9 @@ class PlanningMethods:
         Returns a frame with company_id, company, connection_id, data_type, platform, status (of the last attempt), age
         (since the last success), action (``queue`` or ``skip``), reason, requests (that the row takes: the one that
         queues, and its share of following the company) and seconds (that the refresh usually takes). A skip is
-        ``not linked``, ``not supported``, ``in progress``, ``fresh``, ``did not fail``, ``unknown company``,
-        ``unknown connection``, ``no data type that can be queued``, or says why the company could not be read, or how
-        its products are refreshed instead (Bank Feeds, Bill Pay, Spend Insights).
+        ``not linked``, ``not supported``, ``no longer offered``, ``in progress``, ``fresh``, ``did not fail``,
+        ``unknown company``, ``unknown connection``, ``no data type that can be queued``, or says why the company could
+        not be read, or how its products are refreshed instead (Bank Feeds, Bill Pay, Spend Insights).
 
         Raises ``ValueError`` for what makes no sense, and the client's typed errors where the companies cannot be
         listed. Takes one request for 5,000 companies and one or two for each that is meant.
@@ -87,7 +89,7 @@ class PlanningMethods:
         """
         wanted = select(
             what, data_types, companies=companies, older_than=older_than, failed=failed, report=report, tags=tags,
-            platform=platform,
+            platform=platform, overdue=overdue,
         )  # fmt: skip
         reading = read_cells(self.context, wanted, reserve=reserve, progress=progress, settings=settings)
         snapshots = self._ask(reading, _UNREAD)

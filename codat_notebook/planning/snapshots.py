@@ -14,13 +14,12 @@ from datetime import datetime
 from typing import TypeVar
 
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
-from codat_notebook.models.instants import instant
 from codat_notebook.models.platforms import BY_NAME, median_seconds
 from codat_notebook.models.shared import Company, Connection, PullOperation
 from codat_notebook.models.status import is_problem, is_running
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.sync_settings import Settings, merged
-from codat_notebook.runs.cells import DEPTH, Cell, make_cells
+from codat_notebook.runs.cells import DEPTH, Cell, make_cells, reaches_back
 from codat_notebook.runs.context import FEW, CompanyFacts, RunContext, find_companies
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
 from codat_notebook.runs.governor import Hold
@@ -59,7 +58,7 @@ class CellHistory:
             self.streak += 1
             if self.kind is None:
                 self.kind = status
-                self.failed_at = instant(operation.completed)
+                self.failed_at = operation.told
         self.failed += status != "Complete"
         self.ended += 1
 
@@ -202,7 +201,8 @@ class _Reader:
         page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
         whole = page.links.next is None
         cells = make_cells(facts, {}, page.results, whole, self.context.now)
-        if not whole and any(cell.last_success is None for cell in cells):
+        lacking = not (whole and reaches_back(facts, page.results))
+        if lacking and any(cell.last_success is None for cell in cells):
             statuses = await self._in_turn(lambda: calls.get_status_async(request=request))
             cells = make_cells(facts, statuses.by_type, page.results, whole, self.context.now)
         settings = await self._settings_of(facts) if self.settings else None

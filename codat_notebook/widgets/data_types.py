@@ -107,7 +107,7 @@ def data_type_rows(
     where they are known.
     """
     linked = _linked(facts, connection_id)
-    by_type: dict[str, list[Cell]] = {key: [] for id in linked for key in facts.supported[id]}
+    by_type: dict[str, list[Cell]] = {key: [] for id in linked for key in facts.supported.get(id, ())}
     for cell in cells:
         if cell.connection_id in linked and (cell.data_type in by_type or vocabulary.custom_identifier(cell.data_type)):
             by_type.setdefault(cell.data_type, []).append(cell)

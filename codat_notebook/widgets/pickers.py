@@ -219,7 +219,7 @@ def _card(connection: Connection, one_of_several: bool) -> ConnectionCard:
     errors: list[DataError] = [
         {"when": iso(each.errored_on_utc), "what": each.status_text or each.status_code, "why": each.error_message}
         for each in connection.data_connection_errors or ()
-        if each.status != "Resolved" and each.resolved_on_utc is None
+        if each.is_active
     ]
     words = [
         (connection.source_type or "").lower(),
