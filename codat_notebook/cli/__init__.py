@@ -101,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="exit codes: 0 all within the goals, 1 a problem, told in one line, 2 wrong arguments, 8 not all",
     ))  # fmt: skip
     _add_doctor(commands.add_parser(
-        "doctor", help="check this machine, and whether Codat is as assumed",
+        "doctor", help="check this machine, and whether Codat works as expected",
         epilog="exit codes: 0 no problem, 1 a problem here or with the server, 2 wrong arguments, 3 Codat differs",
     ))  # fmt: skip
     return whole

@@ -104,7 +104,7 @@ def test_a_standard_product_is_told_its_way() -> None:
         assert (run.counts, kinds(stage), stage.statuses.count(400)) == ({"refused": 1}, [], 1)
         assert "Bank Feeds: it has nothing to pull" in run.errors.why.iloc[0]
         assert run.errors.action.iloc[0].startswith("Refresh it as its documentation says")
-        with pytest.raises(ValueError, match="trying again"):
+        with pytest.raises(ValueError, match="can be retried"):
             run.retry_failed()
 
 
