@@ -25,7 +25,7 @@ Extra = tuple[str, Sequence[Any]]
 COMPANIES = {
     "name": "text", "id": "text", "connections": "count", "linked": "count", "platforms": "text",
     "last_sync": "time", "created": "time", "tags": "text", "products": "text",
-    "description": "text",
+    "description": "text", "parent": "text", "subsidiaries": "count",
 }  # fmt: skip
 CONNECTIONS = {
     "platform": "category", "source_type": "category", "status": "category", "last_sync": "time", "created": "time",
@@ -33,8 +33,8 @@ CONNECTIONS = {
 }  # fmt: skip
 DATA_STATUS = {
     "data_type": "category", "platform": "category", "status": "category", "age": "duration",
-    "last_success": "time", "last_requested": "time", "message": "text", "setting": "category", "source": "category",
-    "operation_id": "text", "connection_id": "category", "company_id": "category",
+    "last_success": "time", "last_requested": "time", "message": "text", "failures": "count", "setting": "category",
+    "source": "category", "operation_id": "text", "connection_id": "category", "company_id": "category",
 }  # fmt: skip
 PULL_OPERATIONS = {
     "data_type": "category", "status": "category", "platform": "category", "requested": "time", "completed": "time",
@@ -129,6 +129,9 @@ def companies(answers: Iterable[Any]) -> pd.DataFrame:
     columns["platforms"] = [", ".join(sorted({c.platform_name or "" for c in each})) for each in connections_of]
     columns["tags"] = [", ".join(f"{k}={v}" for k, v in (item.tags or {}).items()) for item in items]
     columns["products"] = [", ".join(item.products or ()) for item in items]
+    parents = [item.reference_parent_company for item in items]
+    columns["parent"] = [parent and (parent.name or parent.id) for parent in parents]
+    columns["subsidiaries"] = [len(item.reference_subsidiary_companies or ()) for item in items]
     return build(COMPANIES, columns)
 
 
@@ -139,9 +142,7 @@ def connections(answers: Iterable[Any], company_id: str | None = None) -> pd.Dat
         items, "source_type", "status", "last_sync", "created", "integration_key", "link_url", "id",
         platform="platform_name",
     )  # fmt: skip
-    columns["active_errors"] = [
-        sum(error.status != "Resolved" for error in item.data_connection_errors or ()) for item in items
-    ]
+    columns["active_errors"] = [sum(error.is_active for error in item.data_connection_errors or ()) for item in items]
     columns["company_id"] = [company_id] * len(items)
     return build(CONNECTIONS, columns)
 

@@ -278,7 +278,7 @@ class Session(PlanningMethods):
         return lambda: self._close_observers.remove(observer)
 
     def _on_event(self, event: client_events.Event) -> None:
-        self.context.governor.heard(event)
+        self.context.heard(event)
         if isinstance(event, client_events.Attempt):
             self.request_log.append(event)
         for observer in tuple(self._observers):

@@ -1,7 +1,7 @@
 """Which cells a refresh of everything should bring: decided once, by ``client.lookup.expected_cells``."""
 
 from codat_notebook.client import lookup
-from codat_notebook.models.shared import Connection
+from codat_notebook.models.shared import Connection, DataTypeFeature, Integration, SchemaDataType, SupportedFeature
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.widgets.data_types import all_by_connection
 
@@ -38,4 +38,21 @@ def test_all_who_expect_something_ask_it() -> None:
     assert len(rows) == 6
     assert {(cell.connection_id, cell.data_type) for cell in looked_for} == set(rows)
     button = all_by_connection(facts, FIRST_LINK, {})
-    assert [(each["platform"], name) for each in button for name in each["types"]] == rows
+    assert [(each["platform"], each_type["key"]) for each in button for each_type in each["types"]] == rows
+
+
+def test_a_connection_finds_its_platform_by_key_by_id_or_by_name() -> None:
+    """The key is optional (oas #56); whoever tells no features, or is not listed, is not known to have none."""
+    get = [SupportedFeature(feature_type="Get", feature_state="Release")]
+    bills = [DataTypeFeature(datatype=SchemaDataType.BILLS, supported_features=get)]
+    told = [
+        Integration(key="gbol", name="Xero", integration_id="FD32", datatype_features=bills),
+        Integration(key="mute", name="Mute"),
+    ]
+    asked = {
+        "key": Connection(id="key", integration_key="gbol"), "id": Connection(id="id", integration_id="fd32"),
+        "name": Connection(id="name", platform_name="Xero"), "mute": Connection(id="mute", integration_key="mute"),
+        "new": Connection(id="new", integration_key="abcd"),
+    }  # fmt: skip
+    found = lookup.supported(asked.values(), lookup.readable(told))
+    assert found == dict.fromkeys(("key", "id", "name"), frozenset({"bills"}))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from codat_notebook import frames
 from codat_notebook.client.events import Attempt
 from codat_notebook.columns import series_of
-from codat_notebook.models.shared import Company, Connection, DataConnectionError, PullOperation
+from codat_notebook.models.shared import Company, CompanyReference, Connection, DataConnectionError, PullOperation
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.records import ErrorRecord
 
@@ -147,8 +147,9 @@ def test_a_number_beyond_64_bits_costs_no_frame(huge: float) -> None:
 
 
 def test_errors_of_a_connection_count_while_they_are_not_resolved() -> None:
-    """A resolved error is history."""
-    errors = [DataConnectionError(status="Active"), DataConnectionError(status="Resolved"), DataConnectionError()]
+    """A resolved error is history, whichever of two optional fields says so."""
+    resolved = DataConnectionError(status="Resolved"), DataConnectionError(resolved_on_utc="2022-10-23T01:00:00Z")
+    errors = [DataConnectionError(status="Active"), *resolved, DataConnectionError()]
     frame = frames.connections([Connection(id="k", status="Linked", data_connection_errors=errors)], "c")
     assert frame.active_errors.tolist() == [2]
     assert frame.company_id.tolist() == ["c"]
@@ -177,3 +178,13 @@ def test_the_types_are_the_same_under_every_pandas(name: str) -> None:
         assert [str(dtype) for dtype in frame.dtypes] == [DTYPES[kind] for kind in schema.values()]
         words = [frame[column].cat.categories.dtype for column, kind in schema.items() if kind == "category"]
         assert {str(dtype) for dtype in words} <= {"string"}
+
+
+def test_parents_and_subsidiaries_are_columns() -> None:
+    """By the parent's name, or its id where no name is told."""
+    group = Company(id="g", name="Group", reference_subsidiary_companies=[CompanyReference(id="a")])
+    named = Company(id="a", name="A", reference_parent_company=CompanyReference(id="g", name="Group"))
+    bare = Company(id="b", name="B", reference_parent_company=CompanyReference(id="g"))
+    frame = frames.companies([group, named, bare])
+    assert frame.parent.astype("object").where(frame.parent.notna(), None).tolist() == [None, "Group", "g"]
+    assert frame.subsidiaries.tolist() == [1, 0, 0]

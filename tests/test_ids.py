@@ -8,7 +8,7 @@ import pytest
 from IPython.core.error import UsageError
 
 from codat_notebook.client import queue_once
-from codat_notebook.magics.verbs import Names, find
+from codat_notebook.magics import Names, find
 from codat_notebook.models.errors import InvalidRequestError
 from codat_notebook.models.operations import GetCompanyRequest, check
 from codat_notebook.sandbox.admission import Traffic

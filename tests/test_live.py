@@ -19,6 +19,7 @@ from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.rounds import STRATEGY_PLAN, plan_round
 
 NOW = pd.Timestamp("2026-11-23T12:00:00Z")
+ONLINE = ("Xero", "QuickBooks Online", "FreeAgent", "Oracle NetSuite")  # nobody waits for the night there
 
 
 def cells(**columns: Any) -> pd.DataFrame:
@@ -36,7 +37,7 @@ def plan(
     strategy: Any, amount: float = 2.0, unit: str = "refreshes", limits: Any = None, **columns: Any
 ) -> pd.DataFrame:
     """A round on the three cells."""
-    return plan_round(strategy, cells(**columns), Budget(amount, unit), 1.0, limits or Limits(), NOW)
+    return plan_round(strategy, cells(**columns), Budget(amount, unit), 1.0, limits or Limits(), NOW).plan
 
 
 def test_a_plan_says_what_and_why() -> None:
@@ -53,7 +54,7 @@ def test_a_plan_says_what_and_why() -> None:
     assert found["rate_from"].tolist() == ["assumed", "given", "given"]
     assert found["age"].dt.days.tolist() == [5, 3, 1]
     none = cells().iloc[:0].reset_index(drop=True)
-    empty = plan_round(oldest(), none, Budget(1.0, "refreshes"), 1.0, Limits(), NOW)
+    empty = plan_round(oldest(), none, Budget(1.0, "refreshes"), 1.0, Limits(), NOW).plan
     assert empty.dtypes.map(str).equals(found.dtypes.map(str))
 
 
@@ -89,7 +90,22 @@ def test_money_needs_prices() -> None:
     assert found["cost"].tolist()[0] == 0.45
     with pytest.raises(ValueError, match="A budget in GBP needs prices= of a refresh; unknown for Sage, Xero"):
         plan(oldest(), unit="GBP")
-    assert plan(oldest(), amount=3, unit="requests")["action"].tolist() == ["queue", "skip", "skip"]
+    for amount, queued in (
+        (5, 0),
+        (5.2, 1),
+        (7.3, 1),
+        (7.4, 2),
+    ):  # three requests read the two companies and their list
+        assert (plan(oldest(), amount=amount, unit="requests")["action"] == "queue").sum() == queued
+
+
+def test_what_freshness_gives_up_is_told_with_its_budget() -> None:
+    """Live, in the reason: which cells a budget is too small for, and from which on it would not be."""
+    found = plan(optimal(), amount=1.0, rate=[0.2, 30.0, 0.2], age=[1.0, 5.0, 3.0]).set_index("data_type")
+    assert "freshness alone gives it up below" in found["reason"]["invoices"]
+    need = float(found["reason"]["invoices"].split("below ")[1].split(" ")[0])
+    assert "gives it up" not in " ".join(plan(optimal(), amount=need + 0.1, rate=[0.2, 30.0, 0.2])["reason"])
+    assert "gives it up" not in " ".join(plan(optimal("age"), rate=[0.2, 30.0, 0.2])["reason"])
 
 
 def test_nonsense_shows_the_rows() -> None:
@@ -111,7 +127,7 @@ def session() -> Iterator[Session]:
 def test_a_round_on_a_session(session: Session, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The dry run queues nothing; the run queues what it showed, writes its journal, and logs the reasons."""
     caplog.set_level(logging.INFO, "codat_notebook")
-    options: dict[str, Any] = {"budget": "48 refreshes/day", "every": "3h", "report": "financials"}
+    options: dict[str, Any] = {"budget": "48 refreshes/day", "every": "3h", "report": "financials", "platform": ONLINE}
     shown = cn.run_strategy(session, optimal("age"), dry_run=True, **options)
     queued = shown[shown["action"] == "queue"]
     assert len(queued) == 6
@@ -125,7 +141,7 @@ def test_a_round_on_a_session(session: Session, tmp_path: Path, caplog: pytest.L
     assert (tmp_path / "round.sqlite").exists()
     told = [record.message for record in caplog.records if "Strategy optimal('age')" in record.message]
     assert len(told) == 7
-    assert "6 of 6 refreshes; rates assumed for 100 %" in told[0]
+    assert "6 of 31 cells for 6 refreshes, 0 left; rates assumed for 100 %" in told[0]
     assert told[1].endswith("refreshes left")
 
 

@@ -10,7 +10,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from codat_notebook.magics.verbs import VERBS, Names, learn, unfinished
+from codat_notebook.magics import VERBS, Names, learn, unfinished
 from codat_notebook.models.shared import Security
 from codat_notebook.runs import RefreshRun
 from codat_notebook.sandbox import Sandbox

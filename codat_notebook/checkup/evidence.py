@@ -38,12 +38,9 @@ Verdict = tuple[bool, Atom]
 
 
 class Discretion:
-    """Decides what of an answer may be told.
+    """Decides what of an answer may be told: no word that equals a ``private`` text (a name, a link).
 
-    Parameters
-    ----------
-    salt : of the marks that stand for ids; another for each report, so that nobody can look an id up.
-    private : texts of the answers that are names, links and the like: no word that equals one of them is told.
+    The ``salt`` of the marks that stand for ids is another for each report, so that nobody can look an id up.
 
     >>> Discretion(b"salt", {"Toft"}).word("Routing"), Discretion(b"salt", {"Toft"}).word("Toft")
     ('Routing', '#cb33223c')

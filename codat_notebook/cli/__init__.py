@@ -1,11 +1,12 @@
-"""The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox``, ``refresh`` and ``doctor``.
+"""The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox``, ``refresh``, ``health`` and ``doctor``.
 
 ``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
 that ``--help`` answers at once. ``child`` is JupyterLab, or the console as a page (with ``page_server`` inside).
-``refresh`` reads a plan, waits, and tells how it ended; ``doctor`` looks at the machine and at Codat. ``stopping``
+``refresh`` reads a plan, waits, and tells how it ended; ``health`` tells what is not fresh; ``doctor`` looks at the
+machine and at Codat. ``stopping``
 holds the errors that are told in one line, and turns Ctrl-C and its relatives into an orderly end.
-Exit codes: 0 done (also by Ctrl-C), 1 an error, told in one line, 2 wrong arguments; ``refresh`` and ``doctor`` have
-more.
+Exit codes: 0 done (also by Ctrl-C), 1 an error, told in one line, 2 wrong arguments; ``refresh``, ``health`` and
+``doctor`` have more.
 """
 
 import argparse
@@ -43,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from codat_notebook.cli.refresh import refresh
 
                 return refresh(arguments, stop)
+            if arguments.command == "health":
+                from codat_notebook.cli.freshness import health
+
+                return health(arguments, stop)
             if arguments.command == "doctor":
                 from codat_notebook.cli.doctor import doctor
 
@@ -52,7 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             getattr(commands, arguments.command)(arguments, stop)
             return 0
     except CommandError as error:
-        print(f"codat-notebook: {error}", file=sys.stderr)
+        from codat_notebook.models.errors import shown
+
+        print(shown(f"codat-notebook: {error}"), file=sys.stderr)
         return error.code
 
 
@@ -88,6 +95,10 @@ def parser() -> argparse.ArgumentParser:
     _add_refresh(commands.add_parser(
         "refresh", help="refresh a company, a plan, or what a rule finds; wait for the end",
         formatter_class=argparse.RawDescriptionHelpFormatter, epilog=CODES,
+    ))  # fmt: skip
+    _add_health(commands.add_parser(
+        "health", help="whether all companies' data is as fresh as it should be; queues nothing",
+        epilog="exit codes: 0 all within the goals, 1 a problem, told in one line, 2 wrong arguments, 8 not all",
     ))  # fmt: skip
     _add_doctor(commands.add_parser(
         "doctor", help="check this machine, and whether Codat works as expected",
@@ -127,6 +138,13 @@ def _add_sandbox(command: argparse.ArgumentParser) -> None:
     add("--key", type=_key, default=argparse.SUPPRESS, help="the API key it accepts (default: one made of the seed)")
 
 
+def _add_health(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--memory", type=Path, metavar="FILE", help="print only what has changed since the last call with this file")
+    add("--reserve", type=float, default=0.1, help="share of the day's quota that is left to others")
+    add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
+
+
 def _add_doctor(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--deep", action="store_true", help="probe Codat by reading: at most 60 requests, no refresh")
@@ -146,6 +164,7 @@ def _add_refresh(command: argparse.ArgumentParser) -> None:
     add_rule = rule.add_argument
     add_rule("--older-than", metavar="AGE", help="data not read successfully for this long, such as 7D")
     add_rule("--failed", action="store_true", help="data whose last attempt failed")
+    add_rule("--overdue", action="store_true", help="also what has been in progress for more than 7 days")
     add_rule("--report", action="append", help="the data types of a report: financials, receivables, ...")
     add_rule("--tag", action="append", type=_tag, metavar="NAME=VALUE", help="companies with this tag")
     add_rule("--platform", action="append", help="connections to this platform, by name or key")

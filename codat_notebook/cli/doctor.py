@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from codat_notebook.checkup import examine
-from codat_notebook.cli.refresh import company_id, plain
+from codat_notebook.cli.refresh import company_id
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop, Stopped
 from codat_notebook.client import CodatLending, transport
-from codat_notebook.models.errors import CodatLendingError, ConfigurationError
+from codat_notebook.models.errors import CodatLendingError, ConfigurationError, shown
 from codat_notebook.models.secret import VARIABLES, Secret
 from codat_notebook.session import Session, connect
 from codat_notebook.utils import RetryConfig
@@ -69,7 +69,7 @@ def _tell(observations: Iterable[Observation]) -> bool:
     """Print what is observed, line by line; whether there is a problem."""
     problem = False
     for each in observations:
-        print(plain(str(each)), file=sys.stderr, flush=True)
+        print(shown(str(each)), file=sys.stderr, flush=True)
         problem = problem or each.state == "problem"
     return problem
 
@@ -104,7 +104,7 @@ def _confirm(session: Session, company: str, stop: Stop) -> None:
     """Have the company's name typed, or piped, before anything is queued."""
     name = session.client.companies.get(request={"company_id": company}).name.strip()
     where = "the sandbox" if session.is_sandbox else "LIVE"
-    print(f"This queues ONE refresh of {plain(name)} ({where}). Type its name:", file=sys.stderr, flush=True)
+    print(f"This queues ONE refresh of {shown(name)} ({where}). Type its name:", file=sys.stderr, flush=True)
     typed = b"" if sys.stdin is None else stop.unless(lambda: os.read(sys.stdin.fileno(), 1_000))
     if not name or typed.decode("utf-8", "replace").strip() != name:
         raise CommandError("The name was not typed. Nothing was queued.")

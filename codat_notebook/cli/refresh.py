@@ -11,7 +11,6 @@ import io
 import json
 import math
 import os
-import re
 import sys
 import time
 from argparse import Namespace
@@ -25,7 +24,7 @@ import pandas as pd
 
 from codat_notebook.cli import has_rule
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop, Stopped
-from codat_notebook.models.errors import CodatLendingError, ConfigurationError, InvalidRequestError
+from codat_notebook.models.errors import CodatLendingError, ConfigurationError, InvalidRequestError, shown
 from codat_notebook.models.operations import GetCompanyRequest, RefreshDataTypeRequest, can_be_product, check
 from codat_notebook.models.secret import Secret
 from codat_notebook.planning.plan import totals
@@ -48,7 +47,6 @@ OPEN = 6
 #: Rows of the table; beyond that only what did not complete.
 WHOLE = 40
 
-_STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 _COLUMNS = {"company": 28, "data_type": 24, "platform": 18, "state": 20, "status": 18, "message": 60}
 
 
@@ -57,7 +55,7 @@ def refresh(arguments: Namespace, stop: Stop) -> int:
     if arguments.product is not None and not can_be_product(arguments.product):
         raise ArgumentsError(f"--product is an identifier such as credit-monitoring, not {arguments.product[:80]!r}.")
     try:
-        with _connected(arguments.sandbox) as session:
+        with connected(arguments.sandbox) as session:
             plan = stop.unless(lambda: _plan(session, arguments))
             if arguments.dry_run:
                 return _show(plan)
@@ -66,13 +64,13 @@ def refresh(arguments: Namespace, stop: Stop) -> int:
             _watch(run, stop, arguments.timeout)
             return _tell(run, arguments.json)
     except Stopped:
-        _say("Stopped before the refresh began.")
+        say("Stopped before the refresh began.")
         return 6
 
 
 @contextmanager
-def _connected(sandbox: bool) -> Iterator[Session]:
-    """A session, with the key of the environment."""
+def connected(sandbox: bool, then: str = " Nothing was queued.") -> Iterator[Session]:
+    """A session, with the key of the environment. What goes wrong is told in a line that ends with ``then``."""
     try:
         key = None if sandbox else Secret.from_environment()
         if key is None and not sandbox:
@@ -82,7 +80,7 @@ def _connected(sandbox: bool) -> Iterator[Session]:
     except (ConfigurationError, JournalError) as error:
         raise CommandError(str(error)) from None
     except CodatLendingError as error:
-        raise CommandError(f"{error.message} Nothing was queued.") from None
+        raise CommandError(f"{error.message}{then}") from None
 
 
 def _plan(session: Session, arguments: Namespace) -> pd.DataFrame | None:
@@ -95,6 +93,7 @@ def _plan(session: Session, arguments: Namespace) -> pd.DataFrame | None:
         return session.plan(
             older_than=arguments.older_than,
             failed=arguments.failed,
+            overdue=arguments.overdue,
             report=arguments.report,
             tags=dict(arguments.tag) if arguments.tag else None,
             platform=arguments.platform,
@@ -179,7 +178,7 @@ def _reading() -> Callable[[int, int], object]:
     def tell(read: int, of: int) -> None:
         if time.monotonic() - told[0] >= _LOGGED:
             told[0] = time.monotonic()
-            _say(f"{read:,} of {of:,} companies looked at")
+            say(f"{read:,} of {of:,} companies looked at")
 
     return tell
 
@@ -187,8 +186,8 @@ def _reading() -> Callable[[int, int], object]:
 def _show(plan: pd.DataFrame | None) -> int:
     """Print a plan as CSV, and what it comes to."""
     if plan is not None:
-        _print(to_csv(plan).rstrip("\r\n").replace("\r\n", "\n"), sys.stdout)
-        _say(totals(zip(plan["action"], plan["reason"], strict=True)))
+        _print("\n".join(map(shown, to_csv(plan).splitlines())), sys.stdout)
+        say(totals(zip(plan["action"], plan["reason"], strict=True)))
     return 0
 
 
@@ -207,7 +206,7 @@ def _begin(session: Session, arguments: Namespace, plan: pd.DataFrame | None, co
             reserve=arguments.reserve,
         )
     except JournalUnfinishedError:
-        _say(f"Resuming the unfinished run in {arguments.journal}; run again for a new one.")
+        say(f"Resuming the unfinished run in {arguments.journal}; run again for a new one.")
         return session.resume(arguments.journal)
 
 
@@ -234,11 +233,11 @@ def _watch(run: RefreshRun, stop: Stop, timeout: float | None) -> None:
     told, next_line = None, 0.0
     while not run.done and not stop.asked and (now := time.monotonic()) < until:
         if now >= next_line and (line := run.line) != told:
-            _say(line)
+            say(line)
             told, next_line = line, now + every
         run.wait(0.2)
     if not run.done:
-        _say("Stopped watching. Codat carries on with what is queued; with its journal the run can be resumed.")
+        say("Stopped watching. Codat carries on with what is queued; with its journal the run can be resumed.")
         run.stop_watching()
         run.wait(30)
 
@@ -253,7 +252,7 @@ def _tell(run: RefreshRun, as_json: bool) -> int:
         _print(json.dumps({**about, "operations": operations}, indent=1), sys.stdout)
     else:
         _print(f"{table(operations)}\n\n{remedies(operations)}".strip(), sys.stdout)
-    _say(f"{run.line}; {skipped:,} skipped" if skipped else run.line)
+    say(f"{run.line}; {skipped:,} skipped" if skipped else run.line)
     return code
 
 
@@ -302,27 +301,24 @@ def remedies(operations: Iterable[Mapping[str, Any]]) -> str:
     """What helps, and how many operations it would help; a line each, the most frequent first."""
     counted = Counter((each["status"] or each["state"], each["action"]) for each in operations if each["action"])
     helps = counted.most_common()
-    return "\n".join(f"{number:,} {plain(status)}: {plain(action)}" for (status, action), number in helps)
+    return "\n".join(f"{number:,} {shown(status)}: {shown(action)}" for (status, action), number in helps)
 
 
 def _cell(operation: Mapping[str, Any], name: str) -> str:
     value = operation[name] if name != "message" else operation["why"] or operation["message"]
-    text = plain(str(value)) if value is not None else ""
+    text = shown(str(value)) if value is not None else ""
     width = _COLUMNS[name]
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def plain(text: str) -> str:
-    """A text without what could steer a terminal.
-
-    >>> plain("Toft\\x1b[31m\\nStores")
-    'Toft [31m Stores'
-    """
-    return _STEERING.sub(" ", text)
+def print_line(text: str) -> None:
+    """A line of the outcome."""
+    _print(shown(text), sys.stdout)
 
 
-def _say(line: str) -> None:
-    _print(plain(line), sys.stderr)
+def say(line: str) -> None:
+    """A line about how it goes."""
+    _print(shown(line), sys.stderr)
 
 
 def _print(text: str, stream: TextIO) -> None:

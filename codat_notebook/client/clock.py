@@ -26,6 +26,10 @@ _NUMBER: Final = re.compile(r"[+-]?\d{1,15}(\.\d*)?")
 _EPOCH_FROM: Final = 1_000_000_000.0  # 2001; nobody is asked to wait 30 years
 #: Seconds; what is later is no lag but a time that cannot be right, or an operation that never appears.
 _MOST_LAG: Final = 900.0
+#: Years that a server's ``Date`` may be in, and the latest time that is told of it.
+_FIRST_YEAR, _LAST_YEAR = 1990, 2999
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST: Final = (datetime(9000, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds()
 
 
 def header_time(text: str | None, now: datetime) -> datetime | None:
@@ -43,16 +47,16 @@ def header_time(text: str | None, now: datetime) -> datetime | None:
     try:
         if number < _EPOCH_FROM:
             return now + timedelta(seconds=max(number, 0.0))
-        return datetime.fromtimestamp(number / 1000 if number > 100 * _EPOCH_FROM else number, UTC)
+        told = datetime.fromtimestamp(number / 1000 if number > 100 * _EPOCH_FROM else number, UTC)
     except (ValueError, OverflowError):
         return None
+    return told if told.year < 9999 else None
 
 
 @lru_cache(maxsize=8)
 def _http_date(text: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return instant(parsedate_to_datetime(text).isoformat())
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
@@ -173,13 +177,13 @@ class ServerClock:
 
     def now(self) -> datetime:
         """The server's time as an aware UTC datetime."""
-        return datetime.fromtimestamp(self.epoch(), UTC)
+        return _possible(self.epoch())
 
     def at_least(self) -> datetime:
         """The earliest that the server's time can be: the heard ``Date`` plus the time since."""
         bounds = self._bounds
         epoch = self._wall() if bounds is None else bounds[0] + self.monotonic() * self.speed
-        return datetime.fromtimestamp(epoch, UTC)
+        return _possible(epoch)
 
     def moment(self, server: datetime | None = None) -> Moment:
         """Now; or with ``server`` a moment of an earlier process, of which only the server's time was kept."""
@@ -206,7 +210,7 @@ class ServerClock:
     def observe(self, headers: Mapping[str, str], sent: float, received: float) -> None:
         """Learn from an answer's headers; ``sent`` and ``received`` are monotonic seconds."""
         moment = _http_date(headers.get("date", ""))
-        if moment is None:
+        if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:  # a clock that was never set tells nothing
             return
         date = moment.timestamp()
         told = headers.get("x-sandbox-speed")
@@ -219,6 +223,11 @@ class ServerClock:
                     low, high = closer
             self.speed = speed
             self._bounds = low, high
+
+
+def _possible(seconds: float) -> datetime:
+    """Epoch seconds as a time that leaves room to compute, however fast a sandbox's clock runs."""
+    return _EPOCH + timedelta(seconds=min(max(seconds, 0.0), _LATEST))
 
 
 def _speed(text: str | None) -> float:

@@ -37,13 +37,18 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """A pause that begins now: for how many real ``seconds``, why, after which attempt, until when (server's time)."""
+    """A pause that begins now: for how many real ``seconds``, why, after which attempt, until when (server's time).
+
+    ``waited``: real seconds since the call began; ``company_id``: the one that it is about, if any.
+    """
 
     call: str
     seconds: float
     reason: str
     attempt: int
     until: datetime
+    waited: float = 0.0
+    company_id: str | None = None
 
     def __str__(self) -> str:
         pause = f"{self.seconds:.1f} s" if self.seconds >= 1 else f"{self.seconds * 1000:.0f} ms"

@@ -31,6 +31,8 @@ _QUERY: Final = {"page": "page", "page_size": "pageSize", "query": "query", "ord
 _AHEAD: Final = 30
 _AT_ONCE: Final = 10
 _ROWS_AT_ONCE: Final = 20_000
+#: So many pages without a row may follow each other: rows may vanish while they are read.
+_EMPTY: Final = 10
 #: A server is near that gives a page in as many seconds for a row as a slow machine needs to read it. All the time goes
 #: into reading then, and one page after the other costs a tenth less CPU than four together (measured).
 _NEAR: Final = 5e-6
@@ -142,6 +144,7 @@ class Pager(Generic[T]):
         self._given: set[str] = set()  # the same, but for those of ``_since``
         self._since: list[list[str]] = []
         self._first = True
+        self._empty = 0
         self._ahead = 0
         self._at_once = 1
         self._near = False
@@ -198,6 +201,9 @@ class Pager(Generic[T]):
         self._visited.add(request.url)
         new = self._new(page.rows)
         self._next = self._follow(request, page) if new or not page.rows else None
+        self._empty = 0 if page.rows else self._empty + 1
+        if self._empty > _EMPTY and self._next is not None:
+            raise errors.ResponseValidationError(f"The list does not end: {self._empty} pages without a row in a row")
         self._ahead = self._pages_left(request, page)
         self._at_once = max(1, min(_AT_ONCE, _ROWS_AT_ONCE // max(1, len(page.rows))))
         return new
@@ -224,7 +230,11 @@ class Pager(Generic[T]):
         href = page.links.next.href if page.links.next else None
         if not href:
             return None
-        here, there = urlsplit(request.url), urlsplit(urljoin(request.base + "/", href))
+        here = urlsplit(request.url)
+        try:
+            there = urlsplit(urljoin(request.base + "/", href))
+        except ValueError as error:
+            raise errors.ResponseValidationError("The address of the next page cannot be read", cause=error) from None
         if (there.scheme, there.netloc) != (here.scheme, here.netloc):
             raise errors.ResponseValidationError(f"The next page is said to be on another host ({there.netloc})")
         query = tuple(parse_qsl(there.query, keep_blank_values=True))
@@ -235,21 +245,27 @@ class Pager(Generic[T]):
 
     def _requests_ahead(self, first: Request) -> list[Request]:
         """The next request and those after it, where they differ in nothing but the page."""
-        number = dict(first.query).get("page", "")
-        if self._near or not number.isdecimal():
+        number = _page_number(first)
+        if self._near or number is None:
             return [first]
         count = max(1, min(self._ahead, _AHEAD))
-        return [_with_page(first, int(number) + i) for i in range(count)]
+        return [_with_page(first, number + i) for i in range(count)]
 
     def _pages_left(self, request: Request, page: Page) -> int:
         """How many pages seem to follow; 1 where nothing trustworthy says so. Only a hint: links decide."""
         if self._next is None or not _differs_in_page_only(request, self._next):
             return 1
         size = len(page.rows)
-        number = int(dict(request.query).get("page", "1"))
+        number = _page_number(request) or 1
         if page.total_results <= 0 or size == 0:
             return 1
         return max(1, math.ceil(page.total_results / size) - number)
+
+
+def _page_number(request: Request) -> int | None:
+    """Which page a request asks for, if that is a number that pages have."""
+    number = dict(request.query).get("page", "")
+    return int(number) if number.isdecimal() and len(number) < 10 else None
 
 
 def _with_page(request: Request, number: int) -> Request:
@@ -258,8 +274,7 @@ def _with_page(request: Request, number: int) -> Request:
 
 
 def _differs_in_page_only(one: Request, other: Request) -> bool:
-    number = dict(one.query).get("page", "")
-    if not number.isdecimal():
+    if (number := _page_number(one)) is None:
         return False
-    following = _with_page(one, int(number) + 1)
+    following = _with_page(one, number + 1)
     return (following.path, dict(following.query)) == (other.path, dict(other.query))

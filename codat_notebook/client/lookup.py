@@ -13,7 +13,7 @@ import msgspec
 
 from codat_notebook.client import flows, wire
 from codat_notebook.client.clock import reach
-from codat_notebook.client.flows import read
+from codat_notebook.client.flows import Pager, read
 from codat_notebook.client.retrying import Call, Flow, fetch
 from codat_notebook.models import errors, shared, status
 from codat_notebook.models.instants import instant
@@ -66,8 +66,7 @@ def ended_before(operation: shared.PullOperation, start: datetime | None) -> boo
     """Whether an operation was over before ``start``; one of which nothing can be told counts as over."""
     if is_running(operation):
         return False
-    end = instant(operation.completed) or instant(operation.requested)
-    return start is None or end is None or end < start
+    return start is None or operation.told is None or operation.told < start
 
 
 def requested_since(operation: shared.PullOperation, start: datetime | None) -> bool:
@@ -146,16 +145,38 @@ def expected_cells(
     ]
 
 
+def readable(integrations: Iterable[shared.Integration]) -> dict[str, frozenset[str]]:
+    """What platforms can deliver, by each of the names that a connection may know them by. Those that tell no features
+    are left out: nothing is known of them.
+    """
+    return {
+        name.lower(): frozenset(each.readable_data_types)
+        for each in integrations
+        if each.datatype_features is not None
+        for name in (each.name, each.integration_id, each.key)
+        if name
+    }
+
+
+def supported(
+    connections: Iterable[shared.Connection], platforms: Mapping[str, frozenset[str]]
+) -> dict[str, frozenset[str]]:
+    """Connection id -> the data types that its platform can deliver; without those of whose platform nothing is known.
+    A connection may lack the key of its integration: its id is what Codat requires (oas #56).
+    """
+    names = {each.id: (each.integration_key, each.integration_id, each.platform_name) for each in connections}
+    known = {id: [name.lower() for name in told if name and name.lower() in platforms] for id, told in names.items()}
+    return {id: platforms[found[0]] for id, found in known.items() if found}
+
+
 def expected(call: Call, company_id: str) -> Flow[set[Intent]]:
     """The :func:`expected_cells` of a company, asked of Codat."""
     company = yield from read(call, flows.COMPANIES_GET, {"company_id": company_id})
     settings = yield from read(call, flows.COMPANY_SETTINGS, {"company_id": company_id})
     connections = company.data_connections or []
-    readable: dict[str, frozenset[str]] = {}
-    for key in dict.fromkeys(each.integration_key for each in connections if each.is_linked):
-        if key:
-            platform = yield from read(call, flows.INTEGRATIONS_GET, {"platform_key": key})
-            readable[key] = frozenset(platform.readable_data_types)
-    supported = {each.id: readable.get(each.integration_key or "", frozenset()) for each in connections}
-    cells = expected_cells(connections, settings.first_link, supported)
+    pager: Pager[shared.Integration] = Pager(call, flows.INTEGRATIONS_LIST, None)
+    platforms: dict[str, frozenset[str]] = {}
+    while not pager.done:
+        platforms |= readable((yield from pager.batch()))
+    cells = expected_cells(connections, settings.first_link, supported(connections, platforms))
     return {Intent(company_id, str(data_type), connection_id) for connection_id, data_type in cells}

@@ -13,7 +13,8 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 from urllib.request import getproxies, proxy_bypass
 
@@ -41,14 +42,16 @@ def pool(base: str, note: Note, *, awaits: bool = False) -> Any:
         "max_connections": 100,
         "max_keepalive_connections": 20,
         "keepalive_expiry": 30.0,
-        "network_backend": _AsyncBackend(note) if awaits else _Backend(note),
     }
     kind: type = httpcore.AsyncConnectionPool if awaits else httpcore.ConnectionPool
+    backend = _AsyncBackend if awaits else _Backend
     url = httpx.URL(base)
     if url.scheme == "http" and is_loopback(base):
-        return kind(**options)
+        return kind(network_backend=backend(note), **options)
     try:
-        if proxy := _proxy(url):
+        proxy = _proxy(url)
+        options["network_backend"] = backend(note, f"the proxy that {_variables()} names" if proxy else "")
+        if proxy:
             options |= {"proxy_url": core_url(proxy.url), "proxy_auth": proxy.raw_auth}
             if proxy.url.scheme.startswith("socks"):
                 kind = httpcore.AsyncSOCKSProxy if awaits else httpcore.SOCKSProxy
@@ -109,14 +112,27 @@ def _least(timeout: float | None) -> float:
     return seconds if timeout is None else min(seconds, timeout)
 
 
+@contextmanager
+def _blamed(whose: str, host: str, port: int) -> Iterator[None]:
+    """Say that it is the proxy which cannot be reached, where there is one (``whose``), and not Codat."""
+    try:
+        yield
+    except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+        if not whose:
+            raise
+        raise httpcore.ConnectError(f"{host}:{port}, {whose}, cannot be reached ({error or 'timed out'})") from error
+
+
 class _AsyncBackend(httpcore.AnyIOBackend):
     """Opens connections and notes them. TLS is spoken over the same socket."""
 
-    def __init__(self, note: Note) -> None:
+    def __init__(self, note: Note, whose: str = "") -> None:
         self._note = note
+        self._whose = whose
 
-    async def connect_tcp(self, *args: Any, **options: Any) -> httpcore.AsyncNetworkStream:
-        stream = await super().connect_tcp(*args, **options)
+    async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        with _blamed(self._whose, host, port):
+            stream = await super().connect_tcp(host, port, *args, **options)
         self._note(stream.get_extra_info("socket"))
         return stream
 
@@ -124,13 +140,15 @@ class _AsyncBackend(httpcore.AnyIOBackend):
 class _Backend(httpcore.SyncBackend):
     """Opens connections that keep deadlines, and notes them."""
 
-    def __init__(self, note: Note) -> None:
+    def __init__(self, note: Note, whose: str = "") -> None:
         self._note = note
+        self._whose = whose
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, *args: Any, **options: Any
     ) -> httpcore.NetworkStream:
-        return _Stream(super().connect_tcp(host, port, _least(timeout), *args, **options), self._note)
+        with _blamed(self._whose, host, port):
+            return _Stream(super().connect_tcp(host, port, _least(timeout), *args, **options), self._note)
 
 
 class _Stream(httpcore.NetworkStream):

@@ -135,7 +135,7 @@ class Sending(Generic[R]):
         if 200 <= outcome.status < 300:
             done = yield from self.accepted(outcome, again)
             return done if done is not None else (yield from self._ambiguous(outcome))
-        if outcome.status == 408 or not 400 <= outcome.status < 500:
+        if outcome.status == 408 or not (400 <= outcome.status < 500 or outcome.status == wire.LOGIN):
             return (yield from self._ambiguous(outcome))
         if self.in_progress_text.encode() in outcome.body:
             return (yield from self.in_progress(outcome))

@@ -16,6 +16,10 @@ from codat_notebook.models.vocabulary import OpenEnum, SchemaDataType
 
 T = TypeVar("T")
 _MISSING: Final = object()
+#: Objects and lists, and values, in one answer: many times what 5,000 companies with their connections have.
+_MOST_OBJECTS, _MOST_VALUES = 500_000, 2_000_000
+#: Of what could not be taken as it came, so much is noted.
+_MOST_NOTES: Final = 1_000
 _DECODERS: Final[dict[Any, msgspec.json.Decoder[Any]]] = {}
 
 
@@ -29,6 +33,8 @@ def read(body: bytes, kind: type[T]) -> T:
     Raises:
         Unreadable: nothing of that kind can be made of the bytes.
     """
+    if body.count(b"{") + body.count(b"[") > _MOST_OBJECTS or body.count(b",") > _MOST_VALUES:
+        raise Unreadable("it holds more rows than anything that Codat sends")  # each takes far more memory than bytes
     if kind is DataStatuses:
         return cast(T, _statuses(body))
     value, notes = _decode(body, kind)
@@ -147,7 +153,8 @@ def _coerced(value: Any, kind: type) -> Any:
 
 
 def _lost(value: Any, wanted: str, where: str, notes: list[str]) -> Any:
-    notes.append(f"{where or 'answer'}: {_short(value)} is not {wanted}")
+    if len(notes) < _MOST_NOTES:
+        notes.append(f"{where or 'answer'}: {_short(value)} is not {wanted}")
     return _MISSING
 
 

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 #: Seconds that an attempt gets even at the very end of a budget: less would only leave a POST in doubt.
 _LEAST: Final = 1.0
+#: So often something is read that comes as something that cannot be read.
+_UNREAD: Final = 3
 
 
 class Sleep(msgspec.Struct, frozen=True):
@@ -82,6 +84,7 @@ class Call:
         self._backoff: BackoffStrategy | None = self.retries.backoff if self.retries.strategy != "none" else None
         self.retries_lost = self.retries.retry_connection_errors
         self._began = self.clock.monotonic()
+        self._company: str | None = None
         self.attempt = 0
 
     def get(self, path: str, query: tuple[tuple[str, str], ...] = (), company: str | None = None) -> Request:
@@ -121,6 +124,7 @@ class Call:
 
     def send(self, request: Request) -> Flow[Outcome]:
         """Send one request, at the pace that was asked for, and tell how it went."""
+        self._company = request.company
         if self.pacing is None:
             outcome = yield from self._sent(request)
         else:
@@ -174,7 +178,8 @@ class Call:
     def wait(self, seconds: float, reason: str) -> Flow[None]:
         """Pause visibly."""
         until = self.clock.now() + timedelta(seconds=seconds * self.clock.speed)
-        self.tell(Waiting(self.name, seconds, reason, self.attempt, until))
+        waited = self.clock.monotonic() - self._began
+        self.tell(Waiting(self.name, seconds, reason, self.attempt, until, waited, self._company))
         yield Sleep(seconds)
 
     def pause(self, failures: int, outcome: Outcome, error: errors.CodatLendingError) -> Flow[None]:
@@ -195,21 +200,30 @@ class Call:
 def _reason(outcome: Outcome) -> str:
     if isinstance(outcome, Failure):
         return outcome.error
+    if outcome.status < 300:
+        return "an answer that cannot be read"
     return "429, too many requests" if outcome.status == 429 else f"status {outcome.status}"
 
 
 def fetch(call: Call, request: Request, kind: type[T]) -> Flow[T]:
     """Read something: try again while that can help and the budget lasts."""
-    failures = 0
+    failures = unread = 0
     while True:
         outcome = yield from call.send(request)
+        error: errors.CodatLendingError
         if isinstance(outcome, Answer) and 200 <= outcome.status < 300:
-            return wire.value(request, outcome, kind)
-        error = wire.error(request, outcome)
-        if isinstance(outcome, Failure):
+            try:
+                return wire.value(request, outcome, kind)
+            except errors.ResponseValidationError as complaint:
+                error = complaint
+            unread += 1  # cut off on its way, most probably; what comes like this again and again is meant so
+            worth_another = call.retries_lost and unread < _UNREAD
+        elif isinstance(outcome, Failure):
+            error = wire.error(request, outcome)
             worth_another = call.retries_lost and not outcome.fatal
         else:
-            worth_another = outcome.status in (408, 429) or outcome.status >= 500
+            error = wire.error(request, outcome)
+            worth_another = outcome.status in (408, 429) or (outcome.status >= 500 and outcome.status != wire.LOGIN)
         if not worth_another:
             raise error
         failures += 1

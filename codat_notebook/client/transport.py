@@ -82,6 +82,14 @@ def tls_context() -> "ssl.SSLContext":
     """
     import httpx
 
+    if log := os.environ.get("SSLKEYLOGFILE"):  # Python writes it with every context
+        try:
+            open(log, "a", encoding="utf-8").close()
+        except OSError as error:
+            raise Unusable(
+                f"SSLKEYLOGFILE is {log}, which cannot be written ({error.strerror or error}): unset it, or name a "
+                "file that you may write to"
+            ) from None
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         if bundle := os.environ.get(name):
             return _believing(name, bundle)

@@ -22,6 +22,8 @@ from codat_notebook.models.secret import Secret
 T = TypeVar("T")
 #: The statuses for which Codat documents its own body.
 DOCUMENTED: Final = frozenset({400, 401, 402, 403, 404, 429, 500, 503})
+#: A network that wants a login first answers so, in place of whoever was asked.
+LOGIN: Final = 511
 _GAP: Final = re.compile(r"[\s{}]")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SECRET_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
@@ -205,6 +207,8 @@ def value(request: Request, answer: Answer, kind: type[T]) -> T:
 
 def unreadable(request: Request, answer: Answer, complaint: str = "") -> errors.ResponseValidationError:
     """The exception for a 2XX answer that cannot be read."""
+    if answer.body.lstrip()[:1] == b"<":
+        complaint = "an HTML page instead of Codat's answer: a login page of your network?"
     return errors.ResponseValidationError(
         f"The answer to {request.method} {request.path} (status {answer.status}) cannot be read",
         detached(request, answer),

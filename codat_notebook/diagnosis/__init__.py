@@ -180,7 +180,7 @@ class _Case:
         """All that Codat says about the operation and its connection; errors that were resolved are passed over."""
         texts: list[Any] = [self._operation.status_description, self._operation.error_message]
         if self.connection is not None:
-            open_errors = [e for e in self.connection.data_connection_errors or () if not e.resolved_on_utc]
+            open_errors = [e for e in self.connection.data_connection_errors or () if e.is_active]
             for error in open_errors:
                 texts += [f"HTTP {error.status_code}", error.status_text, error.error_message]
             texts += [self.connection.platform_name, *_strings(self.connection.connection_info)]

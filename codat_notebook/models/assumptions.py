@@ -1,10 +1,9 @@
 """What is taken for true of the real Codat without having been tried: the register that nobody keeps a copy of.
 
-Each :class:`Assumption` says where it is from, what in the package stands on it, how it can be seen, which switch of
-the sandbox (:mod:`codat_notebook.sandbox.faults`, :mod:`codat_notebook.sandbox.dialect`) makes it otherwise, and what
-would go wrong then. Tests hold the register whole: each switch and each module that speaks of something undocumented
-has an entry. :mod:`codat_notebook.checkup` looks with a real key. Sources: ``docs`` is the folder of codatio/codat-docs
-at 1558f9a, ``oas`` a line of ``yaml/Codat-Platform.yaml`` in codatio/oas at 1d1fab1; ``inferred`` stands in neither.
+Tests hold the register whole: each switch of the sandbox (:mod:`codat_notebook.sandbox.faults`,
+:mod:`codat_notebook.sandbox.dialect`) and each module that speaks of something undocumented has an entry.
+:mod:`codat_notebook.checkup` looks with a real key. Sources: ``docs`` is the folder of codatio/codat-docs at 1558f9a,
+``oas`` a line of ``yaml/Codat-Platform.yaml`` in codatio/oas at 1d1fab1; ``inferred`` stands in neither.
 """
 
 from dataclasses import dataclass
@@ -15,29 +14,18 @@ from typing import Final
 class Assumption:
     """One thing about the real API that code or sandbox take for true.
 
-    Parameters
-    ----------
-    name : short, in words with hyphens; no two are the same.
-    statement : what is taken for true, in one sentence.
-    source : page of the documentation or line of the contract, or ``"inferred"``.
-    effect : what is affected in the toolkit where it is otherwise.
-    used_by : dotted names below ``codat_notebook`` of what depends on it.
-    seen_by : how reading alone can show it; ``""``: it cannot.
-    switch : the setting of the sandbox that varies it; ``""``: there is none.
-    written : whether the one refresh of ``doctor --write-probes`` can show it.
-
     >>> BY_NAME["largest-page"].switch
     'max_page_size'
     """
 
-    name: str
-    statement: str
-    source: str
-    effect: str
-    used_by: tuple[str, ...]
-    seen_by: str = ""
-    switch: str = ""
-    written: bool = False
+    name: str  # short, in words with hyphens; no two are the same
+    statement: str  # what is taken for true, in one sentence
+    source: str  # page of the documentation or line of the contract, or "inferred"
+    effect: str  # what is affected in the toolkit where it is otherwise
+    used_by: tuple[str, ...]  # dotted names below codat_notebook of what depends on it
+    seen_by: str = ""  # how reading alone can show it; "": it cannot
+    switch: str = ""  # the setting of the sandbox that varies it; "": there is none
+    written: bool = False  # whether the one refresh of doctor --write-probes can show it
 
 
 _PAGES: Final = "docs/using-the-api/paging.md"

@@ -18,6 +18,7 @@ A verbose traceback (``%xmode Verbose``, rich, ``pytest --showlocals``) prints t
 error passed. Where those may be a key, the error leaves without its frames: :func:`bare`, :func:`hides_arguments`.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import wraps
@@ -39,8 +40,15 @@ ADVICE: Final = {
         "Check the id: it may be of another account, or deleted.",
     ),
     451: ("Codat may not read this platform for legal reasons.", "Ask your Codat account manager."),
+    511: ("Your network wants you to log in first.", "Log in to it in a browser, then try again."),
     429: ("Codat's limit on requests is reached.", "Wait, then try again."),
 }
+
+
+#: Control characters (C0, DEL, C1), ends of lines and paragraphs, changes of direction, invisible tags.
+_STEERING: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+)
 
 
 class Headers(Mapping[str, str]):
@@ -62,6 +70,19 @@ class Headers(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"Headers({self._items!r})"
+
+
+def shown(text: str) -> str:
+    """A text of a third party on one line, for terminals and logs: what could steer them is written out.
+
+    >>> shown("Toft\\x1b[31m\\nStores")
+    'Toft\\\\x1b[31m Stores'
+    """
+    return text if text.isprintable() else _STEERING.sub(_written_out, text)
+
+
+def _written_out(match: re.Match[str]) -> str:
+    return " " if match[0].isspace() and match[0] < "\x1c" else match[0].encode("unicode_escape").decode("ascii")
 
 
 class CodatLendingError(Exception):
@@ -92,7 +113,7 @@ class CodatLendingError(Exception):
         self.headers = Headers(headers if headers is not None else getattr(raw_response, "headers", None))
 
     def __str__(self) -> str:
-        return self.message
+        return shown(self.message)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _revive, (type(self), self.args, self.__dict__)

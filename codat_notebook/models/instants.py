@@ -14,7 +14,8 @@ _UNIT: Final = re.compile("(?<![A-Za-z])[dwHS](?![A-Za-z])")
 
 
 def instant(text: str | None) -> datetime | None:
-    """A time as Codat writes it, in UTC; ``None`` for a missing or an impossible one. Without a zone it is UTC.
+    """A time as Codat writes it, in UTC; ``None`` for a missing or an impossible one. Without a zone it is UTC. Years
+    1 and 9999 stand for none (programs write their first and last possible time), and leave no room to compute.
 
     >>> instant("2026-11-23T13:58:07.1234567Z").isoformat()
     '2026-11-23T13:58:07.123456+00:00'
@@ -25,9 +26,10 @@ def instant(text: str | None) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        utc = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
         return None
+    return utc if 1 < utc.year < 9999 else None
 
 
 def interval(value: Any, what: str = "an interval", least: timedelta = timedelta.resolution) -> timedelta:

@@ -8,8 +8,6 @@ rates), which platforms revoke unused tokens and after how many days, and which 
 one place. The sandbox draws from these; strategies and planning take them where nothing was measured.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache

@@ -11,15 +11,12 @@ from typing import Final, NamedTuple
 
 
 class StandardProduct(NamedTuple):
-    """A product of Codat's own: how its data is refreshed, by which document.
-
-    ``pulled`` says whether refreshing data types, or all of them, is that way.
-    """
+    """A product of Codat's own: how its data is refreshed, by which document."""
 
     name: str
     way: str
     source: str
-    pulled: bool
+    pulled: bool  # whether refreshing data types, or all of them, is that way
 
 
 _BILL_PAY: Final = StandardProduct(

@@ -8,11 +8,13 @@ raises; an object tells in ``unread`` what could not be taken as it came. Times 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 import msgspec
 
 from codat_notebook.models.errors import ConfigurationError, ErrorValidation, ErrorValidationItem, hides_arguments
+from codat_notebook.models.instants import instant
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.vocabulary import (
     DataConnectionStatus,
@@ -84,6 +86,11 @@ class DataConnectionError(Model, frozen=True, kw_only=True):
     errored_on_utc: str | None = None
     status: ErrorStatus | None = None
     resolved_on_utc: str | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is not resolved: either field may say so, and both are optional."""
+        return self.status != "Resolved" and not self.resolved_on_utc
 
 
 class Connection(Model, frozen=True, kw_only=True):
@@ -212,6 +219,11 @@ class PullOperation(Model, frozen=True, kw_only=True):
     progress: int = 0
     is_completed: bool = False
     is_errored: bool = False
+
+    @property
+    def told(self) -> datetime | None:
+        """The latest time that it tells, in UTC: its end, or its request where Codat leaves out ``completed``."""
+        return instant(self.completed) or instant(self.requested)
 
 
 class SyncSetting(Model, frozen=True, kw_only=True):

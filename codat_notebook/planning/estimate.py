@@ -21,7 +21,6 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from codat_notebook.models.instants import MONTH
-from codat_notebook.models.vocabulary import daily_requests
 from codat_notebook.planning.plan import LOOKS
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.snapshots import CompanySnapshot
@@ -133,7 +132,7 @@ def _cells(snapshot: CompanySnapshot, selection: Selection) -> Iterator[tuple[st
     for connection in filter(selection.takes, facts.linked):
         for data_type, only in targets:
             if only in (None, connection.id):
-                supported = facts.supported[connection.id]
+                supported = facts.supported.get(connection.id, frozenset())
                 types = supported if data_type is None else supported & {data_type}
                 yield from ((snapshot.id, connection.id, connection.platform_name, name) for name in types)
 
@@ -248,9 +247,3 @@ def schedule_note(load: Load, schedule: Mapping[str, int] | None) -> str:
         return f"{first} Now it is off for these data types."
     hours = ", ".join(f"{each} h" for each in sorted(set(on)))
     return f"{first} Now it is on for {len(on)} of {len(load.types)} data types, every {hours}."
-
-
-def limit_of(companies: int, told: Any = None) -> int | None:
-    """The account's requests a day: as Codat told it, else by its formula for so many connected companies."""
-    limit = getattr(told, "limit", None)
-    return int(limit) if limit else daily_requests(companies)

@@ -120,7 +120,7 @@ def token_rows(snapshot: CompanySnapshot, now: datetime) -> list[dict[str, Any]]
             newest[cell.connection_id] = max(cell.last_success, newest.get(cell.connection_id, cell.last_success))
     rows = []
     for connection in snapshot.connections.values():
-        last = newest.get(connection.id) or instant(connection.last_sync)
+        last = max(filter(None, (newest.get(connection.id), instant(connection.last_sync))), default=None)
         since = last or instant(connection.created)
         age = now - since if since else None
         if connection.is_linked:

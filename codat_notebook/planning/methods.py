@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import interval
-from codat_notebook.models.vocabulary import PURPOSES
+from codat_notebook.models.vocabulary import PURPOSES, daily_requests
 from codat_notebook.planning import estimate
-from codat_notebook.planning.estimate import Load, Prices, estimate_rows, limit_of
+from codat_notebook.planning.estimate import Load, Prices, estimate_rows
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.selection import Selection, select
@@ -48,6 +48,7 @@ class PlanningMethods:
         report: str | Iterable[str] | None = None,
         tags: Mapping[str, str] | None = None,
         platform: str | Iterable[str] | None = None,
+        overdue: bool = False,
         settings: bool = False,
         reserve: float = 0.1,
         progress: Progress | None = None,
@@ -68,6 +69,7 @@ class PlanningMethods:
         report : only the data types of Codat's reports of these names: financials, receivables, payables, ...
         tags : only companies with all these tags, such as ``{"region": "uk"}``.
         platform : only connections to these platforms, by name or key.
+        overdue : queue anew what has been in progress for more than 7 days and may never end; else it is skipped.
         settings : whether each reason also says what the sync settings do for the data type (one request a company).
         reserve : share of the day's quota at which reading stops; the companies left are rows that say so.
         progress : called with how many companies are read and how many there are.
@@ -75,9 +77,9 @@ class PlanningMethods:
         Returns a frame with company_id, company, connection_id, data_type, platform, status (of the last attempt), age
         (since the last success), action (``queue`` or ``skip``), reason, requests (that the row takes: the one that
         queues, and its share of following the company) and seconds (that the refresh usually takes). A skip is
-        ``not linked``, ``not supported``, ``in progress``, ``fresh``, ``did not fail``, ``unknown company``,
-        ``unknown connection``, ``no data type that can be queued``, or says why the company could not be read, or how
-        its products are refreshed instead (Bank Feeds, Bill Pay, Spend Insights).
+        ``not linked``, ``not supported``, ``no longer offered``, ``in progress``, ``fresh``, ``did not fail``,
+        ``unknown company``, ``unknown connection``, ``no data type that can be queued``, or says why the company could
+        not be read, or how its products are refreshed instead (Bank Feeds, Bill Pay, Spend Insights).
 
         Raises ``ValueError`` for what makes no sense, and the client's typed errors where the companies cannot be
         listed. Takes one request for 5,000 companies and one or two for each that is meant.
@@ -87,7 +89,7 @@ class PlanningMethods:
         """
         wanted = select(
             what, data_types, companies=companies, older_than=older_than, failed=failed, report=report, tags=tags,
-            platform=platform,
+            platform=platform, overdue=overdue,
         )  # fmt: skip
         reading = read_cells(self.context, wanted, reserve=reserve, progress=progress, settings=settings)
         snapshots = self._ask(reading, _UNREAD)
@@ -174,7 +176,8 @@ class PlanningMethods:
             counted = estimate.of_companies(snapshots, wanted)
         schedule = self._ask(_schedule(self.context), "The sync settings could not be read")
         told = None if _is_number(companies) else self.context.client.quota
-        rows = estimate_rows(counted, rhythms, price_list, limit_of(counted.total, told), schedule)
+        limit = told.limit if told and told.limit else daily_requests(counted.total)
+        rows = estimate_rows(counted, rhythms, price_list, limit, schedule)
         return frames.build(frames.ESTIMATE, {name: [row[name] for row in rows] for name in frames.ESTIMATE})
 
     def portfolio_status(

@@ -5,8 +5,7 @@ the other refreshed. Where there is no such cell (a company that nobody knows, a
 says so.
 """
 
-from __future__ import annotations
-
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +17,14 @@ from codat_notebook.models.status import is_failed
 from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
 from codat_notebook.planning.sync_settings import explained
-from codat_notebook.runs.cells import Cell
+from codat_notebook.runs.cells import OVERDUE, Cell
 from codat_notebook.runs.durations import Durations
 
 NEVER = "never read"
+#: It may never end. ``overdue=True`` queues it anew; where Codat still holds it, it is attached to.
+STUCK = f"in progress for more than {OVERDUE.days} days"
+#: What a cell says of itself that fails again and again: each in its own words, but all of them one reason to count.
+_AGAIN = re.compile(r"failed \d+ times in a row, (this has never worked|not since \d+ \w+ \d+)")
 #: Requests that follow a company's refreshes to their end: looks at its history (assumed; more where they take long).
 LOOKS = 4.0
 
@@ -85,7 +88,7 @@ def _row(
 ) -> PlanRow:  # fmt: skip
     connection_id, data_type = pair
     cell = cells.get((connection_id or "", data_type or ""))
-    skip = _obstacle(snapshot, connection_id, cell) or (_not_due(cell, selection) if cell else None)
+    skip = _obstacle(snapshot, connection_id, cell, selection) or (_not_due(cell, selection) if cell else None)
     connection = snapshot.connections.get(connection_id or "")
     platform = connection.platform_name if connection else None
     return PlanRow(
@@ -103,25 +106,31 @@ def _row(
     )
 
 
-def _obstacle(snapshot: CompanySnapshot, connection_id: str | None, cell: Cell | None) -> str | None:
+def _obstacle(
+    snapshot: CompanySnapshot, connection_id: str | None, cell: Cell | None, selection: Selection
+) -> str | None:
     """Why the cell cannot be refreshed now, whatever is wanted."""
     if snapshot.trouble or snapshot.facts is None:
         return snapshot.trouble
     if not snapshot.facts.connections:
-        return "not linked"
+        return "a parent: its subsidiaries have the connections" if snapshot.facts.subsidiaries else "not linked"
     if told := caution(snapshot.facts.products):
         return told
     if connection_id is not None and connection_id not in snapshot.facts.connections:
         return "unknown connection"
     if cell is None or cell.status == "NotSupported":
         return "not supported"
+    if not snapshot.facts.offers(cell.connection_id, cell.data_type):  # Codat would refuse it each time
+        return "no longer offered"
     if not can_be_queued(cell.data_type):  # a word that no call can name: with a slash, but no custom data type
         return "no data type that can be queued"
     if cell.expected:
         return "expected to fail"
     if snapshot.facts.connections[cell.connection_id].status != "Linked":
         return "not linked"
-    return "in progress" if (cell.connection_id, cell.data_type) in snapshot.running else None
+    if (cell.connection_id, cell.data_type) not in snapshot.running or (cell.overdue and selection.overdue):
+        return None
+    return STUCK if cell.overdue else "in progress"
 
 
 def _not_due(cell: Cell, selection: Selection) -> str | None:
@@ -130,13 +139,17 @@ def _not_due(cell: Cell, selection: Selection) -> str | None:
         return "fresh"
     if selection.failed and not is_failed(cell.status or ""):
         return "did not fail"
-    return "failed, too soon to retry" if selection.by_rule and cell.due is not None else None
+    if selection.by_rule and cell.due is not None:
+        return f"{cell.lasting}, too soon to retry" if cell.lasting else "failed, too soon to retry"
+    return None
 
 
 def _occasion(snapshot: CompanySnapshot, cell: Cell | None, selection: Selection) -> str:
     """Why it is refreshed, with what the company's settings do for the data type where they were read."""
     if cell is not None and is_failed(cell.status or ""):
-        occasion = "failed"
+        occasion = cell.lasting or "failed"
+    elif cell is not None and cell.overdue:
+        occasion = STUCK
     elif cell is None or cell.age is None:
         occasion = NEVER
     else:
@@ -153,7 +166,7 @@ def totals(rows: Iterable[tuple[str, str]]) -> str:
     >>> totals([("queue", "old"), ("queue", "failed"), ("skip", "fresh")])
     '2 to queue (1 old, 1 failed); 1 skipped (1 fresh)'
     """
-    counted, parts = Counter(rows).most_common(), []
+    counted, parts = Counter((does, _AGAIN.sub("failed again and again", why)) for does, why in rows).most_common(), []
     for action, words in (("queue", "to queue"), ("skip", "skipped")):
         reasons = [(number, reason) for (does, reason), number in counted if does == action]
         why = ", ".join(f"{number:,} {reason}" for number, reason in reasons)

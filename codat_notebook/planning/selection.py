@@ -4,8 +4,6 @@ A :class:`Selection` is made from what a user gives: a DataFrame, a mapping, lis
 every one of them narrows. What makes no sense is refused here, with a message that names it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,6 +30,8 @@ class Selection:
     platforms: frozenset[str] | None = None
     #: Whether the targets were found by a rule, too, rather than named by somebody.
     by_rule: bool = False
+    #: Whether what runs for longer than it can is queued anew.
+    overdue: bool = False
 
     def takes_company(self, company: Company) -> bool:
         """Whether a company has all the tags."""
@@ -64,6 +64,7 @@ def select(
     report: str | Iterable[str] | None = None,
     tags: Mapping[str, str] | None = None,
     platform: str | Iterable[str] | None = None,
+    overdue: bool = False,
 ) -> Selection:
     """A selection from what a user gives; the parameters are those of ``Session.plan``.
 
@@ -80,7 +81,8 @@ def select(
     if tags is not None and not isinstance(tags, Mapping):
         raise ValueError(f'tags: a mapping such as {{"region": "uk"}}, not {tags!r}.')
     texts = None if tags is None else {str(name): str(value) for name, value in tags.items()}
-    return Selection(targets, types, age, bool(failed), texts, platforms, by_rule=bool(failed) or age is not None)
+    by_rule = bool(failed) or age is not None
+    return Selection(targets, types, age, bool(failed), texts, platforms, by_rule, bool(overdue))
 
 
 def _targets(what: Any) -> dict[str, tuple[Target, ...]] | None:

@@ -1,13 +1,10 @@
 """What is known of companies, and how it is read: their connections, their cells, what their histories tell.
 
-``read_facts`` reads who there is: a list of companies holds their connections, so one request stands for thousands.
-``read_cells`` adds the cells, at the pace that the session's governor allows: one request for the history of each
-company tells its connections apart, and one more is sent only where that does not reach back far enough. One company's
-trouble is told by its :class:`CompanySnapshot`; what stops all of them (the reserve of the day's quota, an outage) ends
-the asking, and those that are left say why.
+Cells are read at the pace that the session's governor allows: the history of a company tells its connections apart, and
+a second request is sent only where it does not reach back far enough. One company's trouble is told by its
+:class:`CompanySnapshot`; what stops all of them (the reserve of the day's quota, an outage) ends the asking, and those
+that are left say why.
 """
-
-from __future__ import annotations
 
 import asyncio
 import re
@@ -17,13 +14,12 @@ from datetime import datetime
 from typing import TypeVar
 
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
-from codat_notebook.models.instants import instant
 from codat_notebook.models.platforms import BY_NAME, median_seconds
 from codat_notebook.models.shared import Company, Connection, PullOperation
 from codat_notebook.models.status import is_problem, is_running
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.sync_settings import Settings, merged
-from codat_notebook.runs.cells import DEPTH, Cell, make_cells
+from codat_notebook.runs.cells import DEPTH, Cell, make_cells, reaches_back
 from codat_notebook.runs.context import FEW, CompanyFacts, RunContext, find_companies
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
 from codat_notebook.runs.governor import Hold
@@ -62,7 +58,7 @@ class CellHistory:
             self.streak += 1
             if self.kind is None:
                 self.kind = status
-                self.failed_at = instant(operation.completed)
+                self.failed_at = operation.told
         self.failed += status != "Complete"
         self.ended += 1
 
@@ -77,20 +73,16 @@ def histories(operations: Iterable[PullOperation]) -> dict[tuple[str, str], Cell
 
 @dataclass(frozen=True, slots=True)
 class CompanySnapshot:
-    """What is known of one company. ``facts`` is ``None`` where Codat finds nothing under this id.
-
-    ``running`` are the cells (connection id, data type) with an operation under way; ``histories`` is what the history
-    tells of each cell; ``trouble`` says why there are no cells; ``settings`` are there where they were asked for.
-    """
+    """What is known of one company. Keys of its cells are (connection id, data type)."""
 
     id: str
     name: str
-    facts: CompanyFacts | None = None
+    facts: CompanyFacts | None = None  # None where Codat finds nothing under this id
     cells: tuple[Cell, ...] = ()
-    running: frozenset[tuple[str, str]] = frozenset()
+    running: frozenset[tuple[str, str]] = frozenset()  # cells with an operation under way
     histories: Mapping[tuple[str, str], CellHistory] = field(default_factory=dict)
-    trouble: str | None = None
-    settings: Settings | None = None
+    trouble: str | None = None  # why there are no cells
+    settings: Settings | None = None  # where they were asked for
 
     @property
     def connections(self) -> Mapping[str, Connection]:
@@ -209,7 +201,8 @@ class _Reader:
         page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
         whole = page.links.next is None
         cells = make_cells(facts, {}, page.results, whole, self.context.now)
-        if not whole and any(cell.last_success is None for cell in cells):
+        lacking = not (whole and reaches_back(facts, page.results))
+        if lacking and any(cell.last_success is None for cell in cells):
             statuses = await self._in_turn(lambda: calls.get_status_async(request=request))
             cells = make_cells(facts, statuses.by_type, page.results, whole, self.context.now)
         settings = await self._settings_of(facts) if self.settings else None

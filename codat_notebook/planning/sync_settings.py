@@ -6,8 +6,6 @@ type that a company's own list leaves out keeps the client's setting (assumed: w
 Settings are only read. The audit holds them against what the data is for; each finding says what to do and its source.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace

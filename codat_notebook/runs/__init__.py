@@ -10,6 +10,7 @@ is known about that) are pure. ``cells`` tells how fresh companies are, ``contex
 
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.store import (
+    JournalDamagedError,
     JournalError,
     JournalInUseError,
     JournalUnfinishedError,
@@ -19,6 +20,7 @@ from codat_notebook.runs.store import (
 )
 
 __all__ = [
+    "JournalDamagedError",
     "JournalError",
     "JournalInUseError",
     "JournalUnfinishedError",

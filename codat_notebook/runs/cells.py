@@ -1,11 +1,12 @@
 """How fresh a company's data is, per cell: company x connection x data type.
 
 Codat's data status carries no connection: with two banks of which one is dead, the type reads fresh. So a cell's state
-comes from the history of its connection, and from the data status only where the history does not reach back far
-enough; ``source`` says which.
+comes from the history of its connection, and from the data status where that knows of something that no history shows
+and that can be this cell's; ``source`` says which.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,14 +15,26 @@ from typing import TYPE_CHECKING
 from codat_notebook.diagnosis import Advice, diagnose
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import DataStatus, PullOperation
-from codat_notebook.models.status import is_failed, is_running
-from codat_notebook.models.vocabulary import DatasetStatus, SchemaDataType, custom_identifier
+from codat_notebook.models.status import is_failed, is_problem, is_running
+from codat_notebook.models.vocabulary import DatasetStatus, SchemaDataType
 
 if TYPE_CHECKING:  # the context holds what is watched, which is made of these
     from codat_notebook.runs.context import CompanyFacts, RunContext
 
 #: Operations of the history that are read to tell connections apart: one request.
 DEPTH = 1000
+#: From this age on an operation that runs is suspect: waited for no longer, and queued anew where the caller says so.
+OVERDUE = timedelta(days=7)
+#: Failures in a row from which on another try is no remedy: the wait doubles with each, from a day to a fortnight.
+LASTING = 3
+_WAITS = timedelta(days=1), timedelta(days=14)
+#: A data status and a history that are so far apart at most speak of the same sync.
+_ALIKE = timedelta(minutes=2)
+#: Within this time of its creation a connection is read for the first time.
+_FIRST_READ = timedelta(days=2)
+
+#: Connection id and data type.
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,19 @@ class Cell:
     setting: str | None = None
     advice: Advice | None = None
     due: datetime | None = None
+    #: How often it has failed in a row, as far as its history is known.
+    failures: int = 0
+    #: Whether its operation runs for so long that it may never end.
+    overdue: bool = False
+
+    @property
+    def lasting(self) -> str | None:
+        """Since when it fails again and again, in words."""
+        if self.failures < LASTING:
+            return None
+        since = self.last_success
+        worked = f"not since {since.day} {since:%B %Y}" if since else "this has never worked"
+        return f"failed {self.failures} times in a row, {worked}"
 
     @property
     def expected(self) -> bool:
@@ -108,6 +134,22 @@ async def company_status(context: "RunContext", company_id: str) -> CompanyStatu
     return CompanyStatus(facts, page.results, cells, total, statuses.by_type, whole)
 
 
+def reaches_back(facts: "CompanyFacts", operations: Iterable[PullOperation]) -> bool:
+    """Whether a history that has no further pages begins where its connections began, as far as is told: Codat reads a
+    connection when it is linked. Where it begins later, or is empty, the data status may know of more."""
+    first: dict[str, datetime] = {}
+    for operation in operations:
+        if (requested := instant(operation.requested)) is not None:
+            first[operation.connection_id] = min(requested, first.get(operation.connection_id, requested))
+    for connection in facts.connections.values():
+        began, created = first.get(connection.id), instant(connection.created)
+        if connection.last_sync and began is None:
+            return False
+        if began and created and began > created + _FIRST_READ:
+            return False
+    return True
+
+
 def make_cells(
     facts: "CompanyFacts",
     statuses: Mapping[str, DataStatus],
@@ -117,22 +159,31 @@ def make_cells(
 ) -> list[Cell]:
     """The cells of a company, from the data status by data type and its operations, newest first; ``whole``: whether
     these are all that there ever were."""
-    latest: dict[tuple[str, str], PullOperation] = {}
-    successes: dict[tuple[str, str], PullOperation] = {}
+    latest: dict[Key, PullOperation] = {}
+    successes: dict[Key, PullOperation] = {}
     histories: dict[str, list[PullOperation]] = {}
+    failures: Counter[Key] = Counter()
+    shown: set[str] = set()  # the data types whose data status speaks of an operation that is here
     for operation in operations:
         histories.setdefault(operation.connection_id, []).append(operation)
         kind = (operation.connection_id, operation.data_type)
+        if kind not in successes and is_problem(operation.status):
+            failures[kind] += 1
         latest.setdefault(kind, operation)
         if operation.status == "Complete":
             successes.setdefault(kind, operation)
+            if _is_sync_of(operation, statuses.get(operation.data_type)):
+                shown.add(operation.data_type)
     keys = {(id, data_type) for id, types in facts.supported.items() for data_type in types} | latest.keys()
-    if len(facts.connections) == 1:  # a custom type that the history no longer shows can be of no other
-        keys |= {(id, name) for id in facts.connections for name in statuses if custom_identifier(name) is not None}
+    if len(facts.connections) == 1:  # what neither the platform nor the history shows (any more) can be of no other
+        keys |= {(id, name) for id in facts.connections for name, told in statuses.items() if _tells(told)}
     cells = []
     for key in sorted(keys):
-        cell = _cell(facts, key, latest.get(key), successes.get(key), None if whole else statuses.get(key[1]), now)
+        told = None if key[1] in shown else statuses.get(key[1])
+        status = _unseen(told, key, keys, latest, successes, whole) if told is not None and _tells(told) else None
+        cell = _cell(facts, key, latest.get(key), successes.get(key), status, now)
         failed = is_failed(cell.status or "")
+        cell = replace(cell, failures=failures[key]) if failed else cell
         cells.append(_diagnosed(cell, latest.get(key), facts, histories.get(key[0], ()), now) if failed else cell)
     return cells
 
@@ -144,36 +195,77 @@ def _diagnosed(
     id, data_type, status = cell.connection_id, SchemaDataType(cell.data_type), DatasetStatus(cell.status or "")
     operation = latest or PullOperation(connection_id=id, data_type=data_type, status=status)
     advice = diagnose(operation, facts.connections.get(id), history, now=now)
-    ended = instant(operation.completed) or instant(operation.requested)
-    due = advice.due(ended) if ended else None
+    due = advice.due(operation.told) if operation.told else None
+    if due is not None and operation.told is not None and cell.failures >= LASTING:
+        due = max(due, operation.told + min(_WAITS[0] * 2 ** min(cell.failures - LASTING, 9), _WAITS[1]))
     return replace(cell, advice=advice, due=due if due and due > now else None)
+
+
+def _tells(status: DataStatus) -> bool:
+    """Whether a data status says more than that nothing was ever read."""
+    return status.current_status is not None or status.last_successful_sync is not None
+
+
+def _unseen(
+    status: DataStatus,
+    key: Key,
+    keys: Iterable[Key],
+    latest: Mapping[Key, PullOperation],
+    successes: Mapping[Key, PullOperation],
+    whole: bool,
+) -> DataStatus | None:
+    """The data status of a type of which no history shows the sync, where it can be this cell's: no other connection
+    has the type, or nothing tells whose it is and of this cell nothing better is known."""
+    others = [each for each in keys if each[1] == key[1] and each != key]
+    synced, ours = instant(status.last_successful_sync), successes.get(key)
+    if synced is None:  # it only failed, or runs
+        return status if not any(each in latest for each in (key, *others)) else None
+    if ours is not None:
+        return status if not others and synced > (ours.told or synced) else None
+    return status if not (others and whole and any(each in successes for each in others)) else None
+
+
+def _is_sync_of(operation: PullOperation, status: DataStatus | None) -> bool:
+    """Whether a data status speaks of this success."""
+    if status is None or status.last_successful_sync is None:
+        return False
+    read, synced = operation.told, instant(status.last_successful_sync)
+    near = read is not None and synced is not None and abs(read - synced) <= _ALIKE
+    return near or operation.id == status.latest_successful_sync_id
+
+
+def is_overdue(operation: PullOperation, now: datetime) -> bool:
+    """Whether an operation runs for so long that it may never end; no time that Codat documents for one is as long."""
+    requested = instant(operation.requested)
+    return is_running(operation.status, operation.completed) and requested is not None and now - requested > OVERDUE
 
 
 def _cell(
     facts: "CompanyFacts",
-    key: tuple[str, str],
+    key: Key,
     latest: PullOperation | None,
     success: PullOperation | None,
     status: DataStatus | None,
     now: datetime,
 ) -> Cell:
-    """One cell. ``status`` is given only where the history may lack this cell's last success."""
+    """One cell. ``status`` is given only where it tells what the history lacks."""
     connection_id, data_type = key
-    last_success = instant(success.completed) if success else None
-    older = status if last_success is None and status and status.last_successful_sync is not None else None
-    if older:
-        last_success = instant(older.last_successful_sync)
+    synced = instant(status.last_successful_sync) if status else None
+    last_success = synced or (success.told if success else None)
+    behind = latest is not None and synced is not None and synced > (latest.told or synced)
+    shown = None if behind else latest
     return Cell(
         company_id=facts.id,
         connection_id=connection_id,
         data_type=data_type,
         platform=facts.platforms.get(connection_id, ""),
-        status=latest.status if latest else (older.current_status if older else None),
+        status=shown.status if shown else (status.current_status if status else None),
         last_success=last_success,
         last_requested=instant(latest.requested) if latest else None,
         age=now - last_success if last_success else None,
-        message=(latest.error_message or latest.status_description) if latest else None,
-        operation_id=latest.id if latest else (older.latest_sync_id if older else None),
-        source="dataStatus" if older else "history",
-        completed=latest.completed if latest else None,
+        message=(shown.error_message or shown.status_description) if shown else None,
+        operation_id=shown.id if shown else (status.latest_sync_id if status else None),
+        source="dataStatus" if status else "history",
+        completed=shown.completed if shown else None,
+        overdue=shown is not None and is_overdue(shown, now),
     )

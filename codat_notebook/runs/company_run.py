@@ -30,6 +30,8 @@ from codat_notebook.utils import RetryConfig
 ENDS = ("done", "stopped", "failed")
 #: Stands among the positions for ``data/all``, which has no row of its own.
 ALL = -1
+#: And for a look, where it is told how long an answer has been waited for.
+LOOK = -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class CompanyRun:
     stale: bool = False
     intents: dict[int, KeyedIntent] = field(default_factory=dict)
     tries: dict[int, int] = field(default_factory=dict)
+    #: Position (:data:`LOOK`: a look) -> the clock's seconds since when an answer is waited for.
+    since: dict[int, float] = field(default_factory=dict)
     under_way: int = 0
     looking: bool = False
     due: float | None = None
@@ -160,6 +164,12 @@ class CompanyRun:
     def caution(self) -> str | None:
         """What its products say against refreshing data types."""
         return caution(self.facts.products) if self.facts is not None and self.product is None else None
+
+    @property
+    def waited(self) -> float:
+        """For how many real seconds an answer has been waited for."""
+        times = tuple(self.since.values())
+        return self.context.client.clock.monotonic() - min(times) if times else 0.0
 
     @property
     def name(self) -> str:

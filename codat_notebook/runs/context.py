@@ -14,12 +14,13 @@ from datetime import datetime
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from codat_notebook.client import CodatLending
-from codat_notebook.client.lookup import expected_cells
+from codat_notebook.client import CodatLending, Event, Waiting
+from codat_notebook.client.lookup import expected_cells, readable, supported
 from codat_notebook.client.quota import Pacing
 from codat_notebook.client.wire import is_loopback
-from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
+from codat_notebook.models.errors import CodatLendingError, InvalidRequestError, NoResponseError
 from codat_notebook.models.shared import Company, Connection, PullOperation, SyncSettings
+from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.runs.engine import Engine
 from codat_notebook.runs.governor import Governor
 from codat_notebook.runs.polling import LARGEST_PAGE
@@ -33,11 +34,14 @@ CLOSED = "This session is closed: connect() again."
 FEW = 5
 #: Statuses of an answer that concern one company only, and that no waiting changes.
 ITS_OWN = (403, 404)
+#: Real seconds after which nothing waits without a word.
+SILENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class CompanyFacts:
-    """A company's name, its connections, tags and products as they were when asked for."""
+    """A company's name, its connections, tags and products as they were when asked for. ``supported`` are the data
+    types of each connection of whose platform something is known."""
 
     id: str
     name: str
@@ -45,11 +49,19 @@ class CompanyFacts:
     supported: Mapping[str, frozenset[str]]
     tags: Mapping[str, str] = field(default_factory=dict)
     products: tuple[str, ...] = ()
+    #: How many subsidiaries it has: the connections of a parent are theirs.
+    subsidiaries: int = 0
 
     @property
     def linked(self) -> list[Connection]:
         """The connections that Codat can read."""
         return [connection for connection in self.connections.values() if connection.is_linked]
+
+    def offers(self, connection_id: str, data_type: str) -> bool:
+        """Whether a data type can be had from a connection, as far as is known: one that its platform does not list
+        (any more) cannot, whatever the history holds. Custom types are never listed."""
+        types = self.supported.get(connection_id)
+        return types is None or data_type in types or custom_identifier(data_type) is not None
 
     def refreshed_by_all(self, first_link: frozenset[str]) -> list[tuple[str, str]]:
         """The (connection id, data type) of each operation that ``data/all`` should queue."""
@@ -69,9 +81,9 @@ class CompanyFacts:
 
 @dataclass(slots=True)
 class RunContext:
-    """The services that runs share. What platforms ``support`` (by integration key) and the settings of companies (by
-    id) and of the client (``profile``) are filled by the first use. ``pacing`` is the client's; the ``governor`` slows
-    all runs down together."""
+    """The services that runs share. What platforms ``support`` (by each of their names) and the settings of companies
+    (by id) and of the client (``profile``) are filled by the first use. ``pacing`` is the client's; the ``governor``
+    slows all runs down together."""
 
     client: CodatLending
     engine: Engine
@@ -115,6 +127,17 @@ class RunContext:
         """The server's time."""
         return self.client.clock.now()
 
+    def heard(self, event: Event) -> None:
+        """Take in an event of the client. A call that waits for longer than a reader should wonder goes into the error
+        log, once."""
+        self.governor.heard(event)
+        if isinstance(event, Waiting) and event.waited < SILENCE <= event.waited + event.seconds:
+            last = self.governor.reasons.get((event.company_id or "").lower(), "")
+            why = event.reason if last in event.reason else f"{last}; {event.reason}"
+            error = NoResponseError(f"{why}, for {event.waited + event.seconds:.0f} s and more ({event.call})")
+            error.action = "Nothing to do yet: it is tried again until the call's time is over."
+            self.report(error, "Codat has not given what was asked for", Subject(company_id=event.company_id))
+
     def report(self, error: Exception, what: str, subject: Subject | None = None) -> ErrorRecord:
         """Put an exception into the error log, in plain words."""
         if subject is not None and subject.company is None:
@@ -130,15 +153,13 @@ class RunContext:
         """The same of a company that was read already: lists of companies hold their connections."""
         connections = {connection.id: connection for connection in company.data_connections or ()}
         if self.support is None:
-            self.support = {
-                integration.key: frozenset(integration.readable_data_types)
-                async for integration in self.client.integrations.iterate_async()
-            }
-        able = {id: self.support.get(each.integration_key or "", frozenset()) for id, each in connections.items()}
+            self.support = readable([each async for each in self.client.integrations.iterate_async()])
+        able = supported(connections.values(), self.support)
         id = company.id or company_id
         products = tuple(company.products or ())
         self.names[id] = company.name or id
-        return CompanyFacts(id, company.name or id, connections, able, company.tags or {}, products)
+        subsidiaries = len(company.reference_subsidiary_companies or ())
+        return CompanyFacts(id, company.name or id, connections, able, company.tags or {}, products, subsidiaries)
 
     async def company_settings(self, company_id: str, retries: RetryConfig | None = None) -> SyncSettings:
         """A company's sync settings as Codat tells them, asked for once."""

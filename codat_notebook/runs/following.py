@@ -16,9 +16,11 @@ from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_running, paused_until
 from codat_notebook.runs import polling
+from codat_notebook.runs.cells import OVERDUE, is_overdue
 from codat_notebook.runs.company_run import ALL, CompanyRun
 from codat_notebook.runs.context import ITS_OWN
 from codat_notebook.runs.durations import Durations, seconds_taken
+from codat_notebook.runs.governor import DAY
 from codat_notebook.runs.rows import OPEN_STATES, Row, absorb
 from codat_notebook.runs.sending import ACCOUNT
 
@@ -54,7 +56,13 @@ async def look(company: CompanyRun, durations: Durations) -> None:
     company.quiet_looks += 1
     company.set_rows(_end_discovery(rows, company, seen) if company.queued else rows, seen)
     if company.queued and not _waits(company):
-        company.set_phase("stopped" if company.unsettled else "done")
+        stuck = [row.data_type for row in company.rows if row.open and row.operation is not None]
+        told = (
+            f"no longer waiting for {', '.join(stuck)}: in progress for more than {OVERDUE.days} days"
+            if stuck
+            else None
+        )
+        company.set_phase("stopped" if company.unsettled or stuck else "done", told)
 
 
 def _quiet(company: CompanyRun) -> float:
@@ -118,7 +126,8 @@ def _learn(company: CompanyRun, seen: Iterable[PullOperation], durations: Durati
 
 def _waits(company: CompanyRun) -> bool:
     """Whether to look again: something runs, siblings may lag, or a doubt may still be settled by an operation."""
-    states = {row.state for row in company.rows}
+    now = company.context.now
+    states = {row.state for row in company.rows if row.operation is None or not is_overdue(row.operation, now)}
     if states.intersection(OPEN_STATES) or (company.quiet_looks < 2 and company.wanted is None):
         return True
     if _siblings_missing(company) or _product_discovers(company):
@@ -146,7 +155,7 @@ def _siblings_missing(company: CompanyRun) -> bool:
     shown = {(operation.data_type, operation.connection_id) for operation in operations}
     types = {data_type for data_type, _ in shown}
     return any(
-        data_type in supported[connection.id] and (data_type, connection.id) not in shown
+        data_type in supported.get(connection.id, ()) and (data_type, connection.id) not in shown
         for data_type, chosen in company.wanted
         if chosen is None and data_type in types
         for connection in company.facts.linked
@@ -204,5 +213,9 @@ def _trouble(company: CompanyRun, error: CodatLendingError) -> None:
         return
     company.pause = min(company.pause * 2, BACK_OFF[1]) or BACK_OFF[0]
     if error.retry_at is not None:
-        company.context.governor.hold_until(error.retry_at, record.action)
+        left = (error.retry_at - company.context.now).total_seconds()
+        if company.context.governor.common:
+            company.context.governor.hold_until(error.retry_at, record.action)
+        else:
+            company.pause = max(company.pause, company.context.client.clock.real(min(left, DAY.total_seconds())))
     company.set_phase(company.phase, f"no answer from Codat, looking again in {company.pause:.0f} s")

@@ -26,6 +26,8 @@ MARGIN = 1.01
 SLOWER, RECOVERY = 0.7, 0.1
 #: Failures in a row from which on requests are only tried, and the seconds between tries: first and longest.
 OUTAGE, TRIES = 8, (1.0, 60.0)
+#: Nobody waits longer than that because a header says so: it is a question to the user then.
+DAY = timedelta(days=1)
 _COMPANY = re.compile("/companies/([^/?]+)")
 
 
@@ -54,6 +56,8 @@ class Governor:
         self._share = 1.0
         self._slowed = self._cut = self._until = self._tried = float("-inf")
         self._why: str | None = None
+        #: Company (as in addresses) -> what went wrong with the latest request about it that was in trouble.
+        self.reasons: dict[str, str] = {}
         #: The company that a request in trouble was about (empty: none) -> when that was.
         self._troubled: dict[str, float] = {}
         self._failures = 0
@@ -83,7 +87,9 @@ class Governor:
         return self._of_quota(reserve) or self._of_pace()
 
     def hold_until(self, moment: datetime, why: str | None = None) -> None:
-        """Send nothing before ``moment`` (server's time); ``why``: by default that Codat asks for it."""
+        """Send nothing before ``moment`` (server's time), which is a day from now at most; ``why``: by default that
+        Codat asks for it."""
+        moment = min(moment, self._clock.now() + DAY)
         until = self._now + self._clock.real(max((moment - self._clock.now()).total_seconds(), 0.0))
         if until > self._until:
             self._until = until
@@ -116,14 +122,15 @@ class Governor:
             return None
         kept = reserve * (quota.limit or 0) if 0 < reserve < 1 else reserve
         now = self._clock.now()
-        if quota.remaining - self.under_way > kept or now >= quota.resets_at or quota.observed_at > quota.resets_at:
+        resets_at = min(quota.resets_at, quota.observed_at + DAY)
+        if quota.remaining - self.under_way > kept or now >= resets_at or quota.observed_at > resets_at:
             return None
         if self.under_way and quota.remaining > kept:
             return Hold(None)
         what = "The day's quota is down to its reserve" if kept else "The day's quota is used up"
         # A little later, because the header's time is cut to seconds.
-        seconds = self._clock.real((quota.resets_at - now).total_seconds() + 1.0)
-        return Hold(seconds, f"{what}; continuing at {local(quota.resets_at)}")
+        seconds = self._clock.real((resets_at - now).total_seconds() + 1.0)
+        return Hold(seconds, f"{what}; continuing at {local(resets_at)}")
 
     @property
     def _allowed(self) -> int:
@@ -148,7 +155,7 @@ class Governor:
 
     def heard(self, event: Event) -> None:
         """Take in an event of the client. Trouble with one company alone is no reason to be slow with the others."""
-        if isinstance(event, Waiting) and event.reason.startswith("429") and self._common:
+        if isinstance(event, Waiting) and event.reason.startswith("429") and self.common:
             self.hold_until(event.until)
         if not isinstance(event, Attempt):
             return
@@ -156,15 +163,17 @@ class Governor:
         if status is None or status in (408, 429) or status >= 500:
             self._failures += status != 429
             company = _COMPANY.search(event.path)
-            self._troubled[company[1] if company else ""] = self._now
-            if self._common:
+            about = company[1] if company else ""
+            self._troubled[about] = self._now
+            self.reasons[about.lower()] = event.error or f"status {status}"
+            if self.common:
                 self._slow_down(event)
         else:
             self._failures = 0
             self._took(event.ms / 1000)
 
     @property
-    def _common(self) -> bool:
+    def common(self) -> bool:
         """Whether the trouble of the last minute concerned more than one company."""
         for company in [company for company, at in self._troubled.items() if at < self._now - 60]:
             del self._troubled[company]

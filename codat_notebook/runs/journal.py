@@ -12,11 +12,12 @@ import asyncio
 import json
 import sqlite3
 import uuid
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,14 +33,15 @@ from codat_notebook.runs.records import ErrorRecord
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.sending import UnwrittenError
 from codat_notebook.runs.store import (
-    ATTEMPTS,
+    DAMAGED,
+    TABLES,
     VERSION,
-    WITH_ATTEMPTS,
-    WITH_PRODUCT,
+    JournalDamagedError,
     JournalError,
     JournalUnfinishedError,
     Statement,
     Store,
+    checksum,
     opened,
 )
 from codat_notebook.runs.targets import Skipped, Targets
@@ -47,12 +49,14 @@ from codat_notebook.runs.targets import Skipped, Targets
 #: Real seconds until writing is tried again.
 AGAIN: Final = 2.0
 _COMPANY: Final = """
-INSERT INTO companies VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (company_id) DO UPDATE SET wanted = excluded.wanted,
+INSERT INTO companies VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (company_id) DO UPDATE SET wanted = excluded.wanted,
 all_done = excluded.all_done, all_key = excluded.all_key, all_at = excluded.all_at, began = excluded.began,
-done = excluded.done
+done = excluded.done, sum = excluded.sum
 """
-_OPERATION: Final = "INSERT OR REPLACE INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_OPERATION: Final = "INSERT OR REPLACE INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ATTEMPT: Final = _OPERATION.replace("operations", "attempts")
+#: Columns of an operation without its checksum.
+_COLUMNS: Final = 11
 #: Phase -> how ``done`` tells it; 0 is a company of which something is still to come.
 _DONE: Final = {"done": 1, "failed": 2}
 
@@ -150,7 +154,8 @@ def _company(company: CompanyRun) -> Sequence[Any]:
     intent = company.intents.get(ALL)
     wanted = None if company.wanted is None else json.dumps(company.wanted)
     key, at = (intent.key, intent.at) if intent else (None, None)
-    return company.company_id, wanted, company.all_done, key, at, company.began, _DONE.get(company.phase, 0)
+    values = company.company_id, wanted, company.all_done, key, at, company.began, _DONE.get(company.phase, 0)
+    return *values, checksum((*values, len(company.rows), len(_earlier(company))))
 
 
 def _operation(company: CompanyRun, position: int) -> Sequence[Any]:
@@ -163,9 +168,13 @@ def _operation(company: CompanyRun, position: int) -> Sequence[Any]:
 
 def _attempts(company: CompanyRun) -> list[Sequence[Any]]:
     """How earlier attempts ended, each with the time of the next one."""
+    return [_encoded(company, place, each, each.attempt, _text(each.next_at)) for place, each in _earlier(company)]
+
+
+def _earlier(company: CompanyRun) -> list[tuple[int, Row]]:
+    """The earlier attempts, each with its position."""
     chains = [*enumerate(row.before for row in company.rows), (ALL, company.before)]
-    earlier = ((place, each) for place, before in chains if before is not None for each in before.attempts)
-    return [_encoded(company, place, each, each.attempt, _text(each.next_at)) for place, each in earlier]
+    return [(place, each) for place, before in chains if before is not None for each in before.attempts]
 
 
 def _text(moment: datetime | None) -> str | None:
@@ -175,10 +184,11 @@ def _text(moment: datetime | None) -> str | None:
 def _encoded(company: CompanyRun, position: int, row: Row, fifth: Any, sixth: Any) -> Sequence[Any]:
     operation = msgspec.json.encode(row.operation).decode() if row.operation is not None else None
     error = msgspec.json.encode(row.error).decode() if row.error is not None else None
-    return (
+    values = (
         company.company_id, position, row.data_type, row.connection_id, fifth, sixth, row.outcome, row.origin,
         operation, error, _text(row.seen),
     )  # fmt: skip
+    return *values, checksum(values)
 
 
 # How a run begins, and goes on in another kernel.
@@ -205,25 +215,32 @@ class Start:
         journal: str | Path | None = None,
         reserve: float = 0,
         patience: float = PRICE,
+        notes: Mapping[str, str] | None = None,
     ) -> "Start":
-        """A new run; a journal whose run has ended is begun anew. Raises :class:`JournalError` if it cannot be used."""
+        """A new run; a journal whose run has ended is begun anew. Raises :class:`JournalError` if it cannot be used.
+
+        ``notes`` stand in the journal from the moment on at which the plan does; ``left_notes`` reads them."""
         if context.closed:  # before a journal is locked
             raise RuntimeError(CLOSED)
         if not (reserve >= 0 and patience >= 0):
             raise ValueError("reserve and patience are 0 or more.")
-        product, store, about = targets.product, None, None
+        product, store = targets.product, None
+        about: Mapping[str, str] | None = None
         companies = [CompanyRun(context, id, wanted, product) for id, wanted in targets.companies.items()]
         if journal is not None:
             path = Path(journal)
             about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
+            about |= notes or {}
             about |= _handle() if product is None else {"product": product, **_handle()}
             with opened(path, "written", "Nothing was begun.") as store:
+                store.check()
                 if store.about() and store.read("SELECT 1 FROM companies WHERE NOT done LIMIT 1"):
                     raise JournalUnfinishedError(
                         f"The journal {path} holds a run that has not ended. "
                         f"Continue it with session.resume({str(path)!r}), or choose another name."
                     )
                 _begin(store, companies, targets.skipped, about)
+                about = store.about()
         return cls(companies, targets.skipped, reserve, patience, store, product, about)
 
     @classmethod
@@ -233,17 +250,24 @@ class Start:
             raise RuntimeError(CLOSED)
         path = Path(journal)
         with opened(path, "read", "It was left as it is.") as store:
+            store.check()
             about = store.about()
             if not about:
                 raise JournalError(f"The journal {path} is empty: nothing was begun in it.")
-            if about["server"] != context.client.server_url:
+            if about.get("server") != context.client.server_url and _is_whole(about):
                 raise JournalError(
                     f"The journal {path} belongs to {about['server']}, this session to {context.client.server_url}."
                 )
-            product, about = about.get("product"), {**about, **_handle()}
-            companies, skipped = _restored(store, context, product)
+            try:
+                companies, skipped = _restored(store, context, about)
+                reserve, patience, product = float(about["reserve"]), float(about["patience"]), about.get("product")
+            except (ValueError, TypeError, KeyError, IndexError, StopIteration, msgspec.MsgspecError) as error:
+                # One of an earlier version, whose rows have no checksums.
+                raise _damaged(store, [f"{type(error).__name__}: {error}"]) from error
+            store.bring_up_to_date()
+            about = {**about, **_number_of(companies, skipped), **_handle()}
             store.write([_about(about)])
-            return cls(companies, skipped, float(about["reserve"]), float(about["patience"]), store, product, about)
+            return cls(companies, skipped, reserve, patience, store, product, store.about())
 
     def gone_on_with(self, context: RunContext, companies: list[CompanyRun], unwritten: bool) -> "Start":
         """The same run with these companies, in the same journal, which nobody else has continued meanwhile.
@@ -254,7 +278,8 @@ class Start:
             return replace(self, companies=companies)
         pairs = zip(self.companies, companies, strict=True)
         changed = [new for old, new in pairs if unwritten or (new.rows, new.phase) != (old.rows, old.phase)]
-        path, about = self.store.path, {**self.about, **_handle()}
+        path = self.store.path
+        about: Mapping[str, str] = {**self.about, **_handle()}
         with opened(path, "continued", "Nothing was begun.") as store:
             if store.about() != self.about:
                 raise JournalError(
@@ -262,10 +287,22 @@ class Start:
                     f"session.resume({str(path)!r}) shows it. Nothing was begun."
                 )
             attempts = [values for company in changed for values in _attempts(company)]
-            tried = [(ATTEMPTS, None), (_ATTEMPT, attempts)] if attempts else []
-            gone = [("DELETE FROM operations WHERE company_id = ?", [[company.company_id] for company in changed])]
-            store.write([_about(about), *gone, *_plan(changed), *tried], WITH_ATTEMPTS if attempts else None)
+            gone = "DELETE FROM operations WHERE company_id = ?", [[company.company_id] for company in changed]
+            store.write([_about(about), gone, *_plan(changed), (_ATTEMPT, attempts)])
+            about = store.about()
         return replace(self, companies=companies, store=store, about=about)
+
+
+def left_notes(journal: str | Path) -> Mapping[str, str]:
+    """What the journal of a run says of it as a whole, its notes included; nothing where there is no journal yet.
+
+    Raises :class:`JournalError` where it cannot be read."""
+    if not (path := Path(journal)).exists():
+        return {}
+    with opened(path, "read") as store:
+        about = store.about()
+    store.close()
+    return about
 
 
 def _handle() -> dict[str, str]:
@@ -274,7 +311,18 @@ def _handle() -> dict[str, str]:
 
 
 def _about(about: Mapping[str, str]) -> Statement:
-    return "INSERT OR REPLACE INTO run VALUES (?, ?)", list(about.items())
+    told = sorted((name, value) for name, value in about.items() if name != "sum")
+    return "INSERT OR REPLACE INTO run VALUES (?, ?)", [*told, ("sum", str(checksum(chain(*told))))]
+
+
+def _is_whole(about: Mapping[str, str]) -> bool:
+    """Whether what is kept of the run as a whole is as it was written; an earlier version has no checksum."""
+    return "sum" not in about or ("sum", about["sum"]) in (_about(about)[1] or ())
+
+
+def _number_of(companies: Sequence[object], skipped: Sequence[Skipped]) -> dict[str, str]:
+    """By which it is known whether all of them are there."""
+    return {"companies": str(len(companies)), "skipped": str(checksum(chain(*skipped)))}
 
 
 def _plan(companies: list[CompanyRun]) -> list[Statement]:
@@ -285,25 +333,59 @@ def _plan(companies: list[CompanyRun]) -> list[Statement]:
 
 def _begin(store: Store, companies: list[CompanyRun], skipped: tuple[Skipped, ...], about: Mapping[str, str]) -> None:
     """Write the plan down, before anything is sent; what an ended run left is cleared."""
-    tables = ("run", "companies", "operations", "skipped", *["attempts"][: store.version == WITH_ATTEMPTS])
-    cleared: list[Statement] = [(f"DELETE FROM {table}", None) for table in tables]
+    tables = "run", "companies", "operations", "skipped", "attempts"
+    cleared: list[Statement] = [(f"DROP TABLE IF EXISTS {table}", None) for table in tables]
+    made: list[Statement] = [*[(table, None) for table in TABLES], (f"PRAGMA user_version={VERSION}", None)]
     left_out = "INSERT INTO skipped VALUES (?, ?, ?, ?)", skipped
-    version = WITH_PRODUCT if "product" in about else VERSION
-    store.write([*cleared, _about(about), *_plan(companies), left_out], version)
+    whole = {**about, **_number_of(companies, skipped)}
+    store.write([*cleared, *made, _about(whole), *_plan(companies), left_out])
 
 
-def _restored(store: Store, context: RunContext, product: str | None) -> tuple[list[CompanyRun], tuple[Skipped, ...]]:
+def _restored(
+    store: Store, context: RunContext, about: Mapping[str, str]
+) -> tuple[list[CompanyRun], tuple[Skipped, ...]]:
     """The companies as the last process left them, what it was about to queue, or had, being marked as a doubt; and
-    what was left out of the plan."""
+    what was left out of the plan. Raises :class:`JournalDamagedError` for what is not as it was written."""
+    there = {name for (name,) in store.read("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    bad = [] if _is_whole(about) else ["what it says of the run as a whole"]
     attempts: dict[tuple[str, int], Row] = {}
-    for values in store.read("SELECT * FROM attempts ORDER BY attempt") if store.version == WITH_ATTEMPTS else ():
+    tried: Counter[str] = Counter()
+    for values in _rows(store, "attempts ORDER BY attempt", bad) if "attempts" in there else ():
         attempts[values[:2]] = replace(_row(values), before=attempts.get(values[:2]), next_at=_moment(values[5]))
+        tried[values[0]] += 1
     rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    for values in store.read("SELECT * FROM operations ORDER BY company_id, position"):
+    for values in _rows(store, "operations ORDER BY company_id, position", bad):
         rows[values[0]].append(values)
-    kept = store.read("SELECT * FROM companies ORDER BY rowid")
+    kept = []
+    for values in store.read("SELECT * FROM companies ORDER BY rowid"):
+        own, id = values[:7], values[0]
+        if values[7:] not in ((), (None,), (checksum((*own, len(rows[id]), tried[id])),)):
+            bad.append(f"company {id}")
+        kept.append(own)
     skipped = tuple(Skipped(*values) for values in store.read("SELECT * FROM skipped"))
+    if {**about, **_number_of(kept, skipped)} != about and "companies" in about:
+        bad.append("the companies, or what was left out, are not all there")
+    if bad:
+        raise _damaged(store, bad)
+    product = about.get("product")
     return [_company_run(context, product, values, rows[values[0]], attempts) for values in kept], skipped
+
+
+def _rows(store: Store, table: str, bad: list[str]) -> Iterator[tuple[Any, ...]]:
+    """The rows of operations that are as they were written; an earlier version has no checksums. The others are told in
+    ``bad``."""
+    for values in store.read(f"SELECT * FROM {table}"):
+        if values[_COLUMNS:] in ((), (None,), (checksum(values[:_COLUMNS]),)):
+            yield values[:_COLUMNS]
+        else:
+            bad.append(f"row {values[1]} of company {values[0]}")
+
+
+def _damaged(store: Store, bad: list[str]) -> JournalDamagedError:
+    more = f" and {len(bad) - 3:,} more" if len(bad) > 3 else ""
+    return JournalDamagedError(
+        f"The journal {store.path} is damaged. Not as it was written: {'; '.join(bad[:3])}{more}. {DAMAGED}"
+    )
 
 
 def kinds(path: Path, company_id: str) -> set[str | None]:

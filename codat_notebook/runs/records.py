@@ -185,6 +185,6 @@ def _not_refreshed(operation: PullOperation, platform: str | None) -> str:
 
 def log_error(log: Log[ErrorRecord], record: ErrorRecord) -> ErrorRecord:
     """Append a record to a log and to the logging channel."""
-    logger.warning("%s: %s %s", record.what, record.why, record.action)
+    logger.warning("%s: %s %s", *map(errors.shown, (record.what, record.why, record.action)))
     log.append(record)
     return record

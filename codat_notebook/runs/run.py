@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from codat_notebook import display, forking, frames
 from codat_notebook.client.clock import ServerClock
-from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.models.errors import CodatLendingError, shown
 from codat_notebook.runs.attempts import Retries, carried, retries_of
 from codat_notebook.runs.company_run import CompanyRun
 from codat_notebook.runs.context import CompanyFacts, RunContext, facts_of
@@ -103,9 +103,9 @@ class RefreshRun:
             await self._learn_facts()
             await self._scheduler.work()
             phases = {company.phase for company in self._companies}
-            left = (
-                "what was not queued is left so: run.watch_again(queue=True) queues it" if "stopped" in phases else None
-            )
+            unqueued = "what was not queued is left so: run.watch_again(queue=True) queues it"
+            stopped = [company for company in self._companies if company.phase == "stopped"]
+            left = (stopped[0].note or unqueued) if stopped else None
             failed = phases == {"failed"}
             self._finish("failed" if failed else "done", self._companies[0].note if failed else left)
         except CodatLendingError as error:
@@ -237,7 +237,8 @@ class RefreshRun:
             number, due = self._scheduler.waits
             waits = f"{number:,} to be retried from {local(due)}" if due is not None else None
             hold = self._scheduler.hold.why if self._scheduler.hold else None
-            notes = [paused, trouble, hold, waits, note, caution]
+            stuck = self._scheduler.stuck if hold is None else None
+            notes = [paused, trouble, hold, stuck, waits, note, caution]
         return "; ".join(filter(None, notes)) or None
 
     @property
@@ -289,7 +290,7 @@ class RefreshRun:
         parts += [f"{number:,} {state}" for state, number in self.counts.items() if state != "complete"]
         if at.expected_end is not None:
             parts += [f"{at.per_minute:,.0f} a minute", f"end expected {local(at.expected_end)}"]
-        return f"{self.company_name}: {', '.join(parts)}{'; ' + note if note else ''}"
+        return shown(f"{self.company_name}: {', '.join(parts)}{'; ' + note if note else ''}")
 
     @property
     def is_sandbox(self) -> bool:
@@ -376,7 +377,7 @@ class RefreshRun:
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{number} {state}" for state, number in self.counts.items()) or self.phase
-        return f"<RefreshRun of {self.company_name}: {parts}{'; ' + self.note if self.note else ''}>"
+        return shown(f"<RefreshRun of {self.company_name}: {parts}{'; ' + self.note if self.note else ''}>")
 
     def _repr_html_(self) -> str:
         columns = ["data_type", "platform", "status", "requested", "duration", "message", "origin"]

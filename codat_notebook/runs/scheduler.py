@@ -9,6 +9,7 @@ waits for the trouble of another; only what concerns the whole account (the key,
 import asyncio
 import contextlib
 import heapq
+import math
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
@@ -16,11 +17,11 @@ from itertools import count, zip_longest
 from typing import Any, TypeVar
 
 from codat_notebook.models.errors import CodatLendingError
-from codat_notebook.runs.company_run import ALL, CompanyRun
-from codat_notebook.runs.context import RunContext
+from codat_notebook.runs.company_run import ALL, LOOK, CompanyRun
+from codat_notebook.runs.context import SILENCE, RunContext
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import look, plan_look
-from codat_notebook.runs.governor import Hold
+from codat_notebook.runs.governor import DAY, Hold
 from codat_notebook.runs.journal import Journal, Start
 from codat_notebook.runs.polling import price_of
 from codat_notebook.runs.records import logger
@@ -68,6 +69,8 @@ class Scheduler:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._fatal: CodatLendingError | None = None
+        #: The clock's seconds since when what has to be known first is asked for.
+        self._asking = math.inf
         for company in self.companies.values():
             company.changed = self._company_changed
             company.retries = UNATTENDED if len(self.companies) > 1 else None
@@ -128,11 +131,16 @@ class Scheduler:
     async def patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """What has to be known before the work begins, asked for again each time that Codat asks to wait first."""
         governor = self.context.governor
+        self._asking = self._now
         while True:
             try:
-                return await ask()
+                answer = await ask()
+                self._asking = math.inf
+                return answer
             except CodatLendingError as error:
                 if error.status_code != 429 or error.retry_at is None or not self.open:
+                    raise
+                if error.retry_at > self.context.now + DAY:
                     raise
                 governor.hold_until(error.retry_at)
             while (hold := governor.hold(self._reserve)) is not None:
@@ -181,6 +189,10 @@ class Scheduler:
         if self._timed:  # clocks stop and jump: nobody sleeps until a time of day
             left = (self._timed[0][0] - self.context.client.clock.at_least()).total_seconds()
             pauses.append(min(max(self.context.client.clock.real(left), OTHERS), NAP))
+        if self._tasks:
+            pauses.append(SILENCE)
+            if self.stuck:
+                self._changed()  # for how long is part of what is told
         return min(pauses, default=None)
 
     def _take_due(self) -> None:
@@ -199,6 +211,22 @@ class Scheduler:
         timed = [(each, tuple(each.timed.items())) for each in self.companies.values() if each.timed]
         number = sum(company.rows_at(place) for company, times in timed for place, _ in times)
         return number, min((due for _, times in timed for _, due in times), default=None)
+
+    @property
+    def stuck(self) -> str | None:
+        """For how long an answer has been waited for, where that is longer than a reader should wonder, and why."""
+        reasons = self.context.governor.reasons
+        if (asked := self._now - self._asking) >= SILENCE:
+            why = next(reversed(reasons.values()), "no answer yet")
+            return f"waiting {asked:.0f} s for Codat to tell of the companies ({why})"
+        waits = [(each.waited, each) for each in tuple(self.companies.values()) if each.since]
+        long = [(seconds, each) for seconds, each in waits if seconds >= SILENCE]
+        if not long:
+            return None
+        seconds, company = max(long, key=lambda wait: wait[0])
+        why = reasons.get(company.company_id.lower(), "no answer yet")
+        others = f", and for {len(long) - 1:,} other companies" if len(long) > 1 else ""
+        return f"waiting {seconds:.0f} s for Codat's answer for {company.name} ({why}){others}"
 
     def _held(self, hold: Hold | None) -> None:
         before, self.hold = self.hold, hold
@@ -259,9 +287,14 @@ class Scheduler:
             self._queue.remove(company)
 
     async def _sent(self, company: CompanyRun, position: int) -> None:
+        company.since.setdefault(position, self._now)
         try:
             await send(company, position, self._journal)
         finally:
+            if position not in company.waiting:
+                del company.since[position]
+            if (due := company.timed.get(position)) is not None:
+                heapq.heappush(self._timed, (due, next(self._order), company, position))
             company.under_way -= 1
             if company.waiting and company not in self._queue:
                 self._queue.appendleft(company)
@@ -271,11 +304,14 @@ class Scheduler:
             self._plan(company)
 
     async def _looked(self, company: CompanyRun) -> None:
+        company.since.setdefault(LOOK, self._now)
         try:
             await look(company, self.durations)
             if not company.pause:
                 self.checked = self.context.now
         finally:
+            if not company.pause or company.ended:
+                del company.since[LOOK]
             company.looking = False
         self._plan(company)
 

@@ -9,6 +9,7 @@ holds the intent before it is sent. ``data/all`` answers without ids: the rows m
 import asyncio
 import uuid
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.client.clock import epoch
@@ -18,6 +19,7 @@ from codat_notebook.models.errors import CodatLendingError, NoResponseError
 from codat_notebook.models.vocabulary import custom_identifier, plain_name
 from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
 from codat_notebook.runs.context import custom_connection
+from codat_notebook.runs.governor import DAY
 from codat_notebook.runs.rows import Row, absorb
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ async def send(company: CompanyRun, position: int, journal: "Journal | None") ->
     except CodatLendingError as error:
         account = error.status_code in ACCOUNT and error.queued != "unknown"
         if account or _later(company, position, error):
-            _put_back(company, position, doubt=error.queued == "unknown")
+            _put_back(company, position, error.queued == "unknown", error.retry_at)
         else:
             _failed(company, position, error)
         if account:
@@ -101,12 +103,16 @@ async def _send_row(company: CompanyRun, position: int) -> None:
         company.began_by(epoch(queued.operation.requested))
 
 
-def _put_back(company: CompanyRun, position: int, doubt: bool = False) -> None:
-    """It waits again. What was surely not queued is a new intent when its turn comes; a doubt goes on as it was."""
+def _put_back(company: CompanyRun, position: int, doubt: bool = False, due: datetime | None = None) -> None:
+    """It waits again. What was surely not queued is a new intent when its turn comes; a doubt goes on as it was. It
+    waits until it is ``due``, alone: one company's trouble is not the others'."""
     intent = company.intents.get(position)  # none where not even its connection could be found out
     if intent is not None and not (doubt or intent.earlier):
         del company.intents[position]
-    company.waiting.appendleft(position)
+    if due is not None:
+        company.timed[position] = due
+    else:
+        company.waiting.appendleft(position)
 
 
 def _later(company: CompanyRun, position: int, error: CodatLendingError) -> bool:
@@ -114,7 +120,10 @@ def _later(company: CompanyRun, position: int, error: CodatLendingError) -> bool
     same intent: the client looks for it first, and sends it under the same key only)."""
     tries = company.tries[position] = company.tries.get(position, 0) + 1
     if error.retry_at is not None:
-        company.context.governor.hold_until(error.retry_at)
+        if error.retry_at > company.context.now + DAY:
+            return False  # whether to wait for that long is the user's to say
+        if company.context.governor.common:
+            company.context.governor.hold_until(error.retry_at)
     if error.queued == "unknown":
         intent = company.intents[position]
         age = company.context.client.clock.epoch() - intent.at

@@ -6,15 +6,19 @@ without opening it as a database: what is none of ours, or of another version, i
 goes through a fork, which SQLite does not survive: it is closed before, and opened again by the parent's next use.
 
 A lock beside the file keeps two processes from writing it at the same time; it says who holds it. It is the operating
-system's, so it ends with the process that holds it, however that ends.
+system's, so it ends with the process that holds it, however that ends. Each row has a checksum, because SQLite has none
+and a disk may change a byte; a file that is deleted while it is open is written anew.
 """
 
+import errno
 import os
 import socket
 import sqlite3
+import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -37,30 +41,35 @@ else:
 
 #: "CdNb": marks a database as a journal of this package; and the version of its tables.
 APPLICATION: Final = 0x43644E62
-VERSION: Final = 1
-#: That of a journal whose run refreshes a product, and of one whose run has tried something again: an earlier
-#: codat_notebook would take these for something else.
-WITH_PRODUCT: Final = 2
-WITH_ATTEMPTS: Final = 3
-_VERSIONS: Final = (VERSION, WITH_PRODUCT, WITH_ATTEMPTS)
+VERSION: Final = 4
+_VERSIONS: Final = (1, 2, 3, VERSION)
 _HEADER: Final = b"SQLite format 3\x00"
-_TABLES: Final = """
-CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT);
-CREATE TABLE companies (company_id TEXT PRIMARY KEY, wanted TEXT, all_done TEXT, all_key TEXT, all_at REAL, began REAL,
-                        done INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE operations (company_id TEXT, position INTEGER, data_type TEXT, connection_id TEXT, key TEXT, at REAL,
-                         outcome TEXT, origin TEXT, operation TEXT, error TEXT, seen TEXT,
-                         PRIMARY KEY (company_id, position)) WITHOUT ROWID;
-CREATE TABLE skipped (company_id TEXT, data_type TEXT, connection_id TEXT, reason TEXT);
-"""
-#: Made when something is tried again. A row is how an earlier attempt ended, and from when on the next may be queued.
-ATTEMPTS: Final = """
-CREATE TABLE IF NOT EXISTS attempts (company_id TEXT, position INTEGER, data_type TEXT, connection_id TEXT,
-                                     attempt INTEGER, next_at TEXT, outcome TEXT, origin TEXT, operation TEXT,
-                                     error TEXT, seen TEXT, PRIMARY KEY (company_id, position, attempt)) WITHOUT ROWID
-"""
+#: A row of ``attempts`` is how an earlier attempt ended, and from when on the next may be queued.
+TABLES: Final = (
+    "CREATE TABLE IF NOT EXISTS run (name TEXT PRIMARY KEY, value TEXT)",
+    """CREATE TABLE IF NOT EXISTS companies (company_id TEXT PRIMARY KEY, wanted TEXT, all_done TEXT, all_key TEXT,
+    all_at REAL, began REAL, done INTEGER NOT NULL DEFAULT 0, sum INTEGER)""",
+    """CREATE TABLE IF NOT EXISTS operations (company_id TEXT, position INTEGER, data_type TEXT, connection_id TEXT,
+    key TEXT, at REAL, outcome TEXT, origin TEXT, operation TEXT, error TEXT, seen TEXT, sum INTEGER,
+    PRIMARY KEY (company_id, position)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS attempts (company_id TEXT, position INTEGER, data_type TEXT, connection_id TEXT,
+    attempt INTEGER, next_at TEXT, outcome TEXT, origin TEXT, operation TEXT, error TEXT, seen TEXT, sum INTEGER,
+    PRIMARY KEY (company_id, position, attempt)) WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS skipped (company_id TEXT, data_type TEXT, connection_id TEXT, reason TEXT)",
+)
+#: Why a lock is not to be had: somebody has it. All else is trouble with the file system.
+_HELD: Final = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+_REMEDIES: Final = {
+    errno.ENAMETOOLONG: "Choose a shorter name",
+    errno.ENOSPC: "Make room on the disk",
+    errno.EIO: "The disk, or the network folder, does not work as it should: choose a folder on another one",
+}
 
-
+#: What to do about a damaged journal.
+DAMAGED: Final = (
+    "It was left as it is. Put back a copy of it, if you have one; else see session.history() for what was queued, and "
+    "begin a new run under another name."
+)
 #: What SQLite is to carry out, for each of its rows of values; ``None``: once.
 Statement = tuple[str, Sequence[Sequence[Any]] | None]
 
@@ -86,14 +95,27 @@ class JournalVersionError(JournalError):
 
 
 class JournalUnwritableError(JournalError):
-    """The file cannot be made or written: the folder is missing or read-only, the disk is full."""
+    """The file cannot be made, locked or written: the folder is missing or read-only, the disk is full."""
+
+
+class JournalDamagedError(JournalError):
+    """Something in the journal is not as it was written; the message says what cannot be read."""
+
+
+def checksum(values: Iterable[Any]) -> int:
+    """What tells whether a row is as it was written."""
+    return zlib.crc32("\x1f".join(map(str, values)).encode("utf-8", "surrogatepass"))
 
 
 class Store:
-    """The open file, locked against others, to be used from any thread. Raises a :class:`JournalError`."""
+    """The open file, locked against others, to be used from any thread. Raises a :class:`JournalError`.
 
-    def __init__(self, path: Path) -> None:
+    ``lock`` locks a file, or raises ``OSError``: the operating system's.
+    """
+
+    def __init__(self, path: Path, lock: Callable[[IO[str]], object] = _lock) -> None:
         self.path = path
+        self._lock_it = lock
         self._address = f"{path.absolute().as_uri()}?mode=rw"
         self._db: sqlite3.Connection | None = None
         self._lock_file: IO[str] | None = None
@@ -106,23 +128,24 @@ class Store:
     def _take(self) -> None:
         try:
             if not Path(f"{self.path}.lock").exists():
-                _check(self.path)  # so that nothing is put beside a file that is none of ours
-            self._lock_file = _locked(self.path)
-            _check(self.path)
+                is_there(self.path)  # so that nothing is put beside a file that is none of ours
+            self._lock_file = _locked(self.path, self._lock_it)
+            is_there(self.path)
             self._db = _connect(self.path)
+            self._file = _identity(self.path)
             # It is new, or its making was cut short.
             if self._db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
                 marks = f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"
-                self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {marks} COMMIT;")
+                self._db.executescript(f"BEGIN IMMEDIATE; {'; '.join(TABLES)}; {marks} COMMIT;")
         except BaseException as error:
             self._rest()
             if self._lock_file is not None:
                 self._lock_file.close()
+            if _is_damage(error):
+                raise JournalDamagedError(f"The journal {self.path} is damaged: {error}. {DAMAGED}") from error
             if not isinstance(error, (sqlite3.Error, OSError)):
                 raise
-            damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
-            what = "Choose another name" if damaged else "Choose a folder that exists and that you may write to"
-            raise JournalUnwritableError(f"The journal {self.path} cannot be written: {error}. {what}.") from error
+            raise _unwritable(self.path, error) from error
 
     def _rest(self) -> None:
         """Close the database; the next use opens it again."""
@@ -147,19 +170,39 @@ class Store:
             raise sqlite3.ProgrammingError("the journal is closed")
         if self._db is None:
             self._db = _connect(self._address, uri=True)
+        elif _identity(self.path) != self._file:
+            self._put_back(self._db)
         return self._db
 
-    def write(self, changes: Iterable[Statement], version: int | None = None) -> None:
+    def _put_back(self, db: sqlite3.Connection) -> None:
+        """The file was deleted, or moved: write all that was in it anew. Raises ``sqlite3.Error`` where another one is
+        in its place, or the folder is gone."""
+        if self.path.exists():
+            raise sqlite3.OperationalError("another file is in its place; move that away")
+        if not self.path.parent.is_dir():
+            raise sqlite3.OperationalError(f"its folder was deleted; make {self.path.parent} again")
+        with closing(sqlite3.connect(self.path)) as copy:
+            db.backup(copy)
+        if _identity(Path(f"{self.path}.lock")) is None and self._lock_file is not None:
+            try:
+                lock_file = _locked(self.path, self._lock_it)
+            except (OSError, JournalError) as error:
+                raise sqlite3.OperationalError(f"it was deleted, and cannot be locked anew ({error})") from error
+            self._lock_file.close()
+            self._lock_file = lock_file
+        db.close()
+        self._db = _connect(self.path)
+        self._file = _identity(self.path)
+
+    def write(self, changes: Iterable[Statement]) -> None:
         """Carry out statements as one transaction: all of it is kept, or nothing.
 
-        ``version``: that of the journal from now on. Raises ``sqlite3.Error`` as it comes; the file is then as it was.
+        Raises ``sqlite3.Error`` as it comes; the file is then as it was.
         """
         with self._lock, self._in_use() as db:  # which commits, or rolls back
             db.execute("BEGIN IMMEDIATE")
             for statement, rows in changes:
                 db.execute(statement) if rows is None else db.executemany(statement, rows)
-            if version is not None:
-                db.execute(f"PRAGMA user_version={version:d}")
 
     def read(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query."""
@@ -170,10 +213,18 @@ class Store:
         """What is kept of the run as a whole."""
         return dict(self.read("SELECT name, value FROM run"))
 
-    @property
-    def version(self) -> int:
-        """The version of the journal."""
-        return int(self.read("PRAGMA user_version")[0][0])
+    def check(self) -> None:
+        """Raise :class:`JournalDamagedError` if the database is not whole."""
+        if (found := self.read("PRAGMA integrity_check(3)")) != [("ok",)]:
+            told = " ".join("; ".join(str(line) for (line,) in found).split())
+            raise JournalDamagedError(f"The journal {self.path} is damaged: {told}. {DAMAGED}")
+
+    def bring_up_to_date(self) -> None:
+        """Give a journal of an earlier version the tables and columns of this one; its rows have no checksums."""
+        if (version := self.read("PRAGMA user_version")[0][0]) != VERSION:
+            old = ("companies", "operations", *["attempts"][: version == 3])
+            columns: list[Statement] = [(f"ALTER TABLE {table} ADD COLUMN sum INTEGER", None) for table in old]
+            self.write([*columns, *[(each, None) for each in TABLES], (f"PRAGMA user_version={VERSION}", None)])
 
     def close(self) -> None:
         """Close the file and let others have it. Safe to call twice."""
@@ -191,13 +242,15 @@ def opened(path: Path, done: str, then: str = "") -> Iterator[Store]:
 
     Raises a :class:`JournalError`, also for what SQLite says; its message ends with ``then``.
     """
-    if done != "written" and not path.exists():
+    if done != "written" and not is_there(path):
         raise JournalError(f"There is no journal {path}.")
     store = Store(path)
     try:
         yield store
     except BaseException as error:
         store.close()
+        if _is_damage(error):
+            raise JournalDamagedError(f"The journal {path} is damaged: {error}. {DAMAGED}") from error
         if not isinstance(error, sqlite3.Error):
             raise
         kind = JournalUnwritableError if done == "written" else JournalError
@@ -215,39 +268,75 @@ def _connect(address: Path | str, *, uri: bool = False) -> sqlite3.Connection:
     return db
 
 
-def _check(path: Path) -> None:
-    """Raise if the file is there and is not a journal of this version; reads only."""
+def _is_damage(error: BaseException) -> bool:
+    """Whether SQLite, or Python's reading of what SQLite says, stumbled over the content of the file."""
+    return type(error) is sqlite3.DatabaseError or isinstance(error, UnicodeError)
+
+
+def _unwritable(path: Path, error: Exception) -> JournalUnwritableError:
+    code = error.errno if isinstance(error, OSError) else None
+    what = _REMEDIES.get(code or 0, "Choose a folder that exists and that you may write to")
+    told = (error.strerror if isinstance(error, OSError) else None) or error
+    return JournalUnwritableError(f"The journal {path} cannot be written: {told}. {what}.")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file it is, whatever its name; ``None`` if there is none."""
     try:
+        told = path.stat()
+    except OSError:
+        return None
+    return told.st_dev, told.st_ino
+
+
+def is_there(path: Path) -> bool:
+    """Whether the file is there; it is read only. Raises a :class:`JournalError` if it is not a journal of a version
+    that is known, or no such file can be."""
+    try:
+        for beside in ("-journal", ".lock"):
+            with suppress(FileNotFoundError):
+                os.stat(f"{path}{beside}")  # a name that is too long for these, too, is told before it is used
+        if not stat.S_ISREG(os.stat(path).st_mode) and not path.is_dir():  # a pipe would be waited for
+            raise NotAJournalError(f"{path} is no file that a journal can be in. Choose another name.")
         with open(path, "rb") as file:
             head = file.read(100)
     except FileNotFoundError:
-        return
-    if not head:
-        return
-    if not head.startswith(_HEADER) or int.from_bytes(head[68:72], "big") != APPLICATION:
+        return False
+    except ValueError as error:  # a NUL inside, or what the file system cannot encode
+        raise JournalUnwritableError(f"The journal's name {str(path)!r} is no file's. Choose another name.") from error
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    if head and (not head.startswith(_HEADER) or int.from_bytes(head[68:72], "big") != APPLICATION):
         raise NotAJournalError(f"{path} is not a journal of codat_notebook; it was left as it is. Choose another name.")
-    if (version := int.from_bytes(head[60:64], "big")) not in _VERSIONS:
+    if head and (version := int.from_bytes(head[60:64], "big")) not in _VERSIONS:
         raise JournalVersionError(
             f"The journal {path} is of version {version}, this codat_notebook reads the versions "
             f"{', '.join(map(str, _VERSIONS))}. It was left as it is: finish it with the version that began it, "
             "or begin another one."
         )
+    return True
 
 
-def _locked(path: Path) -> IO[str]:
+def _locked(path: Path, lock: Callable[[IO[str]], object]) -> IO[str]:
     """The file ``path`` + ``.lock``, locked until it is closed. It stays: removing it would let two hold the lock.
 
-    Raises :class:`JournalInUseError` where somebody else has it, or ``OSError`` where it cannot be made.
+    Raises :class:`JournalInUseError` where somebody else has it, and only then; :class:`JournalUnwritableError` where
+    the file system has no locks; ``OSError`` where it cannot be made.
     """
-    file = open(f"{path}.lock", "a+", encoding="utf-8")  # noqa: SIM115 - it is held, and closed by close()
+    file = open(f"{path}.lock", "a+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed by close()
     try:
-        _lock(file)
+        lock(file)
     except OSError as error:
         file.seek(0)
         who = file.read(200).strip() or "another process"
         file.close()
-        raise JournalInUseError(
-            f"The journal {path} is in use by {who}. Wait for that run, or end it, before you continue it here."
+        if error.errno in _HELD:
+            raise JournalInUseError(
+                f"The journal {path} is in use by {who}. Wait for that run, or end it, before you continue it here."
+            ) from error
+        raise JournalUnwritableError(
+            f"The journal {path} cannot be locked: {error.strerror or error}. Without a lock two processes could queue "
+            "the same; network folders often have none. Choose a folder on a disk of this machine."
         ) from error
     file.seek(0)
     file.truncate()

@@ -1,13 +1,4 @@
-"""What stands before the work: the quotas, the count of requests under way, the idempotency keys.
-
-- :class:`DailyQuota` counts requests against the quota, reset at midnight UTC, and writes the headers about it.
-- :class:`Traffic` counts requests by call, and those under way at once: clients that pace themselves are judged by it.
-- :class:`Idempotency` keeps the first answer under a key for 90 minutes and gives it again, 4xx and 5xx answers too; a
-  429 releases the key. While the first request is handled the key answers 409, and 422 when it comes with another
-  request.
-"""
-
-from __future__ import annotations
+"""What stands before the work: the quotas, the count of requests under way, the idempotency keys."""
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
@@ -23,7 +14,7 @@ LIFETIME: Final = 90 * MINUTE  # of an idempotency key
 
 
 class DailyQuota:
-    """Counts requests against the day's quota and, where the settings say so, the minute's.
+    """Counts requests against the quota of a day (UTC) and, where the settings say so, of a minute.
 
     ``connected`` counts the actively connected companies, when a day begins.
     """
@@ -79,15 +70,12 @@ class DailyQuota:
 
 
 class Traffic:
-    """Counts of one service.
-
-    Attributes:
-        calls: requests by method and path, ids replaced by ``*``.
-        at_once: the most requests that were under way for one company at a time.
-    """
+    """Counts of one service, by which clients that pace themselves are judged."""
 
     def __init__(self) -> None:
+        #: Requests by method and path, ids replaced by ``*``.
         self.calls: Counter[str] = Counter()
+        #: The most requests that were under way for one company at a time.
         self.at_once = 0
         self._under_way: Counter[str] = Counter()
 
@@ -129,7 +117,7 @@ class Slot:
 
 
 class Idempotency:
-    """The slots of one service."""
+    """The slots of one service. A key gives its first answer again, also a 4xx or 5xx; only a 429 releases it."""
 
     def __init__(self) -> None:
         self._slots: OrderedDict[str, Slot] = OrderedDict()

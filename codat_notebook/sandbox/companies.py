@@ -92,7 +92,6 @@ class SimulatedConnection:
     created: int
     last_sync: int | None
     authorized: int
-    next_outcomes: Mapping[str, tuple[str, ...]]
     conditions: list[Condition] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
     info: list[str] = field(default_factory=list)
@@ -134,10 +133,6 @@ class SimulatedConnection:
         for condition in self.conditions:
             if condition.active(at) and (condition.trouble.relink or not relinked):
                 condition.until = at
-        mended = {"AuthError", "PermissionsError"}
-        self.next_outcomes = {
-            t: words for t, words in self.next_outcomes.items() if relinked and mended.isdisjoint(words)
-        }
 
     def authorize(self, at: int) -> None:
         """What the customer does through the link URL: errors are resolved, what needed a relink is mended."""

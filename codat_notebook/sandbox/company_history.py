@@ -15,6 +15,7 @@ import math
 from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -42,17 +43,13 @@ _WARNINGS: Final = (
 class CompanyHistory:
     """The operations of one company, drawn from ``start`` back, the world's first instant.
 
-    ``days`` is how far the past reaches, if not as far as the company's template says; of more than ``most`` operations
-    the newest count.
+    The past reaches as far as the company's template says; of more than ``most`` operations the newest count.
     """
 
-    def __init__(
-        self, draws: SeededRandom, company: SimulatedCompany, start: int, days: float | None = None,
-        most: int | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, draws: SeededRandom, company: SimulatedCompany, start: int, most: int | None = None) -> None:
         self._draws = draws
         self._start = start
-        self._days = company.template.history_days if days is None else days
+        self._days = company.template.history_days
         past = [op for c in company.connections for data_type in c.platform.types for op in self._past(c, data_type)]
         past.sort(key=REQUESTED)
         self.operations = past if most is None else past[max(len(past) - most, 0) :]
@@ -75,7 +72,8 @@ class CompanyHistory:
         company.created = start - round((days + 1) * DAY)
         for connection in company.connections:
             connection.created = company.created
-        return cls(draws, company, start, days, operations)
+        company.template = replace(company.template, history_days=days)
+        return cls(draws, company, start, operations)
 
     def find(self, operation_id: str) -> Operation | None:
         """The operation of that id."""
@@ -120,11 +118,6 @@ class CompanyHistory:
     def _past(self, connection: SimulatedConnection, data_type: str) -> Iterator[Operation]:
         link, single = connection.link, partial(self._single, connection, data_type)
         age = link.age_of(data_type)
-        if (failing := link.failing.get(data_type)) is not None:
-            for n in range(failing.times):
-                failed = failing.age + n * link.period
-                if age is None or failed < age - 0.02:
-                    yield single(n, failed, Outcome(failing.status))
         for number, condition in enumerate(connection.conditions):
             for tried in condition.trouble.tries if condition.trouble.concerns(data_type) else ():
                 outcome = condition.trouble.outcome(self._start - round(tried * DAY), condition.until)

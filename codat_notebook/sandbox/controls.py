@@ -8,8 +8,6 @@ The page behind a connection's link URL stands in for Codat's hosted page and th
 needs no key, as the real one.
 """
 
-from __future__ import annotations
-
 import hmac
 import re
 from collections.abc import Callable

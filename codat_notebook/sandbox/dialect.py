@@ -5,8 +5,6 @@ otherwise. With every switch as it is by default nothing of this runs. What each
 :mod:`codat_notebook.models.assumptions`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -45,6 +43,7 @@ class Dialect:
     unknown_status: Annotated[int, Meta(ge=400, le=499)] = 404
     time_form: Literal["digits", "seconds", "no zone", "offset"] = "digits"
     capital_data_types: bool = False
+    rename_statuses: dict[str, str] = field(default_factory=dict)  # of pull operations; for words nobody knows
     rename_connection_statuses: dict[str, str] = field(default_factory=dict)
     not_supported_is_error: bool = False
     status_of: Literal["newest", "oldest"] = "newest"  # the connection that dataStatus speaks of
@@ -125,8 +124,6 @@ def written(way: Dialect, value: Any, of_company: bool = False, key: str = "") -
         made |= {name: way.overwritten[name] for name in way.overwritten.keys() & made.keys()}
         if way.not_supported_is_error and made.get("status") == "NotSupported":
             made["isErrored"] = True
-        if way.rename_connection_statuses and "linkUrl" in made:
-            made["status"] = way.rename_connection_statuses.get(made["status"], made["status"])
         if way.other_company_settings and of_company and "fetchOnFirstLink" in made:
             made["fetchOnFirstLink"] = not made["fetchOnFirstLink"]
         return {_type(way, name): written(way, each, of_company, name) for name, each in made.items()}
@@ -134,6 +131,8 @@ def written(way: Dialect, value: Any, of_company: bool = False, key: str = "") -
         return value
     if key in ("dataType", "datatype"):
         return _type(way, value)
+    if key in ("status", "currentStatus"):
+        return (way.rename_statuses | way.rename_connection_statuses).get(value, value)
     return value.upper() if way.capital_ids and ID.fullmatch(value) else _TIME.sub(_FORMS[way.time_form], value)
 
 

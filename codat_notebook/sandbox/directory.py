@@ -1,21 +1,14 @@
 """All companies of a world: kept, searched and ordered.
 
-A :class:`CompanyStore` draws each company when it is looked at, from the seed and its number alone, so that a hundred
-thousand cost only their names and ids. What they are searched and sorted by is one list over all of them for each
-property. Those most asked for are made at once, so that the first page comes as soon as the others; the rest when asked
-for.
-
-The :class:`Directory` finds companies by query and tags, in an order, in milliseconds. Orders are sorted once and kept;
-in that of the last sync the companies that have been synced since are moved to their new places.
+Each is drawn when it is looked at, from the seed and its number alone, so that a hundred thousand cost only their names
+and ids. What they are searched and sorted by is one list over all of them for each property. Those most asked for are
+made at once, so that the first page comes as soon as the others; the rest when asked for.
 """
 
-from __future__ import annotations
-
-from bisect import insort
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from math import inf, nan
+from math import nan
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
@@ -36,18 +29,13 @@ from codat_notebook.sandbox.virtual_time import DAY
 _CACHED: Final = 2_000
 _RENEWED: Final = 0.9  # assumed: a customer gives a consent again when so much of its time is over
 CHANGING: Final = "lastSync"
-_FEW: Final = 1_000  # that move; for more it is quicker to sort all of them again
 T = TypeVar("T")
 Text = tuple[Callable[[CompanyTemplate], str | None], Callable[[int], str | None]]  # of one written, of one drawn
 
 
-def _nothing(number: int) -> None:
-    return None
-
-
 _TEXTS: Final[Mapping[str, Text]] = {
     "name": (attrgetter("name"), population.name),
-    "description": (attrgetter("description"), _nothing),
+    "description": (attrgetter("description"), lambda _: None),
     "createdByUserName": (attrgetter("created_by"), population.created_by),
     "tags.region": (lambda template: template.tags.get("region"), population.region),
     "tags.segment": (lambda template: template.tags.get("segment"), population.segment),
@@ -137,7 +125,7 @@ class CompanyStore:
         last = None if age is None else max(start - round(age * DAY), linked)
         connection = SimulatedConnection(
             self._draws.uuid("connection", company.id, number), company.id, platform, link,
-            "Linked" if link.status == "Deauthorized" else link.status, linked, last, authorized, link.next_outcomes,
+            "Linked" if link.status == "Deauthorized" else link.status, linked, last, authorized,
             [Condition.of(trouble, start) for trouble in link.troubles],
         )  # fmt: skip
         connection.begin(authorized)
@@ -161,7 +149,7 @@ class CompanyStore:
 
     def texts(self, name: str) -> list[str]:
         """A text of the companies, case-folded, under the name that queries give it; tags are ``tags.region``."""
-        of_each = _TEXTS.get(name) or (lambda template: template.tags.get(name.removeprefix("tags.")), _nothing)
+        of_each = _TEXTS.get(name) or (lambda template: template.tags.get(name.removeprefix("tags.")), lambda _: None)
         return self._column(name, lambda: [(text or "").casefold() for text in self._of_each(*of_each)])
 
     def created(self) -> list[int]:
@@ -174,14 +162,11 @@ class CompanyStore:
 
     def last_syncs(self) -> list[float]:
         """When the companies were last synced, in ticks; nan: never. A column that changes."""
-        column = self._column("lastSync", self._first_syncs)
+        first = (self.at(index).last_sync for index in range(len(self._written)))
+        column = [*(nan if at is None else at for at in first), *self._drawn_syncs, *([nan] * len(self._added))]
         for index, company in self._kept.items():
             column[index] = nan if (at := company.last_sync) is None else at
         return column
-
-    def _first_syncs(self) -> list[float]:
-        first = (self.at(index).last_sync for index in range(len(self._written)))
-        return [*(nan if at is None else at for at in first), *self._drawn_syncs, *([nan] * len(self._added))]
 
     def parents(self, key: str) -> list[str]:
         """A property of the reference to the parent, case-folded; only companies that are written have one."""
@@ -219,35 +204,11 @@ class Directory(Listing):
         return (both[0] & both[-1]).to_bytes(self.count, "little") if both else None
 
     def in_order(self, order: str) -> Sequence[int]:
-        """All companies in that order, sorted once."""
-        if order.removeprefix("-") == CHANGING:
-            self._follow()
+        """All companies in that order, sorted once; by the last sync again when some were synced."""
+        if order.removeprefix("-") == CHANGING and (now := self._store.last_syncs()) != self._synced:
+            self._synced = now
+            for changed in (CHANGING, f"-{CHANGING}"):
+                self._orders.pop(changed, None)
         if order not in self._orders:
             self._orders[order] = super().in_order(order)
         return self._orders[order]
-
-    def _follow(self) -> None:
-        """Take the companies that were synced since to their new places in the orders that are kept."""
-        before, now = self._synced, self._store.last_syncs()
-        if before == now:
-            return
-        moved = [index for index, at in enumerate(now) if at != before[index]] if before else range(self.count)
-        for order in (CHANGING, f"-{CHANGING}"):
-            kept = self._orders.pop(order, ())
-            if kept and len(moved) < _FEW:
-                self._orders[order] = _moved(kept, moved, now, -1 if order[0] == "-" else 1)
-        self._synced = now.copy()
-
-
-def _moved(order: Sequence[int], moved: Sequence[int], values: Sequence[float], sign: int) -> list[int]:
-    """An order in which some take other places; those of one value stand by their index."""
-
-    def place(index: int) -> tuple[float, int]:
-        value = values[index]
-        return sign * (-inf if value != value else value), index
-
-    going = set(moved)
-    changed = [index for index in order if index not in going]
-    for index in moved:
-        insort(changed, index, key=place)
-    return changed

@@ -1,12 +1,7 @@
 """Everything that can be made to be otherwise, or to go wrong: the switches, single answers, the line, the platforms.
 
-:class:`SandboxSettings` are what the documentation leaves open, as switches, and what a test or a demo may want to be
-otherwise. Each default is the behaviour that the facts call likeliest. :class:`Faults` are settings with means: their
-attributes are switches, their methods order a misbehaviour.
-
-A :class:`Rule` says which requests it spoils and how: what is answered instead, whether the real work is done before
-(``when="after"``) or not at all (``"before"``), on which side of the idempotency layer it sits, and what happens on the
-line.
+The switches are what the documentation leaves open, and what a test or a demo may want to be otherwise. Each default is
+the behaviour that the facts call likeliest.
 """
 
 from __future__ import annotations
@@ -46,68 +41,38 @@ _WHOLE: Final = frozenset({"company", "commerce-companyInfo", "taxRates", "chart
 
 @dataclass(slots=True)
 class SandboxSettings(Dialect):
-    """Switches of a sandbox; all can be changed while it runs. Those of how it writes are the :class:`Dialect`'s.
+    """Switches of a sandbox; all can be changed while it runs. Those of how it writes are the :class:`Dialect`'s."""
 
-    Attributes:
-        in_progress_status: HTTP status of DatasetAlreadyInProgressException (400 or 409).
-        queue_everywhere: whether queueing a type without a connection queues it on each that has it, or on one.
-        all_in_progress: what ``data/all`` does with types in progress: skip them, or refuse with the exception.
-        never_synced: how ``dataStatus`` shows a type never synced: left out, bare, or null.
-        unsupported: a type that no platform has: 404, or an operation that ends NotSupported.
-        history_lag: virtual seconds until a queued operation appears in lists and look-ups.
-        honours_keys: whether Idempotency-Key has any effect.
-        clock_skew: virtual seconds that the Date header is ahead of the sandbox's clock.
-        max_page_size: the largest page that is given, above it 400; some deployments take no more than 2,000.
-        quota: requests a day; None: 1,000 x (1 + companies with a linked connection, counted once a day). Enforced.
-        per_minute: requests a virtual minute; None: not enforced.
-        concurrent: requests at a time for one company; None: not enforced.
-        time_format: of X-Rate-Limit-Reset: seconds left, epoch seconds, ISO 8601 or HTTP date.
-        retry_after_format: of Retry-After, likewise.
-        payment_required: answer 402 to everything: the plan has ended.
-        latency: real seconds that every answer takes.
-        gzip: compress where the client accepts it.
-        rename_statuses: statuses shown under another name, for words nobody knows.
-        new_data_types: data types added since: name -> keys of the platforms that have it.
-        custom_products: the client's own products: identifier -> their data types.
-        custom_data_types: the client's own data types: identifier -> keys of the platforms it is configured for.
-        legal_hold: keys of platforms whose custom data types are refused with 451.
-        sync_schedule: hours after which Codat refreshes each type by itself, told in the sync settings; 0: never.
-        profile_settings: data type -> fields of its sync setting that the client has otherwise; None: it has none.
-        company_settings: company id -> the same, for a company whose settings override the client's; None: its list
-            leaves the type out, so that the client's setting holds.
-        maintenance: keys of platforms that are down: reads of them end in FetchError.
-        offline: ids of on-premise connections whose machine is off: their operations wait.
-    """
-
-    in_progress_status: ClientError = 400
-    queue_everywhere: bool = True
-    all_in_progress: Literal["skip", "refuse"] = "skip"
-    never_synced: Literal["omit", "bare", "null"] = "omit"
-    unsupported: Literal["404", "operation"] = "404"
-    history_lag: Seconds = 0
-    honours_keys: bool = True
-    clock_skew: Skew = 0
-    max_page_size: Annotated[int, Meta(ge=1)] = 5_000
-    quota: Count | None = None
-    per_minute: Count | None = None
-    concurrent: Count | None = None
-    time_format: Literal["seconds", "epoch", "iso", "http"] = "iso"
+    in_progress_status: ClientError = 400  # of DatasetAlreadyInProgressException: 400 or 409
+    queue_everywhere: bool = True  # a type without a connection: on each that has it, or on one
+    all_in_progress: Literal["skip", "refuse"] = "skip"  # what data/all does with types in progress
+    never_synced: Literal["omit", "bare", "null"] = "omit"  # how dataStatus shows a type that was never synced
+    unsupported: Literal["404", "operation"] = "404"  # a type that no platform has; "operation": it ends NotSupported
+    history_lag: Seconds = 0  # virtual seconds until a queued operation appears in lists and look-ups
+    honours_keys: bool = True  # whether Idempotency-Key has any effect
+    clock_skew: Skew = 0  # virtual seconds that the Date header is ahead of the sandbox's clock
+    max_page_size: Annotated[int, Meta(ge=1)] = 5_000  # above it 400; some deployments take no more than 2,000
+    quota: Count | None = None  # requests a day; None: 1,000 x (1 + companies with a linked connection, counted daily)
+    per_minute: Count | None = None  # requests a virtual minute; None: not enforced
+    concurrent: Count | None = None  # requests at a time for one company; None: not enforced
+    time_format: Literal["seconds", "epoch", "iso", "http"] = "iso"  # of X-Rate-Limit-Reset
     retry_after_format: Literal["seconds", "epoch", "iso", "http"] = "seconds"
-    payment_required: bool = False
-    latency: Seconds = 0
-    gzip: bool = True
-    rename_statuses: dict[str, str] = field(default_factory=dict)
-    new_data_types: dict[str, set[str]] = field(default_factory=dict)
-    custom_products: dict[str, list[str]] = field(
+    payment_required: bool = False  # answer 402 to everything: the plan has ended
+    latency: Seconds = 0  # real seconds that every answer takes
+    gzip: bool = True  # where the client accepts it
+    new_data_types: dict[str, set[str]] = field(default_factory=dict)  # added since: name -> keys of platforms with it
+    custom_products: dict[str, list[str]] = field(  # the client's own: identifier -> their data types
         default_factory=lambda: {"credit-monitoring": ["invoices", "bills", "customers", "banking-accounts"]}
     )
-    custom_data_types: dict[str, set[str]] = field(default_factory=dict)
-    legal_hold: set[str] = field(default_factory=set)
-    sync_schedule: Count = 0
+    custom_data_types: dict[str, set[str]] = field(default_factory=dict)  # identifier -> keys of the platforms with it
+    legal_hold: set[str] = field(default_factory=set)  # keys of platforms whose custom data types are refused with 451
+    sync_schedule: Count = 0  # hours after which Codat refreshes each type by itself, as the settings tell; 0: never
+    # Data type -> fields of its sync setting that the client has otherwise; None: it has none.
     profile_settings: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    # Company id -> the same, where its settings override the client's; None: its list leaves the type out.
     company_settings: dict[str, dict[str, dict[str, Any] | None]] = field(default_factory=dict)
-    maintenance: set[str] = field(default_factory=set)
-    offline: set[str] = field(default_factory=set)
+    maintenance: set[str] = field(default_factory=set)  # keys of platforms that are down: reads end in FetchError
+    offline: set[str] = field(default_factory=set)  # ids of on-premise connections whose machine is off: pulls wait
 
     def types_of(self, platform: Platform) -> tuple[str, ...]:
         """The types that a platform has, those added since included."""

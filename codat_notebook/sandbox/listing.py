@@ -8,13 +8,11 @@ Records stand for themselves by their index. A comparison is carried out for a w
 a byte per record; masks are joined as whole numbers. So a hundred thousand records are searched in milliseconds.
 """
 
-from __future__ import annotations
-
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 from itertools import compress, islice, repeat
 from math import inf, nan
 from typing import Any, Final, Literal, TypeVar
@@ -35,62 +33,46 @@ _COMPARISON: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """``name op value``, as written."""
+def search(text: str, compare: Callable[[str, str, str], int]) -> int:
+    """The mask of a query, joined of those of its comparisons (name, operator, value); 400 where it is malformed.
 
-    name: str
-    op: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """Two or more expressions under one ``&&`` or ``||``."""
-
-    joint: str
-    parts: tuple[Comparison | Joined, ...]
-
-
-def parse(text: str) -> Comparison | Joined:
-    """The tree of a query; 400 "Malformed query." where it is none.
-
-    >>> parse("status=Complete && {dataType=bills || dataType=invoices}").joint
-    '&&'
+    >>> search("a=1 && {b=2 || c=3}", lambda name, op, value: {"a": 0b110, "b": 0b010, "c": 0b001}[name])
+    2
     """
     if len(text) >= MAX_LENGTH:
         raise malformed_query()
     tokens = [token for part in _JOINT.split(text) if (token := part.strip())][::-1]
-    tree = _alternatives(tokens, 0)
+    mask = _alternatives(tokens, compare, 0)
     if tokens:
         raise malformed_query()
-    return tree
+    return mask
 
 
-def _alternatives(tokens: list[str], depth: int) -> Comparison | Joined:
-    """The tree of the tokens up to the end or a closing brace; they are taken off the list, which is backwards."""
-    return _chain(tokens, "||", lambda: _chain(tokens, "&&", lambda: _factor(tokens, depth)))
+def _alternatives(tokens: list[str], compare: Callable[[str, str, str], int], depth: int) -> int:
+    """The mask of the tokens up to the end or a closing brace; they are taken off the list, which is backwards."""
+    both = partial(_chain, tokens, "&&", operator.and_, lambda: _factor(tokens, compare, depth))
+    return _chain(tokens, "||", operator.or_, both)
 
 
-def _chain(tokens: list[str], joint: str, part: Callable[[], Comparison | Joined]) -> Comparison | Joined:
-    parts = [part()]
+def _chain(tokens: list[str], joint: str, join: Callable[[int, int], int], part: Callable[[], int]) -> int:
+    mask = part()
     while tokens and tokens[-1] == joint:
         tokens.pop()
-        parts.append(part())
-    return parts[0] if len(parts) == 1 else Joined(joint, tuple(parts))
+        mask = join(mask, part())
+    return mask
 
 
-def _factor(tokens: list[str], depth: int) -> Comparison | Joined:
+def _factor(tokens: list[str], compare: Callable[[str, str, str], int], depth: int) -> int:
     token = tokens.pop() if tokens else None
     if token == "{" and depth < 100:
-        inside = _alternatives(tokens, depth + 1)
+        inside = _alternatives(tokens, compare, depth + 1)
         if not tokens or tokens.pop() != "}":
             raise malformed_query()
         return inside
     match = _COMPARISON.fullmatch(token) if token else None
     if match is None or not match["value"]:
         raise malformed_query()
-    return Comparison(match["name"], match["op"], match["value"])
+    return compare(match["name"], match["op"], match["value"])
 
 
 def resolve(name: str, properties: Mapping[str, T], record: str) -> tuple[T, str]:
@@ -220,14 +202,12 @@ class Listing:
 
     def mask(self, query: str) -> bytes:
         """A byte per record: 1 where the query lets it through."""
-        return self._joined(parse(query)).to_bytes(self.count, "little")
+        return search(query, self._compare).to_bytes(self.count, "little")
 
-    def _joined(self, tree: Comparison | Joined) -> int:
-        if isinstance(tree, Joined):
-            return reduce(operator.and_ if tree.joint == "&&" else operator.or_, map(self._joined, tree.parts))
-        named, key = resolve(tree.name, self._properties, self._record)
-        want = _value_of(tree.value, named.kind, tree.op)
-        return int.from_bytes(bytes(map(_OPERATORS[tree.op], named.column(key), repeat(want))), "little")
+    def _compare(self, name: str, op: str, value: str) -> int:
+        named, key = resolve(name, self._properties, self._record)
+        want = _value_of(value, named.kind, op)
+        return int.from_bytes(bytes(map(_OPERATORS[op], named.column(key), repeat(want))), "little")
 
     def in_order(self, order: str) -> Sequence[int]:
         """All records in the order of a property, those without a value first, or backwards after a minus sign."""

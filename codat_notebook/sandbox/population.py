@@ -4,13 +4,11 @@ What lists are searched and sorted by (name, tags, created, last sync) is read o
 so that a hundred thousand can be searched in milliseconds; the rest is drawn when a company is looked at.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
-from codat_notebook.models.platforms import BY_KIND, Platform
+from codat_notebook.models.platforms import BY_KIND
 from codat_notebook.sandbox.seeded_random import SeededRandom, lognormal, pick
-from codat_notebook.sandbox.stories import CompanyTemplate, Failing, Link
+from codat_notebook.sandbox.stories import CompanyTemplate, Link, Trouble
 from codat_notebook.sandbox.virtual_time import DAY
 
 _WHO: Final = (
@@ -93,24 +91,27 @@ def _link(draws: SeededRandom, index: int, order: int, kind: str, number: int) -
     status = "Deauthorized" if u[2] > 0.94 and last > 1 else "Linked"
     if order and 0.08 <= u[2] < 0.1:
         status = "Unlinked"
-    ages, failing = _exceptions(draws, index, order, platform, last)
-    lasting = {t: (failed.status,) for t, failed in failing.items() if failed.status in _LASTING}
-    return Link(platform.key, last, ages, pick(u[3], (3.0, 7.0, 7.0, 14.0)), failing, lasting, status=status)
-
-
-def _exceptions(
-    draws: SeededRandom, index: int, order: int, platform: Platform, age: float
-) -> tuple[dict[str, float | None], dict[str, Failing]]:
-    """Types that stand otherwise than their connection: never read, stale, or failing."""
+    period = pick(u[3], (3.0, 7.0, 7.0, 14.0))
     ages: dict[str, float | None] = {}
-    failing: dict[str, Failing] = {}
+    troubles = []
     for data_type in platform.types[1:]:
-        u = draws.number("exception", index, order, data_type)
-        if u < 0.08:
+        chance = draws.number("exception", index, order, data_type)
+        if chance < 0.08:
             ages[data_type] = None
-        elif u < 0.16:
-            ages[data_type] = age + 200 * (u - 0.08)
-        elif u < 0.22:
-            ages[data_type] = age + 6
-            failing[data_type] = Failing(pick((u - 0.16) / 0.06, _FAILURES), age + 0.2, 1 + int(u * 1000) % 3)
-    return ages, failing
+        elif chance < 0.16:
+            ages[data_type] = last + 200 * (chance - 0.08)
+        elif chance < 0.22:
+            ages[data_type] = last + 6
+            times = 1 + int(chance * 1000) % 3
+            troubles.append(_trouble(pick((chance - 0.16) / 0.06, _FAILURES), data_type, last, period, times))
+    return Link(platform.key, last, ages, period, tuple(troubles), status=status)
+
+
+def _trouble(status: str, data_type: str, last: float, period: float, times: int) -> Trouble:
+    """A type that failed once the others were read; for some reasons it goes on to."""
+    began = last + 5.9
+    tries = (last + 0.2 + n * period for n in range(times))
+    return Trouble(
+        status, (data_type,), began, None if status in _LASTING else began,
+        tries=tuple(tried for tried in tries if tried < began), relink=status == "PermissionsError",
+    )  # fmt: skip

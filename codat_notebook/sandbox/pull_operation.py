@@ -6,8 +6,6 @@ what the connection's state forces, the trouble that it is in, what the company'
 what must come first, chance.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -24,15 +22,12 @@ from codat_notebook.sandbox.virtual_time import MINUTE, SECOND, to_text
 
 
 class Outcome(NamedTuple):
-    """The last status, the hold on the way (``"paused"``, ``"waiting"``, ``"queued"``, ``"slow"`` or none).
+    """How an operation ends, and what holds it on the way."""
 
-    ``text`` is the error message and ``held`` the hold's length in ticks, if these are not to be drawn.
-    """
-
-    status: str
-    hold: str | None = None
-    text: str | None = None
-    held: int | None = None
+    status: str  # the last one
+    hold: str | None = None  # "paused", "waiting", "queued" or "slow"
+    text: str | None = None  # the error message; None: to be drawn
+    held: int | None = None  # the hold's length in ticks; None: to be drawn
 
 
 _LONGEST: Final = 1_000_000_000  # seconds that an operation may be ordered to take: no date leaves the calendar
@@ -158,22 +153,18 @@ class Step(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Operation:
-    """A pull operation. Times are ticks.
-
-    ``completed`` is fixed from the start; :meth:`document` shows only what has happened at the instant asked for.
-    ``held`` is how long the ``hold`` takes, if there is one.
-    """
+    """A pull operation. Times are ticks."""
 
     id: str
     company_id: str
     connection_id: str
     data_type: str
     requested: int
-    completed: int
+    completed: int  # fixed from the start; the document shows only what has happened at the instant asked for
     status: str
     message: str | None = None
     hold: str | None = None
-    held: int = 0
+    held: int = 0  # how long the hold takes
     _steps: list[Step] | None = field(default=None, init=False, repr=False)
 
     @property
@@ -237,8 +228,8 @@ class Operation:
         return steps
 
     def document(self, now: int) -> dict[str, Any]:
-        """The operation as Codat writes it at an instant. The dict of an ended one is shared: do not change it."""
-        return _running(self, self.step(now)) if now < self.completed else _ended(self)
+        """The operation as Codat writes it at an instant."""
+        return _running(self, self.step(now)) if now < self.completed else dict(_ended(self))
 
 
 def _running(op: Operation, step: Step) -> dict[str, Any]:
@@ -282,12 +273,8 @@ def draw(
 ) -> Operation:  # fmt: skip
     """An operation, of which is given when it was ``requested`` (one queued now) or ``completed`` (one of the past).
 
-    Args:
-        ids: the operation's, the company's and the connection's id.
-        platform, data_type, outcome: what is pulled, and how it ends.
-        u: eight numbers between 0 and 1; used here are the last three: length, length of a hold, wording.
-        first: whether it is the first sync of that type.
-        length: how long it takes, in ticks, if that is not to be drawn.
+    ``ids`` are the operation's, the company's and the connection's; of ``u``, eight numbers between 0 and 1, the last
+    three are used: length, length of a hold, wording; ``length`` is given in ticks if it is not to be drawn.
     """
     held = round((2 + 9 * u[6]) * MINUTE) if outcome.hold else 0
     held = held if outcome.held is None else outcome.held

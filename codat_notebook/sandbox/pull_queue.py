@@ -9,8 +9,6 @@ last operation, whether it succeeded or not (assumed); a type never read is not 
 (assumed), nor a connection that is not linked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from heapq import heapify, heappop, heappush
@@ -232,7 +230,7 @@ class Queueing:
             return Outcome("Complete", "queued")
         if (met := connection.condition(data_type, now)) is not None:
             return met.trouble.outcome(now, met.until)
-        if words := connection.next_outcomes.get(data_type):
+        if words := connection.link.next_outcomes.get(data_type):
             return outcome_of(words[min(history.counts[connection.id, data_type], len(words) - 1)])
         if (never := impossible(platform, data_type)) is not None:
             return never

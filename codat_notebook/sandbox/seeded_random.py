@@ -4,8 +4,6 @@ There is no shared generator whose state depends on the order of calls: the thir
 is the same whatever else was asked in between.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Sequence
 from hashlib import blake2b

@@ -10,8 +10,6 @@ two of them the server may wait, and faults sit in two places, outside and insid
 Tests that need no server call :meth:`Service.answer`, which takes all steps at once.
 """
 
-from __future__ import annotations
-
 import base64
 import hmac
 import re
@@ -39,15 +37,12 @@ _EXPIRED: Final = "Your Free account is older than 365 days and has expired. Con
 
 
 class Route(NamedTuple):
-    """One call: its path in parts (``{...}`` stands for any), its method, its work.
+    """One call."""
 
-    ``bad_request`` says whether 400 is documented for it: only then are ids of a wrong form 400, else 404.
-    """
-
-    parts: tuple[str, ...]
+    parts: tuple[str, ...]  # of its path; {...} stands for any
     method: str
     handler: Handler
-    bad_request: bool
+    bad_request: bool  # whether 400 is documented for it: only then are ids of a wrong form 400, else 404
 
 
 class _ProductBody(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -149,13 +144,9 @@ class Exchange:
 
 
 class Service:
-    """Answers requests for a world.
+    """Answers requests for a ``world`` whose settings are ``faults``, if they bring the ``key``.
 
-    Args:
-        world: what is served; its settings must be ``faults``.
-        faults: what goes wrong.
-        key: the API key that is accepted.
-        control_token: the token of ``/_sandbox``; None: there are no controls.
+    ``control_token`` is that of ``/_sandbox``; without it there are no controls.
     """
 
     def __init__(self, world: World, faults: Faults, key: str, control_token: str | None = None) -> None:

@@ -12,30 +12,26 @@ from typing import Any, Final, NamedTuple
 
 from codat_notebook.models.vocabulary import BANKING, COMMERCE
 from codat_notebook.sandbox.companies import INSTALLING
-from codat_notebook.sandbox.stories import CompanyTemplate, Failing, Link, Trouble
+from codat_notebook.sandbox.stories import CompanyTemplate, Link, Trouble
 
 _MINUTE: Final = 1 / 1440  # in days
 _HOUR: Final = 1 / 24
 
 
 class Situation(NamedTuple):
-    """One of them.
-
-    ``queue`` are types queued ``ago`` days before it is staged; ``shows`` those whose newest operations show it, if not
-    these, those that its troubles name, or all. ``others`` are connections of further companies, each a day younger.
-    """
+    """One of them."""
 
     tells: str
     link: Link
-    queue: tuple[str, ...] = ()
-    shows: tuple[str, ...] = ()
-    ago: float = _HOUR
+    queue: tuple[str, ...] = ()  # types that are queued before it is staged
+    shows: tuple[str, ...] = ()  # see ``shown``
+    ago: float = _HOUR  # days since they were queued
     days_old: float = 300.0
-    others: tuple[Link, ...] = ()
+    others: tuple[Link, ...] = ()  # of further companies, each a day younger
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The types whose newest operations show it; none: all."""
+        """The types whose newest operations show it: ``shows``, else those queued or in trouble; none: all."""
         return self.shows or self.queue or tuple(t for trouble in self.link.troubles for t in trouble.types)
 
     def templates(self, name: str) -> list[CompanyTemplate]:
@@ -212,9 +208,8 @@ SITUATIONS: Final[dict[str, Situation]] = {
     "commerce prerequisites": Situation(
         "commerce-transactions without the other commerce types: PrerequisiteNotMet (documented: "
         "commerce-stripe-setup.md; the status is inferred).",
-        _link("exgd", never=tuple(t for t in COMMERCE if t not in ("commerce-companyInfo", "commerce-products")),
-              failing={"commerce-transactions": Failing("PrerequisiteNotMet", 0.9, 3)}),
-        shows=("commerce-transactions",),
+        _link("exgd", Trouble("PrerequisiteNotMet", ("commerce-transactions",), 3.0, 2.5, tries=(0.9, 1.9, 2.9)),
+              never=tuple(t for t in COMMERCE if t not in ("commerce-companyInfo", "commerce-products"))),
     ),
     "bigcommerce large order": Situation(
         "An order of over 250 transactions cannot be fetched (documented: "

@@ -10,30 +10,16 @@ until it is refreshed a second time, one connection must be relinked, and then e
 bankTransactions, which always fail). ``situations`` has a company for each of :mod:`codat_notebook.sandbox.situations`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 
-from codat_notebook.models.vocabulary import ACCOUNTING, BANKING, COMMERCE
+from codat_notebook.models.vocabulary import ACCOUNTING, COMMERCE
 from codat_notebook.sandbox.pull_operation import Outcome
 from codat_notebook.sandbox.virtual_time import DAY, MINUTE, SECOND
 
 _ENDLESS: Final = 60 * DAY  # assumed: how long a pull is held whose trouble nobody mends
-
-
-@dataclass(frozen=True, slots=True)
-class Failing:
-    """A data type that has failed since its last success.
-
-    ``age`` is that of the newest failure, ``times`` how many there were, a period apart.
-    """
-
-    status: str
-    age: float
-    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +28,19 @@ class Trouble:
 
     While it lasts, every pull that it concerns ends as it says: failures are not drawn anew for each attempt. Times
     are days, counted from the world's first instant.
-
-    Args:
-        status: how they end; ``"Complete"`` for those that are only held.
-        types: the data types concerned; none: all.
-        began: days ago.
-        lasts: days until it is over by itself, or ``"midnight"`` (UTC); None: until it is mended.
-        text: the error message, with ``{platform}``, ``{plain}`` (the data type in words) and ``{seconds}`` (left).
-        tries: when attempts that met it ended, in days ago.
-        hold: ``"queued"``, ``"waiting"``, ``"paused"`` or ``"slow"`` (a long Fetching) on the way.
-        minutes: how long they are held; None: as long as the trouble lasts.
-        code: the HTTP status that the source gives: the connection shows it among its errors.
-        info: what ``connectionInfo`` says meanwhile.
-        relink: whether it is mended by linking again.
     """
 
-    status: str
-    types: tuple[str, ...] = ()
-    began: float = 0
-    lasts: float | Literal["midnight"] | None = None
-    text: str | None = None
-    tries: tuple[float, ...] = ()
-    hold: str | None = None
-    minutes: float | None = None
-    code: tuple[str, str] | None = None
-    info: str | None = None
-    relink: bool = False
+    status: str  # how they end; "Complete" for those that are only held
+    types: tuple[str, ...] = ()  # the data types concerned; none: all
+    began: float = 0  # days ago
+    lasts: float | Literal["midnight"] | None = None  # days until it is over, or midnight (UTC); None: until mended
+    text: str | None = None  # the error message, with {platform}, {plain} (the type in words) and {seconds} (left)
+    tries: tuple[float, ...] = ()  # when attempts that met it ended, in days ago
+    hold: str | None = None  # "queued", "waiting", "paused" or "slow" (a long Fetching) on the way
+    minutes: float | None = None  # how long they are held; None: as long as the trouble lasts
+    code: tuple[str, str] | None = None  # the source's HTTP status: the connection shows it among its errors
+    info: str | None = None  # what connectionInfo says meanwhile
+    relink: bool = False  # whether it is mended by linking again
 
     def concerns(self, data_type: str) -> bool:
         """Whether pulls of that type meet it."""
@@ -83,32 +56,19 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One connection: its platform and how its data types stand.
+    """One connection: its platform and how its data types stand."""
 
-    Args:
-        platform: the platform's key.
-        age: days since its types were last read; None if it never was.
-        ages: types that differ from that; None: never.
-        period: days between two reads in the past.
-        failing: types that have failed since.
-        next_outcomes: how coming operations of a type end: the first, the second, ...; the last one repeats.
-            A status, or ``"Paused"`` for one that waits and then completes. Types not named are drawn.
-        troubles: what goes wrong until it is over or mended.
-        status: the connection's status.
-        cancelled: whether the customer left the linking.
-        steady: whether coming operations that are not named complete, instead of being drawn.
-    """
-
-    platform: str
-    age: float | None
-    ages: Mapping[str, float | None] = field(default_factory=dict)
-    period: float = 7.0
-    failing: Mapping[str, Failing] = field(default_factory=dict)
+    platform: str  # its key
+    age: float | None  # days since its types were last read; None if it never was
+    ages: Mapping[str, float | None] = field(default_factory=dict)  # types that differ from that; None: never
+    period: float = 7.0  # days between two reads in the past
+    troubles: tuple[Trouble, ...] = ()  # what went wrong in the past, and goes wrong until it is over or mended
+    # How coming operations of a type end: the first, the second, ...; the last one repeats. A status, or "Paused" for
+    # one that waits and then completes. Types not named are drawn, or complete where the link is steady.
     next_outcomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    troubles: tuple[Trouble, ...] = ()
     status: str = "Linked"
     steady: bool = False
-    cancelled: bool = False
+    cancelled: bool = False  # whether the customer left the linking
 
     @property
     def newest(self) -> float | None:
@@ -152,15 +112,13 @@ SHOWCASE: Final = (
                     "profitAndLoss": 9.0, "company": 2.4, "chartOfAccounts": 2.4, "items": 15.5,
                     "journalEntries": None, "paymentMethods": 44.0,
                 },
-                failing={
-                    "creditNotes": Failing("PermissionsError", 0.12, 3),
-                    "payments": Failing("RateLimitError", 1.1, 2),
-                    "items": Failing("ValidationError", 2.2, 4),
-                },
+                troubles=(
+                    Trouble("PermissionsError", ("creditNotes",), 4.0, tries=(0.12, 1.72, 3.32), relink=True),
+                    Trouble("RateLimitError", ("payments",), 3.0, 2.0, tries=(1.1, 2.7)),
+                    Trouble("ValidationError", ("items",), 8.0, tries=(2.2, 3.8, 5.4, 7.0)),
+                ),
                 next_outcomes={
-                    "creditNotes": ("PermissionsError",),
                     "payments": ("Paused", "Complete"),
-                    "items": ("ValidationError",),
                     "transfers": ("FetchError", "Complete"),
                     "invoices": ("Complete",), "customers": ("Complete",), "bills": ("Complete",),
                 },
@@ -184,7 +142,7 @@ SHOWCASE: Final = (
         (
             Link(
                 "qhyg", 12.4, period=7.0, ages={"balanceSheet": 14.5, "profitAndLoss": 14.5, "bills": 12.9},
-                failing={"journalEntries": Failing("MapError", 5.4)},
+                troubles=(Trouble("MapError", ("journalEntries",), 6.0, 1.0, tries=(5.4,)),),
             ),
         ),
         {"region": "uk", "segment": "finance"},
@@ -199,11 +157,7 @@ SHOWCASE: Final = (
                 ages={"profitAndLoss": 6.2, "invoices": 6.2, "payments": 6.2, "creditNotes": 6.2},
             ),
             Link("suuo", 1.1, period=2.0),
-            Link(
-                "upvr", 24.0, period=2.0,
-                failing={t: Failing("AuthError", 20.0 - n) for n, t in enumerate(BANKING)},
-                next_outcomes=dict.fromkeys(BANKING, ("AuthError",)),
-            ),
+            Link("upvr", 24.0, period=2.0, troubles=(Trouble("AuthError", began=21.0, tries=(20.0,), relink=True),)),
             Link("zsth", 0.4, period=2.0),
         ),
         {"region": "uk", "segment": "manufacturing"},
@@ -260,7 +214,7 @@ _MONTH_END: Final = (
         Link(
             "akxx", 9.0, period=7.0, steady=True,
             ages={"invoices": 2.1, "customers": 2.1, "creditNotes": 31.0},
-            failing={"payments": Failing("FetchError", 0.6, 2)},
+            troubles=(Trouble("FetchError", ("payments",), 8.0, 7.5, tries=(0.6, 7.6)),),
             next_outcomes={"payments": ("FetchError", "Complete")},
         ),
         Link("suuo", 8.2, period=7.0, steady=True),

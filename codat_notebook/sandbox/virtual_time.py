@@ -3,12 +3,7 @@
 An instant is a count of 100-nanosecond ticks since 1970, the seven digits that Codat writes. Everything in the sandbox
 computes with these integers, so that two worlds with the same seed agree to the last digit; text is made and read at
 the edge only.
-
-The clock runs in real time, runs faster, stands still, or is moved by hand. A world asks it for the time and never
-waits: an operation's whole life is drawn when it is queued and read off this clock.
 """
-
-from __future__ import annotations
 
 import re
 import time
@@ -18,7 +13,7 @@ from email.utils import format_datetime
 from typing import Final
 
 from codat_notebook.forking import Lock
-from codat_notebook.models.instants import interval
+from codat_notebook.models.instants import instant, interval
 
 SECOND: Final = 10_000_000
 MINUTE: Final = 60 * SECOND
@@ -27,19 +22,12 @@ DAY: Final = 24 * HOUR
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_INSTANT: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,7})\d*)?)?)?(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE
-)
+_SEVENTH: Final = re.compile(r"\.\d{6}(\d)")
 
 
 def from_datetime(moment: datetime) -> int:
     """An aware datetime in ticks."""
     return (moment - _EPOCH) // _MICROSECOND * 10
-
-
-def to_datetime(ticks: int) -> datetime:
-    """Ticks as an aware datetime (the seventh digit is lost)."""
-    return _EPOCH + timedelta(microseconds=ticks // 10)
 
 
 def to_text(ticks: int) -> str:
@@ -68,16 +56,8 @@ def written(moment: int, now: int, form: str) -> str:
 
 def parse_time(text: str) -> int | None:
     """Ticks of an ISO 8601 time or date (no zone means UTC), or None if it is none."""
-    match = _INSTANT.fullmatch(text.strip())
-    if match is None:
-        return None
-    date, hour, minute, second, fraction, zone = match.groups()
-    try:
-        time = f"{hour or '00'}:{minute or '00'}:{second or '00'}"
-        moment = datetime.fromisoformat(f"{date}T{time}{(zone or 'Z').upper()}")
-    except ValueError:
-        return None
-    return from_datetime(moment) + int((fraction or "0").ljust(7, "0"))
+    moment, seventh = instant(text.strip().upper()), _SEVENTH.search(text)
+    return None if moment is None else from_datetime(moment) + (int(seventh[1]) if seventh else 0)
 
 
 def span(duration: str | float | timedelta) -> int:
@@ -130,8 +110,8 @@ class Clock:
             return self._read()
 
     def now(self) -> datetime:
-        """Now, as an aware UTC datetime."""
-        return to_datetime(self.ticks())
+        """Now, as an aware UTC datetime (the seventh digit is lost)."""
+        return _EPOCH + timedelta(microseconds=self.ticks() // 10)
 
     def _read(self) -> int:
         return self._base + int((self._monotonic() - self._anchor) * self.speed * SECOND)

@@ -13,8 +13,9 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from inspect import isfunction
 from operator import attrgetter, itemgetter
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Final
 
 from codat_notebook.forking import Lock
 from codat_notebook.models.platforms import BY_KEY, PLATFORMS
@@ -49,21 +50,26 @@ Parameters = Mapping[str, str]
 _NONE: Final[Parameters] = {}
 _HISTORIES: Final = 300
 _COUNTED: Final = 500  # companies looked at for the quota: those of a large world need not be drawn for it
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
-def synchronized(method: Callable[Concatenate[World, P], R]) -> Callable[Concatenate[World, P], R]:
-    """Let a method of a world run while no other thread is in one."""
+def _synchronized(kind: type[World]) -> type[World]:
+    """Let each public method of a world run while no other thread is in one."""
 
-    @wraps(method)
-    def locked(self: World, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with self.lock:
-            return method(self, *args, **kwargs)
+    def locked(method: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(method)
+        def call(self: World, /, *args: Any, **kwargs: Any) -> Any:
+            with self.lock:
+                return method(self, *args, **kwargs)
 
-    return locked
+        return call
+
+    for name, method in list(vars(kind).items()):
+        if isfunction(method) and not name.startswith("_"):
+            setattr(kind, name, locked(method))
+    return kind
 
 
+@_synchronized
 class World:
     """A seeded pretend Codat.
 
@@ -180,7 +186,6 @@ class World:
 
     # Companies and connections
 
-    @synchronized
     def companies(self, parameters: Parameters = _NONE) -> Document:
         """``GET /companies``."""
         if CHANGING in parameters.get("query", "") + parameters.get("orderBy", ""):
@@ -190,12 +195,10 @@ class World:
             lambda index: self.fresh(self.company_store.at(index)).document(self.link_base),
         )  # fmt: skip
 
-    @synchronized
     def company(self, company_id: str) -> Document:
         """``GET /companies/{companyId}``."""
         return self.find_company(company_id).document(self.link_base)
 
-    @synchronized
     def connections(self, company_id: str, parameters: Parameters = _NONE) -> Document:
         """``GET /companies/{companyId}/connections``."""
         rows = [each.document(self.link_base) for each in self.find_company(company_id).connections]
@@ -203,14 +206,12 @@ class World:
         path = f"/companies/{company_id}/connections"
         return listing.body(path, parameters, self.settings.max_page_size, rows.__getitem__)
 
-    @synchronized
     def connection(self, company_id: str, connection_id: str) -> Document:
         """``GET /companies/{companyId}/connections/{connectionId}``."""
         return self.find_connection(company_id, connection_id).document(self.link_base)
 
     # Data
 
-    @synchronized
     def status(self, company_id: str) -> Document:
         """``GET /companies/{companyId}/dataStatus``."""
         company = self.find_company(company_id)
@@ -229,7 +230,7 @@ class World:
 
     def _shown(self, statuses: dict[str, Document]) -> Document:
         """With the types never synced as the settings say."""
-        statuses = {key: self._renamed(status, "currentStatus") for key, status in statuses.items()}
+        statuses = {key: dict(status) for key, status in statuses.items()}
         if self.settings.never_synced == "bare":
             return statuses
         synced = {key: status for key, status in statuses.items() if len(status) > 1}
@@ -247,37 +248,31 @@ class World:
             status |= {"lastSuccessfulSync": to_text(success.completed), "latestSuccessfulSyncId": success.id}
         return status
 
-    @synchronized
     def queue(self, company_id: str, data_type: str, connection_id: str | None = None) -> Document:
         """``POST /companies/{companyId}/data/queue/{dataType}``."""
         company, now = self.find_company(company_id), self.clock.ticks()
-        return self._renamed(self._queueing.one(company, data_type, connection_id, now).document(now))
+        return self._queueing.one(company, data_type, connection_id, now).document(now)
 
-    @synchronized
     def queue_custom(self, company_id: str, connection_id: str, identifier: str) -> Document:
         """``POST /companies/{companyId}/connections/{connectionId}/data/queue/custom/{customDataIdentifier}``."""
         company, now = self.find_company(company_id), self.clock.ticks()
         connection = self.find_connection(company_id, connection_id)
-        return self._renamed(self._queueing.custom(company, connection, identifier, now).document(now))
+        return self._queueing.custom(company, connection, identifier, now).document(now)
 
-    @synchronized
     def refresh_product(self, company_id: str, product: str, data_types: Sequence[str] | None = None) -> None:
         """``POST /companies/{companyId}/products/{productIdentifier}/refresh``."""
         self._queueing.product(self.find_company(company_id), product, data_types, self.clock.ticks())
 
-    @synchronized
     def assign(self, company_id: str, *products: str) -> None:
         """Give a company these products, and no others."""
         company = self.find_company(company_id)
         company.products = products
         self.company_store.keep(company)
 
-    @synchronized
     def queue_all(self, company_id: str) -> None:
         """``POST /companies/{companyId}/data/all``."""
         self._queueing.all(self.find_company(company_id), self.clock.ticks())
 
-    @synchronized
     def history(self, company_id: str, parameters: Parameters = _NONE) -> Document:
         """``GET /companies/{companyId}/data/history``."""
         history, now = self.history_of(self.find_company(company_id)), self.clock.ticks()
@@ -287,15 +282,13 @@ class World:
             operations = operations[: bisect_right(operations, horizon, key=REQUESTED)]
         return OperationList(operations, now).body(
             f"/companies/{company_id}/data/history", parameters, self.settings.max_page_size,
-            lambda index: self._renamed(operations[index].document(now)),
+            lambda index: operations[index].document(now),
         )  # fmt: skip
 
-    @synchronized
     def operation(self, company_id: str, dataset_id: str) -> Document:
         """``GET /companies/{companyId}/data/history/{datasetId}``."""
-        return self._renamed(self.find_operation(company_id, dataset_id).document(self.clock.ticks()))
+        return self.find_operation(company_id, dataset_id).document(self.clock.ticks())
 
-    @synchronized
     def validation(self, company_id: str, dataset_id: str) -> Document:
         """``GET /companies/{companyId}/sync/{datasetId}/validation``."""
         return validation_results(self.draws, self.find_operation(company_id, dataset_id), self.clock.ticks())
@@ -330,7 +323,6 @@ class World:
 
     # What the API does not tell, for Python and the controls
 
-    @synchronized
     def events(self) -> list[Document]:
         """The ``read.completed`` events of the operations queued since the world began, oldest first."""
         self._catch_up()
@@ -343,13 +335,11 @@ class World:
         ]
         return [event for *_, event in sorted(done, key=itemgetter(0, 1))]
 
-    @synchronized
     def deauthorize(self, company_id: str, connection_id: str) -> None:
         """End a connection's authorization: what is queued on it from now on ends in AuthError."""
         self.find_connection(company_id, connection_id).revoke(self.clock.ticks())
         self.company_store.keep(self.find_company(company_id))
 
-    @synchronized
     def relink(self, company_id: str, connection_id: str) -> None:
         """Authorize a connection (again), as a customer does; one that is linked for the first time is read at once."""
         company, now = self.find_company(company_id), self.clock.ticks()
@@ -362,7 +352,6 @@ class World:
         if first:
             self._queueing.first_sync(company, connection, now)
 
-    @synchronized
     def mend(self, company_id: str, connection_id: str) -> None:
         """Put right whatever is wrong with a connection but its authorization; what is held goes on at once."""
         company, now = self.find_company(company_id), self.clock.ticks()
@@ -372,7 +361,6 @@ class World:
             if op.connection_id == connection_id.lower():
                 op.release(now)
 
-    @synchronized
     def restart_connector(self, company_ids: Sequence[str]) -> list[str]:
         """Cancel what runs on the on-premise connections of these companies; gives the operations' ids."""
         now, cancelled = self.clock.ticks(), []
@@ -387,7 +375,6 @@ class World:
     def _running(self, company: SimulatedCompany, now: int) -> list[Operation]:
         return [op for op in self.history_of(company).queued if op.running(now)]
 
-    @synchronized
     def stage(self, name: str) -> Staged:
         """Add the company (or companies) of a situation, as of now; ``ValueError`` for a name that is none."""
         situation, now, staged = find_situation(name), self.clock.ticks(), []
@@ -404,7 +391,6 @@ class World:
         self._directory = Directory(self.company_store)
         return staged[0]._replace(others=tuple(staged[1:]))
 
-    @synchronized
     def lengthen_history(self, company_id: str, operations: int) -> None:
         """Let a company have so many past operations: its connections become as old as that takes."""
         company = self.find_company(company_id)
@@ -412,10 +398,3 @@ class World:
             raise RuntimeError("lengthen a history before operations are queued")
         company.history = CompanyHistory.of_length(self.draws, company, self.start, operations)
         self.activate(company)
-
-    def _renamed(self, document: Document, field: str = "status") -> Document:
-        """A copy, with another word for its status where the settings say so."""
-        copy = dict(document)
-        if self.settings.rename_statuses and field in copy:
-            copy[field] = self.settings.rename_statuses.get(copy[field], copy[field])
-        return copy

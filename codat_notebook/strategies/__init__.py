@@ -32,10 +32,6 @@ from codat_notebook.strategies.policies import (
     limit,
     oldest,
     optimal,
-    random_order,
-    stale_probability,
-    threshold,
-    weighted_age,
     where,
 )
 from codat_notebook.strategies.portfolio import Portfolio
@@ -45,6 +41,6 @@ from codat_notebook.strategies.simulation import simulate
 
 __all__ = [
     "CELLS", "Limits", "Portfolio", "Result", "StrategyError", "before", "bundle", "codat_schedule", "compare", "every",
-    "first", "keep_alive", "learn", "limit", "observe_changes", "oldest", "optimal", "random_order", "simulate",
-    "stale_probability", "table", "threshold", "weighted_age", "where",
+    "first", "keep_alive", "learn", "limit", "observe_changes", "oldest", "optimal", "simulate",
+    "table", "where",
 ]  # fmt: skip

@@ -15,8 +15,17 @@ import numpy as np
 from codat_notebook.models.instants import MONTH, interval
 from codat_notebook.strategies.indices import Floats
 
-#: Requests of a refresh: one that queues it, one look at it.
-REQUESTS = 2.0
+#: Requests of a refresh: one that queues it, and its share of looking at its company until it ends (in the sandbox 1.2
+#: to 2.4 looks in rounds of 12 refreshes, and 5 in rounds of 2).
+REQUESTS = 2.2
+
+
+def reading(companies: int) -> int:
+    """Requests that read the cells before a round: one for each company, and one that lists 5,000 of them."""
+    return companies + -(-companies // 5000)
+
+
+_MOST = 1e15  # of anything
 _DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0, "month": MONTH, "year": 12 * MONTH}
 _FORM = re.compile(r"\s*(?P<amount>[\d,_]*\.?\d+)\s*(?P<unit>[A-Za-z£$€]+)\s*(?:/|per|a|an)\s*(?P<period>[a-z]+)\s*")
 _UNITS = {"refresh": "refreshes", "refreshes": "refreshes", "request": "requests", "requests": "requests"}
@@ -47,6 +56,8 @@ class Budget:
         if match is None or period not in _DAYS:
             raise ValueError(f'budget: {text!r} was not understood; write "500 refreshes/day" or "30 GBP/week"')
         amount = float(match["amount"].replace(",", "").replace("_", ""))
+        if amount > _MOST:
+            raise ValueError(f"budget: {text[:40]!r}... is more than anybody has; write a number up to {_MOST:g}")
         return cls(amount / _DAYS[period], _UNITS.get(match["unit"].lower(), match["unit"]))
 
     def costs(self, requests: Floats, price: Floats) -> Floats:
@@ -63,6 +74,8 @@ def days(given: str | float | timedelta) -> float:
     (1.5, 7.0, 2.0)
     """
     if isinstance(given, (int, float)) and given > 0:
+        if given > _MOST:
+            raise ValueError(f"an interval of so many days is no interval; write a number up to {_MOST:g}")
         return float(given)
     return interval(given) / timedelta(days=1)
 

@@ -9,7 +9,7 @@ arrays (``Columns``), which costs no frame per tick; all durations are days.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
@@ -102,7 +102,7 @@ class Columns:
     frame: Callable[[], pd.DataFrame]
     now: np.datetime64
     budget_left: float | None = None
-    kept_groups: dict[tuple[str, ...], NDArray[np.int64]] | None = None  # of cells that keep their texts
+    belief: tuple[Floats, Floats] | None = None
 
     @classmethod
     def of(cls, cells: pd.DataFrame, now: Any = None, budget_left: float | None = None) -> Columns:
@@ -136,20 +136,18 @@ class Columns:
 
     def groups(self, *names: str) -> NDArray[np.int64]:
         """A number for each cell: the same for cells that agree in all these columns."""
-        if self.kept_groups is not None and not set(CHANGING).intersection(names):
-            if names not in self.kept_groups:
-                self.kept_groups[names] = replace(self, kept_groups=None).groups(*names)
-            return self.kept_groups[names]
         key = np.zeros(1, dtype=np.int64)
         for name in names:
             codes, categories = self.labels(name)
             key = key * (len(categories) + 1) + codes + 1
         return np.unique(key, return_inverse=True)[1].astype(np.int64)
 
-    def with_rates(self, rates: Floats) -> Columns:
-        """The same cells with other rates."""
+    def believing(self, shape: Floats, days: Floats) -> Columns:
+        """The same cells, whose rates are believed to be Gamma-distributed, with this shape over so many days."""
+        rates = shape / days
         return replace(
             self,
+            belief=(shape, days),
             numbers=lambda name: rates if name == "rate" else self.numbers(name),
             frame=lambda: self.frame().assign(rate=rates),
         )
@@ -186,12 +184,7 @@ def ask(strategy: Callable[..., Any], columns: Columns) -> Floats:
 
 def _extras(strategy: Callable[..., Any], columns: Columns) -> dict[str, Any]:
     """``now`` and ``budget_left``, as far as the strategy has parameters of these names."""
-    # Of a plain function its names are at hand: a signature takes longer than many strategies.
-    code = None if hasattr(strategy, "__wrapped__") else getattr(strategy, "__code__", None)
-    if code is None:
-        parameters: Container[str] = inspect.signature(strategy).parameters
-    else:
-        parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    parameters = inspect.signature(strategy).parameters
     extras = {"budget_left": columns.budget_left} if "budget_left" in parameters else {}
     return extras | ({"now": pd.Timestamp(columns.now, tz="UTC")} if "now" in parameters else {})
 

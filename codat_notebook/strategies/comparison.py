@@ -1,8 +1,9 @@
 """Strategies against each other, over many seeds and budgets, on as many processors as there are.
 
-Each strategy x budget x seed is one task. Tasks are independent and seeded, so the frame is the same on every executor;
-one that fails is a row that says why. With ``executor=None`` they run here one after the other; else on any
-``concurrent.futures`` executor. Functions from a notebook cell reach other processes through cloudpickle.
+Each strategy x budget x seed is one task. Tasks are seeded, and each works on a copy of the strategy as it was given,
+so the frame is the same on every executor; one that fails is a row that says why. With ``executor=None`` they run here
+one after the other; else on any ``concurrent.futures`` executor. Functions from a notebook cell reach other processes
+through cloudpickle.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -23,11 +24,10 @@ from codat_notebook.strategies.portfolio import Portfolio, costs
 from codat_notebook.strategies.result import BOUND_LINE, Result
 from codat_notebook.strategies.simulation import simulate
 
-_OPTIONS = {"days", "tick", "limits", "goal", "deadline"}
+_OPTIONS = {"days", "tick", "limits", "goal", "deadline", "start"}
 _Portfolios = Portfolio | Callable[[int], Portfolio]
 _Task = tuple[str, str, int]
 _TASK: Final = {"strategy": "string", "budget": "string", "seed": "int64"}  # its columns, and their types
-_Shared = tuple[_Portfolios, dict[str, Any]]  # what all tasks share: whom to simulate, and the options
 _Outcome = dict[str, float] | str
 _unpack = lru_cache(maxsize=2)(pickle.loads)  # the same portfolio comes with every task, and is unpacked once
 _MARKERS: Final = "os^Dv<>Pp*Xh"
@@ -54,7 +54,7 @@ def compare(
     executor : where; ``concurrent.futures.ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))``,
         ``dask.distributed.Client(...).get_executor()``, a thread pool, or by default here. Not a pool that forks: the
         copy of a process with threads may hang.
-    options : days, tick, limits, goal, deadline: as in ``simulate``, the same for all.
+    options : days, tick, limits, goal, deadline, start: as in ``simulate``, the same for all.
 
     Raises
     ------
@@ -63,7 +63,8 @@ def compare(
     Returns
     -------
     A tidy frame, one row per strategy, budget and seed in the order given: strategy, budget, seed, the metrics of
-    ``Result``, and ``error``, which is missing where all went well. ``plot()`` draws the frontier.
+    ``Result``, and ``error``, which is missing where all went well. ``plot()`` draws the frontier, ``against(name)``
+    tells each strategy's gain over one of them.
 
     >>> from codat_notebook import strategies
     >>> portfolio = strategies.Portfolio.synthetic(2, data_types=["invoices", "bills"])
@@ -82,35 +83,38 @@ def compare(
         raise TypeError(f"compare: no option {', '.join(unknown)}; there are {', '.join(sorted(_OPTIONS))}")
     _refuse_fork(executor)
     tasks = [(name, each, seed) for name in strategies for each in budgets for seed in numbers]
-    shared = portfolio, options
+    packed = {name: _pack(strategy) for name, strategy in strategies.items()}
+    shared = _pack((portfolio, options))
     if executor is None:
-        outcomes = [_outcome(partial(_run, strategies[task[0]], shared, task)) for task in tasks]
+        outcomes = [_run(packed[task[0]], shared, task) for task in tasks]
     else:
-        outcomes = _elsewhere(executor, tasks, strategies, shared)
+        outcomes = _elsewhere(executor, tasks, packed, shared)
     frame = _frame(tasks, outcomes)
     frame.whom, frame.days = (portfolio, numbers), float(options.get("days", 90))
     return frame
 
 
-def _elsewhere(
-    executor: Executor, tasks: list[_Task], strategies: Mapping[str, Strategy], shared: _Shared
-) -> list[_Outcome]:
-    """The tasks' outcomes from other threads, processes or machines. What they share is packed once."""
-    packed_once = _pack(shared)
-    packed = {name: _pack(strategy) for name, strategy in strategies.items()}
+def _elsewhere(executor: Executor, tasks: list[_Task], packed: Mapping[str, bytes], shared: bytes) -> list[_Outcome]:
+    """The tasks' outcomes from other threads, processes or machines."""
     futures: list[Future[_Outcome]] = []
     for task in tasks:
         try:
-            futures.append(executor.submit(_run_packed, packed[task[0]], packed_once, task))
+            futures.append(executor.submit(_run, packed[task[0]], shared, task))
         except Exception as error:  # noqa: BLE001 - a pool that broke takes no more tasks; each row says so
             futures.append(Future())
             futures[-1].set_exception(error)
     return [_outcome(future.result) for future in futures]
 
 
-def _run_packed(strategy: bytes, shared: bytes, task: _Task) -> _Outcome:
-    """A task elsewhere. What it raises comes back as words: an exception that cannot be unpickled breaks the pool."""
-    return _outcome(lambda: _run(pickle.loads(strategy), _unpack(shared), task))
+def _run(strategy: bytes, shared: bytes, task: _Task) -> _Outcome:
+    """A task. What it raises comes back as words: an exception that cannot be unpickled breaks the pool."""
+
+    def metrics() -> dict[str, float]:
+        (portfolio, options), (_, budget, seed) = _unpack(shared), task
+        cells = portfolio if isinstance(portfolio, Portfolio) else portfolio(seed)
+        return simulate(pickle.loads(strategy), cells, budget=budget, seed=seed, **options).metrics
+
+    return _outcome(metrics)
 
 
 def _frame(tasks: list[_Task], outcomes: list[_Outcome]) -> ComparisonFrame:
@@ -126,12 +130,6 @@ def _outcome(get: Callable[[], _Outcome]) -> _Outcome:
         return get()
     except Exception as error:  # noqa: BLE001 - whatever a task raises becomes its row's text, and is seen there
         return f"{type(error).__name__}: {error}"
-
-
-def _run(strategy: Strategy, shared: _Shared, task: _Task) -> dict[str, float]:
-    (portfolio, options), (_, budget, seed) = shared, task
-    cells = portfolio if isinstance(portfolio, Portfolio) else portfolio(seed)
-    return simulate(strategy, cells, budget=budget, seed=seed, **options).metrics
 
 
 def _refuse_fork(executor: Executor | None) -> None:
@@ -168,10 +166,37 @@ class ComparisonFrame(pd.DataFrame):
     def _constructor(self) -> type[pd.DataFrame]:
         return pd.DataFrame
 
+    def against(self, base: str) -> pd.DataFrame:
+        """What each strategy wins over one of them, ``base``, with each budget.
+
+        A frame with strategy, budget, ``gain`` (freshness more than the base's, mean over the seeds), ``low`` and
+        ``high`` (its 95 % interval, missing for one seed), and ``fewer``: the share of the base's cost that the
+        strategy could do without at the base's freshness, between the budgets compared; missing outside of them.
+        Differences are taken seed by seed, so that luck and portfolios that all strategies share fall out.
+
+        >>> compare(plans, portfolio, budget=budgets).against("oldest")  # doctest: +SKIP
+        """
+        good = self[self["error"].isna()]
+        if base not in set(good["strategy"]):
+            raise ValueError(f"against: no strategy {base!r}; there are {', '.join(good['strategy'].unique())}")
+        wide = good.pivot_table("freshness", ["budget", "seed"], "strategy", sort=False, observed=True)
+        mean = good.groupby(["strategy", "budget"], sort=False, observed=True)[["spent", "freshness"]].mean()
+        rows = []
+        for name, budget in mean.index:
+            gains = (wide[name] - wide[base]).xs(budget, level="budget").dropna()
+            spread = _student(len(gains)) * gains.std() / np.sqrt(len(gains))
+            wanted, paid = mean.loc[(base, budget), "freshness"], mean.loc[(base, budget), "spent"]
+            own = mean.loc[name].sort_values("freshness")
+            cost = np.interp(wanted, own["freshness"], own["spent"], left=np.nan, right=np.nan)
+            rows.append((name, budget, gains.mean(), gains.mean() - spread, gains.mean() + spread, 1 - cost / paid))
+        columns = ["strategy", "budget", "gain", "low", "high", "fewer"]
+        return pd.DataFrame(rows, columns=columns).astype({"strategy": "string", "budget": "string"})
+
     def plot(self, axis: Any = None, **options: Any) -> Any:  # type: ignore[override]  # pandas has an accessor here
         """Freshness against what was spent a day, each strategy by its name, and the bound above them all.
 
-        With several budgets the points of a strategy make a line: its frontier. Bars are the spread over the seeds.
+        With several budgets the points of a strategy make a line: its frontier. Bars are the spread over the seeds,
+        and over the portfolios where each seed has its own; in ``against`` both fall out.
         Returns matplotlib's axes; ``options`` go to the line of the bound.
         """
         from matplotlib import pyplot as plt
@@ -195,6 +220,12 @@ class ComparisonFrame(pd.DataFrame):
         axis.set(xlim=(0, top), ylim=(0, 1.02))
         axis.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.01, 0.5))
         return axis
+
+
+def _student(number: int) -> float:
+    """Half the width of a 95 % interval, in standard errors, of so many differences (Student)."""
+    few = (np.nan, np.nan, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+    return few[number] if number < len(few) else 1.96 + 2.4 / (number - 1) + 3 / (number - 1) ** 2
 
 
 def _bound(portfolio: Portfolio, days: float, top: float, budget: Budget) -> pd.Series[Any]:

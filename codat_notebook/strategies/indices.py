@@ -54,15 +54,14 @@ def age_curve(x: ArrayLike) -> Floats:
 
 def _mended(curve: Floats, x: Floats, small: float, power: int, coefficients: Sequence[float]) -> Floats:
     """``curve`` with the alternating series x^power (c0 - c1 x + c2 x^2 - ...) in its place where x is small."""
-    flat, points = curve.reshape(-1), x.reshape(-1)
-    at = np.flatnonzero(points < small)
-    if len(at):
-        s = points[at]
+    curve, at = np.asarray(curve), x < small
+    if at.any():
+        s = x[at]
         series = np.zeros_like(s)
         for coefficient in reversed(coefficients):
-            np.subtract(coefficient, np.multiply(s, series, out=series), out=series)
-        flat[at] = series * s**power
-    return flat.reshape(x.shape)
+            series = coefficient - s * series
+        curve[at] = series * s**power
+    return curve
 
 
 def staleness(rate: ArrayLike, tau: ArrayLike) -> Floats:
@@ -75,6 +74,35 @@ def staleness(rate: ArrayLike, tau: ArrayLike) -> Floats:
     return _over(staleness_curve, rate, tau, rate)
 
 
+def staleness_believed(shape: ArrayLike, days: ArrayLike, tau: ArrayLike) -> Floats:
+    """The index of staleness where the rate is not known: expected over a Gamma of ``shape`` over so many ``days``.
+
+    With C(s) = 1 - (1 + s / days)^-shape it is days ((1 + x)^(1 - shape) - 1) / (1 - shape) - tau (1 + x)^-shape, where
+    x = tau / days. For shape <= 1 it grows without limit: what may never change is not given up for what is feared.
+
+    >>> staleness_believed([0.5, 1.0, 1e9], [0.5, 1.0, 1e9], 1.0).round(4).tolist() == [
+    ...     round(3**0.5 - 1 - 3**-0.5, 4), round(np.log(2) - 0.5, 4), round(1 - 2 / np.e, 4)]
+    True
+    >>> staleness_believed([0.5, 1.0, 3.0], 4.0, np.inf).tolist()
+    [inf, inf, 2.0]
+    """
+    a, b, tau = np.broadcast_arrays(*(np.asarray(each, np.float64) for each in (shape, days, tau)))
+    x = tau / b
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        log = np.log1p(x)
+        near = np.abs(1 - a) < 1e-9
+        grown = np.where(near, log, np.expm1((1 - a) * log) / np.where(near, 1.0, 1 - a))
+        value = grown - x * np.exp(-a * log)
+        value = np.where(np.isinf(tau), np.where(a > 1, 1 / (a - 1), np.inf), value)
+    # Near 0 the terms cancel, and the series is exact: a x^2 / 2 - a (a + 1) x^3 / 3 + ...
+    small = a * x + x < _SMALL
+    if small.any():
+        a_, x_ = a[small], x[small]
+        value[small] = a_ * x_**2 * (1 / 2 - (a_ + 1) * x_ * (1 / 3 - (a_ + 2) * x_ * (1 / 8 - (a_ + 3) * x_ / 30)))
+    worth: Floats = value * b
+    return worth
+
+
 def age(rate: ArrayLike, tau: ArrayLike) -> Floats:
     """Index of age (days since the first unseen change): tau^2 / 2 + tau e^-x / rate - (1 - e^-x) / rate^2."""
     rate, tau = _pair(rate, tau)
@@ -85,30 +113,6 @@ def since_sync(rate: ArrayLike, tau: ArrayLike) -> Floats:
     """Index of the time since the last sync, which needs no rate: tau^2 / 2."""
     rate, tau = _pair(rate, tau)
     return tau * tau / 2
-
-
-def missed(rate: ArrayLike, tau: ArrayLike) -> Floats:
-    """Index of the changes missed: rate tau^2 / 2. A cell never synced is worth everything, also at rate 0."""
-    rate, tau = _pair(rate, tau)
-    return np.where(np.isinf(tau), np.inf, rate * np.minimum(tau, 1e150) ** 2 / 2)
-
-
-def harmonic(rate: ArrayLike, tau: ArrayLike) -> Floats:
-    """Index of the harmonic penalty ln(1 + rate / f) at f = 1 / tau (Kolobov et al.): rate tau^2 / (1 + x).
-
-    It grows without limit, so nobody starves.
-    """
-    rate, tau = _pair(rate, tau)
-    finite = np.minimum(tau, 1e150)
-    return np.where(np.isinf(tau), np.inf, rate * finite * finite / (1.0 + rate * finite))
-
-
-def randomised(rate: ArrayLike, tau: ArrayLike) -> Floats:
-    """Index of freshness under randomised refreshes at f = 1 / tau (Azar et al.): rate tau^2 / (1 + x)^2."""
-    rate, tau = _pair(rate, tau)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value: Floats = rate / (1.0 / tau + rate) ** 2
-    return np.where(rate == 0, np.where(np.isinf(tau), np.inf, 0.0), value)
 
 
 def _pair(rate: ArrayLike, tau: ArrayLike) -> tuple[Floats, Floats]:

@@ -46,12 +46,17 @@ def _rows(keys: Sequence[Labels]) -> Iterator[tuple[int | str, ...]]:
     return zip(*texts, strict=True)
 
 
+def _changes(x: Floats, changed: NDArray[np.bool_]) -> Floats:
+    """The changes to expect in gaps in which x are usual, given whether there was one: x / (1 - e^-x), or none."""
+    x = np.maximum(x, 1e-12)
+    return np.where(changed, x / -np.expm1(-x), 0.0)
+
+
 class Learner:
     """Rates from a Gamma(a, b) prior and one bit per refresh, kept over the rounds of a strategy.
 
-    Online: with the gap g that a refresh closed, S += rate g / (1 - e^(-rate g)) if it found changes (the changes to
-    expect, given that there was one), G += g, rate = (a + S) / (b + G). The first bit after linking is always "changed"
-    and is dropped.
+    Online: with the gap g that a refresh closed, S += the changes to expect in it at the rate believed, G += g, and the
+    rate is (a + S) / (b + G). The first bit after linking is always "changed" and is dropped.
     """
 
     def __init__(self, prior: Prior = None) -> None:
@@ -63,8 +68,21 @@ class Learner:
         self._known = [np.empty(0)] * 3  # of each cell a + S, b + G, and its snapshot as days from the last round
         self._at: np.datetime64 = np.datetime64("NaT", "us")
 
-    def rates(self, columns: Columns) -> Floats:
-        """What is believed now, after the refreshes that ended since the last call."""
+    def save(self) -> dict[str, Any]:
+        """What was learned of each cell, as JSON can hold it."""
+        known = [column.tolist() for column in self._known]
+        return {"at": str(self._at), "cells": [list(map(list, _rows(self._keys))), *known]}
+
+    def load(self, kept: Mapping[str, Any]) -> None:
+        """Know what ``save`` gave."""
+        keys, *known = kept["cells"]
+        factors = [pd.factorize(np.array(names, dtype=object)) for names in zip(*keys, strict=True)]
+        self._keys = [(codes, list(names)) for codes, names in factors]
+        self._known = [np.array(column, dtype=np.float64) for column in known]
+        self._at = np.datetime64(kept["at"], "us")
+
+    def believed(self, columns: Columns) -> tuple[Floats, Floats]:
+        """The Gamma of each cell's rate (shape; days) now, after the refreshes that ended since the last call."""
         self._know(columns)
         shape, days, snapshot = self._known
         gap = columns.last_success - snapshot
@@ -75,12 +93,10 @@ class Learner:
         changed = columns.changed_last[fresh]
         told = ~np.isnan(changed)
         cells, gaps = fresh[told], gap[fresh[told]]
-        rate = np.minimum(shape[cells] / days[cells], _FASTEST)
-        expected = rate * gaps / -np.expm1(-np.maximum(rate * gaps, 1e-12))
-        shape[cells] += np.where(changed[told] > 0, expected, 0.0)
+        shape[cells] += _changes(np.minimum(shape[cells] / days[cells], _FASTEST) * gaps, changed[told] > 0)
         days[cells] += gaps
         self._known[2] = columns.last_success
-        return shape / days
+        return shape, days
 
     def _know(self, columns: Columns) -> None:
         """Make sure that what is remembered stands in the order of these cells; new ones begin with the prior."""
@@ -168,9 +184,10 @@ def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     """What was observed of each cell: ``rate`` (missing without two refreshes) and ``changed_last`` (NA without them).
 
     The rate maximises the posterior of a Gamma(a, b) prior, wide around the rate assumed for the data type: the fixed
-    point of rate = (a + sum over changed of rate g / (1 - e^(-rate g))) / (b + sum of g), with the gaps g between two
-    refreshes (Cho & Garcia-Molina 2003 without the prior). The first bit of a cell says nothing: Codat tells false
-    then, whatever is there. Rows without a connection count for all connections of the company.
+    point of rate = (a + changes expected) / (b + sum of the gaps) (Cho & Garcia-Molina 2003 without the prior); with
+    all gaps at hand it leaves the prior sooner than going through them once, as a :class:`Learner` must. The first bit
+    of a cell says nothing: Codat tells false then, whatever is there. Rows without a connection count for all of the
+    company's.
     """
     seen = observed.sort_values("time", kind="stable")
     names = [seen[name].astype(object).where(seen[name].notna(), "") for name in _NAMES]
@@ -183,9 +200,9 @@ def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     last = pd.Series(changed[there]).groupby(number[there]).last()
     place = {key: row for row, key in enumerate(keys)}
     wanted = zip(*(cells[name].astype(str) for name in _KEYS), strict=True)
-    rows = [place.get((a, b, c), place.get((a, "", c), -1)) for a, b, c in wanted]
-    changed_last = pd.array([last.get(row) for row in rows], dtype="boolean")
-    return pd.DataFrame({"rate": np.append(rate, np.nan)[rows], "changed_last": changed_last}, index=cells.index)
+    found = [place.get((a, b, c), place.get((a, "", c), -1)) for a, b, c in wanted]
+    changed_last = pd.array([last.get(row) for row in found], dtype="boolean")
+    return pd.DataFrame({"rate": np.append(rate, np.nan)[found], "changed_last": changed_last}, index=cells.index)
 
 
 def _posterior(number: NDArray[np.intp], gap: Floats, changed: NDArray[np.bool_], usual: Floats) -> Floats:
@@ -194,8 +211,7 @@ def _posterior(number: NDArray[np.intp], gap: Floats, changed: NDArray[np.bool_]
     days = SHAPE / usual + np.bincount(number, gap, minlength=cells)
     rate = usual.copy()
     for _ in range(_ROUNDS):
-        x = np.maximum(rate[number] * gap, 1e-12)
-        changes = np.bincount(number, np.where(changed, x / -np.expm1(-x), 0.0), minlength=cells)
+        changes = np.bincount(number, _changes(rate[number] * gap, changed), minlength=cells)
         before, rate = rate, (SHAPE + changes) / days
         if np.allclose(before, rate, rtol=1e-6, atol=0.0):
             break

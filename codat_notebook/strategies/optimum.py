@@ -1,47 +1,28 @@
-"""The best a budget can buy: how often to refresh each cell, for five notions of good.
+"""The most freshness that a budget can buy, and how often each cell is refreshed then.
 
 Which refreshes a day f with sum c f = budget are best, given the changes a day at the source (``rates``), weights w and
 costs c? At the optimum one price rules: the weighted index per cost (``indices``) is the same for all cells that are
 refreshed. ``find_price`` looks for it; each cell's interval at a price is the root of a curve. ``upper_bound`` is what
 no strategy exceeds that learns of changes only by refreshing: quotas, latency and failures lower what can be reached,
-push signals and rates that vary in time would raise it.
-
-Sources: Cho & Garcia-Molina, TODS 2003 (freshness) and Azar et al., PNAS 2018 (randomised), which give up cells that
-change too fast; Kolobov et al., NeurIPS 2019 (harmonic), which gives up none.
+push signals and rates that vary in time would raise it. (Cho & Garcia-Molina, TODS 2003.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial, wraps
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from codat_notebook.strategies.indices import Flags, Floats, age_curve
+from codat_notebook.strategies.indices import Flags, Floats
 
-_SLICE = 16_384  # cells
-_MAX_STEP = 20.0  # of the price's logarithm
-_TOLERANCE = 1e-10  # of the budget
-
-
-def _in_slices(solve: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
-    """``solve`` for some cells at a time, so that its temporaries stay in the processor's cache."""
-
-    @wraps(solve)
-    def solved(values: Floats) -> Floats:
-        roots = np.empty_like(values)
-        for start in range(0, len(values), _SLICE):
-            part = slice(start, start + _SLICE)
-            roots[part] = solve(values[part])
-        return roots
-
-    return solved
+_WIDE = 700.0  # how far the logarithm of a price may be from 0
+#: Of the price that spends the budget: what is tried.
+_PRICES: Final = np.array([0.3, 0.5, 0.7, 0.85, 0.95, 1.0, 1.05, 1.2, 1.5])
 
 
-@_in_slices
 def staleness_root(z: Floats) -> Floats:
     """u with 1 - (1 + u) e^-u = z, for 0 <= z; infinite from z = 1 on.
 
@@ -64,72 +45,23 @@ def staleness_root(z: Floats) -> Floats:
     return u
 
 
-@_in_slices
-def age_root(a: Floats) -> Floats:
-    """x with x^2 / 2 - 1 + (1 + x) e^-x = a, for 0 <= a: Halley steps from a bound on either end.
+def find_price(spend: Callable[[float], float], budget: float, to: float = 1e-10) -> tuple[float, float]:
+    """The price at which ``spend``, which falls with the price, equals the budget ``to`` a share of it, by bisection.
 
-    >>> age_root(np.array([0.0, 0.235758882342885])).round(12).tolist()
-    [0.0, 1.0]
+    Both ends of the answer are the same unless the spending jumps over the budget between two neighbouring floats (a
+    cell that is about to be given up does that): then spend(low) > budget > spend(high).
     """
-    cubic = np.cbrt(3 * a)
-    x = np.minimum(cubic * (1 + cubic / 8), np.sqrt(2 * (a + 1)))
-    for _ in range(12):
-        gap, rise = age_curve(x) - a, -np.expm1(-x)  # the slope is x (1 - e^-x), its own slope 1 - e^-x + x e^-x
-        slope, bend = x * rise, rise + x * (1 - rise)
-        with np.errstate(invalid="ignore"):
-            step = np.where(slope > 0, 2 * gap * slope / (2 * slope * slope - gap * bend), 0.0)
-        x = x - step
-        if not (np.abs(step) > 1e-6 * x).any():  # each step cubes the error
-            break
-    return x
-
-
-class PriceBracket(NamedTuple):
-    """A price as a bracket of two that are next to each other, and how the spending falls with it (log by log)."""
-
-    low: float
-    high: float
-    slope: float
-
-
-def find_price(spend: Callable[[float], float], budget: float, guess: float = 1.0, slope: float = -1.0) -> PriceBracket:
-    """The price at which ``spend``, which falls with the price, equals the budget to 1e-10 of it.
-
-    Secant steps on the logarithms; where they leave the bracket so far, or creep, its middle. Both ends of the answer
-    are the same unless the spending jumps over the budget between two neighbouring floats (a cell that is about to be
-    given up does that): then spend(low) > budget > spend(high).
-    """
-    low, high, at = -np.inf, np.inf, float(np.log(guess))
-    tried: list[tuple[float, float]] = []
-    while True:
-        spent = spend(float(np.exp(at)))
-        gap = float(np.log(spent / budget)) if spent > 0 else -np.inf
-        if abs(gap) <= _TOLERANCE:
-            return PriceBracket(float(np.exp(at)), float(np.exp(at)), slope)
+    low, high = -_WIDE, _WIDE
+    while (at := (low + high) / 2) not in (low, high):
+        gap = spend(float(np.exp(at))) / budget - 1
+        if abs(gap) <= to:
+            return float(np.exp(at)), float(np.exp(at))
         low, high = (at, high) if gap > 0 else (low, at)
-        if np.isfinite(gap):
-            if tried:
-                slope = min((gap - tried[-1][1]) / (at - tried[-1][0]), -1e-3)
-            tried.append((at, gap))
-        creeps = not np.isfinite(gap) or (len(tried) > 3 and abs(gap) > abs(tried[-4][1]) / 8)
-        at += float(np.clip(-gap / slope, -_MAX_STEP, _MAX_STEP))
-        if np.isfinite(low) and np.isfinite(high) and (creeps or not low < at < high):
-            at = (low + high) / 2
-        if at in (low, high):
-            return PriceBracket(float(np.exp(low)), float(np.exp(high)), slope)
+    return float(np.exp(low)), float(np.exp(high))
 
 
 #: Changes a day below which a cell counts as one that never changes.
 STILL: Final = 1e-100
-_MANY, _SAMPLE = 40_000, 16  # from so many cells on, the price of each 16th is looked for first
-
-
-@dataclass(frozen=True, slots=True)
-class Allocation:
-    """Refreshes a day for each cell, and the price: what one more unit of budget a day would win."""
-
-    frequency: Floats
-    price: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,124 +104,33 @@ def refuse(name: str, values: Floats, good: Flags, wanted: str) -> None:
         raise ValueError(f"{name}: expected {wanted} for each cell, but row {row} is {values[row]}")
 
 
-def allocate(
-    objective: str, rates: ArrayLike, budget: float, weights: ArrayLike | None = None, costs: ArrayLike | None = None
-) -> Allocation:
-    """The best refreshes a day for an objective. A million cells take well under a second.
-
-    Parameters
-    ----------
-    objective : one of ``OBJECTIVES``; ``INDICES`` in ``policies`` has the index that each evens out.
-    rates : changes a day, one per cell; 0 gets nothing.
-    budget : what the refreshes of a day may cost, in the unit of ``costs``.
-    weights : worth of a fresh cell; 1 by default.
-    costs : cost of a refresh; 1 by default.
-
-    Raises
-    ------
-    ValueError : a number that is negative or not finite, or a length that does not fit.
-
-    >>> for objective in OBJECTIVES: print(allocate(objective, [1, 2, 3, 4, 5], 5).frequency.round(4).tolist())
-    [1.1499, 1.3584, 1.3538, 1.1379, 0.0]
-    [0.8349, 0.9679, 1.0335, 1.0706, 1.0931]
-    [0.7829, 0.9472, 1.0372, 1.0956, 1.1371]
-    [1.386, 1.3743, 1.1326, 0.7719, 0.3352]
-    [1.0, 1.0, 1.0, 1.0, 1.0]
-    """
-    return OBJECTIVES[objective](Problem.checked(rates, budget, weights, costs))
-
-
-def _freshness(problem: Problem, price: float) -> Floats:
-    """The most freshness, from evenly spaced refreshes (Cho & Garcia-Molina).
-
-    With z = price c rate / w: f = 0 where z >= 1, else rate / u where 1 - (1 + u) e^-u = z.
-    """
+def interval_at(problem: Problem, price: float) -> Floats:
+    """Days between two refreshes of each cell at a price, infinite where there are none."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         z = price * problem.cost * problem.rate / problem.weight
-        u = staleness_root(np.where(problem.weight > 0, z, np.inf))
-        return np.where(u > 0, problem.rate / u, 0.0)
+        interval = staleness_root(np.where(problem.weight > 0, z, np.inf)) / problem.rate
+    return np.where((problem.rate > 0) & (problem.weight > 0), interval, np.inf)
 
 
-def _age(problem: Problem, price: float) -> Floats:
-    """The least age (days since the first unseen change): w W_age(rate, 1 / f) = price c."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        x = age_root(np.minimum(price * problem.cost * problem.rate**2 / problem.weight, 1e200))
-        return np.where((x > 0) & (problem.weight > 0), problem.rate / x, 0.0)
+def spent_at(problem: Problem, price: float) -> float:
+    """What the refreshes of a day cost at a price."""
+    return float((problem.cost / np.maximum(interval_at(problem, price), 1e-300)).sum())
 
 
-def _harmonic(problem: Problem, price: float) -> Floats:
-    """The least sum of w ln(1 + rate / f) (Kolobov et al.): f = (sqrt(rate^2 + 4 w rate / (price c)) - rate) / 2."""
-    rate, worth = problem.rate, problem.weight / (price * problem.cost)
-    below = rate + np.sqrt(rate * rate + 4 * worth * rate)
-    return 2 * worth * rate / np.where(below > 0, below, np.inf)
+def given_up_below(rates: ArrayLike, weights: ArrayLike, costs: ArrayLike) -> Floats:
+    """For each cell about the budget a day up to which the freshest allocation never refreshes it.
 
-
-def _randomised(problem: Problem) -> Allocation:
-    """The most freshness from refreshes at random times (Azar et al.), exact in O(n log n).
-
-    f = max(sqrt(w rate / (price c)) - rate, 0): with the cells sorted by w / (c rate) those refreshed come first, so
-    the price follows from running sums.
+    >>> given_up_below([1.0, 5.0], [1.0, 1.0], [1.0, 1.0]).round(2).tolist()
+    [0.0, 1.21]
     """
-    frequency = np.zeros(len(problem.rate))
-    able = np.flatnonzero((problem.rate > 0) & (problem.weight > 0))
-    rate, weight, cost = problem.rate[able], problem.weight[able], problem.cost[able]
-    if not len(able) or problem.budget == 0:  # with nothing to spend, the price is what the first refresh would win
-        return Allocation(frequency, float((weight / cost / rate).max(initial=0.0)))
-    worth = np.sqrt(weight / (cost * rate))
-    order = np.argsort(-worth, kind="stable")
-    scale = (problem.budget + np.cumsum((cost * rate)[order])) / np.cumsum((cost * rate * worth)[order])
-    members = int(np.count_nonzero(scale * worth[order] > 1))
-    best = float(scale[max(members - 1, 0)])
-    frequency[able] = np.maximum(best * worth - 1, 0.0) * rate
-    return Allocation(frequency, best**-2)
-
-
-def _since_sync(problem: Problem) -> Allocation:
-    """The least time since the last sync: f = budget sqrt(w / c) / sum sqrt(w c). The rates do not matter."""
-    total = float(np.sqrt(problem.weight * problem.cost).sum())
-    if total == 0 or problem.budget == 0:
-        return Allocation(np.zeros(len(problem.rate)), 0.0 if total == 0 else np.inf)
-    frequency = problem.budget * np.sqrt(problem.weight / problem.cost) / total
-    return Allocation(frequency, (total / problem.budget) ** 2 / 2)
-
-
-def _at_one_price(frequency: Callable[[Problem, float], Floats], problem: Problem) -> Allocation:
-    """The allocation at the price that makes the refreshes cost exactly the budget."""
-    able = np.flatnonzero((problem.rate > 0) & (problem.weight > 0))
-    if not len(able) or problem.budget == 0:
-        return Allocation(np.zeros(len(problem.rate)), np.inf if len(able) else 0.0)
-    price = _search(problem, frequency)
-    frequencies = frequency(problem, price.low)
-    if price.high > price.low:
-        # The spending jumps over the budget between two neighbouring prices; a mix of both costs what it should.
-        other = frequency(problem, price.high)
-        dear, cheap = float((frequencies * problem.cost).sum()), float((other * problem.cost).sum())
-        frequencies = other + (frequencies - other) * (problem.budget - cheap) / (dear - cheap)
-    return Allocation(frequencies, price.low)
-
-
-def _search(problem: Problem, frequency: Callable[[Problem, float], Floats]) -> PriceBracket:
-    """The price; that of many cells is looked for from the price of a sample on, which saves half of the rounds."""
-
-    def spend(price: float) -> float:
-        return float((frequency(problem, price) * problem.cost).sum())
-
-    if len(problem.rate) < _MANY:
-        return find_price(spend, problem.budget)
-    part = slice(None, None, _SAMPLE)
-    few = Problem(problem.rate[part], problem.weight[part], problem.cost[part], problem.budget / _SAMPLE)
-    sample = _search(few, frequency)
-    return find_price(spend, problem.budget, sample.low, sample.slope)
-
-
-#: What to optimise -> the function that allocates.
-OBJECTIVES: Final[Mapping[str, Callable[[Problem], Allocation]]] = {
-    "freshness": partial(_at_one_price, _freshness),
-    "age": partial(_at_one_price, _age),
-    "harmonic": partial(_at_one_price, _harmonic),
-    "randomised": _randomised,
-    "since_sync": _since_sync,
-}
+    problem = Problem.checked(rates, 0.0, weights, costs)
+    with np.errstate(divide="ignore"):
+        edge = np.where(problem.rate > 0, problem.weight / (problem.cost * problem.rate), np.inf)
+    prices = np.unique(edge[np.isfinite(edge) & (edge > 0)])
+    if not len(prices):
+        return np.zeros(len(edge))
+    prices = prices[np.linspace(0, len(prices) - 1, min(len(prices), 64)).astype(int)]
+    return np.interp(edge, prices, [spent_at(problem, price) for price in prices], right=0.0)
 
 
 def mean(values: ArrayLike, weights: ArrayLike | None = None) -> float:
@@ -302,47 +143,102 @@ def mean(values: ArrayLike, weights: ArrayLike | None = None) -> float:
 
 
 def upper_bound(
-    rates: ArrayLike,
-    budget: float,
-    days: float,
-    ages: ArrayLike = np.inf,
-    weights: ArrayLike | None = None,
-    costs: ArrayLike | None = None,
-) -> float:
+    rates: ArrayLike, budget: float, days: float, ages: ArrayLike = np.inf, weights: ArrayLike | None = None,
+    costs: ArrayLike | None = None, *, kept: ArrayLike = 1.0, success: ArrayLike = 1.0, since: ArrayLike = 0.0,
+    ahead: float | None = None,
+) -> float:  # fmt: skip
     """The highest weighted mean freshness over the next ``days`` that ``budget`` a day can buy, by any strategy.
 
     A cell of age a that gets k refreshes, as well placed as can be, is fresh for ``fresh_days``. The bound spends
-    budget x days where it wins most, lets k be any number, and takes the dual value at the price found; each of
-    these can only raise it.
+    budget x days where it wins most, in whole refreshes, and takes the dual value of the best price; each of these can
+    only raise it. Where the budget drips in, no cell is refreshed before its cost came in, and those that were never
+    read wait for each other (``_read_first``).
 
     Parameters
     ----------
-    rates, budget, weights, costs : as in ``allocate``.
+    rates, budget, weights, costs : changes, weight and cost of a refresh of each cell, and what may be spent a day.
     days : the horizon, > 0.
     ages : days since the snapshot that is held at the start; infinite where there is none.
+    kept : what a refresh is still worth when it ends, as a share: E e^(-rate x latency).
+    success : the highest chance that a refresh succeeds.
+    since : days from the start before which a cell cannot be refreshed; infinite: never.
+    ahead : days of budget that are there at the start; by default all of it.
 
     >>> round(upper_bound([1, 2, 3, 4, 5], budget=5, days=100_000), 4)
     0.3739
     """
     problem = Problem.checked(rates, budget, weights, costs)
-    age = np.broadcast_to(np.asarray(ages, np.float64), problem.rate.shape)
+    age, kept, success, since = np.broadcast_arrays(*np.atleast_1d(ages, kept, success, since), problem.rate)[:4]
     if not days > 0 or not (age >= 0).all():
         raise ValueError("upper_bound: days must be > 0, and no age may be negative or missing")
     total = float(problem.weight.sum())
     if total == 0:
         return 0.0
-    if problem.budget == 0:
-        return mean(fresh_days(problem.rate, np.zeros(len(age)), days, age), problem.weight) / days
-    count = partial(_refreshes, problem, days=days, age=age)
-    able = (problem.rate > 0) & (problem.weight > 0)
-    price = find_price(lambda at: float((count(at) * problem.cost).sum()), budget * days).low if able.any() else 0.0
-    k = count(price)
-    won = np.where(problem.rate > 0, fresh_days(problem.rate, k, days, age), days) * problem.weight
-    dual = float(won.sum()) + price * (budget * days - float((k * problem.cost).sum()))
-    return min(dual / (total * days), 1.0)
+    ahead = days if ahead is None else ahead
+    with np.errstate(divide="ignore", over="ignore"):
+        wait = np.maximum(problem.cost / problem.budget - ahead, since) if budget else np.full(len(age), np.inf)
+    able = wait < days
+    wait = np.where(able, wait, days)
+    # Until it may be refreshed, the copy that is held is all there is, and while a first refresh is on its way as well.
+    sure = fresh_days(problem.rate, np.zeros(len(age)), wait, age)
+    older = age + wait
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sure = sure + np.where(
+            able & (problem.rate > 0), (1 - kept) * np.exp(-problem.rate * older) / problem.rate, 0.0
+        )
+    part = Problem(problem.rate[able], (problem.weight * kept)[able], (problem.cost / success)[able], problem.budget)
+    won = 0.0
+    if able.any():
+        won = _most_won(part, problem.cost[able], (days - wait)[able], older[able], days, ahead)
+    return min((float((sure * problem.weight).sum()) + won) / (total * days), 1.0)
 
 
-def fresh_days(rate: Floats, refreshes: Floats, days: float, age: Floats) -> Floats:
+def _most_won(part: Problem, paid: Floats, left: Floats, age: Floats, days: float, ahead: float) -> float:
+    """The most days of freshness, weighted, that all refreshes can add up to: the lowest dual value that is found.
+
+    ``part.cost`` is what a success costs, ``paid`` what a refresh does; ``left`` is the time of each cell.
+    """
+    moving, never = part.rate > 0, np.isinf(age)
+    change = moving & (part.weight > 0)
+
+    def count(price: float) -> Floats:
+        return _refreshes(part, price, left, age)
+
+    def dual(price: float) -> float:
+        k, charge = count(price), price * part.cost
+        whole = [part.weight * fresh_days(part.rate, n, left, age) - charge * n for n in (np.floor(k), np.floor(k) + 1)]
+        best = np.maximum(*whole)
+        still = part.weight * left - np.where(never, charge, 0.0)  # never read, and never changing: read once
+        best = np.where(moving, best, np.maximum(still, 0.0))
+        first = best[never].sum()
+        if never.any():
+            first = min(first, _read_first(part, price, paid, never, days, ahead))
+        return float(best[~never].sum() + first) + price * part.budget * days
+
+    price = 0.0
+    if change.any():
+        price = find_price(lambda at: float((count(at) * part.cost).sum()), part.budget * days, 1e-4)[0]
+    return min(dual(float(at)) for at in price * _PRICES)
+
+
+def _read_first(part: Problem, price: float, paid: Floats, never: Flags, days: float, ahead: float) -> float:
+    """The most that cells which were never read are worth at a price, when the first read of each waits for those of
+    the others: a day later is worth ``worth`` less, so the best order is that of worth per cost (Smith's rule)."""
+    rate, weight, charge, paid = part.rate[never], part.weight[never], price * part.cost[never], paid[never]
+    interval = interval_at(part, price)[never]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        worth = (-np.expm1(-rate * interval) * weight / rate - charge) / interval
+    worth = np.where(rate > 0, np.where(np.isfinite(interval), worth, 0.0), weight)
+    order = np.argsort(-worth / paid, kind="stable")
+    ends = np.cumsum(paid[order]) / part.budget - ahead
+    gained = days - ends
+    if (ends > days).any():  # not all can be read: then what is read in part counts for that part
+        takes = paid[order] / part.budget
+        gained = np.clip(gained + takes, 0.0, takes) ** 2 / (2 * takes) + np.maximum(gained, 0.0)
+    return float((worth[order] * np.minimum(gained, days)).sum())
+
+
+def fresh_days(rate: Floats, refreshes: Floats, days: Floats | float, age: Floats) -> Floats:
     """Days of expected freshness over a horizon, from ``refreshes`` that are placed as well as can be.
 
     Evenly: the intervals, that of the first snapshot included, are equally long; but where that snapshot is already
@@ -356,10 +252,9 @@ def fresh_days(rate: Floats, refreshes: Floats, days: float, age: Floats) -> Flo
     return np.where(rate > STILL, value, np.where(np.isfinite(age) | (refreshes > 0), days, 0.0))
 
 
-def _refreshes(problem: Problem, price: float, days: float, age: Floats) -> Floats:
+def _refreshes(problem: Problem, price: float, days: Floats, age: Floats) -> Floats:
     """How many refreshes each cell gets at a price, as any number >= 0."""
+    interval = interval_at(problem, price)
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.where(problem.weight > 0, price * problem.cost * problem.rate / problem.weight, np.inf)
-        interval = staleness_root(z) / problem.rate
         count = np.where(interval >= age, (days + age) / interval - 1, days / interval)
-    return np.where((problem.rate > 0) & (z < 1), np.maximum(count, 0.0), 0.0)
+    return np.where(np.isfinite(interval), np.maximum(count, 0.0), 0.0)

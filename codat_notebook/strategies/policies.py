@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 
 from codat_notebook.models.vocabulary import REPORTS
-from codat_notebook.strategies import indices, optimum
-from codat_notebook.strategies.budget import Budget, days, of_day
+from codat_notebook.strategies import indices
+from codat_notebook.strategies.budget import days, of_day
 from codat_notebook.strategies.cell_table import CELLS, DAY, Columns, ask, checked, moment, name_of
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import Learner, Prior, assumed_rates
@@ -70,20 +70,56 @@ class Policy:
         """The same policy, remembering nothing."""
         return replace(self, arguments={name: fresh(value) for name, value in self.arguments.items()})
 
+    def save(self) -> dict[str, Any] | None:
+        """What it remembers, and what the strategies in it do, as JSON can hold it; ``None``: nothing."""
+        parts = {**self._remembered, **self.arguments}
+        kept = {name: save(part) for name, part in parts.items()}
+        return {name: each for name, each in kept.items() if each is not None} or None
+
+    def load(self, kept: Mapping[str, Any]) -> None:
+        """Remember what ``save`` gave."""
+        parts = {**self._remembered, **self.arguments}
+        for name, each in kept.items():
+            load(parts[name], each)
+
 
 def fresh(strategy: Any) -> Any:
-    """A strategy, or several, as they are before the first round; a plain function is as it is."""
+    """A strategy, or several, as they are before the first round.
+
+    What a strategy remembers is its own: one with a method ``fresh()`` gives one that remembers nothing, a class is
+    made anew, and a plain function is as it is.
+    """
     if isinstance(strategy, list):
         return [fresh(each) for each in strategy]
-    return strategy.fresh() if isinstance(strategy, Policy) else strategy
+    if isinstance(strategy, type):
+        return strategy()
+    return strategy.fresh() if hasattr(strategy, "fresh") else strategy
+
+
+def save(strategy: Any) -> Any:
+    """What a strategy, or several, remember (what their ``save()`` gives), as JSON can hold it; ``None``: nothing."""
+    if isinstance(strategy, list):
+        kept = [save(each) for each in strategy]
+        return kept if any(each is not None for each in kept) else None
+    return strategy.save() if hasattr(strategy, "save") else None
+
+
+def load(strategy: Any, kept: Any) -> None:
+    """Have a strategy, or several, remember what ``save`` gave."""
+    if isinstance(strategy, list):
+        for each, own in zip(strategy, kept, strict=True):
+            load(each, own)
+    elif kept is not None:
+        strategy.load(kept)
 
 
 #: Objective -> the index W(rate, tau) that strategies put the cells in order by.
 INDICES: Final[Mapping[str, Callable[[Floats, Floats], Floats]]] = {
-    "freshness": indices.staleness, "age": indices.age, "harmonic": indices.harmonic, "randomised": indices.randomised,
-    "since_sync": indices.since_sync, "missed": indices.missed,
+    "freshness": indices.staleness, "age": indices.age, "since_sync": indices.since_sync,
 }  # fmt: skip
-_SLICE: Final = 65_536  # cells worked on at a time: their temporaries stay in the processor's cache
+
+
+_SLICE: Final = 32_768  # cells worked on at a time: their temporaries stay in the processor's cache
 
 
 def every(interval: str | float) -> Policy:
@@ -105,93 +141,53 @@ def oldest() -> Policy:
     return Policy("oldest()", attrgetter("age"))
 
 
-def weighted_age() -> Policy:
-    """The heaviest and oldest first: w tau^2 / (2 c), the index of the time since the sync.
-
-    Kadota, Sinha, Modiano 2018 (Whittle index of the age of information).
-    """
-    return optimal("since_sync", name="weighted_age()")
-
-
-def stale_probability() -> Policy:
-    """The cells that are most probably stale: w (1 - e^(-rate tau)) / c.
-
-    The obvious greedy rule, and a poor one: it spends the budget on cells that are stale again at once. Here for
-    comparison.
-    """
-    return Policy("stale_probability()", _stale_probability)
-
-
-def _stale_probability(cells: Columns) -> Floats:
-    x = np.where(np.isinf(cells.age), np.inf, assumed_rates(cells) * np.minimum(cells.age, 1e150))
-    return cells.weight * -np.expm1(-x) / cells.cost
-
-
-def optimal(objective: str = "freshness", *, name: str | None = None) -> Policy:
+def optimal(objective: str = "freshness", *, max_age: str | float | None = "14D") -> Policy:
     """The cells whose refresh wins the most per cost: w W(rate, tau) / c, with the index W of the objective.
 
-    ``"freshness"``: (1 - e^-x - x e^-x) / rate, x = rate tau (Cho & Garcia-Molina 2003; Kolobov et al. 2019); gives up
-    what changes too fast, and a cell never read is worth w / (rate c). ``"age"``: tau^2/2 + tau e^-x / rate -
-    (1 - e^-x) / rate^2. ``"harmonic"``: rate tau^2 / (1 + x), nobody starves (Kolobov et al. 2019). ``"randomised"``:
-    rate tau^2 / (1 + x)^2 (Azar et al. 2018). ``"since_sync"``: tau^2 / 2. ``"missed"``: rate tau^2 / 2.
+    ``"freshness"``: (1 - e^-x - x e^-x) / rate, x = rate tau (Cho & Garcia-Molina 2003; Kolobov et al. 2019). By itself
+    it gives up what changes too fast to be kept fresh, such as orders and bank transactions, which who lends must see:
+    hence ``max_age``. ``"age"``: tau^2/2 + tau e^-x / rate - (1 - e^-x) / rate^2.
+    ``"since_sync"``: tau^2 / 2 (Kadota, Sinha, Modiano 2018).
+
+    Parameters
+    ----------
+    objective : what to win.
+    max_age : what was not read for so long (or never) comes first, the most overdue of it at the top; ``None``: never.
+        A budget that cannot hold it makes a round robin of everything.
     """
     if objective not in INDICES:
         raise ValueError(f"optimal: no objective {objective!r}; there are {', '.join(INDICES)}")
-    return Policy(name or f"optimal({objective!r})", _worth, {"objective": objective})
+    oldest = None if max_age is None else days(max_age)
+    shown = f"optimal({objective!r}{'' if max_age == '14D' else f', max_age={max_age!r}'})"
+    return Policy(shown, worth, {"objective": objective, "max_age": oldest})
 
 
-def _worth(cells: Columns, objective: str) -> Floats:
+def worth(cells: Columns, objective: str, max_age: float | None) -> Floats:
     """w W / c, where a weight of 0 means never, also for a cell that is worth everything."""
-    weight, cost, age, rate, index = cells.weight, cells.cost, cells.age, assumed_rates(cells), INDICES[objective]
-    worth = np.empty(len(age))
+    weight, age, rate, cost, value = cells.weight, cells.age, assumed_rates(cells), cells.cost, np.empty(len(cells.age))
+    believed = cells.belief if objective == "freshness" else None
     with np.errstate(invalid="ignore"):
         for start in range(0, len(age), _SLICE):
             part = slice(start, start + _SLICE)
-            share = weight[part] / cost[part]
-            np.multiply(index(rate[part], age[part]), share, out=worth[part])
-            if not share.min() > 0:
-                worth[part][~(share > 0)] = 0.0
-    return worth
+            if believed is None:
+                won = INDICES[objective](rate[part], age[part])
+            else:
+                won = indices.staleness_believed(believed[0][part], believed[1][part], age[part])
+            np.multiply(won, weight[part] / cost[part], out=value[part])
+    value[~(weight > 0)] = 0.0
+    if max_age is not None:
+        late = np.flatnonzero((age >= max_age) & (weight > 0))
+        if len(late):
+            value[late] = np.inf
+            finite = value[np.isfinite(value)].max(initial=0.0)
+            value[late] = np.fmax(finite, 1.0) * (1 + np.minimum(age[late] / max_age, 1e6))
+    return value
 
 
-def threshold(budget: str | Budget, objective: str = "freshness") -> Policy:
-    """Refresh only what is worth the price of the optimal allocation: w W(rate, tau) / c >= price.
-
-    What is not spent is saved up by the engine, so with few cells the best are refreshed exactly when they are due,
-    where a greedy rule would turn into round robin. The price is that of ``optimum`` for this ``budget`` (say the one
-    the engine has), worked out once a day from the rates believed. Kolobov et al. 2019; the Lagrangian of Cho &
-    Garcia-Molina.
-    """
-    if objective not in optimum.OBJECTIVES:
-        raise ValueError(f"threshold: no objective {objective!r}; there are {', '.join(optimum.OBJECTIVES)}")
-    name, memory = f"threshold({budget!r}, {objective!r})", partial(_DailyPrice, Budget.of(budget).a_day, objective)
-    return Policy(name, _threshold, {"objective": objective}, memory)
-
-
-def _threshold(cells: Columns, objective: str, memory: _DailyPrice) -> Floats:
-    worth = _worth(cells, objective)
-    return np.where(worth >= memory.price(cells), worth, 0.0)
-
-
-class _DailyPrice:
-    """The price of a budget, worked out anew when a day has passed or the cells are others."""
-
-    def __init__(self, a_day: float, objective: str) -> None:
-        self._a_day = a_day
-        self._objective = objective
-        self._for: tuple[int, np.datetime64] | None = None
-        self._given: tuple[Floats, ...] | None = None
-        self._price = 0.0
-
-    def price(self, cells: Columns) -> float:
-        current = (len(cells.age), cells.now.astype("datetime64[D]"))
-        if current != self._for:  # without a time (NaT) this is always so
-            self._for = current
-            given = rate, weight, cost = assumed_rates(cells), cells.weight, cells.cost
-            if self._given is None or not all(map(np.array_equal, given, self._given)):
-                self._given = tuple(map(np.copy, given))
-                self._price = optimum.allocate(self._objective, rate, self._a_day, weight, cost).price
-        return self._price
+def gives_up(strategy: Any) -> bool:
+    """Whether a strategy, or the one in it, goes by freshness, which gives up what changes too fast."""
+    own = getattr(strategy, "arguments", {})
+    return own.get("objective") == "freshness" or ("strategy" in own and gives_up(own["strategy"]))
 
 
 def learn(strategy: Strategy | None = None, prior: Prior = None) -> Policy:
@@ -211,7 +207,7 @@ def learn(strategy: Strategy | None = None, prior: Prior = None) -> Policy:
 
 
 def _learn(cells: Columns, strategy: Strategy, memory: Learner) -> Floats:
-    return ask(strategy, cells.with_rates(memory.rates(cells)))
+    return ask(strategy, cells.believing(*memory.believed(cells)))
 
 
 def keep_alive(limit: str | float = "25D") -> Policy:
@@ -255,15 +251,6 @@ def codat_schedule(default: str | float = "7D", **types: str | float) -> Policy:
 def _codat_schedule(cells: Columns, default: float, periods: Mapping[str, float]) -> Floats:
     codes, categories = cells.labels("data_type")
     return _every(cells, np.array([*(periods.get(name, default) for name in categories), default])[codes])
-
-
-def random_order(seed: int = 0) -> Policy:
-    """All cells in an order that is drawn anew each round: what knowing nothing is worth."""
-    return Policy(f"random_order({seed})", _random_order, memory=partial(np.random.default_rng, seed))
-
-
-def _random_order(cells: Columns, memory: np.random.Generator) -> Floats:
-    return 1.0 - memory.random(len(cells.age))
 
 
 def first(*strategies: Strategy) -> Policy:

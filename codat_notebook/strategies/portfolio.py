@@ -40,6 +40,8 @@ class Portfolio:
     cells: pd.DataFrame
     truth: pd.DataFrame
     observed: bool = True
+    #: Requests that read the cells before a round; ``None``: one for each company, and one for 5,000 of them.
+    reading: float | None = None
 
     def __post_init__(self) -> None:
         # Refuses the first number that makes no sense. An age may be infinite, a rate and a price unknown.
@@ -134,10 +136,12 @@ class Portfolio:
         >>> portfolio = Portfolio.from_session(session, report="financials")  # doctest: +SKIP
         >>> simulate(optimal(), portfolio, budget="50 refreshes/day")         # doctest: +SKIP
         """
+        before = session.request_log.appended
         frame = session.cells(**options)
+        reading = float(session.request_log.appended - before)
         frame = frame[[name for name in frame if name in CELLS or name in TRUTH]]
         given = frame if true_rate is None else frame.assign(true_rate=true_rate)
-        return cls.from_frame(given, observed=options.get("observed") is not None)
+        return replace(cls.from_frame(given, observed=options.get("observed") is not None), reading=reading)
 
     def believing(self, rates: Any) -> Portfolio:
         """The same portfolio, where other rates are believed: one number per cell, or ``"known"`` for the truth."""

@@ -37,11 +37,11 @@ class Result:
         ("freshness", "weighted share of time that a copy equals its source, expected"),
         ("bound", "the freshness that no strategy could exceed with this budget"),
         ("ratio", "freshness / bound, at most 1"),
-        ("age_mean", "mean age"),
-        ("age_p95", "95 % of the ages are below, mean over the days"),
-        ("age_max", "oldest copy seen at the end of any day"),
+        ("age_mean", "mean age over the time"),
+        ("age_p95", "95 % of the ages are below, mean over the days, looked at once a day at changing times of day"),
+        ("age_max", "the highest age that any copy reached"),
         ("missed", "mean number of changes at the source that a copy lacks"),
-        ("within_goal", "share of cells no older than the goal"),
+        ("within_goal", "share of the time in which a cell's copy was no older than the goal"),
         ("deadlines_met", "share of deadlines at which the copy was no older than the goal; missing without deadlines"),
         ("skew", "mean days between the oldest and the newest copy of a company's report; missing without a report"),
         ("never_synced", "cells of which nothing was ever read"),
@@ -50,6 +50,7 @@ class Result:
         ("refreshes", "refreshes started"),
         ("failures", "refreshes that failed"),
         ("found_nothing", "refreshes that found no change, expected"),
+        ("requests_reading", "requests that read the cells before each round"),
         ("requests_queueing", "requests that queued a refresh"),
         ("requests_following", "requests that followed one to its end"),
         ("share_of_quota", "requests / what Codat allows: 1,000 a day for each company, and 1,000 more"),
@@ -111,6 +112,8 @@ class Result:
         m = self.metrics
         share = m["rates_assumed"]
         assumed = f"; rates assumed for {share:.0%} of the cells" if share else ""
+        if not m["refreshes"]:
+            assumed += "; it queued nothing"
         return (
             f"<{self.strategy}: freshness {m['freshness']:.4f}, {m['ratio']:.2%} of what is possible; "
             f"{m['refreshes']:,.0f} refreshes, {m['failures']:,.0f} failed{assumed}>"

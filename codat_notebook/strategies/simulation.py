@@ -7,14 +7,16 @@ counted beside freshness is looked up at fixed moments and draws nothing, so cou
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from codat_notebook.models.vocabulary import REPORTS, daily_requests
 from codat_notebook.strategies import optimum
-from codat_notebook.strategies.budget import Budget, of_day
+from codat_notebook.strategies.budget import Budget, of_day, reading
 from codat_notebook.strategies.budget import days as in_days
-from codat_notebook.strategies.cell_table import name_of
+from codat_notebook.strategies.cell_table import moment, name_of
 from codat_notebook.strategies.indices import Floats, Rows
 from codat_notebook.strategies.policies import Strategy, fresh
 from codat_notebook.strategies.portfolio import Portfolio, costs
@@ -22,8 +24,9 @@ from codat_notebook.strategies.result import Result
 from codat_notebook.strategies.rounds import Limits, Rounds
 from codat_notebook.strategies.simulation_state import FETCHING, CellsView, SimulationState
 
+_LONGEST = 36_525  # days: a century
+_GOLDEN = 0.618034  # its multiples, modulo 1, fall everywhere alike
 _ROUNDING = 1e-9  # of the ratio: where all of the bound was reached, it may be a little more than 1
-_START = np.datetime64("2026-01-05", "us")  # a Monday
 
 
 def simulate(
@@ -37,6 +40,7 @@ def simulate(
     limits: Limits | None = None,
     goal: str | float = "7D",
     deadline: str | None = None,
+    start: Any = "2026-01-05",
 ) -> Result:
     """Run a strategy on a portfolio on a virtual clock.
 
@@ -55,6 +59,7 @@ def simulate(
     goal : the age up to which a cell counts as within the freshness goal, and as fresh enough at a deadline.
     deadline : a time of day ("07:00", UTC) by which every cell should be fresh, each day; the cells' own deadlines
         (``due``) count in any case.
+    start : when it begins (UTC), for strategies that go by the calendar; by default a Monday.
 
     Raises
     ------
@@ -66,12 +71,14 @@ def simulate(
     True
     """
     portfolio = portfolio if isinstance(portfolio, Portfolio) else Portfolio.from_frame(portfolio)
-    if not len(portfolio) or not (float(days).is_integer() and days >= 1):
-        raise ValueError("simulate: needs at least one cell and one whole day")
+    if not len(portfolio) or not 1 <= days <= _LONGEST or days % 1:
+        raise ValueError(f"simulate: needs at least one cell and one whole day, and at most {_LONGEST:,} days")
     money, step = Budget.of(budget), in_days(tick)
     if not 1e-4 <= step <= 1:
         raise ValueError(f"simulate: a tick is between 10 s and a day, not {tick!r}")
-    run = _Run(portfolio, fresh(strategy), money, limits or Limits(), step, seed, in_days(goal), deadline)
+    run = _Run(
+        portfolio, fresh(strategy), money, limits or Limits(), step, seed, in_days(goal), deadline, moment(start)
+    )
     for day in range(int(days)):
         run.day(day)
     return run.result(name_of(strategy))
@@ -82,20 +89,20 @@ class _Run:
 
     def __init__(
         self, portfolio: Portfolio, strategy: Strategy, budget: Budget, limits: Limits, step: float, seed: int,
-        goal: float, deadline: str | None,
+        goal: float, deadline: str | None, start: np.datetime64,
     ) -> None:  # fmt: skip
         self.portfolio = portfolio
-        self.limits = limits
         self.ticks = round(1 / step)  # a day
-        self.goal = goal
-        self.board = SimulationState(portfolio, costs(portfolio, budget), seed, _START)
+        self.board = SimulationState(portfolio, costs(portfolio, budget), seed, start, goal)
         self.view = CellsView(self.board, portfolio.cells)
         self.weight = portfolio.cells["weight"].to_numpy()
         # For the bound: what is on its way already is paid for, and can win no more than a copy of this moment.
         self.ages = np.where(self.board.status == FETCHING, 0.0, portfolio.cells["age"])
+        self.since = np.where(self.board.blocked == np.inf, np.inf, 0.0)
         self.budget_a_day = budget.a_day
-        self.rounds = Rounds(strategy, budget, limits, self.board.cost)
-        self.most = max(int(limits.a_minute * 1440 * step), 1)
+        self.reading = portfolio.reading if portfolio.reading is not None else reading(self.board.companies)
+        paid = self.reading if budget.unit == "requests" else 0.0
+        self.rounds = Rounds(strategy, budget, limits, self.board.cost, paid)
         self.deadlines = Deadlines(self.board, goal, deadline)
         self.reports = Reports(self.board)
         self.connections = KeepAliveCount(self.board, self.rounds.keep_alive_days)
@@ -103,61 +110,68 @@ class _Run:
 
     def day(self, day: int) -> None:
         """A day's ticks, and its row of the timeline."""
-        board = self.board
+        board, p95 = self.board, np.nan
+        look = int(day * _GOLDEN % 1 * self.ticks)  # once a day, at all times of day alike
         for number in range(self.ticks):
             self._move(day + number / self.ticks)
             self.rounds.earn(1 / self.ticks)
-            room = board.room(self.limits.company_at_once)
             columns = self.view.columns(self.rounds.credit)
-            chosen = self.rounds.next(columns, board.eligible(), board.company, room, self.most, look=number == 0)
-            board.begin(chosen.rows)
+            board.begin(self.rounds.next(columns, board.eligible(), look=number == 0).rows)
+            if number == look:
+                self.reports.look(board)
+                middle = np.full(len(board), board.now + 0.5 / self.ticks)
+                p95 = _p95(middle - board.held_at(np.arange(len(board)), middle))
         self._move(day + 1.0)
         board.ledger.settle(board.snapshot, board.now)
-        self.reports.look(board)
         self.connections.look(board)
-        self.rows.append(self._row())
+        self.rows.append(self._row(p95))
 
     def _move(self, now: float) -> None:
         self.deadlines.pass_until(now)
         self.board.move(now)
 
-    def _row(self) -> dict[str, float]:
+    def _row(self, age_p95: float) -> dict[str, float]:
         """What the timeline says of the day that ends; what is counted up to now is told apart by day at the end."""
-        board, age, missed = self.board, self.board.age, self.board.true_rate
-        within = float(np.count_nonzero(age <= self.goal)) / len(age)
-        if len(read := np.flatnonzero(np.isfinite(age))) < len(age):
-            age, missed = age[read], missed[read]
+        ledger = self.board.ledger
+        oldest, ledger.oldest = ledger.oldest, np.nan
         return {
-            "freshness": optimum.mean(board.ledger.fresh_days, self.weight),
-            "age_mean": float(age.mean()) if len(age) else np.nan,
-            "age_p95": _p95(age),
-            "age_max": float(age.max()) if len(age) else np.nan,
-            "missed": float((missed * age).mean()) if len(age) else np.nan,
-            "within_goal": within,
-            "refreshes": float(board.refreshes.sum()),
-            "failures": float(board.failed.sum()),
+            "freshness": optimum.mean(ledger.fresh_days, self.weight),
+            "age_mean": float(ledger.aged.sum()),
+            "age_p95": age_p95,
+            "age_max": float(oldest),
+            "missed": float((self.board.true_rate * ledger.aged).sum()),
+            "within_goal": float(ledger.within.mean()),
+            "held": float(ledger.held_days.sum()),
+            "refreshes": float(self.board.refreshes.sum()),
+            "failures": float(self.board.failed.sum()),
             "spent": self.rounds.spent,
         }
 
     def result(self, name: str) -> Result:
         """What came of it."""
-        timeline, counted = pd.DataFrame(self.rows), ["freshness", "refreshes", "failures", "spent"]
+        timeline = pd.DataFrame(self.rows)
+        counted = [str(name) for name in timeline if name not in ("age_p95", "age_max")]
         timeline[counted] = timeline[counted].diff().fillna(timeline[counted])
-        timeline.insert(0, "time", pd.date_range(_START, periods=len(self.rows), unit="us", tz="UTC"))
+        held = timeline.pop("held")
+        timeline[["age_mean", "missed"]] = timeline[["age_mean", "missed"]].div(held.where(held > 0), axis=0)
+        timeline.insert(0, "time", pd.date_range(self.board.start, periods=len(self.rows), unit="us", tz="UTC"))
         return Result(name, self._metrics(timeline), timeline, self._cells())
 
     def _metrics(self, timeline: pd.DataFrame) -> dict[str, float]:
         board, days, cells, truth = self.board, len(timeline), self.portfolio.cells, self.portfolio.truth
-        bound = optimum.upper_bound(board.true_rate, self.budget_a_day, days, self.ages, self.weight, board.cost)
+        bound = self._bound(days)
         freshness = optimum.mean(board.ledger.fresh_days, self.weight) / days
         ratio = freshness / bound if bound > 0 else 1.0
         refreshes = float(board.refreshes.sum())
         following = float((board.refreshes * np.maximum(truth["requests"].to_numpy(np.float64) - 1, 0.0)).sum())
+        reading = self.reading * self.ticks * days
         metrics = {
             "freshness": freshness,
             "bound": bound,
             "ratio": 1.0 if 1.0 < ratio < 1.0 + _ROUNDING else ratio,
-            **{name: timeline[name].mean() for name in ("age_mean", "age_p95", "missed", "within_goal")},
+            "age_mean": _share(board.ledger.aged.sum(), board.ledger.held_days.sum()),
+            "missed": _share((board.true_rate * board.ledger.aged).sum(), board.ledger.held_days.sum()),
+            **{name: timeline[name].mean() for name in ("age_p95", "within_goal")},
             "age_max": timeline["age_max"].max(),
             "deadlines_met": _share(self.deadlines.met, self.deadlines.all),
             "skew": _share(self.reports.apart, self.reports.seen),
@@ -167,15 +181,24 @@ class _Run:
             "refreshes": refreshes,
             "failures": board.failed.sum(),
             "found_nothing": board.ledger.found_nothing.sum(),
+            "requests_reading": reading,
             "requests_queueing": refreshes,
             "requests_following": following,
-            "share_of_quota": (refreshes + following) / (daily_requests(board.companies) * days),
+            "share_of_quota": (reading + refreshes + following) / (daily_requests(board.companies) * days),
             "money": (board.refreshes * truth["price"].to_numpy(np.float64)).sum(),
             "spent": self.rounds.spent,
             "share_of_budget": _share(self.rounds.spent, self.budget_a_day * days),
             "rates_assumed": cells["rate"].isna().mean(),
         }
         return {name: float(metrics[name]) for name, _ in Result.METRICS}
+
+    def _bound(self, days: int) -> float:
+        """What no strategy exceeds, given the world that is simulated."""
+        board = self.board
+        return optimum.upper_bound(
+            board.true_rate, self.budget_a_day, days, self.ages, self.weight, board.cost,
+            kept=board.kept, success=board.success(1 / self.ticks), since=self.since, ahead=1 / self.ticks,
+        )  # fmt: skip
 
     def _cells(self) -> pd.DataFrame:
         board, cells = self.board, self.portfolio.cells
@@ -193,15 +216,10 @@ def _share(part: float, whole: float) -> float:
     return part / whole if whole else np.nan
 
 
-def _p95(values: Floats) -> float:
-    """``np.percentile(values, 95)``, NaN of nothing; NumPy's own also looks for the extremes, which takes six times."""
-    if not len(values):
-        return np.nan
-    place = 0.95 * (len(values) - 1)
-    above, share = min(int(place) + 1, len(values) - 1), place - int(place)
-    ranked = np.partition(values, above)  # one place at a time is found several times as fast
-    high, low = float(ranked[above]), float(ranked[: max(above, 1)].max())
-    return low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
+def _p95(age: Floats) -> float:
+    """95 % of the cells that were ever read are younger."""
+    read = age[np.isfinite(age)]
+    return float(np.percentile(read, 95)) if len(read) else np.nan
 
 
 class Deadlines:

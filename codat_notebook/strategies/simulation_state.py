@@ -1,14 +1,16 @@
 """A portfolio on a virtual clock: what is held of each cell, what is on its way, how fresh it has been.
 
 Time is days since the start. Nothing is drawn per tick: chance decides when a refresh starts (does it fail, how long
-does it take, did it find changes). The :class:`FreshnessLedger` adds up what it won, in expectation, so the score has
-no sampling noise. A strategy sees the cells of this moment through a :class:`CellsView`, and nothing of the truth: as
-arrays that must not be written to, worked out when they are asked for, or as a table of its own.
+does it take, did it find changes). What makes refreshes fail is a state of the cell that lasts until it is mended, and
+is looked up where a refresh starts: trying more often finds it sooner, and does not make it. The
+:class:`FreshnessLedger` adds up what a refresh won, in expectation, so the score has no sampling noise. A strategy sees
+the cells of this moment through a :class:`CellsView`, and nothing of the truth: as arrays that must not be written to,
+worked out when they are asked for, or as a table of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -21,60 +23,54 @@ from codat_notebook.strategies.indices import Flags, Floats, Rows
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.rounds import back_off
 
-_AT_ONCE = 4_096  # notes worked out together: enough to make a call cheap, few enough for the processor's cache
-
 
 class FreshnessLedger:
     """The copies of all cells that were replaced, and what is expected of them.
 
-    ``fresh_days`` of each cell, and ``found_nothing`` (its refreshes that found no change), as of when it was settled.
+    Of each cell, as of when it was settled: ``fresh_days``, ``held_days`` (with any copy), ``aged`` (the integral of
+    the age over these), ``within`` (days with a copy no older than the goal), ``found_nothing`` (refreshes that found
+    no change, expected); and ``oldest``, the highest age of any copy since it was last asked for.
     """
 
-    def __init__(self, rate: Floats, changed: NDArray[np.float32], observed: bool) -> None:
+    def __init__(self, rate: Floats, changed: NDArray[np.float32], observed: bool, goal: float = np.inf) -> None:
         self._rate = rate
-        self._changed = changed
+        #: Whether the last refresh of each cell found changes: 1, 0, or NaN where nobody knows.
+        self.changed = changed
         self._observed = observed
+        self._goal = goal
         self.fresh_days = np.zeros(len(rate))
+        self.held_days = np.zeros(len(rate))
+        self.aged = np.zeros(len(rate))
+        self.within = np.zeros(len(rate))
         self.found_nothing = np.zeros(len(rate))
+        self.oldest = np.nan
         self._settled = np.zeros(len(rate))
-        self._notes: list[tuple[Rows, Floats, Floats, Floats, Floats, Floats]] = []
-        self._pending = 0
 
     def replaced(self, rows: Rows, snapshot: Floats, starts: Floats, ends: Floats, draw: Floats) -> None:
         """Copies of ``snapshot`` gave way at ``ends`` to others of ``starts``; ``draw`` decides if those differ."""
-        self._notes.append((rows, self._settled[rows], snapshot, starts, ends, draw))
+        self._add(rows, snapshot, self._settled[rows], ends)
         self._settled[rows] = ends
-        self._pending += len(rows)
-        if self._pending >= _AT_ONCE:
-            self._work_out()
+        unchanged = np.exp(-self._rate[rows] * np.minimum(starts - snapshot, 1e300))
+        unchanged[np.isinf(snapshot)] = 0.0
+        self.found_nothing[rows] += unchanged
+        if self._observed:
+            self.changed[rows] = draw >= unchanged
 
     def settle(self, snapshot: Floats, now: float) -> None:
-        """Add up the freshness of all cells, which hold copies of ``snapshot``, until now."""
-        self._work_out()
-        self.fresh_days += _fresh(self._rate, snapshot, self._settled, now)
+        """Add up what all cells, which hold copies of ``snapshot``, are worth until now."""
+        self._add(np.arange(len(snapshot)), snapshot, self._settled, np.full(len(snapshot), now))
         self._settled[:] = now
 
-    @property
-    def changed(self) -> NDArray[np.float32]:
-        """Whether the last refresh of each cell found changes: 1, 0, or NaN where nobody knows."""
-        self._work_out()
-        return self._changed
-
-    def _work_out(self) -> None:
-        if not self._notes:
-            return
-        noted: Iterable[Any] = zip(*self._notes, strict=True)
-        rows, settled, snapshot, starts, ends, draw = (np.concatenate(column) for column in noted)
-        self._notes = []
-        self._pending = 0
-        rate = self._rate[rows]
-        unchanged = np.exp(-rate * np.minimum(starts - snapshot, 1e300))
-        unchanged[np.isinf(snapshot)] = 0.0
-        # A cell may stand here more than once; of what it showed, the last counts.
-        np.add.at(self.fresh_days, rows, _fresh(rate, snapshot, settled, ends))
-        np.add.at(self.found_nothing, rows, unchanged)
-        if self._observed:
-            self._changed[rows] = draw >= unchanged
+    def _add(self, rows: Rows, snapshot: Floats, since: Floats, until: Floats) -> None:
+        """Add copies that were held from ``since`` to ``until``, of cells that are not the same."""
+        self.fresh_days[rows] += _fresh(self._rate[rows], snapshot, since, until)
+        if not (read := np.isfinite(snapshot)).all():
+            rows, snapshot, since, until = rows[read], snapshot[read], since[read], until[read]
+        held = until - since
+        self.held_days[rows] += held
+        self.aged[rows] += held * ((since + until) / 2 - snapshot)
+        self.within[rows] += np.clip(snapshot + self._goal - since, 0.0, held)
+        self.oldest = np.fmax(self.oldest, (until - snapshot).max(initial=-np.inf) if len(rows) else np.nan)
 
 
 def _fresh(rate: Floats, snapshot: Floats, since: Floats, until: Floats | float) -> Floats:
@@ -94,15 +90,19 @@ _STATUS_TYPE: Final = pd.CategoricalDtype(pd.Index(STATUSES, dtype="string"))
 _LONGEST = 12  # failures in a row after which no back-off grows any more
 #: Days until the next try, by kind of failure and failures in a row.
 _WAITS: Final = np.array([[back_off(kind, max(n, 1)) for n in range(_LONGEST + 1)] for kind in _KINDS])
+#: Assumed: what makes a refresh fail is mended, on average, when it is first worth another try.
+_MENDED: Final = _WAITS[:, 1]
 
 
 class _Way(NamedTuple):
-    """Refreshes on their way: of which cells, since when, until when, and the draws that decide how they end."""
+    """Refreshes on their way: of which cells, since when, until when, how they fail (-1: not), and a draw that decides
+    what they find."""
 
     rows: Rows
     starts: Floats
     ends: Floats
-    luck: Floats
+    kind: NDArray[np.intp]
+    draw: Floats
 
     def only(self, which: Flags) -> _Way:
         return _Way._make(column[which] for column in self)
@@ -111,10 +111,57 @@ class _Way(NamedTuple):
         return _Way._make(map(np.concatenate, zip(self, other, strict=True))) if len(self.rows) else other
 
 
+class _Troubles:
+    """What makes the refreshes of a cell fail, kind by kind: there or not there, for a while.
+
+    Each kind comes and goes by chance (a Markov chain of two states), is there for the share of time that the cell's
+    ``failure_rate`` and its platform give, and lasts for ``_MENDED`` on average. It is only drawn where a refresh
+    starts, given what the last one met: between these the chance falls back to the share.
+    """
+
+    def __init__(self, failure_rate: Floats, platform: NDArray[np.integer[Any]], platforms: list[str]) -> None:
+        weights = [BY_NAME[name].failures if name in BY_NAME else _FAILURES for name in [*platforms, ""]]
+        parts = np.array([[each.get(kind, 0.0) for kind in _KINDS] for each in weights])
+        self._parts = parts / parts.sum(axis=1, keepdims=True)
+        self._platform = platform
+        self._never = np.log1p(-failure_rate)  # all kinds together: the logarithm of the chance that none is there
+        self._more = np.zeros((len(failure_rate), len(_KINDS)), np.float32)  # by how much the chance was over the share
+        self._looked = np.zeros(len(failure_rate))
+
+    def _shares(self, rows: Rows) -> Floats:
+        shares: Floats = -np.expm1(self._never[rows, None] * self._parts[self._platform[rows]])
+        return shares
+
+    def met(self, rows: Rows, kinds: NDArray[np.intp]) -> None:
+        """The troubles of cells are these at the start."""
+        self._more[rows, kinds] = 1.0 - self._shares(rows)[np.arange(len(rows)), kinds]
+
+    def success(self, gap: float) -> Floats:
+        """The highest chance that a refresh succeeds: so long after one that did."""
+        rows = np.arange(len(self._never))
+        shares = self._shares(rows)
+        chance: Floats = np.prod(1 - shares * -np.expm1(-gap / (_MENDED * (1 - shares))), axis=1)
+        return chance
+
+    def meet(self, rows: Rows, now: float, rng: np.random.Generator) -> NDArray[np.intp]:
+        """How refreshes that start now will fail: the number of the kind, or -1."""
+        if not self._never[rows].any():
+            return np.full(len(rows), -1)
+        shares = self._shares(rows)
+        gap = (now - self._looked[rows])[:, None]
+        chance = shares + self._more[rows] * np.exp(-gap / (_MENDED * (1.0 - shares)))
+        there = rng.random(chance.shape) < chance
+        self._more[rows] = there - shares
+        self._looked[rows] = now
+        return np.where(there.any(axis=1), there.argmax(axis=1), -1)
+
+
 class SimulationState:
     """All cells of one simulation, as arrays; ``now`` moves when the simulation says so."""
 
-    def __init__(self, portfolio: Portfolio, cost: Floats, seed: int, start: np.datetime64) -> None:
+    def __init__(
+        self, portfolio: Portfolio, cost: Floats, seed: int, start: np.datetime64, goal: float = np.inf
+    ) -> None:
         cells, truth = portfolio.cells, portfolio.truth
         self.now = 0.0
         self.start = start
@@ -123,23 +170,26 @@ class SimulationState:
         self._rng = np.random.default_rng(seed)
         self.true_rate = truth["true_rate"].to_numpy(np.float64)
         self._latency = truth["latency"].to_numpy()
-        self._failure_rate = truth["failure_rate"].to_numpy()
         self.company = self.given.groups("company").astype(np.int32)
         self.companies = int(self.company.max(initial=-1)) + 1
-        self._platform, names = self.given.labels("platform")
-        self._edges = _edges(names)
+        self._troubles = _Troubles(truth["failure_rate"].to_numpy(np.float64), *self.given.labels("platform"))
         rows = len(cells)
         self.snapshot = -self.given.age
         self.refreshes = np.zeros(rows, np.int32)
         self.failed = np.zeros(rows, np.int32)
         self.failures = cells["failures"].to_numpy(np.int32, copy=True)
-        self.ledger = FreshnessLedger(self.true_rate, self.given.changed_last.astype(np.float32), portfolio.observed)
+        self.ledger = FreshnessLedger(
+            self.true_rate, self.given.changed_last.astype(np.float32), portfolio.observed, goal
+        )
         self.status = _codes(self.given.labels("status"))
         self.error = _codes(self.given.labels("last_error"))
         unable = ~self.given.matches("connection_status", "Linked") | self.given.matches("status", "NotSupported")
         #: Until when each cell cannot be refreshed: for good if it is not linked or not supported.
         self.blocked = np.where(unable, np.inf, np.nan_to_num(self.given.retry_at, nan=-np.inf))
-        self._way = _Way(np.empty(0, dtype=np.intp), np.empty(0), np.empty(0), np.empty(0))
+        waiting = np.flatnonzero((self.blocked > 0) & (self.error >= _FIRST_KIND))
+        self._troubles.met(waiting, self.error[waiting].astype(np.intp) - _FIRST_KIND)
+        none = np.empty(0, dtype=np.intp)
+        self._way = _Way(none, np.empty(0), np.empty(0), none, np.empty(0))
         self._age = np.empty(rows)
         running = (self.given.in_progress > 0) | (self.status == FETCHING)
         self.begin(np.flatnonzero(running & (self.blocked < np.inf)))
@@ -147,6 +197,18 @@ class SimulationState:
 
     def __len__(self) -> int:
         return len(self.snapshot)
+
+    @property
+    def kept(self) -> Floats:
+        """What a refresh is still worth when it ends, as a share: E e^(-rate latency), the latency being log-normal."""
+        points, weights = np.polynomial.hermite_e.hermegauss(32)
+        kept = [np.exp(-self.true_rate * self._latency * np.exp(SPREAD * point)) for point in points]
+        share: Floats = np.tensordot(weights / weights.sum(), kept, axes=1)
+        return share
+
+    def success(self, gap: float) -> Floats:
+        """The highest chance of each cell that a refresh succeeds, with at least ``gap`` days between two."""
+        return self._troubles.success(gap)
 
     def eligible(self) -> Flags:
         """Which cells may be refreshed now: linked, supported, not on their way, not waiting after a failure."""
@@ -157,19 +219,15 @@ class SimulationState:
         kept_away: Flags = ~self.eligible() & np.isfinite(self.blocked) & (self.status != FETCHING)
         return kept_away
 
-    def room(self, at_once: int) -> NDArray[np.int64]:
-        """How many more refreshes each company may have on their way."""
-        busy = np.bincount(self.company[self._way.rows], minlength=self.companies)
-        return np.maximum(at_once - busy, 0)
-
     def begin(self, rows: Rows) -> None:
         """Start refreshes now. What becomes of them is drawn now, and known to the strategy when they end."""
         if not len(rows):
             return
         rows = np.sort(rows)  # memory is read in order: half the time for a million cells
-        luck = self._rng.random(len(rows))
+        draw = self._rng.random(len(rows))
         ends = self.now + self._latency[rows] * np.exp(SPREAD * self._rng.standard_normal(len(rows)))
-        self._way = self._way.joined(_Way(rows, np.full(len(rows), self.now), ends, luck))
+        kind = self._troubles.meet(rows, self.now, self._rng)
+        self._way = self._way.joined(_Way(rows, np.full(len(rows), self.now), ends, kind, draw))
         self.blocked[rows] = ends
         self.status[rows] = FETCHING
         self.refreshes[rows] += 1
@@ -181,32 +239,28 @@ class SimulationState:
         if not over.any():
             return
         done, self._way = self._way.only(over), self._way.only(~over)
-        chance = self._failure_rate[done.rows]
-        failed = done.luck < chance
+        failed = done.kind >= 0
         if failed.any():
-            self._fail(done.rows[failed], done.luck[failed] / chance[failed])
-            done, chance = done.only(~failed), chance[~failed]
-        # What decided that they did not fail is evenly spread above the chance to fail.
-        self._succeed(done, (done.luck - chance) / (1 - chance))
+            self._fail(done.rows[failed], done.kind[failed])
+            done = done.only(~failed)
+        self._succeed(done)
 
     def held_at(self, rows: Rows, when: Floats) -> Floats:
         """The snapshots that will be held of cells at moments before the next tick: what is on its way may land."""
-        good = self._way.only(self._way.luck >= self._failure_rate[self._way.rows])
+        good = self._way.only(self._way.kind < 0)
         lands, snapshot = np.full(len(self), np.inf), self.snapshot.copy()
         lands[good.rows], snapshot[good.rows] = good.ends, good.starts
         return np.where(lands[rows] <= when, snapshot[rows], self.snapshot[rows])
 
-    def _succeed(self, done: _Way, draw: Floats) -> None:
+    def _succeed(self, done: _Way) -> None:
         rows = done.rows
-        self.ledger.replaced(rows, self.snapshot[rows], done.starts, done.ends, draw)
+        self.ledger.replaced(rows, self.snapshot[rows], done.starts, done.ends, done.draw)
         self.snapshot[rows] = done.starts
         self.failures[rows] = 0
         self.status[rows] = COMPLETE
         self.error[rows] = -1
 
-    def _fail(self, rows: Rows, draw: Floats) -> None:
-        # The last edge is 1; a quotient that was rounded up to it is of the last kind, too.
-        kind = (draw[:, None] >= self._edges[self._platform[rows], :-1]).sum(axis=1)
+    def _fail(self, rows: Rows, kind: NDArray[np.intp]) -> None:
         self.failed[rows] += 1
         self.failures[rows] += 1
         self.status[rows] = self.error[rows] = _FIRST_KIND + kind
@@ -216,13 +270,6 @@ class SimulationState:
     def age(self) -> Floats:
         """Days since the snapshot that is held of each cell; the same array each time."""
         return np.subtract(self.now, self.snapshot, out=self._age)
-
-
-def _edges(platforms: list[str]) -> Floats:
-    """For each platform, and last for none, the running share of each kind among its failures."""
-    weights = [BY_NAME[name].failures if name in BY_NAME else _FAILURES for name in [*platforms, ""]]
-    shares: Floats = np.cumsum([[each.get(kind, 0.0) for kind in _KINDS] for each in weights], axis=1)
-    return shares / shares[:, -1:]
 
 
 def _codes(labels: Labels) -> NDArray[np.int8]:
@@ -239,7 +286,6 @@ class CellsView:
 
     def __init__(self, board: SimulationState, cells: pd.DataFrame) -> None:
         self._board = board
-        self._groups: dict[tuple[str, ...], NDArray[np.int64]] = {}
         self._fixed: dict[str, Floats] = {"cost": _locked(board.cost)}
         still = [name for name, kind in CELLS.items() if kind == "category" and name not in CHANGING]
         self._arrays = {name: cells[name].array for name in (*still, "due")}
@@ -257,7 +303,7 @@ class CellsView:
     def columns(self, budget_left: float) -> Columns:
         """The cells as they are now."""
         self._now.clear()
-        return Columns(self.numbers, self.labels, self.frame, self._moment(), budget_left, self._groups)
+        return Columns(self.numbers, self.labels, self.frame, self._moment(), budget_left)
 
     def _moment(self) -> np.datetime64:
         moment: np.datetime64 = self._board.start + np.timedelta64(round(self._board.now * _DAY_US), "us")

@@ -39,8 +39,10 @@ Chunk = tuple[int, bytes]
 
 #: Rows that are made at once.
 STEP = 5_000
-#: What a spreadsheet reads as the beginning of a formula, also by full-width signs and after a line feed.
-_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+#: What a spreadsheet reads as the beginning of a formula, also in full width; ends of cells and lines are no better.
+_FORMULA, _ENDS = frozenset("=+-@＝＋－＠"), frozenset("\t\r\n")
+#: Categories of signs that it may cut off in front of one, beside spaces: control characters, marks without width.
+_UNSEEN = ("Cc", "Cf")
 #: Signs that a sheet's XML cannot hold, and what XlsxWriter would write as XML of the sheet's own.
 _FORBIDDEN, _RICH = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"), "<r>"
 #: What an Excel sheet holds at most: rows with the heading, characters of a cell, digits of a number. Its days, counted
@@ -63,7 +65,10 @@ def safe_text(text: str) -> str:
     """
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode("utf-8")
-    return f"'{text}" if _FORMULA.match(text) else text
+    if text[:1].isalnum() or not text:
+        return text
+    seen = (sign for sign in text if not sign.isspace() and unicodedata.category(sign) not in _UNSEEN)
+    return f"'{text}" if text[0] in _ENDS or next(seen, "") in _FORMULA else text
 
 
 def safe_name(*parts: str) -> str:

@@ -24,13 +24,23 @@ from codat_notebook.widgets.console_state import ConsoleState
 from codat_notebook.widgets.data_types import ChooseProduct, RefreshAll, RefreshSelected, Select
 from codat_notebook.widgets.looking import Looking
 from codat_notebook.widgets.notice import ErrorBoundary
-from codat_notebook.widgets.progress import Progress, Retry, RetryLater, RunView, ShowRows, StopWatching, WatchAgain
+from codat_notebook.widgets.progress import (
+    OpenRow,
+    Progress,
+    Retry,
+    RetryLater,
+    RunView,
+    ShowRows,
+    StopWatching,
+    WatchAgain,
+)
 from codat_notebook.widgets.renderer import Renderer
 
 #: Companies offered again before anything is typed.
 RECENT = 5
 #: Seconds for which a company's facts, once read, stand for those that a refresh asks for.
 FACTS_LAST = 60.0
+_UNREAD = "The company could not be read"
 #: Session -> the companies used last, so that a console that is made anew offers them, too.
 _used: weakref.WeakKeyDictionary[Session, list[pickers.CompanyName]] = weakref.WeakKeyDictionary()
 
@@ -73,13 +83,20 @@ class Actions:
             if self._picking is not None:
                 self._picking.cancel()
             self._state.pick_seq = message.seq
-            self._picking = self._boundary.spawn("The company could not be read", self._pick, message.id)
+            self._picking = self._boundary.spawn(_UNREAD, self._pick, message.id)
 
     def on_connection(self, message: pickers.ChooseConnection) -> None:
         """One connection, or all of them."""
         connections = self._state.facts.connections if self._state.facts else {}
-        self._state.connection_id = message.id if message.id in connections else None
+        self._limit(message.id if message.id in connections else None)
         self._renderer.all()
+
+    def _limit(self, connection_id: str | None) -> None:
+        """Show what is of this connection; ``None``: of all."""
+        changed = connection_id != self._state.connection_id
+        self._state.connection_id = connection_id
+        if changed:
+            self._renderer.errors()
 
     def on_data_types(self, message: Select) -> None:
         """The ticked data types."""
@@ -106,7 +123,7 @@ class Actions:
 
     async def _pick(self, company_id: str) -> None:
         now = self._state
-        now.problem = pickers.id_problem(company_id)
+        now.typed, now.problem = self._name(company_id), pickers.id_problem(company_id)
         if now.problem:
             self._renderer.all()
             return
@@ -114,7 +131,7 @@ class Actions:
         now.loading = True
         watch = self._session.context.watching.of(company_id)
         self._at(watch)
-        now.connection_id = None
+        self._limit(None)
         now.selected = []
         now.first_link = now.settings = None
         now.all_clicked = False
@@ -125,9 +142,13 @@ class Actions:
         except CodatLendingError as error:
             now.company = None
             self._at(None)
-            now.problem = "No company in this account has this id." if error.status_code == 404 else error.message
+            now.problem = "No company in this account has this id."
+            if error.status_code == 404:  # a slip of the reader's, told beside the field and nowhere else
+                return
+            now.problem = "This company could not be read."  # why not is told by the notice
             raise
         else:
+            now.notices = [item for item in now.notices if item["what"] != _UNREAD]
             now.products, now.caution = refreshable(status.facts.products), caution(status.facts.products)
             now.company = {"id": status.facts.id, "name": status.facts.name}
             self._remember(now.company)
@@ -227,8 +248,11 @@ class Actions:
             start.companies[0].facts = status.facts
         return RefreshRun(context, start)
 
-    def on_progress(self, message: ShowRows | StopWatching | WatchAgain | Retry | RetryLater) -> None:
-        """A button beside the progress was clicked."""
+    def on_progress(self, message: ShowRows | StopWatching | WatchAgain | Retry | RetryLater | OpenRow) -> None:
+        """A button beside the progress was clicked, or one of its rows."""
+        if isinstance(message, OpenRow):
+            self._renderer.open(message.key)
+            return
         if isinstance(message, StopWatching | WatchAgain):
             self._looking.want(isinstance(message, WatchAgain))
         self._view.act(message)

@@ -50,7 +50,7 @@ class ConsoleState:
     """The state of one console; changed by its controller only.
 
     ``company`` is the picked one, ``watch`` keeps what is known of it current, ``past`` is what was read of its older
-    operations; ``runs`` are the refreshes on screen.
+    operations; ``problem`` is why what was ``typed`` last is no company; ``runs`` are the refreshes on screen.
     ``all_clicked``: the last click was *Refresh all*; ``products`` have a refresh of their own, ``product`` is the
     chosen one, ``caution`` what they say against the other way. ``tab`` is what the reader looks at, ``asked_tab``
     where the kernel has sent them. ``can_switch``: a form offers other sessions. The ``seq`` numbers answer the
@@ -63,6 +63,7 @@ class ConsoleState:
     settings: Settings | None = None
     loading: bool = False
     problem: str | None = None
+    typed: str = ""
     connection_id: str | None = None
     selected: list[str] = field(default_factory=list)
     recent: list[pickers.CompanyName] = field(default_factory=list)
@@ -106,6 +107,10 @@ class ConsoleState:
     def total(self) -> int:
         """How many operations Codat has of the company; 0 where it has more than it gave and does not say."""
         return self.status.total if self.status is not None else 0
+
+    def concerns(self, connection_id: str | None) -> bool:
+        """Whether something of this connection, or of none, is shown: all of it while no connection is chosen."""
+        return self.connection_id is None or connection_id in (None, self.connection_id)
 
     def operation(self, id: str) -> PullOperation | None:
         """One of the company's operations, also one that is older than those."""
@@ -163,6 +168,7 @@ def company(state: ConsoleState, session: Session) -> pickers.CompanyState:
         "search": state.search,
         "recent": state.recent,
         "error": state.problem,
+        "typed": state.typed if state.problem else None,
         "seq": state.pick_seq,
     }
 
@@ -174,12 +180,10 @@ def _tags(facts: CompanyFacts) -> list[list[str]]:
 
 
 def connection(state: ConsoleState, session: Session) -> pickers.ConnectionState:
-    """The menu of connections: those that can be refreshed through."""
+    """The menu of connections: what is refreshed, and what is shown."""
     if state.facts is None:
         return pickers.connection_state()
-    linked = {connection.id for connection in state.facts.linked}
-    choices = [card for card in _cards(state) if card["id"] in linked]
-    return pickers.connection_state(choices, company=state.facts.id, value=state.connection_id)
+    return pickers.connection_state(_cards(state), company=state.facts.id, value=state.connection_id)
 
 
 def cards(state: ConsoleState, session: Session) -> pickers.CardsState:
@@ -199,7 +203,7 @@ def data_types(state: ConsoleState, session: Session) -> DataTypesState:
         id = state.company["id"] if state.company and state.loading else None
         return data_types_state(id, [], status="loading")
     rows = data_type_rows(status.facts, status.cells, state.connection_id, state.running_types, state.settings)
-    return data_types_state(status.facts.id, rows, selected=state.selected)
+    return data_types_state(status.facts.id, rows, selected=state.selected, connections=_cards(state))
 
 
 def bar(state: ConsoleState, session: Session) -> BarState:
@@ -256,12 +260,16 @@ def notice(state: ConsoleState, _: Session) -> NoticeState:
 
 def tabs(state: ConsoleState, session: Session) -> TabsState:
     """The strip of tabs."""
-    return tabs_state(state.asked_tab, errors=len(session.error_log))
+    return tabs_state(state.asked_tab, errors=sum(state.concerns(each.connection_id) for each in session.error_log))
 
 
 def no_operations(state: ConsoleState) -> str:
     """What stands in the place of operations where there are none."""
-    return NEVER_PULLED if state.status is not None else _until_read(state, "its pull operations")
+    if state.status is None:
+        return _until_read(state, "its pull operations")
+    if any(state.concerns(each.connection_id) for each in state.operations()):
+        return "Reading its pull operations…"  # their frame is under way
+    return NEVER_PULLED if state.connection_id is None else "Nothing was ever pulled through this connection."
 
 
 def _until_read(state: ConsoleState, what: str) -> str:
@@ -274,7 +282,7 @@ def freshness(state: ConsoleState, session: Session) -> HeatmapState:
     status = state.status
     if status is None:
         return heatmap_state([], {}, empty=_until_read(state, "how fresh its data is"))
-    rows = {card["id"]: (card["platform"], card["words"]) for card in _cards(state)}
+    rows = {card["id"]: (card["platform"], card["words"]) for card in _cards(state) if state.concerns(card["id"])}
     return heatmap_state(status.cells, rows, empty="This company has no connection yet.")
 
 

@@ -8,7 +8,7 @@ number comes from the list in the browser, so that it is right while the kernel 
 the types that were on screen. A click is sent once: the buttons rest until the kernel's state answers by its ``seq``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, TypedDict
 
@@ -18,12 +18,12 @@ from codat_notebook.planning.sync_settings import Settings, explained
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.widgets.part import Click, FromBrowser, Part
-from codat_notebook.widgets.pickers import CompanyName
+from codat_notebook.widgets.pickers import CompanyName, ConnectionCard
 from codat_notebook.words import iso, seconds_between
 
 DAY = 86400.0
 
-State = Literal["ok", "failed", "never", "running", "unsupported"]
+State = Literal["ok", "failed", "never", "running", "unsupported", "unlinked"]
 
 
 class ReadFrom(TypedDict):
@@ -34,7 +34,10 @@ class ReadFrom(TypedDict):
 
 
 class DataTypeRow(TypedDict):
-    """A data type with its ``last`` good sync; ``reads`` are those of several connections, ``note`` is a tooltip."""
+    """A data type with its ``last`` good sync; ``reads`` are those of several connections, ``note`` is a tooltip.
+
+    One of the state "unlinked" was read by a ``connection`` that Codat cannot read any more: it cannot be refreshed.
+    """
 
     key: str
     name: str
@@ -44,6 +47,7 @@ class DataTypeRow(TypedDict):
     reads: list[ReadFrom]
     note: str | None
     connections: int
+    connection: str | None
 
 
 class ReportSet(TypedDict):
@@ -61,11 +65,20 @@ class UnevenReport(TypedDict):
     new: str
 
 
+class LostConnection(TypedDict):
+    """A connection that Codat cannot read any more, its state in words, and the link by which it can again."""
+
+    id: str
+    platform: str
+    words: str
+    link_url: str | None
+
+
 class DataTypesState(TypedDict):
     """The list of data types.
 
-    ``uneven`` are the reports that may not add up, the worst first. ``selected`` are the keys selected at first, and
-    after a reload: give back what was sent last.
+    ``uneven`` are the reports that may not add up, the worst first; ``unlinked`` the connections of the types that
+    cannot be refreshed. ``selected`` are the keys selected at first, and after a reload: give back what was sent last.
     """
 
     company: str | None
@@ -73,6 +86,7 @@ class DataTypesState(TypedDict):
     types: list[DataTypeRow]
     sets: list[ReportSet]
     uneven: list[UnevenReport]
+    unlinked: list[LostConnection]
     selected: list[str]
 
 
@@ -83,22 +97,29 @@ class Select(FromBrowser, frozen=True):
 
 
 def data_type_rows(
-    facts: CompanyFacts, cells: Iterable[Cell], connection_id: str | None = None, running: Iterable[str] = (),
+    facts: CompanyFacts, cells: Sequence[Cell], connection_id: str | None = None, running: Iterable[str] = (),
     settings: Settings | None = None,
 ) -> list[DataTypeRow]:  # fmt: skip
-    """A row for each data type that the chosen connection, or any linked one, supports or has read as a custom one: by
-    family and plain name.
+    """A row for each data type that the chosen connection, or any linked one, supports or has read as a custom one, and
+    for each that only connections have read that are linked no more: by family and plain name.
 
     ``running`` names data types that are being refreshed now, whatever the cells say. ``settings`` are the company's,
     where they are known.
     """
     linked = _linked(facts, connection_id)
-    by_type: dict[str, list[Cell]] = {key: [] for id in linked for key in facts.supported[id]}
+    by_type: dict[str, list[Cell]] = {key: [] for id in linked for key in facts.supported.get(id, ())}
     for cell in cells:
         if cell.connection_id in linked and (cell.data_type in by_type or vocabulary.custom_identifier(cell.data_type)):
             by_type.setdefault(cell.data_type, []).append(cell)
     now_running = set(running)
     rows = [_row(key, group, key in now_running, settings) for key, group in by_type.items()]
+    lost: dict[str, list[Cell]] = {}
+    for cell in cells:
+        chosen = connection_id in (None, cell.connection_id) and (cell.status or cell.last_success)
+        if chosen and cell.connection_id not in linked and cell.data_type not in by_type:
+            lost.setdefault(cell.data_type, []).append(cell)
+    rows += [{**_row(key, group, False, None), "state": "unlinked", "connection": group[0].connection_id}
+             for key, group in lost.items()]  # fmt: skip
     return sorted(rows, key=lambda row: (vocabulary.FAMILIES.index(row["family"]), row["name"].lower()))
 
 
@@ -125,7 +146,7 @@ def _row(key: str, cells: list[Cell], running: bool, settings: Settings | None) 
     return {
         "key": key, "name": vocabulary.plain_name(key), "family": vocabulary.family(key), "state": state,
         "last": _iso(last), "reads": reads if len(reads) > 1 else [], "note": told or None,
-        "connections": max(1, len(cells)),
+        "connections": max(1, len(cells)), "connection": None,
     }  # fmt: skip
 
 
@@ -166,12 +187,19 @@ def uneven_reports(rows: Iterable[DataTypeRow]) -> list[UnevenReport]:
 
 
 def data_types_state(
-    company: str | None, rows: list[DataTypeRow], *, status: str = "ready", selected: Iterable[str] = ()
-) -> DataTypesState:
-    """The state of a :class:`DataTypePicker`."""
+    company: str | None, rows: list[DataTypeRow], *, status: str = "ready", selected: Iterable[str] = (),
+    connections: Iterable[ConnectionCard] = (),
+) -> DataTypesState:  # fmt: skip
+    """The state of a :class:`DataTypePicker`; ``connections`` are the company's."""
+    lost = {row["connection"] for row in rows}
     return {
         "company": company, "status": status if company else "none", "types": rows,
-        "sets": report_sets(row["key"] for row in rows), "uneven": uneven_reports(rows), "selected": list(selected),
+        "sets": report_sets(row["key"] for row in rows), "uneven": uneven_reports(rows),
+        "unlinked": [
+            {"id": each["id"], "platform": each["platform"], "words": each["words"], "link_url": each["link_url"]}
+            for each in connections if each["id"] in lost
+        ],
+        "selected": list(selected),
     }  # fmt: skip
 
 

@@ -43,7 +43,8 @@ class CompanyState(TypedDict):
     """The company field.
 
     ``tags`` are pairs of name and value, ``portal`` the address of the company's page in Codat's portal (None: it has
-    none), ``recent`` companies are offered before anything is typed, and ``error`` stands under the field.
+    none), ``recent`` companies are offered before anything is typed. ``error`` stands under the field, and what was
+    ``typed`` in it, to be mended.
     """
 
     company: CompanyName | None
@@ -53,6 +54,7 @@ class CompanyState(TypedDict):
     search: SearchState | None
     recent: list[CompanyName]
     error: str | None
+    typed: str | None
     seq: int
 
 
@@ -202,12 +204,12 @@ def connection_state(
 
 
 def connection_cards(connections: Iterable[Connection]) -> list[ConnectionCard]:
-    """A card for each connection, linked ones first.
+    """A card for each connection: what somebody has to mend first, then linked ones.
 
     The words name the state; the tone only colours it. A status that nobody knows is shown as it is. Where several
     connections are of one platform, the start of the id tells them apart.
     """
-    ordered = sorted(connections, key=lambda each: (each.status != "Linked", each.platform_name))
+    ordered = sorted(connections, key=lambda e: (tone(e.status) != "bad", e.status != "Linked", e.platform_name))
     often = Counter(connection.platform_name for connection in ordered)
     return [_card(connection, often[connection.platform_name] > 1) for connection in ordered]
 
@@ -217,7 +219,7 @@ def _card(connection: Connection, one_of_several: bool) -> ConnectionCard:
     errors: list[DataError] = [
         {"when": iso(each.errored_on_utc), "what": each.status_text or each.status_code, "why": each.error_message}
         for each in connection.data_connection_errors or ()
-        if each.status != "Resolved" and each.resolved_on_utc is None
+        if each.is_active
     ]
     words = [
         (connection.source_type or "").lower(),

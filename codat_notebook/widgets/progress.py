@@ -142,6 +142,12 @@ class RetryLater(Click, frozen=True):
     """The same, and what may succeed later at its time."""
 
 
+class OpenRow(Click, frozen=True, tag="open"):
+    """Show the details of the operation with this key."""
+
+    key: str = ""
+
+
 def operation_row(
     operation: PullOperation, connection: Connection | None = None, *, error: ErrorRecord | None = None,
     now: datetime | None = None, usual: float | None = None,
@@ -256,7 +262,7 @@ class Progress(Part[ProgressState]):
 
     classes = ("codat-progress",)
     files = ("progress.js", "progress.css")
-    messages = ShowRows | StopWatching | WatchAgain | Retry | RetryLater
+    messages = ShowRows | StopWatching | WatchAgain | Retry | RetryLater | OpenRow
 
     @staticmethod
     def text(state: ProgressState, now: str) -> str:
@@ -405,7 +411,7 @@ class RunView:
         ours = [(run, _current(row, newest)) for run in self.runs for row in run.rows]
         drawn = [run_row(row, run.facts_of(row.company_id), usual, now) for run, row in ours]
         drawn += [run_row(Row(each.data_type, operation=each), facts, usual, now) for each in others]
-        rows = {row["key"]: row for row in drawn}
+        rows = {row["key"]: row for row in sorted(drawn, key=lambda row: row["kind"] != "failed")}
         mine = [row.operation for _, row in ours if row.operation is not None]
         running = [each for each in (*mine, *others) if is_running(each.status, each.completed)]
         waits = [(each.data_type, end) for each in running if (end := pause_end(each.status_description))]

@@ -61,8 +61,12 @@ class Renderer:
         self.draw("bar", at_once=True)
 
     def errors(self) -> None:
-        """The errors and how many they are."""
-        self._parts.errors.update(_numbered(self._session.errors, self._session.error_log))
+        """The errors and how many they are; where a connection is chosen, those of it and of none."""
+        frame, log, chosen = self._session.errors, self._session.error_log, self._state.connection_id
+        first = log.appended - len(frame)
+        if chosen is not None:
+            frame = frame[frame["connection_id"].isna() | (frame["connection_id"] == chosen)]
+        self._parts.errors.update(frame.set_axis(range(first, first + len(frame))))
         self.draw("tabs")
 
     def later(self) -> None:
@@ -108,10 +112,16 @@ class Renderer:
                 self._older = past, await engine.in_worker(frames.pull_operations, past.values(), platforms, now)
             older = self._older[1]
             frame = await engine.in_worker(lambda: frames.stacked(frame, older[~older["id"].isin(frame["id"])]))
+        if (chosen := self._state.connection_id) is not None:
+            frame = frame[frame["connection_id"] == chosen].reset_index(drop=True)
         self._parts.operations.update(frame)
         if timeline:
             await self._timeline()
         self._soon.every = pace(engine.loop.time() - begun, TABLES_EVERY, TABLES_AT_LEAST_EVERY)
+
+    def open(self, operation_id: str) -> None:
+        """The details of an operation, beside the table of operations, to which the browser has switched by itself."""
+        self._parts.operations.select(operation_id)
 
     def look(self) -> None:
         """The timeline, at once: its reader looks elsewhere, or opens an operation."""
@@ -122,7 +132,8 @@ class Renderer:
         status, part, session = self._state.status, self._parts.timeline, self._session
         if status is None:
             return
-        about = {"company": status.facts.id, "total": self._state.total, "empty": console_state.NEVER_PULLED}
+        total = self._state.total if self._state.connection_id is None else 0  # Codat counts them by company
+        about = {"company": status.facts.id, "total": total, "empty": console_state.no_operations(self._state)}
         work = partial(part.drawn, self._parts.operations.frame, session.context.now, **about)
         self._timelines += 1
         mine = self._timelines

@@ -74,7 +74,7 @@ def companies() -> States:
     found = pickers.search_results
 
     def make(company: Any = None, *, tags: Any = (), **more: Any) -> dict[str, Any]:
-        state = {"portal": None, "loading": False, "search": None, "recent": [], "error": None, "seq": 0}
+        state = {"portal": None, "loading": False, "search": None, "recent": [], "error": None, "typed": None, "seq": 0}
         return {**state, "company": company, "tags": [list(pair) for pair in dict(tags).items()], **more}
 
     row = {"note": "Xero, Plaid"}
@@ -92,8 +92,8 @@ def companies() -> States:
         "hostile": make({"id": COMPANY["id"], "name": HOSTILE[0]}, search=found("", hostile)),
         "no match": make(search=found("", [])),
         "failed": make(search=failed),
-        "wrong id": make(error=pickers.id_problem("c8d3af58-7011-47ce-b3f2-89faf300ef6")),
-        "unknown": make(error=f"No company has this id here: {COMPANY['id']}."),
+        "wrong id": make(COMPANY, error=pickers.id_problem(COMPANY["id"][:-1]), typed=COMPANY["id"][:-1]),
+        "unknown": make(error="No company in this account has this id.", typed=COMPANY["id"]),
     }
 
 
@@ -172,8 +172,15 @@ def type_lists() -> States:
     every = {key: ("Complete", timedelta(hours=n)) for n, key in enumerate(vocabulary.DATA_TYPES)}
     second = {"banking-transactions": ("Complete", timedelta(hours=4)), "banking-accounts": NEVER}
     main = type_rows(THEN, READS | {"journalEntries": NEVER}, second)
+    lost: Any = {"state": "unlinked", "connection": "x"}
+    cards: Any = [
+        {"id": "x", "platform": "Xero", "words": "accounting, deauthorized", "link_url": "https://link.example/x"}
+    ]
     return {
         "main": make(company, main, selected=SELECTED),
+        "deauthorized": make(
+            company, [row | lost if row["family"] == "Accounting" else row for row in main], connections=cards
+        ),
         "all 43": make(company, type_rows(THEN, every), selected=["bills"]),
         "hostile": make(company, type_rows(THEN, dict.fromkeys(HOSTILE, ("Complete", timedelta(0))))),
         "no company": make(None, []),

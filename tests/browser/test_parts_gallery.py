@@ -75,7 +75,7 @@ def test_console_fits(stage, shoot, console, scene):
         types, bar = (stage.page.locator(f".codat-{name}").bounding_box() for name in ("data-types", "bar"))
         assert (bar["y"] >= types["y"] + types["height"]) == (width <= 720)
         assert (bar["x"] > types["x"] + types["width"]) == (width > 720)
-        assert frame.bounding_box()["width"] == min(width, 1180)
+        assert frame.bounding_box()["width"] == width
     assert stage.page.evaluate("document.body.dataset.hurt") is None
 
 
@@ -85,7 +85,7 @@ def test_lab_and_widgets_do_not_restyle_the_console(stage, console):
     chip = stage.page.locator(".c-chip").first
     expect(chip).to_have_css("border-radius", "99px")
     expect(stage.page.locator(".codat-status b")).to_have_css("color", "rgb(31, 35, 40)")
-    expect(stage.page.locator(".codat-run")).to_have_css("overflow", "visible")
+    expect(stage.page.locator(".codat-row-pick")).to_have_css("overflow", "visible")
     expect(stage.page.locator(".codat-status")).to_have_css("margin", "0px")
     stage.theme("dark")
     expect(frame).to_have_css("background-color", "rgb(24, 28, 33)")
@@ -99,7 +99,7 @@ def test_console_without_a_connection_fits(stage, shoot, console, state):
     stage.parts[9].state = stage.parts[9].state | {"moved": True}
     expect(frame.locator(".codat-work")).to_be_hidden()
     for width in looks(stage, shoot, f"console-connect-{state}"):
-        assert frame.bounding_box()["width"] == min(width, 1180)
+        assert frame.bounding_box()["width"] == width
 
 
 def test_console_on_live_fits_with_everything_open(stage, shoot, console):

@@ -1,12 +1,13 @@
 """Choosing a company and data types on a bare page: typing, keys, late answers, what is kept over new states."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from codat_notebook.widgets import pickers
+from codat_notebook.widgets import data_types, pickers
 
 from . import gallery
 from .stage import Stage
@@ -161,7 +162,7 @@ def test_company_in_full_below_the_field(stage):
     link = about.get_by_role("link", name="Open in Codat")
     expect(link).to_have_attribute("href", f"https://app.codat.io/companies/{gallery.COMPANY['id']}/summary")
     expect(link).to_have_attribute("rel", "noopener noreferrer")
-    expect(about.locator(".tag")).to_have_text(["region uk", "tier gold"])
+    expect(page.locator(".codat-company .tag")).to_have_text(["region uk", "tier gold"])
     change(stage, 0, portal=None)
     expect(link).to_be_hidden()
     expect(about).to_contain_text("Sandbox company, not in the Codat portal")
@@ -296,3 +297,44 @@ def test_reports_of_different_dates_are_warned_of_whatever_is_ticked(stage):
     for name in ("None", "Financials", "Failed last time"):
         element.get_by_role("button", name=name).click()
         assert element.locator(".notes").inner_text() == before
+
+
+def test_what_cannot_be_refreshed_stands_there_grey(stage):
+    """With its age and the link by which it can again; neither its box, nor its family's, nor a chip ticks it."""
+    element = stage.mount(data_types.DataTypePicker(gallery.type_lists()["deauthorized"]))
+    row = element.locator(".type", has_text="Balance sheet")
+    expect(row.locator(".age")).to_have_text(re.compile(r"\d+ d ago"))
+    expect(row.get_by_role("checkbox")).to_be_disabled()
+    expect(element.get_by_role("checkbox", name="All accounting types")).to_be_disabled()
+    expect(element.get_by_role("button", name="Financials")).to_be_disabled()
+    assert "until that is linked again" in row.get_attribute("title")
+    stage.page.evaluate("() => { navigator.clipboard.writeText = async (text) => { window.copied = text; }; }")
+    element.get_by_role("button", name="Copy relink URL").click()
+    assert stage.page.evaluate("window.copied") == "https://link.example/x"
+    element.get_by_role("searchbox").press("ArrowDown")
+    expect(element.get_by_role("checkbox", name="All banking types")).to_be_focused()
+    stage.page.keyboard.press("Space")
+    asked = until(stage, lambda: sent(stage, "select"))
+    assert all(key.startswith("banking-") for key in asked[-1]["selected"])
+
+
+def test_a_mistyped_id_stays_to_be_mended(stage):
+    """With Enter or without; what is wrong stands below, where nothing moves, and which company is still shown."""
+    element = stage.mount(pickers.CompanyPicker(gallery.companies()["picked"]))
+    field, height = element.get_by_role("combobox"), element.bounding_box()["height"]
+    wrong = gallery.COMPANY["id"][:-1]
+    field.fill(wrong)
+    field.press("Tab")
+    assert until(stage, lambda: sent(stage, "pick")) == [{"id": wrong}]
+    change(stage, 0, error=pickers.id_problem(wrong), typed=wrong, seq=stage.sent[-1]["seq"])
+    expect(element.get_by_role("alert")).to_have_text("Not a company id: 35 characters, an id has 36.")
+    expect(field).to_have_value(wrong)
+    expect(element.locator(".tags")).to_have_text("still showing Toft Stores UK")
+    assert element.bounding_box()["height"] == height
+    field.click()
+    stage.page.keyboard.press("End")
+    stage.page.keyboard.type(gallery.COMPANY["id"][-1])
+    field.press("Enter")
+    assert until(stage, lambda: sent(stage, "pick")[1:]) == [{"id": gallery.COMPANY["id"]}]
+    change(stage, 0, error=None, typed=None, seq=stage.sent[-1]["seq"])
+    expect(field).to_have_value("Toft Stores UK")

@@ -127,3 +127,22 @@ def test_an_answer_without_a_date_changes_nothing() -> None:
     clock.observe({}, 50.0, 50.0)
     clock.observe({"date": "yesterday"}, 50.0, 50.0)
     assert not clock.known
+
+
+@pytest.mark.parametrize(
+    "date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Wed, 01 Jan 1800 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 -1200"]
+)
+def test_a_date_beyond_all_reason_tells_no_time(date: str) -> None:
+    """Nor does it raise, then or later."""
+    clock = ServerClock(monotonic=lambda: 1e9, wall=lambda: 1e9)
+    clock.observe({"date": date}, 1e9, 1e9)
+    assert (clock.known, clock.now().year) == (False, 2001)
+
+
+def test_the_fastest_sandbox_comes_to_no_end_of_time() -> None:
+    """At a thousand million seconds a second, ten thousand years are over in minutes."""
+    seconds = [0.0]
+    clock = ServerClock(monotonic=lambda: seconds[0], wall=lambda: 1e9)
+    clock.observe({"date": "Mon, 23 Nov 2026 12:00:00 GMT", "x-sandbox-speed": "999999999"}, 0.0, 0.0)
+    seconds[0] = 1e6
+    assert clock.now() - timedelta(days=1) < clock.at_least() <= clock.now()

@@ -240,3 +240,32 @@ def test_operations_are_walked_like_companies() -> None:
     pager = Pager(stage.call(), PULLS_LIST, {"company_id": COMPANY})
     assert len(stage.drive(pager.batch())) == 5
     assert pager.done
+
+
+def test_pages_without_a_row_do_not_go_on_for_ever() -> None:
+    """A few may be empty, since rows vanish while they are read; a list of nothing else is told."""
+    few = Pages(lambda page, size: ([str(page)] if page in (1, 8) else [], link(page + 1, size) if page < 8 else None))
+    assert few.walk() == ["1", "8"]
+    with pytest.raises(errors.ResponseValidationError, match="does not end"):
+        Pages(lambda page, size: ([], link(page + 1, size))).walk()
+
+
+@pytest.mark.parametrize("href", ["http://[", "/companies?page=" + "9" * 5000, "/companies?page=²&pageSize=1"])
+def test_a_link_that_nobody_can_read_raises_nothing_of_its_own(href: str) -> None:
+    """It is a typed error, or followed as it is."""
+    pages = Pages(lambda page, size: (["a"], href if page == 1 else None))
+    pages.stage.server.answer = first_only(pages.stage.server.answer)  # type: ignore[method-assign]
+    with pytest.raises(errors.CodatLendingError):
+        pages.walk()
+
+
+def first_only(answer: Callable[[Request], Outcome]) -> Callable[[Request], Outcome]:
+    """A server that knows its first page only."""
+
+    def served(request: Request) -> Outcome:
+        if dict(parse_qsl(urlsplit(request.url).query))["page"] == "1":
+            return answer(request)
+        status, body = problem(404)
+        return Answer(status, {}, body, 0, 0)
+
+    return served

@@ -186,3 +186,11 @@ def test_options_build_the_request() -> None:
         f"https://codat.test/proxy/companies/{ID}/data/history"
         "?page=1&pageSize=100&query=status%3DComplete%26%26dataType%3Dbills"
     )
+
+
+@pytest.mark.parametrize("row", ["{}", "0", "[]", '{"tags":{}}'])
+def test_a_small_answer_of_many_rows_fills_no_memory(row: str) -> None:
+    """Rows take far more memory than their bytes: the number of them has a limit of its own."""
+    body = ('{"results": [' + ",".join([row] * 2_000_002) + "]}").encode()
+    with pytest.raises(reading.Unreadable, match="more rows than anything"):
+        reading.read(body, shared.Companies)

@@ -146,3 +146,38 @@ def test_a_place_given_at_the_last_moment_is_passed_on() -> None:
     pacing.leave(COMPANY)
     flow.close()
     assert pacing.enter(COMPANY) is None
+
+
+def unreadable(stage: Stage, body: bytes, times: int) -> None:
+    """A server whose first answers, with 200, cannot be read."""
+    left = [body] * times
+
+    def answer(request: Request) -> Answer:
+        stage.server.requests.append(request)
+        return Answer(200, {}, left.pop() if left else b'{"id": "x"}', 0, 0)
+
+    stage.server.answer = answer  # type: ignore[method-assign]
+
+
+def test_what_cannot_be_read_is_asked_for_again_like_what_is_lost() -> None:
+    """An answer may be cut off on its way; three of them are meant so."""
+    stage = Stage()
+    unreadable(stage, b'{"id": ', 2)
+    assert stage.drive(fetch(stage.call(), GET, shared.Company)).id == "x"
+    unreadable(stage, b'{"id": ', 9)
+    with pytest.raises(errors.ResponseValidationError):
+        stage.drive(fetch(stage.call(), GET, shared.Company))
+    assert len(stage.server.requests) == 6
+
+
+def test_a_login_page_is_told_as_one() -> None:
+    """With 200 as HTML in place of Codat's answer, or with 511, which is not asked for again."""
+    stage = Stage()
+    unreadable(stage, b"\n<html>Welcome to Hotel WiFi", 9)
+    with pytest.raises(errors.ResponseValidationError, match="HTML page instead of Codat's answer: a login page"):
+        stage.drive(fetch(stage.call(), GET, shared.Company))
+    stage = Stage()
+    failing(stage, 511)
+    with pytest.raises(errors.CodatLendingError, match="Log in to it in a browser") as caught:
+        stage.drive(fetch(stage.call(), GET, shared.Company))
+    assert (caught.value.status_code, len(stage.server.requests)) == (511, 1)

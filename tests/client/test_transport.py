@@ -320,14 +320,18 @@ def test_ca_bundles_of_the_environment_are_honoured(name: str, tmp_path: Any) ->
     [
         ("SSL_CERT_FILE", "nowhere.pem", "SSL_CERT_FILE is nowhere.pem, where no certificates can be read"),
         ("REQUESTS_CA_BUNDLE", __file__, "where no certificates can be read"),
+        ("SSLKEYLOGFILE", "/nowhere/keys.log", "SSLKEYLOGFILE is /nowhere/keys.log, which cannot be written"),
         ("HTTPS_PROXY", "gopher://127.0.0.1:9", "the proxy that HTTPS_PROXY names cannot be used"),
+        ("HTTPS_PROXY", "http://127.0.0.1:9", "127.0.0.1:9, the proxy that HTTPS_PROXY names, cannot be reached"),
+        ("HTTPS_PROXY", "http://proxy.invalid:8", "proxy.invalid:8, the proxy that HTTPS_PROXY names, cannot be reach"),
     ],
 )
 def test_an_environment_that_cannot_be_used_is_told(name: str, value: str, said: str) -> None:
     """Certificates that are not there and odd proxies are errors of ours that name them, and nothing was queued."""
     code = (
         "import asyncio; from codat_notebook import CodatLending; from codat_notebook.models import errors\n"
-        "refresh = CodatLending('a-raw-key').manage_data.refresh\n"
+        "from codat_notebook.utils import RetryConfig\n"
+        "refresh = CodatLending('a-raw-key', retry_config=RetryConfig('none')).manage_data.refresh\n"
         "what = dict(request=dict(company_id='8a210b68-6988-11ed-a1eb-0242ac120002', data_type='bills'))\n"
         "for queue in (lambda: refresh.queue(**what), lambda: asyncio.run(refresh.queue_async(**what))):\n"
         "    try: queue()\n"

@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -151,7 +152,8 @@ def play(world: World, folder: Path) -> Counter[str]:
                 if journal.exists()
                 else (lambda: Start.of(context, targets, journal))
             )
-            rows = context.engine.call(_run(context, start, killed, journal, lambda rows: _close(scene, asked, rows)))
+            close = partial(_close, context, scene, asked)
+            rows = context.engine.call(_run(context, start, killed, journal, close))
         if rows is not None:
             break
         kills -= 1
@@ -165,13 +167,14 @@ def play(world: World, folder: Path) -> Counter[str]:
     return counts
 
 
-def _close(scene: Scene, asked: tuple[str, ...], rows: tuple[Row, ...]) -> None:
+def _close(context: RunContext, scene: Scene, asked: tuple[str, ...], rows: tuple[Row, ...]) -> None:
     """Hold what an ended run says; what is tried again now is asked for anew."""
     for id, book in scene.books.items():
         mine = [row for row in rows if row.company_id == id]
         _hold(book, asked, mine)
         book.stage.server.end = "Complete"
-        retried = {row.data_type for row in mine if retry_from(row) is not None}
+        times = {row.data_type: moment for row in mine if (moment := retry_from(row)) is not None}
+        retried = {name for name, moment in times.items() if moment <= context.now}
         book.ask(*(name for name in asked if name in retried or retried - {*asked}))
         book.counts["retried"] += len(retried)
 
@@ -181,14 +184,10 @@ async def _run(
 ) -> tuple[Row, ...] | None:
     """Start a run and wait for its end, and if something may be retried now, for that; None if it was killed before."""
     run = RefreshRun(context, start())
-    if killed is None:
-        await run
-        close(run.rows)
-        return (await run.retry_failed() if run.retries.now else run).rows
     await asyncio.wait([asyncio.wrap_future(run._future)], timeout=killed)
     if run.done:
         close(run.rows)
-        return run.rows
+        return (await run.retry_failed() if run.retries.now else run).rows
     store = run._start.store
     assert store is not None
     with store._lock:  # what a kill leaves is what was committed
@@ -202,6 +201,8 @@ def _hold(book: Ledger, asked: tuple[str, ...], rows: list[Row]) -> None:
     """Hold what the run says against what was queued."""
     for data_type in asked:
         mine = [row for row in rows if row.data_type == data_type and row.connection_id in (None, _first(book))]
+        tried = max((row.attempt for row in mine), default=1)
+        mine = [row for row in mine if row.attempt == tried]  # others were held when that run ended
         told = [row for row in mine if row.operation is not None and row.operation.connection_id == _first(book)]
         states = {row.state for row in mine}
         if told:

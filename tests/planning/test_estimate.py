@@ -11,7 +11,7 @@ from codat_notebook import frames, strategies
 from codat_notebook.models.instants import MONTH
 from codat_notebook.models.vocabulary import daily_requests
 from codat_notebook.planning import estimate
-from codat_notebook.planning.estimate import ALL, SCHEDULE, Load, Prices, estimate_rows, limit_of
+from codat_notebook.planning.estimate import ALL, SCHEDULE, Load, Prices, estimate_rows
 from codat_notebook.planning.plan import LOOKS, plan_rows
 from codat_notebook.planning.selection import select
 from codat_notebook.sandbox.admission import DailyQuota
@@ -150,8 +150,9 @@ def test_all_count_the_same_quota_and_month() -> None:
     quota.count(now=0)
     portfolio = strategies.Portfolio.synthetic(3, data_types=["bills"])
     spent = strategies.simulate(strategies.oldest(), portfolio, days=2, budget="2 refreshes/day").metrics
-    simulated = (spent["requests_queueing"] + spent["requests_following"]) / spent["share_of_quota"] / 2
-    assert limit_of(3) == daily_requests(3) == quota.limit == pytest.approx(simulated)
+    requests = sum(spent[f"requests_{kind}"] for kind in ("reading", "queueing", "following"))
+    simulated = requests / spent["share_of_quota"] / 2
+    assert daily_requests(3) == quota.limit == pytest.approx(simulated)
     row = estimate_rows(MIX, [DAILY], Prices(), None, None)[0]
     assert Budget.of("1 GBP/month").a_day == pytest.approx(row["refreshes_day"] / row["refreshes_month"])
 
@@ -169,6 +170,6 @@ def test_numbers_are_whole(companies: object) -> None:
         estimate.of_numbers(companies, 5)  # type: ignore[arg-type]
 
 
-def test_the_limit_is_what_codat_told_or_its_formula() -> None:
+def test_the_limit_by_codats_formula() -> None:
     """1,000 requests for each company and 1,000 more."""
-    assert limit_of(3000) == 3_001_000
+    assert daily_requests(3000) == 3_001_000

@@ -1,9 +1,11 @@
 """Is it fresh enough, does it add up, do the tokens live: the verdicts, and the plans that mend."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from codat_notebook.planning.health import Goal, PortfolioStatus, goals_by_type
 from codat_notebook.planning.selection import select
@@ -102,6 +104,15 @@ def test_tokens_near_their_end_are_found() -> None:
 def planned(status: PortfolioStatus, *aspects: str) -> list[tuple[Any, ...]]:
     """(connection, data type, action) of each row of the plan that mends."""
     return list(status.plan(*aspects)[["connection_id", "data_type", "action"]].itertuples(index=False, name=None))
+
+
+def test_a_token_lives_by_the_newest_of_what_is_told() -> None:
+    """The connection's own last sync counts beside the cells."""
+    company = snapshot(("xero", "bills", 61, "Complete"))
+    assert company.facts is not None
+    synced = structs.replace(company.connections["xero"], last_sync="2026-11-22T12:00:00Z")
+    told = replace(company, facts=replace(company.facts, connections={"xero": synced}))
+    assert health(told).tokens.verdict.tolist() == ["pass"]
 
 
 def test_a_dying_token_is_mended_by_its_quickest_data_type() -> None:

@@ -174,3 +174,49 @@ def test_a_failure_waits_as_its_diagnosis_says_unless_it_is_named(given: dict[st
     assert planned(waiting, **given) == [("xero", "bills", "skip", "failed, too soon to retry")]
     assert planned(waiting, data_types="bills") == [("xero", "bills", "queue", "failed")]
     assert planned(company, **given) == [("xero", "bills", "queue", "failed")]
+
+
+def test_a_type_that_the_platform_no_longer_lists_is_not_queued() -> None:
+    """However old its data, and whatever the history holds: Codat would refuse it each time. Of a platform of which
+    nothing is known nothing is left out, and custom types are never listed."""
+    company = snapshot(("xero", "bills", 40, "Complete"), ("xero", "custom/report", 40, "Complete"))
+    assert company.facts is not None
+    gone = replace(company, facts=replace(company.facts, supported={"xero": frozenset({"items"})}))
+    assert planned(gone, older_than="7D") == [
+        ("xero", "bills", "skip", "no longer offered"),
+        ("xero", "custom/report", "queue", "old"),
+    ]
+    unknown = replace(company, facts=replace(company.facts, supported={}))
+    assert planned(unknown, older_than="7D")[0][2:] == ("queue", "old")
+
+
+def test_what_fails_again_and_again_is_said_and_counted_together() -> None:
+    """Each in its own words; in the totals they are one reason."""
+    company = snapshot(("xero", "bills", 100, "FetchError"), ("xero", "items", None, "FetchError"))
+    lasting = replace(company, cells=tuple(replace(cell, failures=3) for cell in company.cells))
+    rows = planned(lasting, failed=True)
+    assert [row[3] for row in rows] == [
+        "failed 3 times in a row, not since 15 August 2026", "failed 3 times in a row, this has never worked",
+    ]  # fmt: skip
+    assert totals(row[2:] for row in rows) == "2 to queue (2 failed again and again); 0 skipped"
+
+
+def test_what_runs_for_longer_than_it_can_blocks_no_plan_for_ever() -> None:
+    """It is told as such, and queued anew where the caller says so; what runs for hours is left alone all the same."""
+    company = snapshot(
+        ("xero", "bills", 400, "Mapping"), ("xero", "items", 400, "Mapping"),
+        running=(("xero", "bills"), ("xero", "items")),
+    )  # fmt: skip
+    stuck = replace(company, cells=(replace(company.cells[0], overdue=True), company.cells[1]))
+    told = "in progress for more than 7 days"
+    assert [row[2:] for row in planned(stuck, older_than="7D")] == [("skip", told), ("skip", "in progress")]
+    assert [row[2:] for row in planned(stuck, overdue=True)] == [("queue", told), ("skip", "in progress")]
+
+
+def test_a_parent_is_not_told_to_lack_connections() -> None:
+    """Those of a multi-entity company are its subsidiaries'."""
+    company = snapshot()
+    assert company.facts is not None
+    parent = replace(company, facts=replace(company.facts, subsidiaries=2))
+    assert planned(company)[0][2:] == ("skip", "not linked")
+    assert planned(parent)[0][2:] == ("skip", "a parent: its subsidiaries have the connections")

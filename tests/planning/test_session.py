@@ -1,6 +1,7 @@
 """Plans, estimates and states of a real portfolio, on the sandbox: which requests are sent, and what goes wrong."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -37,11 +38,12 @@ def test_a_plan_of_everything(session: Session) -> None:
     sent = asked(session)
     connected = (session.companies().connections > 0).sum()
     assert sent.pop("manage_data.pull_operations.list") == connected
-    assert sent.pop("manage_data.get_status", 0) < connected / 2
+    assert sent.pop("manage_data.get_status", 0) <= connected
     assert sent == {"companies.list": 1, "integrations.list": 1}
-    assert set(plan.reason) <= {
+    assert {re.sub(r"failed \d+ times in a row, (not since .* 2026|this has never worked)", "failed", reason)
+            for reason in plan.reason} <= {
         "old", "never read", "failed", "fresh", "not linked", "not supported", "in progress", "expected to fail",
-        "failed, too soon to retry",
+        "failed, too soon to retry", "a parent: its subsidiaries have the connections",
     }  # fmt: skip
     toft = str(session.companies(search="Toft").id[0])
     status = session.status(toft).set_index(["connection_id", "data_type"]).sort_index()
@@ -51,7 +53,8 @@ def test_a_plan_of_everything(session: Session) -> None:
     assert (status.age - planned.age).max() < pd.Timedelta("1D")
     late = (status.age > pd.Timedelta("7D")) | status.age.isna()
     possible = (status.platform != "Shopify") & (status.status != "NotSupported")
-    possible &= ~planned.reason.isin(["expected to fail", "failed, too soon to retry"])
+    reasons = planned.reason.astype("string")
+    possible &= ~(reasons.str.endswith("too soon to retry") | (reasons == "expected to fail"))
     assert (planned.action == "queue").tolist() == (late & possible).tolist()
 
 

@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from codat_notebook.models.shared import Connection, DataStatus, PullOperation
-from codat_notebook.runs.cells import Cell, CompanyStatus, make_cells
+from codat_notebook.runs.cells import Cell, CompanyStatus, make_cells, reaches_back
 from codat_notebook.runs.context import CompanyFacts
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -72,3 +74,86 @@ def test_what_was_seen_since_moves_the_cells_and_the_total() -> None:
     ]  # fmt: skip
     assert after.total == 41
     assert {cell.connection_id: cell.age for cell in after.cells}["plaid"] == timedelta(0)
+
+
+#: A company with one connection, whose platform lists one data type.
+SOLE = CompanyFacts("c", "Toft", {"plaid": BANKS["plaid"]}, {"plaid": frozenset({"banking-accounts"})})
+
+
+def sole(status: DataStatus, *operations: PullOperation, whole: bool = True) -> Cell:
+    """The one cell of a company that the data status speaks of."""
+    (made,) = make_cells(SOLE, {status.data_type: status}, operations, whole, NOW)
+    return made
+
+
+def told(success: str | None, status: str = "Complete", data_type: str = "banking-accounts") -> DataStatus:
+    """A data status with the time of the last success."""
+    return DataStatus(data_type=data_type, current_status=status, last_successful_sync=success, latest_sync_id="new")
+
+
+def test_a_success_without_its_end_was_read_when_it_was_requested() -> None:
+    """``completed`` is optional; what is Complete was read all the same."""
+    done = replace(operation("plaid", 20), completed=None)
+    assert cells([done])["plaid"].age == timedelta(days=3)
+
+
+def test_what_only_the_data_status_knows_is_shown() -> None:
+    """Where the history is empty, where it ends earlier, and where nothing but a failure is told."""
+    kept = sole(told("2026-11-13T12:00:00Z"))
+    assert (kept.age, kept.status, kept.source) == (timedelta(days=10), "Complete", "dataStatus")
+    newer = sole(told("2026-11-21T12:00:00Z"), operation("plaid", 20, "FetchError"), operation("plaid", 2))
+    assert (newer.age, newer.status, newer.operation_id) == (timedelta(days=2), "Complete", "new")
+    older = sole(told("2026-11-10T12:00:00Z"), operation("plaid", 20, "FetchError"))
+    assert (older.age, older.status, older.source) == (timedelta(days=13), "FetchError", "dataStatus")
+    failed = sole(told(None, "FetchError"))
+    assert (failed.age, failed.status) == (None, "FetchError")
+    assert sole(told(None, "FetchError"), operation("plaid", 20)).status == "Complete"
+
+
+def test_a_data_status_of_a_sync_that_the_history_shows_says_nothing_more() -> None:
+    """By its time, a little apart, or by its id; and one that is older than the history changes nothing."""
+    seen = sole(told("2026-11-20T12:01:00Z"), operation("plaid", 20))
+    assert (seen.source, seen.age) == ("history", timedelta(days=3))
+    by_id = replace(told("2026-11-20T18:00:00Z"), latest_successful_sync_id="plaid20")
+    assert sole(by_id, operation("plaid", 20)).source == "history"
+    assert sole(told("2026-11-19T12:00:00Z"), operation("plaid", 20)).source == "history"
+
+
+def test_of_two_connections_the_other_ones_sync_makes_none_fresh() -> None:
+    """The data status is the live bank's, however far back the dead one's history reaches."""
+    found = cells([operation("plaid", 23), operation("truelayer", 22, "AuthError")], False, "2026-11-23T12:00:00Z")
+    assert found["truelayer"].last_success is None
+
+
+def test_a_type_that_only_the_data_status_names_has_a_cell() -> None:
+    """With one connection it can be of no other; which one it is of several, nothing tells."""
+    statuses = {"banking-transactions": told("2026-11-13T12:00:00Z", data_type="banking-transactions")}
+    assert "banking-transactions" in {each.data_type for each in make_cells(SOLE, statuses, [], True, NOW)}
+    assert "banking-transactions" not in {each.data_type for each in make_cells(FACTS, statuses, [], True, NOW)}
+
+
+def test_a_history_that_begins_late_is_not_all_that_there_was() -> None:
+    """It reaches back to where a connection began, or there may be more to know."""
+    linked = replace(BANKS["plaid"], created="2026-11-01T12:00:00Z", last_sync="2026-11-20T12:00:00Z")
+    facts = CompanyFacts("c", "Toft", {"plaid": linked}, SOLE.supported)
+    assert reaches_back(facts, [operation("plaid", 20), operation("plaid", 2)])
+    assert not reaches_back(facts, [operation("plaid", 20)])
+    assert not reaches_back(facts, [])
+
+
+def test_failures_in_a_row_are_counted_and_waited_for_longer() -> None:
+    """Until the newest success; from the third on the wait doubles, to a fortnight at most."""
+    failing = [operation("plaid", day, "FetchError") for day in (23, 22, 21, 20, 19, 18)]
+    cell = cells([*failing, operation("plaid", 17), operation("plaid", 16, "FetchError")])["plaid"]
+    assert (cell.failures, cell.lasting) == (6, "failed 6 times in a row, not since 17 November 2026")
+    assert cell.due == NOW + timedelta(days=8)
+    assert cells(failing)["plaid"].lasting == "failed 6 times in a row, this has never worked"
+    assert cells(failing[:2])["plaid"].lasting is None
+    assert cells(failing * 10)["plaid"].due == NOW + timedelta(days=14)
+
+
+def test_what_runs_for_more_than_a_week_is_overdue() -> None:
+    """Not sooner, and not once it has ended."""
+    running = {day: replace(operation("plaid", day, "Mapping"), completed=None) for day in (15, 17)}
+    assert [cells([running[day]])["plaid"].overdue for day in (15, 17)] == [True, False]
+    assert not cells([operation("plaid", 1, "FetchError")])["plaid"].overdue

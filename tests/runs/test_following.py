@@ -117,3 +117,16 @@ def test_what_runs_beside_what_was_attached_to_is_of_this_run_too(world: World) 
     assert company.origin(other(status="Complete", completed=attached.requested)) is None
     assert company.origin(other(data_type="bills")) is None
     assert company.origin(other(requested=(START - timedelta(seconds=9)).isoformat())) is None
+
+
+def test_what_runs_for_more_than_a_week_is_waited_for_no_longer(world: World) -> None:
+    """It is told, and stays open; what is younger is waited for."""
+    for days, phase in ((6, "queueing"), (400, "stopped")):
+        company = world.company("invoices")
+        old = operation(-timedelta(days=days))
+        company.replace(0, replace(company.rows[0], operation=old, origin="attached"))
+        for _ in range(3):
+            world.look(company, [old])
+        assert (company.phase, company.rows[0].state) == (phase, "running")
+    assert company.note == "no longer waiting for invoices: in progress for more than 7 days"
+    assert not company.over

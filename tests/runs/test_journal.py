@@ -1,15 +1,17 @@
 """The journal of a run on virtual time: what is on disk when, and what another kernel makes of it."""
 
+import random
 import sqlite3
 from pathlib import Path
 
 import httpx
 import pytest
 
-from codat_notebook.runs.company_run import ALL
+from codat_notebook.runs.company_run import ALL, KeyedIntent
 from codat_notebook.runs.journal import Start
+from codat_notebook.runs.rows import Row
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.store import JournalError, JournalUnfinishedError
+from codat_notebook.runs.store import JournalDamagedError, JournalError, JournalUnfinishedError
 from codat_notebook.runs.targets import everything, read_targets
 
 from .conftest import DEADLINE
@@ -94,8 +96,8 @@ def test_what_a_dead_kernel_was_about_to_send_is_looked_for(tmp_path: Path) -> N
         start = Start.of(stage.context, read_targets({id: ["bills", "items"]}), tmp_path / "j")
         now = stage.world.clock.now().timestamp()
         assert start.store is not None
-        start.store.write([("UPDATE operations SET key = data_type, at = ?", [[now - 5]])])
-        start.store.write([("UPDATE companies SET began = ?", [[now - 5]])])
+        start.store.write([("UPDATE operations SET key = data_type, at = ?, sum = NULL", [[now - 5]])])
+        start.store.write([("UPDATE companies SET began = ?, sum = NULL", [[now - 5]])])
         start.store.close()
         heard = stage.world.queue(id, "bills")["id"]
         run = stage.resume(tmp_path / "j").wait(DEADLINE)
@@ -110,8 +112,8 @@ def test_a_key_too_old_to_be_sent_again_is_unknown(tmp_path: Path) -> None:
         start = Start.of(stage.context, read_targets({stage.ids[0]: ["bills", "items"]}), tmp_path / "j")
         then = stage.world.clock.now().timestamp() - 4000
         assert start.store is not None
-        start.store.write([("UPDATE operations SET key = 'k', at = ? WHERE data_type = 'bills'", [[then]])])
-        start.store.write([("UPDATE companies SET began = ?", [[then]])])
+        start.store.write([("UPDATE operations SET key = 'k', at = ?, sum = NULL WHERE data_type = 'bills'", [[then]])])
+        start.store.write([("UPDATE companies SET began = ?, sum = NULL", [[then]])])
         start.store.close()
         run = stage.resume(tmp_path / "j").wait(DEADLINE)
         assert {row.data_type: row.state for row in run.rows}["bills"] == "unknown"
@@ -204,6 +206,7 @@ def test_a_journal_of_another_server_is_refused(tmp_path: Path) -> None:
         stage.run(plan(stage, 1), tmp_path / "j").wait(DEADLINE)
         db = sqlite3.connect(tmp_path / "j")
         db.execute("UPDATE run SET value = 'https://api.codat.io' WHERE name = 'server'")
+        db.execute("DELETE FROM run WHERE name = 'sum'")
         db.commit()
         db.close()
         with pytest.raises(JournalError, match=r"api\.codat\.io, this session to https://codat\.test"):
@@ -221,3 +224,43 @@ def test_skipped_rows_and_options_are_kept(tmp_path: Path) -> None:
         assert run.skipped.company_id.tolist() == stage.ids[1:2]
         assert run._start.reserve == 0.25
         assert ALL not in run._companies[0].waiting
+
+
+def test_no_changed_byte_goes_unseen(tmp_path: Path) -> None:
+    """Wherever a byte of the file is changed, or its end is missing: the run is as it was, or the journal is told to be
+    damaged. Never is a row lost in silence, nor a raw error raised."""
+    journal, told = tmp_path / "j", 0
+    with staged(20) as stage:
+        stage.run(plan(stage, 3, ["items", "bills"]), journal, at={2.0: lambda run: run.stop_watching()}).wait(DEADLINE)
+        whole = journal.read_bytes()
+        before = resumed(stage, journal)
+        assert any(rows for _, rows, _ in before)
+        chance = random.Random(21)
+        told_of = [place for place in range(100, len(whole)) if whole[place]]  # most of a small file is empty
+        for number in range(150):
+            place = chance.choice(told_of)
+            changed = whole[:place] + bytes([whole[place] ^ chance.randrange(1, 256)]) + whole[place + 1 :]
+            journal.write_bytes(whole[:place] if number % 10 == 0 else changed)
+            try:
+                assert resumed(stage, journal) == before, place
+            except JournalError:
+                told += 1
+    assert told > 75
+
+
+def resumed(stage: Stage, journal: Path) -> list[tuple[str, tuple[Row, ...], dict[int, KeyedIntent]]]:
+    """What a journal says of each company, without going on with it."""
+    start = Start.resumed(stage.context, journal)
+    assert start.store is not None
+    start.store.close()
+    return [(each.company_id, each.rows, each.intents) for each in start.companies]
+
+
+def test_what_is_damaged_is_named(tmp_path: Path) -> None:
+    """The row, and what to do; a new run does not overwrite it, since nobody can say whether it had ended."""
+    with staged(20) as stage:
+        stage.run({stage.ids[0]: ["items", "bills"]}, tmp_path / "j").wait(DEADLINE)
+        whole = (tmp_path / "j").read_bytes()
+        (tmp_path / "j").write_bytes(whole.replace(b"items", b"jtems"))
+        with pytest.raises(JournalDamagedError, match=rf"row 0 of company {stage.ids[0]}.*begin a new run"):
+            stage.resume(tmp_path / "j")

@@ -15,7 +15,7 @@ import pytest
 
 from codat_notebook.cli.refresh import read_plan
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.store import WITH_ATTEMPTS, Store
+from codat_notebook.runs.store import VERSION, Store
 from codat_notebook.runs.targets import read_targets
 
 from .conftest import DEADLINE
@@ -66,7 +66,7 @@ def test_a_run_in_the_middle(tmp_path: Path, name: str, before: int, after: int)
 
 @pytest.mark.parametrize(("name", "counts"), [("failures", {"complete": 4, "failed": 2}), ("product", {"complete": 2})])
 def test_what_failed_is_retried_in_the_same_file(tmp_path: Path, name: str, counts: dict[str, int]) -> None:
-    """A run of the first version of the file, and a product's of the second; from then on it is of the third."""
+    """A run of the first version of the file, and a product's of the second; from then on it is of the present one."""
     journal = Path(shutil.copy(FILES / f"{name}.journal", tmp_path / "j"))
     with staged(20 if name == "failures" else 4) as stage:
         for row in (run := stage.resume(journal).wait(DEADLINE)).rows:  # what is there: else ids come again
@@ -77,7 +77,7 @@ def test_what_failed_is_retried_in_the_same_file(tmp_path: Path, name: str, coun
         assert number == {"failures": 2, "product": 1}[name]
         again = stage.engine.call(retried(run)).wait(DEADLINE)
         assert (again.counts, len(stage.world.accepted) - before) == (counts, number)
-        assert int.from_bytes(journal.read_bytes()[60:64], "big") == WITH_ATTEMPTS
+        assert int.from_bytes(journal.read_bytes()[60:64], "big") == VERSION
         assert stage.resume(journal).wait(DEADLINE).rows == again.rows
 
 

@@ -29,11 +29,11 @@ def refusal(status: int, said: str = "", **attributes: object) -> errors.CodatLe
         (refusal(401), "did not accept the key", "Check the key"),
         (refusal(402), "plan", "account manager"),
         (refusal(404, "No such company"), "Codat says: No such company.", "Check the id"),
-        (refusal(503), "error of its own", "in a few minutes"),
+        (refusal(503), "an internal error", "in a few minutes"),
         (refusal(429, retry_at=NOW), "limit on requests", "Try again at 2026-11-23T14:00:00Z."),
         (refusal(400, queued="no"), "", "Nothing was queued."),
         (errors.NoResponseError("No answer from https://x to GET /companies: refused"), "https://x", "network"),
-        (errors.ResponseValidationError("No JSON"), "could not be read", "proxy"),
+        (errors.ResponseValidationError("No JSON"), "does not look like", "proxy"),
         (errors.InvalidRequestError("company_id is 'x', not a UUID"), "'x'", "Correct"),
     ],
 )
@@ -60,7 +60,7 @@ def test_doubt_about_queueing_is_said() -> None:
     record = from_exception(
         refusal(503, queued="unknown"), "It failed", NOW, Subject(company_id="c", data_type="bills")
     )
-    assert "not known" in record.action
+    assert "may have been queued all the same" in record.action
     assert (record.company_id, record.data_type, record.correlation_id) == ("c", "bills", "c0ffee")
 
 

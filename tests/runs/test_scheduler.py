@@ -1,6 +1,7 @@
 """Runs of many companies on virtual time, against the sandbox's own books."""
 
 from collections import Counter
+from datetime import timedelta
 from itertools import pairwise
 
 import pandas as pd
@@ -12,7 +13,7 @@ from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.targets import everything
 
 from .conftest import DEADLINE
-from .virtual import Stage, staged
+from .virtual import START, Stage, staged
 
 TYPES = ["invoices", "bills", "customers"]
 
@@ -93,6 +94,52 @@ def test_the_trouble_of_one_company_is_its_own() -> None:
         assert true_ends(stage, run)
         ends = {row.company_id: row.seen for row in run.rows if row.seen is not None}
         assert max(ends, key=lambda id: ends[id]) == down
+
+
+def test_no_answer_is_waited_for_in_silence() -> None:
+    """After ten seconds the note, the line and the error log say for whom, for how long and why: where a company's
+    POSTs fail, where its history does, and where nothing is known of the companies yet."""
+    for match in ("POST /companies/*", "GET /companies/*/data/history*", "GET /companies/*"):
+        with staged(20) as stage:
+            stage.faults.next(None, until="5m", status=503, match=match)
+            notes: list[str] = []
+            first = {9.0: lambda run, notes=notes: notes.append(str(run.note))}
+            later = {15.0 + n: lambda run, notes=notes: notes.append(run.line) for n in range(3)}
+            stage.run({stage.ids[0]: ["items"]}, at=first | later).wait(DEADLINE)
+            assert "waiting" not in notes[0]
+            assert all("for Codat" in note and "(status 503)" in note for note in notes[1:]), (match, notes)
+            told = [error for error in stage.context.errors if "s and more" in error.why]
+            assert told
+            assert all("503" in error.why and error.company_id == stage.ids[0] for error in told)
+
+
+@pytest.mark.parametrize(("match", "status"), [("POST /companies/{}/*", 429), ("GET /companies/{}/data/history*", 503)])
+def test_a_wait_of_thirty_years_is_one_companys_and_no_wait(match: str, status: int) -> None:
+    """The others end; what should wait for more than a day is left to the user, with the time that was told."""
+    with staged(20) as stage:
+        slow = stage.ids[3]
+        years = {"Retry-After": str(30 * 365 * 86400)}
+        stage.faults.next(None, until="1h", status=status, headers=years, match=match.format(slow))
+        run = stage.run(plan(stage, 5)).wait(DEADLINE)
+        others = [row for row in run.rows if row.company_id != slow]
+        assert all(row.state in ("complete", "failed") for row in others)
+        assert max(row.seen for row in others if row.seen is not None) < START + timedelta(hours=1)
+        if status == 429:
+            assert {row.state for row in run.rows_of(slow)} == {"refused"}
+            assert all(row.error and row.error.retry_at for row in run.rows_of(slow))
+
+
+def test_a_short_wait_of_one_company_keeps_no_other_waiting() -> None:
+    """It waits alone, and in sight; then it is queued."""
+    with staged(20) as stage:
+        slow = stage.ids[3]
+        stage.faults.next(3, status=429, headers={"Retry-After": "3000"}, match=f"POST /companies/{slow}/*")
+        notes: list[str] = []
+        run = stage.run(plan(stage, 5), at={1000.0: lambda run: notes.append(str(run.note))}).wait(DEADLINE)
+        assert "to be retried from" in notes[0]
+        assert set(run.counts) <= {"complete", "failed"}
+        late = {row.company_id for row in run.rows if row.seen and row.seen.minute >= 40}
+        assert late == {slow}
 
 
 def test_a_key_that_is_refused_ends_the_run() -> None:

@@ -1,5 +1,8 @@
 """The journal's file: whose it is, who may open it, and that nothing else is ever harmed."""
 
+import errno
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +18,7 @@ from codat_notebook.runs.store import (
     JournalVersionError,
     NotAJournalError,
     Store,
+    opened,
 )
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
@@ -89,7 +93,7 @@ def test_a_journal_of_another_version_is_refused_and_not_damaged(tmp_path: Path)
     db.execute("PRAGMA user_version = 7")
     db.close()
     content = (tmp_path / "j").read_bytes()
-    with pytest.raises(JournalVersionError, match=r"version 7.*versions 1, 2, 3"):
+    with pytest.raises(JournalVersionError, match=r"version 7.*versions 1, 2, 3, 4"):
         Store(tmp_path / "j")
     assert (tmp_path / "j").read_bytes() == content
 
@@ -162,8 +166,65 @@ def test_a_damaged_journal_is_told_as_such(tmp_path: Path) -> None:
         stage.run({stage.ids[0]: ["items"]}, tmp_path / "j").wait(DEADLINE)
         whole = (tmp_path / "j").read_bytes()
         (tmp_path / "j").write_bytes(whole[:4096] + bytes(len(whole) - 4096))
-        with pytest.raises(JournalError, match="j cannot be read"):
+        with pytest.raises(JournalError, match=r"j is damaged: .* begin a new run"):
             stage.resume(tmp_path / "j")
         (tmp_path / "j").write_bytes(whole[:4096])
-        with pytest.raises(JournalError, match=r"malformed\. Choose another name"):
+        with pytest.raises(JournalError, match=r"j.*(malformed|damaged)"):
             stage.resume(tmp_path / "j")
+
+
+@pytest.mark.parametrize("name", ["ENOLCK", "ENOSYS", "EOPNOTSUPP", "EIO"])
+def test_a_file_system_without_locks_is_told_as_such(tmp_path: Path, name: str) -> None:
+    """Nobody has the journal, so nobody is waited for; the reason is the system's."""
+    code = getattr(errno, name)
+
+    def no_lock(file: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with pytest.raises(JournalUnwritableError, match=rf"{os.strerror(code)}.*a disk of this machine") as told:
+        Store(tmp_path / "j", no_lock)
+    assert "in use" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "remedy"),
+    [
+        ("n" * 300, JournalUnwritableError, "Choose a shorter name"),
+        ("n" * 250, JournalUnwritableError, "Choose a shorter name"),  # with what SQLite and we put beside it
+        ("a\0b", JournalUnwritableError, "Choose another name"),
+        ("pipe", NotAJournalError, "Choose another name"),
+    ],
+)
+def test_a_name_that_no_journal_can_have_is_told(
+    tmp_path: Path, name: str, kind: type[JournalError], remedy: str
+) -> None:
+    """Both where one is begun and where one is gone on with; a pipe is not waited for."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(kind, match=remedy):
+        Store(tmp_path / name)
+    with pytest.raises(kind, match=remedy), opened(tmp_path / name, "read"):
+        pass
+
+
+def test_a_file_that_is_deleted_while_it_is_open_is_written_anew(tmp_path: Path) -> None:
+    """Nothing of it is lost; its folder has to be there, and what somebody put in its place stays."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    make(folder / "j")
+    store = Store(folder / "j")
+    more = [("INSERT INTO run VALUES (?, ?)", [("a", "b")])]
+    shutil.rmtree(folder)
+    with pytest.raises(sqlite3.OperationalError, match=r"make .*folder again"):
+        store.write(more)
+    folder.mkdir()
+    (folder / "j").write_text("else")
+    with pytest.raises(sqlite3.OperationalError, match="another file is in its place"):
+        store.write(more)
+    (folder / "j").unlink()
+    store.write(more)
+    with pytest.raises(JournalInUseError):
+        Store(folder / "j")
+    store.close()
+    again = Store(folder / "j")
+    assert again.about() == {"server": "x", "a": "b"}
+    again.close()

@@ -129,7 +129,7 @@ class Stage:
         return RunContext(client, self.engine, Log[ErrorRecord](), pacing)
 
     def _heard(self, event: Any) -> None:
-        self.context.governor.heard(event)
+        self.context.heard(event)
         if isinstance(event, Attempt):
             self.statuses.append(event.status)
             self.asked.append(self.loop.time() - self.born)

@@ -42,7 +42,7 @@ def test_an_operation_goes_one_way_to_its_end(outcome: Outcome, u: list[float], 
     last = op.document(op.completed)
     assert last["status"] == outcome.status
     assert last["progress"] >= seen[-1]["progress"]
-    assert op.document(op.completed + 1000 * MINUTE) is last
+    assert op.document(op.completed + 1000 * MINUTE) == last
 
 
 @given(st.sampled_from(sorted(FAILURES)), UNIFORMS)

@@ -201,7 +201,7 @@ def test_words_that_nobody_knows(api: Api) -> None:
     """A status can be shown under another name, wherever it is shown."""
     op = read(api.post(f"/companies/{api.toft}/data/queue/bills"))
     api.faults.rename_statuses["Queued"] = "Routing"
-    assert api.world.operation(api.toft, op["id"])["status"] == "Routing"
+    assert api.get(f"/companies/{api.toft}/data/history/{op['id']}")["status"] == "Routing"
     assert api.get(f"/companies/{api.toft}/dataStatus")["bills"]["currentStatus"] == "Routing"
     assert "Routing" in {o["status"] for o in api.get(f"/companies/{api.toft}/data/history?pageSize=5000")["results"]}
 

@@ -319,13 +319,13 @@ def test_rights_and_checks_of_made_up_companies_fail_until_they_are_mended(make_
     for company_id in api.world.company_store.ids[12:]:
         company = api.world.find_company(company_id)
         for connection in company.connections:
-            failing = connection.link.failing.items()
-            of_person = [t for t, f in failing if f.status in ("PermissionsError", "ValidationError")]
+            troubles = connection.link.troubles
+            of_person = [t for t in troubles if t.status in ("PermissionsError", "ValidationError")]
             if connection.status == "Linked" and of_person and connection.platform.key not in ("pqsw", "hbql"):
                 staged = Staged("", company_id, connection.id, ())
-                expected = connection.link.failing[of_person[0]].status
-                assert [_again(api, staged, of_person[0], "1h") for _ in range(2)] == [expected] * 2
+                (data_type,) = of_person[0].types
+                assert [_again(api, staged, data_type, "1h") for _ in range(2)] == [of_person[0].status] * 2
                 api.faults.mend(company_id, connection.id)
-                met.append(_again(api, staged, of_person[0], "1h"))
+                met.append(_again(api, staged, data_type, "1h"))
     assert len(met) > 20
     assert met.count("Complete") / len(met) > 0.8

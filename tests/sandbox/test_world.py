@@ -1,5 +1,6 @@
 """The world as a whole: the same every time, events, relinking, switches, scale."""
 
+import threading
 from collections.abc import Callable
 
 import msgspec
@@ -197,6 +198,19 @@ def test_month_end_is_always_the_same_story() -> None:
     with pytest.raises(ValueError, match="month-end"):
         scenario("year-end")
     assert set(SCENARIOS) == {"month-end", "situations"}
+
+
+@pytest.mark.parametrize("name", ["companies", "integrations", "profile_settings"])
+def test_calls_wait_for_each_other(name: str) -> None:
+    """While a thread holds the world, a call from another does not begin."""
+    world = World(1, clock=Clock(START, speed=0))
+    thread = threading.Thread(target=getattr(world, name))
+    with world.lock:
+        thread.start()
+        thread.join(0.05)
+        assert thread.is_alive()
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 def test_a_world_is_as_large_as_wanted() -> None:

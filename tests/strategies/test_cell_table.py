@@ -139,7 +139,7 @@ def test_columns_are_arrays_of_the_same_cells() -> None:
     assert columns.matches("status", "Complete").tolist() == [False, False]
     assert columns.groups("company").tolist() == [0, 0]
     assert len(set(columns.groups("company", "platform"))) == 2
-    assert columns.with_rates(np.array([1.0, 2.0])).frame().rate.tolist() == [1.0, 2.0]
+    assert columns.believing(np.array([1.0, 4.0]), np.array([1.0, 2.0])).frame().rate.tolist() == [1.0, 2.0]
     with pytest.raises(AttributeError, match="wieght"):
         _ = columns.wieght
 

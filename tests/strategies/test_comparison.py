@@ -14,7 +14,18 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from codat_notebook.strategies import Portfolio, Result, compare, every, first, oldest, optimal, random_order
+from codat_notebook.strategies import (
+    Limits,
+    Portfolio,
+    Result,
+    compare,
+    every,
+    first,
+    learn,
+    oldest,
+    optimal,
+    simulate,
+)  # fmt: skip
 
 PORTFOLIO = Portfolio.synthetic(3, data_types=["invoices", "bills"])
 OPTIONS: dict[str, Any] = {"days": 4, "budget": "3 refreshes/day", "tick": "6h"}
@@ -34,12 +45,43 @@ def test_a_tidy_frame() -> None:
 
 def test_all_executors_agree() -> None:
     """Here, in threads and in other processes the same seeds give the same frame; built-in strategies travel."""
-    plans = {"a": first(every("2D"), optimal()), "b": random_order(4)}
+    plans = {"a": first(every("2D"), optimal()), "b": learn()}
     here = compare(plans, PORTFOLIO, seeds=2, **OPTIONS)
     with ThreadPoolExecutor(2) as threads:
         pd.testing.assert_frame_equal(here, compare(plans, PORTFOLIO, seeds=2, executor=threads, **OPTIONS))
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
         pd.testing.assert_frame_equal(here, compare(plans, PORTFOLIO, seeds=2, executor=processes, **OPTIONS))
+
+
+class Counting:
+    """A strategy that remembers: it wants everything in its first round, and nothing ever after."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, cells: pd.DataFrame) -> Any:
+        self.asked += 1
+        return cells["age"] * (self.asked == 1)
+
+    def fresh(self) -> "Counting":
+        """Another one, remembering nothing."""
+        return Counting()
+
+
+def test_what_a_strategy_remembers_is_its_own() -> None:
+    """Each task begins with the strategy as it was given, on every executor; a class is made anew."""
+    namespace: dict[str, Any] = {}
+    exec("seen = []\ndef mine(cells):\n    seen.append(1)\n    return cells.age * (len(seen) == 1)", namespace)
+    plans = {"made": Counting(), "class": Counting, "function": namespace["mine"]}
+    options = {**OPTIONS, "budget": "24 refreshes/day", "limits": Limits(keep_alive=None)}
+    here = compare(plans, PORTFOLIO, seeds=3, **options)
+    assert here["error"].isna().all()
+    assert set(here["refreshes"]) == {6.0}
+    assert plans["made"].asked == 0
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
+        pd.testing.assert_frame_equal(here, compare(plans, PORTFOLIO, seeds=3, executor=processes, **options))
+    used = Counting()
+    assert [simulate(used, PORTFOLIO, **options).metrics["refreshes"] for _ in range(2)] == [6.0, 6.0]
 
 
 def test_the_number_of_threads_changes_no_digit() -> None:
@@ -169,6 +211,25 @@ def test_several_budgets_make_a_frontier() -> None:
     plt.close(axis.figure)
 
 
+def test_a_gain_is_told_seed_by_seed_and_in_plain_terms() -> None:
+    """Differences of the same seed and portfolio, with their interval; and the share of refreshes that are spared."""
+    budgets = ["2 refreshes/day", "4 refreshes/day", "8 refreshes/day"]
+    frame = compare({"old": oldest(), "best": optimal()}, lambda seed: Portfolio.synthetic(3, seed=seed, rates="known"),
+                    budget=budgets, seeds=4, days=8, tick="12h")  # fmt: skip
+    told = frame.against("old").set_index(["strategy", "budget"])
+    assert told.loc["old", "gain"].tolist() == told.loc["old", "low"].tolist() == [0.0] * 3
+    assert told.loc["old", "fewer"].tolist() == pytest.approx([0.0] * 3, abs=1e-9)
+    wide = frame.pivot_table("freshness", ["budget", "seed"], "strategy")
+    gains = (wide["best"] - wide["old"]).loc[budgets[1]]
+    row = told.loc[("best", budgets[1])]
+    assert row["gain"] == pytest.approx(gains.mean())
+    assert row["high"] - row["gain"] == pytest.approx(3.182 * gains.std() / 2)
+    assert row["low"] < row["gain"]
+    assert 0 < told.loc[("best", budgets[2]), "fewer"] < 1
+    with pytest.raises(ValueError, match="no strategy 'none'; there are old, best"):
+        frame.against("none")
+
+
 def test_a_portfolio_for_each_seed() -> None:
     """A function of the seed makes another portfolio each time."""
     made = compare({"best": optimal()}, lambda seed: Portfolio.synthetic(2, seed=seed), seeds=2, **OPTIONS)
@@ -183,7 +244,7 @@ def test_a_portfolio_for_each_seed() -> None:
         ({"budget": []}, "one budget"),
         ({"budget": "lots"}, "budget: 'lots' was not understood"),
         ({"budget": ["1 refreshes/day", "1 GBP/day"]}, "budgets of one unit have one frontier, not of GBP, refreshes"),
-        ({"day": 3}, "compare: no option day; there are days, deadline, goal, limits, tick"),
+        ({"day": 3}, "compare: no option day; there are days, deadline, goal, limits, start, tick"),
     ],
 )
 def test_what_is_wrong_for_all_tasks_is_refused_at_once(arguments: Any, message: str) -> None:

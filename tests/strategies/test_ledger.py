@@ -1,4 +1,4 @@
-"""What refreshes won is the same, whether it is worked out after each of them or many at a time."""
+"""What refreshes won, copy by copy."""
 
 import numpy as np
 import pytest
@@ -10,28 +10,18 @@ RATE = np.array([0.5, 2.0, 0.0])
 STORY = [(0, -1.0, 0.2, 0.3, 0.9), (1, -np.inf, 0.1, 0.4, 0.5), (2, -3.0, 0.1, 0.5, 0.5), (0, 0.2, 1.0, 1.5, 0.1)]
 
 
-def told(each: bool, observed: bool = True) -> FreshnessLedger:
-    """The story in a ledger that is asked after each refresh, or at the end alone."""
+def told(observed: bool = True) -> FreshnessLedger:
+    """The story in a ledger."""
     ledger = FreshnessLedger(RATE, np.full(3, np.nan, np.float32), observed)
     for cell, *numbers in STORY:
         ledger.replaced(np.array([cell]), *(np.array([number]) for number in numbers))
-        if each:
-            assert np.isfinite(ledger.fresh_days).all()
     ledger.settle(np.array([1.0, 0.1, 0.1]), 2.0)
     return ledger
 
 
-def test_many_at_a_time_are_as_each_alone() -> None:
-    """A cell that was refreshed twice between two looks counts twice, and shows what the last refresh found."""
-    once, each = told(each=False), told(each=True)
-    assert once.fresh_days.tolist() == each.fresh_days.tolist()
-    assert once.found_nothing.tolist() == each.found_nothing.tolist()
-    assert once.changed.tolist() == each.changed.tolist() == [0.0, 1.0, 0.0]
-
-
 def test_fresh_days_are_the_integrals_of_each_copy() -> None:
     """From when a copy is seen until the next is, e^(-rate age); nothing before a first read, all where it is still."""
-    ledger = told(each=False)
+    ledger = told()
 
     def days(rate: float, snapshot: float, since: float, until: float) -> float:
         middle = since + (until - since) * (np.arange(10_000) + 0.5) / 10_000
@@ -44,4 +34,4 @@ def test_fresh_days_are_the_integrals_of_each_copy() -> None:
 
 def test_what_nobody_observes_stays_unknown() -> None:
     """Without observed changes no refresh tells what it found."""
-    assert np.isnan(told(each=False, observed=False).changed).all()
+    assert np.isnan(told(observed=False).changed).all()

@@ -1,5 +1,6 @@
 """The built-in strategies and what is made of them."""
 
+import json
 import pickle
 from typing import Any
 
@@ -7,16 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from codat_notebook.strategies import optimum
 from codat_notebook.strategies import policies as p
 from codat_notebook.strategies.cell_table import table
 
 NOW = pd.Timestamp("2026-11-23T06:00:00Z")
+DAY = pd.Timedelta(days=1)
 NEVER = np.inf
 
 ALL = [
-    p.every("7D"), p.oldest(), p.weighted_age(), p.stale_probability(), *(p.optimal(name) for name in p.INDICES),
-    p.threshold("5 refreshes/day"), p.learn(), p.keep_alive(), p.codat_schedule("7D", bills="1D"), p.random_order(3),
+    p.every("7D"), p.oldest(), *(p.optimal(name) for name in p.INDICES),
+    p.learn(), p.keep_alive(), p.codat_schedule("7D", bills="1D"),
     p.first(p.every("1D"), p.oldest()), p.where({"data_type": "bills"}, p.oldest()), p.bundle("payables"),
     p.limit(p.oldest(), 2, per="company"), p.before(), p.before("07:00"), p.before("2026-11-23T07:00:00Z"),
 ]  # fmt: skip
@@ -52,34 +53,29 @@ def test_schedules() -> None:
     assert wants(p.every("2D")) == [0.0, 1.0, 1.5, NEVER]
     assert wants(p.codat_schedule("2D", bills="4D")) == [0.0, 1.0, 0.0, NEVER]
     assert wants(p.oldest()) == [1.0, 2.0, 3.0, NEVER]
-    assert wants(p.weighted_age(), weight=[8, 1, 1, 1], cost=[1, 2, 1, 1]) == [4.0, 1.0, 4.5, NEVER]
+    assert wants(p.optimal("since_sync", max_age=None), weight=[8, 1, 1, 1], cost=[1, 2, 1, 1]) == [
+        4.0,
+        1.0,
+        4.5,
+        NEVER,
+    ]
 
 
 def test_a_cell_never_read_is_worth_its_weight_over_rate_and_cost() -> None:
     """The limit of the staleness index, by which new cells take their place among the others."""
-    assert wants(p.optimal(), weight=[1, 1, 1, 3], cost=[1, 1, 1, 2])[3] == pytest.approx(3 / (4 * 2))
+    assert wants(p.optimal(max_age=None), weight=[1, 1, 1, 3], cost=[1, 1, 1, 2])[3] == pytest.approx(3 / (4 * 2))
 
 
 def test_the_index_is_the_known_one() -> None:
-    """W at x = 1 is 1 - 2/e over the rate, and the greedy probability is 1 - 1/e."""
+    """W at x = 1 is 1 - 2/e over the rate."""
     age = [2.0, 1.0, 0.5, 0.25]
     expected = [(1 - 2 / np.e) / rate for rate in (0.5, 1, 2, 4)]
     assert wants(p.optimal(), age=age) == pytest.approx(expected, abs=1e-6)
-    assert wants(p.stale_probability(), age=age) == pytest.approx([1 - 1 / np.e] * 4, abs=1e-6)
 
 
 def test_unknown_rates_are_those_assumed_for_the_data_type() -> None:
     """Without a rate, invoices and bills change as the sandbox's profiles say."""
     assert wants(p.optimal(), rate=np.nan) == wants(p.optimal(), rate=[1.5, 3.0, 1.5, 3.0])
-
-
-def test_the_threshold_is_the_price_of_the_optimum() -> None:
-    """At the optimal interval of each cell the index reaches the price, just before it does not."""
-    rates = np.array([1.0, 2.0, 3.0, 4.0])
-    frequency = optimum.allocate("freshness", rates, 5).frequency
-    strategy = p.threshold("5 refreshes/day")
-    assert all(value > 0 for value in wants(strategy, rate=rates, age=1.000001 / frequency))
-    assert wants(strategy, rate=rates, age=0.999999 / frequency) == [0.0] * 4
 
 
 def test_first_is_lexicographic() -> None:
@@ -138,10 +134,29 @@ def test_learning_follows_what_refreshes_found() -> None:
 
 def test_a_fresh_policy_shares_no_memory_with_the_one_it_is_of() -> None:
     """Also not what strategies inside of it remember; nor does one that was pickled."""
-    used = p.first(p.limit(p.random_order(1), 4), p.oldest())
-    before = wants(used)
-    assert wants(used.fresh()) == wants(pickle.loads(pickle.dumps(used))) == before
-    assert wants(used) != before
+    used, later = p.where({"company": ["a", "b"]}, p.learn(prior=(1.0, 1.0))), NOW + DAY
+    found = {"last_success": NOW, "changed_last": [True, False, True, False]}
+
+    def then(strategy: Any) -> list[float]:
+        return strategy(some(**{**found, "last_success": later}), now=later).tolist()  # type: ignore[no-any-return]
+
+    used(some(**found), now=NOW)
+    moved = then(used)
+    assert then(used.fresh()) == then(pickle.loads(pickle.dumps(used))) != moved
+
+
+def test_what_was_learned_is_kept_and_taken_up_again() -> None:
+    """Through JSON, by a strategy made anew: it goes on as the one that was kept would have."""
+    used, later = p.first(p.oldest(), p.where({"data_type": "bills"}, p.learn(prior=(1.0, 1.0)))), NOW + DAY
+    found = {"last_success": NOW, "changed_last": [True, False, True, False]}
+    used(some(**found), now=NOW)
+    again = used.fresh()
+    p.load(again, json.loads(json.dumps(p.save(used))))
+    pd.testing.assert_series_equal(
+        *(each(some(**{**found, "last_success": later}), now=later) for each in (used, again))
+    )
+    assert p.save(again) == p.save(used) != p.save(used.fresh())
+    assert p.save(p.oldest()) is None
 
 
 def test_types_without_a_prior_of_their_own_have_the_usual_one() -> None:
@@ -153,8 +168,7 @@ def test_types_without_a_prior_of_their_own_have_the_usual_one() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: p.optimal("best"), "optimal: no objective 'best'; there are freshness, age"),
-        (lambda: p.threshold("5 refreshes/day", "missed"), "threshold: no objective 'missed'"),
+        (lambda: p.optimal("best"), "optimal: no objective 'best'; there are freshness, age, since_sync"),
         (lambda: p.every(0), "an interval is a positive time"),
         (lambda: p.first(), "give at least one strategy"),
         (lambda: p.limit(p.oldest(), -1), "expected a number of cells >= 0"),

@@ -11,7 +11,7 @@ import pytest
 from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
-from codat_notebook.strategies import Limits, Portfolio, codat_schedule, observe_changes, simulate
+from codat_notebook.strategies import Portfolio, codat_schedule, observe_changes, simulate
 from codat_notebook.strategies.result import Result
 
 DAYS = 30
@@ -36,7 +36,7 @@ def both() -> Iterator[tuple[Portfolio, Result, pd.DataFrame, pd.DataFrame]]:
         portfolio = Portfolio.from_session(session, companies=known[["company_id", "connection_id", "data_type"]])
         told = simulate(
             codat_schedule("1D"), portfolio, days=DAYS, budget="100000 refreshes/day", tick="5min",
-            limits=Limits(company_at_once=1000, a_minute=1e6), seed=2,
+            seed=2,
         )  # fmt: skip
         sandbox.faults.sync_schedule = 24
         sandbox.clock.advance(f"{DAYS}d")

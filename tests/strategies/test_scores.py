@@ -16,6 +16,38 @@ def nothing(cells: pd.DataFrame) -> Any:
     return np.zeros(len(cells))
 
 
+def test_ages_are_averages_over_the_time() -> None:
+    """Read at each midnight, a copy is half a day old on average, and never older than a day."""
+    frame = pd.DataFrame({"true_rate": [1.0, 4.0], "age": 1.0})
+    metrics = simulate(every("1D"), frame, days=20, tick="6h", budget="99 refreshes/day", goal="6h").metrics
+    assert metrics["age_mean"] == pytest.approx(0.5)
+    assert metrics["age_max"] == pytest.approx(1.0)
+    assert metrics["within_goal"] == pytest.approx(0.25)
+    assert metrics["missed"] == pytest.approx(0.5 * (1 + 4) / 2)
+    assert metrics["age_p95"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_who_queues_nothing_is_told() -> None:
+    """A strategy that wants nothing does not just look bad."""
+    frame = pd.DataFrame({"true_rate": [1.0], "age": 1.0})
+    assert "it queued nothing" in repr(simulate(nothing, frame, days=1, limits=FREE))
+    assert "it queued nothing" not in repr(simulate(oldest(), frame, days=1, limits=FREE))
+
+
+def test_the_calendar_is_the_users() -> None:
+    """A rule for the end of the month fires where the simulation passes one."""
+    frame = pd.DataFrame({"true_rate": [1.0], "age": 1.0})
+
+    def month_end(cells: pd.DataFrame, now: pd.Timestamp) -> Any:
+        return [float(now.is_month_end)]
+
+    options: dict[str, Any] = {"days": 14, "tick": "1D", "limits": FREE}
+    assert simulate(month_end, frame, **options).metrics["refreshes"] == 0
+    late = simulate(month_end, frame, start="2026-01-25", **options)
+    assert late.metrics["refreshes"] == 1
+    assert late.timeline["time"].iloc[0] == pd.Timestamp("2026-01-25", tz="UTC")
+
+
 def test_deadlines_count_the_copy_held_at_that_moment() -> None:
     """A refresh that lands between two ticks counts from its end on, not before; what is due after the end does not."""
     start = pd.Timestamp("2026-01-05T00:00:00Z")
@@ -64,6 +96,7 @@ def test_requests_money_and_quota() -> None:
     metrics = simulate(every("1D"), frame.assign(price=[0.5, 2.0]), days=10, budget="99 refreshes/day").metrics
     assert metrics["requests_queueing"] == metrics["refreshes"] == 20
     assert metrics["requests_following"] == 10 * 1 + 10 * 4
-    assert metrics["share_of_quota"] == pytest.approx(70 / 10 / 3000)
+    assert metrics["requests_reading"] == 240 * 3  # two companies, and their list, each hour
+    assert metrics["share_of_quota"] == pytest.approx(790 / 10 / 3000)
     assert metrics["money"] == pytest.approx(10 * 0.5 + 10 * 2.0)
     assert np.isnan(simulate(every("1D"), frame, days=1).metrics["money"])

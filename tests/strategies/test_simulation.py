@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codat_notebook.strategies import comparison, optimum, simulation
+from codat_notebook.strategies import comparison, simulation
 from codat_notebook.strategies import policies as p
 from codat_notebook.strategies.cell_table import CELLS, StrategyError, table
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.rounds import Limits
 from codat_notebook.strategies.simulation import simulate
+
+from .closed_forms import allocate
 
 FREE = Limits(keep_alive=None)
 
@@ -25,7 +27,7 @@ def reference(cells: int = 400, seed: int = 1, believed: Any = "known") -> Portf
     is the budget that goes with it."""
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({"true_rate": rng.gamma(0.5, 2, cells), "weight": rng.pareto(1.5, cells) + 1})
-    frequency = optimum.allocate("freshness", frame["true_rate"], cells / 2, frame["weight"]).frequency
+    frequency = allocate(frame["true_rate"], cells / 2, frame["weight"]).frequency
     with np.errstate(divide="ignore"):
         frame["age"] = np.where(frequency > 0, rng.random(cells) / frequency, np.inf)
     return Portfolio.from_frame(frame).believing(believed)
@@ -40,10 +42,10 @@ def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
 def test_strategies_come_out_in_the_known_order() -> None:
     """On a small reference portfolio: optimal nearly reaches the bound, the naive ones stay far below."""
     options: dict[str, Any] = {"days": 24, "budget": "200 refreshes/day", "tick": "15min", "limits": FREE}
-    plans = [p.optimal(), p.threshold("200 refreshes/day"), p.optimal("randomised"), p.weighted_age(), p.oldest()]
+    plans = [p.optimal(max_age=None), p.optimal(), p.optimal("since_sync", max_age=None), p.oldest()]
     ratios = [simulate(plan, reference(), **options).ratio for plan in plans]
     assert ratios[0] >= 0.995
-    assert ratios[1] >= 0.985
+    assert ratios[1] >= 0.99
     assert sorted(ratios, reverse=True) == ratios
     assert ratios[-1] < 0.9
 
@@ -63,7 +65,7 @@ def test_the_ratio_never_exceeds_one(seed: int, budget: float, age: float, data:
     """With any strategy, latency and failures; the budget is never exceeded either."""
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({"true_rate": rng.gamma(0.5, 2, 30), "age": age, "latency": 0.01, "failure_rate": 0.1})
-    strategy = data.draw(st.sampled_from([p.optimal(), p.oldest(), p.every("1D"), p.random_order(), p.learn()]))
+    strategy = data.draw(st.sampled_from([p.optimal(), p.oldest(), p.every("1D"), p.learn()]))
     found = simulate(strategy, frame, days=6, budget=f"{budget:.3f} refreshes/day", tick="2h", seed=seed)
     assert found.ratio <= 1
     assert found.metrics["spent"] <= budget * 6 + 1e-2
@@ -126,14 +128,12 @@ def test_functions_and_policies_see_the_same_cells() -> None:
 
 
 def test_the_engine_holds_the_limits() -> None:
-    """Cells that are not linked or supported are left alone; one company at a time; the reserve is kept."""
+    """Cells that are not linked or supported are left alone; no cell twice at a time; the reserve is kept."""
     frame = pd.DataFrame({
         "company": ["a"] * 3 + ["b"], "connection_status": ["Linked", "Deauthorized", "Linked", "Linked"],
         "status": [None, None, "NotSupported", None], "true_rate": 1.0, "latency": 0.2,
     })  # fmt: skip
-    found = simulate(
-        lambda cells: [1] * 4, frame, days=10, budget="100 refreshes/day", limits=Limits(company_at_once=1)
-    )
+    found = simulate(lambda cells: [1] * 4, frame, days=10, budget="100 refreshes/day")
     assert (found.cells["refreshes"] > 0).tolist() == [True, False, False, True]
     assert found.cells["refreshes"].max() < 10 / 0.1
     kept = simulate(p.oldest(), frame, days=10, budget="10 refreshes/day", limits=Limits(reserve=0.5))
@@ -141,25 +141,23 @@ def test_the_engine_holds_the_limits() -> None:
 
 
 @settings(max_examples=6)
-@given(seed=st.integers(0, 2**32 - 1), at_once=st.integers(1, 4), budget=st.sampled_from([3, 20, 400]))
-def test_a_strategy_that_tries_breaks_no_limit(seed: int, at_once: int, budget: int) -> None:
-    """Whatever it wants, and at whatever priority: what it sees on its way, and what was spent, stays within."""
+@given(seed=st.integers(0, 2**32 - 1), budget=st.sampled_from([3, 20, 400]))
+def test_a_strategy_that_tries_breaks_no_limit(seed: int, budget: int) -> None:
+    """Whatever it wants, and at whatever priority: what failed waits, and what was spent stays within."""
     rng, frame = np.random.default_rng(seed), pd.DataFrame({
         "company": np.repeat(["a", "b", "c"], 6), "connection_status": ["Linked"] * 16 + ["Unlinked"] * 2,
         "status": ["Complete"] * 14 + ["NotSupported"] * 4, "true_rate": 1.0, "latency": 0.3, "failure_rate": 0.3,
         "platform": "Xero", "age": 1.0,
     })  # fmt: skip
-    busiest, waited = [0], [True]
+    waited = [True]
 
     def greedy(cells: pd.DataFrame, now: pd.Timestamp) -> Any:
-        busiest.append(int(cells.groupby("company", observed=True)["in_progress"].sum().max()))
         failed = cells["last_error"].notna() & ~cells["in_progress"]
         waited.append(bool((cells["retry_at"].isna() | (cells["retry_at"] > now))[failed].all()))
         return rng.choice([np.inf, -np.inf, np.nan, 1e300, 1.0, 1e-300], len(cells))
 
-    limits = Limits(company_at_once=at_once, reserve=0.25, keep_alive=None)
+    limits = Limits(reserve=0.25, keep_alive=None)
     found = simulate(greedy, frame, days=3, budget=f"{budget} refreshes/day", tick="2h", limits=limits, seed=seed)
-    assert max(busiest) <= at_once
     assert all(waited)
     assert found.metrics["spent"] <= 0.75 * budget * 3 + 1e-6
     assert found.cells["refreshes"].tolist()[14:] == [0] * 4
@@ -189,6 +187,30 @@ def test_failures_keep_a_cell_away() -> None:
     assert found.metrics["never_synced"] == 1
 
 
+def test_more_budget_is_never_worse() -> None:
+    """Failures are a state in time: who looks more often finds them sooner, and does not make them."""
+    portfolio = Portfolio.synthetic(8, seed=2)
+    budgets = [f"{each * len(portfolio)} refreshes/day" for each in (0.25, 1, 4, 16)]
+    fresh = [simulate(p.optimal(), portfolio, days=14, budget=budget).metrics["freshness"] for budget in budgets]
+    assert fresh == sorted(fresh)
+    assert fresh[-1] > 0.9
+
+
+def test_nobody_starves_who_was_believed_to_be_hopeless() -> None:
+    """Half of the cells are believed to change too fast to be kept fresh, and hardly change: learning finds out."""
+    frame = pd.DataFrame({"true_rate": [0.05] * 100 + [1.0] * 100, "rate": [3.0] * 100 + [1.0] * 100, "age": 3.0})
+    trap = Portfolio.from_frame(frame)
+    for budget, least in ((10, 0.99), (40, 0.95), (100, 0.95)):
+        options: dict[str, Any] = {"days": 180, "budget": f"{budget} refreshes/day", "tick": "1D", "limits": FREE}
+        robin = simulate(p.oldest(), trap, **options).metrics["freshness"]
+        known = simulate(p.optimal(max_age=None), trap.believing("known"), **options).metrics["freshness"]
+        learned = simulate(p.learn(), trap, **options)
+        assert learned.metrics["never_refreshed"] == 0
+        curious = simulate(p.learn(p.optimal(max_age=None)), trap, **options).metrics["freshness"]
+        assert curious >= 0.55 * known  # by the mean rate alone it would be a quarter
+        assert learned.metrics["freshness"] >= least * (robin if budget == 10 else max(robin, known))
+
+
 def test_neglected_connections_are_kept_alive() -> None:
     """A strategy that wants nothing still has each connection read before 25 days are over, once."""
     frame = pd.DataFrame({"company": "a", "connection": ["x", "x", "y"], "age": [20.0, 24.0, 0.0], "true_rate": 1.0})
@@ -213,7 +235,7 @@ def test_money_and_requests() -> None:
     """The unit of the budget says what a refresh costs; without prices there is no budget in money."""
     frame = pd.DataFrame({"true_rate": [1.0, 1.0], "price": [0.5, 2.0], "requests": [2, 3]})
     assert simulate(p.oldest(), frame, days=10, budget="5 GBP/day").metrics["spent"] == pytest.approx(50, abs=2.5)
-    assert simulate(p.oldest(), frame, days=10, budget="10 requests/day").metrics["refreshes"] == 40
+    assert simulate(p.oldest(), frame, days=10, budget="82 requests/day").metrics["refreshes"] == 40
     with pytest.raises(ValueError, match="a budget in GBP needs what a refresh costs"):
         simulate(p.oldest(), frame.drop(columns="price"), budget="5 GBP/day")
 
@@ -229,14 +251,6 @@ def test_a_result_has_one_row_a_day_and_a_row_a_cell() -> None:
     assert found.metrics["rates_assumed"] == 1
     assert set(found.metrics) == {name for name, _ in found.METRICS}
     assert "of what is possible" in repr(found)
-
-
-@pytest.mark.parametrize("cells", [1, 2, 3, 21, 1000])
-def test_the_age_that_few_exceed_is_numpys(cells: int) -> None:
-    """The 95th percentile to the last bit, of any number of ages; cells never read have none."""
-    ages = np.append(np.random.default_rng(cells).random(cells) * 9, np.inf)
-    found = simulate(lambda cells: [0.0] * len(cells), pd.DataFrame({"age": ages}), days=1, limits=FREE)
-    assert found.metrics["age_p95"] == np.percentile(ages[:-1] + 1.0, 95)
 
 
 def test_the_same_seed_gives_the_same_result() -> None:
@@ -263,6 +277,9 @@ def test_the_same_seed_gives_the_same_result() -> None:
             "the portfolio's column requests",
         ),
         ({"budget": "lots"}, "was not understood"),
+        ({"days": 10**400}, "at most 36,525 days"),
+        ({"goal": 10**400}, "an interval of so many days is no interval"),
+        ({"budget": f"{10**400} refreshes/day"}, "is more than anybody has"),
         ({"portfolio": pd.DataFrame({"age": []})}, "at least one cell"),
         (
             {"portfolio": pd.DataFrame({"true_rate": [-1.0]})},

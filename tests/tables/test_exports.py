@@ -20,6 +20,7 @@ from codat_notebook.tables.exports import ExportError, as_bytes, chunks, safe_na
 
 from .table_frames import HOSTILE, awkward, operations
 
+UNSEEN = ("Cc", "Cf")
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 CELLS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12) | st.sampled_from(
     [f"{sign}1+1" for sign in DANGEROUS] + [HOSTILE, 'a"b', "a,b", "a\nb", ""]
@@ -65,14 +66,27 @@ class Cells(HTMLParser):
         self.cells[-1] += data
 
 
+def cut(text):
+    """A text without what a spreadsheet may cut off in front."""
+    kept = (place for place, sign in enumerate(text) if not sign.isspace() and unicodedata.category(sign) not in UNSEEN)
+    return text[next(kept, len(text)) :]
+
+
+@pytest.mark.parametrize("before", ["", " ", "\x00", "\ufeff", "\u200b", "\xa0", "\u3000", "\u2060\x01 ", "\x1b"])
+def test_nothing_in_front_of_a_formula_hides_it(before):
+    """Spreadsheets cut it off, and then read what follows."""
+    assert exports.safe_text(f"{before}=1+1").startswith("'")
+    assert exports.safe_text(f"{before}Toft - Stores") == f"{before}Toft - Stores"
+
+
 @given(st.lists(CELLS, min_size=1, max_size=8))
 def test_texts_come_back_and_none_can_be_a_formula(texts):
     """As they were, but for the apostrophe in front of what begins like a formula."""
     frame = pd.DataFrame({"text": pd.array(texts, dtype="string")})
     back = [row[0] if row else "" for row in read_csv(to_csv(frame))[1:]]
     assert not [text for text in back if text.startswith(DANGEROUS)]
-    assert [text[1:] if was.startswith((*DANGEROUS, "\n", *"＝＋－＠")) else text for was, text in
-            zip(texts, back, strict=True)] == texts  # fmt: skip
+    assert [text[1:] if was.startswith(("\t", "\r", "\n")) or cut(was).startswith((*"=+-@", *"＝＋－＠")) else text
+            for was, text in zip(texts, back, strict=True)] == texts  # fmt: skip
     for line in to_tsv(frame).split("\r\n")[:-1]:
         assert not line.startswith(DANGEROUS)
         assert "\t" not in line

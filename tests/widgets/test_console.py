@@ -127,7 +127,7 @@ def test_a_picked_company_is_shown_in_every_part(bench: ConsoleBench) -> None:
     assert cards["Plaid"]["link_url"] is None
     rows = {row["key"]: row for row in bench.parts["codat-data-types"].state["types"]}
     assert rows["creditNotes"]["state"] == "failed"
-    assert "commerce-orders" not in rows
+    assert rows["commerce-orders"]["state"] == "unlinked"  # Shopify is deauthorized, and hides nothing
     operations = bench.parts["codat-operations"]
     bench.until("codat-operations", lambda s: operations.frame is not None and len(operations.frame) > 100)
 
@@ -203,26 +203,87 @@ def test_the_code_does_what_is_chosen_and_what_was_clicked(bench: ConsoleBench) 
 
 def test_a_new_error_does_not_move_the_reader_away(bench: ConsoleBench) -> None:
     """The errors can be asked for by a notice, left, and asked for once more."""
-    bench.send("codat-company", type="pick", id="00000000-0000-4000-8000-000000000000", seq=1)
-    bench.until("codat-notice", lambda s: s["items"])
     for seq in (2, 3):
+        bench.session.context.report(ValueError("again"), "It went wrong")
         bench.send("codat-notice", type="errors", seq=seq)
         bench.until("codat-tabs", lambda s: s["active"] == "errors")
-        bench.send("codat-company", type="pick", id="00000000-0000-4000-8000-00000000000" + str(seq), seq=4)
-        found = bench.until("codat-tabs", lambda s, n=seq: {t["name"]: t["count"] for t in s["tabs"]}["errors"] == n)
+        bench.session.context.report(ValueError("and again"), "It went wrong")
+        count = 2 * (seq - 1)
+        found = bench.until("codat-tabs", lambda s, n=count: {t["name"]: t["count"] for t in s["tabs"]}["errors"] == n)
         assert found["active"] == "errors"
         bench.send("codat-tabs", type="tab", name="code")
         bench.until("codat-notice", lambda s, n=seq: s["seq"] == n)
 
 
-def test_choosing_a_connection_leaves_its_data_types(bench: ConsoleBench) -> None:
-    """And refreshes go through it alone."""
+def test_an_unknown_id_is_told_once_and_stays_to_be_mended(sandbox: Sandbox, bench: ConsoleBench) -> None:
+    """Beside the field and nowhere else; a failure of Codat's has a notice, too, which goes with the next good pick."""
+    wrong = "00000000-0000-4000-8000-000000000000"
+    bench.send("codat-company", type="pick", id=wrong, seq=1)
+    state = bench.until("codat-company", lambda s: s["error"])
+    assert (state["error"], state["typed"]) == ("No company in this account has this id.", wrong)
+    bench.send("codat-company", type="pick", id=wrong[:-1], seq=2)
+    state = bench.until("codat-company", lambda s: s["seq"] == 2 and s["error"])
+    assert (state["error"], state["typed"]) == ("Not a company id: 35 characters, an id has 36.", wrong[:-1])
+    assert bench.parts["codat-notice"].state["items"] == []
+    assert len(bench.session.error_log) == 0
+    for seq in (3, 5):
+        sandbox.faults.next(1, match="GET /companies/0*", status=403)
+        bench.send("codat-company", type="pick", id=wrong, seq=seq)
+        notice = bench.until("codat-notice", lambda s: s["items"])["items"][0]
+        assert notice["what"] == "The company could not be read"
+        state = bench.until("codat-company", lambda s, n=seq: s["seq"] == n and s["error"])
+        assert (state["error"], state["typed"]) == ("This company could not be read.", wrong)
+        if seq == 3:
+            bench.send("codat-notice", type="dismiss", key=notice["key"], seq=4)
+            bench.until("codat-notice", lambda s: not s["items"])
+    assert bench.session.errors.status.tolist() == ["403", "403"]
     bench.pick("Toft")
-    plaid = next(c for c in bench.parts["codat-connection"].state["connections"] if c["platform"] == "Plaid")
-    bench.send("codat-connection", type="connection", id=plaid["id"])
-    state = bench.until("codat-data-types", lambda s: all(row["family"] == "Banking" for row in s["types"]))
-    assert state["types"]
-    assert bench.until("codat-bar", lambda s: s["connection"])["connection"] == "Plaid"
+    bench.until("codat-notice", lambda s: not s["items"])
+    bench.until("codat-company", lambda s: s["error"] is None and s["typed"] is None)
+
+
+def errors_counted(state: dict[str, Any]) -> int | None:
+    """The number beside the errors' tab."""
+    return next(tab["count"] for tab in state["tabs"] if tab["name"] == "errors")
+
+
+def test_choosing_a_connection_limits_lists_tables_counts_and_charts(bench: ConsoleBench) -> None:
+    """And refreshes go through it alone; one that is deauthorized can be chosen to be looked at."""
+    id = bench.pick("Toft")
+    bench.send("codat-bar", type="refresh", company=id, data_types=["creditNotes"], seq=1)
+    bench.until("codat-tabs", errors_counted)
+    ids = {c["platform"]: c["id"] for c in bench.parts["codat-connection"].state["connections"]}
+    for platform, family, state in (("Plaid", "Banking", {"ok"}), ("Shopify", "Commerce", {"unlinked"})):
+        bench.send("codat-connection", type="connection", id=ids[platform])
+        types = bench.until("codat-data-types", lambda s, f=family: {row["family"] for row in s["types"]} == {f})
+        assert {row["state"] for row in types["types"]} - {"unsupported", "never"} == state
+        assert [card["platform"] for card in types["unlinked"]] == ([platform] if "unlinked" in state else [])
+        assert bench.until("codat-bar", lambda s, p=platform: s["connection"] == p)
+        table = bench.parts["codat-operations"]
+        bench.until("codat-operations", lambda _, t=table, p=platform: set(t.frame["platform"]) == {p})
+        assert "index" not in {column["key"] for column in table.state["columns"]}
+        bench.until("codat-tabs", lambda s: not errors_counted(s))
+        bench.until("codat-errors", lambda s: s["total"] == 0)
+        bench.send("codat-tabs", type="tab", name="freshness")
+        bench.until("codat-heatmap", lambda s, p=platform: [row["label"] for row in s["rows"]] == [p])
+        bench.send("codat-tabs", type="tab", name="timeline")
+        bench.until("codat-timeline", lambda s, p=platform: {row["platform"] for row in s["rows"]} == {p})
+    bench.send("codat-connection", type="connection", id=None)
+    bench.until("codat-operations", lambda _: set(table.frame["platform"]) == set(ids))
+    bench.until("codat-tabs", errors_counted)
+    bench.until("codat-errors", lambda s: s["total"] == 1)
+
+
+def test_a_failed_row_is_first_and_opens_with_the_findings(bench: ConsoleBench) -> None:
+    """A click on it opens the details beside the table of operations, whatever is filtered there."""
+    id = bench.pick("Toft")
+    bench.send("codat-bar", type="refresh", company=id, data_types=["bills", "customers", "items"], seq=1)
+    done = bench.until("codat-progress", lambda s: s["status"] == "done")
+    assert [row["type"] for row in done["rows"]] == ["items", "bills", "customers"]
+    bench.send("codat-progress", type="open", key=done["rows"][0]["key"])
+    shown = bench.until("codat-operations-details", lambda s: s["key"] and s["checks"]["status"] == "ready")
+    assert shown["key"] == done["rows"][0]["key"]
+    assert shown["checks"]["errors"]
 
 
 def test_a_refresh_is_queued_followed_and_ends(bench: ConsoleBench) -> None:
@@ -274,18 +335,6 @@ def test_a_console_opened_during_a_run_shows_it(sandbox: Sandbox, bench: Console
     sandbox.clock.resume()
     run.wait(DEADLINE)
     bench.until("codat-progress", lambda s: s["status"] == "done")
-
-
-def test_an_unknown_company_is_told_under_the_field_and_in_a_notice(bench: ConsoleBench) -> None:
-    """And in the session's errors."""
-    bench.send("codat-company", type="pick", id="00000000-0000-4000-8000-000000000000", seq=4)
-    state = bench.until("codat-company", lambda s: s["error"])
-    assert (state["seq"], state["error"]) == (4, "No company in this account has this id.")
-    notice = bench.until("codat-notice", lambda s: s["items"])["items"][0]
-    assert notice["what"] == "The company could not be read"
-    assert bench.session.errors.status.tolist() == ["404"]
-    bench.send("codat-notice", type="dismiss", key=notice["key"], seq=5)
-    bench.until("codat-notice", lambda s: not s["items"])
 
 
 def test_read_only_blocks_the_buttons_with_the_reason(sandbox: Sandbox) -> None:

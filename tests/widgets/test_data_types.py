@@ -7,7 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.models import vocabulary
+from codat_notebook.models.shared import Connection
+from codat_notebook.runs.cells import Cell
+from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.widgets import data_types
+from codat_notebook.widgets.pickers import connection_cards
 
 from .type_cells import NEVER, type_rows
 
@@ -51,6 +55,27 @@ def test_no_type_is_lost_however_it_is_called(keys):
     assert sorted(row["key"] for row in rows) == sorted(keys)
     families = [row["family"] for row in rows]
     assert families == sorted(families)
+
+
+def test_what_a_lost_connection_has_read_stands_there_and_cannot_be_refreshed():
+    """With its age, unless a linked connection has it too; what nobody ever read through it is not there."""
+    linked = Connection(id="l", status="Linked")
+    lost = Connection(id="d", status="Deauthorized", platform_name="Xero", link_url="u")
+    facts = CompanyFacts("c", "C", {"l": linked, "d": lost}, {"l": frozenset({"bills"}), "d": frozenset({"items"})})
+    ages = {("l", "bills"): 1, ("d", "bills"): 9, ("d", "invoices"): 9, ("d", "items"): None}
+    cells = []
+    for (id, key), days in ages.items():
+        last, status = (NOW - timedelta(days=days), "Complete") if days else (None, None)
+        cells.append(Cell("c", id, key, "", status, last, last, None, None, None, "history"))
+    rows = data_types.data_type_rows(facts, cells)
+    assert [(row["key"], row["state"], row["last"]) for row in rows] == [
+        ("bills", "ok", "2026-11-22T14:00:00Z"), ("invoices", "unlinked", "2026-11-14T14:00:00Z"),
+    ]  # fmt: skip
+    assert [row["key"] for row in data_types.data_type_rows(facts, cells, "d")] == ["bills", "invoices"]
+    assert [row["key"] for row in data_types.data_type_rows(facts, cells, "l")] == ["bills"]
+    state = data_types.data_types_state("c", rows, connections=connection_cards([linked, lost]))
+    assert [card["link_url"] for card in state["unlinked"]] == ["u"]
+    assert {each["name"] for each in state["sets"]} == {"Receivables", "Payables"}
 
 
 def test_reports_offer_only_what_the_company_has():

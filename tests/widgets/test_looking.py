@@ -111,7 +111,8 @@ def test_a_blocked_kernel_is_no_silence(engine: Engine) -> None:
         await asyncio.sleep(SILENCE * 10)
         assert company.watched
         go_on.set()
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asyncio.sleep(0), kernel))
+        heard = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), kernel)
+        heard.result(60)  # blocking: on this loop no time passes meanwhile
         await asyncio.sleep(GRACE - 1)
         assert company.watched
         await asyncio.sleep(2)

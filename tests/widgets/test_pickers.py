@@ -62,10 +62,10 @@ def test_cards_say_the_state_in_words():
     ]
     cards = pickers.connection_cards(rows)
     assert [[card[name] for name in ("platform", "words", "synced", "tone", "link_url")] for card in cards] == [
+        ["Shopify", "commerce, deauthorized", None, "bad", "u"],
         ["Xero", "accounting, linked", "2026-11-23T00:00:00Z", "ok", None],
         ["Unknown platform", "banking, waiting for the customer to link", None, "warn", "v"],
         ["Sage", "rerouted", None, "idle", None],
-        ["Shopify", "commerce, deauthorized", None, "bad", "u"],
         ["Tide", "state unknown", None, "idle", None],
     ]
 

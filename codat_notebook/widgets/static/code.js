@@ -5,7 +5,6 @@
  */
 
 function render({ model, el }) {
-  keepKeys(el);
   const title = h("div", { class: "title" });
   const copy = h("button", { class: "c-btn small", type: "button" }, "Copy");
   const code = h("code");

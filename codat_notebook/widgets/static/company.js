@@ -6,7 +6,8 @@
  *   error: string=}} SearchState
  * @typedef {{id: string, name: string, note: string=}} CompanyName
  * @typedef {{company: CompanyName|null, tags: Array<Array<string>>, portal: string|null, loading: boolean,
- *   search: SearchState|null, recent: Array<CompanyName>, error: string|null, seq: number}} CompanyState
+ *   search: SearchState|null, recent: Array<CompanyName>, error: string|null, typed: string|null,
+ *   seq: number}} CompanyState
  */
 
 const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
@@ -14,7 +15,6 @@ const NEARLY_ID = /^[0-9a-f-]{16,}$/i;
 const [PAUSE, PATIENCE] = [200, 2500]; // milliseconds: before a search is sent; before a late answer is spoken of
 
 function render({ model, el }) {
-  keepKeys(el);
   const id = uid("company");
   const input = h("input", {
     id, class: "c-cut", role: "combobox", type: "text", autocomplete: "off", spellcheck: "false", placeholder: "Search by name, or paste an id",
@@ -23,15 +23,15 @@ function render({ model, el }) {
   const field = h("div", { class: "c-field field" }, input);
   const copy = h("button", { class: "id c-mono", type: "button", title: "Copy the id" });
   const portal = h("a", { class: "c-link", target: "_blank", rel: "noopener noreferrer" }, "Open in Codat ↗");
-  const madeUp = h("span", { class: "c-dim", title: "A company of the sandbox has no page in Codat's portal" }, "Sandbox company, not in the Codat portal");
+  const madeUp = h("span", { class: "c-dim c-cut", title: "A company of the sandbox has no page in Codat's portal" }, "Sandbox company, not in the Codat portal");
   const again = h("button", { class: "c-link", type: "button", title: "Asks Codat for the company, its data status and its newest operations, at once" }, "Read again");
   const tags = h("span", { class: "tags" });
-  const about = h("div", { class: "about" }, copy, portal, madeUp, again, tags);
+  const about = h("div", { class: "about" }, copy, again, portal, madeUp);
   const list = h("ul", { id: `${id}-list`, role: "listbox", "aria-label": "Companies" });
   const foot = h("div", { class: "foot c-dim", role: "status" });
   const popup = h("div", { class: "popup", popover: "manual" }, list, foot);
-  const error = h("p", { id: `${id}-error`, class: "error", role: "alert" });
-  el.append(h("label", { class: "c-label", for: id }, "Company"), field, about, error, popup);
+  const error = h("p", { id: `${id}-error`, class: "error c-cut", role: "alert" });
+  el.append(h("div", { class: "head" }, h("label", { class: "c-label", for: id }, "Company"), tags), field, about, error, popup);
 
   const picks = guard(model);
   const ui = { open: false, query: "", typed: false, active: -1, seq: 0, isLate: false, picked: null };
@@ -62,7 +62,7 @@ function render({ model, el }) {
   const open = () => {
     if (ui.open) return;
     ui.open = true;
-    [ui.query, ui.active] = ["", -1];
+    [ui.query, ui.active] = [state().error ? input.value : "", -1];
     search(0);
     popup.showPopover?.();
     place();
@@ -75,10 +75,10 @@ function render({ model, el }) {
     if (popup.matches(":popover-open")) popup.hidePopover();
     draw();
   };
-  const pick = (row) => {
+  const pick = (row, stays = true) => {
     if (row && picks.send({ type: "pick", id: row.id }, true)) ui.picked = { id: row.id, name: row.pasted ? row.id : row.name };
     close();
-    input.select();
+    if (stays) input.select();
   };
   const place = () => {
     if (!ui.open) return;
@@ -131,14 +131,16 @@ function render({ model, el }) {
   };
 
   const draw = () => {
-    const { company, loading, error: problem } = state();
+    const { company, loading, error: problem, typed } = state();
     if (ui.picked && !picks.held()) ui.picked = null;
     const shown = ui.picked ?? company;
-    if (!ui.typed) input.value = shown?.name ?? "";
+    const text = ui.picked ? ui.picked.name : (problem ? typed : company?.name) ?? "";
+    if (!ui.typed && input.value !== text) input.value = text;
     input.title = shown && !ui.typed ? shown.name : "";
     field.classList.toggle("busy", Boolean(loading || ui.picked));
     drawAbout(shown);
     setText(error, ui.picked ? "" : problem ?? "");
+    error.title = error.textContent;
     setAttribute(input, "aria-invalid", error.textContent ? "true" : null);
     drawList();
   };
@@ -155,16 +157,18 @@ function render({ model, el }) {
     again.hidden = !shown;
     setDisabled(again, !known || picks.held());
     setText(again, shown && !known && company ? "Reading…" : "Read again");
-    keyed(tags, known ? pairs : [], ([name]) => name, () => h("span", { class: "tag" }, h("span", {}), h("b", { dir: "auto" })), (tag, [name, value]) => {
+    keyed(tags, !known ? [] : state().error ? [["still showing", company.name]] : pairs, ([name]) => name, () => h("span", { class: "tag" }, h("span", {}), h("b", { dir: "auto" })), (tag, [name, value]) => {
       setText(tag.firstChild, `${name} `);
       setText(tag.lastChild, value);
-      tag.title = `tag ${name}: ${value}`;
+      tag.title = `${name}: ${value}`;
     });
+    tags.title = pairs.map(([name, value]) => `${name}: ${value}`).join("\n");
   };
 
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", open);
-  input.addEventListener("blur", close);
+  // What is meant as an id is not lost by going on without Enter.
+  input.addEventListener("blur", () => { const text = input.value.trim(); if (ui.typed && NEARLY_ID.test(text)) pick({ id: text, name: text }, false); else close(); });
   input.addEventListener("input", () => {
     ui.typed = true; // before anything draws, or the first letter is taken for the old name
     open();
@@ -172,7 +176,7 @@ function render({ model, el }) {
     search(PAUSE);
     draw();
   });
-  input.addEventListener("keydown", (event) => {
+  onKey(input, (event) => {
     if (event.isComposing) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) {

@@ -14,7 +14,6 @@ const WAYS = {
 };
 
 function render({ model, el, time }) {
-  keepKeys(el);
   const id = uid("connect");
   const close = h("button", { class: "close", type: "button", "aria-label": "Close" }, "✕");
   const input = h("input", { id: `${id}-typed`, class: "c-field", type: "password", autocomplete: "off", spellcheck: "false", placeholder: "Paste the API key", "aria-describedby": `${id}-typed-note` });
@@ -111,10 +110,10 @@ function render({ model, el, time }) {
   buttons.sandbox.addEventListener("click", () => send({ way: "sandbox" }));
   buttons.environment.addEventListener("click", () => send({ way: "environment" }));
   buttons.key.addEventListener("click", sendKey);
-  input.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); sendKey(); } });
+  onKey(input, (event) => { if (event.key === "Enter") { event.preventDefault(); sendKey(); } });
   cancel.addEventListener("click", () => model.send({ type: "cancel", seq: Date.now() }));
   close.addEventListener("click", () => show(false));
-  el.addEventListener("keydown", (event) => { if (event.key === "Escape" && shown() && !state.required) { event.stopPropagation(); show(false); } });
+  onKey(el, (event) => { if (event.key === "Escape" && shown() && !state.required) { event.stopPropagation(); show(false); } });
   const off = hear(el, "connect-wanted", () => show(!ui.open));
   let stop = () => {};
   return live(model, (next) => {

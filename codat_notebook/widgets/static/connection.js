@@ -6,7 +6,6 @@
  */
 
 function render({ model, el, time }) {
-  keepKeys(el);
   const id = uid("connection");
   const select = h("select", { id, class: "c-field c-cut" });
   el.append(h("label", { class: "c-label", for: id }, "Connection"), h("div", { class: "menu" }, select));

@@ -11,7 +11,6 @@
 const EMPTY = { none: "Pick a company to see its connections.", loading: "Reading the connections…", ready: "This company has no connection yet." };
 
 function render({ model, el, time }) {
-  keepKeys(el);
   const id = uid("connections");
   const list = reachable(h("ul", { class: "cards", "aria-labelledby": id }));
   const empty = h("p", { class: "empty c-dim", role: "status" });
@@ -49,6 +48,7 @@ function render({ model, el, time }) {
     if (shown) keyed(facts, factsOf(shown, time.now()), ({ name }) => name, makeFact, drawFact);
   };
 
+  onKey(el, (event) => { if (event.key === "Escape" && open) { open = null; draw(); } });
   return live(model, ({ status = "none", connections = [] }) => {
     rows = connections;
     draw();

@@ -4,11 +4,13 @@
 /**
  * @typedef {{name: string, types: Array<string>}} ReportSet
  * @typedef {{platform: string, last: string|null}} ReadFrom
- * @typedef {{key: string, name: string, family: string, state: "ok"|"failed"|"never"|"running"|"unsupported",
- *   last: string|null, reads: Array<ReadFrom>, note: string|null, connections: number}} DataTypeRow
+ * @typedef {{key: string, name: string, family: string,
+ *   state: "ok"|"failed"|"never"|"running"|"unsupported"|"unlinked", last: string|null, reads: Array<ReadFrom>,
+ *   note: string|null, connections: number, connection: string|null}} DataTypeRow
  * @typedef {{name: string, old: string, new: string}} UnevenReport
+ * @typedef {{id: string, platform: string, words: string, link_url: string|null}} LostConnection
  * @typedef {{company: string|null, status: string, types: Array<DataTypeRow>, sets: Array<ReportSet>,
- *   uneven: Array<UnevenReport>, selected: Array<string>}} DataTypesState
+ *   uneven: Array<UnevenReport>, unlinked: Array<LostConnection>, selected: Array<string>}} DataTypesState
  */
 
 const EMPTY = { none: "Pick a company to see its data types.", loading: "Reading the data types and their ages…", ready: "Nothing is linked yet." };
@@ -17,19 +19,20 @@ const DAY = 86400; // seconds
 const AGES = [1, 2, OLD, 14, STALE]; // days
 
 function render({ model, el, time }) {
-  keepKeys(el);
   const search = h("input", { class: "c-field search", type: "search", placeholder: "Find a data type…", "aria-label": "Find a data type", autocomplete: "off", spellcheck: "false" });
   const chips = h("div", { class: "chips", role: "group", "aria-label": "Select several at once" });
   const list = h("div", { class: "list", role: "group", "aria-label": "Data types" });
   const empty = h("p", { class: "empty c-dim", role: "status" });
-  const notes = h("div", { class: "notes" });
-  el.append(search, chips, empty, list, notes);
+  const links = h("div", { class: "links c-dim" });
+  const notes = reachable(h("div", { class: "notes" }));
+  el.append(h("div", { class: "top" }, search, chips), empty, list, links, notes);
 
   const ui = { company: undefined, selected: new Set(), query: "", tabStop: null, older: null };
   let state = {};
   const types = () => state.types ?? [];
   const nameOf = (key) => types().find((row) => row.key === key)?.name ?? key;
-  const selected = () => types().filter(({ key }) => ui.selected.has(key)).map(({ key }) => key);
+  const offered = () => types().filter((row) => row.state !== "unlinked"); // the others stand there, and cannot be ticked
+  const selected = () => offered().filter(({ key }) => ui.selected.has(key)).map(({ key }) => key);
   /** A lower bound of it while it is not known what time it is. */
   const age = (row) => secondsSince(row.last, time.now() ?? time.asOf());
 
@@ -49,7 +52,6 @@ function render({ model, el, time }) {
     const rows = shown();
     const families = [...new Set(rows.map(({ family }) => family))];
     keyed(list, families, (family) => family, makeFamily, (section, family) => updateFamily(section, family, rows.filter((row) => row.family === family)));
-    list.style.setProperty("--list", `${types().length * 26 + new Set(types().map(({ family }) => family)).size * 28}px`);
     drawChips();
     drawTabStop();
     const found = rows.length || !types().length;
@@ -58,6 +60,17 @@ function render({ model, el, time }) {
     search.hidden = chips.hidden = !types().length;
     list.classList.toggle("skeleton", state.status === "loading" && !types().length);
     drawNotes(notes, unevenTexts());
+    keyed(links, state.unlinked ?? [], ({ id }) => id, makeLink, (line, card) => {
+      line.codatUrl = card.link_url;
+      setText(line.firstChild, `${card.platform}: ${count(types().filter((row) => row.connection === card.id).length, "data type")} cannot be refreshed (${card.words}).`);
+      line.lastChild.hidden = !card.link_url;
+    });
+  };
+  const makeLink = () => {
+    const button = h("button", { class: "c-link", type: "button" }, "Copy relink URL");
+    const line = h("p", {}, h("span", {}), " ", button);
+    button.addEventListener("click", () => copyText(button, line.codatUrl));
+    return line;
   };
 
   /** A sentence for each report whose data types were read at times far apart. */
@@ -71,17 +84,19 @@ function render({ model, el, time }) {
   const makeFamily = (family) => {
     const box = h("input", { type: "checkbox", class: "box", tabindex: "-1", "aria-label": `All ${family.toLowerCase()} types` });
     const section = h("section", { role: "group", "aria-label": family }, h("label", { class: "family" }, box, h("span", {}, family), h("span", { class: "many" })), h("div", {}));
-    box.addEventListener("change", () => change(shown().filter((row) => row.family === family).map(({ key }) => key), box.checked));
+    box.addEventListener("change", () => change(shown().filter((row) => row.family === family && row.state !== "unlinked").map(({ key }) => key), box.checked));
     return section;
   };
   const updateFamily = (section, family, rows) => {
     const [head, body] = section.children;
-    const all = types().filter((row) => row.family === family);
+    const all = offered().filter((row) => row.family === family);
     const chosen = all.filter(({ key }) => ui.selected.has(key)).length;
-    const here = rows.filter(({ key }) => ui.selected.has(key)).length;
-    head.firstChild.checked = here === rows.length;
-    head.firstChild.indeterminate = here > 0 && here < rows.length;
-    setText(head.lastChild, `${chosen} of ${all.length}${chosen ? " selected" : ""}`);
+    const open = rows.filter((row) => all.includes(row));
+    const here = open.filter(({ key }) => ui.selected.has(key)).length;
+    head.firstChild.checked = here > 0 && here === open.length;
+    head.firstChild.indeterminate = here > 0 && here < open.length;
+    head.firstChild.disabled = !open.length;
+    setText(head.lastChild, all.length ? `${chosen} of ${all.length}${chosen ? " selected" : ""}` : "");
     keyed(body, rows, ({ key }) => key, makeRow, updateRow);
   };
   const makeRow = ({ key }) => {
@@ -92,35 +107,38 @@ function render({ model, el, time }) {
   };
   const updateRow = (label, row) => {
     const [box, name, word] = label.children;
-    box.checked = ui.selected.has(row.key);
+    const lost = state.unlinked.find(({ id }) => id === row.connection);
+    box.disabled = Boolean(lost);
+    box.checked = !lost && ui.selected.has(row.key);
+    label.classList.toggle("unlinked", Boolean(lost));
     setText(name.firstChild, row.name);
     drawAge(word, row, age(row), agoOf(row.last, time.now()));
     word.className = `age ${tone(row, age(row))}`;
     const last = row.last ? `last good sync ${localTime(row.last)} (${utcTime(row.last)})` : "no good sync yet";
     const reads = row.reads.map((each) => `${each.platform} ${agoOf(each.last, time.now())}`).join(", ");
-    setAttribute(label, "title", [`${row.name} (${row.key})`, last, reads, row.note].filter(Boolean).join("\n"));
+    setAttribute(label, "title", [`${row.name} (${row.key})`, last, reads, lost && `${lost.platform}: ${lost.words}. It cannot be refreshed until that is linked again.`, row.note].filter(Boolean).join("\n"));
   };
 
   // Chips select, and clear again what they selected.
   const groups = () => [
-    ...(state.sets ?? []).map(({ name, types: keys }) => ({ name, keys })),
-    { name: `Older than ${Math.round(olderThan() / DAY)} d`, id: "older", keys: olderTypes(), always: true },
-    { name: "Failed last time", keys: types().filter((row) => row.state === "failed").map(({ key }) => key), always: true },
+    ...(state.sets ?? []).map(({ name, types: keys }) => ({ name, keys: offered().map(({ key }) => key).filter((key) => keys.includes(key)), none: `Cannot be refreshed now: ${keys.map(nameOf).join(", ")}` })),
+    { name: `Older than ${Math.round(olderThan() / DAY)} d`, id: "older", keys: olderTypes() },
+    { name: "Failed last time", keys: types().filter((row) => row.state === "failed").map(({ key }) => key) },
   ];
   const olderThan = () => ui.older ?? OLD * DAY;
-  const olderTypes = () => types().filter((row) => row.state !== "running" && age(row) !== null && age(row) >= olderThan()).map(({ key }) => key);
+  const olderTypes = () => offered().filter((row) => row.state !== "running" && age(row) !== null && age(row) >= olderThan()).map(({ key }) => key);
   const drawChips = () => {
-    keyed(chips, [{ name: "Select" }, ...groups(), { name: "None" }], ({ id, name }) => id ?? name, makeChip, (made, { id, name, keys, always }) => {
+    keyed(chips, [{ name: "Select" }, ...groups(), { name: "None" }], ({ id, name }) => id ?? name, makeChip, (made, { id, name, keys, none }) => {
       const chip = id ? made.firstChild : made;
       if (id) setText(chip, name);
       if (name === "None") chip.disabled = !ui.selected.size;
       if (!keys) return;
-      chip.disabled = always && !keys.length;
+      chip.disabled = !keys.length;
       chip.codatKeys = keys;
       const on = keys.length > 0 && keys.every((key) => ui.selected.has(key));
       chip.classList.toggle("on", on);
       setAttribute(chip, "aria-pressed", String(on));
-      setAttribute(chip, "title", keys.length ? `${count(keys.length, "data type")}: ${keys.map(nameOf).join(", ")}` : "None");
+      setAttribute(chip, "title", keys.length ? `${count(keys.length, "data type")}: ${keys.map(nameOf).join(", ")}` : none ?? "None");
     });
   };
   const makeChip = ({ id, name, keys }) => {
@@ -146,7 +164,7 @@ function render({ model, el, time }) {
   };
 
   // One stop for the Tab key; arrows move within the list.
-  const boxes = () => [...list.querySelectorAll(".box")];
+  const boxes = () => [...list.querySelectorAll(".box:enabled")];
   const drawTabStop = () => {
     const all = boxes();
     if (!all.includes(ui.tabStop)) ui.tabStop = all[0];
@@ -159,7 +177,7 @@ function render({ model, el, time }) {
     box.focus();
   };
   list.addEventListener("focusin", (event) => { ui.tabStop = event.target; drawTabStop(); });
-  list.addEventListener("keydown", (event) => {
+  onKey(list, (event) => {
     const all = boxes();
     const at = all.indexOf(event.target);
     const next = { ArrowDown: all[at + 1], ArrowUp: all[at - 1] ?? search, Home: all[0], End: all.at(-1) }[event.key];
@@ -168,7 +186,7 @@ function render({ model, el, time }) {
     if (next === search) search.focus();
     else go(next);
   });
-  search.addEventListener("keydown", (event) => {
+  onKey(search, (event) => {
     if (event.key === "ArrowDown") { event.preventDefault(); go(boxes()[0]); }
     if (event.key === "Escape" && search.value) { search.value = ui.query = ""; draw(); }
   });
@@ -198,6 +216,7 @@ function drawAge(node, row, age, when) {
 }
 
 function tone(row, age) {
+  if (row.state === "unlinked") return "";
   if (row.state === "failed") return "bad";
   if (row.state === "running") return "run";
   return age === null || age < OLD * DAY ? "" : age < STALE * DAY ? "warn" : "bad";

@@ -41,7 +41,6 @@ function fillField(node, { text: given, kind }, now) {
 }
 
 function render({ model, el, time }) {
-  keepKeys(el);
   const id = uid("details");
   const title = h("h3", { id, tabindex: -1, dir: "auto" });
   const [about, code] = ["about", "code"].map((name) => h("span", { class: `${name} c-dim c-mono` })); // Codat's keys
@@ -74,7 +73,7 @@ function render({ model, el, time }) {
   close.addEventListener("click", shut);
   again.addEventListener("click", () => { setDisabled(again, true); clicks.send({ type: "again" }, true); });
   copyJson.addEventListener("click", () => copyText(copyJson, state.json));
-  inner.addEventListener("keydown", (event) => {
+  onKey(inner, (event) => {
     if (event.key !== "Escape") return;
     event.preventDefault();
     shut();

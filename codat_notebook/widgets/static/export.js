@@ -94,7 +94,7 @@ function exportMenu(model, say, noun, rows) {
   }
 
   menu.addEventListener("beforetoggle", () => setText(about, `${rows()}, all pages`));
-  menu.addEventListener("keydown", (event) => {
+  onKey(menu, (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
     items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();

@@ -134,7 +134,7 @@ function facetChip({ key, label, kind }, ask) {
   const list = (kind === "time" ? spanList : valueList)(choose);
   const off = h("button", { class: "c-link", type: "button", onclick: () => choose([]) }, "Clear");
   const panel = h("div", { class: "ct-panel", role: "dialog", "aria-label": `Filter by ${label}` }, h("div", { class: "ct-about" }, h("b", {}, label), off), list.nodes);
-  panel.addEventListener("keydown", list.move);
+  onKey(panel, list.move);
   const floating = floats(button, panel, () => list.opened(), "left");
   wipe.addEventListener("click", () => { choose([]); button.focus(); });
   const node = h("span", { class: "ct-facet" }, button, wipe, panel);

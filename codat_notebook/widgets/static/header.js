@@ -15,7 +15,6 @@ const BADGES = {
 };
 
 function render({ model, el, time }) {
-  keepKeys(el);
   const badge = h("span", { class: "badge" });
   const readOnly = h("span", { class: "badge read-only", title: "This session reads and shows; it cannot queue refreshes" }, "READ ONLY");
   const address = h("span", { class: "address c-dim c-cut" });

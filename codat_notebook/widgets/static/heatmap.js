@@ -18,7 +18,6 @@ function stepWords(steps) {
 }
 
 function render({ model, el, time }) {
-  keepKeys(el);
   const hint = sayer(HINT);
   const head = h("tr"), body = h("tbody");
   const table = h("table", { role: "grid", "aria-label": "Days since the last successful sync" }, h("thead", {}, head), body);
@@ -137,10 +136,10 @@ function render({ model, el, time }) {
   body.addEventListener("focusin", (event) => { at = placeOf(event.target.closest("td")); mark(); tellOf(cellAt(at)); });
   body.addEventListener("focusout", () => tellOf(null));
   body.addEventListener("click", (event) => event.target.closest("td")?.focus());
-  body.addEventListener("keydown", (event) => {
+  onKey(body, (event) => {
     const [r, c] = at;
     const to = { ArrowUp: [r - 1, c], ArrowDown: [r + 1, c], ArrowLeft: [r, c - 1], ArrowRight: [r, c + 1], Home: [r, 0], End: [r, state.columns.length - 1] }[event.key];
-    if (!to || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (!to) return;
     event.preventDefault();
     const td = to[1] < 0 ? null : cellAt(to);
     td?.focus({ preventScroll: true });

@@ -4,13 +4,9 @@
 /** The sign of a status's colour. TONES and STAGES, a refresh's stages, are joined in front by part.py. */
 const signOf = (tone) => (TONES[tone] ?? TONES.idle)[0];
 
-// JupyterLab takes Enter, d d and other keys for the notebook's commands, unless the element in focus itself says no.
-const FOCUSED = new Set(["button", "input", "select", "textarea", "a", "summary"]);
-
 /** An element: h("button", {class: "c-btn", onclick: f, disabled: true}, "Refresh", child). */
 function h(tag, attributes, ...children) {
   const element = document.createElement(tag);
-  if (FOCUSED.has(tag) || attributes?.tabindex !== undefined) element.setAttribute("data-lm-suppress-shortcuts", "true");
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
@@ -127,9 +123,9 @@ function hear(element, name, listen) {
   return () => document.removeEventListener(`codat-${name}`, ours);
 }
 
-/** Keys pressed in a part are the part's: JupyterLab would delete a cell at d d, or run one at Shift Enter. Ctrl passes. */
-function keepKeys(element) {
-  element.addEventListener("keydown", (event) => { if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); });
+/** Hear the keys that are a part's own: none with Ctrl, Cmd or Alt, which are the browser's and the notebook's. */
+function onKey(element, listen) {
+  element.addEventListener("keydown", (event) => { if (!event.ctrlKey && !event.metaKey && !event.altKey) listen(event); });
 }
 
 /** Say `report` now and every 15 s while an element is on screen in a page that is not hidden. Returns a way to end it. */

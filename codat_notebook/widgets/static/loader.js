@@ -3,6 +3,24 @@
 
 const PATIENCE = 2000; // milliseconds in which a free kernel has told the time
 
+// JupyterLab takes keys for the notebook's commands wherever the focus is (d d deletes a cell, Ctrl Z in a text field
+// brings a cell back), unless the element in focus has this attribute, which keeps all keys from it. So each key sets it
+// anew, before JupyterLab hears of the key: on its way down in old versions, on its way up in others. Those keep a text
+// field from undoing once they have heard of Ctrl, or Ctrl Z, so what is kept is stopped as well.
+const [SUPPRESS, TEXT] = ["data-lm-suppress-shortcuts", "textarea, input:not([type='checkbox'])"];
+const modified = (event) => event.ctrlKey || event.metaKey || event.altKey;
+
+/** Whether a key is not for the notebook: a plain one, or one by which text is edited. Letters as JupyterLab reads them. */
+function isKept(event) {
+  if (!modified(event)) return true;
+  if (event.altKey || !event.target.matches(TEXT)) return false;
+  const letter = String.fromCharCode(event.keyCode);
+  return /^(Control|Meta|Arrow|Home|End|Backspace|Delete)/.test(event.key) || "YZ".includes(letter) || (!event.shiftKey && "ACVX".includes(letter));
+}
+window.addEventListener("keydown", (event) => {
+  if (event.target.closest?.(".codat-part")) event.target.toggleAttribute(SUPPRESS, isKept(event));
+}, { capture: true });
+
 /** Put all styles of a bundle on at once: each change of a page's styles makes the browser look at all of it again. */
 function wear(name, files) {
   const text = Object.entries(files).filter(([file]) => file.endsWith(".css")).map(([, css]) => css).join("\n");
@@ -65,6 +83,7 @@ export async function load(context, widgets, bundles, { once, unpack, module }) 
   const part = await once(script, () => module(script));
   const model = await opened(context.model, unpack);
   const time = timeFor(model, () => widgets[0].comm_live !== false);
+  context.el.addEventListener("keydown", (event) => { if (isKept(event)) event.stopPropagation(); });
   const end = part.default.render({ ...context, model, time });
   const away = watchKernel(context.el, widgets[0], time);
   return () => { away(); time.end(); model.end(); end?.(); };

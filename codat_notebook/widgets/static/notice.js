@@ -5,7 +5,6 @@
  */
 
 function render({ model, el, time }) {
-  keepKeys(el);
   const list = h("div", { class: "items" });
   const more = h("button", { class: "more c-link", type: "button" });
   more.addEventListener("click", () => model.send({ type: "errors" }));

@@ -26,9 +26,9 @@ function floats(button, panel, opened, align = "right") {
     setAttribute(button, "aria-expanded", String(newState === "open"));
     if (newState === "open") { place(); opened(); }
   });
-  panel.addEventListener("keydown", (event) => {
+  onKey(panel, (event) => {
     if (event.key === "Escape") { hide(); button.focus(); event.preventDefault(); }
-    if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
+    event.stopPropagation();
   });
   const moved = (event) => { if (!panel.contains(event.target)) hide(); };
   window.addEventListener("scroll", moved, { capture: true, passive: true });

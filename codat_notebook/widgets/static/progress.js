@@ -15,7 +15,6 @@ const PAGE = 50;
 const HINT = "Tick data types and press Refresh. You can watch each operation here, stage by stage to its end; a failure says what to do.";
 
 function render({ model, el, time }) {
-  keepKeys(el);
   const title = reachable(h("div", { class: "title", role: "heading", "aria-level": "3" }));
   const words = h("span", { class: "words", role: "status" });
   const track = h("span", { class: "track", role: "progressbar", "aria-label": "Operations done", "aria-valuemin": 0 }, h("i", { class: "ok" }), h("i", { class: "bad" }), h("i", { class: "other" }), h("i", { class: "run" }));
@@ -30,13 +29,25 @@ function render({ model, el, time }) {
   const empty = drawEmpty();
   el.append(title, total, message, list, pager, empty);
 
+  // In a console an operation opens its details, beside the table of operations.
+  let table = null;
+  list.addEventListener("click", ({ target }) => {
+    const row = target.closest("li")?.codatRow;
+    if (!table || !row?.since || target.closest(".note") || !window.getSelection().isCollapsed) return;
+    tell(el, "tab-wanted", "operations");
+    model.send({ type: "open", key: row.key });
+    table.scrollIntoView({ block: "nearest" });
+  });
   const drawActions = actionButtons(actions, guard(model), time);
   let state = {};
   const tick = () => {
     const watched = state.watched !== false;
     const today = time.now();
     const now = watched || !state.checked ? today : Date.parse(state.checked);
-    for (const item of list.children) drawTime(item, now, watched, today);
+    for (const item of list.children) {
+      item.querySelector(".type").disabled = !table || !item.codatRow.since;
+      drawTime(item, now, watched, today);
+    }
     drawActions(state.actions ?? []);
     setTimedText(message, state.message, today);
     setTimedText(expected, [watched && state.status === "running" && leftText(state.due, now), state.expected, watched && state.status === "running" && checkedText(state.checked, now)].filter(Boolean).join(", "), today);
@@ -47,6 +58,10 @@ function render({ model, el, time }) {
     list.scrollTop = 0;
   };
 
+  const attached = whenAttached(el, () => {
+    table = el.closest(".codat-run") && el.closest(".codat-console").querySelector(".codat-panel-operations");
+    tick();
+  });
   return live(model, (next) => {
     state = next;
     const { status = "idle", counts = { total: 0 }, rows = [], first = 0 } = next;
@@ -69,7 +84,7 @@ function render({ model, el, time }) {
     setDisabled(back, first === 0);
     setDisabled(on, first + rows.length >= counts.total);
     tick();
-  }, time.each(tick));
+  }, time.each(tick), attached);
 }
 
 /** When all should have ended, and when it was looked at last; as times while it is not known what time it is. */
@@ -105,7 +120,7 @@ function makeRow() {
   const pill = h("span", { class: "c-pill" }, h("span", { "aria-hidden": "true" }), h("span", { class: "c-cut" }));
   const link = h("button", { class: "c-link", type: "button" }, "Copy relink URL");
   const note = reachable(h("p", { class: "note c-dim" }, h("span", {}), " ", link));
-  const item = h("li", {}, h("div", { class: "op" }, h("bdi", { class: "type c-cut" }), h("bdi", { class: "platform c-dim c-cut" }), stages, h("span", { class: "time" }), h("span", { class: "state" }, pill, h("span", { class: "left c-dim c-cut" }))), note);
+  const item = h("li", {}, h("div", { class: "op" }, h("button", { class: "type c-cut", type: "button", dir: "auto" }), h("bdi", { class: "platform c-dim c-cut" }), stages, h("span", { class: "time" }), h("span", { class: "state" }, pill, h("span", { class: "left c-dim c-cut" }))), note);
   link.addEventListener("click", () => copyText(link, item.codatRow.link));
   return item;
 }

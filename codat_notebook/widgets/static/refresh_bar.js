@@ -14,7 +14,6 @@ const ASK_ABOVE = 5; // operations on LIVE that are queued without a question
 const PATIENCE = 1500; // milliseconds until an unanswered click is explained
 
 function render({ model, el }) {
-  keepKeys(el);
   const id = uid("bar");
   const selectedButton = h("button", { class: "c-btn go codat-refresh", type: "button", "aria-describedby": `${id} ${id}-facts` });
   const allButton = h("button", { class: "c-btn codat-refresh-all", type: "button", "aria-describedby": id });
@@ -28,7 +27,7 @@ function render({ model, el }) {
   const all = h("div", { id: `${id}-all`, class: "all" }, h("p", { class: "c-dim" }, ALL), h("dl", {}));
   const product = h("select", { class: "c-field", id: `${id}-product` });
   const products = h("div", { class: "product" }, h("label", { class: "c-dim", for: `${id}-product` }, "By the settings of"), product);
-  el.append(products, h("div", { class: "row" }, selectedButton, allButton, sentence), h("div", { class: "facts c-dim" }, facts, more), all, confirm);
+  el.append(h("div", { class: "row" }, selectedButton, allButton, products, sentence), h("div", { class: "facts c-dim" }, facts, more), all, confirm);
 
   const clicks = guard(model);
   const ui = { told: null, asking: null, open: false, late: false, product: "", company: null };
@@ -131,7 +130,7 @@ function render({ model, el }) {
   });
   yes.addEventListener("click", () => { const asked = ui.asking; (asked === selectedButton ? sendSelected : sendAll)(); asked?.focus(); });
   no.addEventListener("click", cancel);
-  confirm.addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); cancel(); } });
+  onKey(confirm, (event) => { if (event.key === "Escape") { event.stopPropagation(); cancel(); } });
 
   const off = hear(el, "selection", (told) => { ui.told = told; draw(); });
   const stop = whenAttached(el, () => tell(el, "selection-wanted"));

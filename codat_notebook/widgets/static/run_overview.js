@@ -11,7 +11,6 @@
  */
 
 function render({ model, el, time }) {
-  keepKeys(el);
   const title = h("b", { class: "title", dir: "auto", role: "heading", "aria-level": "3" });
   const phase = h("span", { class: "c-pill", role: "status" });
   const actions = h("span", { class: "actions" });

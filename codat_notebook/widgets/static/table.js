@@ -256,7 +256,7 @@ function render({ model, el, time }) {
   ui.filter.addEventListener("input", () => {
     typing.start(200);
   });
-  ui.filter.addEventListener("keydown", (event) => {
+  onKey(ui.filter, (event) => {
     if (event.key !== "Escape" || !ui.filter.value) return;
     event.stopPropagation();
     typing.stop();
@@ -282,9 +282,9 @@ function render({ model, el, time }) {
   const MOVES = {
     ArrowDown: () => active + 1, ArrowUp: () => active - 1, Home: () => 0, End: () => ui.body.children.length - 1,
   };
-  ui.body.addEventListener("keydown", (event) => {
+  onKey(ui.body, (event) => {
     const tr = event.target.closest("tr");
-    if (!tr || event.target !== tr || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (!tr || event.target !== tr) return;
     if (MOVES[event.key]) {
       active = Math.max(0, Math.min(ui.body.children.length - 1, MOVES[event.key]()));
       marks();

@@ -8,7 +8,6 @@
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
 
 function render({ model, el }) {
-  keepKeys(el);
   const strip = h("div", { class: "strip", role: "tablist", "aria-label": "Tables of this console" });
   el.append(strip);
   const id = uid("tab");
@@ -38,7 +37,7 @@ function render({ model, el }) {
     tab.scrollIntoView({ block: "nearest", inline: "nearest" });
     model.send({ type: "tab", name: shown });
   };
-  strip.addEventListener("keydown", (event) => {
+  onKey(strip, (event) => {
     if (!(event.key in STEPS)) return;
     event.preventDefault();
     const tabs = [...strip.children];
@@ -59,6 +58,7 @@ function render({ model, el }) {
     setText(tab.lastChild, n ? number(n) : "");
     tab.lastChild.className = tone ?? "idle";
   };
+  const off = hear(el, "tab-wanted", (name) => { const tab = [...strip.children].find((each) => each.dataset.name === name); if (tab) pick(tab); });
   let stop = () => {};
   return live(model, ({ tabs = [], active }) => {
     keyed(strip, tabs, (tab) => tab.name, make, update);
@@ -66,7 +66,7 @@ function render({ model, el }) {
     if (!tabs.some(({ name }) => name === shown)) shown = tabs[0]?.name ?? null;
     stop();
     stop = whenAttached(el, show);
-  }, () => stop());
+  }, off, () => stop());
 }
 
 export default { render };

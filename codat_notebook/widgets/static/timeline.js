@@ -60,7 +60,6 @@ function joined(bars, at, end) {
 }
 
 function render({ model, el, time }) {
-  keepKeys(el);
   const id = uid("timeline");
   const hint = sayer(HINT);
   const button = (name, sign, act) => h("button", { class: "c-btn small", type: "button", "aria-label": name, title: name, onclick: act }, sign);
@@ -75,7 +74,7 @@ function render({ model, el, time }) {
     h("span", { class: "k-grow" }), range, cut);
   const names = h("div", { class: "names" });
   const [grid, bars, labels] = [s("g"), s("g"), s("g")];
-  const plot = s("svg", { class: "plot", tabindex: 0, role: "group", "aria-label": "Pull operations over time", "aria-describedby": `${id}-hint`, "data-lm-suppress-shortcuts": "true" }, patterns(id), grid, bars);
+  const plot = s("svg", { class: "plot", tabindex: 0, role: "group", "aria-label": "Pull operations over time", "aria-describedby": `${id}-hint` }, patterns(id), grid, bars);
   const axis = s("svg", { class: "axis", "aria-hidden": "true" }, labels);
   const scroll = h("div", { class: "scroll" }, h("div", { class: "chart" }, names, plot, h("div", { class: "corner" }), axis));
   const empty = h("div", { class: "k-empty" });
@@ -249,8 +248,8 @@ function render({ model, el, time }) {
     ArrowLeft: () => pan(-0.2), ArrowRight: () => pan(0.2), ArrowUp: () => step(-1), ArrowDown: () => step(1), "+": () => zoom(0.5), "=": () => zoom(0.5),
     "-": () => zoom(2), 0: () => show({ span: null, end: null }), Enter: () => chosen && open(chosen), Escape: () => { open(null); hint.say(""); },
   };
-  plot.addEventListener("keydown", (event) => {
-    if (!MOVES[event.key] || event.altKey || event.ctrlKey || event.metaKey) return;
+  onKey(plot, (event) => {
+    if (!MOVES[event.key]) return;
     event.preventDefault();
     MOVES[event.key]();
   });

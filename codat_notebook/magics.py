@@ -1,21 +1,25 @@
-"""What ``%codat`` can do: one method per verb, each answering with what the Python name of the same job gives.
+"""The line magic ``%codat``: Codat in a notebook with few words and completion, for those who rarely write Python.
 
-The session is the one that ``%codat connect`` made, or else the notebook's variable ``session``. What goes wrong is
-told in plain words without a traceback (``UsageError``), and "run all cells" stops there.
+``%load_ext codat_notebook`` brings it. Each verb answers with what the Python name of the same job gives: a frame, a
+run, the console. The session is the one that ``%codat connect`` made, or else the notebook's variable ``session``. What
+goes wrong is told in plain words without a traceback (``UsageError``), and "run all cells" stops there. A key never
+belongs in a cell, so no verb takes one.
 
 What stands between double quotes is one word, all else is parted by spaces. No shell rules: an apostrophe or a
-backslash in a company's name is a letter like any other. To find a company, Codat is asked; to offer some, memory is:
-it is filled once in the background after connecting, and by each list that is fetched anyway, so that no key stroke
-waits for a request.
+backslash in a company's name is a letter like any other. To find a company, Codat is asked; to offer some to Tab,
+memory is: it is filled once in the background after connecting, and by each list that is fetched anyway, so that no key
+stroke waits for a request.
 """
 
 import difflib
 import re
 from collections import Counter
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
+from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 from IPython.core.error import UsageError
+from IPython.core.magic import no_var_expand
 
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError
@@ -45,7 +49,10 @@ CONNECT_WORDS = ("sandbox", "read-only")
 ALL = "all"
 #: How many companies are looked at to tell which one is meant, are listed in a message, are learned after connecting.
 _LOOKED_AT, _LISTED, _LEARNED = 200, 10, 1_000
+_OFFERED = 200  # completions
 
+#: ``%codat`` at the start of a line, or behind an assignment.
+_LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?%codat\s+(?P<rest>.*)$")
 _WORD = re.compile(r'"([^"]*)"|([^\s"]+)')
 _TYPED = re.compile(r'"[^"]*"?|[^\s"]+')
 _PLAIN = re.compile(r"[\w.-]+")
@@ -248,3 +255,65 @@ def find(session: Session, text: str, names: Names) -> str:
     more = [f"    … and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
     head = f"“{text}” is in the names of several companies. Type one whole, in quotes, or its id:"
     raise UsageError("\n".join([head, *lines[:_LISTED], *more]))
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Add ``%codat`` and its completion to an IPython shell; called by ``%load_ext codat_notebook``.
+
+    Safe to call again: the session that an earlier load connected is forgotten, nothing is added twice.
+
+    >>> from IPython.core.interactiveshell import InteractiveShell     # doctest: +SKIP
+    >>> load_ipython_extension(InteractiveShell.instance())            # doctest: +SKIP
+    """
+    codat = Codat(ipython.user_ns)
+
+    def run(line: str) -> Any:
+        return codat.run(line)
+
+    run.__doc__ = help_text()
+    # Names of companies come from third parties: IPython must not evaluate what stands between braces in one.
+    ipython.register_magic_function(no_var_expand(run), "line", "codat")
+    matchers = ipython.Completer.custom_matchers
+    matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != "codat"]
+    matchers.append(_matcher(codat))
+
+
+def _matcher(codat: Codat) -> Callable[[CompletionContext], dict[str, Any]]:
+    """What IPython calls with the text before the cursor, to be told what may stand there.
+
+    A matcher of IPython's own kind, so that it serves terminals and notebooks, and can replace a half-typed name with
+    spaces from its opening quote on. Where it has something to offer, IPython's file names and variables stay away.
+    """
+
+    def match(context: CompletionContext) -> dict[str, Any]:
+        line = _LINE.match(context.text_until_cursor)
+        if not line:
+            return {"completions": []}
+        before, beginning = unfinished(line["rest"])
+        offered = [text for text in _choices(before, codat.names) if _begins(text, beginning)][:_OFFERED]
+        completions = [SimpleCompletion(text, type="keyword") for text in offered]
+        return {"completions": completions, "matched_fragment": beginning, "suppress": True, "ordered": True}
+
+    return cast(Callable[[CompletionContext], dict[str, Any]], context_matcher(identifier="codat")(match))
+
+
+def _choices(before: list[str], names: Names) -> Iterable[str]:
+    if not before:
+        return VERBS
+    verb, *given = before
+    if verb == "connect":
+        return [word for word in CONNECT_WORDS if word not in given]
+    if verb in ("status", "history", "refresh", "companies") and not given:
+        return sorted(names.typed(), key=str.casefold)
+    if verb == "refresh" and ALL not in given:
+        return [name for name in (*DATA_TYPES, ALL) if name not in given]
+    return ()
+
+
+def _begins(text: str, beginning: str) -> bool:
+    """Whether one of the words of ``text`` begins so; quotes and capitals make no difference."""
+    plain, start = text.strip('"').casefold(), beginning.strip('"').casefold()
+    return plain.startswith(start) or f" {start}" in f" {plain}"
+
+
+__all__ = ["load_ipython_extension"]

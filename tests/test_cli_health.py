@@ -1,0 +1,61 @@
+"""`codat-notebook health`: its exit codes, and what it tells once."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from codat_notebook.cli import main
+from codat_notebook.cli.freshness import LATE, _without_count, troubles
+from codat_notebook.planning.health import PortfolioStatus
+from codat_notebook.planning.selection import select
+from codat_notebook.planning.snapshots import CompanySnapshot
+from codat_notebook.sandbox import Sandbox
+
+from .planning.made import NOW, snapshot
+
+
+def health(company: CompanySnapshot) -> dict[str, str]:
+    """What is told of a company."""
+    return troubles(PortfolioStatus([company], select(), NOW))
+
+
+def test_what_is_within_its_goals_is_nothing_to_tell() -> None:
+    """What is not is a line for each cell; a company that could not be read is one, too."""
+    company = snapshot(("xero", "bills", 1, "Complete"), ("xero", "items", 9, "Complete"))
+    assert list(health(company).values()) == ["C1, Xero, items: warn"]
+    assert health(replace(company, cells=company.cells[:1])) == {}
+    assert health(replace(company, cells=(), trouble="could not be read")) == {"c1": "C1: could not be read"}
+
+
+def test_what_fails_again_and_again_says_since_when() -> None:
+    """How often is told, and no news by itself; no text steers the terminal."""
+    company = snapshot(("xero", "bills", 100, "FetchError"), ("xero", "items", None, "FetchError"))
+    cells = tuple(replace(cell, failures=30) for cell in company.cells)
+    told = list(health(replace(company, name="To\x1b[31mft", cells=cells)).values())
+    assert told == [
+        r"To\x1b[31mft, Xero, bills: fail, FetchError: failed 30 times in a row, not since 15 August 2026",
+        r"To\x1b[31mft, Xero, items: fail, FetchError: failed 30 times in a row, this has never worked",
+    ]
+    assert _without_count(told[0]) == _without_count(told[0].replace("30", "31")) != _without_count(told[1])
+
+
+def test_a_memory_tells_each_change_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the sandbox: all that is late at first, then nothing, then what is well again; the code stays."""
+    memory = tmp_path / "health.json"
+    with Sandbox(companies=12, speed=1) as sandbox:
+        monkeypatch.setenv("CODAT_SANDBOX_URL", sandbox.url)
+        monkeypatch.setenv("CODAT_SANDBOX_KEY", sandbox.key)
+        assert main(["health", "--sandbox", "--memory", str(memory)]) == LATE
+        first = capsys.readouterr().out.splitlines()
+        assert first
+        assert all(line.startswith("new: ") for line in first)
+        memory.write_text(json.dumps({**json.loads(memory.read_text()), "gone": "Gone: late"}))
+        assert main(["health", "--sandbox", "--memory", str(memory)]) == LATE
+        assert capsys.readouterr().out.splitlines() == ["well again: Gone: late"]
+        memory.write_text("[")
+        assert main(["health", "--sandbox", "--memory", str(memory)]) == 1
+        assert "cannot be read" in capsys.readouterr().err
