@@ -53,7 +53,7 @@ def look_through_the_later_tabs(notebook: Notebook, console: Locator) -> None:
     open_tab(console, "Freshness")
     heatmap = console.locator(".codat-heatmap")
     expect(heatmap.locator("tbody tr")).to_have_count(3, timeout=SLOWLY)
-    heatmap.locator("td").first.click()
+    heatmap.locator("tbody tr").filter(has_text="NetSuite").locator("td").first.click()
     expect(heatmap.get_by_role("status")).to_contain_text("Oracle NetSuite")
     shots = [("freshness", "Freshness"), ("timeline", "Timeline"), ("requests", "Requests"), ("code", "Code")]
     open_tab(console, "Timeline")
