@@ -110,7 +110,7 @@ def test_a_paused_run_is_left_and_says_that_codat_carries_on(stage: Stage, sessi
     run.pause()
     console = mount(stage, PortfolioRunView(run))
     console.get_by_role("button", name="Stop watching").click()
-    expect(console.locator(".codat-run-overview .c-pill").first).to_have_text("No longer watched")
+    expect(console.locator(".codat-run-overview .c-pill").first).to_have_text("Not watching")
     expect(console.locator(".codat-run-overview .note")).to_contain_text("this view is out of date")
     assert run.phase == "stopped"
     assert run.progress.queued < run.progress.total

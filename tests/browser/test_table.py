@@ -150,7 +150,7 @@ def test_live_update_touches_only_cells_that_differ(stage):
     newer["status"] = newer["status"].cat.add_categories("ProcessingQueued")
     newer.loc[3, "status"] = "ProcessingQueued"
     part.update(newer)
-    expect(rows(table).nth(3)).to_contain_text("ProcessingQueued")
+    expect(rows(table).nth(3)).to_contain_text("Waiting to process")
     assert stage.page.evaluate("[...changed].map(td => td.parentElement.rowIndex)") == [4]
     after = (scroll.evaluate("e => e.scrollTop"), table.locator("th").evaluate_all("all => all.map(e => e.offsetLeft)"))
     assert after == before
