@@ -50,6 +50,8 @@ async function opened(model, unpack) {
     get: (name) => (name === "state" ? state : model.get(name)),
     on: (name, listen) => (name === "change:state" ? listeners.add(listen) : model.on(name, listen)),
     off: (name, listen) => (name === "change:state" ? listeners.delete(listen) : model.off(name, listen)),
+    // JupyterLab throws where the kernel was shut down; that nothing is live any more is told by watchKernel.
+    send: (message) => { try { model.send(message); } catch (error) { if (error.message !== "Cannot send") throw error; } },
     end: () => model.off("change:state", take),
   });
 }
