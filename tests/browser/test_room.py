@@ -70,6 +70,12 @@ def test_the_work_is_on_screen_together_and_nothing_jumps(open_notebook: Callabl
 
     pick(console, "Harbour")
     expect(console.get_by_role("button", name="Financials")).to_be_visible()
+    notebook.page.set_viewport_size({"width": 1440, "height": 1500})
+    expect(table.locator(".ct-foot")).to_be_visible(timeout=SLOWLY)
+    foot, whole = table.locator(".ct-foot").bounding_box(), console.bounding_box()
+    assert foot is not None
+    assert whole is not None
+    assert whole["y"] + whole["height"] - foot["y"] - foot["height"] < 4  # in a tall window the rows take all of it
     notebook.page.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
     for width in (480, 720, 1920):
         notebook.page.set_viewport_size({"width": width, "height": 1080})

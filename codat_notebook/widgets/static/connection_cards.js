@@ -69,7 +69,7 @@ function factsOf(row, now) {
     { name: "Linked since", time: created },
     { name: "Last sync", time: last, none: "never" },
     { name: "Link URL", copy: url, none: "none" },
-    ...errors.map(({ when, what, why }, index) => ({ name: errors.length > 1 ? `Error ${index + 1}` : "Error", text: [[what, why].filter(Boolean).join(": "), when && `(since ${localTime(when)}, ${ZONE})`].filter(Boolean).join(" "), bad: true })),
+    ...errors.map(({ when, what, why }, index) => ({ name: errors.length > 1 ? `Error ${index + 1}` : "Error", text: [[...new Set([what, why])].filter(Boolean).join(": "), when && `(since ${localTime(when)}, ${ZONE})`].filter(Boolean).join(" "), bad: true })),
   ].filter(({ text, copy, time, none }) => text || copy || time || none);
 }
 function makeFact({ name }) {
