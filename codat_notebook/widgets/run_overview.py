@@ -325,7 +325,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
 
 def links_text(errors: pd.DataFrame, rule: str, names: Mapping[str, str]) -> str:
     """The link URLs of the companies that failed like this, as a table for a spreadsheet or a mail merge."""
-    rows = errors[(errors["rule"] == rule) & errors["link_url"].notna()].drop_duplicates("link_url")
+    rows = errors[(errors["rule"] == rule) & errors["link_url"].notna()].drop_duplicates("link_url", ignore_index=True)
     rows = rows.assign(company=[names.get(id, id) for id in rows["company_id"]])
     return to_tsv(rows[["company", "company_id", "platform", "link_url"]])
 
