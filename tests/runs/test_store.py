@@ -198,7 +198,7 @@ def test_a_file_system_without_locks_is_told_as_such(tmp_path: Path, name: str) 
 def test_a_name_that_no_journal_can_have_is_told(
     tmp_path: Path, name: str, kind: type[JournalError], remedy: str
 ) -> None:
-    """Both where one is begun and where one is gone on with; a pipe is not waited for."""
+    """Both where one is begun and where one is continued; a pipe is not waited for."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(kind, match=remedy):
         Store(tmp_path / name)
