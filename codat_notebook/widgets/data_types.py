@@ -36,7 +36,7 @@ class ReadFrom(TypedDict):
 class DataTypeRow(TypedDict):
     """A data type with its ``last`` good sync; ``reads`` are those of several connections, ``note`` is a tooltip.
 
-    One of the state "unlinked" was read by a ``connection`` that Codat cannot read any more: it cannot be refreshed.
+    One with a ``connection`` was read by that one alone, which Codat cannot read any more: it cannot be refreshed.
     """
 
     key: str
@@ -118,8 +118,7 @@ def data_type_rows(
         chosen = connection_id in (None, cell.connection_id) and (cell.status or cell.last_success)
         if chosen and cell.connection_id not in linked and cell.data_type not in by_type:
             lost.setdefault(cell.data_type, []).append(cell)
-    rows += [{**_row(key, group, False, None), "state": "unlinked", "connection": group[0].connection_id}
-             for key, group in lost.items()]  # fmt: skip
+    rows += [_lost(_row(key, group, key in now_running, None), group[0]) for key, group in lost.items()]
     return sorted(rows, key=lambda row: (vocabulary.FAMILIES.index(row["family"]), row["name"].lower()))
 
 
@@ -148,6 +147,12 @@ def _row(key: str, cells: list[Cell], running: bool, settings: Settings | None) 
         "last": _iso(last), "reads": reads if len(reads) > 1 else [], "note": told or None,
         "connections": max(1, len(cells)), "connection": None,
     }  # fmt: skip
+
+
+def _lost(row: DataTypeRow, cell: Cell) -> DataTypeRow:
+    """The row of a type that only a lost connection has. What was queued before it was lost may still run."""
+    state: State = "running" if row["state"] == "running" else "unlinked"
+    return {**row, "state": state, "connection": cell.connection_id}
 
 
 def _iso(time: datetime | None) -> str | None:

@@ -72,6 +72,9 @@ def test_what_a_lost_connection_has_read_stands_there_and_cannot_be_refreshed():
         ("bills", "ok", "2026-11-22T14:00:00Z"), ("invoices", "unlinked", "2026-11-14T14:00:00Z"),
     ]  # fmt: skip
     assert [row["key"] for row in data_types.data_type_rows(facts, cells, "d")] == ["bills", "invoices"]
+    still = Cell("c", "d", "invoices", "", "Queued", NOW, NOW, None, None, None, "history")
+    runs = data_types.data_type_rows(facts, [*cells[:2], still])[1]  # what was queued before it was lost
+    assert (runs["state"], runs["connection"]) == ("running", "d")
     assert [row["key"] for row in data_types.data_type_rows(facts, cells, "l")] == ["bills"]
     state = data_types.data_types_state("c", rows, connections=connection_cards([linked, lost]))
     assert [card["link_url"] for card in state["unlinked"]] == ["u"]

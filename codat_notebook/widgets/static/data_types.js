@@ -31,7 +31,7 @@ function render({ model, el, time }) {
   let state = {};
   const types = () => state.types ?? [];
   const nameOf = (key) => types().find((row) => row.key === key)?.name ?? key;
-  const offered = () => types().filter((row) => row.state !== "unlinked"); // the others stand there, and cannot be ticked
+  const offered = () => types().filter((row) => row.connection === null); // the others stand there, and cannot be ticked
   const selected = () => offered().filter(({ key }) => ui.selected.has(key)).map(({ key }) => key);
   /** A lower bound of it while it is not known what time it is. */
   const age = (row) => secondsSince(row.last, time.now() ?? time.asOf());
@@ -84,7 +84,7 @@ function render({ model, el, time }) {
   const makeFamily = (family) => {
     const box = h("input", { type: "checkbox", class: "box", tabindex: "-1", "aria-label": `All ${family.toLowerCase()} types` });
     const section = h("section", { role: "group", "aria-label": family }, h("label", { class: "family" }, box, h("span", {}, family), h("span", { class: "many" })), h("div", {}));
-    box.addEventListener("change", () => change(shown().filter((row) => row.family === family && row.state !== "unlinked").map(({ key }) => key), box.checked));
+    box.addEventListener("change", () => change(shown().filter((row) => row.family === family && row.connection === null).map(({ key }) => key), box.checked));
     return section;
   };
   const updateFamily = (section, family, rows) => {
