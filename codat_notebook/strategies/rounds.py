@@ -212,14 +212,14 @@ def plan_round(
     rows, priority, wanted = rounds.next(columns, eligible)
     reasons = np.where(priority > 0, "beyond the budget", "not wanted now").astype(object)
     for row in np.flatnonzero(waiting):
-        kind, until = cells["last_error"].iloc[row], cells["retry_at"].iloc[row]
-        reasons[row] = f"waits until {until:%Y-%m-%d %H:%M} UTC after {cells['failures'].iloc[row]} x {kind}"
+        kind, again = cells["last_error"].iloc[row], cells["retry_at"].iloc[row]
+        reasons[row] = f"waits until {again:%Y-%m-%d %H:%M} UTC after {cells['failures'].iloc[row]} x {kind}"
     reasons = np.where(cells["obstacle"].isna(), reasons, cells["obstacle"])
-    for row, left in zip(rows, amount - np.cumsum(cost[rows]), strict=True):
+    for row, rest in zip(rows, amount - np.cumsum(cost[rows]), strict=True):
         alive = np.isinf(priority[row]) and priority[row] != wanted[row]
         why = "keeps the connection alive" if alive else f"priority {priority[row]:.3g}"
         age = "never read" if np.isinf(columns.age[row]) else f"{columns.age[row]:.1f} days old"
-        reasons[row] = f"{why}, {age}, {left:,.6g} of {amount:,.6g} {budget.unit} left"
+        reasons[row] = f"{why}, {age}, {rest:,.6g} of {amount:,.6g} {budget.unit} left"
     if gives_up(strategy):
         from_ = optimum.given_up_below(assumed_rates(columns), columns.weight, cost)
         for row in np.flatnonzero((from_ > limits.a_day(budget)) & cells["obstacle"].isna().to_numpy(bool) & ~waiting):
