@@ -29,7 +29,7 @@ def cells(**columns: Any) -> pd.DataFrame:
         "platform": ["Xero", "Xero", "Sage"], "age": [1.0, 5.0, 3.0], "rate": [1.0, np.nan, 1.0],
     }  # fmt: skip
     frame = table({**given, **{name: value for name, value in columns.items() if name in CELLS}})
-    extra = {"rate_from": ["given", "assumed", "given"], "name": "Toft", "obstacle": None, "price": np.nan}
+    extra = {"rate_from": ["given", "assumed", "given"], "name": "Toft", "obstacle": None, "price": np.nan, "latency": 0.0}
     return frame.assign(**{**extra, **{name: value for name, value in columns.items() if name not in CELLS}})
 
 
@@ -90,12 +90,8 @@ def test_money_needs_prices() -> None:
     assert found["cost"].tolist()[0] == 0.45
     with pytest.raises(ValueError, match="A budget in GBP needs prices= of a refresh; unknown for Sage, Xero"):
         plan(oldest(), unit="GBP")
-    for amount, queued in (
-        (5, 0),
-        (5.2, 1),
-        (7.3, 1),
-        (7.4, 2),
-    ):  # three requests read the two companies and their list
+    # Three requests read the two companies and their list; three queue, read and look for the first refresh of a company.
+    for amount, queued in ((5.9, 0), (6, 1), (8.9, 1), (9, 2), (9.9, 2), (10, 3)):
         assert (plan(oldest(), amount=amount, unit="requests")["action"] == "queue").sum() == queued
 
 

@@ -52,7 +52,7 @@ class Result:
         ("found_nothing", "refreshes that found no change, expected"),
         ("requests_reading", "requests that read the cells before each round"),
         ("requests_queueing", "requests that queued a refresh"),
-        ("requests_following", "requests that followed one to its end"),
+        ("requests_following", "requests that followed them to their end"),
         ("share_of_quota", "requests / what Codat allows: 1,000 a day for each company, and 1,000 more"),
         ("money", "what the refreshes cost at the portfolio's prices; missing without prices"),
         ("spent", "what the refreshes cost, in the budget's unit"),
