@@ -4,9 +4,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import httpx
+import numpy as np
 import pandas as pd
 
 from codat_notebook.client.clock import ServerClock
@@ -73,6 +75,27 @@ class Live:
             left = begun + place * days(every) * 86_400 - self.stage.loop.time()
             self.stage.engine.call(asyncio.sleep(max(left, 0.0)))
         return Counter(self.books()) - Counter(before)
+
+
+    def freshness(self, cells: Portfolio, begun: datetime, lasts: float) -> float:
+        """The freshness to expect of so many days from what was really read when, weighted as ``cells``."""
+        done = pd.concat([self.session.history(id, limit=None) for id in cells.cells["company"].unique()])
+        done = done[done["is_completed"] & ~done["is_errored"]].sort_values("completed")
+        done = done.assign(
+            snapshot=(done["requested"] - begun) / pd.Timedelta(days=1),
+            shown=(done["completed"] - begun) / pd.Timedelta(days=1),
+        )
+        keys = ["company_id", "connection_id", "data_type"]
+        by_cell = dict(iter(done.astype(dict.fromkeys(keys, "string")).groupby(keys)))
+        worth = 0.0
+        named = cells.cells[["company", "connection", "data_type"]].astype(str).itertuples(index=False, name=None)
+        for key, rate, weight in zip(named, cells.truth["true_rate"], cells.cells["weight"], strict=True):
+            if key in by_cell:
+                own = by_cell[key]
+                edges, snapshot = np.clip(np.append(own["shown"], lasts), 0.0, lasts), own["snapshot"].to_numpy()
+                fresh = np.exp(-rate * (edges[:-1] - snapshot)) - np.exp(-rate * (edges[1:] - snapshot))
+                worth += weight * float(fresh[edges[1:] > edges[:-1]].sum()) / rate
+        return worth / float(cells.cells["weight"].sum()) / lasts
 
 
 @contextmanager
