@@ -19,6 +19,7 @@ from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.rounds import STRATEGY_PLAN, plan_round
 
 NOW = pd.Timestamp("2026-11-23T12:00:00Z")
+DAYS = pd.Timedelta(days=3)
 ONLINE = ("Xero", "QuickBooks Online", "FreeAgent", "Oracle NetSuite")  # nobody waits for the night there
 
 
@@ -29,7 +30,13 @@ def cells(**columns: Any) -> pd.DataFrame:
         "platform": ["Xero", "Xero", "Sage"], "age": [1.0, 5.0, 3.0], "rate": [1.0, np.nan, 1.0],
     }  # fmt: skip
     frame = table({**given, **{name: value for name, value in columns.items() if name in CELLS}})
-    extra = {"rate_from": ["given", "assumed", "given"], "name": "Toft", "obstacle": None, "price": np.nan, "latency": 0.0}
+    extra = {
+        "rate_from": ["given", "assumed", "given"],
+        "name": "Toft",
+        "obstacle": None,
+        "price": np.nan,
+        "latency": 0.0,
+    }
     return frame.assign(**{**extra, **{name: value for name, value in columns.items() if name not in CELLS}})
 
 
@@ -73,6 +80,15 @@ def test_no_strategy_breaks_a_limit() -> None:
     running = plan(oldest(), obstacle=[None, "in progress", None], in_progress=[False, True, False])
     assert running["action"].tolist() == ["queue", "queue", "skip"]
     assert running["reason"].iloc[2] == "in progress"
+
+
+def test_a_cell_that_waits_does_not_hold_up_the_budget() -> None:
+    """Budget has come in until this round, whatever waits for how long."""
+    waits = {"failures": [1, 0, 0], "last_error": ["ValidationError", None, None], "retry_at": [NOW + DAYS, None, None]}
+    left = plan_round(oldest(), cells(**waits), Budget(1.0, "refreshes"), 1.0, Limits(), NOW).left
+    assert left["paid"] == NOW.isoformat()
+    later = plan_round(oldest(), cells(**waits), Budget(1.0, "refreshes"), 1.0, Limits(), NOW + DAYS / 3, left)
+    assert (later.plan["action"] == "queue").sum() == 1
 
 
 def test_the_same_priorities_are_queued_as_simulated() -> None:

@@ -12,7 +12,6 @@ from datetime import time, timedelta
 from typing import Any
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from codat_notebook.models.instants import MONTH, interval
@@ -31,10 +30,11 @@ _MANY = 30  # companies from which on it looks at each as seldom as it ever does
 class Following:
     """Requests that follow refreshes to their end: a look at a company shows all of its refreshes.
 
-    A run begins by reading its companies: up to 5 one by one, more in one list. It looks again when what it waits for is worth a request: as many seconds as companies are on their way, up to 30
-    (``runs.polling``). That makes about the square root of the seconds on the way per second of this price, fewer where
-    these are few, and one look at the end. The numbers in ``_curve`` are fitted to rounds of 1 to 80 companies with 1
-    to 14 refreshes each, played with the functions that a run goes by: within a tenth, but for one refresh by itself.
+    A run begins by reading its companies: up to 5 one by one, more in one list. It looks again when what it waits for
+    is worth a request: as many seconds as companies are on their way, up to 30 (``runs.polling``). That makes about the
+    square root of the seconds on the way per second of this price, fewer where these are few, and one look at the end.
+    The numbers in ``_curve`` are fitted to rounds of 1 to 80 companies with 1 to 14 refreshes each, played with the
+    functions that a run goes by: within a tenth, but for one refresh by itself.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """How often cells change: what was seen to change at the source, and the rates that are learned from it.
 
 Codat's calls do not tell whether a refresh found anything. ``read.completed`` events do (``recordsModified``), and so
-does whoever reads the records: ``observe_changes`` makes one frame of either. One rule makes rates of it (``_take_in``), for ``learned``
-of all that was seen, and for a :class:`Learner` while a strategy runs. Where nothing was seen the rates are an
-assumption (``assumed_rates``: the sandbox's numbers per data type).
+does whoever reads the records: ``observe_changes`` makes one frame of either. One rule makes rates of it
+(``_take_in``), for ``learned`` of all that was seen, and for a :class:`Learner` while a strategy runs. Where nothing
+was seen the rates are an assumption (``assumed_rates``: the sandbox's numbers per data type).
 """
 
 from __future__ import annotations
@@ -46,9 +46,7 @@ def _rows(keys: Sequence[Labels]) -> Iterator[tuple[int | str, ...]]:
     return zip(*texts, strict=True)
 
 
-def _take_in(
-    shape: Floats, days: Floats, rate: Floats, cells: NDArray[np.intp], gap: Floats, changed: Flags
-) -> None:
+def _take_in(shape: Floats, days: Floats, rate: Floats, cells: NDArray[np.intp], gap: Floats, changed: Flags) -> None:
     """Learn from refreshes of these cells, each of which closed a gap of so many days: did it find a change?
 
     Rates are Gamma(a + S, b + G)-distributed (``shape``, ``days``): G += gap, and S += the changes to expect in it at
@@ -188,8 +186,8 @@ def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     """What was observed of each cell: ``rate`` (missing without two refreshes) and ``changed_last`` (NA without them).
 
     The prior is wide around the rate assumed for the data type, and all is gone through until the rate is the one that
-    it was believed to be: the highest posterior, sooner off the prior than a :class:`Learner`. The first bit of a cell says nothing: Codat tells false
-    then, whatever is there. Rows without a connection count for all of the company's.
+    it was believed to be: the highest posterior, sooner off the prior than a :class:`Learner`. The first bit of a cell
+    says nothing: Codat tells false then, whatever is there. Rows without a connection count for all of the company's.
     """
     seen = observed.sort_values("time", kind="stable")
     names = [seen[name].astype(object).where(seen[name].notna(), "") for name in _NAMES]

@@ -32,8 +32,8 @@ class Portfolio:
     """Cells and the truth about them; ``len(portfolio)`` cells.
 
     ``cells`` is the table of ``strategies.cell_table``; ``truth`` has, per cell, ``true_rate`` (changes a day),
-    ``latency`` (median days from start to end), ``failure_rate`` (per refresh) and ``price`` of a refresh. ``observed`` says whether refreshes tell if they found changes (webhooks): without it nothing can be
-    learned.
+    ``latency`` (median days from start to end), ``failure_rate`` (per refresh) and ``price`` of a refresh. ``observed``
+    says whether refreshes tell if they found changes (webhooks): without it nothing can be learned.
     """
 
     cells: pd.DataFrame
@@ -186,7 +186,9 @@ def _made_up(
 
 def costs(portfolio: Portfolio, budget: Budget) -> tuple[Following, Floats]:
     """What it takes to follow refreshes, and what one of each cell costs in the budget's unit."""
-    following = Following(Columns.of(portfolio.cells).groups("company"), portfolio.truth["latency"].to_numpy(np.float64))
+    following = Following(
+        Columns.of(portfolio.cells).groups("company"), portfolio.truth["latency"].to_numpy(np.float64)
+    )
     cost = budget.costs(following, portfolio.truth["price"].to_numpy(np.float64))
     if not (cost > 0).all():
         wanted = "column price, or portfolio.priced({'Xero': 0.02, ...})"

@@ -98,7 +98,7 @@ class Result:
         axes[1, 0].plot(day, self.timeline["age_mean"], color=GREY, label="mean")
         axes[1, 0].plot(day, self.timeline["age_p95"], color=GREY, ls=":", label="95 % are younger")
         axes[1, 0].set(ylabel="days", ylim=(0, None))
-        for axis, what in ((axes[0, 0], "Freshness by day"), (axes[1, 0], "Age at the end of the day")):
+        for axis, what in ((axes[0, 0], "Freshness by day"), (axes[1, 0], "Age by day")):
             axis.set_title(what, loc="left", fontsize="medium")
             axis.legend(frameon=False, fontsize="small")
             axis.margins(x=0.01)

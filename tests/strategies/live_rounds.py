@@ -76,7 +76,6 @@ class Live:
             self.stage.engine.call(asyncio.sleep(max(left, 0.0)))
         return Counter(self.books()) - Counter(before)
 
-
     def freshness(self, cells: Portfolio, begun: datetime, lasts: float) -> float:
         """The freshness to expect of so many days from what was really read when, weighted as ``cells``."""
         done = pd.concat([self.session.history(id, limit=None) for id in cells.cells["company"].unique()])
