@@ -106,7 +106,7 @@ def test_money_needs_prices() -> None:
     assert found["cost"].tolist()[0] == 0.45
     with pytest.raises(ValueError, match="A budget in GBP needs prices= of a refresh; unknown for Sage, Xero"):
         plan(oldest(), unit="GBP")
-    # Three requests read the two companies and their list; three queue, read and look for the first refresh of a company.
+    # Three requests read the two companies and their list; three queue, read and look for a company's first refresh.
     for amount, queued in ((5.9, 0), (6, 1), (8.9, 1), (9, 2), (9.9, 2), (10, 3)):
         assert (plan(oldest(), amount=amount, unit="requests")["action"] == "queue").sum() == queued
 

@@ -18,8 +18,7 @@ from codat_notebook.runs.context import RunContext
 from codat_notebook.session import Session
 from codat_notebook.strategies import Limits, Portfolio
 from codat_notebook.strategies.budget import days
-
-from ..runs.virtual import START, Line, Stage, staged
+from tests.runs.virtual import START, Line, Stage, staged
 
 FREE = Limits(keep_alive=None)
 #: Types that change and last differently, on platforms that are read at any hour.
