@@ -34,7 +34,7 @@ def test_requests_are_as_foretold(companies: int, budget: str, every: str, round
 
 #: Budgets that no round divides, in all rhythms; rounds of a day or of two.
 FRACTIONS = [
-    pytest.param(budget, every, marks=[] if (budget, every) in (("12", "2h"), ("35", "6h")) else pytest.mark.full)
+    pytest.param(budget, every, marks=[] if (budget, every) in (("40", "1D"), ("35", "6h")) else pytest.mark.full)
     for budget in ("12", "35", "40", "1.5", "0.3")
     for every in ("1h", "2h", "6h", "1D")
 ]
@@ -43,12 +43,11 @@ FRACTIONS = [
 @pytest.mark.parametrize(("budget", "every"), FRACTIONS)
 def test_fractional_budgets_give_as_much_as_foretold(budget: str, every: str) -> None:
     """What a round leaves is there for the next one: as many refreshes as simulated, and copies as fresh."""
-    with live(6) as played:
+    with live(8) as played:  # more cells than any day pays for
         cells, begun = played.portfolio(), played.session.context.now
         options: dict[str, Any] = {"days": 2, "budget": f"{budget} refreshes/day", "tick": every, "limits": FREE}
-        told = [simulate(oldest(), cells, seed=seed, **options).metrics for seed in range(4)]
+        told = [simulate(oldest(), cells, seed=seed, **options).metrics for seed in range(12)]
         found = played.rounds(oldest(), options["budget"], every, round(2 / days(every)))
         assert found["queueing"] == told[0]["refreshes"]
-        assert played.freshness(cells, begun, 2.0) == pytest.approx(
-            np.mean([each["freshness"] for each in told]), abs=0.02
-        )
+        fresh = [each["freshness"] for each in told]  # chance decides what fails
+        assert played.freshness(cells, begun, 2.0) == pytest.approx(np.mean(fresh), abs=4 * np.std(fresh))
