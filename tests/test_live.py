@@ -19,6 +19,7 @@ from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.rounds import STRATEGY_PLAN, plan_round
 
 NOW = pd.Timestamp("2026-11-23T12:00:00Z")
+DAYS = pd.Timedelta(days=3)
 ONLINE = ("Xero", "QuickBooks Online", "FreeAgent", "Oracle NetSuite")  # nobody waits for the night there
 
 
@@ -29,7 +30,13 @@ def cells(**columns: Any) -> pd.DataFrame:
         "platform": ["Xero", "Xero", "Sage"], "age": [1.0, 5.0, 3.0], "rate": [1.0, np.nan, 1.0],
     }  # fmt: skip
     frame = table({**given, **{name: value for name, value in columns.items() if name in CELLS}})
-    extra = {"rate_from": ["given", "assumed", "given"], "name": "Toft", "obstacle": None, "price": np.nan}
+    extra = {
+        "rate_from": ["given", "assumed", "given"],
+        "name": "Toft",
+        "obstacle": None,
+        "price": np.nan,
+        "latency": 0.0,
+    }
     return frame.assign(**{**extra, **{name: value for name, value in columns.items() if name not in CELLS}})
 
 
@@ -75,6 +82,15 @@ def test_no_strategy_breaks_a_limit() -> None:
     assert running["reason"].iloc[2] == "in progress"
 
 
+def test_a_cell_that_waits_does_not_hold_up_the_budget() -> None:
+    """Budget has come in until this round, whatever waits for how long."""
+    waits = {"failures": [1, 0, 0], "last_error": ["ValidationError", None, None], "retry_at": [NOW + DAYS, None, None]}
+    left = plan_round(oldest(), cells(**waits), Budget(1.0, "refreshes"), 1.0, Limits(), NOW).left
+    assert left["paid"] == NOW.isoformat()
+    later = plan_round(oldest(), cells(**waits), Budget(1.0, "refreshes"), 1.0, Limits(), NOW + DAYS / 3, left)
+    assert (later.plan["action"] == "queue").sum() == 1
+
+
 def test_the_same_priorities_are_queued_as_simulated() -> None:
     """Cells that nothing was wanted of are left; a connection near its end is refreshed before all else."""
     found = plan(lambda cells: cells.age * 0, age=[24.0, 24.5, 3.0])
@@ -90,12 +106,8 @@ def test_money_needs_prices() -> None:
     assert found["cost"].tolist()[0] == 0.45
     with pytest.raises(ValueError, match="A budget in GBP needs prices= of a refresh; unknown for Sage, Xero"):
         plan(oldest(), unit="GBP")
-    for amount, queued in (
-        (5, 0),
-        (5.2, 1),
-        (7.3, 1),
-        (7.4, 2),
-    ):  # three requests read the two companies and their list
+    # Three requests read the two companies and their list; three queue, read and look for a company's first refresh.
+    for amount, queued in ((5.9, 0), (6, 1), (8.9, 1), (9, 2), (9.9, 2), (10, 3)):
         assert (plan(oldest(), amount=amount, unit="requests")["action"] == "queue").sum() == queued
 
 

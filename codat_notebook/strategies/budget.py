@@ -1,4 +1,4 @@
-"""A budget in words: how much, of what, per how long.
+"""A budget in words: how much, of what, per how long; and the requests that a round takes.
 
 "500 refreshes/day", "2,000 requests/day", "30 GBP/week". The unit decides what a refresh costs: one refresh, its
 requests, or its price.
@@ -9,20 +9,69 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import time, timedelta
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codat_notebook.models.instants import MONTH, interval
-from codat_notebook.strategies.indices import Floats
-
-#: Requests of a refresh: one that queues it, and its share of looking at its company until it ends (in the sandbox 1.2
-#: to 2.4 looks in rounds of 12 refreshes, and 5 in rounds of 2).
-REQUESTS = 2.2
+from codat_notebook.strategies.indices import Floats, Rows
 
 
 def reading(companies: int) -> int:
     """Requests that read the cells before a round: one for each company, and one that lists 5,000 of them."""
     return companies + -(-companies // 5000)
+
+
+_FEW = 5  # companies that a run reads one by one
+_MANY = 30  # companies from which on it looks at each as seldom as it ever does
+
+
+class Following:
+    """Requests that follow refreshes to their end: a look at a company shows all of its refreshes.
+
+    A run begins by reading its companies: up to 5 one by one, more in one list. It looks again when what it waits for
+    is worth a request: as many seconds as companies are on their way, up to 30 (``runs.polling``). That makes about the
+    square root of the seconds on the way per second of this price, fewer where these are few, and one look at the end.
+    The numbers in ``_curve`` are fitted to rounds of 1 to 80 companies with 1 to 14 refreshes each, played with the
+    functions that a run goes by: within a tenth, but for one refresh by itself.
+
+    Parameters
+    ----------
+    company : a number for the company of each cell.
+    latency : days that a refresh of each cell takes, the median.
+    """
+
+    def __init__(self, company: NDArray[np.integer[Any]], latency: Floats) -> None:
+        self._company, self._seconds = company, latency * 86_400.0
+        count, whole = np.bincount(company)[company], np.bincount(company, self._seconds)[company]
+        share = np.divide(self._seconds, whole, out=np.zeros(len(whole)), where=whole > 0)
+        alone, among = _curve(self._seconds / _MANY, 1), share * _curve(whole / _MANY, count)
+        #: What each refresh takes at least: by itself or with all of its company, in a round of many companies.
+        self.least = 1 / count + np.minimum(alone, among)
+        #: What one takes at most.
+        self.dearest = 2 + float(_curve(self._seconds, 1).max(initial=0.0))
+
+    def of(self, rows: Rows) -> Floats:
+        """The looks that each refresh of a round adds to those for the refreshes of its company before it."""
+        order = np.argsort(self._company[rows], kind="stable")
+        company, seconds = self._company[rows][order], self._seconds[rows][order]
+        first = np.diff(company, prepend=-1) > 0
+        companies = int(first.sum())
+        price, read = min(companies, _MANY), 1.0 if companies <= _FEW else 1 / companies
+        place, until = np.arange(len(rows)), np.cumsum(seconds)
+        count = place - np.maximum.accumulate(np.where(first, place, 0))  # refreshes of the company before this one
+        until -= np.maximum.accumulate(np.where(first, until - seconds, 0.0))
+        looks = np.empty(len(rows))
+        looks[order] = first * (1 + read) + _curve(until / price, count + 1) - _curve((until - seconds) / price, count)
+        return looks
+
+
+def _curve(share: Floats, count: Any) -> Floats:
+    """Looks beside the last one, for ``count`` refreshes that take so many seconds per second of a request's price."""
+    x = share * count**0.35
+    looks: Floats = 0.65 * x / np.sqrt(x + 7.5)
+    return looks
 
 
 _MOST = 1e15  # of anything
@@ -60,11 +109,11 @@ class Budget:
             raise ValueError(f"budget: {text[:40]!r}... is more than anybody has; write a number up to {_MOST:g}")
         return cls(amount / _DAYS[period], _UNITS.get(match["unit"].lower(), match["unit"]))
 
-    def costs(self, requests: Floats, price: Floats) -> Floats:
-        """What refreshes cost in the budget's unit, from their requests and prices; NaN where no price is known."""
+    def costs(self, following: Following, price: Floats) -> Floats:
+        """What refreshes cost in the budget's unit, in requests at least; NaN where no price is known."""
         if self.unit == "refreshes":
             return np.broadcast_to(np.float64(1.0), price.shape)  # takes no memory, and none is read
-        return requests if self.unit == "requests" else price
+        return 1 + following.least if self.unit == "requests" else price
 
 
 def days(given: str | float | timedelta) -> float:

@@ -230,7 +230,7 @@ def _student(number: int) -> float:
 
 def _bound(portfolio: Portfolio, days: float, top: float, budget: Budget) -> pd.Series[Any]:
     """The bound for budgets from nothing to ``top``."""
-    cells, rates, cost = portfolio.cells, portfolio.truth["true_rate"], costs(portfolio, budget)
+    cells, rates, (_, cost) = portfolio.cells, portfolio.truth["true_rate"], costs(portfolio, budget)
     grid = np.linspace(0.0, top, _POINTS)
     bounds = [optimum.upper_bound(rates, spent, days, cells["age"], cells["weight"], cost) for spent in grid]
     return pd.Series(bounds, index=grid)

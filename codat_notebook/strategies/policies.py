@@ -34,7 +34,7 @@ class Policy:
     """A strategy from this package: ``policy(cells)`` gives the priority of each cell, higher first.
 
     Simulations call ``score`` with ``Columns`` instead, on a ``fresh`` copy, because some policies remember what they
-    saw (``learn``) or worked out (``threshold``). It travels to other processes by pickle, remembering nothing.
+    saw (``learn``). It travels to other processes by pickle, remembering nothing.
 
     Parameters
     ----------

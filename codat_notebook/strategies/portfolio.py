@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from codat_notebook.models.platforms import BY_KIND, SPREAD, changes_a_day, median_seconds
-from codat_notebook.strategies.budget import REQUESTS, Budget
+from codat_notebook.strategies.budget import Budget, Following
 from codat_notebook.strategies.cell_table import CELLS, Columns, table
 from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import assumed_rates
@@ -23,7 +23,7 @@ from codat_notebook.strategies.optimum import refuse
 
 _DAY = 86_400.0
 #: Columns that a frame may have beside those of the cells: the truth, and what a refresh takes.
-TRUTH = {"true_rate": np.nan, "latency": 0.0, "failure_rate": 0.0, "requests": REQUESTS, "price": np.nan}
+TRUTH = {"true_rate": np.nan, "latency": 0.0, "failure_rate": 0.0, "price": np.nan}
 _P95 = float(np.exp(1.6448536 * SPREAD))
 
 
@@ -32,9 +32,8 @@ class Portfolio:
     """Cells and the truth about them; ``len(portfolio)`` cells.
 
     ``cells`` is the table of ``strategies.cell_table``; ``truth`` has, per cell, ``true_rate`` (changes a day),
-    ``latency`` (median days from start to end), ``failure_rate`` (per refresh), ``requests`` and ``price`` of a
-    refresh. ``observed`` says whether refreshes tell if they found changes (webhooks): without it nothing can be
-    learned.
+    ``latency`` (median days from start to end), ``failure_rate`` (per refresh) and ``price`` of a refresh. ``observed``
+    says whether refreshes tell if they found changes (webhooks): without it nothing can be learned.
     """
 
     cells: pd.DataFrame
@@ -46,7 +45,7 @@ class Portfolio:
     def __post_init__(self) -> None:
         # Refuses the first number that makes no sense. An age may be infinite, a rate and a price unknown.
         cells, truth = self.cells, self.truth
-        for name in ("weight", "true_rate", "latency", "requests"):
+        for name in ("weight", "true_rate", "latency"):
             values = (cells if name in cells else truth)[name].to_numpy(np.float64)
             refuse(f"portfolio: {name}", values, np.isfinite(values) & (values >= 0), "a finite number >= 0")
         for name, values in (("cost", cells["cost"].to_numpy()), ("price", truth["price"].fillna(1.0).to_numpy())):
@@ -185,13 +184,13 @@ def _made_up(
                     )  # fmt: skip
 
 
-def costs(portfolio: Portfolio, budget: Budget) -> Floats:
-    """What a refresh of each cell costs in the budget's unit."""
-    truth = portfolio.truth
-    cost = budget.costs(truth["requests"].to_numpy(np.float64), truth["price"].to_numpy(np.float64))
+def costs(portfolio: Portfolio, budget: Budget) -> tuple[Following, Floats]:
+    """What it takes to follow refreshes, and what one of each cell costs in the budget's unit."""
+    following = Following(
+        Columns.of(portfolio.cells).groups("company"), portfolio.truth["latency"].to_numpy(np.float64)
+    )
+    cost = budget.costs(following, portfolio.truth["price"].to_numpy(np.float64))
     if not (cost > 0).all():
-        wanted = "column requests, numbers > 0"
-        if budget.unit != "requests":
-            wanted = "column price, or portfolio.priced({'Xero': 0.02, ...})"
+        wanted = "column price, or portfolio.priced({'Xero': 0.02, ...})"
         raise ValueError(f"simulate: a budget in {budget.unit} needs what a refresh costs: the portfolio's {wanted}")
-    return cost
+    return following, cost

@@ -52,7 +52,7 @@ class Result:
         ("found_nothing", "refreshes that found no change, expected"),
         ("requests_reading", "requests that read the cells before each round"),
         ("requests_queueing", "requests that queued a refresh"),
-        ("requests_following", "requests that followed one to its end"),
+        ("requests_following", "requests that followed them to their end"),
         ("share_of_quota", "requests / what Codat allows: 1,000 a day for each company, and 1,000 more"),
         ("money", "what the refreshes cost at the portfolio's prices; missing without prices"),
         ("spent", "what the refreshes cost, in the budget's unit"),
@@ -98,7 +98,7 @@ class Result:
         axes[1, 0].plot(day, self.timeline["age_mean"], color=GREY, label="mean")
         axes[1, 0].plot(day, self.timeline["age_p95"], color=GREY, ls=":", label="95 % are younger")
         axes[1, 0].set(ylabel="days", ylim=(0, None))
-        for axis, what in ((axes[0, 0], "Freshness by day"), (axes[1, 0], "Age at the end of the day")):
+        for axis, what in ((axes[0, 0], "Freshness by day"), (axes[1, 0], "Age by day")):
             axis.set_title(what, loc="left", fontsize="medium")
             axis.legend(frameon=False, fontsize="small")
             axis.margins(x=0.01)

@@ -19,7 +19,7 @@ import pandas as pd
 
 from codat_notebook import frames
 from codat_notebook.strategies import optimum
-from codat_notebook.strategies.budget import REQUESTS, Budget, days, reading
+from codat_notebook.strategies.budget import Budget, Following, days, reading
 from codat_notebook.strategies.cell_table import CELLS, Columns, ask, name_of
 from codat_notebook.strategies.indices import Flags, Floats, Rows
 from codat_notebook.strategies.learning import assumed_rates
@@ -106,40 +106,47 @@ def choose(priority: Floats, eligible: Flags, cost: Floats, budget: float) -> Ro
 
 
 class Round(NamedTuple):
-    """The rows to refresh now, in order; the priorities that decided, and those that the strategy gave."""
+    """The rows to refresh now, in order, and what each costs; the priorities that decided, and those that the strategy
+    gave."""
 
     rows: Rows
+    cost: Floats
     priority: Floats
     wanted: Floats
 
 
 class Rounds:
-    """The rounds of one strategy, simulated and live; ``credit`` is what may be spent now, ``spent`` what was.
+    """The rounds of one strategy, simulated and live; ``credit`` is what may be spent now, ``spent`` what was, and
+    ``looks`` are the requests that followed refreshes.
 
     Parameters
     ----------
     strategy, budget, limits : whom to ask, what comes in, and what is held to.
-    cost : what a refresh of each cell costs, in the budget's unit.
-    reading : what it costs a round to read the cells, in the budget's unit.
+    following, cost : what it takes to follow refreshes, and what one of each cell costs, in the budget's unit.
+    reading : requests that read the cells before a round.
     credit : what earlier rounds left.
     """
 
     def __init__(
-        self, strategy: Strategy, budget: Budget, limits: Limits, cost: Floats, reading: float = 0.0,
+        self, strategy: Strategy, budget: Budget, limits: Limits, following: Following, cost: Floats, reading: float,
         credit: float = 0.0,
     ) -> None:  # fmt: skip
         self._strategy = strategy
         self._a_day = limits.a_day(budget)
+        self._following = following
         self._cost = cost
-        self._reading = reading
+        self._requests = budget.unit == "requests"
+        self._reading = reading if self._requests else 0.0
         # A cell that costs more than what may be saved up is saved up for all the same.
-        self._saved = max(self._a_day * days(limits.saved), float(cost.max(initial=0.0)))
+        dearest = 1 + following.dearest if self._requests else float(cost.max(initial=0.0))
+        self._saved = max(self._a_day * days(limits.saved), dearest)
         self.keep_alive_days = days(limits.keep_alive or _KEEP_ALIVE)
         self._old = max(self.keep_alive_days - _AHEAD, self.keep_alive_days / 2)
         self._keep_alive = None if limits.keep_alive is None else keep_alive(self._old)
         self._urgent = np.empty(0, dtype=np.intp)  # cells that connections need, until they were read
         self.credit = credit
         self.spent = 0.0
+        self.looks = 0.0
 
     def earn(self, days: float) -> None:
         """Let the budget of so many days come in, beside what was saved up, and pay for reading the cells."""
@@ -159,10 +166,16 @@ class Rounds:
             priority = wanted.copy()
             priority[self._urgent] = np.inf
         rows = choose(priority, eligible, self._cost, self.credit)
-        cost = float(self._cost[rows].sum())
-        self.credit -= cost
-        self.spent += cost
-        return Round(rows, priority, wanted)
+        looks = self._following.of(rows)
+        if self._requests:
+            while not (paid := np.cumsum(1 + looks) <= self.credit * (1 + _ROUNDING)).all():
+                rows = rows[paid]  # fewer companies are looked at more often, so it is counted again
+                looks = self._following.of(rows)
+        cost = 1 + looks if self._requests else self._cost[rows]
+        self.credit -= float(cost.sum())
+        self.spent += float(cost.sum())
+        self.looks += float(looks.sum())
+        return Round(rows, cost, priority, wanted)
 
 
 class Planned(NamedTuple):
@@ -192,7 +205,8 @@ def plan_round(
 ) -> Planned:  # fmt: skip
     """What a strategy would refresh of ``cells`` (as of ``session.cells``) in a round, of which one comes every so many
     days. ``left`` is what the round before left, ``read`` how many requests it took to read the cells."""
-    cost = budget.costs(np.full(len(cells), REQUESTS), cells["price"].to_numpy(np.float64))
+    following = Following(Columns.of(cells).groups("company"), cells["latency"].to_numpy(np.float64))
+    cost = budget.costs(following, cells["price"].to_numpy(np.float64)).copy()
     if np.isnan(cost).any():
         unknown = sorted({str(name) for name in cells["platform"][np.isnan(cost)]})
         raise ValueError(f"A budget in {budget.unit} needs prices= of a refresh; unknown for {', '.join(unknown)}.")
@@ -200,30 +214,29 @@ def plan_round(
     if left.get("strategy") == name_of(strategy):
         load(strategy, left.get("remembered"))
     read = reading(cells["company"].nunique()) if read is None else read
-    rounds = Rounds(
-        strategy, budget, limits, cost, read if budget.unit == "requests" else 0.0, float(left.get("credit", 0.0))
-    )
+    rounds = Rounds(strategy, budget, limits, following, cost, read, float(left.get("credit", 0.0)))
     came_in, until = _income(left.get("paid"), now, every, max(every, days(limits.saved)))
     rounds.earn(came_in)
     amount = rounds.credit
     columns = Columns.of(cells[list(CELLS)].assign(cost=cost), now, amount)
     waiting = columns.retry_at > 0
     eligible = cells["obstacle"].isna().to_numpy(bool) & ~waiting & (columns.in_progress == 0)
-    rows, priority, wanted = rounds.next(columns, eligible)
+    rows, paid, priority, wanted = rounds.next(columns, eligible)
     reasons = np.where(priority > 0, "beyond the budget", "not wanted now").astype(object)
     for row in np.flatnonzero(waiting):
-        kind, until = cells["last_error"].iloc[row], cells["retry_at"].iloc[row]
-        reasons[row] = f"waits until {until:%Y-%m-%d %H:%M} UTC after {cells['failures'].iloc[row]} x {kind}"
+        kind, again = cells["last_error"].iloc[row], cells["retry_at"].iloc[row]
+        reasons[row] = f"waits until {again:%Y-%m-%d %H:%M} UTC after {cells['failures'].iloc[row]} x {kind}"
     reasons = np.where(cells["obstacle"].isna(), reasons, cells["obstacle"])
-    for row, left in zip(rows, amount - np.cumsum(cost[rows]), strict=True):
+    for row, rest in zip(rows, amount - np.cumsum(paid), strict=True):
         alive = np.isinf(priority[row]) and priority[row] != wanted[row]
         why = "keeps the connection alive" if alive else f"priority {priority[row]:.3g}"
         age = "never read" if np.isinf(columns.age[row]) else f"{columns.age[row]:.1f} days old"
-        reasons[row] = f"{why}, {age}, {left:,.6g} of {amount:,.6g} {budget.unit} left"
+        reasons[row] = f"{why}, {age}, {rest:,.6g} of {amount:,.6g} {budget.unit} left"
     if gives_up(strategy):
         from_ = optimum.given_up_below(assumed_rates(columns), columns.weight, cost)
         for row in np.flatnonzero((from_ > limits.a_day(budget)) & cells["obstacle"].isna().to_numpy(bool) & ~waiting):
             reasons[row] += f"; freshness alone gives it up below {from_[row]:,.3g} {budget.unit} a day"
+    cost[rows] = paid
     kept = {"unit": budget.unit, "credit": rounds.credit, "paid": until.isoformat()}
     kept |= {"strategy": name_of(strategy), "remembered": save(strategy)}
     return Planned(_frame(cells, priority, rows, reasons, cost), kept)

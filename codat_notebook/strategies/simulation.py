@@ -93,7 +93,8 @@ class _Run:
     ) -> None:  # fmt: skip
         self.portfolio = portfolio
         self.ticks = round(1 / step)  # a day
-        self.board = SimulationState(portfolio, costs(portfolio, budget), seed, start, goal)
+        following, cost = costs(portfolio, budget)
+        self.board = SimulationState(portfolio, cost, seed, start, goal)
         self.view = CellsView(self.board, portfolio.cells)
         self.weight = portfolio.cells["weight"].to_numpy()
         # For the bound: what is on its way already is paid for, and can win no more than a copy of this moment.
@@ -101,8 +102,9 @@ class _Run:
         self.since = np.where(self.board.blocked == np.inf, np.inf, 0.0)
         self.budget_a_day = budget.a_day
         self.reading = portfolio.reading if portfolio.reading is not None else reading(self.board.companies)
-        paid = self.reading if budget.unit == "requests" else 0.0
-        self.rounds = Rounds(strategy, budget, limits, self.board.cost, paid)
+        self.rounds = Rounds(strategy, budget, limits, following, cost, self.reading)
+        #: What refreshes may take of the budget: the rest is taken by reading.
+        self.left_a_day = max(budget.a_day - (self.reading * self.ticks if budget.unit == "requests" else 0.0), 0.0)
         self.deadlines = Deadlines(self.board, goal, deadline)
         self.reports = Reports(self.board)
         self.connections = KeepAliveCount(self.board, self.rounds.keep_alive_days)
@@ -163,7 +165,6 @@ class _Run:
         freshness = optimum.mean(board.ledger.fresh_days, self.weight) / days
         ratio = freshness / bound if bound > 0 else 1.0
         refreshes = float(board.refreshes.sum())
-        following = float((board.refreshes * np.maximum(truth["requests"].to_numpy(np.float64) - 1, 0.0)).sum())
         reading = self.reading * self.ticks * days
         metrics = {
             "freshness": freshness,
@@ -183,8 +184,8 @@ class _Run:
             "found_nothing": board.ledger.found_nothing.sum(),
             "requests_reading": reading,
             "requests_queueing": refreshes,
-            "requests_following": following,
-            "share_of_quota": (reading + refreshes + following) / (daily_requests(board.companies) * days),
+            "requests_following": self.rounds.looks,
+            "share_of_quota": (reading + refreshes + self.rounds.looks) / (daily_requests(board.companies) * days),
             "money": (board.refreshes * truth["price"].to_numpy(np.float64)).sum(),
             "spent": self.rounds.spent,
             "share_of_budget": _share(self.rounds.spent, self.budget_a_day * days),
@@ -196,7 +197,7 @@ class _Run:
         """What no strategy exceeds, given the world that is simulated."""
         board = self.board
         return optimum.upper_bound(
-            board.true_rate, self.budget_a_day, days, self.ages, self.weight, board.cost,
+            board.true_rate, self.left_a_day, days, self.ages, self.weight, board.cost,
             kept=board.kept, success=board.success(1 / self.ticks), since=self.since, ahead=1 / self.ticks,
         )  # fmt: skip
 

@@ -20,6 +20,7 @@ from codat_notebook.strategies.rounds import plan_round
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 FREE = Limits(keep_alive=None)
+REAL: dict[str, Any] = {"name": "Toft", "obstacle": None, "rate_from": "given", "price": np.nan, "latency": 0.0}
 ROUNDS = [
     (budget, every)
     for budget in ("12 refreshes/day", "35 refreshes/day", "40 refreshes/day", "1.5 refreshes/day", "0.3 refreshes/day")
@@ -42,7 +43,7 @@ def lived(strategy: Any, budget: str, every: str, lasts: float, late: float = 0.
     queued = []
     for number in range(round(lasts / step)):
         now = number * step
-        real = frame.assign(age=now - snapshot, name="Toft", obstacle=None, rate_from="given", price=np.nan)
+        real = frame.assign(age=now - snapshot, **REAL)
         moment = START + timedelta(days=now + late * (number % 2))  # cron is a little late now and then
         plan, left = plan_round(strategy, real, Budget.of(budget), step, FREE, moment, json.loads(json.dumps(left)))
         done = plan.loc[plan["action"] == "queue", "data_type"].astype(str)
@@ -67,7 +68,7 @@ def test_a_round_that_comes_late_loses_nothing_and_one_too_many_wins_nothing() -
     """Budget comes in with time, not with rounds; after a long pause no more than is saved up."""
     for late in (1 / 24 / 30, -1 / 24 / 30):
         assert lived(oldest(), "12 refreshes/day", "1h", 1.0, late)[0] == [0, 1] * 12
-    real = cells().assign(name="Toft", obstacle=None, rate_from="given", price=np.nan)
+    real = cells().assign(**REAL)
 
     def queued(*hours: float) -> list[int]:
         left: dict[str, Any] = {}
@@ -90,14 +91,24 @@ def test_a_big_company_is_as_fast_as_it_is_live() -> None:
 
 
 def test_a_budget_in_requests_pays_for_reading() -> None:
-    """The rounds that read more often than the budget pays for queue nothing."""
+    """Rounds that read more often than the budget pays for queue nothing; what is left pays for looks at companies,
+    not at refreshes, and is worth more where these are of few companies."""
     frame = pd.DataFrame({"company": [f"c{row}" for row in range(20)], "true_rate": 1.0, "age": 9.0})
-    hourly, daily = (simulate(oldest(), frame, days=4, budget="65 requests/day", tick=tick).metrics
-                     for tick in ("1h", "1D"))  # fmt: skip
+    hourly, daily, few = (
+        simulate(oldest(), cells, days=4, budget="71 requests/day", tick=tick).metrics
+        for cells, tick in ((frame, "1h"), (frame, "1D"), (frame.assign(company="a"), "1D"))
+    )
     assert (hourly["refreshes"], hourly["requests_reading"]) == (0.0, 21 * 24 * 4)
     assert (daily["refreshes"], daily["requests_reading"]) == (80.0, 21 * 4)
-    kinds = [daily[f"requests_{kind}"] for kind in ("reading", "queueing", "following")]
-    assert daily["spent"] == pytest.approx(sum(kinds))
+    assert daily["requests_following"] == pytest.approx(
+        4 * (20 + 1)
+    )  # a look at each company, and one at the list of them
+    assert few["requests_following"] == pytest.approx(4 * 2)
+    for told in (daily, few):
+        assert told["spent"] == pytest.approx(
+            sum(told[f"requests_{kind}"] for kind in ("reading", "queueing", "following"))
+        )
+        assert told["spent"] <= 4 * 71
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.strategies import Portfolio, every, oldest, optimal, rounds, simulate
-from codat_notebook.strategies.budget import Budget
+from codat_notebook.strategies.budget import Budget, Following
 from codat_notebook.strategies.cell_table import Columns, table
 from codat_notebook.strategies.rounds import Limits, Rounds, choose, plan_round
 
@@ -101,7 +101,7 @@ def test_a_simulated_and_a_real_round_are_one(strategy: Any, limits: Limits, bud
         }
     )  # fmt: skip
     simulated = simulate(strategy, Portfolio.from_frame(cells), days=1, tick="1D", budget=budget, limits=limits)
-    real = cells.assign(name="Toft", obstacle=None, rate_from="given", price=np.nan)
+    real = cells.assign(name="Toft", obstacle=None, rate_from="given", price=np.nan, latency=0.0)
     plan = plan_round(strategy, real, Budget.of(budget), 1.0, limits, start).plan
     queued = plan[plan["action"] == "queue"]
     begun = simulated.cells[simulated.cells["refreshes"] > 0]
@@ -115,7 +115,8 @@ def test_a_simulated_and_a_real_round_are_one(strategy: Any, limits: Limits, bud
 def test_what_a_round_leaves_is_carried_to_the_next() -> None:
     """Up to what may be saved up, or the dearest cell costs, beside what comes in anew."""
     cost = np.array([3.0, 0.5])
-    rounds = Rounds(oldest(), Budget(1.0, "GBP"), Limits(saved="2D"), cost)
+    following = Following(np.arange(2), np.zeros(2))
+    rounds = Rounds(oldest(), Budget(1.0, "GBP"), Limits(saved="2D"), following, cost, reading=2.0)
     columns = Columns.of(table({"company": ["a", "b"], "age": [9.0, 1.0], "cost": cost}))
     begun = []
     for _ in range(4):

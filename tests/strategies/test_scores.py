@@ -91,12 +91,13 @@ def test_keep_alive_counts_linked_connections_that_were_left_alone() -> None:
 
 
 def test_requests_money_and_quota() -> None:
-    """One request queues, the others follow; prices are the platform's; the quota grows with the companies."""
-    frame = pd.DataFrame({"company": ["a", "b"], "true_rate": 1.0, "requests": [2, 5], "platform": ["Xero", "Sage"]})
+    """One request queues, the others read the two companies and follow; prices are the platform's; the quota grows with
+    the companies."""
+    frame = pd.DataFrame({"company": ["a", "b"], "true_rate": 1.0, "platform": ["Xero", "Sage"]})
     metrics = simulate(every("1D"), frame.assign(price=[0.5, 2.0]), days=10, budget="99 refreshes/day").metrics
     assert metrics["requests_queueing"] == metrics["refreshes"] == 20
-    assert metrics["requests_following"] == 10 * 1 + 10 * 4
+    assert metrics["requests_following"] == 20 * 2
     assert metrics["requests_reading"] == 240 * 3  # two companies, and their list, each hour
-    assert metrics["share_of_quota"] == pytest.approx(790 / 10 / 3000)
+    assert metrics["share_of_quota"] == pytest.approx(780 / 10 / 3000)
     assert metrics["money"] == pytest.approx(10 * 0.5 + 10 * 2.0)
     assert np.isnan(simulate(every("1D"), frame, days=1).metrics["money"])
