@@ -88,6 +88,8 @@ class CompanyRun:
     tries: dict[int, int] = field(default_factory=dict)
     #: Position (:data:`LOOK`: a look) -> the clock's seconds since when an answer is waited for.
     since: dict[int, float] = field(default_factory=dict)
+    #: Position -> the clock's seconds since when Codat refuses it for its limits.
+    held: dict[int, float] = field(default_factory=dict)
     under_way: int = 0
     looking: bool = False
     due: float | None = None
