@@ -311,7 +311,8 @@ def test_ipv6_in_no_proxy_is_no_fault_of_a_proxy(hosts: str) -> None:
     named = {**unset, "NO_PROXY": hosts, "no_proxy": hosts}
     direct, through = ["ConnectionPool", "AsyncConnectionPool"], ["HTTPProxy", "AsyncHTTPProxy"]
     assert _elsewhere(code, **named).split() == direct * 2
-    assert _elsewhere(code, **{**named, "HTTPS_PROXY": "http://127.0.0.1:9"}).split() == through + direct
+    set_one = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
+    assert _elsewhere(code, **{**named, **set_one}).split() == through + direct
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])

@@ -12,13 +12,7 @@ from codat_notebook.runs.run import RefreshRun
 from .virtual import Stage, staged
 
 YEARS = str(30 * 365 * 86_400)
-NO_ROWS = {
-    "results": [],
-    "pageNumber": 1,
-    "pageSize": 100,
-    "totalResults": 0,
-    "_links": {"next": {"href": "/x?page=2"}},
-}
+NO_ROWS = {"results": [], "totalResults": 0, "_links": {"next": {"href": "/x?page=2"}}}
 FAULTS: dict[str, dict[str, Any]] = {
     "503": {"status": 503},
     "503 for years": {"status": 503, "headers": {"Retry-After": YEARS}},
@@ -57,7 +51,7 @@ def _run(stage: Stage, companies: list[str], seconds: int) -> tuple[RefreshRun, 
 
     at: dict[float, Any] = {second + 0.5: listen for second in range(seconds)}
     at |= {hours * 3600.0: listen for hours in range(1, int(LONGEST // 3600))}
-    run = stage.run(dict.fromkeys(companies, ["items"]), at=at | {LONGEST: RefreshRun.stop_watching})
+    run = stage.run({id: ["items"] for id in companies}, at=at | {LONGEST: RefreshRun.stop_watching})
     return run.wait(60), end, longest
 
 

@@ -96,7 +96,7 @@ PARENT = "This company is a parent: its subsidiaries have the connections."
 
 
 def test_where_operations_would_be_it_says_why_there_are_none(bench: ConsoleBench) -> None:
-    """Before a company is picked, while it is read, and where nothing of it was ever pulled: a parent has its reason."""
+    """Before a company is picked, while it is read, and where nothing was ever pulled: a parent has its reason."""
     said: list[str] = []
     table = bench.parts["codat-operations"]
     table.observe(lambda change: said.append(change["new"]["empty"]), "state")
