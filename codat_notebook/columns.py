@@ -48,12 +48,12 @@ class Frame(pd.DataFrame, metaclass=_Alike):
     def _constructor(self) -> type:
         return Frame
 
-    def to_string(self, buf: Any = None, *args: Any, **how: Any) -> str | None:  # type: ignore[override]
+    def to_string(self, buf: Any = None, *args: Any, **how: Any) -> str | None:  # type: ignore[override]  # pandas has overloads
         """As pandas does it; as a text, which is for a terminal, without what could steer that."""
         text: str | None = super().to_string(buf, *args, **how)
         return text if text is None else "\n".join(map(shown, text.split("\n")))
 
-    def to_excel(self, *args: Any, **how: Any) -> None:  # type: ignore[misc]
+    def to_excel(self, *args: Any, **how: Any) -> None:  # type: ignore[misc]  # final in the stubs only
         """As pandas does it, which takes texts for formulas and no times with a zone."""
         try:
             super().to_excel(*args, **how)
