@@ -23,13 +23,14 @@ _HOMES = {
     "doctor": "checkup",
     "load_ipython_extension": "magics",
     "run_strategy": "live",
+    "save": "tables.exports",
     "simulate": "strategies",
     "strategies": "strategies",
 }
 
 __all__ = [
     "CodatLending", "RefreshRun", "Sandbox", "Session", "__version__", "compare", "connect", "console",
-    "doctor", "load_ipython_extension", "run_strategy", "simulate", "strategies",
+    "doctor", "load_ipython_extension", "run_strategy", "save", "simulate", "strategies",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from codat_notebook.sandbox import Sandbox
     from codat_notebook.session import Session, connect
     from codat_notebook.strategies import compare, simulate
+    from codat_notebook.tables.exports import save
     from codat_notebook.widgets.console import console
 
 

@@ -19,6 +19,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from codat_notebook.models.errors import shown
+
 #: Times that are read at once; they stay in the processor's cache.
 PIECE: Final = 2_000
 _FORM: Final = b"0000-00-00T00:00:00.0000000Z\n"
@@ -27,6 +29,36 @@ _FORMS: Final = _FORM * PIECE
 _AFTER: Final = -9_214_560_000_000_000
 _BEFORE: Final = 9_214_646_400_000_000
 _TO_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
+
+
+class _Alike(type):
+    """A plain DataFrame counts as a :class:`Frame`, so that ``pandas.testing`` takes either for the other."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, pd.DataFrame)
+
+
+class Frame(pd.DataFrame, metaclass=_Alike):
+    """A DataFrame with what Codat returned; what is selected of it is one, too.
+
+    Its values are as they came. Printed, those signs are written out that could steer a terminal.
+    """
+
+    @property
+    def _constructor(self) -> type:
+        return Frame
+
+    def to_string(self, buf: Any = None, *args: Any, **how: Any) -> str | None:  # type: ignore[override]  # pandas has overloads
+        """As pandas does it; as a text, which is for a terminal, without what could steer that."""
+        text: str | None = super().to_string(buf, *args, **how)
+        return text if text is None else "\n".join(map(shown, text.split("\n")))
+
+    def to_excel(self, *args: Any, **how: Any) -> None:  # type: ignore[misc]  # final in the stubs only
+        """As pandas does it, which takes texts for formulas and no times with a zone."""
+        try:
+            super().to_excel(*args, **how)
+        except ValueError as error:
+            raise ValueError(f"{error} codat_notebook.save(frame, 'frame.xlsx') writes it, its times in UTC.") from None
 
 
 def series_of(kind: str, values: Sequence[Any]) -> pd.Series[Any]:

@@ -96,7 +96,7 @@ def build(
     """
     import pandas as pd
 
-    from codat_notebook.columns import series_of
+    from codat_notebook.columns import Frame, series_of
 
     if extra:
         schema = {name: kind for name, (kind, _) in extra.items()} | dict(schema)
@@ -107,7 +107,7 @@ def build(
         name: values if isinstance(values, pd.Series) else series_of(schema[name], values)
         for name, values in given.items()
     }
-    return pd.DataFrame(made, copy=False)  # nobody else holds the columns
+    return Frame(made, copy=False)  # nobody else holds the columns
 
 
 def _columns(items: Sequence[Any], *names: str, **attributes: str) -> dict[str, list[Any]]:
@@ -202,6 +202,8 @@ def stacked(above: pd.DataFrame, below: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
     from pandas.api.types import union_categoricals
 
+    from codat_notebook.columns import Frame
+
     columns: dict[str, Any] = {}
     for name in above:
         both = [above[name], below[name]]
@@ -209,7 +211,7 @@ def stacked(above: pd.DataFrame, below: pd.DataFrame) -> pd.DataFrame:
             columns[str(name)] = pd.Series(union_categoricals(both, sort_categories=True))
         else:
             columns[str(name)] = pd.concat(both, ignore_index=True)
-    return pd.DataFrame(columns, copy=False)
+    return Frame(columns, copy=False)
 
 
 def of_rows(schema: Mapping[str, str], rows: Iterable[Any], extra: Mapping[str, Extra] | None = None) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import no_var_expand
 
 from codat_notebook import frames
-from codat_notebook.models.errors import CodatLendingError, ConfigurationError
+from codat_notebook.models.errors import CodatLendingError, ConfigurationError, shown
 from codat_notebook.models.vocabulary import DATA_TYPES, ID, custom_identifier
 from codat_notebook.runs.context import find_companies
 from codat_notebook.runs.records import from_exception
@@ -146,7 +146,7 @@ class Codat:
             return getattr(self, f"_{verb}")(rest)
         except CodatLendingError as error:
             told = from_exception(error, f"`%codat {verb}` could not be done", self.session.context.now)
-            raise UsageError(f"{told.what}. {told.why} {told.action}") from None
+            raise UsageError(shown(f"{told.what}. {told.why} {told.action}")) from None
 
     def _connect(self, rest: list[str]) -> Session:
         if not set(rest) <= set(CONNECT_WORDS):

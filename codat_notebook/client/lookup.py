@@ -17,6 +17,7 @@ from codat_notebook.client.flows import Pager, read
 from codat_notebook.client.retrying import Call, Flow, fetch
 from codat_notebook.models import errors, shared, status
 from codat_notebook.models.instants import instant
+from codat_notebook.models.platforms import BY_KEY, BY_NAME
 
 #: How far the server's clock and its history's times may disagree: what is requested since is taken at once, what is
 #: requested at most ``NEAR`` earlier is taken when nothing else has turned up in the settle time.
@@ -164,9 +165,30 @@ def supported(
     """Connection id -> the data types that its platform can deliver; without those of whose platform nothing is known.
     A connection may lack the key of its integration: its id is what Codat requires (oas #56).
     """
-    names = {each.id: (each.integration_key, each.integration_id, each.platform_name) for each in connections}
-    known = {id: [name.lower() for name in told if name and name.lower() in platforms] for id, told in names.items()}
+    known = {each.id: [name for name in _names(each) if name in platforms] for each in connections}
     return {id: platforms[found[0]] for id, found in known.items() if found}
+
+
+def on_premise(integrations: Iterable[shared.Integration]) -> dict[str, bool]:
+    """Whether platforms run on the customer's machine, by each of the names that a connection may know them by: as
+    Codat says, else as its documents do."""
+    told = {name: platform.offline for name, platform in {**BY_KEY, **BY_NAME}.items()}
+    for each in integrations:
+        if each.is_offline_connector is not None:
+            names = (each.key, each.integration_id, each.name)
+            told |= dict.fromkeys(filter(None, names), each.is_offline_connector)
+    return {name.lower(): offline for name, offline in told.items()}
+
+
+def placed(connection: shared.Connection, offline: Mapping[str, bool]) -> shared.Connection:
+    """A connection that knows whether it is read on the customer's machine."""
+    there = next((offline[name] for name in _names(connection) if name in offline), False)
+    return msgspec.structs.replace(connection, on_premise=True) if there else connection
+
+
+def _names(connection: shared.Connection) -> list[str]:
+    told = (connection.integration_key, connection.integration_id, connection.platform_name)
+    return [name.lower() for name in told if name]
 
 
 def expected(call: Call, company_id: str) -> Flow[set[Intent]]:

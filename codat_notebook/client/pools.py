@@ -71,7 +71,7 @@ def _proxy(url: httpx.URL) -> httpx.Proxy | None:
     """The proxy that the environment (or the system) names for a server."""
     proxies = getproxies()
     address = proxies.get(url.scheme) or proxies.get("all")
-    if not address or proxy_bypass(url.host) or proxy_bypass(url.netloc.decode()):
+    if not address or is_loopback(str(url)) or proxy_bypass(url.host) or proxy_bypass(url.netloc.decode()):
         return None
     return httpx.Proxy(address if "://" in address else f"http://{address}")
 

@@ -158,10 +158,11 @@ class _Case:
 
     @cached_property
     def platform(self) -> str:
-        """The words that tell the platform: the integration's key, its name, the kind of source."""
+        """The words that tell the platform: the integration's key, its name, the kind of source, where it runs."""
         if self.connection is None:
             return ""
-        words = (self.connection.integration_key, self.connection.platform_name, self.connection.source_type)
+        connection, where = self.connection, rules.ON_PREMISE[0] if self.connection.on_premise else None
+        words = (connection.integration_key, connection.platform_name, connection.source_type, where)
         return " · ".join(word for word in words if word).lower()
 
     @property

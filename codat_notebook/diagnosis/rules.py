@@ -38,7 +38,8 @@ SHAPES: Final = {
 class DiagnosisRule:
     """Conditions on an operation and what is known around it, and the advice where they hold.
 
-    ``platforms`` are integration keys, words of platform names, or source types; ``data_types`` may end in ``*``.
+    ``platforms`` are integration keys, words of platform names, source types or where they run; ``data_types`` may end
+    in ``*``.
     ``text`` is a pattern for what the operation, the connection's errors and its ``connectionInfo`` say. ``linked`` is
     the time from the connection's creation to the operation's request, ``age`` that from the request until now: from
     (included) to (excluded). ``unseen``: no success of the type on the connection is in the history.
@@ -104,6 +105,8 @@ BUSINESS_CENTRAL: Final = ("trji", "business central")
 NETSUITE: Final = ("akxx", "netsuite")
 DESKTOP: Final = ("pqsw", "quickbooks desktop")
 SAGE_50: Final = ("hbql", "sage 50")
+#: Any whose connector runs on the customer's machine, as its integration says.
+ON_PREMISE: Final = ("on-premise",)
 INTACCT: Final = ("knfz", "intacct")
 XERO: Final = ("gbol", "xero")
 ZOHO: Final = ("rwuv", "zoho")
@@ -391,11 +394,10 @@ RULES: Final = (
         action="Ask the customer to switch the machine on, open the connector with Auto-Run, and close QuickBooks "
         "elsewhere. It then continues by itself.", retry="never", who="customer",
         source=f"{_ACCOUNTING}/quickbooksdesktop/quickbooks-desktop-faq.md"),
-    _nothing("sage 50 waits", _WAITING, platforms=SAGE_50, age=_hours(0, 2),
+    _nothing("machine waits", _WAITING, platforms=(*SAGE_50, *ON_PREMISE), age=_hours(0, 2),
         cause="It is waiting for the customer's machine to come online.",
-        action="Nothing to do yet: it starts as soon as the connector runs.",
-        source=f"{_ACCOUNTING}/sage50/accounting-sage50.md"),
-    DiagnosisRule("sage 50 machine off", _WAITING, platforms=SAGE_50, age=(timedelta(hours=2), NEVER),
+        action="Nothing to do yet: it starts as soon as the connector runs.", source=_STATUS),
+    DiagnosisRule("machine off", _WAITING, platforms=(*SAGE_50, *ON_PREMISE), age=(timedelta(hours=2), NEVER),
         cause="The machine is off or asleep, or the connector is stopped or blocked by an antivirus program.",
         action="Ask the customer to start it and to allow its folder. The refresh then starts by itself.",
         retry="never", who="customer", source=f"{_ACCOUNTING}/sage50/sage50-troubleshooting.md"),

@@ -111,6 +111,8 @@ class Connection(Model, frozen=True, kw_only=True):
     data_connection_errors: list[DataConnectionError] | None = None
     connection_info: dict[str, Any] | None = None
     additional_properties: dict[str, Any] | None = None
+    #: Whether its connector runs on the customer's machine: told by its integration, and put here by ``client.lookup``.
+    on_premise: bool = msgspec.field(default=False, name="(on premise)")
 
     @property
     def is_linked(self) -> bool:

@@ -57,6 +57,8 @@ _PAUSED: Final = re.compile(
     re.IGNORECASE,
 )
 _OFFLINE: Final = re.compile("waiting for asynchronous response", re.IGNORECASE)
+#: What Codat holds until the customer's machine is on and its connector runs; only then is it read.
+AT_MACHINE: Final = "Waiting for a machine"
 
 
 class Meaning(NamedTuple):
@@ -91,8 +93,11 @@ def with_status(status: str) -> str:
     return words if words == status else f"{words} ({status})"
 
 
-def meaning(status: str, completed: str | None = None, description: str | None = None) -> Meaning:
-    """What a status means, given the operation's ``completed`` and ``statusDescription``.
+def meaning(
+    status: str, completed: str | None = None, description: str | None = None, on_premise: bool = False
+) -> Meaning:
+    """What a status means, given the operation's ``completed`` and ``statusDescription``, and whether its connector
+    runs on the customer's machine: there what is queued waits for that, while online platforms are read at once.
 
     ``Cancelled`` is a failure like any other, and red: somebody has to refresh once more. ``NotSupported`` counts as a
     failure, too (the data did not come), but is not red: nobody has to do anything, and no retry changes it.
@@ -110,8 +115,8 @@ def meaning(status: str, completed: str | None = None, description: str | None =
         return Meaning("other", stage, "idle", text)
     if pause := pause_end(description):
         return Meaning("running", stage, "warn", f"Paused until {pause}")
-    if _OFFLINE.search(description or ""):
-        return Meaning("running", stage, "warn", "Waiting for a machine")
+    if (on_premise and stage == 0) or _OFFLINE.search(description or ""):
+        return Meaning("running", stage, "warn", AT_MACHINE)
     return Meaning("running", stage, "run" if status in STAGES else "idle", text)
 
 

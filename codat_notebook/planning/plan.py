@@ -113,7 +113,7 @@ def _obstacle(
     if snapshot.trouble or snapshot.facts is None:
         return snapshot.trouble
     if not snapshot.facts.connections:
-        return "a parent: its subsidiaries have the connections" if snapshot.facts.subsidiaries else "not linked"
+        return snapshot.facts.only_parent or "not linked"
     if told := caution(snapshot.facts.products):
         return told
     if connection_id is not None and connection_id not in snapshot.facts.connections:
@@ -130,7 +130,7 @@ def _obstacle(
         return "not linked"
     if (cell.connection_id, cell.data_type) not in snapshot.running or (cell.overdue and selection.overdue):
         return None
-    return STUCK if cell.overdue else "in progress"
+    return STUCK if cell.overdue else "queued, waiting for a machine" if cell.at_machine else "in progress"
 
 
 def _not_due(cell: Cell, selection: Selection) -> str | None:

@@ -111,13 +111,14 @@ def freshness(status: CompanyStatus, now: datetime) -> Markup:
     counts = Counter(_age_class(cell, now) for cell in cells)
     pairs = [(counts[place], *age) for place, age in enumerate(_AGES) if counts[place]]
     failed = sum(is_problem(cell.status or "") for cell in cells)
+    none = status.facts.unconnected if status.facts.only_parent else "No connection is linked, so nothing can be read."
     read = f"{count(len(cells), 'data type')} on {count(len(linked), 'linked connection')}"
     tried = f"the last attempt of {failed} failed" if failed else "no last attempt failed"
     bar = [h("i", class_=tone, style=f"flex:{number}") for number, _, tone in pairs]
     legend = [h("li", h("i", class_=tone), h("b", str(number)), f" {name}") for number, name, tone in pairs]
     return section(
         "Freshness",
-        h("p", f"{read}: {tried}." if cells else "No connection is linked, so nothing can be read."),
+        h("p", f"{read}: {tried}." if cells else none),
         h("div", bar, class_="bar", aria_hidden="true"),
         h("ul", legend, class_="legend"),
     )
@@ -137,7 +138,7 @@ def connections(status: CompanyStatus, now: datetime) -> Markup:
         "Connections",
         ("platform", "kind", "state", "last sync", "link for the customer", "id"),
         [_connection(connection, now) for connection in ordered],
-        "This company has no connection yet.",
+        status.facts.unconnected,
     )
 
 

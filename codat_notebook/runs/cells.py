@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from codat_notebook.diagnosis import Advice, diagnose
 from codat_notebook.models.instants import instant
-from codat_notebook.models.shared import DataStatus, PullOperation
-from codat_notebook.models.status import is_failed, is_problem, is_running
+from codat_notebook.models.shared import Connection, DataStatus, PullOperation
+from codat_notebook.models.status import AT_MACHINE, is_failed, is_problem, is_running, meaning
 from codat_notebook.models.vocabulary import DatasetStatus, SchemaDataType
 
 if TYPE_CHECKING:  # the context holds what is watched, which is made of these
@@ -65,6 +65,8 @@ class Cell:
     failures: int = 0
     #: Whether its operation runs for so long that it may never end.
     overdue: bool = False
+    #: Whether its operation waits for the customer's machine.
+    at_machine: bool = False
 
     @property
     def lasting(self) -> str | None:
@@ -240,6 +242,12 @@ def is_overdue(operation: PullOperation, now: datetime) -> bool:
     return is_running(operation.status, operation.completed) and requested is not None and now - requested > OVERDUE
 
 
+def at_machine(operation: PullOperation, connection: Connection | None) -> bool:
+    """Whether an operation waits for the customer's machine, so that nothing of it is read yet."""
+    there = connection is not None and connection.on_premise
+    return meaning(operation.status, operation.completed, operation.status_description, there).text == AT_MACHINE
+
+
 def _cell(
     facts: "CompanyFacts",
     key: Key,
@@ -253,7 +261,8 @@ def _cell(
     synced = instant(status.last_successful_sync) if status else None
     last_success = synced or (success.told if success else None)
     behind = latest is not None and synced is not None and synced > (latest.told or synced)
-    shown = None if behind else latest
+    shown, connection = None if behind else latest, facts.connections.get(connection_id)
+    waits = shown is not None and at_machine(shown, connection)
     return Cell(
         company_id=facts.id,
         connection_id=connection_id,
@@ -263,9 +272,10 @@ def _cell(
         last_success=last_success,
         last_requested=instant(latest.requested) if latest else None,
         age=now - last_success if last_success else None,
-        message=(shown.error_message or shown.status_description) if shown else None,
+        message=(shown.error_message or shown.status_description or (AT_MACHINE if waits else None)) if shown else None,
         operation_id=shown.id if shown else (status.latest_sync_id if status else None),
         source="dataStatus" if status else "history",
         completed=shown.completed if shown else None,
         overdue=shown is not None and is_overdue(shown, now),
+        at_machine=waits,
     )

@@ -20,6 +20,7 @@ from codat_notebook.models.products import caution
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_running
 from codat_notebook.runs import polling
+from codat_notebook.runs.cells import at_machine
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.records import ErrorRecord, Subject, from_operation, log_error
 from codat_notebook.runs.rows import Row
@@ -87,6 +88,8 @@ class CompanyRun:
     tries: dict[int, int] = field(default_factory=dict)
     #: Position (:data:`LOOK`: a look) -> the clock's seconds since when an answer is waited for.
     since: dict[int, float] = field(default_factory=dict)
+    #: Position -> the clock's seconds since when Codat refuses it for its limits.
+    held: dict[int, float] = field(default_factory=dict)
     under_way: int = 0
     looking: bool = False
     due: float | None = None
@@ -220,6 +223,15 @@ class CompanyRun:
     def replace(self, position: int, row: Row) -> None:
         """Replace one row."""
         self.set_rows(row if place == position else old for place, old in enumerate(self.rows))
+
+    @property
+    def at_machine(self) -> int:
+        """How many of its operations wait for the customer's machine."""
+        connections = self.facts.connections if self.facts else {}
+        if not any(connection.on_premise for connection in connections.values()):
+            return 0
+        open_ones = [row.operation for row in self.rows if row.operation is not None and row.open]
+        return sum(at_machine(each, connections.get(each.connection_id)) for each in open_ones)
 
     @property
     def all_types(self) -> Row:

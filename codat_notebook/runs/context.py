@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 from codat_notebook.client import CodatLending, Event, Waiting
-from codat_notebook.client.lookup import expected_cells, readable, supported
+from codat_notebook.client.lookup import expected_cells, on_premise, placed, readable, supported
 from codat_notebook.client.quota import Pacing
 from codat_notebook.client.wire import is_loopback
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError, NoResponseError
-from codat_notebook.models.shared import Company, Connection, PullOperation, SyncSettings
+from codat_notebook.models.shared import Company, CompanyReference, Connection, PullOperation, SyncSettings
 from codat_notebook.models.vocabulary import custom_identifier
 from codat_notebook.runs.engine import Engine
 from codat_notebook.runs.governor import Governor
@@ -49,8 +49,18 @@ class CompanyFacts:
     supported: Mapping[str, frozenset[str]]
     tags: Mapping[str, str] = field(default_factory=dict)
     products: tuple[str, ...] = ()
-    #: How many subsidiaries it has: the connections of a parent are theirs.
-    subsidiaries: int = 0
+    parent: CompanyReference | None = None
+    subsidiaries: tuple[CompanyReference, ...] = ()
+
+    @property
+    def only_parent(self) -> str | None:
+        """Why it has no connections, where these are its subsidiaries'."""
+        return "a parent: its subsidiaries have the connections" if self.subsidiaries and not self.connections else None
+
+    @property
+    def unconnected(self) -> str:
+        """Why it has no connections, as a sentence."""
+        return f"This company is {self.only_parent}." if self.only_parent else "This company has no connection yet."
 
     @property
     def linked(self) -> list[Connection]:
@@ -90,6 +100,8 @@ class RunContext:
     errors: Log[ErrorRecord]
     pacing: Pacing | None = None
     support: dict[str, frozenset[str]] | None = None
+    #: Whether platforms run on the customer's machine, likewise by each of their names.
+    offline: dict[str, bool] = field(default_factory=dict)
     settings: dict[str, SyncSettings] = field(default_factory=dict)
     #: Company id -> name, of those that were read.
     names: dict[str, str] = field(default_factory=dict)
@@ -151,15 +163,16 @@ class RunContext:
 
     async def facts(self, company: Company, company_id: str = "") -> CompanyFacts:
         """The same of a company that was read already: lists of companies hold their connections."""
-        connections = {connection.id: connection for connection in company.data_connections or ()}
         if self.support is None:
-            self.support = readable([each async for each in self.client.integrations.iterate_async()])
+            integrations = [each async for each in self.client.integrations.iterate_async()]
+            self.offline, self.support = on_premise(integrations), readable(integrations)
+        connections = {each.id: placed(each, self.offline) for each in company.data_connections or ()}
         able = supported(connections.values(), self.support)
         id = company.id or company_id
         products = tuple(company.products or ())
         self.names[id] = company.name or id
-        subsidiaries = len(company.reference_subsidiary_companies or ())
-        return CompanyFacts(id, company.name or id, connections, able, company.tags or {}, products, subsidiaries)
+        parent, below = company.reference_parent_company, tuple(company.reference_subsidiary_companies or ())
+        return CompanyFacts(id, company.name or id, connections, able, company.tags or {}, products, parent, below)
 
     async def company_settings(self, company_id: str, retries: RetryConfig | None = None) -> SyncSettings:
         """A company's sync settings as Codat tells them, asked for once."""

@@ -17,7 +17,7 @@ from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_running, paused_until
 from codat_notebook.runs import polling
 from codat_notebook.runs.cells import OVERDUE, is_overdue
-from codat_notebook.runs.company_run import ALL, CompanyRun
+from codat_notebook.runs.company_run import ALL, LOOK, CompanyRun
 from codat_notebook.runs.context import ITS_OWN
 from codat_notebook.runs.durations import Durations, seconds_taken
 from codat_notebook.runs.governor import DAY
@@ -63,6 +63,8 @@ async def look(company: CompanyRun, durations: Durations) -> None:
             else None
         )
         company.set_phase("stopped" if company.unsettled or stuck else "done", told)
+    elif company.queued and company.rows and not any(row.open for row in company.rows):
+        company.set_phase(company.phase, "looking for what Codat may have queued all the same")
 
 
 def _quiet(company: CompanyRun) -> float:
@@ -210,6 +212,9 @@ def _trouble(company: CompanyRun, error: CodatLendingError) -> None:
     record = company.context.report(error, what, company.subject())
     if error.status_code in ITS_OWN:
         company.refuse(record)
+        return
+    if company.context.client.clock.monotonic() - company.since[LOOK] > OVERDUE.total_seconds():
+        company.set_phase("stopped", f"no answer from Codat for more than {OVERDUE.days} days")
         return
     company.pause = min(company.pause * 2, BACK_OFF[1]) or BACK_OFF[0]
     if error.retry_at is not None:

@@ -28,6 +28,7 @@ from codat_notebook.runs.governor import local
 from codat_notebook.runs.journal import Journal, Start
 from codat_notebook.runs.rows import STATES, Row, RunProgress, ended, progress_of, remedies_of
 from codat_notebook.runs.scheduler import Scheduler
+from codat_notebook.words import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -238,7 +239,9 @@ class RefreshRun:
             waits = f"{number:,} to be retried from {local(due)}" if due is not None else None
             hold = self._scheduler.hold.why if self._scheduler.hold else None
             stuck = self._scheduler.stuck if hold is None else None
-            notes = [paused, trouble, hold, stuck, waits, note, caution]
+            machines = sum(company.at_machine for company in self._companies) if self.counts.get("running") else 0
+            queued = f"{count(machines, 'operation')} queued until the customer's machine is on" if machines else None
+            notes = [paused, trouble, hold, stuck, waits, queued, note, caution]
         return "; ".join(filter(None, notes)) or None
 
     @property

@@ -17,6 +17,7 @@ from itertools import count, zip_longest
 from typing import Any, TypeVar
 
 from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.runs.cells import OVERDUE
 from codat_notebook.runs.company_run import ALL, LOOK, CompanyRun
 from codat_notebook.runs.context import SILENCE, RunContext
 from codat_notebook.runs.durations import Durations
@@ -140,7 +141,7 @@ class Scheduler:
             except CodatLendingError as error:
                 if error.status_code != 429 or error.retry_at is None or not self.open:
                     raise
-                if error.retry_at > self.context.now + DAY:
+                if self._now - self._asking > OVERDUE.total_seconds() or error.retry_at > self.context.now + DAY:
                     raise
                 governor.hold_until(error.retry_at)
             while (hold := governor.hold(self._reserve)) is not None:

@@ -17,6 +17,7 @@ from codat_notebook.client.queue_once import IN_PROGRESS, KEY_AGE
 from codat_notebook.client.queueing import QueuedAll
 from codat_notebook.models.errors import CodatLendingError, NoResponseError
 from codat_notebook.models.vocabulary import custom_identifier, plain_name
+from codat_notebook.runs.cells import OVERDUE
 from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
 from codat_notebook.runs.context import custom_connection
 from codat_notebook.runs.governor import DAY
@@ -128,8 +129,11 @@ def _later(company: CompanyRun, position: int, error: CodatLendingError) -> bool
         intent = company.intents[position]
         age = company.context.client.clock.epoch() - intent.at
         return (intent.earlier or company.retries is not None) and age < KEY_AGE and tries < TRIES
-    # A 429 comes back without end, since a day's quota may be far away; what cannot be sent at all, only so often.
-    return error.status_code == 429 or (isinstance(error, NoResponseError) and tries < TRIES)
+    clock = company.context.client.clock
+    if error.status_code == 429:  # it comes back for long, since a day's quota may be far away
+        since = company.held.setdefault(position, clock.monotonic())
+        return clock.monotonic() - since < OVERDUE.total_seconds()
+    return isinstance(error, NoResponseError) and tries < TRIES
 
 
 def _failed(company: CompanyRun, position: int, error: CodatLendingError) -> None:

@@ -236,7 +236,7 @@ SITUATIONS: Final[dict[str, Situation]] = {
         "restart-the-sage-50-connector.md).",
         _RESTART, others=(_RESTART,),
     ),
-    "sage 50 machine off": Situation(
+    "machine off": Situation(
         "Sage 50 has no window; the machine is off, so operations stay Queued (documented: sage50-troubleshooting.md).",
         _link("hbql", _OFF), ("invoices", "company"), ago=1.5,
     ),

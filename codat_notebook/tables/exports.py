@@ -23,6 +23,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from numbers import Integral, Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.markup import table
@@ -277,6 +278,45 @@ def chunks(frame: pd.DataFrame, form: str) -> Iterator[Chunk]:
 def as_bytes(frame: pd.DataFrame, form: str) -> bytes:
     """A frame in one of the :data:`FORMATS` as the bytes of a file."""
     return b"".join(content for _, content in chunks(frame, form))
+
+
+def save(frame: pd.DataFrame, file: str | Path) -> Path:
+    """Write a frame into a file, and return its path. A file of that name is replaced once all is written.
+
+    Parameters
+    ----------
+    frame : any DataFrame, also one that is not of this package.
+    file : its ending says in which form. ``.csv``, ``.tsv``, ``.html`` and ``.xlsx`` are for spreadsheets: times in UTC
+        without a zone, durations in seconds, no text that would be a formula. ``.parquet`` keeps everything as it is,
+        and needs ``pyarrow``.
+
+    Raises :class:`ExportError` for another ending, a package that is missing, and more rows than Excel holds; else
+    ``OSError`` where the file cannot be written.
+
+    >>> import codat_notebook as cn
+    >>> cn.save(session.companies(), "companies.xlsx")  # doctest: +SKIP
+    """
+    path = Path(file)
+    form = path.suffix[1:].lower()
+    if form not in (*FORMATS, "parquet"):
+        raise ExportError(f"{path.name} does not say in which form: end it in .{', .'.join(FORMATS)} or .parquet.")
+    content = _parquet(frame) if form == "parquet" else as_bytes(frame, form)
+    whole = path.with_name(f".{path.name[:40]}.new")
+    try:
+        whole.write_bytes(content)
+        whole.replace(path)
+    finally:
+        whole.unlink(missing_ok=True)
+    return path
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    file = io.BytesIO()
+    try:
+        frame.to_parquet(file)
+    except ImportError as error:
+        raise ExportError("Parquet files need pyarrow: pip install pyarrow. CSV works without it.") from error
+    return file.getvalue()
 
 
 #: Bytes of a piece and seconds between two: 0.7 of the megabyte a second that a server lets through.

@@ -182,7 +182,7 @@ class Actions:
 
     def _name(self, company_id: str) -> str:
         results = self._state.search["results"] if self._state.search else []
-        offered = [*results, *self._state.recent]
+        offered = [*results, *self._state.related, *self._state.recent]
         return next((row["name"] for row in offered if row["id"] == company_id), company_id)
 
     def _remember(self, company: pickers.CompanyName) -> None:

@@ -30,7 +30,7 @@ from codat_notebook.widgets.history import WHOLE, LoadedHistory
 from codat_notebook.widgets.notice import NoticeCard, NoticeState, notice_state
 from codat_notebook.widgets.progress import ProgressState, progress_state
 from codat_notebook.widgets.tabs import TabsState, tabs_state
-from codat_notebook.words import count, iso
+from codat_notebook.words import count, iso, number
 
 #: What stands in the place of a company's operations where there are none.
 NEVER_PULLED = "No data of this company has been pulled yet."
@@ -92,6 +92,19 @@ class ConsoleState:
     def facts(self) -> CompanyFacts | None:
         """What is known of the company itself."""
         return self.status.facts if self.status else None
+
+    @property
+    def related(self) -> list[pickers.CompanyName]:
+        """The company's parent and its subsidiaries."""
+        facts = self.facts
+        parents = [(facts.parent, "parent")] if facts and facts.parent else []
+        pairs = [*parents, *((each, "subsidiary") for each in (facts.subsidiaries if facts else ()))]
+        return [{"id": each.id, "name": each.name or each.id, "note": note} for each, note in pairs if each.id]
+
+    @property
+    def unconnected(self) -> str | None:
+        """Why the company has no connections, where it has none."""
+        return self.facts.unconnected if self.facts and not self.facts.connections else None
 
     @property
     def running_types(self) -> set[str]:
@@ -159,14 +172,14 @@ def _watch(state: ConsoleState) -> WatchState | None:
 
 def company(state: ConsoleState, session: Session) -> pickers.CompanyState:
     """The company picker. A made-up company has no page in Codat's portal."""
-    facts = state.facts
+    facts, related = state.facts, state.related[: pickers.MOST]
     return {
         "company": state.company,
         "tags": _tags(facts) if facts else [],
         "portal": pickers.portal_url(facts.id) if facts and not session.is_sandbox else None,
         "loading": state.loading,
         "search": state.search,
-        "recent": state.recent,
+        "recent": [*related, *(row for row in state.recent if row["id"] not in {each["id"] for each in related})],
         "error": state.problem,
         "typed": state.typed if state.problem else None,
         "seq": state.pick_seq,
@@ -174,9 +187,13 @@ def company(state: ConsoleState, session: Session) -> pickers.CompanyState:
 
 
 def _tags(facts: CompanyFacts) -> list[list[str]]:
-    """The tags, and the products beside them."""
-    products = {"products": ", ".join(facts.products)} if facts.products else {}
-    return [[name, value] for name, value in (products | dict(facts.tags)).items()]
+    """The tags, and the company's parent, subsidiaries and products beside them."""
+    told = {
+        "parent": facts.parent and (facts.parent.name or facts.parent.id),
+        "subsidiaries": number(len(facts.subsidiaries)) if facts.subsidiaries else None,
+        "products": ", ".join(facts.products),
+    }
+    return [[name, value] for name, value in [*told.items(), *facts.tags.items()] if value]
 
 
 def connection(state: ConsoleState, session: Session) -> pickers.ConnectionState:
@@ -189,7 +206,7 @@ def connection(state: ConsoleState, session: Session) -> pickers.ConnectionState
 def cards(state: ConsoleState, session: Session) -> pickers.CardsState:
     """The connections beside the menu."""
     status: Literal["none", "loading", "ready"] = "ready" if state.status else "loading" if state.loading else "none"
-    return {"status": status, "connections": _cards(state)}
+    return {"status": status, "connections": _cards(state), "empty": state.unconnected}
 
 
 def _cards(state: ConsoleState) -> list[pickers.ConnectionCard]:
@@ -203,7 +220,9 @@ def data_types(state: ConsoleState, session: Session) -> DataTypesState:
         id = state.company["id"] if state.company and state.loading else None
         return data_types_state(id, [], status="loading")
     rows = data_type_rows(status.facts, status.cells, state.connection_id, state.running_types, state.settings)
-    return data_types_state(status.facts.id, rows, selected=state.selected, connections=_cards(state))
+    return data_types_state(
+        status.facts.id, rows, selected=state.selected, connections=_cards(state), empty=state.unconnected
+    )
 
 
 def bar(state: ConsoleState, session: Session) -> BarState:
@@ -239,7 +258,8 @@ def _blocked(state: ConsoleState, session: Session) -> str | None:
     if session.read_only:
         return "This session is read-only: nothing is queued."
     if state.facts is not None and not state.facts.linked:
-        return "No connection of this company is linked, so there is nothing to read."
+        unlinked = "No connection of this company is linked, so there is nothing to read."
+        return state.unconnected if state.facts.only_parent else unlinked
     return None
 
 
@@ -269,6 +289,8 @@ def no_operations(state: ConsoleState) -> str:
         return _until_read(state, "its pull operations")
     if any(state.concerns(each.connection_id) for each in state.operations()):
         return "Reading its pull operations…"  # their frame is under way
+    if state.facts is not None and state.facts.only_parent:
+        return state.facts.unconnected
     return NEVER_PULLED if state.connection_id is None else "Nothing was ever pulled through this connection."
 
 
@@ -283,7 +305,7 @@ def freshness(state: ConsoleState, session: Session) -> HeatmapState:
     if status is None:
         return heatmap_state([], {}, empty=_until_read(state, "how fresh its data is"))
     rows = {card["id"]: (card["platform"], card["words"]) for card in _cards(state) if state.concerns(card["id"])}
-    return heatmap_state(status.cells, rows, empty="This company has no connection yet.")
+    return heatmap_state(status.cells, rows, empty="" if rows else status.facts.unconnected)
 
 
 def timeline(state: ConsoleState, session: Session) -> TimelineState:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Literal, TypedDict
 
 from codat_notebook.models import vocabulary
-from codat_notebook.models.status import OLD, is_problem, is_running, meaning
+from codat_notebook.models.status import AT_MACHINE, OLD, is_problem, is_running, meaning
 from codat_notebook.planning.sync_settings import Settings, explained
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
@@ -35,6 +35,7 @@ class ReadFrom(TypedDict):
 
 class DataTypeRow(TypedDict):
     """A data type with its ``last`` good sync; ``reads`` are those of several connections, ``note`` is a tooltip.
+    ``failures`` counts those in a row where it fails again and again, else 0.
 
     One with a ``connection`` was read by that one alone, which Codat cannot read any more: it cannot be refreshed.
     """
@@ -46,6 +47,7 @@ class DataTypeRow(TypedDict):
     last: str | None
     reads: list[ReadFrom]
     note: str | None
+    failures: int
     connections: int
     connection: str | None
 
@@ -75,7 +77,7 @@ class LostConnection(TypedDict):
 
 
 class DataTypesState(TypedDict):
-    """The list of data types.
+    """The list of data types; ``empty`` is why there are none, where more is known of that than that nothing is linked.
 
     ``uneven`` are the reports that may not add up, the worst first; ``unlinked`` the connections of the types that
     cannot be refreshed. ``selected`` are the keys selected at first, and after a reload: give back what was sent last.
@@ -88,6 +90,7 @@ class DataTypesState(TypedDict):
     uneven: list[UnevenReport]
     unlinked: list[LostConnection]
     selected: list[str]
+    empty: str | None
 
 
 class Select(FromBrowser, frozen=True):
@@ -141,11 +144,14 @@ def _row(key: str, cells: list[Cell], running: bool, settings: Settings | None) 
     elif kind == "failed":
         state = "failed"
     told = explained(settings, key, not any(cell.status for cell in cells)) if settings is not None else None
+    lasting = shown.lasting if shown and state == "failed" else None
+    waits = AT_MACHINE if shown and shown.at_machine else None
     reads: list[ReadFrom] = [{"platform": each.platform, "last": _iso(each.last_success)} for each in cells]
     return {
         "key": key, "name": vocabulary.plain_name(key), "family": vocabulary.family(key), "state": state,
-        "last": _iso(last), "reads": reads if len(reads) > 1 else [], "note": told or None,
-        "connections": max(1, len(cells)), "connection": None,
+        "last": _iso(last), "reads": reads if len(reads) > 1 else [],
+        "note": "\n".join(filter(None, (lasting, waits, told))) or None,
+        "failures": shown.failures if shown and lasting else 0, "connections": max(1, len(cells)), "connection": None,
     }  # fmt: skip
 
 
@@ -193,7 +199,7 @@ def uneven_reports(rows: Iterable[DataTypeRow]) -> list[UnevenReport]:
 
 def data_types_state(
     company: str | None, rows: list[DataTypeRow], *, status: str = "ready", selected: Iterable[str] = (),
-    connections: Iterable[ConnectionCard] = (),
+    connections: Iterable[ConnectionCard] = (), empty: str | None = None,
 ) -> DataTypesState:  # fmt: skip
     """The state of a :class:`DataTypePicker`; ``connections`` are the company's."""
     lost = {row["connection"] for row in rows}
@@ -204,7 +210,7 @@ def data_types_state(
             {"id": each["id"], "platform": each["platform"], "words": each["words"], "link_url": each["link_url"]}
             for each in connections if each["id"] in lost
         ],
-        "selected": list(selected),
+        "selected": list(selected), "empty": empty,
     }  # fmt: skip
 
 

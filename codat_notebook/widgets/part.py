@@ -35,6 +35,7 @@ import traitlets
 from codat_notebook.client.clock import ServerClock
 from codat_notebook.forking import Lock
 from codat_notebook.markup import h
+from codat_notebook.models.errors import shown
 from codat_notebook.models.status import OLD, STAGE_NAMES, STALE, TONES
 from codat_notebook.runs.engine import EVERY, Engine, Throttle, engine, running
 
@@ -203,8 +204,8 @@ class Part(anywidget.AnyWidget, Generic[S]):
         return ""
 
     def __repr__(self) -> str:
-        first, *_ = self.text(self.state, self.moment["now"]).splitlines() or ["nothing yet"]
-        return f"<{type(self).__name__}: {first}>"
+        first = self.text(self.state, self.moment["now"]).partition("\n")[0] or "nothing yet"
+        return shown(f"<{type(self).__name__}: {first}>")
 
     def _repr_html_(self) -> str:
         """For where no widget is drawn: on a web site that shows notebooks, for one."""

@@ -43,8 +43,8 @@ class CompanyState(TypedDict):
     """The company field.
 
     ``tags`` are pairs of name and value, ``portal`` the address of the company's page in Codat's portal (None: it has
-    none), ``recent`` companies are offered before anything is typed. ``error`` stands under the field, and what was
-    ``typed`` in it, to be mended.
+    none), ``recent`` companies are offered before anything is typed, its parent and subsidiaries first. ``error``
+    stands under the field, and what was ``typed`` in it, to be mended.
     """
 
     company: CompanyName | None
@@ -117,10 +117,11 @@ class ConnectionCard(ConnectionChoice):
 
 
 class CardsState(TypedDict):
-    """The cards of a company's connections; "none": no company."""
+    """The cards of a company's connections; "none": no company. ``empty`` is why a company has none, where known."""
 
     status: Literal["none", "loading", "ready"]
     connections: list[ConnectionCard]
+    empty: str | None
 
 
 def id_problem(text: str) -> str | None:

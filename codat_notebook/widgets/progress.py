@@ -155,15 +155,14 @@ def operation_row(
     """One row of a :class:`Progress`: an operation.
 
     ``connection`` is its own, ``error`` what a run says of its failure, ``now`` the server's time. ``usual`` are the
-    seconds that such an operation usually takes: from them the browser tells what is left, and what takes unusually
-    long.
+    seconds that such an operation usually takes: from them the browser tells what is left, and what is late.
 
     >>> operation_row(PullOperation(id="1", data_type="invoices", status="Mapping"))["text"]
     'Mapping'
     """
-    platform = connection.platform_name if connection else ""
+    platform, there = (connection.platform_name, connection.on_premise) if connection else ("", False)
     row: dict[str, Any] = {"key": operation.id, **_of_type(operation.data_type), "platform": platform}
-    row |= meaning(operation.status, operation.completed, operation.status_description)._asdict()
+    row |= meaning(operation.status, operation.completed, operation.status_description, there)._asdict()
     if operation.status not in (row["text"], ""):
         row["status"] = operation.status
     if row["kind"] == "failed":
@@ -411,11 +410,15 @@ class RunView:
         ours = [(run, _current(row, newest)) for run in self.runs for row in run.rows]
         drawn = [run_row(row, run.facts_of(row.company_id), usual, now) for run, row in ours]
         drawn += [run_row(Row(each.data_type, operation=each), facts, usual, now) for each in others]
+        again = {cell.operation_id: cell.lasting for cell in status.cells if cell.lasting} if status else {}
+        for row in drawn:
+            if lasting := again.get(row["key"]):
+                row["note"] = f"{lasting[0].upper()}{lasting[1:]}. {row.get('note', '')}"
         rows = {row["key"]: row for row in sorted(drawn, key=lambda row: row["kind"] != "failed")}
         mine = [row.operation for _, row in ours if row.operation is not None]
         running = [each for each in (*mine, *others) if is_running(each.status, each.completed)]
         waits = [(each.data_type, end) for each in running if (end := pause_end(each.status_description))]
-        due = due_at((each for each in running if not pause_end(each.status_description)), usual)
+        due = due_at((each for each in running if "usual" in rows[each.id]), usual)
         watched = watch.watched if watch else not any(run.phase == "stopped" and run.unfinished for run in self.runs)
         checked = watch.checked if watch else self.runs[-1].checked
         is_open = bool(running) or any(row.open for _, row in ours)

@@ -138,8 +138,8 @@ def cards() -> States:
     """States of the connections' cards by name."""
     rows = pickers.connection_cards
 
-    def make(cards: Any = (), status: Any = "none") -> dict[str, Any]:
-        return {**pickers.CardsState(status=status, connections=list(cards))}
+    def make(cards: Any = (), status: Any = "none", why: str | None = None) -> dict[str, Any]:
+        return {**pickers.CardsState(status=status, connections=list(cards), empty=why)}
 
     hostile = [connection(str(n), name, "Commerce", name) for n, name in enumerate(HOSTILE)]
     banks = [connection(f"{n:08d}-bank", "Plaid", "Banking") for n in range(14)]
@@ -149,7 +149,7 @@ def cards() -> States:
         "crowded": make(rows(banks), status="ready"),
         "none": make(),
         "loading": make(status="loading"),
-        "empty": make(status="ready"),
+        "empty": make(status="ready", why="This company is a parent: its subsidiaries have the connections."),
     }
 
 

@@ -299,6 +299,22 @@ def test_a_proxy_gets_its_password_and_no_proxy_is_honoured() -> None:
         assert b"proxy-authorization: basic " + base64.b64encode(b"clerk:pa:ss").lower() in proxy.heard[0].lower()
 
 
+@pytest.mark.parametrize("hosts", ["[::1]", "::1", "fd00::/8", "localhost,[::1]:8080,2001:db8::/32", "[::1"])
+def test_ipv6_in_no_proxy_is_no_fault_of_a_proxy(hosts: str) -> None:
+    """Where none is set there is none to blame; one that is set is asked for what these do not name."""
+    code = (
+        "from codat_notebook.client import pools\n"
+        "for url in ('https://api.codat.io', 'https://[::1]:9'):\n"
+        "    print(type(pools.pool(url, print)).__name__, type(pools.pool(url, print, awaits=True)).__name__)"
+    )
+    unset = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), "")
+    named = {**unset, "NO_PROXY": hosts, "no_proxy": hosts}
+    direct, through = ["ConnectionPool", "AsyncConnectionPool"], ["HTTPProxy", "AsyncHTTPProxy"]
+    assert _elsewhere(code, **named).split() == direct * 2
+    set_one = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
+    assert _elsewhere(code, **{**named, **set_one}).split() == through + direct
+
+
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_ca_bundles_of_the_environment_are_honoured(name: str, tmp_path: Any) -> None:
     """The certificates that the environment names are those that are believed; they are loaded once."""

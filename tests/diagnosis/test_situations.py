@@ -37,7 +37,7 @@ ADVICE: dict[str, set[tuple[str, str]]] = {
     "woocommerce add-on": {("woocommerce add-on", "after")},
     "amazon too often": {("amazon limit", "later")},
     "sage 50 restart": {("sage 50 restarted", "now")},
-    "sage 50 machine off": {("sage 50 machine off", "never")},
+    "machine off": {("machine off", "never")},
     "quickbooks desktop window": {("desktop window", "never")},
     "quickbooks desktop off": {("desktop machine off", "never")},
     "quickbooks desktop waiting": {("quickbooks in use", "never")},

@@ -107,7 +107,7 @@ WAYS: dict[str, tuple[str, list[Order], int]] = {
         -1,
     ),
     "never succeeded": ("quickbooks trial", one("TeapotError", data_type="purchaseOrders"), -1),
-    "sage 50 waits": ("sage 50 machine off", one(""), -1),
+    "machine waits": ("machine off", one(""), -1),
     "quickbooks does not start": (
         "quickbooks desktop window",
         one("FetchError", "Could not start QuickBooks", then="20h"),

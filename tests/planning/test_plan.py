@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from codat_notebook.models.shared import CompanyReference
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.plan import LOOKS, plan_rows, totals
 from codat_notebook.planning.selection import Selection, select
@@ -217,6 +218,6 @@ def test_a_parent_is_not_told_to_lack_connections() -> None:
     """Those of a multi-entity company are its subsidiaries'."""
     company = snapshot()
     assert company.facts is not None
-    parent = replace(company, facts=replace(company.facts, subsidiaries=2))
+    parent = replace(company, facts=replace(company.facts, subsidiaries=(CompanyReference(id="s"),)))
     assert planned(company)[0][2:] == ("skip", "not linked")
     assert planned(parent)[0][2:] == ("skip", "a parent: its subsidiaries have the connections")

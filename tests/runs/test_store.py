@@ -2,6 +2,7 @@
 
 import errno
 import os
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from codat_notebook.models.shared import Security
+from codat_notebook.runs.journal import Start
 from codat_notebook.runs.store import (
     JournalError,
     JournalInUseError,
@@ -24,7 +26,7 @@ from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 
 from .conftest import DEADLINE
-from .virtual import staged
+from .virtual import Stage, staged
 
 HOLD = """
 import sys
@@ -228,3 +230,32 @@ def test_a_file_that_is_deleted_while_it_is_open_is_written_anew(tmp_path: Path)
     again = Store(folder / "j")
     assert again.about() == {"server": "x", "a": "b"}
     again.close()
+
+
+def _told(stage: Stage, path: Path) -> list[object]:
+    """What a journal says of its run: everything that is in no doubt. Raises a :class:`JournalError`."""
+    start = Start.resumed(stage.context, path)
+    assert start.store is not None
+    start.store.close()
+    rows = [(each.rows, each.phase, each.wanted, each.intents, each.timed) for each in start.companies]
+    return [*rows, start.skipped, start.product, start.reserve, start.patience]
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(1, 10))])
+def test_a_changed_byte_or_a_cut_is_told_or_harmless(tmp_path: Path, seed: int) -> None:
+    """Bytes of a journal, and ten cuts: what is resumed is what was written, or the error names the file.
+    Nothing else is raised, and no row is lost without a word."""
+    draw, path, told = random.Random(seed), tmp_path / "j", list[str]()
+    with staged(20) as stage:
+        stage.run({stage.ids[0]: ["items", "bills"], stage.ids[1]: ["items"]}, path).wait(DEADLINE)
+        whole, written = path.read_bytes(), _told(stage, path)
+        for number in [*range(100 if seed else 20), *range(100, 110)]:
+            place = draw.randrange(len(whole))
+            spoilt = bytes([whole[place] ^ draw.randrange(1, 256)])
+            path.write_bytes(whole[:place] + (spoilt + whole[place + 1 :] if number < 100 else b""))
+            try:
+                assert _told(stage, path) == written, (seed, number, place)
+            except JournalError as error:
+                told.append(str(error))
+        assert len(told) > 10
+        assert all(str(path) in error for error in told)

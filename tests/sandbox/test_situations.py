@@ -25,7 +25,7 @@ SHOWN: dict[str, set[str]] = {
     "intacct permissions": {"PermissionsError"}, "wave reports": {"FetchError"},
     "quickbooks trial": {"PermissionsError"}, "commerce prerequisites": {"PrerequisiteNotMet"},
     "bigcommerce large order": {"FetchError"}, "woocommerce add-on": {"FetchError"},
-    "amazon too often": {"RateLimitError"}, "sage 50 restart": {"Cancelled"}, "sage 50 machine off": {"Queued"},
+    "amazon too often": {"RateLimitError"}, "sage 50 restart": {"Cancelled"}, "machine off": {"Queued"},
     "quickbooks desktop window": {"Queued"}, "quickbooks desktop off": {"Queued"},
     "quickbooks desktop waiting": {"Fetching"}, "quickbooks desktop one-time": {"Complete"},
     "platform outage": {"FetchError"}, "platform outage is over": {"Complete"}, "linking cancelled": set(),
@@ -212,7 +212,7 @@ def test_a_consent_ends_though_it_is_used(api: Api) -> None:
     assert _connection(api, staged)["status"] == "Deauthorized"
 
 
-@pytest.mark.parametrize("name", ["sage 50 machine off", "quickbooks desktop off", "quickbooks desktop waiting"])
+@pytest.mark.parametrize("name", ["machine off", "quickbooks desktop off", "quickbooks desktop waiting"])
 def test_a_machine_that_is_switched_on_goes_on(api: Api, name: str) -> None:
     """Days later it still waits, and connectionInfo says why where it can; mended, it goes on at once."""
     staged = api.world.stage(name)
@@ -288,9 +288,9 @@ def test_a_sandbox_stages_for_python_and_for_other_processes() -> None:
         return read(api.ask(line, body, x_sandbox_token=TOKEN))
 
     assert control("GET /_sandbox/situations") == sandbox.situations
-    made = control("POST /_sandbox/situations", b'{"name": "sage 50 machine off"}')
+    made = control("POST /_sandbox/situations", b'{"name": "machine off"}')
     company_id, connection_id = made["company_id"], made["connection_id"]
-    assert api.get(f"/companies/{company_id}")["tags"] == {"situation": "sage 50 machine off"}
+    assert api.get(f"/companies/{company_id}")["tags"] == {"situation": "machine off"}
     assert set(control("POST /_sandbox/restart", f'["{company_id}"]'.encode())) == set(made["operation_ids"])
     answer = api.ask(f"POST /_sandbox/connections/{company_id}/{connection_id}/mend", x_sandbox_token=TOKEN)
     assert answer.status == 204

@@ -92,15 +92,26 @@ def test_a_selected_request_stays_the_same_one_when_the_oldest_are_forgotten(ben
     assert table.frame.index[-1] + 1 == log.appended > KEPT
 
 
+PARENT = "This company is a parent: its subsidiaries have the connections."
+
+
 def test_where_operations_would_be_it_says_why_there_are_none(bench: ConsoleBench) -> None:
-    """Before a company is picked, while it is read, and where nothing of it was ever pulled."""
+    """Before a company is picked, while it is read, and where nothing was ever pulled: a parent has its reason."""
     said: list[str] = []
     table = bench.parts["codat-operations"]
     table.observe(lambda change: said.append(change["new"]["empty"]), "state")
     assert table.state["empty"] == "Pick a company to see its pull operations."
     bench.pick("Technicalium Group")
-    bench.until("codat-operations", lambda s: s["empty"] == "No data of this company has been pulled yet.")
+    bench.until("codat-operations", lambda s: s["empty"] == PARENT)
     assert "Reading its pull operations…" in said
+    assert bench.parts["codat-connections"].state["empty"] == PARENT == bench.parts["codat-data-types"].state["empty"]
+    assert bench.parts["codat-bar"].state["blocked"] == PARENT
+    company = bench.until("codat-company", lambda s: ["subsidiaries", "1"] in s["tags"])
+    assert company["recent"][0]["note"] == "subsidiary"
+    bench.send("codat-company", type="pick", id=company["recent"][0]["id"])
+    state = bench.until("codat-company", lambda s: ["parent", "Technicalium Group"] in s["tags"])
+    assert state["company"]["name"] == company["recent"][0]["name"]
+    assert (state["recent"][0]["name"], state["recent"][0]["note"]) == ("Technicalium Group", "parent")
 
 
 def test_times_of_requests_have_one_decimal(bench: ConsoleBench) -> None:

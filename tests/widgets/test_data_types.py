@@ -2,16 +2,20 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codat_notebook.client.lookup import on_premise, placed
 from codat_notebook.models import vocabulary
-from codat_notebook.models.shared import Connection
-from codat_notebook.runs.cells import Cell
+from codat_notebook.models.shared import Connection, Integration, PullOperation
+from codat_notebook.models.vocabulary import DatasetStatus, SchemaDataType
+from codat_notebook.runs.cells import Cell, make_cells
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.widgets import data_types
 from codat_notebook.widgets.pickers import connection_cards
+from codat_notebook.widgets.progress import operation_row
 
 from .type_cells import NEVER, type_rows
 
@@ -120,3 +124,42 @@ def test_what_the_runs_on_screen_refresh_is_running() -> None:
     """Whatever the cells say, which are as they were when the company was read."""
     (row,) = type_rows(NOW, {"invoices": ("FetchError", None)}, running=["invoices"])
     assert row["state"] == "running"
+
+
+MADE = datetime(2026, 8, 1, tzinfo=UTC)
+
+
+def operation(day: int, data_type: str, status: str) -> PullOperation:
+    """One of a day after the first."""
+    told = (MADE + timedelta(days=day)).isoformat()
+    done = None if status == "Queued" else told
+    kind, word = SchemaDataType(data_type), DatasetStatus(status)
+    return PullOperation(id=str(day), connection_id="s", data_type=kind, status=word, requested=told, completed=done)
+
+
+def test_what_fails_again_and_again_or_waits_for_a_machine_says_so() -> None:
+    """The count in the list, since when in the tooltip; and that nothing is read before the machine is on."""
+    sage = Connection(id="s", integration_key="hbql", platform_name="Sage 50", status="Linked", on_premise=True)
+    facts = CompanyFacts("c", "C", {"s": sage}, {"s": frozenset({"bills", "items"})})
+    ended = [operation(n, "bills", "FetchError") for n in range(30, 0, -1)] + [operation(0, "bills", "Complete")]
+    waiting = operation(40, "items", "Queued")
+    cells = make_cells(facts, {}, [waiting, *ended], True, MADE + timedelta(days=60))
+    bills, items = data_types.data_type_rows(facts, cells)
+    assert (bills["state"], bills["failures"]) == ("failed", 30)
+    assert bills["note"] == "failed 30 times in a row, not since 1 August 2026"
+    assert (items["state"], items["failures"], items["note"]) == ("running", 0, "Waiting for a machine")
+    assert {cell.data_type: cell.message for cell in cells}["items"] == "Waiting for a machine"
+    row = operation_row(waiting, sage, now=MADE + timedelta(days=40, hours=1), usual=20.0)
+    assert (row["text"], row["tone"], "usual" in row) == ("Waiting for a machine", "warn", False)
+    assert row["note"].startswith("It is waiting for the customer's machine to come online.")
+    online = msgspec.structs.replace(sage, platform_name="Xero", integration_key="gbol", on_premise=False)
+    assert operation_row(waiting, online)["text"] == "Queued"
+
+
+def test_codat_says_which_connectors_are_on_premise() -> None:
+    """By any name of the integration; where it does not say, its documents do."""
+    told = on_premise([Integration(key="abcd", name="New Desk", is_offline_connector=True),
+                       Integration(key="hbql", name="Sage 50", is_offline_connector=False)])  # fmt: skip
+    named = (("abcd", "?"), (None, "New Desk"), ("hbql", "Sage 50"), ("pqsw", "QuickBooks Desktop"), ("gbol", "Xero"))
+    placed_there = [placed(Connection(integration_key=k, platform_name=n), told).on_premise for k, n in named]
+    assert placed_there == [True, True, False, True, False]

@@ -5,10 +5,10 @@
  * @typedef {{when: string|null, what: string|null, why: string|null}} DataError
  * @typedef {{id: string, platform: string, words: string, synced: string|null, tone: string, link_url: string|null,
  *   url: string|null, created: string|null, last: string|null, errors: Array<DataError>}} ConnectionCard
- * @typedef {{status: "none"|"loading"|"ready", connections: Array<ConnectionCard>}} CardsState
+ * @typedef {{status: "none"|"loading"|"ready", connections: Array<ConnectionCard>, empty: string|null}} CardsState
  */
 
-const EMPTY = { none: "Pick a company to see its connections.", loading: "Reading the connections…", ready: "This company has no connection yet." };
+const EMPTY = { none: "Pick a company to see its connections.", loading: "Reading the connections…" };
 
 function render({ model, el, time }) {
   const id = uid("connections");
@@ -49,11 +49,11 @@ function render({ model, el, time }) {
   };
 
   onKey(el, (event) => { if (event.key === "Escape" && open) { open = null; draw(); } });
-  return live(model, ({ status = "none", connections = [] }) => {
+  return live(model, ({ status = "none", connections = [], empty: why }) => {
     rows = connections;
     draw();
     list.hidden = !connections.length;
-    setText(empty, connections.length ? "" : EMPTY[status]);
+    setText(empty, connections.length ? "" : why ?? EMPTY[status]);
     empty.hidden = !empty.textContent;
     el.classList.toggle("loading", status === "loading");
   }, time.each(draw));

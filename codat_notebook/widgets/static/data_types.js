@@ -6,11 +6,11 @@
  * @typedef {{platform: string, last: string|null}} ReadFrom
  * @typedef {{key: string, name: string, family: string,
  *   state: "ok"|"failed"|"never"|"running"|"unsupported"|"unlinked", last: string|null, reads: Array<ReadFrom>,
- *   note: string|null, connections: number, connection: string|null}} DataTypeRow
+ *   note: string|null, failures: number, connections: number, connection: string|null}} DataTypeRow
  * @typedef {{name: string, old: string, new: string}} UnevenReport
  * @typedef {{id: string, platform: string, words: string, link_url: string|null}} LostConnection
  * @typedef {{company: string|null, status: string, types: Array<DataTypeRow>, sets: Array<ReportSet>,
- *   uneven: Array<UnevenReport>, unlinked: Array<LostConnection>, selected: Array<string>}} DataTypesState
+ *   uneven: Array<UnevenReport>, unlinked: Array<LostConnection>, selected: Array<string>, empty: string|null}} DataTypesState
  */
 
 const EMPTY = { none: "Pick a company to see its data types.", loading: "Reading the data types and their ages…", ready: "Nothing is linked yet." };
@@ -55,7 +55,7 @@ function render({ model, el, time }) {
     drawChips();
     drawTabStop();
     const found = rows.length || !types().length;
-    setText(empty, !found ? `No data type matches “${ui.query.trim()}”.` : types().length ? "" : EMPTY[state.status ?? "none"]);
+    setText(empty, !found ? `No data type matches “${ui.query.trim()}”.` : types().length ? "" : state.empty ?? EMPTY[state.status ?? "none"]);
     empty.hidden = !empty.textContent;
     search.hidden = chips.hidden = !types().length;
     list.classList.toggle("skeleton", state.status === "loading" && !types().length);
@@ -211,7 +211,7 @@ function drawAge(node, row, age, when) {
   const plain = { running: "running", unsupported: "not supported" }[row.state] ?? (age === null ? "never synced" : when);
   const aged = row.state === "ok" && age !== null ? (age >= STALE * DAY ? "stale, " : age >= OLD * DAY ? "old, " : "") : "";
   const several = ["ok", "never"].includes(row.state) && row.connections > 1 ? `oldest of ${row.connections}, ` : "";
-  const words = row.state === "failed" ? ["failed, ", age === null ? "" : "last good ", plain] : aged || several ? [aged, several, plain] : [plain];
+  const words = row.state === "failed" ? [row.failures ? `failed ${number(row.failures)}×, ` : "failed, ", age === null ? "" : "last good ", plain] : aged || several ? [aged, several, plain] : [plain];
   if (node.textContent !== words.join("")) node.replaceChildren(...(words.length === 1 ? words : [words[0], h("span", { class: "long" }, words[1]), words[2]]));
 }
 

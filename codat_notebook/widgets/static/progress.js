@@ -152,7 +152,6 @@ function drawState(item, row, late, today) {
 
 function lateNote(row) {
   const usual = `This usually takes ${duration(row.usual)}.`;
-  if (row.stage === 0) return `${usual} A connector on the customer's machine (QuickBooks Desktop, Sage 50) waits until that is on: ask them to start it. Queueing it again does not help.`;
   return `${usual} Codat carries on with it; queueing it again does not help. If that does not change, contact Codat's support with the operation's id.`;
 }
 
