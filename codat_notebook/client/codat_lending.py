@@ -166,13 +166,15 @@ class CodatLending:
     async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ELSEWHERE:
-            raise errors.NotAvailableError(
-                f"client.{name} is not part of this client, which refreshes and diagnoses. "
-                "Codat's own SDK has it: pip install codat-lending"
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    if not TYPE_CHECKING:  # a type checker is to find a name that is not there
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ELSEWHERE:
+                raise errors.NotAvailableError(
+                    f"client.{name} is not part of this client, which refreshes and diagnoses. "
+                    "Codat's own SDK has it: pip install codat-lending"
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
         return f"CodatLending(server_url={self.server_url!r}{', read_only=True' if self.read_only else ''})"

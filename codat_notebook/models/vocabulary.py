@@ -27,6 +27,13 @@ class OpenEnum(StrEnum):
         word._name_ = word._value_ = str(value)
         return word
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> object:
+        """For pydantic, and so FastAPI: text, since any word is taken."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
+
 
 class SchemaDataType(OpenEnum):
     """A data type that Codat pulls. The platforms' own custom types are words like any other."""

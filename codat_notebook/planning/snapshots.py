@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
+from codat_notebook.models.operations import ListPullOperationsRequest
 from codat_notebook.models.platforms import BY_NAME, median_seconds
 from codat_notebook.models.shared import Company, Connection, PullOperation
 from codat_notebook.models.status import is_problem, is_running
@@ -196,14 +197,14 @@ class _Reader:
             return replace(snapshot, trouble=UNREADABLE)
 
     async def _read(self, snapshot: CompanySnapshot, facts: CompanyFacts) -> CompanySnapshot:
-        calls, request = self.context.client.manage_data, {"company_id": facts.id}
-        newest = {**request, "order_by": "-requested", "page_size": DEPTH}
+        calls, id = self.context.client.manage_data, facts.id
+        newest = ListPullOperationsRequest(company_id=id, order_by="-requested", page_size=DEPTH)
         page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
         whole = page.links.next is None
         cells = make_cells(facts, {}, page.results, whole, self.context.now)
         lacking = not (whole and reaches_back(facts, page.results))
         if lacking and any(cell.last_success is None for cell in cells):
-            statuses = await self._in_turn(lambda: calls.get_status_async(request=request))
+            statuses = await self._in_turn(lambda: calls.get_status_async(request={"company_id": id}))
             cells = make_cells(facts, statuses.by_type, page.results, whole, self.context.now)
         settings = await self._settings_of(facts) if self.settings else None
         running = frozenset((o.connection_id, o.data_type) for o in page.results if is_running(o.status, o.completed))

@@ -269,8 +269,9 @@ class CompanyRun:
         """The company's newest operations: one request, which also tells how late the history is (what it does not show
         yet, and what it could not but have shown before)."""
         self.page = max(self.page, polling.page_size(len(self.rows)))
-        request = {"company_id": self.company_id, "order_by": "-requested", "page_size": self.page}
-        page = await self.context.client.manage_data.pull_operations.list_async(request=request)
+        page = await self.context.client.manage_data.pull_operations.list_async(
+            request={"company_id": self.company_id, "order_by": "-requested", "page_size": self.page}
+        )
         seen, back, before = page.results, reach(page.results, page.links.next is None), self.looked
         if (watch := self.context.watching.known(self.company_id)) is not None:
             watch.looked_at(seen)

@@ -118,7 +118,7 @@ def from_exception(error: Exception, what: str, now: datetime, subject: Subject 
     """An exception in plain words. ``what`` is the action that failed, as a sentence without its full stop."""
     told = error if isinstance(error, errors.CodatLendingError) else errors.CodatLendingError(str(error))
     why, action = _advice(told)
-    if told.retry_at is not None:
+    if told.retry_at is not None and told.queued != "unknown":  # then it is a look of ours that is due
         action = f"Try again at {told.retry_at:%Y-%m-%dT%H:%M:%SZ}."
     detail = getattr(getattr(error, "data", None), "error", None)  # Codat's own words
     return ErrorRecord(

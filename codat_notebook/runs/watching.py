@@ -233,8 +233,9 @@ class CompanyWatch:
         assert self.status is not None
         run = {each.id for each in self.running}
         last = max((place for place, each in enumerate(self.status.operations) if each.id in run), default=0)
-        request = {"company_id": self.company_id, "order_by": "-requested", "page_size": page_size(last)}
-        page = await self._context.client.manage_data.pull_operations.list_async(request=request)
+        page = await self._context.client.manage_data.pull_operations.list_async(
+            request={"company_id": self.company_id, "order_by": "-requested", "page_size": page_size(last)}
+        )
         return page.results
 
     def _trouble(self, error: Exception) -> None:
