@@ -22,6 +22,7 @@ _HOMES = {
     "console": "widgets.console",
     "doctor": "checkup",
     "load_ipython_extension": "magics",
+    "preload": "session",
     "run_strategy": "live",
     "simulate": "strategies",
     "strategies": "strategies",
@@ -29,7 +30,7 @@ _HOMES = {
 
 __all__ = [
     "CodatLending", "RefreshRun", "Sandbox", "Session", "__version__", "compare", "connect", "console",
-    "doctor", "load_ipython_extension", "run_strategy", "simulate", "strategies",
+    "doctor", "load_ipython_extension", "preload", "run_strategy", "simulate", "strategies",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from codat_notebook.magics import load_ipython_extension
     from codat_notebook.runs import RefreshRun
     from codat_notebook.sandbox import Sandbox
-    from codat_notebook.session import Session, connect
+    from codat_notebook.session import Session, connect, preload
     from codat_notebook.strategies import compare, simulate
     from codat_notebook.widgets.console import console
 

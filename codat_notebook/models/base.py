@@ -129,7 +129,7 @@ def noted(value: M, notes: tuple[str, ...]) -> M:
     """The same object with notes for ``unread``. They are no field, so that no way of writing it out shows them."""
     made = _noted_kind(type(value))(**{name: getattr(value, name) for name in value.__struct_fields__})
     made.__dict__["notes"] = notes
-    return made  # type: ignore[no-any-return]
+    return made  # type: ignore[no-any-return]  # of a class that is made at run time
 
 
 def notes_of(value: Model) -> tuple[str, ...]:

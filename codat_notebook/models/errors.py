@@ -8,6 +8,7 @@
     ├── InvalidRequestError       an id, data type or parameter that is never sent; also a ValueError
     ├── ConfigurationError        a server address or key that cannot be right; also a ValueError
     ├── ReadOnlyError             a POST through a client that was made with read_only=True
+    ├── RefreshError              of ``run.raise_for_outcome()``: a refresh that did not end well; ``runs.RefreshError``
     └── NotAvailableError         a part of codat-lending that is not here; also an AttributeError
 
 Errors of the two calls that queue say in ``.queued`` whether an operation may exist: ``"no"`` or

@@ -255,7 +255,7 @@ class DataStatuses(Dumped):
         if not isinstance(obj, Mapping):
             raise ValueError(f"{cls.__name__}: a mapping of data types, not {type(obj).__name__}")
         keys = {attribute: key for key, attribute in _ATTRIBUTES.items()}
-        return cls({keys.get(name, name): DataStatus.model_validate(status) for name, status in obj.items()})
+        return cls({str(keys.get(name, name)): DataStatus.model_validate(status) for name, status in obj.items()})
 
     @classmethod
     def _shape(cls, handler: Any) -> Any:

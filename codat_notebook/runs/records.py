@@ -65,6 +65,20 @@ class ErrorRecord(Subject):
     source: str | None = None
 
 
+class RefreshError(errors.CodatLendingError):
+    """A refresh that did not end well. ``records`` are what went wrong in it; what the first one says, the error says:
+    ``action``, ``retry_at``, ``correlation_id`` and, where it was an answer, ``status_code``."""
+
+    def __init__(self, line: str, records: Sequence[ErrorRecord]) -> None:
+        first = next(iter(records), None)
+        told = [] if first is None else [_sentence(first.what), _sentence(first.why), _sentence(first.action)]
+        super().__init__(" ".join([*told, _sentence(line)]))
+        self.records = tuple(records)
+        if first is not None:
+            self.status_code = int(first.status) if first.status and first.status.isdecimal() else 0
+            self.action, self.retry_at, self.correlation_id = first.action, first.retry_at, first.correlation_id
+
+
 class Log(Generic[R]):
     """The newest records, oldest first. Appending is thread-safe; observers are called by the thread that appends."""
 

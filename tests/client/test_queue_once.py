@@ -239,50 +239,6 @@ def test_none_means_one_request(fault: str, queued: str) -> None:
     assert len(stage.server.requests) == 1
 
 
-@pytest.mark.parametrize("fault", ["503 before", "503 after"])
-def test_none_told_when_to_look_again_finds_out(fault: str) -> None:
-    """With strategy "none" each error of a doubt says what Codat answered and when to call again; who does so then sees
-    it found, or sent again under the same key, and what is queued is queued once.
-    """
-    stage, slots = Stage(lag=5.0), Slots()
-    stage.server.post_faults.append(fault)
-    told: list[float] = []
-    while (error := _refusal(stage, slots)) is not None:
-        assert (error.status_code, error.queued) == (503, "unknown")
-        assert str(error).startswith(
-            "Whether invoices was queued before is not known: 503" if told else "503 from Codat"
-        )
-        assert error.retry_at is not None
-        told.append(error.retry_at.timestamp() - START)
-        stage.time.now += error.retry_at.timestamp() - stage.server.epoch()
-    assert [round(at - told[0]) for at in told] == ([0, 3, 9] if fault == "503 before" else [0, 3, 9][: len(told)])
-    assert (len(stage.server.ours()), stage.server.posts) == (1, 2 if fault == "503 before" else 1)
-
-
-def _refusal(stage: Stage, slots: Slots) -> errors.ErrorMessage | None:
-    try:
-        run(stage, RetryConfig("none"), slots=slots)
-    except errors.ErrorMessage as error:
-        return error
-    return None
-
-
-def test_none_while_nothing_can_be_read_tells_a_later_time() -> None:
-    """A look that fails leaves the doubt as it was, and the time to try again moves on."""
-    stage, slots = Stage(), Slots()
-    stage.server.post_faults.append("503 before")
-    stage.server.get_faults.append("503")
-    with pytest.raises(errors.ErrorMessage) as first:
-        run(stage, RetryConfig("none"), slots=slots)
-    stage.time.now += 2
-    with pytest.raises(errors.ErrorMessage, match="is not known: 503 from Codat for POST") as second:
-        run(stage, RetryConfig("none"), slots=slots)
-    assert first.value.retry_at is not None
-    assert second.value.retry_at is not None
-    assert second.value.retry_at > first.value.retry_at
-    assert stage.server.posts == 1
-
-
 def test_a_history_that_cannot_be_read_is_unknown() -> None:
     """If look-ups fail to the end of the budget, the client does not send again."""
     stage = Stage()
