@@ -69,10 +69,10 @@ class RefreshError(errors.CodatLendingError):
     """A refresh that did not end well. ``records`` are what went wrong in it; what the first one says, the error says:
     ``action``, ``retry_at``, ``correlation_id`` and, where it was an answer, ``status_code``."""
 
-    def __init__(self, line: str, records: Sequence[ErrorRecord]) -> None:
+    def __init__(self, total: str, records: Sequence[ErrorRecord]) -> None:
         first = next(iter(records), None)
-        told = [] if first is None else [_sentence(first.what), _sentence(first.why), _sentence(first.action)]
-        super().__init__(" ".join([*told, _sentence(line)]))
+        told = [] if first is None else [_sentence(first.what), _sentence(first.why), first.action]
+        super().__init__(" ".join([*told, total]))
         self.records = tuple(records)
         if first is not None:
             self.status_code = int(first.status) if first.status and first.status.isdecimal() else 0

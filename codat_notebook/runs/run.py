@@ -414,7 +414,8 @@ class RefreshRun:
         if not self.done:
             raise RuntimeError("This run has not ended yet: wait for its end, or await it.")
         if (bad := [row for row in self.rows if row.state != "complete"]) or self.phase == "failed":
-            raise RefreshError(self.line, [row.error for row in bad if row.error is not None])
+            total = f"{len(bad):,} of {len(self.rows):,} did not end well."
+            raise RefreshError(total, [row.error for row in bad if row.error is not None])
         return self
 
     def pause(self) -> None:
