@@ -55,6 +55,10 @@ class Session(PlanningMethods):
     ``client_options`` are those of :class:`CodatLending`: retries, time-outs, a client with a transport of your own.
     In a forked child it goes on with connections and an engine of its own, and without the runs.
 
+    ``client`` is the :class:`CodatLending` behind it, for single calls; ``sandbox`` the embedded one of
+    ``connect(sandbox=True)``. What asks Codat also has a form to await, on any event loop: ``await
+    session.status_async(company_id)`` (:func:`preload` spares the first one the imports).
+
     >>> session = connect(sandbox=True)             # doctest: +SKIP
     >>> session.companies(search="toft")            # doctest: +SKIP
     """

@@ -57,10 +57,10 @@ class Group:
         self._client = client
 
     def _read(self, endpoint: Endpoint[T], request: Any, given: Given) -> Flow[T]:
-        return flows.read(self._client.prepare(endpoint.name, given), endpoint, request)
+        return flows.read(self._client._prepare(endpoint.name, given), endpoint, request)
 
     def _rows(self, endpoint: Endpoint[Any], request: Any, given: Given) -> Pager[Any]:
-        return Pager(self._client.prepare(endpoint.name, given), endpoint, request)
+        return Pager(self._client._prepare(endpoint.name, given), endpoint, request)
 
     if not TYPE_CHECKING:  # a type checker is to find a name that is not there
 
@@ -79,10 +79,10 @@ def both(
     """The calls that run a method's flow: by blocking, and by awaiting."""
 
     def call(group: G, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return group._client.drive(method(group, *args, **kwargs))
+        return group._client._drive(method(group, *args, **kwargs))
 
     async def call_async(group: G, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await group._client.drive_async(method(group, *args, **kwargs))
+        return await group._client._drive_async(method(group, *args, **kwargs))
 
     return _shown(call, method), _shown(call_async, method, "_async")
 
@@ -104,12 +104,12 @@ def rows(
 # Apart from the calls, so that a wrong request raises when the call is made, not at its first row.
 def _batches(client: "CodatLending", pager: Pager[T]) -> Iterator[Sequence[T]]:
     while not pager.done:
-        yield client.drive(pager.batch())
+        yield client._drive(pager.batch())
 
 
 async def _awaited(client: "CodatLending", pager: Pager[T]) -> AsyncIterator[T]:
     while not pager.done:
-        for row in await client.drive_async(pager.batch()):
+        for row in await client._drive_async(pager.batch()):
             yield row
 
 
@@ -464,7 +464,7 @@ class RefreshCalls(Group):
     def _call(self, name: str, given: Given, key: str | None = None, **_: Any) -> Call:
         if key:
             wire.headers({"Idempotency-Key": key})  # raises for one that cannot be sent
-        return self._client.prepare(f"manage_data.refresh.{name}", given, writes=True)
+        return self._client._prepare(f"manage_data.refresh.{name}", given, writes=True)
 
 
 class ManageDataCalls(Group):

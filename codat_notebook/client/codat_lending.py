@@ -46,6 +46,11 @@ class CodatLending:
         read_only: refuse everything that queues. allow_insecure: let the key go over http to another machine.
         pacing: keep to the limits of Codat; may be shared by several clients. clock: the clock, for tests.
 
+    Attributes: companies, connections, manage_data (with refresh and pull_operations), settings, integrations: the
+        calls, each also with ``_async``. server_url, read_only, clock: as given. quota: what is left of the day's.
+
+    Where the process forks, the child's copy has connections of its own, and sends nothing again that its parent sent.
+
     >>> with CodatLending(security=Security(auth_header="Basic ...")) as client:  # doctest: +SKIP
     ...     client.companies.list(request={"page_size": 10})
     """
@@ -96,7 +101,7 @@ class CodatLending:
         """The daily quota as the latest answer told it, None before the first."""
         return self._gauge.read()
 
-    def prepare(self, name: str, given: Given, *, writes: bool = False) -> Call:
+    def _prepare(self, name: str, given: Given, *, writes: bool = False) -> Call:
         """A call of this client, checked. For the groups of calls.
 
         Raises:
@@ -120,11 +125,11 @@ class CodatLending:
             headers=wire.headers(given.get("http_headers")),
         )
 
-    def drive(self, flow: Flow[T]) -> T:
+    def _drive(self, flow: Flow[T]) -> T:
         """Run a flow by blocking."""
         return self._sync.drive(flow)
 
-    async def drive_async(self, flow: Flow[T]) -> T:
+    async def _drive_async(self, flow: Flow[T]) -> T:
         """Run a flow by awaiting."""
         with self._lock:
             if self._async is None:
