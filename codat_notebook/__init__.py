@@ -22,6 +22,7 @@ _HOMES = {
     "console": "widgets.console",
     "doctor": "checkup",
     "load_ipython_extension": "magics",
+    "preload": "session",
     "run_strategy": "live",
     "save": "tables.exports",
     "simulate": "strategies",
@@ -30,7 +31,7 @@ _HOMES = {
 
 __all__ = [
     "CodatLending", "RefreshRun", "Sandbox", "Session", "__version__", "compare", "connect", "console",
-    "doctor", "load_ipython_extension", "run_strategy", "save", "simulate", "strategies",
+    "doctor", "load_ipython_extension", "preload", "run_strategy", "save", "simulate", "strategies",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -41,20 +42,22 @@ if TYPE_CHECKING:
     from codat_notebook.magics import load_ipython_extension
     from codat_notebook.runs import RefreshRun
     from codat_notebook.sandbox import Sandbox
-    from codat_notebook.session import Session, connect
+    from codat_notebook.session import Session, connect, preload
     from codat_notebook.strategies import compare, simulate
     from codat_notebook.tables.exports import save
     from codat_notebook.widgets.console import console
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"{__name__}.{home}")
-    value = module if name == home else getattr(module, name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker is to find a name that is not there
+
+    def __getattr__(name: str) -> Any:
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module(f"{__name__}.{home}")
+        value = module if name == home else getattr(module, name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

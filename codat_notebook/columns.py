@@ -21,6 +21,11 @@ from numpy.typing import NDArray
 
 from codat_notebook.models.errors import shown
 
+#: Kind -> the dtype that it has in every frame, whatever the version of pandas. ``docs/frames.md`` has all columns.
+DTYPES: Final = {
+    "text": "string", "category": "category", "count": "Int64", "number": "Float64", "flag": "boolean",
+    "time": "datetime64[us, UTC]", "duration": "timedelta64[us]",
+}  # fmt: skip
 #: Times that are read at once; they stay in the processor's cache.
 PIECE: Final = 2_000
 _FORM: Final = b"0000-00-00T00:00:00.0000000Z\n"
@@ -62,7 +67,7 @@ class Frame(pd.DataFrame, metaclass=_Alike):
 
 
 def series_of(kind: str, values: Sequence[Any]) -> pd.Series[Any]:
-    """A column of a kind: text, category, count, number, flag, time or duration."""
+    """A column of a kind, one of :data:`DTYPES`."""
     return _KINDS[kind](values)
 
 
@@ -160,7 +165,5 @@ _KINDS: Final[dict[str, Callable[[Sequence[Any]], pd.Series[Any]]]] = {
     "category": categories,
     "count": _counts,
     "flag": _flags,
-    "text": partial(_plain, "string"),
-    "number": partial(_plain, "Float64"),
-    "duration": partial(_plain, "timedelta64[us]"),
+    **{kind: partial(_plain, DTYPES[kind]) for kind in ("text", "number", "duration")},
 }

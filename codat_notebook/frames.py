@@ -84,6 +84,16 @@ TOKENS = {
     "status": "category", "action": "category", "link_url": "text", "connection_id": "category",
     "company_id": "category",
 }  # fmt: skip
+SUMMARY = {
+    "company": "text", "phase": "category", "operations": "count", "queueing": "count", "running": "count",
+    "complete": "count", "failed": "count", "refused": "count", "unknown": "count", "not_queued": "count",
+    "unqueued": "count", "skipped": "count", "platforms": "text", "note": "text", "company_id": "text",
+}  # fmt: skip
+SKIPPED = {"company_id": "text", "data_type": "category", "connection_id": "category", "reason": "category"}
+REMEDIES = {
+    "rule": "text", "status": "category", "what": "text", "action": "text", "companies": "count", "operations": "count",
+    "link_urls": "count",
+}  # fmt: skip
 TROUBLES = {"company": "category", "why": "category", "company_id": "category"}
 
 

@@ -11,7 +11,6 @@ memory is: it is filled once in the background after connecting, and by each lis
 stroke waits for a request.
 """
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +22,7 @@ from IPython.core.magic import no_var_expand
 
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError, shown
-from codat_notebook.models.vocabulary import DATA_TYPES, ID, custom_identifier
+from codat_notebook.models.vocabulary import DATA_TYPES, ID, custom_identifier, nearest
 from codat_notebook.runs.context import find_companies
 from codat_notebook.runs.records import from_exception
 from codat_notebook.session import Session, connect
@@ -136,10 +135,8 @@ class Codat:
         """Do what a line says and return its result. Raises ``UsageError`` with what is wrong."""
         verb, *rest = split(line) or ["help"]
         if verb not in VERBS:
-            near = difflib.get_close_matches(verb.casefold(), VERBS, 1)
-            raise UsageError(
-                f"%codat has no verb “{verb}”. {f'Did you mean `{near[0]}`?' if near else 'See `%codat`.'}"
-            )
+            near = nearest(verb, VERBS)
+            raise UsageError(f"%codat has no verb “{verb}”. {f'Did you mean `{near}`?' if near else 'See `%codat`.'}")
         if rest and not VERBS[verb][0]:
             raise UsageError(f"`%codat {verb}` takes nothing more.")
         try:
@@ -203,9 +200,8 @@ class Codat:
 
 
 def _no_data_type(name: str) -> str:
-    spelled = {data_type.casefold(): data_type for data_type in DATA_TYPES}
-    near = difflib.get_close_matches(name.casefold(), spelled, 1, 0.7)
-    hint = f"Did you mean `{spelled[near[0]]}`?" if near else "Tab completes them."
+    near = nearest(name, DATA_TYPES)
+    hint = f"Did you mean `{near}`?" if near else "Tab completes them."
     return f"“{name}” is no data type. {hint} A company's name with spaces stands in quotes."
 
 
@@ -220,6 +216,10 @@ class Names:
         companies = dict(zip(frame["id"].astype(str), frame["name"].fillna("").astype(str), strict=True))
         self._seen = self._seen | companies  # replaced, never changed: another thread may be reading
         return companies
+
+    def all(self) -> list[str]:
+        """Their names."""
+        return list(self._seen.values())
 
     def typed(self) -> list[str]:
         """Each company as it can be typed: its name, or its id where the name is not its own or cannot be typed."""
@@ -250,7 +250,9 @@ def find(session: Session, text: str, names: Names) -> str:
     if len(candidates) == 1:
         return next(iter(candidates))
     if not candidates:
-        raise UsageError(f"No company's name contains “{text}”. `%codat companies` lists them.")
+        near = nearest(text, names.all())
+        hint = f"Did you mean {quoted(near) or near}?" if near else "`%codat companies` lists them."
+        raise UsageError(f"No company's name contains “{text}”. {hint}")
     lines = [f"    {quoted(name) or repr(name):40} {id}" for id, name in candidates.items()]
     more = [f"    … and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
     head = f"“{text}” is in the names of several companies. Type one whole, in quotes, or its id:"

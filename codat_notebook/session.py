@@ -8,27 +8,29 @@ somebody can answer one, and wraps it before anything else sees it.
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from codat_notebook import display, forking, frames
 from codat_notebook.client import CodatLending
 from codat_notebook.client import events as client_events
 from codat_notebook.client.quota import Pacing, Quota
-from codat_notebook.models.errors import CodatLendingError, ConfigurationError, hides_arguments
+from codat_notebook.models.errors import ConfigurationError, hides_arguments
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Security
 from codat_notebook.planning.methods import PlanningMethods
 from codat_notebook.planning.sync_settings import with_settings
+from codat_notebook.runs.asking import Steps, ask, both
 from codat_notebook.runs.cells import company_status
-from codat_notebook.runs.context import CLOSED, RunContext, find_companies, find_operations
+from codat_notebook.runs.context import CompanyFacts, RunContext, facts_of, find_companies, find_operations
 from codat_notebook.runs.engine import engine
 from codat_notebook.runs.journal import Start
 from codat_notebook.runs.polling import PRICE
-from codat_notebook.runs.records import ErrorRecord, Log, Subject
+from codat_notebook.runs.records import ErrorRecord, Log
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.store import JournalError
-from codat_notebook.runs.targets import everything, read_targets
+from codat_notebook.runs.targets import check_offered, everything, read_targets, unknown_types
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +39,11 @@ if TYPE_CHECKING:
 
     from codat_notebook.sandbox import Sandbox
 
-T = TypeVar("T")
-
+#: What is imported by the first who needs it.
+_LATE = (
+    "httpcore", "httpx", "pandas", "codat_notebook.client.pools", "codat_notebook.columns", "codat_notebook.report",
+    "codat_notebook.planning.measuring",
+)  # fmt: skip
 #: Seconds that a run gets to close its journal.
 _PATIENCE = 5.0
 
@@ -49,6 +54,10 @@ class Session(PlanningMethods):
     ``per_minute`` requests at most are sent in any minute (Codat's limit for one address is 1,000); ``None``: no limit.
     ``client_options`` are those of :class:`CodatLending`: retries, time-outs, a client with a transport of your own.
     In a forked child it goes on with connections and an engine of its own, and without the runs.
+
+    ``client`` is the :class:`CodatLending` behind it, for single calls; ``sandbox`` the embedded one of
+    ``connect(sandbox=True)``. What asks Codat also has a form to await, on any event loop: ``await
+    session.status_async(company_id)`` (:func:`preload` spares the first one the imports).
 
     >>> session = connect(sandbox=True)             # doctest: +SKIP
     >>> session.companies(search="toft")            # doctest: +SKIP
@@ -73,6 +82,8 @@ class Session(PlanningMethods):
             **client_options,
         )  # fmt: skip
         self.read_only = read_only
+        #: The embedded sandbox of ``connect(sandbox=True)``: its ``faults``, its ``clock``.
+        self.sandbox: Sandbox | None = None
         self._on_close = on_close
         #: The records behind ``errors``, and the client's attempts behind ``requests``, to observe.
         self.error_log: Log[ErrorRecord] = Log()
@@ -90,20 +101,24 @@ class Session(PlanningMethods):
 
     # Methods fetch.
 
-    def companies(self, search: str | None = None, limit: int | None = None) -> "pd.DataFrame":
+    def _companies(self, search: str | None = None, limit: int | None = None) -> "Steps[pd.DataFrame]":
         """The account's companies, those whose name contains ``search``; at most ``limit`` of them.
 
         Columns as in ``frames.COMPANIES``. Raises the client's typed errors.
         """
         finding = find_companies(self.client, search, limit)
-        return frames.companies(self._ask(finding, "The companies could not be listed"))
+        return frames.companies((yield from ask(finding, "The companies could not be listed")))
 
-    def connections(self, company_id: str) -> "pd.DataFrame":
+    companies, companies_async = both(_companies)
+
+    def _connections(self, company_id: str) -> "Steps[pd.DataFrame]":
         """The connections of a company and their state."""
-        facts = self._ask(self.context.company(company_id), "The connections could not be read", company_id)
+        facts = yield from ask(self.context.company(company_id), "The connections could not be read", company_id)
         return frames.connections(facts.connections.values(), facts.id)
 
-    def report(self, company_id: str, path: "str | os.PathLike[str]", *, overwrite: bool = False) -> "Path":
+    connections, connections_async = both(_connections)
+
+    def _report(self, company_id: str, path: "str | os.PathLike[str]", *, overwrite: bool = False) -> "Steps[Path]":
         """Write a company's state to one static HTML file and return its path: to mail, to archive, to print.
 
         The file holds connections, freshness, remedies, this session's errors and the newest pull operations, says as
@@ -116,7 +131,7 @@ class Session(PlanningMethods):
         from codat_notebook import report
 
         target = report.destination(path, overwrite)
-        status = self._ask(company_status(self.context, company_id), "The report could not be made", company_id)
+        status = yield from ask(company_status(self.context, company_id), "The report could not be made", company_id)
         findings = report.Findings(
             status=status,
             errors=[error for error in self.error_log if error.company_id == company_id],
@@ -126,7 +141,9 @@ class Session(PlanningMethods):
         )
         return report.save(report.page(findings), target, overwrite)
 
-    def status(self, company_id: str) -> "pd.DataFrame":
+    report, report_async = both(_report)
+
+    def _status(self, company_id: str) -> "Steps[pd.DataFrame]":
         """How fresh each data type of each connection is: one row per cell, the stale ones included.
 
         The state of a cell comes from the history of its connection (column ``source``); where the history does
@@ -135,17 +152,21 @@ class Session(PlanningMethods):
         do for each data type; else that column is empty.
         """
         what = "The data status could not be read"
-        status = self._ask(company_status(self.context, company_id), what, company_id)
-        return frames.data_status(self._ask(with_settings(self.context, status), what, company_id))
+        status = yield from ask(company_status(self.context, company_id), what, company_id)
+        return frames.data_status((yield from ask(with_settings(self.context, status), what, company_id)))
 
-    def history(self, company_id: str, limit: int | None = 1000) -> "pd.DataFrame":
+    status, status_async = both(_status)
+
+    def _history(self, company_id: str, limit: int | None = 1000) -> "Steps[pd.DataFrame]":
         """The pull operations of a company, newest first, at most ``limit``; ``None`` for all of them."""
         what = "The history could not be read"
-        platforms = self._ask(self.context.company(company_id), what, company_id).platforms
-        operations = self._ask(find_operations(self.client, company_id, limit), what, company_id)
+        platforms = (yield from ask(self.context.company(company_id), what, company_id)).platforms
+        operations = yield from ask(find_operations(self.client, company_id, limit), what, company_id)
         return frames.pull_operations(operations, platforms, self.context.now)
 
-    def refresh(
+    history, history_async = both(_history)
+
+    def _refresh(
         self,
         company: "str | Mapping[str, str | Sequence[str]] | pd.DataFrame",
         *data_types: str,
@@ -154,7 +175,8 @@ class Session(PlanningMethods):
         journal: "str | Path | None" = None,
         reserve: float = 0,
         patience: float = PRICE,
-    ) -> RefreshRun:
+        allow_unknown: bool = False,
+    ) -> "Steps[RefreshRun]":
         """Have Codat read data types of one company, or of thousands, anew, and return the run at once.
 
         Parameters
@@ -175,6 +197,9 @@ class Session(PlanningMethods):
             goes on when the quota starts anew.
         patience : seconds of one operation's waiting to be seen that a request is worth (1): more means fewer
             requests and later news; ``math.inf`` looks once, when all of a company has probably ended.
+        allow_unknown : queue a data type that is neither documented nor offered by a connection of the company. Else
+            its connections are looked at before anything is sent, and it raises ``ValueError`` with the type that was
+            probably meant.
 
         An operation that runs already is attached to, not queued twice. Raises ``ValueError`` for a plan that cannot
         be read, :class:`runs.JournalError` for a journal that cannot be used; nothing has been sent then.
@@ -183,7 +208,15 @@ class Session(PlanningMethods):
         >>> session.refresh(session.plan(older_than="7D"), journal="refresh.sqlite", reserve=0.1)  # doctest: +SKIP
         """
         targets = read_targets(company, data_types, connection_id, product)
+        if unknown := {} if allow_unknown else unknown_types(targets):
+            what = "The data types of the companies could not be read"
+            facts = yield from ask(facts_of(self.context, list(unknown)), what)
+            for id, names in unknown.items():
+                if isinstance(told := facts[id], CompanyFacts):  # else the run tells what is wrong with the company
+                    check_offered(names, frozenset().union(*told.supported.values()))
         return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
+
+    refresh, refresh_async = both(_refresh)
 
     def refresh_all(
         self,
@@ -240,25 +273,12 @@ class Session(PlanningMethods):
         return self.context.is_sandbox
 
     @property
-    def runs(self) -> list[RefreshRun]:
-        """The runs of this session that somebody still holds."""
-        return list(self.context.runs)
+    def runs(self) -> "Runs":
+        """The runs of this session, oldest first: those that somebody holds, and the newest, up to 10,000 rows in all.
+        ``session.runs[run.id]`` finds one from another request or cell."""
+        return Runs(self.context.runs.values())
 
     # For those who ask by themselves.
-
-    async def guard(self, awaitable: Awaitable[T], what: str, subject: Subject | None = None) -> T:
-        """Await something of Codat's; what goes wrong is put into ``errors`` and raised on."""
-        try:
-            return await awaitable
-        except CodatLendingError as error:
-            self.context.report(error, what, subject)
-            raise
-
-    def _ask(self, coroutine: Coroutine[Any, Any, T], what: str, company_id: str | None = None) -> T:
-        if self.closed:
-            coroutine.close()
-            raise RuntimeError(CLOSED)
-        return self.context.engine.call(self.guard(coroutine, what, Subject(company_id=company_id)))
 
     def _begin(self, start: Callable[[], Start]) -> RefreshRun:
         try:
@@ -333,6 +353,33 @@ class Session(PlanningMethods):
         return display.mimebundle(self, **options)
 
 
+class Runs(list[RefreshRun]):
+    """Runs of a session, by their place or by their id."""
+
+    @overload
+    def __getitem__(self, which: SupportsIndex | str, /) -> RefreshRun: ...
+    @overload
+    def __getitem__(self, which: slice, /) -> list[RefreshRun]: ...
+    def __getitem__(self, which: SupportsIndex | str | slice, /) -> RefreshRun | list[RefreshRun]:
+        if not isinstance(which, str):
+            return super().__getitem__(which)
+        found = next((run for run in self if run.id == which), None)
+        if found is None:
+            raise KeyError(f"no run {which!r} in this session, or nobody holds it any more")
+        return found
+
+
+def preload() -> None:
+    """Import all that a session's first calls import, so that none of them holds up an event loop: some 0.5 s.
+
+    For services, before they take requests. ``session.status_async`` and its like import beside the loop anyway.
+
+    >>> codat_notebook.preload()  # doctest: +SKIP
+    """
+    for name in _LATE:
+        import_module(name)
+
+
 @hides_arguments
 def connect(
     key: str | Secret | None = None, *, server_url: str | None = None, sandbox: bool = False, read_only: bool = False
@@ -369,7 +416,9 @@ def _connect_sandbox(read_only: bool) -> Session:
         return Session(security, server_url=url, read_only=read_only, is_sandbox=True)
     sandbox, leave = _embedded.enter(), _embedded.leave
     security = Security(auth_header=sandbox.key)
-    return Session(security, server_url=sandbox.url, read_only=read_only, is_sandbox=True, on_close=leave)
+    session = Session(security, server_url=sandbox.url, read_only=read_only, is_sandbox=True, on_close=leave)
+    session.sandbox = sandbox
+    return session
 
 
 class _Embedded:

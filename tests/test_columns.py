@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codat_notebook import columns
 from codat_notebook.columns import PIECE, categories, repeated_texts, series_of
+
+from .frames_page import GIVEN_BY, PAGE, page, schemas
 
 DTYPES = {
     "text": "string", "category": "category", "count": "Int64", "number": "Float64", "flag": "boolean",
@@ -108,3 +111,11 @@ def test_few_texts_are_kept_once_and_shown_in_every_row() -> None:
     assert (str(column.dtype), column.isna().tolist()) == ("string", [False, True, False, False])
     assert column.dropna().tolist() == ["b", "a", "b"]
     assert categories(values, {"a": "x", "b": "y"}.get).dropna().tolist() == ["y", "x", "y"]
+
+
+def test_the_page_of_columns_is_that_of_the_code() -> None:
+    """docs/frames.md tells all columns and dtypes as the code has them; if not, run tests/frames_page.py."""
+    assert columns.DTYPES == DTYPES
+    assert schemas().keys() == GIVEN_BY.keys()
+    assert {kind for schema in schemas().values() for kind in schema.values()} == DTYPES.keys()
+    assert PAGE.read_text("utf-8") == page()

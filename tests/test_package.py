@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PUBLIC = [
     "CodatLending", "RefreshRun", "Sandbox", "Session", "__version__", "compare", "connect", "console",
-    "doctor", "load_ipython_extension", "run_strategy", "save", "simulate", "strategies",
+    "doctor", "load_ipython_extension", "preload", "run_strategy", "save", "simulate", "strategies",
 ]  # fmt: skip
 HEAVY = ["anywidget", "httpx", "ipywidgets", "msgspec", "pandas", "starlette", "uvicorn", "IPython", "numpy"]
 

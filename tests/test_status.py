@@ -18,12 +18,11 @@ from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.vocabulary import DataConnectionStatus, DatasetStatus, SchemaDataType
 from codat_notebook.report import freshness, status_pill
 from codat_notebook.runs.cells import CompanyStatus, make_cells
-from codat_notebook.runs.company_run import CompanyRun
+from codat_notebook.runs.company_run import COUNTED, CompanyRun
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import plan_look
 from codat_notebook.runs.rows import STATES, Row, progress_of
-from codat_notebook.runs.run import COUNTED
 from codat_notebook.tables.column import Column
 from codat_notebook.tables.sheet import Layout, Sheet, TableView
 from codat_notebook.widgets import part

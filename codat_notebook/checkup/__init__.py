@@ -180,7 +180,7 @@ def examine(session: Connected, refresh: str | None = None) -> CheckUp:
         yield from look(desk)
         return (yield from refresh_once(desk, refresh)) if refresh else {}
 
-    tried = engine().call(session.client.drive_async(all_of_it()))
+    tried = engine().call(session.client._drive_async(all_of_it()))
     return conclude(desk, tried, session.is_sandbox)
 
 

@@ -73,7 +73,7 @@ class Desk:
     """
 
     def __init__(self, client: CodatLending, writes: bool = False) -> None:
-        self._call = client.prepare("doctor", {"retries": RetryConfig("none")}, writes=writes)
+        self._call = client._prepare("doctor", {"retries": RetryConfig("none")}, writes=writes)
         self._writes = writes
         self.sights: dict[str, Sight] = {}
         self.requests = 0

@@ -17,6 +17,22 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop to await on.
+
+    Raises:
+        RuntimeError: asyncio runs none here; under another library the remedy is a thread.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "This is awaited on an event loop of asyncio, and none runs here. Under trio, make the blocking call in a "
+            "thread: await trio.to_thread.run_sync(lambda: session.status(company_id))."
+        ) from None
+
+
 #: Seconds that requests have for letting go of their connections when all ends.
 _PATIENCE = 2.0
 
@@ -38,6 +54,7 @@ class AsyncDriver(Driver):
 
     async def drive(self, flow: Flow[T]) -> T:
         """Run a flow to its end."""
+        running_loop()
         self.check()
         result: Any = None
         try:

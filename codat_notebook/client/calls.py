@@ -3,7 +3,7 @@
 A method such as ``_list`` names an endpoint and gives a flow; ``list`` runs it by blocking, ``list_async`` by awaiting.
 What all calls raise is in :mod:`codat_notebook.models.errors`. Parameters common to all calls:
 
-* ``request``: a request object of ``models.operations``, or a mapping of its fields;
+* ``request``: a request object of ``models.operations``, or a mapping of its fields (its ``TypedDict``);
 * ``retries``: a ``RetryConfig`` for this call; by default the client's;
 * ``server_url``: another server for this call;
 * ``timeout_ms``: milliseconds for one request, from its first byte to the last one of its answer; the whole call
@@ -38,8 +38,6 @@ T = TypeVar("T")
 P = ParamSpec("P")
 G = TypeVar("G", bound="Group")
 F = TypeVar("F", bound=Callable[..., Any])
-#: A request as a mapping of its fields.
-Body = Mapping[str, Any]
 Retries = RetryConfig | UnsetType | None
 
 
@@ -59,18 +57,20 @@ class Group:
         self._client = client
 
     def _read(self, endpoint: Endpoint[T], request: Any, given: Given) -> Flow[T]:
-        return flows.read(self._client.prepare(endpoint.name, given), endpoint, request)
+        return flows.read(self._client._prepare(endpoint.name, given), endpoint, request)
 
     def _rows(self, endpoint: Endpoint[Any], request: Any, given: Given) -> Pager[Any]:
-        return Pager(self._client.prepare(endpoint.name, given), endpoint, request)
+        return Pager(self._client._prepare(endpoint.name, given), endpoint, request)
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        raise errors.NotAvailableError(
-            f"{name} is not among the {type(self).__name__} of this client, which refreshes and diagnoses. "
-            "Codat's own SDK may have it: pip install codat-lending"
-        )
+    if not TYPE_CHECKING:  # a type checker is to find a name that is not there
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise errors.NotAvailableError(
+                f"{name} is not among the {type(self).__name__} of this client, which refreshes and diagnoses. "
+                "Codat's own SDK may have it: pip install codat-lending"
+            )
 
 
 def both(
@@ -79,10 +79,10 @@ def both(
     """The calls that run a method's flow: by blocking, and by awaiting."""
 
     def call(group: G, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return group._client.drive(method(group, *args, **kwargs))
+        return group._client._drive(method(group, *args, **kwargs))
 
     async def call_async(group: G, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await group._client.drive_async(method(group, *args, **kwargs))
+        return await group._client._drive_async(method(group, *args, **kwargs))
 
     return _shown(call, method), _shown(call_async, method, "_async")
 
@@ -104,12 +104,12 @@ def rows(
 # Apart from the calls, so that a wrong request raises when the call is made, not at its first row.
 def _batches(client: "CodatLending", pager: Pager[T]) -> Iterator[Sequence[T]]:
     while not pager.done:
-        yield client.drive(pager.batch())
+        yield client._drive(pager.batch())
 
 
 async def _awaited(client: "CodatLending", pager: Pager[T]) -> AsyncIterator[T]:
     while not pager.done:
-        for row in await client.drive_async(pager.batch()):
+        for row in await client._drive_async(pager.batch()):
             yield row
 
 
@@ -146,7 +146,10 @@ class CompanyCalls(Group):
     """Companies with their connections."""
 
     def _list(
-        self, *, request: operations.ListCompaniesRequest | Body = _COMPANIES, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.ListCompaniesRequest | operations.ListCompaniesRequestTypedDict = _COMPANIES,
+        **given: Unpack[Given],
     ) -> Flow[shared.Companies]:
         """A page of companies.
 
@@ -157,13 +160,18 @@ class CompanyCalls(Group):
     list, list_async = both(_list)
 
     def _iterate(
-        self, *, request: operations.ListCompaniesRequest | Body | None = None, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.ListCompaniesRequest | operations.ListCompaniesRequestTypedDict | None = None,
+        **given: Unpack[Given],
     ) -> Pager[shared.Company]:
         return self._rows(flows.COMPANIES_LIST, request, given)
 
     iterate, iterate_async = rows(_iterate)
 
-    def _get(self, *, request: operations.GetCompanyRequest | Body, **given: Unpack[Given]) -> Flow[shared.Company]:
+    def _get(
+        self, *, request: operations.GetCompanyRequest | operations.GetCompanyRequestTypedDict, **given: Unpack[Given]
+    ) -> Flow[shared.Company]:
         """One company."""
         return self._read(flows.COMPANIES_GET, request, given)
 
@@ -174,7 +182,10 @@ class ConnectionCalls(Group):
     """A company's connections to platforms."""
 
     def _list(
-        self, *, request: operations.ListConnectionsRequest | Body, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.ListConnectionsRequest | operations.ListConnectionsRequestTypedDict,
+        **given: Unpack[Given],
     ) -> Flow[shared.Connections]:
         """A page of a company's connections."""
         return self._read(flows.CONNECTIONS_LIST, request, given)
@@ -182,14 +193,20 @@ class ConnectionCalls(Group):
     list, list_async = both(_list)
 
     def _iterate(
-        self, *, request: operations.ListConnectionsRequest | Body, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.ListConnectionsRequest | operations.ListConnectionsRequestTypedDict,
+        **given: Unpack[Given],
     ) -> Pager[shared.Connection]:
         return self._rows(flows.CONNECTIONS_LIST, request, given)
 
     iterate, iterate_async = rows(_iterate)
 
     def _get(
-        self, *, request: operations.GetConnectionRequest | Body, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.GetConnectionRequest | operations.GetConnectionRequestTypedDict,
+        **given: Unpack[Given],
     ) -> Flow[shared.Connection]:
         """One connection."""
         return self._read(flows.CONNECTIONS_GET, request, given)
@@ -201,7 +218,10 @@ class SettingsCalls(Group):
     """When Codat refreshes by itself, and how far back."""
 
     def _get_company_sync_settings(
-        self, *, request: operations.GetCompanySyncSettingsRequest | Body, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.GetCompanySyncSettingsRequest | operations.GetCompanySyncSettingsRequestTypedDict,
+        **given: Unpack[Given],
     ) -> Flow[shared.SyncSettings]:
         """A company's sync settings."""
         return self._read(flows.COMPANY_SETTINGS, request, given)
@@ -209,7 +229,11 @@ class SettingsCalls(Group):
     get_company_sync_settings, get_company_sync_settings_async = both(_get_company_sync_settings)
 
     def _get_profile_sync_settings(
-        self, *, request: operations.GetProfileSyncSettingsRequest | Body = _PROFILE, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.GetProfileSyncSettingsRequest
+        | operations.GetProfileSyncSettingsRequestTypedDict = _PROFILE,
+        **given: Unpack[Given],
     ) -> Flow[shared.SyncSettings]:
         """The account's sync settings, which hold for companies without their own."""
         return self._read(flows.PROFILE_SETTINGS, request, given)
@@ -221,7 +245,10 @@ class IntegrationCalls(Group):
     """The platforms that companies can be linked to."""
 
     def _list(
-        self, *, request: operations.ListIntegrationsRequest | Body = _INTEGRATIONS, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.ListIntegrationsRequest | operations.ListIntegrationsRequestTypedDict = _INTEGRATIONS,
+        **given: Unpack[Given],
     ) -> Flow[shared.Integrations]:
         """A page of integrations."""
         return self._read(flows.INTEGRATIONS_LIST, request, given)
@@ -229,14 +256,20 @@ class IntegrationCalls(Group):
     list, list_async = both(_list)
 
     def _iterate(
-        self, *, request: operations.ListIntegrationsRequest | Body | None = None, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.ListIntegrationsRequest | operations.ListIntegrationsRequestTypedDict | None = None,
+        **given: Unpack[Given],
     ) -> Pager[shared.Integration]:
         return self._rows(flows.INTEGRATIONS_LIST, request, given)
 
     iterate, iterate_async = rows(_iterate)
 
     def _get(
-        self, *, request: operations.GetIntegrationRequest | Body, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.GetIntegrationRequest | operations.GetIntegrationRequestTypedDict,
+        **given: Unpack[Given],
     ) -> Flow[shared.Integration]:
         """One integration, by its platform key."""
         return self._read(flows.INTEGRATIONS_GET, request, given)
@@ -248,7 +281,10 @@ class PullOperationCalls(Group):
     """The history of what was pulled, and of what is being pulled."""
 
     def _list(
-        self, *, request: operations.ListPullOperationsRequest | Body, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.ListPullOperationsRequest | operations.ListPullOperationsRequestTypedDict,
+        **given: Unpack[Given],
     ) -> Flow[shared.PullOperations]:
         """A page of a company's pull operations."""
         return self._read(flows.PULLS_LIST, request, given)
@@ -256,14 +292,20 @@ class PullOperationCalls(Group):
     list, list_async = both(_list)
 
     def _iterate(
-        self, *, request: operations.ListPullOperationsRequest | Body, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.ListPullOperationsRequest | operations.ListPullOperationsRequestTypedDict,
+        **given: Unpack[Given],
     ) -> Pager[shared.PullOperation]:
         return self._rows(flows.PULLS_LIST, request, given)
 
     iterate, iterate_async = rows(_iterate)
 
     def _get(
-        self, *, request: operations.GetPullOperationRequest | Body, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.GetPullOperationRequest | operations.GetPullOperationRequestTypedDict,
+        **given: Unpack[Given],
     ) -> Flow[shared.PullOperation]:
         """One pull operation."""
         return self._read(flows.PULLS_GET, request, given)
@@ -271,7 +313,10 @@ class PullOperationCalls(Group):
     get, get_async = both(_get)
 
     def _get_validation(
-        self, *, request: operations.GetValidationRequest | Body, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.GetValidationRequest | operations.GetValidationRequestTypedDict,
+        **given: Unpack[Given],
     ) -> Flow[shared.ValidationResults]:
         """What Codat's checks found in the data that one operation pulled."""
         return self._read(flows.PULLS_VALIDATION, request, given)
@@ -283,7 +328,10 @@ class RefreshCalls(Group):
     """The calls that queue, each exactly once."""
 
     def _all_data_types(
-        self, *, request: operations.RefreshAllDataTypesRequest | Body, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.RefreshAllDataTypesRequest | operations.RefreshAllDataTypesRequestTypedDict,
+        **given: Unpack[Given],
     ) -> Flow[None]:
         """Queue every data type of a company. Codat names no operations; see :meth:`queue_all`.
 
@@ -296,7 +344,10 @@ class RefreshCalls(Group):
     all_data_types, all_data_types_async = both(_all_data_types)
 
     def _data_type(
-        self, *, request: operations.RefreshDataTypeRequest | Body, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.RefreshDataTypeRequest | operations.RefreshDataTypeRequestTypedDict,
+        **given: Unpack[Given],
     ) -> Flow[shared.PullOperation]:
         """Queue one data type, or attach to the operation that is in progress already.
 
@@ -310,7 +361,7 @@ class RefreshCalls(Group):
     def _queue(
         self,
         *,
-        request: operations.RefreshDataTypeRequest | Body,
+        request: operations.RefreshDataTypeRequest | operations.RefreshDataTypeRequestTypedDict,
         idempotency_key: str | None = None,
         since: datetime | None = None,
         known: Collection[str] = (),
@@ -339,7 +390,7 @@ class RefreshCalls(Group):
     def _queue_all(
         self,
         *,
-        request: operations.RefreshAllDataTypesRequest | Body,
+        request: operations.RefreshAllDataTypesRequest | operations.RefreshAllDataTypesRequestTypedDict,
         idempotency_key: str | None = None,
         since: datetime | None = None,
         **given: Unpack[Given],
@@ -352,7 +403,12 @@ class RefreshCalls(Group):
 
     queue_all, queue_all_async = both(_queue_all)
 
-    def _product(self, *, request: operations.RefreshProductRequest | Body, **given: Unpack[Given]) -> Flow[None]:
+    def _product(
+        self,
+        *,
+        request: operations.RefreshProductRequest | operations.RefreshProductRequestTypedDict,
+        **given: Unpack[Given],
+    ) -> Flow[None]:
         """Refresh a custom product of a company, or some of its data types. Codat names no operations; see
         :meth:`queue_product`.
 
@@ -371,7 +427,7 @@ class RefreshCalls(Group):
     def _queue_product(
         self,
         *,
-        request: operations.RefreshProductRequest | Body,
+        request: operations.RefreshProductRequest | operations.RefreshProductRequestTypedDict,
         idempotency_key: str | None = None,
         since: datetime | None = None,
         **given: Unpack[Given],
@@ -408,7 +464,7 @@ class RefreshCalls(Group):
     def _call(self, name: str, given: Given, key: str | None = None, **_: Any) -> Call:
         if key:
             wire.headers({"Idempotency-Key": key})  # raises for one that cannot be sent
-        return self._client.prepare(f"manage_data.refresh.{name}", given, writes=True)
+        return self._client._prepare(f"manage_data.refresh.{name}", given, writes=True)
 
 
 class ManageDataCalls(Group):
@@ -420,7 +476,10 @@ class ManageDataCalls(Group):
         self.pull_operations = PullOperationCalls(client)
 
     def _get_status(
-        self, *, request: operations.GetDataStatusRequest | Body, **given: Unpack[Given]
+        self,
+        *,
+        request: operations.GetDataStatusRequest | operations.GetDataStatusRequestTypedDict,
+        **given: Unpack[Given],
     ) -> Flow[shared.DataStatuses]:
         """How fresh each data type of a company is, in one request."""
         return self._read(flows.GET_STATUS, request, given)

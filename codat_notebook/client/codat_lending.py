@@ -46,6 +46,11 @@ class CodatLending:
         read_only: refuse everything that queues. allow_insecure: let the key go over http to another machine.
         pacing: keep to the limits of Codat; may be shared by several clients. clock: the clock, for tests.
 
+    Attributes: companies, connections, manage_data (with refresh and pull_operations), settings, integrations: the
+        calls, each also with ``_async``. server_url, read_only, clock: as given. quota: what is left of the day's.
+
+    Where the process forks, the child's copy has connections of its own, and sends nothing again that its parent sent.
+
     >>> with CodatLending(security=Security(auth_header="Basic ...")) as client:  # doctest: +SKIP
     ...     client.companies.list(request={"page_size": 10})
     """
@@ -96,7 +101,7 @@ class CodatLending:
         """The daily quota as the latest answer told it, None before the first."""
         return self._gauge.read()
 
-    def prepare(self, name: str, given: Given, *, writes: bool = False) -> Call:
+    def _prepare(self, name: str, given: Given, *, writes: bool = False) -> Call:
         """A call of this client, checked. For the groups of calls.
 
         Raises:
@@ -120,11 +125,11 @@ class CodatLending:
             headers=wire.headers(given.get("http_headers")),
         )
 
-    def drive(self, flow: Flow[T]) -> T:
+    def _drive(self, flow: Flow[T]) -> T:
         """Run a flow by blocking."""
         return self._sync.drive(flow)
 
-    async def drive_async(self, flow: Flow[T]) -> T:
+    async def _drive_async(self, flow: Flow[T]) -> T:
         """Run a flow by awaiting."""
         with self._lock:
             if self._async is None:
@@ -166,13 +171,15 @@ class CodatLending:
     async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ELSEWHERE:
-            raise errors.NotAvailableError(
-                f"client.{name} is not part of this client, which refreshes and diagnoses. "
-                "Codat's own SDK has it: pip install codat-lending"
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    if not TYPE_CHECKING:  # a type checker is to find a name that is not there
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ELSEWHERE:
+                raise errors.NotAvailableError(
+                    f"client.{name} is not part of this client, which refreshes and diagnoses. "
+                    "Codat's own SDK has it: pip install codat-lending"
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
         return f"CodatLending(server_url={self.server_url!r}{', read_only=True' if self.read_only else ''})"

@@ -12,13 +12,16 @@ is one of:
   that does not has had the time to show what it queued. Where that is not safe (the key is old, the failure is a
   replay, the server tells no time), the end is "unknown".
 
-Every end is a result, or an error whose ``queued`` is ``"no"`` or ``"unknown"``. What is sent, and what a
-result looks like, is in :mod:`codat_notebook.client.queueing`, which also keeps one sending per intent.
+Every end is a result, or an error whose ``queued`` is ``"no"`` or ``"unknown"``; the latter says in ``retry_at`` when a
+further call, which looks first, is worth making. What is sent, and what a result looks like, is in
+:mod:`codat_notebook.client.queueing`, which also keeps one sending per intent.
 """
 
+import copy
 import re
 import uuid
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Final, Generic, TypeVar
 
 from codat_notebook.client import lookup, wire
@@ -96,13 +99,23 @@ class Sending(Generic[R]):
         """Send until there is an end."""
         done: R | None = None
         if self.record.doubt:
-            done = yield from self.settle(unknown(f"Whether {self.intent} was queued before is not known"))
+            done = yield from self.settle(self._doubt())
         while done is None:
             again = self._stamp()
             outcome = yield from self.call.send(self._request())
             self.record.last = self.call.clock.moment()
             done = yield from self._judge(outcome, again)
         return done
+
+    def _doubt(self) -> errors.CodatLendingError:
+        """The error that an earlier sending ended with, as far as it is known here."""
+        text = f"Whether {self.intent} was queued before is not known"
+        if self.record.cause is None:
+            return unknown(text)
+        error = copy.copy(self.record.cause)
+        error.message = f"{text}: {error.message}"
+        error.args = (error.message,)
+        return error
 
     def _stamp(self) -> bool:
         """Note when the key is first sent; True if it may have reached the server before."""
@@ -171,6 +184,7 @@ class Sending(Generic[R]):
         self._replayed = correlation is not None and correlation == self._correlation
         self._correlation = correlation
         error = self.error(outcome)
+        self.record.cause = copy.copy(error)  # without the traceback that it is going to have
         if self.call.single:
             raise error
         return (yield from self.settle(error))
@@ -204,6 +218,14 @@ class Sending(Generic[R]):
         """Server seconds since the last send, at the least."""
         last = self.record.last
         return 0.0 if last is None else (self.call.clock.monotonic() - last.steady) * self.call.clock.speed
+
+    @property
+    def next_look(self) -> datetime:
+        """The server's time at which the history is worth the next look; after the settle time it may decide."""
+        passed = self._since_last()
+        times = (*accumulate(_LOOKS[:2]), self.patience)
+        seconds = next((time - passed for time in times if time > passed), _LOOKS[-1])
+        return self.call.clock.now() + timedelta(seconds=seconds + 0.001)
 
     def pause(self, looks: int, most: float, error: errors.CodatLendingError) -> Flow[None]:
         """Wait until the next look, at most ``most`` server seconds. Raises ``error`` if the budget is too short."""

@@ -323,10 +323,13 @@ def queue(
     failed: errors.CodatLendingError | None = None
     try:
         record = slots.begin(name, _record(call, slots.opened(name), key, since))
-        done = yield from kind(call, intent, record, slots.ids(name).union(known), thorough).run()
+        sending = kind(call, intent, record, slots.ids(name).union(known), thorough)
+        done = yield from sending.run()
         return done
     except errors.CodatLendingError as error:
         error.queued = error.queued or ("unknown" if record.doubt else "no")
+        if record.doubt and error.retry_at is None:
+            error.retry_at = sending.next_look
         failed = copy.copy(error)  # for the others who wait, without this caller's traceback
         raise
     finally:

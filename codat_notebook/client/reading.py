@@ -11,7 +11,8 @@ from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin, get_t
 
 import msgspec
 
-from codat_notebook.models.shared import DataStatus, DataStatuses, Model, Page
+from codat_notebook.models.base import Model, noted
+from codat_notebook.models.shared import DataStatus, DataStatuses, Page
 from codat_notebook.models.vocabulary import OpenEnum, SchemaDataType
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ def read(body: bytes, kind: type[T]) -> T:
     value, notes = _decode(body, kind)
     if isinstance(value, Page) and not value.rows and b'"results"' not in body:
         raise Unreadable("it is not a page: it has no results")  # {"message": "..."} must not pass for an empty page
-    return cast(T, _with_notes(value, notes) if notes and isinstance(value, Model) else value)
+    return cast(T, noted(value, tuple(notes)) if notes and isinstance(value, Model) else value)
 
 
 def _statuses(body: bytes) -> DataStatuses:
@@ -94,7 +95,7 @@ def _struct(value: Any, kind: type[msgspec.Struct], where: str, notes: list[str]
     hints = get_type_hints(kind)
     made = {}
     for field in msgspec.structs.fields(kind):
-        if field.encode_name in value and field.name != "_notes":
+        if field.encode_name in value:
             inner = f"{where}.{field.name}" if where else field.name
             item = _convert(value[field.encode_name], hints[field.name], inner, notes)
             if item is not _MISSING:
@@ -117,7 +118,7 @@ def _row(value: Any, kind: Any, where: str, notes: list[str]) -> Any:
     if row is _MISSING:
         notes.extend(f"{where}: {note}" for note in own)
         return row
-    return _with_notes(row, own) if own and isinstance(row, Model) else row
+    return noted(row, tuple(own)) if own and isinstance(row, Model) else row
 
 
 def _dict(value: Any, kind: Any, where: str, notes: list[str]) -> Any:
@@ -156,10 +157,6 @@ def _lost(value: Any, wanted: str, where: str, notes: list[str]) -> Any:
     if len(notes) < _MOST_NOTES:
         notes.append(f"{where or 'answer'}: {_short(value)} is not {wanted}")
     return _MISSING
-
-
-def _with_notes(value: Model, notes: list[str]) -> Model:
-    return msgspec.structs.replace(value, _notes=tuple(notes))
 
 
 def _clean(text: str) -> str:

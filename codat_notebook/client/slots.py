@@ -15,6 +15,7 @@ import msgspec
 
 from codat_notebook import forking
 from codat_notebook.client.clock import Moment
+from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.shared import PullOperation
 
 _REMEMBERED: Final = 64
@@ -27,8 +28,8 @@ class Record(msgspec.Struct):
     ``first`` is when the first request under any key may have reached the server, ``key_first`` the same for the
     current key, ``last`` the same for the latest request; None before. ``renewed`` says that the one new key has been
     taken, ``doubt`` that an operation may exist, ``heard`` that the history shows that a refresh of everything was
-    heard, so that it is never sent again. ``before`` are the ids that the history showed before the first request,
-    ``running`` the operations among them that were on their way.
+    heard, so that it is never sent again; ``cause`` is what the latest doubtful request came to. ``before`` are the ids
+    that the history showed before the first request, ``running`` the operations among them that were on their way.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Record(msgspec.Struct):
     renewed: bool = False
     doubt: bool = False
     heard: bool = False
+    cause: CodatLendingError | None = None
     before: frozenset[str] = frozenset()
     running: tuple[PullOperation, ...] = ()
 

@@ -8,11 +8,12 @@
     ├── InvalidRequestError       an id, data type or parameter that is never sent; also a ValueError
     ├── ConfigurationError        a server address or key that cannot be right; also a ValueError
     ├── ReadOnlyError             a POST through a client that was made with read_only=True
+    ├── RefreshError              of ``run.raise_for_outcome()``: a refresh that did not end well; ``runs.RefreshError``
     └── NotAvailableError         a part of codat-lending that is not here; also an AttributeError
 
 Errors of the two calls that queue say in ``.queued`` whether an operation may exist: ``"no"`` or
-``"unknown"``. Where waiting was asked for longer than the budget, ``.retry_at`` says when to try again. All
-can be pickled.
+``"unknown"``. Where waiting was asked for longer than the budget, ``.retry_at`` says when to try again; where it is
+not known whether something was queued, when the same call may find out: it looks first. All can be pickled.
 
 A verbose traceback (``%xmode Verbose``, rich, ``pytest --showlocals``) prints the variables of every frame that an
 error passed. Where those may be a key, the error leaves without its frames: :func:`bare`, :func:`hides_arguments`.
@@ -24,7 +25,7 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, Final, Literal, ParamSpec, TypeVar
 
-import msgspec
+from codat_notebook.models.base import Model
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,7 +91,8 @@ class CodatLendingError(Exception):
 
     #: Whether an operation may have been queued all the same; None where nothing was to be queued.
     queued: Queued | None = None
-    #: When to try again (UTC), where the server asked for a longer pause than the budget allows.
+    #: When to try again (UTC), where the server asked for a longer pause than the budget allows, or where ``queued`` is
+    #: ``"unknown"``: then the same call looks for it first, and may say "unknown" once more, with a later time.
     retry_at: datetime | None = None
     #: What to do, where more is known than the status tells.
     action: str | None = None
@@ -127,7 +129,7 @@ def _revive(cls: type[CodatLendingError], args: tuple[Any, ...], state: dict[str
     return error
 
 
-class ErrorValidationItem(msgspec.Struct, frozen=True, gc=False, rename="camel", repr_omit_defaults=True):
+class ErrorValidationItem(Model, frozen=True, kw_only=True):
     """One finding about one record: what is wrong (``message``), with what, and the rule that says so."""
 
     item_id: str | None = None
@@ -136,14 +138,14 @@ class ErrorValidationItem(msgspec.Struct, frozen=True, gc=False, rename="camel",
     rule_id: str | None = None
 
 
-class ErrorValidation(msgspec.Struct, frozen=True, gc=False, rename="camel", repr_omit_defaults=True):
+class ErrorValidation(Model, frozen=True, kw_only=True):
     """Findings about data or about a request."""
 
     errors: list[ErrorValidationItem] | None = None
     warnings: list[ErrorValidationItem] | None = None
 
 
-class ErrorMessageData(msgspec.Struct, frozen=True, gc=False, rename="camel", repr_omit_defaults=True):
+class ErrorMessageData(Model, frozen=True, kw_only=True):
     """Codat's own words about an error. Where ``status_code`` contradicts the answer's, the answer is right."""
 
     status_code: int | None = None

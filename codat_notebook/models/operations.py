@@ -1,13 +1,14 @@
 """What is sent: one request object per call, with the official SDK's names, fields and defaults.
 
-Every call also takes a plain mapping of the same fields. What is certain to be wrong (a company id that is no
+Every call also takes a mapping of the same fields, whose names and kinds a type checker knows from the ``TypedDict``
+beside each class. What is certain to be wrong (a company id that is no
 UUID, an unknown field) is refused by :func:`check` before anything is sent; what only the server can judge (a
 query, a page size) is left to it. Statuses and data types are text; a custom data type is fine.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NotRequired, TypedDict, TypeVar
 
 import msgspec
 
@@ -34,7 +35,18 @@ class _Paged(RequestObject, kw_only=True):
     order_by: str | None = None
 
 
+class _PagedTypedDict(TypedDict, total=False):
+    page: int | None
+    page_size: int | None
+    query: str | None
+    order_by: str | None
+
+
 class _OfCompany(RequestObject, kw_only=True):
+    company_id: str
+
+
+class _OfCompanyTypedDict(TypedDict):
     company_id: str
 
 
@@ -44,8 +56,18 @@ class ListCompaniesRequest(_Paged, kw_only=True):
     tags: str | None = None
 
 
+class ListCompaniesRequestTypedDict(_PagedTypedDict, total=False):
+    """The fields of :class:`ListCompaniesRequest` as a mapping."""
+
+    tags: str | None
+
+
 class GetCompanyRequest(_OfCompany, kw_only=True):
     """Which company."""
+
+
+class GetCompanyRequestTypedDict(_OfCompanyTypedDict):
+    """The fields of :class:`GetCompanyRequest` as a mapping."""
 
 
 class ListConnectionsRequest(_Paged, kw_only=True):
@@ -54,8 +76,18 @@ class ListConnectionsRequest(_Paged, kw_only=True):
     company_id: str
 
 
+class ListConnectionsRequestTypedDict(_PagedTypedDict, _OfCompanyTypedDict):
+    """The fields of :class:`ListConnectionsRequest` as a mapping."""
+
+
 class GetConnectionRequest(_OfCompany, kw_only=True):
     """Which connection."""
+
+    connection_id: str
+
+
+class GetConnectionRequestTypedDict(_OfCompanyTypedDict):
+    """The fields of :class:`GetConnectionRequest` as a mapping."""
 
     connection_id: str
 
@@ -64,8 +96,16 @@ class GetDataStatusRequest(_OfCompany, kw_only=True):
     """Whose data statuses."""
 
 
+class GetDataStatusRequestTypedDict(_OfCompanyTypedDict):
+    """The fields of :class:`GetDataStatusRequest` as a mapping."""
+
+
 class RefreshAllDataTypesRequest(_OfCompany, kw_only=True):
     """Whose data to refresh: every data type with *fetch on first link*, of every linked connection."""
+
+
+class RefreshAllDataTypesRequestTypedDict(_OfCompanyTypedDict):
+    """The fields of :class:`RefreshAllDataTypesRequest` as a mapping."""
 
 
 class RefreshDataTypeRequest(_OfCompany, kw_only=True):
@@ -78,11 +118,25 @@ class RefreshDataTypeRequest(_OfCompany, kw_only=True):
     connection_id: str | None = None
 
 
+class RefreshDataTypeRequestTypedDict(_OfCompanyTypedDict):
+    """The fields of :class:`RefreshDataTypeRequest` as a mapping."""
+
+    data_type: str
+    connection_id: NotRequired[str | None]
+
+
 class RefreshProductRequest(_OfCompany, kw_only=True):
     """Which custom product of a company to refresh; without ``data_types`` all that it has."""
 
     product: str
     data_types: Sequence[str] | None = None
+
+
+class RefreshProductRequestTypedDict(_OfCompanyTypedDict):
+    """The fields of :class:`RefreshProductRequest` as a mapping."""
+
+    product: str
+    data_types: NotRequired[Sequence[str] | None]
 
 
 class ListPullOperationsRequest(_Paged, kw_only=True):
@@ -91,8 +145,18 @@ class ListPullOperationsRequest(_Paged, kw_only=True):
     company_id: str
 
 
+class ListPullOperationsRequestTypedDict(_PagedTypedDict, _OfCompanyTypedDict):
+    """The fields of :class:`ListPullOperationsRequest` as a mapping."""
+
+
 class GetPullOperationRequest(_OfCompany, kw_only=True):
     """Which pull operation."""
+
+    dataset_id: str
+
+
+class GetPullOperationRequestTypedDict(_OfCompanyTypedDict):
+    """The fields of :class:`GetPullOperationRequest` as a mapping."""
 
     dataset_id: str
 
@@ -101,20 +165,42 @@ class GetValidationRequest(GetPullOperationRequest, kw_only=True):
     """The findings about which pull operation."""
 
 
+class GetValidationRequestTypedDict(GetPullOperationRequestTypedDict):
+    """The fields of :class:`GetValidationRequest` as a mapping."""
+
+
 class GetCompanySyncSettingsRequest(_OfCompany, kw_only=True):
     """Whose sync settings."""
+
+
+class GetCompanySyncSettingsRequestTypedDict(_OfCompanyTypedDict):
+    """The fields of :class:`GetCompanySyncSettingsRequest` as a mapping."""
 
 
 class GetProfileSyncSettingsRequest(RequestObject, kw_only=True):
     """The account's own sync settings: there is nothing to say."""
 
 
+class GetProfileSyncSettingsRequestTypedDict(TypedDict):
+    """The fields of :class:`GetProfileSyncSettingsRequest` as a mapping."""
+
+
 class ListIntegrationsRequest(_Paged, kw_only=True):
     """Which integrations."""
 
 
+class ListIntegrationsRequestTypedDict(_PagedTypedDict):
+    """The fields of :class:`ListIntegrationsRequest` as a mapping."""
+
+
 class GetIntegrationRequest(RequestObject, kw_only=True):
     """Which integration, by its platform key."""
+
+    platform_key: str
+
+
+class GetIntegrationRequestTypedDict(TypedDict):
+    """The fields of :class:`GetIntegrationRequest` as a mapping."""
 
     platform_key: str
 
@@ -196,9 +282,15 @@ _FORMS: Final = {
 
 
 __all__ = [
-    "GetCompanyRequest", "GetCompanySyncSettingsRequest", "GetConnectionRequest", "GetDataStatusRequest",
-    "GetIntegrationRequest", "GetProfileSyncSettingsRequest", "GetPullOperationRequest", "GetValidationRequest",
-    "ListCompaniesRequest", "ListConnectionsRequest", "ListIntegrationsRequest", "ListPullOperationsRequest",
-    "RefreshAllDataTypesRequest", "RefreshDataTypeRequest", "RefreshProductRequest",
-    "can_be_product", "can_be_queued", "check",
+    "GetCompanyRequest", "GetCompanyRequestTypedDict", "GetCompanySyncSettingsRequest",
+    "GetCompanySyncSettingsRequestTypedDict", "GetConnectionRequest", "GetConnectionRequestTypedDict",
+    "GetDataStatusRequest", "GetDataStatusRequestTypedDict", "GetIntegrationRequest",
+    "GetIntegrationRequestTypedDict", "GetProfileSyncSettingsRequest", "GetProfileSyncSettingsRequestTypedDict",
+    "GetPullOperationRequest", "GetPullOperationRequestTypedDict", "GetValidationRequest",
+    "GetValidationRequestTypedDict", "ListCompaniesRequest", "ListCompaniesRequestTypedDict",
+    "ListConnectionsRequest", "ListConnectionsRequestTypedDict", "ListIntegrationsRequest",
+    "ListIntegrationsRequestTypedDict", "ListPullOperationsRequest", "ListPullOperationsRequestTypedDict",
+    "RefreshAllDataTypesRequest", "RefreshAllDataTypesRequestTypedDict", "RefreshDataTypeRequest",
+    "RefreshDataTypeRequestTypedDict", "RefreshProductRequest", "RefreshProductRequestTypedDict", "can_be_product",
+    "can_be_queued", "check",
 ]  # fmt: skip

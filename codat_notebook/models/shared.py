@@ -7,12 +7,12 @@ raises; an object tells in ``unread`` what could not be taken as it came. Times 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import msgspec
 
+from codat_notebook.models.base import Dumped, Model, notes_of
 from codat_notebook.models.errors import ConfigurationError, ErrorValidation, ErrorValidationItem, hides_arguments
 from codat_notebook.models.instants import instant
 from codat_notebook.models.secret import Secret
@@ -27,20 +27,6 @@ from codat_notebook.models.vocabulary import (
 #: The official SDK has these words under several names.
 DataType = DataTypes = SchemaDataType
 Status = CurrentStatus = DatasetStatus
-
-
-class Model(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel", repr_omit_defaults=True):
-    """Common to all objects: what of the answer could not be taken as it came. Options not repeated are inherited."""
-
-    REQUIRED: ClassVar[tuple[str, ...]] = ()
-
-    #: Written by the lenient reader; the key is one that no JSON of Codat's has.
-    _notes: tuple[str, ...] = msgspec.field(default=(), name="(notes)")
-
-    @property
-    def unread(self) -> tuple[str, ...]:
-        """What could not be taken as it came, in words: wrong types, and required fields that are not there."""
-        return (*self._notes, *(f"{name}: missing" for name in self.REQUIRED if getattr(self, name) == ""))
 
 
 class HalRef(Model, frozen=True, kw_only=True):
@@ -74,7 +60,7 @@ class Page(Model, frozen=True, kw_only=True):
     @property
     def unread(self) -> tuple[str, ...]:
         """What could not be taken as it came, also in the rows."""
-        return (*self._notes, *(f"results[{i}].{note}" for i, row in enumerate(self.rows) for note in row.unread))
+        return (*notes_of(self), *(f"results[{i}].{note}" for i, row in enumerate(self.rows) for note in row.unread))
 
 
 class DataConnectionError(Model, frozen=True, kw_only=True):
@@ -171,22 +157,70 @@ class DataStatus(Model, frozen=True, kw_only=True):
     latest_successful_sync_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class DataStatuses:
+class DataStatuses(Dumped):
     """The statuses of a company by data type: ``statuses["invoices"]``, or ``statuses.invoices`` as in the SDK.
 
     ``by_type`` holds them all, custom types included; a known type that Codat left out is None as an attribute.
+    ``unread`` says what could not be taken as it came.
     """
 
-    by_type: dict[str, DataStatus]
-    #: What could not be taken as it came.
-    unread: tuple[str, ...] = field(default=(), compare=False)
+    __slots__ = ("by_type", "unread")
 
-    def __getattr__(self, name: str) -> DataStatus | None:
-        word = SchemaDataType.__members__.get(name.upper())
-        if word is None or not name.islower():
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return self.by_type.get(word)
+    def __init__(self, by_type: dict[str, DataStatus], unread: tuple[str, ...] = ()) -> None:
+        self.by_type = by_type
+        self.unread = unread
+
+    if TYPE_CHECKING:  # the names that are there; a type checker is to find one that is not
+        account_transactions: DataStatus | None
+        balance_sheet: DataStatus | None
+        bank_accounts: DataStatus | None
+        bank_transactions: DataStatus | None
+        bill_credit_notes: DataStatus | None
+        bill_payments: DataStatus | None
+        bills: DataStatus | None
+        cash_flow_statement: DataStatus | None
+        chart_of_accounts: DataStatus | None
+        company: DataStatus | None
+        credit_notes: DataStatus | None
+        customers: DataStatus | None
+        direct_costs: DataStatus | None
+        direct_incomes: DataStatus | None
+        invoices: DataStatus | None
+        item_receipts: DataStatus | None
+        items: DataStatus | None
+        journal_entries: DataStatus | None
+        journals: DataStatus | None
+        payment_methods: DataStatus | None
+        payments: DataStatus | None
+        profit_and_loss: DataStatus | None
+        purchase_orders: DataStatus | None
+        sales_orders: DataStatus | None
+        suppliers: DataStatus | None
+        tax_rates: DataStatus | None
+        tracking_categories: DataStatus | None
+        transfers: DataStatus | None
+        banking_account_balances: DataStatus | None
+        banking_accounts: DataStatus | None
+        banking_transaction_categories: DataStatus | None
+        banking_transactions: DataStatus | None
+        commerce_company_info: DataStatus | None
+        commerce_customers: DataStatus | None
+        commerce_disputes: DataStatus | None
+        commerce_locations: DataStatus | None
+        commerce_orders: DataStatus | None
+        commerce_payment_methods: DataStatus | None
+        commerce_payments: DataStatus | None
+        commerce_product_categories: DataStatus | None
+        commerce_products: DataStatus | None
+        commerce_tax_components: DataStatus | None
+        commerce_transactions: DataStatus | None
+    else:
+
+        def __getattr__(self, name: str) -> DataStatus | None:
+            word = SchemaDataType.__members__.get(name.upper())
+            if word is None or not name.islower():
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return self.by_type.get(word)
 
     def __getitem__(self, data_type: str) -> DataStatus:
         return self.by_type[data_type]
@@ -200,8 +234,38 @@ class DataStatuses:
     def __len__(self) -> int:
         return len(self.by_type)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DataStatuses) and self.by_type == other.by_type
+
+    __hash__ = None  # type: ignore[assignment]  # as of any mapping
+
     def __repr__(self) -> str:
         return f"DataStatuses({self.by_type!r})"
+
+    def model_dump(self, *, by_alias: bool = False) -> dict[str, Any]:
+        """See :class:`Dumped`. A custom data type has one name only."""
+        return {
+            key if by_alias or key not in _ATTRIBUTES else _ATTRIBUTES[key]: status.model_dump(by_alias=by_alias)
+            for key, status in self.by_type.items()
+        }
+
+    @classmethod
+    def model_validate(cls, obj: Any) -> Self:
+        """See :class:`Dumped`."""
+        if isinstance(obj, cls):
+            return obj
+        if not isinstance(obj, Mapping):
+            raise ValueError(f"{cls.__name__}: a mapping of data types, not {type(obj).__name__}")
+        keys = {attribute: key for key, attribute in _ATTRIBUTES.items()}
+        return cls({str(keys.get(name, name)): DataStatus.model_validate(status) for name, status in obj.items()})
+
+    @classmethod
+    def _shape(cls, handler: Any) -> Any:
+        return handler.generate_schema(dict[str, DataStatus])
+
+
+#: Data type -> its attribute.
+_ATTRIBUTES: Final = {str(word.value): name.lower() for name, word in SchemaDataType.__members__.items()}
 
 
 class PullOperation(Model, frozen=True, kw_only=True):

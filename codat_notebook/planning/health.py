@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from codat_notebook import display, frames
 from codat_notebook.client.clock import ServerClock
 from codat_notebook.models.instants import instant, interval
-from codat_notebook.models.vocabulary import REPORTS
+from codat_notebook.models.vocabulary import REPORTS, did_you_mean
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
@@ -245,7 +245,8 @@ class PortfolioStatus:
         Raises ``ValueError`` for another word.
         """
         if unknown := [aspect for aspect in aspects if aspect not in ASPECTS]:
-            raise ValueError(f"There is no {unknown[0]!r} to mend; there are {', '.join(ASPECTS)}.")
+            meant = did_you_mean(unknown[0], ASPECTS)
+            raise ValueError(f"There is no {unknown[0]!r} to mend; there are {', '.join(ASPECTS)}.{meant}")
         targets: dict[str, tuple[Target, ...]] = {}
         for snapshot in self.snapshots:
             cells = [cell for aspect in aspects or ASPECTS for cell in self._to_mend(aspect, snapshot)]

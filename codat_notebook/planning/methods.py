@@ -1,12 +1,12 @@
 """What a session does for whole portfolios, and with sync settings.
 
-:class:`PlanningMethods` is a part of :class:`Session`: each method reads what it needs through the session's guard and
-hands it to the pure modules beside it.
+:class:`PlanningMethods` is a part of :class:`Session`: each method asks for what it needs, in steps that block or are
+awaited (``runs.asking``), and hands it to the pure modules beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import interval
-from codat_notebook.models.vocabulary import PURPOSES, daily_requests
+from codat_notebook.models.vocabulary import PURPOSES, daily_requests, did_you_mean
 from codat_notebook.planning import estimate
 from codat_notebook.planning.estimate import Load, Prices, estimate_rows
 from codat_notebook.planning.health import PortfolioStatus
@@ -22,6 +22,7 @@ from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.selection import Selection, select
 from codat_notebook.planning.snapshots import Progress, read_cells, read_facts
 from codat_notebook.planning.sync_settings import audit_rows, read_settings
+from codat_notebook.runs.asking import Asking, Steps, ask, both
 from codat_notebook.runs.context import RunContext
 from codat_notebook.runs.journal import kinds
 
@@ -31,13 +32,10 @@ if TYPE_CHECKING:
 _UNREAD = "The state of the portfolio could not be read"
 
 
-class PlanningMethods:
-    """The methods; ``context`` and ``_ask`` are the session's."""
+class PlanningMethods(Asking):
+    """The methods; ``context`` is the session's."""
 
-    context: RunContext
-    _ask: Callable[..., Any]
-
-    def plan(
+    def _plan(
         self,
         what: pd.DataFrame | Mapping[str, Any] | Iterable[str] | None = None,
         data_types: str | Iterable[str] | None = None,
@@ -52,7 +50,7 @@ class PlanningMethods:
         settings: bool = False,
         reserve: float = 0.1,
         progress: Progress | None = None,
-    ) -> pd.DataFrame:
+    ) -> Steps[pd.DataFrame]:
         """What a refresh of many companies would queue, and what it would skip and why. Queues nothing.
 
         Everything that is given narrows; without anything it is everything. Filter the frame as you like and hand it
@@ -92,10 +90,12 @@ class PlanningMethods:
             platform=platform, overdue=overdue,
         )  # fmt: skip
         reading = read_cells(self.context, wanted, reserve=reserve, progress=progress, settings=settings)
-        snapshots = self._ask(reading, _UNREAD)
+        snapshots = yield from ask(reading, _UNREAD)
         return frames.of_rows(frames.PLAN, plan_rows(snapshots, wanted))
 
-    def cells(
+    plan, plan_async = both(_plan)
+
+    def _cells(
         self,
         companies: Any = None,
         data_types: str | Iterable[str] | None = None,
@@ -108,7 +108,7 @@ class PlanningMethods:
         prices: pd.DataFrame | float | None = None,
         reserve: float = 0.1,
         progress: Progress | None = None,
-    ) -> pd.DataFrame:
+    ) -> Steps[pd.DataFrame]:
         """The table that a refresh strategy sees, of real companies: a row per company x connection x data type.
 
         Parameters
@@ -134,10 +134,12 @@ class PlanningMethods:
         wanted = select(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
         seen = None if observed is None else observe_changes(observed)
         money = Prices.of_frame(prices)
-        snapshots = self._ask(read_cells(self.context, wanted, reserve=reserve, progress=progress), _UNREAD)
+        snapshots = yield from ask(read_cells(self.context, wanted, reserve=reserve, progress=progress), _UNREAD)
         return measured(snapshots, wanted, self.context.now, seen, known, money)
 
-    def estimate(
+    cells, cells_async = both(_cells)
+
+    def _estimate(
         self,
         companies: Any = None,
         data_types: int | str | Iterable[str] | None = None,
@@ -147,7 +149,7 @@ class PlanningMethods:
         report: str | Iterable[str] | None = None,
         tags: Mapping[str, str] | None = None,
         platform: str | Iterable[str] | None = None,
-    ) -> pd.DataFrame:
+    ) -> Steps[pd.DataFrame]:
         """What refreshing in one or several rhythms takes, beside Codat's own schedule, which takes no requests.
 
         Parameters
@@ -172,15 +174,17 @@ class PlanningMethods:
         price_list = Prices.of_frame(prices)
         wanted, counted = _wanted(companies, data_types, report, tags, platform)
         if counted is None:
-            snapshots = self._ask(read_facts(self.context, wanted), "The companies could not be read")
+            snapshots = yield from ask(read_facts(self.context, wanted), "The companies could not be read")
             counted = estimate.of_companies(snapshots, wanted)
-        schedule = self._ask(_schedule(self.context), "The sync settings could not be read")
+        schedule = yield from ask(_schedule(self.context), "The sync settings could not be read")
         told = None if _is_number(companies) else self.context.client.quota
         limit = told.limit if told and told.limit else daily_requests(counted.total)
         rows = estimate_rows(counted, rhythms, price_list, limit, schedule)
         return frames.build(frames.ESTIMATE, {name: [row[name] for row in rows] for name in frames.ESTIMATE})
 
-    def portfolio_status(
+    estimate, estimate_async = both(_estimate)
+
+    def _portfolio_status(
         self,
         companies: Any = None,
         data_types: str | Iterable[str] | None = None,
@@ -192,7 +196,7 @@ class PlanningMethods:
         skew: str | timedelta = "7D",
         reserve: float = 0.1,
         progress: Progress | None = None,
-    ) -> PortfolioStatus:
+    ) -> Steps[PortfolioStatus]:
         """How fresh everything is, whether it is fresh enough, and what would mend it.
 
         Parameters
@@ -208,11 +212,13 @@ class PlanningMethods:
         >>> health = session.portfolio_status(goals={"financials": "7D", "bank": ("1D", "3D")})  # doctest: +SKIP
         """
         wanted = select(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
-        snapshots = self._ask(read_cells(self.context, wanted, reserve=reserve, progress=progress), _UNREAD)
+        snapshots = yield from ask(read_cells(self.context, wanted, reserve=reserve, progress=progress), _UNREAD)
         clock = self.context.client.clock
         return PortfolioStatus(snapshots, wanted, clock.now(), goal=goals, skew=skew, clock=clock)
 
-    def settings(self, company_id: str) -> pd.DataFrame:
+    portfolio_status, portfolio_status_async = both(_portfolio_status)
+
+    def _settings(self, company_id: str) -> Steps[pd.DataFrame]:
         """When Codat reads which data types of a company by itself, and how far back. Read only; two requests.
 
         Returns a frame with a row for each data type, in the order of queueing: ``data_type``, ``fetch_on_first_link``,
@@ -224,13 +230,15 @@ class PlanningMethods:
         >>> session.settings(company_id).query("schedule.isna()")  # doctest: +SKIP
         """
         reading = read_settings(self.context, company_id, anew=True)
-        settings = self._ask(reading, "The sync settings could not be read", company_id)
+        settings = yield from ask(reading, "The sync settings could not be read", company_id)
         return frames.of_rows(frames.SETTINGS, settings.values())
 
-    def settings_audit(
+    settings, settings_async = both(_settings)
+
+    def _settings_audit(
         self, company_id: str, purpose: str = "lending", *, journal: str | Path | Iterable[str | Path] = (),
         months: int = 24,
-    ) -> pd.DataFrame:  # fmt: skip
+    ) -> Steps[pd.DataFrame]:  # fmt: skip
         """What in a company's sync settings does not go with what its data is for. Three or four requests.
 
         Parameters
@@ -251,16 +259,19 @@ class PlanningMethods:
         """
         needed = PURPOSES.get(purpose.strip().lower()) if isinstance(purpose, str) else None
         if needed is None:
-            raise ValueError(f"There is no purpose {purpose!r}; there are {', '.join(PURPOSES)}.")
+            meant = did_you_mean(str(purpose), PURPOSES)
+            raise ValueError(f"There is no purpose {purpose!r}; there are {', '.join(PURPOSES)}.{meant}")
         if isinstance(months, bool) or not isinstance(months, int) or months < 1:
             raise ValueError(f"months: a whole number of months, at least 1, not {months!r}.")
         paths = [journal] if isinstance(journal, (str, Path)) else list(journal)
         ours = {kind for path in paths for kind in kinds(Path(path), company_id)}
         what = "The sync settings could not be judged"
-        facts = self._ask(self.context.company(company_id), what, company_id)
-        settings = self._ask(read_settings(self.context, company_id, anew=True), what, company_id)
+        facts = yield from ask(self.context.company(company_id), what, company_id)
+        settings = yield from ask(read_settings(self.context, company_id, anew=True), what, company_id)
         rows = audit_rows(facts, settings, needed, ours, months, self.context.now)
         return frames.build(frames.AUDIT, {name: [row[name] for row in rows] for name in frames.AUDIT})
+
+    settings_audit, settings_audit_async = both(_settings_audit)
 
 
 def _wanted(companies: Any, data_types: Any, report: Any, tags: Any, platform: Any) -> tuple[Selection, Load | None]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from codat_notebook.models.instants import interval
 from codat_notebook.models.shared import Company, Connection
-from codat_notebook.models.vocabulary import REPORTS
+from codat_notebook.models.vocabulary import REPORTS, did_you_mean
 from codat_notebook.runs.targets import plan_lines
 
 #: One thing asked for: a data type (None: all) of a connection (None: of each that has it).
@@ -123,6 +123,8 @@ def _types(data_types: str | Iterable[str] | None, report: str | Iterable[str] |
     if report is not None:
         names = _texts(report, "report")
         if unknown := [name for name in names if name.strip().lower() not in REPORTS]:
-            raise ValueError(f"There is no report {unknown[0]!r}; there are {', '.join(REPORTS)}.")
+            raise ValueError(
+                f"There is no report {unknown[0]!r}; there are {', '.join(REPORTS)}.{did_you_mean(unknown[0], REPORTS)}"
+            )
         given.append([data_type for name in names for data_type in REPORTS[name.strip().lower()]])
     return tuple(dict.fromkeys(name for name in given[0] if name in given[-1])) if given else None

@@ -8,15 +8,17 @@ that are left say why.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
-from codat_notebook.models.platforms import BY_NAME, median_seconds
+from codat_notebook.models.operations import ListPullOperationsRequest
+from codat_notebook.models.platforms import BY_KEY, BY_NAME, median_seconds
 from codat_notebook.models.shared import Company, Connection, PullOperation
 from codat_notebook.models.status import is_problem, is_running
+from codat_notebook.models.vocabulary import did_you_mean
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.sync_settings import Settings, merged
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells, reaches_back
@@ -115,6 +117,7 @@ async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnap
         listed = {company.id.lower(): company for company in await find_companies(context.client, None, None)}
         ids = listed if wanted.targets is None else wanted.targets
         companies = [(id, listed.get(id, UNKNOWN)) for id in ids]
+    _check_words(wanted, [company for _, company in companies if isinstance(company, Company)])
     snapshots = []
     for id, company in companies:
         if isinstance(company, str):
@@ -123,6 +126,18 @@ async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnap
             facts = await context.facts(company, id)
             snapshots.append(CompanySnapshot(facts.id, facts.name, facts))
     return snapshots
+
+
+def _check_words(wanted: Selection, companies: Sequence[Company]) -> None:
+    """Raise ``ValueError`` for a platform or a tag that nobody has, where another one is near."""
+    connections = [connection for company in companies for connection in company.data_connections or ()]
+    linked = {name for each in connections for name in (each.platform_name, each.integration_key) if name}
+    tags = {name for company in companies for name in company.tags or ()}
+    platforms = linked | {*BY_NAME, *BY_KEY}
+    for what, words, known in (("platform", wanted.platforms, platforms), ("tag", wanted.tags, tags)):
+        missing = [word for word in words or () if word.casefold() not in {name.casefold() for name in known}]
+        if missing and (meant := did_you_mean(missing[0], known)):
+            raise ValueError(f"No company has the {what} {missing[0]!r}.{meant}")
 
 
 async def _company(context: RunContext, id: str) -> Company | str:
@@ -196,14 +211,14 @@ class _Reader:
             return replace(snapshot, trouble=UNREADABLE)
 
     async def _read(self, snapshot: CompanySnapshot, facts: CompanyFacts) -> CompanySnapshot:
-        calls, request = self.context.client.manage_data, {"company_id": facts.id}
-        newest = {**request, "order_by": "-requested", "page_size": DEPTH}
+        calls, id = self.context.client.manage_data, facts.id
+        newest = ListPullOperationsRequest(company_id=id, order_by="-requested", page_size=DEPTH)
         page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
         whole = page.links.next is None
         cells = make_cells(facts, {}, page.results, whole, self.context.now)
         lacking = not (whole and reaches_back(facts, page.results))
         if lacking and any(cell.last_success is None for cell in cells):
-            statuses = await self._in_turn(lambda: calls.get_status_async(request=request))
+            statuses = await self._in_turn(lambda: calls.get_status_async(request={"company_id": id}))
             cells = make_cells(facts, statuses.by_type, page.results, whole, self.context.now)
         settings = await self._settings_of(facts) if self.settings else None
         running = frozenset((o.connection_id, o.data_type) for o in page.results if is_running(o.status, o.completed))

@@ -4,10 +4,12 @@
 ``targets``, or goes on with it; ``attempts`` tells what may be tried again, and hands it to the run's successor. A
 ``scheduler`` takes each ``company_run`` through ``sending`` and ``following``, within what the session's ``governor``
 allows; ``rows`` (what a look changes, and what all add up to), ``polling`` (when to look again) and ``durations`` (what
-is known about that) are pure. ``cells`` tells how fresh companies are, ``context`` what runs need of their session,
+is known about that) are pure. ``asking`` gives a session's methods their two forms, blocking and awaited. ``cells``
+tells how fresh companies are, ``context`` what runs need of their session,
 ``records`` holds the logs, ``engine`` the one background thread on which all of it happens, and how often it tells.
 """
 
+from codat_notebook.runs.records import RefreshError
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.store import (
     JournalDamagedError,
@@ -27,5 +29,6 @@ __all__ = [
     "JournalUnwritableError",
     "JournalVersionError",
     "NotAJournalError",
+    "RefreshError",
     "RefreshRun",
 ]

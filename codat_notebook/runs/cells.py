@@ -122,12 +122,11 @@ class CompanyStatus:
 
 async def company_status(context: "RunContext", company_id: str) -> CompanyStatus:
     """Ask for all that a company's cells are made of: three requests at the same time, the first time four."""
-    request = {"company_id": company_id}
     facts, statuses, page = await asyncio.gather(
         context.company(company_id),
-        context.client.manage_data.get_status_async(request=request),
+        context.client.manage_data.get_status_async(request={"company_id": company_id}),
         context.client.manage_data.pull_operations.list_async(
-            request={**request, "order_by": "-requested", "page_size": DEPTH}
+            request={"company_id": company_id, "order_by": "-requested", "page_size": DEPTH}
         ),
     )
     whole = page.links.next is None

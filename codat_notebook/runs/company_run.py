@@ -6,14 +6,15 @@ change and what was before, so that nothing has to be counted anew.
 """
 
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from codat_notebook import frames
 from codat_notebook.client.clock import epoch, reach
 from codat_notebook.client.lookup import SLACK
 from codat_notebook.models.products import caution
@@ -23,9 +24,12 @@ from codat_notebook.runs import polling
 from codat_notebook.runs.cells import at_machine
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.records import ErrorRecord, Subject, from_operation, log_error
-from codat_notebook.runs.rows import Row
-from codat_notebook.runs.targets import Target
+from codat_notebook.runs.rows import STATES, Row
+from codat_notebook.runs.targets import Skipped, Target
 from codat_notebook.utils import RetryConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: How a company and a run may end; before, their phases are ``queueing`` and ``following``.
 ENDS = ("done", "stopped", "failed")
@@ -33,6 +37,8 @@ ENDS = ("done", "stopped", "failed")
 ALL = -1
 #: And for a look, where it is told how long an answer has been waited for.
 LOOK = -2
+#: State of a row -> its column in ``run.summary``.
+COUNTED = {state: "not_queued" if state.startswith("not") else state for state in STATES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +287,9 @@ class CompanyRun:
         """The company's newest operations: one request, which also tells how late the history is (what it does not show
         yet, and what it could not but have shown before)."""
         self.page = max(self.page, polling.page_size(len(self.rows)))
-        request = {"company_id": self.company_id, "order_by": "-requested", "page_size": self.page}
-        page = await self.context.client.manage_data.pull_operations.list_async(request=request)
+        page = await self.context.client.manage_data.pull_operations.list_async(
+            request={"company_id": self.company_id, "order_by": "-requested", "page_size": self.page}
+        )
         seen, back, before = page.results, reach(page.results, page.links.next is None), self.looked
         if (watch := self.context.watching.known(self.company_id)) is not None:
             watch.looked_at(seen)
@@ -320,3 +327,20 @@ class CompanyRun:
         attached = (row.operation for row in self.rows if row.origin == "attached" and row.operation is not None)
         same = (epoch(each.requested) for each in attached if each.data_type == operation.data_type)
         return any(each is not None and abs(each - requested) <= SLACK.total_seconds() for each in same)
+
+
+def summary_of(companies: Sequence[CompanyRun], skipped: Iterable[Skipped]) -> "pd.DataFrame":
+    """The frame ``run.summary``."""
+    left_out = Counter(line.company_id for line in skipped)
+    counted = [Counter(row.state for row in company.rows) for company in companies]
+    columns: dict[str, list[object]] = {
+        "company": [company.name for company in companies],
+        "phase": [company.phase for company in companies],
+        "operations": [counts.total() for counts in counted],
+        "skipped": [left_out[company.company_id] for company in companies],
+        "platforms": [", ".join(sorted({*each.platforms.values()})) if each.facts else None for each in companies],
+        "note": [company.note for company in companies],
+        "company_id": [company.company_id for company in companies],
+    }
+    columns |= {column: [counts[state] for counts in counted] for state, column in COUNTED.items()}
+    return frames.build(frames.SUMMARY, columns)

@@ -8,11 +8,12 @@ one request stands for thousands. A company that is not on it is asked for by it
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from codat_notebook.client import CodatLending, Event, Waiting
 from codat_notebook.client.lookup import expected_cells, on_premise, placed, readable, supported
@@ -34,6 +35,8 @@ CLOSED = "This session is closed: connect() again."
 FEW = 5
 #: Statuses of an answer that concern one company only, and that no waiting changes.
 ITS_OWN = (403, 404)
+#: So many rows the newest runs have together that are found by their ids after everybody has let go of them.
+KEPT_ROWS = 10_000
 #: Real seconds after which nothing waits without a word.
 SILENCE = 10.0
 
@@ -112,8 +115,10 @@ class RunContext:
     governor: Governor = field(init=False)
     #: Whether the session has ended: nothing more may be begun.
     closed: bool = False
-    #: What is under way or over and still held by somebody.
-    runs: "WeakSet[Any]" = field(default_factory=WeakSet)
+    #: By id: what is under way, or over and still held by somebody.
+    runs: "WeakValueDictionary[str, Any]" = field(default_factory=WeakValueDictionary)
+    #: The newest of them, which nobody else may hold any more.
+    kept: deque[Any] = field(default_factory=deque)
     #: The companies that somebody looks at.
     watching: Watching = field(init=False)
 
@@ -123,10 +128,18 @@ class RunContext:
 
     def after_fork(self) -> None:
         """In a forked child: the runs are the parent's, and so is what they have under way."""
-        self.runs = WeakSet()
+        self.runs = WeakValueDictionary()
+        self.kept = deque()
         self.watching = Watching(self)
         self._asking = asyncio.Lock()
         self.governor.under_way = 0
+
+    def remember(self, run: Any) -> None:
+        """Know a run by its id: the newest ones, up to :data:`KEPT_ROWS` rows in all, also when nobody holds them."""
+        self.runs[run.id] = run
+        self.kept.append(run)
+        while len(self.kept) > 1 and sum(len(each.rows) for each in self.kept) > KEPT_ROWS:
+            self.kept.popleft()
 
     @property
     def is_sandbox(self) -> bool:

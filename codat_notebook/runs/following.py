@@ -195,9 +195,9 @@ async def _absent(company: CompanyRun, shown: set[str]) -> list[PullOperation]:
         return []
     found = []
     for operation in hidden[:SINGLY]:
-        request = {"company_id": company.company_id, "dataset_id": operation.id}
+        get = company.context.client.manage_data.pull_operations.get_async
         try:
-            found.append(await company.context.client.manage_data.pull_operations.get_async(request=request))
+            found.append(await get(request={"company_id": company.company_id, "dataset_id": operation.id}))
         except CodatLendingError as error:
             if error.status_code != 404:  # else Codat does not show it, for now; the company is there all the same
                 raise

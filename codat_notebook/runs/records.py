@@ -65,6 +65,20 @@ class ErrorRecord(Subject):
     source: str | None = None
 
 
+class RefreshError(errors.CodatLendingError):
+    """A refresh that did not end well. ``records`` are what went wrong in it; what the first one says, the error says:
+    ``action``, ``retry_at``, ``correlation_id`` and, where it was an answer, ``status_code``."""
+
+    def __init__(self, total: str, records: Sequence[ErrorRecord]) -> None:
+        first = next(iter(records), None)
+        told = [] if first is None else [_sentence(first.what), _sentence(first.why), first.action]
+        super().__init__(" ".join([*told, total]))
+        self.records = tuple(records)
+        if first is not None:
+            self.status_code = int(first.status) if first.status and first.status.isdecimal() else 0
+            self.action, self.retry_at, self.correlation_id = first.action, first.retry_at, first.correlation_id
+
+
 class Log(Generic[R]):
     """The newest records, oldest first. Appending is thread-safe; observers are called by the thread that appends."""
 
@@ -118,7 +132,7 @@ def from_exception(error: Exception, what: str, now: datetime, subject: Subject 
     """An exception in plain words. ``what`` is the action that failed, as a sentence without its full stop."""
     told = error if isinstance(error, errors.CodatLendingError) else errors.CodatLendingError(str(error))
     why, action = _advice(told)
-    if told.retry_at is not None:
+    if told.retry_at is not None and told.queued != "unknown":  # then it is a look of ours that is due
         action = f"Try again at {told.retry_at:%Y-%m-%dT%H:%M:%SZ}."
     detail = getattr(getattr(error, "data", None), "error", None)  # Codat's own words
     return ErrorRecord(

@@ -46,10 +46,6 @@ STATES: Final = {
 }
 #: Those of which something is still to come; a row in any other has ended.
 OPEN_STATES: Final = ("queueing", "running")
-REMEDIES: Final = {
-    "rule": "text", "status": "category", "what": "text", "action": "text", "companies": "count", "operations": "count",
-    "link_urls": "count",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +219,7 @@ def remedies_of(rows: Iterable[Row]) -> pd.DataFrame:
         "operations": [len(group) for group in ordered],
         "link_urls": [len({error.link_url for error in group if error.link_url}) for group in ordered],
     }
-    return frames.build(REMEDIES, columns)
+    return frames.build(frames.REMEDIES, columns)
 
 
 def _commonest(texts: Iterable[str]) -> str:

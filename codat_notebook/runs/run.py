@@ -10,6 +10,7 @@ import concurrent.futures
 import contextlib
 import math
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import replace
@@ -18,14 +19,16 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook import display, forking, frames
+from codat_notebook.client.async_driver import running_loop
 from codat_notebook.client.clock import ServerClock
 from codat_notebook.models.errors import CodatLendingError, shown
 from codat_notebook.runs.attempts import Retries, carried, retries_of
-from codat_notebook.runs.company_run import CompanyRun
+from codat_notebook.runs.company_run import CompanyRun, summary_of
 from codat_notebook.runs.context import CompanyFacts, RunContext, facts_of
 from codat_notebook.runs.engine import Observer, Throttle, wait
 from codat_notebook.runs.governor import local
 from codat_notebook.runs.journal import Journal, Start
+from codat_notebook.runs.records import RefreshError
 from codat_notebook.runs.rows import STATES, Row, RunProgress, ended, progress_of, remedies_of
 from codat_notebook.runs.scheduler import Scheduler
 from codat_notebook.words import count
@@ -33,13 +36,6 @@ from codat_notebook.words import count
 if TYPE_CHECKING:
     import pandas as pd
 
-#: State of a row -> its column in ``run.summary``.
-COUNTED = {state: "not_queued" if state.startswith("not") else state for state in STATES}
-SUMMARY = {
-    "company": "text", "phase": "category", "operations": "count", **dict.fromkeys(COUNTED.values(), "count"),
-    "skipped": "count", "platforms": "text", "note": "text", "company_id": "text",
-}  # fmt: skip
-SKIPPED = {"company_id": "text", "data_type": "category", "connection_id": "category", "reason": "category"}
 _COPY = "a copy from when this process was forked"
 
 
@@ -73,9 +69,11 @@ class RefreshRun:
         self.successor: RefreshRun | None = None
         self._journal = Journal(start.store, context.engine, self._on_journal) if start.store is not None else None
         self._scheduler = Scheduler(context, start, self._journal, self._changed)
+        #: What finds it again in ``session.runs``, from another request or cell.
+        self.id = uuid.uuid4().hex
         self._began = context.client.clock.monotonic()
         self._ended_before = ended(self.counts)
-        context.runs.add(self)
+        context.remember(self)
         forking.remember(self)
         self._future: concurrent.futures.Future[None] = context.engine.submit(self._work())
 
@@ -353,19 +351,7 @@ class RefreshRun:
         """A row for each company: ``company``, ``phase``, ``operations`` and how many of them are in which state
         (``queueing``, ``running``, ``complete``, ``failed``, ``refused``, ``unknown``, ``not_queued`` by Codat,
         ``unqueued``), ``skipped``, ``platforms``, ``note``, ``company_id``."""
-        companies, skipped = self._companies, Counter(line.company_id for line in self._start.skipped)
-        counted = [Counter(row.state for row in company.rows) for company in companies]
-        columns: dict[str, list[object]] = {
-            "company": [company.name for company in companies],
-            "phase": [company.phase for company in companies],
-            "operations": [counts.total() for counts in counted],
-            "skipped": [skipped[company.company_id] for company in companies],
-            "platforms": [", ".join(sorted({*each.platforms.values()})) if each.facts else None for each in companies],
-            "note": [company.note for company in companies],
-            "company_id": [company.company_id for company in companies],
-        }
-        columns |= {column: [counts[state] for counts in counted] for state, column in COUNTED.items()}
-        return frames.build(SUMMARY, columns)
+        return summary_of(self._companies, self._start.skipped)
 
     @property
     def remedies(self) -> "pd.DataFrame":
@@ -376,7 +362,7 @@ class RefreshRun:
     @property
     def skipped(self) -> "pd.DataFrame":
         """The rows of the plan that were left out: ``company_id``, ``data_type``, ``connection_id``, ``reason``."""
-        return frames.of_rows(SKIPPED, self._start.skipped)
+        return frames.of_rows(frames.SKIPPED, self._start.skipped)
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{number} {state}" for state, number in self.counts.items()) or self.phase
@@ -412,11 +398,27 @@ class RefreshRun:
 
     def __await__(self) -> Generator[Any, None, "RefreshRun"]:
         self._check()
+        running_loop()
         try:
             yield from asyncio.shield(asyncio.wrap_future(self._future)).__await__()
         except asyncio.CancelledError:
             if not self._future.cancelled():
                 raise  # the waiter was cancelled, not the run
+        return self
+
+    def raise_for_outcome(self) -> "RefreshRun":
+        """Return the run if all that was asked for is complete: ``(await run).raise_for_outcome().operations``.
+
+        Raises :class:`RefreshError` for the first row that was refused, failed, is in doubt or was left before its
+        end; it holds the records of all of them. ``RuntimeError`` for a run that has not ended.
+
+        >>> session.refresh(company_id, "invoices").wait().raise_for_outcome()  # doctest: +SKIP
+        """
+        if not self.done:
+            raise RuntimeError("This run has not ended yet: wait for its end, or await it.")
+        if (bad := [row for row in self.rows if row.state != "complete"]) or self.phase == "failed":
+            total = f"{len(bad):,} of {len(self.rows):,} did not end well."
+            raise RefreshError(total, [row.error for row in bad if row.error is not None])
         return self
 
     def pause(self) -> None:

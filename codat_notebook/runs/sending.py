@@ -82,9 +82,8 @@ async def _choose_connection(company: CompanyRun, position: int) -> None:
 async def _send_row(company: CompanyRun, position: int) -> None:
     row, intent = company.rows[position], company.intents[position]
     connection_id = row.connection_id or None
-    request = {"company_id": company.company_id, "data_type": row.data_type, "connection_id": connection_id}
     queued = await company.context.client.manage_data.refresh.queue_async(
-        request=request,
+        request={"company_id": company.company_id, "data_type": row.data_type, "connection_id": connection_id},
         retries=company.retries,
         idempotency_key=intent.key,
         since=intent.since,
@@ -123,7 +122,7 @@ def _later(company: CompanyRun, position: int, error: CodatLendingError) -> bool
     if error.retry_at is not None:
         if error.retry_at > company.context.now + DAY:
             return False  # whether to wait for that long is the user's to say
-        if company.context.governor.common:
+        if company.context.governor.common and "retry-after" in error.headers:
             company.context.governor.hold_until(error.retry_at)
     if error.queued == "unknown":
         intent = company.intents[position]
@@ -188,5 +187,6 @@ async def _queue_all(company: CompanyRun, intent: KeyedIntent) -> QueuedAll:
     if company.product is None:
         return await refresh.queue_all_async(request={"company_id": company.company_id}, **how)
     types = None if company.wanted is None else [data_type for data_type, _ in company.wanted]
-    request = {"company_id": company.company_id, "product": company.product, "data_types": types}
-    return await refresh.queue_product_async(request=request, **how)
+    return await refresh.queue_product_async(
+        request={"company_id": company.company_id, "product": company.product, "data_types": types}, **how
+    )

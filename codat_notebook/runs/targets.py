@@ -7,11 +7,12 @@ a row whose ``action`` is ``queue`` or missing is queued, any other is left out,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from codat_notebook.models.operations import can_be_product
+from codat_notebook.models.vocabulary import CUSTOM, DATA_TYPES, did_you_mean
 
 #: One thing asked for: a data type, and a connection (``None``: each that has the type).
 Target = tuple[str, str | None]
@@ -94,6 +95,28 @@ def read_targets(
     wanted = [(line.company_id or "", (line.data_type or "", line.connection_id)) for line in lines if line.queued]
     skipped = [line for line in lines if not line.queued]
     return Targets.of(wanted, [Skipped(s.company_id or "", s.data_type, s.connection_id, s.reason) for s in skipped])
+
+
+def unknown_types(targets: Targets) -> dict[str, list[str]]:
+    """Company id -> the data types wanted of it that are not Codat's as documented, nor custom ones; companies that
+    have none are left out. A product's types are its own."""
+    if targets.product is not None:
+        return {}
+    named = {id: dict.fromkeys(name for name, _ in wanted or ()) for id, wanted in targets.companies.items()}
+    unknown = {
+        id: [n for n in names if n not in DATA_TYPES and not n.startswith(CUSTOM)] for id, names in named.items()
+    }
+    return {id: names for id, names in unknown.items() if names}
+
+
+def check_offered(names: Iterable[str], offered: Set[str]) -> None:
+    """Raise ``ValueError`` for a data type that is not among those that a company's connections offer; it tells which
+    one was meant."""
+    for name in names:
+        if name not in offered:
+            meant = did_you_mean(name, {*DATA_TYPES, *offered})
+            more = "" if meant else " To refresh it all the same, pass allow_unknown=True."
+            raise ValueError(f"Codat has no data type {name!r}.{meant}{more}")
 
 
 def _of_product(what: Any, data_types: Sequence[str], connection_id: str | None, product: str) -> Targets:

@@ -233,8 +233,9 @@ class CompanyWatch:
         assert self.status is not None
         run = {each.id for each in self.running}
         last = max((place for place, each in enumerate(self.status.operations) if each.id in run), default=0)
-        request = {"company_id": self.company_id, "order_by": "-requested", "page_size": page_size(last)}
-        page = await self._context.client.manage_data.pull_operations.list_async(request=request)
+        page = await self._context.client.manage_data.pull_operations.list_async(
+            request={"company_id": self.company_id, "order_by": "-requested", "page_size": page_size(last)}
+        )
         return page.results
 
     def _trouble(self, error: Exception) -> None:
@@ -283,7 +284,7 @@ class Watching:
 
     def run_looks(self, company_id: str) -> bool:
         """Have a run of this session that follows a company look at it now; False if there is none."""
-        looks: list[bool] = [run.look_now(company_id) for run in tuple(self.context.runs)]
+        looks: list[bool] = [run.look_now(company_id) for run in tuple(self.context.runs.values())]
         return any(looks)
 
     def took(self, company_id: str, operations: Sequence[PullOperation]) -> None:

@@ -163,6 +163,10 @@ class Sandbox:
         scenario: a fixed story instead of the usual companies: ``"month-end"``, ``"situations"``.
         start: the first instant of its clock (aware); the real present by default.
 
+    Attributes:
+        faults: what goes wrong on request (:class:`Faults`). clock: its time, to advance or to stop (:class:`Clock`).
+        key: the API key that it accepts. world: the companies and what is pulled. control_token: for its controls.
+
     >>> with Sandbox(companies=3) as sandbox:
     ...     sandbox.url.startswith("http://127.0.0.1:")
     True

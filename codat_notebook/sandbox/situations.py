@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from codat_notebook.models.vocabulary import BANKING, COMMERCE
+from codat_notebook.models.vocabulary import BANKING, COMMERCE, did_you_mean
 from codat_notebook.sandbox.companies import INSTALLING
 from codat_notebook.sandbox.stories import CompanyTemplate, Link, Trouble
 
@@ -292,5 +292,6 @@ SITUATIONS: Final[dict[str, Situation]] = {
 def find_situation(name: str) -> Situation:
     """The situation of that name; ``ValueError`` where there is none."""
     if name not in SITUATIONS:
-        raise ValueError(f"no situation {name[:80]!r}; there are: {', '.join(SITUATIONS)}")
+        meant = did_you_mean(name, SITUATIONS)
+        raise ValueError(f"no situation {name[:80]!r}; there are: {', '.join(SITUATIONS)}.{meant}")
     return SITUATIONS[name]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 
-from codat_notebook.models.vocabulary import ACCOUNTING, COMMERCE
+from codat_notebook.models.vocabulary import ACCOUNTING, COMMERCE, did_you_mean
 from codat_notebook.sandbox.pull_operation import Outcome
 from codat_notebook.sandbox.virtual_time import DAY, MINUTE, SECOND
 
@@ -237,5 +237,6 @@ def scenario(name: str | None) -> Scenario:
     if name is None:
         return Scenario()
     if name not in SCENARIOS:
-        raise ValueError(f"no scenario {name!r}; there are: {', '.join(SCENARIOS)}")
+        meant = did_you_mean(name, SCENARIOS)
+        raise ValueError(f"no scenario {name!r}; there are: {', '.join(SCENARIOS)}.{meant}")
     return SCENARIOS[name]

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from codat_notebook.models.vocabulary import did_you_mean
 from codat_notebook.strategies import optimum
 from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.policies import Strategy
@@ -178,7 +179,8 @@ class ComparisonFrame(pd.DataFrame):
         """
         good = self[self["error"].isna()]
         if base not in set(good["strategy"]):
-            raise ValueError(f"against: no strategy {base!r}; there are {', '.join(good['strategy'].unique())}")
+            names = list(good["strategy"].unique())
+            raise ValueError(f"against: no strategy {base!r}; there are {', '.join(names)}.{did_you_mean(base, names)}")
         wide = good.pivot_table("freshness", ["budget", "seed"], "strategy", sort=False, observed=True)
         mean = good.groupby(["strategy", "budget"], sort=False, observed=True)[["spent", "freshness"]].mean()
         rows = []

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from codat_notebook.models.vocabulary import REPORTS
+from codat_notebook.models.vocabulary import REPORTS, did_you_mean
 from codat_notebook.strategies import indices
 from codat_notebook.strategies.budget import days, of_day
 from codat_notebook.strategies.cell_table import CELLS, DAY, Columns, ask, checked, moment, name_of
@@ -156,7 +156,9 @@ def optimal(objective: str = "freshness", *, max_age: str | float | None = "14D"
         A budget that cannot hold it makes a round robin of everything.
     """
     if objective not in INDICES:
-        raise ValueError(f"optimal: no objective {objective!r}; there are {', '.join(INDICES)}")
+        raise ValueError(
+            f"optimal: no objective {objective!r}; there are {', '.join(INDICES)}.{did_you_mean(objective, INDICES)}"
+        )
     oldest = None if max_age is None else days(max_age)
     shown = f"optimal({objective!r}{'' if max_age == '14D' else f', max_age={max_age!r}'})"
     return Policy(shown, worth, {"objective": objective, "max_age": oldest})
@@ -333,7 +335,10 @@ def bundle(report: str | Sequence[str], strategy: Strategy | None = None) -> Pol
     strategy : whom to ask; ``optimal()`` by default.
     """
     if isinstance(report, str) and report not in REPORTS:
-        raise ValueError(f"bundle: no report {report!r}; there are {', '.join(REPORTS)}, or give the data types")
+        meant = did_you_mean(report, REPORTS)
+        raise ValueError(
+            f"bundle: no report {report!r}; there are {', '.join(REPORTS)}, or give the data types.{meant}"
+        )
     types = REPORTS[report] if isinstance(report, str) else tuple(report)
     inner = optimal() if strategy is None else strategy
     return Policy(f"bundle({report!r}, {name_of(inner)})", _bundle, {"types": types, "strategy": inner})

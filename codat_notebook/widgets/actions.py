@@ -107,9 +107,10 @@ class Actions:
     async def _search(self, text: str) -> None:
         self._state.search = {**pickers.search_results(text, []), "status": "searching"}
         self._renderer.draw("company")
-        request = {"query": name_query(text), "order_by": "name", "page_size": pickers.MOST}
         try:
-            page = await self._session.client.companies.list_async(request=request)
+            page = await self._session.client.companies.list_async(
+                request={"query": name_query(text), "order_by": "name", "page_size": pickers.MOST}
+            )
         except CodatLendingError:
             self._state.search = {**pickers.search_results(text, []), "status": "error", "error": "No answer"}
             self._renderer.draw("company", at_once=True)

@@ -312,9 +312,9 @@ class DetailsPresenter:
 
     async def _ask(self, operation: Checked) -> None:
         company_id, dataset_id = operation
-        request = {"company_id": company_id, "dataset_id": dataset_id}
+        ask = self._session.client.manage_data.pull_operations.get_validation_async
         try:
-            results = await self._session.client.manage_data.pull_operations.get_validation_async(request=request)
+            results = await ask(request={"company_id": company_id, "dataset_id": dataset_id})
             state = checks_state("ready", results)
         except CodatLendingError as error:
             record = self._session.context.report(error, _WHAT, Subject(company_id=company_id))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
+from codat_notebook.models.operations import ListPullOperationsRequestTypedDict
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.runs.records import Subject
 from codat_notebook.session import Session
@@ -194,8 +195,9 @@ class HistoryLoader:
     async def _older(self) -> None:
         """The page on which the next older operation stands."""
         before = self._state.past.reached // PAGE
-        request = self._request(page=before + 1, page_size=PAGE)
-        page = await self._session.client.manage_data.pull_operations.list_async(request=request)
+        page = await self._session.client.manage_data.pull_operations.list_async(
+            request={**self._request, "page": before + 1, "page_size": PAGE}
+        )
         self._coming = list(page.results)
         past, last = self._state.past, (WHOLE,) if page.links.next is None else ()
         self._take(reached=max(past.reached, before * PAGE + len(page.results)), spans=past.spans + last)
@@ -204,7 +206,7 @@ class HistoryLoader:
         """Everything within a span of time, page after page."""
         ends_said = [(sign, end) for sign, end in zip((">=", "<="), span, strict=True) if end]
         query = "&&".join(f"requested{sign}{end:%Y-%m-%dT%H:%M:%SZ}" for sign, end in ends_said)
-        request = self._request(**({"query": query} if query else {}))
+        request: ListPullOperationsRequestTypedDict = {**self._request, "query": query or None}
         async for operation in self._session.client.manage_data.pull_operations.iterate_async(request=request):
             self._coming.append(operation)
             if len(self._coming) % STEP == 0:
@@ -213,8 +215,9 @@ class HistoryLoader:
         reached = past.reached if query else max(past.reached, len(self._coming))
         self._take(reached=reached, spans=(*past.spans, span))
 
-    def _request(self, **further: Any) -> dict[str, Any]:
-        return {"company_id": self._state.past.company, "order_by": "-requested", **further}
+    @property
+    def _request(self) -> ListPullOperationsRequestTypedDict:
+        return {"company_id": self._state.past.company, "order_by": "-requested"}
 
     def _take(self, **changes: Any) -> None:
         """Keep what has come, with the newest operations, which may be pushed out of the next status by newer ones."""

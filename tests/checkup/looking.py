@@ -45,8 +45,8 @@ def desk(line: Line, writes: bool = False) -> Desk:
 def check_up(line: Line, refresh: str | None = None) -> CheckUp:
     """What the doctor finds."""
     own, driver = desk(line, writes=refresh is not None), client(line, refresh is None)
-    driver.drive(look(own))
-    tried = driver.drive(refresh_once(own, refresh)) if refresh else {}
+    driver._drive(look(own))
+    tried = driver._drive(refresh_once(own, refresh)) if refresh else {}
     return conclude(own, tried, is_sandbox=True)
 
 

@@ -99,9 +99,9 @@ def test_a_desk_that_reads_posts_nothing() -> None:
     """Not even where it is told to."""
     line = Line(sandbox())
     own = desk(line)
-    client(line, read_only=True).drive(look(own))
+    client(line, read_only=True)._drive(look(own))
     with pytest.raises(ReadOnlyError):
-        client(line, read_only=True).drive(refresh_once(own, line.api.toft))
+        client(line, read_only=True)._drive(refresh_once(own, line.api.toft))
     assert set(line.sent) == {"GET"}
 
 

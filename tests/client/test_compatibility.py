@@ -4,6 +4,7 @@ import asyncio
 import base64
 import importlib
 import inspect
+import pkgutil
 import sys
 import threading
 import warnings
@@ -64,6 +65,18 @@ def attributes(kind: type, instance: Any) -> Iterator[str]:
         yield from (name for name in ("auth_header", *known) if _has(instance, name))
 
 
+def methods(owner: str, kind: type) -> Iterator[tuple[str, str]]:
+    """What a model can do, in either package."""
+    names = (name for name in dir(kind) if not name.startswith("_") and name not in getattr(kind, "model_fields", ()))
+    yield from ((f"{owner}.{name}()", "there") for name in names if callable(getattr(kind, name)))
+
+
+def _modules(package: Any) -> Iterator[str]:
+    """The modules of a package, but for the private ones; those for hooks are documented as public."""
+    names = (module.name for module in pkgutil.iter_modules(package.__path__))
+    return (name for name in names if name == "_hooks" or not name.startswith("_"))
+
+
 def _has(instance: Any, name: str) -> bool:
     return hasattr(instance, name)
 
@@ -75,6 +88,7 @@ def surface(root: str) -> Iterator[tuple[str, str]]:
         importlib.import_module(f"{root}.models.{name}") for name in ("shared", "operations", "errors")
     )
     kind = package.CodatLending
+    yield from ((f"package.{name}", "there") for name in {*dir(package), *_modules(package)} if name[:2] != "__")
     client = kind(security=shared.Security(auth_header="Basic a2V5LWtleS1rZXk="))
     yield from ((f"CodatLending{name}", default) for name, default in parameters(kind.__init__))
     yield from ((f"client.{name}", "there") for name in dir(client) if not name.startswith("_"))
@@ -91,6 +105,7 @@ def surface(root: str) -> Iterator[tuple[str, str]]:
         model = getattr(shared, name)
         example = client_security(shared) if name == "Security" else statuses
         yield from ((f"shared.{name}.{field}", "there") for field in attributes(model, example))
+        yield from methods(f"shared.{name}", model)
     for name in WORDS.split():
         for member, word in getattr(shared, name, {}).__members__.items() if hasattr(shared, name) else ():
             yield f"shared.{name}.{member}", word.value
@@ -100,6 +115,9 @@ def surface(root: str) -> Iterator[tuple[str, str]]:
         fields = set(attributes(made, None))
         one = made(**{k: v for k, v in given.items() if (k in fields and k != "connection_id") or k in _required(made)})
         yield from ((f"operations.{name}.{field}", _text(getattr(one, field))) for field in sorted(fields))
+        yield from methods(f"operations.{name}", made)
+        mapping = getattr(operations, f"{name}TypedDict")
+        yield from ((f"operations.{name}TypedDict.{field}", "there") for field in mapping.__annotations__)
     for name in errors.__all__:
         error = getattr(errors, name)
         if isinstance(error, type) and issubclass(error, Exception):
@@ -225,6 +243,22 @@ def test_differs_absent_is_none() -> None:
             assert client.manage_data.pull_operations.get(request=request).error_message is None
         theirs = THEIRS.client(server.url).manage_data.pull_operations.get(request=request)
         assert type(theirs.error_message).__name__ == "Unset"
+
+
+def test_differs_a_callable_is_no_security() -> None:
+    """A function that gives the key is refused here, and called for each request there."""
+    given: list[str] = []
+
+    def security() -> Any:
+        given.append("asked")
+        return THEIRS.shared.Security(auth_header="Basic a2V5LWtleS1rZXk=")
+
+    with pytest.raises(OURS.errors.ConfigurationError, match="not text"):
+        OURS.package.CodatLending(security=security)
+    with Raw(answer(PULL, JSON)) as server:
+        client = THEIRS.package.CodatLending(security=security, server_url=server.url)
+        client.manage_data.pull_operations.get(request={"company_id": ID, "dataset_id": ID})
+    assert given == ["asked"]
 
 
 def test_differs_words_print_as_their_text() -> None:

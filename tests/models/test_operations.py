@@ -1,7 +1,9 @@
 """Requests are checked before anything is sent."""
 
 import uuid
+from typing import get_type_hints
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,4 +73,15 @@ def test_the_names_in_all_are_the_requests() -> None:
     """Every request object is exported."""
     every = (k for k in vars(operations).values() if isinstance(k, type))
     kinds = {k.__name__ for k in every if issubclass(k, operations.RequestObject) and not k.__name__.startswith("_")}
-    assert kinds - {"RequestObject"} == set(operations.__all__) - {"check", "can_be_product", "can_be_queued"}
+    kinds -= {"RequestObject"}
+    mappings = {f"{kind}TypedDict" for kind in kinds}
+    assert kinds | mappings == set(operations.__all__) - {"check", "can_be_product", "can_be_queued"}
+
+
+@pytest.mark.parametrize("name", [name for name in operations.__all__ if name.endswith("Request")])
+def test_a_request_as_a_mapping_has_the_same_fields(name: str) -> None:
+    """Each request object and its ``TypedDict``: the same names, the same kinds, the same ones required."""
+    kind, mapping = getattr(operations, name), getattr(operations, f"{name}TypedDict")
+    hints = get_type_hints(mapping)
+    assert {field.name: field.type for field in msgspec.structs.fields(kind)} == hints
+    assert {field.name for field in msgspec.structs.fields(kind) if field.required} == mapping.__required_keys__

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
+from codat_notebook.frames import REMEDIES
 from codat_notebook.runs.records import ErrorRecord
-from codat_notebook.runs.rows import REMEDIES, Row, remedies_of
+from codat_notebook.runs.rows import Row, remedies_of
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 

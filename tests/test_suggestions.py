@@ -1,0 +1,107 @@
+"""A typing mistake is met with the word that was meant, and nothing is queued."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from codat_notebook import strategies
+from codat_notebook.models.shared import Security
+from codat_notebook.sandbox import Sandbox
+from codat_notebook.session import Session
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """One for all, in which nothing is queued but on purpose."""
+    with Sandbox(speed=600) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def session(sandbox: Sandbox) -> Iterator[Session]:
+    """A session on it."""
+    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def toft(session: Session) -> str:
+    """A company's id."""
+    return str(session.companies(search="Toft").id[0])
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("invoice", "Did you mean 'invoices'?"),
+        ("Invoices", "Did you mean 'invoices'?"),
+        ("banking-transaction", "Did you mean 'banking-transactions'?"),
+        ("xyzzy", "To refresh it all the same, pass allow_unknown=True."),
+    ],
+)
+def test_a_data_type(sandbox: Sandbox, session: Session, toft: str, typed: str, meant: str) -> None:
+    """However it is given: it is refused, and neither it nor what stands beside it is queued."""
+    message = f"Codat has no data type '{typed}'. {meant}"
+    plan = pd.DataFrame({"company_id": [toft, toft], "data_type": ["bills", typed]})
+    asking: list[Callable[[], Any]] = [
+        lambda: session.refresh(toft, typed, "bills"),
+        lambda: session.refresh({toft: ["bills", typed]}),
+        lambda: session.refresh(plan),
+    ]
+    for ask in asking:
+        with pytest.raises(ValueError) as caught:
+            ask()
+        assert str(caught.value) == message
+    assert sandbox.world.accepted == []
+
+
+def test_what_is_known_asks_nothing(session: Session, toft: str) -> None:
+    """Documented and custom data types begin at once, as before; so does a company that nobody knows."""
+    before = session.request_log.appended
+    nobody = "00000000-0000-4000-8000-000000000000"
+    session.refresh(nobody, "invoices", "custom/mine").stop_watching()
+    assert session.request_log.appended - before <= 1  # what the run itself may have begun
+    assert session.refresh(nobody, "invoice").wait().rows[0].state == "refused"
+
+
+def test_new_types_pass_where_the_company_has_them_or_the_caller_insists(
+    sandbox: Sandbox, session: Session, toft: str
+) -> None:
+    """A data type that a platform offers, though nobody here knows it; and any at all on request."""
+    known = session.context.support
+    assert known is not None
+    session.context.support = {name: types | {"shinyThings"} for name, types in known.items()}
+    try:
+        run = session.refresh(toft, "shinyThings")
+    finally:
+        session.context.support = known
+    run.stop_watching()
+    session.refresh(toft, "invoice", allow_unknown=True).wait()
+    assert session.requests.path.str.contains("/data/queue/invoice").any()
+
+
+@pytest.mark.parametrize(
+    ("ask", "meant"),
+    [
+        (lambda s: s.plan(report="financial"), "financials"),
+        (lambda s: s.settings_audit("x", "landing"), "lending"),
+        (lambda s: s.plan(platform="Xerro"), "Xero"),
+        (lambda s: s.estimate(platform="quickboks online"), "QuickBooks Online"),
+        (lambda s: s.portfolio_status(tags={"regoin": "uk"}), "region"),
+        (lambda s: strategies.optimal("freshnes"), "freshness"),
+        (lambda s: strategies.bundle("financal"), "financials"),
+        (lambda s: Sandbox(scenario="month-ends"), "month-end"),
+        (lambda s: Sandbox(companies=0).stage("xero bank transaction"), "xero bank transactions"),
+    ],
+)
+def test_other_words(session: Session, ask: Callable[[Session], Any], meant: str) -> None:
+    """Reports, purposes, platforms, tags, strategies' words, situations of the sandbox."""
+    with pytest.raises(ValueError, match=f"Did you mean '{meant}'"):
+        ask(session)
+
+
+def test_a_platform_that_nobody_has_is_no_mistake(session: Session) -> None:
+    """One that is known, and a tag that is near to none, give an empty plan."""
+    assert session.plan(platform="Zettle", tags={"zzz": "1"}).empty
