@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from codat_notebook.cli import main
-from codat_notebook.cli.refresh import WHOLE, exit_code, read_plan, remedies, table
+from codat_notebook.cli.outcome import WHOLE, exit_code, remedies, table
+from codat_notebook.cli.plan_file import read_plan
 from codat_notebook.cli.stopping import ArgumentsError
 from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from codat_notebook.client import CodatLending, Event, Waiting
+from codat_notebook.client import Attempt, CodatLending, Event, Waiting
 from codat_notebook.client.lookup import expected_cells, readable, supported
 from codat_notebook.client.quota import Pacing
 from codat_notebook.client.wire import is_loopback
@@ -100,6 +100,9 @@ class RunContext:
     governor: Governor = field(init=False)
     #: Whether the session has ended: nothing more may be begun.
     closed: bool = False
+    #: Whether Codat has answered anything yet but that it is down, and whether anything was sent that may queue.
+    answered: bool = False
+    posted: bool = False
     #: What is under way or over and still held by somebody.
     runs: "WeakSet[Any]" = field(default_factory=WeakSet)
     #: The companies that somebody looks at.
@@ -131,6 +134,9 @@ class RunContext:
         """Take in an event of the client. A call that waits for longer than a reader should wonder goes into the error
         log, once."""
         self.governor.heard(event)
+        if isinstance(event, Attempt):
+            self.answered = self.answered or (event.status is not None and event.status < 500)
+            self.posted = self.posted or event.method == "POST"
         if isinstance(event, Waiting) and event.waited < SILENCE <= event.waited + event.seconds:
             last = self.governor.reasons.get((event.company_id or "").lower(), "")
             why = event.reason if last in event.reason else f"{last}; {event.reason}"

@@ -209,6 +209,8 @@ class Start:
     about: Mapping[str, str] | None = None
     #: Whether another process, or an earlier handle, began it.
     continued: bool = False
+    #: The plans that wait behind it in its journal.
+    waits: tuple[plans.WaitingPlan, ...] = ()
 
     @classmethod
     def of(
@@ -317,9 +319,9 @@ def _about_new(
         raise RuntimeError(CLOSED)
     if not (reserve >= 0 and patience >= 0):
         raise ValueError("reserve and patience are 0 or more.")
-    about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience), **(notes or {})}
+    about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
     product = {} if targets.product is None else {"product": targets.product}
-    return {**about, **product, "plan": targets.digest}
+    return {**about, **product, **(notes or {}), "plan": targets.digest}
 
 
 def _new(
@@ -349,11 +351,12 @@ def _continued(store: Store, context: RunContext) -> Start:
         raise _damaged(store, [f"{type(error).__name__}: {error}"]) from error
     if waits and not plans.has_open_run(store):
         targets = plans.without_recent(waits[0].targets, companies, context.now)
-        return _new(context, targets, waits[0].about, store, plans.taken(waits[0]))
+        start = _new(context, targets, waits[0].about, store, plans.taken(waits[0]))
+        return replace(start, waits=tuple(waits[1:]))
     store.bring_up_to_date()
     about = {**about, **_number_of(companies, skipped), **_handle()}
     store.write([_about(about)])
-    return Start(companies, skipped, reserve, patience, store, product, store.about(), continued=True)
+    return Start(companies, skipped, reserve, patience, store, product, store.about(), True, tuple(waits))
 
 
 def left_notes(journal: str | Path) -> Mapping[str, str]:

@@ -1,5 +1,4 @@
-"""Which plan a journal's run is of, and the plans that wait in it behind a run that has not ended: none is dropped, whoever is killed
-when.
+"""Which plan a journal's run is of, and the plans that wait behind it: none is dropped, whoever is killed when.
 
 A plan is kept, in the order in which plans came, until its own run begins: in the transaction that writes that run
 down, it leaves. It wants what was wanted when it was kept, but for what the run before it has read meanwhile.
