@@ -12,7 +12,7 @@ from codat_notebook.models.errors import shown
 from codat_notebook.runs.journal import Start
 from codat_notebook.runs.rows import Row
 from codat_notebook.runs.run import RefreshRun
-from codat_notebook.runs.targets import Targets
+from codat_notebook.runs.targets import Skipped, Targets
 
 VERSION = 1
 #: State of an operation -> the exit code; of several the highest counts. What is not there is still open.
@@ -65,11 +65,9 @@ def record(run: RefreshRun, row: Row) -> dict[str, Any]:
 def of_run(start: Start, run: RefreshRun) -> dict[str, Any]:
     """A run for the JSON."""
     operations = [record(run, row) for row in run.rows]
-    skipped = [each._asdict() for each in start.skipped]
     counts = dict(Counter(each["state"] for each in operations))
-    outcome = exit_code(counts).name.lower()
-    return {**_named(start.about, start.continued), "outcome": outcome, "phase": run.phase, "note": run.note, "counts": counts,
-            "skipped": skipped, "operations": operations}  # fmt: skip
+    ended = {"outcome": exit_code(counts).name.lower(), "phase": run.phase, "note": run.note, "counts": counts}
+    return {**_named(start.about, start.continued), **ended, **_rows(start.skipped, operations)}
 
 
 def of_plan(targets: Targets, about: Mapping[str, str], note: str) -> dict[str, Any]:
@@ -81,13 +79,17 @@ def of_plan(targets: Targets, about: Mapping[str, str], note: str) -> dict[str, 
         for id, data_type, connection_id in pairs
     ]
     counts = {NOT_BEGUN: len(operations)} if operations else {}
-    return {**_named(about, False), "outcome": NOT_BEGUN, "phase": None, "note": note, "counts": counts,
-            "skipped": [each._asdict() for each in targets.skipped], "operations": operations}  # fmt: skip
+    ended = {"outcome": NOT_BEGUN, "phase": None, "note": note, "counts": counts}
+    return {**_named(about, False), **ended, **_rows(targets.skipped, operations)}
 
 
 def _named(about: Mapping[str, str] | None, continued: bool) -> dict[str, Any]:
     told = about or {}
     return {"name": told.get("name"), "plan": told.get("plan"), "continued": continued}
+
+
+def _rows(skipped: Iterable[Skipped], operations: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"skipped": [each._asdict() for each in skipped], "operations": operations}
 
 
 def document(

@@ -141,11 +141,12 @@ def _by_rule(session: Session, arguments: Namespace) -> pd.DataFrame:
     except ValueError as error:
         raise ArgumentsError(str(error)) from None
     there = {name.casefold() for name in plan["platform"].dropna().unique()}
-    if plan.empty or not {name.casefold() for name in arguments.platform or ()} <= there:
-        if why := _unmatched(session, arguments, plan.empty):
-            if plan.empty or not arguments.allow_empty:
-                raise NoMatchError(why)
-            say(why)
+    asked = {name.casefold() for name in arguments.platform or ()}
+    why = _unmatched(session, arguments, plan.empty) if plan.empty or not asked <= there else None
+    if why is not None:
+        if plan.empty or not arguments.allow_empty:
+            raise NoMatchError(why)
+        say(why)
     return plan
 
 
