@@ -354,7 +354,7 @@ def _continued(store: Store, context: RunContext) -> Start:
         start = _new(context, targets, waits[0].about, store, plans.taken(waits[0]))
         return replace(start, waits=tuple(waits[1:]))
     store.bring_up_to_date()
-    about = {**about, **_number_of(companies, skipped), **_handle()}
+    about = {**about, **_number_of(companies, skipped), **_handle(), "plan": plans.plan_of(store)}
     store.write([_about(about)])
     return Start(companies, skipped, reserve, patience, store, product, store.about(), True, tuple(waits))
 
