@@ -37,7 +37,7 @@ def test_the_page_is_true(tmp_path: Path) -> None:
 
 
 def test_it_is_found_and_costs_nothing(tmp_path: Path) -> None:
-    """It is an entry point of pytest's; where no test uses it, nothing of the package is loaded but the module itself."""
+    """It is an entry point of pytest's; where no test uses it, nothing else of the package is loaded."""
     entries = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
     assert entries == {"pytest11": {"codat_notebook": PLUGIN}}
     loaded = "{name for name in sys.modules if name.split('.')[0] in ('codat_notebook', 'pandas', 'httpx', 'msgspec')}"

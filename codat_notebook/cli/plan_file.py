@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from codat_notebook.cli.meant import check_type
 from codat_notebook.cli.stopping import ArgumentsError
 from codat_notebook.models.errors import InvalidRequestError
 from codat_notebook.models.operations import RefreshDataTypeRequest, check
+from codat_notebook.models.vocabulary import CUSTOM, DATA_TYPES, did_you_mean
 
 #: Columns of a plan; all others are passed over.
 _NEEDED = ("company_id", "data_type")
@@ -84,3 +84,13 @@ def _row(path: Path, number: int, names: list[str], fields: list[str], unknown: 
         if not unknown:
             check_type(request["data_type"], f"{path}, line {number}: ")
     return [values.get(name) for name in _READ]
+
+
+def check_type(name: str, where: str = "") -> None:
+    """Raise :class:`ArgumentsError` for a data type that Codat is not known to have, if one that it has is near.
+
+    ``where``: in which line of a file it stands. A custom type is its owner's, and a new one may be far from all.
+    """
+    if name not in DATA_TYPES and not name.startswith(CUSTOM) and (meant := did_you_mean(name, DATA_TYPES)):
+        insist = "To refresh it all the same, add --allow-unknown."
+        raise ArgumentsError(f"{where}Codat has no data type {name[:80]!r}.{meant} {insist}")

@@ -18,13 +18,13 @@ import pandas as pd
 from codat_notebook.cli import has_rule, outcome
 from codat_notebook.cli.exits import Exit, shown_command, without
 from codat_notebook.cli.job import Job
-from codat_notebook.cli.meant import check_type, meant
-from codat_notebook.cli.plan_file import read_plan
+from codat_notebook.cli.plan_file import check_type, read_plan
 from codat_notebook.cli.printing import put, say
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, NoMatchError, Stop, Stopped
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError, InvalidRequestError, shown
 from codat_notebook.models.operations import GetCompanyRequest, can_be_product, check
 from codat_notebook.models.secret import Secret
+from codat_notebook.models.vocabulary import did_you_mean
 from codat_notebook.planning.plan import totals
 from codat_notebook.runs.store import JournalError, JournalUnwritableError
 from codat_notebook.runs.targets import Targets, read_targets
@@ -127,43 +127,55 @@ def _asked(session: Session, arguments: Namespace) -> pd.DataFrame | Targets | N
 
 
 def _by_rule(session: Session, arguments: Namespace) -> pd.DataFrame:
+    """The plan that the rule makes; a tag or platform that matches nothing is told. Raises :class:`NoMatchError`."""
+    plan: pd.DataFrame | None = None
+    platforms, why = arguments.platform, None
     try:
-        plan = session.plan(
-            older_than=arguments.older_than,
-            failed=arguments.failed,
-            overdue=arguments.overdue,
-            report=arguments.report,
-            tags=dict(arguments.tag) if arguments.tag else None,
-            platform=arguments.platform,
-            reserve=arguments.reserve,
-            progress=_reading(),
-        )
+        plan = _planned(session, arguments, platforms)
+        named = {name.casefold() for name in plan["platform"].dropna().unique()}
+        if plan.empty or not {name.casefold() for name in platforms or ()} <= named:
+            why, platforms = _matching(session, arguments)
     except ValueError as error:
-        raise ArgumentsError(str(error)) from None
-    there = {name.casefold() for name in plan["platform"].dropna().unique()}
-    asked = {name.casefold() for name in arguments.platform or ()}
-    why = _unmatched(session, arguments, plan.empty) if plan.empty or not asked <= there else None
-    if why is not None:
-        if plan.empty or not arguments.allow_empty:
-            raise NoMatchError(why)
-        say(why)
-    return plan
+        why, platforms = _matching(session, arguments)
+        if why is None:
+            raise ArgumentsError(str(error)) from None
+    if why is None and plan is not None and not plan.empty:
+        return plan
+    if not (why and platforms and arguments.allow_empty):
+        raise NoMatchError(why or "No company meets all of the rule's conditions.")
+    say(why)
+    return _planned(session, arguments, platforms)
 
 
-def _unmatched(session: Session, arguments: Namespace, empty: bool) -> str | None:
-    """What of the rule matches nothing, in a sentence; ``None`` where all of it matches something."""
+def _planned(session: Session, arguments: Namespace, platforms: list[str] | None) -> pd.DataFrame:
+    return session.plan(
+        older_than=arguments.older_than,
+        failed=arguments.failed,
+        overdue=arguments.overdue,
+        report=arguments.report,
+        tags=dict(arguments.tag) if arguments.tag else None,
+        platform=platforms,
+        reserve=arguments.reserve,
+        progress=_reading(),
+    )
+
+
+def _matching(session: Session, arguments: Namespace) -> tuple[str | None, list[str]]:
+    """What of the rule matches nothing, in a sentence (``None``: all of it does), and the platforms that do, unless it
+    is a tag that does not."""
     companies = [*session.client.companies.iterate(request={"page_size": 5000})]
     tags = {f"{name}={value}" for company in companies for name, value in (company.tags or {}).items()}
-    links = [link for company in companies for link in company.data_connections or ()]
-    platforms = {name for link in links for name in (link.platform_name, link.integration_key) if name}
-    spelled = {name.casefold() for name in platforms}
     for tag in (f"{name}={value}" for name, value in arguments.tag or ()):
         if tag not in tags:
-            return f"No company has the tag {tag[:80]!r}.{meant(tag, tags)}"
+            return f"No company has the tag {tag[:80]!r}.{did_you_mean(tag, tags)}", []
+    links = [link for company in companies for link in company.data_connections or ()]
+    there = {name for link in links for name in (link.platform_name, link.integration_key) if name}
+    spelled = {name.casefold() for name in there}
+    known = [name for name in arguments.platform or () if name.casefold() in spelled]
     for name in arguments.platform or ():
-        if name.casefold() not in spelled:
-            return f"No connection is to a platform {name[:80]!r}.{meant(name, platforms)}"
-    return "No company meets all of the rule's conditions: nothing was looked at." if empty else None
+        if name not in known:
+            return f"No connection is to a platform {name[:80]!r}.{did_you_mean(name, there)}", known
+    return None, known
 
 
 def company_id(session: Session, company: str | None) -> str | None:
@@ -179,7 +191,7 @@ def company_id(session: Session, company: str | None) -> str | None:
         return str(named[0])
     if named:
         raise ArgumentsError(f"There are {len(named)} companies of that name: {', '.join(named[:5])}. Give the id.")
-    nearest = meant(company, map(str, session.companies(limit=5000)["name"].dropna()))
+    nearest = did_you_mean(company, map(str, session.companies(limit=5000)["name"].dropna()))
     raise NoMatchError(f"There is no company of that name: give its whole name, or its id.{nearest}")
 
 

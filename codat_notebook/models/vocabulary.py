@@ -8,6 +8,8 @@ about a failure in :mod:`codat_notebook.diagnosis`. Source: Codat's public API d
 """
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final, NamedTuple, Self
 
@@ -186,6 +188,23 @@ PURPOSES: Final = {
     ), "docs/expenses/getting-started.md"),
     **{name: Purpose(REPORTS[name], f"docs/lending/features/{page}-overview.md") for name, page in _PAGES.items()},
 }  # fmt: skip
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that somebody meant who typed another; None where none is near."""
+    spelled = {each.casefold(): each for each in known}
+    near = get_close_matches(word.casefold(), spelled, 1, 0.7)
+    return spelled[near[0]] if near else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The same as a sentence to end a message with; empty where none is near.
+
+    >>> did_you_mean("invoice", DATA_TYPES), did_you_mean("xyz", DATA_TYPES)
+    (" Did you mean 'invoices'?", '')
+    """
+    near = nearest(word, known)
+    return f" Did you mean {near!r}?" if near else ""
 
 
 def custom_identifier(data_type: str) -> str | None:
