@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PLUGIN = "codat_notebook.pytest_plugin"
+PLUGIN = "codat_notebook.testing"
 
 
 def pytest_on(folder: Path, test: str, *arguments: str) -> str:
