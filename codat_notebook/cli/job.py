@@ -105,11 +105,13 @@ class Job:
         start = self._begun(lambda waited: self._start(targets, waited))
         while start is not None:
             waits = start.waits
-            start = self._begun(self._next) if self._follow(start) and self.left != 0 else None
+            over, note = self._follow(start) and self.left != 0, "kept in the journal, to be begun next"
+            start = self._begun(self._next) if over else None
             if start is None:
-                self.runs += [
-                    of_plan(plan.targets, plan.about, "kept in the journal, to be begun next") for plan in waits
-                ]
+                if waits and over and not self.held:
+                    note, self.held = "taken over by another process, which tells how it ends", True
+                    self.problem = f"Another process has worked on the journal {self.journal} meanwhile."
+                self.runs += [of_plan(plan.targets, plan.about, note) for plan in waits]
         if self.held and targets is not None and targets.digest not in {run["plan"] for run in self.runs}:
             about = {"plan": targets.digest, **self._notes}
             self.runs.append(of_plan(targets, about, "not kept: another process works on the journal"))

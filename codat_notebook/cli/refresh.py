@@ -234,7 +234,7 @@ def _next(arguments: Namespace, code: Exit, job: Job | None) -> str | None:
         return shown_command(["refresh", "--help"])
     if code is Exit.FAILED:  # what a retry does not help yet, or ever, the rule leaves out
         return shown_command(["refresh", "--failed", *(["--sandbox"] if arguments.sandbox else [])])
-    if code is Exit.HELD:
+    if code is Exit.HELD and job is not None and all(run["outcome"] == outcome.NOT_BEGUN for run in job.runs):
         return shown_command([*without(arguments.words, "--wait-lock"), "--wait-lock", "3600"])
     if code is Exit.NO_MATCH:
         return shown_command([*arguments.words, "--allow-empty"])

@@ -191,7 +191,10 @@ class Nights:
     def check(self) -> None:
         """Compare what was told with the books. A continued run tells its rows again: the last report counts."""
         accepted = [id for entry in self.stage.world.accepted for id in entry.operations]
-        last = {run["plan"]: run for told in self.reports for run in told["runs"]}
+        last: dict[str, Any] = {}
+        for run in (run for told in self.reports for run in told["runs"]):
+            if run["outcome"] != "not begun" or run["plan"] not in last:  # else another job has begun it before
+                last[run["plan"]] = run
         rows = [(plan, row) for plan, run in last.items() for row in run["operations"]]
         assert {row["state"] for plan, row in rows if last[plan]["outcome"] != "not begun"} <= {*ENDS}
         queued = Counter(row["operation_id"] for _, row in rows if row["origin"] in ("queued", "appeared"))
