@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from codat_notebook.cli.exits import Exit
-from codat_notebook.cli.outcome import NOT_BEGUN, exit_code, of_plan, of_run
+from codat_notebook.cli.outcome import NOT_BEGUN, code_of, of_plan, of_run
 from codat_notebook.cli.printing import say
 from codat_notebook.cli.stopping import CommandError, Stop, Stopped
 from codat_notebook.runs.context import RunContext
@@ -88,7 +88,7 @@ class Job:
             return Exit.HELD
         if self.problem is not None and not self.context.posted:
             return Exit.PROBLEM
-        return max((exit_code(run["counts"]) for run in self.runs), default=Exit.DONE)
+        return max(map(code_of, self.runs), default=Exit.DONE)
 
     def unless_stopped(self, work: Callable[[], T]) -> T:
         """The result of something that is asked first. Raises :class:`Stopped`, or :class:`CommandError` where the time

@@ -62,11 +62,18 @@ def record(run: RefreshRun, row: Row) -> dict[str, Any]:
     }
 
 
+def code_of(run: Mapping[str, Any]) -> Exit:
+    """The exit code for a run or a plan of the JSON."""
+    return Exit.OPEN if run["outcome"] == NOT_BEGUN else Exit[run["outcome"].upper()]
+
+
 def of_run(start: Start, run: RefreshRun) -> dict[str, Any]:
     """A run for the JSON."""
     operations = [record(run, row) for row in run.rows]
     counts = dict(Counter(each["state"] for each in operations))
-    ended = {"outcome": exit_code(counts).name.lower(), "phase": run.phase, "note": run.note, "counts": counts}
+    # A doubt of a run that was stopped is not the last word: it is cleared up when the run goes on.
+    code = Exit.OPEN if run.phase == "stopped" else exit_code(counts)
+    ended = {"outcome": code.name.lower(), "phase": run.phase, "note": run.note, "counts": counts}
     return {**_named(start.about, start.continued), **ended, **_rows(start.skipped, operations)}
 
 

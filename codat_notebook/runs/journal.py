@@ -207,7 +207,7 @@ class Start:
     product: str | None = None
     #: What the journal says of the run as a whole.
     about: Mapping[str, str] | None = None
-    #: Whether another process, or an earlier handle, began it.
+    #: Whether an earlier handle began it.
     continued: bool = False
     #: The plans that wait behind it in its journal.
     waits: tuple[plans.WaitingPlan, ...] = ()
@@ -228,13 +228,12 @@ class Start:
         about = _about_new(context, targets, reserve, patience, notes)
         if journal is None:
             return _new(context, targets, about)
-        path = Path(journal)
-        with opened(path, "written", "Nothing was begun.") as store:
+        with opened(Path(journal), "written", "Nothing was begun.") as store:
             store.check()
             if plans.is_unfinished(store):
                 raise JournalUnfinishedError(
-                    f"The journal {path} holds a run that has not ended. "
-                    f"Continue it with session.resume({str(path)!r}), or choose another name."
+                    f"The journal {journal} holds a run that has not ended. "
+                    f"Continue it with session.resume({str(journal)!r}), or choose another name."
                 )
             return _new(context, targets, about, store)
 
@@ -250,12 +249,11 @@ class Start:
         again: bool = False,
         waited: bool = False,
     ) -> "Start":
-        """Like ``of``, but where the journal holds a run that has not ended, that is resumed, and the plan kept in the
-        journal, to be begun after it (:meth:`waiting`). A run of the same plan is resumed and nothing more, unless
-        ``again``. ``waited``: a run in it has ended a moment ago, so that what it has read is not read again."""
+        """Like ``of``, but a run in the journal that has not ended is resumed, and the plan kept, to be begun after it
+        (:meth:`waiting`). A run of the same plan is resumed and nothing more, unless ``again``. ``waited``: a run in it
+        has ended a moment ago, so that what it has read is not read again."""
         about = _about_new(context, targets, reserve, PRICE, notes)
-        path = Path(journal)
-        with opened(path, "written", "Nothing was begun.") as store:
+        with opened(Path(journal), "written", "Nothing was begun.") as store:
             store.check()
             unfinished = plans.is_unfinished(store)
             if not unfinished and not (waited and store.about()):
@@ -270,11 +268,10 @@ class Start:
         Raises :class:`JournalError`."""
         if context.closed:  # before a journal is locked
             raise RuntimeError(CLOSED)
-        path = Path(journal)
-        with opened(path, "read", "It was left as it is.") as store:
+        with opened(Path(journal), "read", "It was left as it is.") as store:
             store.check()
             if not store.about():
-                raise JournalError(f"The journal {path} is empty: nothing was begun in it.")
+                raise JournalError(f"The journal {journal} is empty: nothing was begun in it.")
             return _continued(store, context)
 
     @classmethod
@@ -282,10 +279,10 @@ class Start:
         """The run of the next plan that waits in a journal; ``None`` where none does, or the run before it has not
         ended. Raises :class:`JournalError`."""
         with opened(Path(journal), "read", "It was left as it is.") as store:
-            if not plans.waiting(store) or plans.has_open_run(store):
-                store.close()
-                return None
-            return _continued(store, context)
+            if plans.waiting(store) and not plans.has_open_run(store):
+                return _continued(store, context)
+            store.close()
+        return None
 
     def gone_on_with(self, context: RunContext, companies: list[CompanyRun], unwritten: bool) -> "Start":
         """The same run with these companies, in the same journal, which nobody else has continued meanwhile.
@@ -320,20 +317,20 @@ def _about_new(
     if not (reserve >= 0 and patience >= 0):
         raise ValueError("reserve and patience are 0 or more.")
     about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
-    product = {} if targets.product is None else {"product": targets.product}
-    return {**about, **product, **(notes or {}), "plan": targets.digest}
+    about |= {} if targets.product is None else {"product": targets.product}
+    return {**about, **(notes or {}), "plan": targets.digest}
 
 
 def _new(
     context: RunContext, targets: Targets, about: Mapping[str, str], store: Store | None = None, *also: Statement
 ) -> Start:
-    """A run that begins, in an open journal if there is one, whose plan is written down with what is ``also`` to be."""
+    """A run that begins, in an open journal if there is one; its plan is written down with what is ``also`` to be."""
     companies = [CompanyRun(context, id, wanted, targets.product) for id, wanted in targets.companies.items()]
     if store is not None:
         _begin(store, companies, targets.skipped, {**about, **_handle()}, *also)
+        about = store.about()
     reserve, patience = float(about["reserve"]), float(about["patience"])
-    told = about if store is None else store.about()
-    return Start(companies, targets.skipped, reserve, patience, store, targets.product, told)
+    return Start(companies, targets.skipped, reserve, patience, store, targets.product, about)
 
 
 def _continued(store: Store, context: RunContext) -> Start:
