@@ -207,8 +207,7 @@ class Start:
     product: str | None = None
     #: What the journal says of the run as a whole.
     about: Mapping[str, str] | None = None
-    #: Whether an earlier handle began it.
-    continued: bool = False
+    continued: bool = False  # an earlier handle began it
     #: The plans that wait behind it in its journal.
     waits: tuple[plans.WaitingPlan, ...] = ()
 
@@ -249,9 +248,8 @@ class Start:
         again: bool = False,
         waited: bool = False,
     ) -> "Start":
-        """Like ``of``, but a run in the journal that has not ended is resumed, and the plan kept, to be begun after it
-        (:meth:`waiting`). A run of the same plan is resumed and nothing more, unless ``again``. ``waited``: a run in it
-        has ended a moment ago, so that what it has read is not read again."""
+        """Like ``of``, but an unfinished run is resumed, and another plan (the same: if ``again``) kept behind it for
+        :meth:`waiting`. ``waited``: a run has ended a moment ago; what it has read is not read again."""
         about = _about_new(context, targets, reserve, PRICE, notes)
         with opened(Path(journal), "written", "Nothing was begun.") as store:
             store.check()
@@ -397,8 +395,7 @@ def _plan(companies: list[CompanyRun]) -> list[Statement]:
 def _begin(
     store: Store, companies: list[CompanyRun], skipped: tuple[Skipped, ...], about: Mapping[str, str], *also: Statement
 ) -> None:
-    """Write the plan down, before anything is sent; what an ended run left is cleared, and what is ``also`` to be done
-    is done with it."""
+    """Write the plan down before anything is sent, with what is ``also`` to be; what an ended run left is cleared."""
     tables = "run", "companies", "operations", "skipped", "attempts"
     cleared: list[Statement] = [(f"DROP TABLE IF EXISTS {table}", None) for table in tables]
     made: list[Statement] = [*[(table, None) for table in TABLES], (f"PRAGMA user_version={VERSION}", None)]
