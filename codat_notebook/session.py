@@ -51,7 +51,8 @@ _PATIENCE = 5.0
 class Session(PlanningMethods):
     """A connection to Codat whose answers are DataFrames. Made by :func:`connect`; a context manager.
 
-    ``per_minute`` requests at most are sent in any minute (Codat's limit for one address is 1,000); ``None``: no limit.
+    ``per_minute`` requests at most are sent in any minute (Codat's limit for one address is 1,000), and ``concurrent``
+    at a time for each company (Codat's limit is 10); ``None``: no limit. Processes that share them divide them.
     ``client_options`` are those of :class:`CodatLending`: retries, time-outs, a client with a transport of your own.
     In a forked child it goes on with connections and an engine of its own, and without the runs.
 
@@ -73,10 +74,11 @@ class Session(PlanningMethods):
         is_sandbox: bool = False,
         on_close: Callable[[], object] | None = None,
         per_minute: int | None = 1000,
+        concurrent: int | None = 10,
         **client_options: Any,
     ) -> None:
         security = Security.of(security)  # whatever was given, from here on no frame holds its text
-        pacing = client_options.pop("pacing", None) or Pacing(per_minute)
+        pacing = client_options.pop("pacing", None) or Pacing(per_minute, concurrent)
         self.client = CodatLending(
             security, server_url=server_url, read_only=read_only, listener=self._on_event, pacing=pacing,
             **client_options,
@@ -382,8 +384,9 @@ def preload() -> None:
 
 @hides_arguments
 def connect(
-    key: str | Secret | None = None, *, server_url: str | None = None, sandbox: bool = False, read_only: bool = False
-) -> Session:
+    key: str | Secret | None = None, *, server_url: str | None = None, sandbox: bool = False, read_only: bool = False,
+    per_minute: int | None = 1000, concurrent: int | None = 10,
+) -> Session:  # fmt: skip
     """Connect to Codat, or to the sandbox.
 
     Parameters
@@ -395,28 +398,32 @@ def connect(
         that several notebooks share a world; else the process's own. ``CODAT_SANDBOX_KEY`` is its key, where it is
         not the usual one.
     read_only : refuse everything that queues.
+    per_minute, concurrent : requests at most in any minute, and at a time for each company; ``None``: no limit. Codat
+        takes 1,000 and 10 of one address and company, from all processes together: give each of them a share, which
+        add up to no more (three processes: 330 and 3).
 
     Raises ``ConfigurationError`` where there is no key and nobody to ask, or where the key or address cannot be right.
 
     >>> session = connect(sandbox=True)  # doctest: +SKIP
     """
     if sandbox:
-        return _connect_sandbox(read_only)
+        return _connect_sandbox(read_only=read_only, per_minute=per_minute, concurrent=concurrent)
     secret = Secret.of(key) if key is not None else Secret.from_environment() or _prompt()
     del key  # or a traceback would show it
     address = server_url or os.environ.get("CODAT_BASE_URL") or None
-    return Session(Security(auth_header=secret), server_url=address, read_only=read_only)
+    security = Security(auth_header=secret)
+    return Session(security, server_url=address, read_only=read_only, per_minute=per_minute, concurrent=concurrent)
 
 
-def _connect_sandbox(read_only: bool) -> Session:
+def _connect_sandbox(**how: Any) -> Session:
     if url := os.environ.get("CODAT_SANDBOX_URL"):
         from codat_notebook.sandbox.server import usual_key
 
         security = Security(auth_header=os.environ.get("CODAT_SANDBOX_KEY") or usual_key())
-        return Session(security, server_url=url, read_only=read_only, is_sandbox=True)
+        return Session(security, server_url=url, is_sandbox=True, **how)
     sandbox, leave = _embedded.enter(), _embedded.leave
     security = Security(auth_header=sandbox.key)
-    session = Session(security, server_url=sandbox.url, read_only=read_only, is_sandbox=True, on_close=leave)
+    session = Session(security, server_url=sandbox.url, is_sandbox=True, on_close=leave, **how)
     session.sandbox = sandbox
     return session
 

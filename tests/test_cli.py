@@ -87,7 +87,8 @@ def test_demo_where_the_folder_is_a_file(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "taken").write_text("")
     assert main(["demo", "--no-browser", "--dir", str(tmp_path / "taken")]) == 1
     assert re.fullmatch(
-        r"codat-notebook: The notebooks cannot be copied to .*Try another --dir\.\n", capsys.readouterr().err
+        r"codat-notebook: The notebooks cannot be copied to .*Try another --dir\.\nNext: codat-notebook demo --help\n",
+        capsys.readouterr().err,
     )
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from codat_notebook.cli import main
-from codat_notebook.cli.freshness import LATE, _without_count, troubles
+from codat_notebook.cli.exits import Exit
+from codat_notebook.cli.freshness import _without_count, troubles
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.selection import select
 from codat_notebook.planning.snapshots import CompanySnapshot
@@ -49,12 +50,12 @@ def test_a_memory_tells_each_change_once(
     with Sandbox(companies=12, speed=1) as sandbox:
         monkeypatch.setenv("CODAT_SANDBOX_URL", sandbox.url)
         monkeypatch.setenv("CODAT_SANDBOX_KEY", sandbox.key)
-        assert main(["health", "--sandbox", "--memory", str(memory)]) == LATE
+        assert main(["health", "--sandbox", "--memory", str(memory)]) == Exit.LATE
         first = capsys.readouterr().out.splitlines()
         assert first
         assert all(line.startswith("new: ") for line in first)
         memory.write_text(json.dumps({**json.loads(memory.read_text()), "gone": "Gone: late"}))
-        assert main(["health", "--sandbox", "--memory", str(memory)]) == LATE
+        assert main(["health", "--sandbox", "--memory", str(memory)]) == Exit.LATE
         assert capsys.readouterr().out.splitlines() == ["well again: Gone: late"]
         memory.write_text("[")
         assert main(["health", "--sandbox", "--memory", str(memory)]) == 1

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from codat_notebook.cli import main
-from codat_notebook.cli.refresh import WHOLE, exit_code, read_plan, remedies, table
+from codat_notebook.cli.outcome import WHOLE, exit_code, remedies, table
+from codat_notebook.cli.plan_file import read_plan
 from codat_notebook.cli.stopping import ArgumentsError
 from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
@@ -70,7 +71,7 @@ def test_a_company_by_its_name(sandbox: Sandbox, refresh: Run) -> None:
     """The whole name, in whatever case; a part of it is refused before anything is queued."""
     assert refresh("toft stores uk", "invoices", "--sandbox").code == 0
     done = refresh("toft", "invoices", "--sandbox")
-    assert done.code == 2
+    assert done.code == 9
     assert "whole name" in done.err
     assert len(sandbox.world.accepted) == 1
 
@@ -87,8 +88,9 @@ def test_json(sandbox: Sandbox, refresh: Run) -> None:
     """One document on stdout and nothing else."""
     done = refresh(ID, "creditNotes", "--sandbox", "--json")
     told = json.loads(done.out)
-    assert (told["exit_code"], told["counts"], told["phase"]) == (3, {"failed": 1}, "done")
-    [operation] = told["operations"]
+    [run] = told["runs"]
+    assert (told["exit_code"], run["counts"], run["phase"], run["outcome"]) == (3, {"failed": 1}, "done", "failed")
+    [operation] = run["operations"]
     assert operation["company"] == "Toft Stores UK"
     assert operation["status"] == "PermissionsError"
     assert operation["link_url"].startswith("http")
@@ -103,19 +105,27 @@ def test_an_unknown_company_is_4(sandbox: Sandbox, refresh: Run) -> None:
     assert sandbox.world.accepted == []
 
 
-def test_a_wrong_key_is_4(sandbox: Sandbox, refresh: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And is not shown."""
+@pytest.mark.parametrize("how", ["company", "plan", "rule", "journal"])
+def test_a_wrong_key_is_1(
+    sandbox: Sandbox, refresh: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
+) -> None:
+    """However it is said what is refreshed. The key is not shown, and nothing is called refused."""
     monkeypatch.setenv("CODAT_SANDBOX_KEY", "wrong-key-of-mine")
-    done = refresh(ID, "invoices", "--sandbox")
-    assert done.code == 4
-    assert "did not accept the key" in done.out + done.err
+    plan = str(plan_of(tmp_path / "p.csv", "company_id,data_type", f"{ID},invoices"))
+    ways = {"company": (ID, "invoices"), "plan": ("--plan", plan), "rule": ("--older-than", "1D")}
+    ways["journal"] = (*ways["plan"], "--journal", str(tmp_path / "j.sqlite"))
+    done = refresh(*ways[how], "--sandbox")
+    assert done.code == 1
+    assert "did not accept the key" in done.err
+    assert done.err.endswith("Next: codat-notebook doctor\n")
+    assert "refused" not in done.out + done.err
     assert "wrong-key-of-mine" not in done.out + done.err
 
 
 def test_out_of_time_is_6(sandbox: Sandbox, refresh: Run) -> None:
     """What is queued goes on at Codat."""
     sandbox.clock.pause()
-    done = refresh(ID, "invoices", "--sandbox", "--timeout", "0.5")
+    done = refresh(ID, "invoices", "--sandbox", "--timeout", "10")  # long enough for a first answer on a busy machine
     assert done.code == 6
     assert "Stopped watching" in done.err
 
@@ -127,7 +137,7 @@ def test_a_plan_and_what_it_skips(sandbox: Sandbox, refresh: Run, tmp_path: Path
     plan.to_csv(tmp_path / "plan.csv")
     done = refresh("--plan", str(tmp_path / "plan.csv"), "--sandbox", "--json")
     told = json.loads(done.out)
-    assert (done.code, told["skipped"]) == (0, (plan.action == "skip").sum())
+    assert (done.code, len(told["runs"][0]["skipped"])) == (0, (plan.action == "skip").sum())
     assert len(sandbox.world.accepted) == (plan.action == "queue").sum()
 
 
@@ -171,11 +181,11 @@ def test_an_interrupted_run_is_gone_on_with_by_the_same_command(sandbox: Sandbox
     plan = plan_of(tmp_path / "p.csv", "company_id,data_type", f"{ID},invoices", f"{ID},customers")
     command = ("--plan", str(plan), "--journal", str(tmp_path / "run.sqlite"), "--sandbox")
     sandbox.clock.pause()
-    assert refresh(*command, "--timeout", "1").code == 6
+    assert refresh(*command, "--timeout", "10").code == 6
     sandbox.clock.resume()
     done = refresh(*command)
     assert done.code == 0
-    assert "unfinished run" in done.err
+    assert "Resuming" in done.err
     assert len(sandbox.world.accepted) == 2
     assert refresh(*command).code == 0
     assert len(sandbox.world.accepted) == 4
@@ -232,7 +242,7 @@ def test_a_journal_that_is_none_is_1(sandbox: Sandbox, refresh: Run, tmp_path: P
     wrong = plan_of(tmp_path / "notes.txt", "my notes")
     done = refresh(ID, "invoices", "--journal", str(wrong), "--sandbox")
     assert done.code == 1
-    assert re.fullmatch(r"codat-notebook: [^\n]*notes\.txt[^\n]*\n", done.err)
+    assert re.fullmatch(r"codat-notebook: [^\n]*notes\.txt[^\n]*\nNext: [^\n]* --journal another.sqlite\n", done.err)
     assert wrong.read_text() == "my notes"
     assert sandbox.world.accepted == []
 

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from codat_notebook import frames
-from codat_notebook.cli import refresh
+from codat_notebook.cli import outcome
+from codat_notebook.cli.exits import Exit
 from codat_notebook.models import status as statuses
 from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.vocabulary import DataConnectionStatus, DatasetStatus, SchemaDataType
@@ -172,12 +173,12 @@ def test_frames_runs_and_command_line_agree_on_what_runs_and_what_failed(status:
     counted = frame["duration"].iloc[0]
     assert (counted == pd.Timedelta(minutes=1)) == (kind == "running")
     row = Row("invoices", "x", operation(status, completed), "queued", company_id="c")
-    run = SimpleNamespace(facts_of=lambda company_id: None)
-    record = refresh.record(run, row)  # type: ignore[arg-type]
+    run = SimpleNamespace(facts_of=lambda company_id: None, trouble=None)
+    record = outcome.record(run, row)  # type: ignore[arg-type]
     assert record["state"] == (kind if kind in ("failed", "running") else "complete")
     assert row.open == (kind == "running")
-    code = {"failed": 3, "running": refresh.OPEN}.get(kind, 0)
-    assert refresh.exit_code({record["state"]: 1}) == code
+    code = {"failed": 3, "running": Exit.OPEN}.get(kind, 0)
+    assert outcome.exit_code({record["state"]: 1}) == code
     counts = progress_counts([run_row(row, None, {}, NOW)])
     assert {name for name in ("complete", "failed", "other", "running") if counts[name]} == {kind}  # type: ignore[literal-required]
 

@@ -2,11 +2,11 @@
 
 ``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
 that ``--help`` answers at once. ``child`` is JupyterLab, or the console as a page (with ``page_server`` inside).
-``refresh`` reads a plan, waits, and tells how it ended; ``health`` tells what is not fresh; ``doctor`` looks at the
-machine and at Codat. ``stopping``
-holds the errors that are told in one line, and turns Ctrl-C and its relatives into an orderly end.
-Exit codes: 0 done (also by Ctrl-C), 1 an error, told in one line, 2 wrong arguments; ``refresh``, ``health`` and
-``doctor`` have more.
+``refresh`` reads a plan (``plan_file``), has a ``job`` carry it out, and tells how it ended (``outcome``).
+``freshness`` is ``health``, which tells what is not fresh; ``doctor`` looks at the machine and at Codat. ``stopping``
+holds the errors that are told in one line, and turns Ctrl-C and its relatives into an orderly end; ``printing`` is
+where the last four print. All exit codes stand in ``exits``. Whatever ends with another than 0 says at its end which
+command to run next.
 """
 
 import argparse
@@ -14,19 +14,11 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from codat_notebook import __version__
+from codat_notebook.cli.exits import Exit, shown_command, told
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, stoppable
-
-CODES = """exit codes:
-  0  everything complete (also: nothing to do)
-  1  a problem, told in one line; nothing was queued
-  2  wrong arguments, or a plan that cannot be read
-  3  an operation failed
-  4  an operation was refused or not queued
-  5  of an operation it is not known whether it was queued
-  6  stopped before the end: the same command with the same journal goes on
-of 3 to 6 the highest that applies"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["sandbox", "--companies", "3"])  # doctest: +SKIP
     """
     arguments = parser().parse_args(argv)
+    #: As they were given, to be shown again.
+    arguments.words = list(sys.argv[1:] if argv is None else argv)
     try:
         with stoppable() as stop:
             if arguments.command == "refresh":
@@ -55,19 +49,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             from codat_notebook.cli import commands
 
             getattr(commands, arguments.command)(arguments, stop)
-            return 0
+            return Exit.DONE
     except CommandError as error:
-        from codat_notebook.models.errors import shown
+        from codat_notebook.cli.printing import say
 
-        print(shown(f"codat-notebook: {error}"), file=sys.stderr)
+        say(f"codat-notebook: {error}")
+        say(f"Next: {error.then or shown_command([arguments.command, '--help'])}")
         return error.code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says how to go on where the arguments are wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(Exit.ARGUMENTS, f"{self.prog}: error: {message}\nNext: {self.prog} --help\n")
 
 
 def parser() -> argparse.ArgumentParser:
     """What the command line takes, also for tools that want to read it."""
-    whole = argparse.ArgumentParser(
-        prog="codat-notebook", description="Refresh and diagnose company data in Codat from Jupyter."
-    )
+    whole = _Parser(prog="codat-notebook", description="Refresh and diagnose company data in Codat from Jupyter.")
     whole.add_argument("--version", action="version", version=f"codat-notebook {__version__}")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     about = {
@@ -94,15 +95,18 @@ def parser() -> argparse.ArgumentParser:
             _add_world(command)
     _add_refresh(commands.add_parser(
         "refresh", help="refresh a company, a plan, or what a rule finds; wait for the end",
-        formatter_class=argparse.RawDescriptionHelpFormatter, epilog=CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=told(*(code for code in Exit if code < Exit.LATE or code is Exit.NO_MATCH)),
     ))  # fmt: skip
     _add_health(commands.add_parser(
         "health", help="whether all companies' data is as fresh as it should be; queues nothing",
-        epilog="exit codes: 0 all within the goals, 1 a problem, told in one line, 2 wrong arguments, 8 not all",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=told(Exit.DONE, Exit.PROBLEM, Exit.ARGUMENTS, Exit.OPEN, Exit.LATE),
     ))  # fmt: skip
     _add_doctor(commands.add_parser(
         "doctor", help="check this machine, and whether Codat works as expected",
-        epilog="exit codes: 0 no problem, 1 a problem here or with the server, 2 wrong arguments, 3 Codat differs",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=told(Exit.DONE, Exit.PROBLEM, Exit.ARGUMENTS, Exit.OPEN, Exit.NO_MATCH, Exit.DIFFERS),
     ))  # fmt: skip
     return whole
 
@@ -142,6 +146,7 @@ def _add_health(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--memory", type=Path, metavar="FILE", help="print only what has changed since the last call with this file")
     add("--reserve", type=float, default=0.1, help="share of the day's quota that is left to others")
+    _add_limits(command)
     add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
 
 
@@ -169,11 +174,23 @@ def _add_refresh(command: argparse.ArgumentParser) -> None:
     add_rule("--tag", action="append", type=_tag, metavar="NAME=VALUE", help="companies with this tag")
     add_rule("--platform", action="append", help="connections to this platform, by name or key")
     add_rule("--dry-run", action="store_true", help="queue nothing: print the plan as CSV")
-    add("--journal", type=Path, help="a file that keeps the run; an unfinished run in it is resumed")
+    add("--journal", type=Path, help="a file that keeps the run; an unfinished run in it is finished first")
+    add("--new-run", action="store_true", help="then begin anew also where that was a run of the same plan")
+    add("--wait-lock", type=float, default=0.0, metavar="SECONDS", help="how long to wait for a journal in use")
     add("--reserve", type=float, default=0.0, help="share of the day's quota to leave for others")
-    add("--timeout", type=float, help="seconds after which to stop watching (exit code 6)")
+    _add_limits(command)
+    add("--timeout", type=float, metavar="SECONDS", help="when to stop, whatever is under way")
+    add("--allow-empty", action="store_true", help="code 0 also where a company, tag or platform is not there")
+    add("--allow-unknown", action="store_true", help="take data types that are close to a known one but none")
     add("--json", action="store_true", help="print one JSON document instead of the table")
     add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
+
+
+def _add_limits(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    requests = _number(int, 1, math.inf, "at least one request")
+    add("--per-minute", type=requests, default=1000, help="requests in any minute at most")
+    add("--concurrent", type=requests, default=10, help="requests at a time for each company at most")
 
 
 def _tag(text: str) -> tuple[str, str]:
@@ -200,6 +217,8 @@ def _check_refresh(arguments: argparse.Namespace) -> None:
         (arguments.dry_run and not rule, "--dry-run goes with a rule."),
         (no_text, "The company's name cannot be read in the terminal's encoding: give its id."),
         (arguments.timeout is not None and not arguments.timeout > 0, "--timeout is a number of seconds above 0."),
+        (not 0 <= arguments.wait_lock < math.inf, "--wait-lock is a number of seconds, 0 or more."),
+        (arguments.new_run and arguments.journal is None, "--new-run goes with --journal."),
         (not 0 <= arguments.reserve < 1, "--reserve is a share from 0 to below 1."),
     ):
         if wrong:

@@ -2,8 +2,7 @@
 
 On this machine: Python, packages, widgets, proxies, certificates, the key; then server and clock. Each check gives an
 :class:`Observation`, which goes to stderr, and nothing of the environment is told but names of variables. The report of
-``--deep`` goes to stdout. Exit codes: 0 no problem, 1 a problem on this machine or with the server, 2 wrong arguments,
-3 Codat is otherwise than this version takes it to be (``--deep``).
+``--deep`` goes to stdout.
 """
 
 import os
@@ -17,8 +16,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from codat_notebook.checkup import examine
+from codat_notebook.cli.exits import Exit, shown_command
+from codat_notebook.cli.printing import put, say
 from codat_notebook.cli.refresh import company_id
-from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop, Stopped
+from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop, Stopped, StoppedError
 from codat_notebook.client import CodatLending, transport
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError, shown
 from codat_notebook.models.secret import VARIABLES, Secret
@@ -44,32 +45,41 @@ class Observation(NamedTuple):
         return f"{self.state:8} {self.what:13} {self.found} {self.action}".rstrip()
 
 
-def doctor(arguments: Namespace, stop: Stop) -> int:
+def doctor(arguments: Namespace, stop: Stop) -> Exit:
     """Look, tell, and return the exit code."""
+    code = _look(arguments, stop)
+    if code is Exit.DIFFERS:
+        say("Attach the report to an issue.")
+    if code is not Exit.DONE:
+        say(f"Next: {shown_command(arguments.words)}")
+    return code
+
+
+def _look(arguments: Namespace, stop: Stop) -> Exit:
     if (arguments.output or arguments.write_probes) and not arguments.deep:
         raise ArgumentsError("--output and --write-probes go with --deep.")
     if _tell(observe(needs_key=not arguments.sandbox)):
-        return 1
+        return Exit.PROBLEM
     try:
         with connected(arguments) as (client, session):
             if _tell(stop.unless(lambda: list(reach(client, session is not None, arguments.sandbox)))):
-                return 1
+                return Exit.PROBLEM
             if not arguments.deep:
-                return 0
+                return Exit.DONE
             if session is None:
                 raise CommandError("--deep needs a key: set CODAT_API_KEY or CODAT_AUTH_HEADER, or use --sandbox.")
             return _deep(session, arguments.write_probes, arguments.output, stop)
     except CodatLendingError as error:
-        raise CommandError(f"{error.message} Nothing was queued.") from None
+        raise CommandError(f"{error} Nothing was queued.") from None
     except Stopped:
-        raise CommandError("Stopped.") from None
+        raise StoppedError("Stopped.", shown_command(arguments.words)) from None
 
 
 def _tell(observations: Iterable[Observation]) -> bool:
     """Print what is observed, line by line; whether there is a problem."""
     problem = False
     for each in observations:
-        print(shown(str(each)), file=sys.stderr, flush=True)
+        say(str(each))
         problem = problem or each.state == "problem"
     return problem
 
@@ -86,18 +96,18 @@ def connected(arguments: Namespace) -> Iterator[tuple[CodatLending, Session | No
         yield session.client, session
 
 
-def _deep(session: Session, wanted: str | None, output: Path | None, stop: Stop) -> int:
+def _deep(session: Session, wanted: str | None, output: Path | None, stop: Stop) -> Exit:
     company = company_id(session, wanted)
     if company is not None:
         _confirm(session, company, stop)
     result = stop.unless(lambda: examine(session, company))
-    print(result.report, end="", flush=True)
+    put(result.report.rstrip("\n"))
     try:
         if output is not None:
             output.write_text(result.report, encoding="utf-8")
     except OSError as error:
         raise CommandError(f"{output} cannot be written: {error.strerror}.") from None
-    return 3 if result.named("contradicted") else 0
+    return Exit.DIFFERS if result.named("contradicted") else Exit.DONE
 
 
 def _confirm(session: Session, company: str, stop: Stop) -> None:

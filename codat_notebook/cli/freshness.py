@@ -10,22 +10,21 @@ import re
 from argparse import Namespace
 from pathlib import Path
 
-from codat_notebook.cli.refresh import connected, print_line, say
-from codat_notebook.cli.stopping import CommandError, Stop, Stopped
+from codat_notebook.cli.exits import Exit, shown_command
+from codat_notebook.cli.printing import print_line, say
+from codat_notebook.cli.refresh import connected
+from codat_notebook.cli.stopping import CommandError, Stop, Stopped, StoppedError
 from codat_notebook.models.errors import shown
 from codat_notebook.planning.health import PASS, PortfolioStatus
 
-#: The exit code where something is not within its goals, or could not be read.
-LATE = 8
 
-
-def health(arguments: Namespace, stop: Stop) -> int:
+def health(arguments: Namespace, stop: Stop) -> Exit:
     """Read, tell, and return the exit code."""
-    with connected(arguments.sandbox, "") as session:
+    with connected(arguments, "") as session:
         try:
             found = stop.unless(lambda: session.portfolio_status(reserve=arguments.reserve))
         except Stopped:
-            raise CommandError("Stopped before everything was read.") from None
+            raise StoppedError("Stopped before everything was read.", shown_command(arguments.words)) from None
     now = troubles(found)
     before = _read(arguments.memory) if arguments.memory else {}
     for key, line in now.items():
@@ -36,7 +35,11 @@ def health(arguments: Namespace, stop: Stop) -> int:
     if arguments.memory:
         _write(arguments.memory, now)
     say(repr(found))
-    return LATE if now else 0
+    if not now:
+        return Exit.DONE
+    rule = ["refresh", "--older-than", "7D", "--dry-run", *(["--sandbox"] if arguments.sandbox else [])]
+    say(f"Next: {shown_command(rule)}")
+    return Exit.LATE
 
 
 def troubles(found: PortfolioStatus) -> dict[str, str]:

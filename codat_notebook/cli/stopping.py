@@ -6,6 +6,7 @@ its choosing: no traceback, nothing left behind. Signals that a platform lacks (
 SIGBREAK) are passed over.
 """
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from threading import Thread
 from types import FrameType
 from typing import Self, TypeVar
 
+from codat_notebook.cli.exits import Exit
+
 T = TypeVar("T")
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
@@ -23,8 +26,12 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 class CommandError(Exception):
     """A command cannot go on; its text says why and what to do."""
 
-    #: The exit code.
-    code = 1
+    code = Exit.PROBLEM
+
+    def __init__(self, text: str, then: str | None = None) -> None:
+        super().__init__(text)
+        #: The command to run next, where it is not the help of the command that was run.
+        self.then = then
 
     @classmethod
     def port(cls, port: int, error: OSError) -> Self:
@@ -35,11 +42,23 @@ class CommandError(Exception):
 class ArgumentsError(CommandError):
     """The arguments, or a file that they name, cannot be meant."""
 
-    code = 2
+    code = Exit.ARGUMENTS
+
+
+class StoppedError(CommandError):
+    """The command was asked to end before it was done."""
+
+    code = Exit.OPEN
+
+
+class NoMatchError(CommandError):
+    """What is named by name, tag or platform is not there."""
+
+    code = Exit.NO_MATCH
 
 
 class Stopped(Exception):
-    """The command was asked to end while it waited for something."""
+    """The command was asked to end, or its time was over, while it waited for something."""
 
 
 class Stop:
@@ -52,16 +71,21 @@ class Stop:
     def __init__(self) -> None:
         self.asked = False
 
-    def wait_until(self, condition: Callable[[], bool], every: float = 0.05) -> bool:
-        """Look at ``condition`` ``every`` so many seconds; true once it holds, false if asked to stop before."""
+    def wait_until(self, condition: Callable[[], bool], every: float = 0.05, within: float | None = None) -> bool:
+        """Look at ``condition`` ``every`` so many seconds; true once it holds, false if asked to stop before, or if it
+        does not hold ``within`` so many seconds."""
+        until = math.inf if within is None else time.monotonic() + within
         while not self.asked:
             if condition():
                 return True
+            if time.monotonic() >= until:
+                break
             time.sleep(every)
         return False
 
-    def unless(self, work: Callable[[], T]) -> T:
-        """The result of ``work``, which goes on beside it; raises :class:`Stopped` once asked to stop before."""
+    def unless(self, work: Callable[[], T], within: float | None = None) -> T:
+        """The result of ``work``, which goes on beside it; raises :class:`Stopped` once asked to stop before, or if it
+        takes longer than ``within`` seconds."""
         future: Future[T] = Future()
 
         def run() -> None:
@@ -71,7 +95,7 @@ class Stop:
                 future.set_exception(error)
 
         Thread(target=run, daemon=True).start()
-        if not self.wait_until(future.done):
+        if not self.wait_until(future.done, within=within):
             raise Stopped
         return future.result()
 

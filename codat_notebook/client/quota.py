@@ -76,7 +76,7 @@ class Pacing:
             if limit is not None and limit < 1:
                 raise ValueError(f"{name} is {limit}; it must be at least 1, or None for no limit")
         self.per_minute = per_minute
-        self._per_company = per_company
+        self.per_company = per_company
         self._lock = forking.Lock()
         self._starts: deque[float] = deque(maxlen=per_minute or 1)
         self._inside: dict[str, int] = {}
@@ -120,7 +120,7 @@ class Pacing:
         """Take a place for ``company``: None if there is one, else a future that is done when one is free."""
         with self._lock:
             inside = self._inside.get(company, 0)
-            if self._per_company is None or inside < self._per_company:
+            if self.per_company is None or inside < self.per_company:
                 self._inside[company] = inside + 1
                 return None
             place: Future[None] = Future()

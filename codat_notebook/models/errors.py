@@ -115,7 +115,10 @@ class CodatLendingError(Exception):
         self.headers = Headers(headers if headers is not None else getattr(raw_response, "headers", None))
 
     def __str__(self) -> str:
-        return shown(self.message)
+        if self.retry_at is None or self.queued == "unknown":  # then it is when to look
+            return shown(self.message)
+        at = f"Try again at {self.retry_at:%Y-%m-%dT%H:%M:%SZ}."
+        return shown(self.message if at in self.message else f"{self.message} {at}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _revive, (type(self), self.args, self.__dict__)

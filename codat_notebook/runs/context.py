@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from codat_notebook.client import CodatLending, Event, Waiting
+from codat_notebook.client import Attempt, CodatLending, Event, Waiting
 from codat_notebook.client.lookup import expected_cells, on_premise, placed, readable, supported
 from codat_notebook.client.quota import Pacing
 from codat_notebook.client.wire import is_loopback
@@ -119,6 +119,9 @@ class RunContext:
     runs: "WeakValueDictionary[str, Any]" = field(default_factory=WeakValueDictionary)
     #: The newest of them, which nobody else may hold any more.
     kept: deque[Any] = field(default_factory=deque)
+    #: Whether Codat has answered anything yet but that it is down, and whether anything was sent that may queue.
+    answered: bool = False
+    posted: bool = False
     #: The companies that somebody looks at.
     watching: Watching = field(init=False)
 
@@ -156,6 +159,9 @@ class RunContext:
         """Take in an event of the client. A call that waits for longer than a reader should wonder goes into the error
         log, once."""
         self.governor.heard(event)
+        if isinstance(event, Attempt):
+            self.answered = self.answered or (event.status is not None and event.status < 500)
+            self.posted = self.posted or event.method == "POST"
         if isinstance(event, Waiting) and event.waited < SILENCE <= event.waited + event.seconds:
             last = self.governor.reasons.get((event.company_id or "").lower(), "")
             why = event.reason if last in event.reason else f"{last}; {event.reason}"

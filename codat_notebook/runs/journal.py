@@ -25,6 +25,7 @@ import msgspec
 
 from codat_notebook.client.reading import read
 from codat_notebook.models.shared import PullOperation
+from codat_notebook.runs import plans
 from codat_notebook.runs.company_run import ALL, CompanyRun, KeyedIntent
 from codat_notebook.runs.context import CLOSED, RunContext
 from codat_notebook.runs.engine import Engine
@@ -206,6 +207,9 @@ class Start:
     product: str | None = None
     #: What the journal says of the run as a whole.
     about: Mapping[str, str] | None = None
+    continued: bool = False  # an earlier handle began it
+    #: The plans that wait behind it in its journal.
+    waits: tuple[plans.WaitingPlan, ...] = ()
 
     @classmethod
     def of(
@@ -220,54 +224,63 @@ class Start:
         """A new run; a journal whose run has ended is begun anew. Raises :class:`JournalError` if it cannot be used.
 
         ``notes`` stand in the journal from the moment on at which the plan does; ``left_notes`` reads them."""
-        if context.closed:  # before a journal is locked
-            raise RuntimeError(CLOSED)
-        if not (reserve >= 0 and patience >= 0):
-            raise ValueError("reserve and patience are 0 or more.")
-        product, store = targets.product, None
-        about: Mapping[str, str] | None = None
-        companies = [CompanyRun(context, id, wanted, product) for id, wanted in targets.companies.items()]
-        if journal is not None:
-            path = Path(journal)
-            about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
-            about |= notes or {}
-            about |= _handle() if product is None else {"product": product, **_handle()}
-            with opened(path, "written", "Nothing was begun.") as store:
-                store.check()
-                if store.about() and store.read("SELECT 1 FROM companies WHERE NOT done LIMIT 1"):
-                    raise JournalUnfinishedError(
-                        f"The journal {path} holds a run that has not ended. "
-                        f"Continue it with session.resume({str(path)!r}), or choose another name."
-                    )
-                _begin(store, companies, targets.skipped, about)
-                about = store.about()
-        return cls(companies, targets.skipped, reserve, patience, store, product, about)
+        about = _about_new(context, targets, reserve, patience, notes)
+        if journal is None:
+            return _new(context, targets, about)
+        with opened(Path(journal), "written", "Nothing was begun.") as store:
+            store.check()
+            if plans.is_unfinished(store):
+                raise JournalUnfinishedError(
+                    f"The journal {journal} holds a run that has not ended. "
+                    f"Continue it with session.resume({str(journal)!r}), or choose another name."
+                )
+            return _new(context, targets, about, store)
+
+    @classmethod
+    def behind(
+        cls,
+        context: RunContext,
+        targets: Targets,
+        journal: str | Path,
+        reserve: float = 0,
+        notes: Mapping[str, str] | None = None,
+        *,
+        again: bool = False,
+        waited: bool = False,
+    ) -> "Start":
+        """Like ``of``, but an unfinished run is resumed, and another plan (the same: if ``again``) kept behind it for
+        :meth:`waiting`. ``waited``: a run has ended a moment ago; what it has read is not read again."""
+        about = _about_new(context, targets, reserve, PRICE, notes)
+        with opened(Path(journal), "written", "Nothing was begun.") as store:
+            store.check()
+            unfinished = plans.is_unfinished(store)
+            if not unfinished and not (waited and store.about()):
+                return _new(context, targets, about, store)
+            if again or not unfinished or plans.plan_of(store) != targets.digest:
+                plans.keep(store, targets, about)
+            return _continued(store, context)
 
     @classmethod
     def resumed(cls, context: RunContext, journal: str | Path) -> "Start":
-        """The run of a journal, as its last kernel left it. Raises :class:`JournalError`."""
+        """The run of a journal, as its last kernel left it; if that has ended, the plan that waits behind it is begun.
+        Raises :class:`JournalError`."""
         if context.closed:  # before a journal is locked
             raise RuntimeError(CLOSED)
-        path = Path(journal)
-        with opened(path, "read", "It was left as it is.") as store:
+        with opened(Path(journal), "read", "It was left as it is.") as store:
             store.check()
-            about = store.about()
-            if not about:
-                raise JournalError(f"The journal {path} is empty: nothing was begun in it.")
-            if about.get("server") != context.client.server_url and _is_whole(about):
-                raise JournalError(
-                    f"The journal {path} belongs to {about['server']}, this session to {context.client.server_url}."
-                )
-            try:
-                companies, skipped = _restored(store, context, about)
-                reserve, patience, product = float(about["reserve"]), float(about["patience"]), about.get("product")
-            except (ValueError, TypeError, KeyError, IndexError, StopIteration, msgspec.MsgspecError) as error:
-                # One of an earlier version, whose rows have no checksums.
-                raise _damaged(store, [f"{type(error).__name__}: {error}"]) from error
-            store.bring_up_to_date()
-            about = {**about, **_number_of(companies, skipped), **_handle()}
-            store.write([_about(about)])
-            return cls(companies, skipped, reserve, patience, store, product, store.about())
+            if not store.about():
+                raise JournalError(f"The journal {journal} is empty: nothing was begun in it.")
+            return _continued(store, context)
+
+    @classmethod
+    def waiting(cls, context: RunContext, journal: str | Path) -> "Start | None":
+        """The run of the next plan that waits in a journal; ``None`` where none does, or the run before it has not
+        ended. Raises :class:`JournalError`."""
+        with opened(Path(journal), "read", "It was left as it is.") as store:
+            if plans.waiting(store) and not plans.has_open_run(store):
+                return _continued(store, context)
+            store.close()
+        return None
 
     def gone_on_with(self, context: RunContext, companies: list[CompanyRun], unwritten: bool) -> "Start":
         """The same run with these companies, in the same journal, which nobody else has continued meanwhile.
@@ -291,6 +304,54 @@ class Start:
             store.write([_about(about), gone, *_plan(changed), (_ATTEMPT, attempts)])
             about = store.about()
         return replace(self, companies=companies, store=store, about=about)
+
+
+def _about_new(
+    context: RunContext, targets: Targets, reserve: float, patience: float, notes: Mapping[str, str] | None
+) -> dict[str, str]:
+    """What a journal will say of a new run."""
+    if context.closed:  # before a journal is locked
+        raise RuntimeError(CLOSED)
+    if not (reserve >= 0 and patience >= 0):
+        raise ValueError("reserve and patience are 0 or more.")
+    about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
+    about |= {} if targets.product is None else {"product": targets.product}
+    return {**about, **(notes or {}), "plan": targets.digest}
+
+
+def _new(
+    context: RunContext, targets: Targets, about: Mapping[str, str], store: Store | None = None, *also: Statement
+) -> Start:
+    """A run that begins, in an open journal if there is one; its plan is written down with what is ``also`` to be."""
+    companies = [CompanyRun(context, id, wanted, targets.product) for id, wanted in targets.companies.items()]
+    if store is not None:
+        _begin(store, companies, targets.skipped, {**about, **_handle()}, *also)
+        about = store.about()
+    reserve, patience = float(about["reserve"]), float(about["patience"])
+    return Start(companies, targets.skipped, reserve, patience, store, targets.product, about)
+
+
+def _continued(store: Store, context: RunContext) -> Start:
+    """The run of an open journal; if that has ended, that of the plan that waits behind it."""
+    about, waits = store.about(), plans.waiting(store)
+    if about.get("server") != context.client.server_url and _is_whole(about):
+        raise JournalError(
+            f"The journal {store.path} belongs to {about['server']}, this session to {context.client.server_url}."
+        )
+    try:
+        companies, skipped = _restored(store, context, about)
+        reserve, patience, product = float(about["reserve"]), float(about["patience"]), about.get("product")
+    except (ValueError, TypeError, KeyError, IndexError, StopIteration, msgspec.MsgspecError) as error:
+        # One of an earlier version, whose rows have no checksums.
+        raise _damaged(store, [f"{type(error).__name__}: {error}"]) from error
+    if waits and not plans.has_open_run(store):
+        targets = plans.without_recent(waits[0].targets, companies, context.now)
+        start = _new(context, targets, waits[0].about, store, plans.taken(waits[0]))
+        return replace(start, waits=tuple(waits[1:]))
+    store.bring_up_to_date()
+    about = {**about, **_number_of(companies, skipped), **_handle(), "plan": plans.plan_of(store)}
+    store.write([_about(about)])
+    return Start(companies, skipped, reserve, patience, store, product, store.about(), True, tuple(waits))
 
 
 def left_notes(journal: str | Path) -> Mapping[str, str]:
@@ -331,14 +392,16 @@ def _plan(companies: list[CompanyRun]) -> list[Statement]:
     return [(_COMPANY, [_company(company) for company in companies]), (_OPERATION, rows)]
 
 
-def _begin(store: Store, companies: list[CompanyRun], skipped: tuple[Skipped, ...], about: Mapping[str, str]) -> None:
-    """Write the plan down, before anything is sent; what an ended run left is cleared."""
+def _begin(
+    store: Store, companies: list[CompanyRun], skipped: tuple[Skipped, ...], about: Mapping[str, str], *also: Statement
+) -> None:
+    """Write the plan down before anything is sent, with what is ``also`` to be; what an ended run left is cleared."""
     tables = "run", "companies", "operations", "skipped", "attempts"
     cleared: list[Statement] = [(f"DROP TABLE IF EXISTS {table}", None) for table in tables]
     made: list[Statement] = [*[(table, None) for table in TABLES], (f"PRAGMA user_version={VERSION}", None)]
     left_out = "INSERT INTO skipped VALUES (?, ?, ?, ?)", skipped
     whole = {**about, **_number_of(companies, skipped)}
-    store.write([*cleared, *made, _about(whole), *_plan(companies), left_out])
+    store.write([*cleared, *made, _about(whole), *_plan(companies), left_out, *also])
 
 
 def _restored(

@@ -108,20 +108,21 @@ class Log(Generic[R]):
 
 
 def _advice(error: errors.CodatLendingError) -> tuple[str, str]:
+    said = errors.shown(error.message)  # without the time to try again, which the action tells
     if error.action is not None:
-        return str(error), error.action
+        return said, error.action
     if error.status_code in errors.ADVICE:
         return errors.ADVICE[error.status_code]
     if (error.status_code or 0) >= 500:
         return "Codat had an internal error.", "Try again in a few minutes."
     if isinstance(error, errors.NoResponseError):
-        return str(error), "Check the network and the address, then try again."
+        return said, "Check the network and the address, then try again."
     if isinstance(error, errors.ResponseValidationError):
         return (
             "The answer does not look like Codat's.",
             "Check the address, and that no proxy answers instead.",
         )
-    return str(error), "Correct what the message names and try again."
+    return said, "Correct what the message names and try again."
 
 
 def _sentence(text: str) -> str:

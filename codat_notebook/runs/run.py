@@ -28,7 +28,7 @@ from codat_notebook.runs.context import CompanyFacts, RunContext, facts_of
 from codat_notebook.runs.engine import Observer, Throttle, wait
 from codat_notebook.runs.governor import local
 from codat_notebook.runs.journal import Journal, Start
-from codat_notebook.runs.records import RefreshError
+from codat_notebook.runs.records import ErrorRecord, RefreshError
 from codat_notebook.runs.rows import STATES, Row, RunProgress, ended, progress_of, remedies_of
 from codat_notebook.runs.scheduler import Scheduler
 from codat_notebook.words import count
@@ -65,6 +65,9 @@ class RefreshRun:
         self._end: tuple[str, str | None] | None = None
         self._frozen: tuple[datetime, float] | None = None
         self._lock = forking.Lock()
+        #: What concerns the whole account (the key, the network) and ended the run, if anything did. Rows that have it
+        #: as their error are no refusals: they were not asked for yet, and a journal still has them to be queued.
+        self.trouble: ErrorRecord | None = None
         #: The run that goes on with this one's rows, once it was retried or watched again.
         self.successor: RefreshRun | None = None
         self._journal = Journal(start.store, context.engine, self._on_journal) if start.store is not None else None
@@ -144,7 +147,7 @@ class RefreshRun:
             await self._journal.finish()
         doing = "started" if self._scheduler.phases["queueing"] else "followed"
         what = f"The refresh of {self.company_name} could not be {doing}"
-        record = self._context.report(error, what, self._only.subject() if self._only else None)
+        self.trouble = record = self._context.report(error, what, self._only.subject() if self._only else None)
         for company in self._companies:
             if not company.ended:
                 company.refuse(record)

@@ -62,6 +62,8 @@ class Scheduler:
         self._journal = journal
         self._reserve = start.reserve
         self._patience = start.patience
+        most = context.pacing.per_company if context.pacing is not None else None
+        self._at_once = AT_ONCE if most is None else max(min(most - 1, AT_ONCE), 1)
         self._changed = changed
         self._queue: deque[CompanyRun] = deque()
         self._looks: list[tuple[float, int, CompanyRun]] = []
@@ -247,7 +249,7 @@ class Scheduler:
             return self._looks[0][2], True
         if not self.paused and not (self._journal and self._journal.trouble):
             for company in self._queue:
-                if company.under_way < AT_ONCE:
+                if company.under_way < self._at_once:
                     return company, False
         return None
 

@@ -7,6 +7,8 @@ a row whose ``action`` is ``queue`` or missing is queued, any other is left out,
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -54,6 +56,15 @@ class Targets:
     def __post_init__(self) -> None:
         if self.product is not None and not can_be_product(self.product):
             raise ValueError(f"product: an identifier such as 'credit-monitoring', not {str(self.product)[:80]!r}.")
+
+    @property
+    def digest(self) -> str:
+        """By which the same plan is known again, in whatever order it is written: a SHA-256 of what it wants."""
+        wanted = {
+            id.lower(): targets and sorted([name, connection or ""] for name, connection in targets)
+            for id, targets in self.companies.items()
+        }
+        return hashlib.sha256(json.dumps([self.product, wanted], sort_keys=True).encode()).hexdigest()
 
     @classmethod
     def of(cls, wanted: Iterable[tuple[str, Target]], skipped: Iterable[Skipped] = ()) -> Targets:

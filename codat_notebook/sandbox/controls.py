@@ -112,12 +112,7 @@ class Controls:
         return {name: getattr(self._faults, name) for name in _SETTINGS}
 
     def _change_settings(self, wanted: Any) -> dict[str, Any]:
-        changed = self._settings() | _mapping(wanted)
-        if unknown := changed.keys() - set(_SETTINGS):
-            raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
-        valid = msgspec.convert(changed, SandboxSettings)
-        for name in _SETTINGS:
-            setattr(self._faults, name, getattr(valid, name))
+        self._faults.switch(_mapping(wanted))
         return self._settings()
 
     def _spoil(self, wanted: Any) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -241,6 +241,16 @@ class Faults(SandboxSettings):
     def bind(self, world: World) -> None:
         """Connect to the world whose settings these are; done by the sandbox."""
         self._world = world
+
+    def switch(self, wanted: Mapping[str, Any]) -> None:
+        """Set several switches by name. Raises ``ValueError`` for one that there is not or a value that it cannot have,
+        and sets none then."""
+        names = [each.name for each in fields(SandboxSettings)]
+        if unknown := wanted.keys() - {*names}:
+            raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
+        valid = msgspec.convert({name: getattr(self, name) for name in names} | dict(wanted), SandboxSettings)
+        for name in wanted:
+            setattr(self, name, getattr(valid, name))
 
     def next(self, n: int | None = 1, **how: Any) -> Rule:
         """Spoil the next ``n`` requests that match.

@@ -210,7 +210,7 @@ def test_the_command_only_reads(company: str | None) -> None:
 
 
 def test_the_codes_of_the_command() -> None:
-    """1 without a server, also without a key; 2 for arguments that do not go together; 3 where Codat is otherwise."""
+    """1 without a server, also without a key; 2 for arguments that do not go together; 10 where Codat is otherwise."""
     assert command("--output", "x").returncode == 2
     gone = command("--deep", CODAT_BASE_URL="http://127.0.0.1:9", CODAT_API_KEY="key-4711-key")
     assert (gone.returncode, gone.stdout, "4711" in gone.stderr) == (1, "", False)
@@ -220,6 +220,6 @@ def test_the_codes_of_the_command() -> None:
         assert "--deep needs a key" in command("--deep", **there).stderr
         running.faults.max_page_size = 2_000
         other = command("--deep", CODAT_API_KEY=running.key, **there)
-        assert (other.returncode, "Contradicted: largest-page" in other.stdout) == (3, True)
+        assert (other.returncode, "Contradicted: largest-page" in other.stdout) == (10, True)
         assert running.key not in other.stdout + other.stderr
         assert other.stdout.startswith("# codat-notebook doctor: SANDBOX")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from codat_notebook.cli.refresh import read_plan
+from codat_notebook.cli.plan_file import read_plan
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.store import VERSION, Store
 from codat_notebook.runs.targets import read_targets

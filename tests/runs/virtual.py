@@ -80,12 +80,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class Line(httpx.AsyncBaseTransport):
-    """Hands requests to a service, which takes some time, and breaks off where a fault says so."""
+    """Hands requests to a service, which takes some time, and breaks off where a fault says so.
+
+    ``passing`` is called with each request before that; what it raises is raised."""
 
     def __init__(self, service: Service, latency: float) -> None:
         self.service, self.latency = service, latency
+        self.passing: Callable[[httpx.Request], object] = lambda request: None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.passing(request)
         path, _, query = request.url.raw_path.decode().partition("?")
         headers = {name.decode().lower(): value.decode() for name, value in request.headers.raw}
         exchange = self.service.enter(HttpRequest(request.method, path, query, headers, request.content))
@@ -110,10 +114,12 @@ class Stage:
         self.faults.bind(self.world)
         self.service = Service(self.world, self.faults, "key")
         self.latency = latency
-        self.context = self._make_context(per_minute)
+        self.context = self.make_context(per_minute)
 
-    def _make_context(self, per_minute: int | None) -> RunContext:
-        transport = httpx.AsyncClient(transport=Line(self.service, self.latency))
+    def make_context(self, per_minute: int | None = None) -> RunContext:
+        """What a session on the stage has, of its own."""
+        self.line = Line(self.service, self.latency)
+        transport = httpx.AsyncClient(transport=self.line)
         pacing = Pacing(per_minute)
         self.statuses: list[int | None] = []
         self.asked: list[float] = []
@@ -124,12 +130,13 @@ class Stage:
             async_client=transport,
             pacing=pacing,
             clock=ServerClock(self.loop.time, lambda: START.timestamp()),
-            listener=self._heard,
+            listener=lambda event: self._heard(context, event),
         )
-        return RunContext(client, self.engine, Log[ErrorRecord](), pacing)
+        context = RunContext(client, self.engine, Log[ErrorRecord](), pacing)
+        return context
 
-    def _heard(self, event: Any) -> None:
-        self.context.heard(event)
+    def _heard(self, context: RunContext, event: Any) -> None:
+        context.heard(event)
         if isinstance(event, Attempt):
             self.statuses.append(event.status)
             self.asked.append(self.loop.time() - self.born)
