@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from codat_notebook.events import Event
+    from codat_notebook.runs.listening import Listener
     from codat_notebook.sandbox import Sandbox
 
 T = TypeVar("T")
@@ -74,6 +76,7 @@ class Session(PlanningMethods):
         )  # fmt: skip
         self.read_only = read_only
         self._on_close = on_close
+        self._sandbox: Sandbox | None = None
         #: The records behind ``errors``, and the client's attempts behind ``requests``, to observe.
         self.error_log: Log[ErrorRecord] = Log()
         self.request_log: Log[client_events.Attempt] = Log()
@@ -154,6 +157,7 @@ class Session(PlanningMethods):
         journal: "str | Path | None" = None,
         reserve: float = 0,
         patience: float = PRICE,
+        events: bool = False,
     ) -> RefreshRun:
         """Have Codat read data types of one company, or of thousands, anew, and return the run at once.
 
@@ -175,6 +179,8 @@ class Session(PlanningMethods):
             goes on when the quota starts anew.
         patience : seconds of one operation's waiting to be seen that a request is worth (1): more means fewer
             requests and later news; ``math.inf`` looks once, when all of a company has probably ended.
+        events : whether Codat's webhook events are handed to :meth:`handle_event`: the run looks when they tell, and
+            else only now and then, for those that are lost. ``run.progress`` tells how many requests that saves.
 
         An operation that runs already is attached to, not queued twice. Raises ``ValueError`` for a plan that cannot
         be read, :class:`runs.JournalError` for a journal that cannot be used; nothing has been sent then.
@@ -183,7 +189,7 @@ class Session(PlanningMethods):
         >>> session.refresh(session.plan(older_than="7D"), journal="refresh.sqlite", reserve=0.1)  # doctest: +SKIP
         """
         targets = read_targets(company, data_types, connection_id, product)
-        return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
+        return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience, events=events))
 
     def refresh_all(
         self,
@@ -193,6 +199,7 @@ class Session(PlanningMethods):
         journal: "str | Path | None" = None,
         reserve: float = 0,
         patience: float = PRICE,
+        events: bool = False,
     ) -> RefreshRun:
         """Have Codat read everything of a company (or of several) anew: each type with *fetch on first link*, of all
         connections; or everything of a custom ``product`` of theirs. The keywords are those of :meth:`refresh`.
@@ -200,7 +207,7 @@ class Session(PlanningMethods):
         >>> session.refresh_all(company_id, product="credit-monitoring")  # doctest: +SKIP
         """
         targets = everything(company, product)
-        return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
+        return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience, events=events))
 
     def resume(self, journal: "str | Path") -> RefreshRun:
         """Go on with a run from its journal, after a crash or a stop, and return it at once.
@@ -266,6 +273,49 @@ class Session(PlanningMethods):
         except JournalError as error:
             self.context.report(error, "The journal cannot be used")
             raise
+
+    def handle_event(self, event: "Event") -> None:
+        """Take in a webhook event that ``codat_notebook.events.read`` gave; from any thread, returns at once.
+
+        The runs and the console that wait for what it tells look at that company, with one request for all that is told
+        by then; nothing else does. Doubled, outdated and unknown events change nothing: the history stays the truth.
+
+        >>> session.handle_event(events.read(request.headers, body, secret))  # doctest: +SKIP
+        """
+        self.context.engine.post(self.context.told, event)
+
+    @hides_arguments
+    def listen(
+        self,
+        secret: "str | Sequence[str] | None" = None,
+        *,
+        port: int = 0,
+        observer: "Callable[[Event], object] | None" = None,
+        tell: Callable[[str], object] = lambda line: None,
+    ) -> "Listener":
+        """Receive webhook events at ``listener.url`` on 127.0.0.1 and hand them to :meth:`handle_event`, until
+        ``listener.stop()`` or the end of the session.
+
+        Parameters
+        ----------
+        secret : the endpoint's, ``"whsec_..."`` as the Portal shows it, or several while it is rotated. The embedded
+            sandbox needs none: it delivers here by itself.
+        port : to listen on; 0 takes a free one. For Codat to reach it, forward a public address to it by a tunnel of
+            yours, and name that address in the Portal. What is not signed with the secret is refused.
+        observer : called with each new event, on the thread that is kept for users' code.
+        tell : called with a line for each delivery, refused ones too, such as ``print``; quick.
+
+        Raises ``ConfigurationError`` without a secret, ``OSError`` where the port is taken.
+
+        >>> with session.listen(tell=print):                                     # doctest: +SKIP
+        ...     session.refresh(company_id, "invoices", events=True).wait()
+        """
+        from codat_notebook.runs.listening import listen
+
+        if self.closed:
+            raise RuntimeError(CLOSED)
+        webhooks = self._sandbox.webhooks if self._sandbox is not None and secret is None else None
+        return listen(self.context, secret, port, webhooks, observer, tell, self.observe_close)
 
     def watch(self, observer: Callable[[client_events.Event], object]) -> Callable[[], None]:
         """Call ``observer`` with each event of the client, on the thread that does the I/O; returns what ends that."""
@@ -369,7 +419,9 @@ def _connect_sandbox(read_only: bool) -> Session:
         return Session(security, server_url=url, read_only=read_only, is_sandbox=True)
     sandbox, leave = _embedded.enter(), _embedded.leave
     security = Security(auth_header=sandbox.key)
-    return Session(security, server_url=sandbox.url, read_only=read_only, is_sandbox=True, on_close=leave)
+    session = Session(security, server_url=sandbox.url, read_only=read_only, is_sandbox=True, on_close=leave)
+    session._sandbox = sandbox
+    return session
 
 
 class _Embedded:

@@ -3,7 +3,7 @@
 :func:`verify` checks the Standard Webhooks signature that Codat sends, :func:`read` gives the :class:`Event` as well,
 :func:`parse` reads one that needs no proof (a stored one, one of ``sandbox.events``). Events come late, twice, out of
 order or never: an :class:`Inbox` knows them again, and no event names the operation that it speaks of. It says where
-to look; Codat's history stays the truth. ``receiver`` answers deliveries over HTTP. Nothing here needs pandas.
+to look; Codat's history stays the truth. ``receiver`` answers deliveries. Nothing here needs pandas.
 
 ``standardwebhooks`` does the same arithmetic, with the machine's clock, one secret and one tolerance built in, and
 raises untyped errors for malformed headers: what would be left of it is one call of ``hmac``.

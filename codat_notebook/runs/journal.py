@@ -202,6 +202,7 @@ class Start:
     skipped: tuple[Skipped, ...] = ()
     reserve: float = 0
     patience: float = PRICE
+    events: bool = False
     store: Store | None = None
     product: str | None = None
     #: What the journal says of the run as a whole.
@@ -216,6 +217,7 @@ class Start:
         reserve: float = 0,
         patience: float = PRICE,
         notes: Mapping[str, str] | None = None,
+        events: bool = False,
     ) -> "Start":
         """A new run; a journal whose run has ended is begun anew. Raises :class:`JournalError` if it cannot be used.
 
@@ -230,6 +232,7 @@ class Start:
         if journal is not None:
             path = Path(journal)
             about = {"server": context.client.server_url, "reserve": str(reserve), "patience": str(patience)}
+            about |= {"events": "yes"} if events else {}
             about |= notes or {}
             about |= _handle() if product is None else {"product": product, **_handle()}
             with opened(path, "written", "Nothing was begun.") as store:
@@ -241,7 +244,7 @@ class Start:
                     )
                 _begin(store, companies, targets.skipped, about)
                 about = store.about()
-        return cls(companies, targets.skipped, reserve, patience, store, product, about)
+        return cls(companies, targets.skipped, reserve, patience, events, store, product, about)
 
     @classmethod
     def resumed(cls, context: RunContext, journal: str | Path) -> "Start":
@@ -267,7 +270,7 @@ class Start:
             store.bring_up_to_date()
             about = {**about, **_number_of(companies, skipped), **_handle()}
             store.write([_about(about)])
-            return cls(companies, skipped, reserve, patience, store, product, store.about())
+            return cls(companies, skipped, reserve, patience, "events" in about, store, product, store.about())
 
     def gone_on_with(self, context: RunContext, companies: list[CompanyRun], unwritten: bool) -> "Start":
         """The same run with these companies, in the same journal, which nobody else has continued meanwhile.
