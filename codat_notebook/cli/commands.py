@@ -111,7 +111,7 @@ def listen(arguments: Namespace, stop: Stop) -> None:
                 session = stack.enter_context(connect(sandbox=True))
                 listener = stack.enter_context(session.listen(port=arguments.port, tell=_say))
                 _say(f"Sandbox   {session.client.server_url}")
-                session.refresh_all(str(session.companies(limit=1)["id"].iloc[0]), events=True)
+                session.refresh_all(session.companies(limit=5)["id"].tolist(), events=True)
             else:
                 secret = os.environ.get("CODAT_WEBHOOK_SECRET", "")
                 receiver = Receiver(secret, lambda event: None, _say)
