@@ -85,8 +85,8 @@ class EventLog:
 
     def _reads(self, company: SimulatedCompany, operations: Sequence[Operation]) -> Document:
         assert company.history is not None, "its operations are there"
-        befores = [company.history.success_before(op) for op in operations]
-        since = [None if before is None else before.completed for before in befores]
+        earlier = [company.history.success_before(op) for op in operations]
+        since = [None if before is None else before.completed for before in earlier]
         oldest = min((at for at in since if at is not None), default=None)
         return {
             "referenceCompany": _reference(company),
@@ -99,7 +99,7 @@ class EventLog:
                     "recordsModified": modified(self._draws, op, before),
                     "issues": self._issues(op),
                 }
-                for op, before in zip(operations, befores, strict=True)
+                for op, before in zip(operations, earlier, strict=True)
             ],
         }
 
