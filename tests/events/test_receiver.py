@@ -76,7 +76,7 @@ HOSTILE: dict[str, Hostile] = {
     "an old signature": (signed(BODY, at=LATER - 3600) | {"webhook-timestamp": str(LATER)}, BODY, "POST", 401),
     "a new id on an old signature": (signed(BODY) | {"webhook-id": "msg_2"}, BODY, "POST", 401),
     "a time in words": (signed(BODY) | {"webhook-timestamp": "now"}, BODY, "POST", 400),
-    "changed by a byte": (signed(BODY), BODY.replace(b"Complete", b"Complets"), "POST", 401),
+    "changed by a byte": (signed(BODY), BODY.replace(b"Complete", b"Complet3"), "POST", 401),
     "written anew": (signed(BODY), json.dumps(json.loads(BODY), indent=2).encode(), "POST", 401),
     "cut off": (signed(BODY), BODY[:-9], "POST", 401),
     "no body": (signed(BODY), b"", "POST", 401),
