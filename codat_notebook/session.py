@@ -23,7 +23,7 @@ from codat_notebook.planning.methods import PlanningMethods
 from codat_notebook.planning.sync_settings import with_settings
 from codat_notebook.runs.asking import Steps, ask, both
 from codat_notebook.runs.cells import company_status
-from codat_notebook.runs.context import CompanyFacts, RunContext, facts_of, find_companies, find_operations
+from codat_notebook.runs.context import CLOSED, CompanyFacts, RunContext, facts_of, find_companies, find_operations
 from codat_notebook.runs.engine import engine
 from codat_notebook.runs.journal import Start
 from codat_notebook.runs.polling import PRICE
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from codat_notebook.events import Event
+    from codat_notebook.runs.listening import Listener
     from codat_notebook.sandbox import Sandbox
 
 #: What is imported by the first who needs it.
@@ -178,6 +180,7 @@ class Session(PlanningMethods):
         reserve: float = 0,
         patience: float = PRICE,
         allow_unknown: bool = False,
+        events: bool = False,
     ) -> "Steps[RefreshRun]":
         """Have Codat read data types of one company, or of thousands, anew, and return the run at once.
 
@@ -202,6 +205,8 @@ class Session(PlanningMethods):
         allow_unknown : queue a data type that is neither documented nor offered by a connection of the company. Else
             its connections are looked at before anything is sent, and it raises ``ValueError`` with the type that was
             probably meant.
+        events : whether Codat's webhook events are handed to :meth:`handle_event`: the run looks when they tell, and
+            else only now and then, for those that are lost. ``run.progress`` tells how many requests that saves.
 
         An operation that runs already is attached to, not queued twice. Raises ``ValueError`` for a plan that cannot
         be read, :class:`runs.JournalError` for a journal that cannot be used; nothing has been sent then.
@@ -216,7 +221,7 @@ class Session(PlanningMethods):
             for id, names in unknown.items():
                 if isinstance(told := facts[id], CompanyFacts):  # else the run tells what is wrong with the company
                     check_offered(names, frozenset().union(*told.supported.values()))
-        return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
+        return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience, events=events))
 
     refresh, refresh_async = both(_refresh)
 
@@ -228,6 +233,7 @@ class Session(PlanningMethods):
         journal: "str | Path | None" = None,
         reserve: float = 0,
         patience: float = PRICE,
+        events: bool = False,
     ) -> RefreshRun:
         """Have Codat read everything of a company (or of several) anew: each type with *fetch on first link*, of all
         connections; or everything of a custom ``product`` of theirs. The keywords are those of :meth:`refresh`.
@@ -235,7 +241,7 @@ class Session(PlanningMethods):
         >>> session.refresh_all(company_id, product="credit-monitoring")  # doctest: +SKIP
         """
         targets = everything(company, product)
-        return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience))
+        return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience, events=events))
 
     def resume(self, journal: "str | Path") -> RefreshRun:
         """Go on with a run from its journal, after a crash or a stop, and return it at once.
@@ -288,6 +294,49 @@ class Session(PlanningMethods):
         except JournalError as error:
             self.context.report(error, "The journal cannot be used")
             raise
+
+    def handle_event(self, event: "Event") -> None:
+        """Take in a webhook event that ``codat_notebook.events.read`` gave; from any thread, returns at once.
+
+        The runs and the console that wait for what it tells look at that company, with one request for all that is told
+        by then; nothing else does. Doubled, outdated and unknown events change nothing: the history stays the truth.
+
+        >>> session.handle_event(events.read(request.headers, body, secret))  # doctest: +SKIP
+        """
+        self.context.engine.post(self.context.told, event)
+
+    @hides_arguments
+    def listen(
+        self,
+        secret: "str | Sequence[str] | None" = None,
+        *,
+        port: int = 0,
+        observer: "Callable[[Event], object] | None" = None,
+        tell: Callable[[str], object] = lambda line: None,
+    ) -> "Listener":
+        """Receive webhook events at ``listener.url`` on 127.0.0.1 and hand them to :meth:`handle_event`, until
+        ``listener.stop()`` or the end of the session.
+
+        Parameters
+        ----------
+        secret : the endpoint's, ``"whsec_..."`` as the Portal shows it, or several while it is rotated. The embedded
+            sandbox needs none: it delivers here by itself.
+        port : to listen on; 0 takes a free one. For Codat to reach it, forward a public address to it by a tunnel of
+            yours, and name that address in the Portal. What is not signed with the secret is refused.
+        observer : called with each new event, on the thread that is kept for users' code.
+        tell : called with a line for each delivery, refused ones too, such as ``print``; quick.
+
+        Raises ``ConfigurationError`` without a secret, ``OSError`` where the port is taken.
+
+        >>> with session.listen(tell=print):                                     # doctest: +SKIP
+        ...     session.refresh(company_id, "invoices", events=True).wait()
+        """
+        from codat_notebook.runs.listening import listen
+
+        if self.closed:
+            raise RuntimeError(CLOSED)
+        webhooks = self.sandbox.webhooks if self.sandbox is not None and secret is None else None
+        return listen(self.context, secret, port, webhooks, observer, tell, self.observe_close)
 
     def watch(self, observer: Callable[[client_events.Event], object]) -> Callable[[], None]:
         """Call ``observer`` with each event of the client, on the thread that does the I/O; returns what ends that."""

@@ -1,4 +1,4 @@
-"""The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox``, ``refresh``, ``health`` and ``doctor``.
+"""The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox``, ``listen``, ``refresh``, ``health`` ...
 
 ``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
 that ``--help`` answers at once. ``child`` is JupyterLab, or the console as a page (with ``page_server`` inside).
@@ -76,13 +76,16 @@ def parser() -> argparse.ArgumentParser:
         "lab": "JupyterLab with the notebooks, copied to where you may write",
         "app": "the console as a web page without code, on the sandbox or live; loopback only, no login",
         "sandbox": "an embedded Codat alone, for notebooks, scripts and curl",
+        "listen": "print Codat's webhook events as they come; the signing secret is in CODAT_WEBHOOK_SECRET",
     }
     shows_defaults = argparse.ArgumentDefaultsHelpFormatter
     made = {name: commands.add_parser(name, help=text, formatter_class=shows_defaults) for name, text in about.items()}
     port = _number(int, 0, 65535, "a port is a number from 0 to 65535")
     for name, command in made.items():
         add = command.add_argument
-        if name != "sandbox":
+        if name == "listen":
+            add("--sandbox", action="store_true", help="an embedded Codat that delivers here; needs no secret")
+        elif name != "sandbox":
             add("--no-browser", action="store_true", help="print the address instead of opening it")
         add("--port", type=port, default=0, help="the port to listen on; 0 takes a free one")
         if name in ("demo", "lab"):
@@ -91,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
             _add_app(command)
         if name == "sandbox":
             _add_sandbox(command)
-        if name != "lab":
+        if name not in ("lab", "listen"):
             _add_world(command)
     _add_refresh(commands.add_parser(
         "refresh", help="refresh a company, a plan, or what a rule finds; wait for the end",

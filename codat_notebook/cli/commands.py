@@ -1,10 +1,12 @@
 """What each command does but ``refresh``. All run in the foreground until they are asked to stop, and leave nothing."""
 
 import base64
+import os
 import shutil
 import webbrowser
 from argparse import Namespace
 from collections.abc import Collection
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +95,33 @@ def sandbox(arguments: Namespace, stop: Stop) -> None:
         _say(f"Rule  {running.url}/_sandbox/ (faults, clock) with the header X-Sandbox-Token: {running.control_token}")
         _say("Join  set CODAT_SANDBOX_URL and CODAT_SANDBOX_KEY to these, then: connect(sandbox=True)")
         _say("Ctrl-C ends it.")
+        stop.wait_until(lambda: False, every=0.2)
+
+
+def listen(arguments: Namespace, stop: Stop) -> None:
+    """Print the webhook events that come, and wait for Ctrl-C: those of a sandbox, or of whoever has the secret."""
+    from codat_notebook.events.receiver import Receiver
+    from codat_notebook.runs.engine import engine
+    from codat_notebook.runs.listening import Listener
+    from codat_notebook.session import connect
+
+    with ExitStack() as stack:
+        try:
+            if arguments.sandbox:
+                session = stack.enter_context(connect(sandbox=True))
+                listener = stack.enter_context(session.listen(port=arguments.port, tell=_say))
+                _say(f"Sandbox   {session.client.server_url}")
+                session.refresh_all(session.companies(limit=5)["id"].tolist(), events=True)
+            else:
+                secret = os.environ.get("CODAT_WEBHOOK_SECRET", "")
+                receiver = Receiver(secret, lambda event: None, _say)
+                listener = stack.enter_context(Listener(engine(), receiver, arguments.port))
+        except ConfigurationError as error:
+            raise CommandError(f"{error} Set CODAT_WEBHOOK_SECRET to it, or try it with --sandbox.") from None
+        except OSError as error:
+            raise CommandError.port(arguments.port, error) from error
+        _say(f"Listening {listener.url}")
+        _say("Codat reaches it through a tunnel of yours to this port. Ctrl-C ends it.")
         stop.wait_until(lambda: False, every=0.2)
 
 

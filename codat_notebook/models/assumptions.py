@@ -37,6 +37,10 @@ _A, _LIST, _HISTORY = Assumption, "GET /companies", "GET data/history"
 
 # Name, statement, source, effect, used by, seen by, switch. An entry a paragraph: else this would be five pages.
 ASSUMPTIONS: Final = (
+    # Events
+    _A("an-event-for-each-read", "Each operation that ends is told by itself; NotSupported and Cancelled ones are not.",
+       "docs/using-the-api/webhooks/migrating-to-new-event-types.md", "A run that hears looks later.",
+       ("sandbox.event_log.EventLog.read_ended", "runs.following.plan_look")),
     # Limits and headers
     _A("rate-headers", "Every answer tells X-Rate-Limit-Limit, -Remaining and -Reset.", _LIMITS,
        "session.quota stays empty, and a run's reserve is not kept.",

@@ -5,7 +5,7 @@
 ``scheduler`` takes each ``company_run`` through ``sending`` and ``following``, within what the session's ``governor``
 allows; ``rows`` (what a look changes, and what all add up to), ``polling`` (when to look again) and ``durations`` (what
 is known about that) are pure. ``asking`` gives a session's methods their two forms, blocking and awaited. ``cells``
-tells how fresh companies are, ``context`` what runs need of their session,
+tells how fresh companies are, ``context`` what runs need of their session, ``listening`` is an endpoint for webhook events,
 ``records`` holds the logs, ``engine`` the one background thread on which all of it happens, and how often it tells.
 """
 

@@ -5,6 +5,7 @@ tuple of rows, so that any thread may read a consistent snapshot. Whoever drives
 change and what was before, so that nothing has to be counted anew.
 """
 
+import math
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -110,6 +111,12 @@ class CompanyRun:
     found: int = -1
     quiet_looks: int = 0
     quiet_since: float = 0.0
+    #: Position -> the clock's seconds at which an event told that it has ended (:data:`ALL`: something new of a
+    #: product), until a look shows it; and when the last look began.
+    told: dict[int, float] = field(default_factory=dict)
+    look_began: float = -math.inf
+    #: The clock's seconds at which it was looked at last, or followed from.
+    planned: float = math.inf
     #: Called with the company after each change, and with the rows and the phase before it.
     changed: Callable[["CompanyRun", tuple[Row, ...], str], object] = lambda company, rows, phase: None
 

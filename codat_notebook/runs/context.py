@@ -19,6 +19,8 @@ from codat_notebook.client import Attempt, CodatLending, Event, Waiting
 from codat_notebook.client.lookup import expected_cells, on_premise, placed, readable, supported
 from codat_notebook.client.quota import Pacing
 from codat_notebook.client.wire import is_loopback
+from codat_notebook.events import Event as CodatEvent
+from codat_notebook.events import Inbox
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError, NoResponseError
 from codat_notebook.models.shared import Company, CompanyReference, Connection, PullOperation, SyncSettings
 from codat_notebook.models.vocabulary import custom_identifier
@@ -124,6 +126,8 @@ class RunContext:
     posted: bool = False
     #: The companies that somebody looks at.
     watching: Watching = field(init=False)
+    #: The webhook events that were handed in.
+    inbox: Inbox = field(default_factory=Inbox)
 
     def __post_init__(self) -> None:
         self.watching = Watching(self)
@@ -168,6 +172,15 @@ class RunContext:
             error = NoResponseError(f"{why}, for {event.waited + event.seconds:.0f} s and more ({event.call})")
             error.action = "Nothing to do yet: it is tried again until the call's time is over."
             self.report(error, "Codat has not given what was asked for", Subject(company_id=event.company_id))
+
+    def told(self, event: CodatEvent) -> None:
+        """Take in a webhook event, on the engine's thread: who waits for what it tells looks, and nobody else. What
+        came before, or is older than what came, changes nothing; what there is to see the history tells."""
+        if (news := self.inbox.take(event)) is None:
+            return
+        waited: list[bool] = [run.hear(news) for run in tuple(self.runs.values())]
+        if not any(waited) and (watch := self.watching.known(event.company_id)) is not None:
+            watch.hear(news)
 
     def report(self, error: Exception, what: str, subject: Subject | None = None) -> ErrorRecord:
         """Put an exception into the error log, in plain words."""

@@ -4,13 +4,15 @@ A look that fails is tried again for as long as waiting can help, in sight; what
 gone, the key may not see it) ends the company's part of the run, and what concerns the whole account is raised.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from codat_notebook.client.lookup import NEAR
+from codat_notebook.client.clock import epoch
+from codat_notebook.client.lookup import NEAR, SLACK
 from codat_notebook.client.queue_once import LAGS, QUIET
+from codat_notebook.events import DataTypeRead, Event
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
@@ -36,6 +38,7 @@ ACCEPTED = 60.0
 
 async def look(company: CompanyRun, durations: Durations) -> None:
     """Look once, take in what is shown, and set the company's phase; ``company.due`` is left to :func:`plan_look`."""
+    company.look_began = company.context.client.clock.monotonic()
     try:
         seen = await company.look()
         _learn(company, seen, durations)
@@ -45,6 +48,7 @@ async def look(company: CompanyRun, durations: Durations) -> None:
         return
     company.pause = 0.0
     company.note = None
+    company.told.pop(ALL, None)
     rows = absorb(company.rows, seen, company.origin)
     found = sum(row.operation is not None for row in rows)
     if found and company.queued and company.all_done is None and ALL in company.intents:  # it was sent before
@@ -55,6 +59,7 @@ async def look(company: CompanyRun, durations: Durations) -> None:
         company.quiet_since = company.context.client.clock.monotonic()
     company.quiet_looks += 1
     company.set_rows(_end_discovery(rows, company, seen) if company.queued else rows, seen)
+    company.told = {place: at for place, at in company.told.items() if company.rows[place].open}
     if company.queued and not _waits(company):
         stuck = [row.data_type for row in company.rows if row.open and row.operation is not None]
         told = (
@@ -78,14 +83,69 @@ def _late(company: CompanyRun, seconds: float) -> float:
     return max(seconds, LAGS * company.context.client.clock.lag.seconds)
 
 
-def plan_look(company: CompanyRun, durations: Durations, price: float) -> float | None:
-    """Real seconds until the next look at a company; ``None`` where there is nothing to be seen yet."""
+def hear(company: CompanyRun, event: Event) -> bool:
+    """Take in which reads have ended, as an event tells; whether the company waits for one of them."""
+    waits = [
+        place
+        for place, row in enumerate(company.rows)
+        if row.open and any(_speaks_of(company, row, read, event.generated) for read in event.data_types)
+    ]
+    if event.data_types and not waits and company.queued and _product_discovers(company):
+        waits = [ALL]
+    for place in waits:
+        company.told.setdefault(place, company.context.client.clock.monotonic())
+    return bool(waits)
+
+
+def _speaks_of(company: CompanyRun, row: Row, read: DataTypeRead, generated: datetime | None) -> bool:
+    """Whether an event can mean what the row waits for. It names no operation, and may be of an earlier one."""
+    connection_id = row.connection_id if row.operation is None else row.operation.connection_id
+    if row.data_type != read.data_type or (connection_id and read.connection_id not in (None, connection_id)):
+        return False
+    since = company.began if row.operation is None else epoch(row.operation.requested)
+    return since is None or generated is None or generated.timestamp() >= since - SLACK.total_seconds()
+
+
+def news_due(company: CompanyRun, price: float) -> float | None:
+    """Server's seconds until what events have told is worth a look: at once where nothing else is waited for, else
+    when its waiting has grown to the price; ``None`` where nothing is told."""
+    clock, told = company.context.client.clock, company.told
+    fresh = [(clock.monotonic() - at) * clock.speed for at in told.values() if at > company.look_began]
+    if not told:
+        return None
+    if not fresh:  # the history is behind: looked for at growing distances
+        return max((clock.monotonic() - min(told.values())) * clock.speed, polling.SOONEST)
+    if ALL in told or len(told) >= sum(row.open for row in company.rows):
+        return 0.0
+    return max(price - sum(fresh), 0.0) / len(fresh)
+
+
+def looks_without(company: CompanyRun, durations: Durations, price: float) -> Callable[[], int]:
+    """Called before a look, gives what tells afterwards how many looks there would have been since the last plan, had
+    they come by the rhythm of polling, until all that ran then had ended."""
+    clock, now = company.context.client.clock, company.context.now
+    passed = max(clock.monotonic() - company.planned, 0.0) * clock.speed
+    running = [replace(one, age=max(one.age - passed, 0.0)) for one in _running(company, durations)]
+
+    def number() -> int:
+        ends = [None if row.open else row.operation.told for row in company.rows if row.operation is not None]
+        over = max((now - end).total_seconds() for end in ends if end) if all(ends) and ends else 0.0
+        return polling.looks_in(running, price, passed - max(over, 0.0))
+
+    return number
+
+
+def plan_look(company: CompanyRun, durations: Durations, price: float, hears: bool = False) -> float | None:
+    """Real seconds until the next look at a company; ``None`` where there is nothing to be seen yet. ``hears``: events
+    tell what ends, and looking is for those that are lost."""
     if company.pause:
         return company.pause
     clock, running = company.context.client.clock, _running(company, durations)
     if clock.stands and (running or company.queued):
         return polling.SOONEST  # a paused sandbox may go on at any moment, and faster than this clock can know
-    seconds = [polling.next_look(running, price)] if running else []
+    seconds = [polling.safety_net(running) if hears else polling.next_look(running, price)] if running else []
+    if (news := news_due(company, price)) is not None:
+        seconds.append(news)
     if company.queued and (
         any(row.state in ("queueing", "unknown") for row in company.rows)
         or _siblings_missing(company)

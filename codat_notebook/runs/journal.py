@@ -210,6 +210,8 @@ class Start:
     continued: bool = False  # an earlier handle began it
     #: The plans that wait behind it in its journal.
     waits: tuple[plans.WaitingPlan, ...] = ()
+    #: Whether events are handed to it.
+    events: bool = False
 
     @classmethod
     def of(
@@ -220,11 +222,13 @@ class Start:
         reserve: float = 0,
         patience: float = PRICE,
         notes: Mapping[str, str] | None = None,
+        events: bool = False,
     ) -> "Start":
         """A new run; a journal whose run has ended is begun anew. Raises :class:`JournalError` if it cannot be used.
 
         ``notes`` stand in the journal from the moment on at which the plan does; ``left_notes`` reads them."""
         about = _about_new(context, targets, reserve, patience, notes)
+        about |= {"events": "yes"} if events else {}
         if journal is None:
             return _new(context, targets, about)
         with opened(Path(journal), "written", "Nothing was begun.") as store:
@@ -328,7 +332,8 @@ def _new(
         _begin(store, companies, targets.skipped, {**about, **_handle()}, *also)
         about = store.about()
     reserve, patience = float(about["reserve"]), float(about["patience"])
-    return Start(companies, targets.skipped, reserve, patience, store, targets.product, about)
+    heard = "events" in about
+    return Start(companies, targets.skipped, reserve, patience, store, targets.product, about, events=heard)
 
 
 def _continued(store: Store, context: RunContext) -> Start:
@@ -351,7 +356,8 @@ def _continued(store: Store, context: RunContext) -> Start:
     store.bring_up_to_date()
     about = {**about, **_number_of(companies, skipped), **_handle(), "plan": plans.plan_of(store)}
     store.write([_about(about)])
-    return Start(companies, skipped, reserve, patience, store, product, store.about(), True, tuple(waits))
+    heard = "events" in about
+    return Start(companies, skipped, reserve, patience, store, product, store.about(), True, tuple(waits), heard)
 
 
 def left_notes(journal: str | Path) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ server's seconds.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codat_notebook.runs.durations import Lifetime
 
@@ -23,6 +23,10 @@ SOONEST, LATEST = 1.0, 300.0
 PATIENT = 3600.0
 #: So many operations may probably be running still when waiting longer is not worth it: all that end have ended.
 ALMOST_NONE = 0.1
+#: After so many times the time after which all have probably ended, they surely have.
+SURELY = 2.0
+#: Where events tell what ends, a look for those that are lost comes no sooner and no later than after these seconds.
+NET = 300.0, 900.0
 #: The delay of an operation that runs longer than this is counted in proportion to how long it runs.
 LONG = 120.0
 #: Seconds for which an operation of unknown queueing is looked for, and for which none at all of what ``data/all``
@@ -85,6 +89,25 @@ def next_look(running: Sequence[Running], price: float = PRICE) -> float:
             return min(max(seconds, SOONEST), latest)
         step = max(SOONEST / 2, seconds / 12)
     return latest
+
+
+def looks_in(running: Sequence[Running], price: float, seconds: float) -> int:
+    """How many looks come in so many seconds while all of these run on."""
+    number = 0
+    while running and (step := next_look(running, price)) <= seconds:
+        running = [replace(one, age=one.age + step, paused=max(one.paused - step, 0.0)) for one in running]
+        seconds -= step
+        number += 1
+    return number
+
+
+def safety_net(running: Sequence[Running]) -> float:
+    """Seconds until the next look where events tell what ends: when all have surely ended whose event is lost.
+
+    >>> safety_net([Running(0, Lifetime(math.log(30), 0.5))]), safety_net([Running(0, Lifetime(math.log(1e6), 0.5))])
+    (300.0, 900.0)
+    """
+    return min(max(SURELY * next_look(running, math.inf), NET[0]), NET[1])
 
 
 def price_of(patience: float, companies: int, backlog: int, slot: float) -> float:

@@ -166,6 +166,8 @@ class RunProgress:
     ``total``: operations asked for or found; ``ended``: those with an end (of whatever kind); ``queued``: those known
     to Codat; ``companies`` and ``companies_ended``. ``per_minute``: ends a minute (server's time) so far;
     ``expected_end``: when the last one is expected at this rate, ``None`` before there is a rate or after the end.
+    ``looks``: requests spent on looking; ``looks_saved``: how many more polling would have spent until now, by its own
+    rhythm, where the run hears events.
     """
 
     total: int
@@ -176,6 +178,8 @@ class RunProgress:
     seconds: float
     per_minute: float
     expected_end: datetime | None
+    looks: int = 0
+    looks_saved: int = 0
 
     @property
     def share(self) -> float:
@@ -184,16 +188,22 @@ class RunProgress:
 
 
 def progress_of(
-    counted: Mapping[str, int], companies: tuple[int, int], began: datetime, now: datetime, ended_before: int
+    counted: Mapping[str, int],
+    companies: tuple[int, int],
+    began: datetime,
+    now: datetime,
+    ended_before: int,
+    looks: tuple[int, int] = (0, 0),
 ) -> RunProgress:
-    """The numbers. ``companies``: all and ended; ``ended_before``: operations that had ended when the run began."""
+    """The numbers. ``companies``: all and ended; ``ended_before``: operations that had ended when the run began;
+    ``looks``: that were and were saved."""
     total, over = sum(counted.values()), ended(counted)
     seconds = max((now - began).total_seconds(), 0.0)
     rate = (over - ended_before) / seconds if seconds else 0.0
     left = (total - over) / rate if rate else math.inf
     expected = now + timedelta(seconds=left) if 0 < left < 366 * 86_400 else None
     queued = sum(counted.get(state, 0) for state in ("running", "complete", "failed"))
-    return RunProgress(total, over, queued, *companies, seconds, rate * 60, expected)
+    return RunProgress(total, over, queued, *companies, seconds, rate * 60, expected, *looks)
 
 
 def ended(counted: Mapping[str, int]) -> int:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook import display, forking, frames
 from codat_notebook.client.async_driver import running_loop
 from codat_notebook.client.clock import ServerClock
+from codat_notebook.events import Event
 from codat_notebook.models.errors import CodatLendingError, shown
 from codat_notebook.runs.attempts import Retries, carried, retries_of
 from codat_notebook.runs.company_run import CompanyRun, summary_of
@@ -206,6 +207,10 @@ class RefreshRun:
         """Have one company looked at without waiting for its turn; False where it is not followed (any more)."""
         return self._end is None and self._scheduler.look_now(company_id)
 
+    def hear(self, event: Event) -> bool:
+        """Take in a webhook event, on the engine's thread; False where nothing here waits for what it tells."""
+        return self._end is None and self._scheduler.hear(event)
+
     @property
     def platforms(self) -> dict[str, str]:
         """Connection id -> platform, of all companies."""
@@ -274,7 +279,8 @@ class RefreshRun:
             phases = Counter(company.phase for company in self._companies)
         began = now - timedelta(seconds=(monotonic - self._began) * self.clock.speed)
         companies = len(self._companies), phases["done"] + phases["failed"]
-        progress = progress_of(self.counts, companies, began, now, self._ended_before)
+        looks = self._scheduler.looks, max(self._scheduler.looks_saved, 0)
+        progress = progress_of(self.counts, companies, began, now, self._ended_before, looks)
         return replace(progress, expected_end=None) if self._scheduler.waits[0] else progress
 
     @property

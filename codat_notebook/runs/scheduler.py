@@ -16,12 +16,13 @@ from datetime import datetime
 from itertools import count, zip_longest
 from typing import Any, TypeVar
 
+from codat_notebook.events import Event
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.runs.cells import OVERDUE
 from codat_notebook.runs.company_run import ALL, LOOK, CompanyRun
 from codat_notebook.runs.context import SILENCE, RunContext
 from codat_notebook.runs.durations import Durations
-from codat_notebook.runs.following import look, plan_look
+from codat_notebook.runs.following import hear, look, looks_without, news_due, plan_look
 from codat_notebook.runs.governor import DAY, Hold
 from codat_notebook.runs.journal import Journal, Start
 from codat_notebook.runs.polling import price_of
@@ -64,6 +65,10 @@ class Scheduler:
         self._patience = start.patience
         most = context.pacing.per_company if context.pacing is not None else None
         self._at_once = AT_ONCE if most is None else max(min(most - 1, AT_ONCE), 1)
+        self._hears = start.events
+        self._by_id = {id.lower(): company for id, company in self.companies.items()}
+        #: How many looks there were, and how many more there would have been by polling alone.
+        self.looks = self.looks_saved = 0
         self._changed = changed
         self._queue: deque[CompanyRun] = deque()
         self._looks: list[tuple[float, int, CompanyRun]] = []
@@ -122,6 +127,21 @@ class Scheduler:
         if not (company.looking or company.pause):
             self._due(company, 0.0)
             self._wake.set()
+        return True
+
+    def hear(self, event: Event) -> bool:
+        """Take in what Codat tells of a company's reads; whether something here waits for one of them.
+
+        One look serves all that is told by then; after trouble the pause stays.
+        """
+        company = self._by_id.get(event.company_id.lower())
+        if company is None or company.ended or not hear(company, event):
+            return False
+        if not (company.looking or company.pause) and (news := news_due(company, self._price)) is not None:
+            seconds = self.context.client.clock.real(news)
+            if company.due is None or self._now + seconds < company.due:
+                self._due(company, seconds)
+                self._wake.set()
         return True
 
     def wake(self) -> None:
@@ -308,10 +328,14 @@ class Scheduler:
 
     async def _looked(self, company: CompanyRun) -> None:
         company.since.setdefault(LOOK, self._now)
+        self.looks += 1
+        without = looks_without(company, self.durations, self._price) if self._hears else None
         try:
             await look(company, self.durations)
             if not company.pause:
                 self.checked = self.context.now
+            if without is not None:  # the last look is one that polling would have needed as well
+                self.looks_saved += without() - (not company.ended)
         finally:
             if not company.pause or company.ended:
                 del company.since[LOOK]
@@ -322,14 +346,18 @@ class Scheduler:
         """Settle when to look at a company next; while one looks, that is settled afterwards."""
         if company.looking:
             return
-        if self._now - self._backlog[0] > 1.0:  # it costs too much to be counted each time
-            self._backlog = self._now, sum(len(waiting.waiting) for waiting in self._queue)
-        price = price_of(self._patience, self.open, self._backlog[1], self.context.governor.slot)
-        seconds = None if company.ended else plan_look(company, self.durations, price)
+        company.planned = self._now
+        seconds = None if company.ended else plan_look(company, self.durations, self._price, self._hears)
         company.due = None
         if seconds is not None:
             self._due(company, seconds)
         self._wake.set()
+
+    @property
+    def _price(self) -> float:
+        if self._now - self._backlog[0] > 1.0:  # it costs too much to be counted each time
+            self._backlog = self._now, sum(len(waiting.waiting) for waiting in self._queue)
+        return price_of(self._patience, self.open, self._backlog[1], self.context.governor.slot)
 
     def _due(self, company: CompanyRun, seconds: float) -> None:
         company.due = self._now + seconds

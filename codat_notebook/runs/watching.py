@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from codat_notebook.client.lookup import SLACK
+from codat_notebook.events import Event
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import PullOperation
@@ -64,7 +66,7 @@ class CompanyWatch:
         self._reading: asyncio.Task[CompanyStatus] | None = None
         self._looked = self._news = float("-inf")
         self._pause = 0.0
-        self._over = False
+        self._over = self._told = False
 
     # Who looks.
 
@@ -166,7 +168,7 @@ class CompanyWatch:
         self._take(status.with_operations(before, self._context.now))
         self.read_at = self._looked = self._now
         self.checked = self._context.now
-        self.problem, self._pause, self._over = None, 0.0, False
+        self.problem, self._pause, self._over, self._told = None, 0.0, False, False
         return status
 
     def saw(self, operations: Iterable[PullOperation]) -> None:
@@ -177,10 +179,19 @@ class CompanyWatch:
     def looked_at(self, operations: Sequence[PullOperation]) -> None:
         """Take in a look at the newest operations, by a run or by this watch."""
         self._looked = self._now
-        self._pause, self.problem = 0.0, None
+        self._pause, self.problem, self._told = 0.0, None, False
         self.checked = self._context.now
         self.saw(operations)
         self._throttle.ring()
+
+    def hear(self, event: Event) -> None:
+        """Codat tells that something has ended, or that a connection or the company changed: it is looked at soon, by
+        the rhythm of what runs. What is older than the last look was seen in it."""
+        if event.generated is not None and self.checked is not None and event.generated < self.checked - SLACK:
+            return
+        self._told = self._told or bool(event.data_types)
+        self._over = self._over or event.type.startswith(("connection.", "company.")) or bool(event.connection_status)
+        self._wake.set()
 
     def _take(self, status: CompanyStatus) -> None:
         ran, before, self.status = bool(self.running), self.status, status
@@ -198,7 +209,8 @@ class CompanyWatch:
 
     def _rest(self) -> float:
         """Real seconds until the next look: at once where all has ended, which may have changed more than it shows."""
-        return 0.0 if self._over and not self._pause else self._looked + (self._pause or self.rhythm) - self._now
+        rhythm = min(self.rhythm, RUNNING[0]) if self._told else self.rhythm
+        return 0.0 if self._over and not self._pause else self._looked + (self._pause or rhythm) - self._now
 
     async def _follow(self) -> None:
         while True:

@@ -7,7 +7,7 @@ The parts, from the inside out:
 - which companies there are: ``stories`` (written by hand), ``population`` (drawn), ``situations`` (staged),
   ``companies``, ``directory``
 - what is pulled: ``pull_operation``, ``company_history``, ``pull_queue``
-- how it is listed: ``listing``; and all of it: ``world``
+- how it is listed: ``listing``; who is told what has happened: ``event_log``, ``webhooks``; all of it: ``world``
 - HTTP without a wire: ``exchange``, ``faults`` (with the settings), ``admission``, ``controls``, ``service``; and with
   one: ``server``
 

@@ -16,12 +16,18 @@ LIFETIME: Final = 90 * MINUTE  # of an idempotency key
 class DailyQuota:
     """Counts requests against the quota of a day (UTC) and, where the settings say so, of a minute.
 
-    ``connected`` counts the actively connected companies, when a day begins.
+    ``connected`` counts the actively connected companies, when a day begins; ``tell`` hears when it is used up, and of
+    the next day's first request then.
     """
 
-    def __init__(self, settings: SandboxSettings, connected: Callable[[], int]) -> None:
+    def __init__(
+        self, settings: SandboxSettings, connected: Callable[[], int],
+        tell: Callable[[str, int, int, int, int], object] = lambda *told: None,
+    ) -> None:  # fmt: skip
         self._settings = settings
         self._connected = connected
+        self._tell = tell
+        self._reached = False
         self._companies = 0
         self._day = -1
         self._recent: deque[int] = deque()
@@ -39,6 +45,9 @@ class DailyQuota:
         if self._settings.per_minute is not None:
             self._count_in_minute(now, self._settings.per_minute)
         if self.used >= self.limit:
+            if not self._reached:
+                self._reached = True
+                self._tell("reached", now, self.limit, 0, (self._day + 1) * DAY)
             raise self._refusal((self._day + 1) * DAY, now)
         self.used += 1
 
@@ -58,6 +67,9 @@ class DailyQuota:
             self._day = now // DAY
             self.used = 0
             self._companies = self._connected()
+            if self._reached:
+                self._reached = False
+                self._tell("reset", self._day * DAY, self.limit, self.limit, (self._day + 1) * DAY)
 
     def headers(self, now: int) -> dict[str, str]:
         """The three headers of every answer."""

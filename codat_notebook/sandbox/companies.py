@@ -102,11 +102,13 @@ class SimulatedConnection:
         newest = self.link.newest
         return next((t for t in self.platform.types if self.link.age_of(t) == newest), None)
 
-    def revoke(self, at: int) -> None:
-        """End the authorization, as the platform or the customer does."""
-        if self.status != "Deauthorized":
-            self.status = "Deauthorized"
-            self.errors.append(connection_error("401", _REVOKED, at))
+    def revoke(self, at: int) -> bool:
+        """End the authorization, as the platform or the customer does; whether it had not ended before."""
+        if self.status == "Deauthorized":
+            return False
+        self.status = "Deauthorized"
+        self.errors.append(connection_error("401", _REVOKED, at))
+        return True
 
     @property
     def expires(self) -> int | None:
@@ -117,12 +119,15 @@ class SimulatedConnection:
             ends.append(max(self.last_sync or 0, self.authorized) + round(unused * DAY))
         return min(ends, default=None)
 
-    def bring(self, now: int) -> None:
-        """Bring it up to an instant: the authorization may have ended, troubles begin and end."""
+    def bring(self, now: int) -> int | None:
+        """Bring it up to an instant: the authorization may have ended, troubles begin and end. When that was, if so."""
+        ended = None
         if self.status == "Linked" and (ends := self.expires) is not None and now >= ends:
             self.revoke(ends)
+            ended = ends
         self.errors += [error for condition in self.conditions if (error := condition.show(now))]
         self.info = [c.trouble.info for c in self.conditions if c.trouble.info and c.active(now)]
+        return ended
 
     def condition(self, data_type: str, now: int) -> Condition | None:
         """The trouble that a pull of that type meets now."""

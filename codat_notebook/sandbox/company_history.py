@@ -4,7 +4,7 @@ Past operations count back from the world's first instant by the rhythm of the c
 appended. Everything that the API tells about freshness is read from here, and so is the list of operations.
 
 Of a read that has ended Codat tells two things more. Validation results are drawn from the operation's id; there are
-errors exactly when it ended in ValidationError. The ``read.completed`` event is the only place where Codat tells of a
+errors exactly when it ended in ValidationError. Its event (``event_log``) is the only place where Codat tells of a
 change at the source: ``recordsModified`` is drawn from the platform's change rate and the time since the last success,
 and false the first time after linking.
 """
@@ -20,11 +20,11 @@ from functools import partial
 from typing import Any, Final
 
 from codat_notebook.models.platforms import changes_a_day
-from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection, reference
+from codat_notebook.sandbox.companies import SimulatedCompany, SimulatedConnection
 from codat_notebook.sandbox.listing import Kind, Listing, properties_of
 from codat_notebook.sandbox.pull_operation import REQUESTED, Operation, Outcome, draw, failure, impossible
 from codat_notebook.sandbox.seeded_random import SeededRandom, pick
-from codat_notebook.sandbox.virtual_time import DAY, to_text
+from codat_notebook.sandbox.virtual_time import DAY
 
 Cell = tuple[str, str]  # connection id, data type
 _FRUITLESS: Final = 3  # attempts of the past at a type that always fails
@@ -99,16 +99,20 @@ class CompanyHistory:
         return not self._unsettled
 
     def settle(self, now: int) -> list[Operation]:
-        """The operations that have completed since this was last asked."""
+        """The operations that have ended since this was last asked."""
         done = [op for op in self._unsettled if not op.running(now)]
         if done:
             self._unsettled = [op for op in self._unsettled if op.running(now)]
-        return [op for op in done if op.succeeded]
+        return done
 
     def success_before(self, op: Operation) -> Operation | None:
         """The success of the same cell that preceded an operation."""
         ops = self.cells[op.connection_id, op.data_type]
         return next((o for o in reversed(ops[: ops.index(op)]) if o.succeeded), None)
+
+    def read_since(self, op: Operation, since: int) -> bool:
+        """Whether another operation of the same cell was requested before it, and not before ``since``."""
+        return any(since <= each.requested < op.requested for each in self.cells[op.connection_id, op.data_type])
 
     def last_success(self, cell: Cell, now: int) -> Operation | None:
         """The newest operation of that cell that has completed."""
@@ -215,42 +219,6 @@ def _item(draws: SeededRandom, op: Operation, rules: tuple[tuple[str, str], ...]
         "itemId": str(1000 + int(u[1] * 9000)),
         "message": text.format(n=1 + int(u[2] * 40)),
         "validatorName": rule,
-    }
-
-
-def read_completed(
-    draws: SeededRandom, company: SimulatedCompany, op: Operation, before: Operation | None
-) -> dict[str, Any]:
-    """The event of an operation that has completed; ``before`` is the success that preceded it."""
-    warning = {
-        "type": "warning.validation",
-        "message": f"Some records of {op.data_type} look wrong; the validation results tell which.",
-        "links": {
-            "logs": f"https://api.codat.io/companies/{op.company_id}/sync/{op.id}/validation",
-            "portal": f"https://app.codat.io/companies/{op.company_id}/pull-history",
-        },
-    }
-    return {
-        "id": draws.uuid("event", op.id),
-        "eventType": "read.completed",
-        "generatedDate": to_text(op.completed),
-        "payload": {
-            "referenceCompany": {
-                **reference(company.id, company.template.name),
-                "description": company.template.description,
-                "tags": dict(company.template.tags),
-            },
-            "modifiedFromDate": None if before is None else to_text(before.completed),
-            "dataTypes": [
-                {
-                    "dataType": op.data_type,
-                    "connectionId": op.connection_id,
-                    "status": op.status,
-                    "recordsModified": modified(draws, op, before),
-                    "issues": [warning] if validation_results(draws, op, op.completed)["warnings"] else [],
-                }
-            ],
-        },
     }
 
 

@@ -34,7 +34,9 @@ class Controls:
 
     ===============================================  ==============================================================
     ``GET /_sandbox``                                clock, companies, POSTs accepted, requests counted
-    ``GET /_sandbox/accepted``, ``/events``          POSTs taken in; ``read.completed`` events
+    ``GET /_sandbox/accepted``, ``/events``          POSTs taken in; webhook events
+    ``POST /_sandbox/webhooks``                      the arguments of ``Webhooks.add``; gives id and secret
+    ``POST /_sandbox/deliveries``                    the arguments of ``Webhooks.spoil``
     ``POST /_sandbox/clock``                         ``{"advance": "3h"}``, ``{"speed": 60}``, ``{"paused": true}``
     ``GET``, ``PATCH /_sandbox/settings``            the switches
     ``POST``, ``DELETE /_sandbox/faults``            the arguments of ``Faults.next``; forget all
@@ -54,6 +56,8 @@ class Controls:
             "GET ": self._overview,
             "GET accepted": lambda _: [{**entry._asdict(), "at": to_text(entry.at)} for entry in list(world.accepted)],
             "GET events": lambda _: world.events(),
+            "POST webhooks": lambda wanted: vars(world.webhooks.add(**_mapping(wanted))),
+            "POST deliveries": lambda wanted: world.webhooks.spoil(**_mapping(wanted)),
             "POST clock": self._clock,
             "GET settings": lambda _: self._settings(),
             "PATCH settings": self._change_settings,

@@ -31,6 +31,7 @@ from codat_notebook.sandbox.service import Service
 from codat_notebook.sandbox.situations import SITUATIONS, Staged
 from codat_notebook.sandbox.stories import scenario as find_scenario
 from codat_notebook.sandbox.virtual_time import Clock
+from codat_notebook.sandbox.webhooks import Webhooks, deliver
 from codat_notebook.sandbox.world import World
 
 if TYPE_CHECKING:
@@ -223,9 +224,15 @@ class Sandbox:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """The ``read.completed`` events so far, oldest first."""
+        """The webhook events so far, oldest first."""
         self._check()
         return self.world.events()
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Who is told of its events: ``sandbox.webhooks.add("http://127.0.0.1:8000/codat", ["read.completed"])``."""
+        self._check()
+        return self.world.webhooks
 
     @property
     def traffic(self) -> Traffic:
@@ -297,6 +304,7 @@ class _Running:
             raise
         self.port: int = self._socket.getsockname()[1]
         self._up = threading.Event()
+        self._webhooks = sandbox.webhooks
         self._server = _make_server(sandbox, self._up.set)
         forking.remember(self)
         self._thread = threading.Thread(target=self._serve, name=f"codat-sandbox-{self.port}", daemon=True)
@@ -314,7 +322,9 @@ class _Running:
     def _serve(self) -> None:
         try:
             with asyncio.Runner() as runner:
+                delivering = runner.get_loop().create_task(deliver(self._webhooks))
                 runner.run(self._server.serve(sockets=[self._socket]))
+                delivering.cancel()
         finally:
             self._socket.close()
             self._up.set()

@@ -92,6 +92,9 @@ ROUTES: Final = (
     _route("GET /companies/{companyId}/sync/{datasetId}/validation", lambda w, ids, p, _: w.validation(*ids)),
     _route("GET /companies/{companyId}/syncSettings", lambda w, ids, p, _: w.company_settings(*ids)),
     _route("GET /profile/syncSettings", lambda w, ids, p, _: w.profile_settings()),
+    _route("GET /webhooks", lambda w, ids, p, _: w.webhooks.listing(), True),
+    _route("POST /webhooks", lambda w, ids, p, body: HttpResponse.of(201, w.webhooks.create(body)), True),
+    _route("DELETE /webhooks/{webhookId}", lambda w, ids, p, _: w.webhooks.remove(*ids)),
     _route("GET /integrations", lambda w, ids, p, _: w.integrations(p), True),
     _route("GET /integrations/{platformKey}", lambda w, ids, p, _: w.integration(*ids)),
 )
@@ -152,7 +155,7 @@ class Service:
     def __init__(self, world: World, faults: Faults, key: str, control_token: str | None = None) -> None:
         self.world = world
         self.faults = faults
-        self.quota = DailyQuota(faults, world.connected)
+        self.quota = DailyQuota(faults, world.connected, world.log.rate_limit)
         self.traffic = Traffic()
         self._authorization = "Basic " + base64.b64encode(key.encode()).decode()
         self._controls = Controls(world, faults, self.traffic, control_token) if control_token else None

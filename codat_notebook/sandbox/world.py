@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from inspect import isfunction
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, Final
 
 from codat_notebook.forking import Lock
@@ -31,10 +31,10 @@ from codat_notebook.sandbox.company_history import (
     Cell,
     CompanyHistory,
     OperationList,
-    read_completed,
     validation_results,
 )
 from codat_notebook.sandbox.directory import CHANGING, CompanyStore, Directory
+from codat_notebook.sandbox.event_log import EventLog
 from codat_notebook.sandbox.exchange import ErrorResponse, invalid, missing
 from codat_notebook.sandbox.faults import SandboxSettings
 from codat_notebook.sandbox.listing import Listing, of_documents
@@ -44,6 +44,7 @@ from codat_notebook.sandbox.seeded_random import SeededRandom
 from codat_notebook.sandbox.situations import Staged, find_situation
 from codat_notebook.sandbox.stories import SHOWCASE, CompanyTemplate
 from codat_notebook.sandbox.virtual_time import DAY, SECOND, Clock, to_text
+from codat_notebook.sandbox.webhooks import Webhooks
 
 Document = dict[str, Any]
 Parameters = Mapping[str, str]
@@ -84,6 +85,7 @@ class World:
     Attributes:
         accepted: the POSTs that the server took in, oldest first, whatever the client was answered.
         orders: endings ordered for coming operations.
+        webhooks: who is told of its events.
 
     >>> world = World(companies=3, seed=7, clock=Clock(speed=0))
     >>> company_id = world.companies()["results"][0]["id"]
@@ -111,6 +113,8 @@ class World:
         self._schedule = Schedule(self.settings, self._queueing, self.start)
         self.accepted: Final = self._queueing.accepted
         self.orders: Final = self._queueing.orders
+        self.log: Final = EventLog(self.draws)
+        self.webhooks: Final = Webhooks(self)
 
     # What it holds, brought up to the present
 
@@ -126,10 +130,13 @@ class World:
         """Bring a company up to an instant: note what has completed, what has ended or begun at its connections."""
         for op in company.history.settle(now) if company.history is not None else ():
             connection = company.find(op.connection_id)
-            if connection is not None:
+            if connection is not None and op.succeeded:
                 connection.last_sync = max(connection.last_sync or 0, op.completed)
+            self.log.read_ended(company, op)
         for connection in company.connections:
-            connection.bring(now)
+            if (ended := connection.bring(now)) is not None:
+                self.company_store.keep(company)  # or it would be made anew, and end once more
+                self.log.connection_changed(company, connection, "disconnected", ended, self.link_base)
 
     def find_company(self, company_id: str) -> SimulatedCompany:
         """A company as of now; 404 where there is none."""
@@ -262,12 +269,14 @@ class World:
     def refresh_product(self, company_id: str, product: str, data_types: Sequence[str] | None = None) -> None:
         """``POST /companies/{companyId}/products/{productIdentifier}/refresh``."""
         self._queueing.product(self.find_company(company_id), product, data_types, self.clock.ticks())
+        self.log.expect_product(product, self.accepted[-1].operations)
 
     def assign(self, company_id: str, *products: str) -> None:
         """Give a company these products, and no others."""
         company = self.find_company(company_id)
-        company.products = products
+        before, company.products = company.products, products
         self.company_store.keep(company)
+        self.log.products_changed(company, before, self.clock.ticks())
 
     def queue_all(self, company_id: str) -> None:
         """``POST /companies/{companyId}/data/all``."""
@@ -323,22 +332,25 @@ class World:
 
     # What the API does not tell, for Python and the controls
 
-    def events(self) -> list[Document]:
-        """The ``read.completed`` events of the operations queued since the world began, oldest first."""
+    def notice(self) -> None:
+        """Have the log hold what has happened until now to companies for which something was queued."""
         self._catch_up()
-        now = self.clock.ticks()
-        done = [
-            (op.completed, op.id, read_completed(self.draws, company, op, self.history_of(company).success_before(op)))
-            for company in self.active.values()
-            for op in self.history_of(company).queued
-            if op.succeeded and op.completed <= now
-        ]
-        return [event for *_, event in sorted(done, key=itemgetter(0, 1))]
+        for company in self.active.values():
+            self.bring(company, self.clock.ticks())
+
+    def events(self) -> list[Document]:
+        """The webhook events of what happened since the world began, oldest first."""
+        self.notice()
+        entries = sorted(self.log.entries, key=attrgetter("at", "key"))
+        return [document for _, document in self.log.documents(entries)]
 
     def deauthorize(self, company_id: str, connection_id: str) -> None:
         """End a connection's authorization: what is queued on it from now on ends in AuthError."""
-        self.find_connection(company_id, connection_id).revoke(self.clock.ticks())
-        self.company_store.keep(self.find_company(company_id))
+        company, now = self.find_company(company_id), self.clock.ticks()
+        connection = self.find_connection(company_id, connection_id)
+        self.company_store.keep(company)
+        if connection.revoke(now):
+            self.log.connection_changed(company, connection, "disconnected", now, self.link_base)
 
     def relink(self, company_id: str, connection_id: str) -> None:
         """Authorize a connection (again), as a customer does; one that is linked for the first time is read at once."""
@@ -346,10 +358,13 @@ class World:
         connection = self.find_connection(company_id, connection_id)
         if (day := connection.platform.withdrawn) is not None:
             raise invalid(f"Codat has withdrawn {connection.platform.name} on {day}: connect another source.")
-        first = connection.status == "PendingAuth"
+        before = connection.status
         connection.authorize(now)
         self.company_store.keep(company)
-        if first:
+        if before != "Linked":
+            what = "connected" if before == "PendingAuth" else "reconnected"
+            self.log.connection_changed(company, connection, what, now, self.link_base)
+        if before == "PendingAuth":
             self._queueing.first_sync(company, connection, now)
 
     def mend(self, company_id: str, connection_id: str) -> None:
@@ -382,6 +397,7 @@ class World:
             company = self.company_store.add(template, now)
             history = company.history = CompanyHistory(self.draws, company, now)
             self.activate(company)
+            self.log.company_created(company, now, self.link_base)
             connection = company.connections[0]
             for data_type in situation.queue:
                 self._queueing.queue(company, connection, data_type, now - round(situation.ago * DAY))

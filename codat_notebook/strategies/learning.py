@@ -8,7 +8,7 @@ was seen the rates are an assumption (``assumed_rates``: the sandbox's numbers p
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from codat_notebook import frames
+from codat_notebook.events import Event, parse
 from codat_notebook.models.platforms import changes_a_day
 from codat_notebook.strategies.cell_table import DAY, Columns, Labels
 from codat_notebook.strategies.indices import Flags, Floats
@@ -129,19 +130,24 @@ _PASSES: Final = 200
 #: What was seen, one row a refresh that ended well: whether it found changes since the one before.
 OBSERVED: Final = {
     "company_id": "category", "connection_id": "category", "data_type": "category", "time": "time", "changed": "flag",
+    "since": "time",
 }  # fmt: skip
+_READS: Final = re.compile(r"(?:^|\.)read\.completed(?:\.|$)")
+Told = Event | Mapping[str, Any] | str | bytes
 _NEEDED: Final = ("company_id", "data_type", "time", "changed")
 _NAMES: Final = ("company_id", "connection_id", "data_type")
 
 
-def observe_changes(seen: pd.DataFrame | Mapping[str, Any] | Iterable[Mapping[str, Any] | str]) -> pd.DataFrame:
+def observe_changes(seen: pd.DataFrame | Told | Iterable[Told]) -> pd.DataFrame:
     """What was seen to change, as one frame: a row for each refresh, whether it found changes since the one before.
 
     Parameters
     ----------
-    seen : ``read.completed`` webhook events, as dictionaries or as their JSON text (``recordsModified`` is the answer;
-        events of other types are passed over); or a frame with ``company_id``, ``data_type``, ``time`` (of the
-        refresh), ``changed``, and if wanted ``connection_id``.
+    seen : webhook events that tell of reads (``read.completed``, ``lending.read.completed``, and their variants), as
+        dictionaries, as their JSON text or as ``codat_notebook.events`` read them: ``recordsModified`` of what is
+        Complete is the answer, and a read that is told twice counts once; others are passed over. Or a frame with
+        ``company_id``, ``data_type``, ``time`` (of the refresh), ``changed``, and if wanted ``connection_id`` and
+        ``since`` (of the refresh before, where that is not a row itself).
 
     Raises
     ------
@@ -158,28 +164,40 @@ def observe_changes(seen: pd.DataFrame | Mapping[str, Any] | Iterable[Mapping[st
             raise ValueError(f"observed changes lack the column {', '.join(missing)}; they need {', '.join(_NEEDED)}")
         frame = frames.build(OBSERVED, {name: list(seen[name]) for name in OBSERVED if name in seen.columns})
     else:
-        events = [seen] if isinstance(seen, (str, Mapping)) else seen
+        events = [seen] if isinstance(seen, (str, bytes, Mapping, Event)) else seen
         rows = [row for number, event in enumerate(events) for row in _of_event(event, number)]
         frame = frames.build(OBSERVED, {name: [row[n] for row in rows] for n, name in enumerate(OBSERVED)})
     bad = frame[list(_NEEDED)].isna().any(axis=1)
     if bad.any():
         raise ValueError(f"observed changes: what, when and whether must be given:\n{frame[bad].head(5).to_string()}")
-    return frame.sort_values("time", kind="stable", ignore_index=True)
+    frame = frame.sort_values(["time", "since"], ascending=[True, False]).drop_duplicates([*_NAMES, "time"])
+    # What goes no less far back than a row before it is the same read in other words, or under a product's name.
+    cells = frame.groupby(list(_NAMES), observed=True, dropna=False).ngroup()
+    back = frame["since"].groupby(cells).cummax().groupby(cells).shift()
+    return frame[~(frame["since"] <= back)].reset_index(drop=True)
+
+
+def _with_first_gaps(observed: pd.DataFrame) -> pd.DataFrame:
+    """With a row for the refresh before the first one of a cell, where that tells when it was."""
+    first = observed.drop_duplicates(list(_NAMES)).dropna(subset="since")
+    return pd.concat([first.assign(time=first["since"], changed=False), observed], ignore_index=True)
 
 
 def _of_event(event: Any, number: int) -> Iterator[tuple[Any, ...]]:
     """The rows of a webhook event."""
     try:
-        told = json.loads(event) if isinstance(event, (str, bytes)) else event
-        if told["eventType"] != "read.completed":
+        told = event if isinstance(event, Event) else parse(event)
+        if _READS.search(told.type) is None:
             return
-        company, when = told["payload"]["referenceCompany"]["id"], told["generatedDate"]
-        for each in told["payload"]["dataTypes"]:
-            if each.get("status", "Complete") == "Complete":
-                yield company, each.get("connectionId"), each["dataType"], when, bool(each["recordsModified"])
-    except (KeyError, TypeError, ValueError) as error:
-        message = f"observed changes: event {number} is no read.completed event ({type(error).__name__}: {error})"
-        raise ValueError(f"{message}: {str(event)[:200]}") from error
+        if not (told.company_id and told.data_types):
+            raise ValueError("it tells no company, or no data types")
+    except ValueError as error:
+        raise ValueError(
+            f"observed changes: event {number} is no read.completed event ({error}): {str(event)[:200]}"
+        ) from error
+    for each in told.data_types:
+        if each.changed is not None:
+            yield told.company_id, each.connection_id, each.data_type, told.generated, each.changed, told.modified_from
 
 
 def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
@@ -189,7 +207,7 @@ def learned(observed: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     it was believed to be: the highest posterior, sooner off the prior than a :class:`Learner`. The first bit of a cell
     says nothing: Codat tells false then, whatever is there. Rows without a connection count for all of the company's.
     """
-    seen = observed.sort_values("time", kind="stable")
+    seen = _with_first_gaps(observed).sort_values("time", kind="stable")
     names = [seen[name].astype(object).where(seen[name].notna(), "") for name in _NAMES]
     number, keys = pd.MultiIndex.from_arrays(names).factorize()
     # Days since the refresh before of the same cell, and whether there was one.

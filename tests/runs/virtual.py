@@ -146,7 +146,7 @@ class Stage:
         """The companies that have a linked accounting platform, so that they have the usual types."""
         return [company["id"] for company in self.world.companies({"pageSize": "5000"})["results"] if _books(company)]
 
-    def run(self, plan: Any, journal: Any = None, at: Happenings | None = None, **how: float) -> RefreshRun:
+    def run(self, plan: Any, journal: Any = None, at: Happenings | None = None, **how: Any) -> RefreshRun:
         """Start a refresh. ``at``: what happens so many seconds later, to the run."""
         return self._begin(lambda: Start.of(self.context, read_targets(plan), journal, **how), at or {})
 

@@ -96,7 +96,12 @@ SUPPORTED = {
                            "GetAttachment", "GetAttachments", "UploadAttachment")),
     "featureState": one_of(("Release", "Alpha", "Beta", "Deprecated", "NotSupported", "NotImplemented")),
 }  # fmt: skip
-EVENT = {"id": text(UUID), "eventType": text("read\\.completed"), "generatedDate": text(TIME), "payload": MAP}
+EVENT = {
+    "id": text(UUID),
+    "eventType": text(r"read\.completed(\.initial|\.(un)?successful)?"),
+    "generatedDate": text(TIME),
+    "payload": MAP,
+}
 EVENT_PAYLOAD = {"referenceCompany": MAP, "modifiedFromDate": text(TIME, null=True), "dataTypes": LIST}
 EVENT_SUMMARY = {
     "connectionId": text(UUID), "dataType": one_of(DATA_TYPES), "recordsModified": BOOL, "status": one_of(STATUSES),

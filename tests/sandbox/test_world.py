@@ -1,6 +1,7 @@
 """The world as a whole: the same every time, events, relinking, switches, scale."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -61,14 +62,24 @@ def test_a_day_passes_by_advancing_the_clock(api: Api) -> None:
 
 
 def test_events_tell_what_changed(api: Api) -> None:
-    """One read.completed per success, oldest first; unmodified the first time, mostly modified after weeks."""
+    """One read.completed per end, failures included, oldest first; unmodified the first time, mostly after weeks."""
     api.post(f"/companies/{api.toft}/data/all")
     assert api.world.events() == []
     api.clock.advance("2h")
-    events = api.world.events()
-    done = [op for op in api.world.accepted[0].operations if api.world.operation(api.toft, op)["isCompleted"]]
-    assert len(events) == len(done) > 10
-    assert [e["generatedDate"] for e in events] == sorted(e["generatedDate"] for e in events)
+    told = api.world.events()
+    assert [e["generatedDate"] for e in told] == sorted(e["generatedDate"] for e in told)
+    assert len({e["id"] for e in told}) == len(told)
+    events = [e for e in told if e["eventType"] == "read.completed"]
+    done = [api.world.operation(api.toft, op) for op in api.world.accepted[0].operations]
+    ended = [op for op in done if "completed" in op and op["status"] not in ("NotSupported", "Cancelled")]
+    assert len(events) == len(ended) > 10
+    assert {op["status"] for op in ended} > {"Complete"}
+    rows = [(e["payload"]["dataTypes"][0]["dataType"], e["payload"]["dataTypes"][0]["status"]) for e in events]
+    assert sorted(rows) == sorted((op["dataType"], op["status"]) for op in ended)
+    by_kind = Counter(e["eventType"].removeprefix("read.completed") for e in told)
+    complete = sum(op["status"] == "Complete" for op in ended)
+    assert (by_kind[".successful"], by_kind[".unsuccessful"]) == (complete, len(ended) - complete)
+    assert by_kind[".initial"] >= 1  # journalEntries, which was never read
     modified = {
         e["payload"]["dataTypes"][0]["dataType"]: e["payload"]["dataTypes"][0]["recordsModified"] for e in events
     }

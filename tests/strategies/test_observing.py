@@ -2,13 +2,16 @@
 
 import doctest
 import json
+import random
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from codat_notebook.events import parse
 from codat_notebook.models.platforms import CHANGES_A_DAY
+from codat_notebook.sandbox import Sandbox
 from codat_notebook.strategies import learning, observe_changes
 from codat_notebook.strategies.cell_table import table
 from codat_notebook.strategies.learning import OBSERVED, learned
@@ -47,7 +50,7 @@ def test_events_become_rows_in_the_order_of_time() -> None:
 @pytest.mark.parametrize(
     ("seen", "message"),
     [
-        ([{"eventType": "read.completed"}], "event 0 is no read.completed event .KeyError: 'payload'"),
+        ([{"eventType": "read.completed"}], "event 0 is no read.completed event .it tells no company"),
         ([event(1), "no json"], "event 1 is no read.completed event"),
         ([event(1) | {"generatedDate": "soon"}], "(?s)what, when and whether must be given:.*invoices"),
         (pd.DataFrame({"company_id": ["c"]}), "lack the column data_type, time, changed"),
@@ -57,6 +60,36 @@ def test_what_was_not_seen_is_refused(seen: Any, message: str) -> None:
     """The message shows the event or the row."""
     with pytest.raises(ValueError, match=message):
         observe_changes(seen)
+
+
+def test_a_read_that_is_told_twice_counts_once() -> None:
+    """Doubled, replayed, out of order, under each of its names, under a product's: as the read.completed alone."""
+    with Sandbox(companies=4, speed=0) as sandbox:
+        company = sandbox.world.companies({"query": "name~toft"})["results"][0]["id"]
+        for _ in range(12):
+            sandbox.world.refresh_product(company, "credit-monitoring")
+            sandbox.world.queue(company, "balanceSheet")
+            sandbox.clock.advance("12h")
+        told = sandbox.events
+        plain = [each for each in told if each["eventType"] == "read.completed"]
+        assert len(told) > 2 * len(plain) > 40
+    once = observe_changes(plain)
+    assert len(once) == sum(each["payload"]["dataTypes"][0]["status"] == "Complete" for each in plain)
+    random.Random(3).shuffle(told)
+    again = observe_changes([*told, *told, *map(parse, told), *map(json.dumps, told)])
+    assert again.astype(object).equals(once.astype(object))  # categories stand in the order in which they came
+    only = observe_changes(each for each in told if each["eventType"] == "credit-monitoring.read.completed.successful")
+    assert 0 < len(only) < len(once)
+
+
+def test_the_first_event_has_its_gap() -> None:
+    """modifiedFromDate tells since when: one event is enough for a rate, and its bit counts."""
+    cells = table({"company": ["c"], "connection": ["x"], "data_type": ["invoices"]})
+    first = event(5)
+    first["payload"]["modifiedFromDate"] = START.isoformat()
+    one, two = learned(observe_changes([first]), cells), learned(observe_changes([event(0), event(5)]), cells)
+    assert one.equals(two)
+    assert one["changed_last"].tolist() == [True]
 
 
 def test_rates_come_from_gaps_and_the_first_bit_says_nothing() -> None:
