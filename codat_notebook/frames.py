@@ -64,7 +64,7 @@ AUDIT = {
 PLAN = {
     "company_id": "category", "company": "category", "connection_id": "category", "data_type": "category",
     "platform": "category", "status": "category", "age": "duration", "action": "category", "reason": "category",
-    "requests": "number", "seconds": "number",
+    "requests": "number", "seconds": "number", "seen": "time",
 }  # fmt: skip
 ESTIMATE = {
     "rhythm": "category", "platform": "category", "companies": "count", "refreshes": "count", "requests": "number",
@@ -77,12 +77,12 @@ GOALS = {"of": "category", "name": "category", "pass": "count", "warn": "count",
 SKEW = {
     "company": "category", "report": "category", "verdict": "category", "skew": "duration", "oldest_type": "category",
     "oldest": "time", "newest_type": "category", "newest": "time", "data_types": "count", "never_read": "count",
-    "company_id": "category",
+    "company_id": "category", "seen": "time",
 }  # fmt: skip
 TOKENS = {
     "company": "category", "platform": "category", "verdict": "category", "last_sync": "time", "age": "duration",
     "status": "category", "action": "category", "link_url": "text", "connection_id": "category",
-    "company_id": "category",
+    "company_id": "category", "seen": "time",
 }  # fmt: skip
 TROUBLES = {"company": "category", "why": "category", "company_id": "category"}
 

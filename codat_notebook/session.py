@@ -24,6 +24,7 @@ from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.context import CLOSED, RunContext, find_companies, find_operations
 from codat_notebook.runs.engine import engine
 from codat_notebook.runs.journal import Start
+from codat_notebook.runs.memory import Memory
 from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.records import ErrorRecord, Log, Subject
 from codat_notebook.runs.run import RefreshRun
@@ -67,6 +68,7 @@ class Session(PlanningMethods):
         **client_options: Any,
     ) -> None:
         security = Security.of(security)  # whatever was given, from here on no frame holds its text
+        self._key = security.auth_header
         pacing = client_options.pop("pacing", None) or Pacing(per_minute)
         self.client = CodatLending(
             security, server_url=server_url, read_only=read_only, listener=self._on_event, pacing=pacing,
@@ -82,6 +84,13 @@ class Session(PlanningMethods):
         self.context = RunContext(self.client, engine(), self.error_log, pacing, begun_on_sandbox=is_sandbox)
         self.context.engine.hold(self)
         forking.remember(self)
+
+    def remember(self, path: "str | Path") -> None:
+        """Keep what this session sees in a file from now on: the ``memory`` of :func:`connect`, which see."""
+        memory = Memory(path, self.client.server_url, self._key)
+        if not memory.known:
+            self._ask(memory.admit(self.context), "The memory cannot be used")
+        self.context.memory = memory
 
     def after_fork(self) -> None:
         """In a forked child: the runs and the embedded sandbox are the parent's, and do not end with this copy."""
@@ -335,8 +344,9 @@ class Session(PlanningMethods):
 
 @hides_arguments
 def connect(
-    key: str | Secret | None = None, *, server_url: str | None = None, sandbox: bool = False, read_only: bool = False
-) -> Session:
+    key: str | Secret | None = None, *, server_url: str | None = None, sandbox: bool = False, read_only: bool = False,
+    memory: "str | Path | None" = None,
+) -> Session:  # fmt: skip
     """Connect to Codat, or to the sandbox.
 
     Parameters
@@ -348,17 +358,33 @@ def connect(
         that several notebooks share a world; else the process's own. ``CODAT_SANDBOX_KEY`` is its key, where it is
         not the usual one.
     read_only : refuse everything that queues.
+    memory : a file that keeps what sessions see, for ``changes``, ``connection_history`` and ``relinks``, and so that
+        ``plan`` and ``portfolio_status`` ask less the second time. Several processes may share it. It holds ids, types,
+        statuses and times, and belongs to one server and account: once the key has changed, one of the companies that
+        it knows must answer.
 
-    Raises ``ConfigurationError`` where there is no key and nobody to ask, or where the key or address cannot be right.
+    Raises :class:`runs.JournalError` for a memory that cannot be used, or is of another account;
+    ``ConfigurationError`` where there is no key and nobody to ask, or where the key or address cannot be right.
 
     >>> session = connect(sandbox=True)  # doctest: +SKIP
     """
     if sandbox:
-        return _connect_sandbox(read_only)
+        return _with(memory, _connect_sandbox(read_only))
     secret = Secret.of(key) if key is not None else Secret.from_environment() or _prompt()
     del key  # or a traceback would show it
     address = server_url or os.environ.get("CODAT_BASE_URL") or None
-    return Session(Security(auth_header=secret), server_url=address, read_only=read_only)
+    return _with(memory, Session(Security(auth_header=secret), server_url=address, read_only=read_only))
+
+
+def _with(memory: "str | Path | None", session: Session) -> Session:
+    """The session with its memory; closed where that cannot be used."""
+    if memory is not None:
+        try:
+            session.remember(memory)
+        except BaseException:
+            session.close()
+            raise
+    return session
 
 
 def _connect_sandbox(read_only: bool) -> Session:

@@ -1,4 +1,5 @@
-"""The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox``, ``refresh``, ``health`` and ``doctor``.
+"""The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox``, ``refresh``, ``health``, ``memory``,
+``doctor``.
 
 ``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
 that ``--help`` answers at once. ``child`` is JupyterLab, or the console as a page (with ``page_server`` inside).
@@ -27,6 +28,7 @@ CODES = """exit codes:
   5  of an operation it is not known whether it was queued
   6  stopped before the end: the same command with the same journal goes on
 of 3 to 6 the highest that applies"""
+_MEMORY = "the file that keeps what sessions see (default: CODAT_MEMORY)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
         "health", help="whether all companies' data is as fresh as it should be; queues nothing",
         epilog="exit codes: 0 all within the goals, 1 a problem, told in one line, 2 wrong arguments, 8 not all",
     ))  # fmt: skip
+    _add_memory(commands.add_parser("memory", help="what a memory of sessions holds; forget a company"))
     _add_doctor(commands.add_parser(
         "doctor", help="check this machine, and whether Codat works as expected",
         epilog="exit codes: 0 no problem, 1 a problem here or with the server, 2 wrong arguments, 3 Codat differs",
@@ -120,6 +123,8 @@ def _add_app(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--live", action="store_true", help="Codat itself, with the key in CODAT_API_KEY or CODAT_AUTH_HEADER")
     add("--read-only", action="store_true", help="refuse everything that queues a refresh")
+    add("--memory", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=_MEMORY)
+    add("--no-memory", action="store_true", help="remember nothing of what is seen; --live wants this or --memory")
     add(
         "--connect-form",
         action="store_true",
@@ -143,6 +148,12 @@ def _add_health(command: argparse.ArgumentParser) -> None:
     add("--memory", type=Path, metavar="FILE", help="print only what has changed since the last call with this file")
     add("--reserve", type=float, default=0.1, help="share of the day's quota that is left to others")
     add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
+
+
+def _add_memory(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--memory", type=Path, metavar="FILE", help=_MEMORY)
+    add("--forget", metavar="COMPANY", help="delete all that it holds of this company, by id")
 
 
 def _add_doctor(command: argparse.ArgumentParser) -> None:

@@ -1,6 +1,7 @@
-"""What each command does but ``refresh``. All run in the foreground until they are asked to stop, and leave nothing."""
+"""What the short commands do. Those that serve run until they are asked to stop, and leave nothing."""
 
 import base64
+import os
 import shutil
 import webbrowser
 from argparse import Namespace
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.cli.child import Child, ConsolePage, Lab
-from codat_notebook.cli.stopping import CommandError, Stop
+from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop
 from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.secret import VARIABLES, Secret
 
@@ -51,9 +52,11 @@ def lab(arguments: Namespace, stop: Stop) -> None:
 def app(arguments: Namespace, stop: Stop) -> None:
     """Serve the console as a page, and wait for Ctrl-C."""
     _need("voila", "Voila, which serves the page,")
+    if "memory" in arguments and (arguments.connect_form or not arguments.live):
+        raise ArgumentsError("--memory is of one account: it goes with --live, and not with --connect-form.")
     if arguments.live:
         visitor, ways = _live(arguments)
-        _serve(stop, arguments, visitor, ways=ways)
+        _serve(stop, arguments, visitor, ways=ways, memory=None if ways else memory_file(arguments))
         return
     with _sandbox(12, arguments) as sandbox:
         if arguments.connect_form:
@@ -80,7 +83,34 @@ def _live(arguments: Namespace) -> tuple[str, tuple[str, ...]]:
             "There is no key. Set CODAT_API_KEY or CODAT_AUTH_HEADER, leave --live out for the sandbox, "
             "or let visitors use keys of their own with --connect-form."
         )
+    if not arguments.no_memory and memory_file(arguments) is None:
+        raise CommandError("Say where to keep what is seen, --memory FILE, or that nothing is kept, --no-memory.")
     return account, ()
+
+
+def memory_file(arguments: Namespace) -> Path | None:
+    """The memory that was named: by ``--memory``, else by ``CODAT_MEMORY``; none with ``--no-memory``."""
+    named = getattr(arguments, "memory", None) or os.environ.get("CODAT_MEMORY")
+    return None if getattr(arguments, "no_memory", False) or not named else Path(named).absolute()
+
+
+def memory(arguments: Namespace, stop: Stop) -> None:
+    """Tell what a memory holds, or forget a company."""
+    from codat_notebook.runs.memory import about, forget
+    from codat_notebook.runs.store import JournalError
+
+    path = memory_file(arguments)
+    if path is None:
+        raise CommandError("Name the memory: --memory FILE, or set CODAT_MEMORY.")
+    try:
+        if arguments.forget is None:
+            _say(about(path))
+        elif count := forget(path, arguments.forget):
+            _say(f"{count:,} rows are deleted. What sessions see of the company from now on is kept again.")
+        else:
+            raise CommandError("The memory knows no company with this id. Nothing was deleted.")
+    except JournalError as error:
+        raise CommandError(str(error)) from None
 
 
 def sandbox(arguments: Namespace, stop: Stop) -> None:

@@ -75,7 +75,8 @@ def connected(sandbox: bool, then: str = " Nothing was queued.") -> Iterator[Ses
         key = None if sandbox else Secret.from_environment()
         if key is None and not sandbox:
             raise CommandError("There is no key. Set CODAT_API_KEY or CODAT_AUTH_HEADER, or try it with --sandbox.")
-        with connect(key, sandbox=sandbox) as session:
+        memory = None if sandbox else os.environ.get("CODAT_MEMORY") or None
+        with connect(key, sandbox=sandbox, memory=memory) as session:
             yield session
     except (ConfigurationError, JournalError) as error:
         raise CommandError(str(error)) from None
