@@ -84,6 +84,19 @@ TOKENS = {
     "status": "category", "action": "category", "link_url": "text", "connection_id": "category",
     "company_id": "category", "seen": "time",
 }  # fmt: skip
+CHANGES = {
+    "change": "category", "company": "category", "platform": "category", "data_type": "category", "what": "text",
+    "after": "time", "by": "time", "connection_id": "category", "company_id": "category",
+}  # fmt: skip
+CONNECTION_HISTORY = {
+    "platform": "category", "event": "category", "what": "text", "after": "time", "by": "time", "source": "category",
+    "connection_id": "category",
+}  # fmt: skip
+RELINKS = {
+    "company": "category", "platform": "category", "why": "category", "earliest": "time", "latest": "time",
+    "sure": "category", "missing": "text", "action": "text", "message": "text", "source": "category",
+    "connection_id": "category", "company_id": "category",
+}  # fmt: skip
 TROUBLES = {"company": "category", "why": "category", "company_id": "category"}
 
 

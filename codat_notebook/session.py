@@ -19,6 +19,7 @@ from codat_notebook.models.errors import CodatLendingError, ConfigurationError, 
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Security
 from codat_notebook.planning.methods import PlanningMethods
+from codat_notebook.planning.remembering import RememberingMethods
 from codat_notebook.planning.sync_settings import with_settings
 from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.context import CLOSED, RunContext, find_companies, find_operations
@@ -44,7 +45,7 @@ T = TypeVar("T")
 _PATIENCE = 5.0
 
 
-class Session(PlanningMethods):
+class Session(PlanningMethods, RememberingMethods):
     """A connection to Codat whose answers are DataFrames. Made by :func:`connect`; a context manager.
 
     ``per_minute`` requests at most are sent in any minute (Codat's limit for one address is 1,000); ``None``: no limit.

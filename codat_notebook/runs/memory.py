@@ -203,7 +203,7 @@ class Memory:
         if about is None or not about.began:
             return None
         rows = self.sightings(("operation", "latest", "success"), facts.id)
-        operations = [_operation(row, facts.id) for row in rows if row.kind == "operation"]
+        operations = [operation_of(row) for row in rows if row.kind == "operation"]
         operations.sort(key=lambda each: each.requested, reverse=True)
         told: dict[str, dict[str, Any]] = {}
         for row in rows:
@@ -321,7 +321,11 @@ def _keep(db: sqlite3.Connection, look: Look) -> None:
 def _keep_states(
     db: sqlite3.Connection, company: str, time: str, kinds: Sequence[str], told: Mapping[tuple[str, str, str], Any]
 ) -> None:
-    """A state that is as it was last seen is seen longer; another one is a further row. What is not told is gone."""
+    """A state that is as it was last seen is seen longer; another one is a further row. What is not told is gone. A
+    product that is new to a company ``began`` after that was last listed."""
+    listed = next(
+        iter(db.execute("SELECT last FROM seen WHERE company_id = ? AND kind = 'look'", (company,))), (None,)
+    )[0]
     query = _NEWEST.format(", ".join(f"'{kind}'" for kind in kinds))
     newest = {row[:3]: row[3:] for row in db.execute(query, (company,))}
     for key in {**newest, **told}:
@@ -332,18 +336,20 @@ def _keep_states(
         if id is not None and status == before:
             values = began, ended, time, company, *key, id
             db.execute(
-                "UPDATE seen SET began = ?, ended = ?, last = ? "
+                "UPDATE seen SET began = coalesce(?, began), ended = ?, last = ? "
                 "WHERE company_id = ? AND kind = ? AND connection_id = ? AND data_type = ? AND id = ?", values,
             )  # fmt: skip
         else:
+            began = began or (listed if id is None and key[0] == "product" else None)
             db.execute(_INSERT.replace("INSERT", "INSERT OR REPLACE"), (
                 company, *key, time, status, began, ended, words, time, time,
             ))  # fmt: skip
 
 
-def _operation(row: Sighting, company_id: str) -> PullOperation:
+def operation_of(row: Sighting) -> PullOperation:
+    """A remembered pull operation; of its message there are the telling words."""
     return PullOperation(
-        id=row.id, company_id=company_id, connection_id=row.connection_id, data_type=SchemaDataType(row.data_type),
+        id=row.id, company_id=row.company_id, connection_id=row.connection_id, data_type=SchemaDataType(row.data_type),
         status=DatasetStatus(row.status or ""), requested=row.began or "", completed=row.ended,
         error_message=row.words or None,
     )  # fmt: skip

@@ -85,6 +85,7 @@ class Portfolio:
     def live(self, hours: float) -> None:
         """Let time pass: in an hour one company in fifty is refreshed by somebody, and one refresh in three fails."""
         world = self.stage.world
+        world.clock.advance(5)  # the client knows the time to the second
         for _ in range(max(1, round(hours))):
             for id in self.random.sample(self.ids, max(1, len(self.ids) // 50)):
                 company = world.find_company(id)
@@ -165,8 +166,8 @@ def _but_message(cell: Cell, before: CompanySnapshot, after: CompanySnapshot) ->
 
 
 def lived(portfolio: Portfolio, days: int) -> list[str]:
-    """Days of virtual life with looks at random times: a line for each. Nothing is shown that is older than a day, and a
-    look within the hour costs a tenth of the first at most."""
+    """Days of virtual life with looks at random times: a line for each. Nothing shown is older than a day, and a look
+    within the hour costs a tenth of the first at most."""
     first, seen = portfolio.look()
     assert portfolio.missed(seen) == []
     lines, total, full, hours = [f"first look: {first} requests"], 0, 0, 0.0
