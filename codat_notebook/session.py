@@ -18,6 +18,7 @@ from codat_notebook.client.quota import Pacing, Quota
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError, hides_arguments
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Security
+from codat_notebook.models.status import can_be_relinked
 from codat_notebook.planning.methods import PlanningMethods
 from codat_notebook.planning.remembering import RememberingMethods
 from codat_notebook.planning.sync_settings import with_settings
@@ -134,7 +135,13 @@ class Session(PlanningMethods, RememberingMethods):
             server=self.client.server_url,
             is_sandbox=self.is_sandbox,
         )
-        return report.save(report.page(findings), target, overwrite)
+        saved = report.save(report.page(findings), target, overwrite)
+        links = [id for id, each in status.facts.connections.items() if can_be_relinked(each.status) and each.link_url]
+        reported = self.context.remember(
+            lambda memory: memory.handed_out(status.facts.id, links, "reported", findings.now)
+        )
+        self._ask(reported, "The report could not be made", company_id)
+        return saved
 
     def status(self, company_id: str) -> "pd.DataFrame":
         """How fresh each data type of each connection is: one row per cell, the stale ones included.

@@ -9,15 +9,14 @@ a customer who consents again before the end starts its time anew is inferred, t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from codat_notebook.models.instants import instant
 from codat_notebook.models.platforms import CONSENTS, UNUSED, Ending, platform_of
 from codat_notebook.models.shared import Connection
 from codat_notebook.models.vocabulary import plain_name
-from codat_notebook.planning.timeline import LINKED, LOST, RELINKED, Event
+from codat_notebook.planning.timeline import LINKED, LOST, OVER, RELINKED, Event
 from codat_notebook.runs.context import CompanyFacts
 
 CONSENT, IDLE = "consent ends", "not used"
@@ -41,31 +40,14 @@ class Expiry(NamedTuple):
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Relink:
-    """A row of ``session.relinks``."""
-
-    company: str
-    platform: str
-    why: str
-    earliest: datetime
-    latest: datetime
-    sure: str
-    missing: str
-    action: str
-    message: str | None
-    source: str
-    connection_id: str
-    company_id: str
-
-
 def expiry(connection: Connection, events: Sequence[Event], now: datetime) -> Expiry | None:
     """When a connection needs its customer, at the earliest; ``None``: never, or it was never linked."""
-    if connection.status in ("Deauthorized", "Unlinked"):
-        lost = next((each for each in reversed(events) if each.event == LOST), None)
+    lost = events[-1] if events and events[-1].event == LOST else None
+    if connection.status in OVER or (lost and connection.is_linked):  # refused, though it still reads Linked
         last = instant(connection.last_sync) or instant(connection.created) or now
         after, by = (lost.after, lost.by) if lost else (min(last, now), now)
-        return Expiry(str(connection.status), after, by, "documented", _STATES)
+        why = str(connection.status) if connection.status in OVER else "AuthError"
+        return Expiry(why, after, by, "documented", _STATES)
     platform = platform_of(connection.integration_key, connection.platform_name)
     if not connection.is_linked or connection.source_type in ("BankFeed", "Expense") or (platform and platform.offline):
         return None
@@ -89,30 +71,30 @@ def _consent(given: Ending, after: datetime, by: datetime, now: datetime) -> Exp
 
 def relinks(
     companies: Iterable[CompanyFacts], events: Mapping[str, Sequence[Event]], within: timedelta, now: datetime
-) -> list[Relink]:
-    """The connections that will need their customer within a time, those first that do the soonest. ``events``:
-    connection id -> its timeline, where one is known."""
-    rows: list[Relink] = []
+) -> list[dict[str, Any]]:
+    """Rows (column -> value) of the connections that will need their customer within a time, the soonest first.
+    ``events``: connection id -> its timeline, where one is known."""
+    rows: list[dict[str, Any]] = []
     for facts in companies:
         ends = {id: expiry(each, events.get(id, ()), now) for id, each in facts.connections.items()}
         soon = {id: end for id, end in ends.items() if end is not None and end.earliest <= now + within}
         message = _message([(facts.platforms[id], end) for id, end in soon.items() if end.why != IDLE])
         rows += [_row(facts, facts.connections[id], end, message) for id, end in soon.items()]
-    return sorted(rows, key=lambda each: (each.earliest, each.company))
+    return sorted(rows, key=lambda row: (row["earliest"], row["company"]))
 
 
-def _row(facts: CompanyFacts, connection: Connection, end: Expiry, message: str | None) -> Relink:
+def _row(facts: CompanyFacts, connection: Connection, end: Expiry, message: str | None) -> dict[str, Any]:
     others = (facts.supported.get(each.id, frozenset()) for each in facts.linked if each.id != connection.id)
     missing = facts.supported.get(connection.id, frozenset()).difference(*others)
     platform = platform_of(connection.integration_key, connection.platform_name)
     action = _ACTIONS.get(end.why, f"Ask the customer to link it again. {_LINK}")
     if platform and platform.withdrawn and end.why != IDLE:
         action = f"Codat has withdrawn {platform.name}: connect another source."
-    return Relink(
-        facts.name, connection.platform_name, end.why, end.earliest, end.latest, end.sure,
-        ", ".join(map(plain_name, sorted(missing))), action, None if end.why == IDLE else message, end.source,
-        connection.id, facts.id,
-    )  # fmt: skip
+    return {
+        "company": facts.name, "platform": connection.platform_name, **end._asdict(),
+        "missing": ", ".join(map(plain_name, sorted(missing))), "action": action,
+        "message": None if end.why == IDLE else message, "connection_id": connection.id, "company_id": facts.id,
+    }  # fmt: skip
 
 
 def _message(ends: Sequence[tuple[str, Expiry]]) -> str | None:

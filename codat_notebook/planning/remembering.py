@@ -98,11 +98,11 @@ class RememberingMethods:
         companies : ids, or a frame of companies; by default all.
 
         Returns a frame, the soonest first: ``company``, ``platform``, ``why`` (``Deauthorized``, ``Unlinked``,
-        ``consent ends``, or ``not used``: refresh anything of it before then, and nobody is needed), ``earliest`` and
-        ``latest`` (it happens between these), ``sure`` (``documented`` or ``inferred``), ``missing`` (data types that
-        no other connection has), ``action``, ``message`` (one for each customer, with a place for each link),
-        ``source``, ``connection_id``, ``company_id``. What is computed from which times: ``planning.relinks``. With a
-        memory it knows of links that were renewed, and its ranges are shorter.
+        ``AuthError``, ``consent ends``, or ``not used``: refresh anything of it before then, and nobody is needed),
+        ``earliest`` and ``latest`` (it happens between these), ``sure`` (``documented`` or ``inferred``), ``missing``
+        (data types that no other connection has), ``action``, ``message`` (one for each customer, with a place for each
+        link), ``source``, ``connection_id``, ``company_id``. What is computed from which times:
+        ``planning.relinks``. With a memory it knows of links that were renewed, and its ranges are shorter.
 
         Raises ``ValueError`` for what makes no sense, and the client's typed errors.
 
@@ -110,8 +110,8 @@ class RememberingMethods:
         """
         ahead = interval(within, "within")
         known = [each.facts for each in self._listed(select(companies=companies)) if each.facts is not None]
-        found = relinks(known, _timelines(self.context, known), ahead, self.context.now)
-        return frames.of_rows(frames.RELINKS, found)
+        rows = relinks(known, _timelines(self.context, known), ahead, self.context.now)
+        return frames.build(frames.RELINKS, {name: [row[name] for row in rows] for name in frames.RELINKS})
 
     def link_url(self, company_id: str, connection_id: str) -> str:
         """The link URL of a connection, read now, to be sent to the customer at once. One request.

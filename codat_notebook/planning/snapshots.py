@@ -20,6 +20,7 @@ from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
 from codat_notebook.models.platforms import BY_NAME, median_seconds
 from codat_notebook.models.shared import Company, Connection, PullOperation
 from codat_notebook.models.status import is_problem, is_running
+from codat_notebook.planning.relinks import expiry
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.sync_settings import Settings, merged
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells, reaches_back
@@ -192,8 +193,8 @@ def is_due(look: Look, now: datetime) -> bool:
 
     A connection that was read, lost or linked again, or that shows a new error, tells so in the list of companies
     (``lastSync``, ``status``, ``dataConnectionErrors``). A failure need not: what runs is asked for each time, what
-    failed in the last day once in an hour, and everything else once in a day: at this look, if it would be older than
-    that at the next one, which is expected to come as soon as this one did.
+    failed in the last day or may lose its authorization in the next once in an hour, and everything else once in a day:
+    at this look, if it would be older than that at the next one, which is expected to come as soon as this one did.
     """
     operations = look.operations or ()
     if look.mark != mark_of(look.facts) or any(is_running(each.status, each.completed) for each in operations):
@@ -202,7 +203,12 @@ def is_due(look: Look, now: datetime) -> bool:
     if age < SHORT:
         return False
     failed = (each.told for each in operations if is_problem(each.status))
-    return age + since >= LONG or any(told is not None and now - told < LONG for told in failed)
+    ends = (expiry(each, (), now) for each in look.facts.linked)
+    return (
+        age + since >= LONG
+        or any(told is not None and now - told < LONG for told in failed)
+        or any(end is not None and now < end.earliest < now + LONG for end in ends)
+    )
 
 
 class _Stopped(Exception):

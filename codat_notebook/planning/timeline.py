@@ -19,7 +19,7 @@ from codat_notebook.runs.memory import GONE, Sighting
 
 LINKED, LOST, RELINKED, REMOVED = "linked", "lost", "relinked", "removed"
 #: Statuses of a connection whose authorization is over.
-_OVER = ("Deauthorized", "Unlinked")
+OVER = ("Deauthorized", "Unlinked")
 #: A connection whose first known read is so soon after its creation has no earlier one.
 _SOON = timedelta(days=2)
 
@@ -133,12 +133,12 @@ def _states(states: Sequence[Sighting], reads: Sequence[_Evidence]) -> Iterator[
     read was refused, unless it was lost in between."""
     for before, state in zip((None, *states), states, strict=False):
         for at in dict.fromkeys((seen_at(state.first), seen_at(state.last))):
-            if state.status in _OVER:
+            if state.status in OVER:
                 yield _Evidence(at, at, False, "memory", str(state.status))
             elif state.status == "Linked":
                 known = [each for each in reads if each.end <= at]
                 refused = max((each.end for each in known if not each.holds), default=None)
-                again = before is not None and before.status in _OVER and seen_at(before.last) >= (refused or at)
+                again = before is not None and before.status in OVER and seen_at(before.last) >= (refused or at)
                 if refused is None or again or any(each.holds and each.start >= refused for each in known):
                     yield _Evidence(at, at, True, "memory")
 

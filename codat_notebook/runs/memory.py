@@ -125,7 +125,7 @@ class Memory:
         self.path = Path(path)
         self._lock = Lock()
         if not is_there(self.path, MEMORY):
-            with self._told():
+            with _told(self.path):
                 self.path.touch(mode=0o600)
         with self._writing() as db:
             if db.execute("PRAGMA application_id").fetchone()[0] != MEMORY.application:
@@ -191,10 +191,6 @@ class Memory:
         with self._writing() as db:
             db.executemany(_INSERT.replace("INSERT", "INSERT OR IGNORE"), rows)
 
-    def forget(self, company_id: str) -> int:
-        """Forget a company, and overwrite what was there; gives how many rows there were."""
-        return forget(self.path, company_id)
-
     # Reading.
 
     def recall(self, facts: CompanyFacts) -> Look | None:
@@ -229,24 +225,20 @@ class Memory:
         return [Sighting(*row) for row in rows]
 
     def _read(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with self._told(), self._lock, closing(_opened(self.path)) as db:
+        with _told(self.path), self._lock, closing(_opened(self.path)) as db:
             return db.execute(query, values).fetchall()
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """The file, for one transaction: all of it is kept, or nothing."""
-        with self._told(), self._lock, closing(_opened(self.path)) as db, db:
+        with _told(self.path), self._lock, closing(_opened(self.path)) as db, db:
             db.execute("BEGIN IMMEDIATE")
             yield db
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        with _told(self.path):
-            yield
-
 
 def forget(path: Path, company_id: str) -> int:
-    """Forget a company in the memory at ``path``; see :meth:`Memory.forget`. Raises :class:`JournalError`."""
+    """Overwrite all that the memory at ``path`` holds of a company; how many rows that was. Raises a
+    :class:`JournalError`."""
     if not is_there(path, MEMORY):
         raise MemoryFileError(f"There is no memory {path}.")
     with _told(path), closing(_opened(path)) as db, db:
