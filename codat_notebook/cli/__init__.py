@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
         "health", help="whether all companies' data is as fresh as it should be; queues nothing",
         epilog="exit codes: 0 all within the goals, 1 a problem, told in one line, 2 wrong arguments, 8 not all",
     ))  # fmt: skip
-    _add_memory(commands.add_parser("memory", help="what a memory of sessions holds; forget a company"))
+    _add_memory(commands.add_parser("memory", help="delete a company from what sessions remember"))
     _add_doctor(commands.add_parser(
         "doctor", help="check this machine, and whether Codat works as expected",
         epilog="exit codes: 0 no problem, 1 a problem here or with the server, 2 wrong arguments, 3 Codat differs",
@@ -153,7 +153,7 @@ def _add_health(command: argparse.ArgumentParser) -> None:
 def _add_memory(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--memory", type=Path, metavar="FILE", help=_MEMORY)
-    add("--forget", metavar="COMPANY", help="delete all that it holds of this company, by id")
+    add("--forget", required=True, metavar="COMPANY", help="delete all that it holds of this company, by id")
 
 
 def _add_doctor(command: argparse.ArgumentParser) -> None:

@@ -95,22 +95,20 @@ def memory_file(arguments: Namespace) -> Path | None:
 
 
 def memory(arguments: Namespace, stop: Stop) -> None:
-    """Tell what a memory holds, or forget a company."""
-    from codat_notebook.runs.memory import about, forget
+    """Forget a company."""
+    from codat_notebook.runs.memory import forget
     from codat_notebook.runs.store import JournalError
 
     path = memory_file(arguments)
     if path is None:
         raise CommandError("Name the memory: --memory FILE, or set CODAT_MEMORY.")
     try:
-        if arguments.forget is None:
-            _say(about(path))
-        elif count := forget(path, arguments.forget):
-            _say(f"{count:,} rows are deleted. What sessions see of the company from now on is kept again.")
-        else:
-            raise CommandError("The memory knows no company with this id. Nothing was deleted.")
+        count = forget(path, arguments.forget)
     except JournalError as error:
         raise CommandError(str(error)) from None
+    if not count:
+        raise CommandError("The memory knows no company with this id. Nothing was deleted.")
+    _say(f"{count:,} rows are deleted. What sessions see of the company from now on is kept again.")
 
 
 def sandbox(arguments: Namespace, stop: Stop) -> None:

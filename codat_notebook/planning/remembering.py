@@ -19,7 +19,7 @@ from codat_notebook.planning.changes import KINDS, changes
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.relinks import relinks
 from codat_notebook.planning.selection import Selection, select
-from codat_notebook.planning.snapshots import CompanySnapshot, read_cells, read_facts
+from codat_notebook.planning.snapshots import read_cells, read_facts
 from codat_notebook.planning.timeline import RELINKED, Event, story, timeline
 from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.context import CompanyFacts, RunContext
@@ -109,7 +109,7 @@ class RememberingMethods:
         >>> session.relinks(within="14D").drop_duplicates("company_id").message  # doctest: +SKIP
         """
         ahead = interval(within, "within")
-        known = [each.facts for each in self._listed(select(companies=companies)) if each.facts is not None]
+        known = self._facts(select(companies=companies))
         rows = relinks(known, _timelines(self.context, known), ahead, self.context.now)
         return frames.build(frames.RELINKS, {name: [row[name] for row in rows] for name in frames.RELINKS})
 
@@ -145,7 +145,7 @@ class RememberingMethods:
         """
         start = self.context.now - interval(since, "since")
         _memory(self.context)
-        known = [each.facts for each in self._listed(Selection()) if each.facts is not None]
+        known = self._facts(Selection())
         events = (event for each in _timelines(self.context, known).values() for event in each)
         again = {each.connection_id: each.after for each in events if each.event == RELINKED and each.by >= start}
         lost = [each.id.lower() for each in known if again.keys() & each.connections.keys()]
@@ -160,12 +160,9 @@ class RememberingMethods:
         }
         return frames.of_rows(frames.PLAN, plan_rows(read, Selection(targets)))
 
-    def _listed(self, wanted: Selection) -> list[CompanySnapshot]:
-        """The companies as they are listed, which is remembered."""
-        snapshots: list[CompanySnapshot] = self._ask(read_facts(self.context, wanted), _UNREAD)
-        looks = [Look(each.facts, self.context.now) for each in snapshots if each.facts is not None]
-        self._ask(self.context.remember(lambda memory: memory.saw(looks)), _UNREAD)
-        return snapshots
+    def _facts(self, wanted: Selection) -> list[CompanyFacts]:
+        """The companies as they are listed."""
+        return [each.facts for each in self._ask(read_facts(self.context, wanted), _UNREAD) if each.facts is not None]
 
 
 def _memory(context: RunContext) -> Memory:

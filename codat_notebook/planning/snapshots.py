@@ -117,8 +117,9 @@ def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:
 
 
 async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnapshot]:
-    """The companies with their connections and nothing more: one request for 5,000 of them. Raises the client's typed
-    errors where they cannot be listed."""
+    """The companies with their connections and nothing more, which is remembered: one request for 5,000 of them.
+
+    Raises the client's typed errors where they cannot be listed."""
     if wanted.targets is not None and len(wanted.targets) <= FEW:
         companies = [(id, await _company(context, id)) for id in wanted.targets]
     else:
@@ -132,6 +133,8 @@ async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnap
         elif wanted.takes_company(company):
             facts = await context.facts(company, id)
             snapshots.append(CompanySnapshot(facts.id, facts.name, facts))
+    listed = [Look(each.facts, context.now) for each in snapshots if each.facts is not None]
+    await context.remember(lambda memory: memory.saw(listed))
     return snapshots
 
 
@@ -180,12 +183,10 @@ async def read_cells(
 
 
 async def _known(context: RunContext, snapshots: Iterable[CompanySnapshot]) -> dict[str, Look]:
-    """Company id -> what is remembered of it and still good. What the list of companies tells is remembered, too."""
-    now = context.now
-    listed = [Look(snapshot.facts, now) for snapshot in snapshots if snapshot.facts is not None]
-    looks = await context.remember(lambda memory: [memory.recall(each.facts) for each in listed]) or ()
-    await context.remember(lambda memory: memory.saw(listed))
-    return {look.facts.id: look for look in looks if look is not None and not is_due(look, now)}
+    """Company id -> what is remembered of it and still good."""
+    facts = [snapshot.facts for snapshot in snapshots if snapshot.facts is not None]
+    looks = await context.remember(lambda memory: [memory.recall(each) for each in facts]) or ()
+    return {look.facts.id: look for look in looks if look is not None and not is_due(look, context.now)}
 
 
 def is_due(look: Look, now: datetime) -> bool:
@@ -199,7 +200,7 @@ def is_due(look: Look, now: datetime) -> bool:
     operations = look.operations or ()
     if look.mark != mark_of(look.facts) or any(is_running(each.status, each.completed) for each in operations):
         return True
-    age, since = now - look.at, now - (look.listed or look.at)
+    age, since = now - look.at, now - (look.before or look.at)
     if age < SHORT:
         return False
     failed = (each.told for each in operations if is_problem(each.status))

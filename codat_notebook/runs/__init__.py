@@ -5,7 +5,8 @@
 ``scheduler`` takes each ``company_run`` through ``sending`` and ``following``, within what the session's ``governor``
 allows; ``rows`` (what a look changes, and what all add up to), ``polling`` (when to look again) and ``durations`` (what
 is known about that) are pure. ``cells`` tells how fresh companies are, ``context`` what runs need of their session,
-``records`` holds the logs, ``memory`` the file of what was seen, ``engine`` the one background thread on which all of it happens, and how often it tells.
+``records`` holds the logs, ``memory`` the file of what was seen, ``engine`` the one background thread on which all
+of it happens, and how often it tells.
 """
 
 from codat_notebook.runs.memory import MemoryFileError

@@ -86,8 +86,8 @@ class Look:
     """What was read of a company at a time: its connections, and if ``operations`` are given, its data as well.
 
     ``whole``: these are all the operations that there ever were. ``settings``: data type -> what Codat does for it, in
-    words, where that was asked for. Of what is remembered, ``mark`` is that of the connections then, and ``listed``
-    the time at which these were last seen.
+    words, where that was asked for. Of what is remembered, ``mark`` is that of the connections then, and ``before``
+    the time at which these were listed before they were last.
     """
 
     facts: CompanyFacts
@@ -97,7 +97,7 @@ class Look:
     whole: bool = False
     settings: Mapping[str, str] | None = None
     mark: str = ""
-    listed: datetime | None = None
+    before: datetime | None = None
 
 
 def mark_of(facts: CompanyFacts) -> str:
@@ -195,15 +195,15 @@ class Memory:
 
     def recall(self, facts: CompanyFacts) -> Look | None:
         """The company as it was when its data was last asked for; ``None`` where it never was."""
-        about = {row.kind: row for row in self.sightings(("look",), facts.id)}.get("look")
+        rows = self.sightings(("look", "operation", "latest", "success"), facts.id)
+        about = next((row for row in rows if row.kind == "look"), None)
         if about is None or not about.began:
             return None
-        rows = self.sightings(("operation", "latest", "success"), facts.id)
         operations = [operation_of(row) for row in rows if row.kind == "operation"]
         operations.sort(key=lambda each: each.requested, reverse=True)
         told: dict[str, dict[str, Any]] = {}
         for row in rows:
-            fields = told.setdefault(row.data_type, {}) if row.kind != "operation" else {}
+            fields = told.setdefault(row.data_type, {})
             if row.kind == "latest":
                 fields |= {"current_status": DatasetStatus(row.status or ""), "latest_sync_id": row.id or None}
             elif row.kind == "success":
@@ -211,9 +211,9 @@ class Memory:
         statuses = {
             name: DataStatus(data_type=SchemaDataType(name), **fields) for name, fields in told.items() if fields
         }
-        at, listed = datetime.fromisoformat(about.began), datetime.fromisoformat(about.last)
+        at, before = (datetime.fromisoformat(time) for time in (about.began, about.ended or about.began))
         whole = about.status == "whole"
-        return Look(facts, at, operations, statuses, whole, mark=about.words or "", listed=listed)
+        return Look(facts, at, operations, statuses, whole, mark=about.words or "", before=before)
 
     def sightings(self, kinds: Collection[str], company_id: str | None = None) -> list[Sighting]:
         """The rows of these kinds, of one company or of all, each state after the one before."""
@@ -244,18 +244,6 @@ def forget(path: Path, company_id: str) -> int:
     with _told(path), closing(_opened(path)) as db, db:
         db.execute("BEGIN IMMEDIATE")
         return db.execute("DELETE FROM seen WHERE company_id = ?", (company_id.strip().lower(),)).rowcount
-
-
-def about(path: Path) -> str:
-    """What a memory holds, in a line. Raises :class:`JournalError`."""
-    if not is_there(path, MEMORY):
-        raise MemoryFileError(f"There is no memory {path}.")
-    with _told(path), closing(_opened(path)) as db:
-        [(server,)] = db.execute("SELECT value FROM belongs WHERE name = 'server'").fetchall()
-        query = "SELECT count(DISTINCT company_id), sum(kind = 'operation'), min(first), max(last) FROM seen"
-        [(companies, operations, first, last)] = db.execute(query).fetchall()
-    when = f", seen from {first[:10]} to {last[:10]}" if first else ""
-    return f"{companies:,} companies of {server} with {operations or 0:,} pull operations{when}."
 
 
 @contextmanager
@@ -290,7 +278,8 @@ def _keep(db: sqlite3.Connection, look: Look) -> None:
     kinds = ("connection", "product") if look.settings is None else ("connection", "product", "setting")
     _keep_states(db, company, time, kinds, told)
     if look.operations is None:
-        db.execute("UPDATE seen SET last = max(last, ?) WHERE company_id = ? AND kind = 'look'", (time, company))
+        listed = "UPDATE seen SET ended = last, last = ? WHERE company_id = ? AND kind = 'look' AND last < ?"
+        db.execute(listed, (time, company, time))
         return
     db.executemany(_OPERATION, [
         (company, "operation", o.connection_id, str(o.data_type), o.id, str(o.status), o.requested, o.completed,

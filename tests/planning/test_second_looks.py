@@ -25,11 +25,11 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def look(at: datetime, *operations: PullOperation, status: str = "Linked", listed: datetime | None = None) -> Look:
+def look(at: datetime, *operations: PullOperation, status: str = "Linked", before: datetime | None = None) -> Look:
     """What is remembered of a company with one connection, listed again when the look was made."""
     connection = Connection(id="k", platform_name="Xero", status=status, last_sync="2026-11-23T08:00:00Z")
     facts = CompanyFacts("c", "C", {"k": connection}, {})
-    return Look(facts, at, list(operations), mark=mark_of(facts), listed=listed or at)
+    return Look(facts, at, list(operations), mark=mark_of(facts), before=before or at)
 
 
 def operation(status: str, at: datetime) -> PullOperation:
@@ -48,9 +48,9 @@ def test_who_is_asked_again() -> None:
     assert not is_due(look(NOON - HOUR / 2, failed), NOON)
     assert is_due(look(NOON - 2 * HOUR, failed), NOON)
     assert not is_due(look(NOON - 2 * HOUR, old), NOON)
-    assert not is_due(look(NOON - 20 * HOUR, old, listed=NOON - 2 * HOUR), NOON)
-    assert is_due(look(NOON - 20 * HOUR, old, listed=NOON - 5 * HOUR), NOON)  # the next look would come too late
-    assert is_due(look(NOON - 23.5 * HOUR, old, listed=NOON - HOUR), NOON)
+    assert not is_due(look(NOON - 20 * HOUR, old, before=NOON - 2 * HOUR), NOON)
+    assert is_due(look(NOON - 20 * HOUR, old, before=NOON - 5 * HOUR), NOON)  # the next look would come too late
+    assert is_due(look(NOON - 23.5 * HOUR, old, before=NOON - HOUR), NOON)
     assert is_due(look(NOON - HOUR, old), NOON - HOUR / 2) is False
 
 
@@ -62,8 +62,8 @@ def test_what_the_list_tells_is_a_reason_to_ask() -> None:
         Connection(id="k", platform_name="Xero", status="Deauthorized", last_sync="2026-11-23T08:00:00Z"),
     ):
         facts = CompanyFacts("c", "C", {"k": other}, {})
-        assert is_due(Look(facts, remembered.at, [], mark=remembered.mark, listed=remembered.at), NOON)
-    assert is_due(Look(remembered.facts, remembered.at, [], mark="", listed=remembered.at), NOON)
+        assert is_due(Look(facts, remembered.at, [], mark=remembered.mark, before=remembered.at), NOON)
+    assert is_due(Look(remembered.facts, remembered.at, [], mark="", before=remembered.at), NOON)
 
 
 class Portfolio:
