@@ -133,8 +133,8 @@ async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnap
         elif wanted.takes_company(company):
             facts = await context.facts(company, id)
             snapshots.append(CompanySnapshot(facts.id, facts.name, facts))
-    listed = [Look(each.facts, context.now) for each in snapshots if each.facts is not None]
-    await context.remember(lambda memory: memory.saw(listed))
+    looks = [Look(each.facts, context.now) for each in snapshots if each.facts is not None]
+    await context.remember(lambda memory: memory.saw(looks))
     return snapshots
 
 
