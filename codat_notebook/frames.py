@@ -64,7 +64,7 @@ AUDIT = {
 PLAN = {
     "company_id": "category", "company": "category", "connection_id": "category", "data_type": "category",
     "platform": "category", "status": "category", "age": "duration", "action": "category", "reason": "category",
-    "requests": "number", "seconds": "number",
+    "requests": "number", "seconds": "number", "seen": "time",
 }  # fmt: skip
 ESTIMATE = {
     "rhythm": "category", "platform": "category", "companies": "count", "refreshes": "count", "requests": "number",
@@ -77,12 +77,25 @@ GOALS = {"of": "category", "name": "category", "pass": "count", "warn": "count",
 SKEW = {
     "company": "category", "report": "category", "verdict": "category", "skew": "duration", "oldest_type": "category",
     "oldest": "time", "newest_type": "category", "newest": "time", "data_types": "count", "never_read": "count",
-    "company_id": "category",
+    "company_id": "category", "seen": "time",
 }  # fmt: skip
 TOKENS = {
     "company": "category", "platform": "category", "verdict": "category", "last_sync": "time", "age": "duration",
     "status": "category", "action": "category", "link_url": "text", "connection_id": "category",
-    "company_id": "category",
+    "company_id": "category", "seen": "time",
+}  # fmt: skip
+CHANGES = {
+    "change": "category", "company": "category", "platform": "category", "data_type": "category", "what": "text",
+    "after": "time", "by": "time", "connection_id": "category", "company_id": "category",
+}  # fmt: skip
+CONNECTION_HISTORY = {
+    "platform": "category", "event": "category", "what": "text", "after": "time", "by": "time", "source": "category",
+    "connection_id": "category",
+}  # fmt: skip
+RELINKS = {
+    "company": "category", "platform": "category", "why": "category", "earliest": "time", "latest": "time",
+    "sure": "category", "missing": "text", "action": "text", "message": "text", "source": "category",
+    "connection_id": "category", "company_id": "category",
 }  # fmt: skip
 SUMMARY = {
     "company": "text", "phase": "category", "operations": "count", "queueing": "count", "running": "count",

@@ -19,13 +19,16 @@ from codat_notebook.client.quota import Pacing, Quota
 from codat_notebook.models.errors import ConfigurationError, hides_arguments
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Security
+from codat_notebook.models.status import can_be_relinked
 from codat_notebook.planning.methods import PlanningMethods
+from codat_notebook.planning.remembering import RememberingMethods
 from codat_notebook.planning.sync_settings import with_settings
 from codat_notebook.runs.asking import Steps, ask, both
 from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.context import CLOSED, CompanyFacts, RunContext, facts_of, find_companies, find_operations
 from codat_notebook.runs.engine import engine
 from codat_notebook.runs.journal import Start
+from codat_notebook.runs.memory import Memory
 from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.records import ErrorRecord, Log
 from codat_notebook.runs.run import RefreshRun
@@ -50,7 +53,7 @@ _LATE = (
 _PATIENCE = 5.0
 
 
-class Session(PlanningMethods):
+class Session(PlanningMethods, RememberingMethods):
     """A connection to Codat whose answers are DataFrames. Made by :func:`connect`; a context manager.
 
     ``per_minute`` requests at most are sent in any minute (Codat's limit for one address is 1,000), and ``concurrent``
@@ -80,6 +83,7 @@ class Session(PlanningMethods):
         **client_options: Any,
     ) -> None:
         security = Security.of(security)  # whatever was given, from here on no frame holds its text
+        self._key = security.auth_header
         pacing = client_options.pop("pacing", None) or Pacing(per_minute, concurrent)
         self.client = CodatLending(
             security, server_url=server_url, read_only=read_only, listener=self._on_event, pacing=pacing,
@@ -97,6 +101,13 @@ class Session(PlanningMethods):
         self.context = RunContext(self.client, engine(), self.error_log, pacing, begun_on_sandbox=is_sandbox)
         self.context.engine.hold(self)
         forking.remember(self)
+
+    def remember(self, path: "str | Path") -> None:
+        """Keep what this session sees in a file from now on: the ``memory`` of :func:`connect`, which see."""
+        memory = Memory(path, self.client.server_url, self._key)
+        if not memory.known:
+            self.context.engine.call(self.guard(memory.admit(self.context), "The memory cannot be used"))
+        self.context.memory = memory
 
     def after_fork(self) -> None:
         """In a forked child: the runs and the embedded sandbox are the parent's, and do not end with this copy."""
@@ -143,7 +154,13 @@ class Session(PlanningMethods):
             server=self.client.server_url,
             is_sandbox=self.is_sandbox,
         )
-        return report.save(report.page(findings), target, overwrite)
+        saved = report.save(report.page(findings), target, overwrite)
+        links = [id for id, each in status.facts.connections.items() if can_be_relinked(each.status) and each.link_url]
+        reported = self.context.remember(
+            lambda memory: memory.handed_out(status.facts.id, links, "reported", findings.now)
+        )
+        yield from ask(reported, "The report could not be made", company_id)
+        return saved
 
     report, report_async = both(_report)
 
@@ -434,7 +451,7 @@ def preload() -> None:
 @hides_arguments
 def connect(
     key: str | Secret | None = None, *, server_url: str | None = None, sandbox: bool = False, read_only: bool = False,
-    per_minute: int | None = 1000, concurrent: int | None = 10,
+    per_minute: int | None = 1000, concurrent: int | None = 10, memory: "str | Path | None" = None,
 ) -> Session:  # fmt: skip
     """Connect to Codat, or to the sandbox.
 
@@ -450,18 +467,35 @@ def connect(
     per_minute, concurrent : requests at most in any minute, and at a time for each company; ``None``: no limit. Codat
         takes 1,000 and 10 of one address and company, from all processes together: give each of them a share, which
         add up to no more (three processes: 330 and 3).
+    memory : a file that keeps what sessions see, for ``changes``, ``connection_history`` and ``relinks``, and so that
+        ``plan`` and ``portfolio_status`` ask less the second time. Several processes may share it. It holds ids, types,
+        statuses and times, and belongs to one server and account: once the key has changed, one of the companies that
+        it knows must answer.
 
-    Raises ``ConfigurationError`` where there is no key and nobody to ask, or where the key or address cannot be right.
+    Raises :class:`runs.JournalError` for a memory that cannot be used, or is of another account;
+    ``ConfigurationError`` where there is no key and nobody to ask, or where the key or address cannot be right.
 
     >>> session = connect(sandbox=True)  # doctest: +SKIP
     """
     if sandbox:
-        return _connect_sandbox(read_only=read_only, per_minute=per_minute, concurrent=concurrent)
+        return _with(memory, _connect_sandbox(read_only=read_only, per_minute=per_minute, concurrent=concurrent))
     secret = Secret.of(key) if key is not None else Secret.from_environment() or _prompt()
     del key  # or a traceback would show it
     address = server_url or os.environ.get("CODAT_BASE_URL") or None
     security = Security(auth_header=secret)
-    return Session(security, server_url=address, read_only=read_only, per_minute=per_minute, concurrent=concurrent)
+    session = Session(security, server_url=address, read_only=read_only, per_minute=per_minute, concurrent=concurrent)
+    return _with(memory, session)
+
+
+def _with(memory: "str | Path | None", session: Session) -> Session:
+    """The session with its memory; closed where that cannot be used."""
+    if memory is not None:
+        try:
+            session.remember(memory)
+        except BaseException:
+            session.close()
+            raise
+    return session
 
 
 def _connect_sandbox(**how: Any) -> Session:

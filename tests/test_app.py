@@ -124,7 +124,7 @@ def test_who_does_not_come_by_hand_gets_the_door(tmp_path: Path) -> None:
     [
         ((), set()),
         (("--connect-form",), {"CODAT_BASE_URL"}),
-        (("--live", "--read-only"), set(ACCOUNT)),
+        (("--live", "--read-only", "--no-memory"), set(ACCOUNT)),
         (("--live", "--connect-form"), set(ACCOUNT)),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,

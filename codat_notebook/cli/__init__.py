@@ -1,4 +1,5 @@
-"""The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox``, ``listen``, ``refresh``, ``health`` ...
+"""The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox``, ``listen``, ``refresh``, ``health``,
+``memory`` ...
 
 ``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
 that ``--help`` answers at once. ``child`` is JupyterLab, or the console as a page (with ``page_server`` inside).
@@ -19,6 +20,8 @@ from typing import NoReturn
 from codat_notebook import __version__
 from codat_notebook.cli.exits import Exit, shown_command, told
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, stoppable
+
+_MEMORY = "the file that keeps what sessions see (default: CODAT_MEMORY)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -106,6 +109,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=told(Exit.DONE, Exit.PROBLEM, Exit.ARGUMENTS, Exit.OPEN, Exit.LATE),
     ))  # fmt: skip
+    _add_memory(commands.add_parser("memory", help="delete a company from what sessions remember"))
     _add_doctor(commands.add_parser(
         "doctor", help="check this machine, and whether Codat works as expected",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -127,6 +131,8 @@ def _add_app(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--live", action="store_true", help="Codat itself, with the key in CODAT_API_KEY or CODAT_AUTH_HEADER")
     add("--read-only", action="store_true", help="refuse everything that queues a refresh")
+    add("--memory", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=_MEMORY)
+    add("--no-memory", action="store_true", help="remember nothing of what is seen; --live wants this or --memory")
     add(
         "--connect-form",
         action="store_true",
@@ -151,6 +157,12 @@ def _add_health(command: argparse.ArgumentParser) -> None:
     add("--reserve", type=float, default=0.1, help="share of the day's quota that is left to others")
     _add_limits(command)
     add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
+
+
+def _add_memory(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--memory", type=Path, metavar="FILE", help=_MEMORY)
+    add("--forget", required=True, metavar="COMPANY", help="delete all that it holds of this company, by id")
 
 
 def _add_doctor(command: argparse.ArgumentParser) -> None:

@@ -238,8 +238,8 @@ class ConsolePage(Child):
 
     ``sandbox``: whether its consoles are on the sandbox that ``environment`` names; else on Codat itself, with the key
     of the environment. ``ways``: how a visitor connects instead, by a form; without any nothing can be changed.
-    ``read_only``: refuse everything that queues. ``visitors``: how many kernels there may be at a time. ``idle``:
-    minutes after which a kernel without a page ends. The rest is :class:`Child`'s.
+    ``read_only``: refuse everything that queues. ``memory``: where what is seen is kept. ``visitors``: how many kernels
+    there may be at a time. ``idle``: minutes after which a kernel without a page ends. The rest is :class:`Child`'s.
     """
 
     name = "The page's server (Voila)"
@@ -253,12 +253,13 @@ class ConsolePage(Child):
         sandbox: bool,
         ways: Sequence[str] = (),
         read_only: bool = False,
+        memory: Path | None = None,
         visitors: int = 20,
         idle: float = 10,
         without: Collection[str] = (),
     ) -> None:
         port = free_port(port)
-        notebook = _notebook(sandbox=sandbox, ways=ways, read_only=read_only)
+        notebook = _notebook(sandbox=sandbox, ways=ways, read_only=read_only, memory=memory)
         files = {"voila.json": _page_settings(port, visitors, idle), _NOTEBOOK: notebook}
         environment = {**environment, "JUPYTER_PATH": str(_TEMPLATES), HOST: "the app"}
         super().__init__(port, _PAGE, files, environment, without=without, inside=True)
@@ -294,9 +295,10 @@ def _page_settings(port: int, visitors: int, idle: float) -> dict[str, Any]:
     }
 
 
-def _notebook(*, sandbox: bool, ways: Sequence[str], read_only: bool) -> dict[str, Any]:
+def _notebook(*, sandbox: bool, ways: Sequence[str], read_only: bool, memory: Path | None) -> dict[str, Any]:
     form = f"cn.console(ways={tuple(ways)}, read_only={read_only})"
-    fixed = f"cn.console(cn.connect(sandbox={sandbox}, read_only={read_only}), ways=())"
+    kept = "" if memory is None else f", memory={str(memory)!r}"
+    fixed = f"cn.console(cn.connect(sandbox={sandbox}, read_only={read_only}{kept}), ways=())"
     source = _CELL.format(form if ways else fixed)
     cell: dict[str, Any] = {"cell_type": "code", "id": "console", "execution_count": None, "metadata": {}}
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}

@@ -1,4 +1,4 @@
-"""What each command does but ``refresh``. All run in the foreground until they are asked to stop, and leave nothing."""
+"""What the short commands do. Those that serve run until they are asked to stop, and leave nothing."""
 
 import base64
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.cli.child import Child, ConsolePage, Lab
-from codat_notebook.cli.stopping import CommandError, Stop
+from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop
 from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.secret import VARIABLES, Secret
 
@@ -53,9 +53,11 @@ def lab(arguments: Namespace, stop: Stop) -> None:
 def app(arguments: Namespace, stop: Stop) -> None:
     """Serve the console as a page, and wait for Ctrl-C."""
     _need("voila", "Voila, which serves the page,")
+    if "memory" in arguments and (arguments.connect_form or not arguments.live):
+        raise ArgumentsError("--memory is of one account: it goes with --live, and not with --connect-form.")
     if arguments.live:
         visitor, ways = _live(arguments)
-        _serve(stop, arguments, visitor, ways=ways)
+        _serve(stop, arguments, visitor, ways=ways, memory=None if ways else memory_file(arguments))
         return
     with _sandbox(12, arguments) as sandbox:
         if arguments.connect_form:
@@ -82,7 +84,32 @@ def _live(arguments: Namespace) -> tuple[str, tuple[str, ...]]:
             "There is no key. Set CODAT_API_KEY or CODAT_AUTH_HEADER, leave --live out for the sandbox, "
             "or let visitors use keys of their own with --connect-form."
         )
+    if not arguments.no_memory and memory_file(arguments) is None:
+        raise CommandError("Say where to keep what is seen, --memory FILE, or that nothing is kept, --no-memory.")
     return account, ()
+
+
+def memory_file(arguments: Namespace) -> Path | None:
+    """The memory that was named: by ``--memory``, else by ``CODAT_MEMORY``; none with ``--no-memory``."""
+    named = getattr(arguments, "memory", None) or os.environ.get("CODAT_MEMORY")
+    return None if getattr(arguments, "no_memory", False) or not named else Path(named).absolute()
+
+
+def memory(arguments: Namespace, stop: Stop) -> None:
+    """Forget a company."""
+    from codat_notebook.runs.memory import forget
+    from codat_notebook.runs.store import JournalError
+
+    path = memory_file(arguments)
+    if path is None:
+        raise CommandError("Name the memory: --memory FILE, or set CODAT_MEMORY.")
+    try:
+        count = forget(path, arguments.forget)
+    except JournalError as error:
+        raise CommandError(str(error)) from None
+    if not count:
+        raise CommandError("The memory knows no company with this id. Nothing was deleted.")
+    _say(f"{count:,} rows are deleted. What sessions see of the company from now on is kept again.")
 
 
 def sandbox(arguments: Namespace, stop: Stop) -> None:

@@ -6,6 +6,7 @@ it ended is told by ``outcome``; and whatever ends with a code other than 0 name
 """
 
 import json
+import os
 import sys
 import time
 from argparse import Namespace
@@ -97,7 +98,8 @@ def connected(arguments: Namespace, then: str = " Nothing was queued.") -> Itera
             why = "There is no key. Set CODAT_API_KEY or CODAT_AUTH_HEADER, or try it with --sandbox."
             raise CommandError(why, shown_command(["doctor"]))
         limits = {"per_minute": arguments.per_minute, "concurrent": arguments.concurrent}
-        with connect(key, sandbox=arguments.sandbox, **limits) as session:
+        memory = None if arguments.sandbox else os.environ.get("CODAT_MEMORY") or None
+        with connect(key, sandbox=arguments.sandbox, memory=memory, **limits) as session:
             yield session
     except ConfigurationError as error:
         raise CommandError(str(error), shown_command(["doctor"])) from None

@@ -115,6 +115,17 @@ def diagnose(
     )  # fmt: skip
 
 
+def telling_words(operation: PullOperation) -> str:
+    """What of an operation's messages the rules look for: with these alone the diagnosis is the same.
+
+    >>> telling_words(PullOperation(status="FetchError", error_message="Toft: your subscription has expired."))
+    'subscription has expired'
+    """
+    said = "\n".join(filter(None, (operation.status_description, operation.error_message)))
+    found = (re.search(rule.text, said, re.IGNORECASE) for rule in rules.RULES if rule.text and said)
+    return "\n".join(dict.fromkeys(match[0] for match in found if match))
+
+
 @lru_cache(maxsize=4096)  # many operations, few platforms: the progress asks for 50 rows a few times a second
 def _is_among(platform: str, words: tuple[str, ...]) -> bool:
     return any(re.search(rf"\b{word}\b", platform) for word in words)

@@ -18,6 +18,29 @@ from codat_notebook.models.vocabulary import ACCOUNTING, BANKING, COMMERCE
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """How long an authorization lasts, in days: at least and at most. ``basis``: ``documented`` or ``inferred``."""
+
+    least: float
+    most: float
+    basis: str
+    source: str
+
+
+#: Integration key -> when a consent ends that was given, used or not.
+CONSENTS: Final[Mapping[str, Ending]] = {
+    "suuo": Ending(90, 90, "documented", "docs/integrations/banking/plaid/reauthorize-url-links.md"),
+    # No page gives TrueLayer's; the same one names the 90 days of open banking.
+    "upvr": Ending(90, 90, "inferred", "docs/integrations/banking/plaid/reauthorize-url-links.md"),
+    # 90 days at most, as was chosen; that a sync does not renew it is inferred.
+    "jcrp": Ending(90, 90, "inferred", "docs/integrations/accounting/sage200/accounting-sage200-setup.md"),
+}
+#: When an authorization ends that nobody uses, on some platforms. Which ones, and after how long exactly, no page says:
+#: any that is read over the network may be.
+UNUSED: Final = Ending(60, 100, "inferred", "docs/configure/portal/companies.md")
+
+
+@dataclass(frozen=True, slots=True)
 class Platform:
     """One integration. Durations are medians in virtual seconds; rates are per operation."""
 
@@ -33,8 +56,12 @@ class Platform:
     offline: bool = False  # documented: QuickBooks Desktop and Sage 50 run on the customer's machine
     windowed: bool = False  # documented: only QuickBooks Desktop is read at certain hours alone
     token_days: float | None = None  # documented range 60 to 100: unused this long, the token is revoked
-    consent_days: float | None = None  # a consent ends that long after it was given, used or not
     withdrawn: str | None = None  # documented: the day on which Codat removed the integration
+
+    @property
+    def consent_days(self) -> float | None:
+        """A consent ends that long after it was given, used or not."""
+        return CONSENTS[self.key].most if self.key in CONSENTS else None
 
     @property
     def integration_id(self) -> str:
@@ -88,9 +115,8 @@ COMMON: Final = (
     Platform("fbrh", "FreeAgent", "Accounting", _accounting("itemReceipts", "journals", "salesOrders",
              "purchaseOrders", "trackingCategories"), 0.7, 0.04, _USUAL, token_days=90),
     Platform("suuo", "Plaid", "Banking", BANKING, 0.5, 0.05, {**_USUAL, "FetchError": 9.0},
-             refuses=("banking-transactionCategories",), consent_days=90),  # plaid/reauthorize-url-links.md
-    Platform("upvr", "TrueLayer", "Banking", BANKING, 0.5, 0.06, {**_USUAL, "FetchError": 9.0},
-             consent_days=90),  # inferred from the same page: the 90 days of open banking
+             refuses=("banking-transactionCategories",)),
+    Platform("upvr", "TrueLayer", "Banking", BANKING, 0.5, 0.06, {**_USUAL, "FetchError": 9.0}),
     Platform("fztf", "Shopify", "Commerce", COMMERCE, 0.8, 0.04, _USUAL),
     Platform("exgd", "Stripe", "Commerce", tuple(t for t in COMMERCE if t != "commerce-locations"), 0.7, 0.03,
              _USUAL, refuses=("commerce-taxComponents",)),
@@ -102,8 +128,7 @@ _FURTHER: Final = (
     Platform("pbbf", "Exact (UK)", "Accounting", _SMALL, 1.0, 0.05, {**_USUAL, "RateLimitError": 6.0}),
     Platform("vxvy", "FreshBooks", "Accounting", _SMALL, 0.8, 0.04, _USUAL),
     Platform("pdvj", "MYOB Business", "Accounting", _LARGE, 1.6, 0.06, {**_USUAL, "FetchError": 8.0}),
-    Platform("jcrp", "Sage 200 Standard", "Accounting", _LARGE, 1.2, 0.05, _USUAL,
-             consent_days=90),  # sage200/accounting-sage200-setup.md: at most; that a sync does not renew it is assumed
+    Platform("jcrp", "Sage 200 Standard", "Accounting", _LARGE, 1.2, 0.05, _USUAL),
     Platform("tgff", "Sage Accounting", "Accounting", _SMALL, 0.9, 0.04, _USUAL),
     Platform("knfz", "Sage Intacct", "Accounting", _LARGE, 1.3, 0.05, {**_USUAL, "PermissionsError": 6.0}),
     Platform("pbtz", "Wave", "Accounting", _SMALL, 0.8, 0.04, _USUAL),
@@ -123,6 +148,15 @@ _FURTHER: Final = (
 PLATFORMS: Final = (*COMMON, *_FURTHER)
 BY_KEY: Final = {platform.key: platform for platform in PLATFORMS}
 BY_NAME: Final = {platform.name: platform for platform in PLATFORMS}
+
+
+def platform_of(key: str | None, name: str) -> Platform | None:
+    """The platform of a connection, by its key or its name; TrueLayer has a key for each bank."""
+    if "truelayer" in f"{key} {name}".lower():
+        return BY_KEY["upvr"]
+    return BY_KEY.get(key or "") or BY_NAME.get(name)
+
+
 BY_KIND: Final = {
     kind: tuple(p for p in COMMON if p.source_type == kind) for kind in ("Accounting", "Banking", "Commerce")
 }

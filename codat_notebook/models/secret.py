@@ -11,6 +11,7 @@ key of fewer than ``LEAST`` characters, and in more than ``_SMALL`` bytes one wh
 """
 
 import base64
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -242,6 +243,10 @@ class Secret(Scrubber):
     def reveal(self) -> str:
         """The ``Authorization`` header, in the clear. For the network only."""
         return self.__header
+
+    def fingerprint(self, salt: bytes) -> str:
+        """What tells this key from others and not what it is, to be kept in a file; slow, so that guessing is, too."""
+        return hashlib.scrypt(self.__header.encode(), salt=salt, n=2**14, r=8, p=1, dklen=16).hex()
 
     def __repr__(self) -> str:
         return f"Secret('Basic {MASK}')"

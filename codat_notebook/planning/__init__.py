@@ -2,6 +2,8 @@
 
 ``selection`` says what is wanted; ``snapshots`` asks Codat for the state of many companies at once. What follows is
 pure: ``plan`` decides cell by cell, ``estimate`` counts what refreshing takes and costs, ``health`` judges (it is what
-:meth:`Session.portfolio_status` gives), ``measuring`` makes of the snapshots the table that strategies see.
-``sync_settings`` tells what Codat does by itself. ``methods`` are the methods that a session gets from here.
+:meth:`Session.portfolio_status` gives), ``measuring`` makes of the snapshots the table that strategies see. Of what is
+remembered ``timeline`` tells what became of connections, ``changes`` what has changed; ``relinks`` foresees what will.
+``sync_settings`` tells what Codat does by itself. ``methods`` and ``remembering`` are the methods that a session gets
+from here.
 """

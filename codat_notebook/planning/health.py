@@ -106,7 +106,7 @@ def skew_rows(snapshot: CompanySnapshot, reports: Iterable[str], limit: timedelt
             "company": snapshot.name, "report": report, "skew": apart, "data_types": len(types),
             "verdict": FAIL if never else Goal(limit, 2 * limit).verdict(apart),
             "oldest_type": oldest[1], "oldest": oldest[0], "newest_type": newest[1], "newest": newest[0],
-            "never_read": len(never), "company_id": snapshot.id,
+            "never_read": len(never), "company_id": snapshot.id, "seen": snapshot.seen,
         })  # fmt: skip
     return rows
 
@@ -132,7 +132,7 @@ def token_rows(snapshot: CompanySnapshot, now: datetime) -> list[dict[str, Any]]
         rows.append({
             "company": snapshot.name, "platform": connection.platform_name, "verdict": verdict, "last_sync": last,
             "age": age, "status": connection.status, "action": action, "link_url": connection.link_url or None,
-            "connection_id": connection.id, "company_id": snapshot.id,
+            "connection_id": connection.id, "company_id": snapshot.id, "seen": snapshot.seen,
         })  # fmt: skip
     return rows
 
@@ -189,13 +189,15 @@ class PortfolioStatus:
 
     @property
     def cells(self) -> pd.DataFrame:
-        """Each cell: ``company``, ``verdict`` and ``connection_status``, then the columns of ``session.status``."""
+        """Each cell: ``company``, ``verdict``, ``connection_status`` and ``seen`` (when it was last asked for), then
+        the columns of ``session.status``."""
         pairs = [(snapshot, cell) for snapshot in self.snapshots for cell in self._cells(snapshot)]
         statuses = [snapshot.connections[cell.connection_id].status for snapshot, cell in pairs]
         extra: dict[str, tuple[str, list[Any]]] = {
             "company": ("text", [snapshot.name for snapshot, _ in pairs]),
             "verdict": ("category", [self.verdict(cell) for _, cell in pairs]),
             "connection_status": ("category", statuses),
+            "seen": ("time", [snapshot.seen for snapshot, _ in pairs]),
         }
         return frames.data_status([cell for _, cell in pairs], extra=extra)
 

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from codat_notebook.models.operations import can_be_queued
 from codat_notebook.models.products import caution
@@ -44,6 +44,7 @@ class PlanRow:
     reason: str
     requests: float
     seconds: float | None
+    seen: datetime | None
 
 
 def plan_rows(snapshots: Sequence[CompanySnapshot], selection: Selection) -> list[PlanRow]:
@@ -103,6 +104,7 @@ def _row(
         reason=skip or _occasion(snapshot, cell, selection),
         requests=0.0,
         seconds=None if skip else durations.of(platform or "", data_type or "").median,
+        seen=snapshot.seen,
     )
 
 

@@ -4,13 +4,16 @@ Cells are read at the pace that the session's governor allows: the history of a 
 a second request is sent only where it does not reach back far enough. One company's trouble is told by its
 :class:`CompanySnapshot`; what stops all of them (the reserve of the day's quota, an outage) ends the asking, and those
 that are left say why.
+
+With a memory, a company is asked for again only where something can have changed: :func:`is_due` says when. What is
+known of the others is as old as their ``seen`` says, and never older than a day.
 """
 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError
@@ -19,12 +22,14 @@ from codat_notebook.models.platforms import BY_KEY, BY_NAME, median_seconds
 from codat_notebook.models.shared import Company, Connection, PullOperation
 from codat_notebook.models.status import is_problem, is_running
 from codat_notebook.models.vocabulary import did_you_mean
+from codat_notebook.planning.relinks import expiry
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.sync_settings import Settings, merged
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells, reaches_back
 from codat_notebook.runs.context import FEW, CompanyFacts, RunContext, find_companies
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
 from codat_notebook.runs.governor import Hold
+from codat_notebook.runs.memory import Look, mark_of
 from codat_notebook.runs.records import Subject
 
 T = TypeVar("T")
@@ -35,6 +40,10 @@ UNREADABLE = "could not be read"
 AT_ONCE = 24
 #: Real seconds: between two looks whether a request may go, and for which a plan waits until one may.
 _LOOK, _LONGEST = 0.02, 90.0
+#: How long what is remembered of a company is good for, where nothing tells of a change: at least, and at most.
+SHORT, LONG = timedelta(hours=1), timedelta(days=1)
+#: Companies that are remembered at one go, so that a look that is killed has not been in vain.
+_KEPT = 100
 
 
 @dataclass(slots=True)
@@ -84,6 +93,7 @@ class CompanySnapshot:
     running: frozenset[tuple[str, str]] = frozenset()  # cells with an operation under way
     histories: Mapping[tuple[str, str], CellHistory] = field(default_factory=dict)
     trouble: str | None = None  # why there are no cells
+    seen: datetime | None = None  # when its data was last asked for
     settings: Settings | None = None  # where they were asked for
 
     @property
@@ -109,8 +119,9 @@ def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:
 
 
 async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnapshot]:
-    """The companies with their connections and nothing more: one request for 5,000 of them. Raises the client's typed
-    errors where they cannot be listed."""
+    """The companies with their connections and nothing more, which is remembered: one request for 5,000 of them.
+
+    Raises the client's typed errors where they cannot be listed."""
     if wanted.targets is not None and len(wanted.targets) <= FEW:
         companies = [(id, await _company(context, id)) for id in wanted.targets]
     else:
@@ -125,6 +136,8 @@ async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnap
         elif wanted.takes_company(company):
             facts = await context.facts(company, id)
             snapshots.append(CompanySnapshot(facts.id, facts.name, facts))
+    looks = [Look(each.facts, context.now) for each in snapshots if each.facts is not None]
+    await context.remember(lambda memory: memory.saw(looks))
     return snapshots
 
 
@@ -157,7 +170,8 @@ async def read_cells(
     context: RunContext, wanted: Selection, *, reserve: float = 0.1, progress: Progress | None = None,
     settings: bool = False,
 ) -> list[CompanySnapshot]:  # fmt: skip
-    """Companies with their cells: one request for each, sometimes two, after those of ``read_facts``.
+    """Companies with their cells: one request for each, sometimes two, after those of ``read_facts``; with a memory
+    none for those of which it knows enough.
 
     The parameters are those of ``Session.plan``; with ``settings`` one request more for each company, and one for the
     client's. ``progress`` is never called on the engine's thread. Raises ``ValueError`` for a reserve that is none.
@@ -165,7 +179,7 @@ async def read_cells(
     if not (isinstance(reserve, (int, float)) and reserve >= 0):
         raise ValueError(f"reserve: a share of the day's quota, such as 0.1, not {reserve!r}.")
     snapshots = await read_facts(context, wanted)
-    reader, work = _Reader(context, reserve, settings), iter(range(len(snapshots)))
+    reader, work = _Reader(context, reserve, settings, await _known(context, snapshots)), iter(range(len(snapshots)))
     done = 0
 
     async def worker() -> None:
@@ -179,7 +193,38 @@ async def read_cells(
     async with asyncio.TaskGroup() as group:
         for _ in range(min(AT_ONCE, len(snapshots))):
             group.create_task(worker())
+    await reader.keep()
     return snapshots
+
+
+async def _known(context: RunContext, snapshots: Iterable[CompanySnapshot]) -> dict[str, Look]:
+    """Company id -> what is remembered of it and still good."""
+    facts = [snapshot.facts for snapshot in snapshots if snapshot.facts is not None]
+    looks = await context.remember(lambda memory: [memory.recall(each) for each in facts]) or ()
+    return {look.facts.id: look for look in looks if look is not None and not is_due(look, context.now)}
+
+
+def is_due(look: Look, now: datetime) -> bool:
+    """Whether a company has to be asked for again, of which this is remembered and the connections are those of now.
+
+    A connection that was read, lost or linked again, or that shows a new error, tells so in the list of companies
+    (``lastSync``, ``status``, ``dataConnectionErrors``). A failure need not: what runs is asked for each time, what
+    failed in the last day or may lose its authorization in the next once in an hour, and everything else once in a day:
+    at this look, if it would be older than that at the next one, which is expected to come as soon as this one did.
+    """
+    operations = look.operations or ()
+    if look.mark != mark_of(look.facts) or any(is_running(each.status, each.completed) for each in operations):
+        return True
+    age, since = now - look.at, now - (look.before or look.at)
+    if age < SHORT:
+        return False
+    failed = (each.told for each in operations if is_problem(each.status))
+    ends = (expiry(each, (), now) for each in look.facts.linked)
+    return (
+        age + since >= LONG
+        or any(told is not None and now - told < LONG for told in failed)
+        or any(end is not None and now < end.earliest < now + LONG for end in ends)
+    )
 
 
 class _Stopped(Exception):
@@ -193,7 +238,9 @@ class _Reader:
     context: RunContext
     reserve: float
     settings: bool
+    known: Mapping[str, Look]
     why: str | None = None
+    looks: list[Look] = field(default_factory=list)
 
     async def read(self, snapshot: CompanySnapshot) -> CompanySnapshot:
         """A company with its cells, or with the trouble that there was."""
@@ -211,20 +258,31 @@ class _Reader:
             return replace(snapshot, trouble=UNREADABLE)
 
     async def _read(self, snapshot: CompanySnapshot, facts: CompanyFacts) -> CompanySnapshot:
+        settings = await self._settings_of(facts) if self.settings else None
+        told = None if settings is None else {name: setting.words for name, setting in settings.items()}
+        if (known := self.known.get(facts.id)) is not None:
+            self.looks.append(Look(facts, self.context.now, settings=told))
+            return _made(snapshot, known, _cells(known, self.context.now), settings)
+        asked = self.context.now
         calls, id = self.context.client.manage_data, facts.id
         newest = ListPullOperationsRequest(company_id=id, order_by="-requested", page_size=DEPTH)
         page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
-        whole = page.links.next is None
-        cells = make_cells(facts, {}, page.results, whole, self.context.now)
-        lacking = not (whole and reaches_back(facts, page.results))
+        look = Look(facts, asked, page.results, whole=page.links.next is None, settings=told)
+        cells = _cells(look, self.context.now)
+        lacking = not (look.whole and reaches_back(facts, page.results))
         if lacking and any(cell.last_success is None for cell in cells):
             statuses = await self._in_turn(lambda: calls.get_status_async(request={"company_id": id}))
-            cells = make_cells(facts, statuses.by_type, page.results, whole, self.context.now)
-        settings = await self._settings_of(facts) if self.settings else None
-        running = frozenset((o.connection_id, o.data_type) for o in page.results if is_running(o.status, o.completed))
-        return replace(
-            snapshot, cells=tuple(cells), running=running, histories=histories(page.results), settings=settings
-        )
+            look = replace(look, statuses=statuses.by_type)
+            cells = _cells(look, self.context.now)
+        self.looks.append(look)
+        if len(self.looks) >= _KEPT:
+            await self.keep()
+        return _made(snapshot, look, cells, settings)
+
+    async def keep(self) -> None:
+        """Remember what was read."""
+        looks, self.looks = self.looks, []
+        await self.context.remember(lambda memory: memory.saw(looks))
 
     async def _settings_of(self, facts: CompanyFacts) -> Settings | None:
         """What the settings do for a company; ``None``, and a word in the errors, where they cannot be read."""
@@ -256,3 +314,16 @@ class _Reader:
         if self.why is not None:
             raise _Stopped
         return hold
+
+
+def _cells(look: Look, now: datetime) -> list[Cell]:
+    return make_cells(look.facts, look.statuses, (look.operations or ())[:DEPTH], look.whole, now)
+
+
+def _made(snapshot: CompanySnapshot, look: Look, cells: Iterable[Cell], settings: Settings | None) -> CompanySnapshot:
+    """A company as it was seen, just now or by what is remembered."""
+    operations = (look.operations or ())[:DEPTH]
+    running = frozenset((o.connection_id, o.data_type) for o in operations if is_running(o.status, o.completed))
+    return replace(
+        snapshot, cells=tuple(cells), running=running, histories=histories(operations), settings=settings, seen=look.at
+    )

@@ -17,6 +17,7 @@ from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection, DataStatus, PullOperation
 from codat_notebook.models.status import AT_MACHINE, is_failed, is_problem, is_running, meaning
 from codat_notebook.models.vocabulary import DatasetStatus, SchemaDataType
+from codat_notebook.runs.memory import Look
 
 if TYPE_CHECKING:  # the context holds what is watched, which is made of these
     from codat_notebook.runs.context import CompanyFacts, RunContext
@@ -122,6 +123,7 @@ class CompanyStatus:
 
 async def company_status(context: "RunContext", company_id: str) -> CompanyStatus:
     """Ask for all that a company's cells are made of: three requests at the same time, the first time four."""
+    asked = context.now
     facts, statuses, page = await asyncio.gather(
         context.company(company_id),
         context.client.manage_data.get_status_async(request={"company_id": company_id}),
@@ -131,6 +133,8 @@ async def company_status(context: "RunContext", company_id: str) -> CompanyStatu
     )
     whole = page.links.next is None
     cells = make_cells(facts, statuses.by_type, page.results, whole, context.now)
+    look = Look(facts, asked, page.results, statuses.by_type, whole)
+    await context.remember(lambda memory: memory.saw([look]))
     total = len(page.results) if whole else page.total_results
     return CompanyStatus(facts, page.results, cells, total, statuses.by_type, whole)
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 from codat_notebook.client import Attempt, CodatLending, Event, Waiting
@@ -28,8 +28,12 @@ from codat_notebook.runs.engine import Engine
 from codat_notebook.runs.governor import Governor
 from codat_notebook.runs.polling import LARGEST_PAGE
 from codat_notebook.runs.records import ErrorRecord, Log, Subject, from_exception, log_error
+from codat_notebook.runs.store import JournalError
 from codat_notebook.runs.watching import Watching
 from codat_notebook.utils import RetryConfig
+
+if TYPE_CHECKING:
+    from codat_notebook.runs.memory import Memory
 
 T = TypeVar("T")
 CLOSED = "This session is closed: connect() again."
@@ -128,6 +132,8 @@ class RunContext:
     watching: Watching = field(init=False)
     #: The webhook events that were handed in.
     inbox: Inbox = field(default_factory=Inbox)
+    #: What sessions have seen, where it is kept.
+    memory: "Memory | None" = None
 
     def __post_init__(self) -> None:
         self.watching = Watching(self)
@@ -141,7 +147,7 @@ class RunContext:
         self._asking = asyncio.Lock()
         self.governor.under_way = 0
 
-    def remember(self, run: Any) -> None:
+    def hold(self, run: Any) -> None:
         """Know a run by its id: the newest ones, up to :data:`KEPT_ROWS` rows in all, also when nobody holds them."""
         self.runs[run.id] = run
         self.kept.append(run)
@@ -187,6 +193,16 @@ class RunContext:
         if subject is not None and subject.company is None:
             subject = replace(subject, company=self.names.get(subject.company_id or ""))
         return log_error(self.errors, from_exception(error, what, self.now, subject))
+
+    async def remember(self, keep: "Callable[[Memory], T]") -> T | None:
+        """Use the memory, if there is one, on a thread of its own; trouble with it is told and stops nothing else."""
+        if self.memory is None:
+            return None
+        try:
+            return await asyncio.to_thread(keep, self.memory)
+        except JournalError as error:
+            self.report(error, "What was seen is not remembered")
+            return None
 
     async def company(self, company_id: str) -> CompanyFacts:
         """A company with its connections, and what each of them supports. Two requests, later ones one."""

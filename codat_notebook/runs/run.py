@@ -77,7 +77,7 @@ class RefreshRun:
         self.id = uuid.uuid4().hex
         self._began = context.client.clock.monotonic()
         self._ended_before = ended(self.counts)
-        context.remember(self)
+        context.hold(self)
         forking.remember(self)
         self._future: concurrent.futures.Future[None] = context.engine.submit(self._work())
 
@@ -103,8 +103,10 @@ class RefreshRun:
         try:
             if self._stopping:
                 raise asyncio.CancelledError
+            await self._context.remember(lambda memory: memory.touch(self.company_ids))
             await self._learn_facts()
             await self._scheduler.work()
+            await self._context.remember(lambda memory: memory.touch(self.company_ids))
             phases = {company.phase for company in self._companies}
             unqueued = "what was not queued is left so: run.watch_again(queue=True) queues it"
             stopped = [company for company in self._companies if company.phase == "stopped"]

@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 from codat_notebook import forking
 
@@ -39,10 +39,17 @@ else:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-#: "CdNb": marks a database as a journal of this package; and the version of its tables.
-APPLICATION: Final = 0x43644E62
+class Format(NamedTuple):
+    """What a file that this package keeps is: what people call it, its mark, and the versions that can be read."""
+
+    noun: str
+    application: int
+    versions: tuple[int, ...]
+
+
 VERSION: Final = 4
-_VERSIONS: Final = (1, 2, 3, VERSION)
+#: "CdNb".
+JOURNAL: Final = Format("journal", 0x43644E62, (1, 2, 3, VERSION))
 _HEADER: Final = b"SQLite format 3\x00"
 #: A row of ``attempts`` is how an earlier attempt ended, and from when on the next may be queued.
 TABLES: Final = (
@@ -75,7 +82,7 @@ Statement = tuple[str, Sequence[Sequence[Any]] | None]
 
 
 class JournalError(Exception):
-    """A journal that cannot be used; the message says why and what to do."""
+    """A file that this package keeps, a journal or a memory, cannot be used; the message says why and what to do."""
 
 
 class JournalInUseError(JournalError):
@@ -134,8 +141,8 @@ class Store:
             self._db = _connect(self.path)
             self._file = _identity(self.path)
             # It is new, or its making was cut short.
-            if self._db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
-                marks = f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"
+            if self._db.execute("PRAGMA application_id").fetchone()[0] != JOURNAL.application:
+                marks = f"PRAGMA application_id={JOURNAL.application}; PRAGMA user_version={VERSION};"
                 self._db.executescript(f"BEGIN IMMEDIATE; {'; '.join(TABLES)}; {marks} COMMIT;")
         except BaseException as error:
             self._rest()
@@ -273,11 +280,11 @@ def _is_damage(error: BaseException) -> bool:
     return type(error) is sqlite3.DatabaseError or isinstance(error, UnicodeError)
 
 
-def _unwritable(path: Path, error: Exception) -> JournalUnwritableError:
+def _unwritable(path: Path, error: Exception, noun: str = JOURNAL.noun) -> JournalUnwritableError:
     code = error.errno if isinstance(error, OSError) else None
     what = _REMEDIES.get(code or 0, "Choose a folder that exists and that you may write to")
     told = (error.strerror if isinstance(error, OSError) else None) or error
-    return JournalUnwritableError(f"The journal {path} cannot be written: {told}. {what}.")
+    return JournalUnwritableError(f"The {noun} {path} cannot be written: {told}. {what}.")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -289,29 +296,32 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return told.st_dev, told.st_ino
 
 
-def is_there(path: Path) -> bool:
-    """Whether the file is there; it is read only. Raises a :class:`JournalError` if it is not a journal of a version
-    that is known, or no such file can be."""
+def is_there(path: Path, form: Format = JOURNAL) -> bool:
+    """Whether the file is there; it is read only. Raises a :class:`JournalError` if it is not of that format and a
+    version that is known, or no such file can be."""
     try:
         for beside in ("-journal", ".lock"):
             with suppress(FileNotFoundError):
                 os.stat(f"{path}{beside}")  # a name that is too long for these, too, is told before it is used
         if not stat.S_ISREG(os.stat(path).st_mode) and not path.is_dir():  # a pipe would be waited for
-            raise NotAJournalError(f"{path} is no file that a journal can be in. Choose another name.")
+            raise NotAJournalError(f"{path} is no file that a {form.noun} can be in. Choose another name.")
         with open(path, "rb") as file:
             head = file.read(100)
     except FileNotFoundError:
         return False
     except ValueError as error:  # a NUL inside, or what the file system cannot encode
-        raise JournalUnwritableError(f"The journal's name {str(path)!r} is no file's. Choose another name.") from error
+        raise JournalUnwritableError(
+            f"The {form.noun}'s name {str(path)!r} is no file's. Choose another name."
+        ) from error
     except OSError as error:
-        raise _unwritable(path, error) from error
-    if head and (not head.startswith(_HEADER) or int.from_bytes(head[68:72], "big") != APPLICATION):
-        raise NotAJournalError(f"{path} is not a journal of codat_notebook; it was left as it is. Choose another name.")
-    if head and (version := int.from_bytes(head[60:64], "big")) not in _VERSIONS:
+        raise _unwritable(path, error, form.noun) from error
+    if head and (not head.startswith(_HEADER) or int.from_bytes(head[68:72], "big") != form.application):
+        told = f"{path} is not a {form.noun} of codat_notebook; it was left as it is. Choose another name."
+        raise NotAJournalError(told)
+    if head and (version := int.from_bytes(head[60:64], "big")) not in form.versions:
         raise JournalVersionError(
-            f"The journal {path} is of version {version}, this codat_notebook reads the versions "
-            f"{', '.join(map(str, _VERSIONS))}. It was left as it is: finish it with the version that began it, "
+            f"The {form.noun} {path} is of version {version}, this codat_notebook reads the versions "
+            f"{', '.join(map(str, form.versions))}. It was left as it is: finish it with the version that began it, "
             "or begin another one."
         )
     return True

@@ -43,7 +43,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Command, Sa
         codat.faults.hidden_headers = {"X-Sandbox"}
         environment = {"CODAT_BASE_URL": codat.url, "CODAT_API_KEY": codat.key}
         home = tmp_path_factory.mktemp("app")
-        with running("app", "--live", "--no-browser", cwd=home, environment=environment) as command:
+        with running("app", "--live", "--no-memory", "--no-browser", cwd=home, environment=environment) as command:
             command.expect(r"^Page \(LIVE\) http")
             yield command, codat
 

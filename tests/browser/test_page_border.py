@@ -145,7 +145,8 @@ OPENS = [
 def test_no_message_of_a_visitor_moves_the_border(live, read_only, page, watch, tmp_path) -> None:
     """Neither server nor key nor read-only, by no message, trait, new widget or request for code: 0 ways."""
     watch.expected.append("Comm not found for comm id (made-by-hand|by-name)")  # the kernel has closed them again
-    with serving(tmp_path, *(["--live"] if live else []), *(["--read-only"] if read_only else [])) as app:
+    options = [*(["--live", "--no-memory"] if live else []), *(["--read-only"] if read_only else [])]
+    with serving(tmp_path, *options) as app:
         page.goto(app.base)
         console = drawn(page)
         company = pick(console, "Toft")
@@ -220,7 +221,7 @@ def site(pages: dict[str, str]) -> Iterator[int]:
 def test_other_sites_start_and_end_no_kernel(host, page, context, watch, shoot, tmp_path) -> None:
     """By image, frame, script, link, form, fetch, beacon, socket, pop-up, refresh or guess; a person's click does."""
     watch.expected.append(".")  # a browser complains of each of these
-    with serving(tmp_path, "--live") as app:
+    with serving(tmp_path, "--live", "--no-memory") as app:
         page.goto(app.base)
         drawn(page)
         kernel = page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId")
