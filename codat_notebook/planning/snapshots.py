@@ -8,7 +8,7 @@ that are left say why.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
@@ -95,6 +95,14 @@ class CompanySnapshot:
         return {id for id, connection in self.connections.items() if connection.is_linked}
 
 
+def seen(
+    facts: CompanyFacts, cells: Iterable[Cell], operations: Sequence[PullOperation], settings: Settings | None = None
+) -> CompanySnapshot:
+    """What is known of a company, of its facts, its cells and its operations, newest first."""
+    running = frozenset((o.connection_id, str(o.data_type)) for o in operations if is_running(o.status, o.completed))
+    return CompanySnapshot(facts.id, facts.name, facts, tuple(cells), running, histories(operations), settings=settings)
+
+
 def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:
     """How long refreshes take, as the histories of these companies show it."""
     durations = Durations(lambda platform, data_type: median_seconds(BY_NAME.get(platform), data_type))
@@ -140,12 +148,13 @@ async def _company(context: RunContext, id: str) -> Company | str:
 
 async def read_cells(
     context: RunContext, wanted: Selection, *, reserve: float = 0.1, progress: Progress | None = None,
-    settings: bool = False,
+    settings: Callable[[Iterable[Cell]], bool] | bool = False,
 ) -> list[CompanySnapshot]:  # fmt: skip
     """Companies with their cells: one request for each, sometimes two, after those of ``read_facts``.
 
-    The parameters are those of ``Session.plan``; with ``settings`` one request more for each company, and one for the
-    client's. ``progress`` is never called on the engine's thread. Raises ``ValueError`` for a reserve that is none.
+    The parameters are those of ``Session.plan``; with ``settings`` (or where it says so of the cells) one request more
+    for each company, and one for the client's. ``progress`` is never called on the engine's thread. Raises
+    ``ValueError`` for a reserve that is none.
     """
     if not (isinstance(reserve, (int, float)) and reserve >= 0):
         raise ValueError(f"reserve: a share of the day's quota, such as 0.1, not {reserve!r}.")
@@ -177,7 +186,7 @@ class _Reader:
 
     context: RunContext
     reserve: float
-    settings: bool
+    settings: Callable[[Iterable[Cell]], bool] | bool
     why: str | None = None
 
     async def read(self, snapshot: CompanySnapshot) -> CompanySnapshot:
@@ -205,11 +214,8 @@ class _Reader:
         if lacking and any(cell.last_success is None for cell in cells):
             statuses = await self._in_turn(lambda: calls.get_status_async(request=request))
             cells = make_cells(facts, statuses.by_type, page.results, whole, self.context.now)
-        settings = await self._settings_of(facts) if self.settings else None
-        running = frozenset((o.connection_id, o.data_type) for o in page.results if is_running(o.status, o.completed))
-        return replace(
-            snapshot, cells=tuple(cells), running=running, histories=histories(page.results), settings=settings
-        )
+        wanted = self.settings(cells) if callable(self.settings) else self.settings
+        return seen(facts, cells, page.results, await self._settings_of(facts) if wanted else None)
 
     async def _settings_of(self, facts: CompanyFacts) -> Settings | None:
         """What the settings do for a company; ``None``, and a word in the errors, where they cannot be read."""

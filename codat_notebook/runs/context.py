@@ -51,6 +51,8 @@ class CompanyFacts:
     products: tuple[str, ...] = ()
     #: How many subsidiaries it has: the connections of a parent are theirs.
     subsidiaries: int = 0
+    #: Where its customer links a source: see ``Readiness.actions`` for what the documents say of such addresses.
+    redirect: str = ""
 
     @property
     def linked(self) -> list[Connection]:
@@ -159,7 +161,8 @@ class RunContext:
         products = tuple(company.products or ())
         self.names[id] = company.name or id
         subsidiaries = len(company.reference_subsidiary_companies or ())
-        return CompanyFacts(id, company.name or id, connections, able, company.tags or {}, products, subsidiaries)
+        name, tags = company.name or id, company.tags or {}
+        return CompanyFacts(id, name, connections, able, tags, products, subsidiaries, company.redirect)
 
     async def company_settings(self, company_id: str, retries: RetryConfig | None = None) -> SyncSettings:
         """A company's sync settings as Codat tells them, asked for once."""
