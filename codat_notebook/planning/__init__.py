@@ -3,5 +3,6 @@
 ``selection`` says what is wanted; ``snapshots`` asks Codat for the state of many companies at once. What follows is
 pure: ``plan`` decides cell by cell, ``estimate`` counts what refreshing takes and costs, ``health`` judges (it is what
 :meth:`Session.portfolio_status` gives), ``measuring`` makes of the snapshots the table that strategies see.
-``sync_settings`` tells what Codat does by itself. ``methods`` are the methods that a session gets from here.
+``sync_settings`` tells what Codat does by itself; ``readiness`` holds a company against the rules of a purpose, and
+``verdict`` is the answer. ``methods`` are the methods that a session gets from here.
 """

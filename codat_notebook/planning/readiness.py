@@ -190,10 +190,10 @@ def find(snapshot: CompanySnapshot, question: Question, now: datetime) -> Found:
         how = "Check the id; what went wrong stands in session.errors."
         reason = Reason("unknown", None, None, f"{what[0].upper()}{what[1:]}.", how, "us", INFERRED)
         return Found([reason], [], [name for types in question.types(()).values() for name in types])
-    return _Case(snapshot, question, now).found()
+    return _Examination(snapshot, question, now).found()
 
 
-class _Case:
+class _Examination:
     """One company on its way through the rules."""
 
     def __init__(self, snapshot: CompanySnapshot, question: Question, now: datetime) -> None:

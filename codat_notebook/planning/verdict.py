@@ -33,7 +33,7 @@ _LINK: Final = " The link may work only once, and for a day: send it at once."
 _NOBODY: Final = ("refresh", "wait")
 
 
-class Line(NamedTuple):
+class Told(NamedTuple):
     """Reasons that are alike, told together: ``about`` are the data types and their source, in words."""
 
     code: str
@@ -142,7 +142,7 @@ class Readiness:
         and ids. The documents say of link URLs that they may work once and for a day: they are kept nowhere else."""
         grouped = self._acts
         platforms = self.snapshot.connections
-        columns = {
+        columns: dict[str, list[Any]] = {
             "who": [key[0] for key in grouped],
             "action": [key[1] + (_LINK if key[3] else "") for key in grouped],
             "data_types": [", ".join(filter(None, types)) for types in grouped.values()],
@@ -218,7 +218,7 @@ class Readiness:
             return None
         return timedelta(seconds=max(e[0] for e in ends)), timedelta(seconds=max(e[1] for e in ends))
 
-    def lines(self, reasons: Iterable[Reason] | None = None) -> list[Line]:
+    def lines(self, reasons: Iterable[Reason] | None = None) -> list[Told]:
         """The reasons in words, those that are alike together."""
         alike: dict[tuple[str, str, str, str], list[str]] = {}
         for each in self._found.reasons if reasons is None else reasons:
@@ -227,12 +227,12 @@ class Readiness:
             if each.data_type:
                 names.append(plain_name(each.data_type))
         return [
-            Line(code, ", ".join(names) + (f" ({platform})" if platform else ""), what, action)
+            Told(code, ", ".join(names) + (f" ({platform})" if platform else ""), what, action)
             for (code, platform, what, action), names in alike.items()
         ]
 
     @property
-    def noted(self) -> list[Line]:
+    def noted(self) -> list[Told]:
         """The notes in words."""
         return self.lines(self._found.notes)
 
@@ -299,7 +299,8 @@ def _length(value: timedelta) -> str:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return json.loads(frame.to_json(orient="records", date_format="iso"))  # type: ignore[no-any-return]
+    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", date_format="iso"))
+    return rows
 
 
 def of_answers(answers: Iterable[Readiness]) -> pd.DataFrame:
