@@ -1,12 +1,13 @@
-"""The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox``, ``refresh``, ``health`` and ``doctor``.
+"""The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox``, ``refresh``, ``health``, ``ready`` and
+``doctor``.
 
 ``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
 that ``--help`` answers at once. ``child`` is JupyterLab, or the console as a page (with ``page_server`` inside).
-``refresh`` reads a plan, waits, and tells how it ended; ``health`` tells what is not fresh; ``doctor`` looks at the
-machine and at Codat. ``stopping``
-holds the errors that are told in one line, and turns Ctrl-C and its relatives into an orderly end.
-Exit codes: 0 done (also by Ctrl-C), 1 an error, told in one line, 2 wrong arguments; ``refresh``, ``health`` and
-``doctor`` have more.
+``refresh`` reads a plan, waits, and tells how it ended; ``health`` tells what is not fresh, ``ready`` whether data is
+complete enough; ``doctor`` looks at the machine and at Codat. ``stopping`` holds the errors that are told in one line,
+and turns Ctrl-C and its relatives into an orderly end.
+Exit codes: 0 done (also by Ctrl-C), 1 an error, told in one line, 2 wrong arguments; ``refresh``, ``health``,
+``ready`` and ``doctor`` have more.
 """
 
 import argparse
@@ -48,6 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from codat_notebook.cli.freshness import health
 
                 return health(arguments, stop)
+            if arguments.command == "ready":
+                from codat_notebook.cli.ready import ready
+
+                return ready(arguments, stop)
             if arguments.command == "doctor":
                 from codat_notebook.cli.doctor import doctor
 
@@ -100,6 +105,11 @@ def parser() -> argparse.ArgumentParser:
         "health", help="whether all companies' data is as fresh as it should be; queues nothing",
         epilog="exit codes: 0 all within the goals, 1 a problem, told in one line, 2 wrong arguments, 8 not all",
     ))  # fmt: skip
+    _add_ready(commands.add_parser(
+        "ready", help="whether companies' data is complete enough for what it is for; queues nothing",
+        epilog="exit codes: 0 all are ready, 1 a problem, told in one line, 2 wrong arguments, 11 one is not ready, "
+        "12 of one it is not known; of 11 and 12 the higher",
+    ))  # fmt: skip
     _add_doctor(commands.add_parser(
         "doctor", help="check this machine, and whether Codat works as expected",
         epilog="exit codes: 0 no problem, 1 a problem here or with the server, 2 wrong arguments, 3 Codat differs",
@@ -142,6 +152,19 @@ def _add_health(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--memory", type=Path, metavar="FILE", help="print only what has changed since the last call with this file")
     add("--reserve", type=float, default=0.1, help="share of the day's quota that is left to others")
+    add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
+
+
+def _add_ready(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("companies", nargs="+", metavar="COMPANY", help="a company's id, or its whole name")
+    add("--purpose", default="lending", help="lending, financials, bank, ...; or data types, joined by commas")
+    add("--period-end", metavar="DATE", help="last day of the period, such as 2026-10-31; without it none is ready")
+    add("--months", type=int, help="months of history that are needed before the period's end")
+    add("--source", action="append", help="what counts: accounting, bank, commerce; by default all")
+    add("--max-age", metavar="AGE", help="how long ago data may have been read; by default 31D")
+    add("--max-skew", metavar="AGE", default="1D", help="how far apart one source's data may be; 1D,7D: and all of it")
+    add("--json", action="store_true", help="print one JSON document")
     add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
 
 

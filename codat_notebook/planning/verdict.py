@@ -282,7 +282,7 @@ class Readiness:
             "company": self.snapshot.name, "company_id": self.snapshot.id, "state": self.state, "ready": self.ready,
             "summary": self.summary, "purpose": question.name, "data_types": list(question.purpose.data_types),
             "sources": question.sources and [each.lower() for each in question.sources],
-            "period_end": question.end and question.end.isoformat(), "months": question.months,
+            "period_end": question.last_day, "months": question.months,
             "max_age_seconds": question.max_age.total_seconds(), "max_skew_seconds": question.max_skew.total_seconds(),
             "checked": self.time.isoformat(), "reasons": _records(self.reasons), "notes": _records(self.notes),
             "plan": _records(self.plan()[["data_type", "connection_id", "action", "reason"]]),
