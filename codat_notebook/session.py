@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from codat_notebook.planning.verdict import Readiness
     from codat_notebook.sandbox import Sandbox
 
 T = TypeVar("T")
@@ -103,18 +104,24 @@ class Session(PlanningMethods):
         facts = self._ask(self.context.company(company_id), "The connections could not be read", company_id)
         return frames.connections(facts.connections.values(), facts.id)
 
-    def report(self, company_id: str, path: "str | os.PathLike[str]", *, overwrite: bool = False) -> "Path":
+    def report(
+        self, company_id: str, path: "str | os.PathLike[str]", *, overwrite: bool = False,
+        ready: "Readiness | None" = None,
+    ) -> "Path":  # fmt: skip
         """Write a company's state to one static HTML file and return its path: to mail, to archive, to print.
 
         The file holds connections, freshness, remedies, this session's errors and the newest pull operations, says as
-        of when, and opens without Jupyter, network or script. Raises ``FileExistsError`` unless ``overwrite``, and
-        ``FileNotFoundError`` or ``IsADirectoryError`` where there is no such folder or the path is one; the client's
+        of when, and opens without Jupyter, network or script. With an answer of :meth:`ready` it files that verdict,
+        too. Raises ``FileExistsError`` unless ``overwrite``, and ``FileNotFoundError`` or ``IsADirectoryError`` where
+        there is no such folder or the path is one; ``ValueError`` for an answer about another company; the client's
         typed errors.
 
         >>> session.report(company_id, "report.html")  # doctest: +SKIP
         """
         from codat_notebook import report
 
+        if ready is not None and ready.snapshot.id.lower() != company_id.lower():
+            raise ValueError(f"ready: an answer about {ready.snapshot.name}, not about this company.")
         target = report.destination(path, overwrite)
         status = self._ask(company_status(self.context, company_id), "The report could not be made", company_id)
         findings = report.Findings(
@@ -123,6 +130,7 @@ class Session(PlanningMethods):
             now=self.context.now,
             server=self.client.server_url,
             is_sandbox=self.is_sandbox,
+            ready=None if ready is None else ready.told(),
         )
         return report.save(report.page(findings), target, overwrite)
 

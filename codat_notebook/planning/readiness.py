@@ -73,9 +73,10 @@ class Question:
     @property
     def last_day(self) -> str | None:
         """The period's end as it was given: its last day, or a time."""
-        if self.end is None or self.end.time() != datetime.min.time():
-            return self.end and self.end.isoformat()
-        return (self.end - timedelta(days=1)).date().isoformat()
+        if self.end is None:
+            return None
+        midnight = self.end.time() == datetime.min.time()
+        return (self.end - timedelta(days=1)).date().isoformat() if midnight else self.end.isoformat()
 
     def types(self, kinds: Iterable[str]) -> dict[str, list[str]]:
         """Kind of source -> the data types that are needed of it. Where any one source does, those of ``kinds``."""

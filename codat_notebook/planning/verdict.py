@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from codat_notebook import frames
-from codat_notebook.markup import h
+from codat_notebook.markup import Markup, h, text_of
+from codat_notebook.models.status import sign
 from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.planning.plan import PlanRow, plan_rows
 from codat_notebook.planning.readiness import REFRESHED, Question, Reason, find
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 READY, NOT_READY, UNKNOWN = "ready", "not_ready", "unknown"
 #: State -> what its badge says, and its colour (``models.status.TONES``).
-BADGES: Final = {READY: ("Ready", "ok"), NOT_READY: ("Not ready", "bad"), UNKNOWN: ("Not known", "warn")}
+_BADGES: Final = {READY: ("Ready", "ok"), NOT_READY: ("Not ready", "bad"), UNKNOWN: ("Not known", "warn")}
 UNSEEN: Final = "Whether the books are closed cannot be seen from here."
 ALONE: Final = "Refreshing alone will not make this company ready."
 _LINK: Final = " The link may work only once, and for a day: send it at once."
@@ -94,6 +95,11 @@ class Readiness:
         words = {READY: "Ready", NOT_READY: "Not ready", UNKNOWN: "Not known whether ready"}[self.state]
         period = self.question.period
         return f"{words} for {self.question.name}" + (f", {period}" if period else "")
+
+    @property
+    def badge(self) -> tuple[str, str]:
+        """The verdict in a word or two, and its colour."""
+        return ("Fresh", "warn") if self.state == UNKNOWN and self._only_period else _BADGES[self.state]
 
     @property
     def _only_period(self) -> bool:
@@ -268,12 +274,22 @@ class Readiness:
     def __repr__(self) -> str:
         return f"<Readiness of {self.snapshot.name}: {self.summary}>"
 
+    def told(self) -> Markup:
+        """All of it as HTML, for a page: the badge and the verdict, what stands in the way, what was asked, when."""
+        word, colour = self.badge
+        lines = [
+            h("li", h("b", f"{about}: " if about else ""), f"{what} → {how}") for _, about, what, how in self.lines()
+        ]
+        notes = [h("li", f"Note: {about}: {what}", class_="dim") for _, about, what, _ in self.noted]
+        checked = h("time", f"{self.time:%Y-%m-%d %H:%M} UTC", datetime=self.time.isoformat())
+        return text_of([
+            h("p", h("span", f"{sign(colour)} {word}", class_=f"pill {colour}"), " ", h("b", self.summary)),
+            h("ul", lines, notes, class_="reasons") if lines or notes else None,
+            h("p", " ".join([*self.closing, self.limits]), " Checked ", checked, ".", class_="dim"),
+        ])  # fmt: skip
+
     def _repr_html_(self) -> str:
-        lines = [h("li", h("b", line.about), f" {line.what} → {line.action}") for line in self.lines()]
-        notes = [h("li", f"Note: {line.about}: {line.what}") for line in self.noted]
-        told = " ".join([*self.closing, self.limits, f"Checked {self.time:%Y-%m-%d %H:%M} UTC."])
-        head = h("p", h("b", f"{self.snapshot.name}: {self.summary}"))
-        return head + h("ul", lines, notes) + h("p", told)
+        return h("p", h("b", self.snapshot.name)) + self.told()
 
     def as_json(self) -> dict[str, Any]:
         """The whole answer as plain values, times as ISO 8601; without link URLs, which are to be kept nowhere."""
