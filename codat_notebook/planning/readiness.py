@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from codat_notebook.models.instants import instant, interval
 from codat_notebook.models.shared import Connection
-from codat_notebook.models.status import STALE, is_failed, is_running
+from codat_notebook.models.status import STALE, is_failed, is_running, plain_status
 from codat_notebook.models.vocabulary import FAMILIES, PURPOSES, Purpose, family
 from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.planning.sync_settings import left_out, months_read
@@ -262,7 +262,7 @@ class _Examination:
         counting = (linked + lost) or connections
         for connection in connections:
             if connection not in counting:
-                what = f"It is not linked ({connection.status}); other {_plain(kind)} is."
+                what = f"Not linked ({plain_status(connection.status).lower()}); another source of the kind is."
                 self._tell(False, Reason("not_linked", None, connection, what, "Nothing, if that is meant.", "us",
                     _CONNECTIONS))  # fmt: skip
         purpose = self.question.purpose
@@ -275,10 +275,10 @@ class _Examination:
         """One data type on the connections that count for it."""
         if not connections:
             kind, facts = _plain(family(name)), self.snapshot.facts
-            what = f"No {kind} is connected."
+            what = f"No {kind.removeprefix('a ')} is connected."
             if facts is not None and facts.subsidiaries:
                 what = "It is a parent: its subsidiaries have the connections."
-            how = f"Ask the customer to link {kind}; if you do not use it, leave it out of the sources."
+            how = f"Ask the customer to link {kind}; what you do not use, leave out of the sources."
             self._tell(needed, Reason("missing_connection", name, None, what, how, "customer",
                 self.question.purpose.source, link_url=(facts and facts.redirect) or None))  # fmt: skip
             return
@@ -309,12 +309,12 @@ class _Examination:
         """What is wrong with one cell: the first rule that holds."""
         cell = self.cells.get((connection.id, name))
         read = cell.last_success if cell else None
-        reason = Reason("never_read", name, connection, "It was never read.", "Refresh it.", "refresh", _REFRESH,
+        reason = Reason("never_read", name, connection, "Never read.", "Refresh it.", "refresh", _REFRESH,
             instant(connection.created))  # fmt: skip
         if not connection.is_linked:
             return self._not_linked(reason, connection, read)
         if cell is not None and ((connection.id, name) in self.snapshot.running or _runs(cell)):
-            what = "It has been on its way for days and may never end." if cell.overdue else "It is being read now."
+            what = "On its way for days; it may never end." if cell.overdue else "Being read now."
             how, who = ("Contact Codat's support.", "codat") if cell.overdue else ("Wait until it has ended.", "wait")
             return replace(reason, code="running", what=what, action=how, who=who, source=_STATUS,
                 since=cell.last_requested)  # fmt: skip
@@ -322,19 +322,19 @@ class _Examination:
         if cell is not None and is_failed(status):
             return self._failed(reason, cell, connection)
         if status not in ("", "Complete"):
-            return replace(reason, code="unknown", what=f"It ended as {status}, which this version does not know.",
+            return replace(reason, code="unknown", what=f"Ended as {status}, which this version does not know.",
                 since=cell.last_requested if cell else None, source=INFERRED)  # fmt: skip
         if cell is None or read is None:
             if self.snapshot.settings is None or family(name) == "Custom" or not left_out(self.snapshot.settings, name):
                 return reason
-            return replace(reason, code="not_fetched", what="It was never read: the sync settings leave it out.",
+            return replace(reason, code="not_fetched", what="Never read: the sync settings leave it out.",
                 action="Refresh it; switch on “fetch on first link” or a frequency, so that it comes by itself.",
                 source=_TYPES)  # fmt: skip
         return self._too_old(replace(reason, since=read), cell, read)
 
     def _too_old(self, reason: Reason, cell: Cell, read: datetime) -> Reason | None:
         """What is wrong with a success: its time, how far back it reaches, whose it is."""
-        question, last = self.question, f"It was last read on {day(read)}"
+        question, last = self.question, f"Last read on {day(read)}"
         if question.end is not None and self.ended and read < question.end:
             return replace(reason, code="read_before_period_end", what=f"{last}, before the period ended.",
                 source=INFERRED)  # fmt: skip
@@ -360,7 +360,7 @@ class _Examination:
         told = [day(at) for at in (read, first) if at is not None]
         when = f" since between {told[0]} and {told[-1]}" if len(set(told)) > 1 else f" since {told[0]}" if told else ""
         pending = connection.status == "PendingAuth"
-        what = "The customer has not finished linking." if pending else f"It has been disconnected{when}."
+        what = "The customer has not finished linking." if pending else f"Disconnected{when}."
         return replace(reason, code="not_linked", what=what, action="Ask the customer to link it.", who="customer",
             source=_CONNECTIONS, since=first or read, link_url=connection.link_url or None)  # fmt: skip
 
@@ -393,7 +393,7 @@ class _Examination:
                     "this connection" if same else "other connections",
                 )
                 self._tell(blocks, Reason("skew", name, connection,
-                    f"It was read {apart} before other data of {of}, and may not go with that.",
+                    f"Read {apart} before other data of {of}, and may not go with that.",
                     "Refresh what belongs together at the same time.", "refresh", _REFRESH, read))  # fmt: skip
 
 
@@ -402,4 +402,4 @@ def _runs(cell: Cell) -> bool:
 
 
 def _plain(kind: str) -> str:
-    return {"Accounting": "accounting software", "Banking": "bank", "Commerce": "shop"}.get(kind, kind.lower())
+    return {"Accounting": "accounting software", "Banking": "a bank", "Commerce": "a shop"}.get(kind, kind.lower())

@@ -248,7 +248,7 @@ class Readiness:
         said = []
         if (eta := self.eta) is not None:
             low, high = (duration(each.total_seconds()) for each in eta)
-            said.append(f"Reading it takes {low}, at most about {high}, as it did before.")
+            said.append(f"By its own history, reading takes {low} to {high}.")
         if not self.ready and any(each.who not in _NOBODY for each in self._found.reasons) and self.missing:
             said.append(ALONE)
         return [*said, UNSEEN]

@@ -125,7 +125,9 @@ def ready_state(
 def tab_label(answer: Readiness | None) -> tuple[str, int]:
     """What the tab is called, and the number beside it: of the data types that are missing."""
     state = answer.state if answer is not None else None
-    return "Ready ✓" if state == READY else "Ready?", len(answer.missing) if answer is not None and state == NOT_READY else 0
+    return "Ready ✓" if state == READY else "Ready?", len(
+        answer.missing
+    ) if answer is not None and state == NOT_READY else 0
 
 
 class ReadyPanel(Part[ReadyState]):

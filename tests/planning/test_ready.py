@@ -216,7 +216,7 @@ def test_lost_is_said_with_what_to_send(sandbox: Sandbox, session: Session) -> N
     url = answer.actions.link_url[0]
     assert url.startswith("http")
     assert url not in str(answer)
-    assert answer.reasons["what"].str.startswith("It has been disconnected since").all()
+    assert answer.reasons["what"].str.startswith("Disconnected since").all()
 
 
 def test_what_is_missing_is_linked_at_the_company(sandbox: Sandbox, session: Session) -> None:

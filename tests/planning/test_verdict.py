@@ -50,7 +50,7 @@ def test_what_it_says() -> None:
     assert answer.summary == "Not ready for your own list, to 31 Oct 2026: 1 of 2 data types is missing."
     assert str(answer) == (
         "C1: Not ready for your own list, to 31 Oct 2026: 1 of 2 data types is missing.\n"
-        "• Bills (Xero): It was last read on 29 Oct 2026, before the period ended. → Refresh it.\n"
+        "• Bills (Xero): Last read on 29 Oct 2026, before the period ended. → Refresh it.\n"
         "Whether the books are closed cannot be seen from here.\n"
         "Asked of all sources: read within 31 d, the data of a connection within 24 h.\n"
         "Checked 2026-11-23 12:00 UTC."
@@ -173,7 +173,7 @@ def test_how_long_it_takes_is_known_from_its_own_history() -> None:
     eta = judged(known).eta
     assert eta is not None
     assert timedelta(seconds=40) < eta[0] < eta[1] < timedelta(minutes=5)
-    assert any(line.startswith("Reading it takes") for line in judged(known).closing)
+    assert any(line.startswith("By its own history") for line in judged(known).closing)
     assert judged(snapshot(*cells)).eta is None
     assert judged(snapshot(*fine())).eta is None
     assert judged(replace(known, histories={("xero", "suppliers"): CellHistory(1, seconds=[9.0])})).eta is None
