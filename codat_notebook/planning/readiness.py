@@ -235,7 +235,7 @@ class _Examination:
         self._skew()
         if question.end is None and not self.reasons:
             self._tell(True, Reason("unknown", None, None, "No period was given, so it was not checked.",
-                "Ask with period_end, the last day of the period.", "us", INFERRED))  # fmt: skip
+                "Say which day the period ends.", "us", INFERRED))  # fmt: skip
         return Found(self.reasons, self.notes, scope)
 
     def _tell(self, blocks: bool, reason: Reason) -> None:

@@ -256,9 +256,8 @@ class Actions:
         state = self._state
         again, state.ready_seq = message.seq <= state.ready_seq, max(message.seq, state.ready_seq)
         if isinstance(message, AskReady):
-            wanted = Wanted(message.purpose, message.period_end, message.sources)
             with suppress(ValueError):  # what no form of ours offers changes nothing
-                wanted.question  # noqa: B018
+                wanted = Wanted(message.purpose, message.period_end, message.sources)
                 state.wanted = chosen[self._session] = wanted
         elif not again and state.verdict is not None and message.company == state.verdict.snapshot.id:
             rows = [row for row in state.verdict.plan_rows() if row.action == "queue"]

@@ -278,7 +278,7 @@ def verdict(state: ConsoleState, session: Session) -> Readiness | None:
     if status is None:
         return None
     company = seen(status.facts, status.cells, status.operations, state.settings)
-    return Readiness(company, state.wanted.question, session.context.now)
+    return Readiness(company, state.wanted.asked(), session.context.now)
 
 
 def ready(state: ConsoleState, session: Session) -> ReadyState:

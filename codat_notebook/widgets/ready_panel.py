@@ -21,15 +21,17 @@ SOURCES: Final = ("accounting", "bank", "commerce")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the reader has chosen; it is checked when it is made."""
+    """What the reader has chosen. Raises ``ValueError`` where it makes no sense."""
 
     purpose: str = "lending"
     period_end: str | None = None
     sources: tuple[str, ...] = SOURCES
 
-    @property
-    def question(self) -> Question:
-        """As the rules ask it. Raises ``ValueError`` where it makes no sense."""
+    def __post_init__(self) -> None:
+        self.asked()
+
+    def asked(self) -> Question:
+        """As the rules ask it."""
         sources = self.sources if 0 < len(self.sources) < len(SOURCES) else None
         return ask(self.purpose, period_end=self.period_end or None, sources=sources)
 

@@ -141,10 +141,13 @@ def codes() -> States:
     }
 
 
+BOOKS = Wanted("financials", "2026-10-31", ("accounting",))
+
+
 def readies() -> States:
     """States of the panel that says whether a company is ready, by name."""
 
-    def make(name: str = "Toft Stores UK", late: int = 0, wanted: Wanted = Wanted(), **given: Any) -> Any:  # noqa: B008 - frozen
+    def make(name: str = "Toft Stores UK", late: int = 0, wanted: Wanted = BOOKS, **given: Any) -> Any:
         kinds = {"Xero": ("Accounting", "Linked"), HOSTILE[3]: ("Banking", "Deauthorized")}
         connections = {
             key: Connection(
@@ -161,15 +164,14 @@ def readies() -> States:
         supported = {"Xero": frozenset(vocabulary.ACCOUNTING), HOSTILE[3]: frozenset(vocabulary.BANKING)}
         facts = CompanyFacts(name, name, connections, supported)
         found = seen(facts, make_cells(facts, {}, pulls, True, THEN), pulls)
-        return ready_panel.ready_state(Readiness(found, wanted.question, THEN), wanted, **given)
+        return ready_panel.ready_state(Readiness(found, wanted.asked(), THEN), wanted, **given)
 
-    books = Wanted("financials", "2026-10-31", ("accounting",))
     return {
         "not ready": make(wanted=Wanted("lending", "2026-10-31"), late=30),
-        "ready": make(wanted=books),
+        "ready": make(),
         "fresh": make(wanted=Wanted("financials", None, ("accounting",))),
-        "live": make(wanted=books, late=30, live=True),
-        "read only": make(wanted=books, late=30, read_only=True),
+        "live": make(late=30, live=True),
+        "read only": make(late=30, read_only=True),
         "hostile": make(HOSTILE[0], wanted=Wanted("liabilities", "2026-12-31")),
         "empty": ready_panel.ready_state(None, Wanted(), empty="Pick a company to see whether it is ready."),
         "before the first state": {},
