@@ -20,6 +20,7 @@ from codat_notebook.planning.plan import PlanRow, plan_rows
 from codat_notebook.planning.readiness import REFRESHED, Question, Reason, find
 from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
+from codat_notebook.runs.durations import Durations
 from codat_notebook.words import count, duration
 
 if TYPE_CHECKING:
@@ -146,11 +147,11 @@ class Readiness:
     def actions(self) -> pd.DataFrame:
         """What people must do, once for each source: ``who``, ``action``, ``data_types``, ``connection``, ``link_url``
         and ids. The documents say of link URLs that they may work once and for a day: they are kept nowhere else."""
-        grouped = self._acts
+        grouped = self.acts
         platforms = self.snapshot.connections
         columns: dict[str, list[Any]] = {
             "who": [key[0] for key in grouped],
-            "action": [key[1] + (_LINK if key[3] else "") for key in grouped],
+            "action": [key[1] for key in grouped],
             "data_types": [", ".join(filter(None, types)) for types in grouped.values()],
             "connection": [platforms[key[2]].platform_name if key[2] else None for key in grouped],
             "link_url": [key[3] for key in grouped],
@@ -160,12 +161,13 @@ class Readiness:
         return frames.build(frames.ACTIONS, columns)
 
     @property
-    def _acts(self) -> dict[tuple[str, str, str | None, str | None], list[str]]:
+    def acts(self) -> dict[tuple[str, str, str | None, str | None], list[str]]:
         """Who, action, connection id, link URL -> the data types that it is about."""
         grouped: dict[tuple[str, str, str | None, str | None], list[str]] = {}
         for each in self._found.reasons:
             if each.who not in _NOBODY:
-                key = (each.who, each.action, each.connection.id if each.connection else None, each.link_url)
+                how = each.action + (_LINK if each.link_url else "")
+                key = (each.who, how, each.connection.id if each.connection else None, each.link_url)
                 grouped.setdefault(key, []).append(each.data_type or "")
         return grouped
 
@@ -182,6 +184,10 @@ class Readiness:
         return plan_rows([self.snapshot], Selection({self.snapshot.id.lower(): tuple(self._targets)}))
 
     @cached_property
+    def _durations(self) -> Durations:
+        return durations_of([self.snapshot])
+
+    @cached_property
     def _targets(self) -> list[Target]:
         linked = self.snapshot.linked
         own = [
@@ -189,7 +195,7 @@ class Readiness:
             for each in self._found.reasons
             if each.code in REFRESHED and each.data_type and each.connection and each.connection.id in linked
         ]
-        durations = durations_of([self.snapshot])
+        durations = self._durations
         cells = [cell for cell in self.snapshot.cells if cell.connection_id in linked]
         taken = [durations.of(c.platform, c.data_type).late for c in cells if (c.data_type, c.connection_id) in own]
         done = self.time + timedelta(seconds=max(taken, default=0))
@@ -210,7 +216,7 @@ class Readiness:
         """How long the plan and what is being read take: what half, and what one in twenty exceeds, by the company's
         own history. ``None``: nothing is to be read, or there is no history of it."""
         running = {(e.data_type, e.connection.id) for e in self._found.reasons if e.code == "running" and e.connection}
-        durations, wanted = durations_of([self.snapshot]), running | set(self._targets)
+        durations, wanted = self._durations, running | set(self._targets)
         cells = {(cell.data_type, cell.connection_id): cell for cell in self.snapshot.cells}
         ends = []
         for key in wanted:
@@ -329,7 +335,7 @@ def of_answers(answers: Iterable[Readiness]) -> pd.DataFrame:
         "data_types": [answer.needed for answer in rows],
         "reasons": [", ".join(answer.codes) for answer in rows],
         "refreshes": [sum(row.action == "queue" for row in answer.plan_rows()) for answer in rows],
-        "actions": [len(answer._acts) for answer in rows],
+        "actions": [len(answer.acts) for answer in rows],
         "summary": [answer.summary for answer in rows],
         "checked": [answer.time for answer in rows],
         "company_id": [answer.snapshot.id for answer in rows],

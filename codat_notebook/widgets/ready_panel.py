@@ -111,11 +111,7 @@ def ready_state(
             "company": answer.snapshot.id, "badge": list(answer.badge), "summary": answer.summary,
             "lines": [{"about": about, "what": what, "action": how} for _, about, what, how in answer.lines()],
             "notes": [{"about": about, "what": what, "action": ""} for _, about, what, _ in answer.noted],
-            "actions": [
-                {"text": row.action, "link": row.link_url}
-                for row in answer.actions.astype("object").where(lambda frame: frame.notna(), None).itertuples()
-                if row.link_url
-            ],
+            "actions": [{"text": how, "link": link} for _, how, _, link in answer.acts if link],
             "closing": [*answer.closing, answer.limits], "checked": iso(answer.time.isoformat()),
             "refresh": what if queued else None,
             "ask": f"LIVE: {what.lower()} of {answer.snapshot.name}?" if live and queued else None,
