@@ -107,6 +107,18 @@ REMEDIES = {
     "rule": "text", "status": "category", "what": "text", "action": "text", "companies": "count", "operations": "count",
     "link_urls": "count",
 }  # fmt: skip
+REASONS = {
+    "code": "category", "data_type": "category", "connection": "category", "what": "text", "since": "time",
+    "action": "text", "who": "category", "source": "category", "connection_id": "category", "company_id": "category",
+}  # fmt: skip
+ACTIONS = {
+    "who": "category", "action": "text", "data_types": "text", "connection": "category", "link_url": "text",
+    "connection_id": "category", "company_id": "category",
+}  # fmt: skip
+READY = {
+    "company": "category", "state": "category", "missing": "count", "data_types": "count", "reasons": "text",
+    "refreshes": "count", "actions": "count", "summary": "text", "checked": "time", "company_id": "category",
+}  # fmt: skip
 TROUBLES = {"company": "category", "why": "category", "company_id": "category"}
 
 

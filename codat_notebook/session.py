@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from codat_notebook.events import Event
+    from codat_notebook.planning.verdict import Readiness
     from codat_notebook.runs.listening import Listener
     from codat_notebook.sandbox import Sandbox
 
@@ -133,18 +134,24 @@ class Session(PlanningMethods, RememberingMethods):
 
     connections, connections_async = both(_connections)
 
-    def _report(self, company_id: str, path: "str | os.PathLike[str]", *, overwrite: bool = False) -> "Steps[Path]":
+    def _report(
+        self, company_id: str, path: "str | os.PathLike[str]", *, overwrite: bool = False,
+        ready: "Readiness | None" = None,
+    ) -> "Steps[Path]":  # fmt: skip
         """Write a company's state to one static HTML file and return its path: to mail, to archive, to print.
 
         The file holds connections, freshness, remedies, this session's errors and the newest pull operations, says as
-        of when, and opens without Jupyter, network or script. Raises ``FileExistsError`` unless ``overwrite``, and
-        ``FileNotFoundError`` or ``IsADirectoryError`` where there is no such folder or the path is one; the client's
+        of when, and opens without Jupyter, network or script. With an answer of :meth:`ready` it files that verdict,
+        too. Raises ``FileExistsError`` unless ``overwrite``, and ``FileNotFoundError`` or ``IsADirectoryError`` where
+        there is no such folder or the path is one; ``ValueError`` for an answer about another company; the client's
         typed errors.
 
         >>> session.report(company_id, "report.html")  # doctest: +SKIP
         """
         from codat_notebook import report
 
+        if ready is not None and ready.snapshot.id.lower() != company_id.lower():
+            raise ValueError(f"ready: an answer about {ready.snapshot.name}, not about this company.")
         target = report.destination(path, overwrite)
         status = yield from ask(company_status(self.context, company_id), "The report could not be made", company_id)
         findings = report.Findings(
@@ -153,6 +160,7 @@ class Session(PlanningMethods, RememberingMethods):
             now=self.context.now,
             server=self.client.server_url,
             is_sandbox=self.is_sandbox,
+            ready=None if ready is None else ready.told(),
         )
         saved = report.save(report.page(findings), target, overwrite)
         links = [id for id, each in status.facts.connections.items() if can_be_relinked(each.status) and each.link_url]

@@ -76,6 +76,10 @@ class CheckUp:
     stopped: str = ""
     is_sandbox: bool = False
 
+    def __bool__(self) -> bool:
+        """Whether something was confirmed, nothing is contradicted, and everything was asked."""
+        return bool(self.named("confirmed")) and not (self.named("contradicted") or self.stopped)
+
     @property
     def frame(self) -> "pd.DataFrame":
         """One row for each assumption: ``assumption``, ``verdict``, ``evidence``, ``source``, ``effect``."""

@@ -1,5 +1,5 @@
 """The command line: ``codat-notebook demo``, ``lab``, ``app``, ``sandbox``, ``listen``, ``refresh``, ``health``,
-``memory`` ...
+``ready``, ``memory`` ...
 
 ``main`` reads the arguments and hands over to one function per command (``commands``), which is imported only then, so
 that ``--help`` answers at once. ``child`` is JupyterLab, or the console as a page (with ``page_server`` inside).
@@ -45,6 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from codat_notebook.cli.freshness import health
 
                 return health(arguments, stop)
+            if arguments.command == "ready":
+                from codat_notebook.cli.ready import ready
+
+                return ready(arguments, stop)
             if arguments.command == "doctor":
                 from codat_notebook.cli.doctor import doctor
 
@@ -110,6 +114,11 @@ def parser() -> argparse.ArgumentParser:
         epilog=told(Exit.DONE, Exit.PROBLEM, Exit.ARGUMENTS, Exit.OPEN, Exit.LATE),
     ))  # fmt: skip
     _add_memory(commands.add_parser("memory", help="delete a company from what sessions remember"))
+    _add_ready(commands.add_parser(
+        "ready", help="whether companies' data is complete enough for what it is for; queues nothing",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=told(Exit.DONE, Exit.PROBLEM, Exit.ARGUMENTS, Exit.OPEN, Exit.NO_MATCH, Exit.NOT_READY, Exit.NOT_KNOWN),
+    ))  # fmt: skip
     _add_doctor(commands.add_parser(
         "doctor", help="check this machine, and whether Codat works as expected",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -163,6 +172,20 @@ def _add_memory(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--memory", type=Path, metavar="FILE", help=_MEMORY)
     add("--forget", required=True, metavar="COMPANY", help="delete all that it holds of this company, by id")
+
+
+def _add_ready(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("companies", nargs="+", metavar="COMPANY", help="a company's id, or its whole name")
+    add("--purpose", default="lending", help="lending, financials, bank, ...; or data types, joined by commas")
+    add("--period-end", metavar="DATE", help="last day of the period, such as 2026-10-31; without it none is ready")
+    add("--months", type=int, help="months of history that are needed before the period's end")
+    add("--source", action="append", help="what counts: accounting, bank, commerce; by default all")
+    add("--max-age", metavar="AGE", help="how long ago data may have been read; by default 31D")
+    add("--max-skew", metavar="AGE", default="1D", help="how far apart one source's data may be; 1D,7D: and all of it")
+    add("--json", action="store_true", help="print one JSON document")
+    _add_limits(command)
+    add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
 
 
 def _add_doctor(command: argparse.ArgumentParser) -> None:

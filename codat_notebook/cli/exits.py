@@ -36,6 +36,8 @@ class Exit(IntEnum):
     LATE = 8, "not all data is as fresh as it should be"
     NO_MATCH = 9, "no company or connection is of that name, tag or platform"
     DIFFERS = 10, "Codat is otherwise than this version takes it to be"
+    NOT_READY = 11, "a company's data is not complete enough"
+    NOT_KNOWN = 12, "of a company it is not known whether its data is complete enough"
 
 
 def told(*codes: Exit) -> str:

@@ -8,10 +8,11 @@ about a failure in :mod:`codat_notebook.diagnosis`. Source: Codat's public API d
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Final, NamedTuple, Self
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Self
 
 
 class OpenEnum(StrEnum):
@@ -173,15 +174,32 @@ REFERENCE_DATA: Final = ("customers", "suppliers", "chartOfAccounts", "taxRates"
 
 
 class Purpose(NamedTuple):
-    """What data is for: the data types that it needs, and the page of Codat's documentation that says so."""
+    """What data is for: the data types that it needs, and the page of Codat's documentation that says so.
+
+    ``instead``: a data type that a platform never delivers -> those of which any can replace it; none: the purpose can
+    do without. ``optional`` ones never stand in the way. ``any_source``: one kind of connection is enough.
+    """
 
     data_types: tuple[str, ...]
     source: str
+    instead: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    optional: tuple[str, ...] = ()
+    any_source: bool = False
 
 
 _PAGES: Final = {
     "financials": "financial-statements", "receivables": "accounts-receivable", "payables": "accounts-payable",
     "liabilities": "liabilities", "bank": "bank-statements", "sales": "sales",
+}  # fmt: skip
+#: How a report may be had with less. The pages list data types alone; that Codat's metrics of sales are made of orders
+#: and customers, and which sources are needed, stands there, too; what else can be done without is inferred.
+_LESS: Final[dict[str, dict[str, Any]]] = {
+    "financials": {"instead": {"cashFlowStatement": ()}},
+    "receivables": {"optional": ("directCosts", "directIncomes", "transfers")},
+    "liabilities": {"any_source": True},
+    "sales": {"optional": (
+        "commerce-disputes", "commerce-locations", "commerce-paymentMethods", "commerce-productCategories",
+    )},
 }  # fmt: skip
 #: What data may be for: two of Codat's solutions by their documented minimum, and each report.
 PURPOSES: Final = {
@@ -189,11 +207,15 @@ PURPOSES: Final = {
         "company", "chartOfAccounts", "balanceSheet", "profitAndLoss", "bankAccounts", "bankTransactions",
         "banking-accounts", "banking-transactions", "banking-transactionCategories", "banking-accountBalances",
         "commerce-companyInfo", "commerce-customers", "commerce-orders",
-    ), "docs/lending/get-started.md"),
+    ), "docs/lending/get-started.md",
+        {"bankTransactions": ("banking-transactions",), "banking-transactionCategories": ()}),
     "expenses": Purpose((
         "chartOfAccounts", "bankAccounts", "company", "customers", "suppliers", "taxRates", "trackingCategories",
     ), "docs/expenses/getting-started.md"),
-    **{name: Purpose(REPORTS[name], f"docs/lending/features/{page}-overview.md") for name, page in _PAGES.items()},
+    **{
+        name: Purpose(REPORTS[name], f"docs/lending/features/{page}-overview.md", **_LESS.get(name, {}))
+        for name, page in _PAGES.items()
+    },
 }  # fmt: skip
 
 

@@ -271,6 +271,11 @@ class PortfolioStatus:
         """What is the least trouble to refresh: what worked last time, then what is quick."""
         return cell.status != "Complete", self._durations.of(cell.platform, cell.data_type).median, cell.data_type
 
+    def __bool__(self) -> bool:
+        """Whether all of it was read, and everything that has a verdict passes; of nothing nothing is known."""
+        judged = [*map(self.verdict, self.current), *self.skew["verdict"], *self.tokens["verdict"]]
+        return PASS in judged and not any(verdict in LATE for verdict in judged) and self.troubles.empty
+
     def __repr__(self) -> str:
         verdicts = Counter(map(self.verdict, self.current))
         told = ", ".join(f"{verdicts[verdict]:,} {verdict}" for verdict in VERDICTS)

@@ -7,7 +7,7 @@ awaited (``runs.asking``), and hands it to the pure modules beside it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,11 @@ from codat_notebook.planning import estimate
 from codat_notebook.planning.estimate import Load, Prices, estimate_rows
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.plan import plan_rows
+from codat_notebook.planning.readiness import Question, question_of
 from codat_notebook.planning.selection import Selection, select
-from codat_notebook.planning.snapshots import Progress, read_cells, read_facts
+from codat_notebook.planning.snapshots import CompanySnapshot, Progress, read_cells, read_facts
 from codat_notebook.planning.sync_settings import audit_rows, read_settings
+from codat_notebook.planning.verdict import Readiness, of_answers
 from codat_notebook.runs.asking import Asking, Steps, ask, both
 from codat_notebook.runs.context import RunContext
 from codat_notebook.runs.journal import kinds
@@ -218,6 +220,89 @@ class PlanningMethods(Asking):
 
     portfolio_status, portfolio_status_async = both(_portfolio_status)
 
+    def _ready(
+        self,
+        company_id: str,
+        purpose: str | Iterable[str] = "lending",
+        *,
+        period_end: str | date | None = None,
+        months: int | None = None,
+        sources: str | Iterable[str] | None = None,
+        max_age: str | timedelta | None = None,
+        max_skew: str | timedelta | tuple[str | timedelta, str | timedelta] = "1D",
+    ) -> Steps[Readiness]:
+        """Whether a company's data is complete enough for what it is for, and what stands in the way.
+
+        Parameters
+        ----------
+        company_id : the company.
+        purpose : ``"lending"`` or ``"expenses"`` (the documented minimum), a report (``"financials"``,
+            ``"receivables"``, ``"payables"``, ``"liabilities"``, ``"bank"``, ``"sales"``), or a list of data types.
+        period_end : the last day of the period, such as ``"2026-10-31"``; it ends at midnight UTC, or at the time that
+            is given. All data has to be read after it. Without it nothing is ever "ready".
+        months : of history that are needed before the period's end; held against the windows of the sync settings.
+        sources : the kinds of connection that count, of ``"accounting"``, ``"bank"``, ``"commerce"``; by default all
+            that the purpose has data types of.
+        max_age : how long ago the data may have been read; by default 31 days, as Codat advises at least monthly syncs.
+        max_skew : how far apart the data of one connection was read at the most, exclusive; a day apart, says Codat,
+            reports are likely to differ (docs/using-the-api/queueing-data-syncs.md). A pair also bounds what was read
+            of different connections, which is a note otherwise.
+
+        Returns an answer: ``.state`` (``ready``, ``not_ready``, ``unknown``), ``.ready`` and ``bool()`` (true for the
+        first alone), ``.summary``, ``.reasons``, ``.notes``, ``.plan()``, ``.actions``, ``.eta``. A company that
+        cannot be read is ``unknown``. Takes two requests, up to six where more has to be known.
+
+        Raises ``ValueError`` for what makes no sense, and the client's typed errors where nothing can be asked.
+
+        >>> answer = session.ready(company_id, "lending", period_end="2026-10-31", months=12)  # doctest: +SKIP
+        >>> answer.ready or session.refresh(answer.plan())                                     # doctest: +SKIP
+        """
+        question = question_of(
+            purpose, period_end=period_end, months=months, sources=sources, max_age=max_age, max_skew=max_skew
+        )
+        reading = _read_for(self.context, question, select([company_id]))
+        snapshots = yield from ask(reading, "It could not be looked at whether it is ready", company_id)
+        return Readiness(snapshots[0], question, self.context.now)
+
+    ready, ready_async = both(_ready)
+
+    def _portfolio_ready(
+        self,
+        companies: Any = None,
+        purpose: str | Iterable[str] = "lending",
+        *,
+        period_end: str | date | None = None,
+        months: int | None = None,
+        sources: str | Iterable[str] | None = None,
+        max_age: str | timedelta | None = None,
+        max_skew: str | timedelta | tuple[str | timedelta, str | timedelta] = "1D",
+        tags: Mapping[str, str] | None = None,
+        reserve: float = 0.1,
+        progress: Progress | None = None,
+    ) -> Steps[pd.DataFrame]:
+        """The same for many companies: a row for each, those that are ready last.
+
+        ``companies`` (ids, or a frame of them; by default all), ``tags``, ``reserve`` and ``progress`` are those of
+        ``plan``, everything else of ``ready``. Returns a frame with company, state, missing (how many data types have a
+        reason), data_types (how many are asked about), reasons (their codes), refreshes (that could mend it), actions
+        (of people), summary, checked (when it was looked at) and company_id. Takes the requests of ``plan``, and one or
+        two more for a company whose sync settings have to be known.
+
+        >>> found = session.portfolio_ready(tags={"region": "uk"}, period_end="2026-10-31")  # doctest: +SKIP
+        >>> found.state.value_counts()                                                       # doctest: +SKIP
+        """
+        question = question_of(
+            purpose, period_end=period_end, months=months, sources=sources, max_age=max_age, max_skew=max_skew
+        )
+        reading = _read_for(
+            self.context, question, select(companies=companies, tags=tags), reserve=reserve, progress=progress
+        )
+        snapshots = yield from ask(reading, _UNREAD)
+        answers = [Readiness(snapshot, question, self.context.now) for snapshot in snapshots]
+        return of_answers(answers)
+
+    portfolio_ready, portfolio_ready_async = both(_portfolio_ready)
+
     def _settings(self, company_id: str) -> Steps[pd.DataFrame]:
         """When Codat reads which data types of a company by itself, and how far back. Read only; two requests.
 
@@ -272,6 +357,15 @@ class PlanningMethods(Asking):
         return frames.build(frames.AUDIT, {name: [row[name] for row in rows] for name in frames.AUDIT})
 
     settings_audit, settings_audit_async = both(_settings_audit)
+
+
+async def _read_for(
+    context: RunContext, question: Question, wanted: Selection, **options: Any
+) -> list[CompanySnapshot]:
+    """What has to be known to answer a question. The sync settings are read anew: they may have been mended."""
+    context.settings.clear()
+    context.profile = None
+    return await read_cells(context, wanted, settings=question.needs_settings, **options)
 
 
 def _wanted(companies: Any, data_types: Any, report: Any, tags: Any, platform: Any) -> tuple[Selection, Load | None]:

@@ -107,6 +107,16 @@ class CompanySnapshot:
         return {id for id, connection in self.connections.items() if connection.is_linked}
 
 
+def seen(
+    facts: CompanyFacts, cells: Iterable[Cell], operations: Sequence[PullOperation], settings: Settings | None = None,
+    at: datetime | None = None,
+) -> CompanySnapshot:  # fmt: skip
+    """What is known of a company, of its facts, its cells and its operations, newest first, asked for ``at`` a time."""
+    running = frozenset((o.connection_id, str(o.data_type)) for o in operations if is_running(o.status, o.completed))
+    done = histories(operations)
+    return CompanySnapshot(facts.id, facts.name, facts, tuple(cells), running, done, settings=settings, seen=at)
+
+
 def durations_of(snapshots: Iterable[CompanySnapshot]) -> Durations:
     """How long refreshes take, as the histories of these companies show it."""
     durations = Durations(lambda platform, data_type: median_seconds(BY_NAME.get(platform), data_type))
@@ -168,13 +178,14 @@ async def _company(context: RunContext, id: str) -> Company | str:
 
 async def read_cells(
     context: RunContext, wanted: Selection, *, reserve: float = 0.1, progress: Progress | None = None,
-    settings: bool = False,
+    settings: Callable[[Iterable[Cell]], bool] | bool = False,
 ) -> list[CompanySnapshot]:  # fmt: skip
     """Companies with their cells: one request for each, sometimes two, after those of ``read_facts``; with a memory
     none for those of which it knows enough.
 
-    The parameters are those of ``Session.plan``; with ``settings`` one request more for each company, and one for the
-    client's. ``progress`` is never called on the engine's thread. Raises ``ValueError`` for a reserve that is none.
+    The parameters are those of ``Session.plan``; with ``settings`` (or where it says so of the cells) one request more
+    for each company, and one for the client's. ``progress`` is never called on the engine's thread. Raises
+    ``ValueError`` for a reserve that is none.
     """
     if not (isinstance(reserve, (int, float)) and reserve >= 0):
         raise ValueError(f"reserve: a share of the day's quota, such as 0.1, not {reserve!r}.")
@@ -237,7 +248,7 @@ class _Reader:
 
     context: RunContext
     reserve: float
-    settings: bool
+    settings: Callable[[Iterable[Cell]], bool] | bool
     known: Mapping[str, Look]
     why: str | None = None
     looks: list[Look] = field(default_factory=list)
@@ -258,34 +269,38 @@ class _Reader:
             return replace(snapshot, trouble=UNREADABLE)
 
     async def _read(self, snapshot: CompanySnapshot, facts: CompanyFacts) -> CompanySnapshot:
-        settings = await self._settings_of(facts) if self.settings else None
-        told = None if settings is None else {name: setting.words for name, setting in settings.items()}
         if (known := self.known.get(facts.id)) is not None:
-            self.looks.append(Look(facts, self.context.now, settings=told))
-            return _made(snapshot, known, _cells(known, self.context.now), settings)
+            cells = _cells(known, self.context.now)
+            settings = await self._settings_of(facts, cells)
+            self.looks.append(Look(facts, self.context.now, settings=_words(settings)))
+            return _seen(known, cells, settings)
         asked = self.context.now
         calls, id = self.context.client.manage_data, facts.id
         newest = ListPullOperationsRequest(company_id=id, order_by="-requested", page_size=DEPTH)
         page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
-        look = Look(facts, asked, page.results, whole=page.links.next is None, settings=told)
+        look = Look(facts, asked, page.results, whole=page.links.next is None)
         cells = _cells(look, self.context.now)
         lacking = not (look.whole and reaches_back(facts, page.results))
         if lacking and any(cell.last_success is None for cell in cells):
             statuses = await self._in_turn(lambda: calls.get_status_async(request={"company_id": id}))
             look = replace(look, statuses=statuses.by_type)
             cells = _cells(look, self.context.now)
-        self.looks.append(look)
+        settings = await self._settings_of(facts, cells)
+        self.looks.append(replace(look, settings=_words(settings)))
         if len(self.looks) >= _KEPT:
             await self.keep()
-        return _made(snapshot, look, cells, settings)
+        return _seen(look, cells, settings)
 
     async def keep(self) -> None:
         """Remember what was read."""
         looks, self.looks = self.looks, []
         await self.context.remember(lambda memory: memory.saw(looks))
 
-    async def _settings_of(self, facts: CompanyFacts) -> Settings | None:
-        """What the settings do for a company; ``None``, and a word in the errors, where they cannot be read."""
+    async def _settings_of(self, facts: CompanyFacts, cells: Iterable[Cell]) -> Settings | None:
+        """What the settings do for a company; ``None`` where nobody needs them, and, with a word in the errors, where
+        they cannot be read."""
+        if not (self.settings(cells) if callable(self.settings) else self.settings):
+            return None
         try:
             profile = await self._in_turn(self.context.profile_settings)
             company = await self._in_turn(lambda: self.context.company_settings(facts.id))
@@ -320,10 +335,9 @@ def _cells(look: Look, now: datetime) -> list[Cell]:
     return make_cells(look.facts, look.statuses, (look.operations or ())[:DEPTH], look.whole, now)
 
 
-def _made(snapshot: CompanySnapshot, look: Look, cells: Iterable[Cell], settings: Settings | None) -> CompanySnapshot:
-    """A company as it was seen, just now or by what is remembered."""
-    operations = (look.operations or ())[:DEPTH]
-    running = frozenset((o.connection_id, o.data_type) for o in operations if is_running(o.status, o.completed))
-    return replace(
-        snapshot, cells=tuple(cells), running=running, histories=histories(operations), settings=settings, seen=look.at
-    )
+def _seen(look: Look, cells: Iterable[Cell], settings: Settings | None) -> CompanySnapshot:
+    return seen(look.facts, cells, (look.operations or ())[:DEPTH], settings, look.at)
+
+
+def _words(settings: Settings | None) -> dict[str, str] | None:
+    return None if settings is None else {name: setting.words for name, setting in settings.items()}

@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any, Final
 
 from codat_notebook.models.errors import CodatLendingError
-from codat_notebook.models.instants import MONTH, instant
+from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import SyncSetting, SyncSettings
 from codat_notebook.models.vocabulary import REFERENCE_DATA, STATEMENTS, Purpose, custom_identifier
 from codat_notebook.runs.cells import Cell, CompanyStatus
@@ -97,9 +98,13 @@ def explained(settings: Settings, data_type: str, never: bool) -> str:
     setting = settings.get(data_type)
     if setting is None:
         return "never fetched: not in the company's settings" if never else "not in the company's settings"
-    if never and setting.schedule is None and not setting.fetch_on_first_link:
-        return f"never fetched: {setting.words}"
-    return setting.words
+    return f"never fetched: {setting.words}" if never and left_out(settings, data_type) else setting.words
+
+
+def left_out(settings: Settings, data_type: str) -> bool:
+    """Whether Codat never reads a data type by itself: neither on first link nor on a schedule."""
+    setting = settings.get(data_type)
+    return setting is None or (setting.schedule is None and not setting.fetch_on_first_link)
 
 
 async def read_settings(context: RunContext, company_id: str, *, anew: bool = False) -> dict[str, TypeSetting]:
@@ -167,14 +172,22 @@ def _lacking(
         if setting.window_months or setting.from_utc:
             what = f"{name} is a list that other records refer to, and is read in part."
             yield "window on reference data", what, f"Remove its window {_WHERE}.", _PAGE
-    elif (back := _months_back(setting, now)) < months:
+    elif (back := months_read(setting, now, now)) < months:
         how = f"Widen the window {_WHERE}; a full sync has to follow."
         yield "window too short", f"{back:g} months of {name} are read; {months} are needed.", how, _PAGE
 
 
-def _months_back(setting: TypeSetting, now: datetime) -> float:
-    """How many months of history are read; infinite where all of it is."""
+def months_read(setting: TypeSetting, end: datetime, read: datetime) -> float:
+    """How many whole months before ``end`` are read; infinite where all of it is. Windows count back from the time of
+    the ``read``, so the months between both are lost (assumed: in whole months)."""
+    lost = _months_between(end, read) if end < read else 0
     if setting.data_type in STATEMENTS:
-        return 24 if setting.months_to_sync is None else setting.months_to_sync  # documented default
-    dated = (now - setting.from_utc).days // MONTH if setting.from_utc else float("inf")
-    return min(setting.window_months or float("inf"), dated)
+        return (24 if setting.months_to_sync is None else setting.months_to_sync) - lost  # 24: the documented default
+    dated = _months_between(setting.from_utc, end) if setting.from_utc else inf
+    return min((setting.window_months or inf) - lost, dated)
+
+
+def _months_between(start: datetime, end: datetime) -> int:
+    """Whole months of the calendar from one time to a later one; negative from a later one."""
+    whole = 12 * (end.year - start.year) + end.month - start.month
+    return whole - ((end.day, end.time()) < (start.day, start.time()))

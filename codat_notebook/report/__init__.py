@@ -50,7 +50,7 @@ _AGES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What a report tells: a company's state, and what went wrong with it in this session.
+    """What a report tells: a company's state, and what went wrong with it in this session; if asked for, a verdict.
 
     ``now`` is the server's time at which it was read, ``server`` the address it was read from.
     """
@@ -60,6 +60,7 @@ class Findings:
     now: datetime
     server: str
     is_sandbox: bool
+    ready: Markup | None = None
 
 
 def page(findings: Findings) -> str:
@@ -78,6 +79,7 @@ def page(findings: Findings) -> str:
     main = h(
         "main",
         _heading(findings),
+        findings.ready and section("Is it ready?", findings.ready),
         freshness(findings.status, findings.now),
         connections(findings.status, findings.now),
         remedies(findings.status),

@@ -60,6 +60,8 @@ class CompanyFacts:
     products: tuple[str, ...] = ()
     parent: CompanyReference | None = None
     subsidiaries: tuple[CompanyReference, ...] = ()
+    #: Where its customer links a source: see ``Readiness.actions`` for what the documents say of such addresses.
+    redirect: str = ""
 
     @property
     def only_parent(self) -> str | None:
@@ -220,7 +222,8 @@ class RunContext:
         products = tuple(company.products or ())
         self.names[id] = company.name or id
         parent, below = company.reference_parent_company, tuple(company.reference_subsidiary_companies or ())
-        return CompanyFacts(id, company.name or id, connections, able, company.tags or {}, products, parent, below)
+        name, tags = company.name or id, company.tags or {}
+        return CompanyFacts(id, name, connections, able, tags, products, parent, below, company.redirect)
 
     async def company_settings(self, company_id: str, retries: RetryConfig | None = None) -> SyncSettings:
         """A company's sync settings as Codat tells them, asked for once."""

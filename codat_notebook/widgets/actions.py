@@ -7,6 +7,7 @@ Refreshes are followed on screen until they end; the ages are read again then.
 import asyncio
 import weakref
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.products import caution, refreshable
@@ -34,6 +35,7 @@ from codat_notebook.widgets.progress import (
     StopWatching,
     WatchAgain,
 )
+from codat_notebook.widgets.ready_panel import AskReady, RunPlan, Wanted, chosen
 from codat_notebook.widgets.renderer import Renderer
 
 #: Companies offered again before anything is typed.
@@ -63,6 +65,7 @@ class Actions:
         self._picking: asyncio.Task[None] | None = None
         self._clicked = 0
         state.recent = _used.get(session, [])
+        state.wanted = chosen.get(session, state.wanted)
 
     # Choosing.
 
@@ -248,6 +251,21 @@ class Actions:
         if watch is not None and context.client.clock.monotonic() - watch.read_at < FACTS_LAST:
             start.companies[0].facts = status.facts
         return RefreshRun(context, start)
+
+    def on_ready(self, message: AskReady | RunPlan) -> None:
+        """What the company may be ready for was chosen; or the plan that would make it ready is to be run."""
+        state = self._state
+        again, state.ready_seq = message.seq <= state.ready_seq, max(message.seq, state.ready_seq)
+        if isinstance(message, AskReady):
+            with suppress(ValueError):  # what no form of ours offers changes nothing
+                wanted = Wanted(message.purpose, message.period_end, message.sources)
+                state.wanted = chosen[self._session] = wanted
+        elif not again and state.verdict is not None and message.company == state.verdict.snapshot.id:
+            rows = [row for row in state.verdict.plan_rows() if row.action == "queue"]
+            targets = tuple((row.data_type or "", row.connection_id) for row in rows)
+            if state.status is not None and targets and not self._session.read_only:
+                self.watch(self._begun(state.status, targets))
+        self._renderer.judge(at_once=True)
 
     def on_progress(self, message: ShowRows | StopWatching | WatchAgain | Retry | RetryLater | OpenRow) -> None:
         """A button beside the progress was clicked, or one of its rows."""

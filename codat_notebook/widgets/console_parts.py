@@ -22,6 +22,7 @@ from codat_notebook.widgets.header import Header
 from codat_notebook.widgets.notice import Notice
 from codat_notebook.widgets.pickers import CompanyPicker, ConnectionCards, ConnectionPicker
 from codat_notebook.widgets.progress import Progress
+from codat_notebook.widgets.ready_panel import ReadyPanel
 from codat_notebook.widgets.table import FrameTable
 from codat_notebook.widgets.tabs import Tabs
 
@@ -89,6 +90,7 @@ class Parts:
             columns=ERROR_COLUMNS, key="", sort=("time", "desc"), _dom_classes=("codat-errors",), **same,
         )  # fmt: skip
         self.error_details = Details(CLOSED, _dom_classes=("codat-errors-details",), **same)
+        self.ready = ReadyPanel(states.get("ready"), **same)
         self.freshness = Heatmap(states.get("freshness"), **same)
         self.timeline = Timeline(states.get("timeline"), **same)
         self.timeline_details = Details(CLOSED, _dom_classes=("codat-timeline-details",), **same)

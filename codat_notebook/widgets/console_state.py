@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 
 from codat_notebook.client.codat_lending import SERVERS
 from codat_notebook.models.shared import PullOperation
+from codat_notebook.planning.snapshots import seen
 from codat_notebook.planning.sync_settings import Settings
+from codat_notebook.planning.verdict import Readiness
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.run import RefreshRun
@@ -29,7 +31,8 @@ from codat_notebook.widgets.header import NOT_CONNECTED, ActivityState, HeaderSt
 from codat_notebook.widgets.history import WHOLE, LoadedHistory
 from codat_notebook.widgets.notice import NoticeCard, NoticeState, notice_state
 from codat_notebook.widgets.progress import ProgressState, progress_state
-from codat_notebook.widgets.tabs import TabsState, tabs_state
+from codat_notebook.widgets.ready_panel import ReadyState, Wanted, ready_state, tab_label
+from codat_notebook.widgets.tabs import LABELS, TabsState, tabs_state
 from codat_notebook.words import count, iso, number
 
 #: What stands in the place of a company's operations where there are none.
@@ -53,8 +56,9 @@ class ConsoleState:
     operations; ``problem`` is why what was ``typed`` last is no company; ``runs`` are the refreshes on screen.
     ``all_clicked``: the last click was *Refresh all*; ``products`` have a refresh of their own, ``product`` is the
     chosen one, ``caution`` what they say against the other way. ``tab`` is what the reader looks at, ``asked_tab``
-    where the kernel has sent them. ``can_switch``: a form offers other sessions. The ``seq`` numbers answer the
-    browser's clicks.
+    where the kernel has sent them. ``wanted`` is what the company may be ready for,
+    ``verdict`` the answer. ``can_switch``: a form offers other sessions. The ``seq`` numbers answer the browser's
+    clicks.
     """
 
     company: pickers.CompanyName | None = None
@@ -77,6 +81,9 @@ class ConsoleState:
     caution: str | None = None
     product: str | None = None
     can_switch: bool = True
+    wanted: Wanted = field(default_factory=Wanted)
+    verdict: Readiness | None = None
+    ready_seq: int = 0
     tab: str = "operations"
     asked_tab: str = "operations"
     pick_seq: int = 0
@@ -280,7 +287,26 @@ def notice(state: ConsoleState, _: Session) -> NoticeState:
 
 def tabs(state: ConsoleState, session: Session) -> TabsState:
     """The strip of tabs."""
-    return tabs_state(state.asked_tab, errors=sum(state.concerns(each.connection_id) for each in session.error_log))
+    label, missing = tab_label(state.verdict)
+    errors = sum(state.concerns(each.connection_id) for each in session.error_log)
+    return tabs_state(state.asked_tab, {**LABELS, "ready": label}, errors=errors, ready=missing)
+
+
+def verdict(state: ConsoleState, session: Session) -> Readiness | None:
+    """Whether the company on screen is ready, as far as is known of it now."""
+    status = state.status
+    if status is None:
+        return None
+    company = seen(status.facts, status.cells, status.operations, state.settings)
+    return Readiness(company, state.wanted.asked(), session.context.now)
+
+
+def ready(state: ConsoleState, session: Session) -> ReadyState:
+    """The verdict with its reasons, and what is asked."""
+    return ready_state(
+        state.verdict, state.wanted, empty=_until_read(state, "whether it is ready"), read_only=session.read_only,
+        live=not session.is_sandbox, seq=state.ready_seq,
+    )  # fmt: skip
 
 
 def no_operations(state: ConsoleState) -> str:
@@ -345,6 +371,6 @@ def _code_title(state: ConsoleState, read_only: bool) -> str:
 STATES: dict[str, Callable[[ConsoleState, Session], Any]] = {
     draw.__name__: draw
     for draw in (
-        header, notice, company, connection, cards, data_types, bar, progress, tabs, freshness, timeline, code,
+        header, notice, company, connection, cards, data_types, bar, progress, tabs, ready, freshness, timeline, code,
     )
 }  # fmt: skip

@@ -73,7 +73,7 @@ class Controller:
             self.parts.company: self.actions.on_company, self.parts.connection: self.actions.on_connection,
             self.parts.data_types: self.actions.on_data_types, self.parts.bar: self.actions.on_bar,
             self.parts.progress: self.actions.on_progress, self.parts.notice: self._on_notice,
-            self.parts.tabs: self._on_tabs, self.parts.header: lambda _: None,
+            self.parts.ready: self.actions.on_ready, self.parts.tabs: self._on_tabs, self.parts.header: lambda _: None,
         }  # fmt: skip
         for part in vars(self.parts).values():
             part.clock = self.session.client.clock

@@ -87,9 +87,15 @@ class Renderer:
             self._parts.operations.company = status.facts.name
             looked = self._state.tab == "timeline"  # a thousand bars are a quarter of a saved notebook
             boundary.spawn("The operations could not be shown", self._frame, operations, platforms, now, looked)
+        self.judge()
         for name in ("freshness", "timeline", "requests"):
             if anew or name == self._state.tab:
                 boundary.spawn(f"The tab {name} could not be drawn", self._tab, name)
+
+    def judge(self, *, at_once: bool = False) -> None:
+        """Whether the company is ready, as the latest state of it has it."""
+        self._state.verdict = console_state.verdict(self._state, self._session)
+        self.draw("ready", "tabs", at_once=at_once)
 
     async def _tab(self, name: str) -> None:
         if name == "timeline" and self._state.status is not None:

@@ -36,6 +36,7 @@ class Tab(FromBrowser, frozen=True):
 LABELS = {
     "operations": "Pull operations",
     "errors": "Errors this session",
+    "ready": "Ready?",
     "freshness": "Freshness",
     "timeline": "Timeline",
     "requests": "Requests",
@@ -44,13 +45,18 @@ LABELS = {
 
 
 def tabs_state(active: str = "operations", labels: Mapping[str, str] = LABELS, **counts: int) -> TabsState:
-    """The tabs with the count of each by name where there is one; errors count in red.
+    """The tabs with the count of each by name where there is one; errors and what is missing count in red.
 
     >>> [tab["label"] for tab in tabs_state(errors=2)["tabs"] if tab["count"]]
     ['Errors this session']
     """
     tabs: list[TabState] = [
-        {"name": name, "label": label, "count": counts.get(name), "tone": "bad" if name == "errors" else "idle"}
+        {
+            "name": name,
+            "label": label,
+            "count": counts.get(name),
+            "tone": "bad" if name in ("errors", "ready") else "idle",
+        }
         for name, label in labels.items()
     ]
     return {"active": active, "tabs": tabs}

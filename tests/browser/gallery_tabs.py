@@ -7,9 +7,14 @@ from typing import Any
 
 from codat_notebook import frames
 from codat_notebook.models import vocabulary
-from codat_notebook.models.shared import PullOperation
-from codat_notebook.runs.cells import Cell
-from codat_notebook.widgets import charts, code
+from codat_notebook.models.shared import Connection, PullOperation
+from codat_notebook.models.vocabulary import DataConnectionStatus, SourceType
+from codat_notebook.planning.snapshots import seen
+from codat_notebook.planning.verdict import Readiness
+from codat_notebook.runs.cells import Cell, make_cells
+from codat_notebook.runs.context import CompanyFacts
+from codat_notebook.widgets import charts, code, ready_panel
+from codat_notebook.widgets.ready_panel import Wanted
 
 from .gallery import HOSTILE, THEN, States
 
@@ -136,9 +141,47 @@ def codes() -> States:
     }
 
 
+BOOKS = Wanted("financials", "2026-10-31", ("accounting",))
+
+
+def readies() -> States:
+    """States of the panel that says whether a company is ready, by name."""
+
+    def make(name: str = "Toft Stores UK", late: int = 0, wanted: Wanted = BOOKS, **given: Any) -> Any:
+        kinds = {"Xero": ("Accounting", "Linked"), HOSTILE[3]: ("Banking", "Deauthorized")}
+        connections = {
+            key: Connection(
+                id=key, platform_name=key, source_type=SourceType(kind), status=DataConnectionStatus(status),
+                created="2025-01-01", link_url="https://link.example/1?otp=1",
+            )
+            for key, (kind, status) in kinds.items()
+        }  # fmt: skip
+        pulls = [
+            pulled(key, 86400 * (late + 1), 60, connection_id=id, company_id=name)
+            for id, (kind, _) in kinds.items()
+            for key in (vocabulary.ACCOUNTING if kind == "Accounting" else vocabulary.BANKING)
+        ]
+        supported = {"Xero": frozenset(vocabulary.ACCOUNTING), HOSTILE[3]: frozenset(vocabulary.BANKING)}
+        facts = CompanyFacts(name, name, connections, supported)
+        found = seen(facts, make_cells(facts, {}, pulls, True, THEN), pulls)
+        return ready_panel.ready_state(Readiness(found, wanted.asked(), THEN), wanted, **given)
+
+    return {
+        "not ready": make(wanted=Wanted("lending", "2026-10-31"), late=30),
+        "ready": make(),
+        "fresh": make(wanted=Wanted("financials", None, ("accounting",))),
+        "live": make(late=30, live=True),
+        "read only": make(late=30, read_only=True),
+        "hostile": make(HOSTILE[0], wanted=Wanted("liabilities", "2026-12-31")),
+        "empty": ready_panel.ready_state(None, Wanted(), empty="Pick a company to see whether it is ready."),
+        "before the first state": {},
+    }
+
+
 #: Each kind of part with its states.
 PARTS: dict[str, Any] = {
     "heatmap": (charts.Heatmap, heatmaps),
     "code": (code.Code, codes),
     "timeline": (charts.Timeline, timelines),
+    "ready": (ready_panel.ReadyPanel, readies),
 }

@@ -330,3 +330,33 @@ def test_code_is_copied_as_it_came(stage):
     expect(element.get_by_role("button", name="Copied")).to_be_visible()
     assert stage.page.evaluate("copied") == stage.parts[0].state["text"]
     expect(element.locator("code")).to_have_text(stage.parts[0].state["text"])
+
+
+def test_what_it_is_to_be_ready_for_is_chosen_at_once(stage):
+    """The choice stands before the kernel answers; the last source cannot be taken away; keys and labels work."""
+    kind, states = gallery_tabs.PARTS["ready"]
+    element = stage.mount(kind(states()["ready"]))
+    expect(element.get_by_role("status")).to_contain_text("Ready for financials, to 31 Oct 2026.")
+    element.get_by_role("button", name="lending").click()
+    expect(element.get_by_role("button", name="lending")).to_have_attribute("aria-pressed", "true")
+    element.get_by_role("button", name="accounting").click()
+    element.get_by_role("button", name="bank", exact=True).first.focus()
+    element.get_by_label("Other purposes").select_option("payables")
+    element.get_by_label("Period ends").fill("2026-09-30")
+    asked = until(stage, lambda: [m for m in sent(stage, "ask_ready") if m["period_end"] == "2026-09-30"])
+    assert {key: asked[-1][key] for key in ("purpose", "sources")} == {"purpose": "payables", "sources": ["accounting"]}
+
+
+def test_its_button_asks_on_live_and_sends_once(stage):
+    """The first click is the question; the message names the company; a read-only session has no button."""
+    kind, states = gallery_tabs.PARTS["ready"]
+    element = stage.mount(kind(states()["live"]))
+    element.get_by_role("button", name="Refresh 4 data types").click()
+    assert sent(stage, "run_plan") == []
+    question = element.get_by_role("button", name="LIVE: refresh 4 data types of Toft Stores UK?")
+    question.evaluate("button => { button.click(); button.click(); }")
+    messages = until(stage, lambda: sent(stage, "run_plan"))
+    assert [message["company"] for message in messages] == ["Toft Stores UK"]
+    blocked = stage.mount(kind(states()["read only"]))
+    expect(blocked).to_contain_text("read-only")
+    expect(blocked.get_by_role("button", name="Refresh")).to_have_count(0)

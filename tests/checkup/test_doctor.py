@@ -44,6 +44,7 @@ def test_it_stops_in_time(switches: dict[str, Any], most: int) -> None:
     result = check_up(line)
     assert 0 < result.requests <= most
     assert result.stopped
+    assert not result
     assert "Not everything was asked" in result.report
 
 
@@ -53,6 +54,7 @@ def test_without_an_answer_nothing_is_seen() -> None:
     result = check_up(line)
     assert (result.requests, result.stopped) == (1, "no answer came")
     assert set(result.frame.verdict) == {"not seen"}
+    assert not result
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,7 @@ def test_the_one_refresh(switches: dict[str, Any], contradicted: set[str]) -> No
     line = Line(sandbox(**switches))
     result = check_up(line, refresh=line.api.toft)
     assert set(result.named("contradicted")) == contradicted
+    assert bool(result) == (not contradicted)
     shown = {each.name for each in ASSUMPTIONS if each.written}
     # With a late history it cannot be read whether the operation runs, so nothing more is sent.
     assert result.found.keys() >= ({"history-at-once"} if "history_lag" in switches else shown)

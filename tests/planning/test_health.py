@@ -163,6 +163,17 @@ def test_what_could_not_be_read_is_said() -> None:
         assert len(frame.columns) > 2
 
 
+def test_it_is_true_where_all_is_well() -> None:
+    """What is late, apart, near its end, or could not be read is not; nor is nothing."""
+    well = snapshot(("xero", "bills", 1, "Complete"), ("xero", "suppliers", 1, "Complete"))
+    assert health(well)
+    assert not health()
+    assert not health(well, CompanySnapshot("c9", "C9", trouble="could not be read"))
+    assert not health(snapshot(("xero", "bills", 8, "Complete")))
+    assert not health(snapshot(("xero", "bills", 3, "Complete"), ("xero", "suppliers", 1, "Complete")), skew="1D")
+    assert not health(snapshot(("xero", "bills", 40, "Complete")), goal={"*": "90D"})
+
+
 def test_only_the_report_asked_for_is_judged() -> None:
     """Of the cells and of the skews."""
     company = snapshot(("xero", "bills", 40, "Complete"), ("xero", "invoices", 1, "Complete"))

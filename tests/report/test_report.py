@@ -203,3 +203,19 @@ def test_the_reports_colours_are_the_consoles() -> None:
         mine = dict(re.findall(r"(--c-[a-z-]+): (#\w+);", ours))
         assert len(mine) > 15
         assert mine.items() <= dict(re.findall(r"(--c-[a-z-]+): (#\w+);", theirs)).items()
+
+
+def test_a_verdict_is_filed(session: Session, tmp_path: Path) -> None:
+    """With its date, its reasons and what was asked; one about another company is refused; without one: no word."""
+    id = toft(session)
+    answer = session.ready(id, "lending", period_end="2026-10-31")
+    path = session.report(id, tmp_path / "ready.html", ready=answer)
+    page = Reader(path.read_text("utf-8"))
+    assert "Is it ready?" in page.texts
+    assert answer.summary in page.texts
+    assert f"{answer.time:%Y-%m-%d %H:%M} UTC" in page.texts
+    assert "script" not in page.tags
+    other = str(session.companies(search="Dave").id[0])
+    with pytest.raises(ValueError, match="Toft"):
+        session.report(other, tmp_path / "other.html", ready=answer)
+    assert "Is it ready?" not in Reader(report.page(found())).texts

@@ -13,7 +13,7 @@ def test_errors_count_in_red_and_nothing_is_not_counted():
     """Two errors are said; none are not."""
     for errors, counted in ((1200, ["errors"]), (0, [])):
         assert [tab["name"] for tab in tabs_state(errors=errors)["tabs"] if tab["count"]] == counted
-    assert [tab["name"] for tab in tabs_state()["tabs"] if tab["tone"] == "bad"] == ["errors"]
+    assert [tab["name"] for tab in tabs_state()["tabs"] if tab["tone"] == "bad"] == ["errors", "ready"]
 
 
 def test_style_knows_a_panel_for_every_tab():

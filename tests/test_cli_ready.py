@@ -1,0 +1,90 @@
+"""`codat-notebook ready`: its exit codes, its text and its JSON."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from codat_notebook.cli import main
+from codat_notebook.cli.ready import NOT_KNOWN, NOT_READY, READY
+from codat_notebook.sandbox import Sandbox
+
+from .planning.conftest import NOON
+from .planning.planted import BANK, BOOKS, add, connection, link
+
+ASKED = ["--sandbox", "--period-end", "2026-10-31"]
+BOTH = ["--source", "accounting", "--source", "bank"]
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A sandbox that the commands join."""
+    with Sandbox(companies=3, start=NOON) as sandbox:
+        sandbox.clock.pause()
+        monkeypatch.setenv("CODAT_SANDBOX_URL", sandbox.url)
+        monkeypatch.setenv("CODAT_SANDBOX_KEY", sandbox.key)
+        yield sandbox
+
+
+def test_the_exit_code_is_the_answer(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of several the highest; each is told, in the order given, one that is named twice once."""
+    well, late = add(sandbox, link(BOOKS), link(BANK), name="Well"), add(sandbox, link(BOOKS, 40), link(BANK))
+    assert main(["ready", "Well", well, *ASKED, *BOTH]) == READY
+    assert capsys.readouterr().out.startswith("Well: Ready for lending, to 31 Oct 2026.\n")
+    assert main(["ready", well, late, *ASKED, *BOTH]) == NOT_READY
+    out = capsys.readouterr().out
+    assert out.index("Ready for lending") < out.index("Not ready for lending")
+    assert "Refresh it." in out
+    assert main(["ready", well, "--sandbox", *BOTH]) == NOT_KNOWN
+    assert "Fresh; period not checked." in capsys.readouterr().out
+    assert main(["ready", late, "00000000-0000-0000-0000-000000000000", *ASKED]) == NOT_KNOWN
+    assert not sandbox.world.accepted
+
+
+def test_json(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """One document with everything that was asked and found, but no link URL."""
+    id = add(sandbox, link(BOOKS), link(BANK))
+    sandbox.world.deauthorize(id, connection(sandbox, id, BANK))
+    limits = ["--months", "12", "--max-age", "14D", "--max-skew", "1D,7D", "--json"]
+    assert main(["ready", id, *ASKED, *BOTH, *limits]) == NOT_READY
+    out = capsys.readouterr().out
+    told = json.loads(out)
+    answer = told["companies"][0]
+    assert told["exit_code"] == NOT_READY
+    assert {row["code"] for row in answer["reasons"]} == {"not_linked"}
+    assert (answer["state"], answer["ready"], answer["months"]) == ("not_ready", False, 12)
+    assert answer["period_end"] == "2026-10-31"
+    assert answer["sources"] == ["accounting", "banking"]
+    assert answer["reasons"][0]["since"].startswith("2026-11-23T")
+    assert answer["actions"][0]["who"] == "customer"
+    assert "/start" not in out
+
+
+def test_a_list_of_ones_own(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """Data types, joined by commas."""
+    id = add(sandbox)
+    assert main(["ready", id, *ASKED, "--purpose", "invoices, bills", "--json"]) == READY
+    assert json.loads(capsys.readouterr().out)["companies"][0]["data_types"] == ["invoices", "bills"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        (["--purpose", "lendng"], "financials"), (["--period-end", "soon"], "period_end"),
+        (["--months", "0"], "months"),
+        (["--max-age", "7"], "max_age"), (["--source", "shoe"], "accounting"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], wrong: list[str], word: str) -> None:
+    """Is refused in a line, with the code for wrong arguments."""
+    assert main(["ready", add(sandbox), *ASKED, *wrong]) == 2
+    assert word in capsys.readouterr().err
+
+
+def test_a_wrong_key_is_a_problem(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And no answer about any company."""
+    monkeypatch.setenv("CODAT_SANDBOX_KEY", "wrong")
+    assert main(["ready", sandbox.world.company_store.ids[0], *ASKED]) == 1
+    assert capsys.readouterr().out == ""
