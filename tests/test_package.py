@@ -143,17 +143,6 @@ with cn.connect(sandbox=True) as session: print(len(session.companies()), cn.__f
     assert (tmp_path / "codat-notebooks" / "01_first_look.ipynb").is_file()
 
 
-def test_the_oldest_versions_are_those_that_the_project_names() -> None:
-    """`.ci/oldest.txt` pins each requirement, the Lab's too, to its lower bound, and nothing else."""
-    lines = (ROOT / ".ci" / "oldest.txt").read_text(encoding="utf-8").splitlines()
-    pinned = dict(line.split("==") for line in lines if line and not line.startswith("#"))
-    wanted = dict(line.split(">=") for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["lab"]])
-    assert {name: version.rstrip("0.") for name, version in pinned.items()} == {
-        name: bound.rstrip("0.") for name, bound in wanted.items()
-    }
-    assert [version for version in pinned.values() if version.count(".") != 2] == []
-
-
 def test_environment_agrees_with_the_project() -> None:
     """`environment.yml` asks for the Python and the Lab that pyproject does, with the same lower bounds."""
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
