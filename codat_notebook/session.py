@@ -176,9 +176,13 @@ class Session(PlanningMethods):
         patience : seconds of one operation's waiting to be seen that a request is worth (1): more means fewer
             requests and later news; ``math.inf`` looks once, when all of a company has probably ended.
 
+        Notes
+        -----
         An operation that runs already is attached to, not queued twice. Raises ``ValueError`` for a plan that cannot
         be read, :class:`runs.JournalError` for a journal that cannot be used; nothing has been sent then.
 
+        Examples
+        --------
         >>> session.refresh(company_id, "invoices", "bills")                                  # doctest: +SKIP
         >>> session.refresh(session.plan(older_than="7D"), journal="refresh.sqlite", reserve=0.1)  # doctest: +SKIP
         """
@@ -349,8 +353,12 @@ def connect(
         not the usual one.
     read_only : refuse everything that queues.
 
+    Notes
+    -----
     Raises ``ConfigurationError`` where there is no key and nobody to ask, or where the key or address cannot be right.
 
+    Examples
+    --------
     >>> session = connect(sandbox=True)  # doctest: +SKIP
     """
     if sandbox:

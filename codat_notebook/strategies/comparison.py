@@ -67,6 +67,8 @@ def compare(
     ``Result``, and ``error``, which is missing where all went well. ``plot()`` draws the frontier, ``against(name)``
     tells each strategy's gain over one of them.
 
+    Examples
+    --------
     >>> from codat_notebook import strategies
     >>> portfolio = strategies.Portfolio.synthetic(2, data_types=["invoices", "bills"])
     >>> plans = {"weekly": strategies.every("7D"), "best": strategies.optimal()}

@@ -145,6 +145,8 @@ def observe_changes(seen: pd.DataFrame | Mapping[str, Any] | Iterable[Mapping[st
     ------
     ValueError : something that is neither, with the first row or event that shows it.
 
+    Examples
+    --------
     >>> event = {"eventType": "read.completed", "generatedDate": "2026-11-23T13:00:00Z", "payload": {
     ...     "referenceCompany": {"id": "c1"}, "dataTypes": [
     ...         {"dataType": "bills", "connectionId": "x1", "status": "Complete", "recordsModified": True}]}}

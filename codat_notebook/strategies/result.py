@@ -22,6 +22,8 @@ _MOST_BARS: Final = 12
 class Result:
     """What came of a simulation.
 
+    Attributes
+    ----------
     metrics : name -> number; see ``Result.METRICS``.
     timeline : one row a day: time, freshness, mean and p95 of the age, refreshes, failures, spent.
     cells : one row a cell: freshness (expected share of time), refreshes, failures, age at the end, the rate believed

@@ -137,8 +137,12 @@ class FrameTable(Part[TableState]):
     clock : the server's, of the session that the frame is from: by it durations of what has not ended go on.
     traits : as any widget takes them: ``layout=ipywidgets.Layout(width="60%")``, for one.
 
+    Notes
+    -----
     ``title``, ``empty`` and all values are shown as text, never as markup.
 
+    Examples
+    --------
     >>> import pandas as pd
     >>> table = FrameTable(pd.DataFrame({"id": ["a", "b"], "size": [1, 2]}), sort=("size", "desc"))
     >>> list(table.visible["id"])
