@@ -15,6 +15,7 @@ from codat_notebook.strategies.policies import oldest
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.simulation import simulate
 from codat_notebook.widgets.console import console
+from codat_notebook.widgets.table import FrameTable
 
 
 @pytest.fixture
@@ -58,6 +59,7 @@ def test_what_has_a_widget_has_html_for_where_none_can_be(session: Session) -> N
     """A session, a run, a console and a result of a simulation can be read in a saved notebook on a web site."""
     run = session.refresh(str(session.companies(search="Toft").id[0]), "creditNotes").wait(20)
     html = run._repr_html_()
+    assert {type(shown._repr_html_()) for shown in (run, session, FrameTable(None))} == {str}  # marimo shows no other
     assert "<table>" in html
     assert "PermissionsError" in html
     assert re.search(r"Not live: as of \d{4}-\d\d-\d\d \d\d:\d\d UTC", html)

@@ -373,7 +373,7 @@ class FrameTable(Part[TableState]):
         """The first rows of the page."""
         state = self.state
         if not state["rows"]:
-            return h("p", state["empty"])
+            return str(h("p", state["empty"]))
         heads = state["columns"][:_STATIC_COLUMNS]
         rows = [
             [static_text(cell, head["kind"]) for cell, head in zip(row, heads, strict=False)]
