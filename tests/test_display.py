@@ -15,6 +15,8 @@ from codat_notebook.strategies.policies import oldest
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.simulation import simulate
 from codat_notebook.widgets.console import console
+from codat_notebook.widgets.progress import Progress
+from codat_notebook.widgets.run_overview import live_view
 from codat_notebook.widgets.table import FrameTable
 
 
@@ -39,6 +41,15 @@ def test_a_run_is_shown_by_its_live_view_and_its_text(session: Session) -> None:
     data = data_of(run._repr_mimebundle_())
     assert data["text/plain"] == repr(run) == "<RefreshRun of Toft Stores UK: 1 complete>"
     assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_after_waiting_the_view_shows_the_end(session: Session) -> None:
+    """A notebook that ends with the waiting cell (papermill, nbconvert) is saved with what came of the run."""
+    run = session.refresh(str(session.companies(search="Toft").id[0]), "customers")
+    view = live_view(run)
+    run.wait(20)
+    assert isinstance(view, Progress)
+    assert view.state["status"] == "done"
 
 
 def test_a_session_is_shown_by_its_console(session: Session) -> None:

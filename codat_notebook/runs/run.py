@@ -405,6 +405,7 @@ class RefreshRun:
             if tell is not None and (text := self.line) != told:
                 told = text
                 tell(text)
+        self._context.engine.settle()
         return self
 
     def __await__(self) -> Generator[Any, None, "RefreshRun"]:
