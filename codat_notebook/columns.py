@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from codat_notebook.models.errors import shown
 
-#: Kind -> the dtype that it has in every frame, whatever the version of pandas. ``docs/frames.md`` has all columns.
+#: Kind -> the dtype that it has in every frame, whatever the version of pandas.
 DTYPES: Final = {
     "text": "string", "category": "category", "count": "Int64", "number": "Float64", "flag": "boolean",
     "time": "datetime64[us, UTC]", "duration": "timedelta64[us]",

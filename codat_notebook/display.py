@@ -60,7 +60,7 @@ def static_html(heading: str, frame: "pd.DataFrame | None" = None, now: datetime
         lines += [f"{MOST} of {len(frame):,} rows."] if len(frame) > MOST else []
     if now is not None:
         lines.append(f"Not live: as of {now:%Y-%m-%d %H:%M} UTC.")
-    return text_of([h("p", h("b", heading)), shown, h("p", " ".join(lines)) if lines else None])
+    return str(text_of([h("p", h("b", heading)), shown, h("p", " ".join(lines)) if lines else None]))
 
 
 def _cell(value: object) -> str:

@@ -80,6 +80,8 @@ def run_strategy(
     ------
     StrategyError : the strategy raised, or gave no number for each cell; with the rows. ValueError : no such budget.
 
+    Examples
+    --------
     >>> run_strategy(session, optimal(), budget="50 refreshes/day", dry_run=True)  # doctest: +SKIP
     >>> run_strategy(session, optimal(), budget="50 refreshes/day", journal="round.sqlite")  # doctest: +SKIP
     """

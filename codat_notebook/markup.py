@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 
 
 class Markup(str):
-    """HTML that was made by :func:`h`, or text of our own that goes into a page as it is: a style sheet."""
+    """HTML that was made by :func:`h`, or text of our own that goes into a page as it is: a style sheet.
+
+    What leaves the package is a plain ``str``: marimo shows no other.
+    """
 
     __slots__ = ()
 

@@ -233,9 +233,13 @@ class Session(PlanningMethods, RememberingMethods):
         events : whether Codat's webhook events are handed to :meth:`handle_event`: the run looks when they tell, and
             else only now and then, for those that are lost. ``run.progress`` tells how many requests that saves.
 
+        Notes
+        -----
         An operation that runs already is attached to, not queued twice. Raises ``ValueError`` for a plan that cannot
         be read, :class:`runs.JournalError` for a journal that cannot be used; nothing has been sent then.
 
+        Examples
+        --------
         >>> session.refresh(company_id, "invoices", "bills")                                  # doctest: +SKIP
         >>> session.refresh(session.plan(older_than="7D"), journal="refresh.sqlite", reserve=0.1)  # doctest: +SKIP
         """
@@ -480,9 +484,13 @@ def connect(
         statuses and times, and belongs to one server and account: once the key has changed, one of the companies that
         it knows must answer.
 
+    Notes
+    -----
     Raises :class:`runs.JournalError` for a memory that cannot be used, or is of another account;
     ``ConfigurationError`` where there is no key and nobody to ask, or where the key or address cannot be right.
 
+    Examples
+    --------
     >>> session = connect(sandbox=True)  # doctest: +SKIP
     """
     if sandbox:

@@ -4,7 +4,7 @@
 session on it. While the test runs, whatever connects by its environment (``cn.connect()``, ``codat-notebook refresh``)
 reaches this sandbox, and never Codat. ``@pytest.mark.codat`` says what is otherwise in a test, a class or a module:
 any argument of ``Sandbox`` (``companies``, ``seed``, ``speed``, ``scenario``, ``key``; ``start`` also as a text) and
-``faults``, the switches of ``Sandbox.faults`` by name. ``docs/testing.md`` shows time travel, a withdrawn
+``faults``, the switches of ``Sandbox.faults`` by name. ``docs/how-to/testing.md`` shows time travel, a withdrawn
 authorization, a failure and an outage.
 
 >>> @pytest.mark.codat(companies=3, start="2026-01-31T08:00Z", faults={"history_lag": 5})

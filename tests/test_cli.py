@@ -77,7 +77,7 @@ def test_without_what_a_command_starts(command: str, module: str, tmp_path: Path
     code = f"{without}; from codat_notebook.cli import main; sys.exit(main(['{command}']))"
     run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert run.returncode == 1
-    assert "pip install '.[lab]'" in run.stderr
+    assert "pip install 'codat-notebook[lab]'" in run.stderr
     assert "Traceback" not in run.stderr
     assert list(tmp_path.iterdir()) == []
 

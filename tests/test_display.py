@@ -15,6 +15,9 @@ from codat_notebook.strategies.policies import oldest
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.simulation import simulate
 from codat_notebook.widgets.console import console
+from codat_notebook.widgets.progress import Progress
+from codat_notebook.widgets.run_overview import live_view
+from codat_notebook.widgets.table import FrameTable
 
 
 @pytest.fixture
@@ -40,6 +43,15 @@ def test_a_run_is_shown_by_its_live_view_and_its_text(session: Session) -> None:
     assert "application/vnd.jupyter.widget-view+json" in data
 
 
+def test_after_waiting_the_view_shows_the_end(session: Session) -> None:
+    """A notebook that ends with the waiting cell (papermill, nbconvert) is saved with what came of the run."""
+    run = session.refresh(str(session.companies(search="Toft").id[0]), "customers")
+    view = live_view(run)
+    run.wait(20)
+    assert isinstance(view, Progress)
+    assert view.state["status"] == "done"
+
+
 def test_a_session_is_shown_by_its_console(session: Session) -> None:
     """The form to click on."""
     data = data_of(session._repr_mimebundle_())
@@ -58,6 +70,7 @@ def test_what_has_a_widget_has_html_for_where_none_can_be(session: Session) -> N
     """A session, a run, a console and a result of a simulation can be read in a saved notebook on a web site."""
     run = session.refresh(str(session.companies(search="Toft").id[0]), "creditNotes").wait(20)
     html = run._repr_html_()
+    assert {type(shown._repr_html_()) for shown in (run, session, FrameTable(None))} == {str}  # marimo shows no other
     assert "<table>" in html
     assert "PermissionsError" in html
     assert re.search(r"Not live: as of \d{4}-\d\d-\d\d \d\d:\d\d UTC", html)

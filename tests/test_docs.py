@@ -1,17 +1,23 @@
 """The documentation that lives with the code: each public name explains itself, and the texts' links lead somewhere."""
 
 import importlib
+import importlib.util
 import inspect
+import json
 import pkgutil
 import pydoc
 import re
 import tomllib
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 import codat_notebook
+from codat_notebook.cli import parser
+from codat_notebook.diagnosis.rules import RULES
+from codat_notebook.models.assumptions import BY_NAME
 
 from .links import ROOT, Link, anchors, leads_out, leads_somewhere, links
 
@@ -41,6 +47,73 @@ def test_public_names_explain_themselves(room: str) -> None:
     documented = {name: thing for name, thing in public.items() if inspect.isroutine(thing) or inspect.isclass(thing)}
     mute = [name for owner, thing in documented.items() for name, text in explained(owner, thing) if not text]
     assert mute == []
+
+
+def bogus_parameters(owner: str, thing: Any) -> list[str]:
+    """Lines of a docstring's section "Parameters", as numpydoc reads it, that name no parameter."""
+    sections = re.split(r"^(\w+)\n-+\n", inspect.getdoc(thing) or "", flags=re.MULTILINE)
+    listed = next((text for name, text in pairwise(sections) if name == "Parameters"), "")
+    heads = [line for line in listed.splitlines() if line and not line.startswith(" ")]
+    names = set(inspect.signature(thing).parameters) if heads else set()
+    named = [re.match(r"[*\w]+(?:, [*\w]+)*(?= : )", line) for line in heads]
+    return [
+        f"{owner}: {line}"
+        for line, match in zip(heads, named, strict=True)
+        if not match or not {name.strip("*") for name in match[0].split(", ")} <= names
+    ]
+
+
+def test_parameters_are_parameters() -> None:
+    """What a public docstring lists as parameters are parameters of that name, so that tools can show them."""
+    listed, bogus = 0, []
+    for room in ROOMS:
+        for name in importlib.import_module(room).__all__:
+            thing = getattr(importlib.import_module(room), name)
+            classes = [each for each in getattr(thing, "__mro__", ()) if each.__module__.startswith("codat_notebook")]
+            members = {
+                f"{name}.{m}": getattr(thing, m) for each in classes for m in vars(each) if not m.startswith("_")
+            }
+            for owner, each in {name: thing, **members}.items():
+                if "\nParameters\n---" in (inspect.getdoc(each) or ""):
+                    listed += 1
+                    bogus += bogus_parameters(f"{room}.{owner}", each)
+    assert bogus == []
+    assert listed > 20
+
+
+@pytest.mark.parametrize(
+    "wrong", ["b : no such one.", "Raises ``ValueError``.", ">>> f(1)"], ids=["unknown", "prose", "example"]
+)
+def test_a_bogus_parameter_is_seen(wrong: str) -> None:
+    """The check above finds a name that is no parameter, prose and an example in the list."""
+
+    def f(a: int) -> None: ...
+
+    f.__doc__ = f"Do.\n\nParameters\n----------\na : a number,\n    on two lines.\n{wrong}\n\nNotes\n-----\nFine."
+    assert bogus_parameters("f", f) == [f"f: {wrong}"]
+
+
+def test_the_reference_holds_all() -> None:
+    """The site's reference, made of the code, has each public name, frame, command, assumption and rule."""
+    spec = importlib.util.spec_from_file_location("build", ROOT / "docs" / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    pages = build.reference()
+    missing = [
+        (room, name)
+        for room in ROOMS
+        for name in importlib.import_module(room).__all__
+        if not re.search(rf"(?::: |`){name}\b", pages[f"api/{room}"])
+    ]
+    assert missing == []
+    commands = next(action for action in parser()._actions if action.dest == "command").choices
+    assert re.findall(r"^## (\w+)$", pages["commands"], re.MULTILINE) == [*commands]
+    assert json.loads(re.findall(r"```json\n(.*?)```", pages["commands"], re.DOTALL)[0])["exit_code"] == 0
+    assert re.findall(r"^## (.+)$", pages["rules"], re.MULTILINE) == [rule.name for rule in RULES]
+    assert re.findall(r"^\| `([\w-]+)` \|", pages["assumptions"], re.MULTILINE) == [*BY_NAME]
+    assert "| `last_sync` | datetime64[us, UTC] |" in pages["frames"]
 
 
 def test_pydoc_reads_well() -> None:

@@ -69,6 +69,16 @@ def test_one_version() -> None:
     assert codat_notebook.__version__ == next(heading for heading in headings if heading != "Unreleased")
 
 
+def test_one_address() -> None:
+    """CITATION and the links for a package index have the version and the repository that the project names."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (cited["version"], cited["repository-code"]) == (codat_notebook.__version__, PROJECT["urls"]["Source"])
+    assert set(re.findall(r"https://(?:raw\.githubusercontent|github)\.com/([\w-]+/[\w-]+)", text)) == {
+        PROJECT["urls"]["Source"].removeprefix("https://github.com/")
+    }
+
+
 def build(kind: str, folder: Path) -> Path:
     """Build an archive of the working tree with the build backend, which pip would call too."""
     code = f"import sys; from hatchling.build import build_{kind}; print(build_{kind}(sys.argv[1]))"
@@ -88,12 +98,16 @@ def test_wheel_holds_what_it_should(tmp_path: Path) -> None:
     with zipfile.ZipFile(build("wheel", tmp_path)) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
         licences = [name for name in wheel.namelist() if name.endswith("/licenses/LICENSE")]
+        metadata = next(wheel.read(name).decode() for name in wheel.namelist() if name.endswith("/METADATA"))
     package = tree("codat_notebook", "**/*.py") | tree("codat_notebook", "**/static/*") | {"codat_notebook/py.typed"}
     package |= tree("codat_notebook/cli/template", "**/*")
     notebooks = {f"codat_notebook/{name}" for name in tree("notebooks", "*.ipynb")}
     assert names == package | notebooks
     assert "codat_notebook/notebooks/01_first_look.ipynb" in names
     assert len(licences) == 1
+    links = re.findall(r"\]\(([^)]+)\)", metadata)
+    assert len(links) > 10
+    assert [link for link in links if not link.startswith("https://")] == []  # a package index has no files beside it
 
 
 def test_sdist_holds_what_it_should(tmp_path: Path) -> None:
@@ -141,17 +155,6 @@ with cn.connect(sandbox=True) as session: print(len(session.companies()), cn.__f
             started.expect(f"^{place}")
             started.end(signal.SIGINT)
     assert (tmp_path / "codat-notebooks" / "01_first_look.ipynb").is_file()
-
-
-def test_the_oldest_versions_are_those_that_the_project_names() -> None:
-    """`.ci/oldest.txt` pins each requirement, the Lab's too, to its lower bound, and nothing else."""
-    lines = (ROOT / ".ci" / "oldest.txt").read_text(encoding="utf-8").splitlines()
-    pinned = dict(line.split("==") for line in lines if line and not line.startswith("#"))
-    wanted = dict(line.split(">=") for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["lab"]])
-    assert {name: version.rstrip("0.") for name, version in pinned.items()} == {
-        name: bound.rstrip("0.") for name, bound in wanted.items()
-    }
-    assert [version for version in pinned.values() if version.count(".") != 2] == []
 
 
 def test_environment_agrees_with_the_project() -> None:

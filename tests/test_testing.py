@@ -30,7 +30,7 @@ def pytest_on(folder: Path, test: str, *arguments: str) -> str:
 
 def test_the_page_is_true(tmp_path: Path) -> None:
     """Its tests pass, each in its own world."""
-    page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "testing.md").read_text(encoding="utf-8")
     [code] = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     said = pytest_on(tmp_path, code)
     assert re.search(rf"^{code.count('def test_')} passed", said, re.MULTILINE), said

@@ -67,6 +67,8 @@ class CheckUp:
     stopped : why no more were sent; ``""``: all were.
     is_sandbox : whether this was no real Codat.
 
+    Examples
+    --------
     >>> codat_notebook.doctor(session).report  # doctest: +SKIP
     """
 
@@ -164,10 +166,14 @@ def doctor(session: Connected) -> CheckUp:
     ----------
     session : of :func:`codat_notebook.connect`; a read-only one will do.
 
+    Notes
+    -----
     Returns the :class:`CheckUp`: ``.frame`` has a row for each assumption, ``.report`` is a text without names, ids,
     addresses or the key, to attach to an issue. It sends nothing more once Codat refuses the key, asks to slow down,
     or has fewer than 100 requests left for today; what could not be seen is ``"not seen"``. Raises nothing of its own.
 
+    Examples
+    --------
     >>> doctor(session)  # doctest: +SKIP
     """
     return examine(session)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from codat_notebook.cli.child import Child, ConsolePage, Lab
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop
-from codat_notebook.models.errors import ConfigurationError
+from codat_notebook.models.errors import ConfigurationError, get_extra
 from codat_notebook.models.secret import VARIABLES, Secret
 
 if TYPE_CHECKING:
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 FIRST = "01_first_look.ipynb"
 _PACKAGE = Path(__file__).parent.parent
-_MISSING = (
-    '{} is not installed in this Python environment. It comes with the extra "lab": in the project\'s folder, '
-    "run  python -m pip install '.[lab]'"
-)
 #: What leads to the operator's own account: kept from what is for the sandbox alone.
 _TO_THE_ACCOUNT = (*VARIABLES, "CODAT_BASE_URL")
 _NO_LOGIN = (
@@ -170,7 +166,7 @@ def _joining(sandbox: "Sandbox") -> dict[str, str]:
 
 def _need(module: str, name: str) -> None:
     if find_spec(module) is None:
-        raise CommandError(_MISSING.format(name))
+        raise CommandError(get_extra(name, "lab"))
 
 
 def _copy_notebooks(folder: Path) -> None:

@@ -36,21 +36,32 @@ TIMEOUT_MS: Final = 30_000
 class CodatLending:
     """A client for refreshing and diagnosing company data in Codat.
 
-    Args: security: the key: ``shared.Security(auth_header=...)``, or its text, raw or with ``Basic ``.
-        server_idx: 0, Codat's only server. server_url: another server. Must be https, or on this machine.
-        url_params: values for ``{names}`` in ``server_url``. client: an ``httpx.Client`` to send through.
-        async_client: an ``httpx.AsyncClient`` for the ``_async`` calls; it belongs to one event loop.
-        retry_config: how to try again; by default with back-off, for at most a minute. timeout_ms:
-        milliseconds for one request (30,000). debug_logger: gets every event, by ``.debug()``. listener:
-        called with every event (:mod:`codat_notebook.client.events`), in the thread that does the I/O.
-        read_only: refuse everything that queues. allow_insecure: let the key go over http to another machine.
-        pacing: keep to the limits of Codat; may be shared by several clients. clock: the clock, for tests.
+    Parameters
+    ----------
+    security : the key: ``shared.Security(auth_header=...)``, or its text, raw or as the header ``Basic ...``.
+    server_idx : 0, Codat's only server.
+    server_url : another server. Must be https, or on this machine.
+    url_params : values for ``{names}`` in ``server_url``.
+    client : an ``httpx.Client`` to send through.
+    async_client : an ``httpx.AsyncClient`` for the ``_async`` calls; it belongs to one event loop.
+    retry_config : how to try again; by default with back-off, for at most a minute.
+    timeout_ms : milliseconds for one request (30,000).
+    debug_logger : gets every event, by ``.debug()``.
+    listener : called with every event (:mod:`codat_notebook.client.events`), in the thread that does the I/O.
+    read_only : refuse everything that queues.
+    allow_insecure : let the key go over http to another machine.
+    pacing : keep to the limits of Codat; may be shared by several clients.
+    clock : the clock, for tests.
 
-    Attributes: companies, connections, manage_data (with refresh and pull_operations), settings, integrations: the
-        calls, each also with ``_async``. server_url, read_only, clock: as given. quota: what is left of the day's.
+    Notes
+    -----
+    ``companies``, ``connections``, ``manage_data`` (with ``refresh`` and ``pull_operations``), ``settings`` and
+    ``integrations`` hold the calls, each also with ``_async``; ``quota`` is what is left of the day's.
 
     Where the process forks, the child's copy has connections of its own, and sends nothing again that its parent sent.
 
+    Examples
+    --------
     >>> with CodatLending(security=Security(auth_header="Basic ...")) as client:  # doctest: +SKIP
     ...     client.companies.list(request={"page_size": 10})
     """

@@ -97,6 +97,8 @@ def diagnose(
     validation : what Codat's checks found, for a ``ValidationError``.
     now : the server's time; by default the latest time that the operations tell.
 
+    Examples
+    --------
     >>> operation = PullOperation(data_type="bankTransactions", status="FetchError")
     >>> diagnose(operation).retry, diagnose(operation, Connection(platform_name="Xero", status="Linked")).retry
     ('later', 'never')

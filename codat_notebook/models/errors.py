@@ -23,6 +23,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import wraps
+from importlib import import_module
 from typing import Any, Final, Literal, ParamSpec, TypeVar
 
 from codat_notebook.models.base import Model
@@ -221,6 +222,22 @@ class ReadOnlyError(CodatLendingError):
 
 class NotAvailableError(CodatLendingError, AttributeError):
     """This part of Codat's API is left to the official SDK."""
+
+
+def get_extra(what: str, extra: str) -> str:
+    """What is not installed, and how to get it. The command is right for a wheel and for a checkout alike."""
+    return (
+        f"{what} is not installed in this Python environment. It comes with the extra {extra!r}: "
+        f"run  python -m pip install 'codat-notebook[{extra}]'"
+    )
+
+
+def needed(module: str, extra: str) -> Any:
+    """Import a module that an extra brings; where it is missing, ``ModuleNotFoundError`` says how to get it."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as missing:
+        raise ModuleNotFoundError(get_extra(module.partition(".")[0], extra), name=missing.name) from None
 
 
 def bare(error: E) -> E:

@@ -22,8 +22,10 @@ from urllib.parse import unquote
 from codat_notebook.models import errors
 from codat_notebook.models.errors import hides_arguments
 
-#: Variables of the environment that may hold a key, in the order in which they are looked at.
-VARIABLES: Final = ("CODAT_AUTH_HEADER", "CODAT_API_KEY")
+#: The variable that names a service of the operating system's keyring, which holds the key of this user there.
+KEYRING, _USER = "CODAT_KEYRING", "codat"
+#: Variables of the environment that lead to a key, in the order in which they are looked at.
+VARIABLES: Final = ("CODAT_AUTH_HEADER", "CODAT_API_KEY", KEYRING)
 #: The variable by which what starts the process is named, for texts that say when the key is to be set.
 HOST: Final = "CODAT_NOTEBOOK_HOST"
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
@@ -236,9 +238,11 @@ class Secret(Scrubber):
     @classmethod
     @hides_arguments
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Secret | None":
-        """The key in the first of :data:`VARIABLES` that is set; None without one."""
-        text = next((environ[name] for name in VARIABLES if environ.get(name)), None)
-        return cls.of(text) if text else None
+        """The key in the first of :data:`VARIABLES` that is set, or in the keyring that it names; None without one."""
+        name = next((name for name in VARIABLES if environ.get(name)), None)
+        if name is None:
+            return None
+        return cls.of(_from_keyring(environ[name]) if name == KEYRING else environ[name])
 
     def reveal(self) -> str:
         """The ``Authorization`` header, in the clear. For the network only."""
@@ -262,6 +266,23 @@ class Secret(Scrubber):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Secret":
         return self
+
+
+def _from_keyring(service: str) -> str:
+    """The key that the operating system keeps. Runs below ``Secret.from_environment``, which drops its frame."""
+    try:
+        keyring = errors.needed("keyring", "keyring")
+    except ModuleNotFoundError as missing:
+        raise errors.ConfigurationError(f"{KEYRING} is set, but {missing}") from None
+    try:
+        key = keyring.get_password(service, _USER)
+    except keyring.errors.KeyringError as error:
+        raise errors.ConfigurationError(f"The keyring that {KEYRING} names cannot be read: {error}") from None
+    if not key:
+        raise errors.ConfigurationError(
+            f"The keyring has no key under {service!r}. Put it there with  keyring set {service} {_USER}"
+        )
+    return str(key)
 
 
 def _encoded(key: str) -> str:

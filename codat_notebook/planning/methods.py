@@ -74,6 +74,8 @@ class PlanningMethods(Asking):
         reserve : share of the day's quota at which reading stops; the companies left are rows that say so.
         progress : called with how many companies are read and how many there are.
 
+        Notes
+        -----
         Returns a frame with company_id, company, connection_id, data_type, platform, status (of the last attempt), age
         (since the last success), action (``queue`` or ``skip``), reason, requests (that the row takes: the one that
         queues, and its share of following the company) and seconds (that the refresh usually takes). A skip is
@@ -84,6 +86,8 @@ class PlanningMethods(Asking):
         Raises ``ValueError`` for what makes no sense, and the client's typed errors where the companies cannot be
         listed. Takes one request for 5,000 companies and one or two for each that is meant.
 
+        Examples
+        --------
         >>> plan = session.plan(report="financials", older_than="7D", tags={"region": "uk"})  # doctest: +SKIP
         >>> session.refresh(plan[plan.platform == "Xero"])                                    # doctest: +SKIP
         """
@@ -122,11 +126,15 @@ class PlanningMethods(Asking):
             ``weight``, ``rate`` (changes a day), ``due``.
         prices : of one refresh, as in ``estimate``.
 
+        Notes
+        -----
         Returns the columns of ``strategies.CELLS`` (``company`` and ``connection`` are ids), then ``rate_from``
         (observed, given, assumed), ``name`` of the company, ``obstacle`` (why the cell cannot be refreshed),
         ``latency`` (median days) and ``failure_rate`` as the histories show them, and ``price``. Takes the requests
         of ``plan``.
 
+        Examples
+        --------
         >>> strategies.optimal()(session.cells(report="financials")).nlargest(5)  # doctest: +SKIP
         """
         # What strategies need is loaded by the first who asks for cells: no session without a strategy waits for it.
@@ -164,11 +172,15 @@ class PlanningMethods(Asking):
             number. Where no price is known, money is missing, and never 0.
         report, tags, platform : narrow as in ``plan``.
 
+        Notes
+        -----
         Returns a frame with a row in all (``platform`` is ``all``) and one for each platform, for each rhythm and for
         Codat's own schedule: refreshes, requests, minutes at the limit of 1,000 a minute and share of the day's quota
         of one round, and the same a day and a month, with money. ``note`` says what to consider. The arithmetic
         stands in ``planning.estimate``.
 
+        Examples
+        --------
         >>> session.estimate(3000, 5, every=("7D", "1D"))  # doctest: +SKIP
         """
         several = every if isinstance(every, Iterable) and not isinstance(every, str) else [every]
@@ -208,9 +220,13 @@ class PlanningMethods(Asking):
             pair of ages that warn and fail. By default a week, and a month for what hardly changes.
         skew : how far apart the data types of one report may have been read.
 
+        Notes
+        -----
         Returns a result with the frames ``cells``, ``goals``, ``skew``, ``tokens`` and ``troubles``, and ``plan()``,
         the plan that would mend it. As a cell's last line it is a heatmap.
 
+        Examples
+        --------
         >>> health = session.portfolio_status(goals={"financials": "7D", "bank": ("1D", "3D")})  # doctest: +SKIP
         """
         wanted = select(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
@@ -334,12 +350,16 @@ class PlanningMethods(Asking):
         journal : the files of your own regular refreshes: what Codat schedules as well is read, and paid for, twice.
         months : of history that the purpose needs; 24 is what Codat reads of financial statements by itself.
 
+        Notes
+        -----
         Returns a frame with a row for each finding: ``finding``, ``data_type``, ``what``, ``action``, ``source`` (the
         page of Codat's documentation), ``level``, ``company_id``. It is empty where nothing was found.
 
         Raises ``ValueError`` for a purpose that there is not, and naming those that there are, :class:`JournalError`
         for a file that is no journal or is in use, and the client's typed errors.
 
+        Examples
+        --------
         >>> session.settings_audit(company_id, "lending", journal="nightly.sqlite")  # doctest: +SKIP
         """
         needed = PURPOSES.get(purpose.strip().lower()) if isinstance(purpose, str) else None

@@ -157,17 +157,22 @@ class Engine:
         self._holders.add(holder)
 
     def release(self, holder: object) -> None:
-        """Let go of the engine; the last of its holders ends it, once what is due has been drawn: else a view would
-        show for ever what was so a moment before the end."""
+        """Let go of the engine; the last of its holders ends it, once what is due has been drawn."""
         self._holders.discard(holder)
-        if self.running and not (self._holders or self.on_thread):
+        if not self._holders:
+            self.settle()
+        if not self._holders:  # still: another may have come meanwhile
+            self.close()
+
+    def settle(self) -> None:
+        """Return once what is due has been drawn: else a view would show for ever what was so a moment before the end
+        of its session, or of the last cell that papermill runs."""
+        if self.running and not self.on_thread:
             try:
                 self.call(self._settle())
             except (concurrent.futures.CancelledError, RuntimeError):
-                if not self.closed:  # the release of another holder, on another thread, closes it just then
+                if not self.closed:  # a release on another thread closes it just then
                     raise
-        if not self._holders:  # still: another may have come meanwhile
-            self.close()
 
     def close(self) -> None:
         """Cancel what runs, end the threads. Called at exit; safe to call twice."""

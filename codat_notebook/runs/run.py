@@ -405,6 +405,7 @@ class RefreshRun:
             if tell is not None and (text := self.line) != told:
                 told = text
                 tell(text)
+        self._context.engine.settle()
         return self
 
     def __await__(self) -> Generator[Any, None, "RefreshRun"]:
@@ -466,9 +467,13 @@ class RefreshRun:
         later : what may be tried again later is, too, at its time. Until then it waits, while the kernel lives; with a
             journal ``session.resume`` waits on. ``stop_watching`` ends that.
 
+        Notes
+        -----
         Raises ``ValueError`` if there is nothing of the kind, ``RuntimeError`` for a run that has not ended or that has
         a successor, and :class:`runs.JournalError` if its journal was continued elsewhere.
 
+        Examples
+        --------
         >>> run = run.retry_failed(later=True)  # doctest: +SKIP
         """
         self._check()

@@ -66,6 +66,8 @@ def table(columns: Mapping[str, Any], rows: int | None = None) -> pd.DataFrame:
     ------
     ValueError : a column that cells do not have, or columns of different lengths.
 
+    Examples
+    --------
     >>> table({"data_type": ["invoices", "bills"], "age": [3.0, np.inf]})[["data_type", "age", "weight"]].shape
     (2, 3)
     """

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from codat_notebook.models.errors import needed
 from codat_notebook.models.vocabulary import did_you_mean
 from codat_notebook.strategies import optimum
 from codat_notebook.strategies.budget import Budget
@@ -67,6 +68,8 @@ def compare(
     ``Result``, and ``error``, which is missing where all went well. ``plot()`` draws the frontier, ``against(name)``
     tells each strategy's gain over one of them.
 
+    Examples
+    --------
     >>> from codat_notebook import strategies
     >>> portfolio = strategies.Portfolio.synthetic(2, data_types=["invoices", "bills"])
     >>> plans = {"weekly": strategies.every("7D"), "best": strategies.optimal()}
@@ -145,8 +148,7 @@ def _refuse_fork(executor: Executor | None) -> None:
 
 def _pack(thing: Any) -> bytes:
     """The thing as bytes. What cloudpickle wrote, plain pickle reads."""
-    import cloudpickle
-
+    cloudpickle = needed("cloudpickle", "compare")
     try:
         return bytes(cloudpickle.dumps(thing))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -201,8 +203,7 @@ class ComparisonFrame(pd.DataFrame):
         and over the portfolios where each seed has its own; in ``against`` both fall out.
         Returns matplotlib's axes; ``options`` go to the line of the bound.
         """
-        from matplotlib import pyplot as plt
-
+        plt = needed("matplotlib.pyplot", "lab")
         portfolio, seeds = self.whom
         cells = portfolio if isinstance(portfolio, Portfolio) else portfolio(seeds[0])
         budget = Budget.of(str(self["budget"].iloc[0]))

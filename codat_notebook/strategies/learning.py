@@ -153,6 +153,8 @@ def observe_changes(seen: pd.DataFrame | Told | Iterable[Told]) -> pd.DataFrame:
     ------
     ValueError : something that is neither, with the first row or event that shows it.
 
+    Examples
+    --------
     >>> event = {"eventType": "read.completed", "generatedDate": "2026-11-23T13:00:00Z", "payload": {
     ...     "referenceCompany": {"id": "c1"}, "dataTypes": [
     ...         {"dataType": "bills", "connectionId": "x1", "status": "Complete", "recordsModified": True}]}}

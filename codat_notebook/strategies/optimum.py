@@ -164,6 +164,8 @@ def upper_bound(
     since : days from the start before which a cell cannot be refreshed; infinite: never.
     ahead : days of budget that are there at the start; by default all of it.
 
+    Examples
+    --------
     >>> round(upper_bound([1, 2, 3, 4, 5], budget=5, days=100_000), 4)
     0.3739
     """

@@ -280,6 +280,8 @@ def where(condition: Condition, strategy: Strategy) -> Policy:
     condition : column -> text or texts, all of which must fit, or a function of the cells that gives True and False.
     strategy : whom to ask for those cells.
 
+    Examples
+    --------
     >>> where({"data_type": ["invoices", "bills"], "platform": "Xero"}, optimal())
     where({'data_type': ['invoices', 'bills'], 'platform': 'Xero'}, optimal('freshness'))
     """

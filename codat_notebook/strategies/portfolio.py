@@ -132,6 +132,8 @@ class Portfolio:
         true_rate : changes a day to simulate with, if not those believed: one number, or one per cell.
         options : those of ``session.cells``: companies, data_types, report, observed, known, prices, ...
 
+        Examples
+        --------
         >>> portfolio = Portfolio.from_session(session, report="financials")  # doctest: +SKIP
         >>> simulate(optimal(), portfolio, budget="50 refreshes/day")         # doctest: +SKIP
         """

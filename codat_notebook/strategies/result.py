@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from codat_notebook.display import static_html
+from codat_notebook.models.errors import needed
 
 #: One colour says one thing: blue is freshness, grey is age, and the dashed line is the bound.
 BLUE: Final = "#2563a8"
@@ -21,6 +22,8 @@ _MOST_BARS: Final = 12
 class Result:
     """What came of a simulation.
 
+    Attributes
+    ----------
     metrics : name -> number; see ``Result.METRICS``.
     timeline : one row a day: time, freshness, mean and p95 of the age, refreshes, failures, spent.
     cells : one row a cell: freshness (expected share of time), refreshes, failures, age at the end, the rate believed
@@ -83,15 +86,12 @@ class Result:
 
         Options (``figsize``, ``title``) are those of the figure. Matplotlib comes with the extra ``lab``.
         """
-        from matplotlib import dates
-        from matplotlib import pyplot as plt
-
+        dates, plt = needed("matplotlib.dates", "lab"), needed("matplotlib.pyplot", "lab")
         title = options.pop("title", self.strategy)
         size = {"figsize": (10, 6.2), "layout": "constrained", **options}
         figure, axes = plt.subplots(2, 2, width_ratios=[3, 2], **size)
         figure.suptitle(title, x=0.01, ha="left", fontsize="medium", fontweight="bold")
-        untyped: Any = dates
-        day = untyped.date2num(self.timeline["time"].dt.tz_localize(None).to_numpy())
+        day = dates.date2num(self.timeline["time"].dt.tz_localize(None).to_numpy())
         axes[0, 0].plot(day, self.timeline["freshness"], color=BLUE, label="freshness")
         axes[0, 0].axhline(self.metrics["bound"], **BOUND_LINE, label="bound over all days")
         axes[0, 0].set_ylim(0, 1.02)
@@ -102,8 +102,8 @@ class Result:
             axis.set_title(what, loc="left", fontsize="medium")
             axis.legend(frameon=False, fontsize="small")
             axis.margins(x=0.01)
-            axis.xaxis.set_major_locator(locator := untyped.AutoDateLocator(maxticks=6))
-            axis.xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator))
+            axis.xaxis.set_major_locator(locator := dates.AutoDateLocator(maxticks=6))
+            axis.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
         for axis, column in ((axes[0, 1], "data_type"), (axes[1, 1], "platform")):
             _bars(axis, self.by(column)["freshness"], column.replace("_", " "))
         return axes

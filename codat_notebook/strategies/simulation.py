@@ -65,6 +65,8 @@ def simulate(
     ------
     StrategyError : the strategy raised or gave no priorities. ValueError : anything else that makes no sense.
 
+    Examples
+    --------
     >>> portfolio = Portfolio.synthetic(3, data_types=["invoices", "bills"], rates="known")
     >>> from codat_notebook.strategies import optimal
     >>> simulate(optimal(), portfolio, days=30, budget="6 refreshes/day").ratio <= 1

@@ -67,6 +67,8 @@ class Column:
     words : for values that are not words to read: what is shown, sorted and offered in their place. The value can still
         be searched, and is what ``visible``, ``on_select`` and files have.
 
+    Examples
+    --------
     >>> connection = Column("connection", hidden=True, facet=True, named_by="platform")
     """
 

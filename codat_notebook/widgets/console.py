@@ -163,6 +163,8 @@ def console(session: Session | None = None, *, ways: Sequence[str] = WAYS, read_
         a browser sends. For pages that others use.
     read_only : every session that the form opens refuses what queues. ``session`` itself is as it was made.
 
+    Examples
+    --------
     >>> console(connect(sandbox=True))  # doctest: +SKIP
     >>> console(connect(read_only=True), ways=())  # doctest: +SKIP
     """

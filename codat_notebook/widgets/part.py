@@ -165,6 +165,7 @@ class Part(anywidget.AnyWidget, Generic[S]):
 
     _esm = source("part.js")
     drawn_by: traitlets.List[str] = traitlets.List().tag(sync=True)
+    worn: traitlets.List[str] = traitlets.List().tag(sync=True)
     sources: traitlets.List[Any] = traitlets.List().tag(sync=True, **ipywidgets.widget_serialization)
     state: Any = traitlets.Dict().tag(sync=True, to_json=packed_state)
 
@@ -175,7 +176,7 @@ class Part(anywidget.AnyWidget, Generic[S]):
         self._written = this_minute()
         traits |= {"drawn_by": ["kit.js", "tokens.css", *self.files], "sources": shared(self.files)}
         classes = ("codat-part", *self.classes, *traits.pop("_dom_classes", ()))
-        super().__init__(state=state or {}, _dom_classes=classes, **traits)
+        super().__init__(state=state or {}, worn=list(classes), _dom_classes=classes, **traits)
         self.on_message: Callable[[Any], object] | None = None
         self._made_on = engine()
         self._pending: S | None = None

@@ -137,8 +137,12 @@ class FrameTable(Part[TableState]):
     clock : the server's, of the session that the frame is from: by it durations of what has not ended go on.
     traits : as any widget takes them: ``layout=ipywidgets.Layout(width="60%")``, for one.
 
+    Notes
+    -----
     ``title``, ``empty`` and all values are shown as text, never as markup.
 
+    Examples
+    --------
     >>> import pandas as pd
     >>> table = FrameTable(pd.DataFrame({"id": ["a", "b"], "size": [1, 2]}), sort=("size", "desc"))
     >>> list(table.visible["id"])
@@ -369,7 +373,7 @@ class FrameTable(Part[TableState]):
         """The first rows of the page."""
         state = self.state
         if not state["rows"]:
-            return h("p", state["empty"])
+            return str(h("p", state["empty"]))
         heads = state["columns"][:_STATIC_COLUMNS]
         rows = [
             [static_text(cell, head["kind"]) for cell, head in zip(row, heads, strict=False)]

@@ -10,8 +10,7 @@ import statistics
 import time
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from codat_notebook.models.vocabulary import plain_name
 from tests.browser import chromium, notebooks, servers
@@ -62,24 +61,20 @@ ALL_DONE = 5
 
 def bench_first_news(tmp_path: Path) -> None:
     """A stage that the history shows is on screen within 2 s (median) and 4 s (95 of 100), whoever started it."""
-    with sync_playwright() as driver:
-        path = chromium.find(driver)
-        if path is None:
-            pytest.skip(chromium.HOW_TO_GET_ONE)
-        with servers.running("lab", tmp_path) as server, chromium.start(driver, path) as chrome:
-            page = chrome.new_page()
-            setup = SETUP.replace("speed=120", "speed=1")
-            notebook = notebooks.Notebook(server, page, [setup + RECORD, "cn.console(session)"], lambda *_: Path())
-            notebook.open()
-            notebook.run_all()
-            console = notebook.locator(".codat-console")
-            pick(console, "Toft")
-            page.evaluate(WATCH)
-            delays = {
-                who: measured(notebook, page, session, tmp_path / f"{session}.json")
-                for who, session in (("its own run", "session"), ("a foreign run", "elsewhere"))
-            }
-            notebook.end()
+    with chromium.running() as chrome, servers.running("lab", tmp_path) as server:
+        page = chrome.new_page()
+        setup = SETUP.replace("speed=120", "speed=1")
+        notebook = notebooks.Notebook(server, page, [setup + RECORD, "cn.console(session)"], lambda *_: Path())
+        notebook.open()
+        notebook.run_all()
+        console = notebook.locator(".codat-console")
+        pick(console, "Toft")
+        page.evaluate(WATCH)
+        delays = {
+            who: measured(notebook, page, session, tmp_path / f"{session}.json")
+            for who, session in (("its own run", "session"), ("a foreign run", "elsewhere"))
+        }
+        notebook.end()
     for who, each in delays.items():
         print(f"\n{who}: {len(each)} changes of stage, seconds until they are on screen")
         report({"median": statistics.median(each), "95 of 100": each[len(each) * 95 // 100], "latest": each[-1]}, "s")

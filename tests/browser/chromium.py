@@ -7,10 +7,22 @@ reports. `Watch` holds both; the fixtures in `conftest.py` look at it when a tes
 import os
 import re
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Playwright, Route, WebSocketRoute
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Playwright,
+    Route,
+    WebSocketRoute,
+    sync_playwright,
+)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 HOW_TO_GET_ONE = (
@@ -18,6 +30,12 @@ HOW_TO_GET_ONE = (
     "Get one with: apt-get install chromium (Debian), brew install --cask chromium (macOS), "
     "or python -m playwright install chromium (anywhere)"
 )
+NO_DRIVER = (
+    "Playwright's driver does not start. On a bare Debian it lacks a library: apt-get install libatomic1. "
+    "python -m playwright --version shows what is wrong"
+)
+#: Where Playwright puts the browsers that it downloads, by platform.
+_DOWNLOADS = {"darwin": "Library/Caches", "win32": "AppData/Local"}
 #: The resolver's rule refuses names even where a request escapes the routes (a worker, a prefetch).
 ARGUMENTS = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -32,14 +50,33 @@ KNOWN_ERRORS = (
 )
 
 
-def find(playwright: Playwright) -> str | None:
-    """The path of a Chromium: the one named by the environment, one in PATH, or Playwright's own."""
+def find() -> str | None:
+    """The path of a Chromium that the environment names, or of one in PATH."""
     named = os.environ.get("CODAT_TEST_CHROMIUM")
-    if named:
-        return named
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    own = playwright.chromium.executable_path
-    return found or (own if Path(own).exists() else None)
+    return named or next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def is_there() -> bool:
+    """Whether there is one, or Playwright has downloaded its own. Its driver is not asked, which may not start."""
+    usual = Path.home() / _DOWNLOADS.get(sys.platform, ".cache") / "ms-playwright"
+    return find() is not None or any(Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or usual).glob("chromium-*"))
+
+
+@contextmanager
+def running() -> Iterator[Browser]:
+    """A Chromium, started; where it or what drives it is missing, the test is skipped and says how to get it."""
+    if not is_there():
+        pytest.skip(HOW_TO_GET_ONE)
+    try:
+        driver = sync_playwright().start()
+    except Exception:  # noqa: BLE001 - the end of the driver's process comes as a bare Exception
+        pytest.skip(NO_DRIVER)
+    try:
+        browser = start(driver, find() or driver.chromium.executable_path)
+        yield browser
+        browser.close()
+    finally:
+        driver.stop()
 
 
 def start(playwright: Playwright, path: str) -> Browser:

@@ -1,18 +1,17 @@
 """Fixtures of the browser tests: a guarded Chromium, a stage for single parts, and the three Jupyter front ends.
 
 A test that asks for `page`, `stage`, `open_notebook` or anything built on them is marked `browser` and put into one
-xdist group by itself. Without a Chromium such tests skip with one line that says how to get it; with
-CODAT_REQUIRE_BROWSER=1 they fail. Playwright's event loop lives on the test's thread, so it is ended with each module:
-asyncio tests of other modules find the thread as it was.
+xdist group by itself. Without a Chromium, or where Playwright's driver does not start, such tests skip with one line
+that says how to get what is missing; with CODAT_REQUIRE_BROWSER=1 they fail. Playwright's event loop lives on the
+test's thread, so it is ended with each module: asyncio tests of other modules find the thread as it was.
 """
 
-import os
 import re
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from . import chromium, deadlines, notebooks, servers
 from . import stage as stages
@@ -30,33 +29,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("browser"))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Without a Chromium nothing is started for a test that needs one: no driver, no JupyterLab."""
+    if item.get_closest_marker("browser") and not chromium.is_there():
+        pytest.skip(chromium.HOW_TO_GET_ONE)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """One line for all tests that lack a Chromium: pytest folds skips that give the same place."""
+    """One line for all tests that lack the same thing: pytest folds skips that give the same place."""
     report = yield
-    if report.skipped and isinstance(report.longrepr, tuple) and chromium.HOW_TO_GET_ONE in report.longrepr[2]:
+    missing = (chromium.HOW_TO_GET_ONE, chromium.NO_DRIVER)
+    if report.skipped and isinstance(report.longrepr, tuple) and any(text in report.longrepr[2] for text in missing):
         report.longrepr = (str(Path(__file__).parent), None, report.longrepr[2])  # type: ignore[assignment]
     return report
 
 
 @pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    """Playwright's driver."""
-    with sync_playwright() as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
-def chrome(playwright: Playwright) -> Iterator[Browser]:
+def chrome() -> Iterator[Browser]:
     """A running Chromium, shared by a module's tests."""
-    path = chromium.find(playwright)
-    if path is None:
-        if os.environ.get("CODAT_REQUIRE_BROWSER") == "1":
-            pytest.fail(chromium.HOW_TO_GET_ONE, pytrace=False)
-        pytest.skip(chromium.HOW_TO_GET_ONE)
-    browser = chromium.start(playwright, path)
-    yield browser
-    browser.close()
+    with chromium.running() as browser:
+        yield browser
 
 
 @pytest.fixture

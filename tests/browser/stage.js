@@ -80,11 +80,11 @@ async function mount(number) {
 
 /** A view of a part; there may be several. */
 window.stageView = view;
-async function view(number, classes, id) {
+async function view(number, classes, id, parent = document.body) {
   const element = document.createElement("div");
   element.id = id;
   element.classList.add("stage-part", ...classes);
-  document.body.append(element);
+  parent.append(element);
   const model = models[number];
   const exported = (await import(`/module/${number}`)).default;
   const part = typeof exported === "function" ? await exported() : exported;

@@ -141,6 +141,7 @@ class Stage:
             traits = {
                 **self._travelling(part),
                 "drawn_by": getattr(part, "drawn_by", []),
+                "worn": getattr(part, "worn", []),
                 "sources": sources,
                 "classes": list(part._dom_classes),
             }

@@ -60,6 +60,17 @@ def column(table: Locator, label: str) -> list[str]:
     return table.locator(f"tbody td:nth-child({heads.index(label) + 1})").all_inner_texts()
 
 
+def test_it_is_styled_in_a_shadow_root(stage):
+    """Where a front end draws in a shadow root and puts no classes on (marimo, Panel), it wears its own."""
+    stage.mount(FrameTable(operations(12), **LOOK))
+    stage.page.evaluate("""() => {
+      const host = document.body.appendChild(document.createElement("div"));
+      return stageView(0, [], "bare", host.attachShadow({ mode: "open" }));
+    }""")
+    expect(stage.page.locator("#bare")).to_have_css("border-radius", "10px")
+    expect(stage.page.locator("#bare .ct-filter")).to_have_css("height", "28px")
+
+
 def test_first_page_shows_every_kind_of_value_as_a_reader_expects(stage):
     """Times in the reader's zone with UTC in the tooltip, pills with symbol and word, numbers right, ids short."""
     table = stage.mount(FrameTable(operations(1284), **LOOK))

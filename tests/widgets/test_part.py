@@ -43,7 +43,7 @@ def flush():
 
 def test_part_carries_its_classes_and_its_first_state(bare):
     """The element can be found by class, and is complete before anything is updated."""
-    assert bare._dom_classes == ("codat-part", "codat-bare")
+    assert bare._dom_classes == ("codat-part", "codat-bare") == tuple(bare.worn)
     assert bare.state == {"n": 0}
 
 

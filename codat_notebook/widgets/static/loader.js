@@ -21,11 +21,13 @@ window.addEventListener("keydown", (event) => {
   if (event.target.closest?.(".codat-part")) event.target.toggleAttribute(SUPPRESS, isKept(event));
 }, { capture: true });
 
-/** Put all styles of a bundle on at once: each change of a page's styles makes the browser look at all of it again. */
-function wear(name, files) {
+/** Put all styles of a bundle on at once, where they reach an element (marimo and Panel draw in shadow roots): each change
+    of a page's styles makes the browser look at all of it again. */
+function wear(el, name, files) {
   const text = Object.entries(files).filter(([file]) => file.endsWith(".css")).map(([, css]) => css).join("\n");
-  const id = `codat-${name}`;
-  const style = document.getElementById(id) ?? document.head.appendChild(Object.assign(document.createElement("style"), { id }));
+  const [root, id] = [el.getRootNode(), `codat-${name}`];
+  const place = root instanceof ShadowRoot ? root : document.head;
+  const style = place.querySelector(`#${id}`) ?? place.appendChild(Object.assign(document.createElement("style"), { id }));
   if (style.textContent !== text) style.textContent = text;
 }
 
@@ -79,8 +81,11 @@ function watchKernel(el, kernel, time) {
 }
 
 export async function load(context, widgets, bundles, { once, unpack, module }) {
-  widgets.forEach((widget, n) => wear(widget.get("name"), bundles[n]));
-  const [names, files] = [context.model.get("drawn_by"), Object.assign({}, ...bundles)];
+  const [{ el }, names, files] = [context, context.model.get("drawn_by"), Object.assign({}, ...bundles)];
+  el.classList.add(...context.model.get("worn")); // not every front end puts on _dom_classes
+  const wearAll = () => widgets.forEach((widget, n) => wear(el, widget.get("name"), bundles[n]));
+  wearAll();
+  if (!el.isConnected) requestAnimationFrame(wearAll); // only now it is known where it hangs
   const script = names.filter((name) => name.endsWith(".js")).map((name) => files[name]).join("\n");
   const part = await once(script, () => module(script));
   const model = await opened(context.model, unpack);
