@@ -313,7 +313,7 @@ class Session(PlanningMethods, RememberingMethods):
     def runs(self) -> "Runs":
         """The runs of this session, oldest first: those that somebody holds, and the newest, up to 10,000 rows in all.
         ``session.runs[run.id]`` finds one from another request or cell."""
-        return Runs(self.context.runs.values())
+        return Runs(self.context.held())
 
     # For those who ask by themselves.
 

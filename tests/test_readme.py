@@ -90,10 +90,8 @@ def test_commands_exist() -> None:
 
 def test_pages_run(tmp_path: Path) -> None:
     """The Python of each page runs from top to bottom, and so do its commands that end by themselves."""
-    ending = {
-        page: [line for line in commands(page) if line[0] in ("refresh", "health", "ready") and line[1:]]
-        for page in PAGES
-    }
+    ends = ("refresh", "health", "ready")
+    ending = {page: [line for line in commands(page) if line[0] in ends and line[1:]] for page in PAGES}
     shown = [(page.name, "\n".join(blocks("python", page)), ending[page]) for page in PAGES]
     assert sum(bool(python) for _, python, _ in shown) >= 10
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CODAT_")}

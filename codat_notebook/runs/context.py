@@ -149,6 +149,10 @@ class RunContext:
         self._asking = asyncio.Lock()
         self.governor.under_way = 0
 
+    def held(self) -> list[Any]:
+        """The runs that are there now; one may begin on any thread meanwhile."""
+        return [run for each in self.runs.valuerefs() if (run := each()) is not None]
+
     def hold(self, run: Any) -> None:
         """Know a run by its id: the newest ones, up to :data:`KEPT_ROWS` rows in all, also when nobody holds them."""
         self.runs[run.id] = run
@@ -186,7 +190,7 @@ class RunContext:
         came before, or is older than what came, changes nothing; what there is to see the history tells."""
         if (news := self.inbox.take(event)) is None:
             return
-        waited: list[bool] = [run.hear(news) for run in tuple(self.runs.values())]
+        waited: list[bool] = [run.hear(news) for run in self.held()]
         if not any(waited) and (watch := self.watching.known(event.company_id)) is not None:
             watch.hear(news)
 
