@@ -26,7 +26,7 @@ from codat_notebook.planning.sync_settings import audit_rows, read_settings
 from codat_notebook.planning.verdict import Readiness, of_answers
 from codat_notebook.runs.asking import Asking, Steps, ask, both
 from codat_notebook.runs.context import RunContext
-from codat_notebook.runs.journal import kinds
+from codat_notebook.runs.plans import kinds
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,6 @@ import sqlite3
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
@@ -457,16 +456,6 @@ def _damaged(store: Store, bad: list[str]) -> JournalDamagedError:
     )
 
 
-def kinds(path: Path, company_id: str) -> set[str | None]:
-    """The data types of a company that a journal's run refreshes; ``None`` among them: everything of it. Raises
-    :class:`JournalError`."""
-    with opened(path, "read") as store, closing(store):
-        rows = store.read("SELECT data_type FROM operations WHERE lower(company_id) = ?", [company_id.lower()])
-        whole = "SELECT 1 FROM companies WHERE lower(company_id) = ? AND wanted IS NULL"
-        everything = "product" not in store.about() and store.read(whole, [company_id.lower()])
-        return {name for (name,) in rows} | ({None} if everything else set())
-
-
 def _company_run(
     context: RunContext,
     product: str | None,
@@ -491,15 +480,9 @@ def _company_run(
 def _row(values: tuple[Any, ...]) -> Row:
     company_id, _, data_type, connection_id, _, _, outcome, origin, operation, error, seen = values
     return Row(
-        data_type,
-        connection_id,
-        read(operation.encode(), PullOperation) if operation else None,
-        origin,
-        msgspec.json.decode(error, type=ErrorRecord) if error else None,
-        outcome,
-        company_id,
-        _moment(seen),
-    )
+        data_type, connection_id, read(operation.encode(), PullOperation) if operation else None, origin,
+        msgspec.json.decode(error, type=ErrorRecord) if error else None, outcome, company_id, _moment(seen),
+    )  # fmt: skip
 
 
 def _moment(text: str | None) -> datetime | None:

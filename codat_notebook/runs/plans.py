@@ -6,13 +6,15 @@ down, it leaves. It wants what was wanted when it was kept, but for what the run
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from codat_notebook.models.instants import instant
 from codat_notebook.runs.company_run import CompanyRun
-from codat_notebook.runs.store import JournalDamagedError, Statement, Store, checksum
+from codat_notebook.runs.store import JournalDamagedError, Statement, Store, checksum, opened
 from codat_notebook.runs.targets import Skipped, Target, Targets
 
 #: What the run before has read so short a time before is not read again.
@@ -114,3 +116,13 @@ def _recent(company: CompanyRun, since: datetime) -> Iterable[tuple[str, str, st
     asked = {name for name, connection in company.wanted or () if connection is None}
     yield from ((id, *pair) for pair in read)
     yield from ((id, name, None) for name, _ in read if name not in stale and (company.wanted is None or name in asked))
+
+
+def kinds(path: Path, company_id: str) -> set[str | None]:
+    """The data types of a company that a journal's run refreshes; ``None`` among them: everything of it. Raises
+    :class:`JournalError`."""
+    with opened(path, "read") as store, closing(store):
+        rows = store.read("SELECT data_type FROM operations WHERE lower(company_id) = ?", [company_id.lower()])
+        whole = "SELECT 1 FROM companies WHERE lower(company_id) = ? AND wanted IS NULL"
+        everything = "product" not in store.about() and store.read(whole, [company_id.lower()])
+        return {name for (name,) in rows} | ({None} if everything else set())

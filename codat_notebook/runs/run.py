@@ -25,7 +25,7 @@ from codat_notebook.events import Event
 from codat_notebook.models.errors import CodatLendingError, shown
 from codat_notebook.runs.attempts import Retries, carried, retries_of
 from codat_notebook.runs.company_run import CompanyRun, summary_of
-from codat_notebook.runs.context import CompanyFacts, RunContext, facts_of
+from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.engine import Observer, Throttle, wait
 from codat_notebook.runs.governor import local
 from codat_notebook.runs.journal import Journal, Start
@@ -104,7 +104,7 @@ class RefreshRun:
             if self._stopping:
                 raise asyncio.CancelledError
             await self._context.remember(lambda memory: memory.touch(self.company_ids))
-            await self._learn_facts()
+            await self._scheduler.learn_facts()
             await self._scheduler.work()
             await self._context.remember(lambda memory: memory.touch(self.company_ids))
             phases = {company.phase for company in self._companies}
@@ -126,23 +126,6 @@ class RefreshRun:
             finally:
                 if self._end is None:  # cancelled, wherever that was
                     self._finish("stopped", "not watching; this view is out of date")
-
-    async def _learn_facts(self) -> None:
-        unread = {each.company_id: each for each in self._companies if each.facts is None or each.stale}
-        try:
-            facts = await self._scheduler.patiently(lambda: facts_of(self._context, list(unread)))
-        except CodatLendingError:
-            if self._scheduler.open:
-                raise
-            return  # a run that has ended is shown without names
-        for id, company in unread.items():
-            answer = facts[id]
-            if isinstance(answer, CompanyFacts):
-                company.facts, company.stale = answer, False
-            elif not company.ended:
-                what = f"The refresh of {company.name} could not be started"
-                company.refuse(self._context.report(answer, what, company.subject()))
-        self._changed()
 
     async def _give_up(self, error: CodatLendingError) -> None:
         """End by trouble that concerns all; what has no operation was refused, but the journal may still queue it."""
@@ -462,19 +445,15 @@ class RefreshRun:
         is done stays done, what failed stays with its remedy; what is tried again is the next ``attempt`` of its row.
         The new run has the same journal; this one stays as it is, and knows it as its ``successor``.
 
+        Raises ``ValueError`` if there is nothing of the kind, ``RuntimeError`` for a run that has not ended or that has
+        a successor, and :class:`runs.JournalError` if its journal was continued elsewhere.
+
+        >>> run = run.retry_failed(later=True)  # doctest: +SKIP
+
         Parameters
         ----------
         later : what may be tried again later is, too, at its time. Until then it waits, while the kernel lives; with a
             journal ``session.resume`` waits on. ``stop_watching`` ends that.
-
-        Notes
-        -----
-        Raises ``ValueError`` if there is nothing of the kind, ``RuntimeError`` for a run that has not ended or that has
-        a successor, and :class:`runs.JournalError` if its journal was continued elsewhere.
-
-        Examples
-        --------
-        >>> run = run.retry_failed(later=True)  # doctest: +SKIP
         """
         self._check()
         retries = retries_of(self.rows, self.now)

@@ -20,7 +20,7 @@ from codat_notebook.events import Event
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.runs.cells import OVERDUE
 from codat_notebook.runs.company_run import ALL, LOOK, CompanyRun
-from codat_notebook.runs.context import SILENCE, RunContext
+from codat_notebook.runs.context import SILENCE, CompanyFacts, RunContext, facts_of
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import hear, look, looks_without, news_due, plan_look
 from codat_notebook.runs.governor import DAY, Hold
@@ -169,6 +169,24 @@ class Scheduler:
             while (hold := governor.hold(self._reserve)) is not None:
                 self._held(hold)
                 await asyncio.sleep(OTHERS if hold.seconds is None else hold.seconds)
+
+    async def learn_facts(self) -> None:
+        """Ask for the companies that are not known, or not any more; those that cannot be read are refused."""
+        unread = {each.company_id: each for each in self.companies.values() if each.facts is None or each.stale}
+        try:
+            facts = await self.patiently(lambda: facts_of(self.context, list(unread)))
+        except CodatLendingError:
+            if self.open:
+                raise
+            return  # a run that has ended is shown without names
+        for id, company in unread.items():
+            answer = facts[id]
+            if isinstance(answer, CompanyFacts):
+                company.facts, company.stale = answer, False
+            elif not company.ended:
+                what = f"The refresh of {company.name} could not be started"
+                company.refuse(self.context.report(answer, what, company.subject()))
+        self._changed()
 
     async def work(self) -> None:
         """Until nothing more is to come. Raises what concerns the whole account."""
