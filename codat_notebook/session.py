@@ -28,8 +28,8 @@ from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.context import CLOSED, RunContext, find_companies, find_operations
 from codat_notebook.runs.engine import engine
 from codat_notebook.runs.memory import Memory
-from codat_notebook.runs.methods import RefreshingMethods
 from codat_notebook.runs.records import ErrorRecord, Log
+from codat_notebook.runs.refreshing import RefreshingMethods
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -237,8 +237,12 @@ class Session(RefreshingMethods, PlanningMethods, RememberingMethods):
         observer : called with each new event, on the thread that is kept for users' code.
         tell : called with a line for each delivery, refused ones too, such as ``print``; quick.
 
+        Notes
+        -----
         Raises ``ConfigurationError`` without a secret, ``OSError`` where the port is taken.
 
+        Examples
+        --------
         >>> with session.listen(tell=print):                                     # doctest: +SKIP
         ...     session.refresh(company_id, "invoices", events=True).wait()
         """

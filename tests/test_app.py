@@ -75,7 +75,7 @@ def test_live_needs_a_key(key: str | None, monkeypatch: pytest.MonkeyPatch, caps
         monkeypatch.setenv("CODAT_API_KEY", key)
     assert main(["app", "--live", "--no-browser", *(["--connect-form"] if key else [])]) == 1
     said = capsys.readouterr().err
-    assert re.fullmatch(r"codat-notebook: .*key.*\n", said)
+    assert re.fullmatch(r"codat-notebook: .*key.*\nNext: .*\n", said)
     assert "two lines" not in said
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from codat_notebook.cli import main
-from codat_notebook.cli.ready import NOT_KNOWN, NOT_READY, READY
+from codat_notebook.cli.exits import Exit
 from codat_notebook.sandbox import Sandbox
 
 from .planning.conftest import NOON
@@ -29,15 +29,15 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
 def test_the_exit_code_is_the_answer(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """Of several the highest; each is told, in the order given, one that is named twice once."""
     well, late = add(sandbox, link(BOOKS), link(BANK), name="Well"), add(sandbox, link(BOOKS, 40), link(BANK))
-    assert main(["ready", "Well", well, *ASKED, *BOTH]) == READY
+    assert main(["ready", "Well", well, *ASKED, *BOTH]) == Exit.DONE
     assert capsys.readouterr().out.startswith("Well: Ready for lending, to 31 Oct 2026.\n")
-    assert main(["ready", well, late, *ASKED, *BOTH]) == NOT_READY
+    assert main(["ready", well, late, *ASKED, *BOTH]) == Exit.NOT_READY
     out = capsys.readouterr().out
     assert out.index("Ready for lending") < out.index("Not ready for lending")
     assert "Refresh it." in out
-    assert main(["ready", well, "--sandbox", *BOTH]) == NOT_KNOWN
+    assert main(["ready", well, "--sandbox", *BOTH]) == Exit.NOT_KNOWN
     assert "Fresh; period not checked." in capsys.readouterr().out
-    assert main(["ready", late, "00000000-0000-0000-0000-000000000000", *ASKED]) == NOT_KNOWN
+    assert main(["ready", late, "00000000-0000-0000-0000-000000000000", *ASKED]) == Exit.NOT_KNOWN
     assert not sandbox.world.accepted
 
 
@@ -46,11 +46,11 @@ def test_json(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     id = add(sandbox, link(BOOKS), link(BANK))
     sandbox.world.deauthorize(id, connection(sandbox, id, BANK))
     limits = ["--months", "12", "--max-age", "14D", "--max-skew", "1D,7D", "--json"]
-    assert main(["ready", id, *ASKED, *BOTH, *limits]) == NOT_READY
+    assert main(["ready", id, *ASKED, *BOTH, *limits]) == Exit.NOT_READY
     out = capsys.readouterr().out
     told = json.loads(out)
     answer = told["companies"][0]
-    assert told["exit_code"] == NOT_READY
+    assert told["exit_code"] == Exit.NOT_READY
     assert {row["code"] for row in answer["reasons"]} == {"not_linked"}
     assert (answer["state"], answer["ready"], answer["months"]) == ("not_ready", False, 12)
     assert answer["period_end"] == "2026-10-31"
@@ -63,7 +63,7 @@ def test_json(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_list_of_ones_own(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """Data types, joined by commas."""
     id = add(sandbox)
-    assert main(["ready", id, *ASKED, "--purpose", "invoices, bills", "--json"]) == READY
+    assert main(["ready", id, *ASKED, "--purpose", "invoices, bills", "--json"]) == Exit.DONE
     assert json.loads(capsys.readouterr().out)["companies"][0]["data_types"] == ["invoices", "bills"]
 
 

@@ -159,6 +159,6 @@ def test_sandbox_on_a_taken_port(tmp_path: Path) -> None:
         port = first.expect(r"^URL   http://127\.0\.0\.1:(\d+)$")[1]
         with running("sandbox", "--port", port, cwd=tmp_path) as second:
             assert second.process.wait(START_SECONDS) == 1
-            assert re.fullmatch(rf"codat-notebook: .*{port}.*\n", second.stderr())
+            assert re.fullmatch(rf"codat-notebook: .*{port}.*\nNext: .*\n", second.stderr())
         first.expect("Ctrl-C")
         first.end(signal.SIGINT)

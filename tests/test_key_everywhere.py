@@ -154,7 +154,7 @@ def test_the_command_line_prints_no_key(gateway: Gateway, tmp_path: Path, status
 @pytest.mark.parametrize("base", ["https://{}", "https://x:{}@api.codat.io", "https://api.codat.io/{}", "{}"])
 @pytest.mark.parametrize("key", [KEY, f"'{KEY}'", f"Bearer {KEY}"])
 def test_the_command_line_says_what_is_wrong_without_the_key(key: str, base: str) -> None:
-    """A key that cannot be one, or an address that holds it: one line on stderr and code 1."""
+    """A key that cannot be one, or an address that holds it: one line on stderr, what to do next, and code 1."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CODAT_")}
     environment |= {"CODAT_API_KEY": key, "CODAT_BASE_URL": base.format(KEY)}
     code = "from codat_notebook.cli import main; raise SystemExit(main())"
@@ -162,7 +162,7 @@ def test_the_command_line_says_what_is_wrong_without_the_key(key: str, base: str
         [sys.executable, "-c", code, "refresh", "Toft", "bills"], capture_output=True, env=environment, check=False
     )
     assert (done.returncode, done.stdout) == (1, b"")
-    assert len(done.stderr.splitlines()) == 1
+    assert [line.partition(b":")[0] for line in done.stderr.splitlines()] == [b"codat-notebook", b"Next"]
     assert not leaks(done.stderr)
 
 

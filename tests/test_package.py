@@ -100,7 +100,7 @@ def test_wheel_holds_what_it_should(tmp_path: Path) -> None:
         licences = [name for name in wheel.namelist() if name.endswith("/licenses/LICENSE")]
         metadata = next(wheel.read(name).decode() for name in wheel.namelist() if name.endswith("/METADATA"))
     package = tree("codat_notebook", "**/*.py") | tree("codat_notebook", "**/static/*") | {"codat_notebook/py.typed"}
-    package |= tree("codat_notebook/cli/template", "**/*")
+    package |= tree("codat_notebook/cli/template", "**/*") | {"codat_notebook/cli/refresh.schema.json"}
     notebooks = {f"codat_notebook/{name}" for name in tree("notebooks", "*.ipynb")}
     assert names == package | notebooks
     assert "codat_notebook/notebooks/01_first_look.ipynb" in names

@@ -165,6 +165,8 @@ def _planned(session: Session, arguments: Namespace, platforms: list[str] | None
 def _matching(session: Session, arguments: Namespace) -> tuple[str | None, list[str]]:
     """What of the rule matches nothing, in a sentence (``None``: all of it does), and the platforms that do, unless it
     is a tag that does not."""
+    if not (arguments.tag or arguments.platform):
+        return None, []
     companies = [*session.client.companies.iterate(request={"page_size": 5000})]
     tags = {f"{name}={value}" for company in companies for name, value in (company.tags or {}).items()}
     for tag in (f"{name}={value}" for name, value in arguments.tag or ()):

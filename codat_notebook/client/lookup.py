@@ -183,7 +183,9 @@ def on_premise(integrations: Iterable[shared.Integration]) -> dict[str, bool]:
 def placed(connection: shared.Connection, offline: Mapping[str, bool]) -> shared.Connection:
     """A connection that knows whether it is read on the customer's machine."""
     there = next((offline[name] for name in _names(connection) if name in offline), False)
-    return msgspec.structs.replace(connection, on_premise=True) if there else connection
+    if not there:
+        return connection
+    return shared.OnPremiseConnection(**{name: getattr(connection, name) for name in connection.__struct_fields__})
 
 
 def _names(connection: shared.Connection) -> list[str]:

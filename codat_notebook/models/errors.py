@@ -8,11 +8,10 @@
     ├── InvalidRequestError       an id, data type or parameter that is never sent; also a ValueError
     ├── ConfigurationError        a server address or key that cannot be right; also a ValueError
     ├── ReadOnlyError             a POST through a client that was made with read_only=True
-    ├── RefreshError              of ``run.raise_for_outcome()``: a refresh that did not end well; ``runs.RefreshError``
     └── NotAvailableError         a part of codat-lending that is not here; also an AttributeError
 
-Errors of the two calls that queue say in ``.queued`` whether an operation may exist: ``"no"`` or
-``"unknown"``. Where waiting was asked for longer than the budget, ``.retry_at`` says when to try again; where it is
+A run's ``runs.RefreshError`` is one, too. Errors of the two calls that queue say in ``.queued`` whether an operation
+may exist: ``"no"`` or ``"unknown"``. Where waiting was asked for longer than the budget, ``.retry_at`` says when to try again; where it is
 not known whether something was queued, when the same call may find out: it looks first. All can be pickled.
 
 A verbose traceback (``%xmode Verbose``, rich, ``pytest --showlocals``) prints the variables of every frame that an

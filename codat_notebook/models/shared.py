@@ -97,13 +97,22 @@ class Connection(Model, frozen=True, kw_only=True):
     data_connection_errors: list[DataConnectionError] | None = None
     connection_info: dict[str, Any] | None = None
     additional_properties: dict[str, Any] | None = None
-    #: Whether its connector runs on the customer's machine: told by its integration, and put here by ``client.lookup``.
-    on_premise: bool = msgspec.field(default=False, name="(on premise)")
+    #: Whether its connector runs on the customer's machine: see :class:`OnPremiseConnection`.
+    on_premise: ClassVar = False
 
     @property
     def is_linked(self) -> bool:
         """Whether Codat can read it."""
         return self.status == "Linked"
+
+
+class OnPremiseConnection(Connection, frozen=True, kw_only=True):
+    """One whose connector runs on the customer's machine, as its integration tells: made by ``client.lookup.placed``.
+
+    That is no field, since Codat's connections have none: no way of writing it out shows it.
+    """
+
+    on_premise: ClassVar = True
 
 
 class CompanyReferenceLinks(Model, frozen=True, kw_only=True):

@@ -264,12 +264,16 @@ class PlanningMethods(Asking):
             reports are likely to differ (docs/using-the-api/queueing-data-syncs.md). A pair also bounds what was read
             of different connections, which is a note otherwise.
 
+        Notes
+        -----
         Returns an answer: ``.state`` (``ready``, ``not_ready``, ``unknown``), ``.ready`` and ``bool()`` (true for the
         first alone), ``.summary``, ``.reasons``, ``.notes``, ``.plan()``, ``.actions``, ``.eta``. A company that
         cannot be read is ``unknown``. Takes two requests, up to six where more has to be known.
 
         Raises ``ValueError`` for what makes no sense, and the client's typed errors where nothing can be asked.
 
+        Examples
+        --------
         >>> answer = session.ready(company_id, "lending", period_end="2026-10-31", months=12)  # doctest: +SKIP
         >>> answer.ready or session.refresh(answer.plan())                                     # doctest: +SKIP
         """

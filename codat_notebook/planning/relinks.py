@@ -16,7 +16,7 @@ from codat_notebook.models.instants import instant
 from codat_notebook.models.platforms import CONSENTS, UNUSED, Ending, platform_of
 from codat_notebook.models.shared import Connection
 from codat_notebook.models.vocabulary import plain_name
-from codat_notebook.planning.timeline import LINKED, LOST, OVER, RELINKED, Event
+from codat_notebook.planning.timeline import LINKED, LOST, OVER, RELINKED, LinkEvent
 from codat_notebook.runs.context import CompanyFacts
 
 CONSENT, IDLE = "consent ends", "not used"
@@ -40,7 +40,7 @@ class Expiry(NamedTuple):
     source: str
 
 
-def expiry(connection: Connection, events: Sequence[Event], now: datetime) -> Expiry | None:
+def expiry(connection: Connection, events: Sequence[LinkEvent], now: datetime) -> Expiry | None:
     """When a connection needs its customer, at the earliest; ``None``: never, or it was never linked."""
     lost = events[-1] if events and events[-1].event == LOST else None
     if connection.status in OVER or (lost and connection.is_linked):  # refused, though it still reads Linked
@@ -70,7 +70,7 @@ def _consent(given: Ending, after: datetime, by: datetime, now: datetime) -> Exp
 
 
 def relinks(
-    companies: Iterable[CompanyFacts], events: Mapping[str, Sequence[Event]], within: timedelta, now: datetime
+    companies: Iterable[CompanyFacts], events: Mapping[str, Sequence[LinkEvent]], within: timedelta, now: datetime
 ) -> list[dict[str, Any]]:
     """Rows (column -> value) of the connections that will need their customer within a time, the soonest first.
     ``events``: connection id -> its timeline, where one is known."""

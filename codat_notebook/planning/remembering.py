@@ -20,7 +20,7 @@ from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.relinks import relinks
 from codat_notebook.planning.selection import Selection, select
 from codat_notebook.planning.snapshots import read_cells, read_facts
-from codat_notebook.planning.timeline import RELINKED, Event, story, timeline
+from codat_notebook.planning.timeline import RELINKED, LinkEvent, story, timeline
 from codat_notebook.runs.asking import Asking, Steps, ask, both
 from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.context import CompanyFacts, RunContext
@@ -78,7 +78,7 @@ class RememberingMethods(Asking):
             status.facts, self.context.now, status.operations
         )
         rows = memory.sightings(("connection", "link"), company_id) if memory else []
-        events: list[Event] = []
+        events: list[LinkEvent] = []
         for id, connection in _connections(status.facts.connections, rows).items():
             operations = [each for each in look.operations or () if each.connection_id == id]
             own = [row for row in rows if row.connection_id == id]
@@ -97,6 +97,8 @@ class RememberingMethods(Asking):
         within : how far ahead, such as ``"30D"``; what has ended already is there in any case.
         companies : ids, or a frame of companies; by default all.
 
+        Notes
+        -----
         Returns a frame, the soonest first: ``company``, ``platform``, ``why`` (``Deauthorized``, ``Unlinked``,
         ``AuthError``, ``consent ends``, or ``not used``: refresh anything of it before then, and nobody is needed),
         ``earliest`` and ``latest`` (it happens between these), ``sure`` (``documented`` or ``inferred``), ``missing``
@@ -106,10 +108,12 @@ class RememberingMethods(Asking):
 
         Raises ``ValueError`` for what makes no sense, and the client's typed errors.
 
+        Examples
+        --------
         >>> session.relinks(within="14D").drop_duplicates("company_id").message  # doctest: +SKIP
         """
         ahead = interval(within, "within")
-        known = yield from self._facts(select(companies=companies))
+        known = yield from _listed(self.context, select(companies=companies))
         rows = relinks(known, _timelines(self.context, known), ahead, self.context.now)
         return frames.build(frames.RELINKS, {name: [row[name] for row in rows] for name in frames.RELINKS})
 
@@ -148,7 +152,7 @@ class RememberingMethods(Asking):
         """
         start = self.context.now - interval(since, "since")
         _memory(self.context)
-        known = yield from self._facts(Selection())
+        known = yield from _listed(self.context, Selection())
         events = (event for each in _timelines(self.context, known).values() for event in each)
         again = {each.connection_id: each.after for each in events if each.event == RELINKED and each.by >= start}
         lost = [each.id.lower() for each in known if again.keys() & each.connections.keys()]
@@ -165,10 +169,11 @@ class RememberingMethods(Asking):
 
     follow_up, follow_up_async = both(_follow_up)
 
-    def _facts(self, wanted: Selection) -> Steps[list[CompanyFacts]]:
-        """The companies as they are listed."""
-        read = yield from ask(read_facts(self.context, wanted), _UNREAD)
-        return [each.facts for each in read if each.facts is not None]
+
+def _listed(context: RunContext, wanted: Selection) -> Steps[list[CompanyFacts]]:
+    """The companies as they are listed."""
+    read = yield from ask(read_facts(context, wanted), _UNREAD)
+    return [each.facts for each in read if each.facts is not None]
 
 
 def _memory(context: RunContext) -> Memory:
@@ -177,7 +182,7 @@ def _memory(context: RunContext) -> Memory:
     return context.memory
 
 
-def _timelines(context: RunContext, companies: Iterable[CompanyFacts]) -> dict[str, list[Event]]:
+def _timelines(context: RunContext, companies: Iterable[CompanyFacts]) -> dict[str, list[LinkEvent]]:
     """Connection id -> what is known of its links: with a memory from all that was seen, else from its errors."""
     operations: dict[str, list[PullOperation]] = defaultdict(list)
     states: dict[str, list[Sighting]] = defaultdict(list)

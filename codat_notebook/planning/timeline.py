@@ -25,7 +25,7 @@ _SOON = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class LinkEvent:
     """Something happened to a connection, after one time and by another: a row of ``session.connection_history``."""
 
     connection_id: str
@@ -57,7 +57,7 @@ class _Evidence:
 
 def timeline(
     connection: Connection, operations: Iterable[PullOperation], states: Sequence[Sighting] = ()
-) -> list[Event]:
+) -> list[LinkEvent]:
     """When a connection was linked, lost and linked again, in this order, from its operations and remembered states.
 
     A read that was refused counts as lost whatever the status says: AuthError may come while that is still Linked.
@@ -67,7 +67,7 @@ def timeline(
     seen = [*reads, *_errors(connection), *_states(states, reads)]
     # What worked while something else was refused may have been asked for before: it says nothing.
     seen = sorted(e for e in seen if not (e.holds and any(e.start < r.end and r.start < e.end for r in refused)))
-    events: list[Event] = []
+    events: list[LinkEvent] = []
     before: _Evidence | None = None
     for each in seen:
         if before is None or each.holds != before.holds:
@@ -83,7 +83,7 @@ def timeline(
 
 def story(
     connection: Connection, operations: Sequence[PullOperation], states: Sequence[Sighting], links: Sequence[Sighting]
-) -> list[Event]:
+) -> list[LinkEvent]:
     """The timeline, with the first and the last read that worked and the links that were handed out, oldest first."""
     events = timeline(connection, operations, states)
     good = sorted(each.told for each in operations if each.status == "Complete" and each.told)
@@ -101,8 +101,8 @@ def story(
     return sorted(events, key=lambda each: (each.by, each.after))
 
 
-def _event(connection: Connection, event: str, after: datetime, by: datetime, source: str, how: str = "") -> Event:
-    return Event(connection.id, connection.platform_name, event, after, by, source, how)
+def _event(connection: Connection, event: str, after: datetime, by: datetime, source: str, how: str = "") -> LinkEvent:
+    return LinkEvent(connection.id, connection.platform_name, event, after, by, source, how)
 
 
 def _reads(operations: Iterable[PullOperation]) -> Iterator[_Evidence]:

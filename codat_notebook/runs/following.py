@@ -273,7 +273,8 @@ def _trouble(company: CompanyRun, error: CodatLendingError) -> None:
     if error.status_code in ITS_OWN:
         company.refuse(record)
         return
-    if company.context.client.clock.monotonic() - company.since[LOOK] > OVERDUE.total_seconds():
+    now = company.context.client.clock.monotonic()
+    if now - company.since.get(LOOK, now) > OVERDUE.total_seconds():
         company.set_phase("stopped", f"no answer from Codat for more than {OVERDUE.days} days")
         return
     company.pause = min(company.pause * 2, BACK_OFF[1]) or BACK_OFF[0]

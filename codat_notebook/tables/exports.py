@@ -290,9 +290,13 @@ def save(frame: pd.DataFrame, file: str | Path) -> Path:
         without a zone, durations in seconds, no text that would be a formula. ``.parquet`` keeps everything as it is,
         and needs ``pyarrow``.
 
+    Notes
+    -----
     Raises :class:`ExportError` for another ending, a package that is missing, and more rows than Excel holds; else
     ``OSError`` where the file cannot be written.
 
+    Examples
+    --------
     >>> import codat_notebook as cn
     >>> cn.save(session.companies(), "companies.xlsx")  # doctest: +SKIP
     """

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from codat_notebook.models.shared import Security
-from codat_notebook.planning.readiness import ask
+from codat_notebook.planning.readiness import question_of
 from codat_notebook.planning.selection import select
 from codat_notebook.planning.snapshots import read_cells
 from codat_notebook.planning.verdict import Readiness
@@ -71,7 +71,7 @@ def test_as_the_slow_check_says(seed: int, sources: list[str], period_end: str, 
         platforms = world.integrations({"pageSize": "100"})["results"]
         end = datetime.fromisoformat(period_end).replace(tzinfo=UTC) + timedelta(days=1)
         with Session(Security(auth_header=sandbox.key), server_url=sandbox.url) as session:
-            question = ask("lending", **asked)
+            question = question_of("lending", **asked)
             snapshots = session._ask(read_cells(session.context, select(), settings=True), "")
             answers = {each.id: Readiness(each, question, session.context.now) for each in snapshots}
             frame = session.portfolio_ready(**asked).set_index("company_id")

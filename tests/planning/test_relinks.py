@@ -10,7 +10,7 @@ from codat_notebook.models.platforms import PLATFORMS, UNUSED
 from codat_notebook.models.shared import Connection, Security
 from codat_notebook.planning.health import LATE, TOKEN
 from codat_notebook.planning.relinks import CONSENT, IDLE, expiry
-from codat_notebook.planning.timeline import Event
+from codat_notebook.planning.timeline import LinkEvent
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 
@@ -19,7 +19,11 @@ DAY = timedelta(days=1)
 
 
 def ends(
-    platform: str, created: float, last_sync: float | None = 0, status: str = "Linked", events: tuple[Event, ...] = ()
+    platform: str,
+    created: float,
+    last_sync: float | None = 0,
+    status: str = "Linked",
+    events: tuple[LinkEvent, ...] = (),
 ) -> tuple[str, float, float, str] | None:
     """Why a connection ends and in how many days, given the days since it was made and read."""
     connection = Connection(
@@ -36,7 +40,7 @@ def test_a_consent_ends_its_days_after_it_was_given() -> None:
     assert ends("Plaid", 30) == (CONSENT, 60, 60, "documented")
     assert ends("TrueLayer", 80) == (CONSENT, 10, 10, "inferred")
     assert ends("Plaid", 200) == (CONSENT, 0, 90, "inferred")
-    relinked = Event("k", "Plaid", "relinked", NOON - 20 * DAY, NOON - 15 * DAY, "memory")
+    relinked = LinkEvent("k", "Plaid", "relinked", NOON - 20 * DAY, NOON - 15 * DAY, "memory")
     assert ends("Plaid", 200, events=(relinked,)) == (IDLE, 60, 100, "inferred")
 
 
@@ -53,7 +57,7 @@ def test_what_nobody_uses_ends_some_time() -> None:
 def test_what_has_ended_is_told_with_when() -> None:
     """As far as it is known: since the last read, or between two looks."""
     assert ends("Xero", 300, 40, "Deauthorized") == ("Deauthorized", -40, 0, "documented")
-    lost = Event("k", "Xero", "lost", NOON - 9 * DAY, NOON - 8 * DAY, "memory")
+    lost = LinkEvent("k", "Xero", "lost", NOON - 9 * DAY, NOON - 8 * DAY, "memory")
     assert ends("Xero", 300, 40, "Unlinked", (lost,)) == ("Unlinked", -9, -8, "documented")
 
 

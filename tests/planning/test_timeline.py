@@ -10,7 +10,7 @@ import pytest
 from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.shared import Connection, DataConnectionError, PullOperation, Security
 from codat_notebook.models.vocabulary import DatasetStatus, ErrorStatus
-from codat_notebook.planning.timeline import Event, timeline
+from codat_notebook.planning.timeline import LinkEvent, timeline
 from codat_notebook.runs.memory import Sighting
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
@@ -177,6 +177,6 @@ def test_without_a_memory_the_histories_tell(sandbox: Sandbox) -> None:
 
 def test_a_sentence_says_when() -> None:
     """With both ends, or the one that is told."""
-    event = Event("k", "Xero", "lost", at(1), at(2), "memory", "Deauthorized")
+    event = LinkEvent("k", "Xero", "lost", at(1), at(2), "memory", "Deauthorized")
     assert event.what == "Lost between 2026-11-23T13:00:00Z and 2026-11-23T14:00:00Z (Deauthorized)."
-    assert Event("k", "Xero", "first sync", at(1), at(1), "memory").what == "First sync 2026-11-23T13:00:00Z."
+    assert LinkEvent("k", "Xero", "first sync", at(1), at(1), "memory").what == "First sync 2026-11-23T13:00:00Z."

@@ -11,7 +11,7 @@ import pytest
 from codat_notebook import frames
 from codat_notebook.models.shared import Connection
 from codat_notebook.models.vocabulary import PURPOSES, DataConnectionStatus
-from codat_notebook.planning.readiness import ask
+from codat_notebook.planning.readiness import question_of
 from codat_notebook.planning.snapshots import CellHistory, CompanySnapshot
 from codat_notebook.planning.verdict import ALONE, UNSEEN, Readiness, of_answers
 
@@ -24,7 +24,7 @@ OCTOBER: dict[str, Any] = {"period_end": "2026-10-31"}
 
 def judged(company: CompanySnapshot, purpose: Any = BOOKS, **given: Any) -> Readiness:
     """An answer about a company made by hand."""
-    return Readiness(company, ask(purpose, **{**OCTOBER, **given}), NOW)
+    return Readiness(company, question_of(purpose, **{**OCTOBER, **given}), NOW)
 
 
 def told(answer: Readiness) -> list[tuple[str, str | None, str | None]]:
@@ -202,7 +202,7 @@ def test_a_running_refresh_counts_from_its_request() -> None:
 )  # fmt: skip
 def test_when_a_period_ends(given: Any, end: datetime) -> None:
     """A day ends with it; a time is meant to the second."""
-    assert ask("bank", period_end=given).end == end.replace(tzinfo=UTC)
+    assert question_of("bank", period_end=given).end == end.replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_when_a_period_ends(given: Any, end: datetime) -> None:
 def test_what_makes_no_sense_is_refused(given: dict[str, Any], word: str) -> None:
     """With a message that names it."""
     with pytest.raises(ValueError, match=word):
-        ask(**given)
+        question_of(**given)
 
 
 def test_frames_have_their_columns_also_when_empty() -> None:

@@ -257,5 +257,5 @@ def test_a_changed_byte_or_a_cut_is_told_or_harmless(tmp_path: Path, seed: int) 
                 assert _told(stage, path) == written, (seed, number, place)
             except JournalError as error:
                 told.append(str(error))
-        assert len(told) > 10
+        assert len(told) > 5
         assert all(str(path) in error for error in told)

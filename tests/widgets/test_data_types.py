@@ -2,14 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codat_notebook.client.lookup import on_premise, placed
 from codat_notebook.models import vocabulary
-from codat_notebook.models.shared import Connection, Integration, PullOperation
+from codat_notebook.models.shared import Connection, Integration, OnPremiseConnection, PullOperation
 from codat_notebook.models.vocabulary import DatasetStatus, SchemaDataType
 from codat_notebook.runs.cells import Cell, make_cells
 from codat_notebook.runs.context import CompanyFacts
@@ -139,7 +138,7 @@ def operation(day: int, data_type: str, status: str) -> PullOperation:
 
 def test_what_fails_again_and_again_or_waits_for_a_machine_says_so() -> None:
     """The count in the list, since when in the tooltip; and that nothing is read before the machine is on."""
-    sage = Connection(id="s", integration_key="hbql", platform_name="Sage 50", status="Linked", on_premise=True)
+    sage = OnPremiseConnection(id="s", integration_key="hbql", platform_name="Sage 50", status="Linked")
     facts = CompanyFacts("c", "C", {"s": sage}, {"s": frozenset({"bills", "items"})})
     ended = [operation(n, "bills", "FetchError") for n in range(30, 0, -1)] + [operation(0, "bills", "Complete")]
     waiting = operation(40, "items", "Queued")
@@ -152,7 +151,7 @@ def test_what_fails_again_and_again_or_waits_for_a_machine_says_so() -> None:
     row = operation_row(waiting, sage, now=MADE + timedelta(days=40, hours=1), usual=20.0)
     assert (row["text"], row["tone"], "usual" in row) == ("Waiting for a machine", "warn", False)
     assert row["note"].startswith("It is waiting for the customer's machine to come online.")
-    online = msgspec.structs.replace(sage, platform_name="Xero", integration_key="gbol", on_premise=False)
+    online = Connection(id="s", integration_key="gbol", platform_name="Xero", status="Linked")
     assert operation_row(waiting, online)["text"] == "Queued"
 
 
