@@ -11,8 +11,9 @@
     └── NotAvailableError         a part of codat-lending that is not here; also an AttributeError
 
 A run's ``runs.RefreshError`` is one, too. Errors of the two calls that queue say in ``.queued`` whether an operation
-may exist: ``"no"`` or ``"unknown"``. Where waiting was asked for longer than the budget, ``.retry_at`` says when to try again; where it is
-not known whether something was queued, when the same call may find out: it looks first. All can be pickled.
+may exist: ``"no"`` or ``"unknown"``. Where waiting was asked for longer than the budget, ``.retry_at`` says when to try
+again; where it is not known whether something was queued, when the same call may find out: it looks first. All can be
+pickled.
 
 A verbose traceback (``%xmode Verbose``, rich, ``pytest --showlocals``) prints the variables of every frame that an
 error passed. Where those may be a key, the error leaves without its frames: :func:`bare`, :func:`hides_arguments`.

@@ -228,6 +228,8 @@ class RefreshRun:
             trouble = f"{self._journal.trouble}; queueing waits" if self._journal and self._journal.trouble else None
             number, due = self._scheduler.waits
             waits = f"{number:,} to be retried from {local(due)}" if due is not None else None
+            if self._only is None and not self.counts.keys() & {"queueing", "running"}:  # it only looks
+                note = next((each.note for each in self._companies if each.note and not each.ended), None)
             hold = self._scheduler.hold.why if self._scheduler.hold else None
             stuck = self._scheduler.stuck if hold is None else None
             machines = sum(company.at_machine for company in self._companies) if self.counts.get("running") else 0

@@ -72,7 +72,7 @@ def test_as_the_slow_check_says(seed: int, sources: list[str], period_end: str, 
         end = datetime.fromisoformat(period_end).replace(tzinfo=UTC) + timedelta(days=1)
         with Session(Security(auth_header=sandbox.key), server_url=sandbox.url) as session:
             question = question_of("lending", **asked)
-            snapshots = session._ask(read_cells(session.context, select(), settings=True), "")
+            snapshots = session.context.engine.call(read_cells(session.context, select(), settings=True))
             answers = {each.id: Readiness(each, question, session.context.now) for each in snapshots}
             frame = session.portfolio_ready(**asked).set_index("company_id")
             seen: Counter[str] = Counter()
