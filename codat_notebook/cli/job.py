@@ -1,4 +1,4 @@
-"""A job of ``refresh``: what a journal has left over from before, then what is asked for, within one time-out.
+"""A job of ``refresh``: what a journal has left over from before, then the plan that was given, within one time-out.
 
 Nothing is dropped: a plan that comes to a journal whose run has not ended is kept there before anything is sent, and
 begun after it, by this job or by the next. All time is that of the engine's loop, so that a night can be tried in a

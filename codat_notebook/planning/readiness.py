@@ -1,6 +1,6 @@
 """Is a company's data complete enough for what it is for? The question, and the rules that answer it. Pure.
 
-A :class:`Question` is what is asked: a purpose, a period, limits. :func:`find` holds each needed data type of each
+A :class:`Question` has a purpose, a period and limits. :func:`find` holds each needed data type of each
 connection that counts against the rules, in the order of their urgency: a cell has one reason at most, the first that
 holds. Where several connections can deliver a data type, each of them has to; a source that was never linked, or was
 unlinked on purpose, does not count beside one that is, nor does lost accounting software beside other (a company links

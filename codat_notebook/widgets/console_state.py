@@ -302,7 +302,7 @@ def verdict(state: ConsoleState, session: Session) -> Readiness | None:
 
 
 def ready(state: ConsoleState, session: Session) -> ReadyState:
-    """The verdict with its reasons, and what is asked."""
+    """The verdict with its reasons, and the question."""
     return ready_state(
         state.verdict, state.wanted, empty=_until_read(state, "whether it is ready"), read_only=session.read_only,
         live=not session.is_sandbox, seq=state.ready_seq,

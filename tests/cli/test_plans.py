@@ -1,4 +1,4 @@
-"""No plan is dropped: what a journal has left over is finished first, then what is asked for is done; all is told."""
+"""No plan is dropped: what a journal has left over is finished first, then the given plan runs; all is told."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The tab that says whether a company is ready: what is asked is kept, the plan runs, and it is looked at anew."""
+"""The tab that says whether a company is ready: the question is kept, the plan runs, and it looks again."""
 
 from collections.abc import Iterator
 
