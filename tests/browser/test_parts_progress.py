@@ -161,7 +161,7 @@ def test_what_takes_too_long_is_named_with_what_to_do(stage):
     element = mount(stage, "odd")
     stalled = element.locator(".rows > li").filter(has_text="Bank transactions (ledger)")
     expect(stalled.locator(".c-pill")).to_have_text("!Longer than usual")
-    expect(stalled.locator(".note")).to_contain_text("usually takes 44 s. A connector on the customer's machine")
+    expect(stalled.locator(".note")).to_contain_text("usually takes 44 s. Codat carries on with it")
     late = element.locator(".rows > li").filter(has=stage.page.locator(".type", has_text="Items")).last
     expect(late.locator(".left")).to_have_text("any moment")
     stage.tell_time(rate=60.0)
