@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from unittest import mock
 
 import codat_notebook as cn
 from codat_notebook import frames
@@ -121,18 +122,18 @@ def frames_page() -> str:
 
 def commands_page() -> str:
     """Each command as its own help tells it, and what `refresh --json` prints."""
-    os.environ["COLUMNS"] = "84"
     parts = ["# Commands\n", "An exit code means one thing, whatever the command. Of several the highest is given.\n"]
     parts.append(table("code", "meaning", rows=((code.value, code.meaning) for code in Exit)))
     parts.append("`python -m codat_notebook` is the same program.\n")
     made = next(action for action in parser()._actions if action.dest == "command")
     for name, command in (made.choices or {}).items():  # type: ignore[union-attr]  # a mapping, for subcommands
-        parts += [f"## {name}\n", code(command.format_help())]
+        with mock.patch.dict(os.environ, COLUMNS="84"):
+            parts += [f"## {name}\n", code(command.format_help())]
     parts += ["## What `refresh --json` prints\n", "One document, here of a company of the sandbox:\n"]
     with cn.Sandbox(speed=3000) as sandbox:
-        os.environ |= {"CODAT_SANDBOX_URL": sandbox.url, "CODAT_SANDBOX_KEY": sandbox.key}
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
+        printed, joined = io.StringIO(), {"CODAT_SANDBOX_URL": sandbox.url, "CODAT_SANDBOX_KEY": sandbox.key}
+        quiet = contextlib.redirect_stderr(io.StringIO())
+        with mock.patch.dict(os.environ, joined), contextlib.redirect_stdout(printed), quiet:
             main(["refresh", "--sandbox", "Toft Stores UK", "invoices", "--json"])
     return "\n".join([*parts, code(printed.getvalue(), "json")])
 

@@ -69,6 +69,7 @@ def walk(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[Walk]:
         line.requests.clear()
         bench.send("codat-company", type="pick", id=id, seq=2)
         bench.until("codat-bar", lambda s: s["company"] and s["company"]["id"] == id and s["total"] is not None)
+        bench.until("codat-operations", lambda s: s["total"])  # drawn after the bar, and late where much is at work
         sandbox.clock.pause()
         controller = bench.frame._connector._controller
         assert controller is not None
