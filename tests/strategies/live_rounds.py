@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -75,9 +76,19 @@ class Live:
             self.stage.engine.call(asyncio.sleep(max(left, 0.0)))
         return Counter(self.books()) - Counter(before)
 
+    def history(self, cells: Portfolio) -> pd.DataFrame:
+        """Every operation of the cells' companies."""
+        return pd.concat([self.session.history(id, limit=None) for id in cells.cells["company"].unique()])
+
+    def failing_as_here(self, cells: Portfolio, begun: datetime) -> Portfolio:
+        """The cells, with the share of failures that this one draw of the world's chances had since then."""
+        history = self.history(cells)
+        failed = history["is_errored"][history["requested"] > begun - pd.Timedelta(minutes=1)]  # whose clock is behind
+        return replace(cells, truth=cells.truth.assign(failure_rate=failed.sum() / max(len(failed), 1)))
+
     def freshness(self, cells: Portfolio, begun: datetime, lasts: float) -> float:
         """The freshness to expect of so many days from what was really read when, weighted as ``cells``."""
-        done = pd.concat([self.session.history(id, limit=None) for id in cells.cells["company"].unique()])
+        done = self.history(cells)
         done = done[done["is_completed"] & ~done["is_errored"]].sort_values("completed")
         done = done.assign(
             snapshot=(done["requested"] - begun) / pd.Timedelta(days=1),
