@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,7 @@ def test_a_round_that_wants_nothing_ends_at_once(session: Session) -> None:
 def test_the_reserve_is_left_to_others() -> None:
     """Cells are read down to it, and the run holds to it."""
     with (
-        Sandbox(companies=3, speed=0) as sandbox,  # no new day begins
+        Sandbox(companies=3, speed=0, start=datetime(2026, 11, 23, 12, tzinfo=UTC)) as sandbox,  # no day ends
         Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session,
     ):
         assert len(session.companies()) == 3  # the answer tells the quota
