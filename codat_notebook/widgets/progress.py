@@ -16,6 +16,7 @@ from codat_notebook.diagnosis import diagnose
 from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.status import is_running, meaning, pause_end
 from codat_notebook.models.vocabulary import plain_name
+from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import due_at, usual_durations
 from codat_notebook.runs.records import ErrorRecord, from_operation, repeats
@@ -406,8 +407,8 @@ class RunView:
         if self._usual is None:
             self._usual = usual_durations(status.operations if status else ())
         usual = {key: seconds for run in self.runs for key, seconds in run.usual.items()} | dict(self._usual)
-        newest = {each.id: each for each in status.operations} if status else {}
-        ours = [(run, _current(row, newest)) for run in self.runs for row in run.rows]
+        latest = _Latest(status) if status else None
+        ours = [(run, latest.of(row, now) if latest else row) for run in self.runs for row in run.rows]
         drawn = [run_row(row, run.facts_of(row.company_id), usual, now) for run, row in ours]
         drawn += [run_row(Row(each.data_type, operation=each), facts, usual, now) for each in others]
         again = {cell.operation_id: cell.lasting for cell in status.cells if cell.lasting} if status else {}
@@ -464,10 +465,24 @@ class RunView:
         self._part.show(self.state(), at_once=True)
 
 
-def _current(row: Row, newest: Mapping[str, PullOperation]) -> Row:
-    """The row with its operation as it was seen last, by whichever request: a run that was stopped hears nothing."""
-    operation = newest.get(row.operation_id or "")
-    return row if operation is None or operation == row.operation else replace(row, operation=operation)
+class _Latest:
+    """What is known of a run's rows by now, by whichever request: a run that was stopped or has ended hears nothing."""
+
+    def __init__(self, status: CompanyStatus) -> None:
+        self._status = status
+        self._by_id = {each.id: each for each in status.operations}
+        self._of_cell = {(each.connection_id, each.data_type): each for each in reversed(status.operations)}
+
+    def of(self, row: Row, now: datetime) -> Row:
+        """The row with its operation as it is; what is said of a failure holds good while nothing newer is known."""
+        if row.operation is None:
+            return row
+        operation, error = self._by_id.get(row.operation.id, row.operation), row.error
+        after = self._of_cell.get((operation.connection_id, operation.data_type), operation)
+        if error is not None and error.operation_id == operation.id != after.id:
+            connection = self._status.facts.connections.get(operation.connection_id)
+            error = from_operation(operation, connection, self._status.operations, now, error.company)
+        return replace(row, operation=operation, error=error)
 
 
 def _not_watching(checked: datetime | None) -> str:

@@ -39,6 +39,19 @@ def test_retry_queues_only_what_can_be_helped(sandbox: Sandbox, bench: ConsoleBe
     assert again["actions"] == []
 
 
+def test_what_is_said_of_a_failure_holds_good_now(sandbox: Sandbox, bench: ConsoleBench) -> None:
+    """A run that has ended hears nothing; what others have read since is read off the company on screen."""
+    id = bench.pick("Toft")
+    sandbox.faults.end_next("Cancelled", data_type="customers", company_id=id)
+    bench.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
+    failed = bench.until("codat-progress", lambda s: s["status"] == "done")
+    assert "read since" not in failed["rows"][0]["note"]
+    sandbox.world.queue(id, "customers")  # by somebody else
+    bench.send("codat-company", type="read", seq=5)
+    told = bench.until("codat-progress", lambda s: any("read since" in row.get("note", "") for row in s["rows"]))
+    assert told["rows"][0]["key"] == failed["rows"][0]["key"]
+
+
 def test_what_may_be_retried_later_is_offered_with_its_time(sandbox: Sandbox, bench: ConsoleBench) -> None:
     """A click has it done then; until then it is to be queued, the time is told, and it can be stopped."""
     id = bench.pick("Toft")
