@@ -6,13 +6,11 @@ import json
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 import codat_notebook as cn
 from codat_notebook.models import errors
-from codat_notebook.models.shared import Security
 from codat_notebook.runs import RefreshError
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
@@ -49,20 +47,6 @@ with Session(key, server_url=url) as session:
     sys.meta_path.pop(0)
 print(json.dumps(heard))
 """
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """A sandbox whose hours pass in seconds."""
-    with Sandbox(speed=600) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def session(sandbox: Sandbox) -> Iterator[Session]:
-    """A session on it."""
-    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session:
-        yield session
 
 
 def imports(sandbox: Sandbox, what: str) -> list[tuple[str, bool]]:
