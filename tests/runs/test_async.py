@@ -111,7 +111,8 @@ def test_a_closed_session_says_so() -> None:
 def test_without_asyncio_the_error_names_the_remedy(session: Session) -> None:
     """trio runs a coroutine as is done here by hand: each awaited call says what to do instead."""
     run = session.refresh(NOBODY, "invoices").wait()
-    for coroutine in (session.status_async(NOBODY), session.client.companies.list_async(), _awaiting(run)):
+    asked = session.status_async(NOBODY), session.client.companies.list_async(), session.client.aclose()
+    for coroutine in (*asked, _awaiting(run)):
         with pytest.raises(RuntimeError, match=r"asyncio.*trio\.to_thread\.run_sync"):
             coroutine.send(None)
 
