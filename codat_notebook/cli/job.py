@@ -174,7 +174,9 @@ class Job:
             self.problem, self.status = f"{run.trouble.why} {run.trouble.action}", run.trouble.status
         elif stopped and not self.stop.asked and not self.context.answered:
             self.problem = self._silence
-        missing = [row.error.why for row in run.rows if row.error is not None and row.error.status == "404"]
+        known = {None, "", *run.company.connections} if run.company is not None else set()
+        missing = [row.error.why for row in run.rows if row.error is not None and row.error.status == "404"
+                   and row.connection_id not in known]  # fmt: skip
         self.absent = missing[0] if len(missing) == len(run.rows) > 0 else None
         self.runs.append(of_run(start, run))
         if stopped:
