@@ -23,7 +23,7 @@ from codat_notebook.cli.plan_file import read_plan
 from codat_notebook.cli.printing import put, say
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, NoMatchError, Stop, Stopped
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError, InvalidRequestError, shown
-from codat_notebook.models.operations import GetCompanyRequest, can_be_product, check
+from codat_notebook.models.operations import GetCompanyRequest, check
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.vocabulary import did_you_mean
 from codat_notebook.planning.plan import totals
@@ -48,7 +48,6 @@ def refresh(arguments: Namespace, stop: Stop) -> Exit:
     """Refresh what the arguments say, and return the exit code."""
     job: Job | None = None
     try:
-        _check_words(arguments)
         with connected(arguments) as session:
             job = _job(session, arguments, stop)
             asked = job.unless_stopped(lambda: _asked(session, arguments))
@@ -76,11 +75,6 @@ def refresh(arguments: Namespace, stop: Stop) -> Exit:
     if then is not None:
         say(f"Next: {then}")
     return code
-
-
-def _check_words(arguments: Namespace) -> None:
-    if arguments.product is not None and not can_be_product(arguments.product):
-        raise ArgumentsError(f"--product is an identifier such as credit-monitoring, not {arguments.product[:80]!r}.")
 
 
 def _job(session: Session, arguments: Namespace, stop: Stop) -> Job:
@@ -124,17 +118,17 @@ def _asked(session: Session, arguments: Namespace) -> pd.DataFrame | Targets | N
     has. Raises :class:`NoMatchError`."""
     if has_rule(arguments):
         return _by_rule(session, arguments)
-    if arguments.plan is not None:
-        targets = read_targets(read_plan(arguments.plan))
-    elif (company := company_id(session, arguments.company)) is not None:
-        targets = read_targets(company, arguments.types, arguments.connection, arguments.product)
-    else:
-        return None
     try:
+        if arguments.plan is not None:
+            targets = read_targets(read_plan(arguments.plan))
+        elif (company := company_id(session, arguments.company)) is not None:
+            targets = read_targets(company, arguments.types, arguments.connection, arguments.product)
+        else:
+            return None
         checking = check_words(session.context, targets, arguments.allow_unknown, "add --allow-unknown")
         session.context.engine.call(checking)
     except ValueError as error:
-        raise ArgumentsError(f"{arguments.plan or 'refresh'}: {error}") from None
+        raise ArgumentsError(f"{arguments.plan}: {error}" if arguments.plan else str(error)) from None
     return targets
 
 
@@ -200,7 +194,7 @@ def company_id(session: Session, company: str | None) -> str | None:
         return check(GetCompanyRequest, {"company_id": company}).company_id
     except InvalidRequestError:
         companies = session.context.engine.call(find_companies(session.client, company, 1000))
-    named = [each.id for each in companies if each.name.casefold() == company.casefold()]
+    named = [each.id for each in companies if (each.name or "").casefold() == company.casefold()]
     if len(named) == 1:
         return named[0]
     if named:

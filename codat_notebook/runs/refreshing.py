@@ -108,7 +108,8 @@ class RefreshingMethods(Asking):
         >>> session.refresh(session.plan(older_than="7D"), journal="refresh.sqlite", reserve=0.1)  # doctest: +SKIP
         """
         targets = read_targets(company, data_types, connection_id, product)
-        yield from ask(check_words(self.context, targets, allow_unknown), "The companies could not be read")
+        if unknown_types(targets) or not all(map(ID.fullmatch, targets.companies)):  # else it begins at once
+            yield from ask(check_words(self.context, targets, allow_unknown), "The companies could not be read")
         return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience, events=events))
 
     refresh, refresh_async = both(_refresh)
