@@ -6,7 +6,8 @@ good. Whoever has something to lose says so here once, and no method has to ask 
 * a :class:`Lock` is taken by the thread that forks, so that what it guards is whole in the child, where it is new;
 * an owner that is :func:`remembered <remember>` is told in the child, by ``_after_fork()``, to let go and begin anew;
 * :func:`let_go` points inherited sockets and files at nothing: closing them properly would speak to the other end;
-* :func:`keep` holds on to what must neither run nor be collected in the child: loops, tasks, open databases.
+* :func:`keep` holds on to what must neither run nor be collected in the child: loops, tasks, open databases;
+* a port is opened by :func:`listening`, and the server on it let go of by :func:`leave`.
 """
 
 import importlib
