@@ -4,13 +4,15 @@ A fork copies memory and open files, but no threads: what another thread was in 
 good. Whoever has something to lose says so here once, and no method has to ask which process it runs in:
 
 * a :class:`Lock` is taken by the thread that forks, so that what it guards is whole in the child, where it is new;
-* an owner that is :func:`remembered <remember>` is told in the child, by ``after_fork()``, to let go and begin anew;
+* an owner that is :func:`remembered <remember>` is told in the child, by ``_after_fork()``, to let go and begin anew;
 * :func:`let_go` points inherited sockets and files at nothing: closing them properly would speak to the other end;
-* :func:`keep` holds on to what must neither run nor be collected in the child: loops, tasks, open databases.
+* :func:`keep` holds on to what must neither run nor be collected in the child: loops, tasks, open databases;
+* a port is opened by :func:`listening`, and the server on it let go of by :func:`leave`.
 """
 
 import importlib
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -24,7 +26,7 @@ PATIENCE: Final = 1.0
 class Owner(Protocol):
     """What can be remembered."""
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Called in the child, with all locks free and new: let go of the parent's things and begin anew."""
 
 
@@ -84,7 +86,7 @@ _taken = threading.local()
 
 
 def remember(owner: Owner) -> None:
-    """Have ``owner.after_fork()`` called in every child that is forked while it lives."""
+    """Have ``owner._after_fork()`` called in every child that is forked while it lives."""
     _owners[id(owner)] = owner
 
 
@@ -106,6 +108,19 @@ def let_go(files: Iterable[File]) -> None:
                 os.dup2(nothing, number, inheritable=False)
     finally:
         os.close(nothing)
+
+
+def listening(port: int) -> socket.socket:
+    """A socket that listens on a port of 127.0.0.1 (0: a free one). Raises ``OSError`` where it is taken."""
+    number = socket.create_server(("127.0.0.1", port)).detach()
+    return socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, number)  # else without TCP_NODELAY
+
+
+def leave(server: Any, listening: File) -> None:
+    """In the child: an inherited server of uvicorn is the parent's; else its clients would not notice its end."""
+    connections = tuple(server.server_state.connections)
+    keep(server, connections)
+    let_go([listening, *(each.transport.get_extra_info("socket") for each in connections)])
 
 
 def _before() -> None:
@@ -138,7 +153,7 @@ def _in_child() -> None:
     for lock in tuple(_locks.values()):
         lock.after_fork()
     for owner in tuple(_owners.values()):
-        owner.after_fork()
+        owner._after_fork()
 
 
 if hasattr(os, "register_at_fork"):

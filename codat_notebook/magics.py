@@ -14,6 +14,7 @@ stroke waits for a request.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
@@ -22,7 +23,7 @@ from IPython.core.magic import no_var_expand
 
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError, shown
-from codat_notebook.models.vocabulary import DATA_TYPES, ID, custom_identifier, nearest
+from codat_notebook.models.vocabulary import DATA_TYPES, ID, nearest
 from codat_notebook.runs.context import find_companies
 from codat_notebook.runs.records import from_exception
 from codat_notebook.session import Session, connect
@@ -154,7 +155,7 @@ class Codat:
             raise UsageError(error.message) from None
         self.names = Names()
         learning = session.context.engine.submit(learn(session, self.names))
-        session.observe_close(learning.cancel)
+        session.context.closing.observe(lambda _: learning.cancel())
         return session
 
     def _companies(self, rest: list[str]) -> "pd.DataFrame":
@@ -170,16 +171,16 @@ class Codat:
 
     def _refresh(self, rest: list[str]) -> "RefreshRun":
         company, *data_types = rest or [""]
-        for name in data_types:
-            if name not in (*DATA_TYPES, ALL) and custom_identifier(name) is None:
-                raise UsageError(_no_data_type(name))
         if not data_types:
             which = f"Which data types of “{company}”?" if company else f"{_WHICH} Then the data types:"
             raise UsageError(f"{which} Such as `invoices bills`, or `{ALL}`.")
         company_id = self._company([company])
         if ALL in data_types:
             return self.session.refresh_all(company_id)
-        return self.session.refresh(company_id, *data_types)
+        try:
+            return self.session.refresh(company_id, *data_types)
+        except ValueError as error:
+            raise UsageError(f"{error} A company's name with spaces stands in quotes.") from None
 
     def _errors(self, rest: list[str]) -> "pd.DataFrame":
         return self.session.errors
@@ -197,12 +198,6 @@ class Codat:
         if not text:
             raise UsageError(_WHICH)
         return find(self.session, text, self.names)
-
-
-def _no_data_type(name: str) -> str:
-    near = nearest(name, DATA_TYPES)
-    hint = f"Did you mean `{near}`?" if near else "Tab completes them."
-    return f"“{name}” is no data type. {hint} A company's name with spaces stands in quotes."
 
 
 class Names:
@@ -229,12 +224,8 @@ class Names:
 
 async def learn(session: Session, names: Names) -> None:
     """Fill the memory from Codat, in the background. A failure stands in ``session.errors``; nothing waits for it."""
-    try:
-        finding = find_companies(session.client, None, _LEARNED)
-        companies = await session.guard(finding, "Names for completion could not be read")
-    except CodatLendingError:
-        return  # told by the guard
-    names.add(await session.context.engine.in_worker(frames.companies, companies))
+    with suppress(CodatLendingError):
+        names.add(await session.companies_async(limit=_LEARNED))
 
 
 def find(session: Session, text: str, names: Names) -> str:
@@ -244,7 +235,8 @@ def find(session: Session, text: str, names: Names) -> str:
     """
     if ID.fullmatch(text):
         return text
-    matching = names.add(session.companies(search=text, limit=_LOOKED_AT))
+    call = session.context.engine.call
+    matching = names.add(frames.companies(call(find_companies(session.client, text, _LOOKED_AT))))
     exact = {id: name for id, name in matching.items() if name.casefold() == text.casefold()}
     candidates = exact or matching
     if len(candidates) == 1:

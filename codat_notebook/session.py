@@ -8,6 +8,7 @@ somebody can answer one, and wraps it before anything else sees it.
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from codat_notebook.planning.remembering import RememberingMethods
 from codat_notebook.planning.sync_settings import with_settings
 from codat_notebook.runs.asking import Steps, ask, both
 from codat_notebook.runs.cells import company_status
-from codat_notebook.runs.context import CLOSED, RunContext, find_companies, find_operations
+from codat_notebook.runs.context import CLOSED, RunContext, company_meant, find_companies, find_operations
 from codat_notebook.runs.engine import engine
 from codat_notebook.runs.memory import Memory
 from codat_notebook.runs.records import ErrorRecord, Log
@@ -93,8 +94,6 @@ class Session(RefreshingMethods, PlanningMethods, RememberingMethods):
         #: The records behind ``errors``, and the client's attempts behind ``requests``, to observe.
         self.error_log: Log[ErrorRecord] = Log()
         self.request_log: Log[client_events.Attempt] = Log()
-        self._observers: list[Callable[[client_events.Event], object]] = []
-        self._close_observers: list[Callable[[], object]] = []
         self.context = RunContext(self.client, engine(), self.error_log, pacing, begun_on_sandbox=is_sandbox)
         self.context.engine.hold(self)
         forking.remember(self)
@@ -103,12 +102,12 @@ class Session(RefreshingMethods, PlanningMethods, RememberingMethods):
         """Keep what this session sees in a file from now on: the ``memory`` of :func:`connect`, which see."""
         memory = Memory(path, self.client.server_url, self._key)
         if not memory.known:
-            self.context.engine.call(self.guard(memory.admit(self.context), "The memory cannot be used"))
+            self.context.engine.call(self._guard(memory.admit(self.context), "The memory cannot be used"))
         self.context.memory = memory
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """In a forked child: the runs and the embedded sandbox are the parent's, and do not end with this copy."""
-        self.context.after_fork()
+        self.context._after_fork()
         self._on_close = None
 
     # Methods fetch.
@@ -116,10 +115,14 @@ class Session(RefreshingMethods, PlanningMethods, RememberingMethods):
     def _companies(self, search: str | None = None, limit: int | None = None) -> "Steps[pd.DataFrame]":
         """The account's companies, those whose name contains ``search``; at most ``limit`` of them.
 
-        Columns as in ``frames.COMPANIES``. Raises the client's typed errors.
+        Columns as in ``frames.COMPANIES``. Where no name contains ``search`` and one is near, a warning tells which.
+        Raises the client's typed errors.
         """
-        finding = find_companies(self.client, search, limit)
-        return frames.companies((yield from ask(finding, "The companies could not be listed")))
+        what = "The companies could not be listed"
+        found = yield from ask(find_companies(self.client, search, limit), what)
+        if search and not found and (meant := (yield from ask(company_meant(self.client, search), what))):
+            warnings.warn(f"No company's name contains {search!r}.{meant}", stacklevel=4)  # where it is called
+        return frames.companies(found)
 
     companies, companies_async = both(_companies)
 
@@ -251,24 +254,13 @@ class Session(RefreshingMethods, PlanningMethods, RememberingMethods):
         if self.closed:
             raise RuntimeError(CLOSED)
         webhooks = self.sandbox.webhooks if self.sandbox is not None and secret is None else None
-        return listen(self.context, secret, port, webhooks, observer, tell, self.observe_close)
-
-    def watch(self, observer: Callable[[client_events.Event], object]) -> Callable[[], None]:
-        """Call ``observer`` with each event of the client, on the thread that does the I/O; returns what ends that."""
-        self._observers.append(observer)
-        return lambda: self._observers.remove(observer)
-
-    def observe_close(self, observer: Callable[[], object]) -> Callable[[], None]:
-        """Call ``observer`` when the session is closed, on the thread that closes it; returns what ends that."""
-        self._close_observers.append(observer)
-        return lambda: self._close_observers.remove(observer)
+        return listen(self.context, secret, port, webhooks, observer, tell)
 
     def _on_event(self, event: client_events.Event) -> None:
         self.context.heard(event)
         if isinstance(event, client_events.Attempt):
             self.request_log.append(event)
-        for observer in tuple(self._observers):
-            observer(event)
+        self.context.events.append(event)
 
     # Ending.
 
@@ -285,8 +277,7 @@ class Session(RefreshingMethods, PlanningMethods, RememberingMethods):
         if self.closed:
             return
         self.context.closed = True
-        for observer in tuple(self._close_observers):
-            observer()
+        self.context.closing.append(self)
         self.context.engine.post(self.context.watching.stop)
         for run in self.runs:
             run.stop_watching()
@@ -409,7 +400,7 @@ class _Embedded:
         self._sessions = 0
         forking.remember(self)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """In a forked child: that sandbox runs in the parent."""
         self._sandbox = None
         self._sessions = 0

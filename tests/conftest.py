@@ -1,12 +1,18 @@
-"""What all tests share: the options, Hypothesis without a stopwatch, and a guard against threads left behind."""
+"""What all tests share: the options, Hypothesis without a stopwatch, a sandbox and a session, and a guard
+against threads left behind."""
 
 import os
 import threading
 import time
 from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from codat_notebook.sandbox import Sandbox
+    from codat_notebook.session import Session
 
 # A shared machine is slow at times: that says nothing about the example at hand. What must be fast is a benchmark.
 hypothesis.settings.register_profile(
@@ -41,6 +47,24 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"Skipped, although CODAT_REQUIRE_BROWSER=1: {report.longrepr}"
     return report
+
+
+@pytest.fixture
+def sandbox(codat_sandbox: "Sandbox") -> "Sandbox":
+    """A sandbox of the test's own, as ``@pytest.mark.codat`` says; ``connect()`` and the commands reach it."""
+    return codat_sandbox
+
+
+@pytest.fixture
+def session(codat_session: "Session") -> "Session":
+    """A session on the test's sandbox."""
+    return codat_session
+
+
+@pytest.fixture
+def toft(session: "Session") -> str:
+    """The id of the company with three platforms, one of them deauthorized."""
+    return str(session.companies(search="Toft").id[0])
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,7 @@ from codat_notebook.session import Session
 
 from .commands import END_SECONDS, running
 from .events.signing import SECRET, body_of, event, signed
+from .forked import Child, needs_fork
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "events_service.py"
 
@@ -111,6 +112,33 @@ def test_a_session_listens_to_its_sandbox() -> None:
     assert repr(listener).endswith(", ended>")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(listener.url.rsplit(":", 1)[1].strip("/"))))
+
+
+@needs_fork
+def test_a_forked_child_does_not_listen() -> None:
+    """The parent hears on; the child's copy has ended, and holds neither the port nor a connection once the parent lets
+    go of them."""
+    heard = threading.Event()
+    with cn.connect(sandbox=True) as session:
+        listener = session.listen(observer=lambda _: heard.set())
+        address = "127.0.0.1", int(listener.url.rsplit(":", 1)[1].strip("/"))
+        company = session.companies(search="toft")["id"].iloc[0]
+
+        def look() -> str:
+            listener.stop()
+            return repr(listener)
+
+        with socket.create_connection(address, 60) as line:
+            line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert line.recv(1000).startswith(b"HTTP/1.1 405 ")
+            with Child(look, stays=True) as child:
+                assert child.result().endswith(", ended>")
+                session.refresh(company, "invoices", events=True).wait(60)
+                assert heard.wait(60)
+                listener.stop()
+                assert line.recv(1000) == b""
+                with pytest.raises(ConnectionRefusedError):
+                    socket.create_connection(address, 60)
 
 
 def test_a_session_elsewhere_needs_the_secret() -> None:

@@ -148,7 +148,7 @@ def test_without_a_key_connect_says_where_it_could_come_from(do: Do) -> None:
         ('status "Toft', "opened but not closed"),
         ("refresh toft", r"Which data types of “toft”\? Such as `invoices bills`, or `all`"),
         ("STATUS toft", "Did you mean `status`"),
-        ("refresh toft Invoice", "Did you mean `invoices`"),
+        ("refresh toft Invoice", "Did you mean 'invoices'"),
         ("refresh Toft Stores invoices", "company's name with spaces stands in quotes"),
         ("refresh", "Which company"),
     ],
@@ -206,7 +206,7 @@ def test_names_that_cannot_be_learned_are_an_error_of_the_session(sandbox: Sandb
     """With a wrong key the background's failure stands in `session.errors`, once, and nothing is raised."""
     with Session(Security(auth_header="wrong-key"), server_url=sandbox.url) as session:
         session.context.engine.call(learn(session, Names()))
-        assert session.errors.what.tolist() == ["Names for completion could not be read"]
+        assert session.errors.what.tolist() == ["The companies could not be listed"]
 
 
 def test_hostile_names_are_offered_by_id_and_never_evaluated(shell: InteractiveShell, do: Do) -> None:

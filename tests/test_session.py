@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
 
 import pytest
 
@@ -20,20 +19,6 @@ from codat_notebook.session import Session
 from codat_notebook.utils import RetryConfig
 
 NO_RETRIES = RetryConfig("none")
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """One sandbox for tests that only read."""
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def session(sandbox: Sandbox) -> Iterator[Session]:
-    """A session on it."""
-    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session:
-        yield session
 
 
 def test_companies_are_all_there_and_can_be_searched(session: Session) -> None:

@@ -1,35 +1,14 @@
 """A typing mistake is met with the word that was meant, and nothing is queued."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from codat_notebook import strategies
-from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """One for all, in which nothing is queued but on purpose."""
-    with Sandbox(speed=600) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def session(sandbox: Sandbox) -> Iterator[Session]:
-    """A session on it."""
-    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session:
-        yield session
-
-
-@pytest.fixture(scope="module")
-def toft(session: Session) -> str:
-    """A company's id."""
-    return str(session.companies(search="Toft").id[0])
 
 
 @pytest.mark.parametrize(
@@ -70,6 +49,7 @@ def test_new_types_pass_where_the_company_has_them_or_the_caller_insists(
     sandbox: Sandbox, session: Session, toft: str
 ) -> None:
     """A data type that a platform offers, though nobody here knows it; and any at all on request."""
+    session.connections(toft)
     known = session.context.support
     assert known is not None
     session.context.support = {name: types | {"shinyThings"} for name, types in known.items()}
@@ -92,14 +72,24 @@ def test_new_types_pass_where_the_company_has_them_or_the_caller_insists(
         (lambda s: s.portfolio_status(tags={"regoin": "uk"}), "region"),
         (lambda s: strategies.optimal("freshnes"), "freshness"),
         (lambda s: strategies.bundle("financal"), "financials"),
+        (lambda s: s.refresh("Toft Store UK", "invoices"), "Toft Stores UK"),
+        (lambda s: Sandbox(companies=0).faults.end_next("complete"), "Complete"),
         (lambda s: Sandbox(scenario="month-ends"), "month-end"),
         (lambda s: Sandbox(companies=0).stage("xero bank transaction"), "xero bank transactions"),
     ],
 )
 def test_other_words(session: Session, ask: Callable[[Session], Any], meant: str) -> None:
-    """Reports, purposes, platforms, tags, strategies' words, situations of the sandbox."""
+    """Reports, purposes, platforms, tags, companies, statuses, strategies' words, situations of the sandbox."""
     with pytest.raises(ValueError, match=f"Did you mean '{meant}'"):
         ask(session)
+
+
+def test_a_search(session: Session) -> None:
+    """What is nearly a company's name is told beside the empty answer, at the caller's line; else it is just empty."""
+    with pytest.warns(UserWarning, match="contains 'Toft Storse UK'. Did you mean 'Toft Stores UK'?") as told:
+        assert session.companies(search="Toft Storse UK").empty
+    assert told[0].filename == __file__
+    assert session.companies(search="no such company").empty
 
 
 def test_a_platform_that_nobody_has_is_no_mistake(session: Session) -> None:

@@ -14,6 +14,7 @@ import argparse
 import math
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +22,8 @@ from codat_notebook import __version__
 from codat_notebook.cli.exits import Exit, shown_command, told
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, stoppable
 
+#: Where the commands are that give an exit code; the others are in ``commands``.
+_MODULES = {"refresh": "refresh", "health": "freshness", "ready": "ready", "doctor": "doctor"}
 _MEMORY = "the file that keeps what sessions see (default: CODAT_MEMORY)"
 
 
@@ -38,25 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with stoppable() as stop:
             if arguments.command == "refresh":
                 _check_refresh(arguments)
-                from codat_notebook.cli.refresh import refresh
-
-                return refresh(arguments, stop)
-            if arguments.command == "health":
-                from codat_notebook.cli.freshness import health
-
-                return health(arguments, stop)
-            if arguments.command == "ready":
-                from codat_notebook.cli.ready import ready
-
-                return ready(arguments, stop)
-            if arguments.command == "doctor":
-                from codat_notebook.cli.doctor import doctor
-
-                return doctor(arguments, stop)
-            from codat_notebook.cli import commands
-
-            getattr(commands, arguments.command)(arguments, stop)
-            return Exit.DONE
+            module = import_module(f"codat_notebook.cli.{_MODULES.get(arguments.command, 'commands')}")
+            code = getattr(module, arguments.command)(arguments, stop)
+            return Exit.DONE if code is None else code
     except CommandError as error:
         from codat_notebook.cli.printing import say
 
@@ -103,27 +90,20 @@ def parser() -> argparse.ArgumentParser:
             _add_sandbox(command)
         if name not in ("lab", "listen"):
             _add_world(command)
-    _add_refresh(commands.add_parser(
-        "refresh", help="refresh a company, a plan, or what a rule finds; wait for the end",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=told(*(code for code in Exit if code < Exit.LATE or code is Exit.NO_MATCH)),
-    ))  # fmt: skip
-    _add_health(commands.add_parser(
-        "health", help="whether all companies' data is as fresh as it should be; queues nothing",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=told(Exit.DONE, Exit.PROBLEM, Exit.ARGUMENTS, Exit.OPEN, Exit.LATE),
-    ))  # fmt: skip
-    _add_memory(commands.add_parser("memory", help="delete a company from what sessions remember"))
-    _add_ready(commands.add_parser(
-        "ready", help="whether companies' data is complete enough for what it is for; queues nothing",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=told(Exit.DONE, Exit.PROBLEM, Exit.ARGUMENTS, Exit.OPEN, Exit.NO_MATCH, Exit.NOT_READY, Exit.NOT_KNOWN),
-    ))  # fmt: skip
-    _add_doctor(commands.add_parser(
-        "doctor", help="check this machine, and whether Codat works as expected",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=told(Exit.DONE, Exit.PROBLEM, Exit.ARGUMENTS, Exit.OPEN, Exit.NO_MATCH, Exit.DIFFERS),
-    ))  # fmt: skip
+    usual = (Exit.DONE, Exit.PROBLEM, Exit.ARGUMENTS)
+    for name, add_options, text, codes in (
+        ("refresh", _add_refresh, "refresh a company, a plan, or what a rule finds; wait for the end",
+         [code for code in Exit if code < Exit.LATE or code is Exit.NO_MATCH]),
+        ("health", _add_health, "whether all companies' data is as fresh as it should be; queues nothing",
+         [*usual, Exit.OPEN, Exit.LATE]),
+        ("memory", _add_memory, "delete a company from what sessions remember", usual),
+        ("ready", _add_ready, "whether companies' data is complete enough for what it is for; queues nothing",
+         [*usual, Exit.OPEN, Exit.NO_MATCH, Exit.NOT_READY, Exit.NOT_KNOWN]),
+        ("doctor", _add_doctor, "check this machine, and whether Codat works as expected",
+         [*usual, Exit.OPEN, Exit.NO_MATCH, Exit.DIFFERS]),
+    ):  # fmt: skip
+        shape = argparse.RawDescriptionHelpFormatter
+        add_options(commands.add_parser(name, help=text, formatter_class=shape, epilog=told(*codes)))
     return whole
 
 
@@ -151,6 +131,7 @@ def _add_app(command: argparse.ArgumentParser) -> None:
     add("--visitors", type=visitors, default=20, help="how many there may be at once")
     minutes = _number(float, 1 / 60, 1e6, "a number of minutes above 0")
     add("--idle", type=minutes, default=10.0, help="minutes after which a kernel without a page ends")
+    _add_limits(command, ", for each visitor")
 
 
 def _add_sandbox(command: argparse.ArgumentParser) -> None:
@@ -190,7 +171,7 @@ def _add_ready(command: argparse.ArgumentParser) -> None:
 
 def _add_doctor(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("--deep", action="store_true", help="probe Codat by reading: at most 60 requests, no refresh")
+    add("--deep", action="store_true", help="probe Codat by reading: at most 60 requests, one by one; no refresh")
     add("--output", type=Path, metavar="FILE", help="write the report of --deep there, too")
     add("--write-probes", metavar="COMPANY", help="with --deep: queue ONE refresh of this company, by id or whole name")
     add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
@@ -219,16 +200,16 @@ def _add_refresh(command: argparse.ArgumentParser) -> None:
     _add_limits(command)
     add("--timeout", type=float, metavar="SECONDS", help="when to stop, whatever is under way")
     add("--allow-empty", action="store_true", help="code 0 also where a company, tag or platform is not there")
-    add("--allow-unknown", action="store_true", help="take data types that are close to a known one but none")
+    add("--allow-unknown", action="store_true", help="take data types that nobody is known to have")
     add("--json", action="store_true", help="print one JSON document instead of the table")
     add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")
 
 
-def _add_limits(command: argparse.ArgumentParser) -> None:
+def _add_limits(command: argparse.ArgumentParser, whose: str = "") -> None:
     add = command.add_argument
     requests = _number(int, 1, math.inf, "at least one request")
-    add("--per-minute", type=requests, default=1000, help="requests in any minute at most")
-    add("--concurrent", type=requests, default=10, help="requests at a time for each company at most")
+    add("--per-minute", type=requests, default=1000, help=f"requests in any minute at most{whose}")
+    add("--concurrent", type=requests, default=10, help=f"requests at a time for each company at most{whose}")
 
 
 def _tag(text: str) -> tuple[str, str]:

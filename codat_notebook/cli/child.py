@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from codat_notebook import forking
 from codat_notebook.cli.stopping import CommandError
 from codat_notebook.models.secret import HOST
 
@@ -238,8 +238,9 @@ class ConsolePage(Child):
 
     ``sandbox``: whether its consoles are on the sandbox that ``environment`` names; else on Codat itself, with the key
     of the environment. ``ways``: how a visitor connects instead, by a form; without any nothing can be changed.
-    ``read_only``: refuse everything that queues. ``memory``: where what is seen is kept. ``visitors``: how many kernels
-    there may be at a time. ``idle``: minutes after which a kernel without a page ends. The rest is :class:`Child`'s.
+    ``memory``: where what is seen is kept. ``visitors``: how many kernels there may be at a time. ``idle``: minutes
+    after which a kernel without a page ends. ``how``: ``connect``'s ``read_only``, ``per_minute`` and ``concurrent``,
+    for each visitor's session. The rest is :class:`Child`'s.
     """
 
     name = "The page's server (Voila)"
@@ -252,14 +253,14 @@ class ConsolePage(Child):
         *,
         sandbox: bool,
         ways: Sequence[str] = (),
-        read_only: bool = False,
         memory: Path | None = None,
         visitors: int = 20,
         idle: float = 10,
         without: Collection[str] = (),
+        **how: int,
     ) -> None:
         port = free_port(port)
-        notebook = _notebook(sandbox=sandbox, ways=ways, read_only=read_only, memory=memory)
+        notebook = _notebook(sandbox=sandbox, ways=ways, memory=memory, **how)
         files = {"voila.json": _page_settings(port, visitors, idle), _NOTEBOOK: notebook}
         environment = {**environment, "JUPYTER_PATH": str(_TEMPLATES), HOST: "the app"}
         super().__init__(port, _PAGE, files, environment, without=without, inside=True)
@@ -295,10 +296,11 @@ def _page_settings(port: int, visitors: int, idle: float) -> dict[str, Any]:
     }
 
 
-def _notebook(*, sandbox: bool, ways: Sequence[str], read_only: bool, memory: Path | None) -> dict[str, Any]:
-    form = f"cn.console(ways={tuple(ways)}, read_only={read_only})"
+def _notebook(*, sandbox: bool, ways: Sequence[str], memory: Path | None, **how: int) -> dict[str, Any]:
+    said = "".join(f", {name}={value!r}" for name, value in how.items())
+    form = f"cn.console(ways={tuple(ways)}{said})"
     kept = "" if memory is None else f", memory={str(memory)!r}"
-    fixed = f"cn.console(cn.connect(sandbox={sandbox}, read_only={read_only}{kept}), ways=())"
+    fixed = f"cn.console(cn.connect(sandbox={sandbox}{said}{kept}), ways=())"
     source = _CELL.format(form if ways else fixed)
     cell: dict[str, Any] = {"cell_type": "code", "id": "console", "execution_count": None, "metadata": {}}
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -318,11 +320,8 @@ def _listening(port: int) -> dict[str, Any]:
 
 def free_port(wanted: int) -> int:
     """The port that is wanted, or any free one for 0. Raises :class:`CommandError` if it is taken."""
-    with socket.socket() as probe:
-        if sys.platform != "win32":  # there the option means that two servers may share a port
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, wanted))
-        except OSError as error:
-            raise CommandError.port(wanted, error) from error
-        return int(probe.getsockname()[1])
+    try:
+        with forking.listening(wanted) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise CommandError.port(wanted, error) from error

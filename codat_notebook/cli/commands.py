@@ -214,7 +214,7 @@ def _run_lab(stop: Stop, arguments: Namespace, environment: dict[str, str], with
 def _serve(
     stop: Stop, arguments: Namespace, visitor: str, environment: dict[str, str] | None = None, **border: Any
 ) -> None:
-    options = {name: getattr(arguments, name) for name in ("read_only", "visitors", "idle")}
+    options = {name: getattr(arguments, name) for name in ("read_only", "visitors", "idle", "per_minute", "concurrent")}
     with ConsolePage(arguments.port, environment or {}, sandbox=not arguments.live, **options, **border) as page:
         if stop.wait_until(page.answers):
             _say(_NO_LOGIN.format(visitor))

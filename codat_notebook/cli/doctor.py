@@ -19,7 +19,7 @@ from codat_notebook.checkup import examine
 from codat_notebook.cli.exits import Exit, shown_command
 from codat_notebook.cli.printing import put, say
 from codat_notebook.cli.refresh import company_id
-from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop, Stopped, StoppedError
+from codat_notebook.cli.stopping import ArgumentsError, CommandError, NoMatchError, Stop, Stopped, StoppedError
 from codat_notebook.client import CodatLending, transport
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError, shown
 from codat_notebook.models.secret import VARIABLES, Secret
@@ -70,7 +70,8 @@ def _look(arguments: Namespace, stop: Stop) -> Exit:
                 raise CommandError("--deep needs a key: set CODAT_API_KEY or CODAT_AUTH_HEADER, or use --sandbox.")
             return _deep(session, arguments.write_probes, arguments.output, stop)
     except CodatLendingError as error:
-        raise CommandError(f"{error} Nothing was queued.") from None
+        kind = NoMatchError if error.status_code == 404 else CommandError
+        raise kind(f"{error} Nothing was queued.") from None
     except Stopped:
         raise StoppedError("Stopped.", shown_command(arguments.words)) from None
 

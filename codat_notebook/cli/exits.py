@@ -34,7 +34,7 @@ class Exit(IntEnum):
     OPEN = 6, "stopped before the end"
     HELD = 7, "another process works on the journal"
     LATE = 8, "not all data is as fresh as it should be"
-    NO_MATCH = 9, "no company or connection is of that name, tag or platform"
+    NO_MATCH = 9, "no company or connection is of that id, name, tag or platform"
     DIFFERS = 10, "Codat is otherwise than this version takes it to be"
     NOT_READY = 11, "a company's data is not complete enough"
     NOT_KNOWN = 12, "of a company it is not known whether its data is complete enough"

@@ -59,6 +59,8 @@ class Job:
     status: str | None = None
     #: Whether another process has the journal.
     held: bool = False
+    #: What Codat says of the ids where it finds nothing of what the last run was to refresh.
+    absent: str | None = None
 
     def __post_init__(self) -> None:
         self._began = self.context.client.clock.monotonic()
@@ -172,6 +174,10 @@ class Job:
             self.problem, self.status = f"{run.trouble.why} {run.trouble.action}", run.trouble.status
         elif stopped and not self.stop.asked and not self.context.answered:
             self.problem = self._silence
+        known = {None, "", *run.company.connections} if run.company is not None else set()
+        missing = [row.error.why for row in run.rows if row.error is not None and row.error.status == "404"
+                   and row.connection_id not in known]  # fmt: skip
+        self.absent = missing[0] if len(missing) == len(run.rows) > 0 else None
         self.runs.append(of_run(start, run))
         if stopped:
             say("Stopped watching. Codat carries on with what is queued; with its journal the run can be resumed.")

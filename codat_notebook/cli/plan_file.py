@@ -10,23 +10,22 @@ import pandas as pd
 from codat_notebook.cli.stopping import ArgumentsError
 from codat_notebook.models.errors import InvalidRequestError
 from codat_notebook.models.operations import RefreshDataTypeRequest, check
-from codat_notebook.models.vocabulary import CUSTOM, DATA_TYPES, did_you_mean
 
 #: Columns of a plan; all others are passed over.
 _NEEDED = ("company_id", "data_type")
 _READ = (*_NEEDED, "connection_id", "action", "reason")
 
 
-def read_plan(path: Path, allow_unknown: bool = False) -> pd.DataFrame:
+def read_plan(path: Path) -> pd.DataFrame:
     """The plan of a CSV file, as ``plan.to_csv("plan.csv")`` or a spreadsheet writes it, for ``session.refresh``.
 
     Needed are ``company_id`` and ``data_type``; rows with an ``action`` other than ``queue`` are left out. Raises
     :class:`ArgumentsError` with the line and the column at fault, before anything is sent: half a plan is worse than
-    none. So is a data type that is probably mistyped, unless ``allow_unknown``.
+    none.
     """
     lines = _lines(path)
     names = _headings(path, next(lines, (1, []))[1])
-    rows = [_row(path, number, names, fields, allow_unknown) for number, fields in lines]
+    rows = [_row(path, number, names, fields) for number, fields in lines]
     if not rows:
         raise ArgumentsError(f"{path} has no row below its headings.")
     return pd.DataFrame(rows, columns=list(_READ), dtype="object")
@@ -67,7 +66,7 @@ def _headings(path: Path, headings: list[str]) -> list[str]:
     return names
 
 
-def _row(path: Path, number: int, names: list[str], fields: list[str], unknown: bool) -> list[str | None]:
+def _row(path: Path, number: int, names: list[str], fields: list[str]) -> list[str | None]:
     """The columns of a row that are read, checked if it is to be queued."""
     if len(fields) != len(names):
         raise ArgumentsError(f"{path}, line {number}: {len(fields)} columns, where the headings have {len(names)}.")
@@ -81,16 +80,4 @@ def _row(path: Path, number: int, names: list[str], fields: list[str], unknown: 
             check(RefreshDataTypeRequest, {**request, "connection_id": values.get("connection_id")})
         except InvalidRequestError as error:
             raise ArgumentsError(f"{path}, line {number}: {error.message}") from None
-        if not unknown:
-            check_type(request["data_type"], f"{path}, line {number}: ")
     return [values.get(name) for name in _READ]
-
-
-def check_type(name: str, where: str = "") -> None:
-    """Raise :class:`ArgumentsError` for a data type that Codat is not known to have, if one that it has is near.
-
-    ``where``: in which line of a file it stands. A custom type is its owner's, and a new one may be far from all.
-    """
-    if name not in DATA_TYPES and not name.startswith(CUSTOM) and (meant := did_you_mean(name, DATA_TYPES)):
-        insist = "To refresh it all the same, add --allow-unknown."
-        raise ArgumentsError(f"{where}Codat has no data type {name[:80]!r}.{meant} {insist}")

@@ -14,6 +14,7 @@ from codat_notebook.cli.refresh import company_id, connected
 from codat_notebook.cli.stopping import ArgumentsError, Stop, Stopped, StoppedError
 from codat_notebook.models.vocabulary import DATA_TYPES
 from codat_notebook.planning import verdict
+from codat_notebook.planning.snapshots import UNKNOWN
 
 _CODES: Final = {
     verdict.READY: Exit.DONE, verdict.NOT_READY: Exit.NOT_READY, verdict.UNKNOWN: Exit.NOT_KNOWN,
@@ -43,7 +44,7 @@ def ready(arguments: Namespace, stop: Stop) -> Exit:
             raise StoppedError("Stopped before everything was read.", shown_command(arguments.words)) from None
         for record in session.error_log:
             say(f"{record.what}: {record.why}")
-    code = max(_CODES[answer.state] for answer in answers)
+    code = max(Exit.NO_MATCH if each.snapshot.trouble == UNKNOWN else _CODES[each.state] for each in answers)
     if arguments.json:
         print_line(json.dumps({"companies": [each.as_json() for each in answers], "exit_code": code}))
     else:

@@ -19,14 +19,16 @@ import pandas as pd
 from codat_notebook.cli import has_rule, outcome
 from codat_notebook.cli.exits import Exit, shown_command, without
 from codat_notebook.cli.job import Job
-from codat_notebook.cli.plan_file import check_type, read_plan
+from codat_notebook.cli.plan_file import read_plan
 from codat_notebook.cli.printing import put, say
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, NoMatchError, Stop, Stopped
 from codat_notebook.models.errors import CodatLendingError, ConfigurationError, InvalidRequestError, shown
-from codat_notebook.models.operations import GetCompanyRequest, can_be_product, check
+from codat_notebook.models.operations import GetCompanyRequest, check
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.vocabulary import did_you_mean
 from codat_notebook.planning.plan import totals
+from codat_notebook.runs.context import company_meant, find_companies
+from codat_notebook.runs.refreshing import check_words
 from codat_notebook.runs.store import JournalError, JournalUnwritableError
 from codat_notebook.runs.targets import Targets, read_targets
 from codat_notebook.session import Session, connect
@@ -46,14 +48,15 @@ def refresh(arguments: Namespace, stop: Stop) -> Exit:
     """Refresh what the arguments say, and return the exit code."""
     job: Job | None = None
     try:
-        _check_words(arguments)
         with connected(arguments) as session:
             job = _job(session, arguments, stop)
             asked = job.unless_stopped(lambda: _asked(session, arguments))
             if arguments.dry_run:
                 return _show(asked)
-            job.work(asked if asked is None or isinstance(asked, Targets) else read_targets(asked))
+            job.work(read_targets(asked) if isinstance(asked, pd.DataFrame) else asked)
             code, problem = job.code, job.problem
+            if arguments.company and job.absent is not None and len(job.runs) == 1:
+                raise NoMatchError(job.absent)
     except Stopped:
         code, problem = Exit.OPEN, "Stopped before the refresh began."
     except NoMatchError as error:
@@ -72,13 +75,6 @@ def refresh(arguments: Namespace, stop: Stop) -> Exit:
     if then is not None:
         say(f"Next: {then}")
     return code
-
-
-def _check_words(arguments: Namespace) -> None:
-    if arguments.product is not None and not can_be_product(arguments.product):
-        raise ArgumentsError(f"--product is an identifier such as credit-monitoring, not {arguments.product[:80]!r}.")
-    for name in () if arguments.allow_unknown else arguments.types:
-        check_type(name)
 
 
 def _job(session: Session, arguments: Namespace, stop: Stop) -> Job:
@@ -120,12 +116,20 @@ def _mended(arguments: Namespace, error: JournalError) -> str:
 def _asked(session: Session, arguments: Namespace) -> pd.DataFrame | Targets | None:
     """What is to be refreshed: the plan of the file, the one that the rule makes, a company; ``None``: what the journal
     has. Raises :class:`NoMatchError`."""
-    if arguments.plan is not None:
-        return read_plan(arguments.plan, arguments.allow_unknown)
     if has_rule(arguments):
         return _by_rule(session, arguments)
-    company = company_id(session, arguments.company)
-    return None if company is None else read_targets(company, arguments.types, arguments.connection, arguments.product)
+    try:
+        if arguments.plan is not None:
+            targets = read_targets(read_plan(arguments.plan))
+        elif (company := company_id(session, arguments.company)) is not None:
+            targets = read_targets(company, arguments.types, arguments.connection, arguments.product)
+        else:
+            return None
+        checking = check_words(session.context, targets, arguments.allow_unknown, "add --allow-unknown")
+        session.context.engine.call(checking)
+    except ValueError as error:
+        raise ArgumentsError(f"{arguments.plan}: {error}" if arguments.plan else str(error)) from None
+    return targets
 
 
 def _by_rule(session: Session, arguments: Namespace) -> pd.DataFrame:
@@ -189,14 +193,14 @@ def company_id(session: Session, company: str | None) -> str | None:
     try:
         return check(GetCompanyRequest, {"company_id": company}).company_id
     except InvalidRequestError:
-        companies = session.companies(search=company, limit=1000)
-    named = companies[companies["name"].str.casefold() == company.casefold()]["id"].tolist()
+        companies = session.context.engine.call(find_companies(session.client, company, 1000))
+    named = [each.id for each in companies if (each.name or "").casefold() == company.casefold()]
     if len(named) == 1:
-        return str(named[0])
+        return named[0]
     if named:
         raise ArgumentsError(f"There are {len(named)} companies of that name: {', '.join(named[:5])}. Give the id.")
-    nearest = did_you_mean(company, map(str, session.companies(limit=5000)["name"].dropna()))
-    raise NoMatchError(f"There is no company of that name: give its whole name, or its id.{nearest}")
+    meant = session.context.engine.call(company_meant(session.client, company))
+    raise NoMatchError(f"There is no company of that name: give its whole name, or its id.{meant}")
 
 
 def _reading() -> Callable[[int, int], object]:

@@ -36,7 +36,8 @@ class CommandError(Exception):
     @classmethod
     def port(cls, port: int, error: OSError) -> Self:
         """A port cannot be listened on."""
-        return cls(f"Port {port} cannot be used: {error.strerror}. Try another --port, or leave it out.")
+        why = str(error.strerror).partition(" (")[0]  # without the address
+        return cls(f"Port {port} cannot be used: {why}. Try another --port, or leave it out.")
 
 
 class ArgumentsError(CommandError):
@@ -52,7 +53,7 @@ class StoppedError(CommandError):
 
 
 class NoMatchError(CommandError):
-    """What is named by name, tag or platform is not there."""
+    """What is named by id, name, tag or platform is not there."""
 
     code = Exit.NO_MATCH
 

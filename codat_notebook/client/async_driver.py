@@ -47,10 +47,10 @@ class AsyncDriver(Driver):
         self._own = weakref.WeakKeyDictionary()
         self._under_way: set[tuple[asyncio.AbstractEventLoop, asyncio.Timeout]] = set()
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """In a forked child: the loops and what is under way on them are the parent's, too."""
         forking.keep(dict(self._own), self._under_way)
-        super().after_fork()
+        super()._after_fork()
 
     async def drive(self, flow: Flow[T]) -> T:
         """Run a flow to its end."""
@@ -144,7 +144,7 @@ class AsyncDriver(Driver):
     async def close(self) -> None:
         """Close the connections of the running loop; the next request opens new ones."""
         with self._lock:
-            pools = self._own.pop(asyncio.get_running_loop(), {})
+            pools = self._own.pop(running_loop(), {})
         for pool in pools.values():
             await pool.aclose()
 
@@ -155,7 +155,7 @@ class AsyncDriver(Driver):
         nobody yet, and a request whose connection is closed is tried again, on a new one.
         """
         self._ended = True
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         for limit in [limit for of, limit in self._under_way if of is loop and not limit.expired()]:
             limit.reschedule(loop.time())
         until = loop.time() + _PATIENCE

@@ -59,7 +59,7 @@ class Driver:
         """Have no connections."""
         raise NotImplementedError
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """In a forked child: the connections are the parent's. The next request opens new ones."""
         self._anew()
         sockets, self._sockets = self._sockets, []
@@ -156,10 +156,10 @@ class SyncDriver(Driver):
     def _anew(self) -> None:
         self._own: dict[str, httpcore.ConnectionPool] = {}
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """See :class:`Driver`."""
         forking.keep(self._own)
-        super().after_fork()
+        super()._after_fork()
 
     def drive(self, flow: Flow[T]) -> T:
         """Run a flow to its end."""

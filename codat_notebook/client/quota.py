@@ -83,7 +83,7 @@ class Pacing:
         self._queues: dict[str, deque[Future[None]]] = {}
         forking.remember(self)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """In a forked child: whoever has a place or waits for one is a thread of the parent."""
         self._inside = {}
         self._queues = {}

@@ -67,7 +67,7 @@ class Slots:
         self._slots: dict[Any, _Slot] = {}
         forking.remember(self)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """In a forked child: the threads that have slots are the parent's, and what they may have sent is a doubt."""
         for slot in self._slots.values():
             if slot.taken:

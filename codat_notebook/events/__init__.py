@@ -11,6 +11,7 @@ raises untyped errors for malformed headers: what would be left of it is one cal
 
 import base64
 import hmac
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final, NoReturn
@@ -305,7 +306,7 @@ class Inbox:
 
     def __init__(self, most: int = 100_000) -> None:
         self._most = most
-        self._ids: dict[str, None] = {}
+        self._ids: OrderedDict[str, None] = OrderedDict()
         self._newest: dict[tuple[str, str | None, str], datetime] = {}
         self._lock = Lock()
 
@@ -317,7 +318,7 @@ class Inbox:
             again = any(id in self._ids for id in ids)
             self._ids.update(dict.fromkeys(ids))
             while len(self._ids) > self._most:
-                del self._ids[next(iter(self._ids))]
+                self._ids.popitem(last=False)
             if again:
                 return None
             told = tuple(each for each in event.data_types if self._is_news(event, each))

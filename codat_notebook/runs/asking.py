@@ -35,7 +35,7 @@ class Asking:
 
     context: RunContext
 
-    async def guard(self, awaitable: Awaitable[T], what: str, subject: Subject | None = None) -> T:
+    async def _guard(self, awaitable: Awaitable[T], what: str, subject: Subject | None = None) -> T:
         """Await something of Codat's; what goes wrong is put into ``errors`` and raised on."""
         try:
             return await awaitable
@@ -48,7 +48,7 @@ class Asking:
         if self.context.closed:
             asked.close()
             raise RuntimeError(CLOSED)
-        return self.guard(asked, what, Subject(company_id=company_id))
+        return self._guard(asked, what, Subject(company_id=company_id))
 
     async def _worked(self, steps: Steps[T]) -> T:
         """On the engine: all the steps, computed in its workers."""

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -23,7 +24,7 @@ from codat_notebook.events import Event as CodatEvent
 from codat_notebook.events import Inbox
 from codat_notebook.models.errors import CodatLendingError, InvalidRequestError, NoResponseError
 from codat_notebook.models.shared import Company, CompanyReference, Connection, PullOperation, SyncSettings
-from codat_notebook.models.vocabulary import custom_identifier
+from codat_notebook.models.vocabulary import custom_identifier, did_you_mean
 from codat_notebook.runs.engine import Engine
 from codat_notebook.runs.governor import Governor
 from codat_notebook.runs.polling import LARGEST_PAGE
@@ -134,19 +135,25 @@ class RunContext:
     watching: Watching = field(init=False)
     #: The webhook events that were handed in.
     inbox: Inbox = field(default_factory=Inbox)
+    #: They tell each event of the client, on the thread that does the I/O, and the session's end, on that of ``close``.
+    events: Log[Event] = field(default_factory=lambda: Log(0))
+    closing: Log[Any] = field(default_factory=lambda: Log(0))
     #: What sessions have seen, where it is kept.
     memory: "Memory | None" = None
+    #: The companies of which events told that this is not written to it yet, and who writes it.
+    _changed: set[str] = field(default_factory=set)
+    _forgetting: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         self.watching = Watching(self)
         self.governor = Governor(self.client.clock, lambda: self.client.quota, self.pacing)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """In a forked child: the runs are the parent's, and so is what they have under way."""
         self.runs = WeakValueDictionary()
         self.kept = deque()
         self.watching = Watching(self)
-        self._asking = asyncio.Lock()
+        self._asking, self._forgetting = asyncio.Lock(), None
         self.governor.under_way = 0
 
     def held(self) -> list[Any]:
@@ -190,9 +197,23 @@ class RunContext:
         came before, or is older than what came, changes nothing; what there is to see the history tells."""
         if (news := self.inbox.take(event)) is None:
             return
+        if self.memory is not None and news.company_id:
+            self._changed.add(news.company_id)
+            if self._forgetting is None or self._forgetting.done():
+                self._forgetting = asyncio.get_running_loop().create_task(self._forget())
         waited: list[bool] = [run.hear(news) for run in self.held()]
         if not any(waited) and (watch := self.watching.known(event.company_id)) is not None:
             watch.hear(news)
+
+    async def _forget(self) -> None:
+        """Write which companies Codat has told of, once for all that come while the writing before is under way."""
+        while ids := self._changed:
+            self._changed = set()
+            await self.touch(ids)
+
+    async def touch(self, company_ids: Iterable[str]) -> None:
+        """What is remembered of companies no longer tells how they are."""
+        await self.remember(methodcaller("touch", company_ids, self.now))
 
     def report(self, error: Exception, what: str, subject: Subject | None = None) -> ErrorRecord:
         """Put an exception into the error log, in plain words."""
@@ -247,6 +268,12 @@ class RunContext:
 async def find_companies(client: CodatLending, search: str | None, limit: int | None) -> list[Company]:
     """Companies whose name contains a text, by name; at most ``limit``."""
     return await _first(client.companies.iterate_async, {"query": name_query(search), "order_by": "name"}, limit)
+
+
+async def company_meant(client: CodatLending, name: str) -> str:
+    """The company that somebody probably meant by a name that none has, as a sentence; empty where none is near."""
+    companies = await find_companies(client, None, LARGEST_PAGE)
+    return did_you_mean(name, [each.name for each in companies if each.name])
 
 
 async def find_operations(client: CodatLending, company_id: str, limit: int | None) -> list[PullOperation]:

@@ -73,7 +73,7 @@ class Engine:
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """In a forked child: the loop, the threads and all that runs on them are the parent's."""
         forking.keep(self._loop, asyncio.all_tasks(self._loop), self._thread, self._workers, self._users)
         self._begun = False

@@ -9,10 +9,8 @@ import base64
 import concurrent.futures
 import contextlib
 import secrets
-import socket
-import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from codat_notebook import forking
 from codat_notebook.events import Event, SigningSecret
@@ -21,6 +19,9 @@ from codat_notebook.models.errors import ConfigurationError, hides_arguments
 from codat_notebook.runs.context import RunContext
 from codat_notebook.runs.engine import Engine, wait
 from codat_notebook.runs.records import logger
+
+if TYPE_CHECKING:
+    from codat_notebook.sandbox.webhooks import Webhooks
 
 #: Seconds in which it starts, and ends.
 _PATIENCE = 60.0
@@ -33,19 +34,13 @@ class Listener:
     """
 
     def __init__(self, engine: Engine, receiver: Receiver, port: int = 0) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        try:
-            if sys.platform != "win32":  # there it would let two listen on one port
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._socket.bind(("127.0.0.1", port))
-        except OSError:
-            self._socket.close()
-            raise
+        self._socket = forking.listening(port)
         #: Where deliveries are posted to.
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
         self._engine = engine
         self._server = _server(receiver)
-        self._ends: list[Callable[[], object]] = []
+        #: What is to be done when it ends.
+        self.ends = contextlib.ExitStack()
         engine.hold(self)
         forking.remember(self)
         self._future: concurrent.futures.Future[None] | None = engine.submit(self._server.serve(sockets=[self._socket]))
@@ -56,24 +51,18 @@ class Listener:
             while not (self._server.started or serving.done()):  # noqa: ASYNC110 - uvicorn tells by a flag
                 await asyncio.sleep(0.01)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """In a forked child: the parent listens on."""
         if self._future is not None:
-            forking.keep(self._server)
-            forking.let_go([self._socket])
+            forking.leave(self._server, self._socket)
             self._future = None
-
-    def at_end(self, do: Callable[[], object]) -> None:
-        """Have something done when it ends."""
-        self._ends.append(do)
 
     def stop(self) -> None:
         """Answer what has come, and listen no more. Safe to call twice."""
         future, self._future = self._future, None
         if future is None:
             return
-        for do in self._ends:
-            do()
+        self.ends.close()
         self._server.should_exit = True
         if not self._engine.closed:
             with contextlib.suppress(concurrent.futures.CancelledError):  # the engine was closed meanwhile
@@ -95,21 +84,10 @@ class Listener:
 TYPES = ("read.completed", "*.read.completed", "connection.*", "company.*", "client.*")
 
 
-class Delivering(Protocol):
-    """A sandbox's webhooks."""
-
-    def add(self, url: str, events: Sequence[str], secret: str) -> Any:
-        """Send events there."""
-
-    def remove(self, id: str) -> None:
-        """Send nothing more."""
-
-
 @hides_arguments
 def listen(
-    context: RunContext, secret: str | Sequence[str] | None, port: int, webhooks: Delivering | None,
+    context: RunContext, secret: str | Sequence[str] | None, port: int, webhooks: "Webhooks | None",
     observer: Callable[[Event], object] | None, tell: Callable[[str], object],
-    observe_close: Callable[[Callable[[], object]], Callable[[], None]],
 ) -> Listener:  # fmt: skip
     """See ``Session.listen``. ``webhooks`` are a sandbox's that delivers here by itself."""
     if secret is None and webhooks is None:
@@ -127,10 +105,10 @@ def listen(
             context.engine.run_user_code(observer, event)
 
     listener = Listener(context.engine, Receiver(made, hand_on, tell), port)
-    listener.at_end(observe_close(listener.stop))
+    listener.ends.callback(context.closing.observe(lambda _: listener.stop()))
     if webhooks is not None:
         consumer = webhooks.add(listener.url, TYPES, own)
-        listener.at_end(lambda: webhooks.remove(consumer.id))
+        listener.ends.callback(webhooks.remove, consumer.id)
     return listener
 
 

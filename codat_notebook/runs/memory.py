@@ -178,11 +178,12 @@ class Memory:
             for look in looks:
                 _keep(db, look)
 
-    def touch(self, company_ids: Iterable[str]) -> None:
-        """Something was queued for these companies: what is remembered of them no longer tells how they are."""
+    def touch(self, company_ids: Iterable[str], at: datetime) -> None:
+        """Something was queued for these companies, or Codat told of them: what was seen of them before ``at`` (and may
+        be written later) no longer tells how they are."""
         with self._writing() as db:
-            update = "UPDATE seen SET words = '' WHERE company_id = ? AND kind = 'look'"
-            db.executemany(update, [(id.lower(),) for id in company_ids])
+            update = "UPDATE seen SET words = '', began = max(began, ?) WHERE company_id = ? AND kind = 'look'"
+            db.executemany(update, [(_text(at), id.lower()) for id in company_ids])
 
     def handed_out(self, company_id: str, connection_ids: Iterable[str], how: str, at: datetime) -> None:
         """A link URL was handed out, ``"copied"`` or ``"reported"``; the URL itself is kept nowhere."""

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, SupportsIndex, overload
 
 from codat_notebook.events import Event
+from codat_notebook.models.vocabulary import DATA_TYPES, ID, did_you_mean
 from codat_notebook.runs.asking import Asking, Steps, ask, both
-from codat_notebook.runs.context import CompanyFacts, facts_of
+from codat_notebook.runs.context import CompanyFacts, RunContext, company_meant, facts_of
 from codat_notebook.runs.journal import Start
 from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.store import JournalError
-from codat_notebook.runs.targets import check_offered, everything, read_targets, unknown_types
+from codat_notebook.runs.targets import Targets, everything, read_targets, unknown_types
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +33,27 @@ class Runs(list[RefreshRun]):
         if found is None:
             raise KeyError(f"no run {which!r} in this session, or nobody holds it any more")
         return found
+
+
+async def check_words(
+    context: RunContext, targets: Targets, allow_unknown: bool, insist: str = "pass allow_unknown=True"
+) -> None:
+    """Raise ``ValueError`` for a company that is not named by an id, and for a data type that neither Codat nor a
+    connection of its company is known to have, with what was probably meant. What is known asks nothing."""
+    for name in targets.companies:
+        if not ID.fullmatch(name):
+            find = "session.companies(search=...) finds it"
+            meant = await company_meant(context.client, name)
+            raise ValueError(f"A company is named by its id, a UUID, not {name[:80]!r}: {find}.{meant}")
+    unknown = {} if allow_unknown else unknown_types(targets)
+    facts = await facts_of(context, list(unknown))
+    for id, names in unknown.items():
+        if not isinstance(told := facts[id], CompanyFacts):
+            continue  # the run tells what is wrong with the company
+        offered = {each for types in told.supported.values() for each in types}
+        for name in (each for each in names if each not in offered):
+            meant = did_you_mean(name, {*DATA_TYPES, *offered}) or f" To refresh it all the same, {insist}."
+            raise ValueError(f"Codat has no data type {name[:80]!r}.{meant}")
 
 
 class RefreshingMethods(Asking):
@@ -86,12 +108,8 @@ class RefreshingMethods(Asking):
         >>> session.refresh(session.plan(older_than="7D"), journal="refresh.sqlite", reserve=0.1)  # doctest: +SKIP
         """
         targets = read_targets(company, data_types, connection_id, product)
-        if unknown := {} if allow_unknown else unknown_types(targets):
-            what = "The data types of the companies could not be read"
-            facts = yield from ask(facts_of(self.context, list(unknown)), what)
-            for id, names in unknown.items():
-                if isinstance(told := facts[id], CompanyFacts):  # else the run tells what is wrong with the company
-                    check_offered(names, frozenset().union(*told.supported.values()))
+        if unknown_types(targets) or not all(map(ID.fullmatch, targets.companies)):  # else it begins at once
+            yield from ask(check_words(self.context, targets, allow_unknown), "The companies could not be read")
         return self._begin(lambda: Start.of(self.context, targets, journal, reserve, patience, events=events))
 
     refresh, refresh_async = both(_refresh)

@@ -81,7 +81,7 @@ class RefreshRun:
         forking.remember(self)
         self._future: concurrent.futures.Future[None] = context.engine.submit(self._work())
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """In a forked child: the parent goes on with it, and what is known here stays as it is."""
         if self._frozen is None:
             phase, note = self._end or ("stopped", "the run goes on in the parent process")
@@ -103,10 +103,10 @@ class RefreshRun:
         try:
             if self._stopping:
                 raise asyncio.CancelledError
-            await self._context.remember(lambda memory: memory.touch(self.company_ids))
+            await self._context.touch(self.company_ids)
             await self._scheduler.learn_facts()
             await self._scheduler.work()
-            await self._context.remember(lambda memory: memory.touch(self.company_ids))
+            await self._context.touch(self.company_ids)
             phases = {company.phase for company in self._companies}
             unqueued = "what was not queued is left so: run.watch_again(queue=True) queues it"
             stopped = [company for company in self._companies if company.phase == "stopped"]

@@ -160,7 +160,7 @@ class Store:
             self._db.close()
             self._db = None
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """In a forked child: the lock is the parent's, and would last until the last copy of its file goes. A database
         that could not be closed before, because something was just written, is not touched."""
         if self._lock_file is not None and not self._lock_file.closed:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from codat_notebook.models.operations import can_be_product
-from codat_notebook.models.vocabulary import CUSTOM, DATA_TYPES, did_you_mean
+from codat_notebook.models.vocabulary import CUSTOM, DATA_TYPES
 
 #: One thing asked for: a data type, and a connection (``None``: each that has the type).
 Target = tuple[str, str | None]
@@ -118,16 +118,6 @@ def unknown_types(targets: Targets) -> dict[str, list[str]]:
         id: [n for n in names if n not in DATA_TYPES and not n.startswith(CUSTOM)] for id, names in named.items()
     }
     return {id: names for id, names in unknown.items() if names}
-
-
-def check_offered(names: Iterable[str], offered: Set[str]) -> None:
-    """Raise ``ValueError`` for a data type that is not among those that a company's connections offer; it tells which
-    one was meant."""
-    for name in names:
-        if name not in offered:
-            meant = did_you_mean(name, {*DATA_TYPES, *offered})
-            more = "" if meant else " To refresh it all the same, pass allow_unknown=True."
-            raise ValueError(f"Codat has no data type {name!r}.{meant}{more}")
 
 
 def _of_product(what: Any, data_types: Sequence[str], connection_id: str | None, product: str) -> Targets:

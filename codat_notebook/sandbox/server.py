@@ -197,7 +197,7 @@ class Sandbox:
         self._inherited = False
         forking.remember(self)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """In a forked child: it runs on in the parent, where its :attr:`url` leads as before. Here it does nothing."""
         self._inherited = self._inherited or self._running is not None
         self._running = None
@@ -294,14 +294,7 @@ class _Running:
     """A server in its thread, answering from the first moment to the last."""
 
     def __init__(self, sandbox: Sandbox, port: int) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else no TCP_NODELAY
-        try:
-            if sys.platform != "win32":  # there it would let two sandboxes have one port
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._socket.bind(("127.0.0.1", port))
-        except OSError:
-            self._socket.close()
-            raise
+        self._socket = forking.listening(port)
         self.port: int = self._socket.getsockname()[1]
         self._up = threading.Event()
         self._webhooks = sandbox.webhooks
@@ -313,11 +306,10 @@ class _Running:
             self.stop()
             raise RuntimeError("the sandbox did not start; see the log 'codat_notebook.sandbox'")
 
-    def after_fork(self) -> None:
-        """In a forked child: else the parent's clients would not notice that it ends, or breaks a line."""
-        connections = tuple(self._server.server_state.connections)
-        forking.keep(self, connections)
-        forking.let_go([self._socket, *(one.transport.get_extra_info("socket") for one in connections)])
+    def _after_fork(self) -> None:
+        """In a forked child: the parent serves on."""
+        forking.keep(self)
+        forking.leave(self._server, self._socket)
 
     def _serve(self) -> None:
         try:

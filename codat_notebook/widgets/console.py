@@ -43,11 +43,13 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
 
     children: Any  # a trait of ipywidgets, which has no types
 
-    def __init__(self, session: Session | None = None, *, ways: Sequence[str] = WAYS, read_only: bool = False) -> None:
+    def __init__(
+        self, session: Session | None = None, *, ways: Sequence[str] = WAYS, read_only: bool = False, **limits: Any
+    ) -> None:
         self._parts = parts = Parts(session, ways, read_only=read_only)
         classes = ("codat-console",) if session is not None else ("codat-console", "codat-unconnected")
         super().__init__(_arranged(parts), _dom_classes=classes)
-        self._connector = Connector(session, parts, ways, read_only=read_only)
+        self._connector = Connector(session, parts, ways, read_only=read_only, **limits)
         self._connector.start()
         places.take(self, session, current_cell())
 
@@ -150,7 +152,10 @@ def current_cell() -> tuple[str, int] | None:
 places = ConsoleRegistry()
 
 
-def console(session: Session | None = None, *, ways: Sequence[str] = WAYS, read_only: bool = False) -> Console:
+def console(
+    session: Session | None = None, *, ways: Sequence[str] = WAYS, read_only: bool = False,
+    per_minute: int | None = 1000, concurrent: int | None = 10,
+) -> Console:  # fmt: skip
     """The form: choose a company and data types, refresh, watch, read what went wrong.
 
     Stays live while cells run. Show it as a cell's last line, or by ``display``.
@@ -162,6 +167,7 @@ def console(session: Session | None = None, *, ways: Sequence[str] = WAYS, read_
         ``"key"`` (with one that is typed). Empty: there is no form, and the console stays with ``session``, whatever
         a browser sends. For pages that others use.
     read_only : every session that the form opens refuses what queues. ``session`` itself is as it was made.
+    per_minute, concurrent : the limits of the sessions that the form opens, as in ``connect``.
 
     Examples
     --------
@@ -170,4 +176,4 @@ def console(session: Session | None = None, *, ways: Sequence[str] = WAYS, read_
     """
     if unknown := set(ways) - set(WAYS):
         raise ValueError(f"no way to connect: {', '.join(sorted(unknown))}; there are {', '.join(WAYS)}")
-    return Console(session, ways=ways, read_only=read_only)
+    return Console(session, ways=ways, read_only=read_only, per_minute=per_minute, concurrent=concurrent)

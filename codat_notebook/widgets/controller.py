@@ -81,7 +81,7 @@ class Controller:
             part.on_message = self.boundary.caught(partial(self._on_message, handler))
             self._listening.callback(setattr, part, "on_message", None)
         post = self.session.context.engine.post
-        self._listening.callback(self.session.watch(lambda event: post(self._on_event, event)))
+        self._listening.callback(self.session.context.events.observe(lambda event: post(self._on_event, event)))
         self._listening.callback(self.session.error_log.observe(lambda _: post(self.renderer.errors)))
         self.parts.timeline.on_look = self.renderer.look
         self._listening.callback(setattr, self.parts.timeline, "on_look", None)
@@ -175,11 +175,14 @@ class Connector:
     was given it leaves to its owner.
     """
 
-    def __init__(self, session: Session | None, parts: Parts, ways: Sequence[str], *, read_only: bool) -> None:
+    def __init__(
+        self, session: Session | None, parts: Parts, ways: Sequence[str], *, read_only: bool, **limits: Any
+    ) -> None:
         self.session = session
         self.parts = parts
         self._ways = tuple(ways)
         self._read_only = read_only
+        self._limits = limits
         self._kernel = _kernel()
         self._owned = False
         self._controller: Controller | None = None
@@ -219,7 +222,7 @@ class Connector:
                 self._show(problem=ProblemState(why=error.message, do="", way=message.way, correlation_id=None))
             else:
                 read_only = self._read_only or message.read_only
-                opening = partial(connect, secret, sandbox=secret is None, read_only=read_only)
+                opening = partial(connect, secret, sandbox=secret is None, read_only=read_only, **self._limits)
                 self._trying = asyncio.get_running_loop().create_task(self._try(opening, message.way))
 
     async def _try(self, opening: Callable[[], Session], way: str) -> None:
@@ -232,7 +235,7 @@ class Connector:
         try:
             session = await here.in_worker(opening)
             self.parts.connect.clock = session.client.clock
-            forget = session.watch(partial(self._on_event, session, address))
+            forget = session.context.events.observe(partial(self._on_event, session, address))
             await session.client.companies.list_async(request={"page_size": 1})
             forget()
         except Exception as error:  # noqa: BLE001 - whatever it is, the reader is told; nobody else would
@@ -270,7 +273,7 @@ class Connector:
 
     def _control(self, session: Session) -> None:
         post = session.context.engine.post
-        self._acting.callback(session.observe_close(lambda: post(self._closed)))
+        self._acting.callback(session.context.closing.observe(lambda _: post(self._closed)))
         self._controller = Controller(session, self.parts, self._kernel, can_switch=bool(self._ways))
         self._acting.callback(self._controller.stop)
         self._controller.start()

@@ -1,24 +1,14 @@
-"""The command in this process, on a sandbox that it joins."""
+"""The command in this process; with the fixture `sandbox` on a sandbox that it joins."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from codat_notebook.cli import main
-from codat_notebook.sandbox import Sandbox
 
 Run = Callable[..., SimpleNamespace]
-
-
-@pytest.fixture
-def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """A sandbox, ten minutes a second, that the command joins."""
-    with Sandbox(companies=12, speed=600) as sandbox:
-        monkeypatch.setenv("CODAT_SANDBOX_URL", sandbox.url)
-        monkeypatch.setenv("CODAT_SANDBOX_KEY", sandbox.key)
-        yield sandbox
 
 
 @pytest.fixture

@@ -126,6 +126,8 @@ def test_the_time_to_try_again_is_named(sandbox: Sandbox, command: Run) -> None:
         (("--older-than", "5D", "--platform", "Xeroo"), "platform 'Xeroo'. Did you mean 'Xero'?"),
         (("--failed", "--platform", "Xero", "--platform", "Quickbokz"), "platform 'Quickbokz'."),
         (("Toft Store UK", "invoices"), "Did you mean 'Toft Stores UK'?"),
+        ((OTHER, "invoices"), "Codat finds nothing under this id. Codat says: No company was found"),
+        ((ID, "invoices", "--connection", OTHER), "Codat finds nothing under this id. Codat says: Data connection"),
     ],
 )
 def test_what_matches_nothing_is_9(sandbox: Sandbox, command: Run, arguments: tuple[str, ...], said: str) -> None:
@@ -153,14 +155,14 @@ def test_a_platform_that_is_there_is_refreshed_beside_one_that_is_not(sandbox: S
 def test_a_mistyped_data_type_is_met_with_the_one_that_was_meant(
     sandbox: Sandbox, command: Run, plan_of: Any, how: str
 ) -> None:
-    """Before anything is sent; `--allow-unknown` takes it as it is."""
+    """Before anything is queued; `--allow-unknown` takes it as it is."""
     plan = plan_of("p.csv", f"{ID}:bills", f"{ID}:invoice")
     arguments = (ID, "invoice") if how == "types" else ("--plan", plan)
     done = command("refresh", *arguments, "--sandbox")
     assert (done.code, done.next) == (Exit.ARGUMENTS, "codat-notebook refresh --help")
     assert "Codat has no data type 'invoice'. Did you mean 'invoices'?" in done.err
-    assert how == "types" or "line 3" in done.err
-    assert sandbox.traffic.requests == 0
+    assert how == "types" or plan in done.err
+    assert sandbox.world.accepted == []
     assert command("refresh", *arguments, "--sandbox", "--allow-unknown").code == Exit.REFUSED
 
 
@@ -170,7 +172,7 @@ def test_every_exit_but_0_ends_with_the_command_to_run_next(
     """One that the program takes."""
     sandbox.faults.end_next("DataAccessError", 1)
     ends = {Exit.FAILED: command("refresh", ID, "bills", "--sandbox", "--json")}
-    ends[Exit.REFUSED] = command("refresh", OTHER, "bills", "--sandbox", "--json")
+    ends[Exit.REFUSED] = command("refresh", ID, "--product", "lending", "--sandbox", "--json")
     ends[Exit.ARGUMENTS] = command("refresh", ID, "bills", "--timeout", "soon")
     ends[Exit.LATE] = command("health", "--sandbox")
     sandbox.faults.next(None, match="POST /companies/*", when="after", layer="inside", status=503)

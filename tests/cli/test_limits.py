@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from codat_notebook.cli import main
+from codat_notebook.cli.child import _notebook
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import connect
 
@@ -65,10 +66,14 @@ def test_three_processes_that_do_not_are(sandbox: Sandbox) -> None:
 
 
 def test_commands_take_their_part(sandbox: Sandbox, command: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--per-minute` and `--concurrent` of `refresh` and `health`."""
+    """`--per-minute` and `--concurrent` of `refresh`, `health` and `app`."""
     company = sandbox.world.companies()["results"][0]["id"]
     sandbox.faults.end_next("Complete", seconds=1)
     for words in (["refresh", company, "bills"], ["health"]):
         assert main([*words, "--sandbox", "--per-minute", "300", "--concurrent", "3"]) in (0, 8)
+    for ways in ((), ("key",)):  # of the app each visitor's session
+        how = {"read_only": False, "per_minute": 300, "concurrent": 3}
+        [cell] = _notebook(sandbox=True, ways=ways, memory=None, **how)["cells"]
+        assert "read_only=False, per_minute=300, concurrent=3" in cell["source"]
     for option in ("--per-minute", "--concurrent"):
         assert command("refresh", company, "bills", option, "0").code == 2

@@ -187,7 +187,7 @@ def test_a_slot_in_which_nothing_was_sent_is_free_in_the_child() -> None:
     slots.enter("waiting")
     slots.begin("waiting", Record("key"))
     slots.enter("new")
-    slots.after_fork()
+    slots._after_fork()
     assert [slots.enter(name) for name in ("waiting", "new")] == [None, None]
     assert [slots.opened(name) for name in ("waiting", "new")] == [None, None]
 
@@ -199,7 +199,7 @@ def test_what_was_in_doubt_before_the_fork_is_in_doubt_in_the_child() -> None:
         slots.enter(name)
         slots.leave(name, None, doubt)
     slots.enter("busy")
-    slots.after_fork()
+    slots._after_fork()
     assert [slots.opened(name) for name in ("idle", "busy")] == [doubt, doubt]
 
 

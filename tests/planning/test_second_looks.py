@@ -1,5 +1,6 @@
 """Second looks at a portfolio with a memory: what they cost, and that nothing is shown that is older than a day."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,7 @@ from random import Random
 
 import pytest
 
+from codat_notebook.events import parse
 from codat_notebook.models.secret import Secret
 from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.status import is_running
@@ -64,6 +66,38 @@ def test_what_the_list_tells_is_a_reason_to_ask() -> None:
         facts = CompanyFacts("c", "C", {"k": other}, {})
         assert is_due(Look(facts, remembered.at, [], mark=remembered.mark, before=remembered.at), NOON)
     assert is_due(Look(remembered.facts, remembered.at, [], mark="", before=remembered.at), NOON)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_event_is_a_reason_to_ask(tmp_path: Path, late: bool) -> None:
+    """What Codat tells of a company is not remembered but looked at; so where a look from before is written later."""
+    with staged(12) as stage:
+        portfolio = Portfolio(stage, tmp_path / "codat.sqlite")
+        _, (*_, seen) = portfolio.look()
+        memory, facts = portfolio.context.memory, seen.facts
+        assert memory is not None
+        assert facts is not None
+        before = memory.recall(facts)
+        assert before is not None
+        assert before.mark == mark_of(facts)
+        stage.world.clock.advance(5)
+        read = {
+            "referenceCompany": {"id": facts.id.upper()},
+            "dataTypes": [{"dataType": "bills", "status": "FetchError"}],
+        }
+        for number in range(3):
+            event = parse({"id": f"e{number}", "eventType": "read.completed", "payload": read})
+            stage.engine.post(portfolio.context.told, event)
+        stage.engine.call(asyncio.sleep(1))
+        if late:
+            memory.saw([before])
+        told = memory.recall(facts)
+        assert told is not None
+        assert is_due(told, portfolio.context.now)
+        portfolio.look()
+        known = memory.recall(facts)
+        assert known is not None
+        assert known.mark == mark_of(facts)
 
 
 class Portfolio:

@@ -220,7 +220,7 @@ def test_a_fork_on_the_engines_thread(session: Session) -> None:
             found.append(None)
             found.append(in_child(lambda: len(session.companies(limit=2))))
 
-    stop = session.watch(fork_once)
+    stop = session.context.events.observe(fork_once)
     assert len(session.companies(limit=3)) == 3
     stop()
     assert found == [None, 2]
@@ -234,7 +234,7 @@ def test_a_fork_while_the_engine_is_in_an_observer(session: Session) -> None:
         busy.set()
         go_on.wait(DEADLINE)
 
-    stop = session.watch(watch)
+    stop = session.context.events.observe(watch)
     asking = threading.Thread(target=session.companies)
     asking.start()
     assert busy.wait(DEADLINE)

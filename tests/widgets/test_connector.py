@@ -183,9 +183,10 @@ def test_switching_leaves_the_old_session_clean(sandbox: Sandbox, opened: Callab
         assert first is not None
         assert first is not given
         assert not given.closed
-        assert (given._observers, given._close_observers, given.error_log._observers) == ([], [], [])
+        logs = given.context.events, given.context.closing, given.error_log
+        assert [log._observers for log in logs] == [[], [], []]
         closed = threading.Event()
-        first.observe_close(closed.set)
+        first.context.closing.observe(lambda _: closed.set())
         send(frame, way="sandbox", seq=2)
         until(part(frame, "codat-status"), lambda s: s["mode"] == "sandbox")
         assert closed.wait(DEADLINE)
@@ -300,14 +301,18 @@ def test_only_the_ways_that_are_offered_are_taken(
 def test_a_read_only_form_opens_nothing_else(
     sandbox: Sandbox, opened: Callable[..., Console], monkeypatch: pytest.MonkeyPatch, way: str, mode: str
 ) -> None:
-    """Though the message says otherwise: the session refuses, and the header says READ ONLY."""
+    """Though the message says otherwise: the session refuses, and the header says READ ONLY. It keeps to the limits of
+    whoever made the console."""
     monkeypatch.setenv("CODAT_API_KEY", sandbox.key)
-    frame = opened(read_only=True)
+    frame = opened(read_only=True, per_minute=300, concurrent=3)
     assert part(frame, "codat-connect").state["read_only"] is True
     send(frame, way=way, key=sandbox.key, read_only=False)
     assert until(part(frame, "codat-status"), lambda s: s["mode"] == mode)["read_only"]
     assert frame.session is not None
     assert frame.session.client.read_only
+    pacing = frame.session.context.pacing
+    assert pacing is not None
+    assert (pacing.per_minute, pacing.per_company) == (300, 3)
 
 
 def test_a_way_that_there_is_none_is_refused() -> None:

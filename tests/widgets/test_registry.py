@@ -53,15 +53,15 @@ def test_a_newer_console_of_a_session_replaces_the_older_one(session: Session) -
     assert [type(child) for child in first.children] == [ipywidgets.Label]
     assert first.children[0].value == REPLACED
     assert len(second.children) > 4
-    listeners, widgets = len(session._observers), len(_instances)
+    listeners, widgets = len(session.context.events._observers), len(_instances)
     for _ in range(3):
         newest = Console(session)
     flush()
-    assert len(session._observers) == listeners
+    assert len(session.context.events._observers) == listeners
     assert len(_instances) == widgets
     newest.close()
     flush()
-    assert session._observers == []
+    assert session.context.events._observers == []
 
 
 def test_a_cell_that_runs_again_replaces_its_consoles() -> None:

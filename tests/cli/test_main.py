@@ -1,4 +1,4 @@
-"""The command line's parts, in this process; `test_cli_running.py` starts the commands for real."""
+"""The command line's parts, in this process; `test_running.py` starts the commands for real."""
 
 import re
 import signal

@@ -50,17 +50,15 @@ def test_live_wants_to_know_whether_to_remember(
     assert f"memory={str(tmp_path / 'it')!r}"[:-1] in source.replace('"', "'")
 
 
-def test_a_command_remembers_where_it_is_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.codat(speed=1)
+def test_a_command_remembers_where_it_is_told_to(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """CODAT_MEMORY is for the commands: what a health check saw, the next one need not ask for."""
-    path = tmp_path / "codat.sqlite"
-    with Sandbox(companies=12, speed=1) as sandbox:
-        for name, value in {
-            "CODAT_BASE_URL": sandbox.url, "CODAT_API_KEY": sandbox.key, "CODAT_MEMORY": str(path),
-        }.items():  # fmt: skip
-            monkeypatch.setenv(name, value)
-        main(["health"])
-        first = sandbox.traffic.requests
-        main(["health"])
-        second = sandbox.traffic.requests - first
-        assert first > 12
-        assert second == 2
+    monkeypatch.setenv("CODAT_MEMORY", str(tmp_path / "codat.sqlite"))
+    main(["health"])
+    first = sandbox.traffic.requests
+    main(["health"])
+    second = sandbox.traffic.requests - first
+    assert first > 12
+    assert second == 2

@@ -1,29 +1,19 @@
 """`codat-notebook ready`: its exit codes, its text and its JSON."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from codat_notebook.cli import main
 from codat_notebook.cli.exits import Exit
 from codat_notebook.sandbox import Sandbox
+from tests.planning.conftest import NOON
+from tests.planning.planted import BANK, BOOKS, add, connection, link
 
-from .planning.conftest import NOON
-from .planning.planted import BANK, BOOKS, add, connection, link
+pytestmark = pytest.mark.codat(companies=3, start=NOON, speed=0)
 
 ASKED = ["--sandbox", "--period-end", "2026-10-31"]
 BOTH = ["--source", "accounting", "--source", "bank"]
-
-
-@pytest.fixture
-def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """A sandbox that the commands join."""
-    with Sandbox(companies=3, start=NOON) as sandbox:
-        sandbox.clock.pause()
-        monkeypatch.setenv("CODAT_SANDBOX_URL", sandbox.url)
-        monkeypatch.setenv("CODAT_SANDBOX_KEY", sandbox.key)
-        yield sandbox
 
 
 def test_the_exit_code_is_the_answer(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,7 +27,9 @@ def test_the_exit_code_is_the_answer(sandbox: Sandbox, capsys: pytest.CaptureFix
     assert "Refresh it." in out
     assert main(["ready", well, "--sandbox", *BOTH]) == Exit.NOT_KNOWN
     assert "Fresh; period not checked." in capsys.readouterr().out
-    assert main(["ready", late, "00000000-0000-0000-0000-000000000000", *ASKED]) == Exit.NOT_KNOWN
+    nobody = "00000000-0000-0000-0000-000000000000"
+    assert main(["ready", late, nobody, *ASKED]) == Exit.NOT_READY
+    assert main(["ready", well, nobody, *ASKED, *BOTH]) == Exit.NO_MATCH
     assert not sandbox.world.accepted
 
 

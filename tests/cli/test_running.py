@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from .commands import START_SECONDS, Command, ask, fetch, refuses, running
+from tests.commands import START_SECONDS, Command, ask, fetch, refuses, running
 
 pytestmark = [
     pytest.mark.xdist_group("jupyter"),

@@ -6,13 +6,11 @@ import json
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 import codat_notebook as cn
 from codat_notebook.models import errors
-from codat_notebook.models.shared import Security
 from codat_notebook.runs import RefreshError
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
@@ -49,20 +47,6 @@ with Session(key, server_url=url) as session:
     sys.meta_path.pop(0)
 print(json.dumps(heard))
 """
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """A sandbox whose hours pass in seconds."""
-    with Sandbox(speed=600) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def session(sandbox: Sandbox) -> Iterator[Session]:
-    """A session on it."""
-    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session:
-        yield session
 
 
 def imports(sandbox: Sandbox, what: str) -> list[tuple[str, bool]]:
@@ -127,7 +111,8 @@ def test_a_closed_session_says_so() -> None:
 def test_without_asyncio_the_error_names_the_remedy(session: Session) -> None:
     """trio runs a coroutine as is done here by hand: each awaited call says what to do instead."""
     run = session.refresh(NOBODY, "invoices").wait()
-    for coroutine in (session.status_async(NOBODY), session.client.companies.list_async(), _awaiting(run)):
+    asked = session.status_async(NOBODY), session.client.companies.list_async(), session.client.aclose()
+    for coroutine in (*asked, _awaiting(run)):
         with pytest.raises(RuntimeError, match=r"asyncio.*trio\.to_thread\.run_sync"):
             coroutine.send(None)
 

@@ -7,14 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from codat_notebook.cli import main
 from codat_notebook.cli.outcome import WHOLE, exit_code, remedies, table
 from codat_notebook.cli.plan_file import read_plan
 from codat_notebook.cli.stopping import ArgumentsError
@@ -22,34 +20,17 @@ from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 
-ID, OTHER = "62ce0043-d5ad-4044-adb5-bf0c0d5f14cf", "00000000-0000-0000-0000-000000000000"
+from .conftest import Run
+
+ID = "62ce0043-d5ad-4044-adb5-bf0c0d5f14cf"
 DEADLINE = 60.0
 COMMAND = (sys.executable, "-c", "from codat_notebook.cli import main; raise SystemExit(main())")
-Run = Callable[..., SimpleNamespace]
 
 
 @pytest.fixture
-def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """A sandbox, ten minutes a second, that the command joins."""
-    with Sandbox(companies=12, speed=600) as sandbox:
-        monkeypatch.setenv("CODAT_SANDBOX_URL", sandbox.url)
-        monkeypatch.setenv("CODAT_SANDBOX_KEY", sandbox.key)
-        yield sandbox
-
-
-@pytest.fixture
-def refresh(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command in this process: `.code`, `.out`, `.err`."""
-
-    def run(*arguments: str) -> SimpleNamespace:
-        try:
-            code = main(["refresh", *arguments])
-        except SystemExit as end:
-            code = end.code
-        said = capsys.readouterr()
-        return SimpleNamespace(code=code, out=said.out, err=said.err)
-
-    return run
+def refresh(command: Run) -> Run:
+    """Runs `codat-notebook refresh` in this process."""
+    return partial(command, "refresh")
 
 
 def plan_of(path: Path, *lines: str) -> Path:
@@ -95,14 +76,6 @@ def test_json(sandbox: Sandbox, refresh: Run) -> None:
     assert operation["status"] == "PermissionsError"
     assert operation["link_url"].startswith("http")
     assert operation["operation_id"] == sandbox.world.accepted[0].operations[0]
-
-
-def test_an_unknown_company_is_4(sandbox: Sandbox, refresh: Run) -> None:
-    """Refused: nothing of it is queued."""
-    done = refresh(OTHER, "invoices", "--sandbox")
-    assert done.code == 4
-    assert "refused" in done.out
-    assert sandbox.world.accepted == []
 
 
 @pytest.mark.parametrize("how", ["company", "plan", "rule", "journal"])
