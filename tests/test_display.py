@@ -71,7 +71,7 @@ def test_what_has_a_widget_has_html_for_where_none_can_be(session: Session) -> N
     run = session.refresh(str(session.companies(search="Toft").id[0]), "creditNotes").wait(20)
     html = run._repr_html_()
     assert {type(shown._repr_html_()) for shown in (run, session, FrameTable(None))} == {str}  # marimo shows no other
-    assert "<table>" in html
+    assert "<table" in html
     assert "PermissionsError" in html
     assert re.search(r"Not live: as of \d{4}-\d\d-\d\d \d\d:\d\d UTC", html)
     assert "Credit notes could not be refreshed" in session._repr_html_()
