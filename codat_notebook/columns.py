@@ -11,6 +11,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from typing import Any, Final
@@ -19,6 +20,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from codat_notebook import words
+from codat_notebook.markup import Markup, h
 from codat_notebook.models.errors import shown
 
 #: Kind -> the dtype that it has in every frame, whatever the version of pandas.
@@ -46,7 +49,8 @@ class _Alike(type):
 class Frame(pd.DataFrame, metaclass=_Alike):
     """A DataFrame with what Codat returned; what is selected of it is one, too.
 
-    Its values are as they came. Printed, those signs are written out that could steer a terminal.
+    Its values are as they came. What a cell or a terminal shows of it is for reading: lengths of time in words, a dash
+    for what is missing; and those signs are written out that could steer a terminal.
     """
 
     @property
@@ -54,9 +58,21 @@ class Frame(pd.DataFrame, metaclass=_Alike):
         return Frame
 
     def to_string(self, buf: Any = None, *args: Any, **how: Any) -> str | None:  # type: ignore[override]  # pandas has overloads
-        """As pandas does it; as a text, which is for a terminal, without what could steer that."""
-        text: str | None = super().to_string(buf, *args, **how)
+        """As pandas does it, in words unless ``formatters`` or ``na_rep`` are given; nothing steers a terminal."""
+        plain = args or {"formatters", "na_rep"} & how.keys()
+        read = pd.DataFrame(self) if plain else in_words(self, how.get("max_rows"))
+        text: str | None = read.to_string(buf, *args, **how)
         return text if text is None else "\n".join(map(shown, text.split("\n")))
+
+    def _repr_html_(self) -> str | None:
+        if not pd.get_option("display.notebook_repr_html"):
+            return None
+        rows, columns = _ends(len(self), "rows"), _ends(self.shape[1], "columns")
+        size = f"{len(self):,} rows × {self.shape[1]} columns"
+        cut = len(rows) < len(self) or len(columns) < self.shape[1]
+        named = bool(self.index.name) or not self.index.equals(pd.RangeIndex(len(self)))
+        html = html_table(self.iloc[rows, columns], named=named, gap=len(rows) // 2 if len(rows) < len(self) else None)
+        return str(html + h("p", size) if cut or self.empty else html)
 
     def to_excel(self, *args: Any, **how: Any) -> None:  # type: ignore[misc]  # final in the stubs only
         """As pandas does it, which takes texts for formulas and no times with a zone."""
@@ -64,6 +80,77 @@ class Frame(pd.DataFrame, metaclass=_Alike):
             super().to_excel(*args, **how)
         except ValueError as error:
             raise ValueError(f"{error} codat_notebook.save(frame, 'frame.xlsx') writes it, its times in UTC.") from None
+
+
+def _ends(number: int, what: str) -> list[int]:
+    """The places that are shown of so many rows or columns, as pandas' options say: all, or some at either end."""
+    most = pd.get_option(f"display.max_{what}") or number
+    if number <= most:
+        return list(range(number))
+    half = min((what == "rows" and pd.get_option("display.min_rows")) or most, most) // 2 or 1
+    return [*range(half), *range(number - half, number)]
+
+
+def word(value: Any) -> str:
+    """A value as it is read on a screen.
+
+    >>> word(timedelta(days=62, hours=1, minutes=8)), word(pd.NA), word(1547.25), word(float("inf"))
+    ('62 d 1 h', '—', '1,547', '∞')
+    """
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return "—"
+    if isinstance(value, timedelta):
+        seconds = value.total_seconds()
+        return f"{'-' if seconds < 0 else ''}{words.duration(abs(seconds))}"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S %Z").rstrip().removesuffix(" UTC").removesuffix(" 00:00:00")
+    if isinstance(value, float):
+        return f"{value:,.4g}".replace("inf", "∞") if abs(value) < 1e4 or np.isinf(value) else f"{value:,.0f}"
+    return str(value)
+
+
+def in_words(frame: pd.DataFrame, most: int | None = None) -> pd.DataFrame:
+    """A frame with the words of its values. Where it has more than ``most`` rows, those in the middle, which nobody is
+    shown, are blank."""
+    rows = np.arange(len(frame)) if most is None or len(frame) <= most else np.r_[:most, -most:0]
+    cells = np.full(frame.shape, "", dtype=object)
+    for place in range(frame.shape[1]):
+        cells[rows, place] = [word(value) for value in frame.iloc[rows, place]]
+    return pd.DataFrame(cells, frame.index, frame.columns, dtype=object)
+
+
+_LOOK: Final = Markup(
+    ".codat-frame{display:block;overflow-x:auto;border-collapse:collapse}"
+    ".codat-frame :is(th,td){text-align:left;vertical-align:top;white-space:nowrap;border:0}"
+    ".codat-frame :is(th,td){padding:.3em .9em .3em .2em}"
+    ".codat-frame .number{text-align:right}"
+    ".codat-frame .text{white-space:normal;min-width:18em;max-width:40em;overflow-wrap:anywhere}"
+)
+
+
+def html_table(frame: pd.DataFrame, *, named: bool = False, gap: int | None = None) -> Markup:
+    """A frame as a table in words, all of it; ``named``: with its index. ``gap``: where rows were left out before."""
+    shown = frame.reset_index(allow_duplicates=True) if named else frame
+    numbers = [dtype.kind in "iufm" for dtype in shown.dtypes]
+    names = [*([name or "" for name in frame.index.names] if named else []), *frame.columns]
+    heads = [" · ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in names]
+
+    def line(row: Sequence[str]) -> list[Markup]:
+        kinds = [
+            "number" if number else "text" if len(text) > 40 else None
+            for text, number in zip(row, numbers, strict=True)
+        ]
+        return [h("td", text, class_=kind) for text, kind in zip(row, kinds, strict=True)]
+
+    lines = [h("tr", line(row)) for row in in_words(shown).to_numpy().tolist()]
+    if gap is not None:
+        lines.insert(gap, h("tr", line(["…"] * len(heads))))
+    head = [
+        h("th", name, scope="col", class_="number" if number else None)
+        for name, number in zip(heads, numbers, strict=True)
+    ]
+    table = h("table", h("thead", h("tr", head)), h("tbody", lines), class_="codat-frame")
+    return Markup(h("style", _LOOK) + table)
 
 
 def series_of(kind: str, values: Sequence[Any]) -> pd.Series[Any]:

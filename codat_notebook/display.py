@@ -6,13 +6,14 @@ web site) its ``_repr_html_``, which :func:`static_html` makes of a frame.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.markup import Child, h, table, text_of
+from codat_notebook.markup import Child, h, text_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pandas as pd
 
 #: Rows of the static form of a frame.
@@ -44,7 +45,9 @@ def mimebundle(shown: Any, *, views: Mapping[str, str] = VIEWS, **options: Any) 
     return (data, *metadata) if metadata else data
 
 
-def static_html(heading: str, frame: "pd.DataFrame | None" = None, now: datetime | None = None, note: str = "") -> str:
+def static_html(
+    heading: str, frame: "pd.DataFrame | None" = None, now: "datetime | None" = None, note: str = ""
+) -> str:
     """What an object is shown as where no widget can be: its heading, the first rows of a frame, as of when.
 
     All of it is escaped. Times are UTC. ``note`` goes in front of the last line.
@@ -55,15 +58,10 @@ def static_html(heading: str, frame: "pd.DataFrame | None" = None, now: datetime
     shown: Child = None
     lines = [note] if note else []
     if frame is not None and len(frame):
-        rows = frame.head(MOST).astype("object").where(frame.head(MOST).notna(), "").to_numpy()
-        shown = table(map(str, frame.columns), (map(_cell, row) for row in rows))
+        from codat_notebook.columns import html_table
+
+        shown = html_table(frame.head(MOST))
         lines += [f"{MOST} of {len(frame):,} rows."] if len(frame) > MOST else []
     if now is not None:
         lines.append(f"Not live: as of {now:%Y-%m-%d %H:%M} UTC.")
     return str(text_of([h("p", h("b", heading)), shown, h("p", " ".join(lines)) if lines else None]))
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)

@@ -62,20 +62,19 @@ AUDIT = {
 }  # fmt: skip
 
 PLAN = {
-    "company_id": "category", "company": "category", "connection_id": "category", "data_type": "category",
-    "platform": "category", "status": "category", "age": "duration", "action": "category", "reason": "category",
-    "requests": "number", "seconds": "number", "seen": "time",
+    "company": "category", "data_type": "category", "platform": "category", "status": "category", "age": "duration",
+    "action": "category", "reason": "category", "requests": "number", "seconds": "number", "seconds_late": "number",
+    "seen": "time", "connection_id": "category", "company_id": "category",
 }  # fmt: skip
 ESTIMATE = {
     "rhythm": "category", "platform": "category", "companies": "count", "refreshes": "count", "requests": "number",
-    "minutes": "number", "quota": "number", "refreshes_day": "number", "requests_day": "number",
-    "minutes_day": "number", "quota_day": "number", "money_day": "number", "refreshes_month": "number",
-    "requests_month": "number", "minutes_month": "number", "money_month": "number", "currency": "category",
-    "note": "text",
+    "minutes_from": "number", "minutes_to": "number", "quota": "number", "refreshes_day": "number",
+    "requests_day": "number", "quota_day": "number", "money_day": "number", "refreshes_month": "number",
+    "requests_month": "number", "money_month": "number", "currency": "category", "note": "text",
 }  # fmt: skip
 GOALS = {"of": "category", "name": "category", "pass": "count", "warn": "count", "fail": "count", "share": "number"}
 SKEW = {
-    "company": "category", "report": "category", "verdict": "category", "skew": "duration", "oldest_type": "category",
+    "company": "category", "report": "category", "verdict": "category", "apart": "duration", "oldest_type": "category",
     "oldest": "time", "newest_type": "category", "newest": "time", "data_types": "count", "never_read": "count",
     "company_id": "category", "seen": "time",
 }  # fmt: skip
@@ -102,7 +101,7 @@ SUMMARY = {
     "complete": "count", "failed": "count", "refused": "count", "unknown": "count", "not_queued": "count",
     "unqueued": "count", "skipped": "count", "platforms": "text", "note": "text", "company_id": "text",
 }  # fmt: skip
-SKIPPED = {"company_id": "text", "data_type": "category", "connection_id": "category", "reason": "category"}
+SKIPPED = {"data_type": "category", "reason": "category", "connection_id": "category", "company_id": "text"}
 REMEDIES = {
     "rule": "text", "status": "category", "what": "text", "action": "text", "companies": "count", "operations": "count",
     "link_urls": "count",

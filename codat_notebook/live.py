@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
+from codat_notebook.planning.plan_view import plan_frame
 from codat_notebook.runs.journal import Start, left_notes
 from codat_notebook.runs.records import logger
 from codat_notebook.runs.run import RefreshRun
@@ -92,7 +93,7 @@ def run_strategy(
     read = session.request_log.appended - before
     plan, leaves = plan_round(strategy, cells, money, period, rules, session.context.now, left, read)
     if dry_run:
-        return plan
+        return plan_frame(plan, session.quota)
     _tell(plan, name_of(strategy), leaves["credit"], money.unit)
     notes = {_NOTE: json.dumps(leaves)}
     targets = read_targets(plan, (), None, None)

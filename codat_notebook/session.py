@@ -23,6 +23,7 @@ from codat_notebook.models.shared import Security
 from codat_notebook.models.status import can_be_relinked
 from codat_notebook.planning.methods import PlanningMethods
 from codat_notebook.planning.remembering import RememberingMethods
+from codat_notebook.planning.selection import select
 from codat_notebook.planning.sync_settings import with_settings
 from codat_notebook.runs.asking import Steps, ask, both
 from codat_notebook.runs.cells import company_status
@@ -134,39 +135,66 @@ class Session(RefreshingMethods, PlanningMethods, RememberingMethods):
     connections, connections_async = both(_connections)
 
     def _report(
-        self, company_id: str, path: "str | os.PathLike[str]", *, overwrite: bool = False,
+        self, companies: Any, path: "str | os.PathLike[str]" = ".", *, overwrite: bool = False,
         ready: "Readiness | None" = None,
     ) -> "Steps[Path]":  # fmt: skip
-        """Write a company's state to one static HTML file and return its path: to mail, to archive, to print.
+        """Write the state of a company, or of several, to one static HTML file: to mail, to archive, to print.
 
-        The file holds connections, freshness, remedies, this session's errors and the newest pull operations, says as
-        of when, and opens without Jupyter, network or script. With an answer of :meth:`ready` it files that verdict,
-        too. Raises ``FileExistsError`` unless ``overwrite``, and ``FileNotFoundError`` or ``IsADirectoryError`` where
-        there is no such folder or the path is one; ``ValueError`` for an answer about another company; the client's
-        typed errors.
+        The file holds connections, freshness, remedies, the records that Codat's checks refused, this session's errors
+        and the newest pull operations, says as of when, and opens without Jupyter, network or script. Of several
+        companies a summary comes first. Takes three or four requests a company, and one for each ``ValidationError``.
 
-        >>> session.report(company_id, "report.html")  # doctest: +SKIP
+        Parameters
+        ----------
+        companies : a company's id; or ids, or a frame of companies.
+        path : the file; or a folder, in which the file is named after the company and the date.
+        overwrite : whether a file that is there is replaced.
+        ready : an answer of :meth:`ready` about the one company, to file that verdict, too.
+
+        Notes
+        -----
+        Returns the file's path. Raises ``FileExistsError`` unless ``overwrite``, and ``FileNotFoundError`` where there
+        is no such folder; ``ValueError`` for no company, and for an answer about another one; the client's typed errors
+        where no company can be read (one of several is named in the file).
+
+        Examples
+        --------
+        >>> session.report(company_id)                                   # doctest: +SKIP
+        >>> session.report(session.companies(search="ltd"), "all.html")  # doctest: +SKIP
         """
         from codat_notebook import report
 
-        if ready is not None and ready.snapshot.id.lower() != company_id.lower():
+        ids = list(select(companies=companies).targets or ())
+        if not ids:
+            raise ValueError("A report is about at least one company.")
+        if ready is not None and ids != [ready.snapshot.id.lower()]:
             raise ValueError(f"ready: an answer about {ready.snapshot.name}, not about this company.")
-        target = report.destination(path, overwrite)
-        status = yield from ask(company_status(self.context, company_id), "The report could not be made", company_id)
-        findings = report.Findings(
-            status=status,
-            errors=[error for error in self.error_log if error.company_id == company_id],
-            now=self.context.now,
-            server=self.client.server_url,
-            is_sandbox=self.is_sandbox,
-            ready=None if ready is None else ready.told(),
-        )
-        saved = report.save(report.page(findings), target, overwrite)
-        links = [id for id, each in status.facts.connections.items() if can_be_relinked(each.status) and each.link_url]
-        reported = self.context.remember(
-            lambda memory: memory.handed_out(status.facts.id, links, "reported", findings.now)
-        )
-        yield from ask(reported, "The report could not be made", company_id)
+        target, what = report.destination(path, overwrite), "The report could not be made"
+        only = ids[0] if len(ids) == 1 else None
+        found, unread = yield from ask(report.read_several(self.context, ids), what, only)
+        now = self.context.now
+        several = [
+            report.Findings(
+                status=status,
+                errors=[error for error in self.error_log if error.company_id == status.facts.id],
+                now=now,
+                server=self.client.server_url,
+                is_sandbox=self.is_sandbox,
+                ready=None if ready is None else ready.told(),
+                checks=checks,
+            )
+            for status, checks in found
+        ]
+        if target.is_dir():
+            target = report.destination(target / report.file_name(report.name_of(several), now), overwrite)
+        saved = report.save(report.page(several, unread), target, overwrite)
+
+        def hand_out(memory: Memory) -> None:
+            for facts in (each.status.facts for each in several):
+                links = [id for id, each in facts.connections.items() if can_be_relinked(each.status) and each.link_url]
+                memory.handed_out(facts.id, links, "reported", now)
+
+        yield from ask(self.context.remember(hand_out), what, only)
         return saved
 
     report, report_async = both(_report)

@@ -47,8 +47,8 @@ def duration(seconds: float) -> str:
     """A length of time in two units at most, to the nearest second; of what lasts from one time to another it is given
     what :func:`whole_seconds` says, so that the same length is told everywhere.
 
-    >>> duration(41), duration(80), duration(36060), duration(90000), duration(31 * 86400)
-    ('41 s', '1 min 20 s', '10 h 1 min', '25 h', '31 d')
+    >>> duration(41), duration(80), duration(36060), duration(90000), duration(5360913), duration(31 * 86400)
+    ('41 s', '1 min 20 s', '10 h 1 min', '25 h', '62 d 1 h', '31 d')
     """
     total = max(0, math.floor(seconds + 0.5))  # as JavaScript rounds
     minutes, hours, days = total // 60, total // 3600, total // 86400
@@ -58,7 +58,26 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {total % 60} s" if total % 60 and minutes < 10 else f"{minutes} min"
     if hours < 24:
         return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
-    return f"{hours} h" if hours < 48 else f"{days} d"
+    if hours < 48:
+        return f"{hours} h"
+    return f"{days} d {hours % 24} h" if hours % 24 else f"{days} d"
+
+
+def between(low: float, high: float) -> str:
+    """A length of time that is not known exactly; from a minute on in whole minutes, from ten hours on in whole hours.
+
+    >>> between(361, 830), between(24.6, 95), between(600, 605), between(9 * 3600, 50 * 3600)
+    ('6 to 14 min', '25 s to 2 min', 'about 10 min', '9 h to 2 d 2 h')
+    """
+    first, last = (duration(size * round(each / size)) for each in (low, high) for size in [_grain(each)])
+    if first == last:
+        return f"about {first}"
+    (number, _, unit), tail = first.partition(" "), last.split(" ")
+    return f"{number} to {last}" if tail[1:] == [unit] else f"{first} to {last}"
+
+
+def _grain(seconds: float) -> int:
+    return 1 if seconds < 60 else 60 if seconds < 36_000 else 3600
 
 
 def ago(seconds: float) -> str:

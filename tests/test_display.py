@@ -71,7 +71,7 @@ def test_what_has_a_widget_has_html_for_where_none_can_be(session: Session) -> N
     run = session.refresh(str(session.companies(search="Toft").id[0]), "creditNotes").wait(20)
     html = run._repr_html_()
     assert {type(shown._repr_html_()) for shown in (run, session, FrameTable(None))} == {str}  # marimo shows no other
-    assert "<table>" in html
+    assert "<table" in html
     assert "PermissionsError" in html
     assert re.search(r"Not live: as of \d{4}-\d\d-\d\d \d\d:\d\d UTC", html)
     assert "Credit notes could not be refreshed" in session._repr_html_()
@@ -85,7 +85,7 @@ def test_what_has_a_widget_has_html_for_where_none_can_be(session: Session) -> N
 
 
 def test_a_static_form_is_escaped_and_short() -> None:
-    """Names are text, long frames are cut and say so, what is missing is blank."""
+    """Names are text, long frames are cut and say so, what is missing is a dash."""
     bad = "<img src=x onerror=alert(1)>"
     frame = pd.DataFrame(
         {bad: [bad, None] * 300, "time": pd.to_datetime(["2026-11-23T13:58:07Z"] * 600), "n": 1234.5678}
@@ -97,6 +97,7 @@ def test_a_static_form_is_escaped_and_short() -> None:
     assert "2026-11-23 13:58:07" in html
     assert "1,235" in html
     assert "None" not in html
+    assert "<td>—</td>" in html
     assert "NaT" not in display.static_html("x", pd.DataFrame({"t": pd.to_datetime([None, "2026-01-01"], utc=True)}))
 
 

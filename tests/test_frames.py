@@ -13,6 +13,9 @@ from codat_notebook.columns import series_of
 from codat_notebook.models.shared import Company, CompanyReference, Connection, DataConnectionError, PullOperation
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.records import ErrorRecord
+from codat_notebook.strategies import CELLS
+from codat_notebook.strategies.result import Result
+from codat_notebook.strategies.rounds import STRATEGY_PLAN
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 OPERATION = PullOperation(
@@ -188,3 +191,48 @@ def test_parents_and_subsidiaries_are_columns() -> None:
     frame = frames.companies([group, named, bare])
     assert frame.parent.astype("object").where(frame.parent.notna(), None).tolist() == [None, "Group", "g"]
     assert frame.subsidiaries.tolist() == [1, 0, 0]
+
+
+def test_a_frame_is_read_in_words_and_keeps_its_values() -> None:
+    """Lengths of time, a dash for what is missing, whole messages, names as text; the numbers stay what they were."""
+    message = "The authorization has expired <b>or was revoked</b>. " * 3
+    rows = [
+        Cell("c", "k", "invoices", "Xero", "AuthError", None, NOW, timedelta(days=62, hours=1.1), message, "o1", "x"),
+        CELL,
+    ]
+    found = frames.data_status(rows)
+    shown = found[["data_type", "age", "last_success", "message"]]
+    text, html = str(shown.to_string()), str(shown._repr_html_())
+    for words in ("62 d 1 h", "2 h", "2026-11-23 14:00:00", "—"):
+        assert words in text
+        assert f">{words}</td>" in html
+    assert "NaT" not in text + html
+    assert "<NA>" not in text + html
+    assert "days" not in text + html
+    assert "<b>" not in html
+    assert html.count("or was revoked") == 3
+    assert found.age[0] == timedelta(days=62, hours=1.1)
+    assert str(found.age.dtype) == "timedelta64[us]"
+    assert "62 days" in str(shown.to_string(formatters={"age": str}))
+
+
+def test_a_long_frame_shows_both_ends() -> None:
+    """As many rows as pandas' options say, not the middle; the size is told; an index that is not 0, 1, 2 is shown."""
+    found = frames.data_status([CELL] * 1_000)
+    html = str(found._repr_html_())
+    assert html.count("<tr>") == 12
+    assert "1,000 rows × 13 columns" in html
+    assert "1000 rows x 13 columns" in repr(found)
+    assert ">7</td>" in str(found.iloc[[7]]._repr_html_())
+    assert "0 rows × 13 columns" in str(frames.data_status([])._repr_html_())
+    with pd.option_context("display.notebook_repr_html", False):
+        assert found._repr_html_() is None
+    assert ">Xero</td>" in str(found.set_index(["platform", "source"])[["age"]].head(2)._repr_html_())
+
+
+def test_no_column_is_named_like_a_method_of_pandas() -> None:
+    """``frame.skew`` is pandas' own."""
+    schemas = {name: each for name, each in vars(frames).items() if name.isupper() and isinstance(each, dict)}
+    schemas |= {"STRATEGY_PLAN": STRATEGY_PLAN, "CELLS": CELLS, "METRICS": dict(Result.METRICS)}
+    assert len(schemas) > 20
+    assert {(where, name) for where, each in schemas.items() for name in each if hasattr(pd.DataFrame, name)} == set()

@@ -55,8 +55,8 @@ def test_a_plan_says_what_and_why() -> None:
     assert found["action"].tolist() == ["queue", "queue", "skip"]
     assert found["priority"].tolist() == [5.0, 3.0, 1.0]
     assert found["reason"].tolist() == [
-        "priority 5, 5.0 days old, 1 of 2 refreshes left",
-        "priority 3, 3.0 days old, 0 of 2 refreshes left",
+        "due; read 5.0 days ago, priority 5, 1 of 2 refreshes left",
+        "due; read 3.0 days ago, priority 3, 0 of 2 refreshes left",
         "beyond the budget",
     ]
     assert found["rate_from"].tolist() == ["assumed", "given", "given"]
@@ -74,9 +74,9 @@ def test_no_strategy_breaks_a_limit() -> None:
         age=[np.inf, np.inf, 2.0],
     ).set_index("data_type")  # fmt: skip
     assert found["reason"].tolist() == [
-        "priority inf, 2.0 days old, 8 of 9 refreshes left",
+        "due; read 2.0 days ago, before all others, 8 of 9 refreshes left",
         "not linked",
-        "waits until 2026-11-23 13:00 UTC after 3 x FetchError",
+        "failed, too soon to retry; 3 × FetchError, again from 2026-11-23 13:00 UTC",
     ]
     running = plan(oldest(), obstacle=[None, "in progress", None], in_progress=[False, True, False])
     assert running["action"].tolist() == ["queue", "queue", "skip"]
@@ -95,7 +95,10 @@ def test_a_cell_that_waits_does_not_hold_up_the_budget() -> None:
 def test_the_same_priorities_are_queued_as_simulated() -> None:
     """Cells that nothing was wanted of are left; a connection near its end is refreshed before all else."""
     found = plan(lambda cells: cells.age * 0, age=[24.0, 24.5, 3.0])
-    assert found["reason"].tolist()[0] == "keeps the connection alive, 24.0 days old, 1 of 2 refreshes left"
+    assert (
+        found["reason"].tolist()[0]
+        == "to keep the connection alive; read 24.0 days ago, before all others, 1 of 2 refreshes left"
+    )
     assert found["reason"].tolist()[1:] == ["not wanted now", "not wanted now"]
     assert (plan(lambda cells: cells.age * 0, limits=Limits(keep_alive=None))["action"] == "skip").all()
 

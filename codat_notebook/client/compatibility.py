@@ -47,7 +47,7 @@ BEHAVIOURS: Final = {
     "unknown_words_are_read": "A new status or data type is a word; codat-lending raises and loses the page.",
     "absent_is_none": "Fields that an answer leaves out are None (or empty), never UNSET; no dump has a None.",
     "a_callable_is_no_security": "security= takes the key; where it changes, make a new client. There it is called.",
-    "words_print_as_their_text": "str() of a status is its text; codat-lending prints the member's name.",
+    "words_print_as_their_text": "str() and repr() of a status are its text; codat-lending shows the member's name.",
     "ids_are_checked": "A company id that is no UUID is refused before anything is sent.",
     "plain_http_is_refused": "The key goes over https or to this machine only, unless allow_insecure=True.",
     "requests_time_out_after_30_seconds": "5 seconds, codat-lending's default, is shorter than slow answers take.",

@@ -18,9 +18,11 @@ from typing import Any, Final, NamedTuple, Self
 class OpenEnum(StrEnum):
     """Text with known members; an unknown word is a member without a name of its own.
 
-    >>> DatasetStatus("Routing").value, DatasetStatus("Complete") is DatasetStatus.COMPLETE
+    >>> DatasetStatus("Routing"), DatasetStatus("Complete") is DatasetStatus.COMPLETE
     ('Routing', True)
     """
+
+    __repr__ = str.__repr__  # in a tuple or an object a word is read as a word
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:

@@ -7,7 +7,8 @@ For each rhythm a row in all and a row for each platform, and the same for Codat
 and is therefore the first thing to consider. Money is *unknown* where a price is, and so is its sum: it is never 0.
 
     requests of a round = refreshes (one POST each) + companies x (1 to read its state + LOOKS to follow it)
-    minutes of a round  = requests / 1,000, Codat's limit on requests a minute from one address
+    minutes of a round  = until the last operation has ended (runs.durations.last_end), with requests sent at 1,000 a
+                          minute, Codat's limit; durations are those of a plan, else what its platforms usually take
     a month             = models.instants.MONTH days
 """
 
@@ -16,14 +17,15 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from codat_notebook.models.instants import MONTH
 from codat_notebook.planning.plan import LOOKS
 from codat_notebook.planning.selection import Selection
-from codat_notebook.planning.snapshots import CompanySnapshot
+from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
+from codat_notebook.runs.durations import Lifetime, last_end
 from codat_notebook.runs.targets import column_texts, plan_lines
 from codat_notebook.words import rhythm_text
 
@@ -91,12 +93,14 @@ def _amount(value: Any) -> float:
 @dataclass(frozen=True)
 class Load:
     """Cells by platform and data type, and how many companies they are of (by platform, and in all). ``types`` are the
-    data types by name, ``None`` where only their number is known."""
+    data types by name, ``None`` where only their number is known; ``lifetimes`` how long refreshes take, where it was
+    seen."""
 
     cells: Mapping[Kind, int]
     companies: Mapping[str | None, int]
     total: int
     types: tuple[str, ...] | None
+    lifetimes: Mapping[Kind, Lifetime] = field(default_factory=dict)
 
     @property
     def refreshes(self) -> int:
@@ -140,11 +144,18 @@ def _cells(snapshot: CompanySnapshot, selection: Selection) -> Iterator[tuple[st
 def of_plan(plan: Any) -> Load:
     """The rows of a plan that are to be queued."""
     lines = plan_lines(plan, "company_id", "data_type", "connection_id", "platform")
-    return _counted(
+    load = _counted(
         (line.company_id or "", line.connection_id or "", line.platform or "", line.data_type or "")
         for line in lines
         if line.queued
     )
+    taken = [[float(text or "nan") for text in column_texts(plan, name)] for name in ("seconds", "seconds_late")]
+    lifetimes = {
+        (line.platform or "", line.data_type or ""): Lifetime.of(usual, late)
+        for line, usual, late in zip(lines, *taken, strict=True)
+        if line.queued and usual > 0 and late > 0
+    }
+    return replace(load, lifetimes=lifetimes)
 
 
 def _counted(cells: Iterable[tuple[str, str, str, str]]) -> Load:
@@ -176,7 +187,7 @@ def estimate_rows(
     rounds = [(rhythm_text(every), dict.fromkeys(load.cells, _DAY / every), each) for every in rhythms]
     rounds.append((SCHEDULE, _scheduled(load, schedule), 0.0))
     rows = [
-        {"rhythm": rhythm} | _row(*part, a_day, requests, prices, limit)
+        {"rhythm": rhythm} | _row(*part, a_day, requests, prices, limit) | _minutes(load, part[1], requests)
         for rhythm, a_day, requests in rounds
         for part in parts
     ]
@@ -196,14 +207,33 @@ def _row(
     money, currency, note = _money(cells, a_day, prices)
     row = {
         "platform": platform, "companies": companies, "refreshes": refreshes, "requests": requests,
-        "minutes": requests / A_MINUTE, "quota": requests / quota,
-        "refreshes_day": daily, "requests_day": requests_day, "minutes_day": requests_day / A_MINUTE,
+        "quota": requests / quota, "refreshes_day": daily, "requests_day": requests_day,
         "quota_day": requests_day / quota, "money_day": money,
         "refreshes_month": daily * MONTH, "requests_month": requests_day * MONTH,
-        "minutes_month": requests_day * MONTH / A_MINUTE, "money_month": money * MONTH,
-        "currency": currency, "note": note,
+        "money_month": money * MONTH, "currency": currency, "note": note,
     }  # fmt: skip
     return {name: None if value != value else value for name, value in row.items()}
+
+
+def _minutes(load: Load, cells: Mapping[Kind, int], each: float) -> dict[str, float | None]:
+    """How long a round takes; unknown of Codat's own, which sends nothing, and where there is nothing to refresh."""
+    refreshes = sum(cells.values())
+    known = each > 0 and refreshes > 0
+    low, high = minutes_until_the_end(cells, load.lifetimes, each * refreshes) if known else (None, None)
+    return {"minutes_from": low, "minutes_to": high}
+
+
+def minutes_until_the_end(
+    cells: Mapping[Kind, int], lifetimes: Mapping[Kind, Lifetime], requests: float
+) -> tuple[float, float]:
+    """Minutes from the first request until the last refresh has ended: one round in ten is quicker than the first
+    number, one slower than the second."""
+    assumed, operations = durations_of(()), Counter[Lifetime]()
+    for (platform, data_type), number in cells.items():
+        usual = lifetimes.get((platform, data_type)) or assumed.of(platform or "", data_type or "")
+        operations[usual] += number
+    low, high = last_end(operations, 60 * requests / A_MINUTE)
+    return low / 60, high / 60
 
 
 def _money(

@@ -103,7 +103,7 @@ def skew_rows(snapshot: CompanySnapshot, reports: Iterable[str], limit: timedelt
         oldest, newest = (read[0], read[-1]) if read else ((None, None), (None, None))
         apart = read[-1][0] - read[0][0] if read else None
         rows.append({
-            "company": snapshot.name, "report": report, "skew": apart, "data_types": len(types),
+            "company": snapshot.name, "report": report, "apart": apart, "data_types": len(types),
             "verdict": FAIL if never else Goal(limit, 2 * limit).verdict(apart),
             "oldest_type": oldest[1], "oldest": oldest[0], "newest_type": newest[1], "newest": newest[0],
             "never_read": len(never), "company_id": snapshot.id, "seen": snapshot.seen,
@@ -223,7 +223,7 @@ class PortfolioStatus:
         wanted = self._selection.types
         reports = [name for name, types in REPORTS.items() if wanted is None or set(types) & set(wanted)]
         rows = [row for snapshot in self.snapshots for row in skew_rows(snapshot, reports, self._skew)]
-        return _worst_first(frames.SKEW, rows, "skew")
+        return _worst_first(frames.SKEW, rows, "apart")
 
     @property
     def tokens(self) -> pd.DataFrame:
@@ -253,7 +253,9 @@ class PortfolioStatus:
         for snapshot in self.snapshots:
             cells = [cell for aspect in aspects or ASPECTS for cell in self._to_mend(aspect, snapshot)]
             targets[snapshot.id.lower()] = tuple(dict.fromkeys((cell.data_type, cell.connection_id) for cell in cells))
-        return frames.of_rows(frames.PLAN, plan_rows(self.snapshots, Selection(targets, by_rule=True)))
+        from codat_notebook.planning.plan_view import plan_frame
+
+        return plan_frame(plan_rows(self.snapshots, Selection(targets, by_rule=True)))
 
     def _to_mend(self, aspect: str, snapshot: CompanySnapshot) -> list[Cell]:
         """The cells of a company that have to be refreshed to mend one aspect."""

@@ -76,9 +76,10 @@ class PlanningMethods(Asking):
 
         Notes
         -----
-        Returns a frame with company_id, company, connection_id, data_type, platform, status (of the last attempt), age
-        (since the last success), action (``queue`` or ``skip``), reason, requests (that the row takes: the one that
-        queues, and its share of following the company) and seconds (that the refresh usually takes). A skip is
+        Returns a frame with company, data_type, platform, status (of the last attempt), age (since the last success),
+        action (``queue`` or ``skip``), reason, requests (that the row takes: the one that queues, and its share of
+        following the company), seconds (that the refresh usually takes), seconds_late (that one in twenty exceeds),
+        seen, connection_id and company_id. As a cell's last line it says what it comes to. A skip is
         ``not linked``, ``not supported``, ``no longer offered``, ``in progress``, ``fresh``, ``did not fail``,
         ``unknown company``, ``unknown connection``, ``no data type that can be queued``, or says why the company could
         not be read, or how its products are refreshed instead (Bank Feeds, Bill Pay, Spend Insights).
@@ -97,7 +98,9 @@ class PlanningMethods(Asking):
         )  # fmt: skip
         reading = read_cells(self.context, wanted, reserve=reserve, progress=progress, settings=settings)
         snapshots = yield from ask(reading, _UNREAD)
-        return frames.of_rows(frames.PLAN, plan_rows(snapshots, wanted))
+        from codat_notebook.planning.plan_view import plan_frame
+
+        return plan_frame(plan_rows(snapshots, wanted), self.context.client.quota)
 
     plan, plan_async = both(_plan)
 
@@ -175,14 +178,17 @@ class PlanningMethods(Asking):
         Notes
         -----
         Returns a frame with a row in all (``platform`` is ``all``) and one for each platform, for each rhythm and for
-        Codat's own schedule: refreshes, requests, minutes at the limit of 1,000 a minute and share of the day's quota
-        of one round, and the same a day and a month, with money. ``note`` says what to consider. The arithmetic
-        stands in ``planning.estimate``.
+        Codat's own schedule: refreshes, requests and share of the day's quota of one round, and the same a day and a
+        month, with money; ``minutes_from`` and ``minutes_to`` say when the last operation of a round has usually ended
+        (eight rounds in ten; by a plan's histories, else by what platforms usually take). ``note`` says what to
+        consider. The arithmetic stands in ``planning.estimate``.
 
         Examples
         --------
         >>> session.estimate(3000, 5, every=("7D", "1D"))  # doctest: +SKIP
         """
+        from codat_notebook.planning.plan_view import EstimateFrame
+
         several = every if isinstance(every, Iterable) and not isinstance(every, str) else [every]
         rhythms = [interval(each, "every") for each in several]
         price_list = Prices.of_frame(prices)
@@ -194,7 +200,9 @@ class PlanningMethods(Asking):
         told = None if _is_number(companies) else self.context.client.quota
         limit = told.limit if told and told.limit else daily_requests(counted.total)
         rows = estimate_rows(counted, rhythms, price_list, limit, schedule)
-        return frames.build(frames.ESTIMATE, {name: [row[name] for row in rows] for name in frames.ESTIMATE})
+        return EstimateFrame(
+            frames.build(frames.ESTIMATE, {name: [row[name] for row in rows] for name in frames.ESTIMATE})
+        )
 
     estimate, estimate_async = both(_estimate)
 

@@ -44,6 +44,7 @@ class PlanRow:
     reason: str
     requests: float
     seconds: float | None
+    seconds_late: float | None
     seen: datetime | None
 
 
@@ -92,6 +93,7 @@ def _row(
     skip = _obstacle(snapshot, connection_id, cell, selection) or (_not_due(cell, selection) if cell else None)
     connection = snapshot.connections.get(connection_id or "")
     platform = connection.platform_name if connection else None
+    usual = None if skip else durations.of(platform or "", data_type or "")
     return PlanRow(
         company_id=snapshot.id,
         company=snapshot.name,
@@ -103,7 +105,8 @@ def _row(
         action="skip" if skip else "queue",
         reason=skip or _occasion(snapshot, cell, selection),
         requests=0.0,
-        seconds=None if skip else durations.of(platform or "", data_type or "").median,
+        seconds=usual.median if usual else None,
+        seconds_late=usual.late if usual else None,
         seen=snapshot.seen,
     )
 
@@ -162,13 +165,18 @@ def _occasion(snapshot: CompanySnapshot, cell: Cell | None, selection: Selection
     return told if told.startswith("never") else f"{occasion}; {told}"
 
 
+def kind_of(reason: str) -> str:
+    """A reason without what differs from cell to cell, to be counted."""
+    return _AGAIN.sub("failed again and again", reason).partition(";")[0]
+
+
 def totals(rows: Iterable[tuple[str, str]]) -> str:
     """How many of (action, reason) there are, in one line.
 
     >>> totals([("queue", "old"), ("queue", "failed"), ("skip", "fresh")])
     '2 to queue (1 old, 1 failed); 1 skipped (1 fresh)'
     """
-    counted, parts = Counter((does, _AGAIN.sub("failed again and again", why)) for does, why in rows).most_common(), []
+    counted, parts = Counter((does, kind_of(why)) for does, why in rows).most_common(), []
     for action, words in (("queue", "to queue"), ("skip", "skipped")):
         reasons = [(number, reason) for (does, reason), number in counted if does == action]
         why = ", ".join(f"{number:,} {reason}" for number, reason in reasons)

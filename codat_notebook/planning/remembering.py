@@ -165,7 +165,9 @@ class RememberingMethods(Asking):
             )
             for snapshot in read
         }
-        return frames.of_rows(frames.PLAN, plan_rows(read, Selection(targets)))
+        from codat_notebook.planning.plan_view import plan_frame
+
+        return plan_frame(plan_rows(read, Selection(targets)), self.context.client.quota)
 
     follow_up, follow_up_async = both(_follow_up)
 

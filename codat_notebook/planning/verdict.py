@@ -177,7 +177,9 @@ class Readiness:
         What is fresh is not asked for again, unless it would be too old beside what is refreshed. What people must
         mend first (``actions``) is in it, too, but for lost connections.
         """
-        return frames.of_rows(frames.PLAN, self.plan_rows())
+        from codat_notebook.planning.plan_view import plan_frame
+
+        return plan_frame(self.plan_rows())
 
     def plan_rows(self) -> list[PlanRow]:
         """The rows of :meth:`plan`."""

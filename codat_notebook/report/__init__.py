@@ -1,16 +1,19 @@
-"""A company's state as one static HTML file, for an e-mail, a file share, a printer; ``Session.report`` asks for it.
+"""Companies' state as one static HTML file, for an e-mail, a file share, a printer; ``Session.report`` asks for it.
 
 It tells what the console tells: how fresh the data is, which connections there are, what to do about each failure,
-every cell, the session's errors, the newest pull operations. The page needs neither Jupyter nor a network, allows
+which records Codat's checks refused, every cell, the session's errors, the newest pull operations. Of several
+companies a summary comes first, then a part for each. The page needs neither Jupyter nor a network, allows
 itself no script and no request (a content security policy says so), follows the reader's light or dark theme and
 prints. Times are UTC, since nothing can know the reader's zone, and every one says so.
 """
 
+import asyncio
 import os
+import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -19,8 +22,9 @@ from codat_notebook import markup
 from codat_notebook.diagnosis import Advice
 from codat_notebook.markup import Child, Markup, h, link
 from codat_notebook.models import vocabulary
+from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import instant
-from codat_notebook.models.shared import Connection, PullOperation
+from codat_notebook.models.shared import Connection, PullOperation, ValidationResults
 from codat_notebook.models.status import (
     OLD,
     STALE,
@@ -32,13 +36,16 @@ from codat_notebook.models.status import (
     sign,
     tone,
 )
-from codat_notebook.runs.cells import Cell, CompanyStatus
-from codat_notebook.runs.records import ErrorRecord, repeats
-from codat_notebook.words import ago, count, duration, whole_seconds
+from codat_notebook.runs.cells import Cell, CompanyStatus, company_status
+from codat_notebook.runs.context import RunContext
+from codat_notebook.runs.records import ErrorRecord, Subject, repeats
+from codat_notebook.words import ago, and_more, count, duration, whole_seconds
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 #: Pull operations in the table; more are in ``session.history``.
 MOST = 200
+#: Companies that are read at the same time.
+_AT_ONCE = 8
 #: How the ages are counted: name, tone.
 _AGES = (
     (f"read within {OLD} days", "ok"),
@@ -61,12 +68,48 @@ class Findings:
     server: str
     is_sandbox: bool
     ready: Markup | None = None
+    #: Operation -> what Codat's checks found in what it read.
+    checks: Mapping[str, ValidationResults] = field(default_factory=dict)
 
 
-def page(findings: Findings) -> str:
-    """The whole file."""
-    facts = findings.status.facts
-    title = f"{facts.name}: Codat report of {minute(findings.now)}"
+async def read(context: RunContext, company_id: str) -> tuple[CompanyStatus, dict[str, ValidationResults]]:
+    """A company's state, and Codat's findings where its checks refused what was read: a request for each of these."""
+    status = await company_status(context, company_id)
+    refused = [cell.operation_id for cell in status.cells if cell.status == "ValidationError" and cell.operation_id]
+    get = context.client.manage_data.pull_operations.get_validation_async
+    asked = [get(request={"company_id": company_id, "dataset_id": each}) for each in dict.fromkeys(refused)]
+    return status, dict(zip(dict.fromkeys(refused), await asyncio.gather(*asked), strict=True))
+
+
+async def read_several(
+    context: RunContext, company_ids: Sequence[str]
+) -> tuple[list[tuple[CompanyStatus, dict[str, ValidationResults]]], list[ErrorRecord]]:
+    """The same of several companies, and why others could not be read. Raises the client's typed error where that are
+    all of them."""
+    places, troubles = asyncio.Semaphore(_AT_ONCE), list[CodatLendingError]()
+    unread: list[ErrorRecord] = []
+
+    async def one(company_id: str) -> tuple[CompanyStatus, dict[str, ValidationResults]] | None:
+        async with places:
+            try:
+                return await read(context, company_id)
+            except CodatLendingError as error:
+                troubles.append(error)
+                if len(company_ids) > 1:
+                    unread.append(context.report(error, "A company could not be read", Subject(company_id=company_id)))
+        return None
+
+    found = [each for each in await asyncio.gather(*map(one, company_ids)) if each is not None]
+    if not found:
+        raise troubles[0]
+    return found, unread
+
+
+def page(several: Sequence[Findings], unread: Sequence[ErrorRecord] = ()) -> str:
+    """The whole file, of one company or of several, of which some may not have been read."""
+    first = several[0]
+    title = f"{name_of(several)}: Codat report of {minute(first.now)}"
+    alone = len(several) == 1 and not unread
     head = h(
         "head",
         h("meta", charset="utf-8"),
@@ -78,32 +121,84 @@ def page(findings: Findings) -> str:
     )
     main = h(
         "main",
-        _heading(findings),
-        findings.ready and section("Is it ready?", findings.ready),
-        freshness(findings.status, findings.now),
-        connections(findings.status, findings.now),
-        remedies(findings.status),
-        data_types(findings.status, findings.now),
-        errors(findings.errors),
-        operations(findings.status, findings.now),
+        None if alone else [_title(name_of(several), first, []), summary(several, unread)],
+        [h("div", _company(each), class_="company", id=f"c{number}") for number, each in enumerate(several, 1)],
         h(
             "footer",
-            f"Not live: this is what Codat answered at {minute(findings.now)}. Made by codat_notebook; the records "
+            f"Not live: this is what Codat answered at {minute(first.now)}. Made by codat_notebook; the records "
             "themselves stay in Codat.",
         ),
     )
     return f"<!doctype html>\n{h('html', head, h('body', main), lang='en')}\n"
 
 
-def _heading(findings: Findings) -> Markup:
-    facts = findings.status.facts
+def name_of(several: Sequence[Findings]) -> str:
+    """What a report is called: the company's name, or how many there are."""
+    return several[0].status.facts.name if len(several) == 1 else count(len(several), "company")
+
+
+def _company(findings: Findings) -> list[Child]:
+    status, now = findings.status, findings.now
+    return [
+        _title(status.facts.name, findings, [("Company id", h("code", status.facts.id))]),
+        findings.ready and section("Is it ready?", findings.ready),
+        freshness(status, now),
+        connections(status, now),
+        remedies(status),
+        refused(findings),
+        data_types(status, now),
+        errors(findings.errors),
+        operations(status, now),
+    ]
+
+
+def _title(name: str, findings: Findings, facts: Sequence[tuple[str, Child]]) -> Markup:
     where = ("sandbox", "SANDBOX") if findings.is_sandbox else ("live", "LIVE")
-    told = {"Company id": h("code", facts.id), "As of": time(findings.now), "Read from": findings.server}
+    told = [*facts, ("As of", time(findings.now)), ("Read from", findings.server)]
     return h(
         "header",
-        h("div", h("h1", facts.name), h("span", where[1], class_=f"badge {where[0]}"), class_="name"),
-        h("dl", [h("div", h("dt", name), h("dd", value)) for name, value in told.items()]),
+        h("div", h("h1", name), h("span", where[1], class_=f"badge {where[0]}"), class_="name"),
+        h("dl", [h("div", h("dt", name), h("dd", value)) for name, value in told]),
     )
+
+
+def summary(several: Sequence[Findings], unread: Sequence[ErrorRecord]) -> Markup:
+    """A row for each company, those with most failures first; before them, which ones are not in the report."""
+    rows = []
+    for number, each in enumerate(several, 1):
+        status = each.status
+        failed = [cell for cell in status.cells if is_problem(cell.status or "") and not cell.expected]
+        lost = [c.platform_name for c in status.facts.connections.values() if can_be_relinked(c.status)]
+        oldest = min((cell.last_success for cell in status.cells if cell.last_success), default=None)
+        about: list[Child] = [
+            h("a", status.facts.name, href=f"#c{number}"), str(len(failed)), ", ".join(lost),
+            str(sum(len(found.errors) for found in each.checks.values())),
+            ago((each.now - oldest).total_seconds()) if oldest else "never",
+        ]  # fmt: skip
+        rows.append((len(failed), about))
+    rows.sort(key=lambda row: -row[0])
+    heads = ("company", "failed data types", "to be linked again", "records to correct", "oldest data read")
+    missing = [h("p", "Not in this report: ", h("code", each.company_id), f". {each.why}") for each in unread]
+    return table_section("Summary", heads, [row for _, row in rows], "", missing)
+
+
+def refused(findings: Findings) -> Markup | None:
+    """The records that Codat's checks refused, and the rules: what somebody corrects at the source."""
+    cells = {cell.operation_id: cell for cell in findings.status.cells if cell.operation_id in findings.checks}
+    rows: list[list[Child]] = []
+    for id, cell in cells.items():
+        found = findings.checks[id or ""]
+        for items, colour, text in ((found.errors, "bad", "refused"), (found.warnings, "warn", "warning")):
+            rows += [
+                [data_type(cell.data_type), cell.platform, pill(colour, text), item.item_id, item.message,
+                 item.validator_name or item.rule_id]
+                for item in items
+            ]  # fmt: skip
+    heads = ("data type", "platform", "check", "record", "message", "rule")
+    told = "Correct these records at the source, then refresh the data type."
+    more = and_more(len(rows) - MOST, "record")
+    shown = table_section("Records to correct", heads, rows[:MOST], "", h("p", told, " ", " ".join(more)))
+    return shown if rows else None
 
 
 def freshness(status: CompanyStatus, now: datetime) -> Markup:
@@ -292,15 +387,25 @@ def table_section(
     return section(title, before, h("div", table, class_="wide", tabindex="0", role="region", aria_label=title))
 
 
-def destination(path: str | os.PathLike[str], overwrite: bool) -> Path:
-    """The file's whole path, if a report can be put there.
+def file_name(name: str, at: datetime) -> str:
+    """A name for the file, whatever a company is called: letters, digits and few signs, no folder, not hidden.
 
-    Raises ``FileNotFoundError`` where the folder does not exist, ``IsADirectoryError`` for a folder, and
-    ``FileExistsError`` for a file that is not to be overwritten.
+    >>> file_name("../Toft & <Co>", datetime(2026, 11, 23))
+    'Toft & Co 2026-11-23.html'
+    """
+    plain = re.sub(r"[^\w&'+,.-]+", " ", name).strip(" .-").encode()[:120].decode("utf-8", "ignore").strip()
+    return f"{plain or 'company'} {at:%Y-%m-%d}.html"
+
+
+def destination(path: str | os.PathLike[str], overwrite: bool) -> Path:
+    """The whole path of the file, or of the folder that it goes into, if a report can be put there.
+
+    Raises ``FileNotFoundError`` where the folder does not exist, and ``FileExistsError`` for a file that is not to be
+    overwritten.
     """
     target = Path(path).expanduser().absolute()
     if target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder: name a file in it, such as {target / 'report.html'}.")
+        return target
     if not target.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {target.parent}: create it, or name another one.")
     if target.exists() and not overwrite:
@@ -325,4 +430,4 @@ def save(text: str, path: Path, overwrite: bool) -> Path:
     return path
 
 
-__all__ = ["Findings", "destination", "page", "save"]
+__all__ = ["Findings", "destination", "file_name", "name_of", "page", "read_several", "save"]

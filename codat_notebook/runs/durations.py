@@ -44,6 +44,17 @@ class Lifetime:
         """Seconds that one in twenty exceeds."""
         return math.exp(self.mu + _P95 * self.sigma)
 
+    @classmethod
+    def of(cls, median: float, late: float) -> "Lifetime":
+        """The distribution of which half exceed the one number of seconds, and one in twenty the other."""
+        return cls(math.log(median), max(math.log(max(late / median, 1.0)) / _P95, LEAST_SPREAD))
+
+    def ended(self, seconds: float) -> float:
+        """The share of those that do not hang that has ended after so many seconds."""
+        if seconds <= 0:
+            return 0.0
+        return 0.5 * math.erfc((self.mu - math.log(seconds)) / (self.sigma * math.sqrt(2)))
+
     def left(self, seconds: float) -> float:
         """The share that takes longer than so many seconds.
 
@@ -52,8 +63,7 @@ class Lifetime:
         """
         if seconds <= 0:
             return 1.0
-        z = (math.log(seconds) - self.mu) / self.sigma
-        usual = 0.5 * math.erfc(z / math.sqrt(2))
+        usual = 1 - self.ended(seconds)
         hanging = 1 / (1 + seconds / self.median)
         return (1 - HANGING) * usual + HANGING * hanging
 
@@ -106,6 +116,35 @@ class Durations:
     def usual(self, platform: str, data_type: str) -> float | None:
         """Seconds that half of a kind exceed; ``None`` where no operation of the kind was seen to end."""
         return self.of(platform, data_type).median if (platform, data_type) in self._sums else None
+
+
+def last_end(operations: Mapping[Lifetime, int], sending: float = 0.0) -> tuple[float, float]:
+    """When the last of so many operations has ended that are queued evenly over ``sending`` seconds: one such round in
+    ten is over by the first number of seconds, nine in ten by the second. Those that hang are not counted.
+
+    The chance that all have ended is the product of the shares that have, as if none waited for another.
+
+    >>> [round(seconds) for seconds in last_end({Lifetime(math.log(90), 0.8): 55})]
+    [361, 920]
+    """
+    parts = range(1, 5 if sending else 2)
+
+    def chance(seconds: float) -> float:
+        shares = [
+            (each.ended(seconds - sending * part / len(parts)), number / len(parts))
+            for each, number in operations.items()
+            for part in parts
+        ]
+        return math.exp(sum(number * math.log(share) for share, number in shares)) if all(s for s, _ in shares) else 0.0
+
+    def quantile(wanted: float) -> float:
+        low, high = sending, sending + max((each.late for each in operations), default=0.0) * 1e4
+        for _ in range(50):
+            middle = (low + high) / 2
+            low, high = (low, middle) if chance(middle) > wanted else (middle, high)
+        return high
+
+    return quantile(0.1), quantile(0.9)
 
 
 def seconds_taken(operation: PullOperation) -> float | None:

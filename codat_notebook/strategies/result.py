@@ -46,7 +46,7 @@ class Result:
         ("missed", "mean number of changes at the source that a copy lacks"),
         ("within_goal", "share of the time in which a cell's copy was no older than the goal"),
         ("deadlines_met", "share of deadlines at which the copy was no older than the goal; missing without deadlines"),
-        ("skew", "mean days between the oldest and the newest copy of a company's report; missing without a report"),
+        ("apart", "mean days between the oldest and the newest copy of a company's report; missing without a report"),
         ("never_synced", "cells of which nothing was ever read"),
         ("never_refreshed", "cells that were not refreshed once"),
         ("keep_alive_violations", "connections left without a read for longer than the keep-alive limit, or 25 days"),

@@ -27,9 +27,10 @@ from codat_notebook.strategies.policies import Strategy, gives_up, keep_alive, l
 
 #: Column -> kind of the plan: what ``session.refresh`` needs, then why.
 STRATEGY_PLAN: Final = {
-    "company_id": "category", "company": "text", "connection_id": "category", "data_type": "category",
-    "platform": "category", "status": "category", "age": "duration", "action": "category", "reason": "text",
-    "priority": "number", "cost": "number", "rate": "number", "rate_from": "category",
+    "company": "text", "data_type": "category", "platform": "category", "status": "category", "age": "duration",
+    "action": "category", "reason": "text", "priority": "number", "cost": "number", "rate": "number",
+    "rate_from": "category", "seconds": "number", "seconds_late": "number", "connection_id": "category",
+    "company_id": "category",
 }  # fmt: skip
 _ROUNDING: Final = 1e-9  # of a budget: what sums of many small numbers may lack
 _MINUTE: Final = 1 / 1440
@@ -225,13 +226,16 @@ def plan_round(
     reasons = np.where(priority > 0, "beyond the budget", "not wanted now").astype(object)
     for row in np.flatnonzero(waiting):
         kind, again = cells["last_error"].iloc[row], cells["retry_at"].iloc[row]
-        reasons[row] = f"waits until {again:%Y-%m-%d %H:%M} UTC after {cells['failures'].iloc[row]} x {kind}"
+        failed = f"{cells['failures'].iloc[row]} × {kind}, again from {again:%Y-%m-%d %H:%M} UTC"
+        reasons[row] = f"failed, too soon to retry; {failed}"
     reasons = np.where(cells["obstacle"].isna(), reasons, cells["obstacle"])
     for row, rest in zip(rows, amount - np.cumsum(paid), strict=True):
         alive = np.isinf(priority[row]) and priority[row] != wanted[row]
-        why = "keeps the connection alive" if alive else f"priority {priority[row]:.3g}"
-        age = "never read" if np.isinf(columns.age[row]) else f"{columns.age[row]:.1f} days old"
-        reasons[row] = f"{why}, {age}, {rest:,.6g} of {amount:,.6g} {budget.unit} left"
+        never = np.isinf(columns.age[row])
+        why = "to keep the connection alive" if alive else "never read" if never else "due"
+        since = "" if never else f"read {columns.age[row]:.1f} days ago, "
+        first = f"priority {priority[row]:.3g}" if np.isfinite(priority[row]) else "before all others"
+        reasons[row] = f"{why}; {since}{first}, {rest:,.6g} of {amount:,.6g} {budget.unit} left"
     if gives_up(strategy):
         from_ = optimum.given_up_below(assumed_rates(columns), columns.weight, cost)
         for row in np.flatnonzero((from_ > limits.a_day(budget)) & cells["obstacle"].isna().to_numpy(bool) & ~waiting):
@@ -251,7 +255,8 @@ def _frame(cells: pd.DataFrame, priority: Floats, rows: Rows, reasons: Any, cost
     plan = cells.assign(
         company_id=cells["company"], company=cells["name"], connection_id=cells["connection"],
         age=pd.to_timedelta(cells["age"].where(read, 0.0), unit="D").where(read), reason=reasons, priority=priority,
-        cost=cost, action=np.where(np.isin(np.arange(len(cells)), rows), "queue", "skip"),
+        cost=cost, seconds=86_400 * cells["latency"], seconds_late=86_400 * cells["latency_p95"],
+        action=np.where(np.isin(np.arange(len(cells)), rows), "queue", "skip"),
     ).iloc[order]  # fmt: skip
     given = {name: list(plan[name].astype(object).where(plan[name].notna(), None)) for name in STRATEGY_PLAN}
     return frames.build(STRATEGY_PLAN, given)

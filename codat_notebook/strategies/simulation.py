@@ -177,7 +177,7 @@ class _Run:
             **{name: timeline[name].mean() for name in ("age_p95", "within_goal")},
             "age_max": timeline["age_max"].max(),
             "deadlines_met": _share(self.deadlines.met, self.deadlines.all),
-            "skew": _share(self.reports.apart, self.reports.seen),
+            "apart": _share(self.reports.apart, self.reports.seen),
             "never_synced": np.isinf(board.age).sum(),
             "never_refreshed": (board.refreshes == 0).sum(),
             "keep_alive_violations": self.connections.late.sum(),

@@ -91,7 +91,7 @@ def test_the_whole_console_has_no_serious_fault(stage: Stage, console: Any) -> N
 def test_a_report_has_no_serious_fault(page: Page, tmp_path: Path, scheme: Any) -> None:
     """With every rule, since a report is a page of its own; nothing leaves its table, also on a telephone."""
     file = tmp_path / "report.html"
-    file.write_text(report.page(findings("Toft Stores UK", status="FetchError", count=20)), "utf-8")
+    file.write_text(report.page([findings("Toft Stores UK", status="FetchError", count=20)]), "utf-8")
     page.emulate_media(color_scheme=scheme)
     page.goto(file.as_uri())
     assert [rule["id"] for rule in Axe().run(page).response["violations"]] == []

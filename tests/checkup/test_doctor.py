@@ -118,7 +118,7 @@ def test_a_session_is_looked_at() -> None:
                 examine(session, running.world.company_store.ids[0])
         assert list(result.frame.columns) == COLUMNS
         assert result.named("contradicted") == []
-        assert "<table>" in result._repr_html_()
+        assert "<table" in result._repr_html_()
         assert running.traffic.requests == result.requests <= 60
         assert not [call for call in running.traffic.calls if call.startswith("POST")]
 

@@ -146,7 +146,7 @@ def test_a_dry_run_loads_no_widgets(sandbox: Sandbox) -> None:
     arguments = ("refresh", "--older-than", "5D", "--sandbox", "--dry-run")
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("company_id,company,")
+    assert done.stdout.startswith("company,data_type,")
 
 
 def test_an_interrupted_run_is_gone_on_with_by_the_same_command(sandbox: Sandbox, refresh: Run, tmp_path: Path) -> None:

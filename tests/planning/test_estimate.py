@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from codat_notebook import frames, strategies
-from codat_notebook.models.instants import MONTH
 from codat_notebook.models.vocabulary import daily_requests
 from codat_notebook.planning import estimate
 from codat_notebook.planning.estimate import ALL, SCHEDULE, Load, Prices, estimate_rows
@@ -36,18 +35,17 @@ def test_three_thousand_companies_weekly_against_daily() -> None:
     weekly, daily = found["every 7 days all"], found["every day all"]
     assert weekly.refreshes == daily.refreshes == 15_000
     assert weekly.requests == 15_000 + 3000 * (1 + LOOKS)
-    assert weekly.minutes == weekly.requests / 1000
+    assert weekly.requests / 1000 < weekly.minutes_from < weekly.minutes_to
     assert weekly.quota == weekly.requests / 4_000_000
     assert (daily.refreshes_day, weekly.refreshes_day) == (15_000, pytest.approx(15_000 / 7))
     assert daily.refreshes_month == pytest.approx(15_000 * 365.25 / 12)
-    assert daily.minutes_month == pytest.approx(daily.minutes * MONTH)
 
 
 def test_the_platforms_add_up_to_the_whole() -> None:
-    """Refreshes, requests, minutes, shares and money."""
+    """Refreshes, requests, shares and money."""
     found = rows(MIX, pd.DataFrame({"platform": ["Xero", "plaid"], "price": [0.01, 0.05], "currency": "GBP"}))
     whole, xero, plaid = (found[f"every day {name}"] for name in (ALL, "Xero", "Plaid"))
-    for name in ("refreshes", "requests", "minutes", "quota", "requests_day", "money_day", "money_month"):
+    for name in ("refreshes", "requests", "quota", "requests_day", "money_day", "money_month"):
         assert getattr(whole, name) == pytest.approx(getattr(xero, name) + getattr(plaid, name)), name
     assert xero.money_day == pytest.approx(4000 * 0.01)
     assert (whole.currency, whole.companies) == ("GBP", 3000)
@@ -92,7 +90,7 @@ def test_codats_own_schedule_takes_no_requests_but_costs_what_the_platforms_take
     """It is compared with, and said to be the first thing to consider."""
     found = rows(MIX, 0.02, {"invoices": 24, "bills": 0})
     own = found[f"{SCHEDULE} all"]
-    assert (own.requests, own.minutes, own.quota, own.requests_day) == (0, 0, 0, 0)
+    assert (own.requests, own.minutes_from, own.quota, own.requests_day) == (0, None, 0, 0)
     assert own.refreshes_day == 3000
     assert own.money_day == pytest.approx(60)
     assert own.note is not None
@@ -136,6 +134,23 @@ def test_a_plan_is_counted_by_what_it_queues() -> None:
     assert estimate.of_plan(plan).cells == {("Plaid", "banking-accounts"): 1, ("Xero", "bills"): 1}
     assert estimate.of_plan(plan[plan.platform == "Xero"]).refreshes == 1
     assert estimate.of_plan(plan[plan.action == "none"]).refreshes == 0
+
+
+def test_minutes_last_until_the_last_operation_has_ended() -> None:
+    """As long as the plan says that such operations take; more of them last longer, and so does sending them."""
+    company = snapshot(("xero", "bills", 9, None), ("xero", "items", 9, None))
+    plan = frames.of_rows(frames.PLAN, plan_rows([company], select(older_than="7D")))
+    slow = estimate_rows(estimate.of_plan(plan.assign(seconds=600.0, seconds_late=1200.0)), [DAILY], Prices(), 9, None)[
+        0
+    ]
+    quick = estimate_rows(estimate.of_plan(plan.assign(seconds=6.0, seconds_late=12.0)), [DAILY], Prices(), 9, None)[0]
+    assert 8 < slow["minutes_from"] < 15 < slow["minutes_to"] < 25
+    assert slow["minutes_to"] / quick["minutes_to"] == pytest.approx(100, rel=0.05)
+    assumed = estimate_rows(estimate.of_plan(plan[["company_id", "connection_id", "platform", "data_type", "action"]]),
+                            [DAILY], Prices(), 9, None)[0]  # fmt: skip
+    assert 0 < assumed["minutes_from"] < assumed["minutes_to"]
+    few, many = (rows(estimate.of_numbers(number, 5))["every day all"] for number in (10, 10_000))
+    assert many.minutes_from > few.minutes_to + 50
 
 
 def test_a_share_of_no_known_quota_is_missing() -> None:

@@ -79,7 +79,7 @@ def test_a_report_whose_parts_were_read_apart_is_found() -> None:
     never = snapshot(("xero", "bills", 1, "Complete"), ("xero", "suppliers", None, None), company="c3")
     found = health(company, whole, never).skew.set_index("company")
     assert found.verdict.to_dict() == {"C1": "warn", "C2": "pass", "C3": "fail"}
-    assert found["skew"]["C1"] == timedelta(days=9)
+    assert found["apart"]["C1"] == timedelta(days=9)
     assert (found.oldest_type["C1"], found.newest_type["C1"]) == ("suppliers", "bills")
     assert found.never_read["C3"] == 1
 

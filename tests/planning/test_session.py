@@ -31,9 +31,8 @@ def test_a_plan_of_everything(session: Session) -> None:
     """The columns; each cell as ``session.status`` has it; one request to list, one for each company."""
     plan = session.plan(older_than="7D")
     assert list(plan.columns) == list(frames.PLAN)
-    assert plan.columns[:10].tolist() == [
-        "company_id", "company", "connection_id", "data_type", "platform", "status", "age", "action", "reason",
-        "requests",
+    assert plan.columns[:8].tolist() == [
+        "company", "data_type", "platform", "status", "age", "action", "reason", "requests",
     ]  # fmt: skip
     sent = asked(session)
     connected = (session.companies().connections > 0).sum()

@@ -116,9 +116,9 @@ def page_policy(page: Reader) -> str:
 
 def test_hostile_names_are_text() -> None:
     """In every field; a link that a click could run is no link."""
-    text = report.page(found(HOSTILE, status=HOSTILE, link_url="javascript:alert(1)"))
+    text = report.page([found(HOSTILE, status=HOSTILE, link_url="javascript:alert(1)")])
     page = Reader(text)
-    plain = Reader(report.page(found("Toft", status="Toft", link_url="ftp:x")))
+    plain = Reader(report.page([found("Toft", status="Toft", link_url="ftp:x")]))
     assert page.tags == plain.tags
     assert [name for name, _ in page.attributes] == [name for name, _ in plain.attributes]
     assert not [value for _, value in page.attributes if value and value.startswith("javascript")]
@@ -141,7 +141,7 @@ def test_ages_are_counted_by_whole_days(days: float, words: str) -> None:
     findings = report.Findings(
         status=CompanyStatus(facts, [done], cells), errors=[], now=NOW, server="x", is_sandbox=True
     )
-    text = report.page(findings)
+    text = report.page([findings])
     assert f"<b>1</b> {words}</li>" in text
     tone = {"read within 7 days": "ok", "7 to 30 days old": "warn", "31 days and older": "bad"}[words]
     assert re.findall(r'class="age (\w+)"', text) == [tone]
@@ -149,7 +149,7 @@ def test_ages_are_counted_by_whole_days(days: float, words: str) -> None:
 
 def test_a_long_history_is_cut_and_says_so() -> None:
     """The newest 200; where the others are."""
-    page = Reader(report.page(found(count=450, status="Complete")))
+    page = Reader(report.page([found(count=450, status="Complete")]))
     assert "The newest 200; session.history has them all." in page.texts
     assert len({text for text in page.texts if re.fullmatch(r"Toft\d+", text)}) == 200
     assert "What to do" not in page.texts
@@ -159,7 +159,7 @@ def test_a_company_without_anything_has_a_report() -> None:
     """Every section says that it is empty."""
     facts = CompanyFacts(id="1", name="New", connections={}, supported={})
     nothing = report.Findings(status=CompanyStatus(facts, [], []), errors=[], now=NOW, server="x", is_sandbox=True)
-    texts = Reader(report.page(nothing)).texts
+    texts = Reader(report.page([nothing])).texts
     assert "This company has no connection yet." in texts
     assert "No data of this company has been pulled yet." in texts
     assert "No connection is linked, so nothing can be read." in texts
@@ -172,7 +172,6 @@ def test_a_place_where_no_report_can_be_is_refused_before_codat_is_asked(session
     asked = len(session.requests)
     for path, error, words in (
         (tmp_path / "no" / "report.html", FileNotFoundError, "There is no folder"),
-        (tmp_path, IsADirectoryError, "is a folder: name a file in it"),
         (there, FileExistsError, "overwrite=True"),
     ):
         with pytest.raises(error, match=words):
@@ -205,6 +204,55 @@ def test_the_reports_colours_are_the_consoles() -> None:
         assert mine.items() <= dict(re.findall(r"(--c-[a-z-]+): (#\w+);", theirs)).items()
 
 
+def test_what_checks_refused_is_in_the_file(session: Session, tmp_path: Path) -> None:
+    """Each record with its rule, as Codat's call for it tells them; nothing of it where no check failed."""
+    company = toft(session)
+    page = Reader(session.report(company, tmp_path / "report.html").read_text("utf-8"))
+    status = session.status(company)
+    refused = status[status.status == "ValidationError"]
+    assert len(refused)
+    for id in refused.operation_id:
+        request = {"company_id": company, "dataset_id": id}
+        checks = session.client.manage_data.pull_operations.get_validation(request=request)
+        assert checks.errors
+        for item in (*checks.errors, *checks.warnings):
+            assert {item.item_id, item.message, item.validator_name} <= set(page.texts)
+    assert "Records to correct" in page.texts
+    assert "Records to correct" not in Reader(report.page([found()])).texts
+
+
+def test_several_companies_are_one_file_with_a_summary(session: Session, tmp_path: Path) -> None:
+    """A row and a part for each, in a file named after them; one that cannot be read is named, all of them raise."""
+    companies = session.companies().head(3)
+    path = session.report(companies, tmp_path)
+    assert re.fullmatch(r"3 companies \d{4}-\d\d-\d\d\.html", path.name)
+    page = Reader(path.read_text("utf-8"))
+    assert page.texts.count("Freshness") == 3
+    assert all(page.texts.count(name) >= 2 for name in companies.name)
+    links = {value for name, value in page.attributes if name == "href" and value and value.startswith("#")}
+    assert links == {"#c1", "#c2", "#c3"} == {f"#{value}" for name, value in page.attributes if name == "id"}
+    nobody = "00000000-0000-4000-8000-000000000000"
+    page = Reader(session.report([toft(session), nobody], tmp_path / "two.html").read_text("utf-8"))
+    assert "Not in this report: " in page.texts
+    assert nobody in page.texts
+    with pytest.raises(FileExistsError):
+        session.report(companies, tmp_path)
+    with pytest.raises(ValueError, match="at least one"):
+        session.report([], tmp_path)
+    with pytest.raises(Exception, match="404"):
+        session.report([nobody, nobody.replace("8", "9")], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("Toft Stores UK", "Toft Stores UK"), ("../../etc/passwd", "etc passwd"), ("a\\b:c*?\"|\0\n\u202e", "a b c"),
+     ("", "company"), ("...", "company"), ("Müller & Söhne, 茶", "Müller & Söhne, 茶"), ("茶" * 300, "茶" * 40)],
+)  # fmt: skip
+def test_a_file_is_named_after_the_company_whatever_that_is_called(name: str, file: str) -> None:
+    """Within its folder, in view, at a length that disks take."""
+    assert report.file_name(name, NOW) == f"{file} 2026-11-23.html"
+
+
 def test_a_verdict_is_filed(session: Session, tmp_path: Path) -> None:
     """With its date, its reasons and what was asked; one about another company is refused; without one: no word."""
     id = toft(session)
@@ -218,4 +266,4 @@ def test_a_verdict_is_filed(session: Session, tmp_path: Path) -> None:
     other = str(session.companies(search="Dave").id[0])
     with pytest.raises(ValueError, match="Toft"):
         session.report(other, tmp_path / "other.html", ready=answer)
-    assert "Is it ready?" not in Reader(report.page(found())).texts
+    assert "Is it ready?" not in Reader(report.page([found()])).texts

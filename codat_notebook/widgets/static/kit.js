@@ -172,7 +172,8 @@ function duration(seconds) {
   if (s < 60) return `${s} s`;
   if (m < 60) return s % 60 && m < 10 ? `${m} min ${s % 60} s` : `${m} min`;
   if (hours < 24) return m % 60 ? `${hours} h ${m % 60} min` : `${hours} h`;
-  return hours < 48 ? `${hours} h` : `${d} d`;
+  if (hours < 48) return `${hours} h`;
+  return hours % 24 ? `${d} d ${hours % 24} h` : `${d} d`;
 }
 
 /** An age in words: just now, 5 min ago, 2 h ago, 31 d ago. */
