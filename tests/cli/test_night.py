@@ -154,9 +154,7 @@ class Nights:
                 return
             if not left:
                 left.update({file: file.read_bytes() for file in files if file.exists()})
-                self.reports.append(
-                    {"exit_code": Exit.PROBLEM, "runs": [*job.runs]}
-                )  # ended before
+                self.reports.append({"exit_code": Exit.PROBLEM, "runs": [*job.runs]})  # ended before
                 stop.asked = True
                 if happening.endswith("after"):
                     return
