@@ -224,6 +224,8 @@ def keep_alive(limit: str | float = "25D") -> Policy:
 
 
 def _keep_alive(cells: Columns, limit: float) -> Floats:
+    if cells.age.max(initial=0.0) < limit:
+        return np.zeros(len(cells.age))
     connection = cells.groups("company", "connection")
     youngest = np.full(connection.max(initial=-1) + 1, np.inf)
     np.minimum.at(youngest, connection, cells.age)
@@ -270,7 +272,8 @@ def _first(cells: Columns, strategies: list[Strategy]) -> Floats:
         wanted = ask(strategy, cells)
         order = np.argsort(wanted, kind="stable")
         order = order[wanted[order] > 0]
-        priority[order] = priority.max(initial=0.0) + 1 + np.unique(wanted[order], return_inverse=True)[1]
+        ranked = np.append(0.0, wanted[order])
+        priority[order] = priority.max(initial=0.0) + np.cumsum(ranked[1:] > ranked[:-1])
     return priority
 
 

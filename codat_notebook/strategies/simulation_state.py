@@ -287,7 +287,7 @@ class CellsView:
         self._arrays = {name: cells[name].array for name in (*still, "due")}
         self._now: dict[str, Floats] = {}
         self._index = pd.RangeIndex(len(cells))
-        self._shown: Callable[[], _Lazy | None] = lambda: None
+        self._shown: Callable[[], LazyCells | None] = lambda: None
         self._moving: dict[str, Callable[[], NDArray[Any]]] = {
             "age": lambda: board.age,
             "last_success": lambda: np.where(np.isfinite(board.snapshot), board.snapshot - board.now, np.nan),
@@ -323,7 +323,7 @@ class CellsView:
 
     def frame(self) -> pd.DataFrame:
         """The cells as a table."""
-        frame = _Lazy(self._index, self._array)
+        frame = LazyCells(self._index, self._array)
         self._shown = ref(frame)
         return frame
 
@@ -347,7 +347,7 @@ class CellsView:
         return values.astype(DTYPES[kind])
 
 
-class _Lazy(pd.DataFrame):
+class LazyCells(pd.DataFrame):
     """The cells as a table whose columns are made when they are read, each by itself; all of them when pandas does
     anything else with it. They are most of a round's work, and few strategies read many."""
 
