@@ -370,6 +370,7 @@ class LazyCells(pd.DataFrame):
 
     @property
     def index(self) -> Any:
+        """The rows' labels, which need no column."""
         return pd.DataFrame.index.__get__(self) if "_mgr" in self.__dict__ else self._rows
 
     @index.setter
