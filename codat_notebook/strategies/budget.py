@@ -34,7 +34,7 @@ class Following:
     is worth a request: as many seconds as companies are on their way, up to 30 (``runs.polling``). That makes about the
     square root of the seconds on the way per second of this price, fewer where these are few, and one look at the end.
     The numbers in ``_curve`` are fitted to rounds of 1 to 80 companies with 1 to 14 refreshes each, played with the
-    functions that a run goes by: within a tenth, but for one refresh by itself.
+    functions that a run goes by: within a tenth, also for one refresh by itself.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Following:
 
 def _curve(share: Floats, count: Any) -> Floats:
     """Looks beside the last one, for ``count`` refreshes that take so many seconds per second of a request's price."""
-    x = share * count**0.35
+    x = share * np.where(count > 1, count**0.35, 0.5)  # of one alone nearly all is over at the usual time
     looks: Floats = 0.65 * x / np.sqrt(x + 7.5)
     return looks
 
