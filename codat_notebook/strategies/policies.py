@@ -182,7 +182,7 @@ def worth(cells: Columns, objective: str, max_age: float | None) -> Floats:
             value[part][~wanted] = 0.0
         if max_age is not None and (old := age[part] >= max_age).any():
             late.append(start + np.flatnonzero(old & wanted))
-    if len(rows := np.concatenate(late)):
+    if max_age is not None and len(rows := np.concatenate(late)):
         value[rows] = 0.0
         value[rows] = np.fmax(value.max(), 1.0) * (1 + np.minimum(age[rows] / max_age, 1e6))
     return value

@@ -355,7 +355,7 @@ class LazyCells(pd.DataFrame):
     _rows: pd.Index
 
     def __init__(self, rows: pd.Index, made: Callable[[str], Any]) -> None:
-        super(pd.DataFrame, self).__init__(None)  # type: ignore[call-arg]
+        super(pd.DataFrame, self).__init__(None)
         del self.__dict__["_mgr"]  # what pandas keeps a table's columns in
         self.__dict__.update(_rows=rows, _made=made)
 
@@ -375,15 +375,15 @@ class LazyCells(pd.DataFrame):
 
     @index.setter
     def index(self, labels: Any) -> None:
-        pd.DataFrame.index.__set__(self, labels)
+        pd.DataFrame.index.__set__(self, labels)  # type: ignore[attr-defined]
 
     def __getitem__(self, name: Any) -> Any:
         if "_mgr" in self.__dict__ or not isinstance(name, str) or name not in CELLS:
             return super().__getitem__(name)
         return pd.Series(self._made(name), index=self._rows, name=name, copy=False)
 
-    def __getattr__(self, name: str) -> Any:
-        return self[name] if name in CELLS else super().__getattr__(name)  # type: ignore[misc]
+    def __getattr__(self, name: str) -> Any:  # type: ignore[misc]  # the stubs call it final
+        return self[name] if name in CELLS and "_mgr" not in self.__dict__ else super().__getattr__(name)
 
 
 def _locked(values: Floats) -> Floats:

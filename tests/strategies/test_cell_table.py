@@ -184,5 +184,7 @@ def test_only_the_columns_that_are_read_are_made() -> None:
     assert list(changed.index) == [5, 6, 7]
     own["age"].array[:] = 0.0
     assert own["age"].equals(whole["age"])
-    with pytest.raises(AttributeError, match="ages"):
-        _ = own.ages
+    del own["age"]
+    for missing in ("age", "ages"):
+        with pytest.raises(AttributeError, match=missing):
+            getattr(own, missing)
