@@ -355,14 +355,14 @@ class LazyCells(pd.DataFrame):
     _rows: pd.Index
 
     def __init__(self, rows: pd.Index, made: Callable[[str], Any]) -> None:
-        super(pd.DataFrame, self).__init__(None)
+        super(pd.DataFrame, self).__init__(None)  # type: ignore[call-arg]
         del self.__dict__["_mgr"]  # what pandas keeps a table's columns in
         self.__dict__.update(_rows=rows, _made=made)
 
     @cached_property
     def _mgr(self) -> Any:
         columns = {name: self._made(name) for name in CELLS}
-        return pd.DataFrame(columns, index=self._rows, copy=False)._mgr  # type: ignore[attr-defined]
+        return pd.DataFrame(columns, index=self._rows, copy=False)._mgr
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
