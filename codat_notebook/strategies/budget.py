@@ -34,7 +34,7 @@ class Following:
     is worth a request: as many seconds as companies are on their way, up to 30 (``runs.polling``). That makes about the
     square root of the seconds on the way per second of this price, fewer where these are few, and one look at the end.
     The numbers in ``_curve`` are fitted to rounds of 1 to 80 companies with 1 to 14 refreshes each, played with the
-    functions that a run goes by: within a tenth, but for one refresh by itself.
+    functions that a run goes by: within a tenth, also for one refresh by itself.
 
     Parameters
     ----------
@@ -57,19 +57,30 @@ class Following:
         order = np.argsort(self._company[rows], kind="stable")
         company, seconds = self._company[rows][order], self._seconds[rows][order]
         first = np.diff(company, prepend=-1) > 0
-        companies = int(first.sum())
-        price, read = min(companies, _MANY), 1.0 if companies <= _FEW else 1 / companies
+        price, start = self._round(int(first.sum()))
         place, until = np.arange(len(rows)), np.cumsum(seconds)
         count = place - np.maximum.accumulate(np.where(first, place, 0))  # refreshes of the company before this one
         until -= np.maximum.accumulate(np.where(first, until - seconds, 0.0))
         looks = np.empty(len(rows))
-        looks[order] = first * (1 + read) + _curve(until / price, count + 1) - _curve((until - seconds) / price, count)
+        looks[order] = first * start + _curve(until / price, count + 1) - _curve((until - seconds) / price, count)
         return looks
+
+    def whole(self, rows: Rows) -> float:
+        """The looks of a round, all together."""
+        company = self._company[rows]
+        count, seconds = np.bincount(company), np.bincount(company, self._seconds[rows])
+        there = np.flatnonzero(count)
+        price, start = self._round(len(there))
+        return len(there) * start + float(_curve(seconds[there] / price, count[there]).sum())
+
+    def _round(self, companies: int) -> tuple[int, float]:
+        """What a request is worth in a round of so many companies, and the looks at the start and end of each."""
+        return min(companies, _MANY), 2.0 if companies <= _FEW else 1 + 1 / companies
 
 
 def _curve(share: Floats, count: Any) -> Floats:
     """Looks beside the last one, for ``count`` refreshes that take so many seconds per second of a request's price."""
-    x = share * count**0.35
+    x = share * np.where(count > 1, count**0.35, 0.5)  # of one alone nearly all is over at the usual time
     looks: Floats = 0.65 * x / np.sqrt(x + 7.5)
     return looks
 

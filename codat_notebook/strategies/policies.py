@@ -168,21 +168,23 @@ def worth(cells: Columns, objective: str, max_age: float | None) -> Floats:
     """w W / c, where a weight of 0 means never, also for a cell that is worth everything."""
     weight, age, rate, cost, value = cells.weight, cells.age, assumed_rates(cells), cells.cost, np.empty(len(cells.age))
     believed = cells.belief if objective == "freshness" else None
-    with np.errstate(invalid="ignore"):
-        for start in range(0, len(age), _SLICE):
-            part = slice(start, start + _SLICE)
-            if believed is None:
-                won = INDICES[objective](rate[part], age[part])
-            else:
-                won = indices.staleness_believed(believed[0][part], believed[1][part], age[part])
+    late = [np.empty(0, dtype=np.intp)]
+    for start in range(0, len(age), _SLICE):
+        part = slice(start, start + _SLICE)
+        if believed is None:
+            won = INDICES[objective](rate[part], age[part])
+        else:
+            won = indices.staleness_believed(believed[0][part], believed[1][part], age[part])
+        with np.errstate(invalid="ignore"):
             np.multiply(won, weight[part] / cost[part], out=value[part])
-    value[~(weight > 0)] = 0.0
-    if max_age is not None:
-        late = np.flatnonzero((age >= max_age) & (weight > 0))
-        if len(late):
-            value[late] = np.inf
-            finite = value[np.isfinite(value)].max(initial=0.0)
-            value[late] = np.fmax(finite, 1.0) * (1 + np.minimum(age[late] / max_age, 1e6))
+        wanted = weight[part] > 0
+        if not wanted.all():
+            value[part][~wanted] = 0.0
+        if max_age is not None and (old := age[part] >= max_age).any():
+            late.append(start + np.flatnonzero(old & wanted))
+    if max_age is not None and len(rows := np.concatenate(late)):
+        value[rows] = 0.0
+        value[rows] = np.fmax(value.max(), 1.0) * (1 + np.minimum(age[rows] / max_age, 1e6))
     return value
 
 
@@ -222,6 +224,8 @@ def keep_alive(limit: str | float = "25D") -> Policy:
 
 
 def _keep_alive(cells: Columns, limit: float) -> Floats:
+    if cells.age.max(initial=0.0) < limit:
+        return np.zeros(len(cells.age))
     connection = cells.groups("company", "connection")
     youngest = np.full(connection.max(initial=-1) + 1, np.inf)
     np.minimum.at(youngest, connection, cells.age)
@@ -268,7 +272,8 @@ def _first(cells: Columns, strategies: list[Strategy]) -> Floats:
         wanted = ask(strategy, cells)
         order = np.argsort(wanted, kind="stable")
         order = order[wanted[order] > 0]
-        priority[order] = priority.max(initial=0.0) + 1 + np.unique(wanted[order], return_inverse=True)[1]
+        ranked = np.append(0.0, wanted[order])
+        priority[order] = priority.max(initial=0.0) + np.cumsum(ranked[1:] > ranked[:-1])
     return priority
 
 

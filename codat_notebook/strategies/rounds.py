@@ -93,15 +93,14 @@ def choose(priority: Floats, eligible: Flags, cost: Floats, budget: float) -> Ro
     cost, budget : what each costs, and what may be spent now. The first cell that it does not pay ends the round, so
         that a dear cell with a high priority is saved up for.
     """
-    able = np.flatnonzero(eligible & (priority > 0))
+    wanted = np.where(eligible & (priority > 0), priority, 0.0)
     budget *= 1 + _ROUNDING
-    cheapest = float(cost[able].min(initial=np.inf))
-    if (most := budget / cheapest) < 1:
-        return able[:0]
-    if most < len(able):  # only those that may be chosen are put in order
-        wanted = priority[able]
-        able = able[wanted >= np.partition(wanted, -int(most))[-int(most)]]
-    rows = able[np.argsort(-priority[able], kind="stable")]
+    most = int(min(budget / cost.min(initial=np.inf), len(wanted)))
+    if most < 1:
+        return np.empty(0, dtype=np.intp)
+    least = np.partition(wanted, -most)[-most]  # only those that may be chosen are put in order
+    rows = np.flatnonzero(wanted >= np.fmax(least, 5e-324))
+    rows = rows[np.argsort(-wanted[rows], kind="stable")]
     chosen: Rows = rows[np.cumsum(cost[rows]) <= budget]
     return chosen
 
@@ -167,15 +166,17 @@ class Rounds:
             priority = wanted.copy()
             priority[self._urgent] = np.inf
         rows = choose(priority, eligible, self._cost, self.credit)
-        looks = self._following.of(rows)
         if self._requests:
+            looks = self._following.of(rows)
             while not (paid := np.cumsum(1 + looks) <= self.credit * (1 + _ROUNDING)).all():
                 rows = rows[paid]  # fewer companies are looked at more often, so it is counted again
                 looks = self._following.of(rows)
-        cost = 1 + looks if self._requests else self._cost[rows]
+            cost = 1 + looks
+        else:
+            cost = self._cost[rows]
         self.credit -= float(cost.sum())
         self.spent += float(cost.sum())
-        self.looks += float(looks.sum())
+        self.looks += self._following.whole(rows)
         return Round(rows, cost, priority, wanted)
 
 

@@ -120,7 +120,9 @@ class _Run:
             self._move(day + number / self.ticks)
             self.rounds.earn(1 / self.ticks)
             columns = self.view.columns(self.rounds.credit)
-            board.begin(self.rounds.next(columns, board.eligible(), look=number == 0).rows)
+            chosen = self.rounds.next(columns, board.eligible(), look=number == 0)
+            self.view.close()
+            board.begin(chosen.rows)
             if number == look:
                 self.reports.look(board)
                 middle = np.full(len(board), board.now + 0.5 / self.ticks)

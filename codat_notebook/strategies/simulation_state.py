@@ -11,7 +11,9 @@ worked out when they are asked for, or as a table of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, Final, NamedTuple
+from weakref import ref
 
 import numpy as np
 import pandas as pd
@@ -122,32 +124,26 @@ class _Troubles:
     def __init__(self, failure_rate: Floats, platform: NDArray[np.integer[Any]], platforms: list[str]) -> None:
         weights = [BY_NAME[name].failures if name in BY_NAME else _FAILURES for name in [*platforms, ""]]
         parts = np.array([[each.get(kind, 0.0) for kind in _KINDS] for each in weights])
-        self._parts = parts / parts.sum(axis=1, keepdims=True)
-        self._platform = platform
-        self._never = np.log1p(-failure_rate)  # all kinds together: the logarithm of the chance that none is there
+        never = np.log1p(-failure_rate)  # all kinds together: the logarithm of the chance that none is there
+        self._shares = -np.expm1(never[:, None] * (parts / parts.sum(axis=1, keepdims=True))[platform])
         self._more = np.zeros((len(failure_rate), len(_KINDS)), np.float32)  # by how much the chance was over the share
         self._looked = np.zeros(len(failure_rate))
 
-    def _shares(self, rows: Rows) -> Floats:
-        shares: Floats = -np.expm1(self._never[rows, None] * self._parts[self._platform[rows]])
-        return shares
-
     def met(self, rows: Rows, kinds: NDArray[np.intp]) -> None:
         """The troubles of cells are these at the start."""
-        self._more[rows, kinds] = 1.0 - self._shares(rows)[np.arange(len(rows)), kinds]
+        self._more[rows, kinds] = 1.0 - self._shares[rows, kinds]
 
     def success(self, gap: float) -> Floats:
         """The highest chance that a refresh succeeds: so long after one that did."""
-        rows = np.arange(len(self._never))
-        shares = self._shares(rows)
-        chance: Floats = np.prod(1 - shares * -np.expm1(-gap / (_MENDED * (1 - shares))), axis=1)
+        lasts = _MENDED * (1 - self._shares)
+        chance: Floats = np.prod(1 - self._shares * -np.expm1(-gap / lasts), axis=1)
         return chance
 
     def meet(self, rows: Rows, now: float, rng: np.random.Generator) -> NDArray[np.intp]:
         """How refreshes that start now will fail: the number of the kind, or -1."""
-        if not self._never[rows].any():
+        shares = self._shares[rows]
+        if not shares.any():
             return np.full(len(rows), -1)
-        shares = self._shares(rows)
         gap = (now - self._looked[rows])[:, None]
         chance = shares + self._more[rows] * np.exp(-gap / (_MENDED * (1.0 - shares)))
         there = rng.random(chance.shape) < chance
@@ -290,6 +286,8 @@ class CellsView:
         still = [name for name, kind in CELLS.items() if kind == "category" and name not in CHANGING]
         self._arrays = {name: cells[name].array for name in (*still, "due")}
         self._now: dict[str, Floats] = {}
+        self._index = pd.RangeIndex(len(cells))
+        self._shown: Callable[[], LazyCells | None] = lambda: None
         self._moving: dict[str, Callable[[], NDArray[Any]]] = {
             "age": lambda: board.age,
             "last_success": lambda: np.where(np.isfinite(board.snapshot), board.snapshot - board.now, np.nan),
@@ -324,12 +322,19 @@ class CellsView:
         return self._board.given.labels(name)
 
     def frame(self) -> pd.DataFrame:
-        """The cells as a table. Made from bare columns: setting them one by one takes several times as long."""
-        columns = {name: self._array(name, kind) for name, kind in CELLS.items()}
-        return pd.DataFrame(columns, index=pd.RangeIndex(len(self._board)), copy=False)
+        """The cells as a table."""
+        frame = LazyCells(self._index, self._array)
+        self._shown = ref(frame)
+        return frame
 
-    def _array(self, name: str, kind: str) -> Any:
+    def close(self) -> None:
+        """The cells are about to change: a table that the strategy keeps is built while it is true."""
+        if (kept := self._shown()) is not None:
+            _ = kept._mgr
+
+    def _array(self, name: str) -> Any:
         """A column as pandas keeps it; nobody else holds it."""
+        kind = CELLS[name]
         if name in self._arrays:
             return self._arrays[name].copy()
         if name in CHANGING:
@@ -340,6 +345,45 @@ class CellsView:
         if kind == "answer":
             return pd.arrays.BooleanArray(values == 1, np.isnan(values))
         return values.astype(DTYPES[kind])
+
+
+class LazyCells(pd.DataFrame):
+    """The cells as a table whose columns are made when they are read, each by itself; all of them when pandas does
+    anything else with it. They are most of a round's work, and few strategies read many."""
+
+    _made: Callable[[str], Any]
+    _rows: pd.Index
+
+    def __init__(self, rows: pd.Index, made: Callable[[str], Any]) -> None:
+        super(pd.DataFrame, self).__init__(None)  # type: ignore[call-arg]
+        del self.__dict__["_mgr"]  # what pandas keeps a table's columns in
+        self.__dict__.update(_rows=rows, _made=made)
+
+    @cached_property
+    def _mgr(self) -> Any:
+        columns = {name: self._made(name) for name in CELLS}
+        return pd.DataFrame(columns, index=self._rows, copy=False)._mgr
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return pd.DataFrame
+
+    @property
+    def index(self) -> Any:
+        """The rows' labels, which need no column."""
+        return pd.DataFrame.index.__get__(self) if "_mgr" in self.__dict__ else self._rows
+
+    @index.setter
+    def index(self, labels: Any) -> None:
+        pd.DataFrame.index.__set__(self, labels)  # type: ignore[attr-defined]
+
+    def __getitem__(self, name: Any) -> Any:
+        if "_mgr" in self.__dict__ or not isinstance(name, str) or name not in CELLS:
+            return super().__getitem__(name)
+        return pd.Series(self._made(name), index=self._rows, name=name, copy=False)
+
+    def __getattr__(self, name: str) -> Any:  # type: ignore[misc]  # the stubs call it final
+        return self[name] if name in CELLS and "_mgr" not in self.__dict__ else super().__getattr__(name)
 
 
 def _locked(values: Floats) -> Floats:

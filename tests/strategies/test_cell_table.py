@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from codat_notebook.strategies import budget, cell_table, learning, policies
-from codat_notebook.strategies.cell_table import Columns, StrategyError, ask, table
+from codat_notebook.strategies.cell_table import CELLS, Columns, StrategyError, ask, table
+from codat_notebook.strategies.simulation_state import LazyCells
 
 NOW = pd.Timestamp("2026-11-23T12:00:00Z")
 DTYPES = {
@@ -149,3 +150,41 @@ def test_what_is_no_budget_is_refused(text: Any) -> None:
     """The message shows how a budget is written."""
     with pytest.raises(ValueError, match='write "500 refreshes/day"'):
         budget.Budget.of(text)
+
+
+def test_only_the_columns_that_are_read_are_made() -> None:
+    """Reading a column makes that one; whatever else is done with the cells makes them a table as any other."""
+    whole, asked = (
+        table({"company": ["a", "b", "a"], "age": [3.0, np.inf, 1.0], "weight": [1.0, 2.0, 3.0]}),
+        list[str](),
+    )
+
+    def cells() -> pd.DataFrame:
+        asked.clear()
+        return LazyCells(whole.index, lambda name: (asked.append(name), whole[name].array.copy())[1])
+
+    lazy = cells()
+    pd.testing.assert_series_equal(lazy.weight * lazy["age"], whole.weight * whole["age"])
+    assert (len(lazy), list(lazy.index)) == (3, [0, 1, 2])
+    assert asked == ["weight", "age"]
+    pd.testing.assert_frame_equal(pd.DataFrame(lazy), whole)
+    assert asked[2:] == list(CELLS)
+    for change in (
+        lambda frame: frame.assign(rate=1.0),
+        lambda frame: frame.query("age > 2"),
+        lambda frame: frame.groupby("company", observed=True)["age"].transform("max"),
+        lambda frame: frame.nlargest(2, "weight")[["age", "status"]],
+        lambda frame: frame.iloc[::-1].reset_index(drop=True),
+    ):
+        assert change(cells()).equals(change(whole))
+    changed, own = cells(), cells()
+    changed["age"] = changed["weight"]
+    changed.index = pd.Index([5, 6, 7])
+    assert changed.age.to_dict() == {5: 1.0, 6: 2.0, 7: 3.0}
+    assert list(changed.index) == [5, 6, 7]
+    own["age"].array[:] = 0.0
+    assert own["age"].equals(whole["age"])
+    del own["age"]
+    for missing in ("age", "ages"):
+        with pytest.raises(AttributeError, match=missing):
+            getattr(own, missing)

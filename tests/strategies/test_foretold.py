@@ -1,8 +1,10 @@
 """What is foretold is what happens: simulated and real rounds keep the same books."""
 
 import json
+import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,15 @@ import pandas as pd
 import pytest
 
 from codat_notebook.live import run_strategy
+from codat_notebook.models.platforms import SPREAD
 from codat_notebook.models.shared import Security
 from codat_notebook.runs import JournalError
+from codat_notebook.runs.durations import Lifetime
+from codat_notebook.runs.polling import Running, next_look
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
 from codat_notebook.strategies import Limits, Portfolio, oldest, optimal, simulate, table
-from codat_notebook.strategies.budget import Budget, days
+from codat_notebook.strategies.budget import Budget, Following, days
 from codat_notebook.strategies.rounds import plan_round
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -111,11 +116,24 @@ def test_a_budget_in_requests_pays_for_reading() -> None:
         assert told["spent"] <= 4 * 71
 
 
+@pytest.mark.parametrize("median", [15, 30, 60, 120, 300])
+def test_a_refresh_by_itself_is_looked_at_as_polling_has_it(median: float) -> None:
+    """Reading the company, then the looks until the end, over durations of all lengths that such refreshes have."""
+    lifetime, looks = Lifetime(math.log(median), SPREAD), []
+    for part in np.linspace(0.02, 0.98, 49):
+        lasts, passed, number = median * math.exp(SPREAD * NormalDist().inv_cdf(part)), 0.0, 1
+        while passed < lasts:
+            passed, number = passed + next_look([Running(passed, lifetime)]), number + 1
+        looks.append(number)
+    told = Following(np.zeros(1, np.intp), np.array([median / 86_400])).whole(np.zeros(1, np.intp))
+    assert told == pytest.approx(np.mean(looks), rel=0.12)
+
+
 @pytest.fixture(scope="module")
 def session() -> Any:
-    """A session on a sandbox whose hours pass in seconds."""
+    """A session on a sandbox whose minutes pass in seconds."""
     with (
-        Sandbox(companies=4, seed=3, speed=600, start=START) as sandbox,
+        Sandbox(companies=4, seed=3, speed=60, start=START) as sandbox,
         Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session,
     ):
         session.world = sandbox  # type: ignore[attr-defined]

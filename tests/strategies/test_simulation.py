@@ -127,6 +127,22 @@ def test_functions_and_policies_see_the_same_cells() -> None:
     pd.testing.assert_series_equal(pd.Series(one.metrics), pd.Series(other.metrics))
 
 
+def test_a_table_that_a_strategy_keeps_stays_as_it_was() -> None:
+    """Also in the columns that were not read while it was asked."""
+    copied: list[pd.DataFrame] = []
+    kept: list[pd.DataFrame] = []
+    for whole, rows in ((True, copied), (False, kept)):
+
+        def strategy(cells: pd.DataFrame, whole: bool = whole, rows: list[pd.DataFrame] = rows) -> Any:
+            rows.append(cells.copy() if whole else cells)
+            return cells.age
+
+        simulate(strategy, Portfolio.synthetic(3, seed=1), days=2, budget="50 refreshes/day")
+    assert len(copied) == 48
+    for one, other in zip(copied, kept, strict=True):
+        pd.testing.assert_frame_equal(pd.DataFrame(other), one)
+
+
 def test_the_engine_holds_the_limits() -> None:
     """Cells that are not linked or supported are left alone; no cell twice at a time; the reserve is kept."""
     frame = pd.DataFrame({
