@@ -231,6 +231,8 @@ class CompanyRun:
         """Enter a phase, with a remark for the reader."""
         before, self.phase = self.phase, phase
         self.note = note
+        if self.over:
+            self.looked = None  # as large as its rows, and of no use any more
         self.changed(self, self.rows, before)
 
     def replace(self, position: int, row: Row) -> None:

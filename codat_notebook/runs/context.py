@@ -43,7 +43,7 @@ FEW = 5
 #: Statuses of an answer that concern one company only, and that no waiting changes.
 ITS_OWN = (403, 404)
 #: So many rows the newest runs have together that are found by their ids after everybody has let go of them.
-KEPT_ROWS = 10_000
+KEPT_ROWS = 5_000
 #: Real seconds after which nothing waits without a word.
 SILENCE = 10.0
 

@@ -148,7 +148,7 @@ class RefreshingMethods(Asking):
 
     @property
     def runs(self) -> "Runs":
-        """The runs of this session, oldest first: those that somebody holds, and the newest, up to 10,000 rows in all.
+        """The runs of this session, oldest first: those that somebody holds, and the newest, up to 5,000 rows in all.
         ``session.runs[run.id]`` finds one from another request or cell."""
         return Runs(self.context.held())
 

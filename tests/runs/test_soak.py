@@ -118,4 +118,5 @@ def test_a_small_soak() -> None:
 def test_ten_thousand_operations_with_faults() -> None:
     """Eight waves of 1,250: twice 0, lost 0, memory flat, no task, thread or socket left."""
     memory = soak(companies=250, waves=8)
-    assert memory[-1] - memory[2] < 15e6, [f"{each / 1e6:.0f} MB" for each in memory]
+    # A session knows its newest runs by their ids; from the fifth wave on each takes another one's place.
+    assert memory[-1] - memory[4] < 12e6, [f"{each / 1e6:.0f} MB" for each in memory]
