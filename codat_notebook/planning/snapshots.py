@@ -5,13 +5,13 @@ a second request is sent only where it does not reach back far enough. One compa
 :class:`CompanySnapshot`; what stops all of them (the reserve of the day's quota, an outage) ends the asking, and those
 that are left say why.
 
-With a memory, a company is asked for again only where something can have changed: :func:`is_due` says when. What is
+With a memory, a company is asked for again only where something can have changed: :func:`due` says when. What is
 known of the others is as old as their ``seen`` says, and never older than a day.
 """
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -31,6 +31,7 @@ from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
 from codat_notebook.runs.governor import Hold
 from codat_notebook.runs.memory import Look, mark_of
 from codat_notebook.runs.records import Subject
+from codat_notebook.runs.store import checksum
 
 T = TypeVar("T")
 Progress = Callable[[int, int], object]
@@ -40,8 +41,8 @@ UNREADABLE = "could not be read"
 AT_ONCE = 24
 #: Real seconds: between two looks whether a request may go, and for which a plan waits until one may.
 _LOOK, _LONGEST = 0.02, 90.0
-#: How long what is remembered of a company is good for, where nothing tells of a change: at least, and at most.
-SHORT, LONG = timedelta(hours=1), timedelta(days=1)
+#: How long what is remembered of a company is good for, where nothing tells of a change: of what failed, of others.
+OFTEN, LONG = timedelta(hours=8), timedelta(days=1)
 #: Companies that are remembered at one go, so that a look that is killed has not been in vain.
 _KEPT = 100
 
@@ -211,31 +212,47 @@ async def read_cells(
 async def _known(context: RunContext, snapshots: Iterable[CompanySnapshot]) -> dict[str, Look]:
     """Company id -> what is remembered of it and still good."""
     facts = [snapshot.facts for snapshot in snapshots if snapshot.facts is not None]
-    looks = await context.remember(lambda memory: [memory.recall(each) for each in facts]) or ()
-    return {look.facts.id: look for look in looks if look is not None and not is_due(look, context.now)}
+    looks = await context.remember(lambda memory: memory.recall(facts)) or {}
+    again = due(looks.values(), context.now)
+    return {id: look for id, look in looks.items() if id not in again}
 
 
-def is_due(look: Look, now: datetime) -> bool:
-    """Whether a company has to be asked for again, of which this is remembered and the connections are those of now.
+def due(looks: Collection[Look], now: datetime) -> set[str]:
+    """The ids of the companies that have to be asked for again, of which this is remembered and the connections are
+    those of now.
 
     A connection that was read, lost or linked again, or that shows a new error, tells so in the list of companies
-    (``lastSync``, ``status``, ``dataConnectionErrors``). A failure need not: what runs is asked for each time, what
-    failed in the last day or may lose its authorization in the next once in an hour, and everything else once in a day:
-    at this look, if it would be older than that at the next one, which is expected to come as soon as this one did.
+    (``lastSync``, ``status``, ``dataConnectionErrors``). A failure need not: what runs is asked for each time, and what
+    would be older than a day at the next look, which is expected to come as soon as this one did. So that companies
+    which were first asked for together are not all due together, those that were asked for longest ago take turns: as
+    many as of a day have passed since the last look, and of what failed in the last day or may lose its authorization in
+    the next, as many as of eight hours.
     """
-    operations = look.operations or ()
-    if look.mark != mark_of(look.facts) or any(is_running(each.status, each.completed) for each in operations):
-        return True
-    age, since = now - look.at, now - (look.before or look.at)
-    if age < SHORT:
-        return False
-    failed = (each.told for each in operations if is_problem(each.status))
-    ends = (expiry(each, (), now) for each in look.facts.linked)
-    return (
-        age + since >= LONG
-        or any(told is not None and now - told < LONG for told in failed)
-        or any(end is not None and now < end.earliest < now + LONG for end in ends)
-    )
+    found, rest, wary = set[str](), list[Look](), set[str]()
+    for look in sorted(looks, key=lambda each: each.at):
+        operations = look.operations or ()
+        running = any(is_running(each.status, each.completed) for each in operations)
+        if running or look.mark != mark_of(look.facts) or (now - look.at) + (now - (look.before or look.at)) >= LONG:
+            found.add(look.facts.id)
+        else:
+            rest.append(look)
+            failed = (each.told for each in operations if is_problem(each.status))
+            ends = (expiry(each, (), now) for each in look.facts.linked)
+            if any(told is not None and now - told < LONG for told in failed) or any(
+                end is not None and now < end.earliest < now + LONG for end in ends
+            ):
+                wary.add(look.facts.id)
+    for waiting, every in (([each for each in rest if each.facts.id in wary], OFTEN), (rest, LONG)):
+        turns = sum(_passed(each, now, every) for each in waiting)
+        found |= {each.facts.id for each in waiting[:turns]}
+    return found
+
+
+def _passed(look: Look, now: datetime, every: timedelta) -> bool:
+    """Whether a moment that comes once in a time, to each company at another, has passed since the last look."""
+    own = checksum([look.facts.id])
+    last, present = ((time.timestamp() - own) // every.total_seconds() for time in (look.before or look.at, now))
+    return last < present
 
 
 class _Stopped(Exception):

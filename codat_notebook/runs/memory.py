@@ -150,9 +150,9 @@ class Memory:
     async def admit(self, context: RunContext) -> None:
         """Let a session use it whose key it does not know, if the account is the same: one of the remembered companies
         must answer. Raises :class:`MemoryFileError` where none does, and the client's errors where nobody can tell."""
-        ids = [
-            id for (id,) in self._read("SELECT DISTINCT company_id FROM seen WHERE kind = 'look' LIMIT ?", (_ASKED,))
-        ]
+        with self._reading() as db:
+            found = db.execute("SELECT company_id FROM seen WHERE kind = 'look' LIMIT ?", (_ASKED,)).fetchall()
+        ids = [id for (id,) in found]
         for id in ids:
             try:
                 await context.client.companies.get_async(request={"company_id": id})
@@ -193,40 +193,25 @@ class Memory:
 
     # Reading.
 
-    def recall(self, facts: CompanyFacts) -> Look | None:
-        """The company as it was when its data was last asked for; ``None`` where it never was."""
-        rows = self.sightings(("look", "operation", "latest", "success"), facts.id)
-        about = next((row for row in rows if row.kind == "look"), None)
-        if about is None or not about.began:
-            return None
-        operations = [operation_of(row) for row in rows if row.kind == "operation"]
-        operations.sort(key=lambda each: each.requested, reverse=True)
-        told: dict[str, dict[str, Any]] = {}
-        for row in rows:
-            fields = told.setdefault(row.data_type, {})
-            if row.kind == "latest":
-                fields |= {"current_status": DatasetStatus(row.status or ""), "latest_sync_id": row.id or None}
-            elif row.kind == "success":
-                fields |= {"last_successful_sync": row.ended, "latest_successful_sync_id": row.id or None}
-        statuses = {
-            name: DataStatus(data_type=SchemaDataType(name), **fields) for name, fields in told.items() if fields
-        }
-        at, before = (datetime.fromisoformat(time) for time in (about.began, about.ended or about.began))
-        whole = about.status == "whole"
-        return Look(facts, at, operations, statuses, whole, mark=about.words or "", before=before)
+    def recall(self, companies: Iterable[CompanyFacts]) -> dict[str, Look]:
+        """Id -> the company as it was when its data was last asked for, of those of which it ever was."""
+        looks: dict[str, Look] = {}
+        with self._reading() as db:
+            for facts in companies:
+                look = _look(facts, _sightings(db, ("look", "operation", "latest", "success"), facts.id))
+                if look is not None:
+                    looks[facts.id] = look
+        return looks
 
     def sightings(self, kinds: Collection[str], company_id: str | None = None) -> list[Sighting]:
         """The rows of these kinds, of one company or of all, each state after the one before."""
-        marks = ", ".join("?" * len(kinds))
-        whose = "" if company_id is None else "company_id = ? AND "
-        values = (*(() if company_id is None else (company_id.lower(),)), *kinds)
-        order = "company_id, kind, connection_id, data_type, id"
-        rows = self._read(f"SELECT * FROM seen WHERE {whose}kind IN ({marks}) ORDER BY {order}", values)
-        return [Sighting(*row) for row in rows]
+        with self._reading() as db:
+            return _sightings(db, kinds, company_id)
 
-    def _read(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
         with _told(self.path), self._lock, closing(_opened(self.path)) as db:
-            return db.execute(query, values).fetchall()
+            yield db
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -265,6 +250,37 @@ def _opened(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _sightings(db: sqlite3.Connection, kinds: Collection[str], company_id: str | None = None) -> list[Sighting]:
+    marks = ", ".join("?" * len(kinds))
+    whose = "" if company_id is None else "company_id = ? AND "
+    values = (*(() if company_id is None else (company_id.lower(),)), *kinds)
+    order = "company_id, kind, connection_id, data_type, id"
+    query = f"SELECT * FROM seen WHERE {whose}kind IN ({marks}) ORDER BY {order}"
+    return [Sighting(*row) for row in db.execute(query, values)]
+
+
+def _look(facts: CompanyFacts, rows: Sequence[Sighting]) -> Look | None:
+    """The last look at the data of a company; ``None`` where there was none."""
+    about = next((row for row in rows if row.kind == "look"), None)
+    if about is None or not about.began:
+        return None
+    operations = [operation_of(row) for row in rows if row.kind == "operation"]
+    operations.sort(key=lambda each: each.requested, reverse=True)
+    told: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        fields = told.setdefault(row.data_type, {})
+        if row.kind == "latest":
+            fields |= {"current_status": DatasetStatus(row.status or ""), "latest_sync_id": row.id or None}
+        elif row.kind == "success":
+            fields |= {"last_successful_sync": row.ended, "latest_successful_sync_id": row.id or None}
+    statuses = {
+        name: DataStatus(data_type=SchemaDataType(name), **fields) for name, fields in told.items() if fields
+    }
+    at, before = (datetime.fromisoformat(time) for time in (about.began, about.ended or about.began))
+    whole = about.status == "whole"
+    return Look(facts, at, operations, statuses, whole, mark=about.words or "", before=before)
 
 
 def _keep(db: sqlite3.Connection, look: Look) -> None:

@@ -67,15 +67,14 @@ def test_what_was_seen_is_recalled(memory: Memory) -> None:
         latest_sync_id="l", latest_successful_sync_id="s",
     )  # fmt: skip
     memory.saw([Look(facts(), NOON, operations, {"bills": bills}, whole=True)])
-    look = memory.recall(facts())
-    assert look is not None
+    [look] = memory.recall([facts()]).values()
     assert look.operations is not None
     assert [(o.id, o.status, o.requested, o.completed) for o in look.operations] == [
         (o.id, o.status, o.requested, o.completed) for o in operations
     ]
     assert [o.error_message for o in look.operations] == ["invalid_grant", None]
     assert (look.statuses, look.whole, look.at, look.mark) == ({"bills": bills}, True, NOON, mark_of(facts()))
-    assert memory.recall(CompanyFacts("other", "", {}, {})) is None
+    assert memory.recall([CompanyFacts("other", "", {}, {})]) == {}
 
 
 def test_ids_types_statuses_and_times_are_kept_and_nothing_else(memory: Memory, path: Path) -> None:
@@ -103,7 +102,7 @@ def test_a_state_that_changes_is_a_further_row(memory: Memory) -> None:
     ]  # fmt: skip
     products = [(row.data_type, row.status) for row in memory.sightings(("product",), "C1")]
     assert products == [("lending", "has"), ("lending", "gone"), ("lending", "has")]
-    assert memory.recall(facts()) is None  # its data was never asked for
+    assert memory.recall([facts()]) == {}  # its data was never asked for
 
 
 def test_an_operation_that_has_ended_stays_so(memory: Memory) -> None:
@@ -112,8 +111,7 @@ def test_an_operation_that_has_ended_stays_so(memory: Memory) -> None:
     ended = operation("o1", "Complete", "2026-11-23T11:59:00Z", "2026-11-23T12:01:00Z")
     for minutes, seen in ((0, running), (2, ended), (1, running)):
         memory.saw([Look(facts(), NOON + timedelta(minutes=minutes), [seen])])
-    look = memory.recall(facts())
-    assert look is not None
+    [look] = memory.recall([facts()]).values()
     assert look.operations is not None
     assert [(o.status, o.completed) for o in look.operations] == [("Complete", ended.completed)]
     assert look.at == NOON + timedelta(minutes=2)
