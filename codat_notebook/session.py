@@ -159,10 +159,9 @@ class Session(RefreshingMethods, PlanningMethods, RememberingMethods):
             ready=None if ready is None else ready.told(),
         )
         saved = report.save(report.page(findings), target, overwrite)
-        links = [id for id, each in status.facts.connections.items() if can_be_relinked(each.status) and each.link_url]
-        reported = self.context.remember(
-            lambda memory: memory.handed_out(status.facts.id, links, "reported", findings.now)
-        )
+        lost = [id for id, each in status.facts.connections.items() if can_be_relinked(each.status) and each.link_url]
+        links = [(status.facts.id, id) for id in lost]
+        reported = self.context.remember(lambda memory: memory.handed_out(links, "reported", findings.now))
         yield from ask(reported, "The report could not be made", company_id)
         return saved
 

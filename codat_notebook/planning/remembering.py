@@ -132,7 +132,7 @@ class RememberingMethods(Asking):
         if connection is None:
             raise InvalidRequestError(f"The company {company_id} has no connection {connection_id}.")
         now = self.context.now
-        handed_out = self.context.remember(lambda memory: memory.handed_out(facts.id, [connection_id], "copied", now))
+        handed_out = self.context.remember(lambda memory: memory.handed_out([(facts.id, connection_id)], "copied", now))
         yield from ask(handed_out, _UNREAD)
         return str(connection.link_url)
 

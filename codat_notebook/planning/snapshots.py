@@ -225,8 +225,8 @@ def due(looks: Collection[Look], now: datetime) -> set[str]:
     (``lastSync``, ``status``, ``dataConnectionErrors``). A failure need not: what runs is asked for each time, and what
     would be older than a day at the next look, which is expected to come as soon as this one did. So that companies
     which were first asked for together are not all due together, those that were asked for longest ago take turns: as
-    many as of a day have passed since the last look, and of what failed in the last day or may lose its authorization in
-    the next, as many as of eight hours.
+    many as of a day have passed since the last look; and as many as of eight hours, of those with a failure in the last
+    day, or an authorization that may end in the next.
     """
     found, rest, wary = set[str](), list[Look](), set[str]()
     for look in sorted(looks, key=lambda each: each.at):

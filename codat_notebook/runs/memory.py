@@ -184,10 +184,11 @@ class Memory:
             update = "UPDATE seen SET words = '' WHERE company_id = ? AND kind = 'look'"
             db.executemany(update, [(id.lower(),) for id in company_ids])
 
-    def handed_out(self, company_id: str, connection_ids: Iterable[str], how: str, at: datetime) -> None:
-        """A link URL was handed out, ``"copied"`` or ``"reported"``; the URL itself is kept nowhere."""
+    def handed_out(self, links: Iterable[tuple[str, str]], how: str, at: datetime) -> None:
+        """The link URLs of connections (ids of company and connection) were handed out, ``"copied"`` or ``"reported"``;
+        the URLs themselves are kept nowhere."""
         time = _text(at)
-        rows = [(company_id.lower(), "link", id, "", time, how, None, None, None, time, time) for id in connection_ids]
+        rows = [(company.lower(), "link", id, "", time, how, None, None, None, time, time) for company, id in links]
         with self._writing() as db:
             db.executemany(_INSERT.replace("INSERT", "INSERT OR IGNORE"), rows)
 
@@ -275,9 +276,7 @@ def _look(facts: CompanyFacts, rows: Sequence[Sighting]) -> Look | None:
             fields |= {"current_status": DatasetStatus(row.status or ""), "latest_sync_id": row.id or None}
         elif row.kind == "success":
             fields |= {"last_successful_sync": row.ended, "latest_successful_sync_id": row.id or None}
-    statuses = {
-        name: DataStatus(data_type=SchemaDataType(name), **fields) for name, fields in told.items() if fields
-    }
+    statuses = {name: DataStatus(data_type=SchemaDataType(name), **fields) for name, fields in told.items() if fields}
     at, before = (datetime.fromisoformat(time) for time in (about.began, about.ended or about.began))
     whole = about.status == "whole"
     return Look(facts, at, operations, statuses, whole, mark=about.words or "", before=before)

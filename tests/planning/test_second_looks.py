@@ -1,7 +1,7 @@
 """Second looks at a portfolio with a memory: what they cost, and that nothing is shown that is older than a day."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,8 +51,8 @@ def test_who_is_asked_again() -> None:
 
 @pytest.mark.parametrize("pauses", [[60], [5], [9 * 60, 12, 54, 54], [300, 120, 10]])
 def test_all_are_asked_once_a_day_and_not_together(pauses: list[int]) -> None:
-    """Three days of looks after a first one at all: those within the hour ask for a tenth at most, of what failed lately
-    for more; nobody is asked much more often than needed, and nothing is older than a day at the next look."""
+    """Three days of looks after a first one at all: those within the hour ask for a tenth at most, and for more
+    of what failed lately; nobody is asked for much more often than needed, and nothing will be older than a day."""
     looks = {str(number): look(NOON, id=str(number)) for number in range(200)}
     failed = frozenset(sorted(looks)[:20])
     now, number, counts = NOON, 0, Counter[str]()

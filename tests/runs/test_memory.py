@@ -81,7 +81,7 @@ def test_ids_types_statuses_and_times_are_kept_and_nothing_else(memory: Memory, 
     """No name, tag, message, link URL, connection info, key."""
     failed = operation("o2", "FetchError", "2026-11-22T09:00:00Z", None, f"{_SECRET}: invalid_grant")
     memory.saw([Look(facts("Linked", "2026-11-22", "lending"), NOON, [failed])])
-    memory.handed_out("c1", ["k1"], "copied", NOON)
+    memory.handed_out([("c1", "k1")], "copied", NOON)
     data = path.read_bytes()
     for text in ("Müller", "4,711", "example.com", "otp", "link.codat.io", "a-key-of", "YS1rZXk"):
         assert text.encode() not in data
