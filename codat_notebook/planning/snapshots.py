@@ -149,6 +149,8 @@ async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnap
             snapshots.append(CompanySnapshot(facts.id, facts.name, facts))
     looks = [Look(each.facts, context.now) for each in snapshots if each.facts is not None]
     await context.remember(lambda memory: memory.saw(looks))
+    if wanted.targets is None:
+        await context.remember(lambda memory: memory.prune(context.now))
     return snapshots
 
 

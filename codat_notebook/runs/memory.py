@@ -5,6 +5,9 @@ data type, with the times at which it was first and last seen so. A state that c
 what happened between two looks has two ends: when it was last seen as before, and when it was first seen as it is. Ids,
 types, statuses and times are kept; of messages the words that a rule of diagnosis looks for, of link URLs the time.
 
+What was last seen longer ago than :data:`LASTS` is deleted at the company's next look; a company that is no longer there,
+at the next look at all companies. A pull operation that a look reads again is kept whatever its age.
+
 A memory belongs to a server and an account, told by a salted fingerprint of the key. The file is opened for each use
 and closed again, with SQLite's rollback journal (a network disk has no memory to share for the other kind): processes
 wait for each other, a fork copies nothing that is open, and one that is killed leaves the file as it was.
@@ -17,7 +20,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -39,6 +42,8 @@ MEMORY: Final = Format("memory", 0x43644E6D, (1,))
 _PATIENCE: Final = 20.0
 #: Remembered companies that are asked for to know an account again whose key has changed.
 _ASKED: Final = 3
+#: How long is remembered what was: a year, to compare with, and the time that it takes to look.
+LASTS: Final = timedelta(days=400)
 GONE: Final = "gone"
 
 _TABLES: Final = """
@@ -178,6 +183,12 @@ class Memory:
             for look in looks:
                 _keep(db, look)
 
+    def prune(self, now: datetime) -> None:
+        """Delete the companies of which nothing was seen for so long."""
+        gone = "SELECT company_id FROM seen GROUP BY company_id HAVING max(last) < ?"
+        with self._writing() as db:
+            db.execute(f"DELETE FROM seen WHERE company_id IN ({gone})", (_text(now - LASTS),))
+
     def touch(self, company_ids: Iterable[str]) -> None:
         """Something was queued for these companies: what is remembered of them no longer tells how they are."""
         with self._writing() as db:
@@ -301,6 +312,9 @@ def _keep(db: sqlite3.Connection, look: Look) -> None:
          telling_words(o) if is_failed(o.status) else None, time, time)
         for o in look.operations if o.id
     ])  # fmt: skip
+    oldest = min((each.requested for each in look.operations), default=time)
+    outlived = "DELETE FROM seen WHERE company_id = ? AND last < ? AND NOT (kind = 'operation' AND began >= ?)"
+    db.execute(outlived, (company, _text(look.at - LASTS), oldest))
     whole, mark = "whole" if look.whole else "part", mark_of(look.facts)
     if db.execute(_LOOK, (company, "look", "", "", "", whole, time, None, mark, time, time)).rowcount:
         db.execute("DELETE FROM seen WHERE company_id = ? AND kind IN ('latest', 'success')", (company,))

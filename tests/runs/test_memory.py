@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -202,6 +203,25 @@ def test_trouble_with_the_memory_stops_nothing(sandbox: Sandbox, path: Path) -> 
         path.write_bytes(b"SQLite format 3\0" + b"broken" * 500)
         assert len(session.status(id))
         assert session.errors.what.tolist() == ["What was seen is not remembered"]
+
+
+def test_what_is_too_old_is_deleted(memory: Memory) -> None:
+    """States, links and operations that were last seen 400 days ago, but for those that a look reads; and companies
+    that are no longer there."""
+    read = operation("o1", "Complete", "2026-11-21T09:00:00Z", "2026-11-21T09:01:00Z")
+    former = operation("o0", "Complete", "2026-11-20T09:00:00Z", "2026-11-20T09:01:00Z")
+    for id in ("c1", "c2"):
+        memory.saw([Look(replace(facts("Deauthorized"), id=id), NOON, [read, former])])
+    memory.handed_out([("c1", "k1")], "copied", NOON)
+    kinds = ("connection", "link", "operation")
+    for days, left, there in ((400, ["link", "o0", "o1"], True), (401, ["o1"], False)):
+        now = NOON + timedelta(days=days)
+        memory.saw([Look(replace(facts(), id="c1"), now, [read])])
+        memory.prune(now)
+        rows = memory.sightings(kinds, "c1")
+        assert [row.id if row.kind == "operation" else "link" for row in rows if row.kind != "connection"] == left
+        assert [row.status for row in rows if row.kind == "connection"] == ["Deauthorized", "Linked"][not there :]
+        assert bool(memory.sightings(kinds, "c2")) == there
 
 
 _WRITER = """
