@@ -288,27 +288,30 @@ class _Reader:
             return replace(snapshot, trouble=UNREADABLE)
 
     async def _read(self, snapshot: CompanySnapshot, facts: CompanyFacts) -> CompanySnapshot:
-        if (known := self.known.get(facts.id)) is not None:
-            cells = _cells(known, self.context.now)
-            settings = await self._settings_of(facts, cells)
-            self.looks.append(Look(facts, self.context.now, settings=_words(settings)))
-            return _seen(known, cells, settings)
-        asked = self.context.now
-        calls, id = self.context.client.manage_data, facts.id
+        known = self.known.get(facts.id)
+        look = known or await self._asked(facts)
+        cells = _cells(look, self.context.now)
+        settings = await self._settings_of(facts, cells)
+        words = settings and {name: setting.words for name, setting in settings.items()}
+        self.looks.append(
+            replace(look, settings=words) if known is None else Look(facts, self.context.now, settings=words)
+        )
+        if len(self.looks) >= _KEPT:
+            await self.keep()
+        return seen(facts, cells, (look.operations or ())[:DEPTH], settings, look.at)
+
+    async def _asked(self, facts: CompanyFacts) -> Look:
+        """What Codat tells of a company's data now."""
+        asked, calls, id = self.context.now, self.context.client.manage_data, facts.id
         newest = ListPullOperationsRequest(company_id=id, order_by="-requested", page_size=DEPTH)
         page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
         look = Look(facts, asked, page.results, whole=page.links.next is None)
-        cells = _cells(look, self.context.now)
-        lacking = not (look.whole and reaches_back(facts, page.results))
-        if lacking and any(cell.last_success is None for cell in cells):
-            statuses = await self._in_turn(lambda: calls.get_status_async(request={"company_id": id}))
-            look = replace(look, statuses=statuses.by_type)
-            cells = _cells(look, self.context.now)
-        settings = await self._settings_of(facts, cells)
-        self.looks.append(replace(look, settings=_words(settings)))
-        if len(self.looks) >= _KEPT:
-            await self.keep()
-        return _seen(look, cells, settings)
+        if look.whole and reaches_back(facts, page.results):
+            return look
+        if all(cell.last_success is not None for cell in _cells(look, self.context.now)):
+            return look
+        statuses = await self._in_turn(lambda: calls.get_status_async(request={"company_id": id}))
+        return replace(look, statuses=statuses.by_type)
 
     async def keep(self) -> None:
         """Remember what was read."""
@@ -352,11 +355,3 @@ class _Reader:
 
 def _cells(look: Look, now: datetime) -> list[Cell]:
     return make_cells(look.facts, look.statuses, (look.operations or ())[:DEPTH], look.whole, now)
-
-
-def _seen(look: Look, cells: Iterable[Cell], settings: Settings | None) -> CompanySnapshot:
-    return seen(look.facts, cells, (look.operations or ())[:DEPTH], settings, look.at)
-
-
-def _words(settings: Settings | None) -> dict[str, str] | None:
-    return None if settings is None else {name: setting.words for name, setting in settings.items()}
