@@ -292,7 +292,7 @@ class _Reader:
         look = known or await self._asked(facts)
         cells = _cells(look, self.context.now)
         settings = await self._settings_of(facts, cells)
-        words = settings and {name: setting.words for name, setting in settings.items()}
+        words = None if settings is None else {name: setting.words for name, setting in settings.items()}
         self.looks.append(
             replace(look, settings=words) if known is None else Look(facts, self.context.now, settings=words)
         )

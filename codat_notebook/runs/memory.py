@@ -5,8 +5,8 @@ data type, with the times at which it was first and last seen so. A state that c
 what happened between two looks has two ends: when it was last seen as before, and when it was first seen as it is. Ids,
 types, statuses and times are kept; of messages the words that a rule of diagnosis looks for, of link URLs the time.
 
-What was last seen longer ago than :data:`LASTS` is deleted at the company's next look; a company that is no longer there,
-at the next look at all companies. A pull operation that a look reads again is kept whatever its age.
+What was last seen longer ago than :data:`LASTS` is deleted at the company's next look; a company that is no longer
+there, at the next look at all companies. A pull operation that a look reads again is kept whatever its age.
 
 A memory belongs to a server and an account, told by a salted fingerprint of the key. The file is opened for each use
 and closed again, with SQLite's rollback journal (a network disk has no memory to share for the other kind): processes
