@@ -31,7 +31,6 @@ from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
 from codat_notebook.runs.governor import Hold
 from codat_notebook.runs.memory import Look, mark_of
 from codat_notebook.runs.records import Subject
-from codat_notebook.runs.store import checksum
 
 T = TypeVar("T")
 Progress = Callable[[int, int], object]
@@ -245,15 +244,14 @@ def due(looks: Collection[Look], now: datetime) -> set[str]:
             ):
                 wary.add(look.facts.id)
     for waiting, every in (([each for each in rest if each.facts.id in wary], OFTEN), (rest, LONG)):
-        turns = sum(_passed(each, now, every) for each in waiting)
+        turns = sum(_passed(each, now, every, place / len(waiting)) for place, each in enumerate(waiting))
         found |= {each.facts.id for each in waiting[:turns]}
     return found
 
 
-def _passed(look: Look, now: datetime, every: timedelta) -> bool:
-    """Whether a moment that comes once in a time, to each company at another, has passed since the last look."""
-    own = checksum([look.facts.id])
-    last, present = ((time.timestamp() - own) // every.total_seconds() for time in (look.before or look.at, now))
+def _passed(look: Look, now: datetime, every: timedelta, place: float) -> bool:
+    """Whether a moment that comes once in a time, at a ``place`` in it of 0 to 1, has passed since the last look."""
+    last, present = ((time.timestamp() / every.total_seconds() - place) // 1 for time in (look.before or look.at, now))
     return last < present
 
 
