@@ -189,12 +189,14 @@ class Session(RefreshingMethods, PlanningMethods, RememberingMethods):
             target = report.destination(target / report.file_name(report.name_of(several), now), overwrite)
         saved = report.save(report.page(several, unread), target, overwrite)
 
-        def hand_out(memory: Memory) -> None:
-            for facts in (each.status.facts for each in several):
-                links = [id for id, each in facts.connections.items() if can_be_relinked(each.status) and each.link_url]
-                memory.handed_out(facts.id, links, "reported", now)
-
-        yield from ask(self.context.remember(hand_out), what, only)
+        links = [
+            (each.status.facts.id, id)
+            for each in several
+            for id, connection in each.status.facts.connections.items()
+            if can_be_relinked(connection.status) and connection.link_url
+        ]
+        reported = self.context.remember(lambda memory: memory.handed_out(links, "reported", now))
+        yield from ask(reported, what, only)
         return saved
 
     report, report_async = both(_report)

@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,21 @@ def test_files_hold_no_formula(tmp_path: Path) -> None:
     book = zipfile.ZipFile(cn.save(frame, tmp_path / "e.xlsx"))
     assert "<f>" not in book.read("xl/worksheets/sheet1.xml").decode()
     assert {each.name for each in tmp_path.iterdir()} == {"e.csv", "e.xlsx"}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_parquet_keeps_values_and_types_or_says_what_to_install(name: str, tmp_path: Path) -> None:
+    """With pyarrow a frame is read as it was saved, but for the dtype of its categories' names."""
+    if find_spec("pyarrow") is None:
+        with pytest.raises(ExportError, match="pip install pyarrow"):
+            cn.save(FRAMES[name], tmp_path / "e.parquet")
+        assert not list(tmp_path.iterdir())
+        return
+    read = pd.read_parquet(cn.save(FRAMES[name], tmp_path / "e.parquet"))
+    pd.testing.assert_frame_equal(read, FRAMES[name], check_categorical=False)
+    assert read.dtypes.map(type).tolist() == FRAMES[name].dtypes.map(type).tolist()
+    with pytest.raises(ExportError, match="CSV can"):
+        cn.save(pd.DataFrame({"mixed": [1, "x"]}), tmp_path / "mixed.parquet")
 
 
 def test_what_cannot_be_saved_says_what_to_do(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def _add_sandbox(command: argparse.ArgumentParser) -> None:
 
 def _add_health(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("--memory", type=Path, metavar="FILE", help="print only what has changed since the last call with this file")
+    add("--told", type=Path, metavar="FILE", help="print only what has changed since the last call with this file")
     add("--reserve", type=float, default=0.1, help="share of the day's quota that is left to others")
     _add_limits(command)
     add("--sandbox", action="store_true", help="an embedded Codat; needs no key and no network")

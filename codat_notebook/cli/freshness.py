@@ -1,6 +1,6 @@
 """``codat-notebook health``: whether all is as fresh as it should be, for a scheduler that tells people.
 
-Nothing is queued. The exit code says whether all cells are within their goals; with a memory only what has changed
+Nothing is queued. The exit code says whether all cells are within their goals; with ``--told`` only what has changed
 since the last call is printed, a line each, so that whoever mails the output tells people once.
 """
 
@@ -26,14 +26,14 @@ def health(arguments: Namespace, stop: Stop) -> Exit:
         except Stopped:
             raise StoppedError("Stopped before everything was read.", shown_command(arguments.words)) from None
     now = troubles(found)
-    before = _read(arguments.memory) if arguments.memory else {}
+    before = _read(arguments.told) if arguments.told else {}
     for key, line in now.items():
         if _without_count(before.get(key, "")) != _without_count(line):
             print_line(f"{'changed' if key in before else 'new'}: {line}")
     for line in (before[key] for key in before if key not in now):
         print_line(f"well again: {line}")
-    if arguments.memory:
-        _write(arguments.memory, now)
+    if arguments.told:
+        _write(arguments.told, now)
     say(repr(found))
     if not now:
         return Exit.DONE
@@ -65,17 +65,17 @@ def _read(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise CommandError(f"The memory {path} cannot be read: {error}. Delete it, or name another file.") from None
+        raise CommandError(f"The file {path} cannot be read: {error}. Delete it, or name another file.") from None
     if not (isinstance(told, dict) and all(isinstance(line, str) for line in told.values())):
-        raise CommandError(f"{path} is no memory of this command. Name another file.")
+        raise CommandError(f"{path} is not what this command has told before. Name another file.")
     return told
 
 
 def _write(path: Path, lines: dict[str, str]) -> None:
-    """All of it or nothing: a memory that is cut off would tell everything anew."""
+    """All of it or nothing: a file that is cut off would tell everything anew."""
     try:
         whole = path.with_name(f"{path.name}.new")
         whole.write_text(json.dumps(lines, indent=1), encoding="utf-8")
         os.replace(whole, path)
     except OSError as error:
-        raise CommandError(f"The memory {path} cannot be written: {error.strerror}. Name another file.") from None
+        raise CommandError(f"The file {path} cannot be written: {error.strerror}. Name another file.") from None

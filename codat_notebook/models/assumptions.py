@@ -166,7 +166,7 @@ ASSUMPTIONS: Final = (
        _LIST, "left_out"),
     _A("last-sync", "lastSync of a company is the newest of its connections.", "oas:3797",
        "The column is empty or late; with a memory, news is seen a day late.",
-       ("frames.companies", "planning.snapshots.is_due"), _LIST, "left_out"),
+       ("frames.companies", "planning.snapshots.due"), _LIST, "left_out"),
     _A("connections-embedded", "The list of companies holds their connections.", "oas:3766",
        "A portfolio's plan sees no connections.", ("planning.snapshots.read_facts",), _LIST, "left_out"),
     _A("validation-shape", "The validation call tells errors and warnings.", "oas:2334", "Details lack findings.",

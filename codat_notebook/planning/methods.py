@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import interval
-from codat_notebook.models.vocabulary import PURPOSES, daily_requests, did_you_mean
+from codat_notebook.models.vocabulary import daily_requests
 from codat_notebook.planning import estimate
 from codat_notebook.planning.estimate import Load, Prices, estimate_rows
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.plan import plan_rows
-from codat_notebook.planning.readiness import Question, question_of
+from codat_notebook.planning.readiness import Question, purpose_of, question_of, whole_months
 from codat_notebook.planning.selection import Selection, select
 from codat_notebook.planning.snapshots import CompanySnapshot, Progress, read_cells, read_facts
 from codat_notebook.planning.sync_settings import audit_rows, read_settings
@@ -285,9 +285,7 @@ class PlanningMethods(Asking):
         >>> answer = session.ready(company_id, "lending", period_end="2026-10-31", months=12)  # doctest: +SKIP
         >>> answer.ready or session.refresh(answer.plan())                                     # doctest: +SKIP
         """
-        question = question_of(
-            purpose, period_end=period_end, months=months, sources=sources, max_age=max_age, max_skew=max_skew
-        )
+        question = question_of(purpose, period_end, months, sources, max_age, max_skew)
         reading = _read_for(self.context, question, select([company_id]))
         snapshots = yield from ask(reading, "It could not be looked at whether it is ready", company_id)
         return Readiness(snapshots[0], question, self.context.now)
@@ -319,15 +317,11 @@ class PlanningMethods(Asking):
         >>> found = session.portfolio_ready(tags={"region": "uk"}, period_end="2026-10-31")  # doctest: +SKIP
         >>> found.state.value_counts()                                                       # doctest: +SKIP
         """
-        question = question_of(
-            purpose, period_end=period_end, months=months, sources=sources, max_age=max_age, max_skew=max_skew
-        )
-        reading = _read_for(
-            self.context, question, select(companies=companies, tags=tags), reserve=reserve, progress=progress
-        )
+        question = question_of(purpose, period_end, months, sources, max_age, max_skew)
+        wanted = select(companies=companies, tags=tags)
+        reading = _read_for(self.context, question, wanted, reserve=reserve, progress=progress)
         snapshots = yield from ask(reading, _UNREAD)
-        answers = [Readiness(snapshot, question, self.context.now) for snapshot in snapshots]
-        return of_answers(answers)
+        return of_answers(Readiness(snapshot, question, self.context.now) for snapshot in snapshots)
 
     portfolio_ready, portfolio_ready_async = both(_portfolio_ready)
 
@@ -349,16 +343,15 @@ class PlanningMethods(Asking):
     settings, settings_async = both(_settings)
 
     def _settings_audit(
-        self, company_id: str, purpose: str = "lending", *, journal: str | Path | Iterable[str | Path] = (),
-        months: int = 24,
+        self, company_id: str, purpose: str | Iterable[str] = "lending", *,
+        journal: str | Path | Iterable[str | Path] = (), months: int = 24,
     ) -> Steps[pd.DataFrame]:  # fmt: skip
         """What in a company's sync settings does not go with what its data is for. Three or four requests.
 
         Parameters
         ----------
         company_id : the company.
-        purpose : ``"lending"`` or ``"expenses"`` (the documented minimum), or a report: ``"financials"``, ``"bank"``,
-            ... Only data types that the company's connections can deliver are looked for.
+        purpose : as in ``ready``. Only data types that the company's connections can deliver are looked for.
         journal : the files of your own regular refreshes: what Codat schedules as well is read, and paid for, twice.
         months : of history that the purpose needs; 24 is what Codat reads of financial statements by itself.
 
@@ -374,12 +367,7 @@ class PlanningMethods(Asking):
         --------
         >>> session.settings_audit(company_id, "lending", journal="nightly.sqlite")  # doctest: +SKIP
         """
-        needed = PURPOSES.get(purpose.strip().lower()) if isinstance(purpose, str) else None
-        if needed is None:
-            meant = did_you_mean(str(purpose), PURPOSES)
-            raise ValueError(f"There is no purpose {purpose!r}; there are {', '.join(PURPOSES)}.{meant}")
-        if isinstance(months, bool) or not isinstance(months, int) or months < 1:
-            raise ValueError(f"months: a whole number of months, at least 1, not {months!r}.")
+        (_, needed), months = purpose_of(purpose), whole_months(months)
         paths = [journal] if isinstance(journal, (str, Path)) else list(journal)
         ours = {kind for path in paths for kind in kinds(Path(path), company_id)}
         what = "The sync settings could not be judged"

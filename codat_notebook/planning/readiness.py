@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from codat_notebook.models.instants import instant, interval
 from codat_notebook.models.shared import Connection
 from codat_notebook.models.status import STALE, is_failed, is_running, plain_status
-from codat_notebook.models.vocabulary import FAMILIES, PURPOSES, Purpose, family
+from codat_notebook.models.vocabulary import FAMILIES, PURPOSES, Purpose, did_you_mean, family
 from codat_notebook.planning.snapshots import CompanySnapshot
 from codat_notebook.planning.sync_settings import left_out, months_read
 from codat_notebook.runs.cells import Cell
@@ -95,7 +95,6 @@ class Question:
 
 def question_of(
     purpose: str | Iterable[str] = "lending",
-    *,
     period_end: str | date | None = None,
     months: int | None = None,
     sources: str | Iterable[str] | None = None,
@@ -107,13 +106,12 @@ def question_of(
     >>> question_of("bank", period_end="2026-10-31", months=12).period
     '12 months to 31 Oct 2026'
     """
-    name, needed = _purpose(purpose)
+    name, needed = purpose_of(purpose)
     kinds = None if sources is None else _kinds(sources)
-    if months is not None and (isinstance(months, bool) or not isinstance(months, int) or months < 1):
-        raise ValueError(f"months: a whole number of months, at least 1, not {months!r}.")
     within, between = max_skew if isinstance(max_skew, (tuple, list)) and len(max_skew) == 2 else (max_skew, None)
     question = Question(
-        name, needed, kinds, None if period_end is None else _end(period_end), months,
+        name, needed, kinds, None if period_end is None else _end(period_end),
+        None if months is None else whole_months(months),
         timedelta(days=STALE) if max_age is None else interval(max_age, "max_age"),
         interval(within, "max_skew"), None if between is None else interval(between, "max_skew"),
     )  # fmt: skip
@@ -122,13 +120,20 @@ def question_of(
     return question
 
 
-def _purpose(purpose: Any) -> tuple[str, Purpose]:
+def whole_months(months: Any) -> int:
+    """A number of months as users give it. Raises ``ValueError``."""
+    if isinstance(months, bool) or not isinstance(months, int) or months < 1:
+        raise ValueError(f"months: a whole number of months, at least 1, not {months!r}.")
+    return months
+
+
+def purpose_of(purpose: Any) -> tuple[str, Purpose]:
+    """A purpose by its name, or of a list of data types; and what it is called. Raises ``ValueError``."""
     if isinstance(purpose, str):
         name = purpose.strip().lower()
         if name not in PURPOSES:
-            raise ValueError(
-                f"There is no purpose {purpose!r}; there are {', '.join(PURPOSES)}, or a list of your own."
-            )
+            there = f"there are {', '.join(PURPOSES)}, or a list of your own."
+            raise ValueError(f"There is no purpose {purpose!r}; {there}{did_you_mean(purpose, PURPOSES)}")
         return name, PURPOSES[name]
     types = tuple(dict.fromkeys(purpose)) if isinstance(purpose, Iterable) else ()
     if not types or not all(isinstance(each, str) and each for each in types):
@@ -145,17 +150,12 @@ def _kinds(sources: str | Iterable[str]) -> tuple[str, ...]:
 
 def _end(given: Any) -> datetime:
     """The first moment after a period. A day ends at midnight UTC: where the company is, no call tells."""
-    if isinstance(given, str):
-        at = instant(given.strip())
-    elif isinstance(given, datetime):
-        at = instant(given.isoformat())
-    else:
-        at = instant(given.isoformat()) if isinstance(given, date) else None
+    text = given.strip() if isinstance(given, str) else given.isoformat() if isinstance(given, date) else ""
+    at = instant(text)
     if at is None:
         raise ValueError(f'period_end: the last day of the period, such as "2026-10-31", not {given!r}.')
-    zoned = isinstance(given, datetime) and given.tzinfo is not None
-    whole_day = len(given.strip()) == 10 if isinstance(given, str) else at.time() == datetime.min.time() and not zoned
-    return at + timedelta(days=1) if whole_day else at
+    midnight = isinstance(given, datetime) and given.tzinfo is None and at.time() == datetime.min.time()
+    return at + timedelta(days=1) if midnight or len(text) == 10 else at
 
 
 def day(at: datetime) -> str:

@@ -25,9 +25,7 @@ _LINK: Final = (
     "Read its link URL when you send it (session.link_url): it may work only once, and for a day. It is stored nowhere."
 )
 _ONCE: Final = "A link may work only once, and for a day: ask us for a new one if it does not."
-_ACTIONS: Final = {
-    IDLE: "Refresh one of its data types before then; after that only the customer can help.",
-}
+_USE: Final = "Refresh one of its data types before then; after that only the customer can help."
 
 
 class Expiry(NamedTuple):
@@ -87,7 +85,7 @@ def _row(facts: CompanyFacts, connection: Connection, end: Expiry, message: str 
     others = (facts.supported.get(each.id, frozenset()) for each in facts.linked if each.id != connection.id)
     missing = facts.supported.get(connection.id, frozenset()).difference(*others)
     platform = platform_of(connection.integration_key, connection.platform_name)
-    action = _ACTIONS.get(end.why, f"Ask the customer to link it again. {_LINK}")
+    action = _USE if end.why == IDLE else f"Ask the customer to link it again. {_LINK}"
     if platform and platform.withdrawn and end.why != IDLE:
         action = f"Codat has withdrawn {platform.name}: connect another source."
     return {

@@ -24,7 +24,7 @@ from codat_notebook.planning.timeline import RELINKED, LinkEvent, story, timelin
 from codat_notebook.runs.asking import Asking, Steps, ask, both
 from codat_notebook.runs.cells import company_status
 from codat_notebook.runs.context import CompanyFacts, RunContext
-from codat_notebook.runs.memory import Look, Memory, Sighting, operation_of
+from codat_notebook.runs.memory import Memory, Sighting, operation_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,13 +74,12 @@ class RememberingMethods(Asking):
         what = "The history of the connections could not be read"
         status = yield from ask(company_status(self.context, company_id), what, company_id)
         memory = self.context.memory
-        look = (memory.recall(status.facts) if memory else None) or Look(
-            status.facts, self.context.now, status.operations
-        )
+        look = memory.recall([status.facts]).get(status.facts.id) if memory else None
+        told = status.operations if look is None else look.operations or ()
         rows = memory.sightings(("connection", "link"), company_id) if memory else []
         events: list[LinkEvent] = []
         for id, connection in _connections(status.facts.connections, rows).items():
-            operations = [each for each in look.operations or () if each.connection_id == id]
+            operations = [each for each in told if each.connection_id == id]
             own = [row for row in rows if row.connection_id == id]
             states, links = ([row for row in own if row.kind == kind] for kind in ("connection", "link"))
             events += story(connection, operations, states, links)
@@ -133,7 +132,7 @@ class RememberingMethods(Asking):
         if connection is None:
             raise InvalidRequestError(f"The company {company_id} has no connection {connection_id}.")
         now = self.context.now
-        handed_out = self.context.remember(lambda memory: memory.handed_out(facts.id, [connection_id], "copied", now))
+        handed_out = self.context.remember(lambda memory: memory.handed_out([(facts.id, connection_id)], "copied", now))
         yield from ask(handed_out, _UNREAD)
         return str(connection.link_url)
 

@@ -5,13 +5,13 @@ a second request is sent only where it does not reach back far enough. One compa
 :class:`CompanySnapshot`; what stops all of them (the reserve of the day's quota, an outage) ends the asking, and those
 that are left say why.
 
-With a memory, a company is asked for again only where something can have changed: :func:`is_due` says when. What is
+With a memory, a company is asked for again only where something can have changed: :func:`due` says when. What is
 known of the others is as old as their ``seen`` says, and never older than a day.
 """
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -40,8 +40,8 @@ UNREADABLE = "could not be read"
 AT_ONCE = 24
 #: Real seconds: between two looks whether a request may go, and for which a plan waits until one may.
 _LOOK, _LONGEST = 0.02, 90.0
-#: How long what is remembered of a company is good for, where nothing tells of a change: at least, and at most.
-SHORT, LONG = timedelta(hours=1), timedelta(days=1)
+#: How long what is remembered of a company is good for, where nothing tells of a change: of what failed, of others.
+OFTEN, LONG = timedelta(hours=8), timedelta(days=1)
 #: Companies that are remembered at one go, so that a look that is killed has not been in vain.
 _KEPT = 100
 
@@ -148,6 +148,8 @@ async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnap
             snapshots.append(CompanySnapshot(facts.id, facts.name, facts))
     looks = [Look(each.facts, context.now) for each in snapshots if each.facts is not None]
     await context.remember(lambda memory: memory.saw(looks))
+    if wanted.targets is None:
+        await context.remember(lambda memory: memory.prune(context.now))
     return snapshots
 
 
@@ -211,31 +213,46 @@ async def read_cells(
 async def _known(context: RunContext, snapshots: Iterable[CompanySnapshot]) -> dict[str, Look]:
     """Company id -> what is remembered of it and still good."""
     facts = [snapshot.facts for snapshot in snapshots if snapshot.facts is not None]
-    looks = await context.remember(lambda memory: [memory.recall(each) for each in facts]) or ()
-    return {look.facts.id: look for look in looks if look is not None and not is_due(look, context.now)}
+    looks = await context.remember(lambda memory: memory.recall(facts)) or {}
+    again = due(looks.values(), context.now)
+    return {id: look for id, look in looks.items() if id not in again}
 
 
-def is_due(look: Look, now: datetime) -> bool:
-    """Whether a company has to be asked for again, of which this is remembered and the connections are those of now.
+def due(looks: Collection[Look], now: datetime) -> set[str]:
+    """The ids of the companies that have to be asked for again, of which this is remembered and the connections are
+    those of now.
 
     A connection that was read, lost or linked again, or that shows a new error, tells so in the list of companies
-    (``lastSync``, ``status``, ``dataConnectionErrors``). A failure need not: what runs is asked for each time, what
-    failed in the last day or may lose its authorization in the next once in an hour, and everything else once in a day:
-    at this look, if it would be older than that at the next one, which is expected to come as soon as this one did.
+    (``lastSync``, ``status``, ``dataConnectionErrors``). A failure need not: what runs is asked for each time, and what
+    would be older than a day at the next look, which is expected to come as soon as this one did. So that companies
+    which were first asked for together are not all due together, those that were asked for longest ago take turns: as
+    many as of a day have passed since the last look; and as many as of eight hours, of those with a failure in the last
+    day, or an authorization that may end in the next.
     """
-    operations = look.operations or ()
-    if look.mark != mark_of(look.facts) or any(is_running(each.status, each.completed) for each in operations):
-        return True
-    age, since = now - look.at, now - (look.before or look.at)
-    if age < SHORT:
-        return False
-    failed = (each.told for each in operations if is_problem(each.status))
-    ends = (expiry(each, (), now) for each in look.facts.linked)
-    return (
-        age + since >= LONG
-        or any(told is not None and now - told < LONG for told in failed)
-        or any(end is not None and now < end.earliest < now + LONG for end in ends)
-    )
+    found, rest, wary = set[str](), list[Look](), set[str]()
+    for look in sorted(looks, key=lambda each: each.at):
+        operations = look.operations or ()
+        running = any(is_running(each.status, each.completed) for each in operations)
+        if running or look.mark != mark_of(look.facts) or (now - look.at) + (now - (look.before or look.at)) >= LONG:
+            found.add(look.facts.id)
+        else:
+            rest.append(look)
+            failed = (each.told for each in operations if is_problem(each.status))
+            ends = (expiry(each, (), now) for each in look.facts.linked)
+            if any(told is not None and now - told < LONG for told in failed) or any(
+                end is not None and now < end.earliest < now + LONG for end in ends
+            ):
+                wary.add(look.facts.id)
+    for waiting, every in (([each for each in rest if each.facts.id in wary], OFTEN), (rest, LONG)):
+        turns = sum(_passed(each, now, every, place / len(waiting)) for place, each in enumerate(waiting))
+        found |= {each.facts.id for each in waiting[:turns]}
+    return found
+
+
+def _passed(look: Look, now: datetime, every: timedelta, place: float) -> bool:
+    """Whether a moment that comes once in a time, at a ``place`` in it of 0 to 1, has passed since the last look."""
+    last, present = ((time.timestamp() / every.total_seconds() - place) // 1 for time in (look.before or look.at, now))
+    return last < present
 
 
 class _Stopped(Exception):
@@ -269,27 +286,30 @@ class _Reader:
             return replace(snapshot, trouble=UNREADABLE)
 
     async def _read(self, snapshot: CompanySnapshot, facts: CompanyFacts) -> CompanySnapshot:
-        if (known := self.known.get(facts.id)) is not None:
-            cells = _cells(known, self.context.now)
-            settings = await self._settings_of(facts, cells)
-            self.looks.append(Look(facts, self.context.now, settings=_words(settings)))
-            return _seen(known, cells, settings)
-        asked = self.context.now
-        calls, id = self.context.client.manage_data, facts.id
+        known = self.known.get(facts.id)
+        look = known or await self._asked(facts)
+        cells = _cells(look, self.context.now)
+        settings = await self._settings_of(facts, cells)
+        words = None if settings is None else {name: setting.words for name, setting in settings.items()}
+        self.looks.append(
+            replace(look, settings=words) if known is None else Look(facts, self.context.now, settings=words)
+        )
+        if len(self.looks) >= _KEPT:
+            await self.keep()
+        return seen(facts, cells, (look.operations or ())[:DEPTH], settings, look.at)
+
+    async def _asked(self, facts: CompanyFacts) -> Look:
+        """What Codat tells of a company's data now."""
+        asked, calls, id = self.context.now, self.context.client.manage_data, facts.id
         newest = ListPullOperationsRequest(company_id=id, order_by="-requested", page_size=DEPTH)
         page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
         look = Look(facts, asked, page.results, whole=page.links.next is None)
-        cells = _cells(look, self.context.now)
-        lacking = not (look.whole and reaches_back(facts, page.results))
-        if lacking and any(cell.last_success is None for cell in cells):
-            statuses = await self._in_turn(lambda: calls.get_status_async(request={"company_id": id}))
-            look = replace(look, statuses=statuses.by_type)
-            cells = _cells(look, self.context.now)
-        settings = await self._settings_of(facts, cells)
-        self.looks.append(replace(look, settings=_words(settings)))
-        if len(self.looks) >= _KEPT:
-            await self.keep()
-        return _seen(look, cells, settings)
+        if look.whole and reaches_back(facts, page.results):
+            return look
+        if all(cell.last_success is not None for cell in _cells(look, self.context.now)):
+            return look
+        statuses = await self._in_turn(lambda: calls.get_status_async(request={"company_id": id}))
+        return replace(look, statuses=statuses.by_type)
 
     async def keep(self) -> None:
         """Remember what was read."""
@@ -333,11 +353,3 @@ class _Reader:
 
 def _cells(look: Look, now: datetime) -> list[Cell]:
     return make_cells(look.facts, look.statuses, (look.operations or ())[:DEPTH], look.whole, now)
-
-
-def _seen(look: Look, cells: Iterable[Cell], settings: Settings | None) -> CompanySnapshot:
-    return seen(look.facts, cells, (look.operations or ())[:DEPTH], settings, look.at)
-
-
-def _words(settings: Settings | None) -> dict[str, str] | None:
-    return None if settings is None else {name: setting.words for name, setting in settings.items()}

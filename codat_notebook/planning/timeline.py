@@ -110,13 +110,8 @@ def _reads(operations: Iterable[PullOperation]) -> Iterator[_Evidence]:
     for each in operations:
         start, end = instant(each.requested), each.told
         if start and end and each.status in ("Complete", "AuthError"):
-            yield _Evidence(
-                start,
-                max(start, end),
-                each.status == "Complete",
-                "pull history",
-                "" if each.status == "Complete" else "AuthError",
-            )
+            good = each.status == "Complete"
+            yield _Evidence(start, max(start, end), good, "pull history", "" if good else "AuthError")
 
 
 def _errors(connection: Connection) -> Iterator[_Evidence]:

@@ -36,6 +36,8 @@ from codat_notebook.utils import RetryConfig
 if TYPE_CHECKING:
     from codat_notebook.runs.memory import Memory
 
+_URL = re.compile(r"https?://\S+")
+
 T = TypeVar("T")
 CLOSED = "This session is closed: connect() again."
 #: Up to so many companies are asked for one by one.
@@ -143,6 +145,8 @@ class RunContext:
     #: The companies of which events told that this is not written to it yet, and who writes it.
     _changed: set[str] = field(default_factory=set)
     _forgetting: asyncio.Task[None] | None = None
+    #: Connection id -> its company's id and its link URL as it was read last; filled where there is a memory.
+    links: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.watching = Watching(self)
@@ -231,6 +235,13 @@ class RunContext:
             self.report(error, "What was seen is not remembered")
             return None
 
+    def copied(self, text: str) -> None:
+        """Somebody has copied a text: that a link URL of a connection stands in it is remembered, with the time."""
+        urls, now = {_address(url) for url in _URL.findall(text)}, self.now
+        links = [(company, id) for id, (company, url) in self.links.items() if _address(url) in urls]
+        if links:
+            self.engine.submit(self.remember(lambda memory: memory.handed_out(links, "copied", now)))
+
     async def company(self, company_id: str) -> CompanyFacts:
         """A company with its connections, and what each of them supports. Two requests, later ones one."""
         company = await self.client.companies.get_async(request={"company_id": company_id})
@@ -246,6 +257,8 @@ class RunContext:
         id = company.id or company_id
         products = tuple(company.products or ())
         self.names[id] = company.name or id
+        if self.memory is not None:
+            self.links |= {each.id: (id, each.link_url) for each in connections.values() if each.link_url}
         parent, below = company.reference_parent_company, tuple(company.reference_subsidiary_companies or ())
         name, tags = company.name or id, company.tags or {}
         return CompanyFacts(id, name, connections, able, tags, products, parent, below, company.redirect)
@@ -263,6 +276,11 @@ class RunContext:
             if self.profile is None:
                 self.profile = await self.client.settings.get_profile_sync_settings_async()
         return self.profile
+
+
+def _address(url: str) -> str:
+    """Whose link a URL is: what follows is a passcode."""
+    return url.partition("?")[0]
 
 
 async def find_companies(client: CodatLending, search: str | None, limit: int | None) -> list[Company]:

@@ -5,6 +5,9 @@ data type, with the times at which it was first and last seen so. A state that c
 what happened between two looks has two ends: when it was last seen as before, and when it was first seen as it is. Ids,
 types, statuses and times are kept; of messages the words that a rule of diagnosis looks for, of link URLs the time.
 
+What was last seen longer ago than :data:`LASTS` is deleted at the company's next look; a company that is no longer
+there, at the next look at all companies. A pull operation that a look reads again is kept whatever its age.
+
 A memory belongs to a server and an account, told by a salted fingerprint of the key. The file is opened for each use
 and closed again, with SQLite's rollback journal (a network disk has no memory to share for the other kind): processes
 wait for each other, a fork copies nothing that is open, and one that is killed leaves the file as it was.
@@ -17,7 +20,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -39,6 +42,8 @@ MEMORY: Final = Format("memory", 0x43644E6D, (1,))
 _PATIENCE: Final = 20.0
 #: Remembered companies that are asked for to know an account again whose key has changed.
 _ASKED: Final = 3
+#: How long is remembered what was: a year, to compare with, and the time that it takes to look.
+LASTS: Final = timedelta(days=400)
 GONE: Final = "gone"
 
 _TABLES: Final = """
@@ -150,9 +155,9 @@ class Memory:
     async def admit(self, context: RunContext) -> None:
         """Let a session use it whose key it does not know, if the account is the same: one of the remembered companies
         must answer. Raises :class:`MemoryFileError` where none does, and the client's errors where nobody can tell."""
-        ids = [
-            id for (id,) in self._read("SELECT DISTINCT company_id FROM seen WHERE kind = 'look' LIMIT ?", (_ASKED,))
-        ]
+        with self._reading() as db:
+            found = db.execute("SELECT company_id FROM seen WHERE kind = 'look' LIMIT ?", (_ASKED,)).fetchall()
+        ids = [id for (id,) in found]
         for id in ids:
             try:
                 await context.client.companies.get_async(request={"company_id": id})
@@ -178,6 +183,12 @@ class Memory:
             for look in looks:
                 _keep(db, look)
 
+    def prune(self, now: datetime) -> None:
+        """Delete the companies of which nothing was seen for so long."""
+        gone = "SELECT company_id FROM seen GROUP BY company_id HAVING max(last) < ?"
+        with self._writing() as db:
+            db.execute(f"DELETE FROM seen WHERE company_id IN ({gone})", (_text(now - LASTS),))
+
     def touch(self, company_ids: Iterable[str], at: datetime) -> None:
         """Something was queued for these companies, or Codat told of them: what was seen of them before ``at`` (and may
         be written later) no longer tells how they are."""
@@ -185,49 +196,35 @@ class Memory:
             update = "UPDATE seen SET words = '', began = max(began, ?) WHERE company_id = ? AND kind = 'look'"
             db.executemany(update, [(_text(at), id.lower()) for id in company_ids])
 
-    def handed_out(self, company_id: str, connection_ids: Iterable[str], how: str, at: datetime) -> None:
-        """A link URL was handed out, ``"copied"`` or ``"reported"``; the URL itself is kept nowhere."""
+    def handed_out(self, links: Iterable[tuple[str, str]], how: str, at: datetime) -> None:
+        """The link URLs of connections (ids of company and connection) were handed out, ``"copied"`` or ``"reported"``;
+        the URLs themselves are kept nowhere."""
         time = _text(at)
-        rows = [(company_id.lower(), "link", id, "", time, how, None, None, None, time, time) for id in connection_ids]
+        rows = [(company.lower(), "link", id, "", time, how, None, None, None, time, time) for company, id in links]
         with self._writing() as db:
             db.executemany(_INSERT.replace("INSERT", "INSERT OR IGNORE"), rows)
 
     # Reading.
 
-    def recall(self, facts: CompanyFacts) -> Look | None:
-        """The company as it was when its data was last asked for; ``None`` where it never was."""
-        rows = self.sightings(("look", "operation", "latest", "success"), facts.id)
-        about = next((row for row in rows if row.kind == "look"), None)
-        if about is None or not about.began:
-            return None
-        operations = [operation_of(row) for row in rows if row.kind == "operation"]
-        operations.sort(key=lambda each: each.requested, reverse=True)
-        told: dict[str, dict[str, Any]] = {}
-        for row in rows:
-            fields = told.setdefault(row.data_type, {})
-            if row.kind == "latest":
-                fields |= {"current_status": DatasetStatus(row.status or ""), "latest_sync_id": row.id or None}
-            elif row.kind == "success":
-                fields |= {"last_successful_sync": row.ended, "latest_successful_sync_id": row.id or None}
-        statuses = {
-            name: DataStatus(data_type=SchemaDataType(name), **fields) for name, fields in told.items() if fields
-        }
-        at, before = (datetime.fromisoformat(time) for time in (about.began, about.ended or about.began))
-        whole = about.status == "whole"
-        return Look(facts, at, operations, statuses, whole, mark=about.words or "", before=before)
+    def recall(self, companies: Iterable[CompanyFacts]) -> dict[str, Look]:
+        """Id -> the company as it was when its data was last asked for, of those of which it ever was."""
+        looks: dict[str, Look] = {}
+        with self._reading() as db:
+            for facts in companies:
+                look = _look(facts, _sightings(db, ("look", "operation", "latest", "success"), facts.id))
+                if look is not None:
+                    looks[facts.id] = look
+        return looks
 
     def sightings(self, kinds: Collection[str], company_id: str | None = None) -> list[Sighting]:
         """The rows of these kinds, of one company or of all, each state after the one before."""
-        marks = ", ".join("?" * len(kinds))
-        whose = "" if company_id is None else "company_id = ? AND "
-        values = (*(() if company_id is None else (company_id.lower(),)), *kinds)
-        order = "company_id, kind, connection_id, data_type, id"
-        rows = self._read(f"SELECT * FROM seen WHERE {whose}kind IN ({marks}) ORDER BY {order}", values)
-        return [Sighting(*row) for row in rows]
+        with self._reading() as db:
+            return _sightings(db, kinds, company_id)
 
-    def _read(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
         with _told(self.path), self._lock, closing(_opened(self.path)) as db:
-            return db.execute(query, values).fetchall()
+            yield db
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -268,6 +265,35 @@ def _opened(path: Path) -> sqlite3.Connection:
     return db
 
 
+def _sightings(db: sqlite3.Connection, kinds: Collection[str], company_id: str | None = None) -> list[Sighting]:
+    marks = ", ".join("?" * len(kinds))
+    whose = "" if company_id is None else "company_id = ? AND "
+    values = (*(() if company_id is None else (company_id.lower(),)), *kinds)
+    order = "company_id, kind, connection_id, data_type, id"
+    query = f"SELECT * FROM seen WHERE {whose}kind IN ({marks}) ORDER BY {order}"
+    return [Sighting(*row) for row in db.execute(query, values)]
+
+
+def _look(facts: CompanyFacts, rows: Sequence[Sighting]) -> Look | None:
+    """The last look at the data of a company; ``None`` where there was none."""
+    about = next((row for row in rows if row.kind == "look"), None)
+    if about is None or not about.began:
+        return None
+    operations = [operation_of(row) for row in rows if row.kind == "operation"]
+    operations.sort(key=lambda each: each.requested, reverse=True)
+    told: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        fields = told.setdefault(row.data_type, {})
+        if row.kind == "latest":
+            fields |= {"current_status": DatasetStatus(row.status or ""), "latest_sync_id": row.id or None}
+        elif row.kind == "success":
+            fields |= {"last_successful_sync": row.ended, "latest_successful_sync_id": row.id or None}
+    statuses = {name: DataStatus(data_type=SchemaDataType(name), **fields) for name, fields in told.items() if fields}
+    at, before = (datetime.fromisoformat(time) for time in (about.began, about.ended or about.began))
+    whole = about.status == "whole"
+    return Look(facts, at, operations, statuses, whole, mark=about.words or "", before=before)
+
+
 def _keep(db: sqlite3.Connection, look: Look) -> None:
     """What was seen of one company."""
     company, time = look.facts.id.lower(), _text(look.at)
@@ -287,6 +313,9 @@ def _keep(db: sqlite3.Connection, look: Look) -> None:
          telling_words(o) if is_failed(o.status) else None, time, time)
         for o in look.operations if o.id
     ])  # fmt: skip
+    oldest = min((each.requested for each in look.operations), default=time)
+    outlived = "DELETE FROM seen WHERE company_id = ? AND last < ? AND NOT (kind = 'operation' AND began >= ?)"
+    db.execute(outlived, (company, _text(look.at - LASTS), oldest))
     whole, mark = "whole" if look.whole else "part", mark_of(look.facts)
     if db.execute(_LOOK, (company, "look", "", "", "", whole, time, None, mark, time, time)).rowcount:
         db.execute("DELETE FROM seen WHERE company_id = ? AND kind IN ('latest', 'success')", (company,))

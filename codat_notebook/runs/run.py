@@ -309,6 +309,10 @@ class RefreshRun:
         """The server's time of the last look that was answered: what is known is as of then."""
         return self._scheduler.checked
 
+    def copied(self, text: str) -> None:
+        """See :meth:`RunContext.copied`."""
+        self._context.copied(text)
+
     @property
     def clock(self) -> ServerClock:
         """The server's clock."""

@@ -287,13 +287,13 @@ def save(frame: pd.DataFrame, file: str | Path) -> Path:
     ----------
     frame : any DataFrame, also one that is not of this package.
     file : its ending says in which form. ``.csv``, ``.tsv``, ``.html`` and ``.xlsx`` are for spreadsheets: times in UTC
-        without a zone, durations in seconds, no text that would be a formula. ``.parquet`` keeps everything as it is,
+        without a zone, durations in seconds, no text that would be a formula. ``.parquet`` keeps values and dtypes,
         and needs ``pyarrow``.
 
     Notes
     -----
-    Raises :class:`ExportError` for another ending, a package that is missing, and more rows than Excel holds; else
-    ``OSError`` where the file cannot be written.
+    Raises :class:`ExportError` for another ending, a package that is missing, more rows than Excel holds, and what
+    Parquet has no type for; else ``OSError`` where the file cannot be written.
 
     Examples
     --------
@@ -320,6 +320,8 @@ def _parquet(frame: pd.DataFrame) -> bytes:
         frame.to_parquet(file)
     except ImportError as error:
         raise ExportError("Parquet files need pyarrow: pip install pyarrow. CSV works without it.") from error
+    except (TypeError, ValueError) as error:  # columns of several types, two of one name
+        raise ExportError(f"A Parquet file cannot hold this frame: {error}. CSV can.") from error
     return file.getvalue()
 
 

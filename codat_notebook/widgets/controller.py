@@ -76,7 +76,7 @@ class Controller:
             self.parts.ready: self.actions.on_ready, self.parts.tabs: self._on_tabs, self.parts.header: lambda _: None,
         }  # fmt: skip
         for part in vars(self.parts).values():
-            part.clock = self.session.client.clock
+            part.clock, part.on_copied = self.session.client.clock, self.session.context.copied
         for part, handler in handlers.items():
             part.on_message = self.boundary.caught(partial(self._on_message, handler))
             self._listening.callback(setattr, part, "on_message", None)

@@ -126,6 +126,12 @@ class AskTime(FromBrowser, frozen=True, tag="time"):
     number: int
 
 
+class Copied(FromBrowser, frozen=True):
+    """A text that holds an address was copied, from any part."""
+
+    text: str
+
+
 class ClockTime(TypedDict):
     """A time, the ``name`` of the clock that told it ("" for this machine's), and how many of that clock's seconds pass
     in one."""
@@ -149,6 +155,7 @@ class Part(anywidget.AnyWidget, Generic[S]):
     """A view of a dict. Subclasses set ``files``, ``classes``, ``messages``, and a first ``state``.
 
     ``on_message`` is called on the engine thread with each message from the browser that is one of ``messages``.
+    ``on_copied`` likewise with each text with an address that was copied from it.
     ``clock`` is the server's of the session that the part belongs to; without one it shows no ages.
     """
 
@@ -178,6 +185,7 @@ class Part(anywidget.AnyWidget, Generic[S]):
         classes = ("codat-part", *self.classes, *traits.pop("_dom_classes", ()))
         super().__init__(state=state or {}, worn=list(classes), _dom_classes=classes, **traits)
         self.on_message: Callable[[Any], object] | None = None
+        self.on_copied: Callable[[str], object] | None = None
         self._made_on = engine()
         self._pending: S | None = None
         self._throttle: Throttle | None = None
@@ -250,11 +258,14 @@ class Part(anywidget.AnyWidget, Generic[S]):
 
     def _receive(self, content: Any) -> None:
         try:
-            message = msgspec.convert(content, self.messages | AskTime)
+            message = msgspec.convert(content, self.messages | AskTime | Copied)
         except msgspec.ValidationError:  # its text may hold what was sent
             _log.warning("A message that %s does not know was dropped.", type(self).__name__)
             return
         if isinstance(message, AskTime):
             self.send({"type": "time", "number": message.number, **self.moment})
+        elif isinstance(message, Copied):
+            if self.on_copied is not None:
+                self.on_copied(message.text)
         elif self.on_message is not None:
             self.on_message(message)

@@ -210,6 +210,9 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._head.on_message = self._act
         self._tabs.on_message = self._on_tab
         self._one.on_message = self._turn
+        parts: list[Part[Any]] = [self._head, self._one, *self._tables.values()]
+        for part in parts:
+            part.on_copied = self._run.copied
         self._tables["companies"].on_row = self._pick
         self._watching.callback(self._run.observe(self._changed))
         engine().post(self._changed)  # what has changed while the view was made

@@ -1,6 +1,7 @@
 """The live view of a run over many companies, driven in a browser: real sandbox, real run, real kernel side."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -60,8 +61,11 @@ def started(session: Session) -> RefreshRun:
     return session.refresh(frame)
 
 
-def test_a_run_over_many_companies_is_followed_opened_and_its_links_copied(stage: Stage, session: Session) -> None:
+def test_a_run_over_many_companies_is_followed_opened_and_its_links_copied(
+    stage: Stage, session: Session, tmp_path: Path
+) -> None:
     """The head counts to the end, a company opens to its operations, and who must relink can be copied at once."""
+    session.remember(tmp_path / "codat.sqlite")
     run = started(session)
     run.pause()  # before the facts are known, so that something is left to queue
     console = mount(stage, PortfolioRunView(run), height=1100)
@@ -86,6 +90,9 @@ def test_a_run_over_many_companies_is_followed_opened_and_its_links_copied(stage
     lines = stage.page.evaluate("copied[0]").splitlines()
     assert len(lines) == 1 + int(relink["link_urls"])
     assert lines[0].split("\t")[0] == "company"
+    memory = session.context.memory
+    assert memory is not None
+    stage.wait_for(lambda: len(memory.sightings(["link"])) == len(lines) - 1)
     name = run.summary.loc[run.summary["failed"] > 0, "company"].iloc[0]
     console.locator(".codat-panel-companies .codat-table input").first.fill(name)
     console.locator(".codat-panel-companies tbody tr").filter(has_text=name).first.click()

@@ -42,16 +42,16 @@ def test_what_fails_again_and_again_says_since_when() -> None:
 
 
 @pytest.mark.codat(speed=1)
-def test_a_memory_tells_each_change_once(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_change_is_told_once(sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """On the sandbox: all that is late at first, then nothing, then what is well again; the code stays."""
-    memory = tmp_path / "health.json"
-    assert main(["health", "--sandbox", "--memory", str(memory)]) == Exit.LATE
+    told = tmp_path / "health.json"
+    assert main(["health", "--sandbox", "--told", str(told)]) == Exit.LATE
     first = capsys.readouterr().out.splitlines()
     assert first
     assert all(line.startswith("new: ") for line in first)
-    memory.write_text(json.dumps({**json.loads(memory.read_text()), "gone": "Gone: late"}))
-    assert main(["health", "--sandbox", "--memory", str(memory)]) == Exit.LATE
+    told.write_text(json.dumps({**json.loads(told.read_text()), "gone": "Gone: late"}))
+    assert main(["health", "--sandbox", "--told", str(told)]) == Exit.LATE
     assert capsys.readouterr().out.splitlines() == ["well again: Gone: late"]
-    memory.write_text("[")
-    assert main(["health", "--sandbox", "--memory", str(memory)]) == 1
+    told.write_text("[")
+    assert main(["health", "--sandbox", "--told", str(told)]) == 1
     assert "cannot be read" in capsys.readouterr().err

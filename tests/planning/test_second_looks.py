@@ -1,6 +1,7 @@
 """Second looks at a portfolio with a memory: what they cost, and that nothing is shown that is older than a day."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,22 +16,22 @@ from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.status import is_running
 from codat_notebook.models.vocabulary import DatasetStatus, SchemaDataType
 from codat_notebook.planning.selection import select
-from codat_notebook.planning.snapshots import LONG, CompanySnapshot, is_due, read_cells
+from codat_notebook.planning.snapshots import LONG, CompanySnapshot, due, read_cells
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.memory import Look, Memory, mark_of
 from codat_notebook.sandbox.pull_operation import Operation, OrderedOutcome
-from codat_notebook.sandbox.virtual_time import from_datetime
+from codat_notebook.sandbox.virtual_time import SECOND, from_datetime
 from tests.runs.virtual import Stage, staged
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def look(at: datetime, *operations: PullOperation, status: str = "Linked", before: datetime | None = None) -> Look:
+def look(at: datetime, *operations: PullOperation, before: datetime | None = None, id: str = "c") -> Look:
     """What is remembered of a company with one connection, listed again when the look was made."""
-    connection = Connection(id="k", platform_name="Xero", status=status, last_sync="2026-11-23T08:00:00Z")
-    facts = CompanyFacts("c", "C", {"k": connection}, {})
+    connection = Connection(id="k", platform_name="Xero", status="Linked", last_sync="2026-11-23T08:00:00Z")
+    facts = CompanyFacts(id, "C", {"k": connection}, {})
     return Look(facts, at, list(operations), mark=mark_of(facts), before=before or at)
 
 
@@ -42,18 +43,36 @@ def operation(status: str, at: datetime) -> PullOperation:
 
 
 def test_who_is_asked_again() -> None:
-    """What runs each time; what failed lately once in an hour; all else before it would be older than a day."""
+    """What runs each time; all else before what is shown would be older than a day at the next look."""
     old = operation("FetchError", NOON - 2 * LONG)
-    assert not is_due(look(NOON - HOUR / 2, old), NOON)
-    assert is_due(look(NOON - HOUR / 60, operation("Fetching", NOON - HOUR)), NOON)
-    failed = operation("FetchError", NOON - 3 * HOUR)
-    assert not is_due(look(NOON - HOUR / 2, failed), NOON)
-    assert is_due(look(NOON - 2 * HOUR, failed), NOON)
-    assert not is_due(look(NOON - 2 * HOUR, old), NOON)
-    assert not is_due(look(NOON - 20 * HOUR, old, before=NOON - 2 * HOUR), NOON)
-    assert is_due(look(NOON - 20 * HOUR, old, before=NOON - 5 * HOUR), NOON)  # the next look would come too late
-    assert is_due(look(NOON - 23.5 * HOUR, old, before=NOON - HOUR), NOON)
-    assert is_due(look(NOON - HOUR, old), NOON - HOUR / 2) is False
+    assert due([look(NOON - HOUR / 60, operation("Fetching", NOON - HOUR))], NOON)
+    assert due([look(NOON - 15 * HOUR, old, before=NOON - 9 * HOUR)], NOON)  # the next look would come too late
+    assert not due([look(NOON, old, before=NOON - 9 * HOUR)], NOON)
+    assert due([look(NOON - LONG, old, before=NOON)], NOON)
+
+
+@pytest.mark.parametrize("pauses", [[60], [5], [9 * 60, 12, 54, 54], [300, 120, 10]])
+def test_all_are_asked_once_a_day_and_not_together(pauses: list[int]) -> None:
+    """Three days of looks after a first one at all: those within the hour ask for a tenth at most, and for more
+    of what failed lately; nobody is asked for much more often than needed, and nothing will be older than a day."""
+    looks = {str(number): look(NOON, id=str(number)) for number in range(200)}
+    failed = frozenset(sorted(looks)[:20])
+    now, number, counts = NOON, 0, Counter[str]()
+    while now < NOON + 3 * LONG:
+        before, pause = now, timedelta(minutes=pauses[number % len(pauses)])
+        now, number = now + pause, number + 1
+        ended = [operation("FetchError", now - 3 * HOUR)]
+        looks = {id: replace(each, before=before, operations=ended if id in failed else [])
+                 for id, each in looks.items()}  # fmt: skip
+        again = due(looks.values(), now)
+        assert pause > HOUR or len(again - failed) <= 20
+        assert pause > HOUR or len(again & failed) <= 8
+        assert all(now + pause - each.at < LONG for id, each in looks.items() if id not in again)
+        looks |= {id: replace(looks[id], at=now) for id in again}
+        counts.update(again)
+    of_others = [counts[id] for id in looks.keys() - failed]
+    assert sum(counts[id] for id in failed) / len(failed) >= 6
+    assert 2.9 <= sum(of_others) / len(of_others) < (4 if max(pauses) <= 60 else 7)
 
 
 def test_what_the_list_tells_is_a_reason_to_ask() -> None:
@@ -64,8 +83,8 @@ def test_what_the_list_tells_is_a_reason_to_ask() -> None:
         Connection(id="k", platform_name="Xero", status="Deauthorized", last_sync="2026-11-23T08:00:00Z"),
     ):
         facts = CompanyFacts("c", "C", {"k": other}, {})
-        assert is_due(Look(facts, remembered.at, [], mark=remembered.mark, before=remembered.at), NOON)
-    assert is_due(Look(remembered.facts, remembered.at, [], mark="", before=remembered.at), NOON)
+        assert due([Look(facts, remembered.at, [], mark=remembered.mark, before=remembered.at)], NOON)
+    assert due([Look(remembered.facts, remembered.at, [], mark="", before=remembered.at)], NOON)
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -77,8 +96,7 @@ def test_an_event_is_a_reason_to_ask(tmp_path: Path, late: bool) -> None:
         memory, facts = portfolio.context.memory, seen.facts
         assert memory is not None
         assert facts is not None
-        before = memory.recall(facts)
-        assert before is not None
+        before = memory.recall([facts])[facts.id]
         assert before.mark == mark_of(facts)
         stage.world.clock.advance(5)
         read = {
@@ -91,13 +109,9 @@ def test_an_event_is_a_reason_to_ask(tmp_path: Path, late: bool) -> None:
         stage.engine.call(asyncio.sleep(1))
         if late:
             memory.saw([before])
-        told = memory.recall(facts)
-        assert told is not None
-        assert is_due(told, portfolio.context.now)
+        assert due([memory.recall([facts])[facts.id]], portfolio.context.now)
         portfolio.look()
-        known = memory.recall(facts)
-        assert known is not None
-        assert known.mark == mark_of(facts)
+        assert memory.recall([facts])[facts.id].mark == mark_of(facts)
 
 
 class Portfolio:
@@ -137,25 +151,23 @@ class Portfolio:
 
     def missed(self, snapshots: list[CompanySnapshot]) -> list[timedelta]:
         """How old each difference is that is not seen. What is shown must be what was when it was last asked for."""
-        late, now = [], self.context.now
+        late, now = [], from_datetime(self.context.now)
         for snapshot in (each for each in snapshots if each.cells):
             assert snapshot.seen is not None
-            assert now - snapshot.seen <= LONG
+            seen = from_datetime(snapshot.seen)
+            assert now - seen <= LONG.total_seconds() * SECOND
             history = self.stage.world.history_of(self.stage.world.find_company(snapshot.id))
             shown = {(cell.connection_id, cell.data_type): cell for cell in snapshot.cells}
             for key, operations in history.cells.items():
                 told = shown[key].operation_id, _word(str(shown[key].status))
-                then = [_truth(operations, snapshot.seen + timedelta(seconds=s)) for s in (0, 60)]
+                if told == _truth(operations, now):
+                    continue
+                then = [_truth(operations, at) for at in (seen, seen + 60 * SECOND)]
                 assert told in then or None in then  # what was read then is not in the history: of the data status
-                if told != _truth(operations, now) and told in then:
-                    events = [from_ticks(at) for each in operations for at in (each.requested, each.completed)]
-                    late.append(now - min(at for at in events if at > snapshot.seen))
+                if told in then:
+                    since = min(at for each in operations for at in (each.requested, each.completed) if at > seen)
+                    late.append(timedelta(seconds=(now - since) / SECOND))
         return late
-
-
-def from_ticks(ticks: int) -> datetime:
-    """An instant of the sandbox."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ticks // 10)
 
 
 def _word(status: str) -> str:
@@ -163,11 +175,10 @@ def _word(status: str) -> str:
     return "running" if is_running(status) else status
 
 
-def _truth(operations: list[Operation], at: datetime) -> tuple[str, str] | None:
-    """The newest operation of a cell at an instant, as the sandbox's own record has it."""
-    newest = next((each for each in reversed(operations) if from_ticks(each.requested) <= at), None)
-    ticks = from_datetime(at)
-    return None if newest is None else (newest.id, _word(newest.document(ticks)["status"]))
+def _truth(operations: list[Operation], at: int) -> tuple[str, str] | None:
+    """The newest operation of a cell at an instant of the sandbox, as its own record has it."""
+    newest = next((each for each in reversed(operations) if each.requested <= at), None)
+    return None if newest is None else (newest.id, _word(newest.document(at)["status"]))
 
 
 @pytest.fixture

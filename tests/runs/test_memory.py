@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -67,22 +68,21 @@ def test_what_was_seen_is_recalled(memory: Memory) -> None:
         latest_sync_id="l", latest_successful_sync_id="s",
     )  # fmt: skip
     memory.saw([Look(facts(), NOON, operations, {"bills": bills}, whole=True)])
-    look = memory.recall(facts())
-    assert look is not None
+    [look] = memory.recall([facts()]).values()
     assert look.operations is not None
     assert [(o.id, o.status, o.requested, o.completed) for o in look.operations] == [
         (o.id, o.status, o.requested, o.completed) for o in operations
     ]
     assert [o.error_message for o in look.operations] == ["invalid_grant", None]
     assert (look.statuses, look.whole, look.at, look.mark) == ({"bills": bills}, True, NOON, mark_of(facts()))
-    assert memory.recall(CompanyFacts("other", "", {}, {})) is None
+    assert memory.recall([CompanyFacts("other", "", {}, {})]) == {}
 
 
 def test_ids_types_statuses_and_times_are_kept_and_nothing_else(memory: Memory, path: Path) -> None:
     """No name, tag, message, link URL, connection info, key."""
     failed = operation("o2", "FetchError", "2026-11-22T09:00:00Z", None, f"{_SECRET}: invalid_grant")
     memory.saw([Look(facts("Linked", "2026-11-22", "lending"), NOON, [failed])])
-    memory.handed_out("c1", ["k1"], "copied", NOON)
+    memory.handed_out([("c1", "k1")], "copied", NOON)
     data = path.read_bytes()
     for text in ("Müller", "4,711", "example.com", "otp", "link.codat.io", "a-key-of", "YS1rZXk"):
         assert text.encode() not in data
@@ -103,7 +103,7 @@ def test_a_state_that_changes_is_a_further_row(memory: Memory) -> None:
     ]  # fmt: skip
     products = [(row.data_type, row.status) for row in memory.sightings(("product",), "C1")]
     assert products == [("lending", "has"), ("lending", "gone"), ("lending", "has")]
-    assert memory.recall(facts()) is None  # its data was never asked for
+    assert memory.recall([facts()]) == {}  # its data was never asked for
 
 
 def test_an_operation_that_has_ended_stays_so(memory: Memory) -> None:
@@ -112,8 +112,7 @@ def test_an_operation_that_has_ended_stays_so(memory: Memory) -> None:
     ended = operation("o1", "Complete", "2026-11-23T11:59:00Z", "2026-11-23T12:01:00Z")
     for minutes, seen in ((0, running), (2, ended), (1, running)):
         memory.saw([Look(facts(), NOON + timedelta(minutes=minutes), [seen])])
-    look = memory.recall(facts())
-    assert look is not None
+    [look] = memory.recall([facts()]).values()
     assert look.operations is not None
     assert [(o.status, o.completed) for o in look.operations] == [("Complete", ended.completed)]
     assert look.at == NOON + timedelta(minutes=2)
@@ -204,6 +203,25 @@ def test_trouble_with_the_memory_stops_nothing(sandbox: Sandbox, path: Path) -> 
         path.write_bytes(b"SQLite format 3\0" + b"broken" * 500)
         assert len(session.status(id))
         assert session.errors.what.tolist() == ["What was seen is not remembered"]
+
+
+def test_what_is_too_old_is_deleted(memory: Memory) -> None:
+    """States, links and operations that were last seen 400 days ago, but for those that a look reads; and companies
+    that are no longer there."""
+    read = operation("o1", "Complete", "2026-11-21T09:00:00Z", "2026-11-21T09:01:00Z")
+    former = operation("o0", "Complete", "2026-11-20T09:00:00Z", "2026-11-20T09:01:00Z")
+    for id in ("c1", "c2"):
+        memory.saw([Look(replace(facts("Deauthorized"), id=id), NOON, [read, former])])
+    memory.handed_out([("c1", "k1")], "copied", NOON)
+    kinds = ("connection", "link", "operation")
+    for days, left, there in ((400, ["link", "o0", "o1"], True), (401, ["o1"], False)):
+        now = NOON + timedelta(days=days)
+        memory.saw([Look(replace(facts(), id="c1"), now, [read])])
+        memory.prune(now)
+        rows = memory.sightings(kinds, "c1")
+        assert [row.id if row.kind == "operation" else "link" for row in rows if row.kind != "connection"] == left
+        assert [row.status for row in rows if row.kind == "connection"] == ["Deauthorized", "Linked"][not there :]
+        assert bool(memory.sightings(kinds, "c2")) == there
 
 
 _WRITER = """

@@ -1,16 +1,16 @@
 """The tab that says whether a company is ready: the question is kept, the plan runs, and it looks again."""
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from codat_notebook.models.shared import Security
 from codat_notebook.sandbox import Sandbox
-from codat_notebook.session import Session
-from tests.planning.conftest import NOON
-from tests.planning.planted import BANK, BOOKS, SHOP, add, link
+from tests.planning.conftest import session_on, still_sandbox
+from tests.planning.planted import BANK, BOOKS, SHOP, add, connection, link
 
-from .test_console import ConsoleBench
+from .test_console import DEADLINE, ConsoleBench
 
 ASKED = {"purpose": "financials", "period_end": "2026-10-31", "sources": ["accounting"]}
 
@@ -18,15 +18,14 @@ ASKED = {"purpose": "financials", "period_end": "2026-10-31", "sources": ["accou
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """A sandbox of its own, ten minutes a second."""
-    with Sandbox(companies=3, speed=600, start=NOON) as sandbox:
-        sandbox.clock.pause()
+    with still_sandbox(companies=3, speed=600) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def bench(sandbox: Sandbox) -> Iterator[ConsoleBench]:
     """A console on the sandbox."""
-    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session:
+    with session_on(sandbox) as session:
         yield ConsoleBench(session)
 
 
@@ -74,3 +73,23 @@ def test_what_no_form_offers_changes_nothing(bench: ConsoleBench, sandbox: Sandb
     state = bench.until("codat-ready", lambda s: s["seq"] == 4)
     assert (state["purpose"], state["period_end"], state["company"]) == ("lending", "", id)
     assert (sandbox.world.accepted, bench.session.runs) == ([], [])
+
+
+def test_a_link_that_is_copied_is_remembered(bench: ConsoleBench, sandbox: Sandbox, tmp_path: Path) -> None:
+    """From any part, alone or in a table, whatever passcode it had; not another address, nor without a memory."""
+    id = add(sandbox, link(BOOKS, 40.0), name="Late")
+    sandbox.world.deauthorize(id, books := connection(sandbox, id, BOOKS))
+    bench.session.remember(tmp_path / "codat.sqlite")
+    bench.pick("Late")
+    [card] = bench.until("codat-connections", lambda s: s["connections"])["connections"]
+    memory = bench.session.context.memory
+    assert memory is not None
+    for text in ("https://other.example/link", f"Late\t{id}\t{card['link_url']}?otp=1\nOther\thttps://x.example/1"):
+        bench.send("codat-notice", type="copied", text=text)
+    until = time.monotonic() + DEADLINE
+    while not memory.sightings(["link"]):
+        assert time.monotonic() < until
+    [row] = memory.sightings(["link"])
+    assert (row.company_id, row.connection_id, row.status) == (id.lower(), books, "copied")
+    assert "link copied" in bench.session.connection_history(id).event.tolist()
+    assert card["link_url"].encode() not in (tmp_path / "codat.sqlite").read_bytes()

@@ -263,5 +263,6 @@ async function copyText(button, text) {
   } catch {
     window.prompt("Copy with Ctrl-C:", text); // the clipboard needs https or localhost
   }
+  button.dispatchEvent(new CustomEvent("codat-copied", { bubbles: true, composed: true, detail: text }));
   setTimeout(() => { button.textContent = before; }, 1500);
 }

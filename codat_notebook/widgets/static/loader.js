@@ -91,6 +91,8 @@ export async function load(context, widgets, bundles, { once, unpack, module }) 
   const model = await opened(context.model, unpack);
   const time = timeFor(model, () => widgets[0].comm_live !== false);
   context.el.addEventListener("keydown", (event) => { if (isKept(event)) event.stopPropagation(); });
+  const copied = ({ detail: text }) => { if (text.includes("://")) model.send({ type: "copied", text }); };
+  context.el.addEventListener("codat-copied", copied); // the kernel remembers when a link was handed out
   const end = part.default.render({ ...context, model, time });
   const away = watchKernel(context.el, widgets[0], time);
   return () => { away(); time.end(); model.end(); end?.(); };
