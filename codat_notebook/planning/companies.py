@@ -26,7 +26,7 @@ FINE, UNSEEN = "fine", "not looked at"
 #: What needs most comes first.
 _URGENCY: Final = (CUSTOMER, REFRESH, RUNNING, UNSEEN, FINE)
 #: Connections that are named; the rest are counted.
-_NAMED: Final = 3
+_NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
