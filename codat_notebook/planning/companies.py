@@ -31,7 +31,10 @@ _NAMED: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompanyRow:
-    """A row of ``PortfolioStatus.companies``; ``late`` data types do not meet their goal, or failed last."""
+    """A row of ``PortfolioStatus.companies``; ``late`` cells do not meet their goal, or failed last.
+
+    What only a look can tell is ``None`` before there was one.
+    """
 
     company: str
     state: str
@@ -42,8 +45,8 @@ class CompanyRow:
     oldest: datetime | None
     age: timedelta | None
     fresh: float | None
-    late: int
-    running: int
+    late: int | None
+    running: int | None
     failure: str | None
     failed: datetime | None
     platforms: str
@@ -54,7 +57,7 @@ class CompanyRow:
     @property
     def urgency(self) -> tuple[int, int, str]:
         """What it is sorted by."""
-        return _URGENCY.index(self.state), -self.late, self.company.casefold()
+        return _URGENCY.index(self.state), -(self.late or 0), self.company.casefold()
 
 
 def company_row(
@@ -79,7 +82,8 @@ def company_row(
         last_sync=max((time for each in connections if (time := instant(each.last_sync))), default=None),
         oldest_type=oldest_type, oldest=oldest, age=now - oldest if oldest else None,
         fresh=round(100 * sum(judged) / len(judged)) if judged else None,
-        late=len({(cell.connection_id, cell.data_type) for cell in late}), running=len(snapshot.running),
+        late=len({(cell.connection_id, cell.data_type) for cell in late}) if snapshot.seen else None,
+        running=len(snapshot.running) if snapshot.seen or snapshot.running else None,
         failure=f"{plain_name(failing[0].data_type)}: {plain_status(failing[0].status or '')}" if failing else None,
         failed=failing[0].last_requested if failing else None,
         platforms=", ".join(sorted({each.platform_name for each in connections})),
@@ -97,7 +101,7 @@ def _state(snapshot: CompanySnapshot, failing: list[Cell], late: list[Cell], now
     if snapshot.running:
         return RUNNING, f"Wait: {count(len(snapshot.running), 'operation')} running"
     if snapshot.facts is not None and snapshot.facts.only_parent:
-        return FINE, f"Nothing: {snapshot.facts.only_parent}"
+        return FINE, f"Nothing ({snapshot.facts.only_parent})"
     if snapshot.trouble is not None or snapshot.seen is None:
         return UNSEEN, f"Look again: {snapshot.trouble}" if snapshot.trouble else "Look at it"
     if not late:

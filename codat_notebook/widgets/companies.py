@@ -31,12 +31,12 @@ _TONES = {
 }  # fmt: skip
 _HIDDEN = Column(hidden=True)
 COMPANY_COLUMNS = {
-    "company": Column(), "state": Column("needs", "status", tone=lambda row: _TONES.get(row["state"]), facet=True),
+    "company": Column(), "state": Column("needs", "status", tone=lambda row: _TONES.get(row["state"])),
     "first": Column("what to do first"), "oldest_type": Column("oldest data", "data_type"),
-    "age": Column("age", since="oldest"), "fresh": Column("within goal", "percent"), "late": Column(),
-    "running": Column(), "failure": Column("last failure"), "last_sync": Column("last sync", facet=True),
-    "connections": Column(), "oldest": _HIDDEN, "failed": Column("failed", hidden=True, facet=True),
-    "platforms": Column(hidden=True, facet=True), "tags": Column(facet=True, hidden=True), "seen": _HIDDEN,
+    "age": Column("age", since="oldest"), "fresh": Column("within goal", "percent"), "connections": Column(),
+    "failure": Column("last failure"), "last_sync": Column("last sync", facet=True), "late": _HIDDEN,
+    "running": _HIDDEN, "oldest": _HIDDEN, "failed": Column("failed", hidden=True, facet=True),
+    "platforms": Column(hidden=True, facet=True), "tags": Column(hidden=True, facet=True), "seen": _HIDDEN,
     "company_id": _HIDDEN,
 }  # fmt: skip
 COMPANY_FILTERS: dict[str, Filter] = {

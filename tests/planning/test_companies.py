@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from codat_notebook.models.shared import CompanyReference
@@ -50,7 +51,9 @@ def test_a_company_needs_what_is_most_urgent(company: CompanySnapshot, state: st
 
 def test_what_was_not_looked_at_is_never_fine() -> None:
     """Neither what nobody has read, nor what could not be read; that the customer is needed is known without."""
-    assert row(snapshot(FRESH))["state"] == UNSEEN
+    unseen = row(snapshot(FRESH))
+    assert unseen["state"] == UNSEEN
+    assert pd.isna([unseen["late"], unseen["running"]]).all()  # not 0, which nobody knows
     assert row(replace(looked_at(FRESH), trouble="could not be read"))["first"] == "Look again: could not be read"
     assert row(replace(looked_at(FRESH), trouble="could not be read"))["state"] == UNSEEN
     assert row(snapshot(FRESH, sage="Deauthorized"))["state"] == CUSTOMER
