@@ -55,12 +55,12 @@ def offer(matching: int, unseen: int, listed: int) -> list[list[str]]:
     that match, or to read the list of companies again.
 
     >>> offer(400, 335, 5000)[0]
-    ['look', 'Look at 335 companies (about 336 requests)']
+    ['look 335', 'Look at 335 companies (about 336 requests)']
     """
     pages = max(1, -(-listed // LARGEST_PAGE))
     many = unseen or matching
     words = f"Look {'' if unseen else 'again '}at {count(many, 'company')} (about {number(many + pages)} requests)"
-    return [*([["look", words]] if many else []), ["list", f"Read the list again ({count(pages, 'request')})"]]
+    return [*([[f"look {many}", words]] if many else []), ["list", f"Read the list again ({count(pages, 'request')})"]]
 
 
 class Companies:
@@ -123,7 +123,7 @@ class Companies:
             self._task.cancel()
         elif name == "list":
             self._begin(self._list)
-        elif name == "look":
+        elif name == f"look {len(self._offered)}":  # a click on an older price buys nothing
             self._begin(self._look, self._offered)
 
     def _begin(self, action: Callable[..., Any], *arguments: Any) -> None:
