@@ -18,7 +18,7 @@ from codat_notebook import display, frames
 from codat_notebook.client.clock import ServerClock
 from codat_notebook.models.instants import instant, interval
 from codat_notebook.models.vocabulary import REPORTS, did_you_mean
-from codat_notebook.planning.companies import company_row
+from codat_notebook.planning.needs import company_row
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of

@@ -13,9 +13,9 @@ from codat_notebook.session import Session
 from codat_notebook.tables.column import Column
 from codat_notebook.tables.sheet import Filter
 from codat_notebook.widgets import console_state
+from codat_notebook.widgets.all_companies import COMPANY_COLUMNS, COMPANY_FILTERS, READING
 from codat_notebook.widgets.charts import Heatmap, Timeline
 from codat_notebook.widgets.code import Code
-from codat_notebook.widgets.companies import COMPANY_COLUMNS, COMPANY_FILTERS, READING
 from codat_notebook.widgets.connect import WAYS, Connect, connect_state
 from codat_notebook.widgets.data_types import DataTypePicker, RefreshBar
 from codat_notebook.widgets.details import CLOSED, Details, answer_tone

@@ -21,7 +21,7 @@ from codat_notebook.runs.engine import Engine, engine
 from codat_notebook.session import Session, connect
 from codat_notebook.tables.column import Row
 from codat_notebook.widgets.actions import Actions
-from codat_notebook.widgets.companies import Companies
+from codat_notebook.widgets.all_companies import AllCompanies
 from codat_notebook.widgets.connect import Cancel, ConnectBy, ProblemState, connect_state, server_address
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.console_state import ConsoleState
@@ -60,7 +60,7 @@ class Controller:
         self.actions = Actions(session, self.state, self.boundary, self.renderer, parts.progress, self.looking)
         self.history = HistoryLoader(session, self.state, self.boundary, parts.operations, self.renderer.all)
         self.renderer.follow = self.history.follow
-        self.companies = Companies(
+        self.companies = AllCompanies(
             session, self.state, self.boundary, parts.companies, self._open, partial(self.renderer.draw, "company")
         )
         self._company = company
@@ -135,6 +135,8 @@ class Controller:
         if isinstance(message, Pick):
             self.companies.saw(self.state.watch)
         self.actions.on_company(message)
+        if self.state.company is None:
+            self.companies.show()
 
     def _open(self, company_id: str) -> None:
         """A company of the table was clicked."""

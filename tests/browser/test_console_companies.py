@@ -60,7 +60,7 @@ def test_companies_are_found_opened_and_left_again(open_notebook: Callable[..., 
     assert table.locator(".ct-scroll").evaluate("e => e.scrollTop") == top
     table.locator(".ct-filter").fill("no company is called so")
     expect(table.locator(".ct-empty")).to_contain_text("No company matches.", timeout=SLOWLY)
-    for width in (1000, 480):
+    for width in (1000, 720):
         notebook.page.set_viewport_size({"width": width, "height": 1500})
         assert console.evaluate("e => e.scrollWidth <= e.clientWidth")
         notebook.shot(f"companies-{width}", console)
@@ -77,6 +77,10 @@ def test_the_address_of_the_app_carries_the_company(page: Page, shoot, tmp_path)
         rows = console.locator(".codat-companies tbody tr")
         expect(rows).to_have_count(12)
         shoot(page, "app-companies")
+        page.set_viewport_size({"width": 480, "height": 1000})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 480
+        shoot(page, "app-companies-narrow")
+        page.set_viewport_size({"width": 1280, "height": 900})
         assert page.evaluate("document.body.dataset.hurt") is None
         assert not list(tmp_path.rglob("ran"))
         expect(console.locator(".codat-company input")).to_have_value("")
@@ -89,4 +93,5 @@ def test_the_address_of_the_app_carries_the_company(page: Page, shoot, tmp_path)
         console.get_by_role("button", name="All companies").click()
         expect(rows).to_have_count(12)
         expect(page).not_to_have_url(re.compile("company="))
+        page.goto("about:blank")
         command.end(signal.SIGINT)

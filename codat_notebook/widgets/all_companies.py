@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from codat_notebook.models.errors import CodatLendingError
-from codat_notebook.planning import companies as states
+from codat_notebook.planning import needs
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.snapshots import CompanySnapshot, look_at, read_facts, seen
@@ -27,7 +27,7 @@ from codat_notebook.widgets.table import FrameTable, MoreState
 from codat_notebook.words import count, iso, number
 
 _TONES = {
-    states.CUSTOMER: "bad", states.REFRESH: "warn", states.RUNNING: "run", states.FINE: "ok", states.UNSEEN: "idle",
+    needs.CUSTOMER: "bad", needs.REFRESH: "warn", needs.RUNNING: "run", needs.FINE: "ok", needs.UNSEEN: "idle",
 }  # fmt: skip
 _HIDDEN = Column(hidden=True)
 COMPANY_COLUMNS = {
@@ -40,8 +40,8 @@ COMPANY_COLUMNS = {
     "company_id": _HIDDEN,
 }  # fmt: skip
 COMPANY_FILTERS: dict[str, Filter] = {
-    "Need a customer": ("state", states.CUSTOMER), "Need a refresh": ("state", states.REFRESH),
-    "Running": ("state", states.RUNNING), "Fine": ("state", states.FINE), "Not looked at": ("state", states.UNSEEN),
+    "Need a customer": ("state", needs.CUSTOMER), "Need a refresh": ("state", needs.REFRESH),
+    "Running": ("state", needs.RUNNING), "Fine": ("state", needs.FINE), "Not looked at": ("state", needs.UNSEEN),
     "Failed": lambda frame: frame["failure"].notna(),
 }  # fmt: skip
 #: Seconds between two updates of the table while companies are looked at, at the least.
@@ -63,7 +63,7 @@ def offer(matching: int, unseen: int, listed: int) -> list[list[str]]:
     return [*([[f"look {many}", words]] if many else []), ["list", f"Read the list again ({count(pages, 'request')})"]]
 
 
-class Companies:
+class AllCompanies:
     """Fills the table of companies of one console. All methods are for the engine thread.
 
     ``pick`` is called with the id of a company that was clicked, ``found`` when the first companies are known.
@@ -109,6 +109,9 @@ class Companies:
         if watch is not None and (status := watch.status) is not None:
             snapshot = seen(status.facts, status.cells, status.operations, at=watch.checked)
             self._known[snapshot.id] = snapshot
+
+    def show(self) -> None:
+        """They are looked at again."""
         self._soon.ring()
 
     # What the reader does.
@@ -191,6 +194,8 @@ class Companies:
     # What is drawn.
 
     def _draw_soon(self) -> None:
+        if self._state.company is not None:
+            return  # nobody looks
         self._boundary.spawn("The companies could not be shown", self._draw)
 
     async def _draw(self) -> None:

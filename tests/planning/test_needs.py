@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from codat_notebook.models.shared import CompanyReference
-from codat_notebook.planning.companies import CUSTOMER, FINE, REFRESH, RUNNING, UNSEEN
 from codat_notebook.planning.health import PortfolioStatus
+from codat_notebook.planning.needs import CUSTOMER, FINE, REFRESH, RUNNING, UNSEEN
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.snapshots import CompanySnapshot
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from codat_notebook.models.shared import Security
-from codat_notebook.planning import companies as states
+from codat_notebook.planning import needs
 from codat_notebook.sandbox import Sandbox
 from codat_notebook.session import Session
-from codat_notebook.widgets.companies import offer
+from codat_notebook.widgets.all_companies import offer
 from codat_notebook.widgets.console import console
 
 from .test_console import ConsoleBench, bench, sandbox
@@ -55,8 +55,8 @@ def test_a_console_opens_on_all_companies_for_two_requests(bench: ConsoleBench) 
     ]  # fmt: skip
     shown = bench.parts["codat-companies"].frame.set_index("company")
     assert shown.loc["Toft Stores UK", "first"] == "Ask the customer to link Shopify again"
-    assert shown.index[shown.state == states.FINE].tolist() == ["Technicalium Group"]
-    assert filters(state)["Not looked at"] == (shown.state == states.UNSEEN).sum() > 5
+    assert shown.index[shown.state == needs.FINE].tolist() == ["Technicalium Group"]
+    assert filters(state)["Not looked at"] == (shown.state == needs.UNSEEN).sum() > 5
     assert sorted(calls(bench.session)) == ["companies.list", "integrations.list"]
     assert len(bench.parts["codat-company"].state["search"]["results"]) == WHOLE
 
