@@ -85,7 +85,7 @@ class AllCompanies:
         self._read = 0
         self._offered: list[str] = []
         self._task: asyncio.Task[None] | None = None
-        self._failed = False
+        self._failed = self._undrawn = False
         self._draws = 0
         self._soon = Throttle(session.context.engine.loop, self._draw_soon, every=EVERY)
 
@@ -109,10 +109,12 @@ class AllCompanies:
         if watch is not None and (status := watch.status) is not None:
             snapshot = seen(status.facts, status.cells, status.operations, at=watch.checked)
             self._known[snapshot.id] = snapshot
+            self._undrawn = True
 
-    def show(self) -> None:
-        """They are looked at again."""
-        self._soon.ring()
+    def follow(self) -> None:
+        """Draw what was left undrawn while a company was on screen, once it is there no more."""
+        if self._undrawn and self._state.company is None:
+            self._soon.ring()
 
     # What the reader does.
 
@@ -194,8 +196,9 @@ class AllCompanies:
     # What is drawn.
 
     def _draw_soon(self) -> None:
-        if self._state.company is not None:
-            return  # nobody looks
+        self._undrawn = self._state.company is not None  # nobody looks
+        if self._undrawn:
+            return
         self._boundary.spawn("The companies could not be shown", self._draw)
 
     async def _draw(self) -> None:

@@ -59,7 +59,7 @@ class Controller:
         self.looking = Looking(session.context.engine, kernel)
         self.actions = Actions(session, self.state, self.boundary, self.renderer, parts.progress, self.looking)
         self.history = HistoryLoader(session, self.state, self.boundary, parts.operations, self.renderer.all)
-        self.renderer.follow = self.history.follow
+        self.renderer.follow = self._follow
         self.companies = AllCompanies(
             session, self.state, self.boundary, parts.companies, self._open, partial(self.renderer.draw, "company")
         )
@@ -131,12 +131,14 @@ class Controller:
         shown = operation_details(operation, connection, history, self.session.context.now, setting)
         return shown, (company["id"], operation.id) if company and not shown["checks"] else None
 
+    def _follow(self) -> None:
+        self.history.follow()
+        self.companies.follow()
+
     def _on_company(self, message: Search | Pick | ReadAgain) -> None:
         if isinstance(message, Pick):
             self.companies.saw(self.state.watch)
         self.actions.on_company(message)
-        if self.state.company is None:
-            self.companies.show()
 
     def _open(self, company_id: str) -> None:
         """A company of the table was clicked."""

@@ -142,24 +142,26 @@ def session(sandbox: Sandbox) -> Iterator[Session]:
 
 def opened(session: Session, company: str) -> Any:
     """What the company field of a console says that was made for one company."""
-    part = console(session, company=company)._parts.company
-    reached = threading.Event()
+    parts = console(session, company=company)._parts
+    part, table, reached = parts.company, parts.companies, threading.Event()
 
     def look(*_: object) -> None:
         state = part.state
-        if state["error"] or (state["company"] and not state["loading"]):
+        if (state["error"] and table.state["total"]) or (state["company"] and not state["loading"]):
             reached.set()
 
     part.observe(look, "state")
+    table.observe(look, "state")
     look()
     assert reached.wait(60)
     return part.state["error"] or part.state["company"]["name"]
 
 
 def test_a_console_opens_on_the_company_that_is_named(session: Session) -> None:
-    """By id or whole name; what is neither is told beside the field, and runs nothing."""
+    """By id or whole name; what is neither is told beside the field, all companies below, and runs nothing."""
     id = str(session.companies(search="Toft").id[0])
     assert opened(session, id) == "Toft Stores UK"
+    assert opened(session, "00000000-0000-4000-8000-000000000000") == "No company in this account has this id."
     assert opened(session, "toft stores uk") == "Toft Stores UK"
     assert opened(session, "Toft") == "No company in this account has this name."
     assert opened(session, "<img src=x onerror=alert(1)>") == "No company in this account has this name."
