@@ -72,6 +72,12 @@ ESTIMATE = {
     "requests_day": "number", "quota_day": "number", "money_day": "number", "refreshes_month": "number",
     "requests_month": "number", "money_month": "number", "currency": "category", "note": "text",
 }  # fmt: skip
+PORTFOLIO = {
+    "company": "text", "state": "category", "first": "text", "connections": "text", "last_sync": "time",
+    "oldest_type": "category", "oldest": "time", "age": "duration", "fresh": "count", "late": "count",
+    "running": "count", "failure": "text", "failed": "time", "platforms": "text", "tags": "text", "seen": "time",
+    "company_id": "text",
+}  # fmt: skip
 GOALS = {"of": "category", "name": "category", "pass": "count", "warn": "count", "fail": "count", "share": "number"}
 SKEW = {
     "company": "category", "report": "category", "verdict": "category", "apart": "duration", "oldest_type": "category",

@@ -41,6 +41,7 @@ GIVEN_BY = {
     "AUDIT": "session.settings_audit(company_id, purpose)",
     "PLAN": "session.plan(...)",
     "ESTIMATE": "session.estimate(...)",
+    "PORTFOLIO": "session.portfolio_status().companies",
     "GOALS": "session.portfolio_status().goals",
     "SKEW": "session.portfolio_status().skew",
     "TOKENS": "session.portfolio_status().tokens",

@@ -29,6 +29,8 @@ class Command:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CODAT_")}
         inherited |= {"HTTP_PROXY": NOWHERE, "http_proxy": NOWHERE, "HOME": str(cwd)}
         script = [python, "-W", "error", "-c", "from codat_notebook.cli import main; raise SystemExit(main())"]
+        if arguments[0] == "app" and "--port" not in arguments:
+            arguments = (*arguments, "--port", "0")  # its own port is for one at a time
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         self.process = subprocess.Popen(
             [*script, *arguments], cwd=cwd, env={**inherited, **environment}, start_new_session=True, **pipes

@@ -5,13 +5,16 @@ What a visitor sees is in `browser/test_app.py`, what other sites can do in `bro
 
 import re
 import signal
+import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from codat_notebook.cli import main
+from codat_notebook.cli.child import APP_PORT, asked_company, usual_port
 
 from .commands import Command, fetch, head, refuses, running
 
@@ -152,3 +155,29 @@ def test_a_live_form_needs_no_key_of_the_operators(tmp_path: Path) -> None:
         assert b"kernelId" in fetch(address(command), PERSON)[1]
         assert "connects with their own key" in command.printed
         command.end(signal.SIGINT)
+
+
+def test_the_app_has_a_port_of_its_own_and_gives_way() -> None:
+    """Where it is taken, another one is used: nobody is turned away for want of a bookmark."""
+    with socket.socket() as other:
+        with suppress(OSError):  # somebody else has it already
+            other.bind(("127.0.0.1", APP_PORT))
+        assert usual_port() != APP_PORT
+
+
+@pytest.mark.parametrize(
+    ("query", "company"),
+    [
+        ("company=c8d3af58-7011-47ce-b3f2-89faf300ef6d&theme=dark", "c8d3af58-7011-47ce-b3f2-89faf300ef6d"),
+        ("company=c8d3af58-7011-47ce-b3f2-89faf300ef6d'); quit()", None),
+        ("company=%3Cscript%3E", None),
+        ("company=../../etc/passwd", None),
+        ("", None),
+    ],
+)
+def test_an_address_names_a_company_by_its_id_alone(
+    query: str, company: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything else is left out."""
+    monkeypatch.setenv("QUERY_STRING", query)
+    assert asked_company() == company

@@ -81,7 +81,11 @@ def parser() -> argparse.ArgumentParser:
             add("--sandbox", action="store_true", help="an embedded Codat that delivers here; needs no secret")
         elif name != "sandbox":
             add("--no-browser", action="store_true", help="print the address instead of opening it")
-        add("--port", type=port, default=0, help="the port to listen on; 0 takes a free one")
+        if name == "app":
+            which = "the port to listen on; 0 takes a free one (default: 26328, or a free one where that is taken)"
+            add("--port", type=port, default=argparse.SUPPRESS, help=which)
+        else:
+            add("--port", type=port, default=0, help="the port to listen on; 0 takes a free one")
         if name in ("demo", "lab"):
             add("--dir", type=Path, default=Path("codat-notebooks"), help="where the notebooks are copied to")
         if name == "app":

@@ -17,12 +17,16 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import parse_qs
 
 from codat_notebook import forking
 from codat_notebook.cli.stopping import CommandError
 from codat_notebook.models.secret import HOST
+from codat_notebook.models.vocabulary import ID
 
 LOOPBACK = "127.0.0.1"
+#: Where the app is, unless somebody says otherwise.
+APP_PORT = 26328
 #: Seconds that an answer may take, and that a server and its kernels are given to end by themselves.
 _ANSWER, _END = 3.0, 10.0
 
@@ -57,6 +61,7 @@ _HEADERS = {
 _CELL = """\
 import comm
 import codat_notebook as cn
+from codat_notebook.cli.child import asked_company
 frame = {}
 comm.get_comm_manager().targets.pop("jupyter.widget")
 frame"""
@@ -298,9 +303,9 @@ def _page_settings(port: int, visitors: int, idle: float) -> dict[str, Any]:
 
 def _notebook(*, sandbox: bool, ways: Sequence[str], memory: Path | None, **how: int) -> dict[str, Any]:
     said = "".join(f", {name}={value!r}" for name, value in how.items())
-    form = f"cn.console(ways={tuple(ways)}{said})"
+    form = f"cn.console(company=asked_company(), ways={tuple(ways)}{said})"
     kept = "" if memory is None else f", memory={str(memory)!r}"
-    fixed = f"cn.console(cn.connect(sandbox={sandbox}{said}{kept}), ways=())"
+    fixed = f"cn.console(cn.connect(sandbox={sandbox}{said}{kept}), company=asked_company(), ways=())"
     source = _CELL.format(form if ways else fixed)
     cell: dict[str, Any] = {"cell_type": "code", "id": "console", "execution_count": None, "metadata": {}}
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -313,9 +318,23 @@ def _notebook(*, sandbox: bool, ways: Sequence[str], memory: Path | None, **how:
     }
 
 
+def asked_company() -> str | None:
+    """The company that the address of a visitor's page names, in their kernel: an id; everything else is left out."""
+    named = parse_qs(os.environ.get("QUERY_STRING", "")).get("company", [""])[0]
+    return named if ID.fullmatch(named) else None
+
+
 def _listening(port: int) -> dict[str, Any]:
     """What every Jupyter server is told: this port of the loopback or none, and no browser."""
     return {"ip": LOOPBACK, "port": port, "port_retries": 0, "open_browser": False}
+
+
+def usual_port() -> int:
+    """The app's own port, so that its address stays the same; where it is taken, any free one."""
+    try:
+        return free_port(APP_PORT)
+    except CommandError:
+        return free_port(0)
 
 
 def free_port(wanted: int) -> int:

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codat_notebook.cli.child import Child, ConsolePage, Lab
+from codat_notebook.cli.child import Child, ConsolePage, Lab, usual_port
 from codat_notebook.cli.stopping import ArgumentsError, CommandError, Stop
 from codat_notebook.models.errors import ConfigurationError, get_extra
 from codat_notebook.models.secret import VARIABLES, Secret
@@ -157,7 +157,7 @@ def _sandbox(companies: int, arguments: Namespace) -> "Sandbox":
     try:
         return sandbox.start()
     except OSError as error:
-        raise CommandError.port(arguments.port, error) from error
+        raise CommandError.port(options.get("port", 0), error) from error
 
 
 def _joining(sandbox: "Sandbox") -> dict[str, str]:
@@ -215,7 +215,8 @@ def _serve(
     stop: Stop, arguments: Namespace, visitor: str, environment: dict[str, str] | None = None, **border: Any
 ) -> None:
     options = {name: getattr(arguments, name) for name in ("read_only", "visitors", "idle", "per_minute", "concurrent")}
-    with ConsolePage(arguments.port, environment or {}, sandbox=not arguments.live, **options, **border) as page:
+    port = arguments.port if "port" in arguments else usual_port()
+    with ConsolePage(port, environment or {}, sandbox=not arguments.live, **options, **border) as page:
         if stop.wait_until(page.answers):
             _say(_NO_LOGIN.format(visitor))
             what = "Page (LIVE)" if arguments.live else "Page"

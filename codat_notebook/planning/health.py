@@ -18,6 +18,7 @@ from codat_notebook import display, frames
 from codat_notebook.client.clock import ServerClock
 from codat_notebook.models.instants import instant, interval
 from codat_notebook.models.vocabulary import REPORTS, did_you_mean
+from codat_notebook.planning.needs import company_row
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
@@ -200,6 +201,23 @@ class PortfolioStatus:
             "seen": ("time", [snapshot.seen for snapshot, _ in pairs]),
         }
         return frames.data_status([cell for _, cell in pairs], extra=extra)
+
+    @property
+    def companies(self) -> pd.DataFrame:
+        """Each company, what needs most first.
+
+        ``company``, ``state`` (``needs a customer``, ``needs a refresh``, ``running``, ``fine``, ``not looked at``),
+        ``first`` (what to do first), ``connections``, ``last_sync``, ``oldest_type`` and when it was read (``oldest``,
+        ``age``), ``fresh`` (per cent of its cells that pass), ``late`` (cells that do not, or failed last),
+        ``running``, ``failure`` (the last one that still stands), when it ``failed``, ``platforms``, ``tags``,
+        ``seen``, ``company_id``.
+        """
+        rows = [company_row(snapshot, self._cells(snapshot), self._passes, self.time) for snapshot in self.snapshots]
+        return frames.of_rows(frames.PORTFOLIO, sorted(rows, key=lambda row: row.urgency))
+
+    def _passes(self, cell: Cell) -> bool | None:
+        verdict = self.verdict(cell)
+        return None if verdict is None else verdict == PASS
 
     @property
     def goals(self) -> pd.DataFrame:

@@ -192,6 +192,15 @@ async def read_cells(
     if not (isinstance(reserve, (int, float)) and reserve >= 0):
         raise ValueError(f"reserve: a share of the day's quota, such as 0.1, not {reserve!r}.")
     snapshots = await read_facts(context, wanted)
+    await look_at(context, snapshots, reserve=reserve, progress=progress, settings=settings)
+    return snapshots
+
+
+async def look_at(
+    context: RunContext, snapshots: list[CompanySnapshot], *, reserve: float = 0.1, progress: Progress | None = None,
+    settings: Callable[[Iterable[Cell]], bool] | bool = False,
+) -> None:  # fmt: skip
+    """The same of companies whose facts are known: each snapshot is replaced in the list as soon as it is read."""
     reader, work = _Reader(context, reserve, settings, await _known(context, snapshots)), iter(range(len(snapshots)))
     done = 0
 
@@ -207,7 +216,6 @@ async def read_cells(
         for _ in range(min(AT_ONCE, len(snapshots))):
             group.create_task(worker())
     await reader.keep()
-    return snapshots
 
 
 async def _known(context: RunContext, snapshots: Iterable[CompanySnapshot]) -> dict[str, Look]:

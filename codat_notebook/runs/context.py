@@ -249,9 +249,10 @@ class RunContext:
 
     async def facts(self, company: Company, company_id: str = "") -> CompanyFacts:
         """The same of a company that was read already: lists of companies hold their connections."""
-        if self.support is None:
-            integrations = [each async for each in self.client.integrations.iterate_async()]
-            self.offline, self.support = on_premise(integrations), readable(integrations)
+        async with self._asking:  # whoever comes meanwhile waits for the same answer
+            if self.support is None:
+                integrations = [each async for each in self.client.integrations.iterate_async()]
+                self.offline, self.support = on_premise(integrations), readable(integrations)
         connections = {each.id: placed(each, self.offline) for each in company.data_connections or ()}
         able = supported(connections.values(), self.support)
         id = company.id or company_id

@@ -63,7 +63,8 @@ class Column:
     facet : offer a filter by what the column holds: its values with their counts, or for times a span.
     named_by : for a facet of ids: the column whose words stand for them. Ids of the same words get their beginning.
     decimals : of a "number" that is no integer; by default as many as it has, up to four.
-    since, until : of a "duration": the columns of its beginning and its end. It goes on where it has no end yet.
+    since, until : of a "duration": the columns of its beginning and its end. It goes on where it has no end yet; an
+        age has none.
     words : for values that are not words to read: what is shown, sorted and offered in their place. The value can still
         be searched, and is what ``visible``, ``on_select`` and files have.
 

@@ -194,6 +194,8 @@ class Sheet:
             return self._with_tones(column, here)
         values = cols.cells(column, here)
         ends = {each.key: each for each in self.columns if each.key in (column.since, column.until)}
+        if column.since in ends and not column.until:
+            return [None if start is None else [start] for start in cols.cells(ends[column.since], here)]
         if len(ends) < 2:
             return values
         since, until = (cols.cells(ends[key], here) for key in (column.since, column.until))

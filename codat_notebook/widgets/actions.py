@@ -11,10 +11,10 @@ from contextlib import suppress
 
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.products import caution, refreshable
-from codat_notebook.models.vocabulary import custom_identifier
+from codat_notebook.models.vocabulary import ID, custom_identifier
 from codat_notebook.planning.sync_settings import merged
 from codat_notebook.runs.cells import CompanyStatus
-from codat_notebook.runs.context import name_query
+from codat_notebook.runs.context import find_companies, name_query
 from codat_notebook.runs.journal import Start
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.targets import Target, Targets
@@ -86,7 +86,43 @@ class Actions:
             if self._picking is not None:
                 self._picking.cancel()
             self._state.pick_seq = message.seq
-            self._picking = self._boundary.spawn(_UNREAD, self._pick, message.id)
+            if message.id:
+                self._picking = self._boundary.spawn(_UNREAD, self._pick, message.id)
+            else:
+                self._leave()
+
+    def _leave(self) -> None:
+        """All companies again."""
+        now = self._state
+        now.company = now.problem = None
+        now.loading = False
+        self._at(None)
+        self._limit(None)
+        self._turn_tab()
+        self.draw()
+
+    def _turn_tab(self) -> None:
+        """The first tab of what is shown now."""
+        self._state.tab = self._state.asked_tab = "operations" if self._state.company else "companies"
+
+    def pick_named(self, company: str) -> None:
+        """A company by its id or its whole name, as who made the console has named it."""
+        self._picking = self._boundary.spawn(_UNREAD, self._pick_named, company.strip())
+
+    async def _pick_named(self, company: str) -> None:
+        if ID.fullmatch(company):
+            await self._pick(company)
+            return
+        found = await find_companies(self._session.client, company, None)
+        same = [each for each in found if each.name.casefold() == company.casefold()]
+        if len(same) == 1:
+            self._session.context.names[same[0].id] = same[0].name
+            await self._pick(same[0].id)
+        else:
+            self._state.typed = company
+            what = f"{len(same)} companies have" if same else "No company in this account has"
+            self._state.problem = f"{what} this name{': give the id' if same else ''}."
+            self._renderer.all()
 
     def on_connection(self, message: pickers.ChooseConnection) -> None:
         """One connection, or all of them."""
@@ -115,14 +151,10 @@ class Actions:
                 request={"query": name_query(text), "order_by": "name", "page_size": pickers.MOST}
             )
         except CodatLendingError:
-            self._state.search = {**pickers.search_results(text, []), "status": "error", "error": "No answer"}
+            self._state.search = pickers.no_answer(text)
             self._renderer.draw("company", at_once=True)
             raise
-        companies: list[pickers.CompanyName] = [
-            {"id": c.id, "name": c.name, "note": ", ".join(k.platform_name for k in c.data_connections or ())}
-            for c in page.results
-        ]
-        self._state.search = pickers.search_results(text, companies, page.total_results)
+        self._state.search = pickers.search_results(text, pickers.named(page.results), page.total_results)
         self._renderer.draw("company", at_once=True)
 
     async def _pick(self, company_id: str) -> None:
@@ -131,8 +163,10 @@ class Actions:
         if now.problem:
             self._renderer.all()
             return
-        now.company = {"id": company_id, "name": self._name(company_id)}
+        first, now.company = now.company is None, {"id": company_id, "name": self._name(company_id)}
         now.loading = True
+        if first:
+            self._turn_tab()
         watch = self._session.context.watching.of(company_id)
         self._at(watch)
         self._limit(None)
@@ -145,6 +179,7 @@ class Actions:
             status = await watch.read()
         except CodatLendingError as error:
             now.company = None
+            self._turn_tab()
             self._at(None)
             now.problem = "No company in this account has this id."
             if error.status_code == 404:  # a slip of the reader's, told beside the field and nowhere else
@@ -187,7 +222,8 @@ class Actions:
     def _name(self, company_id: str) -> str:
         results = self._state.search["results"] if self._state.search else []
         offered = [*results, *self._state.related, *self._state.recent]
-        return next((row["name"] for row in offered if row["id"] == company_id), company_id)
+        name = self._session.context.names.get(company_id, company_id)
+        return next((row["name"] for row in offered if row["id"] == company_id), name)
 
     def _remember(self, company: pickers.CompanyName) -> None:
         others = [row for row in self._state.recent if row["id"] != company["id"]]

@@ -22,7 +22,7 @@ from codat_notebook.widgets.connect import WAYS
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.controller import Connector
 from codat_notebook.widgets.part import not_live
-from codat_notebook.widgets.tabs import LABELS
+from codat_notebook.widgets.tabs import LABELS, PORTFOLIO
 
 #: What stands in the place of a console that is live elsewhere.
 REPLACED = "This console was replaced by a newer one. Run this cell again to have it here."
@@ -44,12 +44,13 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
     children: Any  # a trait of ipywidgets, which has no types
 
     def __init__(
-        self, session: Session | None = None, *, ways: Sequence[str] = WAYS, read_only: bool = False, **limits: Any
-    ) -> None:
+        self, session: Session | None = None, *, company: str | None = None, ways: Sequence[str] = WAYS,
+        read_only: bool = False, **limits: Any,
+    ) -> None:  # fmt: skip
         self._parts = parts = Parts(session, ways, read_only=read_only)
         classes = ("codat-console",) if session is not None else ("codat-console", "codat-unconnected")
         super().__init__(_arranged(parts), _dom_classes=classes)
-        self._connector = Connector(session, parts, ways, read_only=read_only, **limits)
+        self._connector = Connector(session, parts, ways, read_only=read_only, company=company, **limits)
         self._connector.start()
         places.take(self, session, current_cell())
 
@@ -79,7 +80,8 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
         return h("pre", "\n\n".join(text for text in texts if text)) + h("p", not_live(moment))
 
     def __repr__(self) -> str:
-        return f"<Console of {self.session!r}>" if self.session else "<Console, not connected>"
+        of = f"of {self.session!r}" if self.session else "that is not connected"
+        return f"<Console {of}: a form for notebooks; `codat-notebook app` shows it as a page>"
 
 
 def close_all(widgets: Iterable[ipywidgets.Widget]) -> None:
@@ -92,7 +94,7 @@ def close_all(widgets: Iterable[ipywidgets.Widget]) -> None:
 
 def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
     """The parts in their boxes, in reading order."""
-    contents = {name: getattr(parts, name) for name in LABELS}
+    contents = {name: getattr(parts, name) for name in {**PORTFOLIO, **LABELS}}
     for name, details in DETAILS.items():
         contents[name] = _box(ipywidgets.HBox, [contents[name], getattr(parts, details)], "codat-browse")
     pick = _box(ipywidgets.HBox, [parts.company, parts.connection, parts.cards], "codat-row-pick")
@@ -153,16 +155,17 @@ places = ConsoleRegistry()
 
 
 def console(
-    session: Session | None = None, *, ways: Sequence[str] = WAYS, read_only: bool = False,
+    session: Session | None = None, *, company: str | None = None, ways: Sequence[str] = WAYS, read_only: bool = False,
     per_minute: int | None = 1000, concurrent: int | None = 10,
 ) -> Console:  # fmt: skip
-    """The form: choose a company and data types, refresh, watch, read what went wrong.
+    """The form: find the companies that need you, choose data types, refresh, watch, read what went wrong.
 
     Stays live while cells run. Show it as a cell's last line, or by ``display``.
 
     Parameters
     ----------
     session : what it acts for. Without one it asks how to connect, and ``session`` of the console is what came of it.
+    company : the company that it opens, by its id or its whole name; by default it begins with all of them.
     ways : how its reader may connect: any of ``"sandbox"``, ``"environment"`` (with the key of the environment) and
         ``"key"`` (with one that is typed). Empty: there is no form, and the console stays with ``session``, whatever
         a browser sends. For pages that others use.
@@ -176,4 +179,5 @@ def console(
     """
     if unknown := set(ways) - set(WAYS):
         raise ValueError(f"no way to connect: {', '.join(sorted(unknown))}; there are {', '.join(WAYS)}")
-    return Console(session, ways=ways, read_only=read_only, per_minute=per_minute, concurrent=concurrent)
+    limits = {"per_minute": per_minute, "concurrent": concurrent}
+    return Console(session, company=company, ways=ways, read_only=read_only, **limits)

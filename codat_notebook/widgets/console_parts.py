@@ -1,4 +1,4 @@
-"""The parts of one console under their names, and what its three tables show.
+"""The parts of one console under their names, and what its tables of a company and of the session show.
 
 Each table is the view of a named frame: the history, ``session.errors``, ``session.requests``. All columns are in the
 frames, and in what is copied or saved; some stay out of sight because a row's details have them.
@@ -13,6 +13,7 @@ from codat_notebook.session import Session
 from codat_notebook.tables.column import Column
 from codat_notebook.tables.sheet import Filter
 from codat_notebook.widgets import console_state
+from codat_notebook.widgets.all_companies import COMPANY_COLUMNS, COMPANY_FILTERS, READING
 from codat_notebook.widgets.charts import Heatmap, Timeline
 from codat_notebook.widgets.code import Code
 from codat_notebook.widgets.connect import WAYS, Connect, connect_state
@@ -79,6 +80,10 @@ class Parts:
         self.bar = RefreshBar(states.get("bar"), **same)
         self.progress = Progress(states.get("progress"), **same)
         self.tabs = Tabs(states.get("tabs"), **same)
+        self.companies = FrameTable(
+            None, empty=READING, noun="company", columns=COMPANY_COLUMNS, filters=COMPANY_FILTERS, key="company_id",
+            sort=None, _dom_classes=("codat-companies",), **same,
+        )  # fmt: skip
         self.operations = FrameTable(
             None, empty="Pick a company to see its pull operations.", noun="operation", columns=OPERATION_COLUMNS,
             filters=OPERATION_FILTERS, _dom_classes=("codat-operations",), **same,

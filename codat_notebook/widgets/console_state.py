@@ -32,7 +32,7 @@ from codat_notebook.widgets.history import WHOLE, LoadedHistory
 from codat_notebook.widgets.notice import NoticeCard, NoticeState, notice_state
 from codat_notebook.widgets.progress import ProgressState, progress_state
 from codat_notebook.widgets.ready_panel import ReadyState, Wanted, ready_state, tab_label
-from codat_notebook.widgets.tabs import LABELS, TabsState, tabs_state
+from codat_notebook.widgets.tabs import LABELS, PORTFOLIO, TabsState, tabs_state
 from codat_notebook.words import count, iso, number
 
 #: What stands in the place of a company's operations where there are none.
@@ -84,8 +84,8 @@ class ConsoleState:
     wanted: Wanted = field(default_factory=Wanted)
     verdict: Readiness | None = None
     ready_seq: int = 0
-    tab: str = "operations"
-    asked_tab: str = "operations"
+    tab: str = "companies"
+    asked_tab: str = "companies"
     pick_seq: int = 0
     bar_seq: int = 0
     notice_seq: int = 0
@@ -286,10 +286,11 @@ def notice(state: ConsoleState, _: Session) -> NoticeState:
 
 
 def tabs(state: ConsoleState, session: Session) -> TabsState:
-    """The strip of tabs."""
+    """The strip of tabs: of all companies while none is picked."""
     label, missing = tab_label(state.verdict)
     errors = sum(state.concerns(each.connection_id) for each in session.error_log)
-    return tabs_state(state.asked_tab, {**LABELS, "ready": label}, errors=errors, ready=missing)
+    labels = {**LABELS, "ready": label} if state.company else PORTFOLIO
+    return tabs_state(state.asked_tab, labels, errors=errors, ready=missing)
 
 
 def verdict(state: ConsoleState, session: Session) -> Readiness | None:

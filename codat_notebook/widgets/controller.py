@@ -21,6 +21,7 @@ from codat_notebook.runs.engine import Engine, engine
 from codat_notebook.session import Session, connect
 from codat_notebook.tables.column import Row
 from codat_notebook.widgets.actions import Actions
+from codat_notebook.widgets.all_companies import AllCompanies
 from codat_notebook.widgets.connect import Cancel, ConnectBy, ProblemState, connect_state, server_address
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.console_state import ConsoleState
@@ -36,7 +37,7 @@ from codat_notebook.widgets.header import NOT_CONNECTED
 from codat_notebook.widgets.history import HistoryLoader
 from codat_notebook.widgets.looking import Looking
 from codat_notebook.widgets.notice import Dismiss, ErrorBoundary, Errors
-from codat_notebook.widgets.pickers import Search
+from codat_notebook.widgets.pickers import Pick, ReadAgain, Search
 from codat_notebook.widgets.renderer import Renderer
 from codat_notebook.widgets.tabs import Tab
 
@@ -47,8 +48,9 @@ class Controller:
     """Acts for one console on one session, from ``start`` to ``stop``; everything else is messages and events."""
 
     def __init__(
-        self, session: Session, parts: Parts, kernel: asyncio.AbstractEventLoop | None, *, can_switch: bool
-    ) -> None:
+        self, session: Session, parts: Parts, kernel: asyncio.AbstractEventLoop | None, *, can_switch: bool,
+        company: str | None = None,
+    ) -> None:  # fmt: skip
         self.session = session
         self.parts = parts
         self.state = ConsoleState(can_switch=can_switch)
@@ -57,7 +59,11 @@ class Controller:
         self.looking = Looking(session.context.engine, kernel)
         self.actions = Actions(session, self.state, self.boundary, self.renderer, parts.progress, self.looking)
         self.history = HistoryLoader(session, self.state, self.boundary, parts.operations, self.renderer.all)
-        self.renderer.follow = self.history.follow
+        self.renderer.follow = self._follow
+        self.companies = AllCompanies(
+            session, self.state, self.boundary, parts.companies, self._open, partial(self.renderer.draw, "company")
+        )
+        self._company = company
         browsed = partial(DetailsPresenter, session, self.boundary)
         self.details = [
             browsed(parts.operations, parts.operation_details, self._operation),
@@ -70,7 +76,7 @@ class Controller:
     def start(self) -> None:
         """Listen to the parts and to the session, and draw for the first time."""
         handlers: dict[Any, Callable[[Any], None]] = {
-            self.parts.company: self.actions.on_company, self.parts.connection: self.actions.on_connection,
+            self.parts.company: self._on_company, self.parts.connection: self.actions.on_connection,
             self.parts.data_types: self.actions.on_data_types, self.parts.bar: self.actions.on_bar,
             self.parts.progress: self.actions.on_progress, self.parts.notice: self._on_notice,
             self.parts.ready: self.actions.on_ready, self.parts.tabs: self._on_tabs, self.parts.header: lambda _: None,
@@ -98,7 +104,9 @@ class Controller:
     def _begin(self) -> None:
         self.renderer.all()
         self.renderer.errors()
-        self.actions.on_company(Search())
+        self.companies.start()
+        if self._company:
+            self.actions.pick_named(self._company)
 
     def stop(self) -> None:
         """Listen and draw no more, and cancel what is under way. The session and its runs go on."""
@@ -106,6 +114,7 @@ class Controller:
         for presenter in self.details:
             presenter.stop()
         self.history.stop()
+        self.companies.stop()
         self.actions.stop()
         self.renderer.stop()
         self.boundary.stop()
@@ -122,6 +131,19 @@ class Controller:
         shown = operation_details(operation, connection, history, self.session.context.now, setting)
         return shown, (company["id"], operation.id) if company and not shown["checks"] else None
 
+    def _follow(self) -> None:
+        self.history.follow()
+        self.companies.follow()
+
+    def _on_company(self, message: Search | Pick | ReadAgain) -> None:
+        if isinstance(message, Pick):
+            self.companies.saw(self.state.watch)
+        self.actions.on_company(message)
+
+    def _open(self, company_id: str) -> None:
+        """A company of the table was clicked."""
+        self._on_company(Pick(self.state.pick_seq, company_id))
+
     def _on_notice(self, message: Dismiss | Errors) -> None:
         state = self.state
         state.notice_seq = message.seq
@@ -134,7 +156,7 @@ class Controller:
 
     def _on_tabs(self, message: Tab) -> None:
         self.state.tab = message.name
-        if self.state.asked_tab != "operations":
+        if self.state.asked_tab not in ("operations", "companies"):
             self.state.asked_tab = self.state.tab  # so that the errors can be asked for once more
         self.renderer.later()
 
@@ -176,13 +198,15 @@ class Connector:
     """
 
     def __init__(
-        self, session: Session | None, parts: Parts, ways: Sequence[str], *, read_only: bool, **limits: Any
-    ) -> None:
+        self, session: Session | None, parts: Parts, ways: Sequence[str], *, read_only: bool,
+        company: str | None = None, **limits: Any,
+    ) -> None:  # fmt: skip
         self.session = session
         self.parts = parts
         self._ways = tuple(ways)
         self._read_only = read_only
         self._limits = limits
+        self._company = company
         self._kernel = _kernel()
         self._owned = False
         self._controller: Controller | None = None
@@ -274,7 +298,8 @@ class Connector:
     def _control(self, session: Session) -> None:
         post = session.context.engine.post
         self._acting.callback(session.context.closing.observe(lambda _: post(self._closed)))
-        self._controller = Controller(session, self.parts, self._kernel, can_switch=bool(self._ways))
+        company, self._company = self._company, None  # another account may not have it
+        self._controller = Controller(session, self.parts, self._kernel, can_switch=bool(self._ways), company=company)
         self._acting.callback(self._controller.stop)
         self._controller.start()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NotRequired, TypedDict
 from urllib.parse import quote
 
-from codat_notebook.models.shared import Connection
+from codat_notebook.models.shared import Company, Connection
 from codat_notebook.models.status import can_be_relinked, plain_status, tone
 from codat_notebook.models.vocabulary import ID
 from codat_notebook.widgets.part import Click, FromBrowser, Part
@@ -65,7 +65,7 @@ class Search(Click, frozen=True):
 
 
 class Pick(Click, frozen=True):
-    """A company was chosen; answer with its ``seq``, also where it could not be read."""
+    """A company was chosen, or ("") none: all are shown. Answer with its ``seq``, also where it could not be read."""
 
     id: str = ""
 
@@ -138,10 +138,23 @@ def id_problem(text: str) -> str | None:
     return f"Not a company id: {len(text)} characters, an id has 36."
 
 
+def named(companies: Iterable[Company]) -> list[CompanyName]:
+    """Companies as they are offered, with their platforms."""
+    return [
+        {"id": each.id, "name": each.name, "note": ", ".join(c.platform_name for c in each.data_connections or ())}
+        for each in companies
+    ]
+
+
 def search_results(text: str, companies: Sequence[CompanyName], total: int = 0) -> SearchState:
     """A search's answer for a :class:`CompanyPicker`; ``total`` companies match on the server, or only these."""
     rows = list(companies[:MOST])
     return {"text": text, "status": "ready", "results": rows, "more": max(total, len(companies)) - len(rows)}
+
+
+def no_answer(text: str) -> SearchState:
+    """A search's answer where none came."""
+    return {**search_results(text, []), "status": "error", "error": "No answer"}
 
 
 def portal_url(company_id: str) -> str:

@@ -52,7 +52,7 @@ class Renderer:
 
     def all(self) -> None:
         """Every part. The tables follow."""
-        self.draw("header", "notice", "company", "connection", "cards", "data_types", "bar", "code")
+        self.draw("header", "notice", "company", "connection", "cards", "data_types", "bar", "tabs", "code")
         self._parts.operations.tell_empty(console_state.no_operations(self._state))
         self.later()
 

@@ -32,7 +32,8 @@ class Tab(FromBrowser, frozen=True):
     name: str
 
 
-#: The console's tabs: every one that ``console.css`` knows a panel for.
+#: The console's tabs while no company is picked, and of one.
+PORTFOLIO = {"companies": "Companies", "errors": "Errors this session", "requests": "Requests", "code": "Code"}
 LABELS = {
     "operations": "Pull operations",
     "errors": "Errors this session",

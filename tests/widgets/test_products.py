@@ -66,7 +66,7 @@ def test_the_settings_explain_a_data_type(bench: ConsoleBench, sandbox: Sandbox)
     def told(state):  # type: ignore[no-untyped-def]
         return {row["key"]: row["note"] for row in state["types"] if row["note"]}
 
-    notes = told(bench.until("codat-data-types", told))
+    notes = told(bench.until("codat-data-types", lambda s: "journalEntries" in told(s)))
     assert notes["journalEntries"] == "never fetched: not in the company's settings"
     assert notes["invoices"] == "Codat reads it every day; records changed in the last 24 months"
     paths = bench.session.requests.path.tolist()

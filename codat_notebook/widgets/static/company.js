@@ -25,16 +25,17 @@ function render({ model, el }) {
   const portal = h("a", { class: "c-link", target: "_blank", rel: "noopener noreferrer" }, "Open in Codat ↗");
   const madeUp = h("span", { class: "c-dim c-cut", title: "A company of the sandbox has no page in Codat's portal" }, "Sandbox company, not in the Codat portal");
   const again = h("button", { class: "c-link", type: "button", title: "Asks Codat for the company, its data status and its newest operations, at once" }, "Read again");
+  const back = h("button", { class: "c-link back", type: "button" }, "‹ All companies");
   const tags = h("span", { class: "tags" });
   const about = h("div", { class: "about" }, copy, again, portal, madeUp);
   const list = h("ul", { id: `${id}-list`, role: "listbox", "aria-label": "Companies" });
   const foot = h("div", { class: "foot c-dim", role: "status" });
   const popup = h("div", { class: "popup", popover: "manual" }, list, foot);
   const error = h("p", { id: `${id}-error`, class: "error c-cut", role: "alert" });
-  el.append(h("div", { class: "head" }, h("label", { class: "c-label", for: id }, "Company"), tags), field, about, error, popup);
+  el.append(h("div", { class: "head" }, h("label", { class: "c-label", for: id }, "Company"), back, tags), field, about, error, popup);
 
   const picks = guard(model);
-  const ui = { open: false, query: "", typed: false, active: -1, seq: 0, isLate: false, picked: null };
+  const ui = { open: false, query: "", typed: false, active: -1, seq: 0, isLate: false, picked: null, told: null };
   const state = () => model.get("state") ?? {};
   const answered = () => state().search?.text === ui.query && state().search?.status !== "searching";
 
@@ -139,16 +140,23 @@ function render({ model, el }) {
     input.title = shown && !ui.typed ? shown.name : "";
     field.classList.toggle("busy", Boolean(loading || ui.picked));
     drawAbout(shown);
+    tellPage(company?.id ?? "");
     setText(error, ui.picked ? "" : problem ?? "");
     error.title = error.textContent;
     setAttribute(input, "aria-invalid", error.textContent ? "true" : null);
     drawList();
   };
 
+  /** Who shows the console may keep the company in its address. */
+  const tellPage = (company) => {
+    if (company === ui.told || state().loading) return;
+    if (ui.told !== null || company) tell(el, "company-shown", company);
+    ui.told = company;
+  };
   const drawAbout = (shown) => {
     const { company, portal: address, tags: pairs = [] } = state();
     const known = Boolean(shown && company?.id === shown.id && !state().loading);
-    copy.hidden = !shown;
+    copy.hidden = back.hidden = !shown;
     if (shown && !copy.codatLabel) setText(copy, shown.id);
     setAttribute(copy, "aria-label", shown && `Copy the company id ${shown.id}`);
     portal.hidden = !known || !address;
@@ -200,6 +208,7 @@ function render({ model, el }) {
   });
   copy.addEventListener("click", () => copyText(copy, (ui.picked ?? state().company).id).then(() => setTimeout(() => { copy.codatLabel = null; draw(); }, 1600)));
   again.addEventListener("click", () => { if (again.getAttribute("aria-disabled") !== "true" && picks.send({ type: "read" })) draw(); });
+  back.addEventListener("click", () => { if (picks.send({ type: "pick", id: "" }, true)) input.focus(); });
   popup.addEventListener("mousedown", (event) => event.preventDefault());
   window.addEventListener("scroll", place, { capture: true, passive: true });
   window.addEventListener("resize", place);

@@ -211,7 +211,7 @@ function render({ model, el, time }) {
     if (ui.more.hidden) return;
     ui.more.classList.toggle("busy", more.busy);
     ui.more.classList.toggle("failed", more.failed);
-    setText(ui.more.firstChild, more.text);
+    setTimedText(ui.more.firstChild, more.text, time.now());
     keyed(ui.more.lastChild, more.actions, ([name]) => name, ([name]) => h("button", { class: "c-link", type: "button", onclick: () => ask({ type: "more", name }) }),
       (button, [, words]) => setText(button, words));
   }

@@ -69,6 +69,14 @@ async function lookForKernel() {
   }
 }
 
+// The address carries the company on screen, so that a reload stays there and a bookmark leads there.
+document.addEventListener("codat-company-shown", ({ detail }) => {
+  const address = new URL(location.href);
+  if (detail) address.searchParams.set("company", detail);
+  else address.searchParams.delete("company");
+  history.replaceState(null, "", address);
+});
+
 // Who leaves needs the kernel no more. (Back again from the browser's memory, the page sees that it is gone.)
 window.addEventListener("pagehide", () => {
   const { baseUrl, kernelId } = config();

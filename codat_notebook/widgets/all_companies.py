@@ -1,0 +1,244 @@
+"""All companies of an account, while none is picked: what each needs, and what looking at them costs.
+
+The first few are shown at once and all as soon as they are listed, which takes a request for 5,000 of them. Nothing
+more is asked until somebody clicks on a button that says how many requests it takes; left open, the view asks nothing.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from codat_notebook.models.errors import CodatLendingError
+from codat_notebook.planning import needs
+from codat_notebook.planning.health import PortfolioStatus
+from codat_notebook.planning.selection import Selection
+from codat_notebook.planning.snapshots import CompanySnapshot, look_at, read_facts, seen
+from codat_notebook.runs.engine import Throttle, pace
+from codat_notebook.runs.polling import LARGEST_PAGE
+from codat_notebook.runs.watching import CompanyWatch
+from codat_notebook.session import Session
+from codat_notebook.tables.column import Column, Row
+from codat_notebook.tables.sheet import Filter
+from codat_notebook.widgets import pickers
+from codat_notebook.widgets.console_state import ConsoleState
+from codat_notebook.widgets.notice import ErrorBoundary
+from codat_notebook.widgets.table import FrameTable, MoreState
+from codat_notebook.words import count, iso, number
+
+_TONES = {
+    needs.CUSTOMER: "bad", needs.REFRESH: "warn", needs.RUNNING: "run", needs.FINE: "ok", needs.UNSEEN: "idle",
+}  # fmt: skip
+_HIDDEN = Column(hidden=True)
+COMPANY_COLUMNS = {
+    "company": Column(), "state": Column("needs", "status", tone=lambda row: _TONES.get(row["state"])),
+    "first": Column("what to do first"), "oldest_type": Column("oldest data", "data_type"),
+    "age": Column("age", since="oldest"), "fresh": Column("within goal", "percent"), "connections": Column(),
+    "failure": Column("last failure"), "last_sync": Column("last sync", facet=True), "late": _HIDDEN,
+    "running": _HIDDEN, "oldest": _HIDDEN, "failed": Column("failed", hidden=True, facet=True),
+    "platforms": Column(hidden=True, facet=True), "tags": Column(hidden=True, facet=True), "seen": _HIDDEN,
+    "company_id": _HIDDEN,
+}  # fmt: skip
+COMPANY_FILTERS: dict[str, Filter] = {
+    "Need a customer": ("state", needs.CUSTOMER), "Need a refresh": ("state", needs.REFRESH),
+    "Running": ("state", needs.RUNNING), "Fine": ("state", needs.FINE), "Not looked at": ("state", needs.UNSEEN),
+    "Failed": lambda frame: frame["failure"].notna(),
+}  # fmt: skip
+#: Seconds between two updates of the table while companies are looked at, at the least.
+EVERY = 0.5
+_UNREAD = "The companies could not be listed"
+READING = "Reading the companies…"
+
+
+def offer(matching: int, unseen: int, listed: int) -> list[list[str]]:
+    """What can be asked for, and what it takes: to look at the companies that match and nobody has looked at, or at all
+    that match, or to read the list of companies again.
+
+    >>> offer(400, 335, 5000)[0]
+    ['look 335', 'Look at 335 companies (about 336 requests)']
+    """
+    pages = max(1, -(-listed // LARGEST_PAGE))
+    many = unseen or matching
+    words = f"Look {'' if unseen else 'again '}at {count(many, 'company')} (about {number(many + pages)} requests)"
+    return [*([[f"look {many}", words]] if many else []), ["list", f"Read the list again ({count(pages, 'request')})"]]
+
+
+class AllCompanies:
+    """Fills the table of companies of one console. All methods are for the engine thread.
+
+    ``pick`` is called with the id of a company that was clicked, ``found`` when the first companies are known.
+    """
+
+    def __init__(
+        self, session: Session, state: ConsoleState, boundary: ErrorBoundary, table: FrameTable,
+        pick: Callable[[str], object], found: Callable[[], object],
+    ) -> None:  # fmt: skip
+        self._session = session
+        self._state = state
+        self._boundary = boundary
+        self._table = table
+        self._pick = pick
+        self._found = found
+        self._known: dict[str, CompanySnapshot] = {}
+        self._total = 0
+        self._reading: list[CompanySnapshot] = []
+        self._read = 0
+        self._offered: list[str] = []
+        self._task: asyncio.Task[None] | None = None
+        self._failed = self._undrawn = False
+        self._draws = 0
+        self._soon = Throttle(session.context.engine.loop, self._draw_soon, every=EVERY)
+
+    def start(self) -> None:
+        """Listen to the table, and list the companies."""
+        self._table.what = "companies"
+        self._table.on_row, self._table.on_more = self._on_row, self._on_more
+        self._table.on_view = lambda _: self._soon.ring()
+        self._table.update(None)
+        self._table.tell_empty(READING)
+        self._table.tell_more(None)
+        self._begin(self._list)
+
+    def stop(self) -> None:
+        """Listen no more; what is under way is cancelled with the boundary."""
+        self._table.on_row = self._table.on_more = self._table.on_view = None
+        self._soon.stop()
+
+    def saw(self, watch: CompanyWatch | None) -> None:
+        """Take in what the console knows of the company that is on screen, before it goes."""
+        if watch is not None and (status := watch.status) is not None:
+            snapshot = seen(status.facts, status.cells, status.operations, at=watch.checked)
+            self._known[snapshot.id] = snapshot
+            self._undrawn = True
+
+    def follow(self) -> None:
+        """Draw what was left undrawn while a company was on screen, once it is there no more."""
+        if self._undrawn and self._state.company is None:
+            self._soon.ring()
+
+    # What the reader does.
+
+    def _on_row(self, row: Row | None) -> None:
+        if row is not None:
+            self._table.select(None)  # so that the same one can be opened again
+            self._pick(str(row["company_id"]))
+
+    def _on_more(self, name: str) -> None:
+        if name == "stop" and self._task is not None:
+            self._task.cancel()
+        elif name == "list":
+            self._begin(self._list)
+        elif name == f"look {len(self._offered)}":  # a click on an older price buys nothing
+            self._begin(self._look, self._offered)
+
+    def _begin(self, action: Callable[..., Any], *arguments: Any) -> None:
+        """One thing at a time."""
+        if self._task is None or self._task.done():
+            self._task = self._boundary.spawn(_UNREAD, self._guarded, action, *arguments)
+
+    async def _guarded(self, action: Callable[..., Any], *arguments: Any) -> None:
+        self._failed = True  # until it has worked
+        try:
+            await action(*arguments)
+            self._failed = False
+        except asyncio.CancelledError:
+            self._failed = False
+            raise
+        finally:
+            self._take(self._reading)
+            self._reading = []
+            self._task = None
+            self._soon.ring()
+
+    async def _list(self) -> None:
+        """The first companies, which the field offers, too; then all."""
+        if not self._known:
+            try:
+                page = await self._session.client.companies.list_async(
+                    request={"order_by": "name", "page_size": pickers.MOST}
+                )
+            except CodatLendingError:
+                self._offer(pickers.no_answer(""))
+                raise
+            self._total = max(page.total_results, len(page.results))
+            self._offer(pickers.search_results("", pickers.named(page.results), self._total))
+            facts = [await self._session.context.facts(each) for each in page.results]
+            self._take([CompanySnapshot(each.id, each.name, each) for each in facts])
+            self._soon.ring()
+            if page.links.next is None:
+                return
+        self._listed(await read_facts(self._session.context, Selection()))
+
+    def _offer(self, first: pickers.SearchState) -> None:
+        """The field offers the same, until something is typed there."""
+        if self._state.search is None:
+            self._state.search = first
+            self._found()
+
+    def _listed(self, snapshots: list[CompanySnapshot]) -> None:
+        """All companies there are; what is known of their data stays."""
+        before, self._known, self._total = self._known, {}, len(snapshots)
+        self._take([replace(before.get(each.id, each), facts=each.facts, name=each.name) for each in snapshots])
+
+    async def _look(self, ids: list[str]) -> None:
+        self._listed(await read_facts(self._session.context, Selection()))
+        self._reading, self._read = [self._known[id] for id in ids if id in self._known], 0
+        post = self._session.context.engine.post
+        await look_at(self._session.context, self._reading, progress=lambda done, _: post(self._looked, done))
+
+    def _looked(self, done: int) -> None:
+        self._read = done
+        self._soon.ring()
+
+    def _take(self, snapshots: list[CompanySnapshot]) -> None:
+        self._known |= {each.id: each for each in snapshots}
+
+    # What is drawn.
+
+    def _draw_soon(self) -> None:
+        self._undrawn = self._state.company is not None  # nobody looks
+        if self._undrawn:
+            return
+        self._boundary.spawn("The companies could not be shown", self._draw)
+
+    async def _draw(self) -> None:
+        engine, self._draws = self._session.context.engine, self._draws + 1
+        mine, begun = self._draws, engine.loop.time()
+        status = PortfolioStatus(self._snapshots(), Selection(), self._session.context.now)
+        frame = await engine.in_worker(lambda: status.companies)
+        self._soon.every = pace(engine.loop.time() - begun, EVERY)
+        if mine != self._draws:
+            return  # a newer one is under way
+        self._table.update(frame)
+        shown = await engine.in_worker(lambda: self._table.visible)
+        unseen = shown.loc[shown["seen"].isna() & shown["connections"].ne(""), "company_id"]
+        self._offered = (unseen if len(unseen) else shown["company_id"]).tolist()
+        self._table.tell_empty("This account has no company yet." if not self._failed else _UNREAD)
+        self._table.tell_more(self._told(len(shown), len(unseen)))
+
+    def _snapshots(self) -> list[CompanySnapshot]:
+        """What is known, and what this session refreshes now."""
+        known = self._known | {each.id: each for each in self._reading}
+        for run in self._session.runs:
+            for row in run.rows if not run.done else ():
+                if row.open and (each := known.get(row.company_id)) is not None:
+                    cell = (row.connection_id or "", row.data_type)
+                    known[each.id] = replace(each, running=each.running | {cell})
+        return list(known.values())
+
+    def _told(self, matching: int, unseen: int) -> MoreState:
+        """The line below the rows."""
+        busy = self._task is not None
+        if busy and self._reading:
+            text = f"Looking at companies: {number(self._read)} of {number(len(self._reading))}…"
+        elif busy:
+            text = f"{number(len(self._known))} of {count(self._total, 'company')} listed…" if self._total else READING
+        else:
+            text = f"{_UNREAD}: these were known before." if self._failed else self._oldest_look()
+        actions = [["stop", "Stop"]] if busy else offer(matching, unseen, self._total)
+        return {"text": text, "busy": busy, "failed": self._failed and not busy, "actions": actions}
+
+    def _oldest_look(self) -> str:
+        times = [each.seen for each in self._known.values() if each.seen is not None]
+        since = f" The oldest look was at {iso(min(times).isoformat())}." if times else ""
+        return f"{number(len(times))} of {count(len(self._known), 'company')} looked at.{since}"

@@ -1,0 +1,191 @@
+"""All companies in the console, without a browser: listed at once, looked at by a click, opened and left again."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from codat_notebook.models.shared import Security
+from codat_notebook.planning import needs
+from codat_notebook.sandbox import Sandbox
+from codat_notebook.session import Session
+from codat_notebook.widgets.all_companies import offer
+from codat_notebook.widgets.console import console
+
+from .test_console import ConsoleBench, bench, sandbox
+
+__all__ = ["bench", "sandbox"]  # the fixtures
+WHOLE = 12
+
+
+def listed(bench: ConsoleBench, total: int = WHOLE) -> dict[str, Any]:
+    """Wait until all companies are in the table, and nothing is under way."""
+    return bench.until("codat-companies", lambda s: s["total"] == total and s["more"] and not s["more"]["busy"])
+
+
+def offered(state: dict[str, Any]) -> str:
+    """What the button says that looks at companies."""
+    return next(str(words) for name, words in state["more"]["actions"] if name.startswith("look "))
+
+
+def act(bench: ConsoleBench, kind: str) -> None:
+    """Click what the line below the rows offers."""
+    actions = bench.parts["codat-companies"].state["more"]["actions"]
+    bench.send("codat-companies", type="more", name=next(n for n, _ in actions if n.startswith(kind)), seq=7)
+
+
+def filters(state: dict[str, Any]) -> dict[str, int]:
+    """The counts above the table."""
+    return {each["label"]: each["count"] for each in state["filters"]}
+
+
+def calls(session: Session) -> list[str]:
+    """The requests so far."""
+    return session.requests["call"].astype(str).tolist()
+
+
+def test_a_console_opens_on_all_companies_for_two_requests(bench: ConsoleBench) -> None:
+    """What nobody has looked at is counted as that; the list alone tells who has to link again; nothing is fine but a
+    parent, which has nothing to be read. The field offers the same companies."""
+    state = listed(bench)
+    assert [tab["name"] for tab in bench.parts["codat-tabs"].state["tabs"]] == [
+        "companies", "errors", "requests", "code",
+    ]  # fmt: skip
+    shown = bench.parts["codat-companies"].frame.set_index("company")
+    assert shown.loc["Toft Stores UK", "first"] == "Ask the customer to link Shopify again"
+    assert shown.index[shown.state == needs.FINE].tolist() == ["Technicalium Group"]
+    assert filters(state)["Not looked at"] == (shown.state == needs.UNSEEN).sum() > 5
+    assert sorted(calls(bench.session)) == ["companies.list", "integrations.list"]
+    assert len(bench.parts["codat-company"].state["search"]["results"]) == WHOLE
+
+
+def test_a_look_costs_what_its_button_says_and_tells_what_the_frame_tells(bench: ConsoleBench) -> None:
+    """A request for the list, one or two for each company; then each row is that of the named frame."""
+    assert offered(listed(bench)) == "Look at 11 companies (about 12 requests)"  # a parent has nothing to be looked at
+    before = len(calls(bench.session))
+    act(bench, "look")
+    state = bench.until("codat-companies", lambda s: not filters(s)["Not looked at"] and not s["more"]["busy"])
+    assert 12 <= len(calls(bench.session)) - before <= 23
+    assert "Look again at 12 companies" in offered(state)
+    shown = bench.parts["codat-companies"].frame
+    told = bench.session.portfolio_status().companies
+    columns = ["company", "state", "first", "connections", "failure", "late"]
+    pd.testing.assert_frame_equal(shown[columns], told[columns], check_categorical=False)
+    assert not bench.frame._connector._controller.boundary._tasks  # left open, nothing is asked any more
+
+
+def test_a_filter_says_who_is_looked_at(bench: ConsoleBench) -> None:
+    """The button names those that match, and they alone are asked for; a click on another price starts nothing."""
+    listed(bench)
+    bench.send("codat-companies", type="more", name="look 1", seq=2)
+    bench.send("codat-companies", type="filter", text="redfern", seq=3)
+    bench.until("codat-companies", lambda s: s["matching"] == 1 and "at 1 company" in offered(s))
+    act(bench, "look")
+    bench.until("codat-companies", lambda s: "1 of 12" in s["more"]["text"])
+    seen = bench.parts["codat-companies"].frame.set_index("company").seen
+    assert seen.dropna().index.tolist() == ["Redfern Lighting Partners"]
+
+
+def test_a_click_opens_a_company_and_back_finds_the_list_as_it_was(bench: ConsoleBench) -> None:
+    """Filter and page stay; what was read of the company is in its row; the same row opens it once more."""
+    listed(bench)
+    bench.send("codat-companies", type="filter", text="toft", seq=3)
+    key = bench.until("codat-companies", lambda s: s["matching"] == 1)["keys"][0]
+    for seq in (4, 6):
+        bench.send("codat-companies", type="select", key=key, seq=seq)
+        bench.until("codat-data-types", lambda s: s["status"] == "ready" and s["company"] == key)
+        tabs = bench.until("codat-tabs", lambda s: s["active"] == "operations")["tabs"]
+        assert tabs[0]["name"] == "operations"
+        bench.send("codat-company", type="pick", id="", seq=seq + 1)
+        bench.until("codat-company", lambda s: s["company"] is None)
+        bench.until("codat-tabs", lambda s: s["active"] == "companies")
+    table = bench.until("codat-companies", lambda s: s["rows"] and s["selected"] is None)
+    assert (table["text"], table["matching"]) == ("toft", 1)
+    bench.until("codat-companies", lambda _: bench.parts["codat-companies"].frame.seen.notna().sum() == 1)
+    assert bench.parts["codat-data-types"].state["status"] == "none"
+
+
+def test_what_was_looked_at_stays_where_a_look_is_stopped(sandbox: Sandbox, bench: ConsoleBench) -> None:
+    """The others count as not looked at."""
+    listed(bench)
+    gate = sandbox.faults.hold("GET /companies/*/data/history*")
+    act(bench, "look")
+    bench.until("codat-companies", lambda s: "10 of 11" in s["more"]["text"])
+    act(bench, "stop")
+    state = listed(bench)
+    gate.open()
+    assert state["more"]["text"].startswith("10 of 12 companies looked at.")
+    assert not state["more"]["failed"]
+    assert "Look at 1 company" in offered(state)
+
+
+def test_a_list_that_does_not_come_is_told_and_can_be_asked_for_again(sandbox: Sandbox, bench: ConsoleBench) -> None:
+    """What was known stays on screen."""
+    listed(bench)
+    sandbox.faults.next(1, match="GET /companies", status=403)
+    act(bench, "list")
+    state = bench.until("codat-companies", lambda s: s["more"]["failed"])
+    assert state["total"] == WHOLE
+    assert bench.parts["codat-notice"].state["items"][0]["what"] == "The companies could not be listed"
+    act(bench, "list")
+    bench.until("codat-companies", lambda s: not s["more"]["failed"] and not s["more"]["busy"])
+
+
+@pytest.fixture
+def session(sandbox: Sandbox) -> Iterator[Session]:
+    """A session without a console yet."""
+    with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, is_sandbox=True) as session:
+        yield session
+
+
+def opened(session: Session, company: str) -> Any:
+    """What the company field of a console says that was made for one company."""
+    parts = console(session, company=company)._parts
+    part, table, reached = parts.company, parts.companies, threading.Event()
+
+    def look(*_: object) -> None:
+        state = part.state
+        if (state["error"] and table.state["total"]) or (state["company"] and not state["loading"]):
+            reached.set()
+
+    part.observe(look, "state")
+    table.observe(look, "state")
+    look()
+    assert reached.wait(60)
+    return part.state["error"] or part.state["company"]["name"]
+
+
+def test_a_console_opens_on_the_company_that_is_named(session: Session) -> None:
+    """By id or whole name; what is neither is told beside the field, all companies below, and runs nothing."""
+    id = str(session.companies(search="Toft").id[0])
+    assert opened(session, id) == "Toft Stores UK"
+    assert opened(session, "00000000-0000-4000-8000-000000000000") == "No company in this account has this id."
+    assert opened(session, "toft stores uk") == "Toft Stores UK"
+    assert opened(session, "Toft") == "No company in this account has this name."
+    assert opened(session, "<img src=x onerror=alert(1)>") == "No company in this account has this name."
+
+
+def test_two_consoles_share_nothing_that_is_chosen(bench: ConsoleBench, session: Session) -> None:
+    """Neither filter nor company nor what was looked at."""
+    other = ConsoleBench(session)
+    listed(bench)
+    listed(other)
+    bench.send("codat-companies", type="filter", text="redfern", seq=3)
+    bench.until("codat-companies", lambda s: s["matching"] == 1 and "at 1 company" in offered(s))
+    act(bench, "look")
+    bench.until("codat-companies", lambda s: "1 of 12" in s["more"]["text"])
+    bench.pick("Toft")
+    state = other.parts["codat-companies"].state
+    assert (state["text"], state["matching"], other.parts["codat-company"].state["company"]) == ("", WHOLE, None)
+    assert other.parts["codat-companies"].frame.seen.isna().all()
+
+
+def test_the_price_counts_the_pages_of_the_list() -> None:
+    """5,000 companies a request."""
+    assert dict(offer(10_000, 0, 10_000)) == {
+        "look 10000": "Look again at 10,000 companies (about 10,002 requests)",
+        "list": "Read the list again (2 requests)",
+    }  # fmt: skip
+    assert [name for name, _ in offer(0, 0, 12)] == ["list"]
