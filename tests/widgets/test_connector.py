@@ -259,7 +259,7 @@ def test_without_ways_no_message_changes_the_session(
     key = "a-typed-key"
     with Session(Security(auth_header=sandbox.key), server_url=sandbox.url, read_only=read_only) as given:
         frame = opened(given, ways=())
-        until(part(frame, "codat-company"), lambda s: s["search"] and s["search"]["results"])
+        until(part(frame, "codat-companies"), lambda s: s["total"] and s["more"] and not s["more"]["busy"])
         asked = sandbox.traffic.requests
         handled(frame, way=way, key=key, read_only=not read_only)
         assert frame._connector._trying is None
