@@ -22,7 +22,8 @@ class OpenEnum(StrEnum):
     ('Routing', True)
     """
 
-    __repr__ = str.__repr__  # in a tuple or an object a word is read as a word
+    def __repr__(self) -> str:  # in a tuple or an object a word is read as a word
+        return repr(str(self))
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
