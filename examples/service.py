@@ -1,11 +1,13 @@
-"""A web service that refreshes companies: starts a run, awaits it or finds it again later, and answers in Codat's JSON.
+"""A web service that refreshes companies: starts a run, awaits it or finds it again later, hears Codat's events, and
+answers in Codat's JSON.
 
     pip install codat-notebook fastapi
-    CODAT_API_KEY=... uvicorn --workers 2 --app-dir examples service:app
+    CODAT_API_KEY=... CODAT_WEBHOOK_SECRET=whsec_... uvicorn --workers 2 --app-dir examples service:app
 
 Workers may also be forked from a process that has loaded it all (gunicorn --preload): a session that is inherited opens
 connections of its own, and what the parent sent is not sent again. A run belongs to the process that began it: its id
-finds it there, a journal brings it to any other.
+finds it there, a journal brings it to any other. An event comes to one of the processes: the run that waits there looks
+at once, the others at their next look.
 """
 
 import os
@@ -16,10 +18,12 @@ import fastapi
 from fastapi import HTTPException, Query
 
 import codat_notebook as cn
+from codat_notebook import events
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.shared import Company, PullOperation
 
 cn.preload()  # else the first requests would wait for imports
+secret = events.SigningSecret.of(os.environ["CODAT_WEBHOOK_SECRET"])
 session = cn.connect(sandbox="CODAT_SANDBOX_URL" in os.environ)
 app = fastapi.FastAPI()
 
@@ -55,3 +59,13 @@ async def operations(run_id: str) -> list[PullOperation]:
         return [row.operation for row in session.runs[run_id].rows if row.operation is not None]
     except KeyError as error:
         raise HTTPException(404, str(error)) from None
+
+
+@app.post("/codat")
+async def heard(request: fastapi.Request) -> fastapi.Response:
+    """Codat's webhook events, answered at once."""
+    try:
+        session.handle_event(events.read(request.headers, await request.body(), secret))
+    except events.EventError as error:
+        return fastapi.Response(str(error), error.status)
+    return fastapi.Response(status_code=204)

@@ -13,6 +13,7 @@ import pytest
 
 from codat_notebook.sandbox import Sandbox
 
+from .events.signing import SECRET, body_of, event, signed
 from .forked import needs_fork
 from .links import ROOT
 
@@ -58,7 +59,8 @@ def sandbox() -> Iterator[Sandbox]:
 def web(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
     """A connection to one of its workers."""
     port = free_port()
-    told = {"CODAT_SANDBOX_URL": sandbox.url, "CODAT_SANDBOX_KEY": sandbox.key, "PYTHONPATH": os.pathsep.join(sys.path)}
+    told = {"CODAT_SANDBOX_URL": sandbox.url, "CODAT_SANDBOX_KEY": sandbox.key, "CODAT_WEBHOOK_SECRET": SECRET}
+    told["PYTHONPATH"] = os.pathsep.join(sys.path)
     service = subprocess.Popen(
         [sys.executable, *STARTED_BY[request.param], str(port)],
         cwd=ROOT / "examples", env=os.environ | told, stdin=subprocess.PIPE,
@@ -85,7 +87,8 @@ def _answers(web: httpx.Client) -> bool:
 
 
 def test_the_service(sandbox: Sandbox, web: httpx.Client) -> None:
-    """It refreshes, awaits and answers in Codat's JSON; a run is found again; mistakes are answered, not queued."""
+    """It refreshes, awaits, hears events and answers in Codat's JSON; a run is found again; mistakes are answered, not
+    queued."""
     company = sandbox.world.companies({"query": "name~Toft"})["results"][0]
     path = f"/companies/{company['id']}"
     assert web.get(path).json()["dataConnections"][0]["id"] == company["dataConnections"][0]["id"]
@@ -97,6 +100,9 @@ def test_the_service(sandbox: Sandbox, web: httpx.Client) -> None:
     assert {each["dataType"]: each["isCompleted"] for each in operations} == {"invoices": True, "bills": True}
     begun = web.post(f"{path}/refresh", params={"data_types": "customers", "wait": False}).json()
     assert web.get(f"/runs/{begun['run']}").status_code == 200
+    body, now = body_of(event()), int(time.time())
+    heard = [web.post("/codat", content=body, headers=signed(body, at=at)).status_code for at in (now, 1)]
+    assert heard == [204, 401]
     accepted = len(sandbox.world.accepted)
     wrong = web.post(f"{path}/refresh", params={"data_types": "invoice"})
     assert (wrong.status_code, "Did you mean 'invoices'?" in wrong.text) == (422, True)
