@@ -16,7 +16,7 @@ import msgspec
 
 from codat_notebook.models.platforms import FIRST_SYNC, LONGEST_SECONDS, SPREAD, Platform, median_seconds
 from codat_notebook.models.status import FAILURES, STATUSES
-from codat_notebook.models.vocabulary import did_you_mean, plain_name
+from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.sandbox.seeded_random import lognormal, pick
 from codat_notebook.sandbox.virtual_time import MINUTE, SECOND, to_text
 
@@ -46,8 +46,9 @@ class OrderedOutcome(msgspec.Struct, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if not self.status:
             raise ValueError("status is some text")
-        if self.status not in (known := (*STATUSES, *_HOLDS)) and (meant := did_you_mean(self.status, known)):
-            raise ValueError(f"Codat has no status {self.status!r}.{meant}")
+        known = {each.lower(): each for each in (*STATUSES, *_HOLDS)}  # others may be wanted: Codat can have new ones
+        if (meant := known.get(self.status.lower(), self.status)) != self.status:
+            raise ValueError(f"Codat has no status {self.status!r}. Did you mean {meant!r}?")
         if self.n < 0:
             raise ValueError("n is 0 or more")
         if self.seconds is not None and not 0 <= self.seconds <= _LONGEST:
