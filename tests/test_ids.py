@@ -20,7 +20,8 @@ from codat_notebook.widgets import pickers
 class NoCompanies:
     """A session that is asked for a name, so it was no id."""
 
-    def companies(self, **wanted: object) -> None:
+    @property
+    def context(self) -> None:
         """Nobody is found."""
         raise UsageError("asked for by name")
 

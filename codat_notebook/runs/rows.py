@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from codat_notebook import frames
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_failed, is_running
-from codat_notebook.runs.records import ErrorRecord
+from codat_notebook.runs.records import ErrorRecord, from_operation
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from codat_notebook.runs.cells import CompanyStatus
 
 
 class RowState(NamedTuple):
@@ -234,3 +236,23 @@ def remedies_of(rows: Iterable[Row]) -> pd.DataFrame:
 
 def _commonest(texts: Iterable[str]) -> str:
     return Counter(texts).most_common(1)[0][0]
+
+
+class Latest:
+    """What is known of a run's rows by now, by whichever request: a run that was stopped or has ended hears nothing."""
+
+    def __init__(self, status: CompanyStatus) -> None:
+        self._status = status
+        self._by_id = {each.id: each for each in status.operations}
+        self._of_cell = {(each.connection_id, each.data_type): each for each in reversed(status.operations)}
+
+    def of(self, row: Row, now: datetime) -> Row:
+        """The row with its operation as it is; what is said of a failure holds good while nothing newer is known."""
+        if row.operation is None:
+            return row
+        operation, error = self._by_id.get(row.operation.id, row.operation), row.error
+        after = self._of_cell.get((operation.connection_id, operation.data_type), operation)
+        if error is not None and error.operation_id == operation.id != after.id:
+            connection = self._status.facts.connections.get(operation.connection_id)
+            error = from_operation(operation, connection, self._status.operations, now, error.company)
+        return replace(row, operation=operation, error=error)

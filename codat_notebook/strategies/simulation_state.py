@@ -355,7 +355,7 @@ class LazyCells(pd.DataFrame):
     _rows: pd.Index
 
     def __init__(self, rows: pd.Index, made: Callable[[str], Any]) -> None:
-        super(pd.DataFrame, self).__init__(None)  # type: ignore[call-arg]
+        super(pd.DataFrame, self).__init__(None)  # type: ignore[call-arg]  # that of NDFrame, which the stubs hide
         del self.__dict__["_mgr"]  # what pandas keeps a table's columns in
         self.__dict__.update(_rows=rows, _made=made)
 
@@ -375,7 +375,7 @@ class LazyCells(pd.DataFrame):
 
     @index.setter
     def index(self, labels: Any) -> None:
-        pd.DataFrame.index.__set__(self, labels)  # type: ignore[attr-defined]
+        pd.DataFrame.index.__set__(self, labels)  # type: ignore[attr-defined]  # a property of pandas' own
 
     def __getitem__(self, name: Any) -> Any:
         if "_mgr" in self.__dict__ or not isinstance(name, str) or name not in CELLS:

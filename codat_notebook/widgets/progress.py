@@ -8,7 +8,6 @@ sent are those of one page. What a status means is told by :mod:`codat_notebook.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NotRequired, TypedDict, cast
 
@@ -16,11 +15,10 @@ from codat_notebook.diagnosis import diagnose
 from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.status import is_running, meaning, pause_end
 from codat_notebook.models.vocabulary import plain_name
-from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import due_at, usual_durations
 from codat_notebook.runs.records import ErrorRecord, from_operation, repeats
-from codat_notebook.runs.rows import STATES, Row
+from codat_notebook.runs.rows import STATES, Latest, Row
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.watching import CompanyWatch
 from codat_notebook.widgets.part import Click, FromBrowser, Part
@@ -407,7 +405,7 @@ class RunView:
         if self._usual is None:
             self._usual = usual_durations(status.operations if status else ())
         usual = {key: seconds for run in self.runs for key, seconds in run.usual.items()} | dict(self._usual)
-        latest = _Latest(status) if status else None
+        latest = Latest(status) if status else None
         ours = [(run, latest.of(row, now) if latest else row) for run in self.runs for row in run.rows]
         drawn = [run_row(row, run.facts_of(row.company_id), usual, now) for run, row in ours]
         drawn += [run_row(Row(each.data_type, operation=each), facts, usual, now) for each in others]
@@ -463,26 +461,6 @@ class RunView:
                 runs = [run.retry_failed(later) if can_retry(run, later) else run for run in self.runs]
                 self.follow(*runs, watch=self.watch, seq=seq)
         self._part.show(self.state(), at_once=True)
-
-
-class _Latest:
-    """What is known of a run's rows by now, by whichever request: a run that was stopped or has ended hears nothing."""
-
-    def __init__(self, status: CompanyStatus) -> None:
-        self._status = status
-        self._by_id = {each.id: each for each in status.operations}
-        self._of_cell = {(each.connection_id, each.data_type): each for each in reversed(status.operations)}
-
-    def of(self, row: Row, now: datetime) -> Row:
-        """The row with its operation as it is; what is said of a failure holds good while nothing newer is known."""
-        if row.operation is None:
-            return row
-        operation, error = self._by_id.get(row.operation.id, row.operation), row.error
-        after = self._of_cell.get((operation.connection_id, operation.data_type), operation)
-        if error is not None and error.operation_id == operation.id != after.id:
-            connection = self._status.facts.connections.get(operation.connection_id)
-            error = from_operation(operation, connection, self._status.operations, now, error.company)
-        return replace(row, operation=operation, error=error)
 
 
 def _not_watching(checked: datetime | None) -> str:

@@ -69,15 +69,15 @@ def test_a_daily_deadline_is_met_by_the_strategy_that_knows_it() -> None:
         simulate(nothing, frame, days=1, deadline="at seven")
 
 
-def test_skew_is_the_span_of_a_report() -> None:
+def test_apart_is_the_span_of_a_report() -> None:
     """Oldest to newest copy of a company's report; a report with a cell that was never read says nothing."""
     frame = pd.DataFrame({
         "company": ["a", "a", "a", "b", "b"],
         "data_type": ["bills", "suppliers", "taxRates", "bills", "suppliers"],
         "age": [1.0, 4.5, 90.0, 2.0, np.inf],
     })  # fmt: skip
-    assert simulate(nothing, frame, days=2, limits=FREE).metrics["skew"] == pytest.approx(3.5)
-    assert np.isnan(simulate(nothing, frame.iloc[2:], days=2, limits=FREE).metrics["skew"])
+    assert simulate(nothing, frame, days=2, limits=FREE).metrics["apart"] == pytest.approx(3.5)
+    assert np.isnan(simulate(nothing, frame.iloc[2:], days=2, limits=FREE).metrics["apart"])
 
 
 def test_keep_alive_counts_linked_connections_that_were_left_alone() -> None:
