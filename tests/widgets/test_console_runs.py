@@ -46,7 +46,9 @@ def test_what_is_said_of_a_failure_holds_good_now(sandbox: Sandbox, bench: Conso
     bench.send("codat-bar", type="refresh", company=id, data_types=["customers"], seq=1)
     failed = bench.until("codat-progress", lambda s: s["status"] == "done")
     assert "read since" not in failed["rows"][0]["note"]
+    sandbox.faults.end_next("Complete", data_type="customers", company_id=id)
     sandbox.world.queue(id, "customers")  # by somebody else
+    bench.until("codat-company", lambda s: not s["loading"])  # else it is being read already
     bench.send("codat-company", type="read", seq=5)
     told = bench.until("codat-progress", lambda s: any("read since" in row.get("note", "") for row in s["rows"]))
     assert told["rows"][0]["key"] == failed["rows"][0]["key"]

@@ -41,6 +41,7 @@ def test_a_tab_that_is_clicked_is_framed_while_the_run_goes_on() -> None:
     run = SimpleNamespace(
         company_name="2 companies", company_ids=["a", "b"], phase="following", done=False, closed=False, paused=False,
         note=None, clock=ServerClock(), now=datetime(2026, 11, 23, tzinfo=UTC), counts={"running": 2}, rows=[],
+        copied=None,
         progress=RunProgress(2, 0, 2, 2, 0, 1.0, 0.0, None), observe=lambda _: lambda: None,
         summary=pd.DataFrame({"company": ["A", "B"]}), operations=pd.DataFrame({"id": ["1"]}),
         errors=pd.DataFrame({"what": ["x"]}), remedies=pd.DataFrame(),
