@@ -22,7 +22,7 @@ session = cn.Session(Security(auth_header=sandbox.key), server_url=sandbox.url, 
 def test_companies_are_found_opened_and_left_again(open_notebook: Callable[..., Notebook]) -> None:
     """400 are listed at once; a look at those that match is one click; Back finds filter and scroll as they were."""
     notebook = open_notebook(SETUP, "cn.console(session)")
-    notebook.page.set_viewport_size({"width": 1560, "height": 1500})
+    notebook.page.set_viewport_size({"width": 1560, "height": 1000})
     console = notebook.locator(".codat-console")
     table = console.locator(".codat-companies")
     expect(table.locator(".ct-count")).to_have_text("400 companies", timeout=SLOWLY)
@@ -39,8 +39,11 @@ def test_companies_are_found_opened_and_left_again(open_notebook: Callable[..., 
     expect(table.locator(".ct-more")).to_contain_text(looked_at, timeout=SLOWLY)
     notebook.shot("companies-looked-at", console)
     table.locator(".ct-filter").fill("")
+    expect(table.locator(".ct-count")).to_have_text("400 companies")
     table.get_by_role("button", name=re.compile("^Need a customer")).click()
     expect(table.locator(".ct-count")).to_have_text(re.compile(r"^\d+ of 400 companies$"))
+    found = int(table.locator(".ct-count").inner_text().split()[0])
+    expect(table.locator("tbody tr")).to_have_count(min(found, 50))
 
     row = table.locator("tbody tr").last
     row.scroll_into_view_if_needed()
