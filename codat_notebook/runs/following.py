@@ -60,16 +60,20 @@ async def look(company: CompanyRun, durations: Durations) -> None:
     company.quiet_looks += 1
     company.set_rows(_end_discovery(rows, company, seen) if company.queued else rows, seen)
     company.told = {place: at for place, at in company.told.items() if company.rows[place].open}
-    if company.queued and not _waits(company):
-        stuck = [row.data_type for row in company.rows if row.open and row.operation is not None]
-        told = (
-            f"no longer waiting for {', '.join(stuck)}: in progress for more than {OVERDUE.days} days"
-            if stuck
-            else None
-        )
-        company.set_phase("stopped" if company.unsettled or stuck else "done", told)
-    elif company.queued and company.rows and not any(row.open for row in company.rows):
+    if _ended(company):
+        return
+    if company.queued and company.rows and not any(row.open for row in company.rows):
         company.set_phase(company.phase, "looking for what Codat may have queued all the same")
+
+
+def _ended(company: CompanyRun) -> bool:
+    """End the company's part where no look can show more of it."""
+    if not company.queued or _waits(company):
+        return False
+    stuck = [row.data_type for row in company.rows if row.open and row.operation is not None]
+    told = f"no longer waiting for {', '.join(stuck)}: in progress for more than {OVERDUE.days} days" if stuck else None
+    company.set_phase("stopped" if company.unsettled or stuck else "done", told)
+    return True
 
 
 def _quiet(company: CompanyRun) -> float:
@@ -272,6 +276,8 @@ def _trouble(company: CompanyRun, error: CodatLendingError) -> None:
     record = company.context.report(error, what, company.subject())
     if error.status_code in ITS_OWN:
         company.refuse(record)
+        return
+    if company.rows and _ended(company):
         return
     now = company.context.client.clock.monotonic()
     if now - company.since.get(LOOK, now) > OVERDUE.total_seconds():
