@@ -13,7 +13,7 @@ from typing import Final
 
 from codat_notebook.models.instants import instant
 from codat_notebook.models.shared import Connection
-from codat_notebook.models.status import is_problem, plain_status, sign, tone
+from codat_notebook.models.status import plain_status, sign, tone
 from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.planning.relinks import CONSENT, IDLE, expiry
 from codat_notebook.planning.snapshots import CompanySnapshot
@@ -68,7 +68,7 @@ def company_row(
     meant, linked = list(cells), snapshot.linked
     judged = [fresh for cell in meant if (fresh := is_fresh(cell)) is not None]
     readable = [cell for cell in meant if cell.connection_id in linked]
-    failing = [cell for cell in readable if is_problem(cell.status or "") and not cell.expected]
+    failing = [cell for cell in readable if cell.unhealthy]
     failing.sort(key=lambda cell: cell.last_requested or now, reverse=True)
     late = [*failing, *(cell for cell in readable if is_fresh(cell) is False and cell not in failing)]
     read = [(cell.last_success, cell.data_type) for cell in readable if cell.last_success is not None]

@@ -75,17 +75,16 @@ class Findings:
 async def read(context: RunContext, company_id: str) -> tuple[CompanyStatus, dict[str, ValidationResults]]:
     """A company's state, and Codat's findings where its checks refused what was read: a request for each of these."""
     status = await company_status(context, company_id)
-    refused = [cell.operation_id for cell in status.cells if cell.status == "ValidationError" and cell.operation_id]
+    refused = {cell.operation_id for cell in status.cells if cell.status == "ValidationError" and cell.operation_id}
     get = context.client.manage_data.pull_operations.get_validation_async
-    asked = [get(request={"company_id": company_id, "dataset_id": each}) for each in dict.fromkeys(refused)]
-    return status, dict(zip(dict.fromkeys(refused), await asyncio.gather(*asked), strict=True))
+    asked = {each: get(request={"company_id": company_id, "dataset_id": each}) for each in refused}
+    return status, dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
 
 
 async def read_several(
     context: RunContext, company_ids: Sequence[str]
 ) -> tuple[list[tuple[CompanyStatus, dict[str, ValidationResults]]], list[ErrorRecord]]:
-    """The same of several companies, and why others could not be read. Raises the client's typed error where that are
-    all of them."""
+    """The same of several companies, and why others could not be read. Raises the client's error if none could."""
     places, troubles = asyncio.Semaphore(_AT_ONCE), list[CodatLendingError]()
     unread: list[ErrorRecord] = []
 
@@ -167,15 +166,15 @@ def summary(several: Sequence[Findings], unread: Sequence[ErrorRecord]) -> Marku
     rows = []
     for number, each in enumerate(several, 1):
         status = each.status
-        failed = [cell for cell in status.cells if is_problem(cell.status or "") and not cell.expected]
+        failed = sum(cell.unhealthy for cell in status.cells)
         lost = [c.platform_name for c in status.facts.connections.values() if can_be_relinked(c.status)]
         oldest = min((cell.last_success for cell in status.cells if cell.last_success), default=None)
         about: list[Child] = [
-            h("a", status.facts.name, href=f"#c{number}"), str(len(failed)), ", ".join(lost),
+            h("a", status.facts.name, href=f"#c{number}"), str(failed), ", ".join(lost),
             str(sum(len(found.errors) for found in each.checks.values())),
             ago((each.now - oldest).total_seconds()) if oldest else "never",
         ]  # fmt: skip
-        rows.append((len(failed), about))
+        rows.append((failed, about))
     rows.sort(key=lambda row: -row[0])
     heads = ("company", "failed data types", "to be linked again", "records to correct", "oldest data read")
     missing = [h("p", "Not in this report: ", h("code", each.company_id), f". {each.why}") for each in unread]
@@ -207,7 +206,7 @@ def freshness(status: CompanyStatus, now: datetime) -> Markup:
     cells = [cell for cell in status.cells if cell.connection_id in linked and not cell.expected]
     counts = Counter(_age_class(cell, now) for cell in cells)
     pairs = [(counts[place], *age) for place, age in enumerate(_AGES) if counts[place]]
-    failed = sum(is_problem(cell.status or "") for cell in cells)
+    failed = sum(cell.unhealthy for cell in cells)
     none = status.facts.unconnected if status.facts.only_parent else "No connection is linked, so nothing can be read."
     read = f"{count(len(cells), 'data type')} on {count(len(linked), 'linked connection')}"
     tried = f"the last attempt of {failed} failed" if failed else "no last attempt failed"

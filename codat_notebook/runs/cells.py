@@ -83,6 +83,11 @@ class Cell:
         """Whether it failed as it has to: nobody can mend it, and no refresh changes it."""
         return self.advice is not None and self.advice.expected
 
+    @property
+    def unhealthy(self) -> bool:
+        """Whether it failed last, and did not have to."""
+        return is_problem(self.status or "") and not self.expected
+
 
 @dataclass(frozen=True, slots=True)
 class CompanyStatus:
