@@ -255,4 +255,5 @@ class Latest:
         if error is not None and error.operation_id == operation.id != after.id:
             connection = self._status.facts.connections.get(operation.connection_id)
             error = from_operation(operation, connection, self._status.operations, now, error.company)
-        return replace(row, operation=operation, error=error)
+        same = error is row.error and operation == row.operation
+        return row if same else replace(row, operation=operation, error=error)
