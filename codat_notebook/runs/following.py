@@ -277,7 +277,7 @@ def _trouble(company: CompanyRun, error: CodatLendingError) -> None:
     if error.status_code in ITS_OWN:
         company.refuse(record)
         return
-    if company.rows and _ended(company):
+    if company.rows and not any(row.open for row in company.rows) and _ended(company):
         return
     now = company.context.client.clock.monotonic()
     if now - company.since.get(LOOK, now) > OVERDUE.total_seconds():

@@ -58,7 +58,8 @@ def test_a_console_opens_on_all_companies_for_two_requests(bench: ConsoleBench) 
     assert shown.index[shown.state == needs.FINE].tolist() == ["Technicalium Group"]
     assert filters(state)["Not looked at"] == (shown.state == needs.UNSEEN).sum() > 5
     assert sorted(calls(bench.session)) == ["companies.list", "integrations.list"]
-    assert len(bench.parts["codat-company"].state["search"]["results"]) == WHOLE
+    offers = bench.until("codat-company", lambda s: s["search"])["search"]["results"]
+    assert len(offers) == WHOLE
 
 
 def test_a_look_costs_what_its_button_says_and_tells_what_the_frame_tells(bench: ConsoleBench) -> None:
