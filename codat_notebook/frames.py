@@ -107,6 +107,10 @@ SUMMARY = {
     "complete": "count", "failed": "count", "refused": "count", "unknown": "count", "not_queued": "count",
     "unqueued": "count", "skipped": "count", "platforms": "text", "note": "text", "company_id": "text",
 }  # fmt: skip
+RUNS = {
+    "began": "time", "what": "text", "state": "category", "share": "count", "ended": "count", "operations": "count",
+    "failed": "count", "companies": "count", "note": "text", "id": "text",
+}  # fmt: skip
 SKIPPED = {"data_type": "category", "reason": "category", "connection_id": "category", "company_id": "text"}
 REMEDIES = {
     "rule": "text", "status": "category", "what": "text", "action": "text", "companies": "count", "operations": "count",

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from codat_notebook.planning.plan_view import plan_frame
-from codat_notebook.runs.journal import Start, left_notes
+from codat_notebook.runs.folder import left_notes
+from codat_notebook.runs.journal import Start
 from codat_notebook.runs.records import logger
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.targets import read_targets

@@ -46,6 +46,7 @@ GIVEN_BY = {
     "SKEW": "session.portfolio_status().skew",
     "TOKENS": "session.portfolio_status().tokens",
     "TROUBLES": "session.portfolio_status().troubles",
+    "RUNS": "*Runs* of the console",
     "SUMMARY": "run.summary",
     "SKIPPED": "run.skipped",
     "REMEDIES": "run.remedies",

@@ -79,7 +79,7 @@ def carried(
     new = CompanyRun(
         company.context, company.company_id, company.wanted, company.product,
         tuple(_carried(company, place, again, now, queue) for place in range(len(company.rows))),
-        facts=company.facts, stale=bool(again), began=None if company.over else company.began,
+        facts=company.facts, stale=bool(again) or company.stale, began=None if company.over else company.began,
         all_done=company.all_done, before=company.before,
     )  # fmt: skip
     new.waiting.clear()

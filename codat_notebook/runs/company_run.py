@@ -190,7 +190,7 @@ class CompanyRun:
     @property
     def name(self) -> str:
         """The company's name, its id until that is known."""
-        return self.facts.name if self.facts else self.company_id
+        return self.facts.name if self.facts else self.context.names.get(self.company_id, self.company_id)
 
     @property
     def platforms(self) -> dict[str, str]:
@@ -338,13 +338,29 @@ class CompanyRun:
         return any(each is not None and abs(each - requested) <= SLACK.total_seconds() for each in same)
 
 
+def end_of(companies: Sequence[CompanyRun], *, cancelled: bool = False) -> tuple[str, str | None]:
+    """The phase in which a run of these companies ends, and a remark: nothing more is to come, or it was left."""
+    if cancelled and not all(company.over for company in companies):
+        return "stopped", "not watching; this view is out of date"
+    if {company.phase for company in companies} == {"failed"}:
+        return "failed", companies[0].note
+    unqueued = "what was not queued is left so: run.watch_again(queue=True) queues it"
+    return "done", next((each.note or unqueued for each in companies if each.phase == "stopped"), None)
+
+
+def _phase(company: CompanyRun, counts: Mapping[str, int]) -> str:
+    """What failed is not done."""
+    failures = company.phase == "done" and (counts.get("failed") or counts.get("refused"))
+    return "with failures" if failures else company.phase
+
+
 def summary_of(companies: Sequence[CompanyRun], skipped: Iterable[Skipped]) -> "pd.DataFrame":
     """The frame ``run.summary``."""
     left_out = Counter(line.company_id for line in skipped)
     counted = [Counter(row.state for row in company.rows) for company in companies]
     columns: dict[str, list[object]] = {
         "company": [company.name for company in companies],
-        "phase": [company.phase for company in companies],
+        "phase": [_phase(*pair) for pair in zip(companies, counted, strict=True)],
         "operations": [counts.total() for counts in counted],
         "skipped": [left_out[company.company_id] for company in companies],
         "platforms": [", ".join(sorted({*each.platforms.values()})) if each.facts else None for each in companies],

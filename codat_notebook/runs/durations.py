@@ -117,6 +117,14 @@ class Durations:
         """Seconds that half of a kind exceed; ``None`` where no operation of the kind was seen to end."""
         return self.of(platform, data_type).median if (platform, data_type) in self._sums else None
 
+    def usual_of(
+        self, operations: Iterable[PullOperation], platforms: Mapping[str, str]
+    ) -> dict[tuple[str, str], float]:
+        """Connection id and data type -> the same, of the kinds of some operations. ``platforms``: by connection id."""
+        kinds = {(each.connection_id, each.data_type) for each in operations}
+        told = ((kind, self.usual(platforms.get(kind[0], ""), kind[1])) for kind in kinds)
+        return {kind: seconds for kind, seconds in told if seconds is not None}
+
 
 def last_end(operations: Mapping[Lifetime, int], sending: float = 0.0) -> tuple[float, float]:
     """When the last of so many operations has ended that are queued evenly over ``sending`` seconds: one such round in

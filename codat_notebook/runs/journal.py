@@ -93,6 +93,15 @@ class Journal:
             if self._writing is None:
                 self._writing = asyncio.get_running_loop().create_task(self._write())
 
+    def hold(self, held: bool) -> None:
+        """Write down whether somebody wants nothing queued: who finds the run then leaves it until it is resumed."""
+        if self._finished:
+            return
+        try:
+            self._store.write([_about({**self._store.about(), "held": "yes" if held else ""})])
+        except sqlite3.Error as error:
+            self._complain(error)
+
     async def finish(self) -> None:
         """Write what is left, once more if need be, and close the file. Safe to call twice."""
         self._closed = True
@@ -226,8 +235,7 @@ class Start:
         """A new run; a journal whose run has ended is begun anew. Raises :class:`JournalError` if it cannot be used.
 
         ``notes`` stand in the journal from the moment on at which the plan does; ``left_notes`` reads them."""
-        about = _about_new(context, targets, reserve, patience, notes)
-        about |= {"events": "yes"} if events else {}
+        about = _about_new(context, targets, reserve, patience, notes) | ({"events": "yes"} if events else {})
         if journal is None:
             return _new(context, targets, about)
         with opened(Path(journal), "written", "Nothing was begun.") as store:
@@ -276,6 +284,15 @@ class Start:
             return _continued(store, context)
 
     @classmethod
+    def left(cls, context: RunContext, journal: str | Path) -> "Start":
+        """The same, to be looked at: nothing is written, and others may have the journal. Raises the same."""
+        with opened(Path(journal), "read", "It was left as it is.") as store:
+            store.check()
+            start = _left(store, context)
+        store.close()
+        return start
+
+    @classmethod
     def waiting(cls, context: RunContext, journal: str | Path) -> "Start | None":
         """The run of the next plan that waits in a journal; ``None`` where none does, or the run before it has not
         ended. Raises :class:`JournalError`."""
@@ -297,14 +314,15 @@ class Start:
         path = self.store.path
         about: Mapping[str, str] = {**self.about, **_handle()}
         with opened(path, "continued", "Nothing was begun.") as store:
-            if store.about() != self.about:
+            if store.about().get("handle") != self.about.get("handle"):
                 raise JournalError(
                     f"The journal {path} was continued elsewhere, or holds another run now: "
                     f"session.resume({str(path)!r}) shows it. Nothing was begun."
                 )
-            attempts = [values for company in changed for values in _attempts(company)]
+            store.bring_up_to_date()
+            attempts = _ATTEMPT, [values for company in changed for values in _attempts(company)]
             gone = "DELETE FROM operations WHERE company_id = ?", [[company.company_id] for company in changed]
-            store.write([_about(about), gone, *_plan(changed), (_ATTEMPT, attempts)])
+            store.write([_about(about), gone, *_plan(changed), attempts])
             about = store.about()
         return replace(self, companies=companies, store=store, about=about)
 
@@ -335,9 +353,9 @@ def _new(
     return Start(companies, targets.skipped, reserve, patience, store, targets.product, about, events=heard)
 
 
-def _continued(store: Store, context: RunContext) -> Start:
-    """The run of an open journal; if that has ended, that of the plan that waits behind it."""
-    about, waits = store.about(), plans.waiting(store)
+def _left(store: Store, context: RunContext) -> Start:
+    """The run of an open journal, as it was left."""
+    about = store.about()
     if about.get("server") != context.client.server_url and _is_whole(about):
         raise JournalError(
             f"The journal {store.path} belongs to {about['server']}, this session to {context.client.server_url}."
@@ -348,32 +366,25 @@ def _continued(store: Store, context: RunContext) -> Start:
     except (ValueError, TypeError, KeyError, IndexError, StopIteration, msgspec.MsgspecError) as error:
         # One of an earlier version, whose rows have no checksums.
         raise _damaged(store, [f"{type(error).__name__}: {error}"]) from error
-    if waits and not plans.has_open_run(store):
-        targets = plans.without_recent(waits[0].targets, companies, context.now)
-        start = _new(context, targets, waits[0].about, store, plans.taken(waits[0]))
-        return replace(start, waits=tuple(waits[1:]))
+    waits = tuple(plans.waiting(store))
+    return Start(companies, skipped, reserve, patience, store, product, about, True, waits, "events" in about)
+
+
+def _continued(store: Store, context: RunContext) -> Start:
+    """The run of an open journal; if that has ended, that of the plan that waits behind it."""
+    start = _left(store, context)
+    if (waits := start.waits) and not plans.has_open_run(store):
+        targets = plans.without_recent(waits[0].targets, start.companies, context.now)
+        return replace(_new(context, targets, waits[0].about, store, plans.taken(waits[0])), waits=waits[1:])
     store.bring_up_to_date()
-    about = {**about, **_number_of(companies, skipped), **_handle(), "plan": plans.plan_of(store)}
-    store.write([_about(about)])
-    heard = "events" in about
-    return Start(companies, skipped, reserve, patience, store, product, store.about(), True, tuple(waits), heard)
-
-
-def left_notes(journal: str | Path) -> Mapping[str, str]:
-    """What the journal of a run says of it as a whole, its notes included; nothing where there is no journal yet.
-
-    Raises :class:`JournalError` where it cannot be read."""
-    if not (path := Path(journal)).exists():
-        return {}
-    with opened(path, "read") as store:
-        about = store.about()
-    store.close()
-    return about
+    number = _number_of(start.companies, start.skipped)
+    store.write([_about({**store.about(), **number, **_handle(), "plan": plans.plan_of(store)})])
+    return replace(start, about=store.about())
 
 
 def _handle() -> dict[str, str]:
-    """Marks whose journal it is: each handle of a run has its own."""
-    return {"handle": str(uuid.uuid4())}
+    """Marks whose journal it is: each handle of a run has its own, and is not held."""
+    return {"handle": str(uuid.uuid4()), "held": ""}
 
 
 def _about(about: Mapping[str, str]) -> Statement:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from codat_notebook import frames
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.models.status import is_failed, is_running
+from codat_notebook.runs.governor import local
 from codat_notebook.runs.records import ErrorRecord, from_operation
 
 if TYPE_CHECKING:
@@ -208,6 +209,15 @@ def progress_of(
     return RunProgress(total, over, queued, *companies, seconds, rate * 60, expected, *looks)
 
 
+def line_of(at: RunProgress, counts: Mapping[str, int]) -> str:
+    """The numbers in a line of text."""
+    parts = [f"{at.ended:,} of {at.total:,} ended ({at.share:.0%})"]
+    parts += [f"{number:,} {state}" for state, number in counts.items() if state != "complete"]
+    if at.expected_end is not None:
+        parts += [f"{at.per_minute:,.0f} a minute", f"end expected {local(at.expected_end)}"]
+    return ", ".join(parts)
+
+
 def ended(counted: Mapping[str, int]) -> int:
     """How many of so many rows in each state have ended."""
     return sum(number for state, number in counted.items() if state not in OPEN_STATES)
@@ -218,7 +228,7 @@ def remedies_of(rows: Iterable[Row]) -> pd.DataFrame:
     groups: dict[str, list[ErrorRecord]] = {}
     for row in rows:
         if row.error is not None:
-            groups.setdefault(row.error.rule or row.error.status or "", []).append(row.error)
+            groups.setdefault(rule_of(row) or "", []).append(row.error)
     companies = {rule: len({error.company_id for error in group}) for rule, group in groups.items()}
     rules = sorted(groups, key=lambda rule: (-companies[rule], -len(groups[rule]), rule))
     ordered = [groups[rule] for rule in rules]
@@ -232,6 +242,11 @@ def remedies_of(rows: Iterable[Row]) -> pd.DataFrame:
         "link_urls": [len({error.link_url for error in group if error.link_url}) for group in ordered],
     }
     return frames.build(frames.REMEDIES, columns)
+
+
+def rule_of(row: Row) -> str | None:
+    """The ``rule`` of the remedy that a row needs; ``None`` where it has no error."""
+    return None if row.error is None else row.error.rule or row.error.status or ""
 
 
 def _commonest(texts: Iterable[str]) -> str:

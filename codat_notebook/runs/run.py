@@ -14,7 +14,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -24,17 +24,17 @@ from codat_notebook.client.clock import ServerClock
 from codat_notebook.events import Event
 from codat_notebook.models.errors import CodatLendingError, shown
 from codat_notebook.runs.attempts import Retries, carried, retries_of
-from codat_notebook.runs.company_run import CompanyRun, summary_of
+from codat_notebook.runs.company_run import CompanyRun, end_of, summary_of
 from codat_notebook.runs.context import CompanyFacts, RunContext
 from codat_notebook.runs.engine import Observer, Throttle, wait
-from codat_notebook.runs.governor import local
 from codat_notebook.runs.journal import Journal, Start
 from codat_notebook.runs.records import ErrorRecord, RefreshError
-from codat_notebook.runs.rows import STATES, Row, RunProgress, ended, progress_of, remedies_of
+from codat_notebook.runs.rows import STATES, Row, RunProgress, ended, line_of, progress_of, remedies_of
 from codat_notebook.runs.scheduler import Scheduler
-from codat_notebook.words import count
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 _COPY = "a copy from when this process was forked"
@@ -54,7 +54,7 @@ class RefreshRun:
     >>> run.wait(tell=print).summary                            # doctest: +SKIP
     """
 
-    def __init__(self, context: RunContext, start: Start) -> None:
+    def __init__(self, context: RunContext, start: Start, *, work: bool = True) -> None:
         self._context = context
         self._start = start
         self._companies = start.companies
@@ -62,8 +62,8 @@ class RefreshRun:
         self._version = 0
         self._rows: tuple[int, tuple[Row, ...]] = (-1, ())
         self._task: asyncio.Task[Any] | None = None
-        self._stopping = False
-        self._end: tuple[str, str | None] | None = None
+        self._stopping = not work  # it is only looked at, until somebody goes on with it
+        self._end: tuple[str, str | None] | None = None if work else end_of(start.companies, cancelled=True)
         self._frozen: tuple[datetime, float] | None = None
         self._lock = forking.Lock()
         #: What concerns the whole account (the key, the network) and ended the run, if anything did. Rows that have it
@@ -71,7 +71,8 @@ class RefreshRun:
         self.trouble: ErrorRecord | None = None
         #: The run that goes on with this one's rows, once it was retried or watched again.
         self.successor: RefreshRun | None = None
-        self._journal = Journal(start.store, context.engine, self._on_journal) if start.store is not None else None
+        kept = start.store if work else None
+        self._journal = Journal(kept, context.engine, self._on_journal) if kept is not None else None
         self._scheduler = Scheduler(context, start, self._journal, self._changed)
         #: What finds it again in ``session.runs``, from another request or cell.
         self.id = uuid.uuid4().hex
@@ -107,12 +108,7 @@ class RefreshRun:
             await self._scheduler.learn_facts()
             await self._scheduler.work()
             await self._context.touch(self.company_ids)
-            phases = {company.phase for company in self._companies}
-            unqueued = "what was not queued is left so: run.watch_again(queue=True) queues it"
-            stopped = [company for company in self._companies if company.phase == "stopped"]
-            left = (stopped[0].note or unqueued) if stopped else None
-            failed = phases == {"failed"}
-            self._finish("failed" if failed else "done", self._companies[0].note if failed else left)
+            self._finish(*end_of(self._companies))
         except CodatLendingError as error:
             await self._give_up(error)
         except Exception as error:
@@ -125,7 +121,7 @@ class RefreshRun:
                     await self._journal.finish()
             finally:
                 if self._end is None:  # cancelled, wherever that was
-                    self._finish("stopped", "not watching; this view is out of date")
+                    self._finish(*end_of(self._companies, cancelled=True))
 
     async def _give_up(self, error: CodatLendingError) -> None:
         """End by trouble that concerns all; what has no operation was refused, but the journal may still queue it."""
@@ -197,6 +193,17 @@ class RefreshRun:
         return self._end is None and self._scheduler.hear(event)
 
     @property
+    def journal(self) -> "Path | None":
+        """The file that it is written down in."""
+        return self._start.store.path if self._start.store is not None else None
+
+    @property
+    def began(self) -> datetime | None:
+        """The server's time of the first request that queued something, in this process or an earlier one."""
+        times = [company.began for company in self._companies if company.began is not None]
+        return datetime.fromtimestamp(min(times), UTC) if times else None
+
+    @property
     def platforms(self) -> dict[str, str]:
         """Connection id -> platform, of all companies."""
         return dict(chain.from_iterable(company.platforms.items() for company in self._companies))
@@ -226,15 +233,9 @@ class RefreshRun:
         else:
             paused = "paused: nothing more is queued" if self.paused and self.phase == "queueing" else None
             trouble = f"{self._journal.trouble}; queueing waits" if self._journal and self._journal.trouble else None
-            number, due = self._scheduler.waits
-            waits = f"{number:,} to be retried from {local(due)}" if due is not None else None
             if self._only is None and not self.counts.keys() & {"queueing", "running"}:  # it only looks
                 note = next((each.note for each in self._companies if each.note and not each.ended), None)
-            hold = self._scheduler.hold.why if self._scheduler.hold else None
-            stuck = self._scheduler.stuck if hold is None else None
-            machines = sum(company.at_machine for company in self._companies) if self.counts.get("running") else 0
-            queued = f"{count(machines, 'operation')} queued until the customer's machine is on" if machines else None
-            notes = [paused, trouble, hold, stuck, waits, queued, note, caution]
+            notes = [paused, trouble, *self._scheduler.notes, note, caution]
         return "; ".join(filter(None, notes)) or None
 
     @property
@@ -244,8 +245,8 @@ class RefreshRun:
 
     @property
     def closed(self) -> bool:
-        """Whether its session was closed, so that nothing more can be begun from it."""
-        return self._context.closed
+        """Whether its session was closed, or is read-only, so that nothing more can be begun from it."""
+        return self._context.closed or self._context.client.read_only
 
     @property
     def paused(self) -> bool:
@@ -273,21 +274,14 @@ class RefreshRun:
     @property
     def usual(self) -> dict[tuple[str, str], float]:
         """Connection id and data type -> seconds that such an operation usually takes: of what runs, where known."""
-        platforms, usual = self.platforms, self._scheduler.durations.usual
         running = (row.operation for row in self.rows if row.open and row.operation is not None)
-        kinds = {(operation.connection_id, operation.data_type) for operation in running}
-        told = ((kind, usual(platforms.get(kind[0], ""), kind[1])) for kind in kinds)
-        return {kind: seconds for kind, seconds in told if seconds is not None}
+        return self._scheduler.durations.usual_of(running, self.platforms)
 
     @property
     def line(self) -> str:
         """The progress in a line of text."""
-        at, note = self.progress, self.note
-        parts = [f"{at.ended:,} of {at.total:,} ended ({at.share:.0%})"]
-        parts += [f"{number:,} {state}" for state, number in self.counts.items() if state != "complete"]
-        if at.expected_end is not None:
-            parts += [f"{at.per_minute:,.0f} a minute", f"end expected {local(at.expected_end)}"]
-        return shown(f"{self.company_name}: {', '.join(parts)}{'; ' + note if note else ''}")
+        told = "; ".join(filter(None, (line_of(self.progress, self.counts), self.note)))
+        return shown(f"{self.company_name}: {told}")
 
     @property
     def is_sandbox(self) -> bool:
@@ -424,13 +418,17 @@ class RefreshRun:
 
     def pause(self) -> None:
         """Queue nothing more until :meth:`resume`. What is queued is followed on."""
-        self._check()
-        self._context.engine.post(self._scheduler.pause, True)
+        self._pause(True)
 
     def resume(self) -> None:
         """Go on with queueing after :meth:`pause`."""
+        self._pause(False)
+
+    def _pause(self, paused: bool) -> None:
         self._check()
-        self._context.engine.post(self._scheduler.pause, False)
+        if self._journal is not None:
+            self._context.engine.post(self._journal.hold, paused)
+        self._context.engine.post(self._scheduler.pause, paused)
 
     def stop_watching(self) -> None:
         """Stop queueing and following. Codat carries on with what is queued: its API cannot cancel."""
@@ -440,6 +438,8 @@ class RefreshRun:
     def _cancel(self) -> None:
         """On the engine's thread. The future is left to end by itself: who waits for it waits for the journal too."""
         self._stopping = True
+        if self._journal is not None:
+            self._journal.hold(True)
         if self._task is not None:
             self._task.cancel()
 

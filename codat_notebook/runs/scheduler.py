@@ -16,6 +16,7 @@ from datetime import datetime
 from itertools import count, zip_longest
 from typing import Any, TypeVar
 
+from codat_notebook import words
 from codat_notebook.events import Event
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.runs.cells import OVERDUE
@@ -23,7 +24,7 @@ from codat_notebook.runs.company_run import ALL, LOOK, CompanyRun
 from codat_notebook.runs.context import SILENCE, CompanyFacts, RunContext, facts_of
 from codat_notebook.runs.durations import Durations
 from codat_notebook.runs.following import hear, look, looks_without, news_due, plan_look
-from codat_notebook.runs.governor import DAY, Hold
+from codat_notebook.runs.governor import DAY, Hold, local
 from codat_notebook.runs.journal import Journal, Start
 from codat_notebook.runs.polling import price_of
 from codat_notebook.runs.records import logger
@@ -110,6 +111,17 @@ class Scheduler:
     def open(self) -> int:
         """How many companies have not ended."""
         return self.phases["queueing"] + self.phases["following"]
+
+    @property
+    def notes(self) -> list[str | None]:
+        """What is waited for."""
+        number, due = self.waits
+        waits = f"{number:,} to be retried from {local(due)}" if due is not None else None
+        hold = self.hold.why if self.hold else None
+        stuck = self.stuck if hold is None else None
+        machines = sum(each.at_machine for each in self.companies.values()) if self.counts.get("running") else 0
+        queued = f"{words.count(machines, 'operation')} queued until the customer's machine is on" if machines else None
+        return [hold, stuck, waits, queued]
 
     def pause(self, paused: bool) -> None:
         """Queue nothing more, or go on with it."""
