@@ -105,9 +105,10 @@ class Actions:
         """The first tab of what is shown now."""
         self._state.tab = self._state.asked_tab = "operations" if self._state.company else "companies"
 
-    def pick_named(self, company: str) -> None:
+    def pick_named(self, company: str) -> asyncio.Task[None]:
         """A company by its id or its whole name, as who made the console has named it."""
         self._picking = self._boundary.spawn(_UNREAD, self._pick_named, company.strip())
+        return self._picking
 
     async def _pick_named(self, company: str) -> None:
         if ID.fullmatch(company):
@@ -191,7 +192,7 @@ class Actions:
             now.products, now.caution = refreshable(status.facts.products), caution(status.facts.products)
             now.company = {"id": status.facts.id, "name": status.facts.name}
             self._remember(now.company)
-            self.watch(*(run for run in self._session.runs if run.company_id == company_id))
+            self.watch(*(run for run in self._session.runs if run.company_id == company_id and not run.done))
         finally:
             if self._picking is asyncio.current_task():  # a later choice has its own loading to end
                 now.loading = False
@@ -281,8 +282,9 @@ class Actions:
         self, status: CompanyStatus, wanted: tuple[Target, ...] | None, product: str | None = None
     ) -> RefreshRun:
         """A run as ``session.refresh`` begins it, but facts that were read just now are not asked for once more."""
-        context = self._session.context
-        start = Start.of(context, Targets({status.facts.id: wanted}, product=product))
+        context, folder = self._session.context, self._state.folder
+        journal = folder.new(context.now) if folder is not None else None
+        start = Start.of(context, Targets({status.facts.id: wanted}, product=product), journal)
         watch = self._state.watch
         if watch is not None and context.client.clock.monotonic() - watch.read_at < FACTS_LAST:
             start.companies[0].facts = status.facts
@@ -314,9 +316,9 @@ class Actions:
         self._state.runs = self._view.runs
 
     def watch(self, *runs: RefreshRun) -> None:
-        """Put runs that have not ended on screen, beside those that are there. They are drawn at their next change."""
-        under_way = [run for run in dict.fromkeys((*self._state.runs, *runs)) if not run.done]
-        self._view.follow(*under_way, watch=self._state.watch)
+        """Put runs on screen, beside those that are there and have not ended. They are drawn at their next change."""
+        under_way = [run for run in self._state.runs if not run.done]
+        self._view.follow(*dict.fromkeys((*under_way, *runs)), watch=self._state.watch)
         self._state.runs = self._view.runs
 
     def stop(self) -> None:

@@ -14,6 +14,7 @@ from codat_notebook.planning import needs
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.snapshots import CompanySnapshot, look_at, read_facts, seen
+from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.engine import Throttle, pace
 from codat_notebook.runs.polling import LARGEST_PAGE
 from codat_notebook.runs.watching import CompanyWatch
@@ -103,6 +104,11 @@ class AllCompanies:
         """Listen no more; what is under way is cancelled with the boundary."""
         self._table.on_row = self._table.on_more = self._table.on_view = None
         self._soon.stop()
+
+    def facts(self, company_id: str) -> CompanyFacts | None:
+        """What the list told of a company."""
+        known = self._known.get(company_id)
+        return known.facts if known is not None else None
 
     def saw(self, watch: CompanyWatch | None) -> None:
         """Take in what the console knows of the company that is on screen, before it goes."""

@@ -7,7 +7,8 @@ Running a console's cell again makes a console anew, and what the older one list
 console takes the place of the older one of the same session, or of the same cell: :class:`ConsoleRegistry`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -17,11 +18,12 @@ from IPython import get_ipython
 from codat_notebook.forking import Lock
 from codat_notebook.markup import h
 from codat_notebook.runs.engine import engine
+from codat_notebook.runs.folder import RunFolder
 from codat_notebook.session import Session
 from codat_notebook.widgets.connect import WAYS
 from codat_notebook.widgets.console_parts import Parts
-from codat_notebook.widgets.controller import Connector
-from codat_notebook.widgets.part import not_live
+from codat_notebook.widgets.controller import Connector, Opening
+from codat_notebook.widgets.part import close_all, not_live
 from codat_notebook.widgets.tabs import LABELS, PORTFOLIO
 
 #: What stands in the place of a console that is live elsewhere.
@@ -44,13 +46,14 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
     children: Any  # a trait of ipywidgets, which has no types
 
     def __init__(
-        self, session: Session | None = None, *, company: str | None = None, ways: Sequence[str] = WAYS,
-        read_only: bool = False, **limits: Any,
+        self, session: Session | None = None, *, company: str | None = None, journals: str | Path | None = None,
+        run: str | None = None, ways: Sequence[str] = WAYS, read_only: bool = False, **limits: Any,
     ) -> None:  # fmt: skip
         self._parts = parts = Parts(session, ways, read_only=read_only)
         classes = ("codat-console",) if session is not None else ("codat-console", "codat-unconnected")
         super().__init__(_arranged(parts), _dom_classes=classes)
-        self._connector = Connector(session, parts, ways, read_only=read_only, company=company, **limits)
+        opening = Opening(company, RunFolder(journals) if journals is not None else None, run)
+        self._connector = Connector(session, parts, ways, read_only=read_only, opening=opening, **limits)
         self._connector.start()
         places.take(self, session, current_cell())
 
@@ -84,14 +87,6 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
         return f"<Console {of}: a form for notebooks; `codat-notebook app` shows it as a page>"
 
 
-def close_all(widgets: Iterable[ipywidgets.Widget]) -> None:
-    """Close widgets with all that is in them, which ipywidgets keeps otherwise for as long as the kernel lives."""
-    for widget in widgets:
-        held = (getattr(widget, name, None) for name in ("layout", "style"))
-        close_all([*getattr(widget, "children", ()), *(each for each in held if each is not None)])
-        widget.close()
-
-
 def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
     """The parts in their boxes, in reading order."""
     contents = {name: getattr(parts, name) for name in {**PORTFOLIO, **LABELS}}
@@ -100,6 +95,7 @@ def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
     pick = _box(ipywidgets.HBox, [parts.company, parts.connection, parts.cards], "codat-row-pick")
     run = _box(ipywidgets.VBox, [parts.bar, parts.progress], "codat-run")
     work = _box(ipywidgets.HBox, [parts.data_types, run], "codat-work")
+    contents["runs"] = _box(ipywidgets.VBox, [parts.runs, parts.opened], "codat-runs-and-one")
     panels = [_box(ipywidgets.VBox, [part], f"codat-panel-{name}") for name, part in contents.items()]
     return [parts.header, parts.connect, parts.notice, pick, work, parts.tabs, *panels]
 
@@ -155,8 +151,9 @@ places = ConsoleRegistry()
 
 
 def console(
-    session: Session | None = None, *, company: str | None = None, ways: Sequence[str] = WAYS, read_only: bool = False,
-    per_minute: int | None = 1000, concurrent: int | None = 10,
+    session: Session | None = None, *, company: str | None = None, journals: str | Path | None = None,
+    run: str | None = None, ways: Sequence[str] = WAYS, read_only: bool = False, per_minute: int | None = 1000,
+    concurrent: int | None = 10,
 ) -> Console:  # fmt: skip
     """The form: find the companies that need you, choose data types, refresh, watch, read what went wrong.
 
@@ -166,6 +163,9 @@ def console(
     ----------
     session : what it acts for. Without one it asks how to connect, and ``session`` of the console is what came of it.
     company : the company that it opens, by its id or its whole name; by default it begins with all of them.
+    journals : a folder. What is refreshed here is written down in a journal there, and *Runs* lists all of them beside
+        the session's own: those of other notebooks, too. One that was interrupted is resumed by a click.
+    run : the name of one of these journals: it is opened, and gone on with where it was interrupted.
     ways : how its reader may connect: any of ``"sandbox"``, ``"environment"`` (with the key of the environment) and
         ``"key"`` (with one that is typed). Empty: there is no form, and the console stays with ``session``, whatever
         a browser sends. For pages that others use.
@@ -174,10 +174,10 @@ def console(
 
     Examples
     --------
-    >>> console(connect(sandbox=True))  # doctest: +SKIP
+    >>> console(connect(sandbox=True), journals="journals")  # doctest: +SKIP
     >>> console(connect(read_only=True), ways=())  # doctest: +SKIP
     """
     if unknown := set(ways) - set(WAYS):
         raise ValueError(f"no way to connect: {', '.join(sorted(unknown))}; there are {', '.join(WAYS)}")
     limits = {"per_minute": per_minute, "concurrent": concurrent}
-    return Console(session, company=company, ways=ways, read_only=read_only, **limits)
+    return Console(session, company=company, journals=journals, run=run, ways=ways, read_only=read_only, **limits)

@@ -9,6 +9,7 @@ from typing import Any
 
 import ipywidgets
 
+from codat_notebook.runs.folder import ELSEWHERE, FAILURES, HELD, LEFT, RUNNING, UNREADABLE
 from codat_notebook.session import Session
 from codat_notebook.tables.column import Column
 from codat_notebook.tables.sheet import Filter
@@ -36,6 +37,13 @@ OPERATION_COLUMNS = {
     "message": Column(), "id": Column(kind="id"), "completed": _HIDDEN, "is_completed": _HIDDEN, "is_errored": _HIDDEN,
     "company_id": _HIDDEN,
 }  # fmt: skip
+_STANDS = {RUNNING: "run", ELSEWHERE: "run", LEFT: "warn", HELD: "warn", FAILURES: "bad", UNREADABLE: "bad"}
+RUN_COLUMNS = {
+    "began": Column("when", "time"), "what": Column(),
+    "state": Column("how it stands", "status", tone=lambda row: _STANDS.get(row["state"], "ok")),
+    "share": Column("how far", "percent"), "ended": Column(), "operations": Column(), "failed": Column(),
+    "companies": Column(), "note": Column(kind="prose"), "id": _HIDDEN,
+}  # fmt: skip
 _RETRY = {"now": "now", "later": "later", "after": "once it is fixed", "never": "no use"}
 _WHO = {"nobody": "nobody", "customer": "the customer", "us": "you", "codat": "Codat", "platform": "the platform"}
 ERROR_COLUMNS = {
@@ -58,6 +66,10 @@ OPERATION_FILTERS: dict[str, Filter] = {
     "Running": lambda frame: frame["completed"].isna() & ~frame["is_errored"].astype("bool"),
     "Failed": lambda frame: frame["is_errored"].astype("bool"),
 }
+RUN_FILTERS: dict[str, Filter] = {
+    "Running": ("state", [RUNNING, ELSEWHERE]), "Left unfinished": ("state", [LEFT, HELD]),
+    "With failures": lambda frame: frame["failed"] > 0,
+}  # fmt: skip
 REQUEST_FILTERS: dict[str, Filter] = {
     "Without success": lambda frame: frame["status"].isna() | (frame["status"] >= 400),
 }
@@ -84,6 +96,10 @@ class Parts:
             None, empty=READING, noun="company", columns=COMPANY_COLUMNS, filters=COMPANY_FILTERS, key="company_id",
             sort=None, _dom_classes=("codat-companies",), **same,
         )  # fmt: skip
+        self.runs = FrameTable(
+            None, noun="run", columns=RUN_COLUMNS, filters=RUN_FILTERS, sort=None, _dom_classes=("codat-runs",), **same
+        )
+        self.opened = ipywidgets.VBox([], layout=same["layout"], _dom_classes=("codat-opened",))
         self.operations = FrameTable(
             None, empty="Pick a company to see its pull operations.", noun="operation", columns=OPERATION_COLUMNS,
             filters=OPERATION_FILTERS, _dom_classes=("codat-operations",), **same,

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from codat_notebook.client.codat_lending import SERVERS
+from codat_notebook.models.secret import host
 from codat_notebook.models.shared import PullOperation
 from codat_notebook.planning.snapshots import seen
 from codat_notebook.planning.sync_settings import Settings
 from codat_notebook.planning.verdict import Readiness
 from codat_notebook.runs.cells import CompanyStatus
 from codat_notebook.runs.context import CompanyFacts
+from codat_notebook.runs.durations import usual_durations
+from codat_notebook.runs.folder import RunFolder
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.watching import CompanyWatch
 from codat_notebook.session import Session
@@ -30,10 +34,13 @@ from codat_notebook.widgets.data_types import (
 from codat_notebook.widgets.header import NOT_CONNECTED, ActivityState, HeaderState, QuotaState, WatchState
 from codat_notebook.widgets.history import WHOLE, LoadedHistory
 from codat_notebook.widgets.notice import NoticeCard, NoticeState, notice_state
-from codat_notebook.widgets.progress import ProgressState, progress_state
+from codat_notebook.widgets.progress import ProgressState, minute, progress_state
 from codat_notebook.widgets.ready_panel import ReadyState, Wanted, ready_state, tab_label
 from codat_notebook.widgets.tabs import LABELS, PORTFOLIO, TabsState, tabs_state
 from codat_notebook.words import count, iso, number
+
+if TYPE_CHECKING:
+    from codat_notebook.widgets.run_overview import PortfolioRunView
 
 #: What stands in the place of a company's operations where there are none.
 NEVER_PULLED = "No data of this company has been pulled yet."
@@ -57,8 +64,9 @@ class ConsoleState:
     ``all_clicked``: the last click was *Refresh all*; ``products`` have a refresh of their own, ``product`` is the
     chosen one, ``caution`` what they say against the other way. ``tab`` is what the reader looks at, ``asked_tab``
     where the kernel has sent them. ``wanted`` is what the company may be ready for,
-    ``verdict`` the answer. ``can_switch``: a form offers other sessions. The ``seq`` numbers answer the browser's
-    clicks.
+    ``verdict`` the answer. ``can_switch``: a form offers other sessions. ``folder`` is where journals are, ``run`` the
+    view of the run that is opened, ``asked_run`` the name of one that is looked for. The ``seq`` numbers answer the
+    browser's clicks.
     """
 
     company: pickers.CompanyName | None = None
@@ -81,6 +89,9 @@ class ConsoleState:
     caution: str | None = None
     product: str | None = None
     can_switch: bool = True
+    folder: RunFolder | None = None
+    run: "PortfolioRunView | None" = None
+    asked_run: str | None = None
     wanted: Wanted = field(default_factory=Wanted)
     verdict: Readiness | None = None
     ready_seq: int = 0
@@ -185,12 +196,29 @@ def company(state: ConsoleState, session: Session) -> pickers.CompanyState:
         "tags": _tags(facts) if facts else [],
         "portal": pickers.portal_url(facts.id) if facts and not session.is_sandbox else None,
         "loading": state.loading,
+        "opened": state.run is not None,
+        "run": _journal(state),
         "search": state.search,
         "recent": [*related, *(row for row in state.recent if row["id"] not in {each["id"] for each in related})],
         "error": state.problem,
         "typed": state.typed if state.problem else None,
         "seq": state.pick_seq,
     }
+
+
+def _journal(state: ConsoleState) -> str | None:
+    """The name of the journal of the run on screen, by which a page's address finds it again; "" where it has none, and
+    ``None`` before it is known whether one was asked for."""
+    runs = [state.run.run] if state.run is not None else [run for run in state.runs if not run.done]
+    names = (run.journal.name for run in reversed(runs) if run.journal is not None and state.folder is not None)
+    return next(names, state.asked_run)
+
+
+def keep_open(state: ConsoleState, until: str = "") -> str | None:
+    """What is said in the app before a click where a run ends with its page: ``until`` is an ISO time."""
+    if state.folder is not None or host() != "the app":
+        return None
+    return f"Keep this page open{f' until about {until}' if until else ''}: closed, it queues and watches no more."
 
 
 def _tags(facts: CompanyFacts) -> list[list[str]]:
@@ -258,7 +286,15 @@ def bar(state: ConsoleState, session: Session) -> BarState:
         "products": state.products,
         "caution": state.caution,
         "running": in_progress(facts, state.status.cells, state.connection_id, state.running_types),
+        "keep": keep_open(state, _usual_end(state, session)),
     }
+
+
+def _usual_end(state: ConsoleState, session: Session) -> str:
+    """When a refresh that is begun now has usually ended: an ISO time to the minute, "" where nothing tells."""
+    usual = usual_durations(state.operations()) if state.folder is None and host() == "the app" else {}
+    chosen = [seconds for (_, name), seconds in usual.items() if name in state.selected] or [*usual.values()]
+    return minute(session.context.now + timedelta(seconds=max(chosen))) if chosen else ""
 
 
 def _blocked(state: ConsoleState, session: Session) -> str | None:

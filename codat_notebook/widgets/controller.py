@@ -11,17 +11,20 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from codat_notebook.client import events
 from codat_notebook.models.errors import ConfigurationError
 from codat_notebook.models.secret import Secret, host
 from codat_notebook.planning.sync_settings import explained
 from codat_notebook.runs.engine import Engine, engine
+from codat_notebook.runs.folder import RunFolder
+from codat_notebook.runs.run import RefreshRun
 from codat_notebook.session import Session, connect
 from codat_notebook.tables.column import Row
 from codat_notebook.widgets.actions import Actions
 from codat_notebook.widgets.all_companies import AllCompanies
+from codat_notebook.widgets.all_runs import AllRuns
 from codat_notebook.widgets.connect import Cancel, ConnectBy, ProblemState, connect_state, server_address
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.console_state import ConsoleState
@@ -44,16 +47,24 @@ from codat_notebook.widgets.tabs import Tab
 _log = logging.getLogger("codat_notebook")
 
 
+class Opening(NamedTuple):
+    """What a console begins with: a company by name or id, the folder of its journals, and the name of one of them."""
+
+    company: str | None = None
+    folder: RunFolder | None = None
+    run: str | None = None
+
+
 class Controller:
     """Acts for one console on one session, from ``start`` to ``stop``; everything else is messages and events."""
 
     def __init__(
         self, session: Session, parts: Parts, kernel: asyncio.AbstractEventLoop | None, *, can_switch: bool,
-        company: str | None = None,
+        opening: "Opening",
     ) -> None:  # fmt: skip
         self.session = session
         self.parts = parts
-        self.state = ConsoleState(can_switch=can_switch)
+        self.state = ConsoleState(can_switch=can_switch, folder=opening.folder)
         self.boundary = ErrorBoundary(session, self.state, lambda: self.renderer.all())
         self.renderer = Renderer(session, parts, self.state, self.boundary)
         self.looking = Looking(session.context.engine, kernel)
@@ -63,7 +74,11 @@ class Controller:
         self.companies = AllCompanies(
             session, self.state, self.boundary, parts.companies, self._open, partial(self.renderer.draw, "company")
         )
-        self._company = company
+        self.runs = AllRuns(
+            session, self.state, self.boundary, parts.runs, parts.opened, self.companies.facts, self._watch_here,
+            partial(self.renderer.draw, "company", "tabs", at_once=True),
+        )  # fmt: skip
+        self._asked = opening
         browsed = partial(DetailsPresenter, session, self.boundary)
         self.details = [
             browsed(parts.operations, parts.operation_details, self._operation),
@@ -105,8 +120,14 @@ class Controller:
         self.renderer.all()
         self.renderer.errors()
         self.companies.start()
-        if self._company:
-            self.actions.pick_named(self._company)
+        self.runs.start()
+        company, run = self._asked.company, self._asked.run
+        picked = self.actions.pick_named(company) if company else None
+        if run and not company:
+            self.state.tab = self.state.asked_tab = "runs"
+            self.renderer.draw("tabs", at_once=True)
+        if run:
+            self.runs.take_up(run, picked)
 
     def stop(self) -> None:
         """Listen and draw no more, and cancel what is under way. The session and its runs go on."""
@@ -115,6 +136,7 @@ class Controller:
             presenter.stop()
         self.history.stop()
         self.companies.stop()
+        self.runs.stop()
         self.actions.stop()
         self.renderer.stop()
         self.boundary.stop()
@@ -134,10 +156,21 @@ class Controller:
     def _follow(self) -> None:
         self.history.follow()
         self.companies.follow()
+        self.runs.follow()
+
+    def _watch_here(self, run: RefreshRun) -> None:
+        """A run was taken up, with its company on screen."""
+        if self.state.status is not None and self.state.status.facts.id == run.company_id:
+            self.actions.watch(run)
+            self.actions.draw()
 
     def _on_company(self, message: Search | Pick | ReadAgain) -> None:
         if isinstance(message, Pick):
             self.companies.saw(self.state.watch)
+            if not message.id and self.state.company is None:  # back from a run to all of them
+                self.state.pick_seq = message.seq
+                self.runs.leave()
+                return
         self.actions.on_company(message)
 
     def _open(self, company_id: str) -> None:
@@ -199,14 +232,14 @@ class Connector:
 
     def __init__(
         self, session: Session | None, parts: Parts, ways: Sequence[str], *, read_only: bool,
-        company: str | None = None, **limits: Any,
+        opening: Opening | None = None, **limits: Any,
     ) -> None:  # fmt: skip
         self.session = session
         self.parts = parts
         self._ways = tuple(ways)
         self._read_only = read_only
         self._limits = limits
-        self._company = company
+        self._opening = opening or Opening()
         self._kernel = _kernel()
         self._owned = False
         self._controller: Controller | None = None
@@ -298,8 +331,8 @@ class Connector:
     def _control(self, session: Session) -> None:
         post = session.context.engine.post
         self._acting.callback(session.context.closing.observe(lambda _: post(self._closed)))
-        company, self._company = self._company, None  # another account may not have it
-        self._controller = Controller(session, self.parts, self._kernel, can_switch=bool(self._ways), company=company)
+        opening, self._opening = self._opening, Opening(folder=self._opening.folder)  # another account may not have it
+        self._controller = Controller(session, self.parts, self._kernel, can_switch=bool(self._ways), opening=opening)
         self._acting.callback(self._controller.stop)
         self._controller.start()
 

@@ -248,6 +248,7 @@ class BarState(TypedDict):
     and ``busy`` (what is going on) disable the buttons and are shown; ``confirm`` is what "Refresh all" asks before it
     is sent, on LIVE. ``running`` are data types in progress already, which are attached to. ``products`` are those of
     the company that can be refreshed by themselves; ``caution`` is what its products say against refreshing data types.
+    ``keep``: what is said where a refresh ends with the page.
     """
 
     company: CompanyName | None
@@ -261,6 +262,7 @@ class BarState(TypedDict):
     running: list[TypeName]
     products: list[str]
     caution: str | None
+    keep: str | None
     seq: int
 
 
@@ -289,7 +291,7 @@ class ChooseProduct(FromBrowser, frozen=True):
 #: The buttons before a company is picked.
 NO_OFFER: BarState = {
     "company": None, "selected": [], "total": None, "connection": None, "blocked": None, "busy": None, "confirm": None,
-    "everything": [], "running": [], "products": [], "caution": None, "seq": 0,
+    "everything": [], "running": [], "products": [], "caution": None, "keep": None, "seq": 0,
 }  # fmt: skip
 
 

@@ -151,6 +151,14 @@ def not_live(moment: ClockTime) -> str:
     return f"Not live: as of {moment['now'][:16].replace('T', ' ')} UTC."
 
 
+def close_all(widgets: Iterable[ipywidgets.Widget]) -> None:
+    """Close widgets with all that is in them, which ipywidgets keeps otherwise for as long as the kernel lives."""
+    for widget in widgets:
+        held = (getattr(widget, name, None) for name in ("layout", "style"))
+        close_all([*getattr(widget, "children", ()), *(each for each in held if each is not None)])
+        widget.close()
+
+
 class Part(anywidget.AnyWidget, Generic[S]):
     """A view of a dict. Subclasses set ``files``, ``classes``, ``messages``, and a first ``state``.
 

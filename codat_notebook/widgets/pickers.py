@@ -44,7 +44,8 @@ class CompanyState(TypedDict):
 
     ``tags`` are pairs of name and value, ``portal`` the address of the company's page in Codat's portal (None: it has
     none), ``recent`` companies are offered before anything is typed, its parent and subsidiaries first. ``error``
-    stands under the field, and what was ``typed`` in it, to be mended.
+    stands under the field, and what was ``typed`` in it, to be mended. ``opened``: a run is, in place of the list;
+    ``run`` is by what the address finds the one on screen.
     """
 
     company: CompanyName | None
@@ -55,6 +56,8 @@ class CompanyState(TypedDict):
     recent: list[CompanyName]
     error: str | None
     typed: str | None
+    opened: bool
+    run: str | None
     seq: int
 
 

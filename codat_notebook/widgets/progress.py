@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NotRequired, TypedDict, cast
 
 from codat_notebook.diagnosis import diagnose
+from codat_notebook.models.secret import host
 from codat_notebook.models.shared import Connection, PullOperation
 from codat_notebook.models.status import is_running, meaning, pause_end
 from codat_notebook.models.vocabulary import plain_name
@@ -192,7 +193,7 @@ def waiting_row(
     """
     row: dict[str, Any] = {"key": key, **_of_type(data_type), "platform": platform, "note": note}
     words, row["tone"], row["kind"], row["symbol"] = STATES[state]
-    row["text"] = f"Retries at {_minute(due)}" if due else words[0].upper() + words[1:]
+    row["text"] = f"Retries at {minute(due)}" if due else words[0].upper() + words[1:]
     return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
 
 
@@ -304,7 +305,7 @@ def run_row(row: Row, facts: CompanyFacts | None, usual: Usual, now: datetime) -
     return operation_row(operation, connection, error=error, now=now, usual=seconds)
 
 
-def _minute(moment: datetime) -> str:
+def minute(moment: datetime) -> str:
     """A time that is told by the minute: the next full one, since before it is too early."""
     return f"{moment.astimezone(UTC) + timedelta(seconds=59):%Y-%m-%dT%H:%M:00Z}"
 
@@ -318,9 +319,10 @@ def retry_actions(runs: Sequence[RefreshRun]) -> list[ActionButton]:
     title = "Queues again what may succeed now. What is done stays done; the rest first needs what stands below it."
     offered: list[ActionButton] = [{"type": "retry", "text": f"Retry failed ({now:,})", "title": title}] if now else []
     if first is not None and last is not None:
-        when = f"{'at' if _minute(first) == _minute(last) else 'from'} {_minute(first)}"
+        when = f"{'at' if minute(first) == minute(last) else 'from'} {minute(first)}"
         title = f"Retries {later:,} {when}, each as soon as that may help. The kernel has to run until then."
-        offered.append({"type": "retry_later", "text": f"Retry {later:,} {when}", "title": title})
+        keep = " (keep this page open)" if host() == "the app" else ""
+        offered.append({"type": "retry_later", "text": f"Retry {later:,} {when}{keep}", "title": title})
     if not all(run.is_sandbox for run in runs):
         for button, number in zip(reversed(offered), (now + later, now), strict=False):
             if number > ASK_ABOVE:

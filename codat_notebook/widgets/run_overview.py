@@ -10,19 +10,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import ipywidgets
 
 from codat_notebook.models.status import FAILURES, plain_status
 from codat_notebook.runs.engine import Throttle, engine, pace
-from codat_notebook.runs.rows import OPEN_STATES, STATES
+from codat_notebook.runs.folder import failures
+from codat_notebook.runs.rows import OPEN_STATES, STATES, rule_of
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.tables.column import Column, Row
 from codat_notebook.tables.exports import to_tsv
+from codat_notebook.tables.sheet import Filter
 from codat_notebook.widgets.console_parts import ERROR_COLUMNS, OPERATION_COLUMNS
 from codat_notebook.widgets.part import Click, FromBrowser, Part
 from codat_notebook.widgets.progress import (
+    ASK_ABOVE,
     STOP,
     ActionButton,
     Progress,
@@ -44,6 +47,8 @@ from codat_notebook.words import iso
 if TYPE_CHECKING:
     import pandas as pd
 
+    from codat_notebook.widgets.notice import ErrorBoundary
+
 #: Operations that must have ended, and a twentieth of all, before their rate says when the last one will.
 FEW = 5
 #: States in the order of their shares in the bar: what has ended, then what is still to come.
@@ -51,7 +56,10 @@ _SHARES = (*[state for state in STATES if state not in OPEN_STATES], *reversed(O
 _PHASES = {
     "queueing": ("Queueing", "run"), "following": ("In progress", "run"), "done": ("Done", "ok"),
     "stopped": ("Not watching", "warn"), "failed": ("Ended early", "bad"), "paused": ("Paused", "warn"),
+    "with failures": ("Ended with failures", "bad"),
 }  # fmt: skip
+
+_OVER = ("done", "with failures", "stopped", "failed")
 
 
 class PhaseState(TypedDict):
@@ -76,7 +84,8 @@ class OverviewState(TypedDict):
     """How the run stands.
 
     ``shares`` are [state, words, tone, how many operations] in the bar's order, none 0; ``companies`` [ended, all];
-    ``per_minute`` operations end in a minute of the server's, all should have at ``end``; ``note``: what is waited for.
+    ``per_minute`` operations end in a minute of the server's, all should have at ``end``; ``note``: what is waited for;
+    ``only``: the rule of the remedy whose companies the tables below show.
     """
 
     title: str
@@ -89,6 +98,7 @@ class OverviewState(TypedDict):
     end: str | None
     note: str
     remedies: list[RemedyState]
+    only: str | None
     actions: list[ActionButton]
     seq: int
 
@@ -101,6 +111,16 @@ class Resume(Click, frozen=True):
     """Go on queueing."""
 
 
+class GoOn(Click, frozen=True):
+    """Queue what a stopped or interrupted run has left, and follow it."""
+
+
+class ShowOnly(Click, frozen=True, tag="only"):
+    """Show the companies of one remedy in the tables; the same once more: all."""
+
+    rule: str = ""
+
+
 class CopyLinks(FromBrowser, frozen=True, tag="links"):
     """Answer with {"type": "links", "rule", "text"}, to be copied."""
 
@@ -108,20 +128,21 @@ class CopyLinks(FromBrowser, frozen=True, tag="links"):
 
 
 def overview_state(
-    run: RefreshRun, remedies: list[RemedyState], actions: list[ActionButton], seq: int = 0
+    run: RefreshRun, remedies: list[RemedyState], actions: list[ActionButton], seq: int = 0, only: str | None = None
 ) -> OverviewState:
     """The state of a :class:`RunOverview`: how a run stands, and what can be done."""
-    phase = "paused" if run.paused and run.phase == "queueing" else run.phase
+    phase, counts, numbers = run.phase, run.counts, run.progress
+    phase = "paused" if run.paused and phase == "queueing" else phase
+    phase = "with failures" if failures(counts) and phase == "done" else phase
     words, tone = _PHASES[phase]
-    counts, numbers = run.counts, run.progress
     certain = numbers.ended >= FEW and numbers.share >= 0.05
-    end = numbers.expected_end if certain and phase not in ("done", "stopped", "failed") else None
+    end = numbers.expected_end if certain and phase not in _OVER else None
     return {
         "title": f"Refresh of {run.company_name}", "phase": {"text": words, "tone": tone},
         "shares": [[name, STATES[name].words, _share_tone(name), counts[name]] for name in _SHARES if counts.get(name)],
         "total": numbers.total, "ended": numbers.ended, "companies": [numbers.companies_ended, numbers.companies],
         "per_minute": round(numbers.per_minute) if end else None, "end": iso(end.isoformat()) if end else None,
-        "note": run.note or "", "remedies": remedies, "actions": actions, "seq": seq,
+        "note": run.note or "", "remedies": remedies, "only": only, "actions": actions, "seq": seq,
     }  # fmt: skip
 
 
@@ -135,7 +156,7 @@ class RunOverview(Part[OverviewState]):
 
     classes = ("codat-run-overview",)
     files = ("run_overview.js", "console.css", "run_overview.css")
-    messages = Pause | Resume | StopWatching | Retry | RetryLater | CopyLinks
+    messages = Pause | Resume | GoOn | StopWatching | Retry | RetryLater | ShowOnly | CopyLinks
 
 
 #: Real seconds between two updates of a table at the least.
@@ -153,6 +174,11 @@ _RESUME: ActionButton = {
     "text": "Resume queueing",
     "title": "Queues the rest.",
 }
+_GO_ON: ActionButton = {
+    "type": "go_on",
+    "text": "Resume",
+    "title": "Queues what is not queued yet, once, and follows the rest.",
+}
 _COMPANY = Column("company", kind="id")
 SUMMARY_COLUMNS = {
     "company": Column(), "phase": Column(facet=True, words=lambda phase: _PHASES[phase][0]), "operations": Column(),
@@ -162,20 +188,28 @@ SUMMARY_COLUMNS = {
     "unknown": Column(STATES["unknown"].words), "not_queued": Column(STATES["not queued by Codat"].words),
     "unqueued": Column(STATES["unqueued"].words), "skipped": Column(), "company_id": Column("id", kind="id"),
 }  # fmt: skip
+SUMMARY_FILTERS: dict[str, Filter] = {"Failing": lambda frame: failing(frame) > 0}
 TABS = {"companies": "Companies", "operations": "Pull operations", "errors": "Errors"}
 _FRAMES = {"companies": "summary", "operations": "operations", "errors": "errors"}
 NOBODY = "Click a company to see its operations."
 
 
+def failing(summary: pd.DataFrame) -> pd.Series[int]:
+    """How much of each company ended in failure."""
+    return summary["failed"] + summary["refused"]
+
+
 class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes without types
     """The view as a widget. Made by :func:`live_view`."""
 
-    def __init__(self, run: RefreshRun) -> None:
+    def __init__(self, run: RefreshRun, boundary: ErrorBoundary | None = None) -> None:
         self._run = run
+        self._boundary = boundary
         self._seq = 0
         self._tab = "companies"
-        self._company: str | None = None
+        self._company = run.company_id or None
         self._first = 0
+        self._only: str | None = None
         self._remedies: list[RemedyState] = []
         self._soon = Throttle(engine().loop, self._frame_soon, every=0.0)
         self._framing: asyncio.Task[None] | None = None
@@ -187,7 +221,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._tables = {  # without rows at first: the frames of a large run take seconds, too long to wait for
             "companies": FrameTable(
                 None, empty="One moment…", noun="company", columns=SUMMARY_COLUMNS, key="company_id", sort=None,
-                clock=clock,
+                filters=SUMMARY_FILTERS, clock=clock,
             ),
             "operations": FrameTable(
                 None, empty="Nothing is queued yet.", noun="operation",
@@ -198,8 +232,19 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
                 columns=ERROR_COLUMNS | {"company_id": _COMPANY}, clock=clock,
             ),
         }  # fmt: skip
-        super().__init__([self._head, self._tabs, *self._panels()], _dom_classes=("codat-console",))
+        classes = ("codat-console", "codat-of-one") if run.company_id else ("codat-console",)
+        super().__init__([self._head, self._tabs, *self._panels()], _dom_classes=classes)
         self._listen()
+
+    @property
+    def run(self) -> RefreshRun:
+        """The run that is shown: the newest of those that go on with one another."""
+        return self._run
+
+    def leave(self) -> None:
+        """Follow the run no more, on the engine's thread; it goes on."""
+        self._watching.close()
+        self._soon.stop()
 
     def _panels(self) -> list[ipywidgets.Widget]:
         contents: dict[str, list[ipywidgets.Widget]] = {name: [table] for name, table in self._tables.items()}
@@ -207,7 +252,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         return [ipywidgets.VBox(parts, _dom_classes=(f"codat-panel-{name}",)) for name, parts in contents.items()]
 
     def _listen(self) -> None:
-        self._head.on_message = self._act
+        self._head.on_message = self._boundary.caught(self._act) if self._boundary is not None else self._act
         self._tabs.on_message = self._on_tab
         self._one.on_message = self._turn
         parts: list[Part[Any]] = [self._head, self._one, *self._tables.values()]
@@ -220,20 +265,23 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
     # What the parts show.
 
     def _head_state(self) -> OverviewState:
-        return overview_state(self._run, self._remedies, self._actions(), self._seq)
+        return overview_state(self._run, self._remedies, self._actions(), self._seq, self._only)
 
     def _actions(self) -> list[ActionButton]:
         run = self._run
         if not run.done:
             queueing = [_RESUME if run.paused else _PAUSE] if run.phase == "queueing" else []
             return [*queueing, STOP]
-        return retry_actions([run])
+        left = sum(run.counts.get(state, 0) for state in ("queueing", "unqueued", "unknown"))
+        ask = {} if run.is_sandbox or left <= ASK_ABOVE else {"ask": f"Queue up to {left:,} on LIVE?"}
+        go_on = [cast(ActionButton, {**_GO_ON, **ask})] if run.unfinished and not run.closed else []
+        return [*go_on, *retry_actions([run])]
 
     def _tabs_state(self) -> TabsState:
         counts = self._run.counts
         numbers = self._run.progress
-        errors = counts.get("failed", 0) + counts.get("refused", 0)
-        return tabs_state("companies", TABS, companies=numbers.companies, operations=numbers.queued, errors=errors)
+        told = {"companies": numbers.companies, "operations": numbers.queued, "errors": failures(counts)}
+        return tabs_state("companies", TABS, **told)
 
     def _one_state(self) -> ProgressState:
         run, id = self._run, self._company
@@ -241,6 +289,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
             return progress_state([], status="idle", message=NOBODY)
         facts = run.facts_of(id)
         rows = [run_row(row, facts, {}, run.now) for row in run.rows_of(id)]
+        rows.sort(key=lambda row: row["kind"] != "failed")
         status = "done" if run.done else "running"
         title = facts.name if facts else id
         return progress_state(rows, title=title, status=status, first=self._first)
@@ -264,7 +313,7 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         begun, run = engine().loop.time(), self._run
         try:
             for name in TABS if ended else (self._tab,):
-                self._tables[name].update(await engine().in_worker(getattr, run, _FRAMES[name]))
+                self._tables[name].update(await engine().in_worker(_framed, run, name, self._only))
             remedies = await engine().in_worker(lambda: run.remedies.head(REMEDIES))
             self._remedies = [_remedy(row) for row in remedies.to_dict("records")]
         except Exception as error:  # noqa: BLE001 - nobody awaits the task: it is told to the loop, and the view goes on
@@ -274,10 +323,10 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
             engine().settled(("frames", id(self)))
         self._soon.every = pace(engine().loop.time() - begun, TABLES_EVERY)
         self._head.show(self._head_state())
-        if ended:
+        if ended and run is self._run:
             self._watching.close()
-        elif self._run.done:
-            self._changed()  # it has ended meanwhile
+        elif self._run.done or run is not self._run:
+            self._changed()  # it has ended meanwhile, or was retried
 
     def _act(self, message: Click | CopyLinks) -> None:
         self._seq = message.seq if isinstance(message, Click) else self._seq
@@ -288,6 +337,11 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
                 self._run.resume()
             case StopWatching():
                 self._run.stop_watching()
+            case GoOn() if self._run.unfinished and not self._run.closed:
+                self._follow(self._run.watch_again(queue=True))
+            case ShowOnly(rule=rule):
+                self._only = None if rule == self._only else rule
+                self._reframe()
             case Retry() | RetryLater() if can_retry(self._run, later := isinstance(message, RetryLater)):
                 self._follow(self._run.retry_failed(later))
             case CopyLinks(rule=rule):
@@ -298,8 +352,8 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         self._watching.close()
         self._watching.callback(run.observe(self._changed))
         self._run = run
-        self._company = None
-        self._remedies = []
+        self._company = run.company_id or None
+        self._remedies, self._only = [], None
         self._tables["companies"].select(None)
         self._changed()
 
@@ -311,11 +365,17 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
 
     def _on_tab(self, message: Tab) -> None:
         self._tab = message.name if message.name in TABS else self._tab
+        self._reframe()
+
+    def _reframe(self) -> None:
+        """The table that is looked at, at once; while one is framed, the next one does."""
         if self._framing is None:
             self._soon.ring_now()
+        else:
+            self._framing.add_done_callback(lambda _: self._soon.ring_now())
 
     def _pick(self, row: Row | None) -> None:
-        picked = str(row["company_id"]) if row else None
+        picked = str(row["company_id"]) if row else self._run.company_id or None
         self._first = self._first if picked == self._company else 0
         self._company = picked
         self._one.show(self._one_state(), at_once=True)
@@ -324,6 +384,16 @@ class PortfolioRunView(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets com
         if isinstance(message, ShowRows):
             self._first = max(0, message.first)
             self._one.show(self._one_state(), at_once=True)
+
+
+def _framed(run: RefreshRun, name: str, only: str | None) -> pd.DataFrame:
+    """The frame of a tab, failures first; ``only``: of the companies of one remedy."""
+    frame: pd.DataFrame = getattr(run, _FRAMES[name])
+    if only is not None:
+        frame = frame[frame["company_id"].isin(row.company_id for row in run.rows if rule_of(row) == only)]
+    if name == "companies":
+        frame = frame.loc[failing(frame).sort_values(ascending=False, kind="stable").index]
+    return frame.reset_index(drop=True)
 
 
 def links_text(errors: pd.DataFrame, rule: str, names: Mapping[str, str]) -> str:

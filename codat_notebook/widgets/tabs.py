@@ -7,16 +7,18 @@ console around it, and ``console.css`` shows the panel ``codat-panel-<name>``. T
 from collections.abc import Mapping
 from typing import Literal, TypedDict
 
+from codat_notebook.models.secret import host
 from codat_notebook.widgets.part import FromBrowser, Part
 
 
 class TabState(TypedDict):
-    """One tab. A ``count`` of 0 or None shows nothing; "bad" is red."""
+    """One tab. A ``count`` of 0 or None shows nothing; "bad" is red; one that is ``folded`` is shown by *More*."""
 
     name: str
     label: str
     count: int | None
     tone: Literal["bad", "idle"]
+    folded: bool
 
 
 class TabsState(TypedDict):
@@ -33,7 +35,11 @@ class Tab(FromBrowser, frozen=True):
 
 
 #: The console's tabs while no company is picked, and of one.
-PORTFOLIO = {"companies": "Companies", "errors": "Errors this session", "requests": "Requests", "code": "Code"}
+PORTFOLIO = {
+    "companies": "Companies", "runs": "Runs", "errors": "Errors this session", "requests": "Requests", "code": "Code",
+}  # fmt: skip
+#: Those for engineers, which the app folds away.
+ENGINEERS = ("requests", "code")
 LABELS = {
     "operations": "Pull operations",
     "errors": "Errors this session",
@@ -57,6 +63,7 @@ def tabs_state(active: str = "operations", labels: Mapping[str, str] = LABELS, *
             "label": label,
             "count": counts.get(name),
             "tone": "bad" if name in ("errors", "ready") else "idle",
+            "folded": name in ENGINEERS and host() == "the app",
         }
         for name, label in labels.items()
     ]

@@ -74,7 +74,8 @@ def companies() -> States:
     found = pickers.search_results
 
     def make(company: Any = None, *, tags: Any = (), **more: Any) -> dict[str, Any]:
-        state = {"portal": None, "loading": False, "search": None, "recent": [], "error": None, "typed": None, "seq": 0}
+        state = {"portal": None, "loading": False, "search": None, "recent": [], "error": None, "typed": None, "seq": 0,
+                 "opened": False, "run": ""}  # fmt: skip
         return {**state, "company": company, "tags": [list(pair) for pair in dict(tags).items()], **more}
 
     row = {"note": "Xero, Plaid"}

@@ -1,5 +1,6 @@
 """The live view of a run over many companies, driven in a browser: real sandbox, real run, real kernel side."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def test_a_run_over_many_companies_is_followed_opened_and_its_links_copied(
     stage.shot("run-overview-running")
     stage.wait_for(lambda: run.done, seconds=120)
     head = console.locator(".codat-run-overview")
-    expect(head.locator(".c-pill").first).to_have_text("Done")
+    expect(head.locator(".c-pill").first).to_have_text("Ended with failures")
     expect(head.locator(".figures")).to_contain_text(f"{len(run.rows)} of {len(run.rows)} operations ended")
     failed = run.remedies
     relink = failed[failed["status"] == "AuthError"].iloc[0]
@@ -85,8 +86,15 @@ def test_a_run_over_many_companies_is_followed_opened_and_its_links_copied(
         "() => { window.copied = []; navigator.clipboard.writeText = async (t) => { copied.push(t); }; }"
     )
     row = head.locator(".remedies li").filter(has_text="Authorization expired")
-    row.get_by_role("button").click()
+    row.get_by_role("button", name="Copy").click()
     expect(row.get_by_role("button", name="Copied")).to_be_visible()
+    row.get_by_role("button", name=re.compile("compan")).click()
+    rows = console.locator(".codat-panel-companies tbody tr")
+    expect(rows).to_have_count(int(relink["companies"]))
+    expect(rows.first).to_contain_text("Ended with failures")
+    stage.shot("run-overview-group")
+    row.get_by_role("button", name=re.compile("compan")).click()
+    expect(rows).to_have_count(len(run.company_ids))
     lines = stage.page.evaluate("copied[0]").splitlines()
     assert len(lines) == 1 + int(relink["link_urls"])
     assert lines[0].split("\t")[0] == "company"

@@ -51,7 +51,7 @@ def test_a_console_opens_on_all_companies_for_two_requests(bench: ConsoleBench) 
     parent, which has nothing to be read. The field offers the same companies."""
     state = listed(bench)
     assert [tab["name"] for tab in bench.parts["codat-tabs"].state["tabs"]] == [
-        "companies", "errors", "requests", "code",
+        "companies", "runs", "errors", "requests", "code",
     ]  # fmt: skip
     shown = bench.parts["codat-companies"].frame.set_index("company")
     assert shown.loc["Toft Stores UK", "first"] == "Ask the customer to link Shopify again"

@@ -33,17 +33,19 @@ def test_a_view_shows_the_end_of_a_run_whose_session_is_closed_at_once() -> None
     """What is due is still drawn, all tables too, though the last session takes the engine with it."""
     run = subprocess.run([sys.executable, "-c", _CLOSED_AT_ONCE], capture_output=True, text=True, timeout=300)
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout.split() == ["Done", "3", "True"]
+    assert run.stdout.splitlines() == ["Ended with failures 3 True"]
 
 
 def test_a_tab_that_is_clicked_is_framed_while_the_run_goes_on() -> None:
     """Only the table that is looked at is framed; a name that is no tab changes nothing."""
     run = SimpleNamespace(
-        company_name="2 companies", company_ids=["a", "b"], phase="following", done=False, closed=False, paused=False,
+        company_name="2 companies", company_id="", company_ids=["a", "b"], phase="following", done=False,
+        closed=False, paused=False,
         note=None, clock=ServerClock(), now=datetime(2026, 11, 23, tzinfo=UTC), counts={"running": 2}, rows=[],
         copied=None,
         progress=RunProgress(2, 0, 2, 2, 0, 1.0, 0.0, None), observe=lambda _: lambda: None,
-        summary=pd.DataFrame({"company": ["A", "B"]}), operations=pd.DataFrame({"id": ["1"]}),
+        summary=pd.DataFrame({"company": ["A", "B"], "failed": [0, 1], "refused": 0}),
+        operations=pd.DataFrame({"id": ["1"]}),
         errors=pd.DataFrame({"what": ["x"]}), remedies=pd.DataFrame(),
     )  # fmt: skip
     view = PortfolioRunView(run)

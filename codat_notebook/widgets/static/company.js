@@ -6,8 +6,8 @@
  *   error: string=}} SearchState
  * @typedef {{id: string, name: string, note: string=}} CompanyName
  * @typedef {{company: CompanyName|null, tags: Array<Array<string>>, portal: string|null, loading: boolean,
- *   search: SearchState|null, recent: Array<CompanyName>, error: string|null, typed: string|null,
- *   seq: number}} CompanyState
+ *   search: SearchState|null, recent: Array<CompanyName>, error: string|null, typed: string|null, opened: boolean,
+ *   run: string|null, seq: number}} CompanyState
  */
 
 const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
@@ -25,9 +25,10 @@ function render({ model, el }) {
   const portal = h("a", { class: "c-link", target: "_blank", rel: "noopener noreferrer" }, "Open in Codat ↗");
   const madeUp = h("span", { class: "c-dim c-cut", title: "A company of the sandbox has no page in Codat's portal" }, "Sandbox company, not in the Codat portal");
   const again = h("button", { class: "c-link", type: "button", title: "Asks Codat for the company, its data status and its newest operations, at once" }, "Read again");
-  const back = h("button", { class: "c-link back", type: "button" }, "‹ All companies");
+  const both = h("button", { class: "c-link", type: "button", title: "Copy the name and the id, for a colleague, who pastes them into the field above" }, "Copy both");
+  const back = h("button", { class: "c-link back", type: "button" });
   const tags = h("span", { class: "tags" });
-  const about = h("div", { class: "about" }, copy, again, portal, madeUp);
+  const about = h("div", { class: "about" }, copy, both, again, portal, madeUp);
   const list = h("ul", { id: `${id}-list`, role: "listbox", "aria-label": "Companies" });
   const foot = h("div", { class: "foot c-dim", role: "status" });
   const popup = h("div", { class: "popup", popover: "manual" }, list, foot);
@@ -35,7 +36,7 @@ function render({ model, el }) {
   el.append(h("div", { class: "head" }, h("label", { class: "c-label", for: id }, "Company"), back, tags), field, about, error, popup);
 
   const picks = guard(model);
-  const ui = { open: false, query: "", typed: false, active: -1, seq: 0, isLate: false, picked: null, told: null };
+  const ui = { open: false, query: "", typed: false, active: -1, seq: 0, isLate: false, picked: null, told: { company: "" } };
   const state = () => model.get("state") ?? {};
   const answered = () => state().search?.text === ui.query && state().search?.status !== "searching";
 
@@ -140,23 +141,26 @@ function render({ model, el }) {
     input.title = shown && !ui.typed ? shown.name : "";
     field.classList.toggle("busy", Boolean(loading || ui.picked));
     drawAbout(shown);
-    tellPage(company?.id ?? "");
+    if (!loading) tellPage("company", company?.id ?? "");
+    tellPage("run", state().run);
     setText(error, ui.picked ? "" : problem ?? "");
     error.title = error.textContent;
     setAttribute(input, "aria-invalid", error.textContent ? "true" : null);
     drawList();
   };
 
-  /** Who shows the console may keep the company in its address. */
-  const tellPage = (company) => {
-    if (company === ui.told || state().loading) return;
-    if (ui.told !== null || company) tell(el, "company-shown", company);
-    ui.told = company;
+  /** Who shows the console may keep in its address what is on screen; what nobody has shown yet is left there. */
+  const tellPage = (what, name) => {
+    if (name === null || name === ui.told[what]) return;
+    ui.told[what] = name;
+    tell(el, `${what}-shown`, name);
   };
   const drawAbout = (shown) => {
     const { company, portal: address, tags: pairs = [] } = state();
     const known = Boolean(shown && company?.id === shown.id && !state().loading);
-    copy.hidden = back.hidden = !shown;
+    copy.hidden = both.hidden = !shown;
+    back.hidden = !shown && !state().opened;
+    setText(back, shown ? "‹ All companies" : "‹ All runs");
     if (shown && !copy.codatLabel) setText(copy, shown.id);
     setAttribute(copy, "aria-label", shown && `Copy the company id ${shown.id}`);
     portal.hidden = !known || !address;
@@ -207,6 +211,7 @@ function render({ model, el }) {
     }
   });
   copy.addEventListener("click", () => copyText(copy, (ui.picked ?? state().company).id).then(() => setTimeout(() => { copy.codatLabel = null; draw(); }, 1600)));
+  both.addEventListener("click", () => { const { id: key, name } = ui.picked ?? state().company; copyText(both, `${name} ${key}`); });
   again.addEventListener("click", () => { if (again.getAttribute("aria-disabled") !== "true" && picks.send({ type: "read" })) draw(); });
   back.addEventListener("click", () => { if (picks.send({ type: "pick", id: "" }, true)) input.focus(); });
   popup.addEventListener("mousedown", (event) => event.preventDefault());

@@ -6,14 +6,14 @@
  * @typedef {{id: string, name: string, note: string=}} CompanyName
  * @typedef {{company: CompanyName|null, selected: Array<string>, total: number|null, connection: string|null,
  *   blocked: string|null, busy: string|null, confirm: string|null, everything: Array<ConnectionTypes>,
- *   running: Array<TypeName>, products: Array<string>, caution: string|null, seq: number}} BarState
+ *   running: Array<TypeName>, products: Array<string>, caution: string|null, keep: string|null, seq: number}} BarState
  */
 
 const ALL = "What Codat reads on a first link, by this company's sync settings. Always on all linked connections: Codat has no such call for a single one.";
 const ASK_ABOVE = 5; // operations on LIVE that are queued without a question
 const PATIENCE = 1500; // milliseconds until an unanswered click is explained
 
-function render({ model, el }) {
+function render({ model, el, time }) {
   const id = uid("bar");
   const selectedButton = h("button", { class: "c-btn go codat-refresh", type: "button", "aria-describedby": `${id} ${id}-facts` });
   const allButton = h("button", { class: "c-btn codat-refresh-all", type: "button", "aria-describedby": id });
@@ -61,7 +61,7 @@ function render({ model, el }) {
     const under = (state.running ?? []).filter(({ key }) => chosen().includes(key));
     const cost = n ? `Costs ${count(ui.product ? 1 : n, "request")}, then one every few seconds while it runs.` : "";
     const attached = `${number(under.length)} already in progress and not queued again: ${under.map(({ name }) => name).join(", ")}`;
-    return [cost, under.length ? attached : ""].filter(Boolean).join(" ");
+    return [cost, under.length ? attached : "", withTimes(state.keep ?? "", time.now())].filter(Boolean).join(" ");
   };
   const drawAll = () => {
     const rows = state.everything ?? [];

@@ -7,7 +7,7 @@
  * @typedef {{text: string, tone: string}} PhaseState
  * @typedef {{title: string, phase: PhaseState, shares: Array<Array<*>>, total: number, ended: number,
  *   companies: Array<number>, per_minute: number|null, end: string|null, note: string,
- *   remedies: Array<RemedyState>, actions: Array<ActionButton>, seq: number}} OverviewState
+ *   remedies: Array<RemedyState>, only: string|null, actions: Array<ActionButton>, seq: number}} OverviewState
  */
 
 function render({ model, el, time }) {
@@ -21,7 +21,8 @@ function render({ model, el, time }) {
   const remedies = h("ul", { class: "remedies", "aria-label": "What to do" });
   el.append(h("div", { class: "head" }, title, phase, actions), bar, legend, figures, note, remedies);
 
-  const drawActions = actionButtons(actions, guard(model), time);
+  const clicks = guard(model);
+  const drawActions = actionButtons(actions, clicks, time);
   let state = {};
   const buttons = new Map(); // rule -> the button that waits for its link URLs
   const links = (content) => {
@@ -34,12 +35,17 @@ function render({ model, el, time }) {
   const makeRemedy = ({ rule }) => {
     const copy = h("button", { class: "c-btn small", type: "button" });
     copy.addEventListener("click", () => { buttons.set(rule, copy); model.send({ type: "links", rule }); });
-    return h("li", {}, h("span", { class: "who" }, h("b", {}), h("span", { class: "c-dim" })), h("p", {}, h("b", {}), " ", h("span", {})), copy);
+    const only = h("button", { class: "c-chip", type: "button", onclick: () => clicks.send({ type: "only", rule }, true) });
+    return h("li", {}, h("span", { class: "who" }, only, h("span", { class: "c-dim" })), h("p", {}, h("b", {}), " ", h("span", {})), copy);
   };
-  const drawRemedy = (item, { short, action, companies, operations, links: urls }) => {
+  const drawRemedy = (item, { rule, short, action, companies, operations, links: urls }) => {
     const [who, words, copy] = item.children;
     setText(who.firstChild, count(companies, "company", "companies"));
     setText(who.lastChild, count(operations, "operation"));
+    const on = state.only === rule;
+    who.firstChild.classList.toggle("on", on);
+    setAttribute(who.firstChild, "aria-pressed", String(on));
+    setAttribute(who.firstChild, "title", on ? "Show all companies below again" : "Show these companies alone in the table below");
     setText(words.firstChild, short);
     setTimedText(words.lastChild, action, time.now());
     copy.hidden = !urls;
@@ -55,7 +61,7 @@ function render({ model, el, time }) {
     const left = now === null ? null : -secondsSince(end, now);
     const words = [
       `${number(ended)} of ${count(total, "operation")} ended`,
-      `${number(companies[0])} of ${count(companies[1], "company", "companies")} done`,
+      `${number(companies[0])} of ${count(companies[1], "company", "companies")} ended`,
       rate ? `${number(rate)} a minute` : "",
       !end || left === null ? at : left > 0 ? `${at}, in ${duration(left)}` : "end expected any moment",
     ];

@@ -1,7 +1,7 @@
 // The tab strip. It shows panels by an attribute on the console around it, in the browser alone.
 
 /**
- * @typedef {{name: string, label: string, count: number|null, tone: "bad"|"idle"}} TabState
+ * @typedef {{name: string, label: string, count: number|null, tone: "bad"|"idle", folded: boolean}} TabState
  * @typedef {{active: string, tabs: Array<TabState>}} TabsState
  */
 
@@ -9,9 +9,10 @@ const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
 
 function render({ model, el }) {
   const strip = h("div", { class: "strip", role: "tablist", "aria-label": "Tables of this console" });
-  el.append(strip);
+  const more = h("button", { class: "more c-link", type: "button", title: "For engineers: the requests to Codat, and the Python that does the same" }, "More…");
+  el.append(strip, more);
   const id = uid("tab");
-  let [shown, asked] = [null, null];
+  let [shown, asked, unfolded] = [null, null, false];
 
   const show = () => {
     for (const tab of strip.children) {
@@ -23,7 +24,7 @@ function render({ model, el }) {
     el.closest(".codat-console")?.setAttribute("data-tab", shown);
   };
   const panel = (name, tab) => {
-    const box = el.closest(".codat-console")?.querySelector(`.codat-panel-${CSS.escape(name)}`);
+    const box = el.closest(".codat-console")?.querySelector(`:scope > .codat-panel-${CSS.escape(name)}`);
     if (!box) return;
     box.id ||= `${id}-panel-${name}`;
     setAttribute(box, "role", "tabpanel");
@@ -40,7 +41,7 @@ function render({ model, el }) {
   onKey(strip, (event) => {
     if (!(event.key in STEPS)) return;
     event.preventDefault();
-    const tabs = [...strip.children];
+    const tabs = [...strip.children].filter((tab) => !tab.hidden);
     const at = tabs.indexOf(document.activeElement) + STEPS[event.key];
     const next = tabs[event.key.startsWith("Arrow") ? (at + tabs.length) % tabs.length : at < 0 ? 0 : tabs.length - 1];
     next.focus();
@@ -53,20 +54,29 @@ function render({ model, el }) {
     tab.addEventListener("click", () => pick(tab));
     return tab;
   };
-  const update = (tab, { label, count: n, tone }) => {
+  const update = (tab, { name, label, count: n, tone, folded }) => {
+    tab.hidden = folded && !unfolded && name !== shown;
     setText(tab.firstChild, label);
     setText(tab.lastChild, n ? number(n) : "");
     tab.lastChild.className = tone ?? "idle";
   };
-  const off = hear(el, "tab-wanted", (name) => { const tab = [...strip.children].find((each) => each.dataset.name === name); if (tab) pick(tab); });
-  let stop = () => {};
-  return live(model, ({ tabs = [], active }) => {
-    keyed(strip, tabs, (tab) => tab.name, make, update);
+  const draw = ({ tabs = [], active }) => {
     if (active !== asked) shown = asked = active;
     if (!tabs.some(({ name }) => name === shown)) shown = tabs[0]?.name ?? null;
+    keyed(strip, tabs, (tab) => tab.name, make, update);
+    more.hidden = ![...strip.children].some((tab) => tab.hidden);
     stop();
     stop = whenAttached(el, show);
-  }, off, () => stop());
+  };
+  more.addEventListener("click", () => {
+    const first = [...strip.children].find((tab) => tab.hidden);
+    unfolded = true;
+    draw(model.get("state"));
+    first?.focus();
+  });
+  const off = hear(el, "tab-wanted", (name) => { const tab = [...strip.children].find((each) => each.dataset.name === name); if (tab) pick(tab); });
+  let stop = () => {};
+  return live(model, draw, off, () => stop());
 }
 
 export default { render };
