@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from codat_notebook.cli import main
-from codat_notebook.cli.child import APP_PORT, asked_company, usual_port
+from codat_notebook.cli.child import APP_PORT, asked_company, asked_run, usual_port
 
 from .commands import Command, fetch, head, refuses, running
 
@@ -181,3 +181,18 @@ def test_an_address_names_a_company_by_its_id_alone(
     """Everything else is left out."""
     monkeypatch.setenv("QUERY_STRING", query)
     assert asked_company() == company
+
+
+def test_an_address_names_a_run_as_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is never a path, nor code: the console looks for it among the names of the operator's folder."""
+    for query, run in (("run=a.sqlite&company=x", "a.sqlite"), ("run=..%2Fb", "../b"), ("run=", None), ("", None)):
+        monkeypatch.setenv("QUERY_STRING", query)
+        assert asked_run() == run
+
+
+@pytest.mark.parametrize("how", [[], ["--live", "--connect-form"]])
+def test_a_folder_of_runs_is_of_one_account(how: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the sandbox it is there by itself; visitors with keys of their own do not share one."""
+    assert main(["app", *how, "--journals", str(tmp_path / "runs"), "--no-browser"]) == 2
+    assert "--journals are of one account" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()

@@ -125,6 +125,8 @@ def _add_app(command: argparse.ArgumentParser) -> None:
     add("--live", action="store_true", help="Codat itself, with the key in CODAT_API_KEY or CODAT_AUTH_HEADER")
     add("--read-only", action="store_true", help="refuse everything that queues a refresh")
     add("--memory", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=_MEMORY)
+    kept = "folder of the runs: with it a run outlives its page, and whoever opens its address goes on with it"
+    add("--journals", type=Path, metavar="FOLDER", help=kept)
     add("--no-memory", action="store_true", help="remember nothing of what is seen; --live wants this or --memory")
     add(
         "--connect-form",

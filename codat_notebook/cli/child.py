@@ -61,7 +61,7 @@ _HEADERS = {
 _CELL = """\
 import comm
 import codat_notebook as cn
-from codat_notebook.cli.child import asked_company
+from codat_notebook.cli.child import asked_company, asked_run
 frame = {}
 comm.get_comm_manager().targets.pop("jupyter.widget")
 frame"""
@@ -243,7 +243,8 @@ class ConsolePage(Child):
 
     ``sandbox``: whether its consoles are on the sandbox that ``environment`` names; else on Codat itself, with the key
     of the environment. ``ways``: how a visitor connects instead, by a form; without any nothing can be changed.
-    ``memory``: where what is seen is kept. ``visitors``: how many kernels there may be at a time. ``idle``: minutes
+    ``memory``: where what is seen is kept; ``journals``: the folder of the runs, which outlive their pages so.
+    ``visitors``: how many kernels there may be at a time. ``idle``: minutes
     after which a kernel without a page ends. ``how``: ``connect``'s ``read_only``, ``per_minute`` and ``concurrent``,
     for each visitor's session. The rest is :class:`Child`'s.
     """
@@ -259,13 +260,14 @@ class ConsolePage(Child):
         sandbox: bool,
         ways: Sequence[str] = (),
         memory: Path | None = None,
+        journals: Path | None = None,
         visitors: int = 20,
         idle: float = 10,
         without: Collection[str] = (),
         **how: int,
     ) -> None:
         port = free_port(port)
-        notebook = _notebook(sandbox=sandbox, ways=ways, memory=memory, **how)
+        notebook = _notebook(sandbox=sandbox, ways=ways, memory=memory, journals=journals, **how)
         files = {"voila.json": _page_settings(port, visitors, idle), _NOTEBOOK: notebook}
         environment = {**environment, "JUPYTER_PATH": str(_TEMPLATES), HOST: "the app"}
         super().__init__(port, _PAGE, files, environment, without=without, inside=True)
@@ -301,11 +303,15 @@ def _page_settings(port: int, visitors: int, idle: float) -> dict[str, Any]:
     }
 
 
-def _notebook(*, sandbox: bool, ways: Sequence[str], memory: Path | None, **how: int) -> dict[str, Any]:
+def _notebook(
+    *, sandbox: bool, ways: Sequence[str], memory: Path | None, journals: Path | None, **how: int
+) -> dict[str, Any]:
     said = "".join(f", {name}={value!r}" for name, value in how.items())
     form = f"cn.console(company=asked_company(), ways={tuple(ways)}{said})"
     kept = "" if memory is None else f", memory={str(memory)!r}"
-    fixed = f"cn.console(cn.connect(sandbox={sandbox}{said}{kept}), company=asked_company(), ways=())"
+    asked = "company=asked_company(), run=asked_run()"
+    folder = "" if journals is None else f", journals={str(journals)!r}"
+    fixed = f"cn.console(cn.connect(sandbox={sandbox}{said}{kept}), {asked}{folder}, ways=())"
     source = _CELL.format(form if ways else fixed)
     cell: dict[str, Any] = {"cell_type": "code", "id": "console", "execution_count": None, "metadata": {}}
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -320,8 +326,17 @@ def _notebook(*, sandbox: bool, ways: Sequence[str], memory: Path | None, **how:
 
 def asked_company() -> str | None:
     """The company that the address of a visitor's page names, in their kernel: an id; everything else is left out."""
-    named = parse_qs(os.environ.get("QUERY_STRING", "")).get("company", [""])[0]
+    named = _asked("company")
     return named if ID.fullmatch(named) else None
+
+
+def asked_run() -> str | None:
+    """The run that it names, as it stands there: it is looked for among the names of the operator's folder."""
+    return _asked("run") or None
+
+
+def _asked(what: str) -> str:
+    return parse_qs(os.environ.get("QUERY_STRING", "")).get(what, [""])[0]
 
 
 def _listening(port: int) -> dict[str, Any]:

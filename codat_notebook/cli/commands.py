@@ -9,6 +9,7 @@ from collections.abc import Collection
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from codat_notebook.cli.child import Child, ConsolePage, Lab, usual_port
@@ -51,9 +52,12 @@ def app(arguments: Namespace, stop: Stop) -> None:
     _need("voila", "Voila, which serves the page,")
     if "memory" in arguments and (arguments.connect_form or not arguments.live):
         raise ArgumentsError("--memory is of one account: it goes with --live, and not with --connect-form.")
+    if arguments.journals is not None and (arguments.connect_form or not arguments.live):
+        raise ArgumentsError("--journals are of one account: they go with --live, and not with --connect-form.")
     if arguments.live:
         visitor, ways = _live(arguments)
-        _serve(stop, arguments, visitor, ways=ways, memory=None if ways else memory_file(arguments))
+        memory = None if ways else memory_file(arguments)
+        _serve(stop, arguments, visitor, ways=ways, memory=memory, journals=_journals(arguments))
         return
     with _sandbox(12, arguments) as sandbox:
         if arguments.connect_form:
@@ -61,7 +65,23 @@ def app(arguments: Namespace, stop: Stop) -> None:
             _serve(stop, arguments, visitor, _joining(sandbox), ways=("sandbox", "key"), without=VARIABLES)
         else:
             visitor = "can use it; its companies are made up"
-            _serve(stop, arguments, visitor, _joining(sandbox), without=_TO_THE_ACCOUNT)
+            with TemporaryDirectory(prefix="codat-") as folder:  # its runs end with the sandbox
+                to_itself = _joining(sandbox)
+                _serve(stop, arguments, visitor, to_itself, without=_TO_THE_ACCOUNT, journals=Path(folder))
+
+
+def _journals(arguments: Namespace) -> Path | None:
+    """The folder of the runs, made where it is missing; without one it is said what that means."""
+    folder: Path | None = arguments.journals
+    if folder is None:
+        if not arguments.read_only and not arguments.connect_form:
+            _say("A refresh ends with the page that began it. With --journals FOLDER it outlives the page.")
+        return None
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"The folder {folder} cannot be made: {error.strerror}. Try another --journals.") from error
+    return folder.absolute()
 
 
 def _live(arguments: Namespace) -> tuple[str, tuple[str, ...]]:

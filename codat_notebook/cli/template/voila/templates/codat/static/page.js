@@ -69,11 +69,11 @@ async function lookForKernel() {
   }
 }
 
-// The address carries the company on screen, so that a reload stays there and a bookmark leads there.
-document.addEventListener("codat-company-shown", ({ detail }) => {
+// The address carries the company and the run on screen, so that a reload stays there and a bookmark leads there.
+for (const what of ["company", "run"]) document.addEventListener(`codat-${what}-shown`, ({ detail }) => {
   const address = new URL(location.href);
-  if (detail) address.searchParams.set("company", detail);
-  else address.searchParams.delete("company");
+  if (detail) address.searchParams.set(what, detail);
+  else address.searchParams.delete(what);
   history.replaceState(null, "", address);
 });
 
