@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from codat_notebook import __version__
 from codat_notebook.cli.exits import Exit, shown_command, told
@@ -60,10 +60,31 @@ class _Parser(argparse.ArgumentParser):
         self.exit(Exit.ARGUMENTS, f"{self.prog}: error: {message}\nNext: {self.prog} --help\n")
 
 
+class _PrintCompletion(argparse.Action):
+    """Prints what a shell reads to complete the commands and options, and files where a path is wanted."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: object, shell: Any, _: object = None) -> NoReturn:
+        from codat_notebook.models.errors import needed
+
+        try:
+            shtab = needed("shtab", "completion")
+        except ModuleNotFoundError as missing:
+            parser.error(str(missing))
+        commands = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+        for action in [each for command in commands.choices.values() for each in command._actions]:
+            if action.type is Path:
+                action.complete = shtab.FILE
+        print(shtab.complete(parser, shell))
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """What the command line takes, also for tools that want to read it."""
     whole = _Parser(prog="codat-notebook", description="Refresh and diagnose company data in Codat from Jupyter.")
     whole.add_argument("--version", action="version", version=f"codat-notebook {__version__}")
+    completes = "print what the shell needs to complete commands and options: bash, zsh or tcsh"
+    shells = ("bash", "zsh", "tcsh")
+    whole.add_argument("--print-completion", action=_PrintCompletion, choices=shells, metavar="SHELL", help=completes)
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     about = {
         "demo": "an embedded Codat and JupyterLab with the notebooks; needs no key and no network",

@@ -27,6 +27,26 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"codat-notebook {__version__}\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs bash")
+@pytest.mark.parametrize(("typed", "offered"), [
+    (["re"], ["refresh", "ready"]),
+    (["refresh", "--new"], ["--new-run"]),
+    (["refresh", "--plan", "pla"], ["plan.csv"]),
+])  # fmt: skip
+def test_a_shell_completes(
+    typed: list[str], offered: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Commands, options, and files where a path is wanted, as bash itself finds them."""
+    (tmp_path / "plan.csv").touch()
+    with pytest.raises(SystemExit) as end:
+        main(["--print-completion", "bash"])
+    assert not end.value.code
+    words = f"COMP_WORDS=(codat-notebook {' '.join(typed)}); COMP_CWORD={len(typed)}; _shtab_codat_notebook"
+    script = f"{capsys.readouterr().out}\n{words}\nprintf '%s\\n' \"${{COMPREPLY[@]}}\""
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert sorted(done.stdout.split()) == sorted(offered), done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -42,6 +62,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["app", "--idle", "0"], "a number of minutes above 0"),
         (["app", "--visitors", "0"], "at least one visitor"),
         (["lab", "--speed", "2"], "unrecognized arguments"),
+        (["--print-completion", "fsh"], "invalid choice: 'fsh'"),
     ],
 )
 def test_wrong_arguments(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
