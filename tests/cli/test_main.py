@@ -108,7 +108,8 @@ def test_demo_where_the_folder_is_a_file(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "taken").write_text("")
     assert main(["demo", "--no-browser", "--dir", str(tmp_path / "taken")]) == 1
     assert re.fullmatch(
-        r"codat-notebook: The notebooks cannot be copied to .*Try another --dir\.\nNext: codat-notebook demo --help\n",
+        r"codat-notebook: The notebooks cannot be copied to .*File exists\. Start from a folder where you may "
+        r"write, or name one:  --dir \S*taken\nNext: codat-notebook demo --help\n",
         capsys.readouterr().err,
     )
 
