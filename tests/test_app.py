@@ -126,9 +126,9 @@ def test_who_does_not_come_by_hand_gets_the_door(tmp_path: Path) -> None:
     ("options", "known"),
     [
         ((), set()),
-        (("--connect-form",), {"CODAT_BASE_URL"}),
+        pytest.param(("--connect-form",), {"CODAT_BASE_URL"}, marks=pytest.mark.full),
         (("--live", "--read-only", "--no-memory"), set(ACCOUNT)),
-        (("--live", "--connect-form"), set(ACCOUNT)),
+        pytest.param(("--live", "--connect-form"), set(ACCOUNT), marks=pytest.mark.full),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
