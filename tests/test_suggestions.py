@@ -73,6 +73,11 @@ def test_new_types_pass_where_the_company_has_them_or_the_caller_insists(
         (lambda s: strategies.optimal("freshnes"), "freshness"),
         (lambda s: strategies.bundle("financal"), "financials"),
         (lambda s: s.refresh("Toft Store UK", "invoices"), "Toft Stores UK"),
+        (lambda s: s.refresh_all("Toft Store UK"), "Toft Stores UK"),
+        (lambda s: s.status("Toft Store UK"), "Toft Stores UK"),
+        (lambda s: s.report("Toft Store UK"), "Toft Stores UK"),
+        (lambda s: s.plan(companies="Toft Store UK"), "Toft Stores UK"),
+        (lambda s: s.ready("Toft Store UK", "lending"), "Toft Stores UK"),
         (lambda s: Sandbox(companies=0).faults.end_next("complete"), "Complete"),
         (lambda s: Sandbox(scenario="month-ends"), "month-end"),
         (lambda s: Sandbox(companies=0).stage("xero bank transaction"), "xero bank transactions"),
@@ -82,6 +87,18 @@ def test_other_words(session: Session, ask: Callable[[Session], Any], meant: str
     """Reports, purposes, platforms, tags, companies, statuses, strategies' words, situations of the sandbox."""
     with pytest.raises(ValueError, match=f"Did you mean '{meant}'"):
         ask(session)
+
+
+def test_a_company_named_as_it_is_called(sandbox: Sandbox, session: Session, toft: str) -> None:
+    """Its id is told; what is near to no name is refused or unknown, as before; nothing is queued."""
+    for ask in (session.refresh_all, session.status, session.connections, session.history):
+        with pytest.raises(ValueError, match=f"Did you mean 'Toft Stores UK'\\? Its id is {toft}."):
+            ask("Toft Stores UK")
+        with pytest.raises(ValueError, match="not 'xyzzy': session") as caught:
+            ask("xyzzy")
+        assert "Did you mean" not in str(caught.value)
+    assert session.plan(companies="xyzzy").reason.tolist() == ["unknown company"]
+    assert sandbox.world.accepted == []
 
 
 def test_a_search(session: Session) -> None:

@@ -26,7 +26,7 @@ from codat_notebook.planning.relinks import expiry
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.sync_settings import Settings, merged
 from codat_notebook.runs.cells import DEPTH, Cell, make_cells, reaches_back
-from codat_notebook.runs.context import FEW, CompanyFacts, RunContext, find_companies
+from codat_notebook.runs.context import FEW, CompanyFacts, RunContext, check_ids, find_companies
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
 from codat_notebook.runs.governor import Hold
 from codat_notebook.runs.memory import Look, mark_of
@@ -132,6 +132,7 @@ async def read_facts(context: RunContext, wanted: Selection) -> list[CompanySnap
     """The companies with their connections and nothing more, which is remembered: one request for 5,000 of them.
 
     Raises the client's typed errors where they cannot be listed."""
+    await check_ids(context.client, wanted.targets or (), where_near=True)
     if wanted.targets is not None and len(wanted.targets) <= FEW:
         companies = [(id, await _company(context, id)) for id in wanted.targets]
     else:

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from codat_notebook.client.async_driver import running_loop
 from codat_notebook.models.errors import CodatLendingError
-from codat_notebook.runs.context import CLOSED, RunContext
+from codat_notebook.runs.context import CLOSED, RunContext, check_ids
 from codat_notebook.runs.records import Subject
 
 P = ParamSpec("P")
@@ -48,7 +48,16 @@ class Asking:
         if self.context.closed:
             asked.close()
             raise RuntimeError(CLOSED)
-        return self._guard(asked, what, Subject(company_id=company_id))
+        return self._guard(self._named(asked, company_id), what, Subject(company_id=company_id))
+
+    async def _named(self, asked: Coroutine[Any, Any, T], company_id: str | None) -> T:
+        """What is asked of a company, once that is named by an id."""
+        try:
+            await check_ids(self.context.client, [company_id] if isinstance(company_id, str) else ())
+        except BaseException:
+            asked.close()
+            raise
+        return await asked
 
     async def _worked(self, steps: Steps[T]) -> T:
         """On the engine: all the steps, computed in its workers."""

@@ -296,7 +296,7 @@ class Watching:
 
     def run_looks(self, company_id: str) -> bool:
         """Have a run of this session that follows a company look at it now; False if there is none."""
-        looks: list[bool] = [run.look_now(company_id) for run in self.context.held()]
+        looks: list[bool] = [run._look_now(company_id) for run in self.context.held()]
         return any(looks)
 
     def took(self, company_id: str, operations: Sequence[PullOperation]) -> None:
