@@ -51,9 +51,10 @@ class Asking:
         return self._guard(self._named(asked, company_id), what, Subject(company_id=company_id))
 
     async def _named(self, asked: Coroutine[Any, Any, T], company_id: str | None) -> T:
-        """What is asked of a company, once that is named by an id."""
+        """What is asked of a company, unless that is named by what is nearly another one's name."""
         try:
-            await check_ids(self.context.client, [company_id] if isinstance(company_id, str) else ())
+            named = [company_id] if isinstance(company_id, str) else ()
+            await check_ids(self.context.client, named, where_near=True)
         except BaseException:
             asked.close()
             raise

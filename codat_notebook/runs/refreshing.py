@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, SupportsIndex, overload
 
 from codat_notebook.events import Event
-from codat_notebook.models.vocabulary import DATA_TYPES, ID, did_you_mean
+from codat_notebook.models.vocabulary import ID
 from codat_notebook.runs.asking import Asking, Steps, ask, both
 from codat_notebook.runs.context import CompanyFacts, RunContext, check_ids, facts_of
 from codat_notebook.runs.journal import Start
 from codat_notebook.runs.polling import PRICE
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.store import JournalError
-from codat_notebook.runs.targets import Targets, everything, read_targets, unknown_types
+from codat_notebook.runs.targets import Targets, check_types, everything, read_targets, unknown_types
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,10 +46,7 @@ async def check_words(
     for id, names in unknown.items():
         if not isinstance(told := facts[id], CompanyFacts):
             continue  # the run tells what is wrong with the company
-        offered = {each for types in told.supported.values() for each in types}
-        for name in (each for each in names if each not in offered):
-            meant = did_you_mean(name, {*DATA_TYPES, *offered}) or f" To refresh it all the same, {insist}."
-            raise ValueError(f"Codat has no data type {name[:80]!r}.{meant}")
+        check_types(names, set().union(*told.supported.values()), f" To refresh it all the same, {insist}.")
 
 
 def _checked(context: RunContext, targets: Targets, allow_unknown: bool) -> Steps[None]:
