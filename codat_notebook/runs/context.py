@@ -157,7 +157,8 @@ class RunContext:
         self.runs = WeakValueDictionary()
         self.kept = deque()
         self.watching = Watching(self)
-        self._asking, self._forgetting = asyncio.Lock(), None
+        self._asking = asyncio.Lock()
+        self._forgetting = None
         self.governor.under_way = 0
 
     def held(self) -> list[Any]:
@@ -252,7 +253,8 @@ class RunContext:
         async with self._asking:  # whoever comes meanwhile waits for the same answer
             if self.support is None:
                 integrations = [each async for each in self.client.integrations.iterate_async()]
-                self.offline, self.support = on_premise(integrations), readable(integrations)
+                self.offline = on_premise(integrations)
+                self.support = readable(integrations)
         connections = {each.id: placed(each, self.offline) for each in company.data_connections or ()}
         able = supported(connections.values(), self.support)
         id = company.id or company_id
