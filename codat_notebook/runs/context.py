@@ -294,17 +294,23 @@ async def find_companies(client: CodatLending, search: str | None, limit: int | 
 async def company_meant(client: CodatLending, name: str) -> str:
     """The company that somebody probably meant by a name, as a sentence, with its id where no other has the same name;
     empty where none is near."""
-    companies = [each for each in await find_companies(client, None, LARGEST_PAGE) if each.name]
-    near = nearest(name, [each.name for each in companies])
-    ids = [each.id for each in companies if each.name == near]
+    return _meant(name, await find_companies(client, None, LARGEST_PAGE))
+
+
+def _meant(name: str, companies: Iterable[Company]) -> str:
+    called = [(each.name, each.id) for each in companies if each.name]
+    near = nearest(name, [each for each, _ in called])
+    ids = [id for each, id in called if each == near]
     return f" Did you mean {near!r}?{f' Its id is {ids[0]}.' if len(ids) == 1 else ''}" if near else ""
 
 
 async def check_ids(client: CodatLending, company_ids: Iterable[str], *, where_near: bool = False) -> None:
     """Raise ``InvalidRequestError`` for a company that is not named by an id, with the one that was probably meant
-    (``where_near``: only if there is one). Ids ask nothing."""
-    for name in company_ids:
-        if not ID.fullmatch(name) and ((meant := await company_meant(client, name)) or not where_near):
+    (``where_near``: only if there is one). Ids ask nothing, names one request for all."""
+    names = [name for name in company_ids if not ID.fullmatch(name)]
+    companies = await find_companies(client, None, LARGEST_PAGE) if names else []
+    for name in names[:FEW]:  # to compare one with all names takes a moment
+        if (meant := _meant(name, companies)) or not where_near:
             find = "session.companies(search=...) finds it"
             raise InvalidRequestError(f"A company is named by its id, a UUID, not {name[:80]!r}: {find}.{meant}")
 
