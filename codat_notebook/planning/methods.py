@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from codat_notebook import frames
 from codat_notebook.models.errors import CodatLendingError
 from codat_notebook.models.instants import interval
-from codat_notebook.models.vocabulary import daily_requests
+from codat_notebook.models.vocabulary import REPORTS, daily_requests
 from codat_notebook.planning import estimate
 from codat_notebook.planning.estimate import Load, Prices, estimate_rows
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.plan import plan_rows
 from codat_notebook.planning.readiness import Question, purpose_of, question_of, whole_months
 from codat_notebook.planning.selection import Selection, select
-from codat_notebook.planning.snapshots import CompanySnapshot, Progress, read_cells, read_facts
+from codat_notebook.planning.snapshots import CompanySnapshot, Progress, check_named, read_cells, read_facts
 from codat_notebook.planning.sync_settings import audit_rows, read_settings
 from codat_notebook.planning.verdict import Readiness, of_answers
 from codat_notebook.runs.asking import Asking, Steps, ask, both
@@ -240,7 +240,9 @@ class PlanningMethods(Asking):
         wanted = select(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
         snapshots = yield from ask(read_cells(self.context, wanted, reserve=reserve, progress=progress), _UNREAD)
         clock = self.context.client.clock
-        return PortfolioStatus(snapshots, wanted, clock.now(), goal=goals, skew=skew, clock=clock)
+        status = PortfolioStatus(snapshots, wanted, clock.now(), goal=goals, skew=skew, clock=clock)
+        check_named(map(str, goals or ()), snapshots, "*", *REPORTS)
+        return status
 
     portfolio_status, portfolio_status_async = both(_portfolio_status)
 
@@ -385,7 +387,9 @@ async def _read_for(
     """What has to be known to answer a question. The sync settings are read anew: they may have been mended."""
     context.settings.clear()
     context.profile = None
-    return await read_cells(context, wanted, settings=question.needs_settings, **options)
+    snapshots = await read_cells(context, wanted, settings=question.needs_settings, **options)
+    check_named(question.purpose.data_types, snapshots)
+    return snapshots
 
 
 def _wanted(companies: Any, data_types: Any, report: Any, tags: Any, platform: Any) -> tuple[Selection, Load | None]:

@@ -33,6 +33,12 @@ class Selection:
     #: Whether what runs for longer than it can is queued anew.
     overdue: bool = False
 
+    @property
+    def named(self) -> set[str]:
+        """The data types that are named."""
+        targets = (target for wanted in (self.targets or {}).values() for target in wanted)
+        return {*(self.types or ()), *(data_type for data_type, _ in targets if data_type is not None)}
+
     def takes_company(self, company: Company) -> bool:
         """Whether a company has all the tags."""
         return all((company.tags or {}).get(name) == value for name, value in (self.tags or {}).items())

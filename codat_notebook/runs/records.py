@@ -76,7 +76,9 @@ class RefreshError(errors.CodatLendingError):
         self.records = tuple(records)
         if first is not None:
             self.status_code = int(first.status) if first.status and first.status.isdecimal() else 0
-            self.action, self.retry_at, self.correlation_id = first.action, first.retry_at, first.correlation_id
+            self.action = first.action
+            self.retry_at = first.retry_at
+            self.correlation_id = first.correlation_id
 
 
 class Log(Generic[R]):

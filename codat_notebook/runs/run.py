@@ -153,6 +153,14 @@ class RefreshRun:
             self._context.report(trouble, "The journal of the refresh could not be written")
         self._scheduler.wake()
 
+    def _look_now(self, company_id: str) -> bool:
+        """Have one company looked at without waiting for its turn; False where it is not followed (any more)."""
+        return self._end is None and self._scheduler.look_now(company_id)
+
+    def _hear(self, event: Event) -> bool:
+        """Take in a webhook event; False where nothing here waits for what it tells."""
+        return self._end is None and self._scheduler.hear(event)
+
     # What it knows: from memory, at any time, from any thread.
 
     @property
@@ -187,14 +195,6 @@ class RefreshRun:
         """The rows of one company, a snapshot; none of one that the run does not refresh."""
         company = self._scheduler.companies.get(company_id)
         return company.rows if company is not None else ()
-
-    def look_now(self, company_id: str) -> bool:
-        """Have one company looked at without waiting for its turn; False where it is not followed (any more)."""
-        return self._end is None and self._scheduler.look_now(company_id)
-
-    def hear(self, event: Event) -> bool:
-        """Take in a webhook event, on the engine's thread; False where nothing here waits for what it tells."""
-        return self._end is None and self._scheduler.hear(event)
 
     @property
     def platforms(self) -> dict[str, str]:

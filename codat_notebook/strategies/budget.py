@@ -43,7 +43,8 @@ class Following:
     """
 
     def __init__(self, company: NDArray[np.integer[Any]], latency: Floats) -> None:
-        self._company, self._seconds = company, latency * 86_400.0
+        self._company = company
+        self._seconds = latency * 86_400.0
         count, whole = np.bincount(company)[company], np.bincount(company, self._seconds)[company]
         share = np.divide(self._seconds, whole, out=np.zeros(len(whole)), where=whole > 0)
         alone, among = _curve(self._seconds / _MANY, 1), share * _curve(whole / _MANY, count)

@@ -115,7 +115,8 @@ class Learner:
         known = self._prior(columns)
         for now, then in zip(known, self._known, strict=True):
             now[rows] = then[rows_before]
-        self._keys, self._known = keys, known
+        self._keys = keys
+        self._known = known
 
     def _prior(self, columns: Columns) -> list[Floats]:
         """What is known of cells of which nothing was seen."""

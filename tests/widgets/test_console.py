@@ -142,6 +142,7 @@ def test_each_table_tab_equals_its_named_frame(bench: ConsoleBench) -> None:
     bench.send("codat-bar", type="refresh", company=id, data_types=["customers", "creditNotes"], seq=1)
     bench.until("codat-progress", lambda s: s["status"] == "done")
     bench.until("codat-errors", lambda s: s["total"] == 1)
+    bench.until("codat-operations", lambda s: s["total"] == 1_002)  # the newest 1,000 when it was picked, and both
     history = bench.session.history(id, limit=len(bench.parts["codat-operations"].frame))
     bench.send("codat-tabs", type="tab", name="requests")
     named = {"operations": history, "errors": bench.session.errors, "requests": bench.session.requests}
