@@ -18,7 +18,7 @@ from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.durations import due_at, usual_durations
 from codat_notebook.runs.records import ErrorRecord, from_operation, repeats
-from codat_notebook.runs.rows import STATES, Latest, Row
+from codat_notebook.runs.rows import STATES, Row
 from codat_notebook.runs.run import RefreshRun
 from codat_notebook.runs.watching import CompanyWatch
 from codat_notebook.widgets.part import Click, FromBrowser, Part
@@ -405,8 +405,7 @@ class RunView:
         if self._usual is None:
             self._usual = usual_durations(status.operations if status else ())
         usual = {key: seconds for run in self.runs for key, seconds in run.usual.items()} | dict(self._usual)
-        latest = Latest(status) if status else None
-        ours = [(run, latest.of(row, now) if latest else row) for run in self.runs for row in run.rows]
+        ours = [(run, row) for run in self.runs for row in run.latest]
         drawn = [run_row(row, run.facts_of(row.company_id), usual, now) for run, row in ours]
         drawn += [run_row(Row(each.data_type, operation=each), facts, usual, now) for each in others]
         again = {cell.operation_id: cell.lasting for cell in status.cells if cell.lasting} if status else {}
