@@ -352,14 +352,19 @@ class RunView:
 
     ``changed`` is called instead of :meth:`draw` when a run has changed. With a ``watch`` it shows what else runs for
     that company, too: what others have started, and what this session has queued by runs that are not on screen.
+    ``concerns`` says of which connections (``None``: not known yet) the rows are shown; the buttons are for all.
     """
 
-    def __init__(self, part: Progress, *, titled: bool = False, changed: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self, part: Progress, *, titled: bool = False, changed: Callable[[], object] | None = None,
+        concerns: Callable[[str | None], bool] = lambda _: True,
+    ) -> None:  # fmt: skip
         self.runs: tuple[RefreshRun, ...] = ()
         self.watch: CompanyWatch | None = None
         self._part = part
         self._titled = titled
         self._changed = changed or self.draw
+        self._concerns = concerns
         self._beside: set[str] = set()
         self._usual: Usual | None = None
         self._first = 0
@@ -405,35 +410,37 @@ class RunView:
         if self._usual is None:
             self._usual = usual_durations(status.operations if status else ())
         usual = {key: seconds for run in self.runs for key, seconds in run.usual.items()} | dict(self._usual)
-        ours = [(run, row) for run in self.runs for row in run.latest]
-        drawn = [run_row(row, run.facts_of(row.company_id), usual, now) for run, row in ours]
-        drawn += [run_row(Row(each.data_type, operation=each), facts, usual, now) for each in others]
+        known = [(row, run.facts_of(row.company_id)) for run in self.runs for row in run.latest]
+        known += [(Row(each.data_type, operation=each), facts) for each in others]
+        here = [(row, its) for row, its in known if self._concerns((row.operation or row).connection_id)]
+        drawn = [run_row(row, its, usual, now) for row, its in here]
         again = {cell.operation_id: cell.lasting for cell in status.cells if cell.lasting} if status else {}
         for row in drawn:
             if lasting := again.get(row["key"]):
                 row["note"] = f"{lasting[0].upper()}{lasting[1:]}. {row.get('note', '')}"
         rows = {row["key"]: row for row in sorted(drawn, key=lambda row: row["kind"] != "failed")}
-        mine = [row.operation for _, row in ours if row.operation is not None]
-        running = [each for each in (*mine, *others) if is_running(each.status, each.completed)]
+        running = [row.operation for row, _ in here if row.operation is not None and row.open]
+        others_run = any(is_running(each.status, each.completed) for each in others)
         waits = [(each.data_type, end) for each in running if (end := pause_end(each.status_description))]
         due = due_at((each for each in running if "usual" in rows[each.id]), usual)
         watched = watch.watched if watch else not any(run.phase == "stopped" and run.unfinished for run in self.runs)
         checked = watch.checked if watch else self.runs[-1].checked
-        is_open = bool(running) or any(row.open for _, row in ours)
         notes = [run.note for run in self.runs if run.note and run.phase != "stopped"]
         if not watched:
             notes.append(_not_watching(checked))
-        elif watch is not None and any(each in running for each in others):
+        elif watch is not None and others_run:
             notes.append(_beside_text(others, watch))
+        if hidden := len(known) - len(here):
+            notes.append(f"{count(hidden, 'operation')} on other connections not shown.")
         return progress_state(
             list(rows.values()),
             title=f"Refresh of {self.runs[-1].company_name}" if self._titled else "",
-            status=_status(self.runs, bool(rows), any(each in running for each in others)),
-            first=self._first,
+            status=_status(self.runs, bool(known), others_run),
+            first=self._first if self._first < len(rows) else 0,
             expected=expected_text(waits),
             due=due.isoformat() if due else None,
             message=" ".join(dict.fromkeys(notes)),
-            actions=_actions(self.runs, is_open, watched),
+            actions=_actions(self.runs, any(row.open for row, _ in known), watched),
             checked=iso(checked.isoformat()) if checked else None,
             watched=watched,
             seq=self._seq,

@@ -69,7 +69,7 @@ function render({ model, el, time }) {
     el.classList.toggle("idle", idle);
     setText(title, next.title ?? "");
     title.hidden = !next.title;
-    total.hidden = idle || (!counts.total && status !== "asking");
+    total.hidden = idle || (!counts.total && status !== "asking" && !next.actions?.length);
     list.hidden = idle || !rows.length;
     empty.hidden = !idle;
     setText(words, totalText(status, counts));
