@@ -64,7 +64,7 @@ class ProgressRow(TypedDict):
 
     ``type`` and ``status`` (where it is another word) are Codat's keys, ``name`` and ``text`` what is read of them.
     ``stage`` is 0-4, or 5 for all done. From the ``usual`` seconds the browser says what is left, and names what takes
-    three times as long and two minutes longer.
+    three times as long and two minutes longer. ``attempt`` is told from the second on.
     """
 
     key: str
@@ -82,6 +82,7 @@ class ProgressRow(TypedDict):
     usual: NotRequired[int]
     note: NotRequired[str]
     link: NotRequired[str]
+    attempt: NotRequired[int]
 
 
 class ProgressCounts(TypedDict):
@@ -160,7 +161,8 @@ def operation_row(
     'Mapping'
     """
     platform, there = (connection.platform_name, connection.on_premise) if connection else ("", False)
-    row: dict[str, Any] = {"key": operation.id, **_of_type(operation.data_type), "platform": platform}
+    row: dict[str, Any] = {"key": operation.id, "type": operation.data_type, "platform": platform}
+    row["name"] = plain_name(operation.data_type)
     row |= meaning(operation.status, operation.completed, operation.status_description, there)._asdict()
     if operation.status not in (row["text"], ""):
         row["status"] = operation.status
@@ -180,18 +182,14 @@ def operation_row(
     return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
 
 
-def _of_type(data_type: str) -> dict[str, str]:
-    return {"type": data_type, "name": plain_name(data_type)}
-
-
 def waiting_row(
     key: str, data_type: str, platform: str, state: str, note: str | None = None, due: datetime | None = None
 ) -> ProgressRow:
     """One row of a :class:`Progress`: a row of a run, of this state, that has no operation (yet); ``note`` says why.
     One that is queued again at a later time says when that is ``due``.
     """
-    row: dict[str, Any] = {"key": key, **_of_type(data_type), "platform": platform, "note": note}
-    words, row["tone"], row["kind"], row["symbol"] = STATES[state]
+    row: dict[str, Any] = {"key": key, "type": data_type, "platform": platform, "note": note}
+    row["name"], (words, row["tone"], row["kind"], row["symbol"]) = plain_name(data_type), STATES[state]
     row["text"] = f"Retries at {_minute(due)}" if due else words[0].upper() + words[1:]
     return cast(ProgressRow, {name: value for name, value in row.items() if value is not None})
 
@@ -285,6 +283,7 @@ def _row_text(row: ProgressRow, now: str) -> str:
         duration(passed) if passed is not None else "",
         f"about {duration(left)} left" if left > 0 else "",
     ]
+    words += [f"attempt {row['attempt']}"] if "attempt" in row else []
     note = f": {row['note']}" if row.get("note") else ""
     link = f" Relink URL: {row['link']}" if row.get("link") else ""
     return "  " + ", ".join(word for word in words if word) + note + link
@@ -299,9 +298,11 @@ def run_row(row: Row, facts: CompanyFacts | None, usual: Usual, now: datetime) -
         key, platform = f"{row.data_type}/{row.connection_id or ''}", connection.platform_name if connection else ""
         due = row.due if row.due and row.due > now and row.state == "queueing" else None
         note = f"{error.why} {error.action}" if error else None
-        return waiting_row(key, row.data_type, platform, row.state, note, due)
-    seconds = usual.get((operation.connection_id, operation.data_type))
-    return operation_row(operation, connection, error=error, now=now, usual=seconds)
+        drawn = waiting_row(key, row.data_type, platform, row.state, note, due)
+    else:
+        seconds = usual.get((operation.connection_id, operation.data_type))
+        drawn = operation_row(operation, connection, error=error, now=now, usual=seconds)
+    return {**drawn, "attempt": row.attempt} if row.attempt > 1 else drawn
 
 
 def _minute(moment: datetime) -> str:

@@ -38,6 +38,7 @@ def test_retry_queues_only_what_can_be_helped(sandbox: Sandbox, bench: ConsoleBe
     bench.send("codat-progress", type="retry", seq=9)
     again = bench.until("codat-progress", lambda s: s["seq"] == 9 and s["status"] == "done")
     assert {row["type"]: row["kind"] for row in again["rows"]} == {**told, "customers": "complete"}
+    assert {row["type"]: row["attempt"] for row in again["rows"] if "attempt" in row} == {"customers": 2}
     assert again["actions"] == []
 
 
