@@ -15,6 +15,7 @@ import pytest
 
 from codat_notebook.cli import main
 from codat_notebook.cli.child import APP_PORT, asked_company, usual_port
+from codat_notebook.widgets.console_parts import Parts
 
 from .commands import Command, fetch, head, refuses, running
 
@@ -31,6 +32,14 @@ ACCOUNT = {"CODAT_API_KEY": KEY, "CODAT_AUTH_HEADER": f"Basic {KEY}", "CODAT_BAS
 def address(command: Command) -> str:
     """Where the page is, once it answers."""
     return command.expect(r"^Page (?:\(LIVE\)|       )\s?(http://127\.0\.0\.1:\d+)$")[1]
+
+
+def test_the_page_wears_no_class_of_a_part() -> None:
+    """What a part's styles say of what is in it would hold for the whole page."""
+    script = Path(main.__code__.co_filename).parent / "template/voila/templates/codat/static/page.js"
+    worn = set(re.findall(r'classList\.add\("([\w-]+)"\)', script.read_text(encoding="utf-8")))
+    assert len(worn) >= 2
+    assert not worn & {name for part in vars(Parts(None, (), read_only=False)).values() for name in part.classes}
 
 
 def test_each_visitor_gets_a_kernel_that_ends_when_idle(tmp_path: Path) -> None:

@@ -107,11 +107,9 @@ class RefreshRun:
             await self._scheduler.learn_facts()
             await self._scheduler.work()
             await self._context.touch(self.company_ids)
-            phases = {company.phase for company in self._companies}
             unqueued = "what was not queued is left so: run.watch_again(queue=True) queues it"
-            stopped = [company for company in self._companies if company.phase == "stopped"]
-            left = (stopped[0].note or unqueued) if stopped else None
-            failed = phases == {"failed"}
+            left = next((each.note or unqueued for each in self._companies if each.phase == "stopped"), None)
+            failed = {company.phase for company in self._companies} == {"failed"}
             self._finish("failed" if failed else "done", self._companies[0].note if failed else left)
         except CodatLendingError as error:
             await self._give_up(error)
@@ -211,6 +209,11 @@ class RefreshRun:
         return rows
 
     @property
+    def latest(self) -> tuple[Row, ...]:
+        """The rows with what was heard of them since, by whichever request: a run that has ended hears nothing."""
+        return tuple(chain.from_iterable(company.latest for company in self._companies))
+
+    @property
     def phase(self) -> str:
         """``queueing``, ``following``, or how it ended: ``done``, ``stopped`` (watching), ``failed``."""
         if self._end is not None:
@@ -231,10 +234,9 @@ class RefreshRun:
             if self._only is None and not self.counts.keys() & {"queueing", "running"}:  # it only looks
                 note = next((each.note for each in self._companies if each.note and not each.ended), None)
             hold = self._scheduler.hold.why if self._scheduler.hold else None
-            stuck = self._scheduler.stuck if hold is None else None
             machines = sum(company.at_machine for company in self._companies) if self.counts.get("running") else 0
             queued = f"{count(machines, 'operation')} queued until the customer's machine is on" if machines else None
-            notes = [paused, trouble, hold, stuck, waits, queued, note, caution]
+            notes = [paused, trouble, hold or self._scheduler.stuck, waits, queued, note, caution]
         return "; ".join(filter(None, notes)) or None
 
     @property
@@ -338,7 +340,7 @@ class RefreshRun:
     def retries(self) -> Retries:
         """How many rows may be tried again now, how many later, and from when on; see :meth:`retry_failed`."""
         may = self.done and self.successor is None and self._frozen is None and not self.closed
-        return retries_of(self.rows, self.now) if may else Retries()
+        return retries_of(self.latest, self.now) if may else Retries()
 
     @property
     def unfinished(self) -> bool:
@@ -392,8 +394,7 @@ class RefreshRun:
             with contextlib.suppress(TimeoutError, concurrent.futures.CancelledError):  # outcomes: `phase` tells
                 wait(self._future, min(rest, 1.0))
             if tell is not None and (text := self.line) != told:
-                told = text
-                tell(text)
+                tell(told := text)
         self._context.engine.settle()
         return self
 
@@ -418,8 +419,8 @@ class RefreshRun:
         if not self.done:
             raise RuntimeError("This run has not ended yet: wait for its end, or await it.")
         if (bad := [row for row in self.rows if row.state != "complete"]) or self.phase == "failed":
-            total = f"{len(bad):,} of {len(self.rows):,} did not end well."
-            raise RefreshError(total, [row.error for row in bad if row.error is not None])
+            errors = [row.error for row in bad if row.error]
+            raise RefreshError(f"{len(bad):,} of {len(self.rows):,} did not end well.", errors)
         return self
 
     def pause(self) -> None:
@@ -462,11 +463,10 @@ class RefreshRun:
             journal ``session.resume`` waits on. ``stop_watching`` ends that.
         """
         self._check()
-        retries = retries_of(self.rows, self.now)
+        retries = retries_of(self.latest, self.now)
         if self.done and self.successor is None and not (retries.now or (later and retries.later)):
             when = f"{retries}: run.retry_failed(later=True) waits for that." if retries.later else ""
-            what = when or "Nothing in this run can be retried: run.errors says what to do instead."
-            raise ValueError(what)
+            raise ValueError(when or "Nothing in this run can be retried: run.errors says what to do instead.")
         return self._go_on(retry=True, later=later)
 
     def watch_again(self, queue: bool = False) -> "RefreshRun":

@@ -93,15 +93,18 @@ def close_all(widgets: Iterable[ipywidgets.Widget]) -> None:
 
 
 def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
-    """The parts in their boxes, in reading order."""
+    """The parts in their boxes, in reading order. What went wrong is told where the height for it is there already."""
     contents = {name: getattr(parts, name) for name in {**PORTFOLIO, **LABELS}}
     for name, details in DETAILS.items():
         contents[name] = _box(ipywidgets.HBox, [contents[name], getattr(parts, details)], "codat-browse")
     pick = _box(ipywidgets.HBox, [parts.company, parts.connection, parts.cards], "codat-row-pick")
-    run = _box(ipywidgets.VBox, [parts.bar, parts.progress], "codat-run")
+    run = _box(ipywidgets.VBox, [parts.bar, parts.progress, parts.notice], "codat-run")
     work = _box(ipywidgets.HBox, [parts.data_types, run], "codat-work")
-    panels = [_box(ipywidgets.VBox, [part], f"codat-panel-{name}") for name, part in contents.items()]
-    return [parts.header, parts.connect, parts.notice, pick, work, parts.tabs, *panels]
+    below = {"companies": [parts.notice]}  # where there is no run
+    panels = [
+        _box(ipywidgets.VBox, [part, *below.get(name, [])], f"codat-panel-{name}") for name, part in contents.items()
+    ]
+    return [parts.header, parts.connect, pick, work, parts.tabs, *panels]
 
 
 class ConsoleRegistry:

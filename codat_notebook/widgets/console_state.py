@@ -115,9 +115,10 @@ class ConsoleState:
 
     @property
     def running_types(self) -> set[str]:
-        """The data types that are being refreshed now, also those that wait to be queued."""
-        queueing = {row.data_type for run in self.runs if not run.done for row in run.rows if row.state == "queueing"}
-        return queueing | {operation.data_type for operation in (self.watch.running if self.watch else ())}
+        """The data types that are being refreshed now, also those that wait to be queued, of what is shown."""
+        queueing = (row for run in self.runs if not run.done for row in run.rows if row.state == "queueing")
+        running = self.watch.running if self.watch else ()
+        return {each.data_type for each in (*queueing, *running) if self.concerns(each.connection_id)}
 
     def operations(self) -> list[PullOperation]:
         """The company's newest operations, newest first."""

@@ -78,7 +78,7 @@ def serving(home, *options: str) -> Iterator[App]:
 
 def drawn(page: Page) -> Locator:
     """The console, once it is drawn."""
-    expect(page.locator("body")).to_have_class(re.compile("codat-ready"))
+    expect(page.locator("body")).to_have_class(re.compile("codat-shown"))
     return page.locator(".codat-console")
 
 
@@ -302,7 +302,7 @@ def test_the_form_that_the_operator_asks_for(page, shoot, tmp_path) -> None:
     """With --connect-form each visitor brings a key; with --read-only all that it opens is; no other server or key."""
     with serving(tmp_path, "--connect-form", "--read-only") as app:
         page.goto(app.base)
-        expect(page.locator("body")).to_have_class(re.compile("codat-ready"))
+        expect(page.locator("body")).to_have_class(re.compile("codat-shown"))
         form = page.get_by_role("region", name="Connect to Codat")
         expect(form.get_by_role("group")).to_have_count(2)
         expect(form.get_by_role("checkbox", name="Read only")).to_be_checked()

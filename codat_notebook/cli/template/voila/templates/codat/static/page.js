@@ -31,7 +31,7 @@ function tell(text) {
 function whenDrawn() {
   const cells = document.getElementById("rendered_cells");
   const look = () => {
-    if (cells.querySelector(".codat-console > .codat-part > *")) document.body.classList.add("codat-ready");
+    if (cells.querySelector(".codat-console > .codat-part > *")) document.body.classList.add("codat-shown");
     else if (cells.querySelector('[data-mime-type*="stderr"], [data-mime-type*="error"]')) fail();
     else return;
     watching.disconnect();
