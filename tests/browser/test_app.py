@@ -130,6 +130,10 @@ def test_visitors_have_kernels_of_their_own_and_a_lost_one_is_told(live, page, c
     for visitor in (page, other):
         visitor.goto(address(command))
         expect(visitor.locator("body")).to_have_class(re.compile("codat-shown"))
+    page.locator(".codat-company input").fill("Toft Stores")
+    page.locator(".codat-company [role=option]").first.click()
+    shown = page.locator(".codat-console").locator("visible=true")
+    expect(shown).to_contain_text(re.compile(r"\d (s|min|h|d) ago"))
     assert len(kernels()) >= 2
     ids = [json_id(visitor) for visitor in (page, other)]
     assert ids[0] != ids[1]
@@ -137,7 +141,8 @@ def test_visitors_have_kernels_of_their_own_and_a_lost_one_is_told(live, page, c
     other.goto("about:blank")
     command.wait_until(lambda: len(kernels()) < before)
     page.evaluate("id => navigator.sendBeacon(`/voila/api/shutdown/${id}`)", ids[0])
-    expect(page.locator("#codat-notice")).to_contain_text("Reload the page")
+    expect(page.locator("#codat-notice")).to_contain_text(re.compile(r"Reload the page.* as of \d{4}-"))
+    expect(shown).not_to_contain_text(re.compile(r"\d (s|min|h|d) ago"))
     shoot(page, "app-kernel-ended")
     command.end(signal.SIGINT)
 
