@@ -12,7 +12,7 @@ from datetime import time, timedelta
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from codat_notebook.models.instants import MONTH, interval
 from codat_notebook.strategies.indices import Floats, Rows
@@ -52,30 +52,24 @@ class Following:
         #: What one takes at most.
         self.dearest = 2 + float(_curve(self._seconds, 1).max(initial=0.0))
 
-    def of(self, rows: Rows) -> Floats:
-        """The looks that each refresh of a round adds to those for the refreshes of its company before it."""
-        order = np.argsort(self._company[rows], kind="stable")
-        company, seconds = self._company[rows][order], self._seconds[rows][order]
-        first = np.diff(company, prepend=-1) > 0
-        price, start = self._round(int(first.sum()))
+    def of(self, rows: Rows, rounds: ArrayLike = 0) -> Floats:
+        """The looks that each refresh of a round adds to those for the refreshes of its company before it.
+
+        ``rounds``: the number of the round of each refresh, where several rounds are asked of at a time.
+        """
+        number = np.broadcast_to(rounds, len(rows))
+        order = np.lexsort((self._company[rows], number))
+        company, number, seconds = self._company[rows][order], number[order], self._seconds[rows][order]
+        first = (np.diff(company, prepend=-1) != 0) | (np.diff(number, prepend=-1) != 0)
+        companies = np.bincount(number, first)[number]  # in the round
+        price = np.minimum(companies, _MANY)
+        start = np.where(companies <= _FEW, 2.0, 1 + 1 / companies)  # the looks at the start and end of each company
         place, until = np.arange(len(rows)), np.cumsum(seconds)
         count = place - np.maximum.accumulate(np.where(first, place, 0))  # refreshes of the company before this one
         until -= np.maximum.accumulate(np.where(first, until - seconds, 0.0))
         looks = np.empty(len(rows))
         looks[order] = first * start + _curve(until / price, count + 1) - _curve((until - seconds) / price, count)
         return looks
-
-    def whole(self, rows: Rows) -> float:
-        """The looks of a round, all together."""
-        company = self._company[rows]
-        count, seconds = np.bincount(company), np.bincount(company, self._seconds[rows])
-        there = np.flatnonzero(count)
-        price, start = self._round(len(there))
-        return len(there) * start + float(_curve(seconds[there] / price, count[there]).sum())
-
-    def _round(self, companies: int) -> tuple[int, float]:
-        """What a request is worth in a round of so many companies, and the looks at the start and end of each."""
-        return min(companies, _MANY), 2.0 if companies <= _FEW else 1 + 1 / companies
 
 
 def _curve(share: Floats, count: Any) -> Floats:

@@ -119,9 +119,6 @@ INDICES: Final[Mapping[str, Callable[[Floats, Floats], Floats]]] = {
 }  # fmt: skip
 
 
-_SLICE: Final = 32_768  # cells worked on at a time: their temporaries stay in the processor's cache
-
-
 def every(interval: str | float) -> Policy:
     """Refresh what was read at least ``interval`` ago ("7D", "12h", a number of days), the most overdue first.
 
@@ -165,26 +162,19 @@ def optimal(objective: str = "freshness", *, max_age: str | float | None = "14D"
 
 
 def worth(cells: Columns, objective: str, max_age: float | None) -> Floats:
-    """w W / c, where a weight of 0 means never, also for a cell that is worth everything."""
-    weight, age, rate, cost, value = cells.weight, cells.age, assumed_rates(cells), cells.cost, np.empty(len(cells.age))
-    believed = cells.belief if objective == "freshness" else None
-    late = [np.empty(0, dtype=np.intp)]
-    for start in range(0, len(age), _SLICE):
-        part = slice(start, start + _SLICE)
-        if believed is None:
-            won = INDICES[objective](rate[part], age[part])
+    """w W / c; what is not read for ``max_age`` comes first. A weight of 0 means never, whatever else is said."""
+    weight, age, rate = cells.weight, cells.age, assumed_rates(cells)
+    with np.errstate(invalid="ignore"):  # a weight of 0 of a cell that is worth everything: no priority
+        if objective == "freshness" and cells.belief is not None:
+            value = indices.staleness_believed(*cells.belief, age)
         else:
-            won = indices.staleness_believed(believed[0][part], believed[1][part], age[part])
-        with np.errstate(invalid="ignore"):
-            np.multiply(won, weight[part] / cost[part], out=value[part])
-        wanted = weight[part] > 0
-        if not wanted.all():
-            value[part][~wanted] = 0.0
-        if max_age is not None and (old := age[part] >= max_age).any():
-            late.append(start + np.flatnonzero(old & wanted))
-    if max_age is not None and len(rows := np.concatenate(late)):
+            value = INDICES[objective](rate, age)
+        value *= weight
+        value /= cells.cost
+    if max_age is not None and (late := age >= max_age).any():
+        rows = np.flatnonzero(late & (weight > 0))
         value[rows] = 0.0
-        value[rows] = np.fmax(value.max(), 1.0) * (1 + np.minimum(age[rows] / max_age, 1e6))
+        value[rows] = np.fmax.reduce(value, initial=1.0) * (1 + np.minimum(age[rows] / max_age, 1e6))
     return value
 
 

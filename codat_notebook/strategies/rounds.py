@@ -116,8 +116,7 @@ class Round(NamedTuple):
 
 
 class Rounds:
-    """The rounds of one strategy, simulated and live; ``credit`` is what may be spent now, ``spent`` what was, and
-    ``looks`` are the requests that followed refreshes.
+    """The rounds of one strategy, simulated and live; ``credit`` is what may be spent now, ``spent`` what was.
 
     Parameters
     ----------
@@ -146,7 +145,6 @@ class Rounds:
         self._urgent = np.empty(0, dtype=np.intp)  # cells that connections need, until they were read
         self.credit = credit
         self.spent = 0.0
-        self.looks = 0.0
 
     def earn(self, days: float) -> None:
         """Let the budget of so many days come in, beside what was saved up, and pay for reading the cells."""
@@ -176,7 +174,6 @@ class Rounds:
             cost = self._cost[rows]
         self.credit -= float(cost.sum())
         self.spent += float(cost.sum())
-        self.looks += self._following.whole(rows)
         return Round(rows, cost, priority, wanted)
 
 

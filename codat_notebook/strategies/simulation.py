@@ -95,7 +95,7 @@ class _Run:
     ) -> None:  # fmt: skip
         self.portfolio = portfolio
         self.ticks = round(1 / step)  # a day
-        following, cost = costs(portfolio, budget)
+        self.following, cost = costs(portfolio, budget)
         self.board = SimulationState(portfolio, cost, seed, start, goal)
         self.view = CellsView(self.board, portfolio.cells)
         self.weight = portfolio.cells["weight"].to_numpy()
@@ -104,7 +104,8 @@ class _Run:
         self.since = np.where(self.board.blocked == np.inf, np.inf, 0.0)
         self.budget_a_day = budget.a_day
         self.reading = portfolio.reading if portfolio.reading is not None else reading(self.board.companies)
-        self.rounds = Rounds(strategy, budget, limits, following, cost, self.reading)
+        self.rounds = Rounds(strategy, budget, limits, self.following, cost, self.reading)
+        self.looks = 0.0  # requests that followed refreshes
         #: What refreshes may take of the budget: the rest is taken by reading.
         self.left_a_day = max(budget.a_day - (self.reading * self.ticks if budget.unit == "requests" else 0.0), 0.0)
         self.deadlines = Deadlines(self.board, goal, deadline)
@@ -114,7 +115,7 @@ class _Run:
 
     def day(self, day: int) -> None:
         """A day's ticks, and its row of the timeline."""
-        board, p95 = self.board, np.nan
+        board, p95, begun = self.board, np.nan, list[Rows]()
         look = int(day * _GOLDEN % 1 * self.ticks)  # once a day, at all times of day alike
         for number in range(self.ticks):
             self._move(day + number / self.ticks)
@@ -123,10 +124,13 @@ class _Run:
             chosen = self.rounds.next(columns, board.eligible(), look=number == 0)
             self.view.close()
             board.begin(chosen.rows)
+            begun.append(chosen.rows)
             if number == look:
                 self.reports.look(board)
                 middle = np.full(len(board), board.now + 0.5 / self.ticks)
                 p95 = _p95(middle - board.held_at(np.arange(len(board)), middle))
+        rounds = np.repeat(np.arange(self.ticks), list(map(len, begun)))
+        self.looks += float(self.following.of(np.concatenate(begun), rounds).sum())
         self._move(day + 1.0)
         board.ledger.settle(board.snapshot, board.now)
         self.connections.look(board)
@@ -188,8 +192,8 @@ class _Run:
             "found_nothing": board.ledger.found_nothing.sum(),
             "requests_reading": reading,
             "requests_queueing": refreshes,
-            "requests_following": self.rounds.looks,
-            "share_of_quota": (reading + refreshes + self.rounds.looks) / (daily_requests(board.companies) * days),
+            "requests_following": self.looks,
+            "share_of_quota": (reading + refreshes + self.looks) / (daily_requests(board.companies) * days),
             "money": (board.refreshes * truth["price"].to_numpy(np.float64)).sum(),
             "spent": self.rounds.spent,
             "share_of_budget": _share(self.rounds.spent, self.budget_a_day * days),
