@@ -57,10 +57,11 @@ class Following:
 
         ``rounds``: the number of the round of each refresh, where several rounds are asked of at a time.
         """
-        number = np.broadcast_to(rounds, len(rows))
-        order = np.lexsort((self._company[rows], number))
-        company, number, seconds = self._company[rows][order], number[order], self._seconds[rows][order]
-        first = (np.diff(company, prepend=-1) != 0) | (np.diff(number, prepend=-1) != 0)
+        group = np.asarray(rounds) * len(self._company) + self._company[rows]
+        order = np.argsort(group, kind="stable")
+        group, seconds = group[order], self._seconds[rows][order]
+        first = np.diff(group, prepend=-1) > 0
+        number = group // len(self._company)
         companies = np.bincount(number, first)[number]  # in the round
         price = np.minimum(companies, _MANY)
         start = np.where(companies <= _FEW, 2.0, 1 + 1 / companies)  # the looks at the start and end of each company

@@ -54,13 +54,12 @@ def age_curve(x: ArrayLike) -> Floats:
 
 def _mended(curve: Floats, x: Floats, small: float, power: int, coefficients: Sequence[float]) -> Floats:
     """``curve`` with the alternating series x^power (c0 - c1 x + c2 x^2 - ...) in its place where x is small."""
-    curve, at = np.asarray(curve), x < small
-    if at.any():
-        s = x[at]
+    if len(at := np.flatnonzero(x < small)):
+        s = np.take(x, at)
         series = np.zeros_like(s)
         for coefficient in reversed(coefficients):
             series = coefficient - s * series
-        curve[at] = series * s**power
+        np.put(curve, at, series * s**power)
     return curve
 
 

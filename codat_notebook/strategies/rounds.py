@@ -93,7 +93,8 @@ def choose(priority: Floats, eligible: Flags, cost: Floats, budget: float) -> Ro
     cost, budget : what each costs, and what may be spent now. The first cell that it does not pay ends the round, so
         that a dear cell with a high priority is saved up for.
     """
-    wanted = np.where(eligible & (priority > 0), priority, 0.0)
+    wanted = np.fmax(priority, 0.0)
+    wanted[~eligible] = 0.0
     budget *= 1 + _ROUNDING
     most = int(min(budget / cost.min(initial=np.inf), len(wanted)))
     if most < 1:

@@ -105,6 +105,7 @@ class _Run:
         self.budget_a_day = budget.a_day
         self.reading = portfolio.reading if portfolio.reading is not None else reading(self.board.companies)
         self.rounds = Rounds(strategy, budget, limits, self.following, cost, self.reading)
+        self.refreshes = np.zeros(len(portfolio), np.int64)  # of each cell
         self.looks = 0.0  # requests that followed refreshes
         #: What refreshes may take of the budget: the rest is taken by reading.
         self.left_a_day = max(budget.a_day - (self.reading * self.ticks if budget.unit == "requests" else 0.0), 0.0)
@@ -130,7 +131,9 @@ class _Run:
                 middle = np.full(len(board), board.now + 0.5 / self.ticks)
                 p95 = _p95(middle - board.held_at(np.arange(len(board)), middle))
         rounds = np.repeat(np.arange(self.ticks), list(map(len, begun)))
-        self.looks += float(self.following.of(np.concatenate(begun), rounds).sum())
+        rows = np.concatenate(begun)
+        self.refreshes += np.bincount(rows, minlength=len(board))
+        self.looks += float(self.following.of(rows, rounds).sum())
         self._move(day + 1.0)
         board.ledger.settle(board.snapshot, board.now)
         self.connections.look(board)
@@ -152,7 +155,7 @@ class _Run:
             "missed": float((self.board.true_rate * ledger.aged).sum()),
             "within_goal": float(ledger.within.mean()),
             "held": float(ledger.held_days.sum()),
-            "refreshes": float(self.board.refreshes.sum()),
+            "refreshes": float(self.refreshes.sum()),
             "failures": float(self.board.failed.sum()),
             "spent": self.rounds.spent,
         }
@@ -172,7 +175,7 @@ class _Run:
         bound = self._bound(days)
         freshness = optimum.mean(board.ledger.fresh_days, self.weight) / days
         ratio = freshness / bound if bound > 0 else 1.0
-        refreshes = float(board.refreshes.sum())
+        refreshes = float(self.refreshes.sum())
         reading = self.reading * self.ticks * days
         metrics = {
             "freshness": freshness,
@@ -185,7 +188,7 @@ class _Run:
             "deadlines_met": _share(self.deadlines.met, self.deadlines.all),
             "apart": _share(self.reports.apart, self.reports.seen),
             "never_synced": np.isinf(board.age).sum(),
-            "never_refreshed": (board.refreshes == 0).sum(),
+            "never_refreshed": (self.refreshes == 0).sum(),
             "keep_alive_violations": self.connections.late.sum(),
             "refreshes": refreshes,
             "failures": board.failed.sum(),
@@ -194,7 +197,7 @@ class _Run:
             "requests_queueing": refreshes,
             "requests_following": self.looks,
             "share_of_quota": (reading + refreshes + self.looks) / (daily_requests(board.companies) * days),
-            "money": (board.refreshes * truth["price"].to_numpy(np.float64)).sum(),
+            "money": (self.refreshes * truth["price"].to_numpy(np.float64)).sum(),
             "spent": self.rounds.spent,
             "share_of_budget": _share(self.rounds.spent, self.budget_a_day * days),
             "rates_assumed": cells["rate"].isna().mean(),
@@ -215,7 +218,7 @@ class _Run:
             rate_assumed=cells["rate"].isna(),
             true_rate=self.portfolio.truth["true_rate"],
             freshness=board.ledger.fresh_days / len(self.rows),
-            refreshes=board.refreshes,
+            refreshes=self.refreshes,
             failures=board.failed,
             age=board.age.copy(),
         )

@@ -39,15 +39,16 @@ class FreshnessLedger:
         self._changed = changed
         self._observed = observed
         self._goal = goal
-        self.fresh_days, self.held_days, self.aged, self.within, self.found_nothing, self._settled = np.zeros(
-            (6, len(rate))
-        )
+        self.fresh_days, self.held_days, self.aged, self.within, self.found_nothing = np.zeros((5, len(rate)))
         self.oldest = np.nan
+        self._since = np.zeros(len(rate))  # when the copy that is held of each cell was first seen
+        self._settled = 0.0
         self._told: list[tuple[NDArray[Any], ...]] = []
 
     def replaced(self, rows: Rows, snapshot: Floats, starts: Floats, ends: Floats, draw: Floats) -> None:
         """Copies of ``snapshot`` gave way at ``ends`` to others of ``starts``; ``draw`` decides if those differ."""
-        self._told.append((rows, snapshot, starts, ends, draw))
+        self._told.append((rows, snapshot, self._since[rows], starts, ends, draw))
+        self._since[rows] = ends
 
     @property
     def changed(self) -> NDArray[np.float32]:
@@ -58,31 +59,25 @@ class FreshnessLedger:
     def settle(self, snapshot: Floats, now: float) -> None:
         """Add up what all cells, which hold copies of ``snapshot``, are worth until now."""
         self._take_in()
-        self._add(np.arange(len(snapshot)), snapshot, self._settled, np.full(len(snapshot), now))
-        self._settled[:] = now
+        self._add(np.arange(len(snapshot)), snapshot, self._since, np.full(len(snapshot), now))
+        self._settled = now
 
     def _take_in(self) -> None:
-        if not self._told:
-            return
-        rows, snapshot, starts, ends, draw = map(np.concatenate, zip(*self._told, strict=True))
-        self._told.clear()
-        order = np.argsort(rows, kind="stable")  # of a cell that comes again, each copy is held from the one before on
-        rows, snapshot, starts, ends, draw = (each[order] for each in (rows, snapshot, starts, ends, draw))
-        since = self._settled[rows]
-        again = np.flatnonzero(rows[1:] == rows[:-1])
-        since[again + 1] = ends[again]
-        self._add(rows, snapshot, since, ends)
-        self._settled[rows] = ends
-        unchanged = np.exp(-self._rate[rows] * np.minimum(starts - snapshot, 1e300))
-        unchanged[np.isinf(snapshot)] = 0.0
-        np.add.at(self.found_nothing, rows, unchanged)
-        if self._observed:
-            self._changed[rows] = draw >= unchanged
+        if self._told:
+            rows, snapshot, since, starts, ends, draw = map(np.concatenate, zip(*self._told, strict=True))
+            self._told.clear()
+            self._add(rows, snapshot, since, ends)
+            unchanged = np.exp(-self._rate[rows] * np.minimum(starts - snapshot, 1e300))
+            unchanged[np.isinf(snapshot)] = 0.0
+            np.add.at(self.found_nothing, rows, unchanged)
+            if self._observed:
+                self._changed[rows] = draw >= unchanged
 
     def _add(self, rows: Rows, snapshot: Floats, since: Floats, until: Floats) -> None:
-        """Add copies that were held from ``since`` to ``until``."""
-        read = np.isfinite(snapshot)
-        rows, snapshot, since, until = rows[read], snapshot[read], since[read], until[read]
+        """Add copies that were held from ``since`` to ``until``, but for what was settled before."""
+        since = np.maximum(since, self._settled)
+        if not (read := np.isfinite(snapshot)).all():
+            rows, snapshot, since, until = rows[read], snapshot[read], since[read], until[read]
         rate, held = self._rate[rows], until - since
         with np.errstate(divide="ignore", invalid="ignore"):
             fresh = np.exp(-rate * (since - snapshot)) * -np.expm1(-rate * held) / rate
@@ -96,12 +91,13 @@ class FreshnessLedger:
 #: What a failed refresh ends with where the platform is not one of the sandbox's.
 _FAILURES: Final[Mapping[str, float]] = {"FetchError": 1.0}
 _KINDS: Final = sorted({kind for platform in PLATFORMS for kind in platform.failures} | set(_FAILURES))
-#: A refresh that failed in a way k ends with status 2 + k, one that did not (k = -1) with the one before.
-STATUSES: Final = ["Fetching", "Complete", *_KINDS]
-FETCHING, _FIRST_KIND = 0, 2
+#: What became of a refresh, as codes: the kind of its failure, or none.
+STATUSES: Final = [*_KINDS, "Complete", "Fetching"]
+COMPLETE: Final = len(_KINDS)
+FETCHING: Final = COMPLETE + 1
 _STATUS_TYPE: Final = pd.CategoricalDtype(pd.Index(STATUSES, dtype="string"))
 _LONGEST = 12  # failures in a row after which no back-off grows any more
-#: Days until the next try, by kind of failure and failures in a row; none after what did not fail, in the last row.
+#: Days until the next try, by kind of failure and failures in a row, the last row where there was none.
 _WAITS: Final = np.array(
     [[back_off(kind, max(n, 1)) for n in range(_LONGEST + 1)] for kind in _KINDS] + [[0.0] * (_LONGEST + 1)]
 )
@@ -122,6 +118,7 @@ class _Troubles:
         parts = np.array([[each.get(kind, 0.0) for kind in _KINDS] for each in weights])
         never = np.log1p(-failure_rate)  # all kinds together: the logarithm of the chance that none is there
         self._shares = -np.expm1(never[:, None] * (parts / parts.sum(axis=1, keepdims=True))[platform])
+        self._never = not self._shares.any()
         self._lasts = _MENDED * (1 - self._shares)
         self._more = np.zeros(self._shares.shape)  # by how much the chance was over the share when it was last looked
         self._looked = np.zeros((len(failure_rate), 1))
@@ -136,15 +133,15 @@ class _Troubles:
         return chance
 
     def meet(self, rows: Rows, now: float, rng: np.random.Generator) -> NDArray[np.intp]:
-        """How refreshes that start now will fail: the number of the kind, or -1."""
+        """What becomes of refreshes that start now: the code of their failure, or of none."""
+        if self._never:
+            return np.full(len(rows), COMPLETE)
         shares = self._shares[rows]
-        if not shares.any():
-            return np.full(len(rows), -1)
         chance = shares + self._more[rows] * np.exp((self._looked[rows] - now) / self._lasts[rows])
         there = rng.random(chance.shape) < chance
         self._more[rows] = there - shares
         self._looked[rows] = now
-        return np.where(there.any(axis=1), there.argmax(axis=1), -1)
+        return np.where(there.any(axis=1), there.argmax(axis=1), COMPLETE)
 
 
 class SimulationState:
@@ -166,7 +163,6 @@ class SimulationState:
         self._troubles = _Troubles(truth["failure_rate"].to_numpy(np.float64), *self.given.labels("platform"))
         rows = len(cells)
         self.snapshot = -self.given.age
-        self.refreshes = np.zeros(rows, np.int32)
         self.failed = np.zeros(rows, np.int32)
         self.failures = cells["failures"].to_numpy(np.int32, copy=True)
         self.ledger = FreshnessLedger(
@@ -177,15 +173,14 @@ class SimulationState:
         unable = ~self.given.matches("connection_status", "Linked") | self.given.matches("status", "NotSupported")
         #: Until when each cell cannot be refreshed: for good if it is not linked or not supported.
         self.blocked = np.where(unable, np.inf, np.nan_to_num(self.given.retry_at, nan=-np.inf))
-        waiting = np.flatnonzero((self.blocked > 0) & (self.error >= _FIRST_KIND))
-        self._troubles.met(waiting, self.error[waiting].astype(np.intp) - _FIRST_KIND)
-        #: What is on its way: of which cells, since when, until when, how it fails (-1: not), and a draw that decides
-        #: what it finds.
-        self._way = np.empty((5, 0))
+        waiting = np.flatnonzero((self.blocked > 0) & (self.error >= 0))
+        self._troubles.met(waiting, self.error[waiting].astype(np.intp))
+        #: What is on its way: of which cells, how it ends, failures in a row then, since when, until when, and a draw
+        #: that decides what it finds.
+        self._way = np.empty((6, 0))
         self._age = np.empty(rows)
         running = (self.given.in_progress > 0) | (self.status == FETCHING)
         self.begin(np.flatnonzero(running & (self.blocked < np.inf)))
-        self.refreshes[:] = 0  # what is on its way at the start was not started here
 
     def __len__(self) -> int:
         return len(self.snapshot)
@@ -219,32 +214,29 @@ class SimulationState:
         draw = self._rng.random(len(rows))
         ends = self.now + self._latency[rows] * np.exp(SPREAD * self._rng.standard_normal(len(rows)))
         kind = self._troubles.meet(rows, self.now, self._rng)
-        begun = np.stack([rows, np.full(len(rows), self.now), ends, kind, draw])
+        failures = np.where(kind < COMPLETE, self.failures[rows] + 1, 0)
+        begun = np.array([rows, kind, failures, np.full(len(rows), self.now), ends, draw])
         self._way = np.concatenate([self._way, begun], axis=1)
-        self.blocked[rows] = ends
+        self.blocked[rows] = ends + _WAITS[kind, np.minimum(failures, _LONGEST)]
         self.status[rows] = FETCHING
-        self.refreshes[rows] += 1
 
     def move(self, now: float) -> None:
         """Go on to ``now``: refreshes that end until then end."""
         self.now = now
-        over = self._way[2] <= now
+        over = self._way[4] <= now
         done, self._way = self._way[:, over], self._way[:, ~over]
-        rows, kind = done[[0, 3]].astype(np.intp)
-        failed = kind >= 0
-        self.failed[rows] += failed
-        self.failures[rows] = failures = np.where(failed, self.failures[rows] + 1, 0)
-        self.blocked[rows] += _WAITS[kind, np.minimum(failures, _LONGEST)]
-        self.status[rows] = _FIRST_KIND + kind
-        self.error[rows] = np.where(failed, _FIRST_KIND + kind, -1)
-        good = rows[~failed]
-        starts, ends, draw = done[[1, 2, 4]][:, ~failed]
-        self.ledger.replaced(good, self.snapshot[good], starts, ends, draw)
-        self.snapshot[good] = starts
+        rows, kind, failures = done[:3].astype(np.intp)
+        self.status[rows] = self.error[rows] = kind
+        self.failures[rows] = failures
+        good = kind == COMPLETE
+        self.failed[rows] += ~good
+        rows, (starts, ends, draw) = rows[good], done[3:, good]
+        self.ledger.replaced(rows, self.snapshot[rows], starts, ends, draw)
+        self.snapshot[rows] = starts
 
     def held_at(self, rows: Rows, when: Floats) -> Floats:
         """The snapshots that will be held of cells at moments before the next tick: what is on its way may land."""
-        coming, starts, ends = self._way[:3, self._way[3] < 0]
+        coming, _, _, starts, ends, _ = self._way[:, self._way[1] == COMPLETE]
         lands, snapshot = np.full(len(self), np.inf), self.snapshot.copy()
         lands[coming.astype(np.intp)], snapshot[coming.astype(np.intp)] = ends, starts
         return np.where(lands[rows] <= when, snapshot[rows], self.snapshot[rows])
@@ -303,7 +295,8 @@ class CellsView:
     def labels(self, name: str) -> Labels:
         """A text column as codes and categories."""
         if name in CHANGING:
-            return (self._board.status if name == "status" else self._board.error).copy(), STATUSES
+            board = self._board
+            return board.status.copy() if name == "status" else np.where(board.error < COMPLETE, board.error, -1), STATUSES
         return self._board.given.labels(name)
 
     def frame(self) -> pd.DataFrame:
