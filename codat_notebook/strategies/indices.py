@@ -89,7 +89,7 @@ def staleness_believed(shape: ArrayLike, days: ArrayLike, tau: ArrayLike) -> Flo
     x = tau / b
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         d = np.where(a == 1, 1e-30, 1 - a)  # the limit at 1, the logarithm, is reached long before
-        grown = np.expm1(d * np.log1p(x))
+        grown = np.expm1(d * np.log(1 + x))
         value = grown / d - (1 + grown) / (1 + 1 / x)
     # Near 0 the terms cancel, and the series is exact: a x^2 / 2 - a (a + 1) x^3 / 3 + ...
     small = a * x + x < _SMALL

@@ -94,7 +94,7 @@ def choose(priority: Floats, eligible: Flags, cost: Floats, budget: float) -> Ro
         that a dear cell with a high priority is saved up for.
     """
     wanted = np.fmax(priority, 0.0)
-    wanted[~eligible] = 0.0
+    wanted[np.flatnonzero(~eligible)] = 0.0
     budget *= 1 + _ROUNDING
     most = int(min(budget / cost.min(initial=np.inf), len(wanted)))
     if most < 1:

@@ -127,7 +127,7 @@ class _Run:
             board.begin(chosen.rows)
             begun.append(chosen.rows)
             if number == look:
-                self.reports.look(board)
+                self.reports.look(board.snapshot)
                 middle = np.full(len(board), board.now + 0.5 / self.ticks)
                 p95 = _p95(middle - board.held_at(np.arange(len(board)), middle))
         rounds = np.repeat(np.arange(self.ticks), list(map(len, begun)))
@@ -245,25 +245,22 @@ class Deadlines:
         self._board = board
         self._goal = goal
         self._daily = None if daily is None else of_day(daily)
-        due = board.given.due
-        rows = np.flatnonzero(due > 0)
-        self._rows = rows[np.argsort(due[rows], kind="stable")]
-        self._due = due[self._rows]
+        self._due = np.where(board.given.due > 0, board.given.due, np.inf)
+        self._next = self._due.min(initial=np.inf)
         self.met = 0
         self.all = 0
 
     def pass_until(self, then: float) -> None:
         """Judge the deadlines after the board's time until ``then``; call it before the board moves."""
-        now = self._board.now
-        if len(self._due):
-            first, last = np.searchsorted(self._due, [now, then], side="right")
-            if last > first:
-                self._judge(self._rows[first:last], self._due[first:last])
+        if self._next <= then:
+            rows = np.flatnonzero(self._due <= then)
+            self._judge(rows, self._due[rows])
+            self._due[rows] = np.inf
+            self._next = self._due.min()
         if self._daily is not None:
-            at = np.floor(now - self._daily) + 1 + self._daily
+            at = np.floor(self._board.now - self._daily) + 1 + self._daily
             if at <= then:
-                rows = np.arange(len(self._board))
-                self._judge(rows, np.full(len(rows), at))
+                self._judge(np.arange(len(self._due)), np.full(len(self._due), at))
 
     def _judge(self, rows: Rows, when: Floats) -> None:
         self.met += int(np.count_nonzero(when - self._board.held_at(rows, when) <= self._goal))
@@ -274,38 +271,35 @@ class Reports:
     """How far apart the copies in a company's report are: the sum of days (``apart``), of how many (``seen``)."""
 
     def __init__(self, board: SimulationState) -> None:
-        rows: list[Rows] = []
-        for types in REPORTS.values():
-            inside = np.flatnonzero(board.given.matches("data_type", types))
-            inside = inside[np.argsort(board.company[inside], kind="stable")]
-            rows += np.split(inside, np.flatnonzero(np.diff(board.company[inside])) + 1)
-        groups = [group for group in rows if len(group) > 1]
-        self._rows = np.concatenate(groups).astype(np.int32) if groups else np.empty(0, np.int32)
-        self._starts = np.cumsum([0, *map(len, groups)])[:-1]
+        rows = [np.flatnonzero(board.given.matches("data_type", types)) for types in REPORTS.values()]
+        report = np.repeat(np.arange(len(rows)), list(map(len, rows)))
+        self._rows = np.concatenate(rows)
+        _, self._report, cells = np.unique(
+            report * board.companies + board.company[self._rows], return_inverse=True, return_counts=True
+        )
+        self._several = cells > 1
         self.apart = 0.0
         self.seen = 0
 
-    def look(self, board: SimulationState) -> None:
-        """Add how the reports stand now."""
-        if len(self._rows):
-            snapshot = board.snapshot[self._rows]
-            oldest = np.minimum.reduceat(snapshot, self._starts)
-            whole = np.isfinite(oldest)
-            apart = np.maximum.reduceat(snapshot, self._starts)[whole] - oldest[whole]
-            self.apart += float(apart.sum())
-            self.seen += len(apart)
+    def look(self, snapshot: Floats) -> None:
+        """Add how the reports stand, whose cells hold copies of ``snapshot``; one that lacks a copy does not count."""
+        held, oldest, newest = snapshot[self._rows], *np.array([[np.inf], [-np.inf]]) * np.ones(len(self._several))
+        np.minimum.at(oldest, self._report, held)
+        np.maximum.at(newest, self._report, held)
+        whole = np.isfinite(oldest) & self._several
+        self.apart += float((newest - oldest)[whole].sum())
+        self.seen += int(whole.sum())
 
 
 class KeepAliveCount:
     """Linked connections of which nothing was read for longer than platforms keep a token."""
 
     def __init__(self, board: SimulationState, limit: float) -> None:
-        self._rows = np.flatnonzero(board.given.matches("connection_status", "Linked")).astype(np.int32)
-        connection = board.given.groups("company", "connection")[self._rows]
-        self._group = np.unique(connection, return_inverse=True)[1].astype(np.int32)
+        self._rows = np.flatnonzero(board.given.matches("connection_status", "Linked"))
+        self._group = np.unique(board.given.groups("company", "connection")[self._rows], return_inverse=True)[1]
         self._limit = limit
         #: Of each connection, whether it was left alone for too long at least once.
-        self.late = np.zeros(int(self._group.max(initial=-1)) + 1, dtype=bool)
+        self.late = np.zeros(self._group.max(initial=-1) + 1, dtype=bool)
 
     def look(self, board: SimulationState) -> None:
         """Note the connections that are too long without a read now. Never read counts from the start."""

@@ -224,7 +224,7 @@ class SimulationState:
         """Go on to ``now``: refreshes that end until then end."""
         self.now = now
         over = self._way[4] <= now
-        done, self._way = self._way[:, over], self._way[:, ~over]
+        done, self._way = (self._way, self._way[:, :0]) if over.all() else (self._way[:, over], self._way[:, ~over])
         rows, kind, failures = done[:3].astype(np.intp)
         self.status[rows] = self.error[rows] = kind
         self.failures[rows] = failures

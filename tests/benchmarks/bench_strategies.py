@@ -40,7 +40,7 @@ def portfolio(cells: int) -> Portfolio:
     """Rates Gamma(0.5, 2), weights Pareto(1.5), of ages as an optimal strategy leaves them at half a refresh a day."""
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"true_rate": rng.gamma(0.5, 2, cells), "weight": rng.pareto(1.5, cells) + 1})
-    problem = optimum.Problem.checked(frame["true_rate"], cells / 2, frame["weight"])
+    problem = optimum.Problem.of(frame["true_rate"], cells / 2, frame["weight"])
     price = optimum.find_price(lambda at: optimum.spent_at(problem, at), problem.budget)[0]
     frequency = 1 / optimum.interval_at(problem, price)
     with np.errstate(divide="ignore"):

@@ -286,7 +286,7 @@ def test_the_same_seed_gives_the_same_result() -> None:
         ({"tick": "often"}, 'such as "7D" or "36h", not \'often\''),
         (
             {"portfolio": pd.DataFrame({"rate": [-1.0], "true_rate": 1.0})},
-            "rate: expected a finite number >= 0, or none, for each cell, but row 0 is -1.0",
+            "rate: expected a finite number >= 0 for each cell, but row 0 is -1.0",
         ),
         ({"budget": "lots"}, "was not understood"),
         ({"days": 10**400}, "at most 36,525 days"),
