@@ -111,12 +111,11 @@ class Columns:
         """The columns of a table. Without ``now`` times are unknown."""
         at = moment(now)
 
+        @cache
         def numbers(name: str) -> Floats:
-            column = cells[name]
             if CELLS.get(name) == "time":
-                days: Floats = (column.to_numpy("datetime64[us]") - at) / DAY
-                return days
-            return column.to_numpy(dtype=np.float64, na_value=np.nan)
+                return locked((cells[name].to_numpy("datetime64[us]") - at) / DAY)
+            return locked(cells[name].to_numpy(dtype=np.float64, na_value=np.nan))
 
         @cache
         def labels(name: str) -> Labels:
@@ -153,6 +152,13 @@ class Columns:
             numbers=lambda name: rates if name == "rate" else self.numbers(name),
             frame=lambda: self.frame().assign(rate=rates),
         )
+
+
+def locked(values: Floats) -> Floats:
+    """The same numbers, not to be written to."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
 
 
 def moment(now: Any) -> np.datetime64:

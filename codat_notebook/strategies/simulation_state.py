@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from codat_notebook.models.platforms import BY_NAME, PLATFORMS, SPREAD
-from codat_notebook.strategies.cell_table import CELLS, CHANGING, DTYPES, Columns, Labels
+from codat_notebook.strategies.cell_table import CELLS, CHANGING, DTYPES, Columns, Labels, locked
 from codat_notebook.strategies.indices import Flags, Floats, Rows
 from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.rounds import back_off
@@ -262,11 +262,9 @@ class CellsView:
     def __init__(self, board: SimulationState, cells: pd.DataFrame) -> None:
         self._board = board
         self._start = int(board.start.astype(np.int64))
-        self._fixed: dict[str, Floats] = {"cost": _locked(board.cost)}
-        still = [name for name, kind in CELLS.items() if kind == "category" and name not in CHANGING]
-        self._arrays = {name: cells[name].array for name in (*still, "due")}
+        self._cells = cells.assign(cost=board.cost)
+        self._given = Columns.of(self._cells, board.start)
         self._now: dict[str, Floats] = {}
-        self._index = pd.RangeIndex(len(cells))
         self._shown: Callable[[], LazyCells | None] = lambda: None
         self._moving: dict[str, Callable[[], NDArray[Any]]] = {
             "age": lambda: board.age,
@@ -275,7 +273,7 @@ class CellsView:
             "in_progress": lambda: board.status == FETCHING,
             "failures": lambda: board.failures,
             "changed_last": lambda: board.ledger.changed,
-            "due": lambda: board.given.due - board.now,
+            "due": lambda: self._given.numbers("due") - board.now,
         }
 
     def columns(self, budget_left: float) -> Columns:
@@ -286,22 +284,22 @@ class CellsView:
 
     def numbers(self, name: str) -> Floats:
         """A column as floats, as ``Columns`` wants it."""
-        kept = self._now if name in self._moving else self._fixed
-        if name not in kept:
-            values = self._moving[name]() if name in self._moving else self._board.given.numbers(name)
-            kept[name] = _locked(values.astype(np.float64, copy=False))
-        return kept[name]
+        if name not in self._moving:
+            return self._given.numbers(name)
+        if name not in self._now:
+            self._now[name] = locked(self._moving[name]().astype(np.float64, copy=False))
+        return self._now[name]
 
     def labels(self, name: str) -> Labels:
         """A text column as codes and categories."""
-        if name in CHANGING:
-            board = self._board
-            return board.status.copy() if name == "status" else np.where(board.error < COMPLETE, board.error, -1), STATUSES
-        return self._board.given.labels(name)
+        if name not in CHANGING:
+            return self._given.labels(name)
+        status, error = self._board.status, self._board.error
+        return status.copy() if name == "status" else np.where(error < COMPLETE, error, -1), STATUSES
 
     def frame(self) -> pd.DataFrame:
         """The cells as a table."""
-        frame = LazyCells(self._index, self._array)
+        frame = LazyCells(self._cells.index, self._array)
         self._shown = ref(frame)
         return frame
 
@@ -312,17 +310,16 @@ class CellsView:
 
     def _array(self, name: str) -> Any:
         """A column as pandas keeps it; nobody else holds it."""
-        kind = CELLS[name]
-        if name in self._arrays:
-            return self._arrays[name].copy()
         if name in CHANGING:
             return pd.Categorical.from_codes(self.labels(name)[0], dtype=_STATUS_TYPE, validate=False)
-        values = self._moving[name]() if name in self._moving else self.numbers(name)
-        if kind == "time":
+        if name not in self._moving or name == "due":
+            return self._cells[name].array.copy()
+        values = self._moving[name]()
+        if CELLS[name] == "time":
             return _times(self._moment, values)
-        if kind == "answer":
+        if CELLS[name] == "answer":
             return pd.arrays.BooleanArray(values == 1, np.isnan(values))
-        return values.astype(DTYPES[kind])
+        return values.astype(DTYPES[CELLS[name]])
 
 
 class LazyCells(pd.DataFrame):
@@ -339,7 +336,8 @@ class LazyCells(pd.DataFrame):
         """Make it a table like any other, if it is none yet."""
         if (made := self.__dict__.pop("_made", None)) is not None:
             rows = self.__dict__.pop("_rows")
-            super().__init__({name: made(name) for name in CELLS}, index=rows, copy=False)
+            columns = {name: made(name) for name in CELLS}
+            super().__init__(columns, index=rows, copy=False)  # type: ignore[call-arg]  # the stubs know __new__ alone
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
@@ -367,13 +365,6 @@ class LazyCells(pd.DataFrame):
             return self[name]
         self.fill()
         return getattr(self, name)
-
-
-def _locked(values: Floats) -> Floats:
-    """The same numbers, not to be written to."""
-    view = values.view()
-    view.flags.writeable = False
-    return view
 
 
 def _times(start: np.datetime64, days: Floats) -> Any:
