@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from codat_notebook.models.instants import MONTH, interval
+from codat_notebook.models.looking import looks
 from codat_notebook.strategies.indices import Floats, Rows
 
 
@@ -23,18 +24,8 @@ def reading(companies: int) -> int:
     return companies + -(-companies // 5000)
 
 
-_FEW = 5  # companies that a run reads one by one
-_MANY = 30  # companies from which on it looks at each as seldom as it ever does
-
-
 class Following:
-    """Requests that follow refreshes to their end: a look at a company shows all of its refreshes.
-
-    A run begins by reading its companies: up to 5 one by one, more in one list. It looks again when what it waits for
-    is worth a request: as many seconds as companies are on their way, up to 30 (``runs.polling``). That makes about the
-    square root of the seconds on the way per second of this price, fewer where these are few, and one look at the end.
-    The numbers in ``_curve`` are fitted to rounds of 1 to 80 companies with 1 to 14 refreshes each, played with the
-    functions that a run goes by: within a tenth, also for one refresh by itself.
+    """Requests that follow refreshes to their end (``models.looking``): a look at a company shows all of its refreshes.
 
     Parameters
     ----------
@@ -46,11 +37,11 @@ class Following:
         self._company, self._seconds = company, latency * 86_400.0
         count, whole = np.bincount(company)[company], np.bincount(company, self._seconds)[company]
         share = np.divide(self._seconds, whole, out=np.zeros(len(whole)), where=whole > 0)
-        alone, among = _curve(self._seconds / _MANY, 1), share * _curve(whole / _MANY, count)
-        #: What each refresh takes at least: by itself or with all of its company, in a round of many companies.
-        self.least = 1 / count + np.minimum(alone, among)
+        among = share * (looks(_LARGEST, count, whole) - 1)
+        #: What each refresh takes at least: by itself or with all of its company, in the largest round.
+        self.least = 1 / count + np.minimum(looks(_LARGEST, 1, self._seconds) - 1, among)
         #: What one takes at most.
-        self.dearest = 2 + float(_curve(self._seconds, 1).max(initial=0.0))
+        self.dearest = float(looks(1, 1, self._seconds).max(initial=0.0))
 
     def of(self, rows: Rows, rounds: ArrayLike = 0) -> Floats:
         """The looks that each refresh of a round adds to those for the refreshes of its company before it.
@@ -63,23 +54,16 @@ class Following:
         first = np.diff(group, prepend=-1) > 0
         number = group // len(self._company)
         companies = np.bincount(number, first)[number]  # in the round
-        price = np.minimum(companies, _MANY)
-        start = np.where(companies <= _FEW, 2.0, 1 + 1 / companies)  # the looks at the start and end of each company
         place, until = np.arange(len(rows)), np.cumsum(seconds)
         count = place - np.maximum.accumulate(np.where(first, place, 0))  # refreshes of the company before this one
         until -= np.maximum.accumulate(np.where(first, until - seconds, 0.0))
-        looks = np.empty(len(rows))
-        looks[order] = first * start + _curve(until / price, count + 1) - _curve((until - seconds) / price, count)
-        return looks
+        more = looks(companies, count + 1, until) - np.where(first, 0.0, looks(companies, count, until - seconds))
+        added = np.empty(len(rows))
+        added[order] = more
+        return added
 
 
-def _curve(share: Floats, count: Any) -> Floats:
-    """Looks beside the last one, for ``count`` refreshes that take so many seconds per second of a request's price."""
-    x = share * np.where(count > 1, count**0.35, 0.5)  # of one alone nearly all is over at the usual time
-    looks: Floats = 0.65 * x / np.sqrt(x + 7.5)
-    return looks
-
-
+_LARGEST = 10**9  # companies
 _MOST = 1e15  # of anything
 _DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0, "month": MONTH, "year": 12 * MONTH}
 _FORM = re.compile(r"\s*(?P<amount>[\d,_]*\.?\d+)\s*(?P<unit>[A-Za-z£$€]+)\s*(?:/|per|a|an)\s*(?P<period>[a-z]+)\s*")
