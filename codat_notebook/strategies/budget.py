@@ -12,6 +12,7 @@ from datetime import time, timedelta
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from codat_notebook.models.instants import MONTH, interval
@@ -99,11 +100,21 @@ class Budget:
             raise ValueError(f"budget: {text[:40]!r}... is more than anybody has; write a number up to {_MOST:g}")
         return cls(amount / _DAYS[period], _UNITS.get(match["unit"].lower(), match["unit"]))
 
-    def costs(self, following: Following, price: Floats) -> Floats:
-        """What refreshes cost in the budget's unit, in requests at least; NaN where no price is known."""
+    def costs(self, cells: pd.DataFrame, truth: pd.DataFrame, wanted: str) -> tuple[Following, Floats]:
+        """What it takes to follow refreshes of cells, and what one costs in the budget's unit, in requests at least.
+
+        Raises
+        ------
+        ValueError : a budget in money, and a price is unknown; with the platforms, and what is ``wanted``.
+        """
+        following = Following(pd.factorize(cells["company"])[0], truth["latency"].to_numpy(np.float64))
         if self.unit == "refreshes":
-            return np.broadcast_to(np.float64(1.0), price.shape)  # takes no memory, and none is read
-        return 1 + following.least if self.unit == "requests" else price
+            return following, np.broadcast_to(np.float64(1.0), len(cells))  # takes no memory, and none is read
+        price = truth["price"].to_numpy(np.float64)
+        if self.unit != "requests" and (unknown := np.isnan(price)).any():
+            lacking = ", ".join(sorted(map(str, set(cells["platform"][unknown].dropna())))) or "all of them"
+            raise ValueError(f"A budget in {self.unit} needs {wanted} of a refresh; unknown for {lacking}.")
+        return following, 1 + following.least if self.unit == "requests" else price
 
 
 def days(given: str | float | timedelta) -> float:

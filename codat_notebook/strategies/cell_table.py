@@ -175,6 +175,8 @@ def name_of(strategy: Any) -> str:
 def ask(strategy: Callable[..., Any], columns: Columns) -> Floats:
     """The priorities that a strategy gives, one per cell: NaN or <= 0 where it says "not now".
 
+    It is given ``now`` and ``budget_left`` where it has parameters of these names.
+
     Raises
     ------
     StrategyError : it raised, or its answer is no number for each cell.
@@ -182,19 +184,14 @@ def ask(strategy: Callable[..., Any], columns: Columns) -> Floats:
     if (score := getattr(strategy, "score", None)) is not None:
         return np.asarray(score(columns), dtype=np.float64)
     cells = columns.frame()
+    extras = {"now": pd.Timestamp(columns.now, tz="UTC"), "budget_left": columns.budget_left}
     try:
-        answer = strategy(cells, **_extras(strategy, columns))
+        parameters = inspect.signature(strategy).parameters
+        answer = strategy(cells, **{name: each for name, each in extras.items() if name in parameters})
     except Exception as error:
         message = f"{name_of(strategy)} raised {type(error).__name__}: {error}. The cells began with:"
         raise StrategyError(message, cells) from error
     return checked(answer, cells, name_of(strategy))
-
-
-def _extras(strategy: Callable[..., Any], columns: Columns) -> dict[str, Any]:
-    """``now`` and ``budget_left``, as far as the strategy has parameters of these names."""
-    parameters = inspect.signature(strategy).parameters
-    extras = {"budget_left": columns.budget_left} if "budget_left" in parameters else {}
-    return extras | ({"now": pd.Timestamp(columns.now, tz="UTC")} if "now" in parameters else {})
 
 
 def checked(answer: Any, cells: pd.DataFrame, name: str) -> Floats:

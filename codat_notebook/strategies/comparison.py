@@ -22,7 +22,7 @@ from codat_notebook.models.vocabulary import did_you_mean
 from codat_notebook.strategies import optimum
 from codat_notebook.strategies.budget import Budget
 from codat_notebook.strategies.policies import Strategy
-from codat_notebook.strategies.portfolio import Portfolio, costs
+from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.result import BOUND_LINE, Result
 from codat_notebook.strategies.simulation import simulate
 
@@ -233,7 +233,8 @@ def _student(number: int) -> float:
 
 def _bound(portfolio: Portfolio, days: float, top: float, budget: Budget) -> pd.Series[Any]:
     """The bound for budgets from nothing to ``top``."""
-    cells, rates, (_, cost) = portfolio.cells, portfolio.truth["true_rate"], costs(portfolio, budget)
+    cells, rates = portfolio.cells, portfolio.truth["true_rate"]
+    _, cost = budget.costs(cells, portfolio.truth, "portfolio.priced(...)")
     grid = np.linspace(0.0, top, _POINTS)
     bounds = [optimum.upper_bound(rates, spent, days, cells["age"], cells["weight"], cost) for spent in grid]
     return pd.Series(bounds, index=grid)

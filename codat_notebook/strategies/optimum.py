@@ -116,8 +116,8 @@ def mean(values: ArrayLike, weights: ArrayLike = 1.0) -> float:
 
 
 def upper_bound(
-    rates: ArrayLike, budget: float, days: float, ages: ArrayLike = np.inf, weights: ArrayLike = 1.0, costs: ArrayLike = 1.0,
-    *, kept: ArrayLike = 1.0, success: ArrayLike = 1.0, since: ArrayLike = 0.0,
+    rates: ArrayLike, budget: float, days: float, ages: ArrayLike = np.inf, weights: ArrayLike = 1.0,
+    costs: ArrayLike = 1.0, *, kept: ArrayLike = 1.0, success: ArrayLike = 1.0, since: ArrayLike = 0.0,
     ahead: float | None = None,
 ) -> float:  # fmt: skip
     """The highest weighted mean freshness over the next ``days`` that ``budget`` a day can buy, by any strategy.
@@ -177,7 +177,11 @@ def _most_won(part: Problem, paid: Floats, left: Floats, age: Floats, days: floa
     change = moving & (part.weight > 0)
 
     def count(price: float) -> Floats:
-        return _refreshes(part, price, left, age)
+        """How many refreshes each cell gets, as any number >= 0."""
+        interval = interval_at(part, price)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            number = np.where(interval >= age, (left + age) / interval - 1, left / interval)
+        return np.where(np.isfinite(interval), np.maximum(number, 0.0), 0.0)
 
     def dual(price: float) -> float:
         k, charge = count(price), price * part.cost
@@ -225,11 +229,3 @@ def fresh_days(rate: Floats, refreshes: Floats, days: Floats | float, age: Float
         renewed = np.where(refreshes > 0, -np.expm1(-rate * days / refreshes) * refreshes, 0.0)
         value = np.where(np.isfinite(age) & (stretch >= age), kept, renewed) / rate
     return np.where(rate > STILL, value, np.where(np.isfinite(age) | (refreshes > 0), days, 0.0))
-
-
-def _refreshes(problem: Problem, price: float, days: Floats, age: Floats) -> Floats:
-    """How many refreshes each cell gets at a price, as any number >= 0."""
-    interval = interval_at(problem, price)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        count = np.where(interval >= age, (days + age) / interval - 1, days / interval)
-    return np.where(np.isfinite(interval), np.maximum(count, 0.0), 0.0)

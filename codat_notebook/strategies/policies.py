@@ -366,17 +366,13 @@ def before(deadline: str | time | datetime | None = None, within: str | float = 
 
 
 def _before(cells: Columns, deadline: float | np.datetime64 | None, within: float) -> Floats:
-    left = _left(deadline, cells)
+    left: Any  # days until the deadline, of each cell or of all, NaN where there is none
+    if deadline is None:
+        left = cells.due
+    elif isinstance(deadline, float):  # a share of each day; at the very moment the next day's begins to count
+        left = (deadline - (cells.now - cells.now.astype("datetime64[D]")) / DAY) % 1.0 or 1.0
+    else:
+        left = (deadline - cells.now) / DAY
     window = np.maximum(within, 2 * cells.latency_p95)
     open_ = (left > 0) & (left <= window) & (cells.age > window - left)
     return np.where(open_, 1 / np.where(open_, left, 1.0), 0.0)
-
-
-def _left(deadline: float | np.datetime64 | None, cells: Columns) -> Any:
-    """Days until the deadline, of each cell or of all, NaN where there is none; a number is a share of each day."""
-    if deadline is None:
-        return cells.due
-    if isinstance(deadline, float):
-        gone = (cells.now - cells.now.astype("datetime64[D]")) / DAY
-        return (deadline - gone) % 1.0 or 1.0  # at the very moment of the deadline the next day's begins to count
-    return (deadline - cells.now) / DAY

@@ -15,9 +15,7 @@ import numpy as np
 import pandas as pd
 
 from codat_notebook.models.platforms import BY_KIND, SPREAD, changes_a_day, median_seconds
-from codat_notebook.strategies.budget import Budget, Following
 from codat_notebook.strategies.cell_table import CELLS, Columns, table
-from codat_notebook.strategies.indices import Floats
 from codat_notebook.strategies.learning import assumed_rates
 
 _DAY = 86_400.0
@@ -187,13 +185,3 @@ def _made_up(
                         "Complete", weight, changes_a_day(data_type), median_seconds(platform, data_type) / _DAY,
                         platform.failure_rate,
                     )  # fmt: skip
-
-
-def costs(portfolio: Portfolio, budget: Budget) -> tuple[Following, Floats]:
-    """What it takes to follow refreshes, and what one of each cell costs in the budget's unit."""
-    following = Following(Columns.of(portfolio.cells).groups("company"), portfolio.truth["latency"].to_numpy())
-    cost = budget.costs(following, portfolio.truth["price"].to_numpy())
-    if not (cost > 0).all():
-        wanted = "column price, or portfolio.priced({'Xero': 0.02, ...})"
-        raise ValueError(f"simulate: a budget in {budget.unit} needs what a refresh costs: the portfolio's {wanted}")
-    return following, cost

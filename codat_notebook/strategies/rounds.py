@@ -205,11 +205,7 @@ def plan_round(
 ) -> Planned:  # fmt: skip
     """What a strategy would refresh of ``cells`` (as of ``session.cells``) in a round, of which one comes every so many
     days. ``left`` is what the round before left, ``read`` how many requests it took to read the cells."""
-    following = Following(Columns.of(cells).groups("company"), cells["latency"].to_numpy(np.float64))
-    cost = budget.costs(following, cells["price"].to_numpy(np.float64)).copy()
-    if np.isnan(cost).any():
-        unknown = sorted({str(name) for name in cells["platform"][np.isnan(cost)]})
-        raise ValueError(f"A budget in {budget.unit} needs prices= of a refresh; unknown for {', '.join(unknown)}.")
+    following, cost = budget.costs(cells, cells, "prices=")
     left = left if left and left.get("unit") == budget.unit else {}
     if left.get("strategy") == name_of(strategy):
         load(strategy, left.get("remembered"))
@@ -239,6 +235,7 @@ def plan_round(
         from_ = optimum.given_up_below(assumed_rates(columns), columns.weight, cost)
         for row in np.flatnonzero((from_ > limits.a_day(budget)) & cells["obstacle"].isna().to_numpy(bool) & ~waiting):
             reasons[row] += f"; freshness alone gives it up below {from_[row]:,.3g} {budget.unit} a day"
+    cost = cost.copy()
     cost[rows] = paid
     kept = {"unit": budget.unit, "credit": rounds.credit, "paid": until.isoformat()}
     kept |= {"strategy": name_of(strategy), "remembered": save(strategy)}
@@ -247,9 +244,8 @@ def plan_round(
 
 def _frame(cells: pd.DataFrame, priority: Floats, rows: Rows, reasons: Any, cost: Floats) -> pd.DataFrame:
     """The plan: what is queued in its order, then the rest, the most wanted first."""
-    shown = np.nan_to_num(priority, nan=0.0, posinf=np.inf, neginf=-np.inf)
     rest = np.setdiff1d(np.arange(len(cells)), rows)
-    order = np.concatenate([rows, rest[np.argsort(-shown[rest], kind="stable")]])
+    order = np.concatenate([rows, rest[np.argsort(-np.nan_to_num(priority[rest], posinf=np.inf), kind="stable")]])
     read = np.isfinite(cells["age"])  # pandas 2.2 multiplies what is missing, too, and at times numpy warns of that
     plan = cells.assign(
         company_id=cells["company"], company=cells["name"], connection_id=cells["connection"],

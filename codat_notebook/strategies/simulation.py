@@ -19,7 +19,7 @@ from codat_notebook.strategies.budget import days as in_days
 from codat_notebook.strategies.cell_table import moment, name_of
 from codat_notebook.strategies.indices import Floats, Rows
 from codat_notebook.strategies.policies import Strategy, fresh
-from codat_notebook.strategies.portfolio import Portfolio, costs
+from codat_notebook.strategies.portfolio import Portfolio
 from codat_notebook.strategies.result import Result
 from codat_notebook.strategies.rounds import Limits, Rounds
 from codat_notebook.strategies.simulation_state import FETCHING, CellsView, SimulationState
@@ -95,7 +95,7 @@ class _Run:
     ) -> None:  # fmt: skip
         self.portfolio = portfolio
         self.ticks = round(1 / step)  # a day
-        self.following, cost = costs(portfolio, budget)
+        self.following, cost = budget.costs(portfolio.cells, portfolio.truth, "portfolio.priced(...)")
         self.board = SimulationState(portfolio, cost, seed, start, goal)
         self.view = CellsView(self.board, portfolio.cells)
         self.weight = portfolio.cells["weight"].to_numpy()
@@ -283,9 +283,9 @@ class Reports:
 
     def look(self, snapshot: Floats) -> None:
         """Add how the reports stand, whose cells hold copies of ``snapshot``; one that lacks a copy does not count."""
-        held, oldest, newest = snapshot[self._rows], *np.array([[np.inf], [-np.inf]]) * np.ones(len(self._several))
-        np.minimum.at(oldest, self._report, held)
-        np.maximum.at(newest, self._report, held)
+        oldest, newest = np.full(len(self._several), np.inf), np.full(len(self._several), -np.inf)
+        np.minimum.at(oldest, self._report, snapshot[self._rows])
+        np.maximum.at(newest, self._report, snapshot[self._rows])
         whole = np.isfinite(oldest) & self._several
         self.apart += float((newest - oldest)[whole].sum())
         self.seen += int(whole.sum())

@@ -252,7 +252,7 @@ def test_money_and_requests() -> None:
     frame = pd.DataFrame({"true_rate": [1.0, 1.0], "price": [0.5, 2.0]})
     assert simulate(p.oldest(), frame, days=10, budget="5 GBP/day").metrics["spent"] == pytest.approx(50, abs=2.5)
     assert simulate(p.oldest(), frame, days=10, budget="78 requests/day").metrics["refreshes"] == 20
-    with pytest.raises(ValueError, match="a budget in GBP needs what a refresh costs"):
+    with pytest.raises(ValueError, match=r"A budget in GBP needs portfolio\.priced"):
         simulate(p.oldest(), frame.drop(columns="price"), budget="5 GBP/day")
 
 
