@@ -312,9 +312,9 @@ class CellsView:
         """A column as pandas keeps it; nobody else holds it."""
         if name in CHANGING:
             return pd.Categorical.from_codes(self.labels(name)[0], dtype=_STATUS_TYPE, validate=False)
-        if name not in self._moving or name == "due":
+        if name == "due" or (name not in self._moving and CELLS[name] == "category"):
             return self._cells[name].array.copy()
-        values = self._moving[name]()
+        values = self._moving[name]() if name in self._moving else self.numbers(name)
         if CELLS[name] == "time":
             return _times(self._moment, values)
         if CELLS[name] == "answer":
