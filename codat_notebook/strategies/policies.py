@@ -300,10 +300,8 @@ def limit(strategy: Strategy, most: int, per: str | None = None) -> Policy:
 def _limit(cells: Columns, strategy: Strategy, most: int, per: str | None) -> Floats:
     wanted = np.fmax(ask(strategy, cells), 0.0)
     group = cells.groups(per) if per else np.zeros(len(wanted), dtype=np.int64)
-    order = np.lexsort((-wanted, group))
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order)) - np.searchsorted(group[order], group[order])
-    return np.where(place < most, wanted, 0.0)
+    place = pd.Series(-wanted).groupby(group).rank(method="first").to_numpy()
+    return np.where(place <= most, wanted, 0.0)
 
 
 def _check_texts(who: str, names: Iterable[str]) -> None:

@@ -158,8 +158,8 @@ class Portfolio:
         >>> made.truth["price"].isin([0.01, 0.02]).all().item()
         True
         """
-        price = self.cells["platform"].map({str(name): float(value) for name, value in prices.items()})
-        price = price.astype("float64").fillna(np.nan if default is None else float(default))
+        price = self.cells["platform"].map(dict(prices)).astype("float64")
+        price = price if default is None else price.fillna(float(default))
         return replace(self, truth=self.truth.assign(price=price))
 
 

@@ -316,7 +316,8 @@ class CellsView:
             return self._cells[name].array.copy()
         values = self._moving[name]() if name in self._moving else self.numbers(name)
         if CELLS[name] == "time":
-            return _times(self._moment, values)
+            since_start = pd.to_timedelta(values, unit="D").round("us")
+            return (pd.Timestamp(self._moment, tz="UTC") + since_start).as_unit("us").array
         if CELLS[name] == "answer":
             return pd.arrays.BooleanArray(values == 1, np.isnan(values))
         return values.astype(DTYPES[CELLS[name]])
@@ -365,11 +366,3 @@ class LazyCells(pd.DataFrame):
             return self[name]
         self.fill()
         return getattr(self, name)
-
-
-def _times(start: np.datetime64, days: Floats) -> Any:
-    """Moments some days from a start, missing where these are, as pandas keeps times."""
-    missing = np.isnan(days)
-    gaps = np.round(np.where(missing, 0.0, days) * _DAY_US).astype("m8[us]")
-    gaps[missing] = np.timedelta64("NaT", "us")
-    return pd.DatetimeIndex(start + gaps, tz="UTC").array  # pd.array takes twice as long
