@@ -287,7 +287,7 @@ class Reports:
         np.minimum.at(oldest, self._report, snapshot[self._rows])
         np.maximum.at(newest, self._report, snapshot[self._rows])
         whole = np.isfinite(oldest) & self._several
-        self.apart += float((newest - oldest)[whole].sum())
+        self.apart += float((newest[whole] - oldest[whole]).sum())
         self.seen += int(whole.sum())
 
 
