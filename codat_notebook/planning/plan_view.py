@@ -13,9 +13,10 @@ import pandas as pd
 from codat_notebook import frames
 from codat_notebook.columns import Frame, html_table
 from codat_notebook.markup import h
+from codat_notebook.models.looking import looks
 from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.planning.estimate import ALL, minutes_until_the_end, of_plan
-from codat_notebook.planning.plan import LOOKS, kind_of
+from codat_notebook.planning.plan import kind_of
 from codat_notebook.words import and_more, between, count
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ class PlanFrame(Frame):
         head = f"Would refresh {count(len(queued), 'data type')} of {count(companies, 'company')}"
         lines = [f"{head}: {_by_kind(queued)}." if len(queued) else "Would refresh nothing."]
         if len(queued):
-            requests, left = round(len(queued) + LOOKS * companies), self.attrs.get("requests_left")
+            own = queued.groupby("company_id", observed=True)["seconds"].agg(["size", "sum"])
+            requests = round(len(queued) + looks(companies, own["size"], own["sum"]).sum())
+            left = self.attrs.get("requests_left")
             share = f" of {count(left, 'request')} left today ({requests / left:.1%})" if left else " requests"
             load = of_plan(queued)
             low, high = (60 * each for each in minutes_until_the_end(load.cells, load.lifetimes, requests))
