@@ -77,6 +77,24 @@ def test_a_look_costs_what_its_button_says_and_tells_what_the_frame_tells(bench:
     assert not bench.frame._connector._controller.boundary._tasks  # left open, nothing is asked any more
 
 
+def test_who_is_ready_is_a_column_and_a_filter(bench: ConsoleBench) -> None:
+    """For what is chosen in a company's tab; the line below says what that is."""
+    state = listed(bench)
+    assert filters(state)["Not ready"] == 1  # a parent, of which nothing has to be looked at
+    act(bench, "look")
+    state = bench.until("codat-companies", lambda s: not filters(s)["Not looked at"] and not s["more"]["busy"])
+    assert state["more"]["text"].endswith("Ready for lending, with no period chosen?")
+    assert filters(state)["Ready"] == 0
+    bench.pick("Toft")
+    bench.send("codat-ready", type="ask_ready", purpose="bank", period_end="2026-09-30", sources=["bank"], seq=3)
+    bench.until("codat-ready", lambda s: s["purpose"] == "bank")
+    bench.send("codat-company", type="pick", id="", seq=99)
+    asked = "Ready for bank, to 30 Sep 2026?"
+    state = bench.until("codat-companies", lambda s: asked in s["more"]["text"] and filters(s)["Ready"])
+    told = bench.session.portfolio_ready(purpose="bank", period_end="2026-09-30", sources="bank").state.value_counts()
+    assert (filters(state)["Ready"], filters(state)["Not ready"]) == (told["ready"], told["not_ready"])
+
+
 def test_a_filter_says_who_is_looked_at(bench: ConsoleBench) -> None:
     """The button names those that match, and they alone are asked for; a click on another price starts nothing."""
     listed(bench)
