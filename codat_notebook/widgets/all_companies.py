@@ -34,9 +34,10 @@ _READY = {word.lower(): tone for word, tone in BADGES.values()} | {FRESH[0].lowe
 _HIDDEN = Column(hidden=True)
 COMPANY_COLUMNS = {
     "company": Column(), "state": Column("needs", "status", tone=lambda row: _TONES.get(row["state"])),
-    "first": Column("what to do first"), "oldest_type": Column("oldest data", "data_type"),
+    "first": Column("what to do first"),
+    "ready": Column("ready?", "status", tone=lambda row: _READY.get(row["ready"]), facet=True),
+    "oldest_type": Column("oldest data", "data_type"),
     "age": Column("age", since="oldest"), "fresh": Column("within goal", "percent"), "connections": Column(),
-    "ready": Column("ready?", "status", tone=lambda row: _READY.get(row["ready"])),
     "failure": Column("last failure"), "last_sync": Column("last sync", facet=True), "late": _HIDDEN,
     "running": _HIDDEN, "oldest": _HIDDEN, "failed": Column("failed", hidden=True, facet=True),
     "platforms": Column(hidden=True, facet=True), "tags": Column(hidden=True, facet=True), "seen": _HIDDEN,
@@ -45,8 +46,7 @@ COMPANY_COLUMNS = {
 COMPANY_FILTERS: dict[str, Filter] = {
     "Need a customer": ("state", needs.CUSTOMER), "Need a refresh": ("state", needs.REFRESH),
     "Running": ("state", needs.RUNNING), "Fine": ("state", needs.FINE), "Not looked at": ("state", needs.UNSEEN),
-    "Ready": ("ready", "ready"), "Not ready": ("ready", "not ready"),
-    "Failed": lambda frame: frame["failure"].notna(),
+    "Failed": lambda frame: frame["failure"].notna(), "Ready": ("ready", "ready"),
 }  # fmt: skip
 #: Seconds between two updates of the table while companies are looked at, at the least.
 EVERY = 0.5
