@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from codat_notebook.planning.snapshots import LONG, CompanySnapshot, due, read_c
 from codat_notebook.runs.cells import Cell
 from codat_notebook.runs.context import CompanyFacts
 from codat_notebook.runs.memory import Look, Memory, mark_of
+from codat_notebook.sandbox.exchange import ErrorResponse
 from codat_notebook.sandbox.pull_operation import Operation, OrderedOutcome
 from codat_notebook.sandbox.virtual_time import SECOND, from_datetime
 from tests.runs.virtual import Stage, staged
@@ -144,7 +146,8 @@ class Portfolio:
                         data_type = self.random.choice(connection.platform.types)
                         if self.random.random() < 0.33:
                             world.orders.append(OrderedOutcome("FetchError", 1, data_type, id))
-                        world.queue(id, data_type, connection.id)
+                        with suppress(ErrorResponse):  # it is on its way already
+                            world.queue(id, data_type, connection.id)
                     elif connection.status == "Deauthorized" and self.random.random() < 0.3:
                         world.relink(id, connection.id)
                     if connection.status == "Linked" and self.random.random() < 0.03:
