@@ -42,6 +42,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["app", "--idle", "0"], "a number of minutes above 0"),
         (["app", "--visitors", "0"], "at least one visitor"),
         (["lab", "--speed", "2"], "unrecognized arguments"),
+        (["lab", "\x1b[2J\x07"], r"unrecognized arguments: \x1b[2J\x07"),  # a name, handed on by a script
     ],
 )
 def test_wrong_arguments(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
