@@ -56,8 +56,10 @@ class _Parser(argparse.ArgumentParser):
     """Says how to go on where the arguments are wrong."""
 
     def error(self, message: str) -> NoReturn:
+        from codat_notebook.models.errors import shown
+
         self.print_usage(sys.stderr)
-        self.exit(Exit.ARGUMENTS, f"{self.prog}: error: {message}\nNext: {self.prog} --help\n")
+        self.exit(Exit.ARGUMENTS, f"{self.prog}: error: {shown(message)}\nNext: {self.prog} --help\n")
 
 
 class _PrintCompletion(argparse.Action):

@@ -20,8 +20,10 @@ from codat_notebook.models.instants import instant, interval
 from codat_notebook.models.vocabulary import REPORTS, did_you_mean
 from codat_notebook.planning.needs import company_row
 from codat_notebook.planning.plan import plan_rows
+from codat_notebook.planning.readiness import Question, question_of
 from codat_notebook.planning.selection import Selection, Target
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
+from codat_notebook.planning.verdict import Readiness
 from codat_notebook.runs.cells import Cell
 
 if TYPE_CHECKING:
@@ -153,10 +155,12 @@ class PortfolioStatus:
         *,
         goal: Mapping[str, Any] | None = None,
         skew: str | timedelta = "7D",
+        question: Question | None = None,
         clock: ServerClock | None = None,
     ) -> None:
         self.snapshots = tuple(snapshots)
         self.time = time
+        self.question = question or question_of()
         self.clock = clock
         self._selection = selection
         self._goals = goals_by_type(goal)
@@ -207,13 +211,23 @@ class PortfolioStatus:
         """Each company, what needs most first.
 
         ``company``, ``state`` (``needs a customer``, ``needs a refresh``, ``running``, ``fine``, ``not looked at``),
-        ``first`` (what to do first), ``connections``, ``last_sync``, ``oldest_type`` and when it was read (``oldest``,
-        ``age``), ``fresh`` (per cent of its cells that pass), ``late`` (cells that do not, or failed last),
+        ``first`` (what to do first), ``ready`` (whether it is for the purpose: ``ready``, ``not ready``, ``fresh``
+        where no period was given, ``not known``), ``connections``, ``last_sync``, ``oldest_type`` and when that was
+        read (``oldest``, ``age``), ``fresh`` (per cent of its cells that pass), ``late`` (cells that do not, or failed
+        last),
         ``running``, ``failure`` (the last one that still stands), when it ``failed``, ``platforms``, ``tags``,
         ``seen``, ``company_id``.
         """
-        rows = [company_row(snapshot, self._cells(snapshot), self._passes, self.time) for snapshot in self.snapshots]
+        rows = [
+            company_row(snapshot, self._cells(snapshot), self._passes, self._ready(snapshot), self.time)
+            for snapshot in self.snapshots
+        ]
         return frames.of_rows(frames.PORTFOLIO, sorted(rows, key=lambda row: row.urgency))
+
+    def _ready(self, snapshot: CompanySnapshot) -> str | None:
+        """The verdict in words; ``None`` where only a look can tell."""
+        known = snapshot.seen or snapshot.trouble or not snapshot.connections
+        return Readiness(snapshot, self.question, self.time).badge[0].lower() if known else None
 
     def _passes(self, cell: Cell) -> bool | None:
         verdict = self.verdict(cell)

@@ -216,6 +216,9 @@ class PlanningMethods(Asking):
         platform: str | Iterable[str] | None = None,
         goals: Mapping[str, Any] | None = None,
         skew: str | timedelta = "7D",
+        purpose: str | Iterable[str] = "lending",
+        period_end: str | date | None = None,
+        sources: str | Iterable[str] | None = None,
         reserve: float = 0.1,
         progress: Progress | None = None,
     ) -> Steps[PortfolioStatus]:
@@ -227,20 +230,23 @@ class PlanningMethods(Asking):
         goals : data type, report or ``"*"`` (all others) -> the age that passes, twice as much being a warning; or a
             pair of ages that warn and fail. By default a week, and a month for what hardly changes.
         skew : how far apart the data types of one report may have been read.
+        purpose, period_end, sources : what companies are to be ready for, as in ``ready``.
 
         Notes
         -----
-        Returns a result with the frames ``cells``, ``goals``, ``skew``, ``tokens`` and ``troubles``, and ``plan()``,
-        the plan that would mend it. As a cell's last line it is a heatmap.
+        Returns a result with the frames ``companies``, ``cells``, ``goals``, ``skew``, ``tokens`` and ``troubles``, and
+        ``plan()``, the plan that would mend it. As a cell's last line it is a heatmap.
 
         Examples
         --------
         >>> health = session.portfolio_status(goals={"financials": "7D", "bank": ("1D", "3D")})  # doctest: +SKIP
         """
+        question = question_of(purpose, period_end, sources=sources)
         wanted = select(None, data_types, companies=companies, report=report, tags=tags, platform=platform)
         snapshots = yield from ask(read_cells(self.context, wanted, reserve=reserve, progress=progress), _UNREAD)
         clock = self.context.client.clock
-        status = PortfolioStatus(snapshots, wanted, clock.now(), goal=goals, skew=skew, clock=clock)
+        now = clock.now()
+        status = PortfolioStatus(snapshots, wanted, now, goal=goals, skew=skew, question=question, clock=clock)
         check_named(map(str, goals or ()), snapshots, "*", *REPORTS)
         return status
 

@@ -39,6 +39,7 @@ class CompanyRow:
     company: str
     state: str
     first: str
+    ready: str | None
     connections: str
     last_sync: datetime | None
     oldest_type: str | None
@@ -61,10 +62,11 @@ class CompanyRow:
 
 
 def company_row(
-    snapshot: CompanySnapshot, cells: Iterable[Cell], is_fresh: Callable[[Cell], bool | None], now: datetime
-) -> CompanyRow:
+    snapshot: CompanySnapshot, cells: Iterable[Cell], is_fresh: Callable[[Cell], bool | None], ready: str | None,
+    now: datetime,
+) -> CompanyRow:  # fmt: skip
     """What is known of a company in a row. ``cells`` are those that are meant; ``is_fresh``: whether one meets its goal
-    (``None``: it has none)."""
+    (``None``: it has none); ``ready``: the verdict in words, where there is one."""
     meant, linked = list(cells), snapshot.linked
     judged = [fresh for cell in meant if (fresh := is_fresh(cell)) is not None]
     readable = [cell for cell in meant if cell.connection_id in linked]
@@ -77,7 +79,7 @@ def company_row(
     connections = sorted(snapshot.connections.values(), key=lambda each: (each.is_linked, each.platform_name))
     tags = snapshot.facts.tags if snapshot.facts else {}
     return CompanyRow(
-        company=snapshot.name, state=state, first=first,
+        company=snapshot.name, state=state, first=first, ready=ready,
         connections=" · ".join([*map(_worded, connections[:_NAMED]), *and_more(len(connections) - _NAMED)]),
         last_sync=max((time for each in connections if (time := instant(each.last_sync))), default=None),
         oldest_type=oldest_type, oldest=oldest, age=now - oldest if oldest else None,

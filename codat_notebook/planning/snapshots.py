@@ -25,7 +25,7 @@ from codat_notebook.models.vocabulary import did_you_mean
 from codat_notebook.planning.relinks import expiry
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.sync_settings import Settings, merged
-from codat_notebook.runs.cells import DEPTH, Cell, make_cells, reaches_back
+from codat_notebook.runs.cells import DEPTH, Cell, all_succeeded, make_cells, reaches_back
 from codat_notebook.runs.context import FEW, CompanyFacts, RunContext, check_ids, find_companies
 from codat_notebook.runs.durations import NEWEST, Durations, seconds_taken
 from codat_notebook.runs.governor import Hold
@@ -321,9 +321,7 @@ class _Reader:
         newest = ListPullOperationsRequest(company_id=id, order_by="-requested", page_size=DEPTH)
         page = await self._in_turn(lambda: calls.pull_operations.list_async(request=newest))
         look = Look(facts, asked, page.results, whole=page.links.next is None)
-        if look.whole and reaches_back(facts, page.results):
-            return look
-        if all(cell.last_success is not None for cell in _cells(look, self.context.now)):
+        if (look.whole and reaches_back(facts, page.results)) or all_succeeded(facts, page.results):
             return look
         statuses = await self._in_turn(lambda: calls.get_status_async(request={"company_id": id}))
         return replace(look, statuses=statuses.by_type)

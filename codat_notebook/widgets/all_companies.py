@@ -14,6 +14,7 @@ from codat_notebook.planning import needs
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.snapshots import CompanySnapshot, look_at, read_facts, seen
+from codat_notebook.planning.verdict import BADGES, FRESH
 from codat_notebook.runs.engine import Throttle, pace
 from codat_notebook.runs.polling import LARGEST_PAGE
 from codat_notebook.runs.watching import CompanyWatch
@@ -29,10 +30,13 @@ from codat_notebook.words import count, iso, number
 _TONES = {
     needs.CUSTOMER: "bad", needs.REFRESH: "warn", needs.RUNNING: "run", needs.FINE: "ok", needs.UNSEEN: "idle",
 }  # fmt: skip
+_READY = {word.lower(): tone for word, tone in BADGES.values()} | {FRESH[0].lower(): FRESH[1]}
 _HIDDEN = Column(hidden=True)
 COMPANY_COLUMNS = {
     "company": Column(), "state": Column("needs", "status", tone=lambda row: _TONES.get(row["state"])),
-    "first": Column("what to do first"), "oldest_type": Column("oldest data", "data_type"),
+    "first": Column("what to do first"),
+    "ready": Column("ready?", "status", tone=lambda row: _READY.get(row["ready"]), facet=True),
+    "oldest_type": Column("oldest data", "data_type"),
     "age": Column("age", since="oldest"), "fresh": Column("within goal", "percent"), "connections": Column(),
     "failure": Column("last failure"), "last_sync": Column("last sync", facet=True), "late": _HIDDEN,
     "running": _HIDDEN, "oldest": _HIDDEN, "failed": Column("failed", hidden=True, facet=True),
@@ -42,7 +46,7 @@ COMPANY_COLUMNS = {
 COMPANY_FILTERS: dict[str, Filter] = {
     "Need a customer": ("state", needs.CUSTOMER), "Need a refresh": ("state", needs.REFRESH),
     "Running": ("state", needs.RUNNING), "Fine": ("state", needs.FINE), "Not looked at": ("state", needs.UNSEEN),
-    "Failed": lambda frame: frame["failure"].notna(),
+    "Failed": lambda frame: frame["failure"].notna(), "Ready": ("ready", "ready"),
 }  # fmt: skip
 #: Seconds between two updates of the table while companies are looked at, at the least.
 EVERY = 0.5
@@ -204,7 +208,8 @@ class AllCompanies:
     async def _draw(self) -> None:
         engine, self._draws = self._session.context.engine, self._draws + 1
         mine, begun = self._draws, engine.loop.time()
-        status = PortfolioStatus(self._snapshots(), Selection(), self._session.context.now)
+        asked = self._state.wanted.asked()
+        status = PortfolioStatus(self._snapshots(), Selection(), self._session.context.now, question=asked)
         frame = await engine.in_worker(lambda: status.companies)
         self._soon.every = pace(engine.loop.time() - begun, EVERY)
         if mine != self._draws:
@@ -241,4 +246,6 @@ class AllCompanies:
     def _oldest_look(self) -> str:
         times = [each.seen for each in self._known.values() if each.seen is not None]
         since = f" The oldest look was at {iso(min(times).isoformat())}." if times else ""
-        return f"{number(len(times))} of {count(len(self._known), 'company')} looked at.{since}"
+        wanted = self._state.wanted.asked()
+        ready = f" Ready for {wanted.name}, {wanted.period or 'with no period chosen'}?" if times else ""
+        return f"{number(len(times))} of {count(len(self._known), 'company')} looked at.{since}{ready}"

@@ -63,6 +63,7 @@ def test_a_shell_completes(
         (["app", "--visitors", "0"], "at least one visitor"),
         (["lab", "--speed", "2"], "unrecognized arguments"),
         (["--print-completion", "fsh"], "invalid choice: 'fsh'"),
+        (["lab", "\x1b[2J\x07"], r"unrecognized arguments: \x1b[2J\x07"),  # a name, handed on by a script
     ],
 )
 def test_wrong_arguments(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,12 @@ def filters(state: dict[str, Any]) -> dict[str, int]:
     return {each["label"]: each["count"] for each in state["filters"]}
 
 
+def facet(state: dict[str, Any]) -> dict[str, int]:
+    """What the filter by readiness offers, with its counts."""
+    [found] = [each for each in state["facets"] if each["label"] == "ready?"]
+    return {word: number for _, word, number, *_ in found["options"]}
+
+
 def calls(session: Session) -> list[str]:
     """The requests so far."""
     return session.requests["call"].astype(str).tolist()
@@ -75,6 +81,25 @@ def test_a_look_costs_what_its_button_says_and_tells_what_the_frame_tells(bench:
     columns = ["company", "state", "first", "connections", "failure", "late"]
     pd.testing.assert_frame_equal(shown[columns], told[columns], check_categorical=False)
     assert not bench.frame._connector._controller.boundary._tasks  # left open, nothing is asked any more
+
+
+def test_who_is_ready_is_a_column_and_a_filter(bench: ConsoleBench) -> None:
+    """For what is chosen in a company's tab; the line below says what that is."""
+    state = listed(bench)
+    assert facet(state) == {"(none)": 11, "not ready": 1}  # a parent, of which nothing has to be looked at
+    act(bench, "look")
+    state = bench.until("codat-companies", lambda s: not filters(s)["Not looked at"] and not s["more"]["busy"])
+    assert state["more"]["text"].endswith("Ready for lending, with no period chosen?")
+    assert filters(state)["Ready"] == 0
+    bench.pick("Toft")
+    bench.send("codat-ready", type="ask_ready", purpose="bank", period_end="2026-09-30", sources=["bank"], seq=3)
+    bench.until("codat-ready", lambda s: s["purpose"] == "bank")
+    bench.send("codat-company", type="pick", id="", seq=99)
+    asked = "Ready for bank, to 30 Sep 2026?"
+    state = bench.until("codat-companies", lambda s: asked in s["more"]["text"] and filters(s)["Ready"])
+    told = bench.session.portfolio_ready(purpose="bank", period_end="2026-09-30", sources="bank").state.value_counts()
+    assert filters(state)["Ready"] == told["ready"]
+    assert facet(state) == {"ready": told["ready"], "not ready": told["not_ready"]}
 
 
 def test_a_filter_says_who_is_looked_at(bench: ConsoleBench) -> None:
