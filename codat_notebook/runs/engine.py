@@ -153,8 +153,8 @@ class Engine:
         await asyncio.sleep(0.01)  # for what has been posted already
         while self._expected and self.loop.time() < until:  # noqa: ASYNC110 - it is set a few times a second, read once
             await asyncio.sleep(0.01)
-        # What runs a notebook without a browser keeps only what is sent on behalf of the running cell: here the one that
-        # waits, whose context this has. The messages of a run itself are of the cell that began it.
+        # What runs a notebook without a browser keeps only what is sent on behalf of the running cell: here the one
+        # that waits, whose context this has. The messages of a run itself are of the cell that began it.
         drawn, self.drawn = self.drawn, weakref.WeakSet()
         for widget in drawn:
             widget.send_state("state")
