@@ -89,7 +89,7 @@ def test_scenarios_are_the_sandboxs(capsys: pytest.CaptureFixture[str], monkeypa
     monkeypatch.setenv("COLUMNS", "200")
     with pytest.raises(SystemExit):
         main(["sandbox", "--help"])
-    assert f"a date of its own: {', '.join(SCENARIOS)}" in " ".join(capsys.readouterr().out.split())
+    assert f"its own start date: {', '.join(SCENARIOS)}" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(("command", "module"), [("demo", "jupyterlab"), ("lab", "jupyterlab"), ("app", "voila")])
