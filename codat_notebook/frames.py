@@ -76,8 +76,8 @@ PORTFOLIO = {
     "company": "text", "state": "category", "first": "text", "ready": "category",
     "connections": "text", "last_sync": "time",
     "oldest_type": "category", "oldest": "time", "age": "duration", "fresh": "count", "late": "count",
-    "running": "count", "failure": "text", "failed": "time", "platforms": "text", "tags": "text", "seen": "time",
-    "company_id": "text",
+    "running": "count", "failure": "text", "failed": "time", "platforms": "text", "tags": "text",
+    "link_url": "text", "seen": "time", "company_id": "text",
 }  # fmt: skip
 GOALS = {"of": "category", "name": "category", "pass": "count", "warn": "count", "fail": "count", "share": "number"}
 SKEW = {

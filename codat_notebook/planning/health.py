@@ -182,12 +182,16 @@ class PortfolioStatus:
             and self._selection.takes(connection)
         ]
 
+    def goal(self, data_type: str) -> Goal | None:
+        """The goal of a data type, where one is set."""
+        return self._goals.get(data_type, self._goals.get("*"))
+
     def verdict(self, cell: Cell) -> str | None:
         """Whether a cell is as fresh as its goal wants: ``pass``, ``warn``, ``fail``.
 
         ``None`` where no goal is set, or it fails as it has to.
         """
-        goal = self._goals.get(cell.data_type, self._goals.get("*"))
+        goal = self.goal(cell.data_type)
         if goal is None or (cell.expected and cell.last_success is None):
             return None
         return goal.verdict(cell.age)
@@ -216,7 +220,7 @@ class PortfolioStatus:
         read (``oldest``, ``age``), ``fresh`` (per cent of its cells that pass), ``late`` (cells that do not, or failed
         last),
         ``running``, ``failure`` (the last one that still stands), when it ``failed``, ``platforms``, ``tags``,
-        ``seen``, ``company_id``.
+        ``link_url`` (for the customer, where that is what it needs), ``seen``, ``company_id``.
         """
         rows = [
             company_row(snapshot, self._cells(snapshot), self._passes, self._ready(snapshot), self.time)

@@ -24,6 +24,8 @@ from codat_notebook.runs.durations import Durations
 NEVER = "never read"
 #: It may never end. ``overdue=True`` queues it anew; where Codat still holds it, it is attached to.
 STUCK = f"in progress for more than {OVERDUE.days} days"
+#: Somebody has taken it out of the plan.
+LEFT_OUT = "left out"
 #: What a cell says of itself that fails again and again: each in its own words, but all of them one reason to count.
 _AGAIN = re.compile(r"failed \d+ times in a row, (this has never worked|not since \d+ \w+ \d+)")
 
@@ -149,7 +151,7 @@ def _not_due(cell: Cell, selection: Selection) -> str | None:
         return "did not fail"
     if selection.by_rule and cell.due is not None:
         return f"{cell.lasting}, too soon to retry" if cell.lasting else "failed, too soon to retry"
-    return None
+    return LEFT_OUT if (cell.company_id, cell.connection_id, cell.data_type) in selection.without else None
 
 
 def _occasion(snapshot: CompanySnapshot, cell: Cell | None, selection: Selection) -> str:

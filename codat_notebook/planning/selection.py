@@ -32,6 +32,8 @@ class Selection:
     by_rule: bool = False
     #: Whether what runs for longer than it can is queued anew.
     overdue: bool = False
+    #: (company, connection, data type) of cells that somebody has taken out.
+    without: frozenset[tuple[str, str, str]] = frozenset()
 
     @property
     def named(self) -> set[str]:

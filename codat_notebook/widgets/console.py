@@ -7,7 +7,8 @@ Running a console's cell again makes a console anew, and what the older one list
 console takes the place of the older one of the same session, or of the same cell: :class:`ConsoleRegistry`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -21,7 +22,7 @@ from codat_notebook.session import Session
 from codat_notebook.widgets.connect import WAYS
 from codat_notebook.widgets.console_parts import Parts
 from codat_notebook.widgets.controller import Connector
-from codat_notebook.widgets.part import not_live
+from codat_notebook.widgets.part import close_all, not_live
 from codat_notebook.widgets.tabs import LABELS, PORTFOLIO
 
 #: What stands in the place of a console that is live elsewhere.
@@ -45,12 +46,14 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
 
     def __init__(
         self, session: Session | None = None, *, company: str | None = None, ways: Sequence[str] = WAYS,
-        read_only: bool = False, **limits: Any,
+        read_only: bool = False, journals: Path | None = None, **limits: Any,
     ) -> None:  # fmt: skip
         self._parts = parts = Parts(session, ways, read_only=read_only)
         classes = ("codat-console",) if session is not None else ("codat-console", "codat-unconnected")
         super().__init__(_arranged(parts), _dom_classes=classes)
-        self._connector = Connector(session, parts, ways, read_only=read_only, company=company, **limits)
+        self._connector = Connector(
+            session, parts, ways, read_only=read_only, company=company, journals=journals, **limits
+        )
         self._connector.start()
         places.take(self, session, current_cell())
 
@@ -84,14 +87,6 @@ class Console(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets comes withou
         return f"<Console {of}: a form for notebooks; `codat-notebook app` shows it as a page>"
 
 
-def close_all(widgets: Iterable[ipywidgets.Widget]) -> None:
-    """Close widgets with all that is in them, which ipywidgets keeps otherwise for as long as the kernel lives."""
-    for widget in widgets:
-        held = (getattr(widget, name, None) for name in ("layout", "style"))
-        close_all([*getattr(widget, "children", ()), *(each for each in held if each is not None)])
-        widget.close()
-
-
 def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
     """The parts in their boxes, in reading order. What went wrong is told where the height for it is there already."""
     contents = {name: getattr(parts, name) for name in {**PORTFOLIO, **LABELS}}
@@ -102,9 +97,13 @@ def _arranged(parts: Parts) -> list[ipywidgets.Widget]:
     work = _box(ipywidgets.HBox, [parts.data_types, run], "codat-work")
     below = {"companies": [parts.notice]}  # where there is no run
     panels = [
-        _box(ipywidgets.VBox, [part, *below.get(name, [])], f"codat-panel-{name}") for name, part in contents.items()
+        _box(ipywidgets.VBox, [part, *below.get(name, [])], f"codat-panel-{name}")
+        for name, part in contents.items()
+        if name != "plan"
     ]
-    return [parts.header, parts.connect, pick, work, parts.tabs, *panels]
+    # Last, for a run in it has tabs and panels of its own.
+    plan = _box(ipywidgets.VBox, [parts.plan, parts.plan_rows, parts.plan_run], "codat-panel-plan")
+    return [parts.header, parts.connect, pick, work, parts.tabs, *panels, plan]
 
 
 class ConsoleRegistry:
@@ -159,7 +158,7 @@ places = ConsoleRegistry()
 
 def console(
     session: Session | None = None, *, company: str | None = None, ways: Sequence[str] = WAYS, read_only: bool = False,
-    per_minute: int | None = 1000, concurrent: int | None = 10,
+    per_minute: int | None = 1000, concurrent: int | None = 10, journals: str | Path | None = None,
 ) -> Console:  # fmt: skip
     """The form: find the companies that need you, choose data types, refresh, watch, read what went wrong.
 
@@ -174,6 +173,7 @@ def console(
         a browser sends. For pages that others use.
     read_only : every session that the form opens refuses what queues. ``session`` itself is as it was made.
     per_minute, concurrent : the limits of the sessions that the form opens, as in ``connect``.
+    journals : a folder in which each run of a plan gets a journal, as of ``session.refresh``.
 
     Examples
     --------
@@ -183,4 +183,5 @@ def console(
     if unknown := set(ways) - set(WAYS):
         raise ValueError(f"no way to connect: {', '.join(sorted(unknown))}; there are {', '.join(WAYS)}")
     limits = {"per_minute": per_minute, "concurrent": concurrent}
-    return Console(session, company=company, ways=ways, read_only=read_only, **limits)
+    folder = None if journals is None else Path(journals)
+    return Console(session, company=company, ways=ways, read_only=read_only, journals=folder, **limits)

@@ -56,9 +56,9 @@ class ConsoleState:
     operations; ``problem`` is why what was ``typed`` last is no company; ``runs`` are the refreshes on screen.
     ``all_clicked``: the last click was *Refresh all*; ``products`` have a refresh of their own, ``product`` is the
     chosen one, ``caution`` what they say against the other way. ``tab`` is what the reader looks at, ``asked_tab``
-    where the kernel has sent them. ``wanted`` is what the company may be ready for,
-    ``verdict`` the answer. ``can_switch``: a form offers other sessions. The ``seq`` numbers answer the browser's
-    clicks.
+    where the kernel has sent them. ``wanted`` is what the company may be ready for, ``verdict`` the answer;
+    ``portfolio`` the heatmap of all companies, once it was looked at. ``can_switch``: a form offers other sessions.
+    The ``seq`` numbers answer the browser's clicks.
     """
 
     company: pickers.CompanyName | None = None
@@ -83,6 +83,7 @@ class ConsoleState:
     can_switch: bool = True
     wanted: Wanted = field(default_factory=Wanted)
     verdict: Readiness | None = None
+    portfolio: HeatmapState | None = None
     ready_seq: int = 0
     tab: str = "companies"
     asked_tab: str = "companies"
@@ -328,8 +329,10 @@ def _until_read(state: ConsoleState, what: str) -> str:
 
 
 def freshness(state: ConsoleState, session: Session) -> HeatmapState:
-    """The heatmap of the company's connections by data types: the cells of ``session.status``."""
+    """The heatmap of the company's connections by data types: the cells of ``session.status``; or of all companies."""
     status = state.status
+    if state.company is None and state.portfolio is not None:
+        return state.portfolio
     if status is None:
         return heatmap_state([], {}, empty=_until_read(state, "how fresh its data is"))
     rows = {card["id"]: (card["platform"], card["words"]) for card in _cards(state) if state.concerns(card["id"])}

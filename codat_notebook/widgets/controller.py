@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from codat_notebook.client import events
@@ -37,7 +38,9 @@ from codat_notebook.widgets.header import NOT_CONNECTED
 from codat_notebook.widgets.history import HistoryLoader
 from codat_notebook.widgets.looking import Looking
 from codat_notebook.widgets.notice import Dismiss, ErrorBoundary, Errors
+from codat_notebook.widgets.part import Part
 from codat_notebook.widgets.pickers import Pick, ReadAgain, Search
+from codat_notebook.widgets.planner import Plans
 from codat_notebook.widgets.renderer import Renderer
 from codat_notebook.widgets.tabs import Tab
 
@@ -49,7 +52,7 @@ class Controller:
 
     def __init__(
         self, session: Session, parts: Parts, kernel: asyncio.AbstractEventLoop | None, *, can_switch: bool,
-        company: str | None = None,
+        company: str | None = None, journals: Path | None = None,
     ) -> None:  # fmt: skip
         self.session = session
         self.parts = parts
@@ -61,8 +64,12 @@ class Controller:
         self.history = HistoryLoader(session, self.state, self.boundary, parts.operations, self.renderer.all)
         self.renderer.follow = self._follow
         self.companies = AllCompanies(
-            session, self.state, self.boundary, parts.companies, self._open, partial(self.renderer.draw, "company")
+            session, self.state, self.boundary, parts.companies, self._open, self.renderer.draw
         )
+        self.plans = Plans(
+            session, self.boundary, self.companies, parts.plan, parts.plan_rows, parts.plan_run, self._turn,
+            self._open, journals,
+        )  # fmt: skip
         self._company = company
         browsed = partial(DetailsPresenter, session, self.boundary)
         self.details = [
@@ -80,8 +87,9 @@ class Controller:
             self.parts.data_types: self.actions.on_data_types, self.parts.bar: self.actions.on_bar,
             self.parts.progress: self.actions.on_progress, self.parts.notice: self._on_notice,
             self.parts.ready: self.actions.on_ready, self.parts.tabs: self._on_tabs, self.parts.header: lambda _: None,
+            self.parts.plan: self.plans.on_message, self.parts.freshness: self.companies.on_heatmap,
         }  # fmt: skip
-        for part in vars(self.parts).values():
+        for part in (each for each in vars(self.parts).values() if isinstance(each, Part)):
             part.clock, part.on_copied = self.session.client.clock, self.session.context.copied
         for part, handler in handlers.items():
             part.on_message = self.boundary.caught(partial(self._on_message, handler))
@@ -105,6 +113,7 @@ class Controller:
         self.renderer.all()
         self.renderer.errors()
         self.companies.start()
+        self.plans.start()
         if self._company:
             self.actions.pick_named(self._company)
 
@@ -115,6 +124,7 @@ class Controller:
             presenter.stop()
         self.history.stop()
         self.companies.stop()
+        self.plans.stop()
         self.actions.stop()
         self.renderer.stop()
         self.boundary.stop()
@@ -144,14 +154,18 @@ class Controller:
         """A company of the table was clicked."""
         self._on_company(Pick(self.state.pick_seq, company_id))
 
+    def _turn(self, tab: str) -> None:
+        """Lead the reader to a tab."""
+        self.state.tab = self.state.asked_tab = tab
+        self.renderer.draw("tabs", at_once=True)
+
     def _on_notice(self, message: Dismiss | Errors) -> None:
         state = self.state
         state.notice_seq = message.seq
         if isinstance(message, Dismiss):
             state.notices = [item for item in state.notices if item["key"] != message.key]
         else:
-            state.tab = state.asked_tab = "errors"
-            self.renderer.draw("tabs", at_once=True)
+            self._turn("errors")
         self.renderer.all()
 
     def _on_tabs(self, message: Tab) -> None:
@@ -199,7 +213,7 @@ class Connector:
 
     def __init__(
         self, session: Session | None, parts: Parts, ways: Sequence[str], *, read_only: bool,
-        company: str | None = None, **limits: Any,
+        company: str | None = None, journals: Path | None = None, **limits: Any,
     ) -> None:  # fmt: skip
         self.session = session
         self.parts = parts
@@ -207,6 +221,7 @@ class Connector:
         self._read_only = read_only
         self._limits = limits
         self._company = company
+        self._journals = journals
         self._kernel = _kernel()
         self._owned = False
         self._controller: Controller | None = None
@@ -299,7 +314,9 @@ class Connector:
         post = session.context.engine.post
         self._acting.callback(session.context.closing.observe(lambda _: post(self._closed)))
         company, self._company = self._company, None  # another account may not have it
-        self._controller = Controller(session, self.parts, self._kernel, can_switch=bool(self._ways), company=company)
+        self._controller = Controller(
+            session, self.parts, self._kernel, can_switch=bool(self._ways), company=company, journals=self._journals
+        )
         self._acting.callback(self._controller.stop)
         self._controller.start()
 

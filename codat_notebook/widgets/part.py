@@ -270,3 +270,11 @@ class Part(anywidget.AnyWidget, Generic[S]):
                 self.on_copied(message.text)
         elif self.on_message is not None:
             self.on_message(message)
+
+
+def close_all(widgets: Iterable[ipywidgets.Widget]) -> None:
+    """Close widgets with all that is in them, which ipywidgets keeps otherwise for as long as the kernel lives."""
+    for widget in widgets:
+        held = (getattr(widget, name, None) for name in ("layout", "style"))
+        close_all([*getattr(widget, "children", ()), *(each for each in held if each is not None)])
+        widget.close()

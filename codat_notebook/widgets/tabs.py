@@ -33,7 +33,10 @@ class Tab(FromBrowser, frozen=True):
 
 
 #: The console's tabs while no company is picked, and of one.
-PORTFOLIO = {"companies": "Companies", "errors": "Errors this session", "requests": "Requests", "code": "Code"}
+PORTFOLIO = {
+    "companies": "Companies", "freshness": "Freshness", "plan": "Plan", "errors": "Errors this session",
+    "requests": "Requests", "code": "Code",
+}  # fmt: skip
 LABELS = {
     "operations": "Pull operations",
     "errors": "Errors this session",

@@ -50,6 +50,17 @@ def test_a_company_needs_what_is_most_urgent(company: CompanySnapshot, state: st
     assert (found["state"], found["first"]) == (state, first)
 
 
+def test_the_link_is_told_where_the_customer_needs_it() -> None:
+    """That of the connection to link again; none where nothing has to be linked, or nothing is there to link."""
+    assert row(looked_at(FRESH, sage="Deauthorized"))["link_url"] == "https://link/sage"
+    assert row(looked_at(sage="PendingAuth"))["link_url"] == "https://link/sage"
+    relinked = row(looked_at(FRESH, ("xero", "invoices", 3, "AuthError")))
+    assert (relinked["state"], relinked["link_url"]) == (CUSTOMER, "https://link/xero")
+    checked = row(looked_at(FRESH, ("xero", "invoices", 3, "ValidationError")))
+    assert (checked["state"], pd.isna(checked["link_url"])) == (CUSTOMER, True)
+    assert pd.isna([row(looked_at(FRESH, LATE))["link_url"], row(looked_at())["link_url"]]).all()
+
+
 def test_what_was_not_looked_at_is_never_fine() -> None:
     """Neither what nobody has read, nor what could not be read; that the customer is needed is known without."""
     unseen = row(snapshot(FRESH))

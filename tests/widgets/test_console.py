@@ -35,9 +35,9 @@ def sandbox() -> Iterator[Sandbox]:
 class ConsoleBench:
     """A console on a table: its parts by class, messages to them, waiting for what they show."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, frame: Any = None) -> None:
         self.session = session
-        self.frame = console(session)
+        self.frame = frame or console(session)
         self.parts = {name: part for part in _parts(self.frame) for name in part._dom_classes}
 
     def send(self, name: str, /, **message: Any) -> None:
