@@ -6,7 +6,7 @@ itself), or from a plan. Prices are the user's own, for Codat tells none.
 For each rhythm a row in all and a row for each platform, and the same for Codat's own schedule, which takes no requests
 and is therefore the first thing to consider. Money is *unknown* where a price is, and so is its sum: it is never 0.
 
-    requests of a round = refreshes (one POST each) + companies x (1 to read its state + models.looking to follow it)
+    requests of a round = refreshes (one POST each) + companies x (1 to read its state + models.looks to follow it)
     minutes of a round  = until the last operation has ended (runs.durations.last_end), with requests sent at 1,000 a
                           minute, Codat's limit; durations are those of a plan, else what its platforms usually take
     a month             = models.instants.MONTH days
@@ -22,7 +22,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from codat_notebook.models.instants import MONTH
-from codat_notebook.models.looking import looks
+from codat_notebook.models.looks import looks
 from codat_notebook.planning.selection import Selection
 from codat_notebook.planning.snapshots import CompanySnapshot, durations_of
 from codat_notebook.runs.durations import Lifetime, last_end

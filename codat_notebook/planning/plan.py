@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from codat_notebook.models.looking import looks
+from codat_notebook.models.looks import looks
 from codat_notebook.models.operations import can_be_queued
 from codat_notebook.models.products import caution
 from codat_notebook.models.status import is_failed

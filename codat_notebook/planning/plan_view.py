@@ -13,7 +13,7 @@ import pandas as pd
 from codat_notebook import frames
 from codat_notebook.columns import Frame, html_table
 from codat_notebook.markup import h
-from codat_notebook.models.looking import looks
+from codat_notebook.models.looks import looks
 from codat_notebook.models.vocabulary import plain_name
 from codat_notebook.planning.estimate import ALL, minutes_until_the_end, of_plan
 from codat_notebook.planning.plan import kind_of

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from codat_notebook.models.instants import MONTH, interval
-from codat_notebook.models.looking import looks
+from codat_notebook.models.looks import looks
 from codat_notebook.strategies.indices import Floats, Rows
 
 
@@ -26,7 +26,7 @@ def reading(companies: int) -> int:
 
 
 class Following:
-    """Requests that follow refreshes to their end (``models.looking``): a look at a company shows all of its refreshes.
+    """Requests that follow refreshes to their end (``models.looks``): a look at a company shows all of its refreshes.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from codat_notebook import frames, strategies
-from codat_notebook.models.looking import looks
+from codat_notebook.models.looks import looks
 from codat_notebook.models.vocabulary import daily_requests
 from codat_notebook.planning import estimate
 from codat_notebook.planning.estimate import ALL, SCHEDULE, Load, Prices, estimate_rows

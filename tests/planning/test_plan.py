@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from codat_notebook.models.looking import looks
+from codat_notebook.models.looks import looks
 from codat_notebook.models.shared import CompanyReference
 from codat_notebook.planning.health import PortfolioStatus
 from codat_notebook.planning.plan import plan_rows, totals
